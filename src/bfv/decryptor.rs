@@ -1,0 +1,80 @@
+//! Decryption, and the noise budget.
+
+use super::ciphertext::Ciphertext;
+use super::context::Context;
+use super::error::{Named, Result};
+use super::keys::SecretKey;
+use super::plaintext::Plaintext;
+use crate::ffi::decryptor::bridge;
+use cxx::UniquePtr;
+
+/// Decrypts. It holds the secret key: it belongs to the client.
+///
+/// `Send` but not `Sync`: its cache of the secret key's powers is guarded by a lock of SEAL 4.0.0 that is too weakly
+/// ordered to share. One for each thread.
+pub struct Decryptor {
+    inner: UniquePtr<bridge::Decryptor>,
+}
+
+// SAFETY: a `seal::Decryptor` owns its key and its pool (`MMProfNew`, an MT pool of its own, seal/decryptor.h);
+// nothing in it is tied to a thread. It is not shared: there is no `Sync`, and every call needs `&mut self`.
+unsafe impl Send for Decryptor {}
+
+impl Decryptor {
+    /// A decryptor for a secret key.
+    ///
+    /// # Errors
+    /// [`super::Error::Seal`] if the key was made for other parameters.
+    pub fn new(context: &Context, secret_key: &SecretKey) -> Result<Self> {
+        Ok(Self {
+            inner: bridge::decryptor_new(context.as_ffi(), secret_key.as_ffi())
+                .named("Decryptor::new")?,
+        })
+    }
+
+    /// Decrypts a ciphertext in coefficient form, of any size and level.
+    ///
+    /// The result is wrong, without an error, once the noise budget is spent.
+    ///
+    /// # Errors
+    /// [`super::Error::Seal`] if the ciphertext is empty, in NTT form, or made for other parameters.
+    pub fn decrypt(&mut self, encrypted: &Ciphertext) -> Result<Plaintext> {
+        let mut plain = Plaintext::new()?;
+        self.decrypt_into(encrypted, &mut plain)?;
+        Ok(plain)
+    }
+
+    /// As [`Decryptor::decrypt`], reusing a plaintext.
+    ///
+    /// # Errors
+    /// As [`Decryptor::decrypt`].
+    pub fn decrypt_into(
+        &mut self,
+        encrypted: &Ciphertext,
+        destination: &mut Plaintext,
+    ) -> Result<()> {
+        bridge::decryptor_decrypt(
+            self.inner.pin_mut(),
+            encrypted.as_ffi(),
+            destination.as_ffi_mut(),
+        )
+        .named("Decryptor::decrypt")
+    }
+
+    /// The invariant noise budget in bits; at 0 decryption fails.
+    ///
+    /// A diagnostic for the client. **Never send it to a server**: on ciphertexts the server chose it can leak the key.
+    ///
+    /// # Errors
+    /// As [`Decryptor::decrypt`].
+    pub fn noise_budget_bits(&mut self, encrypted: &Ciphertext) -> Result<u32> {
+        bridge::decryptor_noise_budget_bits(self.inner.pin_mut(), encrypted.as_ffi())
+            .named("Decryptor::invariant_noise_budget")
+    }
+}
+
+impl std::fmt::Debug for Decryptor {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Decryptor").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,142 @@
+//! Batching: vectors of integers modulo t in the slots of a plaintext.
+
+use super::context::Context;
+use super::error::{Error, Named, Result};
+use super::plaintext::{Plaintext, check_below};
+use crate::ffi::encoder::bridge;
+use cxx::UniquePtr;
+
+/// Encodes N integers modulo t into one plaintext, so that one operation works on all of them.
+///
+/// The slots form a matrix of 2 rows of N/2; shorter inputs are padded with zeros.
+pub struct BatchEncoder {
+    inner: UniquePtr<bridge::BatchEncoder>,
+    plain_modulus: u64,
+}
+
+// SAFETY: a `seal::BatchEncoder` owns its index tables and a context of const data (seal/batchencoder.h); nothing in
+// it is tied to a thread.
+unsafe impl Send for BatchEncoder {}
+// SAFETY: `encode` and `decode` are const, read the tables only, and allocate from the global thread-safe pool.
+unsafe impl Sync for BatchEncoder {}
+
+impl BatchEncoder {
+    /// An encoder for a context.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] if t does not allow batching.
+    pub fn new(context: &Context) -> Result<Self> {
+        let operation = "BatchEncoder::new";
+        if !context.using_batching() {
+            return Err(Error::Unsupported {
+                operation,
+                reason: "batching needs a prime plain_modulus = 1 mod 2N",
+            });
+        }
+        Ok(Self {
+            inner: bridge::batch_encoder_new(context.as_ffi()).named(operation)?,
+            plain_modulus: context.parameters().plain_modulus().value(),
+        })
+    }
+
+    /// N: how many integers a plaintext holds.
+    pub fn slot_count(&self) -> usize {
+        bridge::batch_encoder_slot_count(&self.inner)
+    }
+
+    /// Encodes integers in 0..t.
+    ///
+    /// # Errors
+    /// [`Error::TooManyValues`] or [`Error::ValueOutOfRange`].
+    pub fn encode_u64(&self, values: &[u64]) -> Result<Plaintext> {
+        let mut plain = Plaintext::new()?;
+        self.encode_u64_into(values, &mut plain)?;
+        Ok(plain)
+    }
+
+    /// As [`BatchEncoder::encode_u64`], reusing a plaintext.
+    ///
+    /// # Errors
+    /// As [`BatchEncoder::encode_u64`].
+    pub fn encode_u64_into(&self, values: &[u64], destination: &mut Plaintext) -> Result<()> {
+        let operation = "BatchEncoder::encode_u64";
+        self.check_count(operation, values.len())?;
+        check_below(operation, values, self.plain_modulus)?;
+        bridge::batch_encoder_encode_u64(&self.inner, values, destination.as_ffi_mut())
+            .named(operation)
+    }
+
+    /// Encodes integers in -(t-1)/2..=(t-1)/2.
+    ///
+    /// # Errors
+    /// [`Error::TooManyValues`] or [`Error::ValueOutOfRange`].
+    pub fn encode_i64(&self, values: &[i64]) -> Result<Plaintext> {
+        let mut plain = Plaintext::new()?;
+        self.encode_i64_into(values, &mut plain)?;
+        Ok(plain)
+    }
+
+    /// As [`BatchEncoder::encode_i64`], reusing a plaintext.
+    ///
+    /// # Errors
+    /// As [`BatchEncoder::encode_i64`].
+    pub fn encode_i64_into(&self, values: &[i64], destination: &mut Plaintext) -> Result<()> {
+        let operation = "BatchEncoder::encode_i64";
+        self.check_count(operation, values.len())?;
+        let half = (self.plain_modulus - 1) / 2;
+        if let Some(index) = values.iter().position(|value| value.unsigned_abs() > half) {
+            return Err(Error::ValueOutOfRange {
+                operation,
+                index,
+                value: i128::from(values[index]),
+                plain_modulus: self.plain_modulus,
+            });
+        }
+        bridge::batch_encoder_encode_i64(&self.inner, values, destination.as_ffi_mut())
+            .named(operation)
+    }
+
+    /// All N slots as integers in 0..t.
+    ///
+    /// # Errors
+    /// [`Error::Seal`] if the plaintext is in NTT form or does not fit the parameters.
+    pub fn decode_u64(&self, plain: &Plaintext) -> Result<Vec<u64>> {
+        let mut values = vec![0; self.slot_count()];
+        bridge::batch_encoder_decode_u64(&self.inner, plain.as_ffi(), &mut values)
+            .named("BatchEncoder::decode_u64")?;
+        Ok(values)
+    }
+
+    /// All N slots as integers around 0.
+    ///
+    /// # Errors
+    /// [`Error::Seal`] if the plaintext is in NTT form or does not fit the parameters.
+    pub fn decode_i64(&self, plain: &Plaintext) -> Result<Vec<i64>> {
+        let mut values = vec![0; self.slot_count()];
+        bridge::batch_encoder_decode_i64(&self.inner, plain.as_ffi(), &mut values)
+            .named("BatchEncoder::decode_i64")?;
+        Ok(values)
+    }
+
+    fn check_count(&self, operation: &'static str, actual: usize) -> Result<()> {
+        let expected = self.slot_count();
+        if actual > expected {
+            return Err(Error::TooManyValues {
+                operation,
+                expected,
+                actual,
+            });
+        }
+        Ok(())
+    }
+}
+
+impl std::fmt::Debug for BatchEncoder {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("BatchEncoder")
+            .field("slot_count", &self.slot_count())
+            .field("plain_modulus", &self.plain_modulus)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,147 @@
+//! Encryption, with the public or the secret key.
+
+use super::ciphertext::{Ciphertext, Compression};
+use super::context::Context;
+use super::error::{Named, Result};
+use super::keys::{PublicKey, SecretKey};
+use super::plaintext::Plaintext;
+use crate::ffi::encryptor::bridge;
+use cxx::UniquePtr;
+
+/// Encrypts plaintexts in coefficient form at the highest data level.
+pub struct Encryptor {
+    inner: UniquePtr<bridge::Encryptor>,
+}
+
+// SAFETY: a `seal::Encryptor` owns copies of its keys and a context of const data (seal/encryptor.h); nothing in it
+// is tied to a thread.
+unsafe impl Send for Encryptor {}
+// SAFETY: every encryption is const, makes a random generator of its own for the call
+// (`parms.random_generator()->create()`, seal/util/rlwe.cpp), and allocates from the global thread-safe pool.
+unsafe impl Sync for Encryptor {}
+
+impl Encryptor {
+    /// Encrypts with the public key.
+    ///
+    /// # Errors
+    /// [`super::Error::Seal`] if the key was made for other parameters.
+    pub fn new(context: &Context, public_key: &PublicKey) -> Result<Self> {
+        Ok(Self {
+            inner: bridge::encryptor_new_public(context.as_ffi(), public_key.as_ffi())
+                .named("Encryptor::new")?,
+        })
+    }
+
+    /// Encrypts with the secret key: less noise, and half the size when sent with a seed.
+    ///
+    /// # Errors
+    /// [`super::Error::Seal`] if the key was made for other parameters.
+    pub fn symmetric(context: &Context, secret_key: &SecretKey) -> Result<Self> {
+        Ok(Self {
+            inner: bridge::encryptor_new_symmetric(context.as_ffi(), secret_key.as_ffi())
+                .named("Encryptor::symmetric")?,
+        })
+    }
+
+    /// Encrypts with either key.
+    ///
+    /// # Errors
+    /// [`super::Error::Seal`] if a key was made for other parameters.
+    pub fn with_both_keys(
+        context: &Context,
+        public_key: &PublicKey,
+        secret_key: &SecretKey,
+    ) -> Result<Self> {
+        Ok(Self {
+            inner: bridge::encryptor_new_both(
+                context.as_ffi(),
+                public_key.as_ffi(),
+                secret_key.as_ffi(),
+            )
+            .named("Encryptor::with_both_keys")?,
+        })
+    }
+
+    /// Encrypts with the public key.
+    ///
+    /// # Errors
+    /// [`super::Error::Seal`]: no public key was given, or the plaintext does not fit the parameters.
+    pub fn encrypt(&self, plain: &Plaintext) -> Result<Ciphertext> {
+        let mut encrypted = Ciphertext::new()?;
+        self.encrypt_into(plain, &mut encrypted)?;
+        Ok(encrypted)
+    }
+
+    /// As [`Encryptor::encrypt`], reusing a ciphertext.
+    ///
+    /// # Errors
+    /// As [`Encryptor::encrypt`].
+    pub fn encrypt_into(&self, plain: &Plaintext, destination: &mut Ciphertext) -> Result<()> {
+        bridge::encryptor_encrypt(&self.inner, plain.as_ffi(), destination.as_ffi_mut())
+            .named("Encryptor::encrypt")
+    }
+
+    /// Encrypts with the secret key.
+    ///
+    /// # Errors
+    /// [`super::Error::Seal`]: no secret key was given, or the plaintext does not fit the parameters.
+    pub fn encrypt_symmetric(&self, plain: &Plaintext) -> Result<Ciphertext> {
+        let mut encrypted = Ciphertext::new()?;
+        self.encrypt_symmetric_into(plain, &mut encrypted)?;
+        Ok(encrypted)
+    }
+
+    /// As [`Encryptor::encrypt_symmetric`], reusing a ciphertext.
+    ///
+    /// # Errors
+    /// As [`Encryptor::encrypt_symmetric`].
+    pub fn encrypt_symmetric_into(
+        &self,
+        plain: &Plaintext,
+        destination: &mut Ciphertext,
+    ) -> Result<()> {
+        bridge::encryptor_encrypt_symmetric(&self.inner, plain.as_ffi(), destination.as_ffi_mut())
+            .named("Encryptor::encrypt_symmetric")
+    }
+
+    /// An encryption of zero with the public key.
+    ///
+    /// # Errors
+    /// [`super::Error::Seal`] if no public key was given.
+    pub fn encrypt_zero(&self) -> Result<Ciphertext> {
+        let mut encrypted = Ciphertext::new()?;
+        bridge::encryptor_encrypt_zero(&self.inner, encrypted.as_ffi_mut())
+            .named("Encryptor::encrypt_zero")?;
+        Ok(encrypted)
+    }
+
+    /// An encryption of zero with the secret key.
+    ///
+    /// # Errors
+    /// [`super::Error::Seal`] if no secret key was given.
+    pub fn encrypt_zero_symmetric(&self) -> Result<Ciphertext> {
+        let mut encrypted = Ciphertext::new()?;
+        bridge::encryptor_encrypt_zero_symmetric(&self.inner, encrypted.as_ffi_mut())
+            .named("Encryptor::encrypt_zero_symmetric")?;
+        Ok(encrypted)
+    }
+
+    /// A fresh encryption with the secret key as it is sent: its random half replaced by a seed, in SEAL's own format.
+    ///
+    /// # Errors
+    /// As [`Encryptor::encrypt_symmetric`].
+    pub fn seal_bytes_symmetric(
+        &self,
+        plain: &Plaintext,
+        compression: Compression,
+    ) -> Result<Vec<u8>> {
+        bridge::encryptor_save_symmetric(&self.inner, plain.as_ffi(), compression.is_on())
+            .named("Encryptor::encrypt_symmetric (seeded)")
+    }
+}
+
+impl std::fmt::Debug for Encryptor {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Encryptor").finish_non_exhaustive()
+    }
+}

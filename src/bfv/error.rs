@@ -1,0 +1,176 @@
+//! What can go wrong in SEAL, and before a call reaches it.
+
+use thiserror::Error;
+
+/// The kind of a C++ exception that SEAL threw.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum SealErrorKind {
+    /// `std::invalid_argument`: an argument does not fit the parameters, the level or the form.
+    InvalidArgument,
+    /// `std::out_of_range`.
+    OutOfRange,
+    /// `std::logic_error`: the object or the parameters do not support the operation.
+    Logic,
+    /// The result would be a transparent ciphertext: one that hides nothing.
+    TransparentCiphertext,
+    /// No Galois key for the requested rotation, nor for the steps it could be composed of.
+    MissingGaloisKey,
+    /// `std::bad_alloc`: memory is exhausted.
+    OutOfMemory,
+    /// `std::runtime_error` or any other standard exception.
+    Runtime,
+    /// An exception that is not a standard one.
+    Unknown,
+}
+
+impl SealErrorKind {
+    /// The name used in messages.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::InvalidArgument => "invalid argument",
+            Self::OutOfRange => "out of range",
+            Self::Logic => "logic error",
+            Self::TransparentCiphertext => "transparent ciphertext",
+            Self::MissingGaloisKey => "missing Galois key",
+            Self::OutOfMemory => "out of memory",
+            Self::Runtime => "runtime error",
+            Self::Unknown => "unknown error",
+        }
+    }
+}
+
+impl std::fmt::Display for SealErrorKind {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(self.name())
+    }
+}
+
+/// An error of the BFV layer.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// SEAL threw an exception.
+    #[error("{operation}: {message} (SEAL, {kind})")]
+    Seal {
+        /// The operation that was called.
+        operation: &'static str,
+        /// The kind of the exception.
+        kind: SealErrorKind,
+        /// SEAL's own message.
+        message: String,
+    },
+    /// SEAL refuses the encryption parameters.
+    #[error("encryption parameters refused: {message} ({name})")]
+    Parameters {
+        /// SEAL's name of the reason, for example `invalid_plain_modulus_coprimality`.
+        name: String,
+        /// SEAL's explanation.
+        message: String,
+    },
+    /// A value is not a modulus that SEAL can use.
+    #[error("{value} is not a modulus: it must lie between 2 and 2^61 - 1")]
+    Modulus {
+        /// The offending value.
+        value: u64,
+    },
+    /// The parameters exist, but lack something the operation needs.
+    #[error("{operation}: {reason}")]
+    Unsupported {
+        /// The operation that was called.
+        operation: &'static str,
+        /// What is missing and what to do.
+        reason: &'static str,
+    },
+    /// More values than slots, or coefficients than the degree.
+    #[error("{operation}: {actual} values for {expected} places")]
+    TooManyValues {
+        /// The operation that was called.
+        operation: &'static str,
+        /// How many fit.
+        expected: usize,
+        /// How many were given.
+        actual: usize,
+    },
+    /// A value does not fit the plaintext modulus.
+    #[error("{operation}: value {value} at index {index} does not fit the plaintext modulus {plain_modulus}")]
+    ValueOutOfRange {
+        /// The operation that was called.
+        operation: &'static str,
+        /// The position of the value.
+        index: usize,
+        /// The value.
+        value: i128,
+        /// t.
+        plain_modulus: u64,
+    },
+    /// An operation that needs a ciphertext of two polynomials got another size.
+    #[error("{operation}: the ciphertext has {actual} polynomials, {expected} are needed: relinearize it first")]
+    CiphertextSize {
+        /// The operation that was called.
+        operation: &'static str,
+        /// The needed size.
+        expected: usize,
+        /// The actual size.
+        actual: usize,
+    },
+    /// The two objects were made for different encryption parameters.
+    #[error("{operation}: the {object} was made for other encryption parameters than the context")]
+    ContextMismatch {
+        /// The operation that was called.
+        operation: &'static str,
+        /// What does not belong.
+        object: &'static str,
+    },
+}
+
+impl Error {
+    /// The kind of SEAL's exception, if SEAL threw one.
+    pub const fn seal_kind(&self) -> Option<SealErrorKind> {
+        match self {
+            Self::Seal { kind, .. } => Some(*kind),
+            _ => None,
+        }
+    }
+}
+
+/// A result of the BFV layer.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// Decodes what `src/ffi/guard.h` encoded.
+pub(crate) fn decode(operation: &'static str, exception: &cxx::Exception) -> Error {
+    let what = exception.what();
+    let mut characters = what.chars();
+    let kind = match characters.next() {
+        Some('I') => SealErrorKind::InvalidArgument,
+        Some('R') => SealErrorKind::OutOfRange,
+        Some('L') => SealErrorKind::Logic,
+        Some('T') => SealErrorKind::TransparentCiphertext,
+        Some('G') => SealErrorKind::MissingGaloisKey,
+        Some('M') => SealErrorKind::OutOfMemory,
+        Some('U') => SealErrorKind::Runtime,
+        _ => SealErrorKind::Unknown,
+    };
+    let message = match characters.as_str() {
+        "" => kind.name().to_owned(),
+        text => text.to_owned(),
+    };
+    Error::Seal {
+        operation,
+        kind,
+        message,
+    }
+}
+
+/// Names the operation in the error of a bridge call.
+pub(crate) trait Named<T> {
+    /// Decodes the exception, if there is one.
+    fn named(self, operation: &'static str) -> Result<T>;
+}
+
+impl<T> Named<T> for std::result::Result<T, cxx::Exception> {
+    #[inline]
+    fn named(self, operation: &'static str) -> Result<T> {
+        self.map_err(|exception| decode(operation, &exception))
+    }
+}

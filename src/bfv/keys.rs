@@ -1,0 +1,266 @@
+//! Keys and their generator.
+
+use super::ciphertext::Compression;
+use super::context::Context;
+use super::error::{Error, Named, Result};
+use crate::ffi::keys::bridge;
+use cxx::UniquePtr;
+
+/// A rotation of the batching matrix (2 rows of N/2 slots).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Rotation {
+    /// Both rows by this many slots, to the left if positive.
+    Rows(i32),
+    /// The two rows are swapped.
+    Columns,
+}
+
+impl Rotation {
+    /// SEAL's step: 0 stands for the columns.
+    const fn step(self) -> i32 {
+        match self {
+            Self::Rows(step) => step,
+            Self::Columns => 0,
+        }
+    }
+}
+
+/// Declares a key: its type, evidence for threads, a fallible clone, an opaque `Debug`.
+macro_rules! key {
+    ($(#[$documentation:meta])* $name:ident, $ffi:ident, $clone:ident) => {
+        $(#[$documentation])*
+        pub struct $name {
+            inner: UniquePtr<bridge::$ffi>,
+        }
+
+        // SAFETY: the object owns its polynomials, allocated from pools that are not tied to a thread (the global
+        // `MemoryPoolMT`; for the secret key a pool of its own, `MMProfNew`, also an MT pool). Mutation needs `&mut`.
+        unsafe impl Send for $name {}
+        // SAFETY: through `&self` only const member functions run (seal/secretkey.h, publickey.h, kswitchkeys.h),
+        // which cache nothing.
+        unsafe impl Sync for $name {}
+
+        impl $name {
+            /// A copy.
+            ///
+            /// # Errors
+            /// [`Error::Seal`] if memory is exhausted.
+            pub fn try_clone(&self) -> Result<Self> {
+                Ok(Self {
+                    inner: bridge::$clone(&self.inner).named(concat!(stringify!($name), "::clone"))?,
+                })
+            }
+
+            pub(crate) fn as_ffi(&self) -> &bridge::$ffi {
+                &self.inner
+            }
+        }
+
+        impl std::fmt::Debug for $name {
+            fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                formatter.debug_struct(stringify!($name)).finish_non_exhaustive()
+            }
+        }
+    };
+}
+
+key!(
+    /// The secret key. Its memory is cleared when it is dropped; `Debug` shows nothing of it.
+    SecretKey,
+    SecretKey,
+    secret_key_clone
+);
+key!(
+    /// The public key: encrypts, nothing else.
+    PublicKey,
+    PublicKey,
+    public_key_clone
+);
+key!(
+    /// Relinearisation keys: bring a ciphertext of size 3 back to size 2.
+    RelinKeys,
+    RelinKeys,
+    relin_keys_clone
+);
+key!(
+    /// Galois keys: rotate. They hold exactly the rotations they were made for.
+    GaloisKeys,
+    GaloisKeys,
+    galois_keys_clone
+);
+
+impl GaloisKeys {
+    /// How many rotations have a key.
+    pub fn count(&self) -> usize {
+        bridge::galois_keys_count(&self.inner)
+    }
+
+    /// Whether this very rotation has a key.
+    ///
+    /// # Errors
+    /// [`Error::Seal`] if the step is not below N/2.
+    pub fn has(&self, context: &Context, rotation: Rotation) -> Result<bool> {
+        bridge::galois_keys_has_step(&self.inner, context.as_ffi(), rotation.step())
+            .named("GaloisKeys::has_key")
+    }
+}
+
+/// Makes the keys. It holds the secret key: it belongs to the client.
+///
+/// `Send` but not `Sync`: its cache of the secret key's powers is guarded by a lock of SEAL 4.0.0 that is too weakly
+/// ordered to share. One for each thread.
+pub struct KeyGenerator {
+    context: Context,
+    inner: UniquePtr<bridge::KeyGenerator>,
+}
+
+// SAFETY: a `seal::KeyGenerator` owns its members (seal/keygenerator.h), its pool is `MMProfNew`, an MT pool of its
+// own; nothing in it is tied to a thread. It is not shared: there is no `Sync`.
+unsafe impl Send for KeyGenerator {}
+
+impl KeyGenerator {
+    /// A generator with a fresh secret key.
+    ///
+    /// # Errors
+    /// [`Error::Seal`] if memory or the system's randomness is exhausted.
+    pub fn new(context: &Context) -> Result<Self> {
+        Ok(Self {
+            inner: bridge::key_generator_new(context.as_ffi()).named("KeyGenerator::new")?,
+            context: context.clone(),
+        })
+    }
+
+    /// A generator for an existing secret key.
+    ///
+    /// # Errors
+    /// [`Error::Seal`] if the key was made for other parameters.
+    pub fn from_secret_key(context: &Context, secret_key: &SecretKey) -> Result<Self> {
+        Ok(Self {
+            inner: bridge::key_generator_from_secret_key(context.as_ffi(), secret_key.as_ffi())
+                .named("KeyGenerator::from_secret_key")?,
+            context: context.clone(),
+        })
+    }
+
+    /// The secret key.
+    ///
+    /// # Errors
+    /// [`Error::Seal`] if memory is exhausted.
+    pub fn secret_key(&self) -> Result<SecretKey> {
+        Ok(SecretKey {
+            inner: bridge::key_generator_secret_key(&self.inner)
+                .named("KeyGenerator::secret_key")?,
+        })
+    }
+
+    /// A public key.
+    ///
+    /// # Errors
+    /// [`Error::Seal`] if memory is exhausted.
+    pub fn create_public_key(&self) -> Result<PublicKey> {
+        Ok(PublicKey {
+            inner: bridge::key_generator_public_key(&self.inner)
+                .named("KeyGenerator::create_public_key")?,
+        })
+    }
+
+    /// Relinearisation keys for ciphertexts of size 3.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] if the parameters have no special prime.
+    pub fn create_relin_keys(&mut self) -> Result<RelinKeys> {
+        let operation = "KeyGenerator::create_relin_keys";
+        self.check_keyswitching(operation)?;
+        Ok(RelinKeys {
+            inner: bridge::key_generator_relin_keys(self.inner.pin_mut()).named(operation)?,
+        })
+    }
+
+    /// Galois keys for exactly these rotations: each costs as much memory as the relinearisation keys.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] if the parameters lack a special prime or batching, [`Error::Seal`] if a step is not
+    /// below N/2.
+    pub fn create_galois_keys(&mut self, rotations: &[Rotation]) -> Result<GaloisKeys> {
+        let operation = "KeyGenerator::create_galois_keys";
+        self.check_keyswitching(operation)?;
+        self.check_batching(operation)?;
+        let steps = steps(rotations);
+        Ok(GaloisKeys {
+            inner: bridge::key_generator_galois_keys(self.inner.pin_mut(), &steps)
+                .named(operation)?,
+        })
+    }
+
+    /// A fresh public key as it is sent, its random half replaced by a seed, in SEAL's own format.
+    ///
+    /// # Errors
+    /// [`Error::Seal`] if memory is exhausted.
+    pub fn seal_bytes_public_key(&self, compression: Compression) -> Result<Vec<u8>> {
+        bridge::key_generator_save_public_key(&self.inner, compression.is_on())
+            .named("PublicKey::save")
+    }
+
+    /// Fresh relinearisation keys as they are sent, their random half replaced by seeds, in SEAL's own format.
+    ///
+    /// # Errors
+    /// As [`KeyGenerator::create_relin_keys`].
+    pub fn seal_bytes_relin_keys(&mut self, compression: Compression) -> Result<Vec<u8>> {
+        let operation = "RelinKeys::save";
+        self.check_keyswitching(operation)?;
+        bridge::key_generator_save_relin_keys(self.inner.pin_mut(), compression.is_on())
+            .named(operation)
+    }
+
+    /// Fresh Galois keys as they are sent, their random half replaced by seeds, in SEAL's own format.
+    ///
+    /// # Errors
+    /// As [`KeyGenerator::create_galois_keys`].
+    pub fn seal_bytes_galois_keys(
+        &mut self,
+        rotations: &[Rotation],
+        compression: Compression,
+    ) -> Result<Vec<u8>> {
+        let operation = "GaloisKeys::save";
+        self.check_keyswitching(operation)?;
+        self.check_batching(operation)?;
+        bridge::key_generator_save_galois_keys(
+            self.inner.pin_mut(),
+            &steps(rotations),
+            compression.is_on(),
+        )
+        .named(operation)
+    }
+
+    fn check_keyswitching(&self, operation: &'static str) -> Result<()> {
+        if self.context.using_keyswitching() {
+            return Ok(());
+        }
+        Err(Error::Unsupported {
+            operation,
+            reason: "key switching needs a special prime: give coeff_modulus at least two primes",
+        })
+    }
+
+    fn check_batching(&self, operation: &'static str) -> Result<()> {
+        if self.context.using_batching() {
+            return Ok(());
+        }
+        Err(Error::Unsupported {
+            operation,
+            reason: "rotation needs batching: choose a prime plain_modulus = 1 mod 2N",
+        })
+    }
+}
+
+impl std::fmt::Debug for KeyGenerator {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("KeyGenerator")
+            .finish_non_exhaustive()
+    }
+}
+
+fn steps(rotations: &[Rotation]) -> Vec<i32> {
+    rotations.iter().map(|rotation| rotation.step()).collect()
+}

@@ -1,0 +1,68 @@
+//! The BFV scheme of Microsoft SEAL, one file for each of its classes, under SEAL's own names.
+//!
+//! ```
+//! use sealquant::bfv::{BatchEncoder, Context, Decryptor, Encryptor, Evaluator, KeyGenerator};
+//! use sealquant::bfv::{ParametersLiteral, SecurityLevel, coeff_modulus, plain_modulus};
+//!
+//! let degree = 4096;
+//! let context = Context::from_literal(&ParametersLiteral {
+//!     poly_modulus_degree: degree,
+//!     coeff_modulus: coeff_modulus::bfv_default(degree, SecurityLevel::Bits128)?
+//!         .into_iter()
+//!         .map(u64::from)
+//!         .collect(),
+//!     plain_modulus: plain_modulus::batching(degree, &[20])?[0].value(),
+//!     security: SecurityLevel::Bits128,
+//! })?;
+//! let mut generator = KeyGenerator::new(&context)?;
+//! let secret_key = generator.secret_key()?;
+//! let relin_keys = generator.create_relin_keys()?;
+//! let encoder = BatchEncoder::new(&context)?;
+//! let encryptor = Encryptor::symmetric(&context, &secret_key)?;
+//! let evaluator = Evaluator::new(&context)?;
+//!
+//! let mut encrypted = encryptor.encrypt_symmetric(&encoder.encode_i64(&[1, -2, 3])?)?;
+//! evaluator.square_inplace(&mut encrypted)?;
+//! evaluator.relinearize_inplace(&mut encrypted, &relin_keys)?;
+//!
+//! let decrypted = Decryptor::new(&context, &secret_key)?.decrypt(&encrypted)?;
+//! assert_eq!(encoder.decode_i64(&decrypted)?[..3], [1, 4, 9]);
+//! # Ok::<(), sealquant::bfv::Error>(())
+//! ```
+//!
+//! # Threads
+//!
+//! | type | `Send` | `Sync` | why |
+//! | --- | --- | --- | --- |
+//! | `Context`, `BatchEncoder`, `Encryptor`, `Evaluator` | yes | yes | const functions on const data, the global thread-safe pool |
+//! | `Plaintext`, `Ciphertext`, keys | yes | yes | plain data; mutation needs `&mut` |
+//! | `Decryptor`, `KeyGenerator` | yes | no | a cache behind a lock that SEAL 4.0.0 orders too weakly |
+//!
+//! # Errors
+//!
+//! A C++ exception arrives as [`Error::Seal`] with the operation, its kind and SEAL's message. What SEAL 4.0.0 itself
+//! does not check is checked here before the call.
+
+mod ciphertext;
+mod context;
+mod decryptor;
+mod encoder;
+mod encryptor;
+mod error;
+mod evaluator;
+mod keys;
+mod modulus;
+mod parameters;
+mod plaintext;
+
+pub use ciphertext::{Ciphertext, Compression};
+pub use context::{Context, Level, ParmsId};
+pub use decryptor::Decryptor;
+pub use encoder::BatchEncoder;
+pub use encryptor::Encryptor;
+pub use error::{Error, Result, SealErrorKind};
+pub use evaluator::Evaluator;
+pub use keys::{GaloisKeys, KeyGenerator, PublicKey, RelinKeys, Rotation, SecretKey};
+pub use modulus::{Modulus, SecurityLevel, coeff_modulus, plain_modulus};
+pub use parameters::{EncryptionParameters, ParametersLiteral};
+pub use plaintext::Plaintext;

@@ -1,0 +1,101 @@
+//! Encryption parameters: an unchecked literal, and the validated immutable type made from it.
+
+use super::error::{Error, Result};
+use super::modulus::{Modulus, SecurityLevel};
+use serde::{Deserialize, Serialize};
+
+/// Encryption parameters as someone wrote them down: nothing is checked yet.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct ParametersLiteral {
+    /// N: a power of two; also the number of slots.
+    pub poly_modulus_degree: usize,
+    /// The primes of q, the special prime of key switching last.
+    pub coeff_modulus: Vec<u64>,
+    /// t: a prime = 1 mod 2N if batching is wanted.
+    pub plain_modulus: u64,
+    /// What SEAL enforces.
+    #[serde(default)]
+    pub security: SecurityLevel,
+}
+
+/// Encryption parameters of BFV within SEAL's limits.
+///
+/// What only SEAL can judge (coprimality, security, NTT support) is checked by [`super::Context::new`].
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct EncryptionParameters {
+    poly_modulus_degree: usize,
+    coeff_modulus: Vec<Modulus>,
+    plain_modulus: Modulus,
+    security: SecurityLevel,
+}
+
+/// SEAL's `SEAL_POLY_MOD_DEGREE_MAX`.
+const DEGREE_MAX: usize = 131_072;
+/// SEAL's `SEAL_COEFF_MOD_COUNT_MAX`.
+const COEFF_MODULUS_SIZE_MAX: usize = 64;
+
+impl EncryptionParameters {
+    /// Validates a literal.
+    ///
+    /// # Errors
+    /// [`Error::Modulus`] for a modulus out of range, [`Error::Parameters`] for a degree that is no power of two in
+    /// 2..=131072 or a number of primes outside 1..=64.
+    pub fn new(literal: &ParametersLiteral) -> Result<Self> {
+        let degree = literal.poly_modulus_degree;
+        if !degree.is_power_of_two() || !(2..=DEGREE_MAX).contains(&degree) {
+            return Err(Error::Parameters {
+                name: "invalid_poly_modulus_degree".to_owned(),
+                message: format!(
+                    "poly_modulus_degree {degree} is not a power of two in 2..={DEGREE_MAX}"
+                ),
+            });
+        }
+        let count = literal.coeff_modulus.len();
+        if !(1..=COEFF_MODULUS_SIZE_MAX).contains(&count) {
+            return Err(Error::Parameters {
+                name: "invalid_coeff_modulus_size".to_owned(),
+                message: format!(
+                    "coeff_modulus has {count} primes, 1 to {COEFF_MODULUS_SIZE_MAX} are possible"
+                ),
+            });
+        }
+        Ok(Self {
+            poly_modulus_degree: degree,
+            coeff_modulus: literal
+                .coeff_modulus
+                .iter()
+                .map(|&value| Modulus::new(value))
+                .collect::<Result<_>>()?,
+            plain_modulus: Modulus::new(literal.plain_modulus)?,
+            security: literal.security,
+        })
+    }
+
+    /// N.
+    pub const fn poly_modulus_degree(&self) -> usize {
+        self.poly_modulus_degree
+    }
+
+    /// The primes of q, the special prime last.
+    pub fn coeff_modulus(&self) -> &[Modulus] {
+        &self.coeff_modulus
+    }
+
+    /// t.
+    pub const fn plain_modulus(&self) -> Modulus {
+        self.plain_modulus
+    }
+
+    /// What SEAL enforces.
+    pub const fn security(&self) -> SecurityLevel {
+        self.security
+    }
+
+    /// Bits of each prime of q.
+    pub fn coeff_modulus_bits(&self) -> Vec<u32> {
+        self.coeff_modulus
+            .iter()
+            .map(|prime| prime.bit_count())
+            .collect()
+    }
+}

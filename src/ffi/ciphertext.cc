@@ -1,0 +1,60 @@
+#include "sealquant/src/ffi/ciphertext.h"
+#include "sealquant/src/ffi/save.h"
+
+namespace sealquant
+{
+    std::unique_ptr<seal::Ciphertext> ciphertext_new()
+    {
+        return std::make_unique<seal::Ciphertext>();
+    }
+
+    std::unique_ptr<seal::Ciphertext> ciphertext_clone(const seal::Ciphertext &encrypted)
+    {
+        return std::make_unique<seal::Ciphertext>(encrypted);
+    }
+
+    void ciphertext_assign(seal::Ciphertext &destination, const seal::Ciphertext &source)
+    {
+        destination = source;
+    }
+
+    std::size_t ciphertext_size(const seal::Ciphertext &encrypted)
+    {
+        return encrypted.size();
+    }
+
+    std::size_t ciphertext_poly_modulus_degree(const seal::Ciphertext &encrypted)
+    {
+        return encrypted.poly_modulus_degree();
+    }
+
+    std::size_t ciphertext_coeff_modulus_size(const seal::Ciphertext &encrypted)
+    {
+        return encrypted.coeff_modulus_size();
+    }
+
+    bool ciphertext_is_ntt_form(const seal::Ciphertext &encrypted)
+    {
+        return encrypted.is_ntt_form();
+    }
+
+    bool ciphertext_is_transparent(const seal::Ciphertext &encrypted)
+    {
+        return encrypted.is_transparent();
+    }
+
+    std::array<std::uint64_t, 4> ciphertext_parms_id(const seal::Ciphertext &encrypted)
+    {
+        return encrypted.parms_id();
+    }
+
+    rust::Slice<const std::uint64_t> ciphertext_data(const seal::Ciphertext &encrypted)
+    {
+        return { encrypted.data(), encrypted.dyn_array().size() };
+    }
+
+    rust::Vec<std::uint8_t> ciphertext_save(const seal::Ciphertext &encrypted, bool compress)
+    {
+        return save_bytes(encrypted, compress);
+    }
+} // namespace sealquant

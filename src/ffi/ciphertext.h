@@ -1,0 +1,23 @@
+#pragma once
+
+#include "rust/cxx.h"
+#include "sealquant/src/ffi/guard.h"
+#include "seal/seal.h"
+#include <array>
+#include <cstdint>
+#include <memory>
+
+namespace sealquant
+{
+    std::unique_ptr<seal::Ciphertext> ciphertext_new();
+    std::unique_ptr<seal::Ciphertext> ciphertext_clone(const seal::Ciphertext &encrypted);
+    void ciphertext_assign(seal::Ciphertext &destination, const seal::Ciphertext &source);
+    std::size_t ciphertext_size(const seal::Ciphertext &encrypted);
+    std::size_t ciphertext_poly_modulus_degree(const seal::Ciphertext &encrypted);
+    std::size_t ciphertext_coeff_modulus_size(const seal::Ciphertext &encrypted);
+    bool ciphertext_is_ntt_form(const seal::Ciphertext &encrypted);
+    bool ciphertext_is_transparent(const seal::Ciphertext &encrypted);
+    std::array<std::uint64_t, 4> ciphertext_parms_id(const seal::Ciphertext &encrypted);
+    rust::Slice<const std::uint64_t> ciphertext_data(const seal::Ciphertext &encrypted);
+    rust::Vec<std::uint8_t> ciphertext_save(const seal::Ciphertext &encrypted, bool compress);
+} // namespace sealquant

@@ -1,0 +1,23 @@
+//! `seal::Ciphertext`.
+
+#[cxx::bridge(namespace = "sealquant")]
+pub mod bridge {
+    unsafe extern "C++" {
+        include!("sealquant/src/ffi/ciphertext.h");
+
+        #[namespace = "seal"]
+        type Ciphertext;
+
+        fn ciphertext_new() -> Result<UniquePtr<Ciphertext>>;
+        fn ciphertext_clone(encrypted: &Ciphertext) -> Result<UniquePtr<Ciphertext>>;
+        fn ciphertext_assign(destination: Pin<&mut Ciphertext>, source: &Ciphertext) -> Result<()>;
+        fn ciphertext_size(encrypted: &Ciphertext) -> usize;
+        fn ciphertext_poly_modulus_degree(encrypted: &Ciphertext) -> usize;
+        fn ciphertext_coeff_modulus_size(encrypted: &Ciphertext) -> usize;
+        fn ciphertext_is_ntt_form(encrypted: &Ciphertext) -> bool;
+        fn ciphertext_is_transparent(encrypted: &Ciphertext) -> bool;
+        fn ciphertext_parms_id(encrypted: &Ciphertext) -> [u64; 4];
+        fn ciphertext_data(encrypted: &Ciphertext) -> &[u64];
+        fn ciphertext_save(encrypted: &Ciphertext, compress: bool) -> Result<Vec<u8>>;
+    }
+}

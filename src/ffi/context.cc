@@ -1,0 +1,79 @@
+#include "sealquant/src/ffi/context.h"
+#include "sealquant/src/ffi/context.rs.h"
+#include "sealquant/src/ffi/modulus.h"
+#include <algorithm>
+
+namespace sealquant
+{
+    std::unique_ptr<seal::SEALContext> context_new(
+        std::size_t poly_modulus_degree, rust::Slice<const std::uint64_t> coeff_modulus, std::uint64_t plain_modulus,
+        std::uint32_t security_bits)
+    {
+        std::vector<seal::Modulus> moduli;
+        moduli.reserve(coeff_modulus.size());
+        for (const auto value : coeff_modulus)
+        {
+            moduli.emplace_back(value);
+        }
+        seal::EncryptionParameters parameters(seal::scheme_type::bfv);
+        parameters.set_poly_modulus_degree(poly_modulus_degree);
+        parameters.set_coeff_modulus(moduli);
+        parameters.set_plain_modulus(plain_modulus);
+        return std::make_unique<seal::SEALContext>(parameters, true, security_level(security_bits));
+    }
+
+    bool context_is_valid(const seal::SEALContext &context)
+    {
+        return context.parameters_set();
+    }
+
+    rust::String context_error_name(const seal::SEALContext &context)
+    {
+        return context.parameter_error_name();
+    }
+
+    rust::String context_error_message(const seal::SEALContext &context)
+    {
+        return context.parameter_error_message();
+    }
+
+    bool context_using_batching(const seal::SEALContext &context)
+    {
+        return context.first_context_data()->qualifiers().using_batching;
+    }
+
+    bool context_using_keyswitching(const seal::SEALContext &context)
+    {
+        return context.using_keyswitching();
+    }
+
+    rust::Vec<LevelInfo> context_levels(const seal::SEALContext &context)
+    {
+        rust::Vec<LevelInfo> levels;
+        const auto add = [&levels](const seal::SEALContext::ContextData &data) {
+            LevelInfo info{};
+            std::copy(data.parms_id().cbegin(), data.parms_id().cend(), info.parms_id.begin());
+            info.chain_index = data.chain_index();
+            info.coeff_modulus_size = data.parms().coeff_modulus().size();
+            info.total_bits = static_cast<std::uint32_t>(data.total_coeff_modulus_bit_count());
+            levels.push_back(info);
+        };
+        add(*context.key_context_data());
+        if (context.key_parms_id() != context.first_parms_id())
+        {
+            add(*context.first_context_data());
+        }
+        for (auto data = context.first_context_data()->next_context_data(); data; data = data->next_context_data())
+        {
+            add(*data);
+        }
+        return levels;
+    }
+
+    seal::parms_id_type to_parms_id(const std::array<std::uint64_t, 4> &parms_id)
+    {
+        seal::parms_id_type result;
+        std::copy(parms_id.cbegin(), parms_id.cend(), result.begin());
+        return result;
+    }
+} // namespace sealquant

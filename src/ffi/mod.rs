@@ -1,0 +1,17 @@
+//! cxx bridges to SEAL: one `.rs` beside one `.h`/`.cc` pair for each group of SEAL's classes.
+//!
+//! Nothing here is public. `src/bfv` wraps every call; `guard.h` turns each C++ exception into a kind and a message.
+#![allow(
+    missing_docs,
+    reason = "declarations of shims whose contracts stand in the headers and in `bfv`"
+)]
+
+pub mod ciphertext;
+pub mod context;
+pub mod decryptor;
+pub mod encoder;
+pub mod encryptor;
+pub mod evaluator;
+pub mod keys;
+pub mod modulus;
+pub mod plaintext;

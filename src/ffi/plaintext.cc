@@ -1,0 +1,52 @@
+#include "sealquant/src/ffi/plaintext.h"
+#include <algorithm>
+
+namespace sealquant
+{
+    std::unique_ptr<seal::Plaintext> plaintext_new()
+    {
+        return std::make_unique<seal::Plaintext>();
+    }
+
+    std::unique_ptr<seal::Plaintext> plaintext_clone(const seal::Plaintext &plain)
+    {
+        return std::make_unique<seal::Plaintext>(plain);
+    }
+
+    std::unique_ptr<seal::Plaintext> plaintext_from_coefficients(rust::Slice<const std::uint64_t> coefficients)
+    {
+        auto plain = std::make_unique<seal::Plaintext>(coefficients.size());
+        std::copy(coefficients.begin(), coefficients.end(), plain->data());
+        return plain;
+    }
+
+    std::size_t plaintext_coeff_count(const seal::Plaintext &plain)
+    {
+        return plain.coeff_count();
+    }
+
+    std::size_t plaintext_significant_coeff_count(const seal::Plaintext &plain)
+    {
+        return plain.significant_coeff_count();
+    }
+
+    bool plaintext_is_ntt_form(const seal::Plaintext &plain)
+    {
+        return plain.is_ntt_form();
+    }
+
+    std::array<std::uint64_t, 4> plaintext_parms_id(const seal::Plaintext &plain)
+    {
+        return plain.parms_id();
+    }
+
+    rust::Slice<const std::uint64_t> plaintext_data(const seal::Plaintext &plain)
+    {
+        return { plain.data(), plain.coeff_count() };
+    }
+
+    bool plaintext_is_valid_for(const seal::Plaintext &plain, const seal::SEALContext &context)
+    {
+        return seal::is_valid_for(plain, context);
+    }
+} // namespace sealquant

@@ -1,0 +1,21 @@
+#pragma once
+
+#include "rust/cxx.h"
+#include "sealquant/src/ffi/guard.h"
+#include "seal/seal.h"
+#include <array>
+#include <cstdint>
+#include <memory>
+
+namespace sealquant
+{
+    std::unique_ptr<seal::Plaintext> plaintext_new();
+    std::unique_ptr<seal::Plaintext> plaintext_clone(const seal::Plaintext &plain);
+    std::unique_ptr<seal::Plaintext> plaintext_from_coefficients(rust::Slice<const std::uint64_t> coefficients);
+    std::size_t plaintext_coeff_count(const seal::Plaintext &plain);
+    std::size_t plaintext_significant_coeff_count(const seal::Plaintext &plain);
+    bool plaintext_is_ntt_form(const seal::Plaintext &plain);
+    std::array<std::uint64_t, 4> plaintext_parms_id(const seal::Plaintext &plain);
+    rust::Slice<const std::uint64_t> plaintext_data(const seal::Plaintext &plain);
+    bool plaintext_is_valid_for(const seal::Plaintext &plain, const seal::SEALContext &context);
+} // namespace sealquant

@@ -1,0 +1,26 @@
+//! `seal::Plaintext`.
+
+#[cxx::bridge(namespace = "sealquant")]
+pub mod bridge {
+    #[namespace = "seal"]
+    unsafe extern "C++" {
+        type SEALContext = crate::ffi::context::bridge::SEALContext;
+    }
+
+    unsafe extern "C++" {
+        include!("sealquant/src/ffi/plaintext.h");
+
+        #[namespace = "seal"]
+        type Plaintext;
+
+        fn plaintext_new() -> Result<UniquePtr<Plaintext>>;
+        fn plaintext_clone(plain: &Plaintext) -> Result<UniquePtr<Plaintext>>;
+        fn plaintext_from_coefficients(coefficients: &[u64]) -> Result<UniquePtr<Plaintext>>;
+        fn plaintext_coeff_count(plain: &Plaintext) -> usize;
+        fn plaintext_significant_coeff_count(plain: &Plaintext) -> usize;
+        fn plaintext_is_ntt_form(plain: &Plaintext) -> bool;
+        fn plaintext_parms_id(plain: &Plaintext) -> [u64; 4];
+        fn plaintext_data(plain: &Plaintext) -> &[u64];
+        fn plaintext_is_valid_for(plain: &Plaintext, context: &SEALContext) -> Result<bool>;
+    }
+}
