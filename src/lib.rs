@@ -1,1 +1,3 @@
-//! x
+//! Microsoft SEAL's BFV for Rust, and networks trained with small integers to run on it.
+
+pub mod network;
