@@ -1,5 +1,5 @@
-//! Rust bindings to Microsoft SEAL's BFV, and on them a pipeline that trains networks with small integers and runs
-//! them on encrypted images.
+//! Microsoft SEAL's BFV for Rust, and networks trained with small integers to run on it.
 
 pub mod bfv;
 mod ffi;
+pub mod network;
