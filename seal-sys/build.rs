@@ -1,2 +1,62 @@
-//! Builds.
-fn main() {}
+//! Builds SEAL and tells cargo how to link it; the README beside `vendor/` says where the source comes from.
+
+#[path = "build/archive.rs"]
+mod archive;
+#[cfg(feature = "bindgen")]
+#[path = "build/bindings.rs"]
+mod bindings;
+#[path = "build/compile.rs"]
+mod compile;
+#[path = "build/failure.rs"]
+mod failure;
+#[path = "build/install.rs"]
+mod install;
+#[path = "build/manifest.rs"]
+mod manifest;
+#[path = "build/source.rs"]
+mod source;
+#[path = "build/stage.rs"]
+mod stage;
+#[path = "build/tools.rs"]
+mod tools;
+#[path = "build/verify.rs"]
+mod verify;
+
+use std::env;
+use std::path::PathBuf;
+
+use failure::{Failure, Result};
+use install::Install;
+use source::{Roots, Source};
+
+fn main() {
+    if let Err(failure) = run() {
+        // Cargo shows this line and fails the build, without a backtrace around it.
+        println!("cargo::error={failure}");
+    }
+}
+
+fn run() -> Result<()> {
+    println!("cargo::rerun-if-changed=build.rs");
+    println!("cargo::rerun-if-changed=build");
+    println!("cargo::rustc-check-cfg=cfg(seal_c)");
+    let roots = Roots {
+        crate_dir: path_from_env("CARGO_MANIFEST_DIR")?,
+        out_dir: path_from_env("OUT_DIR")?,
+    };
+    let install = match source::find(&roots)? {
+        Source::Installed(prefix) => Install::inspect(&prefix)?,
+        Source::Tree(tree) => compile::build(&tree, &roots)?,
+    };
+    install.announce();
+    #[cfg(feature = "bindgen")]
+    bindings::generate(&install, &roots)?;
+    Ok(())
+}
+
+/// A path that cargo hands to build scripts.
+fn path_from_env(name: &str) -> Result<PathBuf> {
+    env::var_os(name)
+        .map(PathBuf::from)
+        .ok_or_else(|| Failure::new(format!("{name} is not set, so this is not run by cargo")))
+}

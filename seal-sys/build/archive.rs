@@ -1,0 +1,208 @@
+//! Finds the package's archive by way of cargo, checks it, and unpacks SEAL from it.
+
+use std::env;
+use std::fs;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+use std::process::{self, Command};
+use std::time::{Duration, SystemTime};
+
+use super::failure::{Failure, Result};
+use super::manifest::{Checksums, Manifest, safe_path, sha256};
+
+/// What to do where cargo cannot fetch.
+const OTHER_WAYS: &str = "set SEAL_SOURCE_DIR to a checkout of SEAL 4.x or SEAL_DIR to an installed SEAL, \
+     copy vendor/SEAL from another checkout of this project, or build once where cargo has a network";
+
+/// The checked archive, from cargo's cache; cargo is asked to fetch it if it is not there.
+///
+/// # Errors
+/// Cargo cannot fetch it, or its hash is not the committed one.
+pub fn obtain(manifest: &Manifest) -> Result<Vec<u8>> {
+    let mut candidates = cached(manifest);
+    if candidates.is_empty() {
+        fetch(manifest)?;
+        candidates = cached(manifest);
+    }
+    let Some(last) = candidates.last() else {
+        return Err(Failure::new(format!(
+            "cargo did not leave {} in its cache; {OTHER_WAYS}",
+            manifest.archive_name()
+        )));
+    };
+    let mut outcome = Err(Failure::new(format!("cannot use {}", last.display())));
+    for path in &candidates {
+        let bytes = fs::read(path).map_err(Failure::io("read", path))?;
+        outcome = check(path, &bytes, &manifest.archive_sha256).map(|()| bytes);
+        if outcome.is_ok() {
+            break;
+        }
+    }
+    outcome
+}
+
+/// Compares an archive's hash with the committed one.
+///
+/// # Errors
+/// The hashes differ.
+pub fn check(path: &Path, bytes: &[u8], expected: &str) -> Result<()> {
+    let actual = sha256(bytes);
+    if actual == expected {
+        return Ok(());
+    }
+    Err(Failure::new(format!(
+        "{} has SHA-256 {actual}, but vendor/manifest.json asks for {expected}; delete it and build again",
+        path.display()
+    )))
+}
+
+/// Copies of the archive in cargo's cache, one per registry it was fetched from.
+fn cached(manifest: &Manifest) -> Vec<PathBuf> {
+    let Some(cache) = cargo_home().map(|home| home.join("registry").join("cache")) else {
+        return Vec::new();
+    };
+    let mut found: Vec<PathBuf> = fs::read_dir(cache)
+        .into_iter()
+        .flatten()
+        .flatten()
+        .map(|registry| registry.path().join(manifest.archive_name()))
+        .filter(|path| path.is_file())
+        .collect();
+    found.sort();
+    found
+}
+
+fn cargo_home() -> Option<PathBuf> {
+    env::var_os("CARGO_HOME")
+        .map(PathBuf::from)
+        .or_else(|| env::home_dir().map(|home| home.join(".cargo")))
+}
+
+/// Has cargo download the archive: to describe a package, cargo fetches it.
+fn fetch(manifest: &Manifest) -> Result<()> {
+    let package = format!("{}@{}", manifest.package, manifest.version);
+    let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    // Cargo's own folder lies outside the workspace, whose lock file and configuration stay untouched.
+    let outside = cargo_home().unwrap_or_else(env::temp_dir);
+    fs::create_dir_all(&outside).map_err(Failure::io("create", &outside))?;
+    let output = Command::new(&cargo)
+        .args(["info", "--color", "never", &package])
+        .current_dir(&outside)
+        .output();
+    let output = output.map_err(Failure::io("run", Path::new(&cargo)))?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    let reason = stderr
+        .lines()
+        .map(str::trim)
+        .find(|line| line.starts_with("error"))
+        .unwrap_or("cargo gave no reason");
+    Err(Failure::new(format!(
+        "SEAL's source could not be fetched with `cargo info {package}` ({reason}); {OTHER_WAYS}"
+    )))
+}
+
+/// Unpacks the listed files into `tree`, all or nothing: into a temporary folder beside it, which is
+/// then renamed. If another build was faster, its tree stays (and is verified like any other).
+///
+/// # Errors
+/// The archive is malformed, has a path that leaves its folder, or lacks or alters a listed file;
+/// or `tree` cannot be written.
+pub fn unpack(archive: &[u8], manifest: &Manifest, sums: &Checksums, tree: &Path) -> Result<()> {
+    let parent = tree.parent().unwrap_or(Path::new("."));
+    fs::create_dir_all(parent).map_err(Failure::io("create", parent))?;
+    let temporary = Temporary(parent.join(format!(".SEAL-{}", process::id())));
+    extract(archive, manifest, sums, &temporary.0)?;
+    age_folders(&temporary.0)?;
+    match fs::rename(&temporary.0, tree) {
+        Err(_) if tree.is_dir() => Ok(()),
+        outcome => outcome.map_err(Failure::io("create", tree)),
+    }
+}
+
+fn extract(archive: &[u8], manifest: &Manifest, sums: &Checksums, into: &Path) -> Result<()> {
+    let malformed = |e: std::io::Error| {
+        Failure::new(format!("{} is malformed: {e}", manifest.archive_name()))
+    };
+    let mut left = sums.clone();
+    let mut tar = tar::Archive::new(flate2::read::GzDecoder::new(archive));
+    for entry in tar.entries().map_err(malformed)? {
+        let mut entry = entry.map_err(malformed)?;
+        let path = entry.path().map_err(malformed)?.into_owned();
+        let name = path.to_string_lossy().into_owned();
+        if safe_path(&path).is_none() {
+            return Err(Failure::new(format!(
+                "{} holds the path {name}, which leaves its folder",
+                manifest.archive_name()
+            )));
+        }
+        let Some(listed) = path
+            .strip_prefix(&manifest.root)
+            .ok()
+            .and_then(|below| below.to_str())
+            .and_then(|below| left.remove_entry(below))
+        else {
+            continue;
+        };
+        let (below, expected) = listed;
+        if !entry.header().entry_type().is_file() {
+            return Err(Failure::new(format!("{name} in the archive is not a file")));
+        }
+        let mut bytes = Vec::new();
+        entry.read_to_end(&mut bytes).map_err(malformed)?;
+        if sha256(&bytes) != expected {
+            return Err(Failure::new(format!(
+                "{name} in the archive differs from its committed SHA-256"
+            )));
+        }
+        write_aged(&into.join(below), &bytes)?;
+    }
+    match left.first_key_value() {
+        None => Ok(()),
+        Some((path, _)) => Err(Failure::new(format!(
+            "{} lacks {}/{path}",
+            manifest.archive_name(),
+            manifest.root
+        ))),
+    }
+}
+
+/// Cargo runs a build script again if a file it read is younger than the last run. What the script
+/// itself unpacked is therefore dated back (to September 2001).
+fn long_ago() -> SystemTime {
+    SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000)
+}
+
+fn write_aged(path: &Path, bytes: &[u8]) -> Result<()> {
+    use std::io::Write as _;
+    let folder = path.parent().unwrap_or(Path::new("."));
+    fs::create_dir_all(folder).map_err(Failure::io("create", folder))?;
+    let mut file = fs::File::create(path).map_err(Failure::io("create", path))?;
+    file.write_all(bytes)
+        .and_then(|()| file.set_modified(long_ago()))
+        .map_err(Failure::io("write", path))
+}
+
+fn age_folders(folder: &Path) -> Result<()> {
+    for entry in fs::read_dir(folder).map_err(Failure::io("read the folder", folder))? {
+        let path = entry.map_err(Failure::io("read the folder", folder))?.path();
+        if path.is_dir() {
+            age_folders(&path)?;
+        }
+    }
+    // Where folders cannot be dated, the next build merely verifies once more.
+    let _ = fs::File::open(folder).and_then(|folder| folder.set_modified(long_ago()));
+    Ok(())
+}
+
+/// A folder that is removed when it is no longer needed.
+struct Temporary(PathBuf);
+
+impl Drop for Temporary {
+    fn drop(&mut self) {
+        // Already renamed, or a left-over that git ignores.
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}

@@ -1,0 +1,185 @@
+//! Looks at an installed SEAL, ours or someone else's, and tells cargo how to link it.
+
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::failure::{Failure, Result};
+
+/// An installed SEAL.
+pub struct Install {
+    /// The folder to hand to the compiler: `seal/seal.h` lies below it.
+    pub include: PathBuf,
+    /// The folder with the libraries.
+    pub lib: PathBuf,
+    /// SEAL's version.
+    pub version: String,
+    /// Whether SEAL was compiled with HEXL.
+    pub hexl: bool,
+    /// Whether SEAL was compiled with Zstandard.
+    pub zstd: bool,
+    /// Whether SEAL throws when the result of an operation is a transparent ciphertext.
+    pub throws_on_transparent: bool,
+    /// Whether the C export layer is there.
+    pub c_layer: bool,
+    /// The libraries in the order in which they are linked.
+    libraries: Vec<Library>,
+}
+
+struct Library {
+    kind: &'static str,
+    name: String,
+}
+
+impl Install {
+    /// Reads SEAL's configuration from its headers and finds its libraries.
+    ///
+    /// # Errors
+    /// The folder holds no SEAL 4.x.
+    pub fn inspect(prefix: &Path) -> Result<Self> {
+        let include = find_include(prefix)?;
+        let config = include.join("seal").join("util").join("config.h");
+        let text = fs::read_to_string(&config).map_err(Failure::io("read", &config))?;
+        let version = text
+            .lines()
+            .find_map(|line| line.strip_prefix("#define SEAL_VERSION \""))
+            .and_then(|rest| rest.split('"').next())
+            .unwrap_or_default()
+            .to_owned();
+        let series: Vec<&str> = version.split('.').take(2).collect();
+        if series.first() != Some(&"4") || series.len() < 2 {
+            return Err(Failure::new(format!(
+                "{} says SEAL {version}, but seal-sys needs SEAL 4.x",
+                config.display()
+            )));
+        }
+        let series = series.join(".");
+        let defined = |name: &str| text.lines().any(|line| line.trim() == format!("#define {name}"));
+        let lib = ["lib", "lib64"]
+            .iter()
+            .map(|name| prefix.join(name))
+            .find(|lib| lib.is_dir())
+            .ok_or_else(|| Failure::new(format!("{} has no folder lib", prefix.display())))?;
+
+        let (zstd, hexl) = (defined("SEAL_USE_ZSTD"), defined("SEAL_USE_INTEL_HEXL"));
+        let mut libraries = Vec::new();
+        let c_layer = find_library(&lib, &format!("sealc-{series}"), "sealc");
+        let has_c_layer = c_layer.is_some();
+        libraries.extend(c_layer);
+        let seal = find_library(&lib, &format!("seal-{series}"), "seal").ok_or_else(|| {
+            Failure::new(format!("{} holds no library of SEAL {version}", lib.display()))
+        })?;
+        libraries.push(seal);
+        // SEAL's static library usually contains these two; a SEAL built with SEAL_BUILD_DEPS=OFF does not.
+        let separate = [(hexl, "hexl"), (zstd, "zstd"), (defined("SEAL_USE_ZLIB"), "z")];
+        for (_, name) in separate.iter().filter(|(used, _)| *used) {
+            libraries.extend(find_library(&lib, name, name));
+        }
+        Ok(Self {
+            include,
+            lib,
+            version,
+            hexl,
+            zstd,
+            throws_on_transparent: defined("SEAL_THROW_ON_TRANSPARENT_CIPHERTEXT"),
+            c_layer: has_c_layer,
+            libraries,
+        })
+    }
+
+    /// Prints what cargo passes to the linker, to dependent packages (`DEP_SEAL_*`) and to this crate.
+    pub fn announce(&self) {
+        println!("cargo::rustc-link-search=native={}", self.lib.display());
+        for library in &self.libraries {
+            println!("cargo::rustc-link-lib={}={}", library.kind, library.name);
+        }
+        for name in runtime_libraries() {
+            println!("cargo::rustc-link-lib=dylib={name}");
+        }
+        let flag = |on: bool| u8::from(on).to_string();
+        for (key, value) in [
+            ("include", self.include.display().to_string()),
+            ("lib", self.lib.display().to_string()),
+            ("version", self.version.clone()),
+            ("hexl", flag(self.hexl)),
+            ("zstd", flag(self.zstd)),
+            ("c_layer", flag(self.c_layer)),
+        ] {
+            println!("cargo::metadata={key}={value}");
+        }
+        println!("cargo::rustc-env=SEAL_SYS_VERSION={}", self.version);
+        println!("cargo::rustc-env=SEAL_SYS_HEXL={}", flag(self.hexl));
+        println!("cargo::rustc-env=SEAL_SYS_ZSTD={}", flag(self.zstd));
+        println!(
+            "cargo::rustc-env=SEAL_SYS_THROWS_ON_TRANSPARENT={}",
+            flag(self.throws_on_transparent)
+        );
+        if self.c_layer {
+            println!("cargo::rustc-cfg=seal_c");
+        }
+    }
+}
+
+/// `include/SEAL-4.x` (SEAL's own habit) or `include` (that of some distributions).
+fn find_include(prefix: &Path) -> Result<PathBuf> {
+    let include = prefix.join("include");
+    let mut places: Vec<PathBuf> = fs::read_dir(&include)
+        .into_iter()
+        .flatten()
+        .flatten()
+        .map(|entry| entry.path())
+        .filter(|path| {
+            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            name.starts_with("SEAL-4.")
+        })
+        .collect();
+    // The newest first.
+    places.sort();
+    places.reverse();
+    places.push(include);
+    places
+        .into_iter()
+        .find(|place| place.join("seal").join("seal.h").is_file())
+        .ok_or_else(|| {
+            Failure::new(format!(
+                "{} holds no SEAL 4.x: there is no include/SEAL-4.x/seal/seal.h in it",
+                prefix.display()
+            ))
+        })
+}
+
+/// A static library if there is one, else a shared one. Shared libraries carry no version in their names.
+fn find_library(lib: &Path, static_name: &str, shared_name: &str) -> Option<Library> {
+    let exists = |file: String| lib.join(file).is_file();
+    if exists(format!("lib{static_name}.a")) || exists(format!("{static_name}.lib")) {
+        return Some(Library {
+            kind: "static",
+            name: static_name.to_owned(),
+        });
+    }
+    ["so", "dylib"]
+        .iter()
+        .any(|end| exists(format!("lib{shared_name}.{end}")))
+        .then(|| Library {
+            kind: "dylib",
+            name: shared_name.to_owned(),
+        })
+}
+
+/// The C++ runtime, and threads.
+fn runtime_libraries() -> Vec<String> {
+    println!("cargo::rerun-if-env-changed=CXXSTDLIB");
+    let os = env::var("CARGO_CFG_TARGET_OS").unwrap_or_default();
+    let environment = env::var("CARGO_CFG_TARGET_ENV").unwrap_or_default();
+    let cxx = env::var("CXXSTDLIB").ok().or_else(|| {
+        let name = match (os.as_str(), environment.as_str()) {
+            (_, "msvc") => return None,
+            ("macos" | "ios" | "freebsd" | "openbsd", _) => "c++",
+            ("android", _) => "c++_shared",
+            _ => "stdc++",
+        };
+        Some(name.to_owned())
+    });
+    let threads = (os == "linux").then(|| "pthread".to_owned());
+    cxx.into_iter().chain(threads).collect()
+}

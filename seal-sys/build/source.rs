@@ -1,0 +1,200 @@
+//! Decides where SEAL comes from: the order is in `vendor/README.md`.
+
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::archive;
+use super::failure::{Failure, Result};
+use super::manifest::{Checksums, Manifest};
+use super::verify::{self, File};
+
+/// The folders that cargo gives to the build.
+pub struct Roots {
+    /// The folder of `seal-sys`.
+    pub crate_dir: PathBuf,
+    /// Where the build may write.
+    pub out_dir: PathBuf,
+}
+
+/// Where SEAL comes from.
+pub enum Source {
+    /// Built and installed by someone else: the folder that holds `include/` and `lib/`.
+    Installed(PathBuf),
+    /// Source to compile.
+    Tree(Tree),
+}
+
+/// SEAL's source, read into memory.
+pub struct Tree {
+    /// Where it was read from; tells the builds of different sources apart.
+    pub origin: PathBuf,
+    /// All files that a build needs.
+    pub files: Vec<File>,
+}
+
+/// Takes the first of: `SEAL_DIR`, `SEAL_SOURCE_DIR`, `vendor/SEAL`, the package's archive.
+///
+/// # Errors
+/// The chosen source is unusable; later ones are not tried in its place.
+pub fn find(roots: &Roots) -> Result<Source> {
+    println!("cargo::rerun-if-env-changed=SEAL_DIR");
+    println!("cargo::rerun-if-env-changed=SEAL_SOURCE_DIR");
+    if let Some(prefix) = folder_from_env("SEAL_DIR")? {
+        println!("cargo::rerun-if-changed={}", prefix.join("include").display());
+        println!("cargo::rerun-if-changed={}", prefix.join("lib").display());
+        return Ok(Source::Installed(prefix));
+    }
+    if let Some(checkout) = folder_from_env("SEAL_SOURCE_DIR")? {
+        return read_checkout(&checkout, roots).map(Source::Tree);
+    }
+    read_vendored(roots).map(Source::Tree)
+}
+
+fn folder_from_env(name: &str) -> Result<Option<PathBuf>> {
+    let Some(value) = env::var_os(name).filter(|value| !value.is_empty()) else {
+        return Ok(None);
+    };
+    let path = PathBuf::from(value);
+    fs::canonicalize(&path)
+        .ok()
+        .filter(|path| path.is_dir())
+        .map(Some)
+        .ok_or_else(|| Failure::new(format!("{name} is {}, which is no folder", path.display())))
+}
+
+/// The verified source, unpacked first if it is not there.
+fn read_vendored(roots: &Roots) -> Result<Tree> {
+    // In the repository, vendor/ lies beside seal-sys; in a published package, its two small files
+    // lie inside, and the source is unpacked where the build may write.
+    let beside = roots.crate_dir.join("..").join("vendor");
+    let in_repository = beside.join("manifest.json").is_file();
+    let data = if in_repository {
+        fs::canonicalize(&beside).map_err(Failure::io("open", &beside))?
+    } else {
+        roots.crate_dir.join("vendor")
+    };
+    let (manifest, sums) = Manifest::load(&data)?;
+    println!("cargo::rerun-if-changed={}", data.join("manifest.json").display());
+    println!("cargo::rerun-if-changed={}", data.join(&manifest.checksums).display());
+    let tree = if in_repository {
+        data.join("SEAL")
+    } else {
+        roots.out_dir.join("SEAL")
+    };
+    let files = match unpacked(&tree, &manifest, &sums) {
+        // A checkout that may not be written: the build's own folder does as well.
+        Err(_) if in_repository && !tree.exists() && read_only(&data) => {
+            let tree = roots.out_dir.join("SEAL");
+            unpacked(&tree, &manifest, &sums)?
+        }
+        outcome => outcome?,
+    };
+    Ok(Tree {
+        origin: tree,
+        files,
+    })
+}
+
+fn unpacked(tree: &Path, manifest: &Manifest, sums: &Checksums) -> Result<Vec<File>> {
+    if !tree.exists() {
+        let archive = archive::obtain(manifest)?;
+        archive::unpack(&archive, manifest, sums, tree)?;
+    }
+    println!("cargo::rerun-if-changed={}", tree.display());
+    verify::verified_files(tree, sums)
+}
+
+fn read_only(folder: &Path) -> bool {
+    let probe = folder.join(".SEAL-probe");
+    let outcome = fs::write(&probe, b"");
+    // It is empty and ignored by git, should it stay.
+    let _ = fs::remove_file(&probe);
+    outcome.is_err()
+}
+
+/// The parts of a checkout that a build reads.
+const PARTS: [&str; 8] = [
+    "CMakeLists.txt",
+    "LICENSE",
+    "NOTICE",
+    "cmake",
+    "dotnet",
+    "native/src",
+    "pkgconfig",
+    "thirdparty",
+];
+
+/// Somebody's own checkout: not compared with any list of hashes, that is its point.
+fn read_checkout(checkout: &Path, roots: &Roots) -> Result<Tree> {
+    let cmake = checkout.join("CMakeLists.txt");
+    let text = fs::read_to_string(&cmake).map_err(Failure::io("read", &cmake))?;
+    let version = project_version(&text).ok_or_else(|| {
+        Failure::new(format!(
+            "{} does not say `project(SEAL VERSION ...)`, so SEAL_SOURCE_DIR is no checkout of SEAL",
+            cmake.display()
+        ))
+    })?;
+    if !version.starts_with("4.") {
+        return Err(Failure::new(format!(
+            "SEAL_SOURCE_DIR holds SEAL {version}, but seal-sys needs SEAL 4.x"
+        )));
+    }
+    let mut files = Vec::new();
+    for part in PARTS {
+        let full = checkout.join(part);
+        if full.is_file() {
+            files.push((part.to_owned(), read(&full)?));
+        } else if full.is_dir() {
+            let mut below = Vec::new();
+            verify::list_files(&full, "", &mut below)?;
+            for path in below {
+                let bytes = read(&full.join(&path))?;
+                files.push((format!("{part}/{path}"), bytes));
+            }
+        } else {
+            continue;
+        }
+        println!("cargo::rerun-if-changed={}", full.display());
+    }
+    add_third_party(&mut files, roots)?;
+    Ok(Tree {
+        origin: checkout.to_path_buf(),
+        files,
+    })
+}
+
+/// SEAL's own repository downloads Zstandard and HEXL while CMake runs. Nothing is downloaded here:
+/// the verified copies are put where SEAL's CMake files would have put the downloads.
+fn add_third_party(files: &mut Vec<File>, roots: &Roots) -> Result<()> {
+    let missing: Vec<&str> = ["zstd", "hexl"]
+        .into_iter()
+        .filter(|name| {
+            let places = [format!("thirdparty/{name}/"), format!("thirdparty/{name}-src/")];
+            !files.iter().any(|(path, _)| places.iter().any(|place| path.starts_with(place)))
+        })
+        .collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    for (path, bytes) in read_vendored(roots)?.files {
+        for name in &missing {
+            if let Some(below) = path.strip_prefix(&format!("thirdparty/{name}/")) {
+                files.push((format!("thirdparty/{name}-src/{below}"), bytes.clone()));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn read(path: &Path) -> Result<Vec<u8>> {
+    fs::read(path).map_err(Failure::io("read", path))
+}
+
+/// The version in `project(SEAL VERSION 4.0.0 ...)`.
+pub fn project_version(cmake: &str) -> Option<String> {
+    let (_, rest) = cmake.split_once("project(SEAL VERSION")?;
+    let version = rest.split_whitespace().next()?.trim_end_matches(')');
+    let numbers = version.split('.').all(|n| n.parse::<u32>().is_ok());
+    numbers.then(|| version.to_owned())
+}
