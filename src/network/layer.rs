@@ -11,7 +11,7 @@ pub const MAX_BIAS_BITS: u64 = 2048;
 /// The most values in one image or one layer's output.
 pub const MAX_ELEMENTS: usize = 1 << 24;
 /// The most weights in one layer.
-pub const MAX_WEIGHTS: usize = 1 << 26;
+pub const MAX_WEIGHTS: usize = 1 << 24;
 
 /// A layer with its name.
 #[derive(Clone, Debug, PartialEq)]

@@ -79,7 +79,7 @@ impl Network {
         );
         let (mut shapes, mut scales) = (vec![shape], vec![scale]);
         for (index, NamedLayer { layer, .. }) in literal.layers.iter().enumerate() {
-            let at = |source| NetworkError::Layer { index, source };
+            let at = |problem| NetworkError::Layer { index, problem };
             shape = layer.output_shape(shape).map_err(at)?;
             layer.check_parameters().map_err(at)?;
             bits = output_bits(layer, bits);

@@ -76,7 +76,8 @@ impl InputQuantizer {
     /// The integer of one pixel.
     pub fn quantize(&self, pixel: u8) -> i64 {
         self.thresholds
-            .partition_point(|&threshold| threshold <= pixel) as i64
+            .partition_point(|&threshold| threshold <= pixel)
+            .cast_signed() as i64
     }
 
     /// The integer of every pixel value.
@@ -86,7 +87,7 @@ impl InputQuantizer {
 
     /// The largest integer it gives; the smallest is 0.
     pub fn max(&self) -> i64 {
-        self.thresholds.len() as i64
+        self.thresholds.len().cast_signed() as i64
     }
 
     /// The thresholds, strictly increasing.
