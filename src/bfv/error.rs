@@ -93,7 +93,9 @@ pub enum Error {
         actual: usize,
     },
     /// A value does not fit the plaintext modulus.
-    #[error("{operation}: value {value} at index {index} does not fit the plaintext modulus {plain_modulus}")]
+    #[error(
+        "{operation}: value {value} at index {index} does not fit the plaintext modulus {plain_modulus}"
+    )]
     ValueOutOfRange {
         /// The operation that was called.
         operation: &'static str,
@@ -105,7 +107,9 @@ pub enum Error {
         plain_modulus: u64,
     },
     /// An operation that needs a ciphertext of two polynomials got another size.
-    #[error("{operation}: the ciphertext has {actual} polynomials, {expected} are needed: relinearize it first")]
+    #[error(
+        "{operation}: the ciphertext has {actual} polynomials, {expected} are needed: relinearize it first"
+    )]
     CiphertextSize {
         /// The operation that was called.
         operation: &'static str,

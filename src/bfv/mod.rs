@@ -66,3 +66,5 @@ pub use keys::{GaloisKeys, KeyGenerator, PublicKey, RelinKeys, Rotation, SecretK
 pub use modulus::{Modulus, SecurityLevel, coeff_modulus, plain_modulus};
 pub use parameters::{EncryptionParameters, ParametersLiteral};
 pub use plaintext::Plaintext;
+/// The version of SEAL this build is linked to, and whether SEAL was compiled with Intel HEXL.
+pub use seal_sys::{HEXL, SEAL_VERSION};

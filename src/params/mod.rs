@@ -1,0 +1,14 @@
+//! Encryption parameters for a network: from its bounds to t, from its circuit to N and q.
+//!
+//! Only the logits must fit the plaintext modulus: BFV computes in a ring, so what wraps around on the way cancels.
+
+mod error;
+mod noise;
+mod plain;
+mod security;
+mod select;
+
+pub use error::ParamsError;
+pub use noise::LayerNoise;
+pub use security::SecurityStandard;
+pub use select::{Bound, BoundRule, SelectOptions, Selection, select};
