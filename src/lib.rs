@@ -1,6 +1,11 @@
 //! Microsoft SEAL's BFV for Rust, and networks trained with small integers to run on it.
 
 pub mod bfv;
+#[cfg(feature = "cli")]
+pub mod cli;
 pub mod data;
+pub mod engine;
 mod ffi;
 pub mod network;
+pub mod params;
+pub mod report;

@@ -43,7 +43,11 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> anyhow::Result<
         let mut found = PathBuf::new();
         for split in [Split::Train, Split::Test] {
             let (data, directory) = load(name, split)?;
-            output.line(format_args!("{name} {split}: {} images in {}", data.len(), directory.display()))?;
+            output.line(format_args!(
+                "{name} {split}: {} images in {}",
+                data.len(),
+                directory.display()
+            ))?;
             for file in data.files() {
                 output.line(format_args!("  {}  {}", file.sha256, file.name))?;
                 if let Some(target) = &fetch.data_dir {
@@ -54,7 +58,11 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> anyhow::Result<
         }
         if let Some(target) = &fetch.data_dir {
             let target = target.join(name.as_str());
-            output.line(format_args!("copied from {} to {}", found.display(), target.display()))?;
+            output.line(format_args!(
+                "copied from {} to {}",
+                found.display(),
+                target.display()
+            ))?;
         }
     }
     Ok(Outcome::Success)
@@ -75,14 +83,21 @@ fn load(name: DatasetName, split: Split) -> anyhow::Result<(Dataset, PathBuf)> {
 
 /// Copies a file, compressed or not, under a temporary name first.
 fn copy(from: &Path, name: &str, to: &Path) -> anyhow::Result<()> {
-    fs::create_dir_all(to).with_context(|| format!("cannot make the directory {}", to.display()))?;
+    fs::create_dir_all(to)
+        .with_context(|| format!("cannot make the directory {}", to.display()))?;
     let packed = format!("{name}.gz");
-    let name = if from.join(name).is_file() { name } else { &packed };
+    let name = if from.join(name).is_file() {
+        name
+    } else {
+        &packed
+    };
     let (source, target) = (from.join(name), to.join(name));
     let copy = || -> std::io::Result<()> {
         let temporary = tempfile::Builder::new().prefix(".copy-").tempfile_in(to)?;
         fs::copy(&source, temporary.path())?;
-        temporary.persist(&target).map_err(|refused| refused.error)?;
+        temporary
+            .persist(&target)
+            .map_err(|refused| refused.error)?;
         Ok(())
     };
     copy().with_context(|| format!("cannot copy {} to {}", source.display(), target.display()))

@@ -35,7 +35,12 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> anyhow::Result<
         .filter_map(|index| drawing(&finished, index))
         .collect();
     let (_, height, width) = finished.images.shape();
-    output.line(digits::draw(&drawings, height, width, digits::columns_of_terminal()))?;
+    output.line(digits::draw(
+        &drawings,
+        height,
+        width,
+        digits::columns_of_terminal(),
+    ))?;
     output.line(finished.table())?;
     if let Some(path) = &arguments.run.record {
         output.line(format_args!("record: {}", path.display()))?;
@@ -47,7 +52,11 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> anyhow::Result<
 fn chosen(finished: &Finished) -> Vec<usize> {
     let right = |index: &usize| {
         finished.classified.predictions.get(*index).copied()
-            == finished.images.labels().get(*index).map(|&label| usize::from(label))
+            == finished
+                .images
+                .labels()
+                .get(*index)
+                .map(|&label| usize::from(label))
     };
     let all = 0..finished.images.len();
     let wrong = all.clone().find(|index| !right(index));
@@ -61,7 +70,11 @@ fn drawing(finished: &Finished, index: usize) -> Option<Drawing<'_>> {
     let classes = finished.images.classes();
     Some(Drawing {
         pixels: finished.images.image(index)?,
-        caption: format!("read {}, is {}", classes.get(predicted)?, classes.get(label)?),
+        caption: format!(
+            "read {}, is {}",
+            classes.get(predicted)?,
+            classes.get(label)?
+        ),
         right: predicted == label,
     })
 }

@@ -19,19 +19,33 @@ pub(super) struct Drawing<'a> {
 
 /// Columns of the terminal on standard output; 80 where there is none.
 pub(super) fn columns_of_terminal() -> usize {
-    Term::stdout().size_checked().map_or(80, |(_, columns)| usize::from(columns))
+    Term::stdout()
+        .size_checked()
+        .map_or(80, |(_, columns)| usize::from(columns))
 }
 
 /// Draws images of the same size side by side, as many in a row as `columns` hold. Each character shows two pixels, one
 /// above the other; margins that are empty in all images are cut off.
-pub(super) fn draw(drawings: &[Drawing<'_>], height: usize, width: usize, columns: usize) -> String {
+pub(super) fn draw(
+    drawings: &[Drawing<'_>],
+    height: usize,
+    width: usize,
+    columns: usize,
+) -> String {
     let ink = |drawing: &Drawing<'_>, y: usize, x: usize| {
-        y < height && drawing.pixels.get(y * width + x).is_some_and(|&grey| grey >= INK)
+        y < height
+            && drawing
+                .pixels
+                .get(y * width + x)
+                .is_some_and(|&grey| grey >= INK)
     };
     let any = |y: usize, x: usize| drawings.iter().any(|drawing| ink(drawing, y, x));
     let rows = span((0..height).filter(|&y| (0..width).any(|x| any(y, x))));
     let across = span((0..width).filter(|&x| (0..height).any(|y| any(y, x))));
-    let caption = drawings.iter().map(|drawing| drawing.caption.chars().count()).max();
+    let caption = drawings
+        .iter()
+        .map(|drawing| drawing.caption.chars().count())
+        .max();
     let cell = across.len().max(caption.unwrap_or(0));
     let in_a_row = ((columns + GAP) / (cell + GAP)).max(1);
 
@@ -53,7 +67,11 @@ pub(super) fn draw(drawings: &[Drawing<'_>], height: usize, width: usize, column
         }
         for drawing in line {
             let text = style(&drawing.caption);
-            let text = if drawing.right { text.green() } else { text.red().bold() };
+            let text = if drawing.right {
+                text.green()
+            } else {
+                text.red().bold()
+            };
             out.push_str(&text.to_string());
             pad(&mut out, cell - drawing.caption.chars().count() + GAP);
         }
@@ -103,7 +121,11 @@ mod tests {
     #[test]
     fn nothing_to_draw_is_drawn_as_nothing() {
         assert_eq!(draw(&[], 4, 4, 80), "");
-        let empty = [Drawing { pixels: &[0; 16], caption: "none".to_owned(), right: false }];
+        let empty = [Drawing {
+            pixels: &[0; 16],
+            caption: "none".to_owned(),
+            right: false,
+        }];
         console::set_colors_enabled(false);
         assert_eq!(draw(&empty, 4, 4, 80), "none\n\n");
     }

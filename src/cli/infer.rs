@@ -37,13 +37,24 @@ enum Layout {
 
 pub(super) fn run(arguments: &Arguments, output: &mut Output) -> anyhow::Result<Outcome> {
     let finished = match arguments.layout {
-        Layout::Batched => {
-            run::run(&arguments.run, arguments.dataset, arguments.split, arguments.images.as_ref())?
-        }
+        Layout::Batched => run::run(
+            &arguments.run,
+            arguments.dataset,
+            arguments.split,
+            arguments.images.as_ref(),
+        )?,
     };
     output.line(finished.table())?;
-    let header =
-        ["layer", "time", "additions", "constant mult.", "plain add.", "squares", "relin.", "mod switches"];
+    let header = [
+        "layer",
+        "time",
+        "additions",
+        "constant mult.",
+        "plain add.",
+        "squares",
+        "relin.",
+        "mod switches",
+    ];
     let rows = finished.record.layers.iter().map(|layer| {
         let ops = [
             layer.ops.additions,

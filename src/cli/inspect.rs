@@ -45,8 +45,13 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> anyhow::Result<
         input.quantizer.max(),
         network.classes()
     ))?;
-    output.line(layer_table(&network, observed.as_ref().map(|(bounds, _)| bounds.as_slice())))?;
-    output.line("Operations for one image (in the batched layout: on ciphertexts, for a whole batch):")?;
+    output.line(layer_table(
+        &network,
+        observed.as_ref().map(|(bounds, _)| bounds.as_slice()),
+    ))?;
+    output.line(
+        "Operations for one image (in the batched layout: on ciphertexts, for a whole batch):",
+    )?;
     output.line(operation_table(&network))?;
 
     let bound = match observed {
@@ -55,7 +60,13 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> anyhow::Result<
         }
         _ => BoundRule::Proven,
     };
-    let selection = select(&network, &SelectOptions { bound, standard: arguments.security.into() })?;
+    let selection = select(
+        &network,
+        &SelectOptions {
+            bound,
+            standard: arguments.security.into(),
+        },
+    )?;
     for sentence in selection.explain() {
         output.line(sentence)?;
     }
@@ -66,13 +77,22 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> anyhow::Result<
 fn layer_table(network: &Network, observed: Option<&[LayerBound]>) -> comfy_table::Table {
     let proven = proven_bounds(network);
     let ops = op_counts(network);
-    let mut header =
-        vec!["layer", "kind", "output", "weights", "zero", "weight bits", "proven bits"];
+    let mut header = vec![
+        "layer",
+        "kind",
+        "output",
+        "weights",
+        "zero",
+        "weight bits",
+        "proven bits",
+    ];
     if observed.is_some() {
         header.push("observed bits");
     }
     let bits = |bounds: &[LayerBound], index: usize| {
-        bounds.get(index).map_or(String::new(), |bound| format!("{:.2}", bound.interval.bits_exact()))
+        bounds.get(index).map_or(String::new(), |bound| {
+            format!("{:.2}", bound.interval.bits_exact())
+        })
     };
     let mut rows = vec![vec![
         "input".to_owned(),
@@ -87,7 +107,11 @@ fn layer_table(network: &Network, observed: Option<&[LayerBound]>) -> comfy_tabl
     for (index, ((named, weight_bits), ops)) in layers.enumerate() {
         let weights = weight_bits.map_or([String::new(), String::new(), String::new()], |bits| {
             let zero = ops.zero_weights as f64 / ops.weights.max(1) as f64;
-            [table::thousands(ops.weights), table::percent(zero), bits.to_string()]
+            [
+                table::thousands(ops.weights),
+                table::percent(zero),
+                bits.to_string(),
+            ]
         });
         let mut row = vec![
             named.name.clone(),
@@ -108,7 +132,13 @@ fn layer_table(network: &Network, observed: Option<&[LayerBound]>) -> comfy_tabl
 
 fn operation_table(network: &Network) -> comfy_table::Table {
     let header = [
-        "layer", "MACs, dense", "MACs, non-zero", "constant mult.", "additions", "bias additions", "squares",
+        "layer",
+        "MACs, dense",
+        "MACs, non-zero",
+        "constant mult.",
+        "additions",
+        "bias additions",
+        "squares",
     ];
     let rows = op_counts(network).into_iter().map(|ops| {
         let counts = [
@@ -119,7 +149,9 @@ fn operation_table(network: &Network) -> comfy_table::Table {
             ops.bias_additions,
             ops.squares,
         ];
-        std::iter::once(ops.name).chain(counts.map(table::thousands)).collect()
+        std::iter::once(ops.name)
+            .chain(counts.map(table::thousands))
+            .collect()
     });
     table::columns(&header, rows)
 }

@@ -22,7 +22,12 @@ use output::Output;
 
 /// Runs networks with small integer weights on encrypted images, by Microsoft SEAL's BFV.
 #[derive(Debug, Parser)]
-#[command(name = "sealquant", version, propagate_version = true, max_term_width = 120)]
+#[command(
+    name = "sealquant",
+    version,
+    propagate_version = true,
+    max_term_width = 120
+)]
 struct Cli {
     #[command(subcommand)]
     command: Command,

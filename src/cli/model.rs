@@ -38,7 +38,9 @@ pub(super) struct DataDirectory {
 
 impl DataDirectory {
     pub(super) fn source(&self) -> Source {
-        Source { data_dir: self.data_dir.clone() }
+        Source {
+            data_dir: self.data_dir.clone(),
+        }
     }
 }
 
@@ -82,7 +84,8 @@ impl FromStr for ImageRange {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let form = || format!("`{text}` is no range of images: write A..B with A < B, as in 0..8192");
+        let form =
+            || format!("`{text}` is no range of images: write A..B with A < B, as in 0..8192");
         let (start, end) = text.split_once("..").ok_or_else(form)?;
         let start = start.parse().map_err(|_| form())?;
         let end = end.parse().map_err(|_| form())?;
@@ -104,7 +107,11 @@ pub(super) fn start_threads(threads: Option<NonZeroUsize>) -> anyhow::Result<()>
 
 /// Loads a model: a directory that holds `network.json`, or that file itself.
 pub(super) fn load_network(model: &Path) -> anyhow::Result<Network> {
-    let path = if model.is_file() { model.to_owned() } else { model.join("network.json") };
+    let path = if model.is_file() {
+        model.to_owned()
+    } else {
+        model.join("network.json")
+    };
     Ok(Network::load(&path)?)
 }
 
@@ -123,7 +130,12 @@ pub(super) fn load_images(
             network.name()
         );
     }
-    Ok(data::load(name, split, source, &mut progress::data_events())?)
+    Ok(data::load(
+        name,
+        split,
+        source,
+        &mut progress::data_events(),
+    )?)
 }
 
 /// The bounds of every layer on all images of a dataset, and the words that name these images.
@@ -148,14 +160,28 @@ pub(super) fn observe(
                 .map(|pixels| network.quantize_image(pixels))
                 .collect::<Result<Vec<_>, _>>()?;
             let more = observed_bounds(network, &quantized)?;
-            bounds = if bounds.is_empty() { more.to_vec() } else { hulls(bounds, &more) };
+            bounds = if bounds.is_empty() {
+                more.to_vec()
+            } else {
+                hulls(bounds, &more)
+            };
             done += images.len();
             stages.update("bounds", done as u64, total as u64);
         }
     }
-    let published = splits.iter().flat_map(Dataset::files).all(|file| file.published);
-    let note = if published { "" } else { ", not the published files" };
-    Ok((bounds, format!("all {total} images of {name}, training and test{note}")))
+    let published = splits
+        .iter()
+        .flat_map(Dataset::files)
+        .all(|file| file.published);
+    let note = if published {
+        ""
+    } else {
+        ", not the published files"
+    };
+    Ok((
+        bounds,
+        format!("all {total} images of {name}, training and test{note}"),
+    ))
 }
 
 fn hulls(bounds: Vec<LayerBound>, more: &[LayerBound]) -> Vec<LayerBound> {
@@ -172,7 +198,10 @@ fn hulls(bounds: Vec<LayerBound>, more: &[LayerBound]) -> Vec<LayerBound> {
 /// The rule that the logits' bound was observed by these measurements.
 pub(super) fn observed_rule(bounds: &[LayerBound], source: String) -> anyhow::Result<BoundRule> {
     let logits = bounds.last().context("the network has no layers")?;
-    Ok(BoundRule::Observed { magnitude: logits.interval.magnitude(), source })
+    Ok(BoundRule::Observed {
+        magnitude: logits.interval.magnitude(),
+        source,
+    })
 }
 
 #[cfg(test)]
@@ -183,8 +212,13 @@ mod tests {
     #[test]
     fn ranges_are_half_open_and_not_empty() {
         assert_eq!("0..8192".parse::<ImageRange>().unwrap().0, 0..8192);
-        for bad in ["", "5", "5..5", "6..5", "..5", "0..", "a..b", "0..=5", "-1..5", "0...5"] {
-            assert!(bad.parse::<ImageRange>().unwrap_err().contains("A..B"), "{bad}");
+        for bad in [
+            "", "5", "5..5", "6..5", "..5", "0..", "a..b", "0..=5", "-1..5", "0...5",
+        ] {
+            assert!(
+                bad.parse::<ImageRange>().unwrap_err().contains("A..B"),
+                "{bad}"
+            );
         }
     }
 }

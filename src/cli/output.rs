@@ -69,7 +69,9 @@ mod tests {
 
     #[test]
     fn causes_are_chained_in_one_line_and_not_repeated() {
-        let error = anyhow!("no such\n  file").context("reading a: no such file").context("model");
+        let error = anyhow!("no such\n  file")
+            .context("reading a: no such file")
+            .context("model");
         assert_eq!(chain(&error), "model: reading a: no such file");
         assert_eq!(chain(&anyhow!("b").context("a")), "a: b");
     }

@@ -21,7 +21,8 @@ pub(super) fn on_terminal() -> bool {
 
 /// A bar on standard error with this template of indicatif's.
 pub(super) fn bar(total: u64, template: &str) -> ProgressBar {
-    let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+    let style =
+        ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
     let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr());
     bar.set_style(style.progress_chars("█▉▊▋▌▍▎▏ "));
     bar
@@ -44,17 +45,29 @@ struct Stage {
 
 impl Stages {
     pub(super) fn new() -> Self {
-        Self { terminal: on_terminal(), current: Mutex::new(None) }
+        Self {
+            terminal: on_terminal(),
+            current: Mutex::new(None),
+        }
     }
 
     fn begin(&self, name: &str, total: u64) -> Stage {
         let bar = self.terminal.then(|| {
-            let bar = bar(total, "{prefix:>12} {bar:36} {percent:>3} % {elapsed} {msg}");
+            let bar = bar(
+                total,
+                "{prefix:>12} {bar:36} {percent:>3} % {elapsed} {msg}",
+            );
             bar.set_prefix(name.to_owned());
             bar
         });
         let now = Instant::now();
-        Stage { name: name.to_owned(), done: 0, started: now, reported: now, bar }
+        Stage {
+            name: name.to_owned(),
+            done: 0,
+            started: now,
+            reported: now,
+            bar,
+        }
     }
 }
 
@@ -71,8 +84,14 @@ impl Stage {
             });
         } else if self.reported.elapsed() >= PATIENCE {
             self.reported = Instant::now();
-            let left = left.map_or(String::new(), |left| format!(", about {} left", HumanDuration(left)));
-            note(format_args!("{}: {} %{left}", self.name, 100 * done / total.max(1)));
+            let left = left.map_or(String::new(), |left| {
+                format!(", about {} left", HumanDuration(left))
+            });
+            note(format_args!(
+                "{}: {} %{left}",
+                self.name,
+                100 * done / total.max(1)
+            ));
         }
     }
 
@@ -95,7 +114,9 @@ impl engine::Progress for Stages {
     fn update(&self, stage: &str, done: u64, total: u64) {
         let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
         // Threads may report out of order within a stage; the stage then is the same and nearly done.
-        let late = current.as_ref().is_some_and(|now| now.name == stage && done <= now.done);
+        let late = current
+            .as_ref()
+            .is_some_and(|now| now.name == stage && done <= now.done);
         if late {
             return;
         }
@@ -116,7 +137,10 @@ impl engine::Progress for Stages {
 
 impl Drop for Stages {
     fn drop(&mut self) {
-        let current = self.current.get_mut().unwrap_or_else(PoisonError::into_inner);
+        let current = self
+            .current
+            .get_mut()
+            .unwrap_or_else(PoisonError::into_inner);
         if let Some(stage) = current.take()
             && let Some(bar) = stage.bar
         {
@@ -146,9 +170,16 @@ pub(super) fn data_events() -> impl FnMut(DataEvent) {
                     spinner.tick();
                 }
             }
-            DataEvent::Verified { file, bytes, done, total } => {
+            DataEvent::Verified {
+                file,
+                bytes,
+                done,
+                total,
+            } => {
                 let megabytes = bytes as f64 / 1e6;
-                note(format_args!("verified {file}, {megabytes:.1} MB ({done} of {total})"));
+                note(format_args!(
+                    "verified {file}, {megabytes:.1} MB ({done} of {total})"
+                ));
             }
             DataEvent::Stored { dir } => note(format_args!("stored in {}", dir.display())),
             _ => {}

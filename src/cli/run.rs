@@ -15,9 +15,7 @@ use crate::{
     bfv,
     data::{Dataset, DatasetName, Split},
     params::{BoundRule, SelectOptions, Selection, select},
-    report::{
-        BoundRecord, Classified, DataFile, Host, MODE_STOCK, RunRecord, classify,
-    },
+    report::{BoundRecord, Classified, DataFile, Host, MODE_STOCK, RunRecord, classify},
 };
 
 #[derive(Debug, clap::Args)]
@@ -76,7 +74,10 @@ pub(super) fn run(
     } else {
         BoundRule::Proven
     };
-    let options = SelectOptions { bound, standard: arguments.security.into() };
+    let options = SelectOptions {
+        bound,
+        standard: arguments.security.into(),
+    };
     let selection = select(&network, &options)?;
 
     let first_image = range.start;
@@ -85,7 +86,12 @@ pub(super) fn run(
     let classified = classify(&network, &selection, &pixels, &Stages::new())
         .with_context(|| format!("running {} under encryption", arguments.model.display()))?;
     let labels = images.labels().iter().map(|&label| usize::from(label));
-    let correct = classified.predictions.iter().zip(labels).filter(|(p, l)| *p == l).count();
+    let correct = classified
+        .predictions
+        .iter()
+        .zip(labels)
+        .filter(|(p, l)| *p == l)
+        .count();
 
     let host = Host::now();
     let record = RunRecord {
@@ -129,7 +135,11 @@ pub(super) fn run(
     if let Some(path) = &arguments.record {
         record.save(path)?;
     }
-    Ok(Finished { record, classified, images })
+    Ok(Finished {
+        record,
+        classified,
+        images,
+    })
 }
 
 fn bound_record(selection: &Selection) -> BoundRecord {
@@ -160,13 +170,20 @@ fn command_line() -> String {
         let argument = argument.to_string_lossy().into_owned();
         shlex::try_quote(&argument).map_or_else(|_| argument.clone(), |quoted| quoted.into_owned())
     });
-    std::iter::once("sealquant".to_owned()).chain(arguments).collect::<Vec<_>>().join(" ")
+    std::iter::once("sealquant".to_owned())
+        .chain(arguments)
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 impl Finished {
     /// Failure if a decrypted logit differs from the twin's.
     pub(super) fn outcome(&self) -> Outcome {
-        if self.record.twin_mismatches == 0 { Outcome::Success } else { Outcome::Failure }
+        if self.record.twin_mismatches == 0 {
+            Outcome::Success
+        } else {
+            Outcome::Failure
+        }
     }
 
     /// All that matters of the run, in one table.
@@ -181,12 +198,23 @@ impl Finished {
             .join(", ");
         let join = |numbers: &[String], between| numbers.join(between);
         let moduli: Vec<String> = record.plain_moduli.iter().map(u64::to_string).collect();
-        let primes: Vec<String> = record.coeff_modulus_bits.iter().map(u32::to_string).collect();
+        let primes: Vec<String> = record
+            .coeff_modulus_bits
+            .iter()
+            .map(u32::to_string)
+            .collect();
         let bound = match &record.bound.source {
             None => format!("{}, {} bits", record.bound.rule, record.bound.bits),
-            Some(source) => format!("{} on {source}, {} bits", record.bound.rule, record.bound.bits),
+            Some(source) => format!(
+                "{} on {source}, {} bits",
+                record.bound.rule, record.bound.bits
+            ),
         };
-        let hexl = if record.hexl { "with HEXL" } else { "without HEXL" };
+        let hexl = if record.hexl {
+            "with HEXL"
+        } else {
+            "without HEXL"
+        };
         let mut rows = vec![
             (
                 "images".to_owned(),
@@ -202,11 +230,19 @@ impl Finished {
             ),
             (
                 "accuracy".to_owned(),
-                format!("{} ({} right)", table::percent(record.accuracy()), table::thousands(record.correct)),
+                format!(
+                    "{} ({} right)",
+                    table::percent(record.accuracy()),
+                    table::thousands(record.correct)
+                ),
             ),
             (
                 "mismatches against the twin".to_owned(),
-                format!("{} of {} logits", record.twin_mismatches, table::thousands(record.logits)),
+                format!(
+                    "{} of {} logits",
+                    record.twin_mismatches,
+                    table::thousands(record.logits)
+                ),
             ),
             (
                 "parameters".to_owned(),
@@ -228,21 +264,39 @@ impl Finished {
                     record.predicted_noise_budget_bits.floor()
                 ),
             ),
-            ("evaluation keys".to_owned(), table::bytes(record.bytes.keys)),
+            (
+                "evaluation keys".to_owned(),
+                table::bytes(record.bytes.keys),
+            ),
             ("upload".to_owned(), table::bytes(record.bytes.upload)),
             ("response".to_owned(), table::bytes(record.bytes.response)),
-            ("key generation (client)".to_owned(), table::seconds(seconds.keygen)),
-            ("encryption (client)".to_owned(), table::seconds(seconds.encrypt)),
-            ("evaluation (server)".to_owned(), table::seconds(seconds.evaluate)),
+            (
+                "key generation (client)".to_owned(),
+                table::seconds(seconds.keygen),
+            ),
+            (
+                "encryption (client)".to_owned(),
+                table::seconds(seconds.encrypt),
+            ),
+            (
+                "evaluation (server)".to_owned(),
+                table::seconds(seconds.evaluate),
+            ),
             ("  layer by layer".to_owned(), per_layer),
-            ("decryption (client)".to_owned(), table::seconds(seconds.decrypt)),
+            (
+                "decryption (client)".to_owned(),
+                table::seconds(seconds.decrypt),
+            ),
             (
                 "images per second (server)".to_owned(),
                 format!("{:.0}", record.images_per_second()),
             ),
             (
                 "machine".to_owned(),
-                format!("{}, {} threads, SEAL {} {hexl}", record.cpu, record.threads, record.seal_version),
+                format!(
+                    "{}, {} threads, SEAL {} {hexl}",
+                    record.cpu, record.threads, record.seal_version
+                ),
             ),
         ];
         if let Some(memory) = record.peak_memory_bytes {

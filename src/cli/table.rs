@@ -6,7 +6,11 @@ use comfy_table::{Attribute, Cell, CellAlignment, Table, presets};
 pub(super) fn columns(header: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> Table {
     let mut table = Table::new();
     table.load_style(presets::UTF8_FULL_CONDENSED);
-    table.set_header(header.iter().map(|text| Cell::new(text).add_attribute(Attribute::Bold)));
+    table.set_header(
+        header
+            .iter()
+            .map(|text| Cell::new(text).add_attribute(Attribute::Bold)),
+    );
     table.add_rows(rows);
     for column in table.column_iter_mut().skip(1) {
         column.set_cell_alignment(CellAlignment::Right);
@@ -24,7 +28,9 @@ pub(super) fn facts(rows: impl IntoIterator<Item = (String, String)>) -> Table {
 
 /// A number with its thousands separated: `8,192`.
 pub(super) fn thousands(number: impl TryInto<u128>) -> String {
-    let digits = number.try_into().map_or_else(|_| String::new(), |number| number.to_string());
+    let digits = number
+        .try_into()
+        .map_or_else(|_| String::new(), |number| number.to_string());
     let mut out = String::with_capacity(digits.len() * 4 / 3);
     for (index, digit) in digits.chars().enumerate() {
         if index > 0 && (digits.len() - index) % 3 == 0 {

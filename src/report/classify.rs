@@ -105,7 +105,8 @@ pub fn classify(
     let mut bytes = Sizes::default();
     let plan = timed(&mut seconds.setup, || Plan::batched(network, selection))
         .map_err(during("planning the evaluation"))?;
-    let client = timed(&mut seconds.keygen, || Client::new(&plan)).map_err(during("making keys"))?;
+    let client =
+        timed(&mut seconds.keygen, || Client::new(&plan)).map_err(during("making keys"))?;
     let keys = timed(&mut seconds.keygen, || client.evaluation_keys())
         .map_err(during("making evaluation keys"))?;
     bytes.keys = client.key_bytes().map_err(during("measuring the keys"))?;

@@ -72,11 +72,17 @@ fn commit_of(directory: &Path) -> Option<String> {
     let top = git(directory, &["rev-parse", "--show-toplevel"])?;
     // An installed program may lie in someone else's repository.
     let manifest = std::fs::read_to_string(Path::new(&top).join("Cargo.toml")).ok()?;
-    if !manifest.lines().any(|line| line.trim() == "name = \"sealquant\"") {
+    if !manifest
+        .lines()
+        .any(|line| line.trim() == "name = \"sealquant\"")
+    {
         return None;
     }
     let commit = git(directory, &["rev-parse", "HEAD"])?;
-    let changes = git(directory, &["status", "--porcelain", "--untracked-files=no"])?;
+    let changes = git(
+        directory,
+        &["status", "--porcelain", "--untracked-files=no"],
+    )?;
     Some(if changes.is_empty() {
         commit
     } else {
@@ -104,10 +110,14 @@ mod tests {
 
     #[test]
     fn fields_of_linux_are_read() {
-        let cpuinfo = "processor\t: 0\nmodel\t\t: 7\nmodel name\t: Some CPU @ 2 GHz\nprocessor\t: 1\n";
+        let cpuinfo =
+            "processor\t: 0\nmodel\t\t: 7\nmodel name\t: Some CPU @ 2 GHz\nprocessor\t: 1\n";
         assert_eq!(cpu_model(cpuinfo).unwrap(), "Some CPU @ 2 GHz");
         assert_eq!(cpu_model("processor : 0\n"), None);
-        assert_eq!(peak_memory("VmPeak:\t 9 kB\nVmHWM:\t    12 kB\n"), Some(12 * 1024));
+        assert_eq!(
+            peak_memory("VmPeak:\t 9 kB\nVmHWM:\t    12 kB\n"),
+            Some(12 * 1024)
+        );
         assert_eq!(peak_memory("VmHWM:\t 12\n"), None);
         assert_eq!(peak_memory(""), None);
     }
@@ -121,23 +131,39 @@ mod tests {
             git(top.path(), &arguments).unwrap()
         };
         run(&["init", "--quiet"]);
-        std::fs::write(top.path().join("Cargo.toml"), "[package]\nname = \"other\"\n").unwrap();
+        std::fs::write(
+            top.path().join("Cargo.toml"),
+            "[package]\nname = \"other\"\n",
+        )
+        .unwrap();
         run(&["add", "Cargo.toml"]);
         run(&["commit", "--quiet", "--message", "one"]);
         assert_eq!(commit_of(top.path()), None);
-        std::fs::write(top.path().join("Cargo.toml"), "[package]\nname = \"sealquant\"\n").unwrap();
+        std::fs::write(
+            top.path().join("Cargo.toml"),
+            "[package]\nname = \"sealquant\"\n",
+        )
+        .unwrap();
         let dirty = commit_of(top.path()).unwrap();
         assert!(dirty.ends_with("-dirty") && dirty.len() == 46, "{dirty}");
         run(&["commit", "--quiet", "--all", "--message", "two"]);
         assert_eq!(commit_of(top.path()).unwrap(), run(&["rev-parse", "HEAD"]));
         std::fs::write(top.path().join("untracked"), "").unwrap();
-        assert_eq!(commit_of(top.path()).unwrap().len(), 40, "untracked files do not count");
+        assert_eq!(
+            commit_of(top.path()).unwrap().len(),
+            40,
+            "untracked files do not count"
+        );
     }
 
     #[test]
     fn the_time_is_rfc_3339() {
         let host = Host::now();
-        assert!(host.time.ends_with('Z') && host.time.len() == 20, "{}", host.time);
+        assert!(
+            host.time.ends_with('Z') && host.time.len() == 20,
+            "{}",
+            host.time
+        );
         assert!(!host.cpu.is_empty());
     }
 }
