@@ -179,7 +179,12 @@ fn parse<'de, T: Deserialize<'de>>(bytes: &'de [u8]) -> Result<T, FormatError> {
     let mut json = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
         let path = error.path().to_string();
-        let field = if path == "." { "file".into() } else { path };
+        // Where the JSON itself breaks off, no field is known.
+        let field = if path == "." || path == "?" {
+            "file".into()
+        } else {
+            path
+        };
         FormatError::Json {
             field,
             problem: error.into_inner().to_string(),

@@ -32,3 +32,8 @@ pub use ops::{LayerOps, op_counts};
 pub use quantizer::InputQuantizer;
 pub use shape::Shape;
 pub use twin::{Twin, Width, argmax};
+
+#[cfg(test)]
+mod format_tests;
+#[cfg(test)]
+mod tests;
