@@ -230,11 +230,10 @@ proptest! {
 /// HCNN-MNIST with weights of `bits` bits: the network of the paper, with random weights.
 fn hcnn_mnist(bits: u32) -> Network {
     let mut random = SplitMix64::new(1);
-    let top = (1usize << (bits - 1)) - 1;
+    let top = (1i64 << (bits - 1)) - 1;
     let mut weights = |count: usize| -> Vec<i64> {
-        (0..count)
-            .map(|_| random.between(0, 2 * top) as i64 - top as i64)
-            .collect()
+        let weight = |_| (random.next_u64() % (2 * top + 1).unsigned_abs()).cast_signed() - top;
+        (0..count).map(weight).collect()
     };
     let conv = |inputs: usize, outputs: usize, weight| Layer::Conv2d {
         in_channels: inputs,
