@@ -331,6 +331,15 @@ fn a_saved_network_is_loaded_again_and_no_other_file_stays() {
     network.save(&path).unwrap();
     assert_eq!(Network::load(&path).unwrap(), network);
     assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 1);
+    // A new file is as readable as any other that this user makes.
+    let (new, ordinary) = (
+        directory.path().join("new.json"),
+        directory.path().join("ordinary"),
+    );
+    network.save(&new).unwrap();
+    std::fs::write(&ordinary, "").unwrap();
+    let permissions = |path| std::fs::metadata(path).unwrap().permissions();
+    assert_eq!(permissions(&new), permissions(&ordinary));
 }
 
 #[test]
