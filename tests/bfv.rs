@@ -254,7 +254,7 @@ fn sizes_in_seals_format_halve_with_a_seed() {
         .seal_bytes_galois_keys(&[Rotation::Rows(1), Rotation::Rows(2)], Compression::None)
         .unwrap();
     let ratio = galois.len() as f64 / relin.len() as f64;
-    assert!((1.9..2.1).contains(&ratio), "{ratio}");
+    assert!((1.9..2.3).contains(&ratio), "{ratio}");
     assert!(
         !generator
             .seal_bytes_public_key(Compression::None)

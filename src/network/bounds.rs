@@ -290,3 +290,115 @@ impl Arithmetic for WideIntervals {
 fn decimal<S: Serializer>(value: &BigInt, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(value)
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(
+        clippy::unwrap_used,
+        reason = "a test stops at the first thing that is wrong"
+    )]
+
+    use super::super::{InputQuantizer, InputSpec, Layer, NamedLayer, NetworkLiteral, Shape};
+    use super::*;
+
+    #[test]
+    fn bits_are_what_a_modulus_needs() {
+        for (magnitude, bits) in [(0, 0), (1, 2), (2, 3), (3, 3), (4, 4), (127, 8), (128, 9)] {
+            assert_eq!(Interval::new(-magnitude, 0).bits(), bits);
+            assert_eq!(Interval::new(magnitude, 0).bits(), bits);
+            let exact = Interval::new(0, magnitude).bits_exact();
+            assert_eq!(exact.ceil() as u64, bits);
+            assert!((exact - f64::from(2 * magnitude + 1).log2()).abs() < 1e-12);
+        }
+        let wide = Interval::new(0, BigInt::from(3) << 5000u32);
+        assert_eq!(wide.bits(), 5003);
+        assert!((wide.bits_exact() - (5001.0 + 3f64.log2())).abs() < 1e-9);
+    }
+
+    fn network(shape: Shape, classes: usize, layers: Vec<(&str, Layer)>) -> Network {
+        let quantizer = InputQuantizer::uniform(2).unwrap();
+        Network::new(NetworkLiteral {
+            name: "by hand".into(),
+            input: InputSpec { shape, quantizer },
+            classes,
+            layers: layers
+                .into_iter()
+                .map(|(name, layer)| NamedLayer::new(name, layer))
+                .collect(),
+        })
+        .unwrap()
+    }
+
+    #[test]
+    fn bounds_by_hand() {
+        // x in 0..=3: y0 = 2a - b + 1 in -2..=7, y1 = -a - b - 5 in -11..=-5.
+        let linear = Layer::Linear {
+            in_features: 2,
+            out_features: 2,
+            weight: vec![2, -1, -1, -1],
+            bias: vec![1.into(), (-5).into()],
+            weight_scale: 1.0,
+        };
+        let layers = vec![("fc", linear), ("square", Layer::Square)];
+        let bounds = proven_bounds(&network(Shape::vector(2), 2, layers));
+        let named: Vec<_> = bounds.iter().map(|bound| bound.name.as_str()).collect();
+        assert_eq!(named, ["input", "fc", "square"]);
+        assert_eq!(bounds[0].interval, Interval::new(0, 3));
+        assert_eq!(bounds[1].interval, Interval::new(-11, 7));
+        // The square of an interval that straddles 0 begins at 0; the other does not straddle it.
+        assert_eq!(
+            bounds.classes(),
+            [Interval::new(0, 49), Interval::new(25, 121)]
+        );
+        assert_eq!(*bounds.output(), Interval::new(0, 121));
+        assert_eq!(bounds.widest().name, "square");
+        assert_eq!(
+            serde_json::to_string(&bounds[1]).unwrap(),
+            r#"{"name":"fc","interval":{"min":"-11","max":"7"}}"#
+        );
+    }
+
+    #[test]
+    fn the_padding_counts_as_zero_at_each_position() {
+        // A row of 3 pixels under a window of 3: the middle position sees all of them, the ends two.
+        let conv = Layer::Conv2d {
+            in_channels: 1,
+            out_channels: 1,
+            kernel: [1, 3],
+            stride: [1, 1],
+            padding: [0, 1],
+            weight: vec![1, 1, -4],
+            bias: vec![BigInt::ZERO],
+            weight_scale: 1.0,
+        };
+        let bounds = proven_bounds(&network(Shape::new(1, 1, 3), 3, vec![("conv", conv)]));
+        let expected = [
+            Interval::new(-12, 3),
+            Interval::new(-12, 6),
+            Interval::new(0, 6),
+        ];
+        assert_eq!(bounds.classes(), expected);
+    }
+
+    /// Affine in its input, every end of a proven interval is reached by some input.
+    #[test]
+    fn the_proven_bounds_of_an_affine_network_are_reached() {
+        let weight = vec![3, 0, -7, 1, 1 << 60, -(1 << 60), 5, -5];
+        let linear = Layer::Linear {
+            in_features: 4,
+            out_features: 2,
+            weight: weight.clone(),
+            bias: vec![BigInt::from(1) << 200u32, BigInt::ZERO],
+            weight_scale: 1.0,
+        };
+        let network = network(Shape::new(1, 2, 2), 2, vec![("fc", linear)]);
+        let twin = super::super::Twin::new(&network);
+        for (class, bound) in proven_bounds(&network).classes().iter().enumerate() {
+            let row = &weight[class * 4..class * 4 + 4];
+            let highest: Vec<_> = row.iter().map(|&w| if w > 0 { 3 } else { 0 }).collect();
+            let lowest: Vec<_> = row.iter().map(|&w| if w > 0 { 0 } else { 3 }).collect();
+            assert_eq!(twin.logits(&highest).unwrap()[class], bound.max);
+            assert_eq!(twin.logits(&lowest).unwrap()[class], bound.min);
+        }
+    }
+}

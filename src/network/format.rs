@@ -121,10 +121,12 @@ impl Network {
                 Some(parent) if parent != Path::new("") => parent,
                 _ => Path::new("."),
             };
-            let mut file = tempfile::Builder::new()
-                .prefix(".network-")
-                .permissions(permissions())
-                .tempfile_in(directory)?;
+            let mut builder = tempfile::Builder::new();
+            builder.prefix(".network-");
+            // What an ordinary new file has; temporary files are private by default.
+            #[cfg(unix)]
+            builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+            let mut file = builder.tempfile_in(directory)?;
             file.write_all(json.as_bytes())?;
             file.as_file().sync_all()?;
             file.persist(path).map_err(|refused| refused.error)?;
@@ -179,7 +181,12 @@ fn parse<'de, T: Deserialize<'de>>(bytes: &'de [u8]) -> Result<T, FormatError> {
     let mut json = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
         let path = error.path().to_string();
-        let field = if path == "." { "file".into() } else { path };
+        // Where the JSON itself breaks off, no field is known.
+        let field = if path == "." || path == "?" {
+            "file".into()
+        } else {
+            path
+        };
         FormatError::Json {
             field,
             problem: error.into_inner().to_string(),
@@ -191,10 +198,4 @@ fn parse<'de, T: Deserialize<'de>>(bytes: &'de [u8]) -> Result<T, FormatError> {
         problem: error.to_string(),
     })?;
     Ok(value)
-}
-
-/// What a file made in the ordinary way would have; temporary files are private by default.
-#[cfg(unix)]
-fn permissions() -> std::fs::Permissions {
-    std::os::unix::fs::PermissionsExt::from_mode(0o666)
 }

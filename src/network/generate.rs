@@ -237,13 +237,20 @@ impl Maker<'_> {
 
     /// The weights of a layer and its biases.
     fn parameters(&mut self, outputs: usize, inputs: usize) -> (Vec<i64>, Vec<BigInt>) {
-        let bits = self
-            .random
-            .between(1, self.limits.max_weight_bits.saturating_sub(1) as usize);
+        let widest = self.limits.max_weight_bits.saturating_sub(1);
+        let bits = if self.random.one_in(3) {
+            widest
+        } else {
+            self.random.between(1, widest as usize) as u32
+        };
         // One weight in `sparsity` is kept; 0 keeps none.
-        let sparsity = self.random.between(0, 4);
+        let sparsity = if self.random.one_in(8) {
+            0
+        } else {
+            self.random.between(1, 4)
+        };
         let weight = (0..outputs * inputs).map(|_| {
-            let weight = self.random.signed(bits as u32);
+            let weight = self.random.signed(bits);
             if sparsity > 0 && self.random.one_in(sparsity) {
                 weight
             } else {

@@ -5,6 +5,33 @@
 //! from layer to layer.
 //!
 //! Nothing here knows of training or of encryption.
+//!
+//! ```
+//! use sealquant::network::*;
+//!
+//! // Two pixels of two bits each, and the one logit (2a - b + 1)^2.
+//! let linear = Layer::Linear {
+//!     in_features: 2,
+//!     out_features: 1,
+//!     weight: vec![2, -1],
+//!     bias: vec![1.into()],
+//!     weight_scale: 0.5,
+//! };
+//! let network = Network::new(NetworkLiteral {
+//!     name: "small".into(),
+//!     input: InputSpec { shape: Shape::new(1, 1, 2), quantizer: InputQuantizer::uniform(2)? },
+//!     classes: 1,
+//!     layers: vec![NamedLayer::new("fc", linear), NamedLayer::new("square", Layer::Square)],
+//! })?;
+//!
+//! let image = network.quantize_image(&[255, 85])?;
+//! assert_eq!(image, [3, 1]);
+//! assert_eq!(Twin::new(&network).logits(&image)?, [36.into()]);
+//! // 2a - b + 1 lies between -2 and 7, so the logit is at most 49: a modulus of 99 or more holds it.
+//! assert_eq!(proven_bounds(&network).output(), &Interval::new(0, 49));
+//! assert_eq!(proven_bounds(&network).output().bits(), 7);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod arithmetic;
 mod bounds;
@@ -12,6 +39,7 @@ mod error;
 mod format;
 mod generate;
 mod layer;
+mod lower;
 mod model;
 mod observe;
 mod ops;
@@ -26,9 +54,15 @@ pub use error::{InputError, LayerError, NetworkError};
 pub use format::{FORMAT, FormatError, MAX_FILE_BYTES, NetworkFileError, VERSION};
 pub use generate::{NetworkLimits, SplitMix64, random_images, random_network};
 pub use layer::{Layer, MAX_BIAS_BITS, MAX_ELEMENTS, MAX_WEIGHT_BITS, MAX_WEIGHTS, NamedLayer};
+pub use lower::{LoweredLayer, LoweredOperation, Term, WeightedSums};
 pub use model::{InputSpec, MAX_LAYERS, MAX_VALUE_BITS, Network, NetworkLiteral};
 pub use observe::observed_bounds;
 pub use ops::{LayerOps, op_counts};
 pub use quantizer::InputQuantizer;
 pub use shape::Shape;
 pub use twin::{Twin, Width, argmax};
+
+#[cfg(test)]
+mod format_tests;
+#[cfg(test)]
+mod tests;

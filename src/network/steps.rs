@@ -2,7 +2,13 @@
 
 use num_bigint::BigInt;
 
-use super::{arithmetic::Arithmetic, layer::Layer, model::Network, shape::Shape};
+use super::{
+    arithmetic::Arithmetic,
+    layer::Layer,
+    lower::{Term, WeightedSums},
+    model::Network,
+    shape::Shape,
+};
 
 /// What one layer does.
 pub(super) enum Step {
@@ -164,6 +170,26 @@ impl Affine {
             }
         }
         output
+    }
+
+    /// Every output's summands and bias, over the flat input.
+    pub(super) fn weighted_sums(&self) -> WeightedSums {
+        let [down, across] = self.windows;
+        let mut sums = WeightedSums::default();
+        for channel in &self.channels {
+            for i in 0..down {
+                for j in 0..across {
+                    let terms = channel.taps.iter().filter_map(|tap| {
+                        self.read(tap, i, j).map(|at| Term {
+                            input: at as u32,
+                            weight: tap.weight,
+                        })
+                    });
+                    sums.push(terms, &channel.bias);
+                }
+            }
+        }
+        sums
     }
 
     /// Where in the flat input a tap of window `(i, j)` reads; `None` in the padding.

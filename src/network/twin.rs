@@ -40,7 +40,7 @@ impl Width {
 /// Evaluates a network exactly, in the clear.
 ///
 /// Every layer uses the narrowest integers that the proven bounds allow: no sum, and no partial sum, ever wraps. Zero
-/// weights are skipped. One image of the paper's MNIST network takes well under a millisecond.
+/// weights are skipped.
 pub struct Twin {
     input: Shape,
     max: i64,

@@ -238,10 +238,7 @@ pub fn select(network: &Network, options: &SelectOptions) -> Result<Selection, P
 
 fn bound(network: &Network, rule: &BoundRule) -> Result<Bound, ParamsError> {
     let magnitude = match rule {
-        BoundRule::Proven => proven_bounds(network)
-            .last()
-            .map(|last| last.interval.magnitude())
-            .unwrap_or_default(),
+        BoundRule::Proven => proven_bounds(network).output().magnitude(),
         BoundRule::Observed { magnitude, .. } => magnitude.clone(),
     };
     if magnitude.sign() == Sign::Minus {
@@ -265,10 +262,9 @@ fn fit(
     cap: u32,
     moduli: &[u64],
 ) -> Result<Option<Fit>, ParamsError> {
-    let t_bits = moduli
-        .iter()
-        .max()
-        .map_or(0, |t| i32::try_from(u64::BITS - t.leading_zeros()).unwrap_or(0));
+    let t_bits = moduli.iter().max().map_or(0, |t| {
+        i32::try_from(u64::BITS - t.leading_zeros()).unwrap_or(0)
+    });
     let circuits: Vec<_> = moduli
         .iter()
         .map(|&t| (t, noise_steps(network, t)))
@@ -328,11 +324,7 @@ fn fit(
 
 #[cfg(test)]
 mod tests {
-    #![allow(
-        clippy::unwrap_used,
-        clippy::panic,
-        reason = "a failed test may panic"
-    )]
+    #![allow(clippy::unwrap_used, clippy::panic, reason = "a failed test may panic")]
     use super::*;
     use crate::network::{InputQuantizer, InputSpec, Layer, NamedLayer, NetworkLiteral, Shape};
 

@@ -1,0 +1,312 @@
+//! The client: holds the secret keys, encrypts images, decrypts logits.
+
+use super::crt::Crt;
+use super::error::{Doing, EngineError};
+use super::message::{EvaluationKeys, Request, Response, check_shape};
+use super::plan::Plan;
+use super::stats::{Progress, Stage};
+use crate::bfv::{
+    BatchEncoder, Ciphertext, Compression, Context, Decryptor, Encryptor, KeyGenerator,
+    ParametersLiteral, SecretKey, SecurityLevel,
+};
+use crate::layout::Batched;
+use num_bigint::BigInt;
+use rayon::prelude::*;
+
+/// The secret side of one plaintext modulus.
+#[derive(Debug)]
+struct Channel {
+    context: Context,
+    secret_key: SecretKey,
+    encoder: BatchEncoder,
+    encryptor: Encryptor,
+}
+
+/// Holds the secret keys: encrypts images, decrypts logits. There is one key for each plaintext modulus.
+#[derive(Debug)]
+pub struct Client {
+    layout: Batched,
+    inputs: usize,
+    outputs: usize,
+    needs_relin_keys: bool,
+    channels: Vec<Channel>,
+    crt: Crt,
+}
+
+/// The contexts of a plan, one for each plaintext modulus. SEAL checks its own caps (of 2018) once more.
+pub(super) fn contexts(plan: &Plan) -> Result<Vec<Context>, EngineError> {
+    let selection = plan.selection();
+    selection
+        .plain_moduli()
+        .iter()
+        .map(|&plain_modulus| {
+            Context::from_literal(&ParametersLiteral {
+                poly_modulus_degree: selection.poly_modulus_degree(),
+                coeff_modulus: selection.coeff_modulus().to_vec(),
+                plain_modulus,
+                security: SecurityLevel::Bits128,
+            })
+            .doing(|| format!("setting up SEAL for the plaintext modulus {plain_modulus}"))
+        })
+        .collect()
+}
+
+impl Client {
+    /// Makes fresh secret keys for a plan.
+    ///
+    /// # Errors
+    /// [`EngineError::Bfv`] if SEAL refuses the parameters or memory is exhausted.
+    pub fn new(plan: &Plan) -> Result<Self, EngineError> {
+        let channels = contexts(plan)?
+            .into_iter()
+            .map(|context| {
+                let secret_key = KeyGenerator::new(&context)?.secret_key()?;
+                Ok(Channel {
+                    encoder: BatchEncoder::new(&context)?,
+                    encryptor: Encryptor::symmetric(&context, &secret_key)?,
+                    secret_key,
+                    context,
+                })
+            })
+            .collect::<Result<_, crate::bfv::Error>>()
+            .doing(|| "making the secret keys".to_owned())?;
+        Ok(Self {
+            layout: plan.layout(),
+            inputs: plan.inputs(),
+            outputs: plan.outputs(),
+            needs_relin_keys: plan.needs_relin_keys(),
+            channels,
+            crt: Crt::new(plan.selection().plain_moduli()),
+        })
+    }
+
+    /// The keys for the server. They are not secret.
+    ///
+    /// # Errors
+    /// [`EngineError::Bfv`] if memory is exhausted.
+    pub fn evaluation_keys(&self) -> Result<EvaluationKeys, EngineError> {
+        let relin_keys = self
+            .channels
+            .iter()
+            .map(|channel| {
+                self.needs_relin_keys
+                    .then(|| channel.key_generator()?.create_relin_keys())
+                    .transpose()
+            })
+            .collect::<Result<_, _>>()
+            .doing(|| "making the evaluation keys".to_owned())?;
+        Ok(EvaluationKeys { relin_keys })
+    }
+
+    /// Encrypts a batch of quantised images with the secret keys, on all threads of the current rayon pool.
+    ///
+    /// # Errors
+    /// [`EngineError::BatchSize`], [`EngineError::ImageSize`], or [`EngineError::Bfv`] if memory is exhausted.
+    pub fn encrypt(
+        &self,
+        images: &[Vec<i64>],
+        progress: &dyn Progress,
+    ) -> Result<Request, EngineError> {
+        self.check_batch(images)?;
+        let stage = Stage::new(progress, "encrypt", self.inputs * self.channels.len());
+        let channels = self
+            .channels
+            .iter()
+            .map(|channel| {
+                (0..self.inputs)
+                    .into_par_iter()
+                    .map(|element| {
+                        let values = channel.residues(&self.layout.gather(images, element));
+                        let encrypted = channel
+                            .encoder
+                            .encode_u64(&values)
+                            .and_then(|plain| channel.encryptor.encrypt_symmetric(&plain))
+                            .doing(|| format!("encrypting input element {element}"))?;
+                        stage.advance();
+                        Ok(encrypted)
+                    })
+                    .collect::<Result<Vec<Ciphertext>, EngineError>>()
+            })
+            .collect::<Result<_, _>>()?;
+        Ok(Request {
+            images: images.len(),
+            channels,
+        })
+    }
+
+    /// Decrypts a response: for each image its logits, exact integers.
+    ///
+    /// # Errors
+    /// [`EngineError::Mismatch`] for a response to another plan, [`EngineError::NoiseExhausted`] if a ciphertext cannot
+    /// be decrypted, [`EngineError::Bfv`] if SEAL refuses one. **Do not tell the server which.**
+    pub fn decrypt(&self, response: &Response) -> Result<Vec<Vec<BigInt>>, EngineError> {
+        self.check_response(response)?;
+        let residues: Vec<Vec<Vec<u64>>> = self
+            .channels
+            .par_iter()
+            .zip(&response.channels)
+            .map(|(channel, logits)| {
+                // A decryptor serves one thread.
+                let mut decryptor = channel.decryptor()?;
+                logits
+                    .iter()
+                    .enumerate()
+                    .map(|(logit, encrypted)| {
+                        if channel.budget(&mut decryptor, logit, encrypted)? == 0 {
+                            return Err(EngineError::NoiseExhausted {
+                                logit,
+                                plain_modulus: channel.plain_modulus(),
+                            });
+                        }
+                        decryptor
+                            .decrypt(encrypted)
+                            .and_then(|plain| channel.encoder.decode_u64(&plain))
+                            .doing(|| format!("decrypting logit {logit}"))
+                    })
+                    .collect()
+            })
+            .collect::<Result<_, _>>()?;
+        let logits: Vec<Vec<BigInt>> = (0..self.outputs)
+            .into_par_iter()
+            .map(|logit| {
+                (0..response.images)
+                    .map(|slot| {
+                        let of_slot: Vec<u64> = residues
+                            .iter()
+                            .map(|channel| channel[logit][slot])
+                            .collect();
+                        self.crt.centred(&of_slot)
+                    })
+                    .collect()
+            })
+            .collect();
+        Ok(self.layout.scatter(&logits, response.images))
+    }
+
+    /// The least noise budget of a response in bits. A diagnostic: **never send it to the server**.
+    ///
+    /// # Errors
+    /// [`EngineError::Mismatch`] or [`EngineError::Bfv`].
+    pub fn noise_budget_bits(&self, response: &Response) -> Result<u32, EngineError> {
+        self.check_response(response)?;
+        let mut least = u32::MAX;
+        for (channel, logits) in self.channels.iter().zip(&response.channels) {
+            let mut decryptor = channel.decryptor()?;
+            for (logit, encrypted) in logits.iter().enumerate() {
+                least = least.min(channel.budget(&mut decryptor, logit, encrypted)?);
+            }
+        }
+        Ok(least)
+    }
+
+    /// The size of the evaluation keys in bytes, seeded, in SEAL's format, uncompressed. Makes fresh ones to measure.
+    ///
+    /// # Errors
+    /// [`EngineError::Bfv`] if memory is exhausted.
+    pub fn key_bytes(&self) -> Result<u64, EngineError> {
+        if !self.needs_relin_keys {
+            return Ok(0);
+        }
+        let mut total = 0;
+        for channel in &self.channels {
+            total += channel
+                .key_generator()
+                .and_then(|mut generator| generator.seal_bytes_relin_keys(Compression::None))
+                .doing(|| "measuring the evaluation keys".to_owned())?
+                .len() as u64;
+        }
+        Ok(total)
+    }
+
+    /// The size of a request in bytes as it would be sent: seeded, in SEAL's format, uncompressed. All ciphertexts of a
+    /// channel have the same size: one of each is made and measured.
+    ///
+    /// # Errors
+    /// [`EngineError::Bfv`] if memory is exhausted.
+    pub fn upload_bytes(&self, request: &Request) -> Result<u64, EngineError> {
+        let mut total = 0;
+        for (channel, encrypted) in self.channels.iter().zip(&request.channels) {
+            let one = channel
+                .encoder
+                .encode_u64(&[0])
+                .and_then(|plain| {
+                    channel
+                        .encryptor
+                        .seal_bytes_symmetric(&plain, Compression::None)
+                })
+                .doing(|| "measuring the request".to_owned())?;
+            total += (one.len() * encrypted.len()) as u64;
+        }
+        Ok(total)
+    }
+
+    fn check_batch(&self, images: &[Vec<i64>]) -> Result<(), EngineError> {
+        let slots = self.layout.slots();
+        if !(1..=slots).contains(&images.len()) {
+            return Err(EngineError::BatchSize {
+                actual: images.len(),
+                slots,
+            });
+        }
+        match images.iter().position(|image| image.len() != self.inputs) {
+            None => Ok(()),
+            Some(image) => Err(EngineError::ImageSize {
+                image,
+                actual: images[image].len(),
+                expected: self.inputs,
+            }),
+        }
+    }
+
+    fn check_response(&self, response: &Response) -> Result<(), EngineError> {
+        let slots = self.layout.slots();
+        if !(1..=slots).contains(&response.images) {
+            return Err(EngineError::BatchSize {
+                actual: response.images,
+                slots,
+            });
+        }
+        check_shape(
+            "response",
+            &response.channels,
+            self.channels.len(),
+            self.outputs,
+        )
+    }
+}
+
+impl Channel {
+    fn plain_modulus(&self) -> u64 {
+        self.context.parameters().plain_modulus().value()
+    }
+
+    fn residues(&self, values: &[i64]) -> Vec<u64> {
+        let t = i128::from(self.plain_modulus());
+        values
+            .iter()
+            .map(|&value| i128::from(value).rem_euclid(t) as u64)
+            .collect()
+    }
+
+    fn key_generator(&self) -> Result<KeyGenerator, crate::bfv::Error> {
+        KeyGenerator::from_secret_key(&self.context, &self.secret_key)
+    }
+
+    fn decryptor(&self) -> Result<Decryptor, EngineError> {
+        Decryptor::new(&self.context, &self.secret_key).doing(|| "making a decryptor".to_owned())
+    }
+
+    fn budget(
+        &self,
+        decryptor: &mut Decryptor,
+        logit: usize,
+        encrypted: &Ciphertext,
+    ) -> Result<u32, EngineError> {
+        decryptor.noise_budget_bits(encrypted).doing(|| {
+            format!(
+                "measuring the noise of logit {logit} modulo {}",
+                self.plain_modulus()
+            )
+        })
+    }
+}

@@ -1,0 +1,78 @@
+//! What can go wrong in encrypted inference.
+
+use thiserror::Error;
+
+/// What can go wrong in encrypted inference.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum EngineError {
+    /// SEAL, or the checks before it.
+    #[error("while {doing}")]
+    Bfv {
+        /// What was being done.
+        doing: String,
+        /// What went wrong.
+        #[source]
+        source: crate::bfv::Error,
+    },
+    /// No image, or more than a batch holds.
+    #[error("{actual} images: a batch holds 1 to {slots}; split them into batches")]
+    BatchSize {
+        /// How many were given.
+        actual: usize,
+        /// How many fit.
+        slots: usize,
+    },
+    /// An image of another size than the network reads.
+    #[error("image {image} has {actual} values, the network reads {expected}")]
+    ImageSize {
+        /// Which image of the batch.
+        image: usize,
+        /// Its size.
+        actual: usize,
+        /// What the network reads.
+        expected: usize,
+    },
+    /// A message that was made for another plan.
+    #[error(
+        "the {message} holds {actual} {what}, this plan needs {expected}: it was made for another plan"
+    )]
+    Mismatch {
+        /// Which message.
+        message: &'static str,
+        /// What was counted.
+        what: &'static str,
+        /// What the plan needs.
+        expected: usize,
+        /// What is there.
+        actual: usize,
+    },
+    /// The response cannot be decrypted: its noise has reached the plaintext.
+    #[error(
+        "logit {logit} modulo {plain_modulus} has no noise budget left: its decryption would be wrong; \
+         the response was not computed by this plan"
+    )]
+    NoiseExhausted {
+        /// Which logit.
+        logit: usize,
+        /// Under which plaintext modulus.
+        plain_modulus: u64,
+    },
+    /// A plan without a result.
+    #[error("the network has no layer that computes anything")]
+    EmptyPlan,
+}
+
+/// Says what was being done when SEAL refused.
+pub(super) trait Doing<T> {
+    fn doing(self, doing: impl FnOnce() -> String) -> Result<T, EngineError>;
+}
+
+impl<T> Doing<T> for Result<T, crate::bfv::Error> {
+    fn doing(self, doing: impl FnOnce() -> String) -> Result<T, EngineError> {
+        self.map_err(|source| EngineError::Bfv {
+            doing: doing(),
+            source,
+        })
+    }
+}

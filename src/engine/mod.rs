@@ -1,0 +1,26 @@
+//! Encrypted inference: a client that holds the secret key, a server that cannot.
+//!
+//! ```text
+//! Network + Selection -> Plan      what to compute
+//! Client::encrypt     -> Request   ciphertexts
+//! Server::evaluate    -> Response  ciphertexts; the server holds evaluation keys only
+//! Client::decrypt     -> logits    exact integers
+//! ```
+//!
+//! A [`Plan`] says what is computed; the kernels (here stock SEAL calls) say how.
+
+mod client;
+mod crt;
+mod error;
+mod message;
+mod plan;
+mod server;
+mod stats;
+mod stock;
+
+pub use client::Client;
+pub use error::EngineError;
+pub use message::{EvaluationKeys, Request, Response};
+pub use plan::{Plan, PlannedLayer, Step};
+pub use server::{Evaluation, Server};
+pub use stats::{LayerOps, LayerStats, Progress};

@@ -1,0 +1,151 @@
+//! The server: evaluates a plan on ciphertexts. No type here can hold a secret key.
+
+use super::client::contexts;
+use super::error::EngineError;
+use super::message::{EvaluationKeys, Request, Response, check_channels, check_shape};
+use super::plan::{Plan, Step};
+use super::stats::{LayerOps, LayerStats, Progress, Stage};
+use super::stock::Stock;
+use crate::bfv::Ciphertext;
+use std::time::Instant;
+
+/// Evaluates a plan with evaluation keys only.
+#[derive(Debug)]
+pub struct Server {
+    plan: Plan,
+    channels: Vec<Stock>,
+}
+
+/// A response and what it cost.
+#[derive(Debug)]
+pub struct Evaluation {
+    /// The encrypted logits.
+    pub response: Response,
+    /// The layers in order, `response` last: times and operations summed over the plaintext moduli.
+    pub layers: Vec<LayerStats>,
+}
+
+impl Server {
+    /// A server for a plan and one client's keys.
+    ///
+    /// # Errors
+    /// [`EngineError::Mismatch`] if the keys were made for another plan, [`EngineError::Bfv`] if SEAL refuses.
+    pub fn new(plan: &Plan, keys: EvaluationKeys) -> Result<Self, EngineError> {
+        let contexts = contexts(plan)?;
+        check_channels(
+            "set of evaluation keys",
+            keys.relin_keys.len(),
+            contexts.len(),
+        )?;
+        let missing = keys.relin_keys.iter().filter(|keys| keys.is_none()).count();
+        if plan.needs_relin_keys() && missing > 0 {
+            return Err(EngineError::Mismatch {
+                message: "set of evaluation keys",
+                what: "relinearisation keys",
+                expected: contexts.len(),
+                actual: contexts.len() - missing,
+            });
+        }
+        Ok(Self {
+            channels: contexts
+                .iter()
+                .zip(keys.relin_keys)
+                .map(|(context, relin_keys)| Stock::new(context, relin_keys))
+                .collect::<Result<_, _>>()?,
+            plan: plan.clone(),
+        })
+    }
+
+    /// Evaluates the plan on a request, on all threads of the current rayon pool.
+    ///
+    /// # Errors
+    /// [`EngineError::Mismatch`] for a request to another plan; [`EngineError::Bfv`] if SEAL refuses a ciphertext or
+    /// memory is exhausted.
+    pub fn evaluate(
+        &self,
+        request: &Request,
+        progress: &dyn Progress,
+    ) -> Result<Evaluation, EngineError> {
+        check_shape(
+            "request",
+            &request.channels,
+            self.channels.len(),
+            self.plan.inputs(),
+        )?;
+        let mut layers: Vec<LayerStats> = self
+            .plan
+            .layers()
+            .iter()
+            .map(|layer| layer.name.as_str())
+            .chain(["response"])
+            .map(|name| LayerStats {
+                name: name.to_owned(),
+                seconds: 0.0,
+                ops: LayerOps::default(),
+            })
+            .collect();
+        let mut channels = Vec::with_capacity(self.channels.len());
+        for (index, (stock, inputs)) in self.channels.iter().zip(&request.channels).enumerate() {
+            let suffix = if self.channels.len() == 1 {
+                String::new()
+            } else {
+                format!(" (t {}/{})", index + 1, self.channels.len())
+            };
+            channels.push(self.evaluate_channel(stock, inputs, &suffix, &mut layers, progress)?);
+        }
+        Ok(Evaluation {
+            response: Response {
+                images: request.images,
+                channels,
+            },
+            layers,
+        })
+    }
+
+    fn evaluate_channel(
+        &self,
+        stock: &Stock,
+        inputs: &[Ciphertext],
+        suffix: &str,
+        layers: &mut [LayerStats],
+        progress: &dyn Progress,
+    ) -> Result<Vec<Ciphertext>, EngineError> {
+        // The request is only borrowed; what a layer made is consumed by the next.
+        let mut values: Option<Vec<Ciphertext>> = None;
+        for (layer, stats) in self.plan.layers().iter().zip(layers.iter_mut()) {
+            let start = Instant::now();
+            let name = format!("{}{suffix}", layer.name);
+            let stage = Stage::new(progress, &name, layer.step.outputs());
+            let (outputs, ops) = match &layer.step {
+                Step::Sums(sums) => stock.sums(
+                    &layer.name,
+                    sums,
+                    values.as_deref().unwrap_or(inputs),
+                    &stage,
+                )?,
+                Step::Square { relinearize, .. } => {
+                    let owned = match values {
+                        Some(owned) => owned,
+                        None => stock.copies(inputs)?,
+                    };
+                    stock.squares(&layer.name, owned, *relinearize, &stage)?
+                }
+            };
+            values = Some(outputs);
+            stats.ops += ops;
+            stats.seconds += start.elapsed().as_secs_f64();
+        }
+        let start = Instant::now();
+        let owned = match values {
+            Some(owned) => owned,
+            None => stock.copies(inputs)?,
+        };
+        let primes = self.plan.selection().response_primes();
+        let (response, ops) = stock.shrink(owned, primes)?;
+        if let Some(stats) = layers.last_mut() {
+            stats.ops += ops;
+            stats.seconds += start.elapsed().as_secs_f64();
+        }
+        Ok(response)
+    }
+}

@@ -1,0 +1,89 @@
+//! What the server did, and how far it is.
+
+use serde::{Deserialize, Serialize};
+use std::iter::Sum;
+use std::ops::AddAssign;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Operations on ciphertexts, as executed; summed over the CRT primes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LayerOps {
+    /// Additions, subtractions and negations of ciphertexts.
+    pub additions: u64,
+    /// Products of a ciphertext and an integer other than 1 and -1.
+    pub constant_multiplications: u64,
+    /// Additions of a plaintext (biases).
+    pub plain_additions: u64,
+    /// Squares.
+    pub squares: u64,
+    /// Relinearisations: a key switch each.
+    pub relinearizations: u64,
+    /// Drops of a prime.
+    pub mod_switches: u64,
+}
+
+impl AddAssign for LayerOps {
+    fn add_assign(&mut self, other: Self) {
+        self.additions += other.additions;
+        self.constant_multiplications += other.constant_multiplications;
+        self.plain_additions += other.plain_additions;
+        self.squares += other.squares;
+        self.relinearizations += other.relinearizations;
+        self.mod_switches += other.mod_switches;
+    }
+}
+
+impl Sum for LayerOps {
+    fn sum<I: Iterator<Item = Self>>(items: I) -> Self {
+        items.fold(Self::default(), |mut total, item| {
+            total += item;
+            total
+        })
+    }
+}
+
+/// What one layer cost the server; summed over the CRT primes.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LayerStats {
+    /// The layer, or `response` for the last drop of primes.
+    pub name: String,
+    /// Wall time.
+    pub seconds: f64,
+    /// What was executed.
+    pub ops: LayerOps,
+}
+
+/// Hears how far the work is. `()` hears nothing.
+pub trait Progress: Sync {
+    /// `done` of `total` units of `stage` are finished. Called from any thread; `done` may arrive out of order.
+    fn update(&self, stage: &str, done: u64, total: u64);
+}
+
+impl Progress for () {
+    fn update(&self, _stage: &str, _done: u64, _total: u64) {}
+}
+
+/// Counts the units of one stage.
+pub(super) struct Stage<'a> {
+    progress: &'a dyn Progress,
+    name: &'a str,
+    done: AtomicU64,
+    total: u64,
+}
+
+impl<'a> Stage<'a> {
+    pub(super) fn new(progress: &'a dyn Progress, name: &'a str, total: usize) -> Self {
+        progress.update(name, 0, total as u64);
+        Self {
+            progress,
+            name,
+            done: AtomicU64::new(0),
+            total: total as u64,
+        }
+    }
+
+    pub(super) fn advance(&self) {
+        let done = self.done.fetch_add(1, Ordering::Relaxed) + 1;
+        self.progress.update(self.name, done, self.total);
+    }
+}

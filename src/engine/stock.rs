@@ -1,0 +1,219 @@
+//! Kernels from stock SEAL calls: what any user of SEAL would write, zero weights skipped, threads over outputs.
+
+use super::error::{Doing, EngineError};
+use super::stats::{LayerOps, Stage};
+use crate::bfv::{Ciphertext, Context, Error, Evaluator, Plaintext, RelinKeys, SealErrorKind};
+use crate::network::{Term, WeightedSums};
+use num_bigint::BigInt;
+use rayon::prelude::*;
+use std::collections::BTreeMap;
+
+/// The evaluator of one plaintext modulus.
+#[derive(Debug)]
+pub(super) struct Stock {
+    context: Context,
+    evaluator: Evaluator,
+    relin_keys: Option<RelinKeys>,
+}
+
+type Computed = Result<(Vec<Ciphertext>, LayerOps), EngineError>;
+
+/// Lets a transparent result pass.
+///
+/// SEAL computes it, then throws. It is a right result: a sum that cancels, such as that of a layer of zeros, which the
+/// server knows anyway from the weights. Nothing secret is lost by going on, and later sums hide again.
+fn allow_transparent(result: Result<(), Error>) -> Result<(), Error> {
+    match result {
+        Err(error) if error.seal_kind() == Some(SealErrorKind::TransparentCiphertext) => Ok(()),
+        other => other,
+    }
+}
+
+impl Stock {
+    pub(super) fn new(
+        context: &Context,
+        relin_keys: Option<RelinKeys>,
+    ) -> Result<Self, EngineError> {
+        Ok(Self {
+            context: context.clone(),
+            evaluator: Evaluator::new(context).doing(|| "setting up the server".to_owned())?,
+            relin_keys,
+        })
+    }
+
+    /// The weight as a centred residue modulo t.
+    fn centred(&self, weight: i64) -> i64 {
+        let t = i128::from(self.context.parameters().plain_modulus().value());
+        let residue = i128::from(weight).rem_euclid(t);
+        (if 2 * residue > t {
+            residue - t
+        } else {
+            residue
+        }) as i64
+    }
+
+    /// A plaintext with the same value in every slot.
+    fn constant(&self, value: i64) -> Result<Plaintext, Error> {
+        let t = i128::from(self.context.parameters().plain_modulus().value());
+        let residue = i128::from(value).rem_euclid(t) as u64;
+        Plaintext::from_coefficients(&self.context, &[residue])
+    }
+
+    /// A bias as a plaintext; `None` if it vanishes modulo t.
+    fn bias(&self, bias: &BigInt) -> Result<Option<Plaintext>, Error> {
+        let t = BigInt::from(self.context.parameters().plain_modulus().value());
+        let residue = u64::try_from(((bias % &t) + &t) % &t).unwrap_or_default();
+        (residue != 0)
+            .then(|| Plaintext::from_coefficients(&self.context, &[residue]))
+            .transpose()
+    }
+
+    pub(super) fn copies(&self, inputs: &[Ciphertext]) -> Result<Vec<Ciphertext>, EngineError> {
+        inputs
+            .iter()
+            .map(Ciphertext::try_clone)
+            .collect::<Result<_, _>>()
+            .doing(|| "copying ciphertexts".to_owned())
+    }
+
+    /// Weighted sums: additions and subtractions for weights of 1 and -1, products with constants for others.
+    pub(super) fn sums(
+        &self,
+        name: &str,
+        sums: &WeightedSums,
+        inputs: &[Ciphertext],
+        stage: &Stage<'_>,
+    ) -> Computed {
+        let doing = || format!("computing layer {name}");
+        let mut constants = BTreeMap::new();
+        for (terms, _) in sums.outputs() {
+            for term in terms {
+                let weight = self.centred(term.weight);
+                if !matches!(weight, -1..=1) && !constants.contains_key(&weight) {
+                    constants.insert(weight, self.constant(weight).doing(doing)?);
+                }
+            }
+        }
+        let outputs: Vec<_> = sums.outputs().collect();
+        let computed: Vec<(Ciphertext, LayerOps)> = outputs
+            .into_par_iter()
+            .map(|(terms, bias)| {
+                let computed = self.sum(terms, bias, inputs, &constants).doing(doing)?;
+                stage.advance();
+                Ok(computed)
+            })
+            .collect::<Result<_, EngineError>>()?;
+        let ops = computed.iter().map(|(_, ops)| *ops).sum();
+        Ok((
+            computed.into_iter().map(|(output, _)| output).collect(),
+            ops,
+        ))
+    }
+
+    fn sum(
+        &self,
+        terms: &[Term],
+        bias: &BigInt,
+        inputs: &[Ciphertext],
+        constants: &BTreeMap<i64, Plaintext>,
+    ) -> Result<(Ciphertext, LayerOps), Error> {
+        let mut ops = LayerOps::default();
+        let mut total: Option<Ciphertext> = None;
+        let mut product = Ciphertext::new()?;
+        for term in terms {
+            let input = &inputs[term.input as usize];
+            let weight = self.centred(term.weight);
+            match (&mut total, weight) {
+                (_, 0) => {}
+                (None, _) => {
+                    let mut first = input.try_clone()?;
+                    if weight == -1 {
+                        self.evaluator.negate_inplace(&mut first)?;
+                        ops.additions += 1;
+                    } else if weight != 1 {
+                        self.multiply(&mut first, &constants[&weight])?;
+                        ops.constant_multiplications += 1;
+                    }
+                    total = Some(first);
+                }
+                (Some(total), 1) => {
+                    allow_transparent(self.evaluator.add_inplace(total, input))?;
+                    ops.additions += 1;
+                }
+                (Some(total), -1) => {
+                    allow_transparent(self.evaluator.sub_inplace(total, input))?;
+                    ops.additions += 1;
+                }
+                (Some(total), _) => {
+                    product.assign(input)?;
+                    self.multiply(&mut product, &constants[&weight])?;
+                    allow_transparent(self.evaluator.add_inplace(total, &product))?;
+                    ops.constant_multiplications += 1;
+                    ops.additions += 1;
+                }
+            }
+        }
+        let mut total = match total {
+            Some(total) => total,
+            None => {
+                // Every weight is zero: a ciphertext of zero, from any input minus itself.
+                let input = &inputs[0];
+                let mut zero = input.try_clone()?;
+                allow_transparent(self.evaluator.sub_inplace(&mut zero, input))?;
+                ops.additions += 1;
+                zero
+            }
+        };
+        if let Some(bias) = self.bias(bias)? {
+            allow_transparent(self.evaluator.add_plain_inplace(&mut total, &bias))?;
+            ops.plain_additions += 1;
+        }
+        Ok((total, ops))
+    }
+
+    fn multiply(&self, encrypted: &mut Ciphertext, constant: &Plaintext) -> Result<(), Error> {
+        allow_transparent(self.evaluator.multiply_plain_inplace(encrypted, constant))
+    }
+
+    /// Squares in place.
+    pub(super) fn squares(
+        &self,
+        name: &str,
+        mut values: Vec<Ciphertext>,
+        relinearize: bool,
+        stage: &Stage<'_>,
+    ) -> Computed {
+        let relin_keys = self.relin_keys.as_ref().filter(|_| relinearize);
+        values.par_iter_mut().try_for_each(|value| {
+            allow_transparent(self.evaluator.square_inplace(value))
+                .and_then(|()| {
+                    relin_keys.map_or(Ok(()), |keys| {
+                        allow_transparent(self.evaluator.relinearize_inplace(value, keys))
+                    })
+                })
+                .doing(|| format!("computing layer {name}"))?;
+            stage.advance();
+            Ok::<(), EngineError>(())
+        })?;
+        let count = values.len() as u64;
+        let ops = LayerOps {
+            squares: count,
+            relinearizations: if relin_keys.is_some() { count } else { 0 },
+            ..LayerOps::default()
+        };
+        Ok((values, ops))
+    }
+
+    /// Drops primes until `primes` are left: a smaller response.
+    pub(super) fn shrink(&self, mut values: Vec<Ciphertext>, primes: usize) -> Computed {
+        let mut ops = LayerOps::default();
+        for value in &mut values {
+            while value.coeff_modulus_size() > primes.max(1) {
+                allow_transparent(self.evaluator.mod_switch_to_next_inplace(value))
+                    .doing(|| "shrinking the response".to_owned())?;
+                ops.mod_switches += 1;
+            }
+        }
+        Ok((values, ops))
+    }
+}

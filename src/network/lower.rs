@@ -1,0 +1,143 @@
+//! A network lowered to what an evaluator computes: sparse weighted sums, and squares.
+
+use num_bigint::BigInt;
+
+use super::{model::Network, steps::Step};
+
+/// One layer as an evaluator sees it, over flat data. Layers that only rename (flatten) are gone.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LoweredLayer {
+    /// The name of the layer.
+    pub name: String,
+    /// What it computes.
+    pub operation: LoweredOperation,
+}
+
+/// What a lowered layer computes.
+#[derive(Clone, Debug, PartialEq)]
+pub enum LoweredOperation {
+    /// Every output a weighted sum of inputs, plus a bias.
+    Sums(WeightedSums),
+    /// This many values, each squared.
+    Square {
+        /// How many.
+        count: usize,
+    },
+}
+
+/// One summand: a weight that is not zero, and the input it multiplies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Term {
+    /// Index into the flat input.
+    pub input: u32,
+    /// The weight.
+    pub weight: i64,
+}
+
+/// A sparse matrix of integers with a bias for each row.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct WeightedSums {
+    terms: Vec<Term>,
+    /// Where the terms of each output end.
+    ends: Vec<usize>,
+    biases: Vec<BigInt>,
+}
+
+impl WeightedSums {
+    /// How many outputs.
+    pub fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// Whether there is no output.
+    pub fn is_empty(&self) -> bool {
+        self.ends.is_empty()
+    }
+
+    /// How many summands all outputs have together.
+    pub fn term_count(&self) -> usize {
+        self.terms.len()
+    }
+
+    /// The outputs in flat order: the summands and the bias of each.
+    pub fn outputs(&self) -> impl ExactSizeIterator<Item = (&[Term], &BigInt)> {
+        self.ends.iter().enumerate().map(|(output, &end)| {
+            let start = output.checked_sub(1).map_or(0, |before| self.ends[before]);
+            (&self.terms[start..end], &self.biases[output])
+        })
+    }
+
+    /// Adds an output.
+    pub(super) fn push(&mut self, terms: impl Iterator<Item = Term>, bias: &BigInt) {
+        self.terms.extend(terms);
+        self.ends.push(self.terms.len());
+        self.biases.push(bias.clone());
+    }
+}
+
+impl Network {
+    /// The network as sparse weighted sums and squares, in order.
+    pub fn lower(&self) -> Vec<LoweredLayer> {
+        let steps = Step::of(self);
+        self.layers()
+            .iter()
+            .zip(self.shapes())
+            .zip(steps)
+            .filter_map(|((named, input), step)| {
+                let operation = match step {
+                    Step::Affine(affine) => LoweredOperation::Sums(affine.weighted_sums()),
+                    Step::Square => LoweredOperation::Square { count: input.len() },
+                    Step::Flatten => return None,
+                };
+                Some(LoweredLayer {
+                    name: named.name.clone(),
+                    operation,
+                })
+            })
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a failed test may panic")]
+    use super::*;
+    use crate::network::{NetworkLimits, Twin, random_images, random_network};
+    use proptest::prelude::*;
+
+    fn evaluate(layers: &[LoweredLayer], image: &[i64]) -> Vec<BigInt> {
+        let mut values: Vec<BigInt> = image.iter().map(|&x| BigInt::from(x)).collect();
+        for layer in layers {
+            values = match &layer.operation {
+                LoweredOperation::Square { count } => {
+                    assert_eq!(*count, values.len());
+                    values.iter().map(|x| x * x).collect()
+                }
+                LoweredOperation::Sums(sums) => sums
+                    .outputs()
+                    .map(|(terms, bias)| {
+                        assert!(terms.iter().all(|term| term.weight != 0));
+                        terms.iter().fold(bias.clone(), |sum, term| {
+                            sum + &values[term.input as usize] * term.weight
+                        })
+                    })
+                    .collect(),
+            };
+        }
+        values
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn the_lowered_network_equals_the_twin(seed: u64) {
+            let network = random_network(seed, &NetworkLimits::default()).unwrap();
+            let lowered = network.lower();
+            let twin = Twin::new(&network);
+            for image in random_images(seed, &network, 3) {
+                prop_assert_eq!(evaluate(&lowered, &image), twin.logits(&image).unwrap());
+            }
+        }
+    }
+}
