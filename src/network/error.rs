@@ -61,12 +61,12 @@ pub enum NetworkError {
         problem: &'static str,
     },
     /// A layer is wrong in itself or does not fit the layer before it.
-    #[error("layers[{index}].{source}")]
+    #[error("layers[{index}].{problem}")]
     Layer {
         /// Which layer, from 0.
         index: usize,
         /// What is wrong with it.
-        source: LayerError,
+        problem: LayerError,
     },
     /// The last layer does not give one value per class.
     #[error("classes: {classes}, but the last layer gives {outputs} values (shape {shape})")]
@@ -191,7 +191,7 @@ pub enum LayerError {
 #[non_exhaustive]
 pub enum InputError {
     /// An image of the wrong size.
-    #[error("image: {actual} values, expected {expected} (shape {shape})")]
+    #[error("the image has {actual} values, expected {expected} (shape {shape})")]
     Length {
         /// How many values it has.
         actual: usize,
@@ -202,7 +202,7 @@ pub enum InputError {
     },
     /// A value that the network's quantiser never gives, for which the proven bounds would not hold.
     #[error(
-        "image[{index}]: {value} is outside 0..={max}, what the network's input quantizer gives; quantise the image first"
+        "value {index} of the image is {value}, outside 0 to {max}, which is all that the network's input quantizer gives; quantise the image first"
     )]
     Value {
         /// Position in the flat image.
@@ -211,6 +211,14 @@ pub enum InputError {
         value: i64,
         /// The largest the quantiser gives.
         max: i64,
+    },
+    /// One image of several is unusable.
+    #[error("images[{index}]: {problem}")]
+    Image {
+        /// Which image, from 0.
+        index: usize,
+        /// What is wrong with it.
+        problem: Box<InputError>,
     },
     /// There is nothing to observe.
     #[error("images: none given, at least one is needed to observe anything")]

@@ -11,7 +11,7 @@ pub const MAX_BIAS_BITS: u64 = 2048;
 /// The most values in one image or one layer's output.
 pub const MAX_ELEMENTS: usize = 1 << 24;
 /// The most weights in one layer.
-pub const MAX_WEIGHTS: usize = 1 << 26;
+pub const MAX_WEIGHTS: usize = 1 << 24;
 
 /// A layer with its name.
 #[derive(Clone, Debug, PartialEq)]
@@ -323,4 +323,119 @@ fn join(dimensions: &[usize]) -> String {
         .map(usize::to_string)
         .collect::<Vec<_>>()
         .join("x")
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(
+        clippy::unwrap_used,
+        reason = "a test stops at the first thing that is wrong"
+    )]
+
+    use super::*;
+
+    fn conv(kernel: [usize; 2], stride: [usize; 2], padding: [usize; 2]) -> Layer {
+        let (weight, bias) = (
+            vec![1; 2 * 3 * kernel[0] * kernel[1]],
+            vec![BigInt::ZERO; 2],
+        );
+        let (in_channels, out_channels, weight_scale) = (3, 2, 1.0);
+        Layer::Conv2d {
+            in_channels,
+            out_channels,
+            kernel,
+            stride,
+            padding,
+            weight,
+            bias,
+            weight_scale,
+        }
+    }
+
+    #[test]
+    fn shapes_follow_the_formula() {
+        let input = Shape::new(3, 28, 27);
+        for (kernel, stride, padding, expected) in [
+            ([5, 5], [2, 2], [0, 0], Shape::new(2, 12, 12)),
+            ([3, 3], [1, 1], [1, 1], Shape::new(2, 28, 27)),
+            ([3, 1], [3, 2], [2, 0], Shape::new(2, 10, 14)),
+            ([28, 27], [9, 9], [0, 0], Shape::new(2, 1, 1)),
+        ] {
+            let shape = conv(kernel, stride, padding).output_shape(input).unwrap();
+            assert_eq!(shape, expected);
+        }
+        let pool = Layer::SumPool {
+            kernel: [2, 2],
+            stride: [2, 2],
+        };
+        assert_eq!(pool.output_shape(input).unwrap(), Shape::new(3, 14, 13));
+        assert_eq!(Layer::Square.output_shape(input).unwrap(), input);
+        assert_eq!(
+            Layer::Flatten.output_shape(input).unwrap(),
+            Shape::vector(3 * 28 * 27)
+        );
+    }
+
+    #[test]
+    fn layers_that_do_not_fit_are_refused() {
+        let input = Shape::new(3, 4, 4);
+        let message = |layer: Layer| layer.output_shape(input).unwrap_err().to_string();
+        assert_eq!(
+            message(conv([1, 1], [1, 0], [0, 0])),
+            "stride: 1x0, every dimension must be at least 1"
+        );
+        assert_eq!(
+            message(Layer::SumPool {
+                kernel: [5, 1],
+                stride: [1, 1]
+            }),
+            "kernel: 5x1 does not fit its input of shape 3x4x4 padded by 0x0"
+        );
+        // Dimensions near the largest integer must not overflow.
+        let huge = usize::MAX;
+        assert!(message(conv([1, 1], [1, 1], [huge, 0])).starts_with("padding: "));
+        let large = Layer::Linear {
+            in_features: 48,
+            out_features: huge,
+            weight: vec![],
+            bias: vec![],
+            weight_scale: 1.0,
+        };
+        assert!(message(large.clone()).ends_with("at most 16777216 are supported"));
+        let error = large.check_parameters().unwrap_err();
+        assert!(matches!(
+            error,
+            LayerError::TooLarge {
+                field: "weight",
+                ..
+            }
+        ));
+    }
+
+    #[test]
+    fn weights_may_have_62_bits_and_no_more() {
+        let linear = |weight, bias| Layer::Linear {
+            in_features: 1,
+            out_features: 1,
+            weight: vec![weight],
+            bias: vec![bias],
+            weight_scale: 1.0,
+        };
+        let top = (1i64 << 61) - 1;
+        assert_eq!(linear(top, BigInt::ZERO).check_parameters(), Ok(()));
+        assert_eq!(linear(-top, BigInt::ZERO).check_parameters(), Ok(()));
+        for value in [top + 1, -top - 1, i64::MIN, i64::MAX] {
+            let error = linear(value, BigInt::ZERO).check_parameters();
+            assert_eq!(error, Err(LayerError::Weight { index: 0, value }));
+        }
+        let wide = BigInt::from(1) << MAX_BIAS_BITS;
+        assert_eq!(
+            linear(0, BigInt::from(1) - &wide).check_parameters(),
+            Ok(())
+        );
+        assert!(matches!(
+            linear(0, wide).check_parameters(),
+            Err(LayerError::Bias { .. })
+        ));
+    }
 }

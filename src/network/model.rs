@@ -79,7 +79,7 @@ impl Network {
         );
         let (mut shapes, mut scales) = (vec![shape], vec![scale]);
         for (index, NamedLayer { layer, .. }) in literal.layers.iter().enumerate() {
-            let at = |source| NetworkError::Layer { index, source };
+            let at = |problem| NetworkError::Layer { index, problem };
             shape = layer.output_shape(shape).map_err(at)?;
             layer.check_parameters().map_err(at)?;
             bits = output_bits(layer, bits);
@@ -267,4 +267,83 @@ fn signed_bits(weights: &[i64]) -> u32 {
         .map(|&w| 1 + u64::BITS - (w ^ (w >> 63)).cast_unsigned().leading_zeros())
         .max()
         .unwrap_or(1)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(
+        clippy::unwrap_used,
+        reason = "a test stops at the first thing that is wrong"
+    )]
+
+    use num_bigint::BigInt;
+
+    use super::*;
+
+    #[test]
+    fn signed_widths_are_those_of_twos_complement() {
+        for (weights, bits) in [
+            (&[0][..], 1),
+            (&[0, 1, -1], 2),
+            (&[-1], 1),
+            (&[-2, 1], 2),
+            (&[2], 3),
+            (&[-3, 3], 3),
+            (&[127, -127], 8),
+            (&[-128], 8),
+            (&[128], 9),
+            (&[(1 << 61) - 1, -(1 << 61)], 62),
+        ] {
+            assert_eq!(signed_bits(weights), bits, "{weights:?}");
+        }
+    }
+
+    #[test]
+    fn a_wrong_count_is_named_with_its_layer_and_dimensions() {
+        let layer = Layer::Conv2d {
+            in_channels: 5,
+            out_channels: 50,
+            kernel: [5, 5],
+            stride: [2, 2],
+            padding: [0, 0],
+            weight: vec![0; 6249],
+            bias: vec![BigInt::ZERO; 50],
+            weight_scale: 1.0,
+        };
+        let literal = NetworkLiteral {
+            name: "short".into(),
+            input: InputSpec {
+                shape: Shape::new(5, 12, 12),
+                quantizer: InputQuantizer::uniform(2).unwrap(),
+            },
+            classes: 800,
+            layers: vec![
+                NamedLayer::new("square1", Layer::Square),
+                NamedLayer::new("square2", Layer::Square),
+                NamedLayer::new("conv2", layer),
+            ],
+        };
+        let error = Network::try_from(literal).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "layers[2].weight: 6249 values, expected 6250 (50x5x5x5)"
+        );
+    }
+
+    #[test]
+    fn the_cheap_bound_on_widths_is_a_bound() {
+        use super::super::{NetworkLimits, proven_bounds, random_network};
+        for seed in 0..200 {
+            let network = random_network(seed, &NetworkLimits::wide()).unwrap();
+            let mut bits = bit_length(network.input().quantizer.max().unsigned_abs());
+            for (named, bound) in network.layers().iter().zip(&proven_bounds(&network)[1..]) {
+                bits = output_bits(&named.layer, bits);
+                assert!(
+                    bound.interval.magnitude().bits() <= bits,
+                    "seed {seed}, {}",
+                    named.name
+                );
+            }
+        }
+    }
 }

@@ -76,7 +76,8 @@ impl InputQuantizer {
     /// The integer of one pixel.
     pub fn quantize(&self, pixel: u8) -> i64 {
         self.thresholds
-            .partition_point(|&threshold| threshold <= pixel) as i64
+            .partition_point(|&threshold| threshold <= pixel)
+            .cast_signed() as i64
     }
 
     /// The integer of every pixel value.
@@ -86,7 +87,7 @@ impl InputQuantizer {
 
     /// The largest integer it gives; the smallest is 0.
     pub fn max(&self) -> i64 {
-        self.thresholds.len() as i64
+        self.thresholds.len().cast_signed() as i64
     }
 
     /// The thresholds, strictly increasing.
@@ -97,5 +98,77 @@ impl InputQuantizer {
     /// The real value of one unit.
     pub fn scale(&self) -> f64 {
         self.scale
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(
+        clippy::unwrap_used,
+        reason = "a test stops at the first thing that is wrong"
+    )]
+
+    use super::*;
+
+    #[test]
+    fn uniform_is_the_exact_floor_for_every_pixel_and_width() {
+        for n_bits in 1..=8 {
+            let quantizer = InputQuantizer::uniform(n_bits).unwrap();
+            let max = (1i64 << n_bits) - 1;
+            assert_eq!(quantizer.max(), max);
+            assert_eq!(quantizer.scale().to_bits(), (1.0 / max as f64).to_bits());
+            for pixel in 0..=255u8 {
+                let expected = max * i64::from(pixel) / 255;
+                assert_eq!(
+                    quantizer.quantize(pixel),
+                    expected,
+                    "{n_bits} bits, pixel {pixel}"
+                );
+                assert_eq!(quantizer.table()[usize::from(pixel)], expected);
+            }
+        }
+    }
+
+    #[test]
+    fn two_bits_are_the_papers_thresholds() {
+        assert_eq!(
+            InputQuantizer::uniform(2).unwrap().thresholds(),
+            [85, 170, 255]
+        );
+    }
+
+    #[test]
+    fn one_threshold_is_one_bit() {
+        let quantizer = InputQuantizer::from_thresholds(vec![102]).unwrap();
+        assert_eq!(
+            [101, 102, 255].map(|pixel| quantizer.quantize(pixel)),
+            [0, 1, 1]
+        );
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_refused() {
+        let message = |result: Result<_, NetworkError>| result.unwrap_err().to_string();
+        assert_eq!(
+            message(InputQuantizer::uniform(0)),
+            "input.quantizer: 0 bits, expected 1 to 8"
+        );
+        assert_eq!(
+            message(InputQuantizer::uniform(9)),
+            "input.quantizer: 9 bits, expected 1 to 8"
+        );
+        assert_eq!(
+            message(InputQuantizer::from_thresholds(vec![0, 1])),
+            "input.quantizer.thresholds[0]: is 0, which every pixel reaches; use 1 to 255"
+        );
+        assert_eq!(
+            message(InputQuantizer::from_thresholds(vec![1, 9, 8])),
+            "input.quantizer.thresholds[2]: is 8, which is not above 9 before it"
+        );
+        let one_bit = InputQuantizer::uniform(1).unwrap();
+        assert_eq!(
+            message(one_bit.with_scale(f64::NAN)),
+            "input.quantizer.scale: NaN is not a positive finite number"
+        );
     }
 }

@@ -1,0 +1,174 @@
+//! The arithmetics in which a network can be evaluated.
+//!
+//! One walk over a layer ([`Affine::evaluate`](super::steps::Affine::evaluate)) serves them all: exact integers of
+//! three widths, integers modulo `t`, intervals (`bounds`), and counts (`ops`).
+
+use num_bigint::BigInt;
+
+/// Values, sums of weighted values, and how to get from one to the other.
+///
+/// Values come in lanes: one slice holds the same element of several images.
+pub(super) trait Arithmetic {
+    /// One element of a tensor.
+    type Value: Clone;
+    /// A sum under way.
+    type Sum: Clone;
+
+    /// A sum that starts at `bias`.
+    fn bias(&self, bias: &BigInt) -> Self::Sum;
+    /// `sums[i] += weight * values[i]`; `weight` is not 0.
+    fn mul_add(&self, sums: &mut [Self::Sum], weight: i64, values: &[Self::Value]);
+    /// A finished sum.
+    fn value(&self, sum: Self::Sum) -> Self::Value;
+    /// `value * value`.
+    fn square(&self, value: &Self::Value) -> Self::Value;
+}
+
+/// Exact evaluation in 64-bit integers.
+///
+/// Whoever uses it has proven that every sum, and every partial sum, fits. The operations are the wrapping ones only so
+/// that a build with overflow checks can still use vector instructions.
+pub(super) struct Exact64;
+
+impl Arithmetic for Exact64 {
+    type Value = i64;
+    type Sum = i64;
+
+    fn bias(&self, bias: &BigInt) -> i64 {
+        // A bias that does not fit cannot occur, as the proven reach of every sum includes it.
+        i64::try_from(bias).unwrap_or_default()
+    }
+
+    fn mul_add(&self, sums: &mut [i64], weight: i64, values: &[i64]) {
+        let pairs = sums.iter_mut().zip(values);
+        match weight {
+            1 => pairs.for_each(|(sum, &value)| *sum = sum.wrapping_add(value)),
+            -1 => pairs.for_each(|(sum, &value)| *sum = sum.wrapping_sub(value)),
+            _ => pairs.for_each(|(sum, &value)| {
+                *sum = sum.wrapping_add(weight.wrapping_mul(value));
+            }),
+        }
+    }
+
+    fn value(&self, sum: i64) -> i64 {
+        sum
+    }
+
+    fn square(&self, value: &i64) -> i64 {
+        value.wrapping_mul(*value)
+    }
+}
+
+/// Exact evaluation in 128-bit integers, under the same condition as [`Exact64`].
+pub(super) struct Exact128;
+
+impl Arithmetic for Exact128 {
+    type Value = i128;
+    type Sum = i128;
+
+    fn bias(&self, bias: &BigInt) -> i128 {
+        // As for 64 bits: the proven reach includes it.
+        i128::try_from(bias).unwrap_or_default()
+    }
+
+    fn mul_add(&self, sums: &mut [i128], weight: i64, values: &[i128]) {
+        let weight = i128::from(weight);
+        for (sum, &value) in sums.iter_mut().zip(values) {
+            *sum = sum.wrapping_add(weight.wrapping_mul(value));
+        }
+    }
+
+    fn value(&self, sum: i128) -> i128 {
+        sum
+    }
+
+    fn square(&self, value: &i128) -> i128 {
+        value.wrapping_mul(*value)
+    }
+}
+
+/// Exact evaluation in integers of any width.
+pub(super) struct ExactBig;
+
+impl Arithmetic for ExactBig {
+    type Value = BigInt;
+    type Sum = BigInt;
+
+    fn bias(&self, bias: &BigInt) -> BigInt {
+        bias.clone()
+    }
+
+    fn mul_add(&self, sums: &mut [BigInt], weight: i64, values: &[BigInt]) {
+        let pairs = sums.iter_mut().zip(values);
+        match weight {
+            1 => pairs.for_each(|(sum, value)| *sum += value),
+            -1 => pairs.for_each(|(sum, value)| *sum -= value),
+            _ => pairs.for_each(|(sum, value)| *sum += value * weight),
+        }
+    }
+
+    fn value(&self, sum: BigInt) -> BigInt {
+        sum
+    }
+
+    fn square(&self, value: &BigInt) -> BigInt {
+        value * value
+    }
+}
+
+/// Evaluation modulo `t`: values are 0 to `t - 1`.
+pub(super) struct Modular {
+    t: u64,
+}
+
+impl Modular {
+    /// Arithmetic modulo `t`, which is not 0.
+    pub(super) fn new(t: u64) -> Option<Self> {
+        (t > 0).then_some(Self { t })
+    }
+
+    /// `value` modulo `t`.
+    pub(super) fn reduce(&self, value: i64) -> u64 {
+        let rest = value.unsigned_abs() % self.t;
+        if value < 0 && rest > 0 {
+            self.t - rest
+        } else {
+            rest
+        }
+    }
+}
+
+impl Arithmetic for Modular {
+    type Value = u64;
+    type Sum = u128;
+
+    fn bias(&self, bias: &BigInt) -> u128 {
+        let rest = bias % self.t;
+        // The remainder has the sign of the bias and a magnitude below t.
+        let rest = if rest.sign() == num_bigint::Sign::Minus {
+            rest + self.t
+        } else {
+            rest
+        };
+        u128::try_from(rest).unwrap_or_default()
+    }
+
+    fn mul_add(&self, sums: &mut [u128], weight: i64, values: &[u64]) {
+        let weight = u128::from(self.reduce(weight));
+        for (sum, &value) in sums.iter_mut().zip(values) {
+            let product = weight * u128::from(value);
+            // Reduced only when needed; then it is at most (t - 1) + (t - 1)^2 < 2^128.
+            *sum = sum
+                .checked_add(product)
+                .unwrap_or_else(|| *sum % u128::from(self.t) + product);
+        }
+    }
+
+    fn value(&self, sum: u128) -> u64 {
+        (sum % u128::from(self.t)) as u64
+    }
+
+    fn square(&self, value: &u64) -> u64 {
+        self.value(u128::from(*value) * u128::from(*value))
+    }
+}

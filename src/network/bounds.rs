@@ -1,0 +1,404 @@
+//! How large the integers of a network can become.
+//!
+//! Only the logits must fit the plaintext modulus: `|y| < t / 2`. The bounds of the layers before tell where the bits
+//! come from.
+
+use std::ops::Deref;
+
+use num_bigint::BigInt;
+use num_traits::ToPrimitive;
+use serde::{Serialize, Serializer};
+
+use super::{arithmetic::Arithmetic, model::Network, steps::Step};
+
+/// All integers from `min` to `max`, both included.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize)]
+pub struct Interval {
+    /// The smallest.
+    #[serde(serialize_with = "decimal")]
+    pub min: BigInt,
+    /// The largest; not below `min`.
+    #[serde(serialize_with = "decimal")]
+    pub max: BigInt,
+}
+
+impl Interval {
+    /// The interval between two integers, given in any order.
+    pub fn new(a: impl Into<BigInt>, b: impl Into<BigInt>) -> Self {
+        let (a, b) = (a.into(), b.into());
+        if a <= b {
+            Self { min: a, max: b }
+        } else {
+            Self { min: b, max: a }
+        }
+    }
+
+    /// The largest absolute value in it.
+    pub fn magnitude(&self) -> BigInt {
+        self.min
+            .magnitude()
+            .max(self.max.magnitude())
+            .clone()
+            .into()
+    }
+
+    /// The bits that a plaintext modulus needs for it: `ceil(log2(2 * magnitude + 1))`.
+    ///
+    /// A modulus `t` holds the interval, centred on 0, exactly if `t >= 2 * magnitude + 1`.
+    pub fn bits(&self) -> u64 {
+        // 2m + 1 is odd, so never a power of two but for m = 0.
+        match self.magnitude().bits() {
+            0 => 0,
+            bits => bits + 1,
+        }
+    }
+
+    /// The same without rounding up: `log2(2 * magnitude + 1)`, in bits.
+    pub fn bits_exact(&self) -> f64 {
+        let states = self.magnitude() * 2u32 + 1u32;
+        // A double holds less than 2^1024: shift wider integers into range, far beyond its precision.
+        let shift = states.bits().saturating_sub(1000);
+        (states >> shift).to_f64().map_or(f64::INFINITY, f64::log2) + shift as f64
+    }
+
+    /// Whether `value` lies in it.
+    pub fn contains(&self, value: &BigInt) -> bool {
+        self.min <= *value && *value <= self.max
+    }
+
+    /// Whether all of `other` lies in it.
+    pub fn encloses(&self, other: &Self) -> bool {
+        self.min <= other.min && other.max <= self.max
+    }
+
+    /// The smallest interval that holds both.
+    #[must_use]
+    pub fn hull(self, other: Self) -> Self {
+        Self {
+            min: self.min.min(other.min),
+            max: self.max.max(other.max),
+        }
+    }
+}
+
+/// The range of all values at one point of a network.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct LayerBound {
+    /// The layer after which this is, or `input`.
+    pub name: String,
+    /// The range of its values.
+    pub interval: Interval,
+}
+
+/// The ranges at the input and after every layer, in order; it can be used as a slice of [`LayerBound`]. The last entry
+/// is that of the logits.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Bounds {
+    layers: Vec<LayerBound>,
+    classes: Vec<Interval>,
+}
+
+impl Bounds {
+    /// From the interval at the input and after every layer, and that of each logit.
+    pub(super) fn new(network: &Network, intervals: Vec<Interval>, classes: Vec<Interval>) -> Self {
+        let names =
+            std::iter::once("input").chain(network.layers().iter().map(|l| l.name.as_str()));
+        let bound = |(name, interval): (&str, _)| LayerBound {
+            name: name.into(),
+            interval,
+        };
+        Self {
+            layers: names.zip(intervals).map(bound).collect(),
+            classes,
+        }
+    }
+
+    /// The range of all logits together, which decides the plaintext modulus.
+    pub fn output(&self) -> &Interval {
+        &self.layers[self.layers.len() - 1].interval
+    }
+
+    /// The range of each class's logit.
+    pub fn classes(&self) -> &[Interval] {
+        &self.classes
+    }
+
+    /// The point with the largest magnitude; the first of equals.
+    pub fn widest(&self) -> &LayerBound {
+        // `max_by_key` gives the last of equals, so the search runs backwards.
+        let widest = self
+            .layers
+            .iter()
+            .rev()
+            .max_by_key(|bound| bound.interval.magnitude());
+        widest.unwrap_or(&self.layers[0])
+    }
+}
+
+impl Deref for Bounds {
+    type Target = [LayerBound];
+
+    fn deref(&self) -> &[LayerBound] {
+        &self.layers
+    }
+}
+
+impl<'a> IntoIterator for &'a Bounds {
+    type Item = &'a LayerBound;
+    type IntoIter = std::slice::Iter<'a, LayerBound>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.layers.iter()
+    }
+}
+
+/// Bounds that hold for every input the quantiser can give: interval arithmetic, element by element, over the actual
+/// integers of the network. A layer's interval is the hull of its elements' intervals.
+///
+/// They are exact up to the first layer that mixes values which depend on each other, and safe after it. Costs two
+/// multiplications per non-zero weight and window, as much as evaluating two images.
+pub fn proven_bounds(network: &Network) -> Bounds {
+    proven(network, &Step::of(network)).0
+}
+
+/// The proven bounds, and for each step the largest magnitude that it, or a partial sum in it, can reach.
+pub(super) fn proven(network: &Network, steps: &[Step]) -> (Bounds, Vec<BigInt>) {
+    let input = network.input();
+    let range = (0, i128::from(input.quantizer.max()));
+    let mut values = Elements::Narrow(vec![range; input.shape.len()]);
+    let mut intervals = vec![values.hull()];
+    let mut reaches = Vec::with_capacity(steps.len());
+    for step in steps {
+        let reach = step.reach(&intervals[intervals.len() - 1].magnitude());
+        // i128 while every partial sum surely fits.
+        values = match values {
+            Elements::Narrow(values) if reach.bits() < 127 => {
+                Elements::Narrow(step.evaluate(&Intervals, values, 1))
+            }
+            values => Elements::Wide(step.evaluate(&WideIntervals, values.widen(), 1)),
+        };
+        intervals.push(values.hull());
+        reaches.push(reach);
+    }
+    let classes = values
+        .widen()
+        .into_iter()
+        .map(|(min, max)| Interval { min, max })
+        .collect();
+    (Bounds::new(network, intervals, classes), reaches)
+}
+
+/// An interval for every element.
+enum Elements {
+    Narrow(Vec<(i128, i128)>),
+    Wide(Vec<(BigInt, BigInt)>),
+}
+
+impl Elements {
+    fn widen(self) -> Vec<(BigInt, BigInt)> {
+        match self {
+            Self::Narrow(values) => values.iter().map(|&(a, b)| (a.into(), b.into())).collect(),
+            Self::Wide(values) => values,
+        }
+    }
+
+    fn hull(&self) -> Interval {
+        fn ends<T: Ord + Clone + Into<BigInt>>(values: &[(T, T)]) -> Option<Interval> {
+            let min = values.iter().map(|(min, _)| min).min()?;
+            let max = values.iter().map(|(_, max)| max).max()?;
+            Some(Interval {
+                min: min.clone().into(),
+                max: max.clone().into(),
+            })
+        }
+        // No tensor of a validated network is empty.
+        match self {
+            Self::Narrow(values) => ends(values),
+            Self::Wide(values) => ends(values),
+        }
+        .unwrap_or_default()
+    }
+}
+
+/// Interval arithmetic in 128-bit integers; whoever uses it has proven that they suffice.
+struct Intervals;
+
+impl Arithmetic for Intervals {
+    type Value = (i128, i128);
+    type Sum = (i128, i128);
+
+    fn bias(&self, bias: &BigInt) -> (i128, i128) {
+        // The proven reach includes the bias, so it fits.
+        let bias = i128::try_from(bias).unwrap_or_default();
+        (bias, bias)
+    }
+
+    fn mul_add(&self, sums: &mut [(i128, i128)], weight: i64, values: &[(i128, i128)]) {
+        let weight = i128::from(weight);
+        for (sum, &(min, max)) in sums.iter_mut().zip(values) {
+            let (min, max) = if weight < 0 { (max, min) } else { (min, max) };
+            *sum = (sum.0 + weight * min, sum.1 + weight * max);
+        }
+    }
+
+    fn value(&self, sum: (i128, i128)) -> (i128, i128) {
+        sum
+    }
+
+    fn square(&self, &(min, max): &(i128, i128)) -> (i128, i128) {
+        let (a, b) = (min * min, max * max);
+        let least = if min <= 0 && max >= 0 { 0 } else { a.min(b) };
+        (least, a.max(b))
+    }
+}
+
+/// Interval arithmetic in integers of any width.
+struct WideIntervals;
+
+impl Arithmetic for WideIntervals {
+    type Value = (BigInt, BigInt);
+    type Sum = (BigInt, BigInt);
+
+    fn bias(&self, bias: &BigInt) -> (BigInt, BigInt) {
+        (bias.clone(), bias.clone())
+    }
+
+    fn mul_add(&self, sums: &mut [(BigInt, BigInt)], weight: i64, values: &[(BigInt, BigInt)]) {
+        for (sum, (min, max)) in sums.iter_mut().zip(values) {
+            let (min, max) = if weight < 0 { (max, min) } else { (min, max) };
+            sum.0 += min * weight;
+            sum.1 += max * weight;
+        }
+    }
+
+    fn value(&self, sum: (BigInt, BigInt)) -> (BigInt, BigInt) {
+        sum
+    }
+
+    fn square(&self, (min, max): &(BigInt, BigInt)) -> (BigInt, BigInt) {
+        let (a, b) = (min * min, max * max);
+        let straddles = *min <= BigInt::ZERO && *max >= BigInt::ZERO;
+        let least = if straddles {
+            BigInt::ZERO
+        } else {
+            a.clone().min(b.clone())
+        };
+        (least, a.max(b))
+    }
+}
+
+fn decimal<S: Serializer>(value: &BigInt, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(value)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(
+        clippy::unwrap_used,
+        reason = "a test stops at the first thing that is wrong"
+    )]
+
+    use super::super::{InputQuantizer, InputSpec, Layer, NamedLayer, NetworkLiteral, Shape};
+    use super::*;
+
+    #[test]
+    fn bits_are_what_a_modulus_needs() {
+        for (magnitude, bits) in [(0, 0), (1, 2), (2, 3), (3, 3), (4, 4), (127, 8), (128, 9)] {
+            assert_eq!(Interval::new(-magnitude, 0).bits(), bits);
+            assert_eq!(Interval::new(magnitude, 0).bits(), bits);
+            let exact = Interval::new(0, magnitude).bits_exact();
+            assert_eq!(exact.ceil() as u64, bits);
+            assert!((exact - f64::from(2 * magnitude + 1).log2()).abs() < 1e-12);
+        }
+        let wide = Interval::new(0, BigInt::from(3) << 5000u32);
+        assert_eq!(wide.bits(), 5003);
+        assert!((wide.bits_exact() - (5001.0 + 3f64.log2())).abs() < 1e-9);
+    }
+
+    fn network(shape: Shape, classes: usize, layers: Vec<(&str, Layer)>) -> Network {
+        let quantizer = InputQuantizer::uniform(2).unwrap();
+        Network::new(NetworkLiteral {
+            name: "by hand".into(),
+            input: InputSpec { shape, quantizer },
+            classes,
+            layers: layers
+                .into_iter()
+                .map(|(name, layer)| NamedLayer::new(name, layer))
+                .collect(),
+        })
+        .unwrap()
+    }
+
+    #[test]
+    fn bounds_by_hand() {
+        // x in 0..=3: y0 = 2a - b + 1 in -2..=7, y1 = -a - b - 5 in -11..=-5.
+        let linear = Layer::Linear {
+            in_features: 2,
+            out_features: 2,
+            weight: vec![2, -1, -1, -1],
+            bias: vec![1.into(), (-5).into()],
+            weight_scale: 1.0,
+        };
+        let layers = vec![("fc", linear), ("square", Layer::Square)];
+        let bounds = proven_bounds(&network(Shape::vector(2), 2, layers));
+        let named: Vec<_> = bounds.iter().map(|bound| bound.name.as_str()).collect();
+        assert_eq!(named, ["input", "fc", "square"]);
+        assert_eq!(bounds[0].interval, Interval::new(0, 3));
+        assert_eq!(bounds[1].interval, Interval::new(-11, 7));
+        // The square of an interval that straddles 0 begins at 0; the other does not straddle it.
+        assert_eq!(
+            bounds.classes(),
+            [Interval::new(0, 49), Interval::new(25, 121)]
+        );
+        assert_eq!(*bounds.output(), Interval::new(0, 121));
+        assert_eq!(bounds.widest().name, "square");
+        assert_eq!(
+            serde_json::to_string(&bounds[1]).unwrap(),
+            r#"{"name":"fc","interval":{"min":"-11","max":"7"}}"#
+        );
+    }
+
+    #[test]
+    fn the_padding_counts_as_zero_at_each_position() {
+        // A row of 3 pixels under a window of 3: the middle position sees all of them, the ends two.
+        let conv = Layer::Conv2d {
+            in_channels: 1,
+            out_channels: 1,
+            kernel: [1, 3],
+            stride: [1, 1],
+            padding: [0, 1],
+            weight: vec![1, 1, -4],
+            bias: vec![BigInt::ZERO],
+            weight_scale: 1.0,
+        };
+        let bounds = proven_bounds(&network(Shape::new(1, 1, 3), 3, vec![("conv", conv)]));
+        let expected = [
+            Interval::new(-12, 3),
+            Interval::new(-12, 6),
+            Interval::new(0, 6),
+        ];
+        assert_eq!(bounds.classes(), expected);
+    }
+
+    /// Affine in its input, every end of a proven interval is reached by some input.
+    #[test]
+    fn the_proven_bounds_of_an_affine_network_are_reached() {
+        let weight = vec![3, 0, -7, 1, 1 << 60, -(1 << 60), 5, -5];
+        let linear = Layer::Linear {
+            in_features: 4,
+            out_features: 2,
+            weight: weight.clone(),
+            bias: vec![BigInt::from(1) << 200u32, BigInt::ZERO],
+            weight_scale: 1.0,
+        };
+        let network = network(Shape::new(1, 2, 2), 2, vec![("fc", linear)]);
+        let twin = super::super::Twin::new(&network);
+        for (class, bound) in proven_bounds(&network).classes().iter().enumerate() {
+            let row = &weight[class * 4..class * 4 + 4];
+            let highest: Vec<_> = row.iter().map(|&w| if w > 0 { 3 } else { 0 }).collect();
+            let lowest: Vec<_> = row.iter().map(|&w| if w > 0 { 0 } else { 3 }).collect();
+            assert_eq!(twin.logits(&highest).unwrap()[class], bound.max);
+            assert_eq!(twin.logits(&lowest).unwrap()[class], bound.min);
+        }
+    }
+}

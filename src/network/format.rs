@@ -1,0 +1,205 @@
+//! Networks as files: `network.json`, described in `docs/NETWORK_FORMAT.md`.
+
+use std::{
+    fs::File,
+    io::{self, Read, Write},
+    path::{Path, PathBuf},
+};
+
+use serde::Deserialize;
+
+use super::{
+    error::NetworkError,
+    model::Network,
+    raw::{RawNetwork, write_network},
+};
+
+/// What a file states as its `format`.
+pub const FORMAT: &str = "sealquant-network";
+/// The version of the format that is written, and the only one that is read.
+pub const VERSION: u64 = 1;
+/// The largest file that is read, in bytes: 256 MiB.
+pub const MAX_FILE_BYTES: u64 = 256 << 20;
+
+/// Why some bytes are not a network. Every message about a field starts with its name.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum FormatError {
+    /// Reading or writing failed.
+    #[error("the file system refused")]
+    Io(#[from] io::Error),
+    /// The file is too large to be read.
+    #[error("the file has more than {limit} bytes, the most that is read")]
+    TooLarge {
+        /// The most that is read, in bytes.
+        limit: u64,
+    },
+    /// Not JSON, cut off, or not this format's fields.
+    #[error("{field}: {problem}")]
+    Json {
+        /// The path of the field, like `layers[2].weight[17]`.
+        field: String,
+        /// What is wrong, with line and column.
+        problem: String,
+    },
+    /// Another kind of file.
+    #[error("format: {found:?}, expected {FORMAT:?}; this is not a network file")]
+    Format {
+        /// What the file states, cut to 64 characters.
+        found: String,
+    },
+    /// A version that this program does not know.
+    #[error("version: {found}, expected {VERSION}; a newer release may read it")]
+    Version {
+        /// What the file states.
+        found: u64,
+    },
+    /// A field has a value that is not what the format asks for, is missing, or does not belong.
+    #[error("{field}: {problem}")]
+    Field {
+        /// The path of the field.
+        field: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// The fields are there, but the network is not consistent.
+    #[error(transparent)]
+    Network(#[from] NetworkError),
+}
+
+/// Why a network file could not be read or written.
+#[derive(Debug, thiserror::Error)]
+#[error("{}: cannot {action} this network file", path.display())]
+pub struct NetworkFileError {
+    /// The file.
+    pub path: PathBuf,
+    /// `read` or `write`.
+    pub action: &'static str,
+    /// What is wrong.
+    #[source]
+    pub problem: FormatError,
+}
+
+impl Network {
+    /// Reads a network file.
+    ///
+    /// # Errors
+    /// [`NetworkFileError`] with the path and, as its source, the [`FormatError`].
+    pub fn load(path: impl AsRef<Path>) -> Result<Self, NetworkFileError> {
+        let path = path.as_ref();
+        let read = || {
+            let mut bytes = Vec::new();
+            // Not the length that the file system states: it may lie, or the file may grow.
+            File::open(path)?
+                .take(MAX_FILE_BYTES + 1)
+                .read_to_end(&mut bytes)?;
+            Self::from_slice(&bytes)
+        };
+        read().map_err(|problem| NetworkFileError {
+            path: path.into(),
+            action: "read",
+            problem,
+        })
+    }
+
+    /// Writes a network file: to a temporary name in the same directory, then renamed, so that nobody ever sees half
+    /// a file.
+    ///
+    /// # Errors
+    /// [`NetworkFileError`] with the path and, as its source, what the file system says; [`FormatError::TooLarge`] if
+    /// the file could not be read again.
+    pub fn save(&self, path: impl AsRef<Path>) -> Result<(), NetworkFileError> {
+        let path = path.as_ref();
+        let write = || {
+            let json = self.to_json();
+            if json.len() as u64 > MAX_FILE_BYTES {
+                return Err(FormatError::TooLarge {
+                    limit: MAX_FILE_BYTES,
+                });
+            }
+            let directory = match path.parent() {
+                Some(parent) if parent != Path::new("") => parent,
+                _ => Path::new("."),
+            };
+            let mut file = tempfile::Builder::new()
+                .prefix(".network-")
+                .permissions(permissions())
+                .tempfile_in(directory)?;
+            file.write_all(json.as_bytes())?;
+            file.as_file().sync_all()?;
+            file.persist(path).map_err(|refused| refused.error)?;
+            Ok(())
+        };
+        write().map_err(|problem| NetworkFileError {
+            path: path.into(),
+            action: "write",
+            problem,
+        })
+    }
+
+    /// Reads a network from the bytes of a file.
+    ///
+    /// # Errors
+    /// [`FormatError`], whose message names the field at fault.
+    pub fn from_slice(bytes: &[u8]) -> Result<Self, FormatError> {
+        if bytes.len() as u64 > MAX_FILE_BYTES {
+            return Err(FormatError::TooLarge {
+                limit: MAX_FILE_BYTES,
+            });
+        }
+        // First what the file says of itself: another version may have other fields.
+        let header: Header = parse(bytes)?;
+        if header.format != FORMAT {
+            return Err(FormatError::Format {
+                found: header.format.chars().take(64).collect(),
+            });
+        }
+        if header.version != VERSION {
+            return Err(FormatError::Version {
+                found: header.version,
+            });
+        }
+        let raw: RawNetwork = parse(bytes)?;
+        Ok(Self::new(raw.into_literal()?)?)
+    }
+
+    /// The text of a network file, a layer a line.
+    pub fn to_json(&self) -> String {
+        write_network(self)
+    }
+}
+
+#[derive(Deserialize)]
+struct Header {
+    format: String,
+    version: u64,
+}
+
+fn parse<'de, T: Deserialize<'de>>(bytes: &'de [u8]) -> Result<T, FormatError> {
+    let mut json = serde_json::Deserializer::from_slice(bytes);
+    let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
+        let path = error.path().to_string();
+        // Where the JSON itself breaks off, no field is known.
+        let field = if path == "." || path == "?" {
+            "file".into()
+        } else {
+            path
+        };
+        FormatError::Json {
+            field,
+            problem: error.into_inner().to_string(),
+        }
+    })?;
+    let end = json.end();
+    end.map_err(|error| FormatError::Json {
+        field: "file".into(),
+        problem: error.to_string(),
+    })?;
+    Ok(value)
+}
+
+/// What a file made in the ordinary way would have; temporary files are private by default.
+#[cfg(unix)]
+fn permissions() -> std::fs::Permissions {
+    std::os::unix::fs::PermissionsExt::from_mode(0o666)
+}

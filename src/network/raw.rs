@@ -1,0 +1,317 @@
+//! The fields of a network file as they stand there.
+
+use std::fmt::{self, Write};
+
+use num_bigint::BigInt;
+use serde::{
+    Deserialize, Deserializer,
+    de::{SeqAccess, Visitor},
+};
+
+use super::{
+    format::{FORMAT, FormatError, VERSION},
+    layer::{Layer, MAX_BIAS_BITS, MAX_ELEMENTS, MAX_WEIGHTS, NamedLayer},
+    model::{InputSpec, MAX_LAYERS, Network, NetworkLiteral},
+    quantizer::InputQuantizer,
+    shape::Shape,
+};
+
+/// The most digits of a bias: enough for [`MAX_BIAS_BITS`] (2048 bits are 617 digits).
+const MAX_BIAS_DIGITS: usize = MAX_BIAS_BITS as usize / 3;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawNetwork {
+    #[serde(rename = "format")]
+    _format: String,
+    #[serde(rename = "version")]
+    _version: u64,
+    name: String,
+    input: RawInput,
+    classes: usize,
+    #[serde(deserialize_with = "at_most::<MAX_LAYERS, _, _>")]
+    layers: Vec<RawLayer>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawInput {
+    shape: Shape,
+    quantizer: RawQuantizer,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawQuantizer {
+    #[serde(deserialize_with = "at_most::<255, _, _>")]
+    thresholds: Vec<u8>,
+    scale: String,
+}
+
+/// A layer of any kind; which fields there must be depends on the kind.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawLayer {
+    name: String,
+    #[serde(rename = "type")]
+    kind: String,
+    in_channels: Option<usize>,
+    out_channels: Option<usize>,
+    in_features: Option<usize>,
+    out_features: Option<usize>,
+    kernel: Option<[usize; 2]>,
+    stride: Option<[usize; 2]>,
+    padding: Option<[usize; 2]>,
+    weight: Option<AtMost<i64, MAX_WEIGHTS>>,
+    bias: Option<AtMost<String, MAX_ELEMENTS>>,
+    weight_scale: Option<String>,
+}
+
+impl RawNetwork {
+    pub(super) fn into_literal(self) -> Result<NetworkLiteral, FormatError> {
+        let RawInput { shape, quantizer } = self.input;
+        let scale = double(&quantizer.scale, "input.quantizer.scale")?;
+        let quantizer = InputQuantizer::from_thresholds(quantizer.thresholds)?.with_scale(scale)?;
+        let layers = self.layers.into_iter().enumerate();
+        let layers = layers.map(|(index, raw)| raw.into_layer(index));
+        Ok(NetworkLiteral {
+            name: self.name,
+            input: InputSpec { shape, quantizer },
+            classes: self.classes,
+            layers: layers.collect::<Result<_, _>>()?,
+        })
+    }
+}
+
+impl RawLayer {
+    fn into_layer(mut self, index: usize) -> Result<NamedLayer, FormatError> {
+        let at = |field: &str| format!("layers[{index}].{field}");
+        // Takes a field that this kind of layer needs.
+        macro_rules! take {
+            ($field:ident) => {
+                self.$field.take().ok_or_else(|| FormatError::Field {
+                    field: at(stringify!($field)),
+                    problem: format!("is missing, a {} needs it", self.kind),
+                })?
+            };
+        }
+        let layer = match self.kind.as_str() {
+            "conv2d" => Layer::Conv2d {
+                in_channels: take!(in_channels),
+                out_channels: take!(out_channels),
+                kernel: take!(kernel),
+                stride: take!(stride),
+                padding: take!(padding),
+                weight: take!(weight).0,
+                bias: biases(&take!(bias).0, index)?,
+                weight_scale: double(&take!(weight_scale), &at("weight_scale"))?,
+            },
+            "linear" => Layer::Linear {
+                in_features: take!(in_features),
+                out_features: take!(out_features),
+                weight: take!(weight).0,
+                bias: biases(&take!(bias).0, index)?,
+                weight_scale: double(&take!(weight_scale), &at("weight_scale"))?,
+            },
+            "square" => Layer::Square,
+            "sum_pool" => Layer::SumPool {
+                kernel: take!(kernel),
+                stride: take!(stride),
+            },
+            "flatten" => Layer::Flatten,
+            other => {
+                let other: String = other.chars().take(64).collect();
+                return Err(FormatError::Field {
+                    field: at("type"),
+                    problem: format!(
+                        "{other:?} is unknown, expected conv2d, linear, square, sum_pool or flatten"
+                    ),
+                });
+            }
+        };
+        // What is left over does not belong to this kind.
+        let left_over = [
+            ("in_channels", self.in_channels.is_some()),
+            ("out_channels", self.out_channels.is_some()),
+            ("in_features", self.in_features.is_some()),
+            ("out_features", self.out_features.is_some()),
+            ("kernel", self.kernel.is_some()),
+            ("stride", self.stride.is_some()),
+            ("padding", self.padding.is_some()),
+            ("weight", self.weight.is_some()),
+            ("bias", self.bias.is_some()),
+            ("weight_scale", self.weight_scale.is_some()),
+        ];
+        if let Some((field, _)) = left_over.iter().find(|(_, present)| *present) {
+            let problem = format!("a {} has no such field", self.kind);
+            return Err(FormatError::Field {
+                field: at(field),
+                problem,
+            });
+        }
+        Ok(NamedLayer {
+            name: self.name,
+            layer,
+        })
+    }
+}
+
+fn biases(texts: &[String], layer: usize) -> Result<Vec<BigInt>, FormatError> {
+    let bias = |(index, text): (usize, &String)| {
+        let wrong = |problem| FormatError::Field {
+            field: format!("layers[{layer}].bias[{index}]"),
+            problem,
+        };
+        let digits = text.strip_prefix('-').unwrap_or(text);
+        if digits.len() > MAX_BIAS_DIGITS {
+            let problem = format!(
+                "{} characters, at most {MAX_BIAS_DIGITS} digits",
+                digits.len()
+            );
+            return Err(wrong(problem));
+        }
+        if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+            return Err(wrong(format!("{text:?} is not a decimal integer")));
+        }
+        text.parse()
+            .map_err(|_| wrong(format!("{text:?} is not a decimal integer")))
+    };
+    texts.iter().enumerate().map(bias).collect()
+}
+
+/// A double written as a string: a JSON number need not survive to its last bit.
+fn double(text: &str, field: &str) -> Result<f64, FormatError> {
+    text.parse().map_err(|_| FormatError::Field {
+        field: field.into(),
+        problem: format!(
+            "{:?} is not a decimal number",
+            text.chars().take(64).collect::<String>()
+        ),
+    })
+}
+
+/// A list of at most `LIMIT` values; a longer one is refused before it fills the memory.
+struct AtMost<T, const LIMIT: usize>(Vec<T>);
+
+impl<'de, T: Deserialize<'de>, const LIMIT: usize> Deserialize<'de> for AtMost<T, LIMIT> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        at_most::<LIMIT, T, D>(deserializer).map(Self)
+    }
+}
+
+fn at_most<'de, const LIMIT: usize, T, D>(deserializer: D) -> Result<Vec<T>, D::Error>
+where
+    T: Deserialize<'de>,
+    D: Deserializer<'de>,
+{
+    struct List<T, const LIMIT: usize>(std::marker::PhantomData<T>);
+
+    impl<'de, T: Deserialize<'de>, const LIMIT: usize> Visitor<'de> for List<T, LIMIT> {
+        type Value = Vec<T>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            write!(f, "a list of at most {LIMIT} values")
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Vec<T>, A::Error> {
+            let mut values = Vec::new();
+            while let Some(value) = list.next_element()? {
+                if values.len() == LIMIT {
+                    return Err(serde::de::Error::invalid_length(LIMIT + 1, &self));
+                }
+                values.push(value);
+            }
+            Ok(values)
+        }
+    }
+
+    deserializer.deserialize_seq(List::<T, LIMIT>(std::marker::PhantomData))
+}
+
+/// The text of a network file.
+pub(super) fn write_network(network: &Network) -> String {
+    let Shape {
+        channels,
+        height,
+        width,
+    } = network.input().shape;
+    let quantizer = &network.input().quantizer;
+    let layers: Vec<String> = network.layers().iter().map(layer_text).collect();
+    format!(
+        r#"{{
+ "format": "{FORMAT}",
+ "version": {VERSION},
+ "name": {name},
+ "input": {{
+  "shape": {{"channels": {channels}, "height": {height}, "width": {width}}},
+  "quantizer": {{"thresholds": [{thresholds}], "scale": "{scale:?}"}}
+ }},
+ "classes": {classes},
+ "layers": [
+  {layers}
+ ]
+}}
+"#,
+        name = quoted(network.name()),
+        thresholds = list(quantizer.thresholds(), ""),
+        scale = quantizer.scale(),
+        classes = network.classes(),
+        layers = layers.join(",\n  "),
+    )
+}
+
+fn layer_text(named: &NamedLayer) -> String {
+    let fields = match &named.layer {
+        Layer::Conv2d {
+            in_channels,
+            out_channels,
+            kernel,
+            stride,
+            padding,
+            weight,
+            bias,
+            weight_scale,
+        } => format!(
+            r#", "in_channels": {in_channels}, "out_channels": {out_channels}, "kernel": {kernel:?}, "stride": {stride:?}, "padding": {padding:?}{}"#,
+            parameters(weight, bias, *weight_scale)
+        ),
+        Layer::Linear {
+            in_features,
+            out_features,
+            weight,
+            bias,
+            weight_scale,
+        } => format!(
+            r#", "in_features": {in_features}, "out_features": {out_features}{}"#,
+            parameters(weight, bias, *weight_scale)
+        ),
+        Layer::SumPool { kernel, stride } => {
+            format!(r#", "kernel": {kernel:?}, "stride": {stride:?}"#)
+        }
+        Layer::Square | Layer::Flatten => String::new(),
+    };
+    format!(
+        r#"{{"name": {}, "type": "{}"{fields}}}"#,
+        quoted(&named.name),
+        named.layer.kind()
+    )
+}
+
+fn parameters(weight: &[i64], bias: &[BigInt], weight_scale: f64) -> String {
+    let (weight, bias) = (list(weight, ""), list(bias, "\""));
+    format!(r#", "weight_scale": "{weight_scale:?}", "bias": [{bias}], "weight": [{weight}]"#)
+}
+
+fn list<T: fmt::Display>(values: &[T], quote: &str) -> String {
+    let mut text = String::new();
+    for (index, value) in values.iter().enumerate() {
+        let comma = if index > 0 { ", " } else { "" };
+        // Writing to a string cannot fail.
+        let _ = write!(text, "{comma}{quote}{value}{quote}");
+    }
+    text
+}
+
+fn quoted(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
+}

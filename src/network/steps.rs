@@ -1,0 +1,201 @@
+//! A network turned into the two things it is made of: weighted sums and squares.
+
+use num_bigint::BigInt;
+
+use super::{arithmetic::Arithmetic, layer::Layer, model::Network, shape::Shape};
+
+/// What one layer does.
+pub(super) enum Step {
+    /// Weighted sums: convolution, linear layer, sum-pool.
+    Affine(Affine),
+    /// Every value squared.
+    Square,
+    /// Nothing happens to the flat data.
+    Flatten,
+}
+
+/// Weighted sums over windows of a zero-padded input, with the zero weights left out.
+pub(super) struct Affine {
+    /// Shape of the input, as this layer sees it.
+    input: Shape,
+    /// Windows, `[down, across]`.
+    windows: [usize; 2],
+    stride: [usize; 2],
+    padding: [usize; 2],
+    channels: Vec<Channel>,
+}
+
+/// What one output channel sums.
+struct Channel {
+    bias: BigInt,
+    taps: Vec<Tap>,
+}
+
+/// One non-zero weight and its place: a plane of the input, and row and column in the window.
+struct Tap {
+    channel: u32,
+    row: u32,
+    column: u32,
+    weight: i64,
+}
+
+impl Step {
+    /// The steps of a network, one a layer.
+    pub(super) fn of(network: &Network) -> Vec<Self> {
+        let shapes = network.shapes().windows(2);
+        network
+            .layers()
+            .iter()
+            .zip(shapes)
+            .map(|(named, shapes)| Self::new(&named.layer, shapes[0], shapes[1]))
+            .collect()
+    }
+
+    fn new(layer: &Layer, input: Shape, output: Shape) -> Self {
+        let windows = [output.height, output.width];
+        match layer {
+            Layer::Square => Self::Square,
+            Layer::Flatten => Self::Flatten,
+            Layer::Conv2d {
+                kernel,
+                stride,
+                padding,
+                weight,
+                bias,
+                ..
+            } => Self::Affine(Affine {
+                input,
+                windows,
+                stride: *stride,
+                padding: *padding,
+                channels: channels(weight, bias, *kernel),
+            }),
+            // A 1x1 convolution of an input that has a plane for every value.
+            Layer::Linear { weight, bias, .. } => Self::Affine(Affine {
+                input: Shape::vector(input.len()),
+                windows,
+                stride: [1, 1],
+                padding: [0, 0],
+                channels: channels(weight, bias, [1, 1]),
+            }),
+            // A convolution in which every output plane reads one input plane, with weights of 1.
+            Layer::SumPool { kernel, stride } => Self::Affine(Affine {
+                input,
+                windows,
+                stride: *stride,
+                padding: [0, 0],
+                channels: (0..input.channels as u32)
+                    .map(|channel| {
+                        let ones = taps(&vec![1; kernel[0] * kernel[1]], *kernel);
+                        let taps = ones.into_iter().map(|tap| Tap { channel, ..tap }).collect();
+                        Channel {
+                            bias: BigInt::ZERO,
+                            taps,
+                        }
+                    })
+                    .collect(),
+            }),
+        }
+    }
+
+    /// What the step makes of `lanes` images at once. Element `e` of image `i` is at `e * lanes + i`, before and after.
+    pub(super) fn evaluate<A: Arithmetic>(
+        &self,
+        arithmetic: &A,
+        input: Vec<A::Value>,
+        lanes: usize,
+    ) -> Vec<A::Value> {
+        match self {
+            Self::Affine(affine) => affine.evaluate(arithmetic, &input, lanes),
+            Self::Square => input.iter().map(|value| arithmetic.square(value)).collect(),
+            Self::Flatten => input,
+        }
+    }
+
+    /// The largest magnitude that any sum or partial sum can reach when no input is larger than `magnitude`.
+    pub(super) fn reach(&self, magnitude: &BigInt) -> BigInt {
+        match self {
+            Self::Affine(affine) => {
+                let sum = |channel: &Channel| {
+                    let l1: u128 = channel
+                        .taps
+                        .iter()
+                        .map(|tap| u128::from(tap.weight.unsigned_abs()))
+                        .sum();
+                    magnitude * l1 + BigInt::from(channel.bias.magnitude().clone())
+                };
+                affine
+                    .channels
+                    .iter()
+                    .map(sum)
+                    .max()
+                    .unwrap_or_default()
+                    .max(magnitude.clone())
+            }
+            Self::Square => magnitude * magnitude,
+            Self::Flatten => magnitude.clone(),
+        }
+    }
+}
+
+impl Affine {
+    fn evaluate<A: Arithmetic>(
+        &self,
+        arithmetic: &A,
+        input: &[A::Value],
+        lanes: usize,
+    ) -> Vec<A::Value> {
+        let [down, across] = self.windows;
+        let mut output = Vec::with_capacity(self.channels.len() * down * across * lanes);
+        let mut sums = Vec::with_capacity(lanes);
+        for channel in &self.channels {
+            let bias = arithmetic.bias(&channel.bias);
+            for i in 0..down {
+                for j in 0..across {
+                    sums.resize(lanes, bias.clone());
+                    for tap in &channel.taps {
+                        if let Some(at) = self.read(tap, i, j) {
+                            let values = &input[at * lanes..(at + 1) * lanes];
+                            arithmetic.mul_add(&mut sums, tap.weight, values);
+                        }
+                    }
+                    output.extend(sums.drain(..).map(|sum| arithmetic.value(sum)));
+                }
+            }
+        }
+        output
+    }
+
+    /// Where in the flat input a tap of window `(i, j)` reads; `None` in the padding.
+    fn read(&self, tap: &Tap, i: usize, j: usize) -> Option<usize> {
+        let y = (i * self.stride[0] + tap.row as usize).wrapping_sub(self.padding[0]);
+        let x = (j * self.stride[1] + tap.column as usize).wrapping_sub(self.padding[1]);
+        (y < self.input.height && x < self.input.width)
+            .then(|| self.input.index(tap.channel as usize, y, x))
+    }
+}
+
+fn channels(weight: &[i64], bias: &[BigInt], kernel: [usize; 2]) -> Vec<Channel> {
+    let filters = weight.chunks(weight.len() / bias.len());
+    let channel = |(filter, bias): (_, &BigInt)| Channel {
+        bias: bias.clone(),
+        taps: taps(filter, kernel),
+    };
+    filters.zip(bias).map(channel).collect()
+}
+
+/// The non-zero weights of one filter, `[channels, kernel[0], kernel[1]]`.
+fn taps(filter: &[i64], kernel: [usize; 2]) -> Vec<Tap> {
+    let place = |(at, &weight): (usize, &i64)| Tap {
+        channel: (at / (kernel[0] * kernel[1])) as u32,
+        row: (at / kernel[1] % kernel[0]) as u32,
+        column: (at % kernel[1]) as u32,
+        weight,
+    };
+    filter
+        .iter()
+        .enumerate()
+        .filter(|(_, weight)| **weight != 0)
+        .map(place)
+        .collect()
+}

@@ -1,0 +1,230 @@
+//! The twin: the exact evaluation in the clear, which the encrypted one must equal.
+
+use num_bigint::BigInt;
+use rayon::prelude::*;
+
+use super::{
+    arithmetic::{Exact64, Exact128, ExactBig, Modular},
+    bounds::{Interval, proven},
+    error::InputError,
+    model::Network,
+    shape::Shape,
+    steps::Step,
+};
+
+/// Images evaluated side by side.
+pub(super) const LANES: usize = 16;
+
+/// The integers in which a layer is evaluated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Width {
+    /// 64 bits.
+    I64,
+    /// 128 bits.
+    I128,
+    /// Any width.
+    Big,
+}
+
+impl Width {
+    /// The smallest width that holds every integer of magnitude up to `reach`.
+    fn holding(reach: &BigInt) -> Self {
+        match reach.bits() {
+            0..=63 => Self::I64,
+            64..=127 => Self::I128,
+            _ => Self::Big,
+        }
+    }
+}
+
+/// Evaluates a network exactly, in the clear.
+///
+/// Every layer uses the narrowest integers that the proven bounds allow: no sum, and no partial sum, ever wraps. Zero
+/// weights are skipped. One image of the paper's MNIST network takes well under a millisecond.
+pub struct Twin {
+    input: Shape,
+    max: i64,
+    steps: Vec<(Step, Width)>,
+}
+
+impl Twin {
+    /// The twin of a network. Computes the proven bounds once.
+    pub fn new(network: &Network) -> Self {
+        Self::with_minimum_width(network, Width::I64)
+    }
+
+    /// The same, with integers at least as wide as `minimum` in every layer: slower, and never another result.
+    pub fn with_minimum_width(network: &Network, minimum: Width) -> Self {
+        let steps = Step::of(network);
+        let (_, reaches) = proven(network, &steps);
+        // Widths never shrink on the way, so that values are only ever widened.
+        let widths = reaches.iter().scan(minimum, |width, reach| {
+            *width = Width::holding(reach).max(*width);
+            Some(*width)
+        });
+        let widths: Vec<_> = widths.collect();
+        Self {
+            input: network.input().shape,
+            max: network.input().quantizer.max(),
+            steps: steps.into_iter().zip(widths).collect(),
+        }
+    }
+
+    /// The integers used in each layer.
+    pub fn widths(&self) -> Vec<Width> {
+        self.steps.iter().map(|&(_, width)| width).collect()
+    }
+
+    /// The logits of one image of quantised pixels ([`Network::quantize_image`]), `[classes]`.
+    ///
+    /// # Errors
+    /// [`InputError::Length`] for an image of the wrong size, [`InputError::Value`] for a value that the network's
+    /// quantiser never gives (the bounds would not hold).
+    pub fn logits(&self, image: &[i64]) -> Result<Vec<BigInt>, InputError> {
+        self.check(image)?;
+        Ok(self.run(&[image], |_, _| ()).into_big())
+    }
+
+    /// The logits of many images, `[images][classes]`, on all threads of the current rayon pool.
+    ///
+    /// # Errors
+    /// [`InputError::Image`] naming the first unusable image, as for [`logits`](Self::logits).
+    pub fn logits_batch(&self, images: &[Vec<i64>]) -> Result<Vec<Vec<BigInt>>, InputError> {
+        self.check_all(images)?;
+        let blocks = images.par_chunks(LANES).flat_map_iter(|block| {
+            let lanes = block.len();
+            let logits = self.run(block, |_, _| ()).into_big();
+            (0..lanes)
+                .map(|lane| logits.iter().skip(lane).step_by(lanes).cloned().collect())
+                .collect::<Vec<_>>()
+        });
+        Ok(blocks.collect())
+    }
+
+    /// The logits of one image with all arithmetic modulo `t`, each 0 to `t - 1`: what an encrypted evaluation with
+    /// plaintext modulus `t` computes.
+    ///
+    /// # Errors
+    /// As for [`logits`](Self::logits), and [`InputError::Modulus`] if `t` is 0.
+    pub fn logits_mod(&self, image: &[i64], t: u64) -> Result<Vec<u64>, InputError> {
+        self.check(image)?;
+        let modular = Modular::new(t).ok_or(InputError::Modulus)?;
+        let input = image.iter().map(|&value| modular.reduce(value)).collect();
+        Ok(self.steps.iter().fold(input, |values, (step, _)| {
+            step.evaluate(&modular, values, 1)
+        }))
+    }
+
+    /// Evaluates a block of checked images side by side, and shows `observe` the input (0) and the output of every
+    /// layer (from 1). Element `e` of image `i` is at `e * images.len() + i`.
+    pub(super) fn run<I: AsRef<[i64]>>(
+        &self,
+        images: &[I],
+        mut observe: impl FnMut(usize, &Values),
+    ) -> Values {
+        let lanes = images.len();
+        let mut input = Vec::with_capacity(self.input.len() * lanes);
+        for element in 0..self.input.len() {
+            input.extend(images.iter().map(|image| image.as_ref()[element]));
+        }
+        let mut values = Values::I64(input);
+        observe(0, &values);
+        for (index, (step, width)) in self.steps.iter().enumerate() {
+            values = match (width, values) {
+                (Width::I64, Values::I64(values)) => {
+                    Values::I64(step.evaluate(&Exact64, values, lanes))
+                }
+                (Width::I128, Values::I64(values)) => {
+                    let values = values.into_iter().map(i128::from).collect();
+                    Values::I128(step.evaluate(&Exact128, values, lanes))
+                }
+                (Width::I128, Values::I128(values)) => {
+                    Values::I128(step.evaluate(&Exact128, values, lanes))
+                }
+                (_, values) => Values::Big(step.evaluate(&ExactBig, values.into_big(), lanes)),
+            };
+            observe(index + 1, &values);
+        }
+        values
+    }
+
+    /// Checks every image, and names the first unusable one.
+    pub(super) fn check_all(&self, images: &[Vec<i64>]) -> Result<(), InputError> {
+        let problem = |(index, image): (usize, &Vec<i64>)| match self.check(image) {
+            Ok(()) => Ok(()),
+            Err(problem) => Err(InputError::Image {
+                index,
+                problem: Box::new(problem),
+            }),
+        };
+        images.iter().enumerate().try_for_each(problem)
+    }
+
+    fn check(&self, image: &[i64]) -> Result<(), InputError> {
+        let (actual, expected, shape) = (image.len(), self.input.len(), self.input);
+        if actual != expected {
+            return Err(InputError::Length {
+                actual,
+                expected,
+                shape,
+            });
+        }
+        match image
+            .iter()
+            .position(|value| !(0..=self.max).contains(value))
+        {
+            None => Ok(()),
+            Some(index) => Err(InputError::Value {
+                index,
+                value: image[index],
+                max: self.max,
+            }),
+        }
+    }
+}
+
+/// The position of the largest logit, the first of equals: the class. 0 for an empty list, which no network gives.
+pub fn argmax<T: Ord>(logits: &[T]) -> usize {
+    let mut best = 0;
+    for (class, logit) in logits.iter().enumerate() {
+        if *logit > logits[best] {
+            best = class;
+        }
+    }
+    best
+}
+
+/// A tensor of one of the three widths.
+pub(super) enum Values {
+    I64(Vec<i64>),
+    I128(Vec<i128>),
+    Big(Vec<BigInt>),
+}
+
+impl Values {
+    pub(super) fn into_big(self) -> Vec<BigInt> {
+        match self {
+            Self::I64(values) => values.into_iter().map(BigInt::from).collect(),
+            Self::I128(values) => values.into_iter().map(BigInt::from).collect(),
+            Self::Big(values) => values,
+        }
+    }
+
+    /// The smallest interval that holds all of them.
+    pub(super) fn hull(&self) -> Interval {
+        fn ends<T: Ord + Clone + Into<BigInt>>(values: &[T]) -> Option<Interval> {
+            let (min, max) = (values.iter().min()?, values.iter().max()?);
+            Some(Interval {
+                min: min.clone().into(),
+                max: max.clone().into(),
+            })
+        }
+        // Only an empty tensor has no hull, and no validated network has one.
+        match self {
+            Self::I64(values) => ends(values),
+            Self::I128(values) => ends(values),
+            Self::Big(values) => ends(values),
+        }
+        .unwrap_or_default()
+    }
+}
