@@ -2,3 +2,7 @@
 
 pub mod data;
 pub mod network;
+#[cfg(feature = "train")]
+pub mod quant;
+#[cfg(feature = "train")]
+pub mod train;

@@ -271,6 +271,11 @@ impl TrainConfig {
             "must be shares above 0, at most one for each layer with weights but the last",
         )?;
         check(
+            q.freeze.iter().all(|&f| f >= q.anneal),
+            "quantization.freeze",
+            "must not be before the end of `anneal`",
+        )?;
+        check(
             q.freeze.windows(2).all(|w| w[0] <= w[1]),
             "quantization.freeze",
             "must not decrease: a layer freezes after those before it",

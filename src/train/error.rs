@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::network::{InputError, NetworkError};
+use crate::network::{InputError, NetworkError, NetworkFileError};
 
 /// A failure of a training run, of quantisation or of export.
 #[derive(Debug, thiserror::Error)]
@@ -82,6 +82,14 @@ pub enum TrainError {
         /// The checkpoint.
         path: PathBuf,
     },
+    /// The observer asked the run to stop.
+    #[error("stopped after epoch {epoch} of {epochs}: resume to go on")]
+    Stopped {
+        /// Epochs done.
+        epoch: usize,
+        /// Epochs in all.
+        epochs: usize,
+    },
     /// The trained network has a layer that no integer network has.
     #[error("layer `{layer}` ({kind}) cannot be exported: encrypted evaluation knows only convolution, linear, square and sum-pool")]
     NotExportable {
@@ -93,6 +101,9 @@ pub enum TrainError {
     /// The integer network was refused.
     #[error("export")]
     Network(#[from] NetworkError),
+    /// The integer network could not be written.
+    #[error("export")]
+    NetworkFile(#[from] NetworkFileError),
     /// The exported network does not compute what was trained.
     #[error(
         "export: the integer network and the trained one disagree in the class of {argmax_differs} of {images} images (largest difference of a logit, relative to the largest logit: {relative_error:e})"

@@ -167,7 +167,10 @@ impl Model {
             }
             layers.push(WeightLayer { position, outputs, fan_in, norm, quantized });
         }
-        let input_scale = config.quantizer()?.scale();
+        // An equalised network reads integers: the input's scale is in its first layer.
+        let equalized =
+            config.quantization.as_ref().is_some_and(|q| q.start == super::QatStart::Equalized);
+        let input_scale = if equalized { 1.0 } else { config.quantizer()?.scale() };
         Ok(Self { spec, shapes, names, input_scale, layers, params, device })
     }
 

@@ -75,6 +75,11 @@ pub enum TrainEvent {
 pub trait Observer {
     /// Called at each step; should return quickly.
     fn observe(&mut self, event: &TrainEvent);
+
+    /// Asked after each epoch's checkpoint: `true` ends the run there, to be resumed later.
+    fn should_stop(&mut self) -> bool {
+        false
+    }
 }
 
 impl<F: FnMut(&TrainEvent)> Observer for F {

@@ -53,7 +53,7 @@ pub(super) fn from_parent(
         biases.push(parent.get(index, Role::Bias)?);
     }
     if start == QatStart::Equalized {
-        equalize(model, &mut weights, &mut biases);
+        equalize(model, config.quantizer()?.scale(), &mut weights, &mut biases);
     }
     for index in 0..count {
         let Some((n_bits, rule)) = model.layers[index].quantized else { continue };
@@ -98,12 +98,10 @@ fn fit(weights: &[f32], outputs: usize, n_bits: u32, rule: WeightRule) -> f64 {
 
 /// Rescales each output channel of every layer but the last to fit integers with scale one, and the next layer's
 /// weights to undo it. The input counts as integers: its scale goes into the first layer.
-fn equalize(model: &mut Model, weights: &mut [Vec<f32>], biases: &mut [Vec<f32>]) {
-    let input_scale = model.input_scale;
+fn equalize(model: &Model, input_scale: f64, weights: &mut [Vec<f32>], biases: &mut [Vec<f32>]) {
     for w in &mut weights[0] {
         *w = (f64::from(*w) * input_scale) as f32;
     }
-    model.input_scale = 1.0;
     for index in 0..model.layers.len().saturating_sub(1) {
         let (layer, next) = (model.layers[index], model.layers[index + 1]);
         let Some((n_bits, rule)) = layer.quantized else { continue };
