@@ -9,4 +9,8 @@ mod ffi;
 pub mod layout;
 pub mod network;
 pub mod params;
+#[cfg(feature = "train")]
+pub mod quant;
 pub mod report;
+#[cfg(feature = "train")]
+pub mod train;
