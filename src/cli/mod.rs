@@ -11,8 +11,12 @@ mod inspect;
 mod model;
 mod output;
 mod progress;
+#[cfg(feature = "train")]
+mod ptq;
 mod run;
 mod table;
+#[cfg(feature = "train")]
+mod train;
 
 use std::{ffi::OsString, process::ExitCode};
 
@@ -37,6 +41,12 @@ struct Cli {
 enum Command {
     /// Datasets: fetch and verify.
     Data(data::Arguments),
+    /// Train a network; quantised ones are exported as integer networks.
+    #[cfg(feature = "train")]
+    Train(train::Arguments),
+    /// Round a trained float network to integers without training it again.
+    #[cfg(feature = "train")]
+    Ptq(ptq::Arguments),
     /// Show a network: layers, bounds, operations, and which encryption parameters it gets and why.
     Inspect(inspect::Arguments),
     /// Classify images under encryption and compare every logit with exact clear evaluation.
@@ -67,6 +77,10 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let mut output = Output::new();
     let result = match cli.command {
         Command::Data(arguments) => data::run(&arguments, &mut output),
+        #[cfg(feature = "train")]
+        Command::Train(arguments) => train::run(&arguments, &mut output),
+        #[cfg(feature = "train")]
+        Command::Ptq(arguments) => ptq::run(&arguments, &mut output),
         Command::Inspect(arguments) => inspect::run(&arguments, &mut output),
         Command::Infer(arguments) => infer::run(&arguments, &mut output),
         Command::Demo(arguments) => demo::run(&arguments, &mut output),

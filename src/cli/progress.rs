@@ -104,6 +104,12 @@ impl Stage {
     }
 }
 
+/// Seconds in words.
+#[cfg(feature = "train")]
+pub(super) fn duration(seconds: f64) -> HumanDuration {
+    HumanDuration(Duration::try_from_secs_f64(seconds).unwrap_or_default())
+}
+
 /// The time that is left if the rest goes as fast.
 fn left(elapsed: Duration, done: u64, total: u64) -> Option<Duration> {
     let rest = total.saturating_sub(done);

@@ -7,7 +7,7 @@ use thiserror::Error;
 
 use super::record::{LayerRecord, Seconds, Sizes};
 use crate::{
-    engine::{Client, EngineError, Evaluation, LayerOps, Plan, Progress, Server},
+    engine::{Client, EngineError, Evaluation, Plan, Progress, Server},
     network::{InputError, Network, Twin, argmax},
     params::Selection,
 };
@@ -146,7 +146,7 @@ pub fn classify(
             match run.layers.get_mut(index) {
                 Some(total) => {
                     total.seconds += layer.seconds;
-                    add(&mut total.ops, &layer.ops);
+                    total.ops += layer.ops;
                 }
                 None => run.layers.push(LayerRecord {
                     name: layer.name,
@@ -201,15 +201,6 @@ fn quantize(
 fn mismatches(actual: &[BigInt], expected: &[BigInt]) -> usize {
     let equal = actual.iter().zip(expected).filter(|(a, b)| a == b).count();
     actual.len().max(expected.len()) - equal
-}
-
-fn add(total: &mut LayerOps, more: &LayerOps) {
-    total.additions += more.additions;
-    total.constant_multiplications += more.constant_multiplications;
-    total.plain_additions += more.plain_additions;
-    total.squares += more.squares;
-    total.relinearizations += more.relinearizations;
-    total.mod_switches += more.mod_switches;
 }
 
 #[cfg(test)]
