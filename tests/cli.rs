@@ -359,7 +359,7 @@ fn correct_in_the_clear(data: &Path, range: std::ops::Range<usize>) -> usize {
         let logits = twin
             .logits(&network.quantize_image(pixels).unwrap())
             .unwrap();
-        argmax(&logits) == usize::from(*label)
+        argmax(&logits) == usize::from(label)
     };
     images
         .images()
@@ -432,6 +432,86 @@ fn images_and_data_that_are_not_there_are_refused() {
     fs::write(Path::new(data).join("t10k-images-idx3-ubyte"), b"damaged").unwrap();
     let line = failure(&["infer", "--model", model, "--data-dir", data]);
     assert!(line.contains("t10k-images-idx3-ubyte"), "{line}");
+}
+
+#[cfg(feature = "train")]
+#[test]
+fn a_network_is_trained_and_rounded_with_plain_lines_when_piped() {
+    use sealquant::train::TrainConfig;
+
+    let top = tempfile::tempdir().unwrap();
+    let path = |name: &str| top.path().join(name).to_str().unwrap().to_owned();
+    let (data, float, rounded, file) = (
+        path("data"),
+        path("float"),
+        path("rounded"),
+        path("config.json"),
+    );
+    write_data(Path::new(&data), 60);
+    let config = TrainConfig {
+        validation_images: 20,
+        batch_size: 20,
+        ..TrainConfig::preset("hcnn-mnist-paper").unwrap()
+    };
+    config.save(Path::new(&file)).unwrap();
+    let train = [
+        "train",
+        "--config",
+        &file,
+        "--out",
+        &float,
+        "--data-dir",
+        &data,
+    ];
+    sealquant()
+        .args(train)
+        .args(["--epochs", "2", "--seed", "5"])
+        .assert()
+        .success()
+        .stdout(predicate::str::contains("test accuracy"))
+        .stderr(predicate::str::contains("epoch   1 of 2: loss "))
+        .stderr(predicate::str::contains("epoch   2 of 2: loss "))
+        .stderr(
+            predicate::str::contains("\r")
+                .or(predicate::str::contains("\u{1b}"))
+                .not(),
+        );
+    let record: Value =
+        serde_json::from_slice(&fs::read(Path::new(&float).join("record.json")).unwrap()).unwrap();
+    assert_eq!(record["config"]["seed"], 5);
+    assert_eq!(record["epochs"].as_array().unwrap().len(), 2);
+
+    sealquant()
+        .args([
+            "ptq",
+            "--model",
+            &float,
+            "--bits",
+            "4",
+            "--out",
+            &rounded,
+            "--data-dir",
+            &data,
+        ])
+        .assert()
+        .success()
+        .stdout(predicate::str::contains("classes differ on 0 of 60 images"));
+    let network = Network::load(Path::new(&rounded).join("network.json")).unwrap();
+    assert!(
+        network
+            .weight_bits()
+            .into_iter()
+            .flatten()
+            .all(|bits| bits <= 4)
+    );
+
+    let line = failure(&["train", "--config", "no-such-preset", "--out", &float]);
+    assert!(
+        line.contains("no-such-preset") && line.contains("hcnn-mnist-w2"),
+        "{line}"
+    );
+    let line = failure(&["ptq", "--model", &data, "--bits", "4", "--out", &rounded]);
+    assert!(line.contains("config.json"), "{line}");
 }
 
 #[test]
