@@ -345,6 +345,7 @@ mod tests {
         layers.push(NamedLayer::new("out", linear()));
         Network::new(NetworkLiteral {
             name: "chain".to_owned(),
+            classes: 1,
             input: InputSpec {
                 shape: Shape::vector(1),
                 quantizer: InputQuantizer::uniform(2).unwrap(),
