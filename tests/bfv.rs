@@ -267,7 +267,11 @@ fn sizes_in_seals_format_halve_with_a_seed() {
         let small_primes = KITS[2].encrypt(&[1]);
         let whole = small_primes.seal_bytes(Compression::None).unwrap();
         let compressed = small_primes.seal_bytes(Compression::SealDefault).unwrap();
-        assert!(compressed.len() * 4 < whole.len() * 3, "{}", compressed.len());
+        assert!(
+            compressed.len() * 4 < whole.len() * 3,
+            "{}",
+            compressed.len()
+        );
     }
 }
 
