@@ -123,9 +123,8 @@ pub fn unpack(archive: &[u8], manifest: &Manifest, sums: &Checksums, tree: &Path
 }
 
 fn extract(archive: &[u8], manifest: &Manifest, sums: &Checksums, into: &Path) -> Result<()> {
-    let malformed = |e: std::io::Error| {
-        Failure::new(format!("{} is malformed: {e}", manifest.archive_name()))
-    };
+    let malformed =
+        |e: std::io::Error| Failure::new(format!("{} is malformed: {e}", manifest.archive_name()));
     let mut left = sums.clone();
     let mut tar = tar::Archive::new(flate2::read::GzDecoder::new(archive));
     for entry in tar.entries().map_err(malformed)? {
@@ -187,7 +186,9 @@ fn write_aged(path: &Path, bytes: &[u8]) -> Result<()> {
 
 fn age_folders(folder: &Path) -> Result<()> {
     for entry in fs::read_dir(folder).map_err(Failure::io("read the folder", folder))? {
-        let path = entry.map_err(Failure::io("read the folder", folder))?.path();
+        let path = entry
+            .map_err(Failure::io("read the folder", folder))?
+            .path();
         if path.is_dir() {
             age_folders(&path)?;
         }

@@ -29,6 +29,7 @@ pub struct Install {
 struct Library {
     kind: &'static str,
     name: String,
+    file: PathBuf,
 }
 
 impl Install {
@@ -54,7 +55,10 @@ impl Install {
             )));
         }
         let series = series.join(".");
-        let defined = |name: &str| text.lines().any(|line| line.trim() == format!("#define {name}"));
+        let defined = |name: &str| {
+            text.lines()
+                .any(|line| line.trim() == format!("#define {name}"))
+        };
         let lib = ["lib", "lib64"]
             .iter()
             .map(|name| prefix.join(name))
@@ -67,11 +71,18 @@ impl Install {
         let has_c_layer = c_layer.is_some();
         libraries.extend(c_layer);
         let seal = find_library(&lib, &format!("seal-{series}"), "seal").ok_or_else(|| {
-            Failure::new(format!("{} holds no library of SEAL {version}", lib.display()))
+            Failure::new(format!(
+                "{} holds no library of SEAL {version}",
+                lib.display()
+            ))
         })?;
         libraries.push(seal);
         // SEAL's static library usually contains these two; a SEAL built with SEAL_BUILD_DEPS=OFF does not.
-        let separate = [(hexl, "hexl"), (zstd, "zstd"), (defined("SEAL_USE_ZLIB"), "z")];
+        let separate = [
+            (hexl, "hexl"),
+            (zstd, "zstd"),
+            (defined("SEAL_USE_ZLIB"), "z"),
+        ];
         for (_, name) in separate.iter().filter(|(used, _)| *used) {
             libraries.extend(find_library(&lib, name, name));
         }
@@ -85,6 +96,15 @@ impl Install {
             c_layer: has_c_layer,
             libraries,
         })
+    }
+
+    /// Has cargo run the build script again when this installation changes, which somebody else made.
+    pub fn watch(&self) {
+        let config = self.include.join("seal").join("util").join("config.h");
+        println!("cargo::rerun-if-changed={}", config.display());
+        for library in &self.libraries {
+            println!("cargo::rerun-if-changed={}", library.file.display());
+        }
     }
 
     /// Prints what cargo passes to the linker, to dependent packages (`DEP_SEAL_*`) and to this crate.
@@ -107,6 +127,10 @@ impl Install {
         ] {
             println!("cargo::metadata={key}={value}");
         }
+        println!(
+            "cargo::rustc-env=SEAL_SYS_INCLUDE={}",
+            self.include.display()
+        );
         println!("cargo::rustc-env=SEAL_SYS_VERSION={}", self.version);
         println!("cargo::rustc-env=SEAL_SYS_HEXL={}", flag(self.hexl));
         println!("cargo::rustc-env=SEAL_SYS_ZSTD={}", flag(self.zstd));
@@ -129,7 +153,11 @@ fn find_include(prefix: &Path) -> Result<PathBuf> {
         .flatten()
         .map(|entry| entry.path())
         .filter(|path| {
-            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            let name = path
+                .file_name()
+                .unwrap_or_default()
+                .to_string_lossy()
+                .into_owned();
             name.starts_with("SEAL-4.")
         })
         .collect();
@@ -150,20 +178,20 @@ fn find_include(prefix: &Path) -> Result<PathBuf> {
 
 /// A static library if there is one, else a shared one. Shared libraries carry no version in their names.
 fn find_library(lib: &Path, static_name: &str, shared_name: &str) -> Option<Library> {
-    let exists = |file: String| lib.join(file).is_file();
-    if exists(format!("lib{static_name}.a")) || exists(format!("{static_name}.lib")) {
-        return Some(Library {
-            kind: "static",
-            name: static_name.to_owned(),
-        });
-    }
-    ["so", "dylib"]
-        .iter()
-        .any(|end| exists(format!("lib{shared_name}.{end}")))
-        .then(|| Library {
-            kind: "dylib",
-            name: shared_name.to_owned(),
+    let candidates = [
+        ("static", static_name, format!("lib{static_name}.a")),
+        ("static", static_name, format!("{static_name}.lib")),
+        ("dylib", shared_name, format!("lib{shared_name}.so")),
+        ("dylib", shared_name, format!("lib{shared_name}.dylib")),
+    ];
+    candidates
+        .into_iter()
+        .map(|(kind, name, file)| Library {
+            kind,
+            name: name.to_owned(),
+            file: lib.join(file),
         })
+        .find(|library| library.file.is_file())
 }
 
 /// The C++ runtime, and threads.

@@ -41,8 +41,6 @@ pub fn find(roots: &Roots) -> Result<Source> {
     println!("cargo::rerun-if-env-changed=SEAL_DIR");
     println!("cargo::rerun-if-env-changed=SEAL_SOURCE_DIR");
     if let Some(prefix) = folder_from_env("SEAL_DIR")? {
-        println!("cargo::rerun-if-changed={}", prefix.join("include").display());
-        println!("cargo::rerun-if-changed={}", prefix.join("lib").display());
         return Ok(Source::Installed(prefix));
     }
     if let Some(checkout) = folder_from_env("SEAL_SOURCE_DIR")? {
@@ -75,8 +73,14 @@ fn read_vendored(roots: &Roots) -> Result<Tree> {
         roots.crate_dir.join("vendor")
     };
     let (manifest, sums) = Manifest::load(&data)?;
-    println!("cargo::rerun-if-changed={}", data.join("manifest.json").display());
-    println!("cargo::rerun-if-changed={}", data.join(&manifest.checksums).display());
+    println!(
+        "cargo::rerun-if-changed={}",
+        data.join("manifest.json").display()
+    );
+    println!(
+        "cargo::rerun-if-changed={}",
+        data.join(&manifest.checksums).display()
+    );
     let tree = if in_repository {
         data.join("SEAL")
     } else {
@@ -170,8 +174,13 @@ fn add_third_party(files: &mut Vec<File>, roots: &Roots) -> Result<()> {
     let missing: Vec<&str> = ["zstd", "hexl"]
         .into_iter()
         .filter(|name| {
-            let places = [format!("thirdparty/{name}/"), format!("thirdparty/{name}-src/")];
-            !files.iter().any(|(path, _)| places.iter().any(|place| path.starts_with(place)))
+            let places = [
+                format!("thirdparty/{name}/"),
+                format!("thirdparty/{name}-src/"),
+            ];
+            !files
+                .iter()
+                .any(|(path, _)| places.iter().any(|place| path.starts_with(place)))
         })
         .collect();
     if missing.is_empty() {
