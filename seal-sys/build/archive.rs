@@ -174,7 +174,8 @@ fn long_ago() -> SystemTime {
     SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000)
 }
 
-fn write_aged(path: &Path, bytes: &[u8]) -> Result<()> {
+/// Writes a file and dates it back.
+pub fn write_aged(path: &Path, bytes: &[u8]) -> Result<()> {
     use std::io::Write as _;
     let folder = path.parent().unwrap_or(Path::new("."));
     fs::create_dir_all(folder).map_err(Failure::io("create", folder))?;

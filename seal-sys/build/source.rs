@@ -94,6 +94,18 @@ fn read_vendored(roots: &Roots) -> Result<Tree> {
         }
         outcome => outcome?,
     };
+    let version = files
+        .iter()
+        .find(|(path, _)| path == "CMakeLists.txt")
+        .and_then(|(_, bytes)| project_version(&String::from_utf8_lossy(bytes)));
+    if version.as_deref() != Some(manifest.seal_version.as_str()) {
+        return Err(Failure::new(format!(
+            "{} holds SEAL {}, but vendor/manifest.json says {}",
+            tree.display(),
+            version.as_deref().unwrap_or("of no version"),
+            manifest.seal_version
+        )));
+    }
     Ok(Tree {
         origin: tree,
         files,
@@ -201,7 +213,7 @@ fn read(path: &Path) -> Result<Vec<u8>> {
 }
 
 /// The version in `project(SEAL VERSION 4.0.0 ...)`.
-pub fn project_version(cmake: &str) -> Option<String> {
+fn project_version(cmake: &str) -> Option<String> {
     let (_, rest) = cmake.split_once("project(SEAL VERSION")?;
     let version = rest.split_whitespace().next()?.trim_end_matches(')');
     let numbers = version.split('.').all(|n| n.parse::<u32>().is_ok());

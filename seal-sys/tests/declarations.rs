@@ -69,7 +69,7 @@ fn committed_declarations_are_current() {
 #[cfg(seal_c)]
 mod calls {
     use std::ffi::c_void;
-    use std::ptr::{null, null_mut};
+    use std::ptr::null_mut;
 
     use seal_sys::bindings::{
         Modulus_Create1, Modulus_Destroy, Modulus_IsPrime, Modulus_Value, Version_Major,
@@ -119,7 +119,7 @@ mod calls {
         assert_eq!(create(u64::MAX), Err(E_INVALIDARG));
         assert_eq!(create(1), Err(E_INVALIDARG));
         // SAFETY: SEAL checks both pointers before it uses them.
-        let code = unsafe { Modulus_Value(null::<c_void>().cast_mut(), null_mut()) };
+        let code = unsafe { Modulus_Value(null_mut(), null_mut()) };
         assert_eq!(code, E_POINTER);
     }
 }
