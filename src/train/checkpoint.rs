@@ -18,8 +18,6 @@ pub(super) struct Progress {
     pub config: TrainConfig,
     pub epochs: Vec<EpochRecord>,
     pub best_epoch: usize,
-    /// Root mean square of each weight layer's latent weights at the start.
-    pub initial_rms: Vec<f64>,
     pub parent_sha256: Option<String>,
     pub teacher_sha256: Option<String>,
     /// Adam's step counters by tensor; none before a tensor's first step.

@@ -7,6 +7,7 @@ use super::{
     Agreement, LayerSpec, TrainConfig, TrainError,
     batch::{all_logits, argmax_rows, input_table},
     model::{Model, Rounded},
+    record::short,
 };
 use crate::{
     data::Dataset,
@@ -124,12 +125,12 @@ pub(super) fn compare(
     let agreement = Agreement {
         images: data.len(),
         argmax_differs,
-        max_error,
-        max_logit,
-        relative_error,
-        max_integer_logit: max_integer,
-        observed_bits: (2.0 * max_integer + 1.0).log2(),
-        zero_fraction: network.zero_fraction(),
+        max_error: short(max_error),
+        max_logit: short(max_logit),
+        relative_error: short(relative_error),
+        max_integer_logit: short(max_integer),
+        observed_bits: short((2.0 * max_integer + 1.0).log2()),
+        zero_fraction: short(network.zero_fraction()),
     };
     Ok((agreement, correct))
 }

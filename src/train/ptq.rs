@@ -5,7 +5,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Agreement, QatConfig, QatStart, TrainConfig, TrainError, Versions, export, files::write_atomically, start,
+    Agreement, QatConfig, QatStart, TrainConfig, TrainError, Versions, export, files::write_atomically, record::short, start,
 };
 use crate::{
     data::{Dataset, FileDigest},
@@ -102,7 +102,7 @@ pub fn ptq(
         data: test.files().to_vec(),
         test_images: test.len(),
         test_correct,
-        test_accuracy: test_correct as f64 / test.len().max(1) as f64,
+        test_accuracy: short(test_correct as f64 / test.len().max(1) as f64),
         agreement,
         versions: Versions::current(),
     };

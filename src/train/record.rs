@@ -69,6 +69,12 @@ pub struct Agreement {
     pub zero_fraction: f64,
 }
 
+/// A number with ten significant digits: a measurement needs no more, and so short a decimal is read back from JSON to
+/// the same bits.
+pub(super) fn short(x: f64) -> f64 {
+    format!("{x:.9e}").parse().unwrap_or(x)
+}
+
 /// Versions of the programs that made a model.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Versions {

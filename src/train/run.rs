@@ -15,6 +15,7 @@ use super::{
     export,
     model::{Model, Role, values},
     optimizer::{Optimizer, learning_rate},
+    record::short,
     start, tensors,
 };
 use crate::{data::Dataset, quant::WeightRule};
@@ -111,6 +112,8 @@ struct Run<'a> {
     steps: usize,
     best: Best,
     progress: Progress,
+    /// Root mean square of each weight layer's latent weights at the start.
+    initial_rms: Vec<f64>,
 }
 
 impl<'a> Run<'a> {
@@ -172,11 +175,11 @@ impl<'a> Run<'a> {
                 config: config.clone(),
                 epochs: Vec::new(),
                 best_epoch: 0,
-                initial_rms,
                 parent_sha256,
                 teacher_sha256,
                 times: std::collections::BTreeMap::new(),
             },
+            initial_rms,
             model,
         })
     }
@@ -244,10 +247,10 @@ impl<'a> Run<'a> {
         let anneal = self.config.quantization.as_ref().map_or(0.0, |q| q.anneal);
         let record = EpochRecord {
             epoch: epoch + 1,
-            loss: loss_sum / self.steps as f64,
-            train_accuracy: right as f64 / (self.steps * self.config.batch_size) as f64,
-            validation_accuracy: hits as f64 / self.validation.len() as f64,
-            seconds: begun.elapsed().as_secs_f64(),
+            loss: short(loss_sum / self.steps as f64),
+            train_accuracy: short(right as f64 / (self.steps * self.config.batch_size) as f64),
+            validation_accuracy: short(hits as f64 / self.validation.len() as f64),
+            seconds: short(begun.elapsed().as_secs_f64()),
             eligible: share >= anneal,
         };
         let epochs = &mut self.progress.epochs;
@@ -316,7 +319,7 @@ impl<'a> Run<'a> {
                 continue;
             }
             let now = rms(&self.model.get(layer, Role::Weight)?);
-            let factor = self.progress.initial_rms[layer] / now;
+            let factor = self.initial_rms[layer] / now;
             if let Some(index) = self.model.find(layer, Role::Weight)
                 && factor.is_finite()
             {
@@ -372,10 +375,10 @@ impl<'a> Run<'a> {
                 .iter()
                 .find(|e| e.epoch == progress.best_epoch)
                 .map_or(0.0, |e| e.validation_accuracy),
-            seconds: progress.epochs.iter().map(|e| e.seconds).sum(),
+            seconds: short(progress.epochs.iter().map(|e| e.seconds).sum()),
             epochs: progress.epochs,
             test_correct,
-            test_accuracy: test_correct as f64 / test.len().max(1) as f64,
+            test_accuracy: short(test_correct as f64 / test.len().max(1) as f64),
             weights_sha256,
             parent_sha256: progress.parent_sha256,
             teacher_sha256: progress.teacher_sha256,
