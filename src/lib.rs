@@ -1,8 +1,13 @@
 //! Microsoft SEAL's BFV for Rust, and networks trained with small integers to run on it.
 
 pub mod bfv;
+pub mod data;
 pub mod engine;
 mod ffi;
 pub mod layout;
 pub mod network;
 pub mod params;
+#[cfg(feature = "train")]
+pub mod quant;
+#[cfg(feature = "train")]
+pub mod train;

@@ -1,0 +1,198 @@
+//! The datasets and their splits, and the published files of each.
+
+use std::{fmt, str::FromStr};
+
+use serde::{Deserialize, Serialize};
+
+use super::DataError;
+
+/// A dataset that this crate can find and fetch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum DatasetName {
+    /// Handwritten digits: 60,000 + 10,000 grey images of 28x28.
+    Mnist,
+    /// Articles of clothing, in the form of MNIST.
+    FashionMnist,
+}
+
+/// Which part of a dataset.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Split {
+    /// The images to train on (the validation images are the last of these).
+    Train,
+    /// The images that are read once, at the end.
+    Test,
+}
+
+/// A published file: its name (unpacked) and the SHA-256 of its unpacked bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct KnownFile {
+    pub name: &'static str,
+    pub sha256: &'static str,
+}
+
+const fn known(name: &'static str, sha256: &'static str) -> KnownFile {
+    KnownFile { name, sha256 }
+}
+
+impl DatasetName {
+    /// Every dataset, in the order of the documentation.
+    pub const ALL: [Self; 2] = [Self::Mnist, Self::FashionMnist];
+
+    /// The name on the command line, which is also the name of the cache's subdirectory.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Mnist => "mnist",
+            Self::FashionMnist => "fashion-mnist",
+        }
+    }
+
+    /// The classes' names; a label is an index into them.
+    pub const fn classes(self) -> &'static [&'static str] {
+        match self {
+            Self::Mnist => &["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"],
+            Self::FashionMnist => &[
+                "T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag",
+                "Ankle boot",
+            ],
+        }
+    }
+
+    /// Channels, height and width of an image.
+    pub const fn shape(self) -> (usize, usize, usize) {
+        match self {
+            Self::Mnist | Self::FashionMnist => (1, 28, 28),
+        }
+    }
+
+    /// The images' file and the labels' file of a split.
+    pub(super) const fn files(self, split: Split) -> [KnownFile; 2] {
+        match (self, split) {
+            (Self::Mnist, Split::Train) => [
+                known(
+                    "train-images-idx3-ubyte",
+                    "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
+                ),
+                known(
+                    "train-labels-idx1-ubyte",
+                    "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
+                ),
+            ],
+            (Self::Mnist, Split::Test) => [
+                known(
+                    "t10k-images-idx3-ubyte",
+                    "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
+                ),
+                known(
+                    "t10k-labels-idx1-ubyte",
+                    "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
+                ),
+            ],
+            (Self::FashionMnist, Split::Train) => [
+                known(
+                    "train-images-idx3-ubyte",
+                    "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
+                ),
+                known(
+                    "train-labels-idx1-ubyte",
+                    "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9",
+                ),
+            ],
+            (Self::FashionMnist, Split::Test) => [
+                known(
+                    "t10k-images-idx3-ubyte",
+                    "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",
+                ),
+                known(
+                    "t10k-labels-idx1-ubyte",
+                    "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
+                ),
+            ],
+        }
+    }
+
+    /// All published files of the dataset.
+    pub(super) fn all_files(self) -> Vec<KnownFile> {
+        [Split::Train, Split::Test]
+            .into_iter()
+            .flat_map(|split| self.files(split))
+            .collect()
+    }
+}
+
+impl fmt::Display for DatasetName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl FromStr for DatasetName {
+    type Err = DataError;
+
+    fn from_str(text: &str) -> Result<Self, DataError> {
+        Self::ALL
+            .into_iter()
+            .find(|name| name.as_str() == text)
+            .ok_or_else(|| DataError::UnknownDataset(text.to_owned()))
+    }
+}
+
+impl Split {
+    /// The name on the command line.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Train => "train",
+            Self::Test => "test",
+        }
+    }
+}
+
+impl fmt::Display for Split {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl FromStr for Split {
+    type Err = DataError;
+
+    fn from_str(text: &str) -> Result<Self, DataError> {
+        match text {
+            "train" => Ok(Self::Train),
+            "test" => Ok(Self::Test),
+            _ => Err(DataError::UnknownSplit(text.to_owned())),
+        }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test may stop at a surprise")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_round_trip() {
+        for name in DatasetName::ALL {
+            assert_eq!(name.to_string().parse::<DatasetName>().unwrap(), name);
+            assert_eq!(name.classes().len(), 10);
+        }
+        for split in [Split::Train, Split::Test] {
+            assert_eq!(split.to_string().parse::<Split>().unwrap(), split);
+        }
+        assert!("cifar".parse::<DatasetName>().unwrap_err().to_string().contains("cifar"));
+        assert!("val".parse::<Split>().is_err());
+    }
+
+    #[test]
+    fn the_published_hashes_are_well_formed_and_distinct() {
+        let mut hashes: Vec<&str> =
+            DatasetName::ALL.iter().flat_map(|n| n.all_files()).map(|f| f.sha256).collect();
+        assert!(hashes.iter().all(|h| h.len() == 64 && h.bytes().all(|b| b.is_ascii_hexdigit())));
+        hashes.sort_unstable();
+        hashes.dedup();
+        assert_eq!(hashes.len(), 8);
+    }
+}

@@ -1,0 +1,242 @@
+//! From real weights to small signed integers: `w ≈ scale * q`, one scale for a whole tensor.
+//!
+//! Integers are symmetric and of narrow range: with `b` bits, `-(2^(b-1) - 1) ..= 2^(b-1) - 1`, so two bits are the
+//! ternary weights -1, 0, 1. All arithmetic here is in double precision and is the only place where weights are
+//! rounded: training, post-training quantisation and export share it.
+
+use serde::{Deserialize, Serialize};
+
+/// How the integers of a weight tensor, and the scale between them and real weights, are chosen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum WeightRule {
+    /// The paper's: `scale = max|w| / (2^(b-1) - 1)`, `q = clamp(round(w / scale))`.
+    Max,
+    /// Ternary weight networks (Li et al., 2016): zero below 0.7 times the mean magnitude, scale the mean magnitude of
+    /// the rest. Two bits only.
+    TernaryMean,
+    /// The scale, of a fine grid up to the paper's, with the least squared rounding error.
+    MinError,
+    /// Latent weights are in integer units, `q = clamp(round(a))`, and the scale is a trained parameter of its own.
+    Learned,
+    /// Ternary with a budget: `q = sign(a)` for the `keep` largest magnitudes of each output (a convolution's filter, a
+    /// linear layer's row), zero for the rest; the scale is a trained parameter of its own. Two bits only.
+    TopK {
+        /// Non-zero weights of an output.
+        keep: usize,
+    },
+}
+
+impl WeightRule {
+    /// Whether the scale is a parameter beside the latent weights (which then are in integer units).
+    pub const fn has_own_scale(self) -> bool {
+        matches!(self, Self::Learned | Self::TopK { .. })
+    }
+
+    /// Whether the rule is for two bits only.
+    pub const fn is_ternary(self) -> bool {
+        matches!(self, Self::TernaryMean | Self::TopK { .. })
+    }
+}
+
+/// A weight tensor rounded to integers.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Levels {
+    /// The integers, in the tensor's order.
+    pub integers: Vec<i64>,
+    /// For each weight, whether it was inside the clamping range: the straight-through estimator passes the
+    /// gradient there and nowhere else.
+    pub inside: Vec<bool>,
+    /// The real value of one.
+    pub scale: f64,
+}
+
+/// The largest integer of `n_bits` signed bits in narrow range, `2^(n_bits-1) - 1`; at least 1, at most `2^61 - 1`.
+pub const fn max_integer(n_bits: u32) -> i64 {
+    if n_bits < 2 {
+        1
+    } else if n_bits > 62 {
+        (1 << 61) - 1
+    } else {
+        (1 << (n_bits - 1)) - 1
+    }
+}
+
+/// Rounds a weight tensor of `outputs` rows to `n_bits` bits.
+///
+/// `own_scale` is the scale of the rules that have one ([`WeightRule::has_own_scale`]); the others compute theirs.
+/// A tensor of zeros gets the scale 1.
+pub fn quantize(
+    weights: &[f32],
+    outputs: usize,
+    n_bits: u32,
+    rule: WeightRule,
+    own_scale: f64,
+) -> Levels {
+    match rule {
+        WeightRule::Max => round_all(weights, n_bits, max_scale(weights, n_bits)),
+        WeightRule::MinError => round_all(weights, n_bits, min_error_scale(weights, n_bits)),
+        WeightRule::TernaryMean => ternary_mean(weights),
+        WeightRule::Learned => Levels { scale: own_scale, ..round_all(weights, n_bits, 1.0) },
+        WeightRule::TopK { keep } => top_k(weights, outputs, keep, own_scale),
+    }
+}
+
+/// The paper's scale, `max|w| / (2^(b-1) - 1)`, in units of the weights; 1 for a tensor of zeros.
+pub fn max_scale(weights: &[f32], n_bits: u32) -> f64 {
+    let largest = weights.iter().fold(0.0_f64, |m, &w| m.max(f64::from(w).abs()));
+    positive_or_one(single(largest / max_integer(n_bits) as f64))
+}
+
+/// The scale with the least squared rounding error among 200 steps down from the paper's; 1 for a tensor of zeros.
+pub fn min_error_scale(weights: &[f32], n_bits: u32) -> f64 {
+    let top = max_scale(weights, n_bits);
+    // Beyond eight bits clamping never pays.
+    if n_bits > 8 {
+        return top;
+    }
+    let limit = max_integer(n_bits) as f64;
+    let error = |scale: f64| -> f64 {
+        weights
+            .iter()
+            .map(|&w| {
+                let w = f64::from(w);
+                let difference = (w / scale).round_ties_even().clamp(-limit, limit) * scale - w;
+                difference * difference
+            })
+            .sum()
+    };
+    let mut best = (error(top), top);
+    for step in 1..200 {
+        let scale = single(top * (1.0 - f64::from(step) / 200.0));
+        if scale > 0.0 {
+            let e = error(scale);
+            if e < best.0 {
+                best = (e, scale);
+            }
+        }
+    }
+    best.1
+}
+
+/// A scale is kept in single precision, as the training framework uses it.
+fn single(scale: f64) -> f64 {
+    f64::from(scale as f32)
+}
+
+fn positive_or_one(scale: f64) -> f64 {
+    if scale > 0.0 && scale.is_finite() { scale } else { 1.0 }
+}
+
+fn round_all(weights: &[f32], n_bits: u32, scale: f64) -> Levels {
+    let limit = max_integer(n_bits) as f64;
+    let (mut integers, mut inside) =
+        (Vec::with_capacity(weights.len()), Vec::with_capacity(weights.len()));
+    for &w in weights {
+        let u = f64::from(w) / scale;
+        integers.push(u.round_ties_even().clamp(-limit, limit) as i64);
+        inside.push(u.abs() <= limit + 0.5);
+    }
+    Levels { integers, inside, scale }
+}
+
+fn ternary_mean(weights: &[f32]) -> Levels {
+    let mean = |values: &mut dyn Iterator<Item = f64>| -> f64 {
+        let (sum, count) = values.fold((0.0, 0_usize), |(s, n), v| (s + v, n + 1));
+        if count == 0 { 0.0 } else { sum / count as f64 }
+    };
+    let magnitude = |&w: &f32| f64::from(w).abs();
+    let threshold = 0.7 * mean(&mut weights.iter().map(magnitude));
+    let scale = mean(&mut weights.iter().map(magnitude).filter(|&m| m > threshold));
+    let integers = weights
+        .iter()
+        .map(|w| if magnitude(w) > threshold { sign(*w) } else { 0 })
+        .collect();
+    Levels { integers, inside: vec![true; weights.len()], scale: positive_or_one(single(scale)) }
+}
+
+fn sign(w: f32) -> i64 {
+    i64::from(w > 0.0) - i64::from(w < 0.0)
+}
+
+/// The positions of the `keep` largest magnitudes of a row; equal magnitudes go to the earlier position.
+pub(crate) fn largest(row: &[f32], keep: usize) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..row.len()).collect();
+    order.sort_by(|&a, &b| row[b].abs().total_cmp(&row[a].abs()).then(a.cmp(&b)));
+    order.truncate(keep);
+    order
+}
+
+fn top_k(weights: &[f32], outputs: usize, keep: usize, scale: f64) -> Levels {
+    let mut integers = vec![0; weights.len()];
+    let fan_in = weights.len() / outputs.max(1);
+    if fan_in > 0 {
+        for (row, out) in weights.chunks_exact(fan_in).zip(integers.chunks_exact_mut(fan_in)) {
+            for position in largest(row, keep) {
+                out[position] = sign(row[position]);
+            }
+        }
+    }
+    Levels { integers, inside: vec![true; weights.len()], scale }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn ranges_are_symmetric_and_narrow() {
+        assert_eq!([2, 3, 4, 8, 16, 32].map(max_integer), [1, 3, 7, 127, 32767, 2_147_483_647]);
+        assert_eq!(max_integer(64), (1 << 61) - 1);
+    }
+
+    #[test]
+    fn the_papers_rule_by_hand() {
+        // max|w| = 0.75, three bits: scale 0.25.
+        let levels = quantize(&[0.75, -0.5, 0.1, -0.2, 0.0], 1, 3, WeightRule::Max, 1.0);
+        assert!((levels.scale - 0.25).abs() < 1e-12);
+        assert_eq!(levels.integers, [3, -2, 0, -1, 0]);
+        let zeros = quantize(&[0.0; 4], 1, 2, WeightRule::Max, 1.0);
+        assert_eq!((zeros.integers, zeros.scale), (vec![0; 4], 1.0));
+    }
+
+    #[test]
+    fn ternary_mean_by_hand() {
+        // Mean magnitude 0.5, threshold 0.35; the mean of 1.0 and 0.6 is 0.8.
+        let levels = quantize(&[1.0, -0.6, 0.3, 0.1], 1, 2, WeightRule::TernaryMean, 1.0);
+        assert_eq!(levels.integers, [1, -1, 0, 0]);
+        assert!((levels.scale - 0.8).abs() < 1e-6);
+    }
+
+    #[test]
+    fn top_k_keeps_its_budget_in_every_row_even_with_ties() {
+        let levels = quantize(&[1., 1., 1., 1., -3., 0.5, 0., 2.], 2, 2, WeightRule::TopK { keep: 2 }, 0.25);
+        assert_eq!(levels.integers, [1, 1, 0, 0, -1, 0, 0, 1]);
+        assert!((levels.scale - 0.25).abs() < 1e-12);
+    }
+
+    proptest! {
+        #[test]
+        fn rounding_error_is_at_most_half_a_scale(w in prop::collection::vec(-2.0_f32..2.0, 1..64), n_bits in 2_u32..=16) {
+            let levels = quantize(&w, 1, n_bits, WeightRule::Max, 1.0);
+            for (&w, &q) in w.iter().zip(&levels.integers) {
+                prop_assert!(q.abs() <= max_integer(n_bits));
+                let error = (f64::from(w) - q as f64 * levels.scale).abs();
+                prop_assert!(error <= levels.scale * 0.5 * (1.0 + 1e-4), "{error} {}", levels.scale);
+            }
+        }
+
+        #[test]
+        fn min_error_is_never_worse_than_max(w in prop::collection::vec(-2.0_f32..2.0, 1..64), n_bits in 2_u32..=8) {
+            let error = |rule| {
+                let levels = quantize(&w, 1, n_bits, rule, 1.0);
+                w.iter().zip(&levels.integers)
+                    .map(|(&w, &q)| (f64::from(w) - q as f64 * levels.scale).powi(2)).sum::<f64>()
+            };
+            prop_assert!(error(WeightRule::MinError) <= error(WeightRule::Max) + 1e-9);
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! The state of a run between epochs: from it a run goes on to the same bits.
+
+use std::{collections::BTreeMap, path::Path};
+
+use burn::tensor::Device;
+use serde::{Deserialize, Serialize};
+
+use super::{
+    EpochRecord, TrainConfig, TrainError,
+    model::{Model, tensor, values},
+    optimizer::Optimizer,
+    tensors::{self, Named},
+};
+
+/// What is not a tensor.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct Progress {
+    pub config: TrainConfig,
+    pub epochs: Vec<EpochRecord>,
+    pub best_epoch: usize,
+    pub parent_sha256: Option<String>,
+    pub teacher_sha256: Option<String>,
+    /// Adam's step counters by tensor; none before a tensor's first step.
+    pub times: BTreeMap<String, usize>,
+}
+
+/// The best weights so far.
+pub(super) type Best = Named;
+
+pub(super) fn save(
+    path: &Path,
+    model: &Model,
+    optimizer: &Optimizer,
+    best: &Best,
+    progress: &Progress,
+) -> Result<(), TrainError> {
+    let mut named = tensors::of_model(model, "model.")?;
+    let mut progress = progress.clone();
+    progress.times.clear();
+    for (param, state) in model.params.iter().zip(&optimizer.states) {
+        if let Some(state) = state {
+            let m = &state.momentum;
+            progress.times.insert(param.name.clone(), m.time);
+            named.insert(format!("first.{}", param.name), (m.moment_1.dims(), values(&m.moment_1)?));
+            named.insert(format!("second.{}", param.name), (m.moment_2.dims(), values(&m.moment_2)?));
+        }
+    }
+    named.extend(best.iter().map(|(name, t)| (format!("best.{name}"), t.clone())));
+    let text = serde_json::to_string(&progress).unwrap_or_default();
+    tensors::save(path, &named, &[("progress", text)])
+}
+
+pub(super) fn load(
+    path: &Path,
+    config: &TrainConfig,
+    model: &mut Model,
+    optimizer: &mut Optimizer,
+) -> Result<(Best, Progress), TrainError> {
+    let damaged = |problem: &str| TrainError::Weights { path: path.to_owned(), problem: problem.to_owned() };
+    let (named, metadata) = tensors::load(path)?;
+    let text = metadata.get("progress").ok_or_else(|| damaged("holds no progress"))?;
+    let progress: Progress = serde_json::from_str(text).map_err(|source| TrainError::Json {
+        path: path.to_owned(),
+        what: "checkpoint",
+        source,
+    })?;
+    if progress.config != *config {
+        return Err(TrainError::OtherCheckpoint { path: path.to_owned() });
+    }
+    tensors::into_model(model, &named, "model.", path)?;
+    let plain = Device::flex();
+    for (index, param) in model.params.iter().enumerate() {
+        if let Some(&time) = progress.times.get(&param.name) {
+            let moment = |prefix: &str| {
+                named
+                    .get(&format!("{prefix}.{}", param.name))
+                    .filter(|(shape, _)| *shape == param.value.dims())
+                    .map(|(shape, v)| tensor(v.clone(), *shape, &plain))
+                    .ok_or_else(|| damaged("holds no moments of a tensor"))
+            };
+            optimizer.restore(index, time, moment("first")?, moment("second")?);
+        }
+    }
+    let best = named
+        .into_iter()
+        .filter_map(|(name, t)| name.strip_prefix("best.").map(|n| (n.to_owned(), t)))
+        .collect();
+    Ok((best, progress))
+}

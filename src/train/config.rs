@@ -1,0 +1,284 @@
+//! The configuration of a training run: everything that decides its result, but the data and this program.
+
+use std::{fs, path::Path};
+
+use serde::{Deserialize, Serialize};
+
+use super::{NetworkSpec, TrainError, files::write_atomically};
+use crate::{data::DatasetName, network::InputQuantizer, quant::WeightRule};
+
+/// A training run. Stored as JSON beside the model it made.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TrainConfig {
+    /// Name of the model.
+    pub name: String,
+    /// The dataset that it was made for (the caller loads it).
+    pub dataset: DatasetName,
+    /// Seed of initial weights, order of images and augmentation.
+    pub seed: u64,
+    /// The layers.
+    pub network: NetworkSpec,
+    /// How pixels become numbers: a pixel's integer is the number of thresholds that it reaches, and its real value
+    /// that integer divided by the number of thresholds. The paper's two bits are `[85, 170, 255]`.
+    pub input_thresholds: Vec<u8>,
+    /// How many of the last training images are held out to choose the best epoch.
+    pub validation_images: usize,
+    /// Passes over the training images.
+    pub epochs: usize,
+    /// Images in a step.
+    pub batch_size: usize,
+    /// How weights move.
+    pub optimizer: OptimizerConfig,
+    /// Normalise over the batch after each layer with weights but the last (folded into the weights at the end). Not
+    /// for quantised training, which starts from folded weights.
+    #[serde(default)]
+    pub batch_norm: bool,
+    /// Share of the target probability spread evenly over all classes, 0 to 1.
+    #[serde(default)]
+    pub label_smoothing: f64,
+    /// Random affine changes of the training images.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub augmentation: Option<AugmentConfig>,
+    /// Learning from another network's outputs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub distillation: Option<DistillConfig>,
+    /// Quantised training; without it the network is trained in floating point.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quantization: Option<QatConfig>,
+}
+
+/// Adam and its learning rate.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OptimizerConfig {
+    /// Highest learning rate.
+    pub learning_rate: f64,
+    /// How the learning rate falls.
+    #[serde(default)]
+    pub schedule: Schedule,
+    /// Steps over which the learning rate rises from zero, linearly.
+    #[serde(default)]
+    pub warmup_steps: usize,
+    /// Gradients are scaled down together to this Euclidean norm.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clip_norm: Option<f64>,
+    /// Factor of the learning rate for the first layer's weights.
+    #[serde(default = "one")]
+    pub first_layer_factor: f64,
+    /// Factor of the learning rate for biases.
+    #[serde(default = "one")]
+    pub bias_factor: f64,
+    /// Factor of the learning rate for trained scales (which are trained as logarithms).
+    #[serde(default = "one")]
+    pub scale_factor: f64,
+}
+
+fn one() -> f64 {
+    1.0
+}
+
+/// How the learning rate falls after warming up.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Schedule {
+    /// Not at all.
+    #[default]
+    Constant,
+    /// Along half a cosine, to zero at the last step.
+    Cosine,
+}
+
+/// Bounds of the random affine changes; each is drawn uniformly within plus and minus its bound.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AugmentConfig {
+    /// Degrees.
+    pub rotation: f64,
+    /// Relative change of size.
+    pub scale: f64,
+    /// Pixels, in each direction.
+    pub shift: f64,
+    /// Horizontal shear, pixels per pixel.
+    pub shear: f64,
+}
+
+/// Learning from a teacher: `(1 - weight) * CE(labels) + weight * temperature^2 * KL(teacher, student)`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DistillConfig {
+    /// Model directory of the teacher, from the working directory.
+    pub teacher: String,
+    /// Share of the teacher's loss, 0 to 1.
+    pub weight: f64,
+    /// Logits of both are divided by this before the softmax.
+    pub temperature: f64,
+}
+
+/// Quantised training from a float parent.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct QatConfig {
+    /// Model directory of the float network to start from, from the working directory.
+    pub parent: String,
+    /// Bits of a weight.
+    pub n_bits: u32,
+    /// How the integers are chosen: one rule for all layers, or one for each layer with weights.
+    pub rules: Vec<WeightRule>,
+    /// How the latent weights start.
+    #[serde(default)]
+    pub start: QatStart,
+    /// Share of the steps over which the budgets of [`WeightRule::TopK`] shrink, geometrically, from all weights.
+    #[serde(default)]
+    pub anneal: f64,
+    /// For each layer with weights but the last: the share of the steps after which it no longer changes.
+    #[serde(default)]
+    pub freeze: Vec<f64>,
+    /// At the end, take the rounded middle of the training logits off all output biases: the class with the largest
+    /// logit stays the same, the integers get smaller.
+    #[serde(default)]
+    pub center_output: bool,
+}
+
+/// How quantised training starts from the float network.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum QatStart {
+    /// With its weights as they are.
+    #[default]
+    Copy,
+    /// With each output channel rescaled so that its weights fit the integers best; the square (and all linear layers)
+    /// let the next layer's weights undo that, so the float function is the same and no scale per channel remains.
+    /// Only for rules with a scale of their own.
+    Equalized,
+}
+
+impl TrainConfig {
+    /// Reads and checks a configuration.
+    ///
+    /// # Errors
+    /// [`TrainError::Io`], [`TrainError::Json`], or what [`validate`](Self::validate) finds.
+    pub fn load(path: &Path) -> Result<Self, TrainError> {
+        let text = fs::read_to_string(path).map_err(TrainError::io("cannot read", path))?;
+        let config: Self = serde_json::from_str(&text).map_err(|source| TrainError::Json {
+            path: path.to_owned(),
+            what: "training configuration",
+            source,
+        })?;
+        config.validate()?;
+        Ok(config)
+    }
+
+    /// Writes the configuration as JSON.
+    ///
+    /// # Errors
+    /// [`TrainError::Io`].
+    pub fn save(&self, path: &Path) -> Result<(), TrainError> {
+        write_atomically(path, &self.to_json())
+    }
+
+    /// The configuration as JSON text.
+    pub fn to_json(&self) -> Vec<u8> {
+        let mut text = serde_json::to_vec_pretty(self).unwrap_or_default();
+        text.push(b'\n');
+        text
+    }
+
+    /// The input quantiser; the real value of one unit is `1 / thresholds`.
+    ///
+    /// # Errors
+    /// If the thresholds are not strictly increasing.
+    pub fn quantizer(&self) -> Result<InputQuantizer, TrainError> {
+        Ok(InputQuantizer::from_thresholds(self.input_thresholds.clone())?)
+    }
+
+    /// The rule of weight layer `index` (counting only layers with weights).
+    pub(super) fn rule(&self, index: usize) -> Option<WeightRule> {
+        let rules = &self.quantization.as_ref()?.rules;
+        rules.get(index).or_else(|| rules.last()).copied()
+    }
+
+    /// Checks every field.
+    ///
+    /// # Errors
+    /// [`TrainError::Config`] naming the first field that is wrong.
+    pub fn validate(&self) -> Result<(), TrainError> {
+        fn check(ok: bool, field: &str, problem: &str) -> Result<(), TrainError> {
+            if ok { Ok(()) } else { Err(TrainError::config(field, problem)) }
+        }
+        let share = |x: f64| (0.0..=1.0).contains(&x);
+        check(!self.name.is_empty(), "name", "is empty")?;
+        self.network.shapes()?;
+        self.quantizer()?;
+        check(self.epochs > 0, "epochs", "must be at least 1")?;
+        check(self.batch_size > 1, "batch_size", "must be at least 2")?;
+        check(self.validation_images > 0, "validation_images", "must be at least 1")?;
+        let o = &self.optimizer;
+        check(
+            o.learning_rate.is_finite() && o.learning_rate > 0.0,
+            "optimizer.learning_rate",
+            "must be positive",
+        )?;
+        check(o.clip_norm.is_none_or(|c| c > 0.0), "optimizer.clip_norm", "must be positive")?;
+        for (name, factor) in [
+            ("optimizer.first_layer_factor", o.first_layer_factor),
+            ("optimizer.bias_factor", o.bias_factor),
+            ("optimizer.scale_factor", o.scale_factor),
+        ] {
+            check(factor.is_finite() && factor >= 0.0, name, "must not be negative")?;
+        }
+        check(share(self.label_smoothing), "label_smoothing", "must be from 0 to 1")?;
+        if let Some(a) = &self.augmentation {
+            let ok = [a.rotation, a.scale, a.shift, a.shear].iter().all(|x| x.is_finite() && *x >= 0.0);
+            check(ok && a.scale < 1.0, "augmentation", "bounds must not be negative, scale below 1")?;
+        }
+        if let Some(d) = &self.distillation {
+            check(share(d.weight), "distillation.weight", "must be from 0 to 1")?;
+            check(d.temperature > 0.0, "distillation.temperature", "must be positive")?;
+        }
+        let Some(q) = &self.quantization else {
+            return Ok(());
+        };
+        let layers = self.network.weight_layers();
+        check(!self.batch_norm, "batch_norm", "must be off in quantised training: the parent's is folded")?;
+        check((2..=32).contains(&q.n_bits), "quantization.n_bits", "must be from 2 to 32")?;
+        check(
+            q.rules.len() == 1 || q.rules.len() == layers,
+            "quantization.rules",
+            "must be one rule, or one for each layer with weights",
+        )?;
+        for rule in &q.rules {
+            check(
+                q.n_bits == 2 || !rule.is_ternary(),
+                "quantization.rules",
+                "ternary-mean and top-k are for two bits only",
+            )?;
+            check(
+                !matches!(rule, WeightRule::TopK { keep: 0 }),
+                "quantization.rules",
+                "top-k must keep at least one weight",
+            )?;
+            check(
+                q.start == QatStart::Copy || rule.has_own_scale(),
+                "quantization.start",
+                "`equalized` needs rules with a scale of their own: learned or top-k",
+            )?;
+        }
+        check((0.0..1.0).contains(&q.anneal), "quantization.anneal", "must be from 0 to below 1")?;
+        check(
+            q.freeze.len() < layers.max(1) && q.freeze.iter().all(|&f| f > 0.0 && f <= 1.0),
+            "quantization.freeze",
+            "must be shares above 0, at most one for each layer with weights but the last",
+        )?;
+        check(
+            q.freeze.iter().all(|&f| f >= q.anneal),
+            "quantization.freeze",
+            "must not be before the end of `anneal`",
+        )?;
+        check(
+            q.freeze.windows(2).all(|w| w[0] <= w[1]),
+            "quantization.freeze",
+            "must not decrease: a layer freezes after those before it",
+        )
+    }
+}

@@ -1,0 +1,136 @@
+//! What can go wrong in training.
+
+use std::path::PathBuf;
+
+use crate::network::{InputError, NetworkError, NetworkFileError};
+
+/// A failure of a training run, of quantisation or of export.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TrainError {
+    /// A field of the configuration has an impossible value.
+    #[error("configuration: `{field}`: {problem}")]
+    Config {
+        /// The field.
+        field: String,
+        /// What is wrong with it, and what would be right.
+        problem: String,
+    },
+    /// There is no preset of this name.
+    #[error("no preset `{name}`: there are {known}")]
+    UnknownPreset {
+        /// The name asked for.
+        name: String,
+        /// The names there are.
+        known: String,
+    },
+    /// A JSON file does not parse.
+    #[error("{path}: not a valid {what}", path = path.display())]
+    Json {
+        /// The file.
+        path: PathBuf,
+        /// What it should be.
+        what: &'static str,
+        /// The parser's reason, with line and column.
+        #[source]
+        source: serde_json::Error,
+    },
+    /// Reading or writing failed.
+    #[error("{what} {path}", path = path.display())]
+    Io {
+        /// What was being done, as in "cannot read".
+        what: &'static str,
+        /// The file or directory.
+        path: PathBuf,
+        /// The system's reason.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A file of tensors is damaged or belongs to another network.
+    #[error("{path}: {problem}", path = path.display())]
+    Weights {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// The data do not fit the network.
+    #[error("data: {0}")]
+    Data(String),
+    /// An image does not fit the network.
+    #[error("data")]
+    Input(#[from] InputError),
+    /// The loss is no longer a number.
+    #[error("the loss became {loss} in epoch {epoch}, step {step}: lower the learning rate or the clipping norm")]
+    Diverged {
+        /// The loss.
+        loss: f64,
+        /// The epoch, from 1.
+        epoch: usize,
+        /// The step in the epoch, from 1.
+        step: usize,
+    },
+    /// A checkpoint is of another configuration.
+    #[error("{path}: the checkpoint is of another configuration; delete it or train into another directory", path = path.display())]
+    OtherCheckpoint {
+        /// The checkpoint.
+        path: PathBuf,
+    },
+    /// There is a checkpoint and the caller did not ask to resume.
+    #[error("{path} exists: resume that run, delete it, or train into another directory", path = path.display())]
+    CheckpointExists {
+        /// The checkpoint.
+        path: PathBuf,
+    },
+    /// The observer asked the run to stop.
+    #[error("stopped after epoch {epoch} of {epochs}: resume to go on")]
+    Stopped {
+        /// Epochs done.
+        epoch: usize,
+        /// Epochs in all.
+        epochs: usize,
+    },
+    /// The trained network has a layer that no integer network has.
+    #[error("layer `{layer}` ({kind}) cannot be exported: encrypted evaluation knows only convolution, linear, square and sum-pool")]
+    NotExportable {
+        /// The layer.
+        layer: String,
+        /// Its kind.
+        kind: &'static str,
+    },
+    /// The integer network was refused.
+    #[error("export")]
+    Network(#[from] NetworkError),
+    /// The integer network could not be written.
+    #[error("export")]
+    NetworkFile(#[from] NetworkFileError),
+    /// The exported network does not compute what was trained.
+    #[error(
+        "export: the integer network and the trained one disagree in the class of {argmax_differs} of {images} images (largest difference of a logit, relative to the largest logit: {relative_error:e})"
+    )]
+    Disagreement {
+        /// Images compared.
+        images: usize,
+        /// Images whose classes differ.
+        argmax_differs: usize,
+        /// Largest difference of a logit, relative to the largest logit.
+        relative_error: f64,
+    },
+    /// A tensor could not be read back from the training framework.
+    #[error("tensor `{0}` could not be read")]
+    Tensor(String),
+}
+
+impl TrainError {
+    pub(super) fn io(
+        what: &'static str,
+        path: impl Into<PathBuf>,
+    ) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.into();
+        move |source| Self::Io { what, path, source }
+    }
+
+    pub(super) fn config(field: impl Into<String>, problem: impl Into<String>) -> Self {
+        Self::Config { field: field.into(), problem: problem.into() }
+    }
+}

@@ -1,0 +1,66 @@
+//! Training: float networks, post-training quantisation, quantised training, export.
+//!
+//! A [`TrainConfig`] says everything that decides a run; [`run`] trains and writes a model directory:
+//!
+//! | file | what |
+//! | --- | --- |
+//! | `config.json` | the configuration |
+//! | `record.json` | what happened: [`TrainRecord`] |
+//! | `network.json` | the integer network, of a quantised run |
+//! | `weights.safetensors` | the folded weights, of a float run |
+//! | `checkpoint.safetensors` | the state after the last epoch, while the run is not finished |
+//!
+//! The same configuration, data, program and kind of processor give the same weights, bit for bit, whatever the number of threads and
+//! wherever the run was interrupted and resumed.
+//!
+//! [`ptq`] rounds a float network without training.
+//!
+//! # How a network is trained to ternary weights
+//! A float network with a batch norm before each square is trained with a teacher, and folded. Quantised training starts
+//! from it *equalised*: each output channel is rescaled so that its weights fit the integers -1, 0, 1 best, and the
+//! next layer's weights undo that, which the squares allow (they only square the factor). So one scale per tensor is all that remains. Each
+//! forward pass uses the integers ([`fake_quantize`](crate::quant::fake_quantize)), each backward pass the
+//! straight-through estimator. With [`WeightRule::TopK`](crate::quant::WeightRule::TopK) the number of non-zero weights
+//! shrinks in the first part of the run. A common offset is taken off the output biases at the end.
+
+mod augment;
+mod batch;
+mod checkpoint;
+mod config;
+mod error;
+mod export;
+mod files;
+mod model;
+mod observer;
+mod optimizer;
+mod preset;
+mod ptq;
+mod record;
+mod run;
+mod spec;
+mod start;
+mod tensors;
+#[cfg(test)]
+mod tests;
+
+pub use config::{
+    AugmentConfig, DistillConfig, OptimizerConfig, QatConfig, QatStart, Schedule, TrainConfig,
+};
+pub use error::TrainError;
+pub use observer::{EpochRecord, Observer, TrainEvent};
+pub use preset::PRESETS;
+pub use ptq::{PtqOptions, PtqRecord, ptq};
+pub use record::{Agreement, TrainRecord, Versions};
+pub use run::run;
+pub use spec::{LayerSpec, NetworkSpec};
+
+/// Name of the configuration in a model directory.
+pub const CONFIG_FILE: &str = "config.json";
+/// Name of the record in a model directory.
+pub const RECORD_FILE: &str = "record.json";
+/// Name of the integer network in a model directory.
+pub const NETWORK_FILE: &str = "network.json";
+/// Name of the float weights in a model directory.
+pub const WEIGHTS_FILE: &str = "weights.safetensors";
+/// Name of an unfinished run's state in a model directory.
+pub const CHECKPOINT_FILE: &str = "checkpoint.safetensors";

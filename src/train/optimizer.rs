@@ -1,0 +1,119 @@
+//! One step of Adam on every tensor, with clipping, factors and freezing.
+
+use burn::{
+    optim::{Adam, AdamConfig, AdamState, AdaptiveMomentumState, Optimizer as _},
+    tensor::{Gradients, Tensor},
+};
+
+use super::{
+    OptimizerConfig, Schedule, TrainError,
+    model::{Model, Role, values},
+};
+
+/// Adam's moments for each tensor, in the order of the parameters.
+pub(super) struct Optimizer {
+    adam: Adam,
+    pub states: Vec<Option<AdamState<2>>>,
+}
+
+/// The learning rate at `step` (from 0) of `total`.
+pub(super) fn learning_rate(config: &OptimizerConfig, step: usize, total: usize) -> f64 {
+    let warm = if step < config.warmup_steps {
+        (step + 1) as f64 / config.warmup_steps as f64
+    } else {
+        1.0
+    };
+    let fall = match config.schedule {
+        Schedule::Constant => 1.0,
+        Schedule::Cosine => {
+            let rest = total.saturating_sub(config.warmup_steps).max(1) as f64;
+            let share = (step.saturating_sub(config.warmup_steps) as f64 / rest).min(1.0);
+            0.5 * (1.0 + (std::f64::consts::PI * share).cos())
+        }
+    };
+    config.learning_rate * warm * fall
+}
+
+impl Optimizer {
+    pub fn new(tensors: usize) -> Self {
+        Self {
+            adam: AdamConfig::new().with_epsilon(1e-8).build(),
+            states: (0..tensors).map(|_| None).collect(),
+        }
+    }
+
+    /// The state of a tensor from its parts, as read from a checkpoint.
+    pub fn restore(&mut self, index: usize, time: usize, first: Tensor<2>, second: Tensor<2>) {
+        self.states[index] = Some(AdamState::new(AdaptiveMomentumState::new(time, first, second)));
+    }
+
+    /// Moves all trained tensors whose layer is not `frozen`.
+    pub fn step(
+        &mut self,
+        model: &mut Model,
+        leaves: &[Tensor<2>],
+        gradients: &Gradients,
+        config: &OptimizerConfig,
+        rate: f64,
+        frozen: &[bool],
+    ) -> Result<(), TrainError> {
+        let moving: Vec<(usize, Tensor<2>)> = leaves
+            .iter()
+            .enumerate()
+            .filter(|(i, _)| model.params[*i].role.is_trained() && !frozen[model.params[*i].layer])
+            .filter_map(|(i, leaf)| leaf.grad(gradients).map(|g| (i, g)))
+            .collect();
+        let mut factor = 1.0;
+        if let Some(limit) = config.clip_norm {
+            let mut sum = 0.0;
+            for (_, gradient) in &moving {
+                sum += values(gradient)?.iter().map(|&g| f64::from(g) * f64::from(g)).sum::<f64>();
+            }
+            let norm = sum.sqrt();
+            if norm > limit {
+                factor = limit / norm;
+            }
+        }
+        for (index, gradient) in moving {
+            let param = &mut model.params[index];
+            let rate = rate
+                * match param.role {
+                    Role::Weight if param.layer == 0 => config.first_layer_factor,
+                    Role::Bias | Role::Beta => config.bias_factor,
+                    Role::LogScale => config.scale_factor,
+                    _ => 1.0,
+                };
+            let gradient = if factor < 1.0 { gradient.mul_scalar(factor as f32) } else { gradient };
+            let (value, state) =
+                self.adam.step(rate, param.value.clone(), gradient, self.states[index].take());
+            param.value = value;
+            self.states[index] = state;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_rate_rises_then_falls_to_zero() {
+        let config = OptimizerConfig {
+            learning_rate: 0.5,
+            schedule: Schedule::Cosine,
+            warmup_steps: 10,
+            clip_norm: None,
+            first_layer_factor: 1.0,
+            bias_factor: 1.0,
+            scale_factor: 1.0,
+        };
+        let at = |step| learning_rate(&config, step, 110);
+        assert!((at(0) - 0.05).abs() < 1e-12);
+        assert!((at(10) - 0.5).abs() < 1e-12);
+        assert!((at(60) - 0.25).abs() < 1e-12);
+        assert!(at(109) < 1e-3 && at(110).abs() < 1e-12);
+        let flat = OptimizerConfig { schedule: Schedule::Constant, ..config };
+        assert!((learning_rate(&flat, 109, 110) - 0.5).abs() < 1e-12);
+    }
+}

@@ -1,0 +1,196 @@
+//! Configurations by name.
+
+use super::{
+    AugmentConfig, DistillConfig, NetworkSpec, OptimizerConfig, QatConfig, QatStart, Schedule, TrainConfig,
+    TrainError,
+};
+use crate::{data::DatasetName, quant::WeightRule};
+
+/// The names that [`TrainConfig::preset`] knows; `hcnn-mnist-wB` is there for B from 2 to 16 and for 32.
+pub const PRESETS: [&str; 5] =
+    ["teacher-mnist", "hcnn-mnist-float", "hcnn-mnist-paper", "hcnn-mnist-w2", "hcnn-mnist-wB"];
+
+/// The paper's two bits: floor(3 * pixel / 255).
+const TWO_BITS: [u8; 3] = [85, 170, 255];
+
+impl TrainConfig {
+    /// The configuration of this name.
+    ///
+    /// - `teacher-mnist`: a small ReLU network with plain pixels, to teach.
+    /// - `hcnn-mnist-float`: HCNN in floating point on two-bit input, taught by `models/mnist-teacher`: the parent of
+    ///   the quantised networks.
+    /// - `hcnn-mnist-paper`: HCNN in floating point as the paper trained it (Adam 0.001, batches of 128, nothing else).
+    /// - `hcnn-mnist-w2`: two-bit (ternary) weights and two-bit input, from `models/mnist-float`.
+    /// - `hcnn-mnist-wB`: B-bit weights by the paper's rule, two-bit input, from `models/mnist-float`.
+    ///
+    /// # Errors
+    /// [`TrainError::UnknownPreset`].
+    pub fn preset(name: &str) -> Result<Self, TrainError> {
+        let bits = name.strip_prefix("hcnn-mnist-w").and_then(|b| b.parse::<u32>().ok());
+        match (name, bits) {
+            ("teacher-mnist", _) => Ok(teacher()),
+            ("hcnn-mnist-float", _) => Ok(float()),
+            ("hcnn-mnist-paper", _) => Ok(paper()),
+            (_, Some(2)) => Ok(ternary()),
+            (_, Some(n_bits @ (3..=16 | 32))) => Ok(paper_rule(n_bits)),
+            _ => Err(TrainError::UnknownPreset { name: name.to_owned(), known: PRESETS.join(", ") }),
+        }
+    }
+}
+
+fn paper() -> TrainConfig {
+    TrainConfig {
+        name: "mnist-paper-float".into(),
+        dataset: DatasetName::Mnist,
+        seed: 1,
+        network: NetworkSpec::hcnn_mnist(),
+        input_thresholds: (1..=255).collect(),
+        validation_images: 5000,
+        epochs: 30,
+        batch_size: 128,
+        optimizer: OptimizerConfig {
+            learning_rate: 1e-3,
+            schedule: Schedule::Constant,
+            warmup_steps: 0,
+            clip_norm: None,
+            first_layer_factor: 1.0,
+            bias_factor: 1.0,
+            scale_factor: 1.0,
+        },
+        batch_norm: false,
+        label_smoothing: 0.0,
+        augmentation: None,
+        distillation: None,
+        quantization: None,
+    }
+}
+
+fn augmentation() -> AugmentConfig {
+    AugmentConfig { rotation: 10.0, scale: 0.08, shift: 1.5, shear: 0.1 }
+}
+
+fn fast(learning_rate: f64) -> OptimizerConfig {
+    OptimizerConfig {
+        learning_rate,
+        schedule: Schedule::Cosine,
+        warmup_steps: 200,
+        clip_norm: Some(1.0),
+        first_layer_factor: 1.0,
+        bias_factor: 1.0,
+        scale_factor: 1.0,
+    }
+}
+
+fn teacher() -> TrainConfig {
+    TrainConfig {
+        name: "mnist-teacher".into(),
+        network: NetworkSpec::teacher_mnist(),
+        epochs: 10,
+        optimizer: fast(3e-3),
+        batch_norm: true,
+        label_smoothing: 0.02,
+        augmentation: Some(augmentation()),
+        ..paper()
+    }
+}
+
+fn distillation() -> DistillConfig {
+    DistillConfig { teacher: "models/mnist-teacher".into(), weight: 0.7, temperature: 2.0 }
+}
+
+fn float() -> TrainConfig {
+    TrainConfig {
+        name: "mnist-float".into(),
+        input_thresholds: TWO_BITS.to_vec(),
+        epochs: 15,
+        optimizer: fast(3e-3),
+        batch_norm: true,
+        distillation: Some(distillation()),
+        ..paper()
+    }
+}
+
+fn ternary() -> TrainConfig {
+    TrainConfig {
+        name: "mnist-w2".into(),
+        epochs: 20,
+        batch_norm: false,
+        optimizer: OptimizerConfig {
+            clip_norm: Some(5.0),
+            first_layer_factor: 0.3,
+            bias_factor: 0.2,
+            scale_factor: 0.5,
+            ..fast(0.015)
+        },
+        quantization: Some(QatConfig {
+            parent: "models/mnist-float".into(),
+            n_bits: 2,
+            rules: vec![
+                WeightRule::TopK { keep: 10 },
+                WeightRule::TopK { keep: 45 },
+                WeightRule::TopK { keep: 350 },
+            ],
+            start: QatStart::Equalized,
+            anneal: 0.4,
+            freeze: vec![0.5, 0.8],
+            center_output: true,
+        }),
+        ..float()
+    }
+}
+
+fn paper_rule(n_bits: u32) -> TrainConfig {
+    TrainConfig {
+        name: format!("mnist-w{n_bits}"),
+        epochs: 15,
+        batch_norm: false,
+        optimizer: fast(1e-3),
+        quantization: Some(QatConfig {
+            parent: "models/mnist-float".into(),
+            n_bits,
+            rules: vec![WeightRule::Max],
+            start: QatStart::Copy,
+            anneal: 0.0,
+            freeze: Vec::new(),
+            center_output: false,
+        }),
+        ..float()
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test may stop at a surprise")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn presets_are_valid_and_survive_json() {
+        for name in ["teacher-mnist", "hcnn-mnist-float", "hcnn-mnist-paper", "hcnn-mnist-w2", "hcnn-mnist-w8"] {
+            let config = TrainConfig::preset(name).unwrap();
+            config.validate().unwrap();
+            let back: TrainConfig = serde_json::from_slice(&config.to_json()).unwrap();
+            assert_eq!(back, config);
+        }
+        assert!(TrainConfig::preset("hcnn-mnist-w1").is_err());
+        assert!(TrainConfig::preset("x").unwrap_err().to_string().contains("hcnn-mnist-w2"));
+    }
+
+    #[test]
+    fn wrong_fields_are_named() {
+        let base = TrainConfig::preset("hcnn-mnist-w2").unwrap();
+        let refused = |change: &dyn Fn(&mut TrainConfig), field: &str| {
+            let mut config = base.clone();
+            change(&mut config);
+            let message = config.validate().unwrap_err().to_string();
+            assert!(message.contains(field), "{message}");
+        };
+        refused(&|c| c.epochs = 0, "epochs");
+        refused(&|c| c.optimizer.learning_rate = f64::NAN, "learning_rate");
+        refused(&|c| c.batch_norm = true, "batch_norm");
+        refused(&|c| c.quantization.as_mut().unwrap().n_bits = 3, "rules");
+        refused(&|c| c.quantization.as_mut().unwrap().rules = vec![WeightRule::Max], "start");
+        refused(&|c| c.quantization.as_mut().unwrap().freeze = vec![0.8, 0.5], "freeze");
+        let text = String::from_utf8(base.to_json()).unwrap().replace("\"epochs\"", "\"epoch\"");
+        assert!(serde_json::from_str::<TrainConfig>(&text).is_err());
+    }
+}

@@ -1,0 +1,116 @@
+//! The record of a run, stored beside the model that it made.
+
+use std::{fs, path::Path};
+
+use serde::{Deserialize, Serialize};
+
+use super::{EpochRecord, TrainConfig, TrainError, files::write_atomically};
+use crate::data::FileDigest;
+
+/// Everything known about a finished training run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TrainRecord {
+    /// The configuration, seed included.
+    pub config: TrainConfig,
+    /// The files of the training and test images, with their SHA-256.
+    pub data: Vec<FileDigest>,
+    /// Images trained on.
+    pub train_images: usize,
+    /// Images held out.
+    pub validation_images: usize,
+    /// Images of the test split.
+    pub test_images: usize,
+    /// Results of every epoch.
+    pub epochs: Vec<EpochRecord>,
+    /// The epoch whose weights were kept: the best on the validation images, the first of equals.
+    pub best_epoch: usize,
+    /// Its share of validation images classified correctly.
+    pub validation_accuracy: f64,
+    /// Test images classified correctly; the test split is read once, at the end.
+    pub test_correct: usize,
+    /// Share of the test images classified correctly.
+    pub test_accuracy: f64,
+    /// Wall time of all epochs in seconds.
+    pub seconds: f64,
+    /// SHA-256 of the names, shapes and values of the float tensors kept.
+    pub weights_sha256: String,
+    /// The weights' hash of the float network that quantised training started from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent_sha256: Option<String>,
+    /// The weights' hash of the teacher.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub teacher_sha256: Option<String>,
+    /// The integer network against the trained one, for a quantised run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agreement: Option<Agreement>,
+    /// Versions of the programs.
+    pub versions: Versions,
+}
+
+/// The exported integer network, evaluated exactly, against the network that burn evaluates with fake quantisation in
+/// single precision.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Agreement {
+    /// Images compared.
+    pub images: usize,
+    /// Images whose largest logit is at another class: 0, or the export fails.
+    pub argmax_differs: usize,
+    /// Largest difference between a logit of burn and the integer logit times the output scale.
+    pub max_error: f64,
+    /// Largest logit of the integer network times the output scale.
+    pub max_logit: f64,
+    /// `max_error / max_logit`: a few units of single precision (6e-8) times the roots of the sums' lengths.
+    pub relative_error: f64,
+    /// Largest integer logit.
+    pub max_integer_logit: f64,
+    /// `log2(2 * max_integer_logit + 1)`.
+    pub observed_bits: f64,
+    /// Share of weights that are zero.
+    pub zero_fraction: f64,
+}
+
+/// A number with ten significant digits: a measurement needs no more, and so short a decimal is read back from JSON to
+/// the same bits.
+pub(super) fn short(x: f64) -> f64 {
+    format!("{x:.9e}").parse().unwrap_or(x)
+}
+
+/// Versions of the programs that made a model.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Versions {
+    /// This crate.
+    pub sealquant: String,
+    /// burn, whose single-precision arithmetic decides the weights.
+    pub burn: String,
+    /// Processor architecture and operating system.
+    pub target: String,
+}
+
+impl Versions {
+    /// The versions compiled in.
+    pub(super) fn current() -> Self {
+        Self {
+            sealquant: env!("CARGO_PKG_VERSION").to_owned(),
+            burn: "0.22.1 (flex)".to_owned(),
+            target: format!("{}-{}", std::env::consts::ARCH, std::env::consts::OS),
+        }
+    }
+}
+
+impl TrainRecord {
+    /// Reads the record of a model directory (`record.json`).
+    ///
+    /// # Errors
+    /// [`TrainError::Io`] or [`TrainError::Json`].
+    pub fn load(dir: &Path) -> Result<Self, TrainError> {
+        let path = dir.join(super::RECORD_FILE);
+        let text = fs::read_to_string(&path).map_err(TrainError::io("cannot read", &path))?;
+        serde_json::from_str(&text).map_err(|source| TrainError::Json { path, what: "training record", source })
+    }
+
+    pub(super) fn save(&self, path: &Path) -> Result<(), TrainError> {
+        let mut text = serde_json::to_vec_pretty(self).unwrap_or_default();
+        text.push(b'\n');
+        write_atomically(path, &text)
+    }
+}

@@ -1,0 +1,432 @@
+//! A training run from beginning to end.
+
+use std::{
+    path::Path,
+    time::Instant,
+};
+
+use burn::tensor::Tensor;
+
+use super::{
+    CHECKPOINT_FILE, CONFIG_FILE, EpochRecord, NETWORK_FILE, Observer, QatConfig, RECORD_FILE, TrainConfig,
+    TrainError, TrainEvent, TrainRecord, Versions, WEIGHTS_FILE, augment,
+    batch::{all_logits, argmax_rows, correct, cross_entropy, divergence, gather, input, input_table},
+    checkpoint::{self, Best, Progress},
+    export,
+    model::{Model, Role, values},
+    optimizer::{Optimizer, learning_rate},
+    record::short,
+    start, tensors,
+};
+use crate::{data::Dataset, quant::WeightRule};
+
+/// Trains a network and writes it into `out_dir`: `config.json`, `record.json`, and `weights.safetensors` (a float
+/// network, batch norms folded) or `network.json` (a quantised one).
+///
+/// The last [`TrainConfig::validation_images`] images of `train` choose the epoch; `test` is read once, at the end.
+/// After each epoch the state is written to `checkpoint.safetensors`; with `resume` a run goes on from there to the
+/// same weights, bit for bit, as if it had not been interrupted. The file is removed at the end. With `resume`, a finished run of the same
+/// configuration is not repeated: its record is returned.
+///
+/// # Errors
+/// Any [`TrainError`]: an impossible configuration, data that do not fit, divergence, an integer network that does not
+/// agree with the trained one.
+pub fn run(
+    config: &TrainConfig,
+    train: &Dataset,
+    test: &Dataset,
+    out_dir: &Path,
+    resume: bool,
+    observer: &mut dyn Observer,
+) -> Result<TrainRecord, TrainError> {
+    config.validate()?;
+    let checkpoint = out_dir.join(CHECKPOINT_FILE);
+    if resume && !checkpoint.exists() && out_dir.join(RECORD_FILE).exists() {
+        let record = TrainRecord::load(out_dir)?;
+        if record.config == *config {
+            return Ok(record);
+        }
+    }
+    if !resume && checkpoint.exists() {
+        return Err(TrainError::CheckpointExists { path: checkpoint });
+    }
+    std::fs::create_dir_all(out_dir).map_err(TrainError::io("cannot create", out_dir))?;
+    let mut run = Run::new(config, train, test)?;
+    if checkpoint.exists() {
+        let (best, progress) = checkpoint::load(&checkpoint, config, &mut run.model, &mut run.optimizer)?;
+        run.best = best;
+        run.progress = progress;
+    }
+    let started = Instant::now();
+    let done = run.progress.epochs.len();
+    observer.observe(&TrainEvent::Started {
+        epochs: config.epochs,
+        done,
+        steps: run.steps,
+        train_images: run.train.len(),
+        validation_images: run.validation.len(),
+    });
+    for epoch in done..config.epochs {
+        run.epoch(epoch, done, started, observer)?;
+        checkpoint::save(&checkpoint, &run.model, &run.optimizer, &run.best, &run.progress)?;
+        if let Some(&record) = run.progress.epochs.last() {
+            let pace = started.elapsed().as_secs_f64() / (epoch + 1 - done) as f64;
+            observer.observe(&TrainEvent::Epoch {
+                record,
+                best_epoch: run.progress.best_epoch,
+                eta_seconds: pace * (config.epochs - epoch - 1) as f64,
+            });
+        }
+        if epoch + 1 < config.epochs && observer.should_stop() {
+            return Err(TrainError::Stopped { epoch: epoch + 1, epochs: config.epochs });
+        }
+    }
+    let record = run.finish(test, out_dir, observer)?;
+    config.save(&out_dir.join(CONFIG_FILE))?;
+    record.save(&out_dir.join(RECORD_FILE))?;
+    std::fs::remove_file(&checkpoint).map_err(TrainError::io("cannot remove", &checkpoint))?;
+    observer.observe(&TrainEvent::Finished {
+        best_epoch: record.best_epoch,
+        test_accuracy: record.test_accuracy,
+    });
+    Ok(record)
+}
+
+/// A teacher and what it says.
+struct Teacher {
+    model: Model,
+    table: [f32; 256],
+    /// Its logits of all training images, if they are always the same.
+    logits: Option<Vec<f32>>,
+    classes: usize,
+}
+
+struct Run<'a> {
+    config: &'a TrainConfig,
+    model: Model,
+    optimizer: Optimizer,
+    table: [f32; 256],
+    teacher: Option<Teacher>,
+    train: Dataset,
+    validation: Dataset,
+    steps: usize,
+    best: Best,
+    progress: Progress,
+    /// Root mean square of each weight layer's latent weights at the start.
+    initial_rms: Vec<f64>,
+}
+
+impl<'a> Run<'a> {
+    fn new(config: &'a TrainConfig, train: &Dataset, test: &Dataset) -> Result<Self, TrainError> {
+        let mut model = Model::new(config)?;
+        let [c, h, w] = config.network.input;
+        let classes = model.shapes[model.shapes.len() - 1].len();
+        for (name, data) in [("training", train), ("test", test)] {
+            if data.shape() != (c, h, w) {
+                return Err(TrainError::Data(format!(
+                    "the {name} images are {:?} (channels, height, width), the network reads {:?}",
+                    data.shape(),
+                    (c, h, w)
+                )));
+            }
+            if data.classes().len() != classes {
+                return Err(TrainError::Data(format!(
+                    "{} classes, the network has {classes} outputs",
+                    data.classes().len()
+                )));
+            }
+        }
+        let kept = train.len().checked_sub(config.validation_images).filter(|&n| n >= config.batch_size);
+        let kept = kept.ok_or_else(|| {
+            TrainError::Data(format!(
+                "{} training images are too few for {} validation images and a batch of {}",
+                train.len(),
+                config.validation_images,
+                config.batch_size
+            ))
+        })?;
+        let (train, validation) = (train.slice(0..kept), train.slice(kept..train.len()));
+        let mut parent_sha256 = None;
+        if let Some(q) = &config.quantization {
+            let (_, parent, hash) = start::load_float(Path::new(&q.parent))?;
+            start::from_parent(&mut model, config, &parent, q.start, &train)?;
+            parent_sha256 = Some(hash);
+        }
+        let (teacher, teacher_sha256) = match &config.distillation {
+            None => (None, None),
+            Some(d) => {
+                let (teacher, hash) = Teacher::new(Path::new(&d.teacher), config, &train)?;
+                (Some(teacher), Some(hash))
+            }
+        };
+        let initial_rms = (0..model.layers.len())
+            .map(|layer| Ok(rms(&model.get(layer, Role::Weight)?)))
+            .collect::<Result<Vec<f64>, TrainError>>()?;
+        Ok(Self {
+            config,
+            optimizer: Optimizer::new(model.params.len()),
+            table: input_table(&config.quantizer()?, model.input_scale),
+            teacher,
+            steps: train.len() / config.batch_size,
+            train,
+            validation,
+            best: Best::new(),
+            progress: Progress {
+                config: config.clone(),
+                epochs: Vec::new(),
+                best_epoch: 0,
+                parent_sha256,
+                teacher_sha256,
+                times: std::collections::BTreeMap::new(),
+            },
+            initial_rms,
+            model,
+        })
+    }
+
+    /// Budgets of the top-k rules at a share of the run.
+    fn keep(&self, share: f64) -> Option<Vec<usize>> {
+        let QatConfig { anneal, .. } = *self.config.quantization.as_ref()?;
+        Some(
+            self.model
+                .layers
+                .iter()
+                .map(|layer| match layer.quantized {
+                    Some((_, WeightRule::TopK { keep })) if share < anneal => {
+                        let all = layer.fan_in as f64;
+                        let target = keep.min(layer.fan_in) as f64;
+                        (all * (target / all).powf(share / anneal)).ceil() as usize
+                    }
+                    Some((_, WeightRule::TopK { keep })) => keep,
+                    _ => layer.fan_in,
+                })
+                .collect(),
+        )
+    }
+
+    fn frozen(&self, share: f64) -> Vec<bool> {
+        let freeze = self.config.quantization.as_ref().map_or(&[][..], |q| &q.freeze);
+        (0..self.model.layers.len()).map(|l| freeze.get(l).is_some_and(|&f| share >= f)).collect()
+    }
+
+    fn epoch(
+        &mut self,
+        epoch: usize,
+        done: usize,
+        started: Instant,
+        observer: &mut dyn Observer,
+    ) -> Result<(), TrainError> {
+        let begun = Instant::now();
+        let order = augment::order(self.config.seed, epoch, self.train.len());
+        let total = self.steps * self.config.epochs;
+        let (mut loss_sum, mut right) = (0.0, 0);
+        // The last images of the order that fill no batch wait for another epoch.
+        for (step, indices) in order.chunks_exact(self.config.batch_size).enumerate() {
+            let (loss, hits) = self.step(epoch, step, total, indices)?;
+            if !loss.is_finite() {
+                return Err(TrainError::Diverged { loss, epoch: epoch + 1, step: step + 1 });
+            }
+            loss_sum += loss;
+            right += hits;
+            let all_done = (epoch - done) * self.steps + step + 1;
+            let left = (self.config.epochs - done) * self.steps - all_done;
+            observer.observe(&TrainEvent::Step {
+                epoch: epoch + 1,
+                step: step + 1,
+                steps: self.steps,
+                loss: loss_sum / (step + 1) as f64,
+                accuracy: right as f64 / ((step + 1) * self.config.batch_size) as f64,
+                eta_seconds: started.elapsed().as_secs_f64() / all_done as f64 * left as f64,
+            });
+        }
+        let share = (epoch + 1) as f64 / self.config.epochs as f64;
+        let rounded = self.model.round(self.keep(share).as_deref())?;
+        let logits = all_logits(&self.model, &rounded, &self.validation, &self.table)?;
+        let classes = logits.len() / self.validation.len().max(1);
+        let hits = correct(&logits, self.validation.labels(), classes);
+        let anneal = self.config.quantization.as_ref().map_or(0.0, |q| q.anneal);
+        let record = EpochRecord {
+            epoch: epoch + 1,
+            loss: short(loss_sum / self.steps as f64),
+            train_accuracy: short(right as f64 / (self.steps * self.config.batch_size) as f64),
+            validation_accuracy: short(hits as f64 / self.validation.len() as f64),
+            seconds: short(begun.elapsed().as_secs_f64()),
+            eligible: share >= anneal,
+        };
+        let epochs = &mut self.progress.epochs;
+        let best_so_far = epochs
+            .iter()
+            .filter(|e| e.eligible)
+            .map(|e| e.validation_accuracy)
+            .fold(f64::NEG_INFINITY, f64::max);
+        if record.eligible && record.validation_accuracy > best_so_far {
+            self.progress.best_epoch = epoch + 1;
+            self.best = tensors::of_model(&self.model, "")?;
+        }
+        epochs.push(record);
+        Ok(())
+    }
+
+    /// One step: its loss and the number of its images classified correctly.
+    fn step(
+        &mut self,
+        epoch: usize,
+        step: usize,
+        total: usize,
+        indices: &[usize],
+    ) -> Result<(f64, usize), TrainError> {
+        let config = self.config;
+        let at = epoch * self.steps + step;
+        let share = at as f64 / total as f64;
+        let labels: Vec<u8> = indices.iter().map(|&i| self.train.labels()[i]).collect();
+        let pixels = gather(&self.train, indices, Some((config, epoch)))?;
+        let x = input(&pixels, self.train.shape(), &self.table);
+        let rounded = self.model.round(self.keep(share).as_deref())?;
+        let leaves = self.model.leaves();
+        let mut statistics = Vec::new();
+        let logits = self.model.forward(&leaves, &rounded, x, Some(&mut statistics));
+        let row = values(&logits)?;
+        let classes = row.len() / indices.len().max(1);
+        let hits = argmax_rows(&row, classes)
+            .iter()
+            .zip(&labels)
+            .filter(|(a, l)| **a == usize::from(**l))
+            .count();
+        let mut loss = cross_entropy(logits.clone(), &labels, config.label_smoothing);
+        if let (Some(d), Some(teacher)) = (&config.distillation, &self.teacher) {
+            let says = teacher.says(indices, &pixels, self.train.shape());
+            loss = loss.mul_scalar((1.0 - d.weight) as f32)
+                + divergence(logits, says, d.temperature).mul_scalar(d.weight as f32);
+        }
+        let number = f64::from(values(&loss)?.first().copied().unwrap_or(f32::NAN));
+        if !number.is_finite() {
+            return Ok((number, hits));
+        }
+        let gradients = loss.backward();
+        let frozen = self.frozen(share);
+        let rate = learning_rate(&config.optimizer, at, total);
+        self.optimizer.step(&mut self.model, &leaves, &gradients, &config.optimizer, rate, &frozen)?;
+        self.model.absorb(statistics);
+        self.rescale(&frozen)?;
+        Ok((number, hits))
+    }
+
+    /// Brings latent weights of the top-k rule, whose size means nothing, back to their first size: otherwise they
+    /// grow and the learning rate, relative to them, falls.
+    fn rescale(&mut self, frozen: &[bool]) -> Result<(), TrainError> {
+        for (layer, &still) in frozen.iter().enumerate() {
+            if still || !matches!(self.model.layers[layer].quantized, Some((_, WeightRule::TopK { .. }))) {
+                continue;
+            }
+            let now = rms(&self.model.get(layer, Role::Weight)?);
+            let factor = self.initial_rms[layer] / now;
+            if let Some(index) = self.model.find(layer, Role::Weight)
+                && factor.is_finite()
+            {
+                let param = &mut self.model.params[index];
+                param.value = param.value.clone().mul_scalar(factor as f32);
+            }
+        }
+        Ok(())
+    }
+
+    /// Evaluates the best weights and writes the network.
+    fn finish(
+        mut self,
+        test: &Dataset,
+        out_dir: &Path,
+        observer: &mut dyn Observer,
+    ) -> Result<TrainRecord, TrainError> {
+        let best = std::mem::take(&mut self.best);
+        tensors::into_model(&mut self.model, &best, "", &out_dir.join(CHECKPOINT_FILE))?;
+        let config = self.config;
+        let (test_correct, agreement, weights_sha256);
+        if let Some(q) = &config.quantization {
+            observer.observe(&TrainEvent::Exporting);
+            let mut rounded = self.model.round(None)?;
+            if q.center_output {
+                export::center_output(&self.model, config, &mut rounded, &self.train)?;
+            }
+            let network = export::to_network(&self.model, config, &rounded)?;
+            let (found, correct) = export::compare(&self.model, config, &rounded, &network, test)?;
+            network.save(&out_dir.join(NETWORK_FILE))?;
+            (test_correct, agreement, weights_sha256) = (correct, Some(found), tensors::hash(&best));
+        } else {
+            let folded = self.model.folded()?;
+            let named = tensors::of_model(&folded, "")?;
+            tensors::save(&out_dir.join(WEIGHTS_FILE), &named, &[])?;
+            let logits = all_logits(&folded, &[], test, &self.table)?;
+            let classes = logits.len() / test.len().max(1);
+            (test_correct, agreement, weights_sha256) =
+                (correct(&logits, test.labels(), classes), None, tensors::hash(&named));
+        }
+        let progress = self.progress;
+        let mut data = self.train.files().to_vec();
+        data.extend(test.files().iter().cloned());
+        Ok(TrainRecord {
+            config: config.clone(),
+            data,
+            train_images: self.train.len(),
+            validation_images: self.validation.len(),
+            test_images: test.len(),
+            best_epoch: progress.best_epoch,
+            validation_accuracy: progress
+                .epochs
+                .iter()
+                .find(|e| e.epoch == progress.best_epoch)
+                .map_or(0.0, |e| e.validation_accuracy),
+            seconds: short(progress.epochs.iter().map(|e| e.seconds).sum()),
+            epochs: progress.epochs,
+            test_correct,
+            test_accuracy: short(test_correct as f64 / test.len().max(1) as f64),
+            weights_sha256,
+            parent_sha256: progress.parent_sha256,
+            teacher_sha256: progress.teacher_sha256,
+            agreement,
+            versions: Versions::current(),
+        })
+    }
+}
+
+impl Teacher {
+    fn new(dir: &Path, student: &TrainConfig, train: &Dataset) -> Result<(Self, String), TrainError> {
+        let (config, model, hash) = start::load_float(dir)?;
+        let classes = model.shapes[model.shapes.len() - 1].len();
+        if config.network.input != student.network.input || classes != train.classes().len() {
+            return Err(TrainError::config(
+                "distillation.teacher",
+                format!("{} has other inputs or outputs than the student", dir.display()),
+            ));
+        }
+        let table = input_table(&config.quantizer()?, model.input_scale);
+        let logits = match student.augmentation {
+            None => Some(all_logits(&model, &[], train, &table)?),
+            Some(_) => None,
+        };
+        Ok((Self { model, table, logits, classes }, hash))
+    }
+
+    /// The teacher's logits of a batch.
+    fn says(&self, indices: &[usize], pixels: &[u8], shape: (usize, usize, usize)) -> Tensor<2> {
+        match &self.logits {
+            Some(all) => {
+                let rows = indices
+                    .iter()
+                    .flat_map(|&i| &all[i * self.classes..(i + 1) * self.classes])
+                    .copied()
+                    .collect();
+                super::model::tensor(rows, [indices.len(), self.classes], &burn::tensor::Device::flex())
+            }
+            None => {
+                let x = input(pixels, shape, &self.table);
+                self.model.forward(&self.model.constants(), &[], x, None)
+            }
+        }
+    }
+}
+
+/// Root mean square.
+fn rms(values: &[f32]) -> f64 {
+    let sum: f64 = values.iter().map(|&x| f64::from(x) * f64::from(x)).sum();
+    (sum / values.len().max(1) as f64).sqrt()
+}

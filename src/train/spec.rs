@@ -1,0 +1,245 @@
+//! A network as a list of layers: configuration, not code.
+
+use serde::{Deserialize, Serialize};
+
+use super::TrainError;
+use crate::network::Shape;
+
+/// One layer of a network to train.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+#[non_exhaustive]
+pub enum LayerSpec {
+    /// Convolution with bias.
+    Conv2d {
+        /// Output channels.
+        out_channels: usize,
+        /// Kernel height and width.
+        kernel: [usize; 2],
+        /// Stride down and across.
+        stride: [usize; 2],
+        /// Zeros added on both sides, down and across.
+        #[serde(default)]
+        padding: [usize; 2],
+    },
+    /// Fully connected layer with bias.
+    Linear {
+        /// Output features.
+        out_features: usize,
+    },
+    /// The square of each value: the activation of encrypted networks.
+    Square,
+    /// The sum over windows: average-pooling without the division.
+    SumPool {
+        /// Window height and width.
+        kernel: [usize; 2],
+        /// Stride down and across.
+        stride: [usize; 2],
+    },
+    /// Values in channel-major order, as a vector.
+    Flatten,
+    /// max(x, 0): for teachers only, cannot be exported.
+    Relu,
+    /// The maximum over windows: for teachers only, cannot be exported.
+    MaxPool {
+        /// Window height and width.
+        kernel: [usize; 2],
+        /// Stride down and across.
+        stride: [usize; 2],
+    },
+}
+
+/// A network to train: input shape and layers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NetworkSpec {
+    /// Channels, height and width of the input.
+    pub input: [usize; 3],
+    /// The layers in order.
+    pub layers: Vec<LayerSpec>,
+}
+
+impl LayerSpec {
+    /// The kind, as in the names of layers.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Conv2d { .. } => "conv",
+            Self::Linear { .. } => "linear",
+            Self::Square => "square",
+            Self::SumPool { .. } => "pool",
+            Self::Flatten => "flatten",
+            Self::Relu => "relu",
+            Self::MaxPool { .. } => "maxpool",
+        }
+    }
+
+    /// Whether the layer has weights.
+    pub const fn has_weights(&self) -> bool {
+        matches!(self, Self::Conv2d { .. } | Self::Linear { .. })
+    }
+}
+
+impl NetworkSpec {
+    /// HCNN for MNIST (Al Badawi et al., 2018): two 5x5 convolutions of stride 2 (5 and 50 channels), each
+    /// squared, and a linear layer 800 -> 10.
+    pub fn hcnn_mnist() -> Self {
+        let conv = |out_channels| LayerSpec::Conv2d {
+            out_channels,
+            kernel: [5, 5],
+            stride: [2, 2],
+            padding: [0, 0],
+        };
+        Self {
+            input: [1, 28, 28],
+            layers: vec![
+                conv(5),
+                LayerSpec::Square,
+                conv(50),
+                LayerSpec::Square,
+                LayerSpec::Flatten,
+                LayerSpec::Linear { out_features: 10 },
+            ],
+        }
+    }
+
+    /// A small ReLU network for 28x28 images, to teach: never encrypted.
+    pub fn teacher_mnist() -> Self {
+        let conv = |out_channels| LayerSpec::Conv2d {
+            out_channels,
+            kernel: [3, 3],
+            stride: [1, 1],
+            padding: [0, 0],
+        };
+        let pool = LayerSpec::MaxPool { kernel: [2, 2], stride: [2, 2] };
+        Self {
+            input: [1, 28, 28],
+            layers: vec![
+                conv(16),
+                LayerSpec::Relu,
+                pool,
+                conv(32),
+                LayerSpec::Relu,
+                conv(32),
+                LayerSpec::Relu,
+                pool,
+                LayerSpec::Flatten,
+                LayerSpec::Linear { out_features: 64 },
+                LayerSpec::Relu,
+                LayerSpec::Linear { out_features: 10 },
+            ],
+        }
+    }
+
+    /// The shapes at the input of each layer and at the output, one more than there are layers.
+    ///
+    /// # Errors
+    /// [`TrainError::Config`] naming the layer that does not fit its input.
+    pub fn shapes(&self) -> Result<Vec<Shape>, TrainError> {
+        let bad = |index: usize, problem: String| {
+            TrainError::config(format!("network.layers[{index}]"), problem)
+        };
+        let [c, h, w] = self.input;
+        if c == 0 || h == 0 || w == 0 {
+            return Err(TrainError::config("network.input", format!("{:?} has a zero", self.input)));
+        }
+        let mut shape = Shape::new(c, h, w);
+        let mut shapes = vec![shape];
+        for (index, layer) in self.layers.iter().enumerate() {
+            let window = |kernel: [usize; 2], stride: [usize; 2], padding: [usize; 2]| {
+                let size = |length: usize, i: usize| -> Option<usize> {
+                    if kernel[i] == 0 || stride[i] == 0 || kernel[i] > 1 << 12 || padding[i] > 1 << 12 {
+                        return None;
+                    }
+                    Some((length + 2 * padding[i]).checked_sub(kernel[i])? / stride[i] + 1)
+                };
+                size(shape.height, 0).zip(size(shape.width, 1)).ok_or_else(|| {
+                    bad(
+                        index,
+                        format!(
+                            "windows of {kernel:?}, stride {stride:?}, padding {padding:?} do not fit {}x{}",
+                            shape.height, shape.width
+                        ),
+                    )
+                })
+            };
+            shape = match *layer {
+                LayerSpec::Conv2d { out_channels, kernel, stride, padding } => {
+                    let (height, width) = window(kernel, stride, padding)?;
+                    Shape::new(out_channels, height, width)
+                }
+                LayerSpec::SumPool { kernel, stride } | LayerSpec::MaxPool { kernel, stride } => {
+                    let (height, width) = window(kernel, stride, [0, 0])?;
+                    Shape::new(shape.channels, height, width)
+                }
+                LayerSpec::Linear { out_features } => {
+                    if shape.height != 1 || shape.width != 1 {
+                        return Err(bad(index, "a linear layer needs a flatten layer before it".into()));
+                    }
+                    Shape::new(out_features, 1, 1)
+                }
+                LayerSpec::Flatten => Shape::new(shape.len(), 1, 1),
+                LayerSpec::Square | LayerSpec::Relu => shape,
+            };
+            if shape.is_empty() || shape.len() > 1 << 24 {
+                return Err(bad(index, format!("output of shape {shape} is empty or too large")));
+            }
+            shapes.push(shape);
+        }
+        if !self.layers.last().is_some_and(LayerSpec::has_weights) {
+            return Err(TrainError::config("network.layers", "the last layer must have weights"));
+        }
+        if shape.height != 1 || shape.width != 1 {
+            return Err(TrainError::config("network.layers", format!("the output {shape} is no vector")));
+        }
+        Ok(shapes)
+    }
+
+    /// The layers' names: the kind and its number, as in `conv1`, `square2`.
+    pub fn names(&self) -> Vec<String> {
+        let mut counts = std::collections::HashMap::new();
+        self.layers
+            .iter()
+            .map(|layer| {
+                let count = counts.entry(layer.kind()).or_insert(0_usize);
+                *count += 1;
+                format!("{}{count}", layer.kind())
+            })
+            .collect()
+    }
+
+    /// Number of layers with weights.
+    pub fn weight_layers(&self) -> usize {
+        self.layers.iter().filter(|layer| layer.has_weights()).count()
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test may stop at a surprise")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hcnn_has_the_published_shapes() {
+        let spec = NetworkSpec::hcnn_mnist();
+        let shapes: Vec<[usize; 3]> =
+            spec.shapes().unwrap().iter().map(|s| [s.channels, s.height, s.width]).collect();
+        assert_eq!(
+            shapes,
+            [[1, 28, 28], [5, 12, 12], [5, 12, 12], [50, 4, 4], [50, 4, 4], [800, 1, 1], [10, 1, 1]]
+        );
+        assert_eq!(spec.names(), ["conv1", "square1", "conv2", "square2", "flatten1", "linear1"]);
+        assert_eq!(NetworkSpec::teacher_mnist().shapes().unwrap().last().unwrap().len(), 10);
+    }
+
+    #[test]
+    fn impossible_networks_are_refused_by_name() {
+        let with = |layers| NetworkSpec { input: [1, 6, 6], layers }.shapes().unwrap_err().to_string();
+        let conv = |k, s| LayerSpec::Conv2d { out_channels: 2, kernel: [k, k], stride: [s, s], padding: [0, 0] };
+        assert!(with(vec![conv(7, 1)]).contains("layers[0]"));
+        assert!(with(vec![conv(3, 0)]).contains("stride"));
+        assert!(with(vec![conv(3, 1), LayerSpec::Linear { out_features: 3 }]).contains("flatten"));
+        assert!(with(vec![conv(6, 1), LayerSpec::Square]).contains("last layer"));
+        assert!(with(vec![conv(3, 1)]).contains("no vector"));
+        assert!(with(vec![]).contains("last layer"));
+    }
+}
