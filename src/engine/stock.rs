@@ -132,7 +132,7 @@ impl Stock {
                     self.multiply(&mut first, constant)?;
                 }
                 if weight < 0 {
-                    self.evaluator.negate_inplace(&mut first)?;
+                    allow_transparent(self.evaluator.negate_inplace(&mut first))?;
                     ops.additions += 1;
                 }
                 total = Some(first);
