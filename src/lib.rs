@@ -1,6 +1,8 @@
 //! Microsoft SEAL's BFV for Rust, and networks trained with small integers to run on it.
 
 pub mod bfv;
+#[cfg(feature = "cli")]
+pub mod cli;
 pub mod data;
 pub mod engine;
 mod ffi;
@@ -9,5 +11,6 @@ pub mod network;
 pub mod params;
 #[cfg(feature = "train")]
 pub mod quant;
+pub mod report;
 #[cfg(feature = "train")]
 pub mod train;

@@ -1,0 +1,104 @@
+//! `sealquant data`.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use anyhow::Context as _;
+use clap::Subcommand;
+
+use super::{Outcome, model::dataset_parser, output::Output, progress};
+use crate::data::{self, DataEvent, Dataset, DatasetName, Source, Split};
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Find datasets on this machine or fetch them, and verify every file.
+    Fetch(Fetch),
+}
+
+#[derive(Debug, clap::Args)]
+struct Fetch {
+    /// The dataset; may be given several times [default: mnist]
+    #[arg(long = "dataset", value_name = "NAME", value_parser = dataset_parser())]
+    datasets: Vec<DatasetName>,
+    /// Also put a copy of the files into a subdirectory of this directory, say for a machine without network
+    #[arg(long, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+}
+
+pub(super) fn run(arguments: &Arguments, output: &mut Output) -> anyhow::Result<Outcome> {
+    let Command::Fetch(fetch) = &arguments.command;
+    let datasets = match fetch.datasets.as_slice() {
+        [] => &[DatasetName::Mnist],
+        given => given,
+    };
+    for &name in datasets {
+        let mut found = PathBuf::new();
+        for split in [Split::Train, Split::Test] {
+            let (data, directory) = load(name, split)?;
+            output.line(format_args!(
+                "{name} {split}: {} images in {}",
+                data.len(),
+                directory.display()
+            ))?;
+            for file in data.files() {
+                output.line(format_args!("  {}  {}", file.sha256, file.name))?;
+                if let Some(target) = &fetch.data_dir {
+                    copy(&directory, &file.name, &target.join(name.as_str()))?;
+                }
+            }
+            found = directory;
+        }
+        if let Some(target) = &fetch.data_dir {
+            let target = target.join(name.as_str());
+            output.line(format_args!(
+                "copied from {} to {}",
+                found.display(),
+                target.display()
+            ))?;
+        }
+    }
+    Ok(Outcome::Success)
+}
+
+/// A split, and the directory it was found in.
+fn load(name: DatasetName, split: Split) -> anyhow::Result<(Dataset, PathBuf)> {
+    let mut show = progress::data_events();
+    let mut directory = PathBuf::new();
+    let data = data::load(name, split, &Source::default(), &mut |event| {
+        if let DataEvent::Loaded { dir, .. } = &event {
+            directory.clone_from(dir);
+        }
+        show(event);
+    })?;
+    Ok((data, directory))
+}
+
+/// Copies a file, compressed or not, under a temporary name first.
+fn copy(from: &Path, name: &str, to: &Path) -> anyhow::Result<()> {
+    fs::create_dir_all(to)
+        .with_context(|| format!("cannot make the directory {}", to.display()))?;
+    let packed = format!("{name}.gz");
+    let name = if from.join(name).is_file() {
+        name
+    } else {
+        &packed
+    };
+    let (source, target) = (from.join(name), to.join(name));
+    let copy = || -> std::io::Result<()> {
+        let temporary = tempfile::Builder::new().prefix(".copy-").tempfile_in(to)?;
+        fs::copy(&source, temporary.path())?;
+        temporary
+            .persist(&target)
+            .map_err(|refused| refused.error)?;
+        Ok(())
+    };
+    copy().with_context(|| format!("cannot copy {} to {}", source.display(), target.display()))
+}

@@ -1,0 +1,77 @@
+//! `sealquant infer`.
+
+use clap::ValueEnum;
+
+use super::{
+    Outcome,
+    model::{ImageRange, dataset_parser, split_parser},
+    output::Output,
+    run::{self, RunArguments},
+    table,
+};
+use crate::data::{DatasetName, Split};
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    /// The dataset to take images from
+    #[arg(long, value_name = "NAME", default_value = "mnist", value_parser = dataset_parser())]
+    dataset: DatasetName,
+    /// Which part of it
+    #[arg(long, value_name = "SPLIT", default_value = "test", value_parser = split_parser())]
+    split: Split,
+    /// Which images, from A up to but without B; more than a batch holds take several batches [default: all]
+    #[arg(long, value_name = "A..B")]
+    images: Option<ImageRange>,
+    /// How images lie in ciphertexts
+    #[arg(long, value_enum, default_value = "batched")]
+    layout: Layout,
+    #[command(flatten)]
+    run: RunArguments,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Layout {
+    /// A ciphertext for each pixel position, an image in each slot.
+    Batched,
+}
+
+pub(super) fn run(arguments: &Arguments, output: &mut Output) -> anyhow::Result<Outcome> {
+    let finished = match arguments.layout {
+        Layout::Batched => run::run(
+            &arguments.run,
+            arguments.dataset,
+            arguments.split,
+            arguments.images.as_ref(),
+        )?,
+    };
+    output.line(finished.table())?;
+    let header = [
+        "layer",
+        "time",
+        "additions",
+        "constant mult.",
+        "plain add.",
+        "squares",
+        "relin.",
+        "mod switches",
+    ];
+    let rows = finished.record.layers.iter().map(|layer| {
+        let ops = [
+            layer.ops.additions,
+            layer.ops.constant_multiplications,
+            layer.ops.plain_additions,
+            layer.ops.squares,
+            layer.ops.relinearizations,
+            layer.ops.mod_switches,
+        ];
+        [layer.name.clone(), table::seconds(layer.seconds)]
+            .into_iter()
+            .chain(ops.map(table::thousands))
+            .collect()
+    });
+    output.line(table::columns(&header, rows))?;
+    if let Some(path) = &arguments.run.record {
+        output.line(format_args!("record: {}", path.display()))?;
+    }
+    Ok(finished.outcome())
+}

@@ -1,0 +1,165 @@
+//! `sealquant inspect`.
+
+use std::path::PathBuf;
+
+use super::{
+    Outcome,
+    model::{self, DataDirectory, Security, dataset_parser},
+    output::Output,
+    table,
+};
+use crate::{
+    data::DatasetName,
+    network::{LayerBound, Network, op_counts, proven_bounds},
+    params::{BoundRule, SelectOptions, Selection, select},
+};
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    /// The model: a directory that holds network.json, or that file
+    model: PathBuf,
+    /// Also observe the bounds on all images of this dataset
+    #[arg(long, value_name = "NAME", value_parser = dataset_parser())]
+    dataset: Option<DatasetName>,
+    #[command(flatten)]
+    data: DataDirectory,
+    /// The table that caps the coefficient modulus for 128 bits of security
+    #[arg(long, value_enum, default_value = "2024")]
+    security: Security,
+    /// Choose the plaintext modulus for the largest logit on all images of the dataset instead of the proven bound
+    #[arg(long, requires = "dataset")]
+    accept_observed_bound: bool,
+}
+
+pub(super) fn run(arguments: &Arguments, output: &mut Output) -> anyhow::Result<Outcome> {
+    let network = model::load_network(&arguments.model)?;
+    let observed = match arguments.dataset {
+        Some(dataset) => Some(model::observe(&network, dataset, &arguments.data.source())?),
+        None => None,
+    };
+    let input = network.input();
+    output.line(format_args!(
+        "{}: reads images of {} as integers 0 to {}, gives {} logits",
+        network.name(),
+        input.shape,
+        input.quantizer.max(),
+        network.classes()
+    ))?;
+    output.line(layer_table(
+        &network,
+        observed.as_ref().map(|(bounds, _)| bounds.as_slice()),
+    ))?;
+    output.line(
+        "Operations for one image (in the batched layout: on ciphertexts, for a whole batch):",
+    )?;
+    output.line(operation_table(&network))?;
+
+    let bound = match observed {
+        Some((bounds, source)) if arguments.accept_observed_bound => {
+            model::observed_rule(&bounds, source)?
+        }
+        _ => BoundRule::Proven,
+    };
+    let selection = select(
+        &network,
+        &SelectOptions {
+            bound,
+            standard: arguments.security.into(),
+        },
+    )?;
+    for sentence in selection.explain() {
+        output.line(sentence)?;
+    }
+    output.line(noise_table(&selection))?;
+    Ok(Outcome::Success)
+}
+
+fn layer_table(network: &Network, observed: Option<&[LayerBound]>) -> comfy_table::Table {
+    let proven = proven_bounds(network);
+    let ops = op_counts(network);
+    let mut header = vec![
+        "layer",
+        "kind",
+        "output",
+        "weights",
+        "zero",
+        "weight bits",
+        "proven bits",
+    ];
+    if observed.is_some() {
+        header.push("observed bits");
+    }
+    let bits = |bounds: &[LayerBound], index: usize| {
+        bounds.get(index).map_or(String::new(), |bound| {
+            format!("{:.2}", bound.interval.bits_exact())
+        })
+    };
+    let mut rows = vec![vec![
+        "input".to_owned(),
+        String::new(),
+        network.input().shape.to_string(),
+        String::new(),
+        String::new(),
+        String::new(),
+        bits(&proven, 0),
+    ]];
+    let layers = network.layers().iter().zip(network.weight_bits()).zip(&ops);
+    for (index, ((named, weight_bits), ops)) in layers.enumerate() {
+        let weights = weight_bits.map_or([String::new(), String::new(), String::new()], |bits| {
+            let zero = ops.zero_weights as f64 / ops.weights.max(1) as f64;
+            [
+                table::thousands(ops.weights),
+                table::percent(zero),
+                bits.to_string(),
+            ]
+        });
+        let mut row = vec![
+            named.name.clone(),
+            named.layer.kind().to_owned(),
+            network.shapes()[index + 1].to_string(),
+        ];
+        row.extend(weights);
+        row.push(bits(&proven, index + 1));
+        rows.push(row);
+    }
+    if let Some(observed) = observed {
+        for (index, row) in rows.iter_mut().enumerate() {
+            row.push(bits(observed, index));
+        }
+    }
+    table::columns(&header, rows)
+}
+
+fn operation_table(network: &Network) -> comfy_table::Table {
+    let header = [
+        "layer",
+        "MACs, dense",
+        "MACs, non-zero",
+        "constant mult.",
+        "additions",
+        "bias additions",
+        "squares",
+    ];
+    let rows = op_counts(network).into_iter().map(|ops| {
+        let counts = [
+            ops.macs,
+            ops.nonzero_macs,
+            ops.multiplications,
+            ops.additions,
+            ops.bias_additions,
+            ops.squares,
+        ];
+        std::iter::once(ops.name)
+            .chain(counts.map(table::thousands))
+            .collect()
+    });
+    table::columns(&header, rows)
+}
+
+fn noise_table(selection: &Selection) -> comfy_table::Table {
+    let rows = selection
+        .predicted_noise()
+        .iter()
+        .map(|layer| vec![layer.name.clone(), format!("{:.1}", layer.budget_bits)]);
+    table::columns(&["after", "predicted noise budget, bits"], rows)
+}

@@ -1,0 +1,107 @@
+//! The command line: a file for each subcommand.
+//!
+//! Results go to standard output, progress and errors to standard error. The exit code is 0 on success, 1 on any
+//! failure (a decrypted logit that differs from the twin's is one), and 2 on misuse.
+
+mod data;
+mod demo;
+mod digits;
+mod infer;
+mod inspect;
+mod model;
+mod output;
+mod progress;
+#[cfg(feature = "train")]
+mod ptq;
+mod run;
+mod table;
+#[cfg(feature = "train")]
+mod train;
+
+use std::{ffi::OsString, process::ExitCode};
+
+use clap::{Parser, Subcommand};
+
+use output::Output;
+
+/// Runs networks with small integer weights on encrypted images, by Microsoft SEAL's BFV.
+#[derive(Debug, Parser)]
+#[command(
+    name = "sealquant",
+    version,
+    propagate_version = true,
+    max_term_width = 120
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Datasets: fetch and verify.
+    Data(data::Arguments),
+    /// Train a network; quantised ones are exported as integer networks.
+    #[cfg(feature = "train")]
+    Train(train::Arguments),
+    /// Round a trained float network to integers without training it again.
+    #[cfg(feature = "train")]
+    Ptq(ptq::Arguments),
+    /// Show a network: layers, bounds, operations, and which encryption parameters it gets and why.
+    Inspect(inspect::Arguments),
+    /// Classify images under encryption and compare every logit with exact clear evaluation.
+    Infer(infer::Arguments),
+    /// See it work: classify MNIST digits under encryption and draw some of them.
+    Demo(demo::Arguments),
+}
+
+/// Whether a command that ran to its end found what it should.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Outcome {
+    /// All is well.
+    Success,
+    /// Something is wrong, and standard output says what: exit code 1.
+    Failure,
+}
+
+/// Parses the command line, runs the command, reports an error in one line. The first argument is the program's name.
+pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let cli = match Cli::try_parse_from(arguments) {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Also `--help` and `--version`. A closed pipe is no failure.
+            let _ = error.print();
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
+        }
+    };
+    let mut output = Output::new();
+    let result = match cli.command {
+        Command::Data(arguments) => data::run(&arguments, &mut output),
+        #[cfg(feature = "train")]
+        Command::Train(arguments) => train::run(&arguments, &mut output),
+        #[cfg(feature = "train")]
+        Command::Ptq(arguments) => ptq::run(&arguments, &mut output),
+        Command::Inspect(arguments) => inspect::run(&arguments, &mut output),
+        Command::Infer(arguments) => infer::run(&arguments, &mut output),
+        Command::Demo(arguments) => demo::run(&arguments, &mut output),
+    };
+    match result {
+        Ok(Outcome::Success) => ExitCode::SUCCESS,
+        Ok(Outcome::Failure) => ExitCode::FAILURE,
+        Err(error) => {
+            output::error_line(&error);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_definition_of_the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,78 @@
+//! Lines on standard output and standard error.
+
+use std::{
+    fmt::Display,
+    io::{self, ErrorKind, Write},
+};
+
+/// Standard output. Once its reader is gone, further lines are dropped: the command still does its work, so that a
+/// record is written and the exit code is right.
+pub(super) struct Output {
+    closed: bool,
+}
+
+impl Output {
+    pub(super) fn new() -> Self {
+        Self { closed: false }
+    }
+
+    /// Writes a line, or several if the text has several.
+    ///
+    /// # Errors
+    /// What the system says, unless the reader has gone.
+    pub(super) fn line(&mut self, text: impl Display) -> anyhow::Result<()> {
+        if self.closed {
+            return Ok(());
+        }
+        let mut stdout = io::stdout().lock();
+        match writeln!(stdout, "{text}").and_then(|()| stdout.flush()) {
+            Err(error) if error.kind() == ErrorKind::BrokenPipe => {
+                self.closed = true;
+                Ok(())
+            }
+            other => Ok(other?),
+        }
+    }
+}
+
+/// Writes a line to standard error. If nobody can read it, there is nobody to tell.
+pub(super) fn note(text: impl Display) {
+    let _ = writeln!(io::stderr().lock(), "{text}");
+}
+
+/// `error: ` and the chain of causes, in one line.
+pub(super) fn error_line(error: &anyhow::Error) {
+    note(format_args!("error: {}", chain(error)));
+}
+
+fn chain(error: &anyhow::Error) -> String {
+    let mut line = String::new();
+    for cause in error.chain() {
+        let text = cause.to_string();
+        let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        // A cause that its consequence quotes at the end is said once.
+        if text.is_empty() || line.ends_with(&text) {
+            continue;
+        }
+        if !line.is_empty() {
+            line.push_str(": ");
+        }
+        line.push_str(&text);
+    }
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::chain;
+    use anyhow::anyhow;
+
+    #[test]
+    fn causes_are_chained_in_one_line_and_not_repeated() {
+        let error = anyhow!("no such\n  file")
+            .context("reading a: no such file")
+            .context("model");
+        assert_eq!(chain(&error), "model: reading a: no such file");
+        assert_eq!(chain(&anyhow!("b").context("a")), "a: b");
+    }
+}

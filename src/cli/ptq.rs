@@ -1,0 +1,88 @@
+//! `sealquant ptq`.
+
+use std::path::PathBuf;
+
+use clap::ValueEnum;
+
+use super::{
+    Outcome, model::DataDirectory, output::Output, progress, table, train::agreement_rows,
+};
+use crate::{
+    data::{self, Split},
+    quant::WeightRule,
+    train::{CONFIG_FILE, PtqOptions, TrainConfig, ptq},
+};
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    /// The float network: a directory that `train` made
+    #[arg(long, value_name = "DIR")]
+    model: PathBuf,
+    /// Bits of a weight, the sign included
+    #[arg(long, value_name = "B", value_parser = clap::value_parser!(u32).range(2..=32))]
+    bits: u32,
+    /// How the integers are chosen
+    #[arg(long, value_enum, default_value = "max")]
+    rule: Rule,
+    /// The directory of the new model; made if it is missing
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+    #[command(flatten)]
+    data: DataDirectory,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Rule {
+    /// The paper's: the largest weight becomes the largest integer.
+    Max,
+    /// The scale with the least squared rounding error.
+    MinError,
+    /// Ternary weight networks: zero below 0.7 times the mean magnitude. For 2 bits only.
+    TernaryMean,
+}
+
+impl From<Rule> for WeightRule {
+    fn from(rule: Rule) -> Self {
+        match rule {
+            Rule::Max => Self::Max,
+            Rule::MinError => Self::MinError,
+            Rule::TernaryMean => Self::TernaryMean,
+        }
+    }
+}
+
+pub(super) fn run(arguments: &Arguments, output: &mut Output) -> anyhow::Result<Outcome> {
+    let parent = TrainConfig::load(&arguments.model.join(CONFIG_FILE))?;
+    let source = arguments.data.source();
+    let test = data::load(
+        parent.dataset,
+        Split::Test,
+        &source,
+        &mut progress::data_events(),
+    )?;
+    let options = PtqOptions {
+        n_bits: arguments.bits,
+        rule: arguments.rule.into(),
+        input_thresholds: None,
+    };
+    let (network, record) = ptq(&arguments.model, &options, &test)?;
+    record.save(&network, &arguments.out)?;
+    let rows = [
+        ("model", arguments.out.display().to_string()),
+        ("float parent", record.parent.clone()),
+        (
+            "test accuracy",
+            format!(
+                "{} ({} of {})",
+                table::percent(record.test_accuracy),
+                table::thousands(record.test_correct),
+                table::thousands(record.test_images)
+            ),
+        ),
+    ];
+    let rows = rows.into_iter().chain(agreement_rows(&record.agreement));
+    output.line(table::facts(
+        rows.map(|(name, value)| (name.to_owned(), value)),
+    ))?;
+    Ok(Outcome::Success)
+}

@@ -1,0 +1,307 @@
+//! What `infer` and `demo` share: a run under encryption, its record and its table.
+
+use std::{num::NonZeroUsize, path::PathBuf};
+
+use anyhow::{Context as _, bail};
+use comfy_table::Table;
+
+use super::{
+    Outcome,
+    model::{self, DEFAULT_MODEL, DataDirectory, ImageRange, Security},
+    progress::Stages,
+    table,
+};
+use crate::{
+    bfv,
+    data::{Dataset, DatasetName, Split},
+    params::{BoundRule, SelectOptions, Selection, select},
+    report::{BoundRecord, Classified, DataFile, Host, MODE_STOCK, RunRecord, classify},
+};
+
+#[derive(Debug, clap::Args)]
+pub(super) struct RunArguments {
+    /// The model: a directory that holds network.json
+    #[arg(long, value_name = "DIR", default_value = DEFAULT_MODEL)]
+    pub(super) model: PathBuf,
+    /// Worker threads [default: all processors]
+    #[arg(long, value_name = "N")]
+    pub(super) threads: Option<NonZeroUsize>,
+    /// Write a record of the run to this file, as one JSON object
+    #[arg(long, value_name = "FILE")]
+    pub(super) record: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) data: DataDirectory,
+    /// The table that caps the coefficient modulus for 128 bits of security
+    #[arg(long, value_enum, default_value = "2024")]
+    pub(super) security: Security,
+    /// Choose the plaintext modulus for the largest logit on all images of the dataset instead of the proven bound:
+    /// smaller and faster, but another image may wrap around without notice
+    #[arg(long)]
+    pub(super) accept_observed_bound: bool,
+}
+
+/// A run that has ended.
+pub(super) struct Finished {
+    pub(super) record: RunRecord,
+    pub(super) classified: Classified,
+    /// The images of the run, with their labels.
+    pub(super) images: Dataset,
+}
+
+/// Classifies images under encryption. Without a range, all of the split.
+pub(super) fn run(
+    arguments: &RunArguments,
+    dataset: DatasetName,
+    split: Split,
+    range: Option<&ImageRange>,
+) -> anyhow::Result<Finished> {
+    model::start_threads(arguments.threads)?;
+    let network = model::load_network(&arguments.model)?;
+    let source = arguments.data.source();
+    let data = model::load_images(&network, dataset, split, &source)?;
+    let range = range.map_or(0..data.len(), |range| range.0.clone());
+    if range.end > data.len() {
+        bail!(
+            "--images {}..{}: {dataset} {split} has {} images",
+            range.start,
+            range.end,
+            data.len()
+        );
+    }
+    let bound = if arguments.accept_observed_bound {
+        let (bounds, words) = model::observe(&network, dataset, &source)?;
+        model::observed_rule(&bounds, words)?
+    } else {
+        BoundRule::Proven
+    };
+    let options = SelectOptions {
+        bound,
+        standard: arguments.security.into(),
+    };
+    let selection = select(&network, &options)?;
+
+    let first_image = range.start;
+    let images = data.slice(range);
+    let pixels: Vec<&[u8]> = images.images().collect();
+    let classified = classify(&network, &selection, &pixels, &Stages::new())
+        .with_context(|| format!("running {} under encryption", arguments.model.display()))?;
+    let labels = images.labels().iter().map(|&label| usize::from(label));
+    let correct = classified
+        .predictions
+        .iter()
+        .zip(labels)
+        .filter(|(p, l)| *p == l)
+        .count();
+
+    let host = Host::now();
+    let record = RunRecord {
+        command: command_line(),
+        mode: MODE_STOCK.to_owned(),
+        layout: "batched".to_owned(),
+        model: arguments.model.display().to_string(),
+        network: network.name().to_owned(),
+        dataset: dataset.to_string(),
+        split: split.to_string(),
+        data_files: data_files(&images),
+        first_image,
+        images: images.len(),
+        batches: classified.batches,
+        correct,
+        images_with_mismatches: classified.mismatched_images.len(),
+        logits: classified.logits,
+        twin_mismatches: classified.twin_mismatches,
+        poly_modulus_degree: selection.poly_modulus_degree(),
+        coeff_modulus_bits: selection.coeff_modulus_bits(),
+        plain_moduli: selection.plain_moduli().to_vec(),
+        security: selection.standard().to_string(),
+        bound: bound_record(&selection),
+        threads: rayon::current_num_threads(),
+        noise_budget_bits: classified.noise_budget_bits,
+        predicted_noise_budget_bits: selection
+            .predicted_noise()
+            .last()
+            .map_or(0.0, |response| response.budget_bits),
+        seconds: classified.seconds,
+        layers: classified.layers.clone(),
+        bytes: classified.bytes,
+        seal_version: bfv::SEAL_VERSION.to_owned(),
+        hexl: bfv::HEXL,
+        cpu: host.cpu,
+        peak_memory_bytes: Host::peak_memory_bytes(),
+        git_commit: host.git_commit,
+        sealquant_version: env!("CARGO_PKG_VERSION").to_owned(),
+        time: host.time,
+    };
+    if let Some(path) = &arguments.record {
+        record.save(path)?;
+    }
+    Ok(Finished {
+        record,
+        classified,
+        images,
+    })
+}
+
+fn bound_record(selection: &Selection) -> BoundRecord {
+    let bound = selection.bound();
+    BoundRecord {
+        rule: bound.rule.name().to_owned(),
+        source: match &bound.rule {
+            BoundRule::Observed { source, .. } => Some(source.clone()),
+            BoundRule::Proven => None,
+        },
+        bits: bound.bits,
+        magnitude: bound.magnitude.to_string(),
+    }
+}
+
+fn data_files(images: &Dataset) -> Vec<DataFile> {
+    let file = |file: &crate::data::FileDigest| DataFile {
+        name: file.name.clone(),
+        sha256: file.sha256.clone(),
+        published: file.published,
+    };
+    images.files().iter().map(file).collect()
+}
+
+/// The command line as it could be typed again, without the directory of the program.
+fn command_line() -> String {
+    let arguments = std::env::args_os().skip(1).map(|argument| {
+        let argument = argument.to_string_lossy().into_owned();
+        shlex::try_quote(&argument).map_or_else(|_| argument.clone(), |quoted| quoted.into_owned())
+    });
+    std::iter::once("sealquant".to_owned())
+        .chain(arguments)
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
+impl Finished {
+    /// Failure if a decrypted logit differs from the twin's.
+    pub(super) fn outcome(&self) -> Outcome {
+        if self.record.twin_mismatches == 0 {
+            Outcome::Success
+        } else {
+            Outcome::Failure
+        }
+    }
+
+    /// All that matters of the run, in one table.
+    pub(super) fn table(&self) -> Table {
+        let record = &self.record;
+        let seconds = record.seconds;
+        let per_layer = record
+            .layers
+            .iter()
+            .map(|layer| format!("{} {}", layer.name, table::seconds(layer.seconds)))
+            .collect::<Vec<_>>()
+            .join(", ");
+        let join = |numbers: &[String], between| numbers.join(between);
+        let moduli: Vec<String> = record.plain_moduli.iter().map(u64::to_string).collect();
+        let primes: Vec<String> = record
+            .coeff_modulus_bits
+            .iter()
+            .map(u32::to_string)
+            .collect();
+        let bound = match &record.bound.source {
+            None => format!("{}, {} bits", record.bound.rule, record.bound.bits),
+            Some(source) => format!(
+                "{} on {source}, {} bits",
+                record.bound.rule, record.bound.bits
+            ),
+        };
+        let hexl = if record.hexl {
+            "with HEXL"
+        } else {
+            "without HEXL"
+        };
+        let mut rows = vec![
+            (
+                "images".to_owned(),
+                format!(
+                    "{} of {} {}, from number {}, in {} batch{}",
+                    table::thousands(record.images),
+                    record.dataset,
+                    record.split,
+                    record.first_image,
+                    record.batches,
+                    if record.batches == 1 { "" } else { "es" },
+                ),
+            ),
+            (
+                "accuracy".to_owned(),
+                format!(
+                    "{} ({} right)",
+                    table::percent(record.accuracy()),
+                    table::thousands(record.correct)
+                ),
+            ),
+            (
+                "mismatches against the twin".to_owned(),
+                format!(
+                    "{} of {} logits",
+                    record.twin_mismatches,
+                    table::thousands(record.logits)
+                ),
+            ),
+            (
+                "parameters".to_owned(),
+                format!(
+                    "N = {}, log2 q = {} ({}), t = {}",
+                    record.poly_modulus_degree,
+                    record.coeff_modulus_total_bits(),
+                    join(&primes, " + "),
+                    join(&moduli, " * "),
+                ),
+            ),
+            ("security".to_owned(), record.security.clone()),
+            ("bound on the logits".to_owned(), bound),
+            (
+                "noise budget left".to_owned(),
+                format!(
+                    "{} bits (predicted: at least {:.0})",
+                    record.noise_budget_bits,
+                    record.predicted_noise_budget_bits.floor()
+                ),
+            ),
+            (
+                "evaluation keys".to_owned(),
+                table::bytes(record.bytes.keys),
+            ),
+            ("upload".to_owned(), table::bytes(record.bytes.upload)),
+            ("response".to_owned(), table::bytes(record.bytes.response)),
+            (
+                "key generation (client)".to_owned(),
+                table::seconds(seconds.keygen),
+            ),
+            (
+                "encryption (client)".to_owned(),
+                table::seconds(seconds.encrypt),
+            ),
+            (
+                "evaluation (server)".to_owned(),
+                table::seconds(seconds.evaluate),
+            ),
+            ("  layer by layer".to_owned(), per_layer),
+            (
+                "decryption (client)".to_owned(),
+                table::seconds(seconds.decrypt),
+            ),
+            (
+                "images per second (server)".to_owned(),
+                format!("{:.0}", record.images_per_second()),
+            ),
+            (
+                "machine".to_owned(),
+                format!(
+                    "{}, {} threads, SEAL {} {hexl}",
+                    record.cpu, record.threads, record.seal_version
+                ),
+            ),
+        ];
+        if let Some(memory) = record.peak_memory_bytes {
+            rows.push(("peak memory".to_owned(), table::bytes(memory)));
+        }
+        table::facts(rows)
+    }
+}

@@ -1,0 +1,224 @@
+//! `sealquant train`.
+
+use std::path::{Path, PathBuf};
+
+use indicatif::ProgressBar;
+
+use super::{
+    Outcome,
+    model::DataDirectory,
+    output::{Output, note},
+    progress, table,
+};
+use crate::{
+    data::{self, Split},
+    train::{self, Agreement, Observer, PRESETS, TrainConfig, TrainEvent},
+};
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    /// A configuration file (JSON), or the name of a preset
+    #[arg(long, value_name = "FILE|PRESET", long_help = config_help())]
+    config: String,
+    /// The directory of the model; made if it is missing
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+    /// Go on where an interrupted run of the same configuration stopped
+    #[arg(long)]
+    resume: bool,
+    /// Seed in place of the configuration's
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
+    /// Epochs in place of the configuration's
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    epochs: Option<u32>,
+    #[command(flatten)]
+    data: DataDirectory,
+}
+
+fn config_help() -> String {
+    format!(
+        "A configuration file (JSON), or the name of a preset: {}",
+        PRESETS.join(", ")
+    )
+}
+
+pub(super) fn run(arguments: &Arguments, output: &mut Output) -> anyhow::Result<Outcome> {
+    let mut config = load_config(&arguments.config)?;
+    config.seed = arguments.seed.unwrap_or(config.seed);
+    if let Some(epochs) = arguments.epochs {
+        config.epochs = usize::try_from(epochs)?;
+    }
+    let source = arguments.data.source();
+    let load = |split| data::load(config.dataset, split, &source, &mut progress::data_events());
+    let (train, test) = (load(Split::Train)?, load(Split::Test)?);
+    let mut observer = Display::new();
+    let record = train::run(
+        &config,
+        &train,
+        &test,
+        &arguments.out,
+        arguments.resume,
+        &mut observer,
+    )?;
+    let mut rows = vec![
+        ("model", arguments.out.display().to_string()),
+        (
+            "best epoch",
+            format!("{} of {}", record.best_epoch, config.epochs),
+        ),
+        (
+            "validation accuracy",
+            table::percent(record.validation_accuracy),
+        ),
+        (
+            "test accuracy",
+            format!(
+                "{} ({} of {})",
+                table::percent(record.test_accuracy),
+                table::thousands(record.test_correct),
+                table::thousands(record.test_images)
+            ),
+        ),
+        ("time", table::seconds(record.seconds)),
+    ];
+    if let Some(agreement) = &record.agreement {
+        rows.extend(agreement_rows(agreement));
+    }
+    output.line(table::facts(
+        rows.into_iter()
+            .map(|(name, value)| (name.to_owned(), value)),
+    ))?;
+    Ok(Outcome::Success)
+}
+
+/// How the exported integer network compares with the one that was trained.
+pub(super) fn agreement_rows(agreement: &Agreement) -> [(&'static str, String); 4] {
+    [
+        (
+            "integer network against the trained one",
+            format!(
+                "classes differ on {} of {} images",
+                agreement.argmax_differs,
+                table::thousands(agreement.images)
+            ),
+        ),
+        (
+            "largest difference of a logit",
+            format!("{:.1e} of the largest logit", agreement.relative_error),
+        ),
+        (
+            "bits of the logits on the test images",
+            format!("{:.2}", agreement.observed_bits),
+        ),
+        ("zero weights", table::percent(agreement.zero_fraction)),
+    ]
+}
+
+/// A file if there is one or if it looks like one, else a preset.
+fn load_config(text: &str) -> anyhow::Result<TrainConfig> {
+    let path = Path::new(text);
+    let like_a_path = path.components().count() > 1 || path.extension().is_some();
+    Ok(if like_a_path || path.is_file() {
+        TrainConfig::load(path)?
+    } else {
+        TrainConfig::preset(text)?
+    })
+}
+
+/// Shows a training run: a bar on a terminal, a line for each epoch there and elsewhere.
+struct Display {
+    bar: Option<ProgressBar>,
+    epochs: usize,
+}
+
+impl Display {
+    fn new() -> Self {
+        Self {
+            bar: None,
+            epochs: 0,
+        }
+    }
+
+    fn line(&self, text: &str) {
+        match &self.bar {
+            // Above the bar.
+            Some(bar) => bar.println(text),
+            None => note(text),
+        }
+    }
+}
+
+impl Observer for Display {
+    fn observe(&mut self, event: &TrainEvent) {
+        match event {
+            TrainEvent::Started { epochs, done, steps, train_images, validation_images } => {
+                self.epochs = *epochs;
+                note(format_args!(
+                    "{} images to train on, {} to choose the best of {epochs} epochs{}",
+                    table::thousands(*train_images),
+                    table::thousands(*validation_images),
+                    if *done > 0 { format!(", {done} of them done") } else { String::new() }
+                ));
+                self.bar = progress::on_terminal()
+                    .then(|| progress::bar(*steps as u64, "{prefix} {bar:30} {percent:>3} % {msg}"));
+            }
+            TrainEvent::Step { epoch, step, loss, accuracy, eta_seconds, .. } => {
+                if let Some(bar) = &self.bar {
+                    bar.set_prefix(format!("epoch {epoch} of {}", self.epochs));
+                    bar.set_position(*step as u64);
+                    bar.set_message(format!(
+                        "loss {loss:.4}, accuracy {}, {} left",
+                        table::percent(*accuracy),
+                        progress::duration(*eta_seconds)
+                    ));
+                }
+            }
+            TrainEvent::Epoch { record, best_epoch, eta_seconds } => self.line(&format!(
+                "epoch {:>3} of {}: loss {:.4}, training {}, validation {}, {}, best so far epoch {best_epoch}, {} left",
+                record.epoch,
+                self.epochs,
+                record.loss,
+                table::percent(record.train_accuracy),
+                table::percent(record.validation_accuracy),
+                table::seconds(record.seconds),
+                progress::duration(*eta_seconds),
+            )),
+            TrainEvent::Exporting => {
+                if let Some(bar) = self.bar.take() {
+                    bar.finish_and_clear();
+                }
+                note("comparing the integer network with the trained one on the test images");
+            }
+            _ => {
+                if let Some(bar) = self.bar.take() {
+                    bar.finish_and_clear();
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test may stop at a surprise")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_configuration_is_a_preset_or_a_file() {
+        for preset in PRESETS.iter().filter(|name| !name.ends_with('B')) {
+            load_config(preset).unwrap();
+        }
+        let unknown = load_config("no-such-preset").unwrap_err().to_string();
+        assert!(
+            unknown.contains("no-such-preset") && unknown.contains(PRESETS[0]),
+            "{unknown}"
+        );
+        let missing = load_config("configs/none.json").unwrap_err().to_string();
+        assert!(missing.contains("configs/none.json"), "{missing}");
+        let file = tempfile::NamedTempFile::with_suffix(".json").unwrap();
+        let config = TrainConfig::preset(PRESETS[0]).unwrap();
+        config.save(file.path()).unwrap();
+        assert_eq!(load_config(file.path().to_str().unwrap()).unwrap(), config);
+    }
+}

@@ -1,0 +1,219 @@
+//! One run: images through client and server, every logit compared with the twin's.
+
+use std::time::Instant;
+
+use num_bigint::BigInt;
+use thiserror::Error;
+
+use super::record::{LayerRecord, Seconds, Sizes};
+use crate::{
+    engine::{Client, EngineError, Evaluation, Plan, Progress, Server},
+    network::{InputError, Network, Twin, argmax},
+    params::Selection,
+};
+
+/// What came out of a run. Seconds, bytes and operations are totals over all batches.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Classified {
+    /// The class of each image: the index of its largest decrypted logit, the first of equals.
+    pub predictions: Vec<usize>,
+    /// The images of which at least one decrypted logit differs from the twin's, by their index in the run.
+    pub mismatched_images: Vec<usize>,
+    /// How many logits were compared with the twin's.
+    pub logits: usize,
+    /// How many of them differ.
+    pub twin_mismatches: usize,
+    /// How many batches there were.
+    pub batches: usize,
+    /// The least invariant noise budget of all responses, in bits.
+    pub noise_budget_bits: u32,
+    /// Wall-clock time of each stage.
+    pub seconds: Seconds,
+    /// The server's time and operations, layer by layer.
+    pub layers: Vec<LayerRecord>,
+    /// What would travel between client and server.
+    pub bytes: Sizes,
+}
+
+/// Why a run stopped.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum ClassifyError {
+    /// There is nothing to do.
+    #[error("no images to classify")]
+    NoImages,
+    /// An image is not what the network reads.
+    #[error("image {index} of the run does not fit the network")]
+    Image {
+        /// Its index in the run.
+        index: usize,
+        /// What is wrong with it.
+        #[source]
+        source: InputError,
+    },
+    /// The twin refused an image.
+    #[error("clear evaluation of the batch that starts at image {first} of the run")]
+    Twin {
+        /// The index of the batch's first image in the run.
+        first: usize,
+        /// What is wrong.
+        #[source]
+        source: InputError,
+    },
+    /// The engine failed.
+    #[error("{stage}")]
+    Engine {
+        /// What was being done.
+        stage: &'static str,
+        /// What went wrong.
+        #[source]
+        source: EngineError,
+    },
+}
+
+/// Names the stage in an engine's error.
+fn during(stage: &'static str) -> impl FnOnce(EngineError) -> ClassifyError {
+    move |source| ClassifyError::Engine { stage, source }
+}
+
+/// Seconds that `work` takes are added to `total`.
+fn timed<T>(total: &mut f64, work: impl FnOnce() -> T) -> T {
+    let start = Instant::now();
+    let result = work();
+    *total += start.elapsed().as_secs_f64();
+    result
+}
+
+/// Classifies images (each as many bytes as the network's input has values) under encryption, in as many batches as
+/// they need, and compares every decrypted logit with exact clear evaluation.
+///
+/// Client and server live in one process here, but share nothing except evaluation keys, requests and responses.
+///
+/// # Errors
+/// [`ClassifyError`]: no images, an image of the wrong size, or a failure of client or server. A logit that differs
+/// from the twin's is no error but counted.
+pub fn classify(
+    network: &Network,
+    selection: &Selection,
+    images: &[&[u8]],
+    progress: &dyn Progress,
+) -> Result<Classified, ClassifyError> {
+    if images.is_empty() {
+        return Err(ClassifyError::NoImages);
+    }
+    let mut seconds = Seconds::default();
+    let mut bytes = Sizes::default();
+    let plan = timed(&mut seconds.setup, || Plan::batched(network, selection))
+        .map_err(during("planning the evaluation"))?;
+    let client =
+        timed(&mut seconds.keygen, || Client::new(&plan)).map_err(during("making keys"))?;
+    let keys = timed(&mut seconds.keygen, || client.evaluation_keys())
+        .map_err(during("making evaluation keys"))?;
+    bytes.keys = client.key_bytes().map_err(during("measuring the keys"))?;
+    let server = timed(&mut seconds.setup, || Server::new(&plan, keys))
+        .map_err(during("preparing the server"))?;
+    let twin = timed(&mut seconds.twin, || Twin::new(network));
+
+    let mut run = Classified {
+        predictions: Vec::with_capacity(images.len()),
+        mismatched_images: Vec::new(),
+        logits: 0,
+        twin_mismatches: 0,
+        batches: 0,
+        noise_budget_bits: u32::MAX,
+        seconds,
+        layers: Vec::new(),
+        bytes,
+    };
+    for batch in images.chunks(plan.slots().max(1)) {
+        let first = run.predictions.len();
+        let start = Instant::now();
+        let quantized = quantize(network, batch, first)?;
+        let request = client
+            .encrypt(&quantized, progress)
+            .map_err(during("encrypting the images"))?;
+        run.seconds.encrypt += start.elapsed().as_secs_f64();
+        run.bytes.upload += client
+            .upload_bytes(&request)
+            .map_err(during("measuring the upload"))?;
+
+        let Evaluation { response, layers } = timed(&mut run.seconds.evaluate, || {
+            server.evaluate(&request, progress)
+        })
+        .map_err(during("evaluating the network"))?;
+        drop(request);
+        for (index, layer) in layers.into_iter().enumerate() {
+            match run.layers.get_mut(index) {
+                Some(total) => {
+                    total.seconds += layer.seconds;
+                    total.ops += layer.ops;
+                }
+                None => run.layers.push(LayerRecord {
+                    name: layer.name,
+                    seconds: layer.seconds,
+                    ops: layer.ops,
+                }),
+            }
+        }
+        run.bytes.response += response.bytes().map_err(during("measuring the response"))?;
+
+        let decrypted = timed(&mut run.seconds.decrypt, || client.decrypt(&response))
+            .map_err(during("decrypting the logits"))?;
+        let budget = client
+            .noise_budget_bits(&response)
+            .map_err(during("measuring the noise budget"))?;
+        run.noise_budget_bits = run.noise_budget_bits.min(budget);
+
+        let expected = timed(&mut run.seconds.twin, || twin.logits_batch(&quantized))
+            .map_err(|source| ClassifyError::Twin { first, source })?;
+        for (index, expected) in expected.iter().enumerate() {
+            let actual = decrypted.get(index).map_or(&[][..], Vec::as_slice);
+            let differing = mismatches(actual, expected);
+            run.logits += expected.len();
+            run.twin_mismatches += differing;
+            if differing > 0 {
+                run.mismatched_images.push(first + index);
+            }
+            run.predictions.push(argmax(actual));
+        }
+        run.batches += 1;
+    }
+    Ok(run)
+}
+
+fn quantize(
+    network: &Network,
+    batch: &[&[u8]],
+    first: usize,
+) -> Result<Vec<Vec<i64>>, ClassifyError> {
+    let quantize = |(index, pixels): (usize, &&[u8])| {
+        network
+            .quantize_image(pixels)
+            .map_err(|source| ClassifyError::Image {
+                index: first + index,
+                source,
+            })
+    };
+    batch.iter().enumerate().map(quantize).collect()
+}
+
+/// How many expected logits are missing or different.
+fn mismatches(actual: &[BigInt], expected: &[BigInt]) -> usize {
+    let equal = actual.iter().zip(expected).filter(|(a, b)| a == b).count();
+    actual.len().max(expected.len()) - equal
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_missing_or_spurious_logit_is_a_mismatch() {
+        let big = |values: &[i64]| values.iter().copied().map(BigInt::from).collect::<Vec<_>>();
+        assert_eq!(mismatches(&big(&[1, -2]), &big(&[1, -2])), 0);
+        assert_eq!(mismatches(&big(&[1, 2]), &big(&[1, -2])), 1);
+        assert_eq!(mismatches(&big(&[1]), &big(&[1, -2])), 1);
+        assert_eq!(mismatches(&[], &big(&[1, -2])), 2);
+        assert_eq!(mismatches(&big(&[1, -2, 0]), &big(&[1, -2])), 1);
+    }
+}

@@ -1,0 +1,169 @@
+//! The machine and the program a run ran on.
+
+use std::{
+    path::Path,
+    process::{Command, Stdio},
+    time::SystemTime,
+};
+
+/// What is known of the machine and the program.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Host {
+    /// The processor's model, or the architecture's name where the system does not tell.
+    pub cpu: String,
+    /// The commit checked out where the program lies, with `-dirty` if tracked files differ, or `unknown` outside a
+    /// checkout of this project.
+    pub git_commit: String,
+    /// Now: RFC 3339, UTC.
+    pub time: String,
+}
+
+impl Host {
+    /// Asks the system and git.
+    pub fn now() -> Self {
+        Self {
+            cpu: cpu(),
+            git_commit: git_commit(),
+            time: humantime::format_rfc3339_seconds(SystemTime::now()).to_string(),
+        }
+    }
+
+    /// The most memory this process has held so far, in bytes, where the system tells (Linux does).
+    pub fn peak_memory_bytes() -> Option<u64> {
+        peak_memory(&std::fs::read_to_string("/proc/self/status").ok()?)
+    }
+}
+
+fn cpu() -> String {
+    std::fs::read_to_string("/proc/cpuinfo")
+        .ok()
+        .and_then(|text| cpu_model(&text))
+        .unwrap_or_else(|| std::env::consts::ARCH.to_owned())
+}
+
+/// The first processor's model in the form of Linux's `/proc/cpuinfo`.
+fn cpu_model(cpuinfo: &str) -> Option<String> {
+    let value = field(cpuinfo, "model name")?;
+    (!value.is_empty()).then(|| value.to_owned())
+}
+
+/// `VmHWM` in the form of Linux's `/proc/self/status`, in bytes.
+fn peak_memory(status: &str) -> Option<u64> {
+    let kibibytes = field(status, "VmHWM")?.strip_suffix("kB")?.trim_end();
+    kibibytes.parse::<u64>().ok()?.checked_mul(1024)
+}
+
+fn field<'a>(text: &'a str, name: &str) -> Option<&'a str> {
+    text.lines()
+        .filter_map(|line| line.split_once(':'))
+        .find(|(key, _)| key.trim() == name)
+        .map(|(_, value)| value.trim())
+}
+
+/// Asked when the run is recorded, not when the program is built: nothing is compiled again for a new commit.
+fn git_commit() -> String {
+    std::env::current_exe()
+        .ok()
+        .and_then(|program| commit_of(program.parent()?))
+        .unwrap_or_else(|| "unknown".to_owned())
+}
+
+fn commit_of(directory: &Path) -> Option<String> {
+    let top = git(directory, &["rev-parse", "--show-toplevel"])?;
+    // An installed program may lie in someone else's repository.
+    let manifest = std::fs::read_to_string(Path::new(&top).join("Cargo.toml")).ok()?;
+    if !manifest
+        .lines()
+        .any(|line| line.trim() == "name = \"sealquant\"")
+    {
+        return None;
+    }
+    let commit = git(directory, &["rev-parse", "HEAD"])?;
+    let changes = git(
+        directory,
+        &["status", "--porcelain", "--untracked-files=no"],
+    )?;
+    Some(if changes.is_empty() {
+        commit
+    } else {
+        format!("{commit}-dirty")
+    })
+}
+
+fn git(directory: &Path, arguments: &[&str]) -> Option<String> {
+    let output = Command::new("git")
+        .arg("-C")
+        .arg(directory)
+        .args(arguments)
+        .stdin(Stdio::null())
+        .stderr(Stdio::null())
+        .output()
+        .ok()?;
+    let text = String::from_utf8(output.stdout).ok()?;
+    output.status.success().then(|| text.trim().to_owned())
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test may stop at a surprise")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fields_of_linux_are_read() {
+        let cpuinfo =
+            "processor\t: 0\nmodel\t\t: 7\nmodel name\t: Some CPU @ 2 GHz\nprocessor\t: 1\n";
+        assert_eq!(cpu_model(cpuinfo).unwrap(), "Some CPU @ 2 GHz");
+        assert_eq!(cpu_model("processor : 0\n"), None);
+        assert_eq!(
+            peak_memory("VmPeak:\t 9 kB\nVmHWM:\t    12 kB\n"),
+            Some(12 * 1024)
+        );
+        assert_eq!(peak_memory("VmHWM:\t 12\n"), None);
+        assert_eq!(peak_memory(""), None);
+    }
+
+    #[test]
+    fn a_commit_is_reported_only_for_this_project() {
+        let top = tempfile::tempdir().unwrap();
+        let run = |arguments: &[&str]| {
+            let identity = ["-c", "user.name=t", "-c", "user.email=t@example.org"];
+            let arguments = [identity.as_slice(), arguments].concat();
+            git(top.path(), &arguments).unwrap()
+        };
+        run(&["init", "--quiet"]);
+        std::fs::write(
+            top.path().join("Cargo.toml"),
+            "[package]\nname = \"other\"\n",
+        )
+        .unwrap();
+        run(&["add", "Cargo.toml"]);
+        run(&["commit", "--quiet", "--message", "one"]);
+        assert_eq!(commit_of(top.path()), None);
+        std::fs::write(
+            top.path().join("Cargo.toml"),
+            "[package]\nname = \"sealquant\"\n",
+        )
+        .unwrap();
+        let dirty = commit_of(top.path()).unwrap();
+        assert!(dirty.ends_with("-dirty") && dirty.len() == 46, "{dirty}");
+        run(&["commit", "--quiet", "--all", "--message", "two"]);
+        assert_eq!(commit_of(top.path()).unwrap(), run(&["rev-parse", "HEAD"]));
+        std::fs::write(top.path().join("untracked"), "").unwrap();
+        assert_eq!(
+            commit_of(top.path()).unwrap().len(),
+            40,
+            "untracked files do not count"
+        );
+    }
+
+    #[test]
+    fn the_time_is_rfc_3339() {
+        let host = Host::now();
+        assert!(
+            host.time.ends_with('Z') && host.time.len() == 20,
+            "{}",
+            host.time
+        );
+        assert!(!host.cpu.is_empty());
+    }
+}

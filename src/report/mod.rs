@@ -1,0 +1,14 @@
+//! What a run did: images classified under encryption, compared with exact clear evaluation, and written down.
+//!
+//! [`classify`] runs a network on images and compares every logit with the twin's; a [`RunRecord`] says what was run,
+//! where, with which parameters, how long each stage took and what came out, as one JSON object.
+
+mod classify;
+mod host;
+mod record;
+
+pub use classify::{Classified, ClassifyError, classify};
+pub use host::Host;
+pub use record::{
+    BoundRecord, DataFile, LayerRecord, MODE_STOCK, RecordError, RunRecord, Seconds, Sizes,
+};

@@ -1,0 +1,257 @@
+//! The record of one run.
+
+use std::{
+    io::Write,
+    path::{Path, PathBuf},
+};
+
+use serde::Serialize;
+use thiserror::Error;
+
+use crate::engine::LayerOps;
+
+/// The mode of runs by stock SEAL calls, [`RunRecord::mode`].
+pub const MODE_STOCK: &str = "stock";
+
+/// Everything a figure in a report can be traced back to: one JSON object.
+///
+/// Seconds and bytes are totals over all images of the run. Nothing in it is secret, but the noise budgets come from
+/// the client: do not send them to a server that chooses the ciphertexts.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct RunRecord {
+    /// The command line, without the directory of the program.
+    pub command: String,
+    /// How the server computes: [`MODE_STOCK`] for stock SEAL calls.
+    pub mode: String,
+    /// How images lie in ciphertexts: `batched` (a ciphertext for each pixel position, an image in each slot).
+    pub layout: String,
+    /// The model, as it was named on the command line.
+    pub model: String,
+    /// The network's own name.
+    pub network: String,
+    /// The dataset.
+    pub dataset: String,
+    /// `train` or `test`.
+    pub split: String,
+    /// The files the images and labels were read from.
+    pub data_files: Vec<DataFile>,
+    /// The first image of the run, counted from 0.
+    pub first_image: usize,
+    /// How many images were classified.
+    pub images: usize,
+    /// In how many batches, each encrypted, evaluated and decrypted on its own.
+    pub batches: usize,
+    /// How many were classified as their label says.
+    pub correct: usize,
+    /// Images on which exact clear evaluation and the decrypted logits choose different classes or differ in any logit.
+    pub images_with_mismatches: usize,
+    /// How many logits were compared with the twin's.
+    pub logits: usize,
+    /// How many of them differ from the twin's: 0 unless something is wrong.
+    pub twin_mismatches: usize,
+    /// N.
+    pub poly_modulus_degree: usize,
+    /// Bits of each prime of q, the special prime of key switching last.
+    pub coeff_modulus_bits: Vec<u32>,
+    /// t; several if the logits are computed by the Chinese remainder theorem.
+    pub plain_moduli: Vec<u64>,
+    /// The security level and the table it comes from.
+    pub security: String,
+    /// Which bound on the logits t was chosen for.
+    pub bound: BoundRecord,
+    /// Worker threads.
+    pub threads: usize,
+    /// The least invariant noise budget of all responses, in bits, measured by the client with the secret key.
+    pub noise_budget_bits: u32,
+    /// What the noise model predicted for it, in bits.
+    pub predicted_noise_budget_bits: f64,
+    /// Wall-clock time of each stage.
+    pub seconds: Seconds,
+    /// The server's time and operations, layer by layer.
+    pub layers: Vec<LayerRecord>,
+    /// What would travel between client and server.
+    pub bytes: Sizes,
+    /// The version of SEAL.
+    pub seal_version: String,
+    /// Whether SEAL was built with Intel HEXL.
+    pub hexl: bool,
+    /// The processor.
+    pub cpu: String,
+    /// The most memory the process ever held, in bytes, where the system tells.
+    pub peak_memory_bytes: Option<u64>,
+    /// The commit checked out where the program lies, with `-dirty` if tracked files differ, or `unknown`.
+    pub git_commit: String,
+    /// The version of this crate.
+    pub sealquant_version: String,
+    /// When the record was made: RFC 3339, UTC.
+    pub time: String,
+}
+
+/// A file that images or labels were read from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct DataFile {
+    /// Its canonical name.
+    pub name: String,
+    /// SHA-256 of its unpacked bytes, in hexadecimal.
+    pub sha256: String,
+    /// Whether it is the published file, byte for byte.
+    pub published: bool,
+}
+
+/// The bound on the logits that the plaintext modulus was chosen for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct BoundRecord {
+    /// `proven` (interval arithmetic over the integer network: holds for every image) or `observed`.
+    pub rule: String,
+    /// For an observed bound, the images it was observed on.
+    pub source: Option<String>,
+    /// Bits that t must have at least.
+    pub bits: u64,
+    /// The largest absolute value of a logit, in decimal.
+    pub magnitude: String,
+}
+
+/// Wall-clock seconds of the stages, totals over all batches.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+pub struct Seconds {
+    /// The client makes its keys.
+    pub keygen: f64,
+    /// The server takes the evaluation keys and prepares the network's constants, once.
+    pub setup: f64,
+    /// The client encodes and encrypts.
+    pub encrypt: f64,
+    /// The server's work alone, from encrypted images to encrypted logits.
+    pub evaluate: f64,
+    /// The client decrypts and decodes.
+    pub decrypt: f64,
+    /// Exact clear evaluation, for comparison.
+    pub twin: f64,
+}
+
+/// One layer on the server, totals over all batches.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct LayerRecord {
+    /// The layer's name.
+    pub name: String,
+    /// Wall-clock seconds.
+    pub seconds: f64,
+    /// Operations on ciphertexts.
+    pub ops: LayerOps,
+}
+
+/// Sizes in bytes, in SEAL's own format, uncompressed; keys once, the rest totals over all batches.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Sizes {
+    /// The evaluation keys, their random halves replaced by seeds.
+    pub keys: u64,
+    /// The encrypted images, their random halves replaced by seeds.
+    pub upload: u64,
+    /// The encrypted logits.
+    pub response: u64,
+}
+
+/// Why a record could not be written.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum RecordError {
+    /// The file system refused.
+    #[error("cannot write the record {path}", path = path.display())]
+    Io {
+        /// Where the record was to go.
+        path: PathBuf,
+        /// What the file system says.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A value has no form in JSON.
+    #[error("cannot write the record {path}: a value has no form in JSON", path = path.display())]
+    Json {
+        /// Where the record was to go.
+        path: PathBuf,
+        /// Which value.
+        #[source]
+        source: serde_json::Error,
+    },
+}
+
+impl RunRecord {
+    /// Images classified per second of the server's work.
+    pub fn images_per_second(&self) -> f64 {
+        self.images as f64 / self.seconds.evaluate
+    }
+
+    /// The fraction of images classified as their label says.
+    pub fn accuracy(&self) -> f64 {
+        self.correct as f64 / self.images as f64
+    }
+
+    /// The bits of q, the special prime of key switching included.
+    pub fn coeff_modulus_total_bits(&self) -> u32 {
+        self.coeff_modulus_bits.iter().sum()
+    }
+
+    /// Writes the record as one JSON object: to a temporary name in the same directory, then renamed. Missing
+    /// directories are made.
+    ///
+    /// # Errors
+    /// [`RecordError`] with the path.
+    pub fn save(&self, path: impl AsRef<Path>) -> Result<(), RecordError> {
+        let path = path.as_ref();
+        let mut json = serde_json::to_vec_pretty(self).map_err(|source| RecordError::Json {
+            path: path.into(),
+            source,
+        })?;
+        json.push(b'\n');
+        write_atomically(path, &json).map_err(|source| RecordError::Io {
+            path: path.into(),
+            source,
+        })
+    }
+}
+
+fn write_atomically(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    let directory = match path.parent() {
+        Some(parent) if parent != Path::new("") => parent,
+        _ => Path::new("."),
+    };
+    std::fs::create_dir_all(directory)?;
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".record-");
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        // Less the umask, as for any new file; the default of temporary files is private.
+        builder.permissions(std::fs::Permissions::from_mode(0o666));
+    }
+    let mut file = builder.tempfile_in(directory)?;
+    file.write_all(bytes)?;
+    file.as_file().sync_all()?;
+    file.persist(path).map_err(|refused| refused.error)?;
+    Ok(())
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test may stop at a surprise")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_replaced_whole_and_directories_are_made() {
+        let top = tempfile::tempdir().unwrap();
+        let path = top.path().join("runs/today/record.json");
+        write_atomically(&path, b"first, and longer").unwrap();
+        write_atomically(&path, b"second").unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), b"second");
+        let entries = std::fs::read_dir(path.parent().unwrap()).unwrap().count();
+        assert_eq!(entries, 1, "no temporary file is left");
+    }
+
+    #[test]
+    fn a_refusal_leaves_nothing_behind() {
+        let top = tempfile::tempdir().unwrap();
+        let path = top.path().join("taken");
+        std::fs::create_dir_all(path.join("inside")).unwrap();
+        write_atomically(&path, b"a directory is in the way").unwrap_err();
+        assert_eq!(std::fs::read_dir(top.path()).unwrap().count(), 1);
+    }
+}
