@@ -144,10 +144,10 @@ const PARTS: [&str; 8] = [
 /// Somebody's own checkout: not compared with any list of hashes, that is its point.
 fn read_checkout(checkout: &Path, roots: &Roots) -> Result<Tree> {
     let cmake = checkout.join("CMakeLists.txt");
-    let text = fs::read_to_string(&cmake).map_err(Failure::io("read", &cmake))?;
+    let text = fs::read_to_string(&cmake).unwrap_or_default();
     let version = project_version(&text).ok_or_else(|| {
         Failure::new(format!(
-            "{} does not say `project(SEAL VERSION ...)`, so SEAL_SOURCE_DIR is no checkout of SEAL",
+            "SEAL_SOURCE_DIR is no checkout of SEAL 4.x: {} is missing or does not say `project(SEAL VERSION ...)`",
             cmake.display()
         ))
     })?;

@@ -39,6 +39,7 @@ pub fn check() -> Result<String> {
             .cpp(cpp)
             .opt_level(0)
             .debug(false)
+            .cargo_warnings(false)
             .try_get_compiler()
             .map_err(|_| missing(name, package))?;
         let path = compiler.path().as_os_str();
