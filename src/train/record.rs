@@ -105,7 +105,11 @@ impl TrainRecord {
     pub fn load(dir: &Path) -> Result<Self, TrainError> {
         let path = dir.join(super::RECORD_FILE);
         let text = fs::read_to_string(&path).map_err(TrainError::io("cannot read", &path))?;
-        serde_json::from_str(&text).map_err(|source| TrainError::Json { path, what: "training record", source })
+        serde_json::from_str(&text).map_err(|source| TrainError::Json {
+            path,
+            what: "training record",
+            source,
+        })
     }
 
     pub(super) fn save(&self, path: &Path) -> Result<(), TrainError> {

@@ -1,5 +1,10 @@
 //! Runs on small synthetic data: repeatability, resuming, agreement, gradients of the whole network.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may stop at a surprise")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test may stop at a surprise"
+)]
 
 use std::path::Path;
 
@@ -45,10 +50,23 @@ fn small_network() -> NetworkSpec {
     NetworkSpec {
         input: [1, 8, 8],
         layers: vec![
-            LayerSpec::Conv2d { out_channels: 3, kernel: [3, 3], stride: [1, 1], padding: [1, 1] },
+            LayerSpec::Conv2d {
+                out_channels: 3,
+                kernel: [3, 3],
+                stride: [1, 1],
+                padding: [1, 1],
+            },
             LayerSpec::Square,
-            LayerSpec::SumPool { kernel: [2, 2], stride: [2, 2] },
-            LayerSpec::Conv2d { out_channels: 4, kernel: [3, 3], stride: [1, 1], padding: [0, 0] },
+            LayerSpec::SumPool {
+                kernel: [2, 2],
+                stride: [2, 2],
+            },
+            LayerSpec::Conv2d {
+                out_channels: 4,
+                kernel: [3, 3],
+                stride: [1, 1],
+                padding: [0, 0],
+            },
             LayerSpec::Square,
             LayerSpec::Flatten,
             LayerSpec::Linear { out_features: 4 },
@@ -77,7 +95,12 @@ fn float_config() -> TrainConfig {
         },
         batch_norm: true,
         label_smoothing: 0.05,
-        augmentation: Some(AugmentConfig { rotation: 3.0, scale: 0.02, shift: 0.3, shear: 0.0 }),
+        augmentation: Some(AugmentConfig {
+            rotation: 3.0,
+            scale: 0.02,
+            shift: 0.3,
+            shear: 0.0,
+        }),
         distillation: None,
         quantization: None,
     }
@@ -89,7 +112,11 @@ fn qat_config(parent: &Path, n_bits: u32, rules: Vec<WeightRule>, start: QatStar
     TrainConfig {
         name: format!("small-w{n_bits}"),
         batch_norm: false,
-        distillation: Some(DistillConfig { teacher: parent.clone(), weight: 0.5, temperature: 2.0 }),
+        distillation: Some(DistillConfig {
+            teacher: parent.clone(),
+            weight: 0.5,
+            temperature: 2.0,
+        }),
         quantization: Some(QatConfig {
             parent,
             n_bits,
@@ -113,11 +140,22 @@ struct Data {
 }
 
 fn data() -> Data {
-    Data { train: quadrants(600, 1), test: quadrants(200, 2) }
+    Data {
+        train: quadrants(600, 1),
+        test: quadrants(200, 2),
+    }
 }
 
 fn train(config: &TrainConfig, data: &Data, dir: &Path) -> TrainRecord {
-    run(config, &data.train, &data.test, dir, false, &mut |_: &TrainEvent| ()).unwrap()
+    run(
+        config,
+        &data.train,
+        &data.test,
+        dir,
+        false,
+        &mut |_: &TrainEvent| (),
+    )
+    .unwrap()
 }
 
 /// Stops after each epoch.
@@ -156,18 +194,28 @@ fn a_run_is_repeatable_and_an_interrupted_one_ends_with_the_same_bits() {
 
         let dir = top.path().join(format!("{at}-interrupted"));
         for epoch in 1..config.epochs {
-            let error = run(config, &data.train, &data.test, &dir, true, &mut Impatient).unwrap_err();
-            assert!(matches!(error, TrainError::Stopped { epoch: e, .. } if e == epoch), "{error}");
+            let error =
+                run(config, &data.train, &data.test, &dir, true, &mut Impatient).unwrap_err();
+            assert!(
+                matches!(error, TrainError::Stopped { epoch: e, .. } if e == epoch),
+                "{error}"
+            );
         }
         let error = run(config, &data.train, &data.test, &dir, false, &mut Impatient).unwrap_err();
         assert!(matches!(error, TrainError::CheckpointExists { .. }));
-        let other = TrainConfig { seed: 99, ..config.clone() };
+        let other = TrainConfig {
+            seed: 99,
+            ..config.clone()
+        };
         let error = run(&other, &data.train, &data.test, &dir, true, &mut Impatient).unwrap_err();
         assert!(matches!(error, TrainError::OtherCheckpoint { .. }));
         let resumed = run(config, &data.train, &data.test, &dir, true, &mut Impatient).unwrap();
         assert_eq!(without_times(resumed), without_times(first.clone()));
 
-        let seed = TrainConfig { seed: 4, ..config.clone() };
+        let seed = TrainConfig {
+            seed: 4,
+            ..config.clone()
+        };
         let different = train(&seed, &data, &top.path().join(format!("{at}-seed")));
         assert_ne!(different.weights_sha256, first.weights_sha256);
     }
@@ -197,18 +245,33 @@ fn the_exported_network_is_what_was_trained_for_every_rule_and_width() {
         let agreement = record.agreement.unwrap();
         assert_eq!((agreement.images, agreement.argmax_differs), (200, 0));
         assert!(agreement.relative_error < 1e-5, "{rules:?}: {agreement:?}");
-        assert!(record.test_accuracy > 0.7, "{n_bits} {rules:?}: {}", record.test_accuracy);
-        let network = Network::load(&dir.join(NETWORK_FILE)).unwrap();
+        assert!(
+            record.test_accuracy > 0.7,
+            "{n_bits} {rules:?}: {}",
+            record.test_accuracy
+        );
+        let network = Network::load(dir.join(NETWORK_FILE)).unwrap();
         let twin = Twin::new(&network);
-        let hits = data.test.images().zip(data.test.labels()).filter(|(image, label)| {
-            let logits = twin.logits(&network.quantize_image(image).unwrap()).unwrap();
-            argmax(&logits) == usize::from(**label)
-        });
+        let hits = data
+            .test
+            .images()
+            .zip(data.test.labels())
+            .filter(|(image, label)| {
+                let logits = twin
+                    .logits(&network.quantize_image(image).unwrap())
+                    .unwrap();
+                argmax(&logits) == usize::from(**label)
+            });
         assert_eq!(hits.count(), record.test_correct);
         let widths = network.weight_bits();
         assert!(widths.iter().flatten().all(|&b| b <= n_bits), "{widths:?}");
         if let WeightRule::TopK { .. } = rules[0] {
-            for (layer, keep) in network.layers().iter().filter_map(|l| l.layer.weight()).zip([5, 12, 8]) {
+            for (layer, keep) in network
+                .layers()
+                .iter()
+                .filter_map(|l| l.layer.weight())
+                .zip([5, 12, 8])
+            {
                 let outputs = if keep == 5 { 3 } else { 4 };
                 for row in layer.chunks_exact(layer.len() / outputs) {
                     assert_eq!(row.iter().filter(|&&w| w != 0).count(), keep);
@@ -224,16 +287,23 @@ fn post_training_quantisation_loses_little_at_eight_bits_and_agrees_at_all() {
     let parent = top.path().join("float");
     let float = train(&float_config(), &data, &parent);
     for n_bits in [2, 3, 4, 6, 8, 16, 32] {
-        let options = PtqOptions { n_bits, rule: WeightRule::Max, input_thresholds: None };
+        let options = PtqOptions {
+            n_bits,
+            rule: WeightRule::Max,
+            input_thresholds: None,
+        };
         let (network, record) = ptq(&parent, &options, &data.test).unwrap();
         assert_eq!(record.agreement.argmax_differs, 0);
         assert_eq!(record.parent_sha256, float.weights_sha256);
         if n_bits >= 8 {
-            assert!((record.test_accuracy - float.test_accuracy).abs() <= 0.02, "{n_bits}");
+            assert!(
+                (record.test_accuracy - float.test_accuracy).abs() <= 0.02,
+                "{n_bits}"
+            );
         }
         let dir = top.path().join(format!("ptq{n_bits}"));
         record.save(&network, &dir).unwrap();
-        assert_eq!(Network::load(&dir.join(NETWORK_FILE)).unwrap(), network);
+        assert_eq!(Network::load(dir.join(NETWORK_FILE)).unwrap(), network);
         assert!(ptq(&dir, &options, &data.test).is_err());
     }
 }
@@ -250,7 +320,12 @@ fn folding_batch_norms_changes_nothing() {
     let before = batch::all_logits(&model, &[], &data, &table).unwrap();
     let folded = model.folded().unwrap();
     let after = batch::all_logits(&folded, &[], &data, &table).unwrap();
-    assert!(folded.params.iter().all(|p| matches!(p.role, Role::Weight | Role::Bias)));
+    assert!(
+        folded
+            .params
+            .iter()
+            .all(|p| matches!(p.role, Role::Weight | Role::Bias))
+    );
     let largest = before.iter().fold(0.0_f32, |m, x| m.max(x.abs()));
     for (a, b) in before.iter().zip(&after) {
         assert!((a - b).abs() <= 1e-5 * largest.max(1.0), "{a} {b}");
@@ -261,9 +336,16 @@ fn folding_batch_norms_changes_nothing() {
 fn a_nonsense_network_and_ill_fitting_data_are_refused() {
     let (top, data) = (tempfile::tempdir().unwrap(), data());
     let go = |config: &TrainConfig, train: &Dataset| {
-        run(config, train, &data.test, &top.path().join("x"), false, &mut |_: &TrainEvent| ())
-            .unwrap_err()
-            .to_string()
+        run(
+            config,
+            train,
+            &data.test,
+            &top.path().join("x"),
+            false,
+            &mut |_: &TrainEvent| (),
+        )
+        .unwrap_err()
+        .to_string()
     };
     let mut wrong = float_config();
     wrong.network.input = [1, 9, 9];
@@ -274,7 +356,13 @@ fn a_nonsense_network_and_ill_fitting_data_are_refused() {
             layers: small_network()
                 .layers
                 .into_iter()
-                .map(|l| if l == LayerSpec::Square { LayerSpec::Relu } else { l })
+                .map(|l| {
+                    if l == LayerSpec::Square {
+                        LayerSpec::Relu
+                    } else {
+                        l
+                    }
+                })
                 .collect(),
             ..small_network()
         },
@@ -283,32 +371,52 @@ fn a_nonsense_network_and_ill_fitting_data_are_refused() {
     };
     let parent = top.path().join("relu");
     train(&relu, &data, &parent);
-    let options = PtqOptions { n_bits: 4, rule: WeightRule::Max, input_thresholds: None };
+    let options = PtqOptions {
+        n_bits: 4,
+        rule: WeightRule::Max,
+        input_thresholds: None,
+    };
     let message = ptq(&parent, &options, &data.test).unwrap_err().to_string();
     assert!(message.contains("relu1"), "{message}");
 }
 
 /// The loss of a float model on fixed inputs, with one parameter moved.
-fn loss_at(model: &Model, x: &Tensor<4>, labels: &[u8], teacher: &Tensor<2>) -> (f64, Vec<Option<Vec<f32>>>) {
+fn loss_at(
+    model: &Model,
+    x: &Tensor<4>,
+    labels: &[u8],
+    teacher: &Tensor<2>,
+) -> (f64, Vec<Option<Vec<f32>>>) {
     let leaves = model.leaves();
     let logits = model.forward(&leaves, &[], x.clone(), Some(&mut Vec::new()));
-    let loss = cross_entropy(logits.clone(), labels, 0.1) + divergence(logits, teacher.clone(), 2.0);
+    let loss =
+        cross_entropy(logits.clone(), labels, 0.1) + divergence(logits, teacher.clone(), 2.0);
     let number = f64::from(values(&loss).unwrap()[0]);
     let gradients = loss.backward();
-    let found = leaves.iter().map(|l| l.grad(&gradients).map(|g| values(&g).unwrap())).collect();
+    let found = leaves
+        .iter()
+        .map(|l| l.grad(&gradients).map(|g| values(&g).unwrap()))
+        .collect();
     (number, found)
 }
 
 #[test]
 fn gradients_of_the_whole_network_match_finite_differences() {
     for norm in [false, true] {
-        let config = TrainConfig { batch_norm: norm, ..float_config() };
+        let config = TrainConfig {
+            batch_norm: norm,
+            ..float_config()
+        };
         let model = Model::new(&config).unwrap();
         let data = quadrants(16, 7);
         let table = input_table(&config.quantizer().unwrap(), 1.0 / 3.0);
         let pixels: Vec<u8> = data.images().flatten().copied().collect();
         let x = batch::input(&pixels, data.shape(), &table);
-        let teacher = tensor((0..64).map(|i| (i * 37 % 11) as f32 / 5.0).collect(), [16, 4], &Device::flex());
+        let teacher = tensor(
+            (0..64).map(|i| (i * 37 % 11) as f32 / 5.0).collect(),
+            [16, 4],
+            &Device::flex(),
+        );
         let (_, gradients) = loss_at(&model, &x, data.labels(), &teacher);
         let mut checked = 0;
         for (index, param) in model.params.iter().enumerate() {
