@@ -45,7 +45,11 @@ fn run() -> Result<()> {
         out_dir: path_from_env("OUT_DIR")?,
     };
     let install = match source::find(&roots)? {
-        Source::Installed(prefix) => Install::inspect(&prefix)?,
+        Source::Installed(prefix) => {
+            let install = Install::inspect(&prefix)?;
+            install.watch();
+            install
+        }
         Source::Tree(tree) => compile::build(&tree, &roots)?,
     };
     install.announce();

@@ -123,9 +123,8 @@ pub fn unpack(archive: &[u8], manifest: &Manifest, sums: &Checksums, tree: &Path
 }
 
 fn extract(archive: &[u8], manifest: &Manifest, sums: &Checksums, into: &Path) -> Result<()> {
-    let malformed = |e: std::io::Error| {
-        Failure::new(format!("{} is malformed: {e}", manifest.archive_name()))
-    };
+    let malformed =
+        |e: std::io::Error| Failure::new(format!("{} is malformed: {e}", manifest.archive_name()));
     let mut left = sums.clone();
     let mut tar = tar::Archive::new(flate2::read::GzDecoder::new(archive));
     for entry in tar.entries().map_err(malformed)? {
@@ -175,7 +174,8 @@ fn long_ago() -> SystemTime {
     SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000)
 }
 
-fn write_aged(path: &Path, bytes: &[u8]) -> Result<()> {
+/// Writes a file and dates it back.
+pub fn write_aged(path: &Path, bytes: &[u8]) -> Result<()> {
     use std::io::Write as _;
     let folder = path.parent().unwrap_or(Path::new("."));
     fs::create_dir_all(folder).map_err(Failure::io("create", folder))?;
@@ -187,7 +187,9 @@ fn write_aged(path: &Path, bytes: &[u8]) -> Result<()> {
 
 fn age_folders(folder: &Path) -> Result<()> {
     for entry in fs::read_dir(folder).map_err(Failure::io("read the folder", folder))? {
-        let path = entry.map_err(Failure::io("read the folder", folder))?.path();
+        let path = entry
+            .map_err(Failure::io("read the folder", folder))?
+            .path();
         if path.is_dir() {
             age_folders(&path)?;
         }

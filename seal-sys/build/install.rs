@@ -1,5 +1,6 @@
 //! Looks at an installed SEAL, ours or someone else's, and tells cargo how to link it.
 
+use std::collections::BTreeSet;
 use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -14,14 +15,8 @@ pub struct Install {
     pub lib: PathBuf,
     /// SEAL's version.
     pub version: String,
-    /// Whether SEAL was compiled with HEXL.
-    pub hexl: bool,
-    /// Whether SEAL was compiled with Zstandard.
-    pub zstd: bool,
-    /// Whether SEAL throws when the result of an operation is a transparent ciphertext.
-    pub throws_on_transparent: bool,
-    /// Whether the C export layer is there.
-    pub c_layer: bool,
+    /// The names that SEAL's configuration header defines.
+    defined: BTreeSet<String>,
     /// The libraries in the order in which they are linked.
     libraries: Vec<Library>,
 }
@@ -29,6 +24,7 @@ pub struct Install {
 struct Library {
     kind: &'static str,
     name: String,
+    file: PathBuf,
 }
 
 impl Install {
@@ -54,37 +50,53 @@ impl Install {
             )));
         }
         let series = series.join(".");
-        let defined = |name: &str| text.lines().any(|line| line.trim() == format!("#define {name}"));
+        let defined: BTreeSet<String> = text
+            .lines()
+            .filter_map(|line| line.strip_prefix("#define "))
+            .filter_map(|rest| rest.split_whitespace().next())
+            .map(str::to_owned)
+            .collect();
         let lib = ["lib", "lib64"]
             .iter()
             .map(|name| prefix.join(name))
             .find(|lib| lib.is_dir())
             .ok_or_else(|| Failure::new(format!("{} has no folder lib", prefix.display())))?;
 
-        let (zstd, hexl) = (defined("SEAL_USE_ZSTD"), defined("SEAL_USE_INTEL_HEXL"));
         let mut libraries = Vec::new();
-        let c_layer = find_library(&lib, &format!("sealc-{series}"), "sealc");
-        let has_c_layer = c_layer.is_some();
-        libraries.extend(c_layer);
+        libraries.extend(find_library(&lib, &format!("sealc-{series}"), "sealc"));
         let seal = find_library(&lib, &format!("seal-{series}"), "seal").ok_or_else(|| {
-            Failure::new(format!("{} holds no library of SEAL {version}", lib.display()))
+            Failure::new(format!(
+                "{} holds no library of SEAL {version}",
+                lib.display()
+            ))
         })?;
         libraries.push(seal);
         // SEAL's static library usually contains these two; a SEAL built with SEAL_BUILD_DEPS=OFF does not.
-        let separate = [(hexl, "hexl"), (zstd, "zstd"), (defined("SEAL_USE_ZLIB"), "z")];
-        for (_, name) in separate.iter().filter(|(used, _)| *used) {
-            libraries.extend(find_library(&lib, name, name));
+        for (macro_name, name) in [
+            ("SEAL_USE_INTEL_HEXL", "hexl"),
+            ("SEAL_USE_ZSTD", "zstd"),
+            ("SEAL_USE_ZLIB", "z"),
+        ] {
+            if defined.contains(macro_name) {
+                libraries.extend(find_library(&lib, name, name));
+            }
         }
         Ok(Self {
             include,
             lib,
             version,
-            hexl,
-            zstd,
-            throws_on_transparent: defined("SEAL_THROW_ON_TRANSPARENT_CIPHERTEXT"),
-            c_layer: has_c_layer,
+            defined,
             libraries,
         })
+    }
+
+    /// Has cargo run the build script again when this installation changes, which somebody else made.
+    pub fn watch(&self) {
+        let config = self.include.join("seal").join("util").join("config.h");
+        println!("cargo::rerun-if-changed={}", config.display());
+        for library in &self.libraries {
+            println!("cargo::rerun-if-changed={}", library.file.display());
+        }
     }
 
     /// Prints what cargo passes to the linker, to dependent packages (`DEP_SEAL_*`) and to this crate.
@@ -96,25 +108,35 @@ impl Install {
         for name in runtime_libraries() {
             println!("cargo::rustc-link-lib=dylib={name}");
         }
-        let flag = |on: bool| u8::from(on).to_string();
+        let has = |macro_name: &str| u8::from(self.defined.contains(macro_name)).to_string();
+        let hexl = has("SEAL_USE_INTEL_HEXL");
+        let zstd = has("SEAL_USE_ZSTD");
+        let throws = has("SEAL_THROW_ON_TRANSPARENT_CIPHERTEXT");
+        let c_layer = self
+            .libraries
+            .iter()
+            .any(|library| library.name.starts_with("sealc"));
+        let include = self.include.display().to_string();
         for (key, value) in [
-            ("include", self.include.display().to_string()),
-            ("lib", self.lib.display().to_string()),
-            ("version", self.version.clone()),
-            ("hexl", flag(self.hexl)),
-            ("zstd", flag(self.zstd)),
-            ("c_layer", flag(self.c_layer)),
+            ("include", &include),
+            ("lib", &self.lib.display().to_string()),
+            ("version", &self.version),
+            ("hexl", &hexl),
+            ("zstd", &zstd),
+            ("c_layer", &u8::from(c_layer).to_string()),
         ] {
             println!("cargo::metadata={key}={value}");
         }
-        println!("cargo::rustc-env=SEAL_SYS_VERSION={}", self.version);
-        println!("cargo::rustc-env=SEAL_SYS_HEXL={}", flag(self.hexl));
-        println!("cargo::rustc-env=SEAL_SYS_ZSTD={}", flag(self.zstd));
-        println!(
-            "cargo::rustc-env=SEAL_SYS_THROWS_ON_TRANSPARENT={}",
-            flag(self.throws_on_transparent)
-        );
-        if self.c_layer {
+        for (key, value) in [
+            ("INCLUDE", &include),
+            ("VERSION", &self.version),
+            ("HEXL", &hexl),
+            ("ZSTD", &zstd),
+            ("THROWS_ON_TRANSPARENT", &throws),
+        ] {
+            println!("cargo::rustc-env=SEAL_SYS_{key}={value}");
+        }
+        if c_layer {
             println!("cargo::rustc-cfg=seal_c");
         }
     }
@@ -129,7 +151,11 @@ fn find_include(prefix: &Path) -> Result<PathBuf> {
         .flatten()
         .map(|entry| entry.path())
         .filter(|path| {
-            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            let name = path
+                .file_name()
+                .unwrap_or_default()
+                .to_string_lossy()
+                .into_owned();
             name.starts_with("SEAL-4.")
         })
         .collect();
@@ -150,20 +176,20 @@ fn find_include(prefix: &Path) -> Result<PathBuf> {
 
 /// A static library if there is one, else a shared one. Shared libraries carry no version in their names.
 fn find_library(lib: &Path, static_name: &str, shared_name: &str) -> Option<Library> {
-    let exists = |file: String| lib.join(file).is_file();
-    if exists(format!("lib{static_name}.a")) || exists(format!("{static_name}.lib")) {
-        return Some(Library {
-            kind: "static",
-            name: static_name.to_owned(),
-        });
-    }
-    ["so", "dylib"]
-        .iter()
-        .any(|end| exists(format!("lib{shared_name}.{end}")))
-        .then(|| Library {
-            kind: "dylib",
-            name: shared_name.to_owned(),
+    let candidates = [
+        ("static", static_name, format!("lib{static_name}.a")),
+        ("static", static_name, format!("{static_name}.lib")),
+        ("dylib", shared_name, format!("lib{shared_name}.so")),
+        ("dylib", shared_name, format!("lib{shared_name}.dylib")),
+    ];
+    candidates
+        .into_iter()
+        .map(|(kind, name, file)| Library {
+            kind,
+            name: name.to_owned(),
+            file: lib.join(file),
         })
+        .find(|library| library.file.is_file())
 }
 
 /// The C++ runtime, and threads.

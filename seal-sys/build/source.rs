@@ -41,8 +41,6 @@ pub fn find(roots: &Roots) -> Result<Source> {
     println!("cargo::rerun-if-env-changed=SEAL_DIR");
     println!("cargo::rerun-if-env-changed=SEAL_SOURCE_DIR");
     if let Some(prefix) = folder_from_env("SEAL_DIR")? {
-        println!("cargo::rerun-if-changed={}", prefix.join("include").display());
-        println!("cargo::rerun-if-changed={}", prefix.join("lib").display());
         return Ok(Source::Installed(prefix));
     }
     if let Some(checkout) = folder_from_env("SEAL_SOURCE_DIR")? {
@@ -75,8 +73,14 @@ fn read_vendored(roots: &Roots) -> Result<Tree> {
         roots.crate_dir.join("vendor")
     };
     let (manifest, sums) = Manifest::load(&data)?;
-    println!("cargo::rerun-if-changed={}", data.join("manifest.json").display());
-    println!("cargo::rerun-if-changed={}", data.join(&manifest.checksums).display());
+    println!(
+        "cargo::rerun-if-changed={}",
+        data.join("manifest.json").display()
+    );
+    println!(
+        "cargo::rerun-if-changed={}",
+        data.join(&manifest.checksums).display()
+    );
     let tree = if in_repository {
         data.join("SEAL")
     } else {
@@ -90,6 +94,18 @@ fn read_vendored(roots: &Roots) -> Result<Tree> {
         }
         outcome => outcome?,
     };
+    let version = files
+        .iter()
+        .find(|(path, _)| path == "CMakeLists.txt")
+        .and_then(|(_, bytes)| project_version(&String::from_utf8_lossy(bytes)));
+    if version.as_deref() != Some(manifest.seal_version.as_str()) {
+        return Err(Failure::new(format!(
+            "{} holds SEAL {}, but vendor/manifest.json says {}",
+            tree.display(),
+            version.as_deref().unwrap_or("of no version"),
+            manifest.seal_version
+        )));
+    }
     Ok(Tree {
         origin: tree,
         files,
@@ -128,10 +144,10 @@ const PARTS: [&str; 8] = [
 /// Somebody's own checkout: not compared with any list of hashes, that is its point.
 fn read_checkout(checkout: &Path, roots: &Roots) -> Result<Tree> {
     let cmake = checkout.join("CMakeLists.txt");
-    let text = fs::read_to_string(&cmake).map_err(Failure::io("read", &cmake))?;
+    let text = fs::read_to_string(&cmake).unwrap_or_default();
     let version = project_version(&text).ok_or_else(|| {
         Failure::new(format!(
-            "{} does not say `project(SEAL VERSION ...)`, so SEAL_SOURCE_DIR is no checkout of SEAL",
+            "SEAL_SOURCE_DIR is no checkout of SEAL 4.x: {} is missing or does not say `project(SEAL VERSION ...)`",
             cmake.display()
         ))
     })?;
@@ -170,8 +186,13 @@ fn add_third_party(files: &mut Vec<File>, roots: &Roots) -> Result<()> {
     let missing: Vec<&str> = ["zstd", "hexl"]
         .into_iter()
         .filter(|name| {
-            let places = [format!("thirdparty/{name}/"), format!("thirdparty/{name}-src/")];
-            !files.iter().any(|(path, _)| places.iter().any(|place| path.starts_with(place)))
+            let places = [
+                format!("thirdparty/{name}/"),
+                format!("thirdparty/{name}-src/"),
+            ];
+            !files
+                .iter()
+                .any(|(path, _)| places.iter().any(|place| path.starts_with(place)))
         })
         .collect();
     if missing.is_empty() {
@@ -192,7 +213,7 @@ fn read(path: &Path) -> Result<Vec<u8>> {
 }
 
 /// The version in `project(SEAL VERSION 4.0.0 ...)`.
-pub fn project_version(cmake: &str) -> Option<String> {
+fn project_version(cmake: &str) -> Option<String> {
     let (_, rest) = cmake.split_once("project(SEAL VERSION")?;
     let version = rest.split_whitespace().next()?.trim_end_matches(')');
     let numbers = version.split('.').all(|n| n.parse::<u32>().is_ok());

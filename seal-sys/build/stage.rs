@@ -37,7 +37,11 @@ pub fn stage(files: &[File], folder: &Path) -> Result<()> {
 
 /// What HEXL's CMake files write into HEXL's source.
 fn generated(path: &str) -> bool {
-    ["/util/defines.hpp", "/HEXLConfig.cmake", "/pkgconfig/hexl.pc"]
-        .iter()
-        .any(|end| path.ends_with(end))
+    [
+        "/util/defines.hpp",
+        "/HEXLConfig.cmake",
+        "/pkgconfig/hexl.pc",
+    ]
+    .iter()
+    .any(|end| path.ends_with(end))
 }

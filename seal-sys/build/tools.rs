@@ -2,50 +2,61 @@
 
 use std::env;
 use std::ffi::OsStr;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use super::failure::{Failure, Result};
 
 /// The oldest CMake that knows all commands used in `hexl/cmake/`.
 const CMAKE: (u32, u32) = (3, 19);
 
-/// Checks that there are CMake, a C++ compiler and a tool that runs CMake's build.
+/// Checks that there are CMake, a C++ compiler and a tool that runs CMake's build. Returns a description that
+/// changes when one of them, or the options it gets from the environment, changes.
 ///
 /// # Errors
 /// Names what is missing and how to install it.
-pub fn check() -> Result<()> {
+pub fn check() -> Result<String> {
     for name in ["CMAKE", "CMAKE_GENERATOR", "CC", "CXX"] {
         println!("cargo::rerun-if-env-changed={name}");
     }
     let cmake = env::var_os("CMAKE").unwrap_or_else(|| "cmake".into());
-    match version_text(&cmake).as_deref().map(cmake_version) {
-        None => return Err(missing("CMake", "cmake")),
-        Some(Some(found)) if found < CMAKE => {
-            return Err(Failure::new(format!(
-                "building SEAL needs CMake {}.{} or newer, but {} is {}.{}: install a newer one",
-                CMAKE.0,
-                CMAKE.1,
-                cmake.to_string_lossy(),
-                found.0,
-                found.1
-            )));
-        }
-        Some(_) => {}
+    let cmake_text = version_text(&cmake).ok_or_else(|| missing("CMake", "cmake"))?;
+    if let Some(found) = cmake_version(&cmake_text).filter(|found| *found < CMAKE) {
+        return Err(Failure::new(format!(
+            "building SEAL needs CMake {}.{} or newer, but {} is {}.{}: install a newer one",
+            CMAKE.0,
+            CMAKE.1,
+            cmake.to_string_lossy(),
+            found.0,
+            found.1
+        )));
     }
-    let compiler = cc::Build::new()
-        .cpp(true)
-        .cargo_metadata(false)
-        .try_get_compiler()
-        .ok()
-        .filter(|compiler| runs(compiler.path().as_os_str()));
-    if compiler.is_none() {
-        return Err(missing("a C++ compiler", "g++"));
+    let mut description = vec![cmake_text];
+    for (cpp, name, package) in [
+        (false, "a C compiler", "gcc"),
+        (true, "a C++ compiler", "g++"),
+    ] {
+        let compiler = cc::Build::new()
+            .cpp(cpp)
+            .opt_level(0)
+            .debug(false)
+            .cargo_warnings(false)
+            .try_get_compiler()
+            .map_err(|_| missing(name, package))?;
+        let path = compiler.path().as_os_str();
+        description.push(version_text(path).ok_or_else(|| missing(name, package))?);
+        description.push(format!(
+            "{} {:?}",
+            compiler.path().display(),
+            compiler.args()
+        ));
     }
+    let generator = env::var_os("CMAKE_GENERATOR");
     let unix = env::var_os("CARGO_CFG_UNIX").is_some();
-    if unix && env::var_os("CMAKE_GENERATOR").is_none() && !runs(OsStr::new("make")) {
+    if unix && generator.is_none() && version_text(OsStr::new("make")).is_none() {
         return Err(missing("make", "make"));
     }
-    Ok(())
+    description.push(format!("{generator:?} {:?}", env::var_os("TARGET")));
+    Ok(description.join("\n"))
 }
 
 fn missing(tool: &str, package: &str) -> Failure {
@@ -53,16 +64,6 @@ fn missing(tool: &str, package: &str) -> Failure {
         "building SEAL needs {tool}, which was not found: install it (Debian: apt-get install {package}; \
          all that is needed: apt-get install cmake g++ make), or set SEAL_DIR to an installed SEAL"
     ))
-}
-
-fn runs(program: &OsStr) -> bool {
-    Command::new(program)
-        .arg("--version")
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .status()
-        .is_ok()
 }
 
 fn version_text(program: &OsStr) -> Option<String> {

@@ -42,10 +42,13 @@ pub fn list_files(tree: &Path, folder: &str, found: &mut Vec<String>) -> Result<
     let full = tree.join(folder);
     for entry in fs::read_dir(&full).map_err(Failure::io("read the folder", &full))? {
         let entry = entry.map_err(Failure::io("read the folder", &full))?;
-        let name = entry
-            .file_name()
-            .into_string()
-            .map_err(|name| refusal(tree, &name.to_string_lossy(), "has a name that is not Unicode"))?;
+        let name = entry.file_name().into_string().map_err(|name| {
+            refusal(
+                tree,
+                &name.to_string_lossy(),
+                "has a name that is not Unicode",
+            )
+        })?;
         let path = if folder.is_empty() {
             name
         } else {

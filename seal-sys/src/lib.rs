@@ -1,17 +1,56 @@
-//! Microsoft SEAL, built from source and ready to link.
+//! Microsoft SEAL, built from source and ready to link, and raw declarations of its C export layer.
+//!
+//! # Linking
 //!
 //! A package that depends on this one and writes `use seal_sys as _;` links SEAL's static library. Its build
-//! script finds the C++ headers in the environment variable `DEP_SEAL_INCLUDE`, the libraries in
-//! `DEP_SEAL_LIB`, and what was built in `DEP_SEAL_VERSION`, `DEP_SEAL_HEXL`, `DEP_SEAL_ZSTD` and
-//! `DEP_SEAL_C_LAYER` (the last three are `0` or `1`).
+//! script finds the folder of the C++ headers in the environment variable `DEP_SEAL_INCLUDE`, that of the
+//! libraries in `DEP_SEAL_LIB`, and what was built in `DEP_SEAL_VERSION`, `DEP_SEAL_HEXL`, `DEP_SEAL_ZSTD`
+//! and `DEP_SEAL_C_LAYER` (the last three are `0` or `1`).
+//!
+//! # Where SEAL comes from
+//!
+//! The build takes the first of these; the one that is taken must be usable:
+//!
+//! 1. `SEAL_DIR`: an installed SEAL 4.x, the folder that holds `include/` and `lib/`. Nothing is compiled.
+//! 2. `SEAL_SOURCE_DIR`: a checkout of SEAL 4.x. It is compiled as it is.
+//! 3. `vendor/SEAL`: the source that an earlier build unpacked.
+//! 4. The archive of the Cargo package that `vendor/manifest.json` names, which cargo itself fetches.
+//!
+//! Source from 3 and 4 is compared with committed SHA-256 hashes before each build.
+//!
+//! # Features
+//!
+//! - `hexl` (default): compile SEAL with Intel HEXL, on x86-64 only. AVX-512 is chosen when the program
+//!   runs; without it, HEXL's plain functions run. The environment variable `HEXL_DISABLE_AVX512DQ`, if set,
+//!   switches AVX-512 off for a run.
+//! - `zstd` (default): SEAL's own serialisation can compress with Zstandard.
+//! - `bindgen`: generate the declarations in [`bindings`] again (needs libclang). The test `declarations`
+//!   then compares them with the committed ones; with `SEAL_SYS_UPDATE_BINDINGS=1` in the environment, the
+//!   build writes them to `src/bindings.rs`.
+
+#[allow(
+    clippy::unreadable_literal,
+    missing_docs,
+    non_snake_case,
+    reason = "generated from SEAL's headers, whose names it keeps"
+)]
+/// The functions of SEAL's C export layer and the limits in SEAL's headers, as SEAL names them.
+///
+/// The functions are documented in SEAL's headers `seal/c/*.h`. Each returns one of [`hresult`]. If
+/// `SEAL_DIR` names an installation without this layer, calls to them do not link; the limits need no library.
+pub mod bindings;
+pub mod hresult;
 
 /// SEAL's version, for example `4.0.0`.
 pub const SEAL_VERSION: &str = env!("SEAL_SYS_VERSION");
-/// Whether SEAL was compiled with Intel HEXL. HEXL uses AVX-512 only where the processor has it.
+
+/// Whether SEAL was compiled with Intel HEXL.
 pub const HEXL: bool = is_on(env!("SEAL_SYS_HEXL"));
-/// Whether SEAL can compress what it serialises with Zstandard.
+
+/// Whether SEAL was compiled with Zstandard.
 pub const ZSTD: bool = is_on(env!("SEAL_SYS_ZSTD"));
-/// Whether SEAL throws when the result of an operation is a transparent ciphertext (its default).
+
+/// Whether SEAL throws when the result of an operation is a transparent ciphertext (SEAL's default).
 pub const THROWS_ON_TRANSPARENT: bool = is_on(env!("SEAL_SYS_THROWS_ON_TRANSPARENT"));
 
 const fn is_on(flag: &str) -> bool {

@@ -140,7 +140,8 @@ impl Evaluator {
     );
     operation!(
         /// a * p, slot by slot. A dense plaintext costs about log2(t) + log2(N)/2 bits of noise, a constant w about
-        /// log2|w|. Cheapest with both in NTT form, or with a plaintext of a single coefficient.
+        /// log2|w|. Cheapest with both in NTT form, or with a plaintext of a single coefficient. **SEAL 4.0.0 takes the
+        /// constant -w as t - w, at the noise of t - w**: multiply by w and subtract instead.
         ///
         /// # Errors
         /// [`Error::Seal`] if the forms differ, or the plaintext is zero (the result would be transparent).

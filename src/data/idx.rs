@@ -77,7 +77,11 @@ mod tests {
     #[test]
     fn each_defect_is_named() {
         let good = file(&[2, 2], &[1, 2, 3, 4]);
-        assert!(parse(&good[..3], 2).unwrap_err().contains("truncated: 3 bytes"));
+        assert!(
+            parse(&good[..3], 2)
+                .unwrap_err()
+                .contains("truncated: 3 bytes")
+        );
         assert!(parse(&good[..15], 2).unwrap_err().contains("announce 4"));
         let mut long = good.clone();
         long.push(0);

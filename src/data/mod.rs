@@ -21,6 +21,8 @@ use serde::{Deserialize, Serialize};
 
 pub use error::DataError;
 pub use fetch::fetch;
+#[cfg(feature = "train")]
+pub(crate) use find::hex;
 pub use find::{DATA_VARIABLE, cache_dir, load};
 pub use name::{DatasetName, Split};
 
@@ -127,7 +129,13 @@ impl Dataset {
                 classes.len()
             )));
         }
-        Ok(Self { shape, pixels, labels, classes, files: Vec::new() })
+        Ok(Self {
+            shape,
+            pixels,
+            labels,
+            classes,
+            files: Vec::new(),
+        })
     }
 
     /// Number of images.
@@ -209,9 +217,11 @@ mod tests {
         let part = ok.slice(1..9);
         assert_eq!(part.labels(), [1, 0]);
         assert_eq!(part.image(0).unwrap(), [4, 5, 6, 7]);
-        for (shape, pixels, labels) in
-            [((1, 2, 2), 11, vec![0, 1, 0]), ((1, 2, 2), 12, vec![0, 1, 2]), ((0, 2, 2), 0, vec![])]
-        {
+        for (shape, pixels, labels) in [
+            ((1, 2, 2), 11, vec![0, 1, 0]),
+            ((1, 2, 2), 12, vec![0, 1, 2]),
+            ((0, 2, 2), 0, vec![]),
+        ] {
             assert!(Dataset::new(shape, vec![0; pixels], labels, vec!["a", "b"]).is_err());
         }
     }

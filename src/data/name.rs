@@ -55,7 +55,15 @@ impl DatasetName {
         match self {
             Self::Mnist => &["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"],
             Self::FashionMnist => &[
-                "T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag",
+                "T-shirt/top",
+                "Trouser",
+                "Pullover",
+                "Dress",
+                "Coat",
+                "Sandal",
+                "Shirt",
+                "Sneaker",
+                "Bag",
                 "Ankle boot",
             ],
         }
@@ -182,15 +190,28 @@ mod tests {
         for split in [Split::Train, Split::Test] {
             assert_eq!(split.to_string().parse::<Split>().unwrap(), split);
         }
-        assert!("cifar".parse::<DatasetName>().unwrap_err().to_string().contains("cifar"));
+        assert!(
+            "cifar"
+                .parse::<DatasetName>()
+                .unwrap_err()
+                .to_string()
+                .contains("cifar")
+        );
         assert!("val".parse::<Split>().is_err());
     }
 
     #[test]
     fn the_published_hashes_are_well_formed_and_distinct() {
-        let mut hashes: Vec<&str> =
-            DatasetName::ALL.iter().flat_map(|n| n.all_files()).map(|f| f.sha256).collect();
-        assert!(hashes.iter().all(|h| h.len() == 64 && h.bytes().all(|b| b.is_ascii_hexdigit())));
+        let mut hashes: Vec<&str> = DatasetName::ALL
+            .iter()
+            .flat_map(|n| n.all_files())
+            .map(|f| f.sha256)
+            .collect();
+        assert!(
+            hashes
+                .iter()
+                .all(|h| h.len() == 64 && h.bytes().all(|b| b.is_ascii_hexdigit()))
+        );
         hashes.sort_unstable();
         hashes.dedup();
         assert_eq!(hashes.len(), 8);

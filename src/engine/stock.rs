@@ -52,20 +52,16 @@ impl Stock {
         }) as i64
     }
 
-    /// A plaintext with the same value in every slot.
-    fn constant(&self, value: i64) -> Result<Plaintext, Error> {
-        let t = i128::from(self.context.parameters().plain_modulus().value());
-        let residue = i128::from(value).rem_euclid(t) as u64;
-        Plaintext::from_coefficients(&self.context, &[residue])
+    /// A plaintext with the same value, below t, in every slot.
+    fn constant(&self, value: u64) -> Result<Plaintext, Error> {
+        Plaintext::from_coefficients(&self.context, &[value])
     }
 
     /// A bias as a plaintext; `None` if it vanishes modulo t.
     fn bias(&self, bias: &BigInt) -> Result<Option<Plaintext>, Error> {
         let t = BigInt::from(self.context.parameters().plain_modulus().value());
         let residue = u64::try_from(((bias % &t) + &t) % &t).unwrap_or_default();
-        (residue != 0)
-            .then(|| Plaintext::from_coefficients(&self.context, &[residue]))
-            .transpose()
+        (residue != 0).then(|| self.constant(residue)).transpose()
     }
 
     pub(super) fn copies(&self, inputs: &[Ciphertext]) -> Result<Vec<Ciphertext>, EngineError> {
@@ -76,7 +72,7 @@ impl Stock {
             .doing(|| "copying ciphertexts".to_owned())
     }
 
-    /// Weighted sums: additions and subtractions for weights of 1 and -1, products with constants for others.
+    /// Weighted sums: additions and subtractions, of products with constants for weights other than 1 and -1.
     pub(super) fn sums(
         &self,
         name: &str,
@@ -88,9 +84,9 @@ impl Stock {
         let mut constants = BTreeMap::new();
         for (terms, _) in sums.outputs() {
             for term in terms {
-                let weight = self.centred(term.weight);
-                if !matches!(weight, -1..=1) && !constants.contains_key(&weight) {
-                    constants.insert(weight, self.constant(weight).doing(doing)?);
+                let magnitude = self.centred(term.weight).unsigned_abs();
+                if magnitude > 1 && !constants.contains_key(&magnitude) {
+                    constants.insert(magnitude, self.constant(magnitude).doing(doing)?);
                 }
             }
         }
@@ -115,7 +111,7 @@ impl Stock {
         terms: &[Term],
         bias: &BigInt,
         inputs: &[Ciphertext],
-        constants: &BTreeMap<i64, Plaintext>,
+        constants: &BTreeMap<u64, Plaintext>,
     ) -> Result<(Ciphertext, LayerOps), Error> {
         let mut ops = LayerOps::default();
         let mut total: Option<Ciphertext> = None;
@@ -123,35 +119,39 @@ impl Stock {
         for term in terms {
             let input = &inputs[term.input as usize];
             let weight = self.centred(term.weight);
-            match (&mut total, weight) {
-                (_, 0) => {}
-                (None, _) => {
-                    let mut first = input.try_clone()?;
-                    if weight == -1 {
-                        self.evaluator.negate_inplace(&mut first)?;
-                        ops.additions += 1;
-                    } else if weight != 1 {
-                        self.multiply(&mut first, &constants[&weight])?;
-                        ops.constant_multiplications += 1;
-                    }
-                    total = Some(first);
-                }
-                (Some(total), 1) => {
-                    allow_transparent(self.evaluator.add_inplace(total, input))?;
-                    ops.additions += 1;
-                }
-                (Some(total), -1) => {
-                    allow_transparent(self.evaluator.sub_inplace(total, input))?;
-                    ops.additions += 1;
-                }
-                (Some(total), _) => {
-                    product.assign(input)?;
-                    self.multiply(&mut product, &constants[&weight])?;
-                    allow_transparent(self.evaluator.add_inplace(total, &product))?;
-                    ops.constant_multiplications += 1;
-                    ops.additions += 1;
-                }
+            if weight == 0 {
+                continue;
             }
+            // SEAL 4.0.0 multiplies by the constant -w as by t - w, at the noise of t - w. So the product is taken with
+            // the magnitude, and the sign decides between addition and subtraction.
+            let constant = constants.get(&weight.unsigned_abs());
+            ops.constant_multiplications += u64::from(constant.is_some());
+            let Some(total) = &mut total else {
+                let mut first = input.try_clone()?;
+                if let Some(constant) = constant {
+                    self.multiply(&mut first, constant)?;
+                }
+                if weight < 0 {
+                    allow_transparent(self.evaluator.negate_inplace(&mut first))?;
+                    ops.additions += 1;
+                }
+                total = Some(first);
+                continue;
+            };
+            let summand = match constant {
+                None => input,
+                Some(constant) => {
+                    product.assign(input)?;
+                    self.multiply(&mut product, constant)?;
+                    &product
+                }
+            };
+            allow_transparent(if weight > 0 {
+                self.evaluator.add_inplace(total, summand)
+            } else {
+                self.evaluator.sub_inplace(total, summand)
+            })?;
+            ops.additions += 1;
         }
         let mut total = match total {
             Some(total) => total,

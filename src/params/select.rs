@@ -218,7 +218,8 @@ pub fn select(network: &Network, options: &SelectOptions) -> Result<Selection, P
             }
         }
         reason = format!(
-            "even at N = {degree} the noise does not fit a q of {cap} bits with up to {PLAIN_MODULI_MAX} plaintext primes"
+            "even at N = {degree}, up to {PLAIN_MODULI_MAX} plaintext primes and a q of {cap} bits do not hold both the \
+             logits and the noise"
         );
     }
     Err(ParamsError::NothingFits {
@@ -345,6 +346,7 @@ mod tests {
         layers.push(NamedLayer::new("out", linear()));
         Network::new(NetworkLiteral {
             name: "chain".to_owned(),
+            classes: 1,
             input: InputSpec {
                 shape: Shape::vector(1),
                 quantizer: InputQuantizer::uniform(2).unwrap(),
@@ -415,7 +417,7 @@ mod tests {
 
     #[test]
     fn what_nothing_holds_is_refused_with_a_reason_and_a_way_out() {
-        let network = chain(14, 1 << 40);
+        let network = chain(5, 1 << 20);
         let error = select(&network, &SelectOptions::default()).unwrap_err();
         let text = error.to_string();
         assert!(text.contains("proven bound"), "{text}");

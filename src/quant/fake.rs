@@ -13,12 +13,23 @@ use super::Levels;
 /// `own_scale` of shape `[1, 1]` is the scale of a rule that trains one; latent weights are then in integer units, so
 /// that their gradient carries the factor `scale`, and the gradient with respect to the scale is the sum over the
 /// weights of incoming gradient times integer.
-pub fn fake_quantize(latent: Tensor<2>, levels: &Levels, own_scale: Option<Tensor<2>>) -> Tensor<2> {
+pub fn fake_quantize(
+    latent: Tensor<2>,
+    levels: &Levels,
+    own_scale: Option<Tensor<2>>,
+) -> Tensor<2> {
     let shape = latent.dims();
     let device = latent.device();
-    let constant = |values: Vec<f32>| Tensor::<2>::from_data(TensorData::new(values, shape), &device);
+    let constant =
+        |values: Vec<f32>| Tensor::<2>::from_data(TensorData::new(values, shape), &device);
     let integers = constant(levels.integers.iter().map(|&q| q as f32).collect());
-    let inside = constant(levels.inside.iter().map(|&i| f32::from(u8::from(i))).collect());
+    let inside = constant(
+        levels
+            .inside
+            .iter()
+            .map(|&i| f32::from(u8::from(i)))
+            .collect(),
+    );
     let value = latent.clone().inner();
     // Zero in value (a number minus itself), the identity in gradient. Adding the integers to it is exact, where
     // adding a difference to the latent weight would round.
@@ -32,7 +43,9 @@ pub fn fake_quantize(latent: Tensor<2>, levels: &Levels, own_scale: Option<Tenso
 /// Biases rounded to integers at the accumulator's scale (`accumulator_scale` is the real value of one there), with
 /// unlimited width: returns the integers (whole numbers in double precision).
 pub fn round_bias(bias: &[f64], accumulator_scale: f64) -> Vec<f64> {
-    bias.iter().map(|&b| (b / accumulator_scale).round_ties_even()).collect()
+    bias.iter()
+        .map(|&b| (b / accumulator_scale).round_ties_even())
+        .collect()
 }
 
 #[cfg(test)]
@@ -48,7 +61,7 @@ mod tests {
     }
 
     fn values(t: &Tensor<2>) -> Vec<f32> {
-        t.clone().inner().into_data().to_vec().unwrap()
+        t.clone().inner().try_into_vec_as().unwrap()
     }
 
     const W: [f32; 6] = [0.9, -0.31, 0.02, -2.4, 1.1, 0.45];
@@ -57,11 +70,19 @@ mod tests {
     #[test]
     fn the_value_is_exactly_scale_times_integer() {
         let device = Device::flex().autodiff();
-        for rule in [WeightRule::Max, WeightRule::TernaryMean, WeightRule::MinError] {
+        for rule in [
+            WeightRule::Max,
+            WeightRule::TernaryMean,
+            WeightRule::MinError,
+        ] {
             let levels = quantize(&W, 2, 2, rule, 1.0);
             let out = fake_quantize(tensor(&W, [2, 3], &device).require_grad(), &levels, None);
             for (v, &q) in values(&out).iter().zip(&levels.integers) {
-                assert_eq!(v.to_bits(), (q as f32 * levels.scale as f32 + 0.0).to_bits(), "{rule:?}");
+                assert_eq!(
+                    v.to_bits(),
+                    (q as f32 * levels.scale as f32 + 0.0).to_bits(),
+                    "{rule:?}"
+                );
             }
         }
     }
@@ -73,8 +94,17 @@ mod tests {
             .enumerate()
             .map(|(i, &a)| {
                 let q = levels.integers[i] as f64;
-                let moved = if levels.inside[i] { a - f64::from(at[i]) } else { 0.0 };
-                f64::from(C[i]) * if own { scale * (q + moved) } else { scale * q + moved }
+                let moved = if levels.inside[i] {
+                    a - f64::from(at[i])
+                } else {
+                    0.0
+                };
+                f64::from(C[i])
+                    * if own {
+                        scale * (q + moved)
+                    } else {
+                        scale * q + moved
+                    }
             })
             .sum()
     }
@@ -106,13 +136,19 @@ mod tests {
                     surrogate(&moved, &levels, &W, levels.scale, rule.has_own_scale())
                 };
                 let difference = (at(h) - at(-h)) / (2.0 * h);
-                assert!((difference - f64::from(gradient[i])).abs() < 1e-5, "{rule:?} weight {i}");
+                assert!(
+                    (difference - f64::from(gradient[i])).abs() < 1e-5,
+                    "{rule:?} weight {i}"
+                );
             }
             if rule.has_own_scale() {
                 let at = |d: f64| surrogate(&w, &levels, &W, levels.scale + d, true);
                 let difference = (at(h) - at(-h)) / (2.0 * h);
                 let gradient = values(&scale.grad(&grads).unwrap())[0];
-                assert!((difference - f64::from(gradient)).abs() < 1e-5, "{rule:?} scale");
+                assert!(
+                    (difference - f64::from(gradient)).abs() < 1e-5,
+                    "{rule:?} scale"
+                );
             }
         }
     }

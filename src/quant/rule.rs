@@ -78,14 +78,19 @@ pub fn quantize(
         WeightRule::Max => round_all(weights, n_bits, max_scale(weights, n_bits)),
         WeightRule::MinError => round_all(weights, n_bits, min_error_scale(weights, n_bits)),
         WeightRule::TernaryMean => ternary_mean(weights),
-        WeightRule::Learned => Levels { scale: own_scale, ..round_all(weights, n_bits, 1.0) },
+        WeightRule::Learned => Levels {
+            scale: own_scale,
+            ..round_all(weights, n_bits, 1.0)
+        },
         WeightRule::TopK { keep } => top_k(weights, outputs, keep, own_scale),
     }
 }
 
 /// The paper's scale, `max|w| / (2^(b-1) - 1)`, in units of the weights; 1 for a tensor of zeros.
 pub fn max_scale(weights: &[f32], n_bits: u32) -> f64 {
-    let largest = weights.iter().fold(0.0_f64, |m, &w| m.max(f64::from(w).abs()));
+    let largest = weights
+        .iter()
+        .fold(0.0_f64, |m, &w| m.max(f64::from(w).abs()));
     positive_or_one(single(largest / max_integer(n_bits) as f64))
 }
 
@@ -126,19 +131,29 @@ fn single(scale: f64) -> f64 {
 }
 
 fn positive_or_one(scale: f64) -> f64 {
-    if scale > 0.0 && scale.is_finite() { scale } else { 1.0 }
+    if scale > 0.0 && scale.is_finite() {
+        scale
+    } else {
+        1.0
+    }
 }
 
 fn round_all(weights: &[f32], n_bits: u32, scale: f64) -> Levels {
     let limit = max_integer(n_bits) as f64;
-    let (mut integers, mut inside) =
-        (Vec::with_capacity(weights.len()), Vec::with_capacity(weights.len()));
+    let (mut integers, mut inside) = (
+        Vec::with_capacity(weights.len()),
+        Vec::with_capacity(weights.len()),
+    );
     for &w in weights {
         let u = f64::from(w) / scale;
         integers.push(u.round_ties_even().clamp(-limit, limit) as i64);
         inside.push(u.abs() <= limit + 0.5);
     }
-    Levels { integers, inside, scale }
+    Levels {
+        integers,
+        inside,
+        scale,
+    }
 }
 
 fn ternary_mean(weights: &[f32]) -> Levels {
@@ -151,9 +166,19 @@ fn ternary_mean(weights: &[f32]) -> Levels {
     let scale = mean(&mut weights.iter().map(magnitude).filter(|&m| m > threshold));
     let integers = weights
         .iter()
-        .map(|w| if magnitude(w) > threshold { sign(*w) } else { 0 })
+        .map(|w| {
+            if magnitude(w) > threshold {
+                sign(*w)
+            } else {
+                0
+            }
+        })
         .collect();
-    Levels { integers, inside: vec![true; weights.len()], scale: positive_or_one(single(scale)) }
+    Levels {
+        integers,
+        inside: vec![true; weights.len()],
+        scale: positive_or_one(single(scale)),
+    }
 }
 
 fn sign(w: f32) -> i64 {
@@ -172,13 +197,20 @@ fn top_k(weights: &[f32], outputs: usize, keep: usize, scale: f64) -> Levels {
     let mut integers = vec![0; weights.len()];
     let fan_in = weights.len() / outputs.max(1);
     if fan_in > 0 {
-        for (row, out) in weights.chunks_exact(fan_in).zip(integers.chunks_exact_mut(fan_in)) {
+        for (row, out) in weights
+            .chunks_exact(fan_in)
+            .zip(integers.chunks_exact_mut(fan_in))
+        {
             for position in largest(row, keep) {
                 out[position] = sign(row[position]);
             }
         }
     }
-    Levels { integers, inside: vec![true; weights.len()], scale }
+    Levels {
+        integers,
+        inside: vec![true; weights.len()],
+        scale,
+    }
 }
 
 #[cfg(test)]
@@ -189,7 +221,10 @@ mod tests {
 
     #[test]
     fn ranges_are_symmetric_and_narrow() {
-        assert_eq!([2, 3, 4, 8, 16, 32].map(max_integer), [1, 3, 7, 127, 32767, 2_147_483_647]);
+        assert_eq!(
+            [2, 3, 4, 8, 16, 32].map(max_integer),
+            [1, 3, 7, 127, 32767, 2_147_483_647]
+        );
         assert_eq!(max_integer(64), (1 << 61) - 1);
     }
 
@@ -213,7 +248,13 @@ mod tests {
 
     #[test]
     fn top_k_keeps_its_budget_in_every_row_even_with_ties() {
-        let levels = quantize(&[1., 1., 1., 1., -3., 0.5, 0., 2.], 2, 2, WeightRule::TopK { keep: 2 }, 0.25);
+        let levels = quantize(
+            &[1., 1., 1., 1., -3., 0.5, 0., 2.],
+            2,
+            2,
+            WeightRule::TopK { keep: 2 },
+            0.25,
+        );
         assert_eq!(levels.integers, [1, 1, 0, 0, -1, 0, 0, 1]);
         assert!((levels.scale - 0.25).abs() < 1e-12);
     }

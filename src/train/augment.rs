@@ -24,7 +24,10 @@ pub(super) fn order(seed: u64, epoch: usize, images: usize) -> Vec<usize> {
 }
 
 /// Writes a randomly changed copy of a one-plane image of `height` x `width` to `out`; what comes from outside is 0.
-#[allow(clippy::too_many_arguments, reason = "an image, its two sizes, and the three numbers that name a random stream")]
+#[allow(
+    clippy::too_many_arguments,
+    reason = "an image, its two sizes, and the three numbers that name a random stream"
+)]
 pub(super) fn affine(
     image: &[u8],
     height: usize,
@@ -36,19 +39,29 @@ pub(super) fn affine(
     out: &mut [u8],
 ) {
     let mut rng = generator(seed, epoch as u64, index as u64);
-    let mut draw = |bound: f64| if bound > 0.0 { rng.random_range(-bound..=bound) } else { 0.0 };
+    let mut draw = |bound: f64| {
+        if bound > 0.0 {
+            rng.random_range(-bound..=bound)
+        } else {
+            0.0
+        }
+    };
     let (sin, cos) = draw(bounds.rotation).to_radians().sin_cos();
     let size = 1.0 / (1.0 + draw(bounds.scale));
     let shear = draw(bounds.shear);
     let (dx, dy) = (draw(bounds.shift), draw(bounds.shift));
     let (cx, cy) = ((width as f64 - 1.0) / 2.0, (height as f64 - 1.0) / 2.0);
     // From the output's coordinates to the input's.
-    let a = [size * cos, size * (sin + shear * cos), -size * sin, size * (cos - shear * sin)];
+    let a = [
+        size * cos,
+        size * (sin + shear * cos),
+        -size * sin,
+        size * (cos - shear * sin),
+    ];
     let pixel = |x: i64, y: i64| -> f64 {
-        if x < 0 || y < 0 || x >= width as i64 || y >= height as i64 {
-            0.0
-        } else {
-            f64::from(image[y as usize * width + x as usize])
+        match (usize::try_from(x), usize::try_from(y)) {
+            (Ok(x), Ok(y)) if x < width && y < height => f64::from(image[y * width + x]),
+            _ => 0.0,
         }
     };
     for y in 0..height {
@@ -69,7 +82,12 @@ pub(super) fn affine(
 mod tests {
     use super::*;
 
-    const NONE: AugmentConfig = AugmentConfig { rotation: 0.0, scale: 0.0, shift: 0.0, shear: 0.0 };
+    const NONE: AugmentConfig = AugmentConfig {
+        rotation: 0.0,
+        scale: 0.0,
+        shift: 0.0,
+        shear: 0.0,
+    };
 
     #[test]
     fn no_change_is_the_identity_and_the_stream_decides_the_rest() {
@@ -80,7 +98,11 @@ mod tests {
             out
         };
         assert_eq!(run(NONE, 1, 0, 0), image);
-        let some = AugmentConfig { rotation: 20.0, shift: 1.0, ..NONE };
+        let some = AugmentConfig {
+            rotation: 20.0,
+            shift: 1.0,
+            ..NONE
+        };
         assert_eq!(run(some, 1, 2, 3), run(some, 1, 2, 3));
         assert_ne!(run(some, 1, 2, 3), run(some, 1, 2, 4));
         assert_ne!(run(some, 1, 2, 3), run(some, 1, 3, 3));

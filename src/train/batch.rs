@@ -13,7 +13,9 @@ use crate::{data::Dataset, network::InputQuantizer};
 
 /// The real value of each pixel value.
 pub(super) fn input_table(quantizer: &InputQuantizer, scale: f64) -> [f32; 256] {
-    quantizer.table().map(|integer| (integer as f64 * scale) as f32)
+    quantizer
+        .table()
+        .map(|integer| (integer as f64 * scale) as f32)
 }
 
 /// The pixels of the images `indices`, one after another, changed at random if the configuration says so.
@@ -25,7 +27,10 @@ pub(super) fn gather(
     let (channels, height, width) = data.shape();
     let plane = height * width;
     let mut pixels = vec![0; indices.len() * data.image_len()];
-    for (&index, out) in indices.iter().zip(pixels.chunks_exact_mut(data.image_len())) {
+    for (&index, out) in indices
+        .iter()
+        .zip(pixels.chunks_exact_mut(data.image_len()))
+    {
         let image = data
             .image(index)
             .ok_or_else(|| TrainError::Data(format!("no image {index} among {}", data.len())))?;
@@ -59,8 +64,11 @@ pub(super) fn cross_entropy(logits: Tensor<2>, labels: &[u8], smoothing: f64) ->
     for (row, &label) in targets.chunks_exact_mut(classes).zip(labels) {
         row[usize::from(label)] = (1.0 - smoothing + off) as f32;
     }
-    let targets = Tensor::<2>::from_data(TensorData::new(targets, [images, classes]), &Device::flex());
-    (log_softmax(logits, 1) * targets).sum().mul_scalar(-1.0 / images as f32)
+    let targets =
+        Tensor::<2>::from_data(TensorData::new(targets, [images, classes]), &Device::flex());
+    (log_softmax(logits, 1) * targets)
+        .sum()
+        .mul_scalar(-1.0 / images as f32)
 }
 
 /// `temperature^2` times the mean Kullback-Leibler divergence of the student's softmax from the teacher's.
@@ -78,7 +86,9 @@ pub(super) fn argmax_rows(logits: &[f32], classes: usize) -> Vec<usize> {
     logits
         .chunks_exact(classes.max(1))
         .map(|row| {
-            row.iter().enumerate().fold(0, |best, (i, v)| if *v > row[best] { i } else { best })
+            row.iter()
+                .enumerate()
+                .fold(0, |best, (i, v)| if *v > row[best] { i } else { best })
         })
         .collect()
 }
@@ -105,7 +115,11 @@ pub(super) fn all_logits(
 
 /// Number of images whose largest logit is at their label.
 pub(super) fn correct(logits: &[f32], labels: &[u8], classes: usize) -> usize {
-    argmax_rows(logits, classes).iter().zip(labels).filter(|(a, l)| **a == usize::from(**l)).count()
+    argmax_rows(logits, classes)
+        .iter()
+        .zip(labels)
+        .filter(|(a, l)| **a == usize::from(**l))
+        .count()
 }
 
 #[cfg(test)]
@@ -114,7 +128,10 @@ mod tests {
     use super::*;
 
     fn rows(v: &[f32], n: usize) -> Tensor<2> {
-        Tensor::from_data(TensorData::new(v.to_vec(), [n, v.len() / n]), &Device::flex())
+        Tensor::from_data(
+            TensorData::new(v.to_vec(), [n, v.len() / n]),
+            &Device::flex(),
+        )
     }
 
     #[test]
@@ -126,7 +143,7 @@ mod tests {
         assert!((loss - expected).abs() < 1e-6, "{loss} {expected}");
         let smooth = f64::from(values(&cross_entropy(z.clone(), &[0, 1], 0.2)).unwrap()[0]);
         let second = 0.9 * (1.0 - p(2.0)).ln() + 0.1 * p(2.0).ln();
-        assert!((smooth + (0.5_f64.ln() + second) / 2.0).abs() < 1e-6);
+        assert!((smooth + f64::midpoint(0.5_f64.ln(), second)).abs() < 1e-6);
         assert!(values(&divergence(z.clone(), z.clone(), 2.0)).unwrap()[0].abs() < 1e-7);
         let teacher = rows(&[2.0, 0.0, 2.0, 0.0], 2);
         let (a, b) = (p(1.0), 1.0 - p(1.0));

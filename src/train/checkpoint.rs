@@ -18,8 +18,6 @@ pub(super) struct Progress {
     pub config: TrainConfig,
     pub epochs: Vec<EpochRecord>,
     pub best_epoch: usize,
-    /// Root mean square of each weight layer's latent weights at the start.
-    pub initial_rms: Vec<f64>,
     pub parent_sha256: Option<String>,
     pub teacher_sha256: Option<String>,
     /// Adam's step counters by tensor; none before a tensor's first step.
@@ -43,11 +41,20 @@ pub(super) fn save(
         if let Some(state) = state {
             let m = &state.momentum;
             progress.times.insert(param.name.clone(), m.time);
-            named.insert(format!("first.{}", param.name), (m.moment_1.dims(), values(&m.moment_1)?));
-            named.insert(format!("second.{}", param.name), (m.moment_2.dims(), values(&m.moment_2)?));
+            named.insert(
+                format!("first.{}", param.name),
+                (m.moment_1.dims(), values(&m.moment_1)?),
+            );
+            named.insert(
+                format!("second.{}", param.name),
+                (m.moment_2.dims(), values(&m.moment_2)?),
+            );
         }
     }
-    named.extend(best.iter().map(|(name, t)| (format!("best.{name}"), t.clone())));
+    named.extend(
+        best.iter()
+            .map(|(name, t)| (format!("best.{name}"), t.clone())),
+    );
     let text = serde_json::to_string(&progress).unwrap_or_default();
     tensors::save(path, &named, &[("progress", text)])
 }
@@ -58,16 +65,23 @@ pub(super) fn load(
     model: &mut Model,
     optimizer: &mut Optimizer,
 ) -> Result<(Best, Progress), TrainError> {
-    let damaged = |problem: &str| TrainError::Weights { path: path.to_owned(), problem: problem.to_owned() };
+    let damaged = |problem: &str| TrainError::Weights {
+        path: path.to_owned(),
+        problem: problem.to_owned(),
+    };
     let (named, metadata) = tensors::load(path)?;
-    let text = metadata.get("progress").ok_or_else(|| damaged("holds no progress"))?;
+    let text = metadata
+        .get("progress")
+        .ok_or_else(|| damaged("holds no progress"))?;
     let progress: Progress = serde_json::from_str(text).map_err(|source| TrainError::Json {
         path: path.to_owned(),
         what: "checkpoint",
         source,
     })?;
     if progress.config != *config {
-        return Err(TrainError::OtherCheckpoint { path: path.to_owned() });
+        return Err(TrainError::OtherCheckpoint {
+            path: path.to_owned(),
+        });
     }
     tensors::into_model(model, &named, "model.", path)?;
     let plain = Device::flex();

@@ -189,7 +189,9 @@ impl TrainConfig {
     /// # Errors
     /// If the thresholds are not strictly increasing.
     pub fn quantizer(&self) -> Result<InputQuantizer, TrainError> {
-        Ok(InputQuantizer::from_thresholds(self.input_thresholds.clone())?)
+        Ok(InputQuantizer::from_thresholds(
+            self.input_thresholds.clone(),
+        )?)
     }
 
     /// The rule of weight layer `index` (counting only layers with weights).
@@ -203,53 +205,112 @@ impl TrainConfig {
     /// # Errors
     /// [`TrainError::Config`] naming the first field that is wrong.
     pub fn validate(&self) -> Result<(), TrainError> {
-        fn check(ok: bool, field: &str, problem: &str) -> Result<(), TrainError> {
-            if ok { Ok(()) } else { Err(TrainError::config(field, problem)) }
-        }
-        let share = |x: f64| (0.0..=1.0).contains(&x);
         check(!self.name.is_empty(), "name", "is empty")?;
         self.network.shapes()?;
         self.quantizer()?;
         check(self.epochs > 0, "epochs", "must be at least 1")?;
         check(self.batch_size > 1, "batch_size", "must be at least 2")?;
-        check(self.validation_images > 0, "validation_images", "must be at least 1")?;
-        let o = &self.optimizer;
         check(
-            o.learning_rate.is_finite() && o.learning_rate > 0.0,
-            "optimizer.learning_rate",
-            "must be positive",
+            self.validation_images > 0,
+            "validation_images",
+            "must be at least 1",
         )?;
-        check(o.clip_norm.is_none_or(|c| c > 0.0), "optimizer.clip_norm", "must be positive")?;
-        for (name, factor) in [
-            ("optimizer.first_layer_factor", o.first_layer_factor),
-            ("optimizer.bias_factor", o.bias_factor),
-            ("optimizer.scale_factor", o.scale_factor),
-        ] {
-            check(factor.is_finite() && factor >= 0.0, name, "must not be negative")?;
-        }
-        check(share(self.label_smoothing), "label_smoothing", "must be from 0 to 1")?;
+        self.optimizer.validate()?;
+        check(
+            is_share(self.label_smoothing),
+            "label_smoothing",
+            "must be from 0 to 1",
+        )?;
         if let Some(a) = &self.augmentation {
-            let ok = [a.rotation, a.scale, a.shift, a.shear].iter().all(|x| x.is_finite() && *x >= 0.0);
-            check(ok && a.scale < 1.0, "augmentation", "bounds must not be negative, scale below 1")?;
+            let ok = [a.rotation, a.scale, a.shift, a.shear]
+                .iter()
+                .all(|x| x.is_finite() && *x >= 0.0);
+            check(
+                ok && a.scale < 1.0,
+                "augmentation",
+                "bounds must not be negative, scale below 1",
+            )?;
         }
         if let Some(d) = &self.distillation {
-            check(share(d.weight), "distillation.weight", "must be from 0 to 1")?;
-            check(d.temperature > 0.0, "distillation.temperature", "must be positive")?;
+            check(
+                is_share(d.weight),
+                "distillation.weight",
+                "must be from 0 to 1",
+            )?;
+            check(
+                d.temperature.is_finite() && d.temperature > 0.0,
+                "distillation.temperature",
+                "must be positive",
+            )?;
         }
         let Some(q) = &self.quantization else {
             return Ok(());
         };
-        let layers = self.network.weight_layers();
-        check(!self.batch_norm, "batch_norm", "must be off in quantised training: the parent's is folded")?;
-        check((2..=32).contains(&q.n_bits), "quantization.n_bits", "must be from 2 to 32")?;
         check(
-            q.rules.len() == 1 || q.rules.len() == layers,
+            !self.batch_norm,
+            "batch_norm",
+            "must be off in quantised training: the parent's is folded",
+        )?;
+        q.validate(self.network.weight_layers())
+    }
+}
+
+fn check(ok: bool, field: &str, problem: &str) -> Result<(), TrainError> {
+    if ok {
+        Ok(())
+    } else {
+        Err(TrainError::config(field, problem))
+    }
+}
+
+fn is_share(x: f64) -> bool {
+    (0.0..=1.0).contains(&x)
+}
+
+impl OptimizerConfig {
+    fn validate(&self) -> Result<(), TrainError> {
+        let positive = |x: f64| x.is_finite() && x > 0.0;
+        check(
+            positive(self.learning_rate),
+            "optimizer.learning_rate",
+            "must be positive",
+        )?;
+        check(
+            self.clip_norm.is_none_or(positive),
+            "optimizer.clip_norm",
+            "must be positive",
+        )?;
+        for (name, factor) in [
+            ("optimizer.first_layer_factor", self.first_layer_factor),
+            ("optimizer.bias_factor", self.bias_factor),
+            ("optimizer.scale_factor", self.scale_factor),
+        ] {
+            check(
+                factor.is_finite() && factor >= 0.0,
+                name,
+                "must not be negative",
+            )?;
+        }
+        Ok(())
+    }
+}
+
+impl QatConfig {
+    /// Checks the fields for a network of `layers` layers with weights.
+    fn validate(&self, layers: usize) -> Result<(), TrainError> {
+        check(
+            (2..=32).contains(&self.n_bits),
+            "quantization.n_bits",
+            "must be from 2 to 32",
+        )?;
+        check(
+            self.rules.len() == 1 || self.rules.len() == layers,
             "quantization.rules",
             "must be one rule, or one for each layer with weights",
         )?;
-        for rule in &q.rules {
+        for rule in &self.rules {
             check(
-                q.n_bits == 2 || !rule.is_ternary(),
+                self.n_bits == 2 || !rule.is_ternary(),
                 "quantization.rules",
                 "ternary-mean and top-k are for two bits only",
             )?;
@@ -259,24 +320,28 @@ impl TrainConfig {
                 "top-k must keep at least one weight",
             )?;
             check(
-                q.start == QatStart::Copy || rule.has_own_scale(),
+                self.start == QatStart::Copy || rule.has_own_scale(),
                 "quantization.start",
                 "`equalized` needs rules with a scale of their own: learned or top-k",
             )?;
         }
-        check((0.0..1.0).contains(&q.anneal), "quantization.anneal", "must be from 0 to below 1")?;
         check(
-            q.freeze.len() < layers.max(1) && q.freeze.iter().all(|&f| f > 0.0 && f <= 1.0),
+            (0.0..1.0).contains(&self.anneal),
+            "quantization.anneal",
+            "must be from 0 to below 1",
+        )?;
+        check(
+            self.freeze.len() < layers.max(1) && self.freeze.iter().all(|&f| f > 0.0 && f <= 1.0),
             "quantization.freeze",
             "must be shares above 0, at most one for each layer with weights but the last",
         )?;
         check(
-            q.freeze.iter().all(|&f| f >= q.anneal),
+            self.freeze.iter().all(|&f| f >= self.anneal),
             "quantization.freeze",
             "must not be before the end of `anneal`",
         )?;
         check(
-            q.freeze.windows(2).all(|w| w[0] <= w[1]),
+            self.freeze.windows(2).all(|w| w[0] <= w[1]),
             "quantization.freeze",
             "must not decrease: a layer freezes after those before it",
         )

@@ -61,7 +61,9 @@ pub enum TrainError {
     #[error("data")]
     Input(#[from] InputError),
     /// The loss is no longer a number.
-    #[error("the loss became {loss} in epoch {epoch}, step {step}: lower the learning rate or the clipping norm")]
+    #[error(
+        "the loss became {loss} in epoch {epoch}, step {step}: lower the learning rate or the clipping norm"
+    )]
     Diverged {
         /// The loss.
         loss: f64,
@@ -91,7 +93,9 @@ pub enum TrainError {
         epochs: usize,
     },
     /// The trained network has a layer that no integer network has.
-    #[error("layer `{layer}` ({kind}) cannot be exported: encrypted evaluation knows only convolution, linear, square and sum-pool")]
+    #[error(
+        "layer `{layer}` ({kind}) cannot be exported: encrypted evaluation knows only convolution, linear, square and sum-pool"
+    )]
     NotExportable {
         /// The layer.
         layer: String,
@@ -131,6 +135,9 @@ impl TrainError {
     }
 
     pub(super) fn config(field: impl Into<String>, problem: impl Into<String>) -> Self {
-        Self::Config { field: field.into(), problem: problem.into() }
+        Self::Config {
+            field: field.into(),
+            problem: problem.into(),
+        }
     }
 }

@@ -7,6 +7,7 @@ use super::{
     Agreement, LayerSpec, TrainConfig, TrainError,
     batch::{all_logits, argmax_rows, input_table},
     model::{Model, Rounded},
+    record::short,
 };
 use crate::{
     data::Dataset,
@@ -22,9 +23,15 @@ pub(super) fn to_network(
     let mut next = 0;
     let mut layers = Vec::with_capacity(model.spec.layers.len());
     for (position, layer) in model.spec.layers.iter().enumerate() {
-        let refused = || TrainError::NotExportable { layer: model.names[position].clone(), kind: layer.kind() };
+        let refused = || TrainError::NotExportable {
+            layer: model.names[position].clone(),
+            kind: layer.kind(),
+        };
         let mut parts = || -> Result<(Vec<i64>, Vec<BigInt>, f64), TrainError> {
-            let r = rounded.get(next).and_then(Option::as_ref).ok_or_else(refused)?;
+            let r = rounded
+                .get(next)
+                .and_then(Option::as_ref)
+                .ok_or_else(refused)?;
             next += 1;
             let bias = r
                 .bias
@@ -34,15 +41,35 @@ pub(super) fn to_network(
             Ok((r.levels.integers.clone(), bias, r.levels.scale))
         };
         let exported = match *layer {
-            LayerSpec::Conv2d { out_channels, kernel, stride, padding } => {
+            LayerSpec::Conv2d {
+                out_channels,
+                kernel,
+                stride,
+                padding,
+            } => {
                 let (weight, bias, weight_scale) = parts()?;
                 let in_channels = model.shapes[position].channels;
-                Layer::Conv2d { in_channels, out_channels, kernel, stride, padding, weight, bias, weight_scale }
+                Layer::Conv2d {
+                    in_channels,
+                    out_channels,
+                    kernel,
+                    stride,
+                    padding,
+                    weight,
+                    bias,
+                    weight_scale,
+                }
             }
             LayerSpec::Linear { out_features } => {
                 let (weight, bias, weight_scale) = parts()?;
                 let in_features = model.shapes[position].len();
-                Layer::Linear { in_features, out_features, weight, bias, weight_scale }
+                Layer::Linear {
+                    in_features,
+                    out_features,
+                    weight,
+                    bias,
+                    weight_scale,
+                }
             }
             LayerSpec::Square => Layer::Square,
             LayerSpec::SumPool { kernel, stride } => Layer::SumPool { kernel, stride },
@@ -55,7 +82,10 @@ pub(super) fn to_network(
     let quantizer = config.quantizer()?.with_scale(model.input_scale)?;
     Ok(Network::new(NetworkLiteral {
         name: config.name.clone(),
-        input: InputSpec { shape: model.shapes[0], quantizer },
+        input: InputSpec {
+            shape: model.shapes[0],
+            quantizer,
+        },
         classes,
         layers,
     })?)
@@ -72,9 +102,11 @@ pub(super) fn center_output(
     let logits = all_logits(model, rounded, data, &table)?;
     let (low, high) = logits
         .iter()
-        .fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), &z| (l.min(z.into()), h.max(z.into())));
+        .fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), &z| {
+            (l.min(z.into()), h.max(z.into()))
+        });
     if let Some(Some(last)) = rounded.last_mut() {
-        let middle = ((low + high) / 2.0 / last.accumulator_scale).round();
+        let middle = (f64::midpoint(low, high) / last.accumulator_scale).round();
         if middle.is_finite() {
             for b in &mut last.bias {
                 *b -= middle;
@@ -99,8 +131,10 @@ pub(super) fn compare(
 ) -> Result<(Agreement, usize), TrainError> {
     let table = input_table(&config.quantizer()?, model.input_scale);
     let float = all_logits(model, rounded, data, &table)?;
-    let inputs: Vec<Vec<i64>> =
-        data.images().map(|image| network.quantize_image(image)).collect::<Result<_, _>>()?;
+    let inputs: Vec<Vec<i64>> = data
+        .images()
+        .map(|image| network.quantize_image(image))
+        .collect::<Result<_, _>>()?;
     let exact = Twin::new(network).logits_batch(&inputs)?;
     let (classes, scale) = (network.classes(), network.output_scale());
     let chosen = argmax_rows(&float, classes);
@@ -117,19 +151,27 @@ pub(super) fn compare(
             max_error = max_error.max((integer * scale - f64::from(*y)).abs());
         }
     }
-    let relative_error = if max_logit > 0.0 { max_error / max_logit } else { max_error };
+    let relative_error = if max_logit > 0.0 {
+        max_error / max_logit
+    } else {
+        max_error
+    };
     if argmax_differs > 0 || !relative_error.is_finite() || relative_error > 1e-3 {
-        return Err(TrainError::Disagreement { images: data.len(), argmax_differs, relative_error });
+        return Err(TrainError::Disagreement {
+            images: data.len(),
+            argmax_differs,
+            relative_error,
+        });
     }
     let agreement = Agreement {
         images: data.len(),
         argmax_differs,
-        max_error,
-        max_logit,
-        relative_error,
-        max_integer_logit: max_integer,
-        observed_bits: (2.0 * max_integer + 1.0).log2(),
-        zero_fraction: network.zero_fraction(),
+        max_error: short(max_error),
+        max_logit: short(max_logit),
+        relative_error: short(relative_error),
+        max_integer_logit: short(max_integer),
+        observed_bits: short((2.0 * max_integer + 1.0).log2()),
+        zero_fraction: short(network.zero_fraction()),
     };
     Ok((agreement, correct))
 }

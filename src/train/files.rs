@@ -10,7 +10,11 @@ pub(super) fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), TrainErr
         Some(dir) if !dir.as_os_str().is_empty() => dir,
         _ => Path::new("."),
     };
-    let failed = |source| TrainError::Io { what: "cannot write", path: path.to_owned(), source };
+    let failed = |source| TrainError::Io {
+        what: "cannot write",
+        path: path.to_owned(),
+        source,
+    };
     std::fs::create_dir_all(dir).map_err(failed)?;
     let mut builder = tempfile::Builder::new();
     #[cfg(unix)]

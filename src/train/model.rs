@@ -88,7 +88,6 @@ pub(super) struct Model {
     pub input_scale: f64,
     pub layers: Vec<WeightLayer>,
     pub params: Vec<Param>,
-    pub device: Device,
 }
 
 /// The rounded weights and biases of a layer.
@@ -120,16 +119,20 @@ impl Model {
         let spec = config.network.clone();
         let shapes = spec.shapes()?;
         let names = spec.names();
-        let device = Device::flex().autodiff();
         let plain = Device::flex();
         let mut rng = ChaCha8Rng::seed_from_u64(config.seed);
         let (mut layers, mut params) = (Vec::new(), Vec::new());
         let count = spec.weight_layers();
         for (position, layer) in spec.layers.iter().enumerate() {
             let (outputs, fan_in) = match *layer {
-                LayerSpec::Conv2d { out_channels, kernel, .. } => {
-                    (out_channels, shapes[position].channels * kernel[0] * kernel[1])
-                }
+                LayerSpec::Conv2d {
+                    out_channels,
+                    kernel,
+                    ..
+                } => (
+                    out_channels,
+                    shapes[position].channels * kernel[0] * kernel[1],
+                ),
                 LayerSpec::Linear { out_features } => (out_features, shapes[position].len()),
                 _ => continue,
             };
@@ -149,10 +152,19 @@ impl Model {
                 });
             };
             let bound = 1.0 / (fan_in as f32).sqrt();
-            let mut draw = |n: usize| (0..n).map(|_| rng.random_range(-bound..=bound)).collect::<Vec<f32>>();
+            let mut draw = |n: usize| {
+                (0..n)
+                    .map(|_| rng.random_range(-bound..=bound))
+                    .collect::<Vec<f32>>()
+            };
             push(Role::Weight, fan_in, outputs, draw(outputs * fan_in));
             let bias = draw(outputs);
-            push(Role::Bias, outputs, 1, if norm { vec![0.0; outputs] } else { bias });
+            push(
+                Role::Bias,
+                outputs,
+                1,
+                if norm { vec![0.0; outputs] } else { bias },
+            );
             if norm {
                 push(Role::Gamma, outputs, 1, vec![1.0; outputs]);
                 push(Role::Beta, outputs, 1, vec![0.0; outputs]);
@@ -165,25 +177,49 @@ impl Model {
                     push(Role::LogScale, 1, 1, vec![0.0]);
                 }
             }
-            layers.push(WeightLayer { position, outputs, fan_in, norm, quantized });
+            layers.push(WeightLayer {
+                position,
+                outputs,
+                fan_in,
+                norm,
+                quantized,
+            });
         }
         // An equalised network reads integers: the input's scale is in its first layer.
-        let equalized =
-            config.quantization.as_ref().is_some_and(|q| q.start == super::QatStart::Equalized);
-        let input_scale = if equalized { 1.0 } else { config.quantizer()?.scale() };
-        Ok(Self { spec, shapes, names, input_scale, layers, params, device })
+        let equalized = config
+            .quantization
+            .as_ref()
+            .is_some_and(|q| q.start == super::QatStart::Equalized);
+        let input_scale = if equalized {
+            1.0
+        } else {
+            config.quantizer()?.scale()
+        };
+        Ok(Self {
+            spec,
+            shapes,
+            names,
+            input_scale,
+            layers,
+            params,
+        })
     }
 
     /// Position of a layer's tensor among the parameters.
     pub fn find(&self, layer: usize, role: Role) -> Option<usize> {
-        self.params.iter().position(|p| p.layer == layer && p.role == role)
+        self.params
+            .iter()
+            .position(|p| p.layer == layer && p.role == role)
     }
 
     /// Values of a layer's tensor.
     pub fn get(&self, layer: usize, role: Role) -> Result<Vec<f32>, TrainError> {
         match self.find(layer, role) {
             Some(index) => values(&self.params[index].value),
-            None => Err(TrainError::Tensor(format!("{} of layer {layer}", role.suffix()))),
+            None => Err(TrainError::Tensor(format!(
+                "{} of layer {layer}",
+                role.suffix()
+            ))),
         }
     }
 
@@ -201,7 +237,11 @@ impl Model {
             .iter()
             .map(|p| {
                 let leaf = p.value.clone().autodiff();
-                if p.role.is_trained() { leaf.require_grad() } else { leaf }
+                if p.role.is_trained() {
+                    leaf.require_grad()
+                } else {
+                    leaf
+                }
             })
             .collect()
     }
@@ -225,7 +265,9 @@ impl Model {
             }
             let index = next;
             next += 1;
-            let WeightLayer { outputs, quantized, .. } = self.layers[index];
+            let WeightLayer {
+                outputs, quantized, ..
+            } = self.layers[index];
             let Some((n_bits, rule)) = quantized else {
                 out.push(None);
                 continue;
@@ -236,8 +278,13 @@ impl Model {
             };
             let own = if rule.has_own_scale() {
                 // The same single-precision exponential as in the forward pass.
-                let at = self.find(index, Role::LogScale).map(|i| self.params[i].value.clone().exp());
-                at.map(|s| values(&s)).transpose()?.and_then(|v| v.first().copied()).unwrap_or(1.0)
+                let at = self
+                    .find(index, Role::LogScale)
+                    .map(|i| self.params[i].value.clone().exp());
+                at.map(|s| values(&s))
+                    .transpose()?
+                    .and_then(|v| v.first().copied())
+                    .unwrap_or(1.0)
             } else {
                 1.0
             };
@@ -245,9 +292,16 @@ impl Model {
             let levels = quantize(&weights, outputs, n_bits, rule, f64::from(own));
             scale *= levels.scale;
             let unit = f64::from(self.get(index, Role::BiasUnit)?[0]);
-            let bias: Vec<f64> =
-                self.get(index, Role::Bias)?.iter().map(|&b| f64::from(b) * unit).collect();
-            out.push(Some(Rounded { bias: round_bias(&bias, scale), levels, accumulator_scale: scale }));
+            let bias: Vec<f64> = self
+                .get(index, Role::Bias)?
+                .iter()
+                .map(|&b| f64::from(b) * unit)
+                .collect();
+            out.push(Some(Rounded {
+                bias: round_bias(&bias, scale),
+                levels,
+                accumulator_scale: scale,
+            }));
         }
         Ok(out)
     }
@@ -341,7 +395,11 @@ impl Model {
         let scale = leaf(Role::LogScale).map(Tensor::exp);
         let weight = fake_quantize(weight, &r.levels, scale);
         let value = bias.clone().inner();
-        let exact: Vec<f32> = r.bias.iter().map(|&b| (b * r.accumulator_scale) as f32).collect();
+        let exact: Vec<f32> = r
+            .bias
+            .iter()
+            .map(|&b| (b * r.accumulator_scale) as f32)
+            .collect();
         let through = match leaf(Role::BiasUnit) {
             Some(unit) => (bias - value) * unit.inner(),
             None => bias - value,
@@ -357,20 +415,22 @@ impl Model {
         weight: Tensor<2>,
         bias: Tensor<2>,
     ) -> Tensor<4> {
-        match *layer {
-            LayerSpec::Conv2d { out_channels, kernel, stride, padding } => {
-                let channels = self.shapes[position].channels;
-                let weight = weight.reshape([out_channels, channels, kernel[0], kernel[1]]);
-                let options = ConvOptions::new(stride, padding, [1, 1], 1);
-                conv2d(x, weight, Some(bias.reshape([out_channels])), options)
-            }
-            _ => {
-                let [images, features, _, _] = x.dims();
-                let outputs = bias.dims()[1];
-                let y = x.reshape([images, features]).matmul(weight.transpose()) + bias;
-                y.reshape([images, outputs, 1, 1])
-            }
+        if let LayerSpec::Conv2d {
+            out_channels,
+            kernel,
+            stride,
+            padding,
+        } = *layer
+        {
+            let channels = self.shapes[position].channels;
+            let weight = weight.reshape([out_channels, channels, kernel[0], kernel[1]]);
+            let options = ConvOptions::new(stride, padding, [1, 1], 1);
+            return conv2d(x, weight, Some(bias.reshape([out_channels])), options);
         }
+        let [images, features, _, _] = x.dims();
+        let outputs = bias.dims()[1];
+        let y = x.reshape([images, features]).matmul(weight.transpose()) + bias;
+        y.reshape([images, outputs, 1, 1])
     }
 
     fn normalized(
@@ -384,7 +444,10 @@ impl Model {
         let column = |role| {
             let device = Device::flex();
             self.find(index, role)
-                .map_or_else(|| tensor(vec![1.0; channels], [1, channels], &device), |i| leaves[i].clone())
+                .map_or_else(
+                    || tensor(vec![1.0; channels], [1, channels], &device),
+                    |i| leaves[i].clone(),
+                )
                 .reshape([1, channels, 1, 1])
         };
         let [n, _, h, w] = x.dims();
@@ -397,18 +460,28 @@ impl Model {
                 list.push(Statistics {
                     layer: index,
                     mean: mean.inner().reshape([1, channels]),
-                    variance: variance.clone().inner().reshape([1, channels]).mul_scalar(count / (count - 1.0).max(1.0)),
+                    variance: variance
+                        .clone()
+                        .inner()
+                        .reshape([1, channels])
+                        .mul_scalar(count / (count - 1.0).max(1.0)),
                 });
                 (centred, variance)
             }
             None => (x - column(Role::RunningMean), column(Role::RunningVar)),
         };
-        centred / variance.add_scalar(NORM_EPSILON as f32).sqrt() * column(Role::Gamma) + column(Role::Beta)
+        centred / variance.add_scalar(NORM_EPSILON as f32).sqrt() * column(Role::Gamma)
+            + column(Role::Beta)
     }
 
     /// Moves the running statistics of the batch norms towards those of a batch.
     pub fn absorb(&mut self, statistics: Vec<Statistics>) {
-        for Statistics { layer, mean, variance } in statistics {
+        for Statistics {
+            layer,
+            mean,
+            variance,
+        } in statistics
+        {
             for (role, new) in [(Role::RunningMean, mean), (Role::RunningVar, variance)] {
                 if let Some(index) = self.find(layer, role) {
                     let old = self.params[index].value.clone();
@@ -426,23 +499,31 @@ impl Model {
             if !self.layers[index].norm {
                 continue;
             }
-            let (mut weight, mut bias) = (self.get(index, Role::Weight)?, self.get(index, Role::Bias)?);
+            let (mut weight, mut bias) =
+                (self.get(index, Role::Weight)?, self.get(index, Role::Bias)?);
             let (gamma, beta) = (self.get(index, Role::Gamma)?, self.get(index, Role::Beta)?);
-            let (mean, var) = (self.get(index, Role::RunningMean)?, self.get(index, Role::RunningVar)?);
+            let (mean, var) = (
+                self.get(index, Role::RunningMean)?,
+                self.get(index, Role::RunningVar)?,
+            );
             let fan_in = self.layers[index].fan_in;
             for c in 0..self.layers[index].outputs {
                 let factor = f64::from(gamma[c]) / (f64::from(var[c]) + NORM_EPSILON).sqrt();
                 for w in &mut weight[c * fan_in..(c + 1) * fan_in] {
                     *w = (f64::from(*w) * factor) as f32;
                 }
-                bias[c] = ((f64::from(bias[c]) - f64::from(mean[c])) * factor + f64::from(beta[c])) as f32;
+                bias[c] = ((f64::from(bias[c]) - f64::from(mean[c])) * factor + f64::from(beta[c]))
+                    as f32;
             }
             out.set(index, Role::Weight, weight);
             out.set(index, Role::Bias, bias);
             out.layers[index].norm = false;
         }
         out.params.retain(|p| {
-            !matches!(p.role, Role::Gamma | Role::Beta | Role::RunningMean | Role::RunningVar)
+            !matches!(
+                p.role,
+                Role::Gamma | Role::Beta | Role::RunningMean | Role::RunningVar
+            )
         });
         Ok(out)
     }

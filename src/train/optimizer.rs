@@ -44,7 +44,9 @@ impl Optimizer {
 
     /// The state of a tensor from its parts, as read from a checkpoint.
     pub fn restore(&mut self, index: usize, time: usize, first: Tensor<2>, second: Tensor<2>) {
-        self.states[index] = Some(AdamState::new(AdaptiveMomentumState::new(time, first, second)));
+        self.states[index] = Some(AdamState::new(AdaptiveMomentumState::new(
+            time, first, second,
+        )));
     }
 
     /// Moves all trained tensors whose layer is not `frozen`.
@@ -67,7 +69,10 @@ impl Optimizer {
         if let Some(limit) = config.clip_norm {
             let mut sum = 0.0;
             for (_, gradient) in &moving {
-                sum += values(gradient)?.iter().map(|&g| f64::from(g) * f64::from(g)).sum::<f64>();
+                sum += values(gradient)?
+                    .iter()
+                    .map(|&g| f64::from(g) * f64::from(g))
+                    .sum::<f64>();
             }
             let norm = sum.sqrt();
             if norm > limit {
@@ -83,9 +88,17 @@ impl Optimizer {
                     Role::LogScale => config.scale_factor,
                     _ => 1.0,
                 };
-            let gradient = if factor < 1.0 { gradient.mul_scalar(factor as f32) } else { gradient };
-            let (value, state) =
-                self.adam.step(rate, param.value.clone(), gradient, self.states[index].take());
+            let gradient = if factor < 1.0 {
+                gradient.mul_scalar(factor as f32)
+            } else {
+                gradient
+            };
+            let (value, state) = self.adam.step(
+                rate,
+                param.value.clone(),
+                gradient,
+                self.states[index].take(),
+            );
             param.value = value;
             self.states[index] = state;
         }
@@ -113,7 +126,10 @@ mod tests {
         assert!((at(10) - 0.5).abs() < 1e-12);
         assert!((at(60) - 0.25).abs() < 1e-12);
         assert!(at(109) < 1e-3 && at(110).abs() < 1e-12);
-        let flat = OptimizerConfig { schedule: Schedule::Constant, ..config };
+        let flat = OptimizerConfig {
+            schedule: Schedule::Constant,
+            ..config
+        };
         assert!((learning_rate(&flat, 109, 110) - 0.5).abs() < 1e-12);
     }
 }

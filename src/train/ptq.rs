@@ -5,7 +5,8 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Agreement, QatConfig, QatStart, TrainConfig, TrainError, Versions, export, files::write_atomically, start,
+    Agreement, QatConfig, QatStart, TrainConfig, TrainError, Versions, export,
+    files::write_atomically, record::short, start,
 };
 use crate::{
     data::{Dataset, FileDigest},
@@ -54,7 +55,7 @@ impl PtqRecord {
     /// [`TrainError::Io`] or [`TrainError::NetworkFile`].
     pub fn save(&self, network: &Network, dir: &Path) -> Result<(), TrainError> {
         std::fs::create_dir_all(dir).map_err(TrainError::io("cannot create", dir))?;
-        network.save(&dir.join(super::NETWORK_FILE))?;
+        network.save(dir.join(super::NETWORK_FILE))?;
         let mut text = serde_json::to_vec_pretty(self).unwrap_or_default();
         text.push(b'\n');
         write_atomically(&dir.join(super::RECORD_FILE), &text)
@@ -102,7 +103,7 @@ pub fn ptq(
         data: test.files().to_vec(),
         test_images: test.len(),
         test_correct,
-        test_accuracy: test_correct as f64 / test.len().max(1) as f64,
+        test_accuracy: short(test_correct as f64 / test.len().max(1) as f64),
         agreement,
         versions: Versions::current(),
     };

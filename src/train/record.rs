@@ -69,6 +69,12 @@ pub struct Agreement {
     pub zero_fraction: f64,
 }
 
+/// A number with ten significant digits: a measurement needs no more, and so short a decimal is read back from JSON to
+/// the same bits.
+pub(super) fn short(x: f64) -> f64 {
+    format!("{x:.9e}").parse().unwrap_or(x)
+}
+
 /// Versions of the programs that made a model.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Versions {
@@ -99,7 +105,11 @@ impl TrainRecord {
     pub fn load(dir: &Path) -> Result<Self, TrainError> {
         let path = dir.join(super::RECORD_FILE);
         let text = fs::read_to_string(&path).map_err(TrainError::io("cannot read", &path))?;
-        serde_json::from_str(&text).map_err(|source| TrainError::Json { path, what: "training record", source })
+        serde_json::from_str(&text).map_err(|source| TrainError::Json {
+            path,
+            what: "training record",
+            source,
+        })
     }
 
     pub(super) fn save(&self, path: &Path) -> Result<(), TrainError> {

@@ -1,20 +1,20 @@
 //! A training run from beginning to end.
 
-use std::{
-    path::Path,
-    time::Instant,
-};
+use std::{path::Path, time::Instant};
 
-use burn::tensor::Tensor;
+use burn::tensor::{Device, Tensor};
 
 use super::{
-    CHECKPOINT_FILE, CONFIG_FILE, EpochRecord, NETWORK_FILE, Observer, QatConfig, RECORD_FILE, TrainConfig,
-    TrainError, TrainEvent, TrainRecord, Versions, WEIGHTS_FILE, augment,
-    batch::{all_logits, argmax_rows, correct, cross_entropy, divergence, gather, input, input_table},
+    CHECKPOINT_FILE, CONFIG_FILE, EpochRecord, NETWORK_FILE, Observer, QatConfig, RECORD_FILE,
+    TrainConfig, TrainError, TrainEvent, TrainRecord, Versions, WEIGHTS_FILE, augment,
+    batch::{
+        all_logits, argmax_rows, correct, cross_entropy, divergence, gather, input, input_table,
+    },
     checkpoint::{self, Best, Progress},
     export,
-    model::{Model, Role, values},
+    model::{Model, Role, tensor, values},
     optimizer::{Optimizer, learning_rate},
+    record::short,
     start, tensors,
 };
 use crate::{data::Dataset, quant::WeightRule};
@@ -52,7 +52,8 @@ pub fn run(
     std::fs::create_dir_all(out_dir).map_err(TrainError::io("cannot create", out_dir))?;
     let mut run = Run::new(config, train, test)?;
     if checkpoint.exists() {
-        let (best, progress) = checkpoint::load(&checkpoint, config, &mut run.model, &mut run.optimizer)?;
+        let (best, progress) =
+            checkpoint::load(&checkpoint, config, &mut run.model, &mut run.optimizer)?;
         run.best = best;
         run.progress = progress;
     }
@@ -67,7 +68,13 @@ pub fn run(
     });
     for epoch in done..config.epochs {
         run.epoch(epoch, done, started, observer)?;
-        checkpoint::save(&checkpoint, &run.model, &run.optimizer, &run.best, &run.progress)?;
+        checkpoint::save(
+            &checkpoint,
+            &run.model,
+            &run.optimizer,
+            &run.best,
+            &run.progress,
+        )?;
         if let Some(&record) = run.progress.epochs.last() {
             let pace = started.elapsed().as_secs_f64() / (epoch + 1 - done) as f64;
             observer.observe(&TrainEvent::Epoch {
@@ -77,7 +84,10 @@ pub fn run(
             });
         }
         if epoch + 1 < config.epochs && observer.should_stop() {
-            return Err(TrainError::Stopped { epoch: epoch + 1, epochs: config.epochs });
+            return Err(TrainError::Stopped {
+                epoch: epoch + 1,
+                epochs: config.epochs,
+            });
         }
     }
     let record = run.finish(test, out_dir, observer)?;
@@ -111,6 +121,8 @@ struct Run<'a> {
     steps: usize,
     best: Best,
     progress: Progress,
+    /// Root mean square of each weight layer's latent weights at the start.
+    initial_rms: Vec<f64>,
 }
 
 impl<'a> Run<'a> {
@@ -133,7 +145,10 @@ impl<'a> Run<'a> {
                 )));
             }
         }
-        let kept = train.len().checked_sub(config.validation_images).filter(|&n| n >= config.batch_size);
+        let kept = train
+            .len()
+            .checked_sub(config.validation_images)
+            .filter(|&n| n >= config.batch_size);
         let kept = kept.ok_or_else(|| {
             TrainError::Data(format!(
                 "{} training images are too few for {} validation images and a batch of {}",
@@ -172,11 +187,11 @@ impl<'a> Run<'a> {
                 config: config.clone(),
                 epochs: Vec::new(),
                 best_epoch: 0,
-                initial_rms,
                 parent_sha256,
                 teacher_sha256,
                 times: std::collections::BTreeMap::new(),
             },
+            initial_rms,
             model,
         })
     }
@@ -202,8 +217,14 @@ impl<'a> Run<'a> {
     }
 
     fn frozen(&self, share: f64) -> Vec<bool> {
-        let freeze = self.config.quantization.as_ref().map_or(&[][..], |q| &q.freeze);
-        (0..self.model.layers.len()).map(|l| freeze.get(l).is_some_and(|&f| share >= f)).collect()
+        let freeze = self
+            .config
+            .quantization
+            .as_ref()
+            .map_or(&[][..], |q| &q.freeze);
+        (0..self.model.layers.len())
+            .map(|l| freeze.get(l).is_some_and(|&f| share >= f))
+            .collect()
     }
 
     fn epoch(
@@ -221,7 +242,11 @@ impl<'a> Run<'a> {
         for (step, indices) in order.chunks_exact(self.config.batch_size).enumerate() {
             let (loss, hits) = self.step(epoch, step, total, indices)?;
             if !loss.is_finite() {
-                return Err(TrainError::Diverged { loss, epoch: epoch + 1, step: step + 1 });
+                return Err(TrainError::Diverged {
+                    loss,
+                    epoch: epoch + 1,
+                    step: step + 1,
+                });
             }
             loss_sum += loss;
             right += hits;
@@ -244,10 +269,10 @@ impl<'a> Run<'a> {
         let anneal = self.config.quantization.as_ref().map_or(0.0, |q| q.anneal);
         let record = EpochRecord {
             epoch: epoch + 1,
-            loss: loss_sum / self.steps as f64,
-            train_accuracy: right as f64 / (self.steps * self.config.batch_size) as f64,
-            validation_accuracy: hits as f64 / self.validation.len() as f64,
-            seconds: begun.elapsed().as_secs_f64(),
+            loss: short(loss_sum / self.steps as f64),
+            train_accuracy: short(right as f64 / (self.steps * self.config.batch_size) as f64),
+            validation_accuracy: short(hits as f64 / self.validation.len() as f64),
+            seconds: short(begun.elapsed().as_secs_f64()),
             eligible: share >= anneal,
         };
         let epochs = &mut self.progress.epochs;
@@ -281,7 +306,9 @@ impl<'a> Run<'a> {
         let rounded = self.model.round(self.keep(share).as_deref())?;
         let leaves = self.model.leaves();
         let mut statistics = Vec::new();
-        let logits = self.model.forward(&leaves, &rounded, x, Some(&mut statistics));
+        let logits = self
+            .model
+            .forward(&leaves, &rounded, x, Some(&mut statistics));
         let row = values(&logits)?;
         let classes = row.len() / indices.len().max(1);
         let hits = argmax_rows(&row, classes)
@@ -302,7 +329,14 @@ impl<'a> Run<'a> {
         let gradients = loss.backward();
         let frozen = self.frozen(share);
         let rate = learning_rate(&config.optimizer, at, total);
-        self.optimizer.step(&mut self.model, &leaves, &gradients, &config.optimizer, rate, &frozen)?;
+        self.optimizer.step(
+            &mut self.model,
+            &leaves,
+            &gradients,
+            &config.optimizer,
+            rate,
+            &frozen,
+        )?;
         self.model.absorb(statistics);
         self.rescale(&frozen)?;
         Ok((number, hits))
@@ -312,11 +346,16 @@ impl<'a> Run<'a> {
     /// grow and the learning rate, relative to them, falls.
     fn rescale(&mut self, frozen: &[bool]) -> Result<(), TrainError> {
         for (layer, &still) in frozen.iter().enumerate() {
-            if still || !matches!(self.model.layers[layer].quantized, Some((_, WeightRule::TopK { .. }))) {
+            if still
+                || !matches!(
+                    self.model.layers[layer].quantized,
+                    Some((_, WeightRule::TopK { .. }))
+                )
+            {
                 continue;
             }
             let now = rms(&self.model.get(layer, Role::Weight)?);
-            let factor = self.progress.initial_rms[layer] / now;
+            let factor = self.initial_rms[layer] / now;
             if let Some(index) = self.model.find(layer, Role::Weight)
                 && factor.is_finite()
             {
@@ -346,16 +385,20 @@ impl<'a> Run<'a> {
             }
             let network = export::to_network(&self.model, config, &rounded)?;
             let (found, correct) = export::compare(&self.model, config, &rounded, &network, test)?;
-            network.save(&out_dir.join(NETWORK_FILE))?;
-            (test_correct, agreement, weights_sha256) = (correct, Some(found), tensors::hash(&best));
+            network.save(out_dir.join(NETWORK_FILE))?;
+            (test_correct, agreement, weights_sha256) =
+                (correct, Some(found), tensors::hash(&best));
         } else {
             let folded = self.model.folded()?;
             let named = tensors::of_model(&folded, "")?;
             tensors::save(&out_dir.join(WEIGHTS_FILE), &named, &[])?;
             let logits = all_logits(&folded, &[], test, &self.table)?;
             let classes = logits.len() / test.len().max(1);
-            (test_correct, agreement, weights_sha256) =
-                (correct(&logits, test.labels(), classes), None, tensors::hash(&named));
+            (test_correct, agreement, weights_sha256) = (
+                correct(&logits, test.labels(), classes),
+                None,
+                tensors::hash(&named),
+            );
         }
         let progress = self.progress;
         let mut data = self.train.files().to_vec();
@@ -372,10 +415,10 @@ impl<'a> Run<'a> {
                 .iter()
                 .find(|e| e.epoch == progress.best_epoch)
                 .map_or(0.0, |e| e.validation_accuracy),
-            seconds: progress.epochs.iter().map(|e| e.seconds).sum(),
+            seconds: short(progress.epochs.iter().map(|e| e.seconds).sum()),
             epochs: progress.epochs,
             test_correct,
-            test_accuracy: test_correct as f64 / test.len().max(1) as f64,
+            test_accuracy: short(test_correct as f64 / test.len().max(1) as f64),
             weights_sha256,
             parent_sha256: progress.parent_sha256,
             teacher_sha256: progress.teacher_sha256,
@@ -386,13 +429,20 @@ impl<'a> Run<'a> {
 }
 
 impl Teacher {
-    fn new(dir: &Path, student: &TrainConfig, train: &Dataset) -> Result<(Self, String), TrainError> {
+    fn new(
+        dir: &Path,
+        student: &TrainConfig,
+        train: &Dataset,
+    ) -> Result<(Self, String), TrainError> {
         let (config, model, hash) = start::load_float(dir)?;
         let classes = model.shapes[model.shapes.len() - 1].len();
         if config.network.input != student.network.input || classes != train.classes().len() {
             return Err(TrainError::config(
                 "distillation.teacher",
-                format!("{} has other inputs or outputs than the student", dir.display()),
+                format!(
+                    "{} has other inputs or outputs than the student",
+                    dir.display()
+                ),
             ));
         }
         let table = input_table(&config.quantizer()?, model.input_scale);
@@ -400,25 +450,30 @@ impl Teacher {
             None => Some(all_logits(&model, &[], train, &table)?),
             Some(_) => None,
         };
-        Ok((Self { model, table, logits, classes }, hash))
+        Ok((
+            Self {
+                model,
+                table,
+                logits,
+                classes,
+            },
+            hash,
+        ))
     }
 
     /// The teacher's logits of a batch.
     fn says(&self, indices: &[usize], pixels: &[u8], shape: (usize, usize, usize)) -> Tensor<2> {
-        match &self.logits {
-            Some(all) => {
-                let rows = indices
-                    .iter()
-                    .flat_map(|&i| &all[i * self.classes..(i + 1) * self.classes])
-                    .copied()
-                    .collect();
-                super::model::tensor(rows, [indices.len(), self.classes], &burn::tensor::Device::flex())
-            }
-            None => {
-                let x = input(pixels, shape, &self.table);
-                self.model.forward(&self.model.constants(), &[], x, None)
-            }
-        }
+        let Some(all) = &self.logits else {
+            let x = input(pixels, shape, &self.table);
+            return self.model.forward(&self.model.constants(), &[], x, None);
+        };
+        let classes = self.classes;
+        let rows = indices
+            .iter()
+            .flat_map(|&i| &all[i * classes..(i + 1) * classes])
+            .copied()
+            .collect();
+        tensor(rows, [indices.len(), classes], &Device::flex())
     }
 }
 

@@ -110,7 +110,10 @@ impl NetworkSpec {
             stride: [1, 1],
             padding: [0, 0],
         };
-        let pool = LayerSpec::MaxPool { kernel: [2, 2], stride: [2, 2] };
+        let pool = LayerSpec::MaxPool {
+            kernel: [2, 2],
+            stride: [2, 2],
+        };
         Self {
             input: [1, 28, 28],
             layers: vec![
@@ -140,14 +143,21 @@ impl NetworkSpec {
         };
         let [c, h, w] = self.input;
         if c == 0 || h == 0 || w == 0 {
-            return Err(TrainError::config("network.input", format!("{:?} has a zero", self.input)));
+            return Err(TrainError::config(
+                "network.input",
+                format!("{:?} has a zero", self.input),
+            ));
         }
         let mut shape = Shape::new(c, h, w);
         let mut shapes = vec![shape];
         for (index, layer) in self.layers.iter().enumerate() {
             let window = |kernel: [usize; 2], stride: [usize; 2], padding: [usize; 2]| {
                 let size = |length: usize, i: usize| -> Option<usize> {
-                    if kernel[i] == 0 || stride[i] == 0 || kernel[i] > 1 << 12 || padding[i] > 1 << 12 {
+                    if kernel[i] == 0
+                        || stride[i] == 0
+                        || kernel[i] > 1 << 12
+                        || padding[i] > 1 << 12
+                    {
                         return None;
                     }
                     Some((length + 2 * padding[i]).checked_sub(kernel[i])? / stride[i] + 1)
@@ -163,7 +173,12 @@ impl NetworkSpec {
                 })
             };
             shape = match *layer {
-                LayerSpec::Conv2d { out_channels, kernel, stride, padding } => {
+                LayerSpec::Conv2d {
+                    out_channels,
+                    kernel,
+                    stride,
+                    padding,
+                } => {
                     let (height, width) = window(kernel, stride, padding)?;
                     Shape::new(out_channels, height, width)
                 }
@@ -173,7 +188,10 @@ impl NetworkSpec {
                 }
                 LayerSpec::Linear { out_features } => {
                     if shape.height != 1 || shape.width != 1 {
-                        return Err(bad(index, "a linear layer needs a flatten layer before it".into()));
+                        return Err(bad(
+                            index,
+                            "a linear layer needs a flatten layer before it".into(),
+                        ));
                     }
                     Shape::new(out_features, 1, 1)
                 }
@@ -181,15 +199,24 @@ impl NetworkSpec {
                 LayerSpec::Square | LayerSpec::Relu => shape,
             };
             if shape.is_empty() || shape.len() > 1 << 24 {
-                return Err(bad(index, format!("output of shape {shape} is empty or too large")));
+                return Err(bad(
+                    index,
+                    format!("output of shape {shape} is empty or too large"),
+                ));
             }
             shapes.push(shape);
         }
         if !self.layers.last().is_some_and(LayerSpec::has_weights) {
-            return Err(TrainError::config("network.layers", "the last layer must have weights"));
+            return Err(TrainError::config(
+                "network.layers",
+                "the last layer must have weights",
+            ));
         }
         if shape.height != 1 || shape.width != 1 {
-            return Err(TrainError::config("network.layers", format!("the output {shape} is no vector")));
+            return Err(TrainError::config(
+                "network.layers",
+                format!("the output {shape} is no vector"),
+            ));
         }
         Ok(shapes)
     }
@@ -209,7 +236,10 @@ impl NetworkSpec {
 
     /// Number of layers with weights.
     pub fn weight_layers(&self) -> usize {
-        self.layers.iter().filter(|layer| layer.has_weights()).count()
+        self.layers
+            .iter()
+            .filter(|layer| layer.has_weights())
+            .count()
     }
 }
 
@@ -221,20 +251,58 @@ mod tests {
     #[test]
     fn hcnn_has_the_published_shapes() {
         let spec = NetworkSpec::hcnn_mnist();
-        let shapes: Vec<[usize; 3]> =
-            spec.shapes().unwrap().iter().map(|s| [s.channels, s.height, s.width]).collect();
+        let shapes: Vec<[usize; 3]> = spec
+            .shapes()
+            .unwrap()
+            .iter()
+            .map(|s| [s.channels, s.height, s.width])
+            .collect();
         assert_eq!(
             shapes,
-            [[1, 28, 28], [5, 12, 12], [5, 12, 12], [50, 4, 4], [50, 4, 4], [800, 1, 1], [10, 1, 1]]
+            [
+                [1, 28, 28],
+                [5, 12, 12],
+                [5, 12, 12],
+                [50, 4, 4],
+                [50, 4, 4],
+                [800, 1, 1],
+                [10, 1, 1]
+            ]
         );
-        assert_eq!(spec.names(), ["conv1", "square1", "conv2", "square2", "flatten1", "linear1"]);
-        assert_eq!(NetworkSpec::teacher_mnist().shapes().unwrap().last().unwrap().len(), 10);
+        assert_eq!(
+            spec.names(),
+            [
+                "conv1", "square1", "conv2", "square2", "flatten1", "linear1"
+            ]
+        );
+        assert_eq!(
+            NetworkSpec::teacher_mnist()
+                .shapes()
+                .unwrap()
+                .last()
+                .unwrap()
+                .len(),
+            10
+        );
     }
 
     #[test]
     fn impossible_networks_are_refused_by_name() {
-        let with = |layers| NetworkSpec { input: [1, 6, 6], layers }.shapes().unwrap_err().to_string();
-        let conv = |k, s| LayerSpec::Conv2d { out_channels: 2, kernel: [k, k], stride: [s, s], padding: [0, 0] };
+        let with = |layers| {
+            NetworkSpec {
+                input: [1, 6, 6],
+                layers,
+            }
+            .shapes()
+            .unwrap_err()
+            .to_string()
+        };
+        let conv = |k, s| LayerSpec::Conv2d {
+            out_channels: 2,
+            kernel: [k, k],
+            stride: [s, s],
+            padding: [0, 0],
+        };
         assert!(with(vec![conv(7, 1)]).contains("layers[0]"));
         assert!(with(vec![conv(3, 0)]).contains("stride"));
         assert!(with(vec![conv(3, 1), LayerSpec::Linear { out_features: 3 }]).contains("flatten"));

@@ -26,7 +26,10 @@ pub(super) fn load_float(dir: &Path) -> Result<(TrainConfig, Model, String), Tra
         ));
     }
     // The file holds folded weights.
-    let folded = TrainConfig { batch_norm: false, ..config.clone() };
+    let folded = TrainConfig {
+        batch_norm: false,
+        ..config.clone()
+    };
     let mut model = Model::new(&folded)?;
     let path = dir.join(WEIGHTS_FILE);
     let (named, _) = tensors::load(&path)?;
@@ -53,10 +56,17 @@ pub(super) fn from_parent(
         biases.push(parent.get(index, Role::Bias)?);
     }
     if start == QatStart::Equalized {
-        equalize(model, config.quantizer()?.scale(), &mut weights, &mut biases);
+        equalize(
+            model,
+            config.quantizer()?.scale(),
+            &mut weights,
+            &mut biases,
+        );
     }
     for index in 0..count {
-        let Some((n_bits, rule)) = model.layers[index].quantized else { continue };
+        let Some((n_bits, rule)) = model.layers[index].quantized else {
+            continue;
+        };
         if rule.has_own_scale() {
             // Latent weights in integer units; for the equalised layers the scale is one already.
             let scale = if start == QatStart::Equalized && index + 1 < count {
@@ -85,7 +95,11 @@ fn fit(weights: &[f32], outputs: usize, n_bits: u32, rule: WeightRule) -> f64 {
             let fan_in = weights.len() / outputs.max(1);
             let kept: Vec<f64> = weights
                 .chunks_exact(fan_in.max(1))
-                .flat_map(|row| largest(row, keep).into_iter().map(|i| f64::from(row[i]).abs()))
+                .flat_map(|row| {
+                    largest(row, keep)
+                        .into_iter()
+                        .map(|i| f64::from(row[i]).abs())
+                })
                 .collect();
             let mean = kept.iter().sum::<f64>() / kept.len().max(1) as f64;
             if mean > 0.0 { mean } else { 1.0 }
@@ -104,7 +118,9 @@ fn equalize(model: &Model, input_scale: f64, weights: &mut [Vec<f32>], biases: &
     }
     for index in 0..model.layers.len().saturating_sub(1) {
         let (layer, next) = (model.layers[index], model.layers[index + 1]);
-        let Some((n_bits, rule)) = layer.quantized else { continue };
+        let Some((n_bits, rule)) = layer.quantized else {
+            continue;
+        };
         // The function between the two layers has this degree.
         let squares = model.spec.layers[layer.position..next.position]
             .iter()
@@ -142,19 +158,32 @@ fn normalize_biases(
     let x = input(&gather(train, &indices, None)?, train.shape(), &table);
     let rounded = model.round(None)?;
     let mut sizes = vec![Ok(1.0); model.layers.len()];
-    model.forward_observed(&model.constants(), &rounded, x, None, &mut |index, output| {
-        sizes[index] = values(output).map_err(|e| e.to_string()).map(|v| {
-            let square: f64 = v.iter().map(|&x| f64::from(x) * f64::from(x)).sum();
-            (square / v.len().max(1) as f64).sqrt()
-        });
-    });
+    model.forward_observed(
+        &model.constants(),
+        &rounded,
+        x,
+        None,
+        &mut |index, output| {
+            sizes[index] = values(output).map_err(|e| e.to_string()).map(|v| {
+                let square: f64 = v.iter().map(|&x| f64::from(x) * f64::from(x)).sum();
+                (square / v.len().max(1) as f64).sqrt()
+            });
+        },
+    );
     for (index, size) in sizes.into_iter().enumerate() {
         let size = size.map_err(TrainError::Tensor)?;
         if size > 0.0 && size.is_finite() {
             // A power of two, so that the division is exact.
             let unit = size.log2().round().exp2();
             model.set(index, Role::BiasUnit, vec![unit as f32]);
-            model.set(index, Role::Bias, biases[index].iter().map(|&b| (f64::from(b) / unit) as f32).collect());
+            model.set(
+                index,
+                Role::Bias,
+                biases[index]
+                    .iter()
+                    .map(|&b| (f64::from(b) / unit) as f32)
+                    .collect(),
+            );
         }
     }
     Ok(())

@@ -11,6 +11,7 @@ use super::{
     files::write_atomically,
     model::{Model, tensor, values},
 };
+use crate::data::hex;
 
 /// Named matrices in order of name.
 pub(super) type Named = BTreeMap<String, ([usize; 2], Vec<f32>)>;
@@ -20,38 +21,70 @@ pub(super) fn of_model(model: &Model, prefix: &str) -> Result<Named, TrainError>
     model
         .params
         .iter()
-        .map(|p| Ok((format!("{prefix}{}", p.name), (p.value.dims(), values(&p.value)?))))
+        .map(|p| {
+            Ok((
+                format!("{prefix}{}", p.name),
+                (p.value.dims(), values(&p.value)?),
+            ))
+        })
         .collect()
 }
 
 /// Writes tensors, with `metadata` in the header.
-pub(super) fn save(path: &Path, named: &Named, metadata: &[(&str, String)]) -> Result<(), TrainError> {
-    let failed = |problem: String| TrainError::Weights { path: path.to_owned(), problem };
+pub(super) fn save(
+    path: &Path,
+    named: &Named,
+    metadata: &[(&str, String)],
+) -> Result<(), TrainError> {
+    let failed = |problem: String| TrainError::Weights {
+        path: path.to_owned(),
+        problem,
+    };
     let bytes: Vec<(&String, Vec<usize>, Vec<u8>)> = named
         .iter()
-        .map(|(name, (shape, v))| (name, shape.to_vec(), v.iter().flat_map(|x| x.to_le_bytes()).collect()))
+        .map(|(name, (shape, v))| {
+            (
+                name,
+                shape.to_vec(),
+                v.iter().flat_map(|x| x.to_le_bytes()).collect(),
+            )
+        })
         .collect();
     let mut views = Vec::with_capacity(bytes.len());
     for (name, shape, data) in &bytes {
-        let view = TensorView::new(Dtype::F32, shape.clone(), data).map_err(|e| failed(e.to_string()))?;
+        let view =
+            TensorView::new(Dtype::F32, shape.clone(), data).map_err(|e| failed(e.to_string()))?;
         views.push((name.as_str(), view));
     }
-    let header = metadata.iter().map(|(k, v)| ((*k).to_owned(), v.clone())).collect();
+    let header = metadata
+        .iter()
+        .map(|(k, v)| ((*k).to_owned(), v.clone()))
+        .collect();
     let file = safetensors::serialize(views, Some(header)).map_err(|e| failed(e.to_string()))?;
     write_atomically(path, &file)
 }
 
 /// Reads tensors and the header's metadata.
 pub(super) fn load(path: &Path) -> Result<(Named, BTreeMap<String, String>), TrainError> {
-    let failed = |problem: String| TrainError::Weights { path: path.to_owned(), problem };
+    let failed = |problem: String| TrainError::Weights {
+        path: path.to_owned(),
+        problem,
+    };
     let bytes = fs::read(path).map_err(TrainError::io("cannot read", path))?;
     let (_, header) = SafeTensors::read_metadata(&bytes).map_err(|e| failed(e.to_string()))?;
-    let metadata = header.metadata().clone().unwrap_or_default().into_iter().collect();
+    let metadata = header
+        .metadata()
+        .clone()
+        .unwrap_or_default()
+        .into_iter()
+        .collect();
     let file = SafeTensors::deserialize(&bytes).map_err(|e| failed(e.to_string()))?;
     let mut named = Named::new();
     for (name, view) in file.tensors() {
         let (Dtype::F32, &[rows, columns]) = (view.dtype(), view.shape()) else {
-            return Err(failed(format!("tensor `{name}` is not a matrix of 32-bit floats")));
+            return Err(failed(format!(
+                "tensor `{name}` is not a matrix of 32-bit floats"
+            )));
         };
         let v = view
             .data()
@@ -64,7 +97,12 @@ pub(super) fn load(path: &Path) -> Result<(Named, BTreeMap<String, String>), Tra
 }
 
 /// Sets the model's tensors from those named `prefix` + name.
-pub(super) fn into_model(model: &mut Model, named: &Named, prefix: &str, path: &Path) -> Result<(), TrainError> {
+pub(super) fn into_model(
+    model: &mut Model,
+    named: &Named,
+    prefix: &str,
+    path: &Path,
+) -> Result<(), TrainError> {
     let plain = Device::flex();
     for param in &mut model.params {
         let name = format!("{prefix}{}", param.name);
@@ -72,15 +110,23 @@ pub(super) fn into_model(model: &mut Model, named: &Named, prefix: &str, path: &
             None => format!("tensor `{name}` is missing"),
             Some((shape, v)) if *shape != param.value.dims() => {
                 let _ = v;
-                format!("tensor `{name}` has shape {shape:?}, expected {:?}", param.value.dims())
+                format!(
+                    "tensor `{name}` has shape {shape:?}, expected {:?}",
+                    param.value.dims()
+                )
             }
-            Some((_, v)) if v.iter().any(|x| !x.is_finite()) => format!("tensor `{name}` is not finite"),
+            Some((_, v)) if v.iter().any(|x| !x.is_finite()) => {
+                format!("tensor `{name}` is not finite")
+            }
             Some((shape, v)) => {
                 param.value = tensor(v.clone(), *shape, &plain);
                 continue;
             }
         };
-        return Err(TrainError::Weights { path: path.to_owned(), problem });
+        return Err(TrainError::Weights {
+            path: path.to_owned(),
+            problem,
+        });
     }
     Ok(())
 }
@@ -99,7 +145,7 @@ pub(super) fn hash(named: &Named) -> String {
             hasher.update(x.to_le_bytes());
         }
     }
-    hasher.finalize().iter().map(|b| format!("{b:02x}")).collect()
+    hex(&hasher.finalize())
 }
 
 #[cfg(test)]
@@ -125,6 +171,11 @@ mod tests {
         let mut bytes = std::fs::read(&path).unwrap();
         bytes.truncate(bytes.len() - 3);
         std::fs::write(&path, bytes).unwrap();
-        assert!(load(&path).unwrap_err().to_string().contains("t.safetensors"));
+        assert!(
+            load(&path)
+                .unwrap_err()
+                .to_string()
+                .contains("t.safetensors")
+        );
     }
 }

@@ -1,1 +1,463 @@
-//! tests
+//! Runs on small synthetic data: repeatability, resuming, agreement, gradients of the whole network.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test may stop at a surprise"
+)]
+
+use std::path::Path;
+
+use burn::tensor::{Device, Tensor, TensorData};
+use proptest::prelude::*;
+
+use super::{
+    batch::{cross_entropy, divergence, input_table},
+    model::{Model, Role, tensor, values},
+    *,
+};
+use crate::{
+    data::{Dataset, DatasetName},
+    network::{Network, Twin, argmax},
+    quant::WeightRule,
+};
+
+/// Images of 8x8 whose class is the quadrant that is bright, with noise.
+fn quadrants(images: usize, seed: u64) -> Dataset {
+    let mut state = seed;
+    let mut random = move || {
+        state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = state;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    };
+    let (mut pixels, mut labels) = (Vec::new(), Vec::new());
+    for _ in 0..images {
+        let class = (random() % 4) as u8;
+        labels.push(class);
+        for y in 0..8_u64 {
+            for x in 0..8_u64 {
+                let bright = u64::from(class) == (y / 4) * 2 + x / 4;
+                pixels.push((random() % 140 + if bright { 100 } else { 0 }) as u8);
+            }
+        }
+    }
+    Dataset::new((1, 8, 8), pixels, labels, vec!["a", "b", "c", "d"]).unwrap()
+}
+
+fn small_network() -> NetworkSpec {
+    NetworkSpec {
+        input: [1, 8, 8],
+        layers: vec![
+            LayerSpec::Conv2d {
+                out_channels: 3,
+                kernel: [3, 3],
+                stride: [1, 1],
+                padding: [1, 1],
+            },
+            LayerSpec::Square,
+            LayerSpec::SumPool {
+                kernel: [2, 2],
+                stride: [2, 2],
+            },
+            LayerSpec::Conv2d {
+                out_channels: 4,
+                kernel: [3, 3],
+                stride: [1, 1],
+                padding: [0, 0],
+            },
+            LayerSpec::Square,
+            LayerSpec::Flatten,
+            LayerSpec::Linear { out_features: 4 },
+        ],
+    }
+}
+
+fn float_config() -> TrainConfig {
+    TrainConfig {
+        name: "small".into(),
+        dataset: DatasetName::Mnist,
+        seed: 3,
+        network: small_network(),
+        input_thresholds: vec![85, 170, 255],
+        validation_images: 100,
+        epochs: 4,
+        batch_size: 25,
+        optimizer: OptimizerConfig {
+            learning_rate: 5e-3,
+            schedule: Schedule::Cosine,
+            warmup_steps: 5,
+            clip_norm: Some(1.0),
+            first_layer_factor: 1.0,
+            bias_factor: 1.0,
+            scale_factor: 1.0,
+        },
+        batch_norm: true,
+        label_smoothing: 0.05,
+        augmentation: Some(AugmentConfig {
+            rotation: 3.0,
+            scale: 0.02,
+            shift: 0.3,
+            shear: 0.0,
+        }),
+        distillation: None,
+        quantization: None,
+    }
+}
+
+fn qat_config(parent: &Path, n_bits: u32, rules: Vec<WeightRule>, start: QatStart) -> TrainConfig {
+    let ternary = matches!(rules[0], WeightRule::TopK { .. });
+    let parent = parent.display().to_string();
+    TrainConfig {
+        name: format!("small-w{n_bits}"),
+        batch_norm: false,
+        distillation: Some(DistillConfig {
+            teacher: parent.clone(),
+            weight: 0.5,
+            temperature: 2.0,
+        }),
+        quantization: Some(QatConfig {
+            parent,
+            n_bits,
+            rules,
+            start,
+            anneal: if ternary { 0.4 } else { 0.0 },
+            freeze: if ternary { vec![0.5, 0.75] } else { vec![] },
+            center_output: ternary,
+        }),
+        ..float_config()
+    }
+}
+
+fn top_k() -> Vec<WeightRule> {
+    [5, 12, 8].map(|keep| WeightRule::TopK { keep }).to_vec()
+}
+
+struct Data {
+    train: Dataset,
+    test: Dataset,
+}
+
+fn data() -> Data {
+    Data {
+        train: quadrants(600, 1),
+        test: quadrants(200, 2),
+    }
+}
+
+fn train(config: &TrainConfig, data: &Data, dir: &Path) -> TrainRecord {
+    run(
+        config,
+        &data.train,
+        &data.test,
+        dir,
+        false,
+        &mut |_: &TrainEvent| (),
+    )
+    .unwrap()
+}
+
+/// Stops after each epoch.
+struct Impatient;
+
+impl Observer for Impatient {
+    fn observe(&mut self, _: &TrainEvent) {}
+
+    fn should_stop(&mut self) -> bool {
+        true
+    }
+}
+
+fn without_times(mut record: TrainRecord) -> TrainRecord {
+    record.seconds = 0.0;
+    for epoch in &mut record.epochs {
+        epoch.seconds = 0.0;
+    }
+    record
+}
+
+#[test]
+fn a_run_is_repeatable_and_an_interrupted_one_ends_with_the_same_bits() {
+    let (top, data) = (tempfile::tempdir().unwrap(), data());
+    let parent = top.path().join("float");
+    let float = float_config();
+    let qat = qat_config(&parent, 2, top_k(), QatStart::Equalized);
+    for (config, at) in [(&float, "float"), (&qat, "qat")] {
+        let first = train(config, &data, &top.path().join(at));
+        assert!(first.test_accuracy > 0.9, "{at}: {}", first.test_accuracy);
+        assert!(!top.path().join(at).join(CHECKPOINT_FILE).exists());
+        assert_eq!(TrainRecord::load(&top.path().join(at)).unwrap(), first);
+
+        let again = train(config, &data, &top.path().join(format!("{at}-again")));
+        assert_eq!(without_times(again), without_times(first.clone()));
+
+        let dir = top.path().join(format!("{at}-interrupted"));
+        for epoch in 1..config.epochs {
+            let error =
+                run(config, &data.train, &data.test, &dir, true, &mut Impatient).unwrap_err();
+            assert!(
+                matches!(error, TrainError::Stopped { epoch: e, .. } if e == epoch),
+                "{error}"
+            );
+        }
+        let error = run(config, &data.train, &data.test, &dir, false, &mut Impatient).unwrap_err();
+        assert!(matches!(error, TrainError::CheckpointExists { .. }));
+        let other = TrainConfig {
+            seed: 99,
+            ..config.clone()
+        };
+        let error = run(&other, &data.train, &data.test, &dir, true, &mut Impatient).unwrap_err();
+        assert!(matches!(error, TrainError::OtherCheckpoint { .. }));
+        let resumed = run(config, &data.train, &data.test, &dir, true, &mut Impatient).unwrap();
+        assert_eq!(without_times(resumed), without_times(first.clone()));
+
+        let seed = TrainConfig {
+            seed: 4,
+            ..config.clone()
+        };
+        let different = train(&seed, &data, &top.path().join(format!("{at}-seed")));
+        assert_ne!(different.weights_sha256, first.weights_sha256);
+    }
+}
+
+#[test]
+fn the_exported_network_is_what_was_trained_for_every_rule_and_width() {
+    let (top, data) = (tempfile::tempdir().unwrap(), data());
+    let parent = top.path().join("float");
+    train(&float_config(), &data, &parent);
+    let cases = [
+        (2, top_k(), QatStart::Equalized),
+        (2, top_k(), QatStart::Copy),
+        (2, vec![WeightRule::Learned], QatStart::Equalized),
+        (2, vec![WeightRule::TernaryMean], QatStart::Copy),
+        (3, vec![WeightRule::MinError], QatStart::Copy),
+        (4, vec![WeightRule::Max], QatStart::Copy),
+        (8, vec![WeightRule::Max], QatStart::Copy),
+        (32, vec![WeightRule::Max], QatStart::Copy),
+    ];
+    for (case, (n_bits, rules, start)) in cases.into_iter().enumerate() {
+        let dir = top.path().join(format!("q{case}"));
+        let mut config = qat_config(&parent, n_bits, rules.clone(), start);
+        config.epochs = 3;
+        config.optimizer.learning_rate = if rules[0].has_own_scale() { 1e-2 } else { 1e-3 };
+        let record = train(&config, &data, &dir);
+        let agreement = record.agreement.unwrap();
+        assert_eq!((agreement.images, agreement.argmax_differs), (200, 0));
+        assert!(agreement.relative_error < 1e-5, "{rules:?}: {agreement:?}");
+        assert!(
+            record.test_accuracy > 0.7,
+            "{n_bits} {rules:?}: {}",
+            record.test_accuracy
+        );
+        let network = Network::load(dir.join(NETWORK_FILE)).unwrap();
+        let twin = Twin::new(&network);
+        let hits = data
+            .test
+            .images()
+            .zip(data.test.labels())
+            .filter(|(image, label)| {
+                let logits = twin
+                    .logits(&network.quantize_image(image).unwrap())
+                    .unwrap();
+                argmax(&logits) == usize::from(**label)
+            });
+        assert_eq!(hits.count(), record.test_correct);
+        let widths = network.weight_bits();
+        assert!(widths.iter().flatten().all(|&b| b <= n_bits), "{widths:?}");
+        if let WeightRule::TopK { .. } = rules[0] {
+            for (layer, keep) in network
+                .layers()
+                .iter()
+                .filter_map(|l| l.layer.weight())
+                .zip([5, 12, 8])
+            {
+                let outputs = if keep == 5 { 3 } else { 4 };
+                for row in layer.chunks_exact(layer.len() / outputs) {
+                    assert_eq!(row.iter().filter(|&&w| w != 0).count(), keep);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn post_training_quantisation_loses_little_at_eight_bits_and_agrees_at_all() {
+    let (top, data) = (tempfile::tempdir().unwrap(), data());
+    let parent = top.path().join("float");
+    let float = train(&float_config(), &data, &parent);
+    for n_bits in [2, 3, 4, 6, 8, 16, 32] {
+        let options = PtqOptions {
+            n_bits,
+            rule: WeightRule::Max,
+            input_thresholds: None,
+        };
+        let (network, record) = ptq(&parent, &options, &data.test).unwrap();
+        assert_eq!(record.agreement.argmax_differs, 0);
+        assert_eq!(record.parent_sha256, float.weights_sha256);
+        if n_bits >= 8 {
+            assert!(
+                (record.test_accuracy - float.test_accuracy).abs() <= 0.02,
+                "{n_bits}"
+            );
+        }
+        let dir = top.path().join(format!("ptq{n_bits}"));
+        record.save(&network, &dir).unwrap();
+        assert_eq!(Network::load(dir.join(NETWORK_FILE)).unwrap(), network);
+        assert!(ptq(&dir, &options, &data.test).is_err());
+    }
+}
+
+#[test]
+fn folding_batch_norms_changes_nothing() {
+    let mut model = Model::new(&float_config()).unwrap();
+    model.set(0, Role::RunningMean, vec![0.3, -0.2, 0.1]);
+    model.set(0, Role::RunningVar, vec![0.5, 2.0, 1.5]);
+    model.set(0, Role::Gamma, vec![0.5, -2.0, 1.5]);
+    model.set(1, Role::Beta, vec![0.5, -0.2, 0.15, 0.0]);
+    let data = quadrants(50, 5);
+    let table = input_table(&float_config().quantizer().unwrap(), 1.0 / 3.0);
+    let before = batch::all_logits(&model, &[], &data, &table).unwrap();
+    let folded = model.folded().unwrap();
+    let after = batch::all_logits(&folded, &[], &data, &table).unwrap();
+    assert!(
+        folded
+            .params
+            .iter()
+            .all(|p| matches!(p.role, Role::Weight | Role::Bias))
+    );
+    let largest = before.iter().fold(0.0_f32, |m, x| m.max(x.abs()));
+    for (a, b) in before.iter().zip(&after) {
+        assert!((a - b).abs() <= 1e-5 * largest.max(1.0), "{a} {b}");
+    }
+}
+
+#[test]
+fn a_nonsense_network_and_ill_fitting_data_are_refused() {
+    let (top, data) = (tempfile::tempdir().unwrap(), data());
+    let go = |config: &TrainConfig, train: &Dataset| {
+        run(
+            config,
+            train,
+            &data.test,
+            &top.path().join("x"),
+            false,
+            &mut |_: &TrainEvent| (),
+        )
+        .unwrap_err()
+        .to_string()
+    };
+    let mut wrong = float_config();
+    wrong.network.input = [1, 9, 9];
+    assert!(go(&wrong, &data.train).contains("training images"));
+    assert!(go(&float_config(), &data.train.slice(0..110)).contains("too few"));
+    let relu = TrainConfig {
+        network: NetworkSpec {
+            layers: small_network()
+                .layers
+                .into_iter()
+                .map(|l| {
+                    if l == LayerSpec::Square {
+                        LayerSpec::Relu
+                    } else {
+                        l
+                    }
+                })
+                .collect(),
+            ..small_network()
+        },
+        epochs: 1,
+        ..float_config()
+    };
+    let parent = top.path().join("relu");
+    train(&relu, &data, &parent);
+    let options = PtqOptions {
+        n_bits: 4,
+        rule: WeightRule::Max,
+        input_thresholds: None,
+    };
+    let message = ptq(&parent, &options, &data.test).unwrap_err().to_string();
+    assert!(message.contains("relu1"), "{message}");
+}
+
+/// The loss of a float model on fixed inputs, with one parameter moved.
+fn loss_at(
+    model: &Model,
+    x: &Tensor<4>,
+    labels: &[u8],
+    teacher: &Tensor<2>,
+) -> (f64, Vec<Option<Vec<f32>>>) {
+    let leaves = model.leaves();
+    let logits = model.forward(&leaves, &[], x.clone(), Some(&mut Vec::new()));
+    let loss =
+        cross_entropy(logits.clone(), labels, 0.1) + divergence(logits, teacher.clone(), 2.0);
+    let number = f64::from(values(&loss).unwrap()[0]);
+    let gradients = loss.backward();
+    let found = leaves
+        .iter()
+        .map(|l| l.grad(&gradients).map(|g| values(&g).unwrap()))
+        .collect();
+    (number, found)
+}
+
+#[test]
+fn gradients_of_the_whole_network_match_finite_differences() {
+    for norm in [false, true] {
+        let config = TrainConfig {
+            batch_norm: norm,
+            ..float_config()
+        };
+        let model = Model::new(&config).unwrap();
+        let data = quadrants(16, 7);
+        let table = input_table(&config.quantizer().unwrap(), 1.0 / 3.0);
+        let pixels: Vec<u8> = data.images().flatten().copied().collect();
+        let x = batch::input(&pixels, data.shape(), &table);
+        let teacher = tensor(
+            (0..64).map(|i| (i * 37 % 11) as f32 / 5.0).collect(),
+            [16, 4],
+            &Device::flex(),
+        );
+        let (_, gradients) = loss_at(&model, &x, data.labels(), &teacher);
+        let mut checked = 0;
+        for (index, param) in model.params.iter().enumerate() {
+            // A bias before a batch norm has no effect.
+            let idle = norm && param.role == Role::Bias && param.layer < 2;
+            if !param.role.is_trained() || idle {
+                continue;
+            }
+            let gradient = gradients[index].as_ref().unwrap();
+            let original = values(&param.value).unwrap();
+            for position in [0, original.len() / 2, original.len() - 1] {
+                let h = 4e-3_f32;
+                let at = |d: f32| {
+                    let mut moved = model.clone();
+                    let mut v = original.clone();
+                    v[position] += d;
+                    moved.params[index].value =
+                        Tensor::from_data(TensorData::new(v, param.value.dims()), &Device::flex());
+                    loss_at(&moved, &x, data.labels(), &teacher).0
+                };
+                let difference = (at(h) - at(-h)) / (2.0 * f64::from(h));
+                let gradient = f64::from(gradient[position]);
+                assert!(
+                    (difference - gradient).abs() < 2e-3 + 0.02 * gradient.abs(),
+                    "{} [{position}], norm {norm}: {difference} {gradient}",
+                    param.name
+                );
+                checked += 1;
+            }
+        }
+        assert!(checked >= 18, "{checked}");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(32))]
+    #[test]
+    fn random_text_is_no_configuration(text in "[{}\\[\\]\":,a-z0-9 ]{0,60}") {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("c.json");
+        std::fs::write(&path, text).unwrap();
+        prop_assert!(TrainConfig::load(&path).is_err());
+    }
+}

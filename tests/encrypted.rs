@@ -1,0 +1,343 @@
+//! Encrypted inference against the integer twin: equal in every logit, whatever the network.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a failed test may panic")]
+
+use num_bigint::BigInt;
+use sealquant::engine::{Client, EngineError, Plan, Server, Step};
+use sealquant::network::{
+    InputQuantizer, InputSpec, Layer, NamedLayer, Network, NetworkLimits, NetworkLiteral, Shape,
+    Twin, random_images, random_network,
+};
+use sealquant::params::{BoundRule, SelectOptions, Selection, select};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Runs images through encryption and the twin; returns the plan.
+fn check(network: &Network, images: &[Vec<i64>], options: &SelectOptions) -> Plan {
+    let selection = select(network, options).unwrap();
+    let plan = Plan::batched(network, &selection).unwrap();
+    let client = Client::new(&plan).unwrap();
+    let server = Server::new(&plan, client.evaluation_keys().unwrap()).unwrap();
+    let request = client.encrypt(images, &()).unwrap();
+    let evaluation = server.evaluate(&request, &()).unwrap();
+    let decrypted = client.decrypt(&evaluation.response).unwrap();
+    let expected = Twin::new(network).logits_batch(images).unwrap();
+    assert_eq!(decrypted, expected, "{}", network.name());
+
+    let predicted = selection.predicted_noise().last().unwrap().budget_bits;
+    let measured = f64::from(client.noise_budget_bits(&evaluation.response).unwrap());
+    assert!(
+        measured >= predicted.floor(),
+        "{}: predicted {predicted}, measured {measured}",
+        network.name()
+    );
+    assert_eq!(evaluation.layers.len(), plan.layers().len() + 1);
+    plan
+}
+
+fn network(name: &str, inputs: usize, layers: Vec<Layer>) -> Network {
+    let classes = layers
+        .iter()
+        .rev()
+        .find_map(|layer| layer.bias().map(<[BigInt]>::len))
+        .unwrap_or(inputs);
+    Network::new(NetworkLiteral {
+        name: name.to_owned(),
+        classes,
+        input: InputSpec {
+            shape: Shape::vector(inputs),
+            quantizer: InputQuantizer::uniform(2).unwrap(),
+        },
+        layers: layers
+            .into_iter()
+            .enumerate()
+            .map(|(index, layer)| NamedLayer::new(format!("layer{index}"), layer))
+            .collect(),
+    })
+    .unwrap()
+}
+
+fn linear(rows: &[&[i64]], bias: &[i64]) -> Layer {
+    Layer::Linear {
+        in_features: rows[0].len(),
+        out_features: rows.len(),
+        weight: rows.concat(),
+        bias: bias.iter().map(|&b| BigInt::from(b)).collect(),
+        weight_scale: 1.0,
+    }
+}
+
+fn images(inputs: usize, count: usize) -> Vec<Vec<i64>> {
+    (0..count)
+        .map(|i| (0..inputs).map(|j| ((i + 2 * j) % 4) as i64).collect())
+        .collect()
+}
+
+#[test]
+fn random_networks_equal_the_twin_in_every_logit() {
+    let limits = NetworkLimits {
+        max_side: 6,
+        max_squares: 1,
+        ..NetworkLimits::default()
+    };
+    for seed in 0..12 {
+        let network = random_network(seed, &limits).unwrap();
+        check(
+            &network,
+            &random_images(seed, &network, 50),
+            &SelectOptions::default(),
+        );
+    }
+}
+
+#[test]
+fn two_squares_and_wide_weights_equal_the_twin() {
+    let wide = network(
+        "wide",
+        3,
+        vec![
+            linear(&[&[1 << 40, -3, 7], &[-(1 << 60), 5, 0]], &[-9, 1 << 50]),
+            Layer::Square,
+            linear(&[&[2, -1], &[1, 1]], &[0, 3]),
+            Layer::Square,
+            linear(&[&[1, -1]], &[-1]),
+        ],
+    );
+    let plan = check(&wide, &images(3, 20), &SelectOptions::default());
+    assert!(plan.selection().plain_moduli().len() > 1, "needs the CRT");
+    let relinearized: Vec<bool> = plan
+        .layers()
+        .iter()
+        .filter_map(|layer| match layer.step {
+            Step::Square { relinearize, .. } => Some(relinearize),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(relinearized, [true, false]);
+}
+
+#[test]
+fn layers_of_zeros_and_sums_that_cancel_are_right() {
+    let zeros = network(
+        "zeros",
+        2,
+        vec![
+            linear(&[&[0, 0], &[0, 0], &[1, 1]], &[5, 0, 0]),
+            Layer::Square,
+            linear(&[&[0, 0, 0], &[1, 1, 1]], &[-7, 0]),
+        ],
+    );
+    check(&zeros, &images(2, 9), &SelectOptions::default());
+    // The first two neurons are the same ciphertext: their difference is transparent, also halfway through a sum.
+    let cancels = network(
+        "cancels",
+        2,
+        vec![
+            linear(&[&[1, 1], &[1, 1], &[0, 1]], &[2, 2, 0]),
+            Layer::Square,
+            linear(&[&[1, -1, 0], &[1, -1, 1]], &[4, 0]),
+        ],
+    );
+    check(&cancels, &images(2, 9), &SelectOptions::default());
+    let nothing = network("nothing", 2, vec![linear(&[&[0, 0]], &[0])]);
+    check(&nothing, &images(2, 3), &SelectOptions::default());
+}
+
+#[test]
+fn a_network_that_begins_or_ends_with_a_square_is_right() {
+    let square_first = network(
+        "square first",
+        2,
+        vec![Layer::Square, linear(&[&[3, -2]], &[0])],
+    );
+    check(&square_first, &images(2, 5), &SelectOptions::default());
+    let square_only = network("square only", 2, vec![Layer::Square]);
+    check(&square_only, &images(2, 5), &SelectOptions::default());
+    let flatten_only = network("flatten only", 2, vec![Layer::Flatten]);
+    let selection = select(&square_only, &SelectOptions::default()).unwrap();
+    assert!(matches!(
+        Plan::batched(&flatten_only, &selection),
+        Err(EngineError::EmptyPlan)
+    ));
+}
+
+#[test]
+fn an_observed_bound_is_exact_on_the_data_it_was_observed_on() {
+    let network = network(
+        "observed",
+        4,
+        vec![
+            linear(&[&[1, -1, 1, -1], &[1, 1, -1, -1]], &[0, 0]),
+            Layer::Square,
+            linear(&[&[50, -50]], &[0]),
+        ],
+    );
+    let images = images(4, 16);
+    let magnitude = Twin::new(&network)
+        .logits_batch(&images)
+        .unwrap()
+        .into_iter()
+        .flatten()
+        .map(|logit| BigInt::from(logit.magnitude().clone()))
+        .max()
+        .unwrap();
+    let options = SelectOptions {
+        bound: BoundRule::Observed {
+            magnitude,
+            source: "16 images".to_owned(),
+        },
+        ..SelectOptions::default()
+    };
+    check(&network, &images, &options);
+}
+
+#[test]
+fn batches_requests_and_keys_that_do_not_fit_are_refused() {
+    let one = network("one", 2, vec![linear(&[&[1, 1]], &[0])]);
+    let deep = network(
+        "deep",
+        3,
+        vec![
+            Layer::Square,
+            linear(&[&[1, 1, 1]], &[0]),
+            Layer::Square,
+            linear(&[&[1]], &[0]),
+        ],
+    );
+    let plan_of = |network: &Network| -> (Selection, Plan) {
+        let selection = select(network, &SelectOptions::default()).unwrap();
+        let plan = Plan::batched(network, &selection).unwrap();
+        (selection, plan)
+    };
+    let (_, plan) = plan_of(&one);
+    let (_, deep_plan) = plan_of(&deep);
+    assert!(!plan.needs_relin_keys() && deep_plan.needs_relin_keys());
+    let client = Client::new(&plan).unwrap();
+    let deep_client = Client::new(&deep_plan).unwrap();
+
+    let refused = |images: &[Vec<i64>]| client.encrypt(images, &()).unwrap_err();
+    assert!(matches!(
+        refused(&[]),
+        EngineError::BatchSize { actual: 0, .. }
+    ));
+    let too_many = vec![vec![0, 0]; plan.slots() + 1];
+    assert!(matches!(refused(&too_many), EngineError::BatchSize { .. }));
+    assert!(matches!(
+        refused(&[vec![0, 0], vec![0]]),
+        EngineError::ImageSize {
+            image: 1,
+            actual: 1,
+            expected: 2
+        }
+    ));
+
+    let Err(error) = Server::new(&deep_plan, client.evaluation_keys().unwrap()) else {
+        panic!("keys of another plan must be refused");
+    };
+    assert!(
+        error.to_string().contains("made for another plan"),
+        "{error}"
+    );
+
+    let server = Server::new(&plan, client.evaluation_keys().unwrap()).unwrap();
+    let deep_request = deep_client.encrypt(&images(3, 1), &()).unwrap();
+    assert!(matches!(
+        server.evaluate(&deep_request, &()),
+        Err(EngineError::Mismatch {
+            message: "request",
+            expected: 2,
+            actual: 3,
+            ..
+        })
+    ));
+
+    // Encrypted under another key: no noise budget, so no wrong logits either.
+    let stranger = Client::new(&plan).unwrap();
+    let request = client.encrypt(&images(2, 1), &()).unwrap();
+    let response = server.evaluate(&request, &()).unwrap().response;
+    assert!(matches!(
+        stranger.decrypt(&response),
+        Err(EngineError::NoiseExhausted { logit: 0, .. })
+    ));
+    assert_eq!(client.decrypt(&response).unwrap(), [[BigInt::from(2)]]);
+    assert!(matches!(
+        deep_client.decrypt(&response),
+        Err(EngineError::Bfv { .. } | EngineError::Mismatch { .. })
+    ));
+}
+
+#[test]
+fn sizes_and_operation_counts_are_those_of_the_plan() {
+    let network = network(
+        "counts",
+        4,
+        vec![
+            linear(&[&[1, -1, 0, 3], &[-1, 0, 0, 0]], &[1, 0]),
+            Layer::Square,
+            linear(&[&[1, 1]], &[0]),
+            Layer::Square,
+            linear(&[&[1]], &[2]),
+        ],
+    );
+    let selection = select(&network, &SelectOptions::default()).unwrap();
+    let plan = Plan::batched(&network, &selection).unwrap();
+    let channels = selection.plain_moduli().len() as u64;
+    let client = Client::new(&plan).unwrap();
+    let server = Server::new(&plan, client.evaluation_keys().unwrap()).unwrap();
+    let updates = AtomicU64::new(0);
+    struct Count<'a>(&'a AtomicU64);
+    impl sealquant::engine::Progress for Count<'_> {
+        fn update(&self, _stage: &str, done: u64, total: u64) {
+            assert!(done <= total);
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+    let request = client.encrypt(&images(4, 3), &Count(&updates)).unwrap();
+    assert_eq!(updates.load(Ordering::Relaxed), 4 * channels + 1);
+    let evaluation = server.evaluate(&request, &()).unwrap();
+    let ops: Vec<[u64; 5]> = evaluation
+        .layers
+        .iter()
+        .map(|layer| {
+            let ops = layer.ops;
+            [
+                ops.additions,
+                ops.constant_multiplications,
+                ops.plain_additions,
+                ops.squares,
+                ops.relinearizations,
+            ]
+            .map(|count| count / channels)
+        })
+        .collect();
+    assert_eq!(
+        ops,
+        [
+            [3, 1, 1, 0, 0],
+            [0, 0, 0, 2, 2],
+            [1, 0, 0, 0, 0],
+            [0, 0, 0, 1, 0],
+            [0, 0, 1, 0, 0],
+            [0, 0, 0, 0, 0],
+        ]
+    );
+    let n = selection.poly_modulus_degree() as u64;
+    let data_primes = selection.coeff_modulus().len() as u64 - 1;
+    // Seeded: one polynomial of two.
+    let upload = client.upload_bytes(&request).unwrap();
+    let expected = 4 * channels * n * data_primes * 8;
+    assert!(
+        (expected..expected + 4 * channels * 400).contains(&upload),
+        "{upload}"
+    );
+    let keys = client.key_bytes().unwrap();
+    let expected = channels * data_primes * (data_primes + 1) * n * 8;
+    assert!(
+        (expected..expected + expected / 50).contains(&keys),
+        "{keys} {expected}"
+    );
+    let response = evaluation.response.bytes().unwrap();
+    let expected = channels * 3 * n * selection.response_primes() as u64 * 8;
+    assert!(
+        (expected..expected + channels * 400).contains(&response),
+        "{response}"
+    );
+}
