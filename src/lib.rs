@@ -14,3 +14,8 @@ pub mod quant;
 pub mod report;
 #[cfg(feature = "train")]
 pub mod train;
+
+/// Compiles the code in the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -4,7 +4,7 @@ use super::{
     Outcome,
     digits::{self, Drawing},
     model::ImageRange,
-    output::{Output, note},
+    output::{self, Output, note},
     run::{self, Finished, RunArguments},
 };
 use crate::data::{DatasetName, Split};
@@ -35,13 +35,10 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> anyhow::Result<
         .filter_map(|index| drawing(&finished, index))
         .collect();
     let (_, height, width) = finished.images.shape();
-    output.line(digits::draw(
-        &drawings,
-        height,
-        width,
-        digits::columns_of_terminal(),
-    ))?;
-    output.line(finished.table())?;
+    let drawn = digits::draw(&drawings, height, width, output::columns());
+    output.line(drawn.trim_end())?;
+    output.line("")?;
+    output.line(finished.table(true))?;
     if let Some(path) = &arguments.run.record {
         output.line(format_args!("record: {}", path.display()))?;
     }

@@ -1,6 +1,6 @@
 //! Grey images drawn in the terminal with half-block characters.
 
-use console::{Term, style};
+use console::style;
 
 /// A pixel is drawn as ink from this grey value on.
 const INK: u8 = 96;
@@ -15,13 +15,6 @@ pub(super) struct Drawing<'a> {
     pub(super) caption: String,
     /// Whether the caption is good news.
     pub(super) right: bool,
-}
-
-/// Columns of the terminal on standard output; 80 where there is none.
-pub(super) fn columns_of_terminal() -> usize {
-    Term::stdout()
-        .size_checked()
-        .map_or(80, |(_, columns)| usize::from(columns))
 }
 
 /// Draws images of the same size side by side, as many in a row as `columns` hold. Each character shows two pixels, one

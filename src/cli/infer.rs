@@ -44,7 +44,7 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> anyhow::Result<
             arguments.images.as_ref(),
         )?,
     };
-    output.line(finished.table())?;
+    output.line(finished.table(false))?;
     let header = [
         "layer",
         "time",

@@ -5,6 +5,8 @@ use std::{
     io::{self, ErrorKind, Write},
 };
 
+use console::Term;
+
 /// Standard output. Once its reader is gone, further lines are dropped: the command still does its work, so that a
 /// record is written and the exit code is right.
 pub(super) struct Output {
@@ -33,6 +35,13 @@ impl Output {
             other => Ok(other?),
         }
     }
+}
+
+/// Columns of the terminal on standard output; 100 where there is none.
+pub(super) fn columns() -> usize {
+    Term::stdout()
+        .size_checked()
+        .map_or(100, |(_, columns)| usize::from(columns))
 }
 
 /// Writes a line to standard error. If nobody can read it, there is nobody to tell.

@@ -18,6 +18,9 @@ use crate::{
     report::{BoundRecord, Classified, DataFile, Host, MODE_STOCK, RunRecord, classify},
 };
 
+/// The row of the server's time.
+const EVALUATION: &str = "evaluation (server)";
+
 #[derive(Debug, clap::Args)]
 pub(super) struct RunArguments {
     /// The model: a directory that holds network.json
@@ -186,16 +189,10 @@ impl Finished {
         }
     }
 
-    /// All that matters of the run, in one table.
-    pub(super) fn table(&self) -> Table {
+    /// All that matters of the run, in one table; with a row for each layer if wanted.
+    pub(super) fn table(&self, each_layer: bool) -> Table {
         let record = &self.record;
         let seconds = record.seconds;
-        let per_layer = record
-            .layers
-            .iter()
-            .map(|layer| format!("{} {}", layer.name, table::seconds(layer.seconds)))
-            .collect::<Vec<_>>()
-            .join(", ");
         let join = |numbers: &[String], between| numbers.join(between);
         let moduli: Vec<String> = record.plain_moduli.iter().map(u64::to_string).collect();
         let primes: Vec<String> = record
@@ -278,11 +275,7 @@ impl Finished {
                 "encryption (client)".to_owned(),
                 table::seconds(seconds.encrypt),
             ),
-            (
-                "evaluation (server)".to_owned(),
-                table::seconds(seconds.evaluate),
-            ),
-            ("  layer by layer".to_owned(), per_layer),
+            (EVALUATION.to_owned(), table::seconds(seconds.evaluate)),
             (
                 "decryption (client)".to_owned(),
                 table::seconds(seconds.decrypt),
@@ -299,6 +292,17 @@ impl Finished {
                 ),
             ),
         ];
+        if each_layer {
+            let after = rows
+                .iter()
+                .position(|(name, _)| name == EVALUATION)
+                .map_or(rows.len(), |evaluation| evaluation + 1);
+            let layers = record.layers.iter().map(|layer| {
+                let name = format!("  {}", layer.name);
+                (name, table::seconds(layer.seconds))
+            });
+            rows.splice(after..after, layers);
+        }
         if let Some(memory) = record.peak_memory_bytes {
             rows.push(("peak memory".to_owned(), table::bytes(memory)));
         }

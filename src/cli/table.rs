@@ -1,11 +1,25 @@
 //! Tables on standard output, and numbers in them.
 
-use comfy_table::{Attribute, Cell, CellAlignment, Table, presets};
+use comfy_table::{Attribute, Cell, CellAlignment, ContentArrangement, Table, presets};
+
+use super::output;
+
+/// Tables are not made narrower than this.
+const MIN_COLUMNS: usize = 60;
+
+/// Cells too wide for the terminal are wrapped.
+fn empty() -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::UTF8_FULL_CONDENSED);
+    table.set_content_arrangement(ContentArrangement::Dynamic);
+    let columns = output::columns().clamp(MIN_COLUMNS, usize::from(u16::MAX));
+    table.set_width(u16::try_from(columns).unwrap_or(u16::MAX));
+    table
+}
 
 /// A table with a header; every column but the first is aligned to the right.
 pub(super) fn columns(header: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> Table {
-    let mut table = Table::new();
-    table.load_style(presets::UTF8_FULL_CONDENSED);
+    let mut table = empty();
     table.set_header(
         header
             .iter()
@@ -20,8 +34,7 @@ pub(super) fn columns(header: &[&str], rows: impl IntoIterator<Item = Vec<String
 
 /// A table of names and values.
 pub(super) fn facts(rows: impl IntoIterator<Item = (String, String)>) -> Table {
-    let mut table = Table::new();
-    table.load_style(presets::UTF8_FULL_CONDENSED);
+    let mut table = empty();
     table.add_rows(rows.into_iter().map(|(name, value)| vec![name, value]));
     table
 }
