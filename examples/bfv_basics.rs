@@ -10,7 +10,7 @@ use sealquant::bfv::{
 fn main() -> Result<(), Error> {
     // Parameters. N sets the size of everything; t is the modulus of the plaintexts; q, here SEAL's default primes for
     // N, is how much noise there is room for. All of this is public.
-    let degree = 4096;
+    let degree = 8192;
     let context = Context::from_literal(&ParametersLiteral {
         poly_modulus_degree: degree,
         coeff_modulus: coeff_modulus::bfv_default(degree, SecurityLevel::Bits128)?
