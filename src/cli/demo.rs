@@ -6,6 +6,7 @@ use super::{
     model::ImageRange,
     output::{self, Output, note},
     run::{self, Finished, RunArguments},
+    summary::summary,
 };
 use crate::data::{DatasetName, Split};
 
@@ -38,7 +39,7 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> anyhow::Result<
     let drawn = digits::draw(&drawings, height, width, output::columns());
     output.line(drawn.trim_end())?;
     output.line("")?;
-    output.line(finished.table(true))?;
+    output.line(summary(&finished.record, true))?;
     if let Some(path) = &arguments.run.record {
         output.line(format_args!("record: {}", path.display()))?;
     }

@@ -7,6 +7,7 @@ use super::{
     model::{ImageRange, dataset_parser, split_parser},
     output::Output,
     run::{self, RunArguments},
+    summary::summary,
     table,
 };
 use crate::data::{DatasetName, Split};
@@ -44,7 +45,7 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> anyhow::Result<
             arguments.images.as_ref(),
         )?,
     };
-    output.line(finished.table(false))?;
+    output.line(summary(&finished.record, false))?;
     let header = [
         "layer",
         "time",

@@ -14,6 +14,7 @@ mod progress;
 #[cfg(feature = "train")]
 mod ptq;
 mod run;
+mod summary;
 mod table;
 #[cfg(feature = "train")]
 mod train;

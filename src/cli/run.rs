@@ -2,14 +2,10 @@
 
 use std::{num::NonZeroUsize, path::PathBuf};
 
-use anyhow::{Context as _, bail};
-use comfy_table::Table;
-
 use super::{
     Outcome,
     model::{self, DEFAULT_MODEL, DataDirectory, ImageRange, Security},
     progress::Stages,
-    table,
 };
 use crate::{
     bfv,
@@ -17,10 +13,9 @@ use crate::{
     params::{BoundRule, SelectOptions, Selection, select},
     report::{BoundRecord, Classified, DataFile, Host, MODE_STOCK, RunRecord, classify},
 };
+use anyhow::{Context as _, bail};
 
-/// The row of the server's time.
-const EVALUATION: &str = "evaluation (server)";
-
+/// What both commands take.
 #[derive(Debug, clap::Args)]
 pub(super) struct RunArguments {
     /// The model: a directory that holds network.json
@@ -171,7 +166,7 @@ fn data_files(images: &Dataset) -> Vec<DataFile> {
 fn command_line() -> String {
     let arguments = std::env::args_os().skip(1).map(|argument| {
         let argument = argument.to_string_lossy().into_owned();
-        shlex::try_quote(&argument).map_or_else(|_| argument.clone(), |quoted| quoted.into_owned())
+        shlex::try_quote(&argument).map_or_else(|_| argument.clone(), std::borrow::Cow::into_owned)
     });
     std::iter::once("sealquant".to_owned())
         .chain(arguments)
@@ -187,125 +182,5 @@ impl Finished {
         } else {
             Outcome::Failure
         }
-    }
-
-    /// All that matters of the run, in one table; with a row for each layer if wanted.
-    pub(super) fn table(&self, each_layer: bool) -> Table {
-        let record = &self.record;
-        let seconds = record.seconds;
-        let join = |numbers: &[String], between| numbers.join(between);
-        let moduli: Vec<String> = record.plain_moduli.iter().map(u64::to_string).collect();
-        let primes: Vec<String> = record
-            .coeff_modulus_bits
-            .iter()
-            .map(u32::to_string)
-            .collect();
-        let bound = match &record.bound.source {
-            None => format!("{}, {} bits", record.bound.rule, record.bound.bits),
-            Some(source) => format!(
-                "{} on {source}, {} bits",
-                record.bound.rule, record.bound.bits
-            ),
-        };
-        let hexl = if record.hexl {
-            "with HEXL"
-        } else {
-            "without HEXL"
-        };
-        let mut rows = vec![
-            (
-                "images".to_owned(),
-                format!(
-                    "{} of {} {}, from number {}, in {} batch{}",
-                    table::thousands(record.images),
-                    record.dataset,
-                    record.split,
-                    record.first_image,
-                    record.batches,
-                    if record.batches == 1 { "" } else { "es" },
-                ),
-            ),
-            (
-                "accuracy".to_owned(),
-                format!(
-                    "{} ({} right)",
-                    table::percent(record.accuracy()),
-                    table::thousands(record.correct)
-                ),
-            ),
-            (
-                "mismatches against the twin".to_owned(),
-                format!(
-                    "{} of {} logits",
-                    record.twin_mismatches,
-                    table::thousands(record.logits)
-                ),
-            ),
-            (
-                "parameters".to_owned(),
-                format!(
-                    "N = {}, log2 q = {} ({}), t = {}",
-                    record.poly_modulus_degree,
-                    record.coeff_modulus_total_bits(),
-                    join(&primes, " + "),
-                    join(&moduli, " * "),
-                ),
-            ),
-            ("security".to_owned(), record.security.clone()),
-            ("bound on the logits".to_owned(), bound),
-            (
-                "noise budget left".to_owned(),
-                format!(
-                    "{} bits (predicted: at least {:.0})",
-                    record.noise_budget_bits,
-                    record.predicted_noise_budget_bits.floor()
-                ),
-            ),
-            (
-                "evaluation keys".to_owned(),
-                table::bytes(record.bytes.keys),
-            ),
-            ("upload".to_owned(), table::bytes(record.bytes.upload)),
-            ("response".to_owned(), table::bytes(record.bytes.response)),
-            (
-                "key generation (client)".to_owned(),
-                table::seconds(seconds.keygen),
-            ),
-            (
-                "encryption (client)".to_owned(),
-                table::seconds(seconds.encrypt),
-            ),
-            (EVALUATION.to_owned(), table::seconds(seconds.evaluate)),
-            (
-                "decryption (client)".to_owned(),
-                table::seconds(seconds.decrypt),
-            ),
-            (
-                "images per second (server)".to_owned(),
-                format!("{:.0}", record.images_per_second()),
-            ),
-            (
-                "machine".to_owned(),
-                format!(
-                    "{}, {} threads, SEAL {} {hexl}",
-                    record.cpu, record.threads, record.seal_version
-                ),
-            ),
-        ];
-        if each_layer {
-            let after = rows
-                .iter()
-                .position(|(name, _)| name == EVALUATION)
-                .map_or(rows.len(), |evaluation| evaluation + 1);
-            let layers = record.layers.iter().map(|layer| {
-                let name = format!("  {}", layer.name);
-                (name, table::seconds(layer.seconds))
-            });
-            rows.splice(after..after, layers);
-        }
-        if let Some(memory) = record.peak_memory_bytes {
-            rows.push(("peak memory".to_owned(), table::bytes(memory)));
-        }
-        table::facts(rows)
     }
 }

@@ -1,0 +1,132 @@
+//! The table of a run.
+
+use comfy_table::Table;
+
+use super::table;
+use crate::report::RunRecord;
+
+type Row = (String, String);
+
+/// All that matters of a run, in one table; with a row for each layer if wanted.
+pub(super) fn summary(record: &RunRecord, each_layer: bool) -> Table {
+    let mut rows = results(record);
+    rows.extend(parameters(record));
+    rows.extend(sizes(record));
+    rows.extend(times(record, each_layer));
+    rows.extend(machine(record));
+    table::facts(rows)
+}
+
+fn row(name: &str, value: impl Into<String>) -> Row {
+    (name.to_owned(), value.into())
+}
+
+fn results(record: &RunRecord) -> Vec<Row> {
+    let images = format!(
+        "{} of {} {}, from number {}, in {} batch{}",
+        table::thousands(record.images),
+        record.dataset,
+        record.split,
+        record.first_image,
+        record.batches,
+        if record.batches == 1 { "" } else { "es" },
+    );
+    let accuracy = format!(
+        "{} ({} right)",
+        table::percent(record.accuracy()),
+        table::thousands(record.correct)
+    );
+    let mismatches = format!(
+        "{} of {} logits",
+        table::thousands(record.twin_mismatches),
+        table::thousands(record.logits)
+    );
+    vec![
+        row("images", images),
+        row("accuracy", accuracy),
+        row("mismatches against the twin", mismatches),
+    ]
+}
+
+fn parameters(record: &RunRecord) -> Vec<Row> {
+    let words = format!(
+        "N = {}, log2 q = {} ({}), t = {}",
+        record.poly_modulus_degree,
+        record.coeff_modulus_total_bits(),
+        join(&record.coeff_modulus_bits, " + "),
+        join(&record.plain_moduli, " * "),
+    );
+    let bound = &record.bound;
+    let source = bound
+        .source
+        .as_ref()
+        .map_or(String::new(), |source| format!(" on {source}"));
+    let noise = format!(
+        "{} bits (predicted: at least {:.0})",
+        record.noise_budget_bits,
+        record.predicted_noise_budget_bits.floor()
+    );
+    vec![
+        row("parameters", words),
+        row("security", record.security.clone()),
+        row(
+            "bound on the logits",
+            format!("{}{source}, {} bits", bound.rule, bound.bits),
+        ),
+        row("noise budget left", noise),
+    ]
+}
+
+fn sizes(record: &RunRecord) -> Vec<Row> {
+    vec![
+        row("evaluation keys", table::bytes(record.bytes.keys)),
+        row("upload", table::bytes(record.bytes.upload)),
+        row("response", table::bytes(record.bytes.response)),
+    ]
+}
+
+fn times(record: &RunRecord, each_layer: bool) -> Vec<Row> {
+    let seconds = record.seconds;
+    let mut rows = vec![
+        row("key generation (client)", table::seconds(seconds.keygen)),
+        row("encryption (client)", table::seconds(seconds.encrypt)),
+        row("evaluation (server)", table::seconds(seconds.evaluate)),
+    ];
+    if each_layer {
+        let layer = |layer: &crate::report::LayerRecord| {
+            row(
+                &format!("  {}", layer.name),
+                format!("  {}", table::seconds(layer.seconds)),
+            )
+        };
+        rows.extend(record.layers.iter().map(layer));
+    }
+    rows.push(row("decryption (client)", table::seconds(seconds.decrypt)));
+    rows.push(row(
+        "images per second (server)",
+        format!("{:.0}", record.images_per_second()),
+    ));
+    rows
+}
+
+fn machine(record: &RunRecord) -> Vec<Row> {
+    let machine = format!(
+        "{}, {} thread{}, SEAL {} {} HEXL",
+        record.cpu,
+        record.threads,
+        if record.threads == 1 { "" } else { "s" },
+        record.seal_version,
+        if record.hexl { "with" } else { "without" },
+    );
+    let memory = record
+        .peak_memory_bytes
+        .map(|memory| row("peak memory", table::bytes(memory)));
+    std::iter::once(row("machine", machine))
+        .chain(memory)
+        .collect()
+}
+
+fn join(numbers: &[impl ToString], between: &str) -> String {
+    let numbers: Vec<String> = numbers.iter().map(ToString::to_string).collect();
+    numbers.join(between)
+}
