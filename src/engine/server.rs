@@ -1,7 +1,7 @@
 //! The server: evaluates a plan on ciphertexts. No type here can hold a secret key.
 
 use super::client::contexts;
-use super::error::EngineError;
+use super::error::{Doing, EngineError};
 use super::message::{EvaluationKeys, Request, Response, check_channels, check_shape};
 use super::plan::{Plan, Step};
 use super::stats::{LayerOps, LayerStats, Progress, Stage};
@@ -124,11 +124,7 @@ impl Server {
                     &stage,
                 )?,
                 Step::Square { relinearize, .. } => {
-                    let owned = match values {
-                        Some(owned) => owned,
-                        None => stock.copies(inputs)?,
-                    };
-                    stock.squares(&layer.name, owned, *relinearize, &stage)?
+                    stock.squares(&layer.name, owned(values, inputs)?, *relinearize, &stage)?
                 }
             };
             values = Some(outputs);
@@ -136,16 +132,27 @@ impl Server {
             stats.seconds += start.elapsed().as_secs_f64();
         }
         let start = Instant::now();
-        let owned = match values {
-            Some(owned) => owned,
-            None => stock.copies(inputs)?,
-        };
         let primes = self.plan.selection().response_primes();
-        let (response, ops) = stock.shrink(owned, primes)?;
+        let (response, ops) = stock.shrink(owned(values, inputs)?, primes)?;
         if let Some(stats) = layers.last_mut() {
             stats.ops += ops;
             stats.seconds += start.elapsed().as_secs_f64();
         }
         Ok(response)
+    }
+}
+
+/// What the layer before made, or copies of the request's ciphertexts.
+fn owned(
+    values: Option<Vec<Ciphertext>>,
+    inputs: &[Ciphertext],
+) -> Result<Vec<Ciphertext>, EngineError> {
+    match values {
+        Some(values) => Ok(values),
+        None => inputs
+            .iter()
+            .map(Ciphertext::try_clone)
+            .collect::<Result<_, _>>()
+            .doing(|| "copying the request".to_owned()),
     }
 }

@@ -64,14 +64,6 @@ impl Stock {
         (residue != 0).then(|| self.constant(residue)).transpose()
     }
 
-    pub(super) fn copies(&self, inputs: &[Ciphertext]) -> Result<Vec<Ciphertext>, EngineError> {
-        inputs
-            .iter()
-            .map(Ciphertext::try_clone)
-            .collect::<Result<_, _>>()
-            .doing(|| "copying ciphertexts".to_owned())
-    }
-
     /// Weighted sums: additions and subtractions, of products with constants for weights other than 1 and -1.
     pub(super) fn sums(
         &self,
@@ -153,16 +145,15 @@ impl Stock {
             })?;
             ops.additions += 1;
         }
-        let mut total = match total {
-            Some(total) => total,
-            None => {
-                // Every weight is zero: a ciphertext of zero, from any input minus itself.
-                let input = &inputs[0];
-                let mut zero = input.try_clone()?;
-                allow_transparent(self.evaluator.sub_inplace(&mut zero, input))?;
-                ops.additions += 1;
-                zero
-            }
+        let mut total = if let Some(total) = total {
+            total
+        } else {
+            // Every weight is zero: a ciphertext of zero, from any input minus itself.
+            let input = &inputs[0];
+            let mut zero = input.try_clone()?;
+            allow_transparent(self.evaluator.sub_inplace(&mut zero, input))?;
+            ops.additions += 1;
+            zero
         };
         if let Some(bias) = self.bias(bias)? {
             allow_transparent(self.evaluator.add_plain_inplace(&mut total, &bias))?;

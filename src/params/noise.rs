@@ -139,7 +139,7 @@ impl NoiseParameters {
                     name
                 }
                 NoiseStep::Square { name, relinearize } => {
-                    let log2_k = (self.log2_n() + (2.0f64 / 9.0).log2()) / 2.0;
+                    let log2_k = f64::midpoint(self.log2_n(), (2.0f64 / 9.0).log2());
                     log2_v = log2_sum(
                         1.0 + self.log2_t() + self.log2_n() / 2.0 + log2_k + log2_v,
                         self.log2_t() + self.log2_n(),
@@ -174,7 +174,7 @@ impl NoiseParameters {
         let largest = self.log2_data_primes.iter().copied().fold(0.0, f64::max);
         let digits = self.log2_data_primes.len() as f64;
         let error =
-            ((digits * 3.5).log2() + self.log2_n()) / 2.0 + largest - self.log2_special_prime;
+            f64::midpoint((digits * 3.5).log2(), self.log2_n()) + largest - self.log2_special_prime;
         log2_sum(error, self.log2_rounding(2))
     }
 }
