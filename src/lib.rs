@@ -6,6 +6,7 @@ pub mod cli;
 pub mod data;
 pub mod engine;
 mod ffi;
+mod file;
 pub mod layout;
 pub mod network;
 pub mod params;

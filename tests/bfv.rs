@@ -5,7 +5,8 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
-    reason = "a failed test may panic"
+    clippy::cast_possible_wrap,
+    reason = "a failed test may panic; values are far below the limits of their types"
 )]
 
 use proptest::prelude::*;

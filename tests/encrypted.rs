@@ -1,5 +1,10 @@
 //! Encrypted inference against the integer twin: equal in every logit, whatever the network.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a failed test may panic")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::cast_possible_wrap,
+    reason = "a failed test may panic; values are far below the limits of their types"
+)]
 
 use num_bigint::BigInt;
 use sealquant::engine::{Client, EngineError, Plan, Server, Step};
@@ -264,6 +269,14 @@ fn batches_requests_and_keys_that_do_not_fit_are_refused() {
     ));
 }
 
+struct Count<'a>(&'a AtomicU64);
+impl sealquant::engine::Progress for Count<'_> {
+    fn update(&self, _stage: &str, done: u64, total: u64) {
+        assert!(done <= total);
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
 #[test]
 fn sizes_and_operation_counts_are_those_of_the_plan() {
     let network = network(
@@ -283,13 +296,6 @@ fn sizes_and_operation_counts_are_those_of_the_plan() {
     let client = Client::new(&plan).unwrap();
     let server = Server::new(&plan, client.evaluation_keys().unwrap()).unwrap();
     let updates = AtomicU64::new(0);
-    struct Count<'a>(&'a AtomicU64);
-    impl sealquant::engine::Progress for Count<'_> {
-        fn update(&self, _stage: &str, done: u64, total: u64) {
-            assert!(done <= total);
-            self.0.fetch_add(1, Ordering::Relaxed);
-        }
-    }
     let request = client.encrypt(&images(4, 3), &Count(&updates)).unwrap();
     assert_eq!(updates.load(Ordering::Relaxed), 4 * channels + 1);
     let evaluation = server.evaluate(&request, &()).unwrap();

@@ -2,7 +2,7 @@
 
 use std::{
     fs::File,
-    io::{self, Read, Write},
+    io::{self, Read},
     path::{Path, PathBuf},
 };
 
@@ -13,6 +13,7 @@ use super::{
     model::Network,
     raw::{RawNetwork, write_network},
 };
+use crate::file::write_atomically;
 
 /// What a file states as its `format`.
 pub const FORMAT: &str = "sealquant-network";
@@ -117,19 +118,7 @@ impl Network {
                     limit: MAX_FILE_BYTES,
                 });
             }
-            let directory = match path.parent() {
-                Some(parent) if parent != Path::new("") => parent,
-                _ => Path::new("."),
-            };
-            let mut builder = tempfile::Builder::new();
-            builder.prefix(".network-");
-            // What an ordinary new file has; temporary files are private by default.
-            #[cfg(unix)]
-            builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-            let mut file = builder.tempfile_in(directory)?;
-            file.write_all(json.as_bytes())?;
-            file.as_file().sync_all()?;
-            file.persist(path).map_err(|refused| refused.error)?;
+            write_atomically(path, json.as_bytes())?;
             Ok(())
         };
         write().map_err(|problem| NetworkFileError {

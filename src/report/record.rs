@@ -1,14 +1,12 @@
 //! The record of one run.
 
-use std::{
-    io::Write,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use thiserror::Error;
 
 use crate::engine::LayerOps;
+use crate::file::write_atomically;
 
 /// The mode of runs by stock SEAL calls, [`RunRecord::mode`].
 pub const MODE_STOCK: &str = "stock";
@@ -206,52 +204,5 @@ impl RunRecord {
             path: path.into(),
             source,
         })
-    }
-}
-
-fn write_atomically(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    let directory = match path.parent() {
-        Some(parent) if parent != Path::new("") => parent,
-        _ => Path::new("."),
-    };
-    std::fs::create_dir_all(directory)?;
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(".record-");
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        // Less the umask, as for any new file; the default of temporary files is private.
-        builder.permissions(std::fs::Permissions::from_mode(0o666));
-    }
-    let mut file = builder.tempfile_in(directory)?;
-    file.write_all(bytes)?;
-    file.as_file().sync_all()?;
-    file.persist(path).map_err(|refused| refused.error)?;
-    Ok(())
-}
-
-#[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a test may stop at a surprise")]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_file_is_replaced_whole_and_directories_are_made() {
-        let top = tempfile::tempdir().unwrap();
-        let path = top.path().join("runs/today/record.json");
-        write_atomically(&path, b"first, and longer").unwrap();
-        write_atomically(&path, b"second").unwrap();
-        assert_eq!(std::fs::read(&path).unwrap(), b"second");
-        let entries = std::fs::read_dir(path.parent().unwrap()).unwrap().count();
-        assert_eq!(entries, 1, "no temporary file is left");
-    }
-
-    #[test]
-    fn a_refusal_leaves_nothing_behind() {
-        let top = tempfile::tempdir().unwrap();
-        let path = top.path().join("taken");
-        std::fs::create_dir_all(path.join("inside")).unwrap();
-        write_atomically(&path, b"a directory is in the way").unwrap_err();
-        assert_eq!(std::fs::read_dir(top.path()).unwrap().count(), 1);
     }
 }
