@@ -2,7 +2,7 @@
 
 use super::context::Context;
 use super::error::{Error, Named, Result};
-use super::plaintext::{Plaintext, check_below};
+use super::plaintext::Plaintext;
 use crate::ffi::encoder::bridge;
 use cxx::UniquePtr;
 
@@ -14,8 +14,8 @@ pub struct BatchEncoder {
     plain_modulus: u64,
 }
 
-// SAFETY: a `seal::BatchEncoder` owns its index tables and a context of const data (seal/batchencoder.h); nothing in
-// it is tied to a thread.
+// SAFETY: a `sealquant::BatchEncoder` (src/ffi/encoder.h) owns its table of places and a context of const data; nothing
+// in it is tied to a thread.
 unsafe impl Send for BatchEncoder {}
 // SAFETY: `encode` and `decode` are const, read the tables only, and allocate from the global thread-safe pool.
 unsafe impl Sync for BatchEncoder {}
@@ -54,16 +54,16 @@ impl BatchEncoder {
         Ok(plain)
     }
 
-    /// As [`BatchEncoder::encode_u64`], reusing a plaintext.
+    /// As [`BatchEncoder::encode_u64`], reusing a plaintext. After an error the plaintext is either unchanged or zero.
     ///
     /// # Errors
     /// As [`BatchEncoder::encode_u64`].
     pub fn encode_u64_into(&self, values: &[u64], destination: &mut Plaintext) -> Result<()> {
         let operation = "BatchEncoder::encode_u64";
         self.check_count(operation, values.len())?;
-        check_below(operation, values, self.plain_modulus)?;
-        bridge::batch_encoder_encode_u64(&self.inner, values, destination.as_ffi_mut())
-            .named(operation)
+        let fits = bridge::batch_encoder_encode_u64(&self.inner, values, destination.as_ffi_mut())
+            .named(operation)?;
+        self.check_fits(operation, fits, values, |value| value < self.plain_modulus)
     }
 
     /// Encodes integers in -(t-1)/2..=(t-1)/2.
@@ -76,24 +76,19 @@ impl BatchEncoder {
         Ok(plain)
     }
 
-    /// As [`BatchEncoder::encode_i64`], reusing a plaintext.
+    /// As [`BatchEncoder::encode_i64`], reusing a plaintext. After an error the plaintext is either unchanged or zero.
     ///
     /// # Errors
     /// As [`BatchEncoder::encode_i64`].
     pub fn encode_i64_into(&self, values: &[i64], destination: &mut Plaintext) -> Result<()> {
         let operation = "BatchEncoder::encode_i64";
         self.check_count(operation, values.len())?;
+        let fits = bridge::batch_encoder_encode_i64(&self.inner, values, destination.as_ffi_mut())
+            .named(operation)?;
         let half = (self.plain_modulus - 1) / 2;
-        if let Some(index) = values.iter().position(|value| value.unsigned_abs() > half) {
-            return Err(Error::ValueOutOfRange {
-                operation,
-                index,
-                value: i128::from(values[index]),
-                plain_modulus: self.plain_modulus,
-            });
-        }
-        bridge::batch_encoder_encode_i64(&self.inner, values, destination.as_ffi_mut())
-            .named(operation)
+        self.check_fits(operation, fits, values, |value| {
+            value.unsigned_abs() <= half
+        })
     }
 
     /// All N slots as integers in 0..t.
@@ -102,9 +97,17 @@ impl BatchEncoder {
     /// [`Error::Seal`] if the plaintext is in NTT form or does not fit the parameters.
     pub fn decode_u64(&self, plain: &Plaintext) -> Result<Vec<u64>> {
         let mut values = vec![0; self.slot_count()];
-        bridge::batch_encoder_decode_u64(&self.inner, plain.as_ffi(), &mut values)
-            .named("BatchEncoder::decode_u64")?;
+        self.decode_u64_into(plain, &mut values)?;
         Ok(values)
+    }
+
+    /// As [`BatchEncoder::decode_u64`], into a slice of exactly N values.
+    ///
+    /// # Errors
+    /// As [`BatchEncoder::decode_u64`], and [`Error::Seal`] if the slice has another length.
+    pub fn decode_u64_into(&self, plain: &Plaintext, destination: &mut [u64]) -> Result<()> {
+        bridge::batch_encoder_decode_u64(&self.inner, plain.as_ffi(), destination)
+            .named("BatchEncoder::decode_u64")
     }
 
     /// All N slots as integers around 0.
@@ -113,9 +116,39 @@ impl BatchEncoder {
     /// [`Error::Seal`] if the plaintext is in NTT form or does not fit the parameters.
     pub fn decode_i64(&self, plain: &Plaintext) -> Result<Vec<i64>> {
         let mut values = vec![0; self.slot_count()];
-        bridge::batch_encoder_decode_i64(&self.inner, plain.as_ffi(), &mut values)
-            .named("BatchEncoder::decode_i64")?;
+        self.decode_i64_into(plain, &mut values)?;
         Ok(values)
+    }
+
+    /// As [`BatchEncoder::decode_i64`], into a slice of exactly N values.
+    ///
+    /// # Errors
+    /// As [`BatchEncoder::decode_i64`], and [`Error::Seal`] if the slice has another length.
+    pub fn decode_i64_into(&self, plain: &Plaintext, destination: &mut [i64]) -> Result<()> {
+        bridge::batch_encoder_decode_i64(&self.inner, plain.as_ffi(), destination)
+            .named("BatchEncoder::decode_i64")
+    }
+
+    /// Names the first value that does not fit. The values are looked at while they are encoded: looking at them
+    /// before would cost a few percent.
+    fn check_fits<Value: Copy + Into<i128>>(
+        &self,
+        operation: &'static str,
+        fits: bool,
+        values: &[Value],
+        is_inside: impl Fn(Value) -> bool,
+    ) -> Result<()> {
+        if fits {
+            return Ok(());
+        }
+        let index = values.iter().position(|&value| !is_inside(value));
+        let index = index.unwrap_or_default();
+        Err(Error::ValueOutOfRange {
+            operation,
+            index,
+            value: values.get(index).map_or(0, |&value| value.into()),
+            plain_modulus: self.plain_modulus,
+        })
     }
 
     fn check_count(&self, operation: &'static str, actual: usize) -> Result<()> {

@@ -50,6 +50,7 @@ mod encoder;
 mod encryptor;
 mod error;
 mod evaluator;
+mod interop;
 mod keys;
 mod modulus;
 mod parameters;

@@ -112,11 +112,7 @@ impl std::fmt::Debug for Plaintext {
 }
 
 /// Refuses values that are not below t: SEAL checks this only in its debug build.
-pub(crate) fn check_below(
-    operation: &'static str,
-    values: &[u64],
-    plain_modulus: u64,
-) -> Result<()> {
+fn check_below(operation: &'static str, values: &[u64], plain_modulus: u64) -> Result<()> {
     match values.iter().position(|&value| value >= plain_modulus) {
         None => Ok(()),
         Some(index) => Err(Error::ValueOutOfRange {

@@ -1,60 +1,162 @@
 #include "sealquant/src/ffi/encoder.h"
+#include "seal/util/ntt.h"
+#include "seal/util/polyarithsmallmod.h"
 #include <algorithm>
 
 namespace sealquant
 {
     namespace
     {
-        template <typename Value>
-        void encode(const seal::BatchEncoder &encoder, rust::Slice<const Value> values, seal::Plaintext &destination)
+        // Each sets `outside` if the value does not fit; what it returns then does not matter.
+        inline std::uint64_t to_residue(std::uint64_t value, std::uint64_t modulus, std::uint64_t &outside)
         {
-            encoder.encode(std::vector<Value>(values.begin(), values.end()), destination);
+            outside |= static_cast<std::uint64_t>(value >= modulus);
+            return value;
         }
 
-        template <typename Value>
-        void decode(const seal::BatchEncoder &encoder, const seal::Plaintext &plain, rust::Slice<Value> destination)
+        inline std::uint64_t to_residue(std::int64_t value, std::uint64_t modulus, std::uint64_t &outside)
         {
-            std::vector<Value> values;
-            encoder.decode(plain, values);
-            if (values.size() != destination.size())
-            {
-                throw std::invalid_argument("destination does not hold one value a slot");
-            }
-            std::copy(values.cbegin(), values.cend(), destination.begin());
+            const auto half = (modulus - 1) >> 1;
+            const auto bits = static_cast<std::uint64_t>(value);
+            // -half..=half, moved to 0..=2 * half.
+            outside |= static_cast<std::uint64_t>(bits + half > 2 * half);
+            return value < 0 ? modulus + bits : bits;
+        }
+
+        inline void from_residue(std::uint64_t residue, std::uint64_t, std::uint64_t &value)
+        {
+            value = residue;
+        }
+
+        inline void from_residue(std::uint64_t residue, std::uint64_t modulus, std::int64_t &value)
+        {
+            value = static_cast<std::int64_t>(residue > (modulus >> 1) ? residue - modulus : residue);
         }
     } // namespace
 
-    std::unique_ptr<seal::BatchEncoder> batch_encoder_new(const seal::SEALContext &context)
+    BatchEncoder::BatchEncoder(const seal::SEALContext &context) : context_(context)
     {
-        return std::make_unique<seal::BatchEncoder>(context);
+        const auto &data = *context_.first_context_data();
+        if (!data.qualifiers().using_batching)
+        {
+            throw std::invalid_argument("encryption parameters are not valid for batching");
+        }
+        tables_ = data.plain_ntt_tables();
+        modulus_ = data.parms().plain_modulus().value();
+
+        // As `seal::BatchEncoder::populate_matrix_reps_index_map`: slot i of the first row is the value at the root
+        // to the power of 3^i, that of the second row at the power of -3^i.
+        const std::uint64_t slots = data.parms().poly_modulus_degree();
+        const int log_slots = seal::util::get_power_of_two(slots);
+        const auto row = slots >> 1;
+        const auto order = slots << 1;
+        places_.resize(slots);
+        std::uint64_t power = 1;
+        for (std::size_t i = 0; i < row; i++)
+        {
+            places_[i] = static_cast<std::uint32_t>(seal::util::reverse_bits((power - 1) >> 1, log_slots));
+            places_[row + i] =
+                static_cast<std::uint32_t>(seal::util::reverse_bits((order - power - 1) >> 1, log_slots));
+            power = (power * 3) & (order - 1);
+        }
     }
 
-    std::size_t batch_encoder_slot_count(const seal::BatchEncoder &encoder)
+    template <typename Value>
+    bool BatchEncoder::encode(rust::Slice<const Value> values, seal::Plaintext &destination) const
+    {
+        const auto count = values.size();
+        if (count > slot_count())
+        {
+            throw std::invalid_argument("values_matrix size is too large");
+        }
+        // A plaintext in NTT form cannot be resized.
+        destination.parms_id() = seal::parms_id_zero;
+        destination.resize(slot_count());
+
+        const auto modulus = modulus_;
+        const auto *places = places_.data();
+        const auto *source = values.data();
+        auto *residues = destination.data();
+        std::uint64_t outside = 0;
+        for (std::size_t i = 0; i < count; i++)
+        {
+            residues[places[i]] = to_residue(source[i], modulus, outside);
+        }
+        for (std::size_t i = count; i < slot_count(); i++)
+        {
+            residues[places[i]] = 0;
+        }
+        if (outside != 0)
+        {
+            destination.set_zero();
+            return false;
+        }
+        seal::util::inverse_ntt_negacyclic_harvey(residues, *tables_);
+        return true;
+    }
+
+    template <typename Value>
+    void BatchEncoder::decode(const seal::Plaintext &plain, rust::Slice<Value> destination) const
+    {
+        if (!seal::is_valid_for(plain, context_))
+        {
+            throw std::invalid_argument("plain is not valid for encryption parameters");
+        }
+        if (plain.is_ntt_form())
+        {
+            throw std::invalid_argument("plain cannot be in NTT form");
+        }
+        if (destination.size() != slot_count())
+        {
+            throw std::invalid_argument("destination does not hold one value a slot");
+        }
+        const auto count = std::min(plain.coeff_count(), slot_count());
+        auto residues(seal::util::allocate_uint(slot_count(), seal::MemoryManager::GetPool()));
+        std::copy_n(plain.data(), count, residues.get());
+        std::fill(residues.get() + count, residues.get() + slot_count(), 0);
+        seal::util::ntt_negacyclic_harvey(residues.get(), *tables_);
+
+        const auto modulus = modulus_;
+        const auto *places = places_.data();
+        const auto *source = residues.get();
+        auto *values = destination.data();
+        for (std::size_t i = 0; i < destination.size(); i++)
+        {
+            from_residue(source[places[i]], modulus, values[i]);
+        }
+    }
+
+    std::unique_ptr<BatchEncoder> batch_encoder_new(const seal::SEALContext &context)
+    {
+        return std::make_unique<BatchEncoder>(context);
+    }
+
+    std::size_t batch_encoder_slot_count(const BatchEncoder &encoder)
     {
         return encoder.slot_count();
     }
 
-    void batch_encoder_encode_u64(
-        const seal::BatchEncoder &encoder, rust::Slice<const std::uint64_t> values, seal::Plaintext &destination)
+    bool batch_encoder_encode_u64(
+        const BatchEncoder &encoder, rust::Slice<const std::uint64_t> values, seal::Plaintext &destination)
     {
-        encode(encoder, values, destination);
+        return encoder.encode(values, destination);
     }
 
-    void batch_encoder_encode_i64(
-        const seal::BatchEncoder &encoder, rust::Slice<const std::int64_t> values, seal::Plaintext &destination)
+    bool batch_encoder_encode_i64(
+        const BatchEncoder &encoder, rust::Slice<const std::int64_t> values, seal::Plaintext &destination)
     {
-        encode(encoder, values, destination);
+        return encoder.encode(values, destination);
     }
 
     void batch_encoder_decode_u64(
-        const seal::BatchEncoder &encoder, const seal::Plaintext &plain, rust::Slice<std::uint64_t> destination)
+        const BatchEncoder &encoder, const seal::Plaintext &plain, rust::Slice<std::uint64_t> destination)
     {
-        decode(encoder, plain, destination);
+        encoder.decode(plain, destination);
     }
 
     void batch_encoder_decode_i64(
-        const seal::BatchEncoder &encoder, const seal::Plaintext &plain, rust::Slice<std::int64_t> destination)
+        const BatchEncoder &encoder, const seal::Plaintext &plain, rust::Slice<std::int64_t> destination)
     {
-        decode(encoder, plain, destination);
+        encoder.decode(plain, destination);
     }
 } // namespace sealquant

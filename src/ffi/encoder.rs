@@ -1,4 +1,4 @@
-//! `seal::BatchEncoder`.
+//! What `seal::BatchEncoder` does, on slices.
 
 #[cxx::bridge(namespace = "sealquant")]
 pub mod bridge {
@@ -11,7 +11,6 @@ pub mod bridge {
     unsafe extern "C++" {
         include!("sealquant/src/ffi/encoder.h");
 
-        #[namespace = "seal"]
         type BatchEncoder;
 
         fn batch_encoder_new(context: &SEALContext) -> Result<UniquePtr<BatchEncoder>>;
@@ -20,12 +19,12 @@ pub mod bridge {
             encoder: &BatchEncoder,
             values: &[u64],
             destination: Pin<&mut Plaintext>,
-        ) -> Result<()>;
+        ) -> Result<bool>;
         fn batch_encoder_encode_i64(
             encoder: &BatchEncoder,
             values: &[i64],
             destination: Pin<&mut Plaintext>,
-        ) -> Result<()>;
+        ) -> Result<bool>;
         fn batch_encoder_decode_u64(
             encoder: &BatchEncoder,
             plain: &Plaintext,

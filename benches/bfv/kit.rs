@@ -1,0 +1,438 @@
+//! The operands of one degree, and the three ways to run an operation on them.
+
+use seal_sys::bindings as c;
+use seal_sys::hresult::{Hresult, S_OK};
+use sealquant::bfv::{
+    BatchEncoder, Ciphertext, Context, Decryptor, Encryptor, Error, Evaluator, GaloisKeys,
+    KeyGenerator, ParametersLiteral, Plaintext, PublicKey, RelinKeys, Rotation, SecretKey,
+    SecurityLevel, coeff_modulus, plain_modulus,
+};
+use sealquant_native_bench::{Native, Operands, Operation};
+use std::error::Error as StdError;
+use std::ffi::c_void;
+use std::ptr::null_mut;
+
+/// A way to call SEAL.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Caller {
+    /// A loop in C++.
+    Native,
+    /// `sealquant::bfv`.
+    Crate,
+    /// The declarations of SEAL's C export layer.
+    Exported,
+    /// The loop in C++ a second time: what the measurement itself makes of equal code.
+    Control,
+}
+
+impl Caller {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Native, Self::Crate, Self::Exported, Self::Control];
+}
+
+/// What an operation left behind, to be compared between callers.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Residues of a ciphertext, or coefficients of a plaintext.
+    Residues(Vec<u64>),
+    /// Slots: decoded, or, where fresh randomness went in, decrypted and decoded.
+    Slots(Vec<u64>),
+}
+
+/// Operands that all callers share: the same objects at the same addresses.
+pub struct Kit {
+    // Before what they point to, so that they are dropped first.
+    native: Native,
+    exported: Exported,
+    operands: Operands,
+    pub context: Context,
+    _secret_key: SecretKey,
+    _public_key: PublicKey,
+    relin_keys: RelinKeys,
+    galois_keys: GaloisKeys,
+    encoder: BatchEncoder,
+    encryptor: Encryptor,
+    decryptor: Decryptor,
+    evaluator: Evaluator,
+    values: Vec<u64>,
+    decoded: Vec<u64>,
+    plain: Plaintext,
+    plain_ntt: Plaintext,
+    constant: Plaintext,
+    a: Ciphertext,
+    b: Ciphertext,
+    product: Ciphertext,
+    a_ntt: Ciphertext,
+    work: Ciphertext,
+    work_plain: Plaintext,
+}
+
+impl Kit {
+    /// SEAL's default primes for 128 bits of security, t of 20 bits, full slots.
+    pub fn new(degree: usize) -> Result<Self, Box<dyn StdError>> {
+        let context = Context::from_literal(&ParametersLiteral {
+            poly_modulus_degree: degree,
+            coeff_modulus: coeff_modulus::bfv_default(degree, SecurityLevel::Bits128)?
+                .into_iter()
+                .map(u64::from)
+                .collect(),
+            plain_modulus: plain_modulus::batching(degree, &[20])?[0].value(),
+            security: SecurityLevel::Bits128,
+        })?;
+        let mut generator = KeyGenerator::new(&context)?;
+        let secret_key = generator.secret_key()?;
+        let public_key = generator.create_public_key()?;
+        let relin_keys = generator.create_relin_keys()?;
+        let galois_keys = generator.create_galois_keys(&[Rotation::Rows(1), Rotation::Columns])?;
+        let encoder = BatchEncoder::new(&context)?;
+        let encryptor = Encryptor::with_both_keys(&context, &public_key, &secret_key)?;
+        let decryptor = Decryptor::new(&context, &secret_key)?;
+        let evaluator = Evaluator::new(&context)?;
+
+        let t = context.parameters().plain_modulus().value();
+        let values: Vec<u64> = (0..degree as u64)
+            .map(|i| i.wrapping_mul(0x9E37_79B9_7F4A_7C15) % t)
+            .collect();
+        let reversed: Vec<u64> = values.iter().rev().copied().collect();
+        let plain = encoder.encode_u64(&values)?;
+        let level = context.data_levels()[0].parms_id;
+        let plain_ntt = evaluator.transform_plain_to_ntt(&plain, level)?;
+        let constant = Plaintext::from_coefficients(&context, &[3])?;
+        let a = encryptor.encrypt_symmetric(&plain)?;
+        let b = encryptor.encrypt_symmetric(&encoder.encode_u64(&reversed)?)?;
+        let product = evaluator.multiply(&a, &b)?;
+        let a_ntt = evaluator.transform_to_ntt(&a)?;
+        // As large as it ever gets: no caller pays for its growth.
+        let mut work = product.try_clone()?;
+        work.assign(&a)?;
+        let mut work_plain = plain.try_clone()?;
+
+        // The boxes behind the types do not move when the types do.
+        let operands = Operands {
+            context: context.as_seal_ptr(),
+            public_key: public_key.as_seal_ptr(),
+            secret_key: secret_key.as_seal_ptr(),
+            relin_keys: relin_keys.as_seal_ptr(),
+            galois_keys: galois_keys.as_seal_ptr(),
+            plain: plain.as_seal_ptr(),
+            plain_ntt: plain_ntt.as_seal_ptr(),
+            constant: constant.as_seal_ptr(),
+            a: a.as_seal_ptr(),
+            b: b.as_seal_ptr(),
+            product: product.as_seal_ptr(),
+            a_ntt: a_ntt.as_seal_ptr(),
+            work: work.as_seal_mut_ptr(),
+            work_plain: work_plain.as_seal_mut_ptr(),
+            values: values.as_ptr(),
+            value_count: values.len(),
+        };
+        // SAFETY: the pointers were just taken from objects of these classes, which the kit keeps.
+        let native = unsafe { Native::new(&operands) }.ok_or("SEAL refused the operands in C++")?;
+        // SAFETY: as above.
+        let exported = unsafe { Exported::new(&operands) }?;
+        Ok(Self {
+            native,
+            exported,
+            operands,
+            decoded: vec![0; values.len()],
+            context,
+            _secret_key: secret_key,
+            _public_key: public_key,
+            relin_keys,
+            galois_keys,
+            encoder,
+            encryptor,
+            decryptor,
+            evaluator,
+            values,
+            plain,
+            plain_ntt,
+            constant,
+            a,
+            b,
+            product,
+            a_ntt,
+            work,
+            work_plain,
+        })
+    }
+
+    /// Puts the start of the operations in place into `work`.
+    pub fn prepare(&mut self, operation: Operation) -> Result<(), Error> {
+        self.work.assign(match operation {
+            Operation::MultiplyPlainNtt => &self.a_ntt,
+            _ => &self.a,
+        })
+    }
+
+    /// Runs an operation in a loop.
+    pub fn run(
+        &mut self,
+        caller: Caller,
+        operation: Operation,
+        iterations: u64,
+    ) -> Result<(), Box<dyn StdError>> {
+        match caller {
+            Caller::Native | Caller::Control => {
+                // SAFETY: no reference to the working objects is in use during the call.
+                let done = unsafe { self.native.run(operation, iterations) };
+                done.then_some(()).ok_or("SEAL threw in C++")?;
+            }
+            Caller::Crate => self.run_crate(operation, iterations)?,
+            Caller::Exported => {
+                for _ in 0..iterations {
+                    // SAFETY: no reference to the working objects is in use during the call; the operands live.
+                    let result = unsafe {
+                        self.exported
+                            .call(operation, &self.operands, &mut self.decoded)
+                    };
+                    if result != S_OK {
+                        return Err(format!("SEAL's C layer returned {result:#x}").into());
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn run_crate(&mut self, operation: Operation, iterations: u64) -> Result<(), Error> {
+        let evaluator = &self.evaluator;
+        let work = &mut self.work;
+        match operation {
+            Operation::Encode => repeat(iterations, || {
+                self.encoder
+                    .encode_u64_into(&self.values, &mut self.work_plain)
+            }),
+            Operation::Decode => repeat(iterations, || {
+                self.encoder.decode_u64_into(&self.plain, &mut self.decoded)
+            }),
+            Operation::Encrypt => repeat(iterations, || {
+                self.encryptor.encrypt_into(&self.plain, work)
+            }),
+            Operation::EncryptSymmetric => repeat(iterations, || {
+                self.encryptor.encrypt_symmetric_into(&self.plain, work)
+            }),
+            Operation::Decrypt => repeat(iterations, || {
+                self.decryptor.decrypt_into(&self.a, &mut self.work_plain)
+            }),
+            Operation::Copy => repeat(iterations, || work.assign(&self.a)),
+            Operation::Negate => repeat(iterations, || evaluator.negate_inplace(work)),
+            Operation::Add => repeat(iterations, || evaluator.add_inplace(work, &self.b)),
+            Operation::Sub => repeat(iterations, || evaluator.sub_inplace(work, &self.b)),
+            Operation::AddPlain => repeat(iterations, || {
+                evaluator.add_plain_inplace(work, &self.plain)
+            }),
+            Operation::MultiplyPlain => repeat(iterations, || {
+                evaluator.multiply_plain_inplace(work, &self.plain)
+            }),
+            Operation::MultiplyPlainNtt => repeat(iterations, || {
+                evaluator.multiply_plain_inplace(work, &self.plain_ntt)
+            }),
+            Operation::MultiplyPlainConstant => repeat(iterations, || {
+                evaluator.multiply_plain_inplace(work, &self.constant)
+            }),
+            Operation::Multiply => repeat(iterations, || {
+                work.assign(&self.a)?;
+                evaluator.multiply_inplace(work, &self.b)
+            }),
+            Operation::Square => repeat(iterations, || {
+                work.assign(&self.a)?;
+                evaluator.square_inplace(work)
+            }),
+            Operation::Relinearize => repeat(iterations, || {
+                work.assign(&self.product)?;
+                evaluator.relinearize_inplace(work, &self.relin_keys)
+            }),
+            Operation::ModSwitchToNext => repeat(iterations, || {
+                work.assign(&self.a)?;
+                evaluator.mod_switch_to_next_inplace(work)
+            }),
+            Operation::TransformToNtt => repeat(iterations, || {
+                work.assign(&self.a)?;
+                evaluator.transform_to_ntt_inplace(work)
+            }),
+            Operation::TransformFromNtt => repeat(iterations, || {
+                work.assign(&self.a_ntt)?;
+                evaluator.transform_from_ntt_inplace(work)
+            }),
+            Operation::RotateRows => repeat(iterations, || {
+                evaluator.rotate_rows_inplace(work, 1, &self.galois_keys)
+            }),
+            Operation::RotateColumns => repeat(iterations, || {
+                evaluator.rotate_columns_inplace(work, &self.galois_keys)
+            }),
+        }
+    }
+
+    /// Runs an operation once from its start and tells what came out.
+    pub fn outcome(
+        &mut self,
+        caller: Caller,
+        operation: Operation,
+    ) -> Result<Outcome, Box<dyn StdError>> {
+        self.prepare(operation)?;
+        self.run(caller, operation, 1)?;
+        Ok(match operation {
+            Operation::Encode | Operation::Decrypt => {
+                Outcome::Residues(self.work_plain.coefficients().to_vec())
+            }
+            Operation::Decode => Outcome::Slots(match caller {
+                Caller::Native | Caller::Control => self.native.decoded().to_vec(),
+                Caller::Crate | Caller::Exported => self.decoded.clone(),
+            }),
+            Operation::Encrypt | Operation::EncryptSymmetric => {
+                let plain = self.decryptor.decrypt(&self.work)?;
+                Outcome::Slots(self.encoder.decode_u64(&plain)?)
+            }
+            _ => Outcome::Residues(self.work.limbs().to_vec()),
+        })
+    }
+
+    /// What [`Outcome::Slots`] must hold.
+    pub fn expected_slots(&self) -> &[u64] {
+        &self.values
+    }
+}
+
+fn repeat(iterations: u64, mut call: impl FnMut() -> Result<(), Error>) -> Result<(), Error> {
+    for _ in 0..iterations {
+        call()?;
+    }
+    Ok(())
+}
+
+/// SEAL's objects behind the C export layer.
+struct Exported {
+    encoder: *mut c_void,
+    encryptor: *mut c_void,
+    decryptor: *mut c_void,
+    evaluator: *mut c_void,
+}
+
+impl Exported {
+    /// # Safety
+    /// The operands are what their documentation says.
+    unsafe fn new(operands: &Operands) -> Result<Self, String> {
+        let mut made = Self {
+            encoder: null_mut(),
+            encryptor: null_mut(),
+            decryptor: null_mut(),
+            evaluator: null_mut(),
+        };
+        let context = operands.context.cast_mut();
+        let public_key = operands.public_key.cast_mut();
+        let secret_key = operands.secret_key.cast_mut();
+        // SAFETY: the pointers are objects of the right classes; the layer copies what it keeps and changes nothing.
+        let results = unsafe {
+            [
+                c::BatchEncoder_Create(context, &raw mut made.encoder),
+                c::Encryptor_Create(context, public_key, secret_key, &raw mut made.encryptor),
+                c::Decryptor_Create(context, secret_key, &raw mut made.decryptor),
+                c::Evaluator_Create(context, &raw mut made.evaluator),
+            ]
+        };
+        if results.iter().all(|&result| result == S_OK) {
+            Ok(made)
+        } else {
+            Err(format!("SEAL's C layer returned {results:x?}"))
+        }
+    }
+
+    /// One call, or a copy and a call.
+    ///
+    /// # Safety
+    /// The operands live, and no reference to the working objects is in use. `decoded` has a place for each slot.
+    unsafe fn call(&self, operation: Operation, on: &Operands, decoded: &mut [u64]) -> Hresult {
+        let plain = on.plain.cast_mut();
+        let a = on.a.cast_mut();
+        let b = on.b.cast_mut();
+        let work = on.work;
+        let evaluator = self.evaluator;
+        let pool = null_mut();
+        // SAFETY: the caller keeps the contract; the layer changes nothing but its destinations.
+        unsafe {
+            // The copy that some operations start with.
+            let source = match operation {
+                Operation::Multiply
+                | Operation::Square
+                | Operation::ModSwitchToNext
+                | Operation::TransformToNtt
+                | Operation::Copy => a,
+                Operation::Relinearize => on.product.cast_mut(),
+                Operation::TransformFromNtt => on.a_ntt.cast_mut(),
+                _ => null_mut(),
+            };
+            if !source.is_null() {
+                let result = c::Ciphertext_Set(work, source);
+                if result != S_OK {
+                    return result;
+                }
+            }
+            match operation {
+                Operation::Copy => S_OK,
+                Operation::Encode => c::BatchEncoder_Encode1(
+                    self.encoder,
+                    on.value_count as u64,
+                    on.values.cast_mut(),
+                    on.work_plain,
+                ),
+                Operation::Decode => {
+                    let mut count = decoded.len() as u64;
+                    let destination = decoded.as_mut_ptr();
+                    c::BatchEncoder_Decode1(self.encoder, plain, &raw mut count, destination, pool)
+                }
+                Operation::Encrypt => c::Encryptor_Encrypt(self.encryptor, plain, work, pool),
+                Operation::EncryptSymmetric => {
+                    c::Encryptor_EncryptSymmetric(self.encryptor, plain, false, work, pool)
+                }
+                Operation::Decrypt => c::Decryptor_Decrypt(self.decryptor, a, on.work_plain),
+                Operation::Negate => c::Evaluator_Negate(evaluator, work, work),
+                Operation::Add => c::Evaluator_Add(evaluator, work, b, work),
+                Operation::Sub => c::Evaluator_Sub(evaluator, work, b, work),
+                Operation::AddPlain => c::Evaluator_AddPlain(evaluator, work, plain, work),
+                Operation::MultiplyPlain => {
+                    c::Evaluator_MultiplyPlain(evaluator, work, plain, work, pool)
+                }
+                Operation::MultiplyPlainNtt => {
+                    let plain_ntt = on.plain_ntt.cast_mut();
+                    c::Evaluator_MultiplyPlain(evaluator, work, plain_ntt, work, pool)
+                }
+                Operation::MultiplyPlainConstant => {
+                    let constant = on.constant.cast_mut();
+                    c::Evaluator_MultiplyPlain(evaluator, work, constant, work, pool)
+                }
+                Operation::Multiply => c::Evaluator_Multiply(evaluator, work, b, work, pool),
+                Operation::Square => c::Evaluator_Square(evaluator, work, work, pool),
+                Operation::Relinearize => {
+                    let keys = on.relin_keys.cast_mut();
+                    c::Evaluator_Relinearize(evaluator, work, keys, work, pool)
+                }
+                Operation::ModSwitchToNext => {
+                    c::Evaluator_ModSwitchToNext1(evaluator, work, work, pool)
+                }
+                Operation::TransformToNtt => c::Evaluator_TransformToNTT2(evaluator, work, work),
+                Operation::TransformFromNtt => c::Evaluator_TransformFromNTT(evaluator, work, work),
+                Operation::RotateRows => {
+                    let keys = on.galois_keys.cast_mut();
+                    c::Evaluator_RotateRows(evaluator, work, 1, keys, work, pool)
+                }
+                Operation::RotateColumns => {
+                    let keys = on.galois_keys.cast_mut();
+                    c::Evaluator_RotateColumns(evaluator, work, keys, work, pool)
+                }
+            }
+        }
+    }
+}
+
+impl Drop for Exported {
+    fn drop(&mut self) {
+        // SAFETY: made by `new`, and destroyed here only; a null pointer is refused.
+        unsafe {
+            c::BatchEncoder_Destroy(self.encoder);
+            c::Encryptor_Destroy(self.encryptor);
+            c::Decryptor_Destroy(self.decryptor);
+            c::Evaluator_Destroy(self.evaluator);
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! BFV through this crate against SEAL from C++ and against SEAL's C export layer.
+//!
+//! ```text
+//! cargo bench --bench bfv [-- --quick] [--degree N]... [--only TEXT] [--out FILE] [--against FILE]
+//! ```
+//!
+//! All three call SEAL on the very same objects: one context, one set of keys, one set of operands at one address. In
+//! each round every caller runs a block of calls, in an order that changes from round to round, so that drifts of the
+//! machine hit all alike; the ratio of two callers is the median over rounds. C++ runs twice in each round: the ratio
+//! of the two is the measurement's own error. Before anything is timed, the results are compared bit for bit.
+//!
+//! criterion measures one function after the other and compares means of different minutes, which is not made for
+//! differences of half a percent; hence this harness.
+//!
+//! The record goes to `target/bench/bfv.json` unless `--out` names a file; `--against` compares it with another one.
+//! SEAL's C export layer must be part of the SEAL that is linked, as it is of the one that `seal-sys` builds.
+
+mod kit;
+mod measure;
+mod record;
+
+use crate::kit::{Caller, Kit, Outcome};
+use crate::measure::{Effort, measure};
+use crate::record::Record;
+use sealquant_native_bench::Operation;
+use std::error::Error;
+use std::path::PathBuf;
+
+const DEGREES: [usize; 3] = [4096, 8192, 16384];
+
+const FULL: Effort = Effort {
+    rounds: 200,
+    block_microseconds: 500,
+    operation_milliseconds: 4000,
+};
+
+const QUICK: Effort = Effort {
+    rounds: 16,
+    block_microseconds: 200,
+    operation_milliseconds: 400,
+};
+
+struct Arguments {
+    effort: Effort,
+    degrees: Vec<usize>,
+    only: Option<String>,
+    out: PathBuf,
+    against: Option<PathBuf>,
+}
+
+impl Arguments {
+    fn parse(given: &[String]) -> Result<Self, Box<dyn Error>> {
+        let mut arguments = Self {
+            effort: FULL,
+            degrees: Vec::new(),
+            only: None,
+            out: PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("target/bench/bfv.json"),
+            against: None,
+        };
+        let mut rest = given.iter();
+        while let Some(argument) = rest.next() {
+            let mut value = || {
+                rest.next()
+                    .ok_or_else(|| format!("{argument} needs a value"))
+            };
+            match argument.as_str() {
+                // Cargo's own.
+                "--bench" => {}
+                "--quick" => arguments.effort = QUICK,
+                "--degree" => arguments.degrees.push(value()?.parse()?),
+                "--only" => arguments.only = Some(value()?.clone()),
+                "--out" => arguments.out = value()?.into(),
+                "--against" => arguments.against = Some(value()?.into()),
+                _ => return Err(format!("{argument} is not an argument of this benchmark").into()),
+            }
+        }
+        if arguments.degrees.is_empty() {
+            arguments.degrees = DEGREES.to_vec();
+        }
+        Ok(arguments)
+    }
+}
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let given: Vec<String> = std::env::args().skip(1).collect();
+    let arguments = Arguments::parse(&given)?;
+    let other = arguments.against.as_deref().map(Record::read).transpose()?;
+    let mut record = Record::start(given, arguments.effort);
+    println!("{}\n", record.heading());
+    for &degree in &arguments.degrees {
+        let mut kit = Kit::new(degree)?;
+        for operation in Operation::ALL {
+            let wanted = |text: &String| operation.name().contains(text.as_str());
+            if !arguments.only.as_ref().is_none_or(wanted) {
+                continue;
+            }
+            compare_outcomes(&mut kit, operation)?;
+            eprintln!("N = {degree}: {}", operation.name());
+            record
+                .rows
+                .push(measure(&mut kit, operation, arguments.effort)?);
+        }
+    }
+    println!("{}\n{}", record.table(), record.summary());
+    if let Some(other) = other {
+        println!("{}\n\n{}", other.heading(), record.table_against(&other));
+    }
+    record.write(&arguments.out)?;
+    println!("record: {}", arguments.out.display());
+    Ok(())
+}
+
+/// All callers compute the same, bit for bit; where randomness goes in, the same after decryption.
+fn compare_outcomes(kit: &mut Kit, operation: Operation) -> Result<(), Box<dyn Error>> {
+    let native = kit.outcome(Caller::Native, operation)?;
+    for caller in [Caller::Crate, Caller::Exported] {
+        if kit.outcome(caller, operation)? != native {
+            return Err(format!("{}: {caller:?} differs from C++", operation.name()).into());
+        }
+    }
+    if let Outcome::Slots(slots) = native
+        && slots != kit.expected_slots()
+    {
+        return Err(format!("{}: the slots are not those encoded", operation.name()).into());
+    }
+    Ok(())
+}

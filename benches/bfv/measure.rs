@@ -1,0 +1,152 @@
+//! Interleaved timing.
+
+use crate::kit::{Caller, Kit};
+use sealquant_native_bench::Operation;
+use serde::{Deserialize, Serialize};
+use std::error::Error;
+use std::time::{Duration, Instant};
+
+/// How long to measure.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub struct Effort {
+    /// How many blocks of each caller.
+    pub rounds: usize,
+    /// What a block should take at least; it holds one call or more.
+    pub block_microseconds: u64,
+    /// What the blocks of an operation may take together; there are never fewer than 8 rounds.
+    pub operation_milliseconds: u64,
+}
+
+/// The middle of some values, and half of them around it.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub struct Spread {
+    /// The first quartile.
+    pub lower: f64,
+    /// The median.
+    pub median: f64,
+    /// The third quartile.
+    pub upper: f64,
+}
+
+impl Spread {
+    fn of(mut values: Vec<f64>) -> Self {
+        values.sort_by(f64::total_cmp);
+        let at = |fraction: f64| {
+            let position = fraction * (values.len() - 1) as f64;
+            let below = values[position.floor() as usize];
+            let above = values[position.ceil() as usize];
+            below + (above - below) * position.fract()
+        };
+        Self {
+            lower: at(0.25),
+            median: at(0.5),
+            upper: at(0.75),
+        }
+    }
+}
+
+/// One operation at one degree.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Row {
+    /// N.
+    pub poly_modulus_degree: usize,
+    /// The operation.
+    pub operation: String,
+    /// Calls in a block.
+    pub iterations: u64,
+    /// Blocks of each caller.
+    pub rounds: usize,
+    /// Microseconds a call from C++.
+    pub native_us: Spread,
+    /// Microseconds a call through this crate.
+    pub crate_us: Spread,
+    /// Microseconds a call through SEAL's C export layer.
+    pub exported_us: Spread,
+    /// This crate's time over C++'s, round by round.
+    pub crate_to_native: Spread,
+    /// This crate's time over the C export layer's, round by round.
+    pub crate_to_exported: Spread,
+    /// C++'s time, measured a second time in each round, over C++'s: 1 but for the measurement's own error.
+    pub control: Spread,
+}
+
+/// Measures an operation. In each round every caller runs one block; the order changes from round to round.
+pub fn measure(kit: &mut Kit, operation: Operation, effort: Effort) -> Result<Row, Box<dyn Error>> {
+    kit.prepare(operation)?;
+    let iterations = calibrate(kit, operation, effort)?;
+    let one = block(kit, Caller::Native, operation, iterations)?;
+    let affordable = effort.operation_milliseconds as f64 * 1e3 / (one * iterations as f64 * 4.0);
+    // Whole turns of the eight orders.
+    let rounds = effort.rounds.min(affordable as usize).max(8) / 8 * 8;
+
+    let mut times = Caller::ALL.map(|_| Vec::with_capacity(rounds));
+    for round in 0..rounds {
+        // Values change from call to call; a new start keeps them from running away together.
+        kit.prepare(operation)?;
+        for turn in 0..4 {
+            // Each caller at each place, after each other one.
+            let place = if round & 4 == 0 { turn } else { 3 - turn };
+            let index = (round + place) % 4;
+            times[index].push(block(kit, Caller::ALL[index], operation, iterations)?);
+        }
+    }
+
+    let [native, crate_, exported, control] = times;
+    let ratio = |over: &[f64], under: &[f64]| {
+        Spread::of(over.iter().zip(under).map(|(a, b)| a / b).collect())
+    };
+    // C++ is measured twice: either one is as good, so take both.
+    let native_both: Vec<f64> = native
+        .iter()
+        .zip(&control)
+        .map(|(first, second)| f64::midpoint(*first, *second))
+        .collect();
+    Ok(Row {
+        poly_modulus_degree: kit.context.parameters().poly_modulus_degree(),
+        operation: operation.name().to_owned(),
+        iterations,
+        rounds,
+        crate_to_native: ratio(&crate_, &native_both),
+        crate_to_exported: ratio(&crate_, &exported),
+        control: ratio(&control, &native),
+        native_us: Spread::of(native),
+        crate_us: Spread::of(crate_),
+        exported_us: Spread::of(exported),
+    })
+}
+
+/// How many calls fill a block.
+fn calibrate(kit: &mut Kit, operation: Operation, effort: Effort) -> Result<u64, Box<dyn Error>> {
+    let wanted = Duration::from_micros(effort.block_microseconds);
+    let mut iterations = 1;
+    loop {
+        let start = Instant::now();
+        kit.run(Caller::Native, operation, iterations)?;
+        let taken = start.elapsed();
+        if taken >= wanted {
+            return Ok(iterations);
+        }
+        iterations *= 2;
+    }
+}
+
+/// Microseconds a call, after one call that does not count.
+fn block(
+    kit: &mut Kit,
+    caller: Caller,
+    operation: Operation,
+    iterations: u64,
+) -> Result<f64, Box<dyn Error>> {
+    kit.run(caller, operation, 1)?;
+    let start = Instant::now();
+    kit.run(caller, operation, iterations)?;
+    Ok(start.elapsed().as_secs_f64() * 1e6 / iterations as f64)
+}
+
+/// exp of the mean of the logarithms.
+pub fn geometric_mean(values: impl Iterator<Item = f64>) -> f64 {
+    let (sum, count) = values.fold((0.0, 0), |(sum, count), value| {
+        (sum + value.ln(), count + 1)
+    });
+    (sum / f64::from(count)).exp()
+}

@@ -1,0 +1,200 @@
+//! SEAL's operations called from C++ in a loop, on objects that somebody else owns.
+//!
+//! The benchmark `bfv` of `sealquant` compares its own calls with these loops: same objects, same process.
+
+use seal_sys as _;
+use std::ffi::c_void;
+use std::ptr::NonNull;
+
+/// What can be run; the comments say on what, and what is left in which operand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u32)]
+pub enum Operation {
+    /// `values` into `work_plain`.
+    Encode,
+    /// `plain` into the decoded values.
+    Decode,
+    /// `plain` into `work`, with the public key.
+    Encrypt,
+    /// `plain` into `work`, with the secret key.
+    EncryptSymmetric,
+    /// `a` into `work_plain`.
+    Decrypt,
+    /// `a` into `work`.
+    Copy,
+    /// `work`, in place.
+    Negate,
+    /// `b` to `work`, in place.
+    Add,
+    /// `b` from `work`, in place.
+    Sub,
+    /// `plain` to `work`, in place.
+    AddPlain,
+    /// `work` by `plain`, in place.
+    MultiplyPlain,
+    /// `work`, in NTT form, by `plain_ntt`, in place.
+    MultiplyPlainNtt,
+    /// `work` by `constant`, in place.
+    MultiplyPlainConstant,
+    /// `a` is copied to `work`, which is multiplied by `b`.
+    Multiply,
+    /// `a` is copied to `work`, which is squared.
+    Square,
+    /// `product` is copied to `work`, which is relinearised.
+    Relinearize,
+    /// `a` is copied to `work`, which loses a prime.
+    ModSwitchToNext,
+    /// `a` is copied to `work`, which is transformed.
+    TransformToNtt,
+    /// `a_ntt` is copied to `work`, which is transformed back.
+    TransformFromNtt,
+    /// `work` by one step, in place.
+    RotateRows,
+    /// `work`, in place.
+    RotateColumns,
+}
+
+impl Operation {
+    /// All operations.
+    pub const ALL: [Self; 21] = [
+        Self::Encode,
+        Self::Decode,
+        Self::Encrypt,
+        Self::EncryptSymmetric,
+        Self::Decrypt,
+        Self::Copy,
+        Self::Negate,
+        Self::Add,
+        Self::Sub,
+        Self::AddPlain,
+        Self::MultiplyPlain,
+        Self::MultiplyPlainNtt,
+        Self::MultiplyPlainConstant,
+        Self::Multiply,
+        Self::Square,
+        Self::Relinearize,
+        Self::ModSwitchToNext,
+        Self::TransformToNtt,
+        Self::TransformFromNtt,
+        Self::RotateRows,
+        Self::RotateColumns,
+    ];
+
+    /// The name in tables.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Encode => "encode",
+            Self::Decode => "decode",
+            Self::Encrypt => "encrypt",
+            Self::EncryptSymmetric => "encrypt_symmetric",
+            Self::Decrypt => "decrypt",
+            Self::Copy => "copy",
+            Self::Negate => "negate",
+            Self::Add => "add",
+            Self::Sub => "sub",
+            Self::AddPlain => "add_plain",
+            Self::MultiplyPlain => "multiply_plain",
+            Self::MultiplyPlainNtt => "multiply_plain (NTT)",
+            Self::MultiplyPlainConstant => "multiply_plain (constant)",
+            Self::Multiply => "copy + multiply",
+            Self::Square => "copy + square",
+            Self::Relinearize => "copy + relinearize",
+            Self::ModSwitchToNext => "copy + mod_switch_to_next",
+            Self::TransformToNtt => "copy + transform_to_ntt",
+            Self::TransformFromNtt => "copy + transform_from_ntt",
+            Self::RotateRows => "rotate_rows",
+            Self::RotateColumns => "rotate_columns",
+        }
+    }
+}
+
+/// Pointers to objects of SEAL's C++ classes.
+#[derive(Debug, Clone, Copy)]
+#[repr(C)]
+pub struct Operands {
+    /// `seal::SEALContext`, with batching and a special prime.
+    pub context: *const c_void,
+    /// `seal::PublicKey`.
+    pub public_key: *const c_void,
+    /// `seal::SecretKey`.
+    pub secret_key: *const c_void,
+    /// `seal::RelinKeys`.
+    pub relin_keys: *const c_void,
+    /// `seal::GaloisKeys` for one step and for the columns.
+    pub galois_keys: *const c_void,
+    /// `seal::Plaintext`.
+    pub plain: *const c_void,
+    /// The same in NTT form at the first level.
+    pub plain_ntt: *const c_void,
+    /// `seal::Plaintext` of a single coefficient.
+    pub constant: *const c_void,
+    /// `seal::Ciphertext` at the first level.
+    pub a: *const c_void,
+    /// Another one.
+    pub b: *const c_void,
+    /// A `seal::Ciphertext` of size 3.
+    pub product: *const c_void,
+    /// `a` in NTT form.
+    pub a_ntt: *const c_void,
+    /// A `seal::Ciphertext` to overwrite.
+    pub work: *mut c_void,
+    /// A `seal::Plaintext` to overwrite.
+    pub work_plain: *mut c_void,
+    /// Values modulo t to encode; they are copied.
+    pub values: *const u64,
+    /// How many.
+    pub value_count: usize,
+}
+
+unsafe extern "C" {
+    fn sealquant_native_new(operands: *const Operands) -> *mut c_void;
+    fn sealquant_native_delete(native: *mut c_void);
+    fn sealquant_native_run(native: *mut c_void, operation: u32, iterations: u64) -> bool;
+    fn sealquant_native_decoded(native: *const c_void) -> *const u64;
+}
+
+/// SEAL's encoder, encryptor, decryptor and evaluator in C++, and the operands they work on.
+#[derive(Debug)]
+pub struct Native {
+    object: NonNull<c_void>,
+    slots: usize,
+}
+
+impl Native {
+    /// Makes SEAL's objects for the context and keys of the operands; `None` if SEAL refuses.
+    ///
+    /// # Safety
+    /// The operands are what their documentation says, and live, at the same addresses, as long as this object.
+    pub unsafe fn new(operands: &Operands) -> Option<Self> {
+        // SAFETY: the caller keeps the contract.
+        let object = unsafe { sealquant_native_new(operands) };
+        Some(Self {
+            object: NonNull::new(object)?,
+            slots: operands.value_count,
+        })
+    }
+
+    /// Runs an operation in a loop. Whether SEAL did not refuse.
+    ///
+    /// # Safety
+    /// No reference to `work` or `work_plain` is in use.
+    pub unsafe fn run(&mut self, operation: Operation, iterations: u64) -> bool {
+        // SAFETY: the object was made by `new` and lives; the caller keeps the rest of the contract.
+        unsafe { sealquant_native_run(self.object.as_ptr(), operation as u32, iterations) }
+    }
+
+    /// What the last [`Operation::Decode`] gave.
+    pub fn decoded(&self) -> &[u64] {
+        // SAFETY: the vector holds one value a slot, as many as `values`, from the beginning.
+        unsafe {
+            std::slice::from_raw_parts(sealquant_native_decoded(self.object.as_ptr()), self.slots)
+        }
+    }
+}
+
+impl Drop for Native {
+    fn drop(&mut self) {
+        // SAFETY: made by `new`, and destroyed here only.
+        unsafe { sealquant_native_delete(self.object.as_ptr()) }
+    }
+}
