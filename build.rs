@@ -19,6 +19,12 @@ fn main() {
     println!("cargo:rerun-if-changed=build.rs");
     println!("cargo:rerun-if-changed=src/ffi");
 
+    // Tests that compare with SEAL's C export layer need it in the SEAL that is linked.
+    println!("cargo:rustc-check-cfg=cfg(seal_c)");
+    if env::var_os("DEP_SEAL_C_LAYER").is_some_and(|layer| layer == "1") {
+        println!("cargo:rustc-cfg=seal_c");
+    }
+
     // Set by seal-sys through `links = "seal"`.
     let include = PathBuf::from(env::var_os("DEP_SEAL_INCLUDE").unwrap_or_default());
     let bridges = GROUPS.map(|group| format!("src/ffi/{group}.rs"));

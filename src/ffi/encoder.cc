@@ -64,14 +64,15 @@ namespace sealquant
     template <typename Value>
     bool BatchEncoder::encode(rust::Slice<const Value> values, seal::Plaintext &destination) const
     {
+        const auto slots = slot_count();
         const auto count = values.size();
-        if (count > slot_count())
+        if (count > slots)
         {
             throw std::invalid_argument("values_matrix size is too large");
         }
         // A plaintext in NTT form cannot be resized.
         destination.parms_id() = seal::parms_id_zero;
-        destination.resize(slot_count());
+        destination.resize(slots);
 
         const auto modulus = modulus_;
         const auto *places = places_.data();
@@ -82,7 +83,7 @@ namespace sealquant
         {
             residues[places[i]] = to_residue(source[i], modulus, outside);
         }
-        for (std::size_t i = count; i < slot_count(); i++)
+        for (std::size_t i = count; i < slots; i++)
         {
             residues[places[i]] = 0;
         }
@@ -106,21 +107,23 @@ namespace sealquant
         {
             throw std::invalid_argument("plain cannot be in NTT form");
         }
-        if (destination.size() != slot_count())
+        const auto slots = slot_count();
+        if (destination.size() != slots)
         {
             throw std::invalid_argument("destination does not hold one value a slot");
         }
-        const auto count = std::min(plain.coeff_count(), slot_count());
-        auto residues(seal::util::allocate_uint(slot_count(), seal::MemoryManager::GetPool()));
+        const auto count = std::min(plain.coeff_count(), slots);
+        auto residues(seal::util::allocate_uint(slots, seal::MemoryManager::GetPool()));
         std::copy_n(plain.data(), count, residues.get());
-        std::fill(residues.get() + count, residues.get() + slot_count(), 0);
+        std::fill(residues.get() + count, residues.get() + slots, 0);
         seal::util::ntt_negacyclic_harvey(residues.get(), *tables_);
 
         const auto modulus = modulus_;
         const auto *places = places_.data();
         const auto *source = residues.get();
         auto *values = destination.data();
-        for (std::size_t i = 0; i < destination.size(); i++)
+        // `Slice::size` is a call into Rust: not in the loop.
+        for (std::size_t i = 0; i < slots; i++)
         {
             from_residue(source[places[i]], modulus, values[i]);
         }

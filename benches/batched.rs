@@ -1,0 +1,132 @@
+//! The engine's steps on small networks of one layer each: `cargo bench --bench batched`.
+//!
+//! A batch fills every slot, so the time of a step is that of N images.
+
+use criterion::{Criterion, criterion_group, criterion_main};
+use num_bigint::BigInt;
+use sealquant::engine::{Client, Plan, Request, Server};
+use sealquant::network::{
+    InputQuantizer, InputSpec, Layer, NamedLayer, Network, NetworkLiteral, Shape, Twin,
+    random_images,
+};
+use sealquant::params::{SelectOptions, select};
+use std::error::Error;
+use std::hint::black_box;
+use std::time::Duration;
+
+/// Everything but the timing, and a batch of images.
+struct Kit {
+    client: Client,
+    server: Server,
+    images: Vec<Vec<i64>>,
+    request: Request,
+}
+
+/// A network of one layer on inputs 0..=3, and a batch, of which the first images are compared with the twin.
+fn kit(name: &str, shape: Shape, layer: Layer) -> Result<Kit, Box<dyn Error>> {
+    let output = layer.output_shape(shape)?;
+    let network = Network::new(NetworkLiteral {
+        name: name.to_owned(),
+        classes: output.len(),
+        input: InputSpec {
+            shape,
+            quantizer: InputQuantizer::uniform(2)?,
+        },
+        layers: vec![
+            NamedLayer::new(name, layer),
+            NamedLayer::new("flatten", Layer::Flatten),
+        ],
+    })?;
+    let selection = select(&network, &SelectOptions::default())?;
+    let plan = Plan::batched(&network, &selection)?;
+    let client = Client::new(&plan)?;
+    let server = Server::new(&plan, client.evaluation_keys()?)?;
+    let images = random_images(1, &network, selection.poly_modulus_degree());
+    let request = client.encrypt(&images, &())?;
+    let logits = client.decrypt(&server.evaluate(&request, &())?.response)?;
+    let few = 16.min(images.len());
+    if logits[..few] != Twin::new(&network).logits_batch(&images[..few])? {
+        return Err(format!("{name}: the decrypted results are wrong").into());
+    }
+    Ok(Kit {
+        client,
+        server,
+        images,
+        request,
+    })
+}
+
+/// Small weights, one in five of them zero.
+fn weights(count: usize) -> Vec<i64> {
+    [-1, 2, 0, 1, 3].into_iter().cycle().take(count).collect()
+}
+
+fn layers() -> Result<Vec<(&'static str, Kit)>, Box<dyn Error>> {
+    let image = Shape::new(1, 8, 8);
+    let linear = Layer::Linear {
+        in_features: 64,
+        out_features: 10,
+        weight: weights(640),
+        bias: vec![BigInt::from(1); 10],
+        weight_scale: 1.0,
+    };
+    let conv2d = Layer::Conv2d {
+        in_channels: 1,
+        out_channels: 2,
+        kernel: [3, 3],
+        stride: [2, 2],
+        padding: [1, 1],
+        weight: weights(18),
+        bias: vec![BigInt::from(1); 2],
+        weight_scale: 1.0,
+    };
+    let sum_pool = Layer::SumPool {
+        kernel: [2, 2],
+        stride: [2, 2],
+    };
+    Ok(vec![
+        ("linear 64 to 10", kit("linear", image, linear)?),
+        ("conv2d 2 of 3x3 on 8x8", kit("conv2d", image, conv2d)?),
+        ("sum_pool 2x2 on 8x8", kit("sum_pool", image, sum_pool)?),
+        (
+            "square of 16",
+            kit("square", Shape::vector(16), Layer::Square)?,
+        ),
+    ])
+}
+
+fn engine(criterion: &mut Criterion) {
+    let kits = match layers() {
+        Ok(kits) => kits,
+        Err(error) => {
+            eprintln!("{error}");
+            std::process::exit(1);
+        }
+    };
+    let mut group = criterion.benchmark_group("evaluate");
+    for (name, kit) in &kits {
+        group.bench_function(*name, |bencher| {
+            bencher.iter(|| black_box(kit.server.evaluate(&kit.request, &())));
+        });
+    }
+    group.finish();
+    let (name, kit) = &kits[0];
+    criterion.bench_function(&format!("encrypt for {name}"), |bencher| {
+        bencher.iter(|| black_box(kit.client.encrypt(&kit.images, &())));
+    });
+    if let Ok(evaluation) = kit.server.evaluate(&kit.request, &()) {
+        criterion.bench_function(&format!("decrypt of {name}"), |bencher| {
+            bencher.iter(|| black_box(kit.client.decrypt(&evaluation.response)));
+        });
+    }
+}
+
+criterion_group! {
+    name = benches;
+    config = Criterion::default()
+        .sample_size(20)
+        .warm_up_time(Duration::from_millis(500))
+        .measurement_time(Duration::from_secs(3));
+    targets = engine
+}
+criterion_main!(benches);
