@@ -24,7 +24,7 @@ pub struct Record {
     pub seal_version: String,
     /// Whether SEAL was compiled with Intel HEXL.
     pub hexl: bool,
-    /// The compiler of the Rust side, where cargo tells.
+    /// This crate's version.
     pub package_version: String,
     /// The command's own arguments.
     pub arguments: Vec<String>,
