@@ -4,8 +4,8 @@ use seal_sys::bindings as c;
 use seal_sys::hresult::{Hresult, S_OK};
 use sealquant::bfv::{
     BatchEncoder, Ciphertext, Context, Decryptor, Encryptor, Error, Evaluator, GaloisKeys,
-    KeyGenerator, ParametersLiteral, Plaintext, PublicKey, RelinKeys, Rotation, SecretKey,
-    SecurityLevel, coeff_modulus, plain_modulus,
+    KeyGenerator, ParametersLiteral, Plaintext, RelinKeys, Rotation, SecurityLevel, coeff_modulus,
+    plain_modulus,
 };
 use sealquant_native_bench::{Native, Operands, Operation};
 use std::error::Error as StdError;
@@ -46,8 +46,6 @@ pub struct Kit {
     exported: Exported,
     operands: Operands,
     pub context: Context,
-    _secret_key: SecretKey,
-    _public_key: PublicKey,
     relin_keys: RelinKeys,
     galois_keys: GaloisKeys,
     encoder: BatchEncoder,
@@ -86,7 +84,7 @@ impl Kit {
         let galois_keys = generator.create_galois_keys(&[Rotation::Rows(1), Rotation::Columns])?;
         let encoder = BatchEncoder::new(&context)?;
         let encryptor = Encryptor::with_both_keys(&context, &public_key, &secret_key)?;
-        let decryptor = Decryptor::new(&context, &secret_key)?;
+        let mut decryptor = Decryptor::new(&context, &secret_key)?;
         let evaluator = Evaluator::new(&context)?;
 
         let t = context.parameters().plain_modulus().value();
@@ -110,8 +108,9 @@ impl Kit {
         // The boxes behind the types do not move when the types do.
         let operands = Operands {
             context: context.as_seal_ptr(),
-            public_key: public_key.as_seal_ptr(),
-            secret_key: secret_key.as_seal_ptr(),
+            encryptor: encryptor.as_seal_ptr(),
+            decryptor: decryptor.as_seal_mut_ptr(),
+            evaluator: evaluator.as_seal_ptr(),
             relin_keys: relin_keys.as_seal_ptr(),
             galois_keys: galois_keys.as_seal_ptr(),
             plain: plain.as_seal_ptr(),
@@ -136,8 +135,6 @@ impl Kit {
             operands,
             decoded: vec![0; values.len()],
             context,
-            _secret_key: secret_key,
-            _public_key: public_key,
             relin_keys,
             galois_keys,
             encoder,
@@ -301,40 +298,20 @@ fn repeat(iterations: u64, mut call: impl FnMut() -> Result<(), Error>) -> Resul
     Ok(())
 }
 
-/// SEAL's objects behind the C export layer.
+/// SEAL's encoder behind the C export layer.
 struct Exported {
     encoder: *mut c_void,
-    encryptor: *mut c_void,
-    decryptor: *mut c_void,
-    evaluator: *mut c_void,
 }
 
 impl Exported {
     /// # Safety
     /// The operands are what their documentation says.
     unsafe fn new(operands: &Operands) -> Result<Self, String> {
-        let mut made = Self {
-            encoder: null_mut(),
-            encryptor: null_mut(),
-            decryptor: null_mut(),
-            evaluator: null_mut(),
-        };
-        let context = operands.context.cast_mut();
-        let public_key = operands.public_key.cast_mut();
-        let secret_key = operands.secret_key.cast_mut();
-        // SAFETY: the pointers are objects of the right classes; the layer copies what it keeps and changes nothing.
-        let results = unsafe {
-            [
-                c::BatchEncoder_Create(context, &raw mut made.encoder),
-                c::Encryptor_Create(context, public_key, secret_key, &raw mut made.encryptor),
-                c::Decryptor_Create(context, secret_key, &raw mut made.decryptor),
-                c::Evaluator_Create(context, &raw mut made.evaluator),
-            ]
-        };
-        if results.iter().all(|&result| result == S_OK) {
-            Ok(made)
-        } else {
-            Err(format!("SEAL's C layer returned {results:x?}"))
+        let mut encoder = null_mut();
+        // SAFETY: the pointer is a context, which the layer copies and does not change.
+        match unsafe { c::BatchEncoder_Create(operands.context.cast_mut(), &raw mut encoder) } {
+            S_OK => Ok(Self { encoder }),
+            result => Err(format!("SEAL's C layer returned {result:#x}")),
         }
     }
 
@@ -347,7 +324,8 @@ impl Exported {
         let a = on.a.cast_mut();
         let b = on.b.cast_mut();
         let work = on.work;
-        let evaluator = self.evaluator;
+        let encryptor = on.encryptor.cast_mut();
+        let evaluator = on.evaluator.cast_mut();
         let pool = null_mut();
         // SAFETY: the caller keeps the contract; the layer changes nothing but its destinations.
         unsafe {
@@ -381,11 +359,11 @@ impl Exported {
                     let destination = decoded.as_mut_ptr();
                     c::BatchEncoder_Decode1(self.encoder, plain, &raw mut count, destination, pool)
                 }
-                Operation::Encrypt => c::Encryptor_Encrypt(self.encryptor, plain, work, pool),
+                Operation::Encrypt => c::Encryptor_Encrypt(encryptor, plain, work, pool),
                 Operation::EncryptSymmetric => {
-                    c::Encryptor_EncryptSymmetric(self.encryptor, plain, false, work, pool)
+                    c::Encryptor_EncryptSymmetric(encryptor, plain, false, work, pool)
                 }
-                Operation::Decrypt => c::Decryptor_Decrypt(self.decryptor, a, on.work_plain),
+                Operation::Decrypt => c::Decryptor_Decrypt(on.decryptor, a, on.work_plain),
                 Operation::Negate => c::Evaluator_Negate(evaluator, work, work),
                 Operation::Add => c::Evaluator_Add(evaluator, work, b, work),
                 Operation::Sub => c::Evaluator_Sub(evaluator, work, b, work),
@@ -427,12 +405,9 @@ impl Exported {
 
 impl Drop for Exported {
     fn drop(&mut self) {
-        // SAFETY: made by `new`, and destroyed here only; a null pointer is refused.
+        // SAFETY: made by `new`, and destroyed here only.
         unsafe {
             c::BatchEncoder_Destroy(self.encoder);
-            c::Encryptor_Destroy(self.encryptor);
-            c::Decryptor_Destroy(self.decryptor);
-            c::Evaluator_Destroy(self.evaluator);
         }
     }
 }

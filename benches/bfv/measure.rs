@@ -95,18 +95,19 @@ pub fn measure(kit: &mut Kit, operation: Operation, effort: Effort) -> Result<Ro
     let ratio = |over: &[f64], under: &[f64]| {
         Spread::of(over.iter().zip(under).map(|(a, b)| a / b).collect())
     };
-    // C++ is measured twice: either one is as good, so take both.
-    let native_both: Vec<f64> = native
+    // C++ ran twice: the ratios to both count.
+    let to_native = crate_
         .iter()
-        .zip(&control)
-        .map(|(first, second)| f64::midpoint(*first, *second))
+        .chain(&crate_)
+        .zip(native.iter().chain(&control))
+        .map(|(a, b)| a / b)
         .collect();
     Ok(Row {
         poly_modulus_degree: kit.context.parameters().poly_modulus_degree(),
         operation: operation.name().to_owned(),
         iterations,
         rounds,
-        crate_to_native: ratio(&crate_, &native_both),
+        crate_to_native: Spread::of(to_native),
         crate_to_exported: ratio(&crate_, &exported),
         control: ratio(&control, &native),
         native_us: Spread::of(native),

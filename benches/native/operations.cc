@@ -49,11 +49,9 @@ namespace
               work_plain(*static_cast<seal::Plaintext *>(operands.work_plain)),
               values(operands.values, operands.values + operands.value_count),
               encoder(as<seal::SEALContext>(operands.context)),
-              encryptor(
-                  as<seal::SEALContext>(operands.context), as<seal::PublicKey>(operands.public_key),
-                  as<seal::SecretKey>(operands.secret_key)),
-              decryptor(as<seal::SEALContext>(operands.context), as<seal::SecretKey>(operands.secret_key)),
-              evaluator(as<seal::SEALContext>(operands.context)), decoded(encoder.slot_count())
+              encryptor(as<seal::Encryptor>(operands.encryptor)),
+              decryptor(*static_cast<seal::Decryptor *>(operands.decryptor)),
+              evaluator(as<seal::Evaluator>(operands.evaluator)), decoded(encoder.slot_count())
         {}
 
         void run(Operation operation, std::uint64_t iterations);
@@ -71,9 +69,9 @@ namespace
         seal::Plaintext &work_plain;
         std::vector<std::uint64_t> values;
         seal::BatchEncoder encoder;
-        seal::Encryptor encryptor;
-        seal::Decryptor decryptor;
-        seal::Evaluator evaluator;
+        const seal::Encryptor &encryptor;
+        seal::Decryptor &decryptor;
+        const seal::Evaluator &evaluator;
         std::vector<std::uint64_t> decoded;
     };
 

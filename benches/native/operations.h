@@ -7,8 +7,9 @@
 struct SealquantOperands
 {
     const void *context;
-    const void *public_key;
-    const void *secret_key;
+    const void *encryptor;
+    void *decryptor;
+    const void *evaluator;
     const void *relin_keys;
     const void *galois_keys;
     const void *plain;

@@ -7,6 +7,7 @@ use super::keys::SecretKey;
 use super::plaintext::Plaintext;
 use crate::ffi::decryptor::bridge;
 use cxx::UniquePtr;
+use std::pin::Pin;
 
 /// Decrypts. It holds the secret key: it belongs to the client.
 ///
@@ -70,6 +71,10 @@ impl Decryptor {
     pub fn noise_budget_bits(&mut self, encrypted: &Ciphertext) -> Result<u32> {
         bridge::decryptor_noise_budget_bits(self.inner.pin_mut(), encrypted.as_ffi())
             .named("Decryptor::invariant_noise_budget")
+    }
+
+    pub(crate) fn as_ffi_mut(&mut self) -> Pin<&mut bridge::Decryptor> {
+        self.inner.pin_mut()
     }
 }
 

@@ -138,6 +138,10 @@ impl Encryptor {
         bridge::encryptor_save_symmetric(&self.inner, plain.as_ffi(), compression.is_on())
             .named("Encryptor::encrypt_symmetric (seeded)")
     }
+
+    pub(crate) fn as_ffi(&self) -> &bridge::Encryptor {
+        &self.inner
+    }
 }
 
 impl std::fmt::Debug for Encryptor {

@@ -206,6 +206,10 @@ impl Evaluator {
         self.transform_plain_to_ntt_inplace(&mut result, level)?;
         Ok(result)
     }
+
+    pub(crate) fn as_ffi(&self) -> &bridge::Evaluator {
+        &self.inner
+    }
 }
 
 impl std::fmt::Debug for Evaluator {

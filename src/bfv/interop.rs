@@ -2,6 +2,9 @@
 
 use super::ciphertext::Ciphertext;
 use super::context::Context;
+use super::decryptor::Decryptor;
+use super::encryptor::Encryptor;
+use super::evaluator::Evaluator;
 use super::keys::{GaloisKeys, PublicKey, RelinKeys, SecretKey};
 use super::plaintext::Plaintext;
 use std::ffi::c_void;
@@ -30,6 +33,8 @@ seal_pointer!(
     PublicKey => "seal::PublicKey",
     RelinKeys => "seal::RelinKeys",
     GaloisKeys => "seal::GaloisKeys",
+    Encryptor => "seal::Encryptor",
+    Evaluator => "seal::Evaluator",
 );
 
 macro_rules! seal_pointer_mut {
@@ -53,4 +58,5 @@ macro_rules! seal_pointer_mut {
 seal_pointer_mut!(
     Plaintext => "seal::Plaintext",
     Ciphertext => "seal::Ciphertext",
+    Decryptor => "seal::Decryptor",
 );

@@ -114,10 +114,12 @@ impl Operation {
 pub struct Operands {
     /// `seal::SEALContext`, with batching and a special prime.
     pub context: *const c_void,
-    /// `seal::PublicKey`.
-    pub public_key: *const c_void,
-    /// `seal::SecretKey`.
-    pub secret_key: *const c_void,
+    /// `seal::Encryptor` with both keys.
+    pub encryptor: *const c_void,
+    /// `seal::Decryptor`.
+    pub decryptor: *mut c_void,
+    /// `seal::Evaluator`.
+    pub evaluator: *const c_void,
     /// `seal::RelinKeys`.
     pub relin_keys: *const c_void,
     /// `seal::GaloisKeys` for one step and for the columns.
@@ -153,7 +155,7 @@ unsafe extern "C" {
     fn sealquant_native_decoded(native: *const c_void) -> *const u64;
 }
 
-/// SEAL's encoder, encryptor, decryptor and evaluator in C++, and the operands they work on.
+/// The operands, and SEAL's encoder for them.
 #[derive(Debug)]
 pub struct Native {
     object: NonNull<c_void>,
@@ -161,7 +163,7 @@ pub struct Native {
 }
 
 impl Native {
-    /// Makes SEAL's objects for the context and keys of the operands; `None` if SEAL refuses.
+    /// Makes the encoder; `None` if SEAL refuses.
     ///
     /// # Safety
     /// The operands are what their documentation says, and live, at the same addresses, as long as this object.
@@ -177,7 +179,7 @@ impl Native {
     /// Runs an operation in a loop. Whether SEAL did not refuse.
     ///
     /// # Safety
-    /// No reference to `work` or `work_plain` is in use.
+    /// No reference to `work`, `work_plain` or the decryptor is in use.
     pub unsafe fn run(&mut self, operation: Operation, iterations: u64) -> bool {
         // SAFETY: the object was made by `new` and lives; the caller keeps the rest of the contract.
         unsafe { sealquant_native_run(self.object.as_ptr(), operation as u32, iterations) }
