@@ -15,3 +15,4 @@ pub mod evaluator;
 pub mod keys;
 pub mod modulus;
 pub mod plaintext;
+pub mod raw;
