@@ -33,7 +33,9 @@
 //!
 //! There is no compression: packed residues are uniformly random below their primes, and do not compress.
 
+mod any;
 mod ciphertext;
+mod engine;
 mod error;
 mod header;
 mod keys;
@@ -50,6 +52,7 @@ mod stream;
 )]
 mod tests;
 
+pub use any::reencode;
 pub use error::{WireError, WireResult};
 pub use header::{CHECKSUM_BYTES, Fingerprint, HEADER_BYTES, Kind, MAGIC, VERSION};
 pub use message::{Limits, Message, Scope};
