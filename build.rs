@@ -3,7 +3,7 @@
 use std::env;
 use std::path::PathBuf;
 
-const GROUPS: [&str; 9] = [
+const GROUPS: [&str; 10] = [
     "ciphertext",
     "context",
     "decryptor",
@@ -13,6 +13,7 @@ const GROUPS: [&str; 9] = [
     "keys",
     "modulus",
     "plaintext",
+    "raw",
 ];
 
 fn main() {

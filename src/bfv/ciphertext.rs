@@ -105,6 +105,14 @@ impl Ciphertext {
         bridge::ciphertext_save(&self.inner, compression.is_on()).named("Ciphertext::save")
     }
 
+    pub(super) const fn from_inner(inner: UniquePtr<bridge::Ciphertext>) -> Self {
+        Self { inner }
+    }
+
+    pub(super) fn into_inner(self) -> UniquePtr<bridge::Ciphertext> {
+        self.inner
+    }
+
     pub(crate) fn as_ffi(&self) -> &bridge::Ciphertext {
         &self.inner
     }

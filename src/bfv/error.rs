@@ -118,6 +118,44 @@ pub enum Error {
         /// The actual size.
         actual: usize,
     },
+    /// Raw residues of a wrong number.
+    #[error("{operation}: {actual} residues, {expected} are needed")]
+    LimbCount {
+        /// The operation that was called.
+        operation: &'static str,
+        /// How many are needed.
+        expected: usize,
+        /// How many were given.
+        actual: usize,
+    },
+    /// A raw residue that is not below its prime.
+    #[error("{operation}: residue {value} at index {index} is not below its prime {prime}")]
+    Residue {
+        /// The operation that was called.
+        operation: &'static str,
+        /// The position of the residue.
+        index: usize,
+        /// The residue.
+        value: u64,
+        /// The prime.
+        prime: u64,
+    },
+    /// A ciphertext with fewer or more polynomials than SEAL allows.
+    #[error("{operation}: a ciphertext has 2 to 16 polynomials, not {actual}")]
+    PolynomialCount {
+        /// The operation that was called.
+        operation: &'static str,
+        /// How many were given.
+        actual: usize,
+    },
+    /// A seeded object could not be taken apart.
+    #[error("{operation}: {reason}")]
+    Seed {
+        /// The operation that was called.
+        operation: &'static str,
+        /// What was unexpected.
+        reason: &'static str,
+    },
     /// The two objects were made for different encryption parameters.
     #[error("{operation}: the {object} was made for other encryption parameters than the context")]
     ContextMismatch {

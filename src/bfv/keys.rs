@@ -54,6 +54,16 @@ macro_rules! key {
             pub(crate) fn as_ffi(&self) -> &bridge::$ffi {
                 &self.inner
             }
+
+            #[allow(dead_code, reason = "not every key is built from outside")]
+            pub(super) const fn from_inner(inner: UniquePtr<bridge::$ffi>) -> Self {
+                Self { inner }
+            }
+
+            #[allow(dead_code, reason = "not every key grows")]
+            pub(super) fn as_ffi_mut(&mut self) -> std::pin::Pin<&mut bridge::$ffi> {
+                self.inner.pin_mut()
+            }
         }
 
         impl std::fmt::Debug for $name {
@@ -230,6 +240,10 @@ impl KeyGenerator {
             compression.is_on(),
         )
         .named(operation)
+    }
+
+    pub(super) const fn context(&self) -> &Context {
+        &self.context
     }
 
     fn check_keyswitching(&self, operation: &'static str) -> Result<()> {

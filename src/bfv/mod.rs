@@ -54,6 +54,9 @@ mod keys;
 mod modulus;
 mod parameters;
 mod plaintext;
+mod raw;
+mod seal_stream;
+mod seeded;
 
 pub use ciphertext::{Ciphertext, Compression};
 pub use context::{Context, Level, ParmsId};
@@ -66,5 +69,9 @@ pub use keys::{GaloisKeys, KeyGenerator, PublicKey, RelinKeys, Rotation, SecretK
 pub use modulus::{Modulus, SecurityLevel, coeff_modulus, plain_modulus};
 pub use parameters::{EncryptionParameters, ParametersLiteral};
 pub use plaintext::Plaintext;
+pub(crate) use raw::is_galois_element;
+pub use raw::{CIPHERTEXT_SIZES, RELIN_SLOTS};
 /// The version of SEAL this build is linked to, and whether SEAL was compiled with Intel HEXL.
 pub use seal_sys::{HEXL, SEAL_VERSION};
+pub(crate) use seeded::SeededPart;
+pub use seeded::{Seed, SeededCiphertext, SeededGaloisKeys, SeededPublicKey, SeededRelinKeys};
