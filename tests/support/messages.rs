@@ -137,7 +137,7 @@ pub fn damage(random: &mut Random, messages: &[Vec<u8>]) -> Vec<u8> {
     let mut bytes = messages[random.below(messages.len())].clone();
     for _ in 0..=random.below(3) {
         let length = bytes.len();
-        match random.below(9) {
+        match random.below(10) {
             0 if length > 0 => bytes[random.below(length)] ^= 1 << random.below(8),
             1 if length > 0 => bytes[random.below(length)] = random.next() as u8,
             2 => bytes.truncate(random.below(length + 1)),
@@ -169,6 +169,12 @@ pub fn damage(random: &mut Random, messages: &[Vec<u8>]) -> Vec<u8> {
                     _ => random.below(5) as u64,
                 };
                 bytes[at..at + width].copy_from_slice(&value.to_le_bytes()[..width]);
+            }
+            // Ones, as in a residue that is not below its prime.
+            9 if length > HEADER_BYTES => {
+                let start = HEADER_BYTES + random.below(length - HEADER_BYTES);
+                let end = length.min(start + 4 + random.below(8));
+                bytes[start..end].fill(0xFF);
             }
             // Kind or form.
             8 if length >= HEADER_BYTES => bytes[6 + random.below(2)] = random.below(16) as u8,
