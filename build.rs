@@ -3,7 +3,7 @@
 use std::env;
 use std::path::PathBuf;
 
-const GROUPS: [&str; 9] = [
+const GROUPS: [&str; 10] = [
     "ciphertext",
     "context",
     "decryptor",
@@ -11,6 +11,7 @@ const GROUPS: [&str; 9] = [
     "encryptor",
     "evaluator",
     "keys",
+    "memory",
     "modulus",
     "plaintext",
 ];

@@ -50,10 +50,14 @@ mod encoder;
 mod encryptor;
 mod error;
 mod evaluator;
+mod evaluator_many;
 mod keys;
+pub mod memory_pool;
 mod modulus;
 mod parameters;
 mod plaintext;
+mod polynomial;
+mod qualifiers;
 
 pub use ciphertext::{Ciphertext, Compression};
 pub use context::{Context, Level, ParmsId};
@@ -66,5 +70,6 @@ pub use keys::{GaloisKeys, KeyGenerator, PublicKey, RelinKeys, Rotation, SecretK
 pub use modulus::{Modulus, SecurityLevel, coeff_modulus, plain_modulus};
 pub use parameters::{EncryptionParameters, ParametersLiteral};
 pub use plaintext::Plaintext;
+pub use qualifiers::Qualifiers;
 /// The version of SEAL this build is linked to, and whether SEAL was compiled with Intel HEXL.
 pub use seal_sys::{HEXL, SEAL_VERSION};

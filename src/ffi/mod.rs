@@ -13,5 +13,6 @@ pub mod encoder;
 pub mod encryptor;
 pub mod evaluator;
 pub mod keys;
+pub mod memory;
 pub mod modulus;
 pub mod plaintext;
