@@ -221,7 +221,8 @@ fn every_operation(kit: &Kit, seed: u64) {
         ] {
             let zero = zero.unwrap();
             assert_eq!(zero.parms_id(), level.parms_id);
-            assert!(!zero.is_transparent());
+            // The public key is masked by a ternary polynomial, which for a tiny degree may be zero.
+            assert!(kit.degree < 64 || !zero.is_transparent());
             expect(kit, &zero, &vec![0; kit.degree]);
         }
     }
