@@ -3,7 +3,7 @@
 use std::env;
 use std::path::PathBuf;
 
-const GROUPS: [&str; 10] = [
+const GROUPS: [&str; 11] = [
     "ciphertext",
     "context",
     "decryptor",
@@ -11,6 +11,7 @@ const GROUPS: [&str; 10] = [
     "encryptor",
     "evaluator",
     "keys",
+    "memory",
     "modulus",
     "plaintext",
     "raw",

@@ -63,7 +63,9 @@ impl BatchEncoder {
         self.check_count(operation, values.len())?;
         check_below(operation, values, self.plain_modulus)?;
         bridge::batch_encoder_encode_u64(&self.inner, values, destination.as_ffi_mut())
-            .named(operation)
+            .named(operation)?;
+        destination.mark_below(self.plain_modulus);
+        Ok(())
     }
 
     /// Encodes integers in -(t-1)/2..=(t-1)/2.
@@ -93,7 +95,9 @@ impl BatchEncoder {
             });
         }
         bridge::batch_encoder_encode_i64(&self.inner, values, destination.as_ffi_mut())
-            .named(operation)
+            .named(operation)?;
+        destination.mark_below(self.plain_modulus);
+        Ok(())
     }
 
     /// All N slots as integers in 0..t.

@@ -156,6 +156,54 @@ pub enum Error {
         /// What was unexpected.
         reason: &'static str,
     },
+    /// An object in NTT form where coefficient form is needed, or the other way round.
+    #[error("{operation}: the {object} is in the wrong form, it must be in {expected}")]
+    WrongForm {
+        /// The operation that was called.
+        operation: &'static str,
+        /// What is in the wrong form.
+        object: &'static str,
+        /// The needed form and how to get there.
+        expected: &'static str,
+    },
+    /// A Galois element that is even or not below 2N.
+    #[error("{operation}: {element} is not a Galois element: it must be odd and below {bound}")]
+    GaloisElement {
+        /// The operation that was called.
+        operation: &'static str,
+        /// The element.
+        element: u32,
+        /// 2N.
+        bound: usize,
+    },
+    /// A sum or a product of no ciphertexts.
+    #[error("{operation}: no ciphertexts were given, at least one is needed")]
+    NoCiphertexts {
+        /// The operation that was called.
+        operation: &'static str,
+    },
+    /// A power with the exponent 0: the result would hide nothing.
+    #[error("{operation}: the exponent is 0, it must be at least 1")]
+    ZeroExponent {
+        /// The operation that was called.
+        operation: &'static str,
+    },
+    /// A level that a ciphertext cannot be at.
+    #[error("{operation}: the context has no data level with this parms_id")]
+    NotADataLevel {
+        /// The operation that was called.
+        operation: &'static str,
+    },
+    /// A polynomial that does not follow SEAL's notation.
+    #[error("{operation}: term {term} of the polynomial: {reason}")]
+    Polynomial {
+        /// The operation that was called.
+        operation: &'static str,
+        /// Which term, counted from 1.
+        term: usize,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
     /// The two objects were made for different encryption parameters.
     #[error("{operation}: the {object} was made for other encryption parameters than the context")]
     ContextMismatch {

@@ -50,10 +50,14 @@ mod encoder;
 mod encryptor;
 mod error;
 mod evaluator;
+mod evaluator_many;
 mod keys;
+pub mod memory_pool;
 mod modulus;
 mod parameters;
 mod plaintext;
+mod polynomial;
+mod qualifiers;
 mod raw;
 mod seal_stream;
 mod seeded;
@@ -69,6 +73,7 @@ pub use keys::{GaloisKeys, KeyGenerator, PublicKey, RelinKeys, Rotation, SecretK
 pub use modulus::{Modulus, SecurityLevel, coeff_modulus, plain_modulus};
 pub use parameters::{EncryptionParameters, ParametersLiteral};
 pub use plaintext::Plaintext;
+pub use qualifiers::Qualifiers;
 pub(crate) use raw::is_galois_element;
 pub use raw::{CIPHERTEXT_SIZES, RELIN_SLOTS};
 /// The version of SEAL this build is linked to, and whether SEAL was compiled with Intel HEXL.

@@ -160,13 +160,6 @@ impl PublicKey {
         crate::ffi::ciphertext::bridge::ciphertext_data(bridge::raw_public_key_data(self.as_ffi()))
     }
 
-    /// The level: the key level of the context it was made for.
-    pub fn parms_id(&self) -> ParmsId {
-        ParmsId(crate::ffi::ciphertext::bridge::ciphertext_parms_id(
-            bridge::raw_public_key_data(self.as_ffi()),
-        ))
-    }
-
     /// A public key from its residues.
     ///
     /// # Errors
@@ -190,11 +183,6 @@ impl PublicKey {
 macro_rules! switching_keys {
     ($name:ident, $base:ident, $new:ident, $push:ident) => {
         impl $name {
-            /// The level: the key level of the context they were made for.
-            pub fn parms_id(&self) -> ParmsId {
-                ParmsId(bridge::raw_keys_parms_id(bridge::$base(self.as_ffi())))
-            }
-
             fn part_limbs(&self, slot: usize, part: usize) -> Option<&[u64]> {
                 bridge::raw_part(bridge::$base(self.as_ffi()), slot, part)
                     .ok()

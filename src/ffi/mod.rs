@@ -13,6 +13,7 @@ pub mod encoder;
 pub mod encryptor;
 pub mod evaluator;
 pub mod keys;
+pub mod memory;
 pub mod modulus;
 pub mod plaintext;
 #[cfg_attr(

@@ -133,11 +133,6 @@ namespace sealquant
         return keys.data().at(slot).at(part).data();
     }
 
-    std::array<std::uint64_t, 4> raw_keys_parms_id(const seal::KSwitchKeys &keys)
-    {
-        return keys.parms_id();
-    }
-
     std::unique_ptr<seal::Ciphertext> raw_load_ciphertext(
         const seal::SEALContext &context, rust::Slice<const std::uint8_t> bytes)
     {

@@ -35,7 +35,6 @@ namespace sealquant
     std::size_t raw_slots(const seal::KSwitchKeys &keys);
     std::size_t raw_parts(const seal::KSwitchKeys &keys, std::size_t slot);
     const seal::Ciphertext &raw_part(const seal::KSwitchKeys &keys, std::size_t slot, std::size_t part);
-    std::array<std::uint64_t, 4> raw_keys_parms_id(const seal::KSwitchKeys &keys);
 
     // SEAL's own deserialiser, for trusted bytes.
     std::unique_ptr<seal::Ciphertext> raw_load_ciphertext(

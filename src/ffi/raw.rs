@@ -53,7 +53,6 @@ pub mod bridge {
         fn raw_slots(keys: &KSwitchKeys) -> usize;
         fn raw_parts(keys: &KSwitchKeys, slot: usize) -> usize;
         fn raw_part(keys: &KSwitchKeys, slot: usize, part: usize) -> Result<&Ciphertext>;
-        fn raw_keys_parms_id(keys: &KSwitchKeys) -> [u64; 4];
 
         fn raw_load_ciphertext(
             context: &SEALContext,
