@@ -3,7 +3,7 @@
 use std::env;
 use std::path::PathBuf;
 
-const GROUPS: [&str; 9] = [
+const GROUPS: [&str; 11] = [
     "ciphertext",
     "context",
     "decryptor",
@@ -11,8 +11,10 @@ const GROUPS: [&str; 9] = [
     "encryptor",
     "evaluator",
     "keys",
+    "memory",
     "modulus",
     "plaintext",
+    "raw",
 ];
 
 fn main() {

@@ -15,6 +15,7 @@ pub mod quant;
 pub mod report;
 #[cfg(feature = "train")]
 pub mod train;
+pub mod wire;
 
 /// Compiles the code in the README.
 #[cfg(doctest)]

@@ -487,8 +487,12 @@ fn objects_of_other_parameters_are_refused() {
         ev.relinearize(&ev.square(&own).unwrap(), &other.relin_keys)
             .map(drop),
     );
-    invalid(ev.rotate_rows(&own, 1, &other.galois_keys).map(drop));
-    invalid(ev.rotate_columns(&own, &other.galois_keys).map(drop));
+    for result in [
+        ev.rotate_rows(&own, 1, &other.galois_keys),
+        ev.rotate_columns(&own, &other.galois_keys),
+    ] {
+        assert!(matches!(result, Err(Error::ContextMismatch { .. })));
+    }
     invalid(ev.mod_switch_to_next(&foreign).map(drop));
     invalid(ev.transform_to_ntt(&foreign).map(drop));
     invalid(Encryptor::new(&kit.context, &other.public_key).map(drop));
@@ -528,8 +532,12 @@ fn wrong_forms_sizes_and_levels_are_refused() {
     invalid(ev.multiply(&fresh, &ntt));
     invalid(ev.transform_to_ntt(&ntt));
     invalid(ev.transform_from_ntt(&fresh));
-    invalid(ev.rotate_rows(&ntt, 1, &kit.galois_keys));
-    invalid(ev.rotate_columns(&ntt, &kit.galois_keys));
+    for result in [
+        ev.rotate_rows(&ntt, 1, &kit.galois_keys),
+        ev.rotate_columns(&ntt, &kit.galois_keys),
+    ] {
+        assert!(matches!(result, Err(Error::WrongForm { .. })));
+    }
     let plain = kit.encoder.encode_i64(&[2]).unwrap();
     invalid(ev.multiply_plain(&ntt, &plain));
     invalid(ev.add_plain(&ntt, &plain));

@@ -1,6 +1,6 @@
 //! Ciphertexts.
 
-use super::context::ParmsId;
+use super::context::{Context, ParmsId};
 use super::error::{Named, Result};
 use crate::ffi::ciphertext::bridge;
 use cxx::UniquePtr;
@@ -103,6 +103,46 @@ impl Ciphertext {
     /// [`super::Error::Seal`] if memory is exhausted.
     pub fn seal_bytes(&self, compression: Compression) -> Result<Vec<u8>> {
         bridge::ciphertext_save(&self.inner, compression.is_on()).named("Ciphertext::save")
+    }
+
+    pub(super) const fn from_inner(inner: UniquePtr<bridge::Ciphertext>) -> Self {
+        Self { inner }
+    }
+
+    pub(super) fn into_inner(self) -> UniquePtr<bridge::Ciphertext> {
+        self.inner
+    }
+
+    /// Reads SEAL's own format, seeded or whole, and checks that the ciphertext is valid for the context.
+    ///
+    /// **Only for bytes from a source that is trusted as this program itself is**, such as a file of one's own: SEAL
+    /// 4.0.0 does not withstand hostile bytes, whatever is checked afterwards.
+    ///
+    /// # Errors
+    /// [`super::Error::Seal`] if the bytes are no ciphertext that is valid for this context.
+    pub fn from_seal_bytes_trusted(context: &Context, bytes: &[u8]) -> Result<Self> {
+        Ok(Self {
+            inner: bridge::ciphertext_load(context.as_ffi(), bytes).named("Ciphertext::load")?,
+        })
+    }
+
+    /// Whether SEAL finds the ciphertext valid for this context, residues included.
+    ///
+    /// # Errors
+    /// None in practice: [`super::Error::Seal`] is decoded if SEAL ever throws.
+    pub fn is_valid_for(&self, context: &Context) -> Result<bool> {
+        bridge::ciphertext_is_valid_for(&self.inner, context.as_ffi())
+            .named("Ciphertext::is_valid_for")
+    }
+
+    /// How many polynomials fit before memory is allocated anew.
+    pub fn size_capacity(&self) -> usize {
+        bridge::ciphertext_size_capacity(&self.inner)
+    }
+
+    /// Gives the memory back: an empty ciphertext.
+    pub fn release(&mut self) {
+        bridge::ciphertext_release(self.inner.pin_mut());
     }
 
     pub(crate) fn as_ffi(&self) -> &bridge::Ciphertext {

@@ -31,6 +31,7 @@ pub struct Level {
 struct Inner {
     context: UniquePtr<bridge::SEALContext>,
     parameters: EncryptionParameters,
+    primes: Vec<u64>,
     levels: Vec<Level>,
 }
 
@@ -88,6 +89,7 @@ impl Context {
             inner: Arc::new(Inner {
                 context,
                 parameters,
+                primes,
                 levels,
             }),
         })
@@ -137,6 +139,11 @@ impl Context {
             .iter()
             .find(|level| level.parms_id == parms_id)
             .copied()
+    }
+
+    /// The primes of q at the key level.
+    pub(crate) fn primes(&self) -> &[u64] {
+        &self.inner.primes
     }
 
     pub(crate) fn as_ffi(&self) -> &bridge::SEALContext {

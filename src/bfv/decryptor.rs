@@ -15,6 +15,7 @@ use std::pin::Pin;
 /// ordered to share. One for each thread.
 pub struct Decryptor {
     inner: UniquePtr<bridge::Decryptor>,
+    plain_modulus: u64,
 }
 
 // SAFETY: a `seal::Decryptor` owns its key and its pool (`MMProfNew`, an MT pool of its own, seal/decryptor.h);
@@ -30,6 +31,7 @@ impl Decryptor {
         Ok(Self {
             inner: bridge::decryptor_new(context.as_ffi(), secret_key.as_ffi())
                 .named("Decryptor::new")?,
+            plain_modulus: context.parameters().plain_modulus().value(),
         })
     }
 
@@ -59,7 +61,9 @@ impl Decryptor {
             encrypted.as_ffi(),
             destination.as_ffi_mut(),
         )
-        .named("Decryptor::decrypt")
+        .named("Decryptor::decrypt")?;
+        destination.mark_below(self.plain_modulus);
+        Ok(())
     }
 
     /// The invariant noise budget in bits; at 0 decryption fails.

@@ -63,7 +63,9 @@ impl BatchEncoder {
         self.check_count(operation, values.len())?;
         let fits = bridge::batch_encoder_encode_u64(&self.inner, values, destination.as_ffi_mut())
             .named(operation)?;
-        self.check_fits(operation, fits, values, |value| value < self.plain_modulus)
+        self.check_fits(operation, fits, values, |value| value < self.plain_modulus)?;
+        destination.mark_below(self.plain_modulus);
+        Ok(())
     }
 
     /// Encodes integers in -(t-1)/2..=(t-1)/2.
@@ -88,7 +90,9 @@ impl BatchEncoder {
         let half = (self.plain_modulus - 1) / 2;
         self.check_fits(operation, fits, values, |value| {
             value.unsigned_abs() <= half
-        })
+        })?;
+        destination.mark_below(self.plain_modulus);
+        Ok(())
     }
 
     /// All N slots as integers in 0..t.

@@ -1,8 +1,8 @@
 //! Encryption, with the public or the secret key.
 
 use super::ciphertext::{Ciphertext, Compression};
-use super::context::Context;
-use super::error::{Named, Result};
+use super::context::{Context, ParmsId};
+use super::error::{Error, Named, Result};
 use super::keys::{PublicKey, SecretKey};
 use super::plaintext::Plaintext;
 use crate::ffi::encryptor::bridge;
@@ -11,6 +11,7 @@ use cxx::UniquePtr;
 /// Encrypts plaintexts in coefficient form at the highest data level.
 pub struct Encryptor {
     inner: UniquePtr<bridge::Encryptor>,
+    context: Context,
 }
 
 // SAFETY: a `seal::Encryptor` owns copies of its keys and a context of const data (seal/encryptor.h); nothing in it
@@ -29,6 +30,7 @@ impl Encryptor {
         Ok(Self {
             inner: bridge::encryptor_new_public(context.as_ffi(), public_key.as_ffi())
                 .named("Encryptor::new")?,
+            context: context.clone(),
         })
     }
 
@@ -40,6 +42,7 @@ impl Encryptor {
         Ok(Self {
             inner: bridge::encryptor_new_symmetric(context.as_ffi(), secret_key.as_ffi())
                 .named("Encryptor::symmetric")?,
+            context: context.clone(),
         })
     }
 
@@ -59,6 +62,7 @@ impl Encryptor {
                 secret_key.as_ffi(),
             )
             .named("Encryptor::with_both_keys")?,
+            context: context.clone(),
         })
     }
 
@@ -104,26 +108,66 @@ impl Encryptor {
             .named("Encryptor::encrypt_symmetric")
     }
 
-    /// An encryption of zero with the public key.
+    /// An encryption of zero with the public key, at the highest data level.
     ///
     /// # Errors
     /// [`super::Error::Seal`] if no public key was given.
     pub fn encrypt_zero(&self) -> Result<Ciphertext> {
+        self.encrypt_zero_at(self.context.first_parms_id())
+    }
+
+    /// An encryption of zero with the public key, at a data level.
+    ///
+    /// # Errors
+    /// [`Error::NotADataLevel`], or [`super::Error::Seal`] if no public key was given.
+    pub fn encrypt_zero_at(&self, level: ParmsId) -> Result<Ciphertext> {
         let mut encrypted = Ciphertext::new()?;
-        bridge::encryptor_encrypt_zero(&self.inner, encrypted.as_ffi_mut())
-            .named("Encryptor::encrypt_zero")?;
+        self.encrypt_zero_into(level, &mut encrypted)?;
         Ok(encrypted)
     }
 
-    /// An encryption of zero with the secret key.
+    /// As [`Encryptor::encrypt_zero_at`], reusing a ciphertext.
+    ///
+    /// # Errors
+    /// As [`Encryptor::encrypt_zero_at`].
+    pub fn encrypt_zero_into(&self, level: ParmsId, destination: &mut Ciphertext) -> Result<()> {
+        let operation = "Encryptor::encrypt_zero";
+        self.check_level(operation, level)?;
+        bridge::encryptor_encrypt_zero(&self.inner, &level.0, destination.as_ffi_mut())
+            .named(operation)
+    }
+
+    /// An encryption of zero with the secret key, at the highest data level.
     ///
     /// # Errors
     /// [`super::Error::Seal`] if no secret key was given.
     pub fn encrypt_zero_symmetric(&self) -> Result<Ciphertext> {
+        self.encrypt_zero_symmetric_at(self.context.first_parms_id())
+    }
+
+    /// An encryption of zero with the secret key, at a data level.
+    ///
+    /// # Errors
+    /// [`Error::NotADataLevel`], or [`super::Error::Seal`] if no secret key was given.
+    pub fn encrypt_zero_symmetric_at(&self, level: ParmsId) -> Result<Ciphertext> {
         let mut encrypted = Ciphertext::new()?;
-        bridge::encryptor_encrypt_zero_symmetric(&self.inner, encrypted.as_ffi_mut())
-            .named("Encryptor::encrypt_zero_symmetric")?;
+        self.encrypt_zero_symmetric_into(level, &mut encrypted)?;
         Ok(encrypted)
+    }
+
+    /// As [`Encryptor::encrypt_zero_symmetric_at`], reusing a ciphertext.
+    ///
+    /// # Errors
+    /// As [`Encryptor::encrypt_zero_symmetric_at`].
+    pub fn encrypt_zero_symmetric_into(
+        &self,
+        level: ParmsId,
+        destination: &mut Ciphertext,
+    ) -> Result<()> {
+        let operation = "Encryptor::encrypt_zero_symmetric";
+        self.check_level(operation, level)?;
+        bridge::encryptor_encrypt_zero_symmetric(&self.inner, &level.0, destination.as_ffi_mut())
+            .named(operation)
     }
 
     /// A fresh encryption with the secret key as it is sent: its random half replaced by a seed, in SEAL's own format.
@@ -141,6 +185,15 @@ impl Encryptor {
 
     pub(crate) fn as_ffi(&self) -> &bridge::Encryptor {
         &self.inner
+    }
+
+    /// SEAL would also encrypt at the key level, where nothing can be done with the result.
+    fn check_level(&self, operation: &'static str, level: ParmsId) -> Result<()> {
+        let mut known = self.context.data_levels().iter();
+        if known.any(|data| data.parms_id == level) {
+            return Ok(());
+        }
+        Err(Error::NotADataLevel { operation })
     }
 }
 

@@ -118,6 +118,92 @@ pub enum Error {
         /// The actual size.
         actual: usize,
     },
+    /// Raw residues of a wrong number.
+    #[error("{operation}: {actual} residues, {expected} are needed")]
+    LimbCount {
+        /// The operation that was called.
+        operation: &'static str,
+        /// How many are needed.
+        expected: usize,
+        /// How many were given.
+        actual: usize,
+    },
+    /// A raw residue that is not below its prime.
+    #[error("{operation}: residue {value} at index {index} is not below its prime {prime}")]
+    Residue {
+        /// The operation that was called.
+        operation: &'static str,
+        /// The position of the residue.
+        index: usize,
+        /// The residue.
+        value: u64,
+        /// The prime.
+        prime: u64,
+    },
+    /// A ciphertext with fewer or more polynomials than SEAL allows.
+    #[error("{operation}: a ciphertext has 2 to 16 polynomials, not {actual}")]
+    PolynomialCount {
+        /// The operation that was called.
+        operation: &'static str,
+        /// How many were given.
+        actual: usize,
+    },
+    /// A seeded object could not be taken apart.
+    #[error("{operation}: {reason}")]
+    Seed {
+        /// The operation that was called.
+        operation: &'static str,
+        /// What was unexpected.
+        reason: &'static str,
+    },
+    /// An object in NTT form where coefficient form is needed, or the other way round.
+    #[error("{operation}: the {object} is in the wrong form, it must be in {expected}")]
+    WrongForm {
+        /// The operation that was called.
+        operation: &'static str,
+        /// What is in the wrong form.
+        object: &'static str,
+        /// The needed form and how to get there.
+        expected: &'static str,
+    },
+    /// A Galois element that is even or not below 2N.
+    #[error("{operation}: {element} is not a Galois element: it must be odd and below {bound}")]
+    GaloisElement {
+        /// The operation that was called.
+        operation: &'static str,
+        /// The element.
+        element: u32,
+        /// 2N.
+        bound: usize,
+    },
+    /// A sum or a product of no ciphertexts.
+    #[error("{operation}: no ciphertexts were given, at least one is needed")]
+    NoCiphertexts {
+        /// The operation that was called.
+        operation: &'static str,
+    },
+    /// A power with the exponent 0: the result would hide nothing.
+    #[error("{operation}: the exponent is 0, it must be at least 1")]
+    ZeroExponent {
+        /// The operation that was called.
+        operation: &'static str,
+    },
+    /// A level that a ciphertext cannot be at.
+    #[error("{operation}: the context has no data level with this parms_id")]
+    NotADataLevel {
+        /// The operation that was called.
+        operation: &'static str,
+    },
+    /// A polynomial that does not follow SEAL's notation.
+    #[error("{operation}: term {term} of the polynomial: {reason}")]
+    Polynomial {
+        /// The operation that was called.
+        operation: &'static str,
+        /// Which term, counted from 1.
+        term: usize,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
     /// The two objects were made for different encryption parameters.
     #[error("{operation}: the {object} was made for other encryption parameters than the context")]
     ContextMismatch {

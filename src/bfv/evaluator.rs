@@ -1,14 +1,14 @@
 //! Operations on ciphertexts.
 //!
-//! Most have two forms: `x_inplace` overwrites its first ciphertext, `x` returns a new one (a copy, then `x_inplace`,
-//! which is what SEAL does too). To reuse memory, [`Ciphertext::assign`] into a destination and work in place.
+//! Most have three forms: `x_inplace` overwrites its first ciphertext, `x` returns a new one and `x_into` reuses the
+//! memory of another (a copy, then `x_inplace`, which is what SEAL does too).
 //!
 //! Depth is counted in multiplications of ciphertexts. Costs are relative; `docs/` holds measured ones.
 
 use super::ciphertext::Ciphertext;
 use super::context::{Context, ParmsId};
-use super::error::{Error, Named, Result};
-use super::keys::{GaloisKeys, RelinKeys};
+use super::error::{Error, Named, Result, SealErrorKind};
+use super::keys::{GaloisKeys, RelinKeys, Rotation};
 use super::plaintext::Plaintext;
 use crate::ffi::evaluator::bridge;
 use cxx::UniquePtr;
@@ -16,6 +16,7 @@ use cxx::UniquePtr;
 /// Computes on ciphertexts without any secret. One may be shared by all threads.
 pub struct Evaluator {
     inner: UniquePtr<bridge::Evaluator>,
+    context: Context,
 }
 
 // SAFETY: a `seal::Evaluator` holds nothing but a context of const data (seal/evaluator.h); it is not tied to a thread.
@@ -25,16 +26,17 @@ unsafe impl Send for Evaluator {}
 // rotates by `apply_galois` (`Evaluator::apply_galois_inplace`, seal/evaluator.cpp).
 unsafe impl Sync for Evaluator {}
 
-/// Defines `$inplace`, which calls the bridge, and `$name`, which works on a copy.
+/// Defines `$inplace`, which calls the bridge, `$name`, which works on a copy, and `$into`, which works on a copy in a
+/// ciphertext that is there already.
 macro_rules! operation {
     (
         $(#[$documentation:meta])*
-        $name:ident, $inplace:ident, $bridge:ident, $label:literal, ($($argument:ident: $type:ty => $pass:expr),*)
-        $(, size $expected:literal)?
+        $name:ident, $inplace:ident, $into:ident, $bridge:ident, $label:literal,
+        ($($argument:ident: $type:ty => $pass:expr),*) $(, check $check:ident($($checked:ident),*))?
     ) => {
         $(#[$documentation])*
         pub fn $inplace(&self, encrypted: &mut Ciphertext $(, $argument: $type)*) -> Result<()> {
-            $(check_size($label, encrypted, $expected)?;)?
+            $(self.$check($label, encrypted $(, $checked)*)?;)?
             bridge::$bridge(&self.inner, encrypted.as_ffi_mut() $(, $pass)*).named($label)
         }
 
@@ -47,6 +49,20 @@ macro_rules! operation {
             self.$inplace(&mut result $(, $argument)*)?;
             Ok(result)
         }
+
+        #[doc = concat!("As [`Evaluator::", stringify!($inplace), "`], into a ciphertext whose memory is reused.")]
+        ///
+        /// # Errors
+        #[doc = concat!("As [`Evaluator::", stringify!($inplace), "`]; the destination is unspecified then.")]
+        pub fn $into(
+            &self,
+            encrypted: &Ciphertext
+            $(, $argument: $type)*,
+            destination: &mut Ciphertext,
+        ) -> Result<()> {
+            destination.assign(encrypted)?;
+            self.$inplace(destination $(, $argument)*)
+        }
     };
 }
 
@@ -58,6 +74,7 @@ impl Evaluator {
     pub fn new(context: &Context) -> Result<Self> {
         Ok(Self {
             inner: bridge::evaluator_new(context.as_ffi()).named("Evaluator::new")?,
+            context: context.clone(),
         })
     }
 
@@ -66,28 +83,28 @@ impl Evaluator {
         ///
         /// # Errors
         /// [`Error::Seal`] if the ciphertext is empty or made for other parameters.
-        negate, negate_inplace, evaluator_negate_inplace, "Evaluator::negate", ()
+        negate, negate_inplace, negate_into, evaluator_negate_inplace, "Evaluator::negate", ()
     );
     operation!(
         /// a + b, of any sizes. Cost: one pass over the limbs; about one bit of noise.
         ///
         /// # Errors
         /// [`Error::Seal`] if levels or forms differ, or the result is transparent.
-        add, add_inplace, evaluator_add_inplace, "Evaluator::add", (other: &Ciphertext => other.as_ffi())
+        add, add_inplace, add_into, evaluator_add_inplace, "Evaluator::add", (other: &Ciphertext => other.as_ffi())
     );
     operation!(
         /// a - b, of any sizes. Cost: one pass over the limbs; about one bit of noise.
         ///
         /// # Errors
         /// [`Error::Seal`] if levels or forms differ, or the result is transparent (as a - a is).
-        sub, sub_inplace, evaluator_sub_inplace, "Evaluator::sub", (other: &Ciphertext => other.as_ffi())
+        sub, sub_inplace, sub_into, evaluator_sub_inplace, "Evaluator::sub", (other: &Ciphertext => other.as_ffi())
     );
     operation!(
         /// a * b: a ciphertext of size(a) + size(b) - 1. Depth 1; about log2(t) + log2(N) + 3 bits of noise.
         ///
         /// # Errors
         /// [`Error::Seal`] if levels differ or a ciphertext is in NTT form.
-        multiply, multiply_inplace, evaluator_multiply_inplace, "Evaluator::multiply",
+        multiply, multiply_inplace, multiply_into, evaluator_multiply_inplace, "Evaluator::multiply",
         (other: &Ciphertext => other.as_ffi())
     );
     operation!(
@@ -95,14 +112,14 @@ impl Evaluator {
         ///
         /// # Errors
         /// [`Error::Seal`] if the ciphertext is in NTT form.
-        square, square_inplace, evaluator_square_inplace, "Evaluator::square", ()
+        square, square_inplace, square_into, evaluator_square_inplace, "Evaluator::square", ()
     );
     operation!(
         /// Brings a ciphertext of size 3 back to size 2; size 2 stays. Cost: one key switch.
         ///
         /// # Errors
         /// [`Error::Seal`] if the ciphertext is larger than the keys serve, or was made for other parameters.
-        relinearize, relinearize_inplace, evaluator_relinearize_inplace, "Evaluator::relinearize",
+        relinearize, relinearize_inplace, relinearize_into, evaluator_relinearize_inplace, "Evaluator::relinearize",
         (relin_keys: &RelinKeys => relin_keys.as_ffi())
     );
     operation!(
@@ -111,7 +128,7 @@ impl Evaluator {
         ///
         /// # Errors
         /// [`Error::Seal`] at the lowest level.
-        mod_switch_to_next, mod_switch_to_next_inplace, evaluator_mod_switch_to_next_inplace,
+        mod_switch_to_next, mod_switch_to_next_inplace, mod_switch_to_next_into, evaluator_mod_switch_to_next_inplace,
         "Evaluator::mod_switch_to_next", ()
     );
     operation!(
@@ -119,24 +136,26 @@ impl Evaluator {
         ///
         /// # Errors
         /// [`Error::Seal`] if the level is unknown or above the ciphertext's.
-        mod_switch_to, mod_switch_to_inplace, evaluator_mod_switch_to_inplace, "Evaluator::mod_switch_to",
+        mod_switch_to, mod_switch_to_inplace, mod_switch_to_into, evaluator_mod_switch_to_inplace, "Evaluator::mod_switch_to",
         (level: ParmsId => &level.0)
     );
     operation!(
         /// a + p. Next to no noise.
         ///
         /// # Errors
+        /// [`Error::TooManyValues`] or [`Error::ValueOutOfRange`] for a plaintext of other parameters that does not fit,
         /// [`Error::Seal`] if a form does not fit or the parameters differ.
-        add_plain, add_plain_inplace, evaluator_add_plain_inplace, "Evaluator::add_plain",
-        (plain: &Plaintext => plain.as_ffi())
+        add_plain, add_plain_inplace, add_plain_into, evaluator_add_plain_inplace, "Evaluator::add_plain",
+        (plain: &Plaintext => plain.as_ffi()), check check_plain(plain)
     );
     operation!(
         /// a - p. Next to no noise.
         ///
         /// # Errors
+        /// [`Error::TooManyValues`] or [`Error::ValueOutOfRange`] for a plaintext of other parameters that does not fit,
         /// [`Error::Seal`] if a form does not fit or the parameters differ.
-        sub_plain, sub_plain_inplace, evaluator_sub_plain_inplace, "Evaluator::sub_plain",
-        (plain: &Plaintext => plain.as_ffi())
+        sub_plain, sub_plain_inplace, sub_plain_into, evaluator_sub_plain_inplace, "Evaluator::sub_plain",
+        (plain: &Plaintext => plain.as_ffi()), check check_plain(plain)
     );
     operation!(
         /// a * p, slot by slot. A dense plaintext costs about log2(t) + log2(N)/2 bits of noise, a constant w about
@@ -144,16 +163,17 @@ impl Evaluator {
         /// constant -w as t - w, at the noise of t - w**: multiply by w and subtract instead.
         ///
         /// # Errors
+        /// [`Error::TooManyValues`] or [`Error::ValueOutOfRange`] for a plaintext of other parameters that does not fit,
         /// [`Error::Seal`] if the forms differ, or the plaintext is zero (the result would be transparent).
-        multiply_plain, multiply_plain_inplace, evaluator_multiply_plain_inplace, "Evaluator::multiply_plain",
-        (plain: &Plaintext => plain.as_ffi())
+        multiply_plain, multiply_plain_inplace, multiply_plain_into, evaluator_multiply_plain_inplace, "Evaluator::multiply_plain",
+        (plain: &Plaintext => plain.as_ffi()), check check_plain(plain)
     );
     operation!(
         /// To NTT form, for repeated products with plaintexts. Cost: one NTT for each prime and polynomial.
         ///
         /// # Errors
         /// [`Error::Seal`] if it is in NTT form already.
-        transform_to_ntt, transform_to_ntt_inplace, evaluator_transform_to_ntt_inplace,
+        transform_to_ntt, transform_to_ntt_inplace, transform_to_ntt_into, evaluator_transform_to_ntt_inplace,
         "Evaluator::transform_to_ntt", ()
     );
     operation!(
@@ -161,7 +181,7 @@ impl Evaluator {
         ///
         /// # Errors
         /// [`Error::Seal`] if it is not in NTT form.
-        transform_from_ntt, transform_from_ntt_inplace, evaluator_transform_from_ntt_inplace,
+        transform_from_ntt, transform_from_ntt_inplace, transform_from_ntt_into, evaluator_transform_from_ntt_inplace,
         "Evaluator::transform_from_ntt", ()
     );
     operation!(
@@ -169,19 +189,32 @@ impl Evaluator {
         /// the keys hold this step, else one for each non-zero digit of its non-adjacent form.
         ///
         /// # Errors
-        /// [`Error::CiphertextSize`] unless the size is 2; [`Error::Seal`] if a key is missing, the step is out of
-        /// range, or the ciphertext is in NTT form.
-        rotate_rows, rotate_rows_inplace, evaluator_rotate_rows_inplace, "Evaluator::rotate_rows",
-        (steps: i32 => steps, galois_keys: &GaloisKeys => galois_keys.as_ffi()), size 2
+        /// [`Error::CiphertextSize`] unless the size is 2, [`Error::WrongForm`] in NTT form, [`Error::Seal`] if a key is
+        /// missing or the step is out of range. The ciphertext is left as it was.
+        rotate_rows, rotate_rows_inplace, rotate_rows_into, evaluator_rotate_rows_inplace, "Evaluator::rotate_rows",
+        (steps: i32 => steps, galois_keys: &GaloisKeys => galois_keys.as_ffi()), check check_rotation(steps, galois_keys)
     );
     operation!(
         /// Swaps the two rows of slots. Cost: one key switch.
         ///
         /// # Errors
-        /// [`Error::CiphertextSize`] unless the size is 2; [`Error::Seal`] if the key is missing or the ciphertext
-        /// is in NTT form.
-        rotate_columns, rotate_columns_inplace, evaluator_rotate_columns_inplace, "Evaluator::rotate_columns",
-        (galois_keys: &GaloisKeys => galois_keys.as_ffi()), size 2
+        /// [`Error::CiphertextSize`] unless the size is 2, [`Error::WrongForm`] in NTT form, [`Error::Seal`] if the key
+        /// is missing. The ciphertext is left as it was.
+        rotate_columns, rotate_columns_inplace, rotate_columns_into, evaluator_rotate_columns_inplace,
+        "Evaluator::rotate_columns",
+        (galois_keys: &GaloisKeys => galois_keys.as_ffi()), check check_switchable(galois_keys)
+    );
+    operation!(
+        /// The automorphism x -> x^element of the plaintext polynomial, for an odd element below 2N. Needs no batching.
+        /// Cost: one key switch.
+        ///
+        /// # Errors
+        /// [`Error::GaloisElement`] for an element that is even or too large, [`Error::CiphertextSize`] unless the size
+        /// is 2, [`Error::WrongForm`] in NTT form, [`Error::Seal`] if the key is missing. The ciphertext is left as it
+        /// was.
+        apply_galois, apply_galois_inplace, apply_galois_into, evaluator_apply_galois_inplace,
+        "Evaluator::apply_galois",
+        (element: u32 => element, galois_keys: &GaloisKeys => galois_keys.as_ffi()), check check_galois(element, galois_keys)
     );
 
     /// Brings a plaintext to NTT form at a level, for [`Evaluator::multiply_plain`].
@@ -210,6 +243,131 @@ impl Evaluator {
     pub(crate) fn as_ffi(&self) -> &bridge::Evaluator {
         &self.inner
     }
+
+    /// Drops one prime of a plaintext in NTT form.
+    ///
+    /// # Errors
+    /// [`Error::WrongForm`] in coefficient form, [`Error::Seal`] at the lowest level or for other parameters.
+    pub fn mod_switch_plain_to_next_inplace(&self, plain: &mut Plaintext) -> Result<()> {
+        let operation = "Evaluator::mod_switch_to_next (plaintext)";
+        check_plain_ntt(operation, plain)?;
+        bridge::evaluator_mod_switch_plain_to_next_inplace(&self.inner, plain.as_ffi_mut())
+            .named(operation)
+    }
+
+    /// As [`Evaluator::mod_switch_plain_to_next_inplace`], into a new plaintext.
+    ///
+    /// # Errors
+    /// As [`Evaluator::mod_switch_plain_to_next_inplace`].
+    pub fn mod_switch_plain_to_next(&self, plain: &Plaintext) -> Result<Plaintext> {
+        let mut result = plain.try_clone()?;
+        self.mod_switch_plain_to_next_inplace(&mut result)?;
+        Ok(result)
+    }
+
+    /// Drops primes of a plaintext in NTT form down to a level.
+    ///
+    /// # Errors
+    /// [`Error::WrongForm`] in coefficient form, [`Error::Seal`] if the level is unknown or above the plaintext's.
+    pub fn mod_switch_plain_to_inplace(&self, plain: &mut Plaintext, level: ParmsId) -> Result<()> {
+        let operation = "Evaluator::mod_switch_to (plaintext)";
+        check_plain_ntt(operation, plain)?;
+        bridge::evaluator_mod_switch_plain_to_inplace(&self.inner, plain.as_ffi_mut(), &level.0)
+            .named(operation)
+    }
+
+    /// As [`Evaluator::mod_switch_plain_to_inplace`], into a new plaintext.
+    ///
+    /// # Errors
+    /// As [`Evaluator::mod_switch_plain_to_inplace`].
+    pub fn mod_switch_plain_to(&self, plain: &Plaintext, level: ParmsId) -> Result<Plaintext> {
+        let mut result = plain.try_clone()?;
+        self.mod_switch_plain_to_inplace(&mut result, level)?;
+        Ok(result)
+    }
+
+    /// SEAL compares a plaintext in coefficient form with N, but not its coefficients with t.
+    fn check_plain(
+        &self,
+        operation: &'static str,
+        _encrypted: &Ciphertext,
+        plain: &Plaintext,
+    ) -> Result<()> {
+        if plain.is_ntt_form() {
+            return Ok(());
+        }
+        plain.check_fits(operation, &self.context)
+    }
+
+    /// SEAL permutes the polynomials before it finds that the key switch is impossible.
+    fn check_switchable(
+        &self,
+        operation: &'static str,
+        encrypted: &Ciphertext,
+        galois_keys: &GaloisKeys,
+    ) -> Result<()> {
+        let actual = encrypted.size();
+        if actual != 2 {
+            return Err(Error::CiphertextSize {
+                operation,
+                expected: 2,
+                actual,
+            });
+        }
+        if encrypted.is_ntt_form() {
+            return Err(Error::WrongForm {
+                operation,
+                object: "ciphertext",
+                expected: "coefficient form: transform it back first",
+            });
+        }
+        if galois_keys.parms_id() != self.context.key_parms_id() {
+            return Err(Error::ContextMismatch {
+                operation,
+                object: "Galois keys",
+            });
+        }
+        Ok(())
+    }
+
+    fn check_galois(
+        &self,
+        operation: &'static str,
+        encrypted: &Ciphertext,
+        element: u32,
+        galois_keys: &GaloisKeys,
+    ) -> Result<()> {
+        check_galois_element(operation, &self.context, element)?;
+        self.check_switchable(operation, encrypted, galois_keys)
+    }
+
+    /// SEAL composes a rotation without a key of its own from those it has, and finds a missing one half way.
+    fn check_rotation(
+        &self,
+        operation: &'static str,
+        encrypted: &Ciphertext,
+        steps: i32,
+        galois_keys: &GaloisKeys,
+    ) -> Result<()> {
+        self.check_switchable(operation, encrypted, galois_keys)?;
+        let row = i64::try_from(self.context.parameters().poly_modulus_degree() / 2).unwrap_or(0);
+        let in_range = i64::from(steps).abs() < row;
+        // SEAL itself names a step out of range.
+        if steps == 0 || !in_range || galois_keys.has(&self.context, Rotation::Rows(steps))? {
+            return Ok(());
+        }
+        for step in non_adjacent_form(steps) {
+            let whole_row = i64::from(step).abs() == row;
+            if !whole_row && !galois_keys.has(&self.context, Rotation::Rows(step))? {
+                return Err(Error::Seal {
+                    operation,
+                    kind: SealErrorKind::MissingGaloisKey,
+                    message: format!("no Galois key for {steps} steps, nor for {step} of them"),
+                });
+            }
+        }
+        Ok(())
+    }
 }
 
 impl std::fmt::Debug for Evaluator {
@@ -218,15 +376,66 @@ impl std::fmt::Debug for Evaluator {
     }
 }
 
-/// Refuses before SEAL has copied or permuted anything, with both sizes in the message.
-fn check_size(operation: &'static str, encrypted: &Ciphertext, expected: usize) -> Result<()> {
-    let actual = encrypted.size();
-    if actual != expected {
-        return Err(Error::CiphertextSize {
+/// Galois elements are odd and below 2N.
+pub(super) fn check_galois_element(
+    operation: &'static str,
+    context: &Context,
+    element: u32,
+) -> Result<()> {
+    let bound = 2 * context.parameters().poly_modulus_degree();
+    if element.is_multiple_of(2) || element as usize >= bound {
+        return Err(Error::GaloisElement {
             operation,
-            expected,
-            actual,
+            element,
+            bound,
         });
     }
     Ok(())
+}
+
+fn check_plain_ntt(operation: &'static str, plain: &Plaintext) -> Result<()> {
+    if plain.is_ntt_form() {
+        return Ok(());
+    }
+    Err(Error::WrongForm {
+        operation,
+        object: "plaintext",
+        expected: "NTT form: only such a plaintext has a level",
+    })
+}
+
+/// The signed powers of two, no two of them neighbours, that add up to the value: what SEAL rotates by, one by one.
+fn non_adjacent_form(value: i32) -> Vec<i32> {
+    let mut digits = Vec::new();
+    let mut rest = i64::from(value);
+    let mut weight = 1i64;
+    while rest != 0 {
+        let digit = match rest.rem_euclid(4) {
+            1 => 1,
+            3 => -1,
+            _ => 0,
+        };
+        if digit != 0 {
+            digits.push((digit * weight) as i32);
+        }
+        rest = (rest - digit) / 2;
+        weight *= 2;
+    }
+    digits
+}
+
+#[cfg(test)]
+mod tests {
+    use super::non_adjacent_form;
+
+    #[test]
+    fn the_non_adjacent_form_adds_up_and_has_no_neighbours() {
+        for value in -5000..5000 {
+            let digits = non_adjacent_form(value);
+            assert_eq!(digits.iter().sum::<i32>(), value);
+            for pair in digits.windows(2) {
+                assert!(pair[1].unsigned_abs() >= 4 * pair[0].unsigned_abs());
+            }
+        }
+    }
 }

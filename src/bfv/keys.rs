@@ -1,8 +1,9 @@
 //! Keys and their generator.
 
 use super::ciphertext::Compression;
-use super::context::Context;
+use super::context::{Context, ParmsId};
 use super::error::{Error, Named, Result};
+use super::evaluator::check_galois_element;
 use crate::ffi::keys::bridge;
 use cxx::UniquePtr;
 
@@ -27,7 +28,10 @@ impl Rotation {
 
 /// Declares a key: its type, evidence for threads, a fallible clone, an opaque `Debug`.
 macro_rules! key {
-    ($(#[$documentation:meta])* $name:ident, $ffi:ident, $clone:ident) => {
+    (
+        $(#[$documentation:meta])*
+        $name:ident, $ffi:ident, $clone:ident, $save:ident, $load:ident, $valid:ident, $parms_id:ident
+    ) => {
         $(#[$documentation])*
         pub struct $name {
             inner: UniquePtr<bridge::$ffi>,
@@ -51,8 +55,53 @@ macro_rules! key {
                 })
             }
 
+            /// The key in SEAL's own format.
+            ///
+            /// # Errors
+            /// [`Error::Seal`] if memory is exhausted.
+            pub fn seal_bytes(&self, compression: Compression) -> Result<Vec<u8>> {
+                bridge::$save(&self.inner, compression.is_on())
+                    .named(concat!(stringify!($name), "::save"))
+            }
+
+            /// Reads SEAL's own format, seeded or whole, which must come from a **trusted** source: see
+            /// [`super::Ciphertext::from_seal_bytes_trusted`].
+            ///
+            /// # Errors
+            /// [`Error::Seal`] if the bytes are no such key that is valid for this context.
+            pub fn from_seal_bytes_trusted(context: &Context, bytes: &[u8]) -> Result<Self> {
+                Ok(Self {
+                    inner: bridge::$load(context.as_ffi(), bytes)
+                        .named(concat!(stringify!($name), "::load"))?,
+                })
+            }
+
+            /// Whether SEAL finds the key valid for this context, residues included.
+            ///
+            /// # Errors
+            /// None in practice: [`Error::Seal`] is decoded if SEAL ever throws.
+            pub fn is_valid_for(&self, context: &Context) -> Result<bool> {
+                bridge::$valid(&self.inner, context.as_ffi())
+                    .named(concat!(stringify!($name), "::is_valid_for"))
+            }
+
+            /// The key level of the parameters the key was made for.
+            pub fn parms_id(&self) -> ParmsId {
+                ParmsId(bridge::$parms_id(&self.inner))
+            }
+
             pub(crate) fn as_ffi(&self) -> &bridge::$ffi {
                 &self.inner
+            }
+
+            #[allow(dead_code, reason = "not every key is built from outside")]
+            pub(super) const fn from_inner(inner: UniquePtr<bridge::$ffi>) -> Self {
+                Self { inner }
+            }
+
+            #[allow(dead_code, reason = "not every key grows")]
+            pub(super) fn as_ffi_mut(&mut self) -> std::pin::Pin<&mut bridge::$ffi> {
+                self.inner.pin_mut()
             }
         }
 
@@ -68,26 +117,49 @@ key!(
     /// The secret key. Its memory is cleared when it is dropped; `Debug` shows nothing of it.
     SecretKey,
     SecretKey,
-    secret_key_clone
+    secret_key_clone,
+    secret_key_save,
+    secret_key_load,
+    secret_key_is_valid_for,
+    secret_key_parms_id
 );
 key!(
     /// The public key: encrypts, nothing else.
     PublicKey,
     PublicKey,
-    public_key_clone
+    public_key_clone,
+    public_key_save,
+    public_key_load,
+    public_key_is_valid_for,
+    public_key_parms_id
 );
 key!(
     /// Relinearisation keys: bring a ciphertext of size 3 back to size 2.
     RelinKeys,
     RelinKeys,
-    relin_keys_clone
+    relin_keys_clone,
+    relin_keys_save,
+    relin_keys_load,
+    relin_keys_is_valid_for,
+    relin_keys_parms_id
 );
 key!(
     /// Galois keys: rotate. They hold exactly the rotations they were made for.
     GaloisKeys,
     GaloisKeys,
-    galois_keys_clone
+    galois_keys_clone,
+    galois_keys_save,
+    galois_keys_load,
+    galois_keys_is_valid_for,
+    galois_keys_parms_id
 );
+
+impl RelinKeys {
+    /// How many powers of the secret key have a key: 1, for ciphertexts of size 3.
+    pub fn count(&self) -> usize {
+        bridge::relin_keys_count(&self.inner)
+    }
+}
 
 impl GaloisKeys {
     /// How many rotations have a key.
@@ -102,6 +174,16 @@ impl GaloisKeys {
     pub fn has(&self, context: &Context, rotation: Rotation) -> Result<bool> {
         bridge::galois_keys_has_step(&self.inner, context.as_ffi(), rotation.step())
             .named("GaloisKeys::has_key")
+    }
+
+    /// Whether this automorphism has a key.
+    ///
+    /// # Errors
+    /// [`Error::GaloisElement`] for an element that is even or not below 2N.
+    pub fn has_element(&self, context: &Context, element: u32) -> Result<bool> {
+        let operation = "GaloisKeys::has_key";
+        check_galois_element(operation, context, element)?;
+        bridge::galois_keys_has_element(&self.inner, element).named(operation)
     }
 }
 
@@ -192,6 +274,37 @@ impl KeyGenerator {
         })
     }
 
+    /// Galois keys for every rotation by a power of two to either side, and of the columns if there is batching:
+    /// 2 log2(N) - 2 keys, as half a row is the same to either side. Every other rotation is composed of these; keys for exactly the needed ones are smaller and
+    /// faster.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] if the parameters have no special prime.
+    pub fn create_all_galois_keys(&mut self) -> Result<GaloisKeys> {
+        let operation = "KeyGenerator::create_galois_keys (all)";
+        self.check_keyswitching(operation)?;
+        Ok(GaloisKeys {
+            inner: bridge::key_generator_galois_keys_all(self.inner.pin_mut()).named(operation)?,
+        })
+    }
+
+    /// Galois keys for automorphisms x -> x^element: needs no batching.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] if the parameters have no special prime, [`Error::GaloisElement`] for an element that is
+    /// even or not below 2N.
+    pub fn create_galois_keys_of_elements(&mut self, elements: &[u32]) -> Result<GaloisKeys> {
+        let operation = "KeyGenerator::create_galois_keys (elements)";
+        self.check_keyswitching(operation)?;
+        for &element in elements {
+            check_galois_element(operation, &self.context, element)?;
+        }
+        Ok(GaloisKeys {
+            inner: bridge::key_generator_galois_keys_of_elements(self.inner.pin_mut(), elements)
+                .named(operation)?,
+        })
+    }
+
     /// A fresh public key as it is sent, its random half replaced by a seed, in SEAL's own format.
     ///
     /// # Errors
@@ -230,6 +343,10 @@ impl KeyGenerator {
             compression.is_on(),
         )
         .named(operation)
+    }
+
+    pub(super) const fn context(&self) -> &Context {
+        &self.context
     }
 
     fn check_keyswitching(&self, operation: &'static str) -> Result<()> {

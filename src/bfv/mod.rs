@@ -50,11 +50,18 @@ mod encoder;
 mod encryptor;
 mod error;
 mod evaluator;
+mod evaluator_many;
 mod interop;
 mod keys;
+pub mod memory_pool;
 mod modulus;
 mod parameters;
 mod plaintext;
+mod polynomial;
+mod qualifiers;
+mod raw;
+mod seal_stream;
+mod seeded;
 
 pub use ciphertext::{Ciphertext, Compression};
 pub use context::{Context, Level, ParmsId};
@@ -67,5 +74,10 @@ pub use keys::{GaloisKeys, KeyGenerator, PublicKey, RelinKeys, Rotation, SecretK
 pub use modulus::{Modulus, SecurityLevel, coeff_modulus, plain_modulus};
 pub use parameters::{EncryptionParameters, ParametersLiteral};
 pub use plaintext::Plaintext;
+pub use qualifiers::Qualifiers;
+pub(crate) use raw::is_galois_element;
+pub use raw::{CIPHERTEXT_SIZES, RELIN_SLOTS};
 /// The version of SEAL this build is linked to, and whether SEAL was compiled with Intel HEXL.
 pub use seal_sys::{HEXL, SEAL_VERSION};
+pub(crate) use seeded::SeededPart;
+pub use seeded::{Seed, SeededCiphertext, SeededGaloisKeys, SeededPublicKey, SeededRelinKeys};

@@ -34,6 +34,27 @@ impl Modulus {
         u64::BITS - self.0.leading_zeros()
     }
 
+    /// Words of 64 bits the value takes: always 1.
+    pub const fn uint64_count(self) -> usize {
+        1
+    }
+
+    /// The constants of Barrett reduction: floor(2^128 / value), the lower word first, and the remainder.
+    pub const fn const_ratio(self) -> [u64; 3] {
+        let value = self.0 as u128;
+        let (mut ratio, mut remainder) = (u128::MAX / value, u128::MAX % value + 1);
+        if remainder == value {
+            ratio += 1;
+            remainder = 0;
+        }
+        [ratio as u64, (ratio >> 64) as u64, remainder as u64]
+    }
+
+    /// The value modulo this modulus.
+    pub const fn reduce(self, value: u64) -> u64 {
+        value % self.0
+    }
+
     /// Whether the modulus is prime, by SEAL's Miller-Rabin test.
     ///
     /// # Errors

@@ -1,5 +1,6 @@
 //! Plaintexts.
 
+use super::ciphertext::Compression;
 use super::context::{Context, ParmsId};
 use super::error::{Error, Named, Result};
 use crate::ffi::plaintext::bridge;
@@ -9,6 +10,8 @@ use std::pin::Pin;
 /// A plaintext: a polynomial with coefficients modulo t, or, in NTT form, modulo each prime of a level.
 pub struct Plaintext {
     inner: UniquePtr<bridge::Plaintext>,
+    /// In coefficient form, all coefficients are known to be below this; `u64::MAX` if nothing is known.
+    below: u64,
 }
 
 // SAFETY: a `seal::Plaintext` owns its coefficients, allocated from the global thread-safe pool (`MemoryManager::GetPool`
@@ -25,6 +28,7 @@ impl Plaintext {
     pub fn new() -> Result<Self> {
         Ok(Self {
             inner: bridge::plaintext_new().named("Plaintext::new")?,
+            below: 1,
         })
     }
 
@@ -46,6 +50,7 @@ impl Plaintext {
         check_below(operation, coefficients, plain_modulus)?;
         Ok(Self {
             inner: bridge::plaintext_from_coefficients(coefficients).named(operation)?,
+            below: plain_modulus,
         })
     }
 
@@ -56,7 +61,68 @@ impl Plaintext {
     pub fn try_clone(&self) -> Result<Self> {
         Ok(Self {
             inner: bridge::plaintext_clone(&self.inner).named("Plaintext::clone")?,
+            below: self.below,
         })
+    }
+
+    /// Copies another plaintext into this one, reusing its memory where it suffices.
+    ///
+    /// # Errors
+    /// [`Error::Seal`] if memory is exhausted.
+    pub fn assign(&mut self, source: &Self) -> Result<()> {
+        bridge::plaintext_assign(self.as_ffi_mut(), &source.inner).named("Plaintext::assign")?;
+        self.below = source.below;
+        Ok(())
+    }
+
+    /// Sets all coefficients to zero; their number, the form and the level stay.
+    pub fn set_zero(&mut self) {
+        bridge::plaintext_set_zero(self.inner.pin_mut());
+        self.below = 1;
+    }
+
+    /// Cuts off the highest coefficients, or appends zeros.
+    ///
+    /// # Errors
+    /// [`Error::TooManyValues`] above N, [`Error::WrongForm`] in NTT form.
+    pub fn resize(&mut self, context: &Context, coeff_count: usize) -> Result<()> {
+        let operation = "Plaintext::resize";
+        self.check_coefficient_form(operation)?;
+        let degree = context.parameters().poly_modulus_degree();
+        if coeff_count > degree {
+            return Err(Error::TooManyValues {
+                operation,
+                expected: degree,
+                actual: coeff_count,
+            });
+        }
+        bridge::plaintext_resize(self.inner.pin_mut(), coeff_count).named(operation)
+    }
+
+    /// Gives the memory back: the zero polynomial without coefficients, in coefficient form.
+    pub fn release(&mut self) {
+        bridge::plaintext_release(self.inner.pin_mut());
+        self.below = 1;
+    }
+
+    /// How many coefficients fit before memory is allocated anew.
+    pub fn capacity(&self) -> usize {
+        bridge::plaintext_capacity(&self.inner)
+    }
+
+    /// How many coefficients are not zero.
+    pub fn nonzero_coeff_count(&self) -> usize {
+        self.coefficients()
+            .iter()
+            .filter(|&&coefficient| coefficient != 0)
+            .count()
+    }
+
+    /// Whether all coefficients are zero.
+    pub fn is_zero(&self) -> bool {
+        self.coefficients()
+            .iter()
+            .all(|&coefficient| coefficient == 0)
     }
 
     /// How many coefficients are stored.
@@ -84,6 +150,25 @@ impl Plaintext {
         bridge::plaintext_data(&self.inner)
     }
 
+    /// The plaintext in SEAL's own format.
+    ///
+    /// # Errors
+    /// [`Error::Seal`] if memory is exhausted.
+    pub fn seal_bytes(&self, compression: Compression) -> Result<Vec<u8>> {
+        bridge::plaintext_save(&self.inner, compression.is_on()).named("Plaintext::save")
+    }
+
+    /// Reads SEAL's own format, which must come from a **trusted** source: see [`super::Ciphertext::from_seal_bytes_trusted`].
+    ///
+    /// # Errors
+    /// [`Error::Seal`] if the bytes are no plaintext that is valid for this context.
+    pub fn from_seal_bytes_trusted(context: &Context, bytes: &[u8]) -> Result<Self> {
+        Ok(Self {
+            inner: bridge::plaintext_load(context.as_ffi(), bytes).named("Plaintext::load")?,
+            below: u64::MAX,
+        })
+    }
+
     /// Whether SEAL finds the plaintext valid for this context, coefficients included.
     ///
     /// # Errors
@@ -96,10 +181,59 @@ impl Plaintext {
         &self.inner
     }
 
+    /// What is known of the coefficients is lost: see [`Plaintext::mark_below`].
     pub(crate) fn as_ffi_mut(&mut self) -> Pin<&mut bridge::Plaintext> {
+        self.below = u64::MAX;
         self.inner.pin_mut()
     }
+
+    /// Records that all coefficients are below this: SEAL has just written them modulo t.
+    pub(super) const fn mark_below(&mut self, plain_modulus: u64) {
+        self.below = plain_modulus;
+    }
+
+    /// Refuses coefficients that do not fit a context. Next to free for plaintexts of the same t, else one pass.
+    pub(super) fn check_fits(&self, operation: &'static str, context: &Context) -> Result<()> {
+        let degree = context.parameters().poly_modulus_degree();
+        let actual = self.coeff_count();
+        if actual > degree {
+            return Err(Error::TooManyValues {
+                operation,
+                expected: degree,
+                actual,
+            });
+        }
+        let plain_modulus = context.parameters().plain_modulus().value();
+        if self.below <= plain_modulus {
+            return Ok(());
+        }
+        check_below(operation, self.coefficients(), plain_modulus)
+    }
+
+    pub(super) fn check_coefficient_form(&self, operation: &'static str) -> Result<()> {
+        if self.is_ntt_form() {
+            return Err(Error::WrongForm {
+                operation,
+                object: "plaintext",
+                expected: "coefficient form, and SEAL has no way back from NTT form for it",
+            });
+        }
+        Ok(())
+    }
 }
+
+/// As SEAL compares: the same form and level, and the same coefficients but for zeros at the end.
+impl PartialEq for Plaintext {
+    fn eq(&self, other: &Self) -> bool {
+        let (a, b) = (self.coefficients(), other.coefficients());
+        let common = a.len().min(b.len());
+        self.parms_id() == other.parms_id()
+            && a[..common] == b[..common]
+            && a[common..].iter().chain(&b[common..]).all(|&c| c == 0)
+    }
+}
+
+impl Eq for Plaintext {}
 
 impl std::fmt::Debug for Plaintext {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

@@ -4,10 +4,11 @@ use super::crt::Crt;
 use super::error::{Doing, EngineError};
 use super::message::{EvaluationKeys, Request, Response, check_shape};
 use super::plan::Plan;
+use super::seeded::{SeededEvaluationKeys, SeededRequest};
 use super::stats::{Progress, Stage};
 use crate::bfv::{
     BatchEncoder, Ciphertext, Compression, Context, Decryptor, Encryptor, KeyGenerator,
-    ParametersLiteral, SecretKey, SecurityLevel,
+    ParametersLiteral, Plaintext, SecretKey, SecurityLevel,
 };
 use crate::layout::Batched;
 use num_bigint::BigInt;
@@ -98,6 +99,24 @@ impl Client {
         Ok(EvaluationKeys { relin_keys })
     }
 
+    /// As [`Client::evaluation_keys`], the random half kept as seeds: this is what to send.
+    ///
+    /// # Errors
+    /// [`EngineError::Bfv`] if memory is exhausted.
+    pub fn evaluation_keys_seeded(&self) -> Result<SeededEvaluationKeys, EngineError> {
+        let relin_keys = self
+            .channels
+            .iter()
+            .map(|channel| {
+                self.needs_relin_keys
+                    .then(|| channel.key_generator()?.create_relin_keys_seeded())
+                    .transpose()
+            })
+            .collect::<Result<_, _>>()
+            .doing(|| "making the evaluation keys".to_owned())?;
+        Ok(SeededEvaluationKeys { relin_keys })
+    }
+
     /// Encrypts a batch of quantised images with the secret keys, on all threads of the current rayon pool.
     ///
     /// # Errors
@@ -107,10 +126,44 @@ impl Client {
         images: &[Vec<i64>],
         progress: &dyn Progress,
     ) -> Result<Request, EngineError> {
+        let channels = self.encrypt_each(images, progress, |channel, plain| {
+            channel.encryptor.encrypt_symmetric(plain)
+        })?;
+        Ok(Request {
+            images: images.len(),
+            channels,
+        })
+    }
+
+    /// As [`Client::encrypt`], the random half of each ciphertext kept as a seed: this is what to send.
+    ///
+    /// # Errors
+    /// As [`Client::encrypt`].
+    pub fn encrypt_seeded(
+        &self,
+        images: &[Vec<i64>],
+        progress: &dyn Progress,
+    ) -> Result<SeededRequest, EngineError> {
+        let channels = self.encrypt_each(images, progress, |channel, plain| {
+            channel
+                .encryptor
+                .encrypt_symmetric_seeded(&channel.context, plain)
+        })?;
+        Ok(SeededRequest {
+            images: images.len(),
+            channels,
+        })
+    }
+
+    fn encrypt_each<Encrypted: Send>(
+        &self,
+        images: &[Vec<i64>],
+        progress: &dyn Progress,
+        encrypt: impl Fn(&Channel, &Plaintext) -> Result<Encrypted, crate::bfv::Error> + Sync,
+    ) -> Result<Vec<Vec<Encrypted>>, EngineError> {
         self.check_batch(images)?;
         let stage = Stage::new(progress, "encrypt", self.inputs * self.channels.len());
-        let channels = self
-            .channels
+        self.channels
             .iter()
             .map(|channel| {
                 (0..self.inputs)
@@ -120,18 +173,14 @@ impl Client {
                         let encrypted = channel
                             .encoder
                             .encode_u64(&values)
-                            .and_then(|plain| channel.encryptor.encrypt_symmetric(&plain))
+                            .and_then(|plain| encrypt(channel, &plain))
                             .doing(|| format!("encrypting input element {element}"))?;
                         stage.advance();
                         Ok(encrypted)
                     })
-                    .collect::<Result<Vec<Ciphertext>, EngineError>>()
+                    .collect()
             })
-            .collect::<Result<_, _>>()?;
-        Ok(Request {
-            images: images.len(),
-            channels,
-        })
+            .collect()
     }
 
     /// Decrypts a response: for each image its logits, exact integers.

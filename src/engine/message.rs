@@ -7,14 +7,14 @@ use crate::bfv::{Ciphertext, Compression, RelinKeys};
 #[derive(Debug)]
 pub struct EvaluationKeys {
     /// For each channel the relinearisation keys, if the plan needs them.
-    pub(super) relin_keys: Vec<Option<RelinKeys>>,
+    pub(crate) relin_keys: Vec<Option<RelinKeys>>,
 }
 
 /// Encrypted images: for each channel a ciphertext for every element of the network's input.
 #[derive(Debug)]
 pub struct Request {
-    pub(super) images: usize,
-    pub(super) channels: Vec<Vec<Ciphertext>>,
+    pub(crate) images: usize,
+    pub(crate) channels: Vec<Vec<Ciphertext>>,
 }
 
 impl Request {
@@ -32,8 +32,8 @@ impl Request {
 /// Encrypted logits: for each channel a ciphertext for every logit. It carries nothing else of the computation.
 #[derive(Debug)]
 pub struct Response {
-    pub(super) images: usize,
-    pub(super) channels: Vec<Vec<Ciphertext>>,
+    pub(crate) images: usize,
+    pub(crate) channels: Vec<Vec<Ciphertext>>,
 }
 
 impl Response {

@@ -1,4 +1,5 @@
 #include "sealquant/src/ffi/ciphertext.h"
+#include "sealquant/src/ffi/load.h"
 #include "sealquant/src/ffi/save.h"
 
 namespace sealquant
@@ -56,5 +57,26 @@ namespace sealquant
     rust::Vec<std::uint8_t> ciphertext_save(const seal::Ciphertext &encrypted, bool compress)
     {
         return save_bytes(encrypted, compress);
+    }
+
+    std::unique_ptr<seal::Ciphertext> ciphertext_load(
+        const seal::SEALContext &context, rust::Slice<const std::uint8_t> bytes)
+    {
+        return load_bytes<seal::Ciphertext>(context, bytes);
+    }
+
+    bool ciphertext_is_valid_for(const seal::Ciphertext &encrypted, const seal::SEALContext &context)
+    {
+        return seal::is_valid_for(encrypted, context);
+    }
+
+    std::size_t ciphertext_size_capacity(const seal::Ciphertext &encrypted)
+    {
+        return encrypted.size_capacity();
+    }
+
+    void ciphertext_release(seal::Ciphertext &encrypted)
+    {
+        encrypted.release();
     }
 } // namespace sealquant

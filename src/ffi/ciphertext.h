@@ -20,4 +20,10 @@ namespace sealquant
     std::array<std::uint64_t, 4> ciphertext_parms_id(const seal::Ciphertext &encrypted);
     rust::Slice<const std::uint64_t> ciphertext_data(const seal::Ciphertext &encrypted);
     rust::Vec<std::uint8_t> ciphertext_save(const seal::Ciphertext &encrypted, bool compress);
+    // Trusted bytes only.
+    std::unique_ptr<seal::Ciphertext> ciphertext_load(
+        const seal::SEALContext &context, rust::Slice<const std::uint8_t> bytes);
+    bool ciphertext_is_valid_for(const seal::Ciphertext &encrypted, const seal::SEALContext &context);
+    std::size_t ciphertext_size_capacity(const seal::Ciphertext &encrypted);
+    void ciphertext_release(seal::Ciphertext &encrypted);
 } // namespace sealquant

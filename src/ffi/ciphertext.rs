@@ -2,6 +2,11 @@
 
 #[cxx::bridge(namespace = "sealquant")]
 pub mod bridge {
+    #[namespace = "seal"]
+    unsafe extern "C++" {
+        type SEALContext = crate::ffi::context::bridge::SEALContext;
+    }
+
     unsafe extern "C++" {
         include!("sealquant/src/ffi/ciphertext.h");
 
@@ -19,5 +24,9 @@ pub mod bridge {
         fn ciphertext_parms_id(encrypted: &Ciphertext) -> [u64; 4];
         fn ciphertext_data(encrypted: &Ciphertext) -> &[u64];
         fn ciphertext_save(encrypted: &Ciphertext, compress: bool) -> Result<Vec<u8>>;
+        fn ciphertext_load(context: &SEALContext, bytes: &[u8]) -> Result<UniquePtr<Ciphertext>>;
+        fn ciphertext_is_valid_for(encrypted: &Ciphertext, context: &SEALContext) -> Result<bool>;
+        fn ciphertext_size_capacity(encrypted: &Ciphertext) -> usize;
+        fn ciphertext_release(encrypted: Pin<&mut Ciphertext>);
     }
 }

@@ -1,6 +1,7 @@
 #include "sealquant/src/ffi/context.h"
 #include "sealquant/src/ffi/context.rs.h"
 #include "sealquant/src/ffi/modulus.h"
+#include "sealquant/src/ffi/save.h"
 #include <algorithm>
 
 namespace sealquant
@@ -68,6 +69,51 @@ namespace sealquant
             add(*data);
         }
         return levels;
+    }
+
+    QualifierInfo context_qualifiers(const seal::SEALContext &context, const std::array<std::uint64_t, 4> &parms_id)
+    {
+        const auto data = context.get_context_data(to_parms_id(parms_id));
+        if (!data)
+        {
+            throw std::invalid_argument("the context has no level with this parms_id");
+        }
+        const auto qualifiers = data->qualifiers();
+        QualifierInfo info{};
+        info.using_fft = qualifiers.using_fft;
+        info.using_ntt = qualifiers.using_ntt;
+        info.using_batching = qualifiers.using_batching;
+        info.using_fast_plain_lift = qualifiers.using_fast_plain_lift;
+        info.using_descending_modulus_chain = qualifiers.using_descending_modulus_chain;
+        info.security_bits = static_cast<std::uint32_t>(qualifiers.sec_level);
+        return info;
+    }
+
+    rust::Vec<std::uint8_t> parameters_save(const seal::SEALContext &context, bool compress)
+    {
+        return save_bytes(context.key_context_data()->parms(), compress);
+    }
+
+    ParametersInfo parameters_load(rust::Slice<const std::uint8_t> bytes)
+    {
+        seal::EncryptionParameters parameters;
+        const auto used = parameters.load(reinterpret_cast<const seal::seal_byte *>(bytes.data()), bytes.size());
+        if (static_cast<std::size_t>(used) != bytes.size())
+        {
+            throw std::invalid_argument("there are bytes after the end of the parameters");
+        }
+        if (parameters.scheme() != seal::scheme_type::bfv)
+        {
+            throw std::invalid_argument("the parameters are not of the scheme BFV");
+        }
+        ParametersInfo info{};
+        info.poly_modulus_degree = parameters.poly_modulus_degree();
+        for (const auto &prime : parameters.coeff_modulus())
+        {
+            info.coeff_modulus.push_back(prime.value());
+        }
+        info.plain_modulus = parameters.plain_modulus().value();
+        return info;
     }
 
     seal::parms_id_type to_parms_id(const std::array<std::uint64_t, 4> &parms_id)

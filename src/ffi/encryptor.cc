@@ -1,4 +1,5 @@
 #include "sealquant/src/ffi/encryptor.h"
+#include "sealquant/src/ffi/context.h"
 #include "sealquant/src/ffi/save.h"
 
 namespace sealquant
@@ -33,14 +34,16 @@ namespace sealquant
         encryptor.encrypt_symmetric(plain, destination);
     }
 
-    void encryptor_encrypt_zero(const seal::Encryptor &encryptor, seal::Ciphertext &destination)
+    void encryptor_encrypt_zero(
+        const seal::Encryptor &encryptor, const std::array<std::uint64_t, 4> &parms_id, seal::Ciphertext &destination)
     {
-        encryptor.encrypt_zero(destination);
+        encryptor.encrypt_zero(to_parms_id(parms_id), destination);
     }
 
-    void encryptor_encrypt_zero_symmetric(const seal::Encryptor &encryptor, seal::Ciphertext &destination)
+    void encryptor_encrypt_zero_symmetric(
+        const seal::Encryptor &encryptor, const std::array<std::uint64_t, 4> &parms_id, seal::Ciphertext &destination)
     {
-        encryptor.encrypt_zero_symmetric(destination);
+        encryptor.encrypt_zero_symmetric(to_parms_id(parms_id), destination);
     }
 
     rust::Vec<std::uint8_t> encryptor_save_symmetric(

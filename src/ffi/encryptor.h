@@ -3,6 +3,7 @@
 #include "rust/cxx.h"
 #include "sealquant/src/ffi/guard.h"
 #include "seal/seal.h"
+#include <array>
 #include <cstdint>
 #include <memory>
 
@@ -18,8 +19,10 @@ namespace sealquant
         const seal::Encryptor &encryptor, const seal::Plaintext &plain, seal::Ciphertext &destination);
     void encryptor_encrypt_symmetric(
         const seal::Encryptor &encryptor, const seal::Plaintext &plain, seal::Ciphertext &destination);
-    void encryptor_encrypt_zero(const seal::Encryptor &encryptor, seal::Ciphertext &destination);
-    void encryptor_encrypt_zero_symmetric(const seal::Encryptor &encryptor, seal::Ciphertext &destination);
+    void encryptor_encrypt_zero(
+        const seal::Encryptor &encryptor, const std::array<std::uint64_t, 4> &parms_id, seal::Ciphertext &destination);
+    void encryptor_encrypt_zero_symmetric(
+        const seal::Encryptor &encryptor, const std::array<std::uint64_t, 4> &parms_id, seal::Ciphertext &destination);
     // As it is sent: the random half replaced by its seed, in SEAL's own format.
     rust::Vec<std::uint8_t> encryptor_save_symmetric(
         const seal::Encryptor &encryptor, const seal::Plaintext &plain, bool compress);

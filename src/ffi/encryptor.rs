@@ -42,10 +42,12 @@ pub mod bridge {
         ) -> Result<()>;
         fn encryptor_encrypt_zero(
             encryptor: &Encryptor,
+            parms_id: &[u64; 4],
             destination: Pin<&mut Ciphertext>,
         ) -> Result<()>;
         fn encryptor_encrypt_zero_symmetric(
             encryptor: &Encryptor,
+            parms_id: &[u64; 4],
             destination: Pin<&mut Ciphertext>,
         ) -> Result<()>;
         fn encryptor_save_symmetric(

@@ -93,6 +93,24 @@ namespace sealquant
         evaluator.rotate_columns_inplace(encrypted, galois_keys);
     }
 
+    void evaluator_apply_galois_inplace(
+        const seal::Evaluator &evaluator, seal::Ciphertext &encrypted, std::uint32_t element,
+        const seal::GaloisKeys &galois_keys)
+    {
+        evaluator.apply_galois_inplace(encrypted, element, galois_keys);
+    }
+
+    void evaluator_mod_switch_plain_to_next_inplace(const seal::Evaluator &evaluator, seal::Plaintext &plain)
+    {
+        evaluator.mod_switch_to_next_inplace(plain);
+    }
+
+    void evaluator_mod_switch_plain_to_inplace(
+        const seal::Evaluator &evaluator, seal::Plaintext &plain, const std::array<std::uint64_t, 4> &parms_id)
+    {
+        evaluator.mod_switch_to_inplace(plain, to_parms_id(parms_id));
+    }
+
     void evaluator_transform_plain_to_ntt_inplace(
         const seal::Evaluator &evaluator, seal::Plaintext &plain, const std::array<std::uint64_t, 4> &parms_id)
     {

@@ -35,6 +35,12 @@ namespace sealquant
         const seal::Evaluator &evaluator, seal::Ciphertext &encrypted, std::int32_t steps, const seal::GaloisKeys &galois_keys);
     void evaluator_rotate_columns_inplace(
         const seal::Evaluator &evaluator, seal::Ciphertext &encrypted, const seal::GaloisKeys &galois_keys);
+    void evaluator_apply_galois_inplace(
+        const seal::Evaluator &evaluator, seal::Ciphertext &encrypted, std::uint32_t element,
+        const seal::GaloisKeys &galois_keys);
+    void evaluator_mod_switch_plain_to_next_inplace(const seal::Evaluator &evaluator, seal::Plaintext &plain);
+    void evaluator_mod_switch_plain_to_inplace(
+        const seal::Evaluator &evaluator, seal::Plaintext &plain, const std::array<std::uint64_t, 4> &parms_id);
     void evaluator_transform_plain_to_ntt_inplace(
         const seal::Evaluator &evaluator, seal::Plaintext &plain, const std::array<std::uint64_t, 4> &parms_id);
 } // namespace sealquant

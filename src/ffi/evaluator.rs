@@ -89,6 +89,21 @@ pub mod bridge {
             encrypted: Pin<&mut Ciphertext>,
             galois_keys: &GaloisKeys,
         ) -> Result<()>;
+        fn evaluator_apply_galois_inplace(
+            evaluator: &Evaluator,
+            encrypted: Pin<&mut Ciphertext>,
+            element: u32,
+            galois_keys: &GaloisKeys,
+        ) -> Result<()>;
+        fn evaluator_mod_switch_plain_to_next_inplace(
+            evaluator: &Evaluator,
+            plain: Pin<&mut Plaintext>,
+        ) -> Result<()>;
+        fn evaluator_mod_switch_plain_to_inplace(
+            evaluator: &Evaluator,
+            plain: Pin<&mut Plaintext>,
+            parms_id: &[u64; 4],
+        ) -> Result<()>;
         fn evaluator_transform_plain_to_ntt_inplace(
             evaluator: &Evaluator,
             plain: Pin<&mut Plaintext>,

@@ -13,5 +13,14 @@ pub mod encoder;
 pub mod encryptor;
 pub mod evaluator;
 pub mod keys;
+pub mod memory;
 pub mod modulus;
 pub mod plaintext;
+#[cfg_attr(
+    not(test),
+    allow(
+        dead_code,
+        reason = "SEAL's own loader serves tests only, as the reference for expanded seeds"
+    )
+)]
+pub mod raw;

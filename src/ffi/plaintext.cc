@@ -1,4 +1,6 @@
 #include "sealquant/src/ffi/plaintext.h"
+#include "sealquant/src/ffi/load.h"
+#include "sealquant/src/ffi/save.h"
 #include <algorithm>
 
 namespace sealquant
@@ -43,6 +45,42 @@ namespace sealquant
     rust::Slice<const std::uint64_t> plaintext_data(const seal::Plaintext &plain)
     {
         return { plain.data(), plain.coeff_count() };
+    }
+
+    void plaintext_assign(seal::Plaintext &destination, const seal::Plaintext &source)
+    {
+        destination = source;
+    }
+
+    void plaintext_set_zero(seal::Plaintext &plain)
+    {
+        plain.set_zero();
+    }
+
+    void plaintext_resize(seal::Plaintext &plain, std::size_t coeff_count)
+    {
+        plain.resize(coeff_count);
+    }
+
+    void plaintext_release(seal::Plaintext &plain)
+    {
+        plain.release();
+    }
+
+    std::size_t plaintext_capacity(const seal::Plaintext &plain)
+    {
+        return plain.capacity();
+    }
+
+    rust::Vec<std::uint8_t> plaintext_save(const seal::Plaintext &plain, bool compress)
+    {
+        return save_bytes(plain, compress);
+    }
+
+    std::unique_ptr<seal::Plaintext> plaintext_load(
+        const seal::SEALContext &context, rust::Slice<const std::uint8_t> bytes)
+    {
+        return load_bytes<seal::Plaintext>(context, bytes);
     }
 
     bool plaintext_is_valid_for(const seal::Plaintext &plain, const seal::SEALContext &context)

@@ -17,5 +17,14 @@ namespace sealquant
     bool plaintext_is_ntt_form(const seal::Plaintext &plain);
     std::array<std::uint64_t, 4> plaintext_parms_id(const seal::Plaintext &plain);
     rust::Slice<const std::uint64_t> plaintext_data(const seal::Plaintext &plain);
+    void plaintext_assign(seal::Plaintext &destination, const seal::Plaintext &source);
+    void plaintext_set_zero(seal::Plaintext &plain);
+    void plaintext_resize(seal::Plaintext &plain, std::size_t coeff_count);
+    void plaintext_release(seal::Plaintext &plain);
+    std::size_t plaintext_capacity(const seal::Plaintext &plain);
+    rust::Vec<std::uint8_t> plaintext_save(const seal::Plaintext &plain, bool compress);
+    // Trusted bytes only.
+    std::unique_ptr<seal::Plaintext> plaintext_load(
+        const seal::SEALContext &context, rust::Slice<const std::uint8_t> bytes);
     bool plaintext_is_valid_for(const seal::Plaintext &plain, const seal::SEALContext &context);
 } // namespace sealquant

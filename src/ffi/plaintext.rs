@@ -21,6 +21,13 @@ pub mod bridge {
         fn plaintext_is_ntt_form(plain: &Plaintext) -> bool;
         fn plaintext_parms_id(plain: &Plaintext) -> [u64; 4];
         fn plaintext_data(plain: &Plaintext) -> &[u64];
+        fn plaintext_assign(destination: Pin<&mut Plaintext>, source: &Plaintext) -> Result<()>;
+        fn plaintext_set_zero(plain: Pin<&mut Plaintext>);
+        fn plaintext_resize(plain: Pin<&mut Plaintext>, coeff_count: usize) -> Result<()>;
+        fn plaintext_release(plain: Pin<&mut Plaintext>);
+        fn plaintext_capacity(plain: &Plaintext) -> usize;
+        fn plaintext_save(plain: &Plaintext, compress: bool) -> Result<Vec<u8>>;
+        fn plaintext_load(context: &SEALContext, bytes: &[u8]) -> Result<UniquePtr<Plaintext>>;
         fn plaintext_is_valid_for(plain: &Plaintext, context: &SEALContext) -> Result<bool>;
     }
 }

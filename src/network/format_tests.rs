@@ -354,10 +354,13 @@ fn a_file_that_cannot_be_read_or_written_is_named() {
         "{error}"
     );
     assert!(matches!(error.problem, FormatError::Io(_)));
-    let error = example().save(&missing).unwrap_err();
+    let occupied = directory.path().join("a file");
+    std::fs::write(&occupied, "").unwrap();
+    let beneath = occupied.join("network.json");
+    let error = example().save(&beneath).unwrap_err();
     assert_eq!(
         (error.action, error.path.as_path()),
-        ("write", missing.as_path())
+        ("write", beneath.as_path())
     );
     let cut = directory.path().join("cut.json");
     std::fs::write(&cut, &blocks("json")[0][..200]).unwrap();

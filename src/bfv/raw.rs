@@ -1,0 +1,364 @@
+//! Checked raw access: residues out of ciphertexts and keys, and back into them.
+//!
+//! What is built here has passed every check that SEAL would make of it, and those that SEAL 4.0.0 omits: each residue is
+//! below its prime, key polynomials lie at the key level in NTT form, and each key has its full length.
+
+use super::ciphertext::Ciphertext;
+use super::context::{Context, Level, ParmsId};
+use super::error::{Error, Named, Result};
+use super::keys::{GaloisKeys, PublicKey, RelinKeys};
+use crate::ffi::raw::bridge;
+use std::ops::RangeInclusive;
+
+/// How many polynomials a ciphertext can have (SEAL's `SEAL_CIPHERTEXT_SIZE_MIN` and `_MAX`).
+pub const CIPHERTEXT_SIZES: RangeInclusive<usize> = 2..=16;
+/// How many slots relinearisation keys can have: one for each ciphertext size above 2.
+pub const RELIN_SLOTS: RangeInclusive<usize> = 1..=14;
+
+/// The first residue that is not below its prime, of polynomials with N residues for each of the primes in turn.
+fn first_invalid(limbs: &[u64], degree: usize, primes: &[u64]) -> Option<(usize, u64)> {
+    limbs
+        .chunks(degree.max(1))
+        .zip(primes.iter().cycle())
+        .enumerate()
+        .find_map(|(chunk, (residues, &prime))| {
+            // Without an early exit the compiler vectorises the pass.
+            let mut valid = true;
+            for &residue in residues {
+                valid &= residue < prime;
+            }
+            if valid {
+                return None;
+            }
+            let index = residues.iter().position(|&residue| residue >= prime)?;
+            Some((chunk * degree + index, prime))
+        })
+}
+
+/// Refuses limbs of a wrong number, or that are not residues.
+pub(super) fn check_limbs(
+    operation: &'static str,
+    context: &Context,
+    level: Level,
+    polynomials: usize,
+    limbs: &[u64],
+) -> Result<()> {
+    let degree = context.parameters().poly_modulus_degree();
+    let expected = polynomials * level.coeff_modulus_size * degree;
+    if limbs.len() != expected {
+        return Err(Error::LimbCount {
+            operation,
+            expected,
+            actual: limbs.len(),
+        });
+    }
+    let primes = &context.primes()[..level.coeff_modulus_size];
+    match first_invalid(limbs, degree, primes) {
+        None => Ok(()),
+        Some((index, prime)) => Err(Error::Residue {
+            operation,
+            index,
+            value: limbs[index],
+            prime,
+        }),
+    }
+}
+
+impl Context {
+    /// The level of keys: all primes.
+    pub(crate) fn key_level(&self) -> Level {
+        self.levels()[0]
+    }
+
+    /// The level of fresh ciphertexts.
+    pub(crate) fn first_level(&self) -> Level {
+        self.data_levels()[0]
+    }
+
+    /// How many parts a key has in each slot: one for each prime of the first data level.
+    pub(crate) fn key_parts(&self) -> usize {
+        self.first_level().coeff_modulus_size
+    }
+
+    /// Residues of one key part: two polynomials at the key level.
+    pub(crate) fn key_part_limbs(&self) -> usize {
+        2 * self.key_level().coeff_modulus_size * self.parameters().poly_modulus_degree()
+    }
+
+    pub(super) fn data_level(
+        &self,
+        operation: &'static str,
+        object: &'static str,
+        id: ParmsId,
+    ) -> Result<Level> {
+        self.data_levels()
+            .iter()
+            .find(|level| level.parms_id == id)
+            .copied()
+            .ok_or(Error::ContextMismatch { operation, object })
+    }
+}
+
+impl Ciphertext {
+    /// A ciphertext from its residues, in the order of [`Ciphertext::limbs`]: `size` polynomials, in each the primes of
+    /// the level in turn, N residues for each.
+    ///
+    /// # Errors
+    /// [`Error::ContextMismatch`] if the context has no such data level, [`Error::PolynomialCount`] if the size lies
+    /// outside [`CIPHERTEXT_SIZES`], [`Error::LimbCount`] or [`Error::Residue`] if the limbs do not fit.
+    pub fn from_limbs(
+        context: &Context,
+        parms_id: ParmsId,
+        size: usize,
+        is_ntt_form: bool,
+        limbs: &[u64],
+    ) -> Result<Self> {
+        let operation = "Ciphertext::from_limbs";
+        let level = context.data_level(operation, "level", parms_id)?;
+        if !CIPHERTEXT_SIZES.contains(&size) {
+            return Err(Error::PolynomialCount {
+                operation,
+                actual: size,
+            });
+        }
+        check_limbs(operation, context, level, size, limbs)?;
+        Self::from_checked_limbs(context, level, size, is_ntt_form, limbs)
+    }
+
+    /// As [`Ciphertext::from_limbs`], of residues that have been checked; also at the key level.
+    pub(crate) fn from_checked_limbs(
+        context: &Context,
+        level: Level,
+        size: usize,
+        is_ntt_form: bool,
+        limbs: &[u64],
+    ) -> Result<Self> {
+        Ok(Self::from_inner(
+            bridge::raw_ciphertext(context.as_ffi(), level.parms_id.0, size, is_ntt_form, limbs)
+                .named("Ciphertext::from_limbs")?,
+        ))
+    }
+
+    /// From the first polynomial, checked, and the seed of the second.
+    pub(super) fn from_checked_seed(
+        context: &Context,
+        level: Level,
+        is_ntt_form: bool,
+        seed: [u64; 8],
+        first: &[u64],
+    ) -> Result<Self> {
+        Ok(Self::from_inner(
+            bridge::raw_expand_seed(context.as_ffi(), level.parms_id.0, is_ntt_form, seed, first)
+                .named("Ciphertext::expand_seed")?,
+        ))
+    }
+}
+
+impl PublicKey {
+    /// The raw residues: two polynomials in NTT form at the key level, in the order of [`Ciphertext::limbs`].
+    pub fn limbs(&self) -> &[u64] {
+        crate::ffi::ciphertext::bridge::ciphertext_data(bridge::raw_public_key_data(self.as_ffi()))
+    }
+
+    /// A public key from its residues.
+    ///
+    /// # Errors
+    /// [`Error::LimbCount`] or [`Error::Residue`] if the limbs do not fit the key level.
+    pub fn from_limbs(context: &Context, limbs: &[u64]) -> Result<Self> {
+        let level = context.key_level();
+        check_limbs("PublicKey::from_limbs", context, level, 2, limbs)?;
+        Self::from_part(Ciphertext::from_checked_limbs(
+            context, level, 2, true, limbs,
+        )?)
+    }
+
+    pub(crate) fn from_part(part: Ciphertext) -> Result<Self> {
+        Ok(Self::from_inner(
+            bridge::raw_public_key(part.into_inner()).named("PublicKey::from_limbs")?,
+        ))
+    }
+}
+
+/// The raw side that relinearisation and Galois keys share.
+macro_rules! switching_keys {
+    ($name:ident, $base:ident, $new:ident, $push:ident) => {
+        impl $name {
+            fn part_limbs(&self, slot: usize, part: usize) -> Option<&[u64]> {
+                bridge::raw_part(bridge::$base(self.as_ffi()), slot, part)
+                    .ok()
+                    .map(crate::ffi::ciphertext::bridge::ciphertext_data)
+            }
+
+            fn part_count(&self, slot: usize) -> usize {
+                bridge::raw_parts(bridge::$base(self.as_ffi()), slot)
+            }
+
+            /// Keys without a slot yet.
+            pub(crate) fn start(context: &Context) -> Result<Self> {
+                Ok(Self::from_inner(
+                    bridge::$new(context.as_ffi())
+                        .named(concat!(stringify!($name), "::from_limbs"))?,
+                ))
+            }
+
+            fn push_part(&mut self, slot: usize, part: Ciphertext) -> Result<()> {
+                bridge::$push(self.as_ffi_mut(), slot, part.into_inner())
+                    .named(concat!(stringify!($name), "::from_limbs"))
+            }
+        }
+    };
+}
+
+switching_keys!(RelinKeys, raw_relin_base, raw_relin_keys, raw_relin_push);
+switching_keys!(
+    GaloisKeys,
+    raw_galois_base,
+    raw_galois_keys,
+    raw_galois_push
+);
+
+impl RelinKeys {
+    /// How many slots: one for each power of the secret key from the second on.
+    pub fn slots(&self) -> usize {
+        bridge::raw_slots(bridge::raw_relin_base(self.as_ffi()))
+    }
+
+    /// How many parts a slot has: one for each prime of the first data level.
+    pub fn parts(&self, slot: usize) -> usize {
+        self.part_count(slot)
+    }
+
+    /// The raw residues of a part: two polynomials in NTT form at the key level, in the order of
+    /// [`Ciphertext::limbs`]. `None` if there is no such part.
+    pub fn limbs(&self, slot: usize, part: usize) -> Option<&[u64]> {
+        self.part_limbs(slot, part)
+    }
+
+    /// Keys from their residues: for each slot, all its parts one after the other.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] if the context has no special prime or the number of slots lies outside
+    /// [`RELIN_SLOTS`], [`Error::LimbCount`] or [`Error::Residue`] if the limbs do not fit.
+    pub fn from_limbs(context: &Context, slots: &[&[u64]]) -> Result<Self> {
+        let operation = "RelinKeys::from_limbs";
+        check_switching(operation, context)?;
+        if !RELIN_SLOTS.contains(&slots.len()) {
+            return Err(Error::Unsupported {
+                operation,
+                reason: "relinearisation keys have 1 to 14 slots",
+            });
+        }
+        let mut keys = Self::start(context)?;
+        for (slot, limbs) in slots.iter().enumerate() {
+            for part in parts(operation, context, limbs)? {
+                keys.append(slot, part?)?;
+            }
+        }
+        Ok(keys)
+    }
+
+    pub(crate) fn append(&mut self, slot: usize, part: Ciphertext) -> Result<()> {
+        self.push_part(slot, part)
+    }
+}
+
+impl GaloisKeys {
+    /// The Galois elements that have a key, ascending. The element 3^s mod 2N rotates the rows by s, 2N - 1 swaps the
+    /// columns.
+    pub fn elements(&self) -> Vec<u32> {
+        let slots = bridge::raw_slots(bridge::raw_galois_base(self.as_ffi()));
+        (0..slots)
+            .filter(|&slot| self.part_count(slot) > 0)
+            .map(|slot| 2 * slot as u32 + 1)
+            .collect()
+    }
+
+    /// How many parts the key of an element has: one for each prime of the first data level.
+    pub fn parts(&self, element: u32) -> usize {
+        galois_slot(element).map_or(0, |slot| self.part_count(slot))
+    }
+
+    /// The raw residues of a part: two polynomials in NTT form at the key level, in the order of
+    /// [`Ciphertext::limbs`]. `None` if there is no such part.
+    pub fn limbs(&self, element: u32, part: usize) -> Option<&[u64]> {
+        self.part_limbs(galois_slot(element)?, part)
+    }
+
+    /// Keys from their residues: for each Galois element, all its parts one after the other.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] if the context has no special prime, or an element is even, not below 2N, or repeated;
+    /// [`Error::LimbCount`] or [`Error::Residue`] if the limbs do not fit.
+    pub fn from_limbs(context: &Context, keys: &[(u32, &[u64])]) -> Result<Self> {
+        let operation = "GaloisKeys::from_limbs";
+        check_switching(operation, context)?;
+        let mut made = Self::start(context)?;
+        for &(element, limbs) in keys {
+            if !is_galois_element(context, element) || made.parts(element) > 0 {
+                return Err(Error::Unsupported {
+                    operation,
+                    reason: "a Galois element must be odd, below 2N, and given once",
+                });
+            }
+            for part in parts(operation, context, limbs)? {
+                made.append(element, part?)?;
+            }
+        }
+        Ok(made)
+    }
+
+    /// The element must be one.
+    pub(crate) fn append(&mut self, element: u32, part: Ciphertext) -> Result<()> {
+        match galois_slot(element) {
+            Some(slot) => self.push_part(slot, part),
+            None => Err(Error::Unsupported {
+                operation: "GaloisKeys::from_limbs",
+                reason: "a Galois element must be odd",
+            }),
+        }
+    }
+}
+
+/// Whether a Galois element is odd and below 2N.
+pub(crate) fn is_galois_element(context: &Context, element: u32) -> bool {
+    element % 2 == 1 && (element as usize) < 2 * context.parameters().poly_modulus_degree()
+}
+
+const fn galois_slot(element: u32) -> Option<usize> {
+    if element % 2 == 1 {
+        Some((element / 2) as usize)
+    } else {
+        None
+    }
+}
+
+pub(super) fn check_switching(operation: &'static str, context: &Context) -> Result<()> {
+    if context.using_keyswitching() {
+        return Ok(());
+    }
+    Err(Error::Unsupported {
+        operation,
+        reason: "key switching needs a special prime: give coeff_modulus at least two primes",
+    })
+}
+
+/// The parts of one slot, checked.
+fn parts<'a>(
+    operation: &'static str,
+    context: &'a Context,
+    limbs: &'a [u64],
+) -> Result<impl Iterator<Item = Result<Ciphertext>> + 'a> {
+    let expected = context.key_parts() * context.key_part_limbs();
+    if limbs.len() != expected {
+        return Err(Error::LimbCount {
+            operation,
+            expected,
+            actual: limbs.len(),
+        });
+    }
+    let level = context.key_level();
+    Ok(limbs.chunks(context.key_part_limbs()).map(move |part| {
+        check_limbs(operation, context, level, 2, part)?;
+        Ciphertext::from_checked_limbs(context, level, 2, true, part)
+    }))
+}

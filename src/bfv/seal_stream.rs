@@ -1,0 +1,135 @@
+//! Takes SEAL's own uncompressed stream of a seeded object apart, which SEAL wrote a moment ago in this process.
+//!
+//! It is the only public way to a seed: SEAL's `Serializable` shows nothing else.
+
+use super::context::Context;
+use super::error::{Error, Result};
+use super::seeded::{Seed, SeededPart};
+
+/// SEAL's `Serialization::seal_magic`.
+const MAGIC: [u8; 2] = 0xA15E_u16.to_le_bytes();
+const HEADER_BYTES: usize = 16;
+/// `prng_type::blake2xb`.
+const BLAKE2XB: u8 = 1;
+
+pub(super) struct SealStream<'a> {
+    operation: &'static str,
+    rest: &'a [u8],
+}
+
+impl<'a> SealStream<'a> {
+    pub(super) const fn new(operation: &'static str, bytes: &'a [u8]) -> Self {
+        Self {
+            operation,
+            rest: bytes,
+        }
+    }
+
+    const fn unexpected(&self, reason: &'static str) -> Error {
+        Error::Seed {
+            operation: self.operation,
+            reason,
+        }
+    }
+
+    fn take(&mut self, count: usize) -> Result<&'a [u8]> {
+        let (head, rest) = self
+            .rest
+            .split_at_checked(count)
+            .ok_or_else(|| self.unexpected("SEAL's stream ends early"))?;
+        self.rest = rest;
+        Ok(head)
+    }
+
+    fn word(&mut self) -> Result<u64> {
+        Ok(words(self.take(8)?).next().unwrap_or_default())
+    }
+
+    fn count(&mut self) -> Result<usize> {
+        usize::try_from(self.word()?)
+            .map_err(|_| self.unexpected("SEAL's stream holds a count out of range"))
+    }
+
+    pub(super) fn header(&mut self) -> Result<()> {
+        let header = self.take(HEADER_BYTES)?;
+        if header[..2] != MAGIC || header[2] != HEADER_BYTES as u8 || header[5] != 0 {
+            return Err(self.unexpected("SEAL's stream has another header than that of SEAL 4"));
+        }
+        Ok(())
+    }
+
+    /// The parms_id of keys, and how many slots follow.
+    pub(super) fn slots(&mut self) -> Result<usize> {
+        self.header()?;
+        self.take(32)?;
+        self.count()
+    }
+
+    /// A slot of keys; empty if it has no key.
+    pub(super) fn slot(&mut self, context: &Context) -> Result<Vec<SeededPart>> {
+        let parts = self.count()?;
+        (0..parts).map(|_| self.part(context)).collect()
+    }
+
+    /// A seeded ciphertext.
+    pub(super) fn part(&mut self, context: &Context) -> Result<SeededPart> {
+        self.header()?;
+        let mut parms_id = [0; 4];
+        for word in &mut parms_id {
+            *word = self.word()?;
+        }
+        let is_ntt_form = self.take(1)? != [0];
+        let size = self.count()?;
+        let degree = self.count()?;
+        let primes = self.count()?;
+        // The scale and the correction factor: both 1 in BFV.
+        self.take(16)?;
+        self.header()?;
+        let limbs = self.count()?;
+        let level = context
+            .level(super::ParmsId(parms_id))
+            .filter(|level| level.coeff_modulus_size == primes)
+            .ok_or_else(|| self.unexpected("SEAL's stream is of another context"))?;
+        if size != 2 || degree != context.parameters().poly_modulus_degree() {
+            return Err(self.unexpected("SEAL's stream is of another context"));
+        }
+        if limbs == 2 * degree * primes {
+            return Err(
+                self.unexpected("the parameters are too small for SEAL to put a seed in place")
+            );
+        }
+        if limbs != degree * primes {
+            return Err(self.unexpected("SEAL's stream has another number of residues"));
+        }
+        let first = words(self.take(8 * limbs)?).collect();
+        self.header()?;
+        if self.take(1)? != [BLAKE2XB] {
+            return Err(self.unexpected(
+                "SEAL was built with another default generator: only Blake2xb seeds are portable",
+            ));
+        }
+        let mut seed = [0; 8];
+        for word in &mut seed {
+            *word = self.word()?;
+        }
+        Ok(SeededPart {
+            level,
+            is_ntt_form,
+            seed: Seed(seed),
+            first,
+        })
+    }
+
+    pub(super) fn end(&self) -> Result<()> {
+        if self.rest.is_empty() {
+            return Ok(());
+        }
+        Err(self.unexpected("SEAL's stream goes on after its end"))
+    }
+}
+
+/// Words in the byte order of SEAL's streams: that of the machine.
+fn words(bytes: &[u8]) -> impl Iterator<Item = u64> + '_ {
+    let (words, _) = bytes.as_chunks::<8>();
+    words.iter().map(|&word| u64::from_ne_bytes(word))
+}

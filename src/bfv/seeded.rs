@@ -1,0 +1,359 @@
+//! Fresh objects with a seed in place of their random half: half the size to send, expanded by the receiver.
+
+use super::ciphertext::{Ciphertext, Compression};
+use super::context::{Context, Level, ParmsId};
+use super::encryptor::Encryptor;
+use super::error::{Error, Result};
+use super::keys::{GaloisKeys, KeyGenerator, PublicKey, RelinKeys, Rotation};
+use super::plaintext::Plaintext;
+use super::raw::{RELIN_SLOTS, check_limbs, check_switching, is_galois_element};
+use super::seal_stream::SealStream;
+
+/// The seed of SEAL's Blake2xb generator for a uniformly random polynomial. It is public: part of what is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Seed(pub [u64; 8]);
+
+impl Seed {
+    /// How many bytes it takes.
+    pub const BYTES: usize = 64;
+}
+
+/// A pair of polynomials, the second one as a seed; at a data level or the key level.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct SeededPart {
+    pub(crate) level: Level,
+    pub(crate) is_ntt_form: bool,
+    pub(crate) seed: Seed,
+    /// The residues of the first polynomial, each below its prime.
+    pub(crate) first: Vec<u64>,
+}
+
+impl SeededPart {
+    fn expand(&self, context: &Context, object: &'static str) -> Result<Ciphertext> {
+        if context.level(self.level.parms_id) != Some(self.level) {
+            return Err(Error::ContextMismatch {
+                operation: "expand",
+                object,
+            });
+        }
+        Ciphertext::from_checked_seed(
+            context,
+            self.level,
+            self.is_ntt_form,
+            self.seed.0,
+            &self.first,
+        )
+    }
+
+    fn key(operation: &'static str, context: &Context, seed: Seed, first: &[u64]) -> Result<Self> {
+        let level = context.key_level();
+        check_limbs(operation, context, level, 1, first)?;
+        Ok(Self {
+            level,
+            is_ntt_form: true,
+            seed,
+            first: first.to_vec(),
+        })
+    }
+}
+
+/// A fresh symmetric encryption, its random polynomial as a seed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SeededCiphertext(pub(crate) SeededPart);
+
+impl SeededCiphertext {
+    /// From the first polynomial's residues and the seed of the second.
+    ///
+    /// # Errors
+    /// [`Error::ContextMismatch`] if the context has no such data level, [`Error::LimbCount`] or [`Error::Residue`] if
+    /// the limbs do not fit.
+    pub fn new(
+        context: &Context,
+        parms_id: ParmsId,
+        is_ntt_form: bool,
+        seed: Seed,
+        first: Vec<u64>,
+    ) -> Result<Self> {
+        let operation = "SeededCiphertext::new";
+        let level = context.data_level(operation, "level", parms_id)?;
+        check_limbs(operation, context, level, 1, &first)?;
+        Ok(Self(SeededPart {
+            level,
+            is_ntt_form,
+            seed,
+            first,
+        }))
+    }
+
+    /// The level.
+    pub const fn parms_id(&self) -> ParmsId {
+        self.0.level.parms_id
+    }
+
+    /// Whether it is in NTT form.
+    pub const fn is_ntt_form(&self) -> bool {
+        self.0.is_ntt_form
+    }
+
+    /// The seed of the second polynomial.
+    pub const fn seed(&self) -> Seed {
+        self.0.seed
+    }
+
+    /// The residues of the first polynomial: one prime after the other, N for each.
+    pub fn first(&self) -> &[u64] {
+        &self.0.first
+    }
+
+    /// The whole ciphertext. Costs the generation of a random polynomial.
+    ///
+    /// # Errors
+    /// [`Error::ContextMismatch`] for another context, [`Error::Seal`] if memory is exhausted.
+    pub fn expand(&self, context: &Context) -> Result<Ciphertext> {
+        self.0.expand(context, "seeded ciphertext")
+    }
+}
+
+/// A fresh public key, its random polynomial as a seed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SeededPublicKey(pub(crate) SeededPart);
+
+impl SeededPublicKey {
+    /// From the first polynomial's residues and the seed of the second.
+    ///
+    /// # Errors
+    /// [`Error::LimbCount`] or [`Error::Residue`] if the limbs do not fit the key level.
+    pub fn new(context: &Context, seed: Seed, first: &[u64]) -> Result<Self> {
+        SeededPart::key("SeededPublicKey::new", context, seed, first).map(Self)
+    }
+
+    /// The seed and the first polynomial's residues.
+    pub fn part(&self) -> (Seed, &[u64]) {
+        (self.0.seed, &self.0.first)
+    }
+
+    /// The whole key.
+    ///
+    /// # Errors
+    /// [`Error::ContextMismatch`] for another context, [`Error::Seal`] if memory is exhausted.
+    pub fn expand(&self, context: &Context) -> Result<PublicKey> {
+        PublicKey::from_part(self.0.expand(context, "seeded public key")?)
+    }
+}
+
+/// The parts of a slot: seeds and first polynomials.
+pub type SeededSlot<'a> = [(Seed, &'a [u64])];
+
+fn slot(
+    operation: &'static str,
+    context: &Context,
+    parts: &SeededSlot<'_>,
+) -> Result<Vec<SeededPart>> {
+    if parts.len() != context.key_parts() {
+        return Err(Error::Unsupported {
+            operation,
+            reason: "a slot has one part for each prime of the first data level",
+        });
+    }
+    parts
+        .iter()
+        .map(|&(seed, first)| SeededPart::key(operation, context, seed, first))
+        .collect()
+}
+
+/// Fresh relinearisation keys, their random polynomials as seeds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SeededRelinKeys {
+    pub(crate) slots: Vec<Vec<SeededPart>>,
+}
+
+impl SeededRelinKeys {
+    /// From seeds and first polynomials: slots of parts.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] for a wrong number of slots or parts, [`Error::LimbCount`] or [`Error::Residue`] if the
+    /// limbs do not fit the key level.
+    pub fn new(context: &Context, slots: &[&SeededSlot<'_>]) -> Result<Self> {
+        let operation = "SeededRelinKeys::new";
+        check_switching(operation, context)?;
+        if !RELIN_SLOTS.contains(&slots.len()) {
+            return Err(Error::Unsupported {
+                operation,
+                reason: "relinearisation keys have 1 to 14 slots",
+            });
+        }
+        Ok(Self {
+            slots: slots
+                .iter()
+                .map(|parts| slot(operation, context, parts))
+                .collect::<Result<_>>()?,
+        })
+    }
+
+    /// For each slot its parts: seed and residues of the first polynomial, in NTT form at the key level.
+    pub fn parts(&self) -> impl Iterator<Item = impl Iterator<Item = (Seed, &[u64])>> {
+        self.slots
+            .iter()
+            .map(|parts| parts.iter().map(|part| (part.seed, part.first.as_slice())))
+    }
+
+    /// The whole keys.
+    ///
+    /// # Errors
+    /// [`Error::ContextMismatch`] for another context, [`Error::Seal`] if memory is exhausted.
+    pub fn expand(&self, context: &Context) -> Result<RelinKeys> {
+        let mut keys = RelinKeys::start(context)?;
+        for (slot, parts) in self.slots.iter().enumerate() {
+            for part in parts {
+                keys.append(
+                    slot,
+                    part.expand(context, "set of seeded relinearisation keys")?,
+                )?;
+            }
+        }
+        Ok(keys)
+    }
+}
+
+/// Fresh Galois keys, their random polynomials as seeds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SeededGaloisKeys {
+    /// Ascending by element.
+    pub(crate) keys: Vec<(u32, Vec<SeededPart>)>,
+}
+
+impl SeededGaloisKeys {
+    /// From Galois elements with seeds and first polynomials.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] for an element that is even, not below 2N or repeated, or a wrong number of parts;
+    /// [`Error::LimbCount`] or [`Error::Residue`] if the limbs do not fit the key level.
+    pub fn new(context: &Context, keys: &[(u32, &SeededSlot<'_>)]) -> Result<Self> {
+        let operation = "SeededGaloisKeys::new";
+        check_switching(operation, context)?;
+        let mut made = keys
+            .iter()
+            .map(|&(element, parts)| Ok((element, slot(operation, context, parts)?)))
+            .collect::<Result<Vec<_>>>()?;
+        made.sort_by_key(|&(element, _)| element);
+        if made.windows(2).any(|pair| pair[0].0 == pair[1].0)
+            || made
+                .iter()
+                .any(|&(element, _)| !is_galois_element(context, element))
+        {
+            return Err(Error::Unsupported {
+                operation,
+                reason: "a Galois element must be odd, below 2N, and given once",
+            });
+        }
+        Ok(Self { keys: made })
+    }
+
+    /// The Galois elements, ascending.
+    pub fn elements(&self) -> impl Iterator<Item = u32> {
+        self.keys.iter().map(|&(element, _)| element)
+    }
+
+    /// The parts of an element's key: seed and residues of the first polynomial, in NTT form at the key level.
+    pub fn parts(&self, element: u32) -> impl Iterator<Item = (Seed, &[u64])> {
+        self.keys
+            .iter()
+            .filter(move |&&(other, _)| other == element)
+            .flat_map(|(_, parts)| parts)
+            .map(|part| (part.seed, part.first.as_slice()))
+    }
+
+    /// The whole keys.
+    ///
+    /// # Errors
+    /// [`Error::ContextMismatch`] for another context, [`Error::Seal`] if memory is exhausted.
+    pub fn expand(&self, context: &Context) -> Result<GaloisKeys> {
+        let mut keys = GaloisKeys::start(context)?;
+        for (element, parts) in &self.keys {
+            for part in parts {
+                keys.append(*element, part.expand(context, "set of seeded Galois keys")?)?;
+            }
+        }
+        Ok(keys)
+    }
+}
+
+impl Encryptor {
+    /// Encrypts with the secret key; the random polynomial is kept as a seed.
+    ///
+    /// # Errors
+    /// As [`Encryptor::encrypt_symmetric`], and [`Error::Seed`] if N is too small for SEAL to use a seed or SEAL was
+    /// built with another generator than Blake2xb.
+    pub fn encrypt_symmetric_seeded(
+        &self,
+        context: &Context,
+        plain: &Plaintext,
+    ) -> Result<SeededCiphertext> {
+        let bytes = self.seal_bytes_symmetric(plain, Compression::None)?;
+        let mut stream = SealStream::new("Encryptor::encrypt_symmetric_seeded", &bytes);
+        let part = stream.part(context)?;
+        stream.end()?;
+        Ok(SeededCiphertext(part))
+    }
+}
+
+impl KeyGenerator {
+    /// A fresh public key; the random polynomial is kept as a seed.
+    ///
+    /// # Errors
+    /// As [`KeyGenerator::create_public_key`], and [`Error::Seed`] as [`Encryptor::encrypt_symmetric_seeded`].
+    pub fn create_public_key_seeded(&self) -> Result<SeededPublicKey> {
+        let bytes = self.seal_bytes_public_key(Compression::None)?;
+        let mut stream = SealStream::new("KeyGenerator::create_public_key_seeded", &bytes);
+        let part = stream.part(self.context())?;
+        stream.end()?;
+        Ok(SeededPublicKey(part))
+    }
+
+    /// Fresh relinearisation keys; the random polynomials are kept as seeds.
+    ///
+    /// # Errors
+    /// As [`KeyGenerator::create_relin_keys`], and [`Error::Seed`] as [`Encryptor::encrypt_symmetric_seeded`].
+    pub fn create_relin_keys_seeded(&mut self) -> Result<SeededRelinKeys> {
+        let bytes = self.seal_bytes_relin_keys(Compression::None)?;
+        let mut stream = SealStream::new("KeyGenerator::create_relin_keys_seeded", &bytes);
+        let slots = stream.slots()?;
+        let slots = (0..slots)
+            .map(|_| stream.slot(self.context()))
+            .collect::<Result<_>>()?;
+        stream.end()?;
+        Ok(SeededRelinKeys { slots })
+    }
+
+    /// Fresh Galois keys for exactly these rotations; the random polynomials are kept as seeds.
+    ///
+    /// # Errors
+    /// As [`KeyGenerator::create_galois_keys`], and [`Error::Seed`] as [`Encryptor::encrypt_symmetric_seeded`].
+    pub fn create_galois_keys_seeded(
+        &mut self,
+        rotations: &[Rotation],
+    ) -> Result<SeededGaloisKeys> {
+        let bytes = self.seal_bytes_galois_keys(rotations, Compression::None)?;
+        let mut stream = SealStream::new("KeyGenerator::create_galois_keys_seeded", &bytes);
+        let slots = stream.slots()?;
+        let mut keys = Vec::new();
+        for slot in 0..slots {
+            let parts = stream.slot(self.context())?;
+            if !parts.is_empty() {
+                keys.push((2 * slot as u32 + 1, parts));
+            }
+        }
+        stream.end()?;
+        Ok(SeededGaloisKeys { keys })
+    }
+}
+
+#[cfg(test)]
+#[allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "tests"
+)]
+#[path = "raw_tests.rs"]
+mod tests;

@@ -1,0 +1,128 @@
+//! Messages as a client sends them: seeds in place of random polynomials, expanded by the server.
+
+use super::client::contexts;
+use super::error::{Doing, EngineError};
+use super::message::{EvaluationKeys, Request, check_channels};
+use super::plan::Plan;
+use crate::bfv::{Ciphertext, Context, SeededCiphertext, SeededRelinKeys};
+use rayon::prelude::*;
+
+/// SEAL's contexts of a plan, one for each plaintext modulus, with what the plan's messages must hold. Making them
+/// takes milliseconds to seconds; make them once for a plan.
+#[derive(Debug, Clone)]
+pub struct PlanContexts {
+    contexts: Vec<Context>,
+    slots: usize,
+    inputs: usize,
+    outputs: usize,
+    needs_relin_keys: bool,
+}
+
+impl PlanContexts {
+    /// Of a plan.
+    ///
+    /// # Errors
+    /// [`EngineError::Bfv`] if SEAL refuses the parameters.
+    pub fn new(plan: &Plan) -> Result<Self, EngineError> {
+        Ok(Self {
+            contexts: contexts(plan)?,
+            slots: plan.slots(),
+            inputs: plan.inputs(),
+            outputs: plan.outputs(),
+            needs_relin_keys: plan.needs_relin_keys(),
+        })
+    }
+
+    /// One for each plaintext modulus.
+    pub fn contexts(&self) -> &[Context] {
+        &self.contexts
+    }
+
+    /// How many images a batch holds.
+    pub const fn slots(&self) -> usize {
+        self.slots
+    }
+
+    /// Ciphertexts of a request, for each plaintext modulus.
+    pub const fn inputs(&self) -> usize {
+        self.inputs
+    }
+
+    /// Ciphertexts of a response, for each plaintext modulus.
+    pub const fn outputs(&self) -> usize {
+        self.outputs
+    }
+
+    /// Whether the server needs relinearisation keys.
+    pub const fn needs_relin_keys(&self) -> bool {
+        self.needs_relin_keys
+    }
+}
+
+/// Evaluation keys with seeds: half the size to send.
+#[derive(Debug, Clone)]
+pub struct SeededEvaluationKeys {
+    /// For each channel the relinearisation keys, if the plan needs them.
+    pub(crate) relin_keys: Vec<Option<SeededRelinKeys>>,
+}
+
+impl SeededEvaluationKeys {
+    /// The whole keys, for [`super::Server::new`].
+    ///
+    /// # Errors
+    /// [`EngineError::Mismatch`] or [`EngineError::Bfv`] if the keys were made for another plan or memory is exhausted.
+    pub fn expand(&self, plan: &PlanContexts) -> Result<EvaluationKeys, EngineError> {
+        check_channels(
+            "set of evaluation keys",
+            self.relin_keys.len(),
+            plan.contexts.len(),
+        )?;
+        let relin_keys = self
+            .relin_keys
+            .iter()
+            .zip(&plan.contexts)
+            .map(|(keys, context)| keys.as_ref().map(|keys| keys.expand(context)).transpose())
+            .collect::<Result<_, _>>()
+            .doing(|| "expanding the evaluation keys".to_owned())?;
+        Ok(EvaluationKeys { relin_keys })
+    }
+}
+
+/// A request with seeds: half the size to send.
+#[derive(Debug, Clone)]
+pub struct SeededRequest {
+    pub(crate) images: usize,
+    pub(crate) channels: Vec<Vec<SeededCiphertext>>,
+}
+
+impl SeededRequest {
+    /// How many images it holds.
+    pub const fn images(&self) -> usize {
+        self.images
+    }
+
+    /// The whole request, for [`super::Server::evaluate`], on all threads of the current rayon pool.
+    ///
+    /// # Errors
+    /// [`EngineError::Mismatch`] or [`EngineError::Bfv`] if the request was made for another plan or memory is
+    /// exhausted.
+    pub fn expand(&self, plan: &PlanContexts) -> Result<Request, EngineError> {
+        check_channels("request", self.channels.len(), plan.contexts.len())?;
+        let channels = self
+            .channels
+            .iter()
+            .zip(&plan.contexts)
+            .map(|(channel, context)| {
+                channel
+                    .par_iter()
+                    .map(|encrypted| encrypted.expand(context))
+                    .collect::<Result<Vec<Ciphertext>, _>>()
+            })
+            .collect::<Result<_, _>>()
+            .doing(|| "expanding the request".to_owned())?;
+        Ok(Request {
+            images: self.images,
+            channels,
+        })
+    }
+}

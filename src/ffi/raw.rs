@@ -1,0 +1,70 @@
+//! Residues into and out of ciphertexts and keys, seeds expanded.
+
+#[cxx::bridge(namespace = "sealquant")]
+pub mod bridge {
+    #[namespace = "seal"]
+    unsafe extern "C++" {
+        type SEALContext = crate::ffi::context::bridge::SEALContext;
+        type Ciphertext = crate::ffi::ciphertext::bridge::Ciphertext;
+        type PublicKey = crate::ffi::keys::bridge::PublicKey;
+        type RelinKeys = crate::ffi::keys::bridge::RelinKeys;
+        type GaloisKeys = crate::ffi::keys::bridge::GaloisKeys;
+    }
+
+    unsafe extern "C++" {
+        include!("sealquant/src/ffi/raw.h");
+
+        #[namespace = "seal"]
+        type KSwitchKeys;
+
+        fn raw_ciphertext(
+            context: &SEALContext,
+            parms_id: [u64; 4],
+            size: usize,
+            is_ntt_form: bool,
+            limbs: &[u64],
+        ) -> Result<UniquePtr<Ciphertext>>;
+        fn raw_expand_seed(
+            context: &SEALContext,
+            parms_id: [u64; 4],
+            is_ntt_form: bool,
+            seed: [u64; 8],
+            first: &[u64],
+        ) -> Result<UniquePtr<Ciphertext>>;
+
+        fn raw_public_key(encrypted: UniquePtr<Ciphertext>) -> Result<UniquePtr<PublicKey>>;
+        fn raw_public_key_data(key: &PublicKey) -> &Ciphertext;
+
+        fn raw_relin_keys(context: &SEALContext) -> Result<UniquePtr<RelinKeys>>;
+        fn raw_galois_keys(context: &SEALContext) -> Result<UniquePtr<GaloisKeys>>;
+        fn raw_relin_base(keys: &RelinKeys) -> &KSwitchKeys;
+        fn raw_galois_base(keys: &GaloisKeys) -> &KSwitchKeys;
+        fn raw_relin_push(
+            keys: Pin<&mut RelinKeys>,
+            slot: usize,
+            part: UniquePtr<Ciphertext>,
+        ) -> Result<()>;
+        fn raw_galois_push(
+            keys: Pin<&mut GaloisKeys>,
+            slot: usize,
+            part: UniquePtr<Ciphertext>,
+        ) -> Result<()>;
+
+        fn raw_slots(keys: &KSwitchKeys) -> usize;
+        fn raw_parts(keys: &KSwitchKeys, slot: usize) -> usize;
+        fn raw_part(keys: &KSwitchKeys, slot: usize, part: usize) -> Result<&Ciphertext>;
+
+        fn raw_load_ciphertext(
+            context: &SEALContext,
+            bytes: &[u8],
+        ) -> Result<UniquePtr<Ciphertext>>;
+        fn raw_load_relin_keys(context: &SEALContext, bytes: &[u8])
+        -> Result<UniquePtr<RelinKeys>>;
+        fn raw_load_galois_keys(
+            context: &SEALContext,
+            bytes: &[u8],
+        ) -> Result<UniquePtr<GaloisKeys>>;
+        fn raw_load_public_key(context: &SEALContext, bytes: &[u8])
+        -> Result<UniquePtr<PublicKey>>;
+    }
+}

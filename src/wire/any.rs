@@ -1,0 +1,58 @@
+//! A message of any kind.
+
+use super::error::{WireError, WireResult};
+use super::message::{Limits, Message};
+use crate::bfv::{
+    Ciphertext, Context, GaloisKeys, PublicKey, RelinKeys, SeededCiphertext, SeededGaloisKeys,
+    SeededPublicKey, SeededRelinKeys,
+};
+use crate::engine::{
+    EvaluationKeys, PlanContexts, Request, Response, SeededEvaluationKeys, SeededRequest,
+};
+
+/// Reads a message of whatever kind its header names, and writes it again. There is one way to write an object: what
+/// is accepted comes back byte for byte. The engine's kinds need the contexts of a plan.
+///
+/// # Errors
+/// Any [`WireError`]; [`WireError::Field`] for a kind that does not exist, or needs a plan that is not given.
+pub fn reencode(
+    context: &Context,
+    plan: Option<&PlanContexts>,
+    bytes: &[u8],
+    limits: &Limits,
+) -> WireResult<Vec<u8>> {
+    let kind = *bytes.get(6).ok_or(WireError::Truncated {
+        field: "header",
+        offset: bytes.len() as u64,
+    })?;
+    let unknown = || WireError::Field {
+        field: "kind",
+        actual: u64::from(kind),
+        expected: if plan.is_some() { "1 to 13" } else { "1 to 8" }.to_owned(),
+    };
+    match kind {
+        1 => again::<Ciphertext>(context, bytes, limits),
+        2 => again::<SeededCiphertext>(context, bytes, limits),
+        3 => again::<PublicKey>(context, bytes, limits),
+        4 => again::<SeededPublicKey>(context, bytes, limits),
+        5 => again::<RelinKeys>(context, bytes, limits),
+        6 => again::<SeededRelinKeys>(context, bytes, limits),
+        7 => again::<GaloisKeys>(context, bytes, limits),
+        8 => again::<SeededGaloisKeys>(context, bytes, limits),
+        9..=13 => {
+            let plan = plan.ok_or_else(unknown)?;
+            match kind {
+                9 => again::<EvaluationKeys>(plan, bytes, limits),
+                10 => again::<SeededEvaluationKeys>(plan, bytes, limits),
+                11 => again::<Request>(plan, bytes, limits),
+                12 => again::<SeededRequest>(plan, bytes, limits),
+                _ => again::<Response>(plan, bytes, limits),
+            }
+        }
+        _ => Err(unknown()),
+    }
+}
+
+fn again<M: Message>(scope: &M::Scope, bytes: &[u8], limits: &Limits) -> WireResult<Vec<u8>> {
+    M::from_wire(scope, bytes, limits)?.to_wire(scope)
+}

@@ -1,0 +1,259 @@
+//! How every message is written and read: header, checks, body, checksum.
+
+use super::error::{WireError, WireResult};
+use super::header::{CHECKSUM_BYTES, Counts, Fingerprint, HEADER_BYTES, Header, Kind};
+use super::pack::packed_bytes;
+use super::stream::{Sink, Source, width};
+use crate::bfv::{Context, Level, Seed};
+use std::io::{Read, Write};
+
+/// What a reader allows. Whoever sends can promise anything; nothing is allocated for a promise, and what is beyond
+/// these limits is refused when the header has been read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes of the message.
+    pub message_bytes: u64,
+    /// Bytes that its residues take in memory. While a message is read, the ciphertext or key part in work takes its
+    /// size up to three times more.
+    pub memory_bytes: u64,
+}
+
+impl Default for Limits {
+    /// 1 GiB of message, 2 GiB of memory.
+    fn default() -> Self {
+        Self {
+            message_bytes: 1 << 30,
+            memory_bytes: 2 << 30,
+        }
+    }
+}
+
+/// How large a body is on the wire and in memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Size {
+    pub(super) bytes: u64,
+    pub(super) memory: u64,
+}
+
+impl Size {
+    /// Polynomials modulo the first primes of a context.
+    pub(super) fn polynomials(context: &Context, primes: usize, count: usize) -> Self {
+        let degree = context.parameters().poly_modulus_degree();
+        let bytes: usize = context.primes()[..primes]
+            .iter()
+            .map(|&prime| packed_bytes(degree, width(prime)))
+            .sum();
+        Self {
+            bytes: bytes as u64,
+            memory: (8 * degree * primes) as u64,
+        }
+        .times(count as u64)
+    }
+
+    /// A pair of polynomials, the second one perhaps as a seed.
+    pub(super) fn pair(context: &Context, primes: usize, seeded: bool) -> Self {
+        if seeded {
+            Self::polynomials(context, primes, 1).plus_bytes(Seed::BYTES as u64)
+        } else {
+            Self::polynomials(context, primes, 2)
+        }
+    }
+
+    /// A slot of keys.
+    pub(super) fn slot(context: &Context, seeded: bool) -> Self {
+        let primes = context.key_level().coeff_modulus_size;
+        Self::pair(context, primes, seeded).times(context.key_parts() as u64)
+    }
+
+    pub(super) const fn plus_bytes(self, bytes: u64) -> Self {
+        Self {
+            bytes: self.bytes.saturating_add(bytes),
+            memory: self.memory.saturating_add(bytes),
+        }
+    }
+
+    pub(super) const fn plus(self, other: Self) -> Self {
+        Self {
+            bytes: self.bytes.saturating_add(other.bytes),
+            memory: self.memory.saturating_add(other.memory),
+        }
+    }
+
+    pub(super) const fn times(self, count: u64) -> Self {
+        Self {
+            bytes: self.bytes.saturating_mul(count),
+            memory: self.memory.saturating_mul(count),
+        }
+    }
+}
+
+/// What a message is read against: it must have been made for the same.
+pub trait Scope {
+    /// Identifies the encryption parameters.
+    fn fingerprint(&self) -> Fingerprint;
+}
+
+impl Scope for Context {
+    fn fingerprint(&self) -> Fingerprint {
+        Fingerprint::of(self)
+    }
+}
+
+/// What differs between kinds of messages.
+pub trait Body: Sized {
+    /// What a message is read against.
+    type Scope: Scope + ?Sized;
+    /// Which kind it is.
+    const KIND: Kind;
+
+    /// The header's numbers, or why the object does not fit.
+    fn counts(&self, scope: &Self::Scope) -> WireResult<Counts>;
+    /// Checks the header's numbers; how large the body is.
+    fn size(scope: &Self::Scope, counts: &Counts) -> WireResult<Size>;
+    /// Writes the body.
+    fn write_body(&self, scope: &Self::Scope, sink: &mut Sink<'_>) -> WireResult<()>;
+    /// Reads the body, whose numbers have been checked.
+    fn read_body(scope: &Self::Scope, counts: &Counts, source: &mut Source<'_>)
+    -> WireResult<Self>;
+}
+
+/// An object with a wire format. Implemented by ciphertexts, keys and the engine's messages, seeded or whole.
+pub trait Message: Body {
+    /// Writes the message; its length in bytes. The writer is flushed.
+    ///
+    /// # Errors
+    /// [`WireError::Unfit`] if the object was made for other parameters or is empty, [`WireError::Io`] if the writer
+    /// fails.
+    fn write_to(&self, scope: &Self::Scope, mut writer: impl Write) -> WireResult<u64> {
+        let counts = self.counts(scope)?;
+        let header = Header {
+            kind: Self::KIND,
+            fingerprint: scope.fingerprint(),
+            body_bytes: Self::size(scope, &counts)?.bytes,
+            counts,
+        };
+        let mut sink = Sink::start(&mut writer, &header)?;
+        self.write_body(scope, &mut sink)?;
+        sink.finish()
+    }
+
+    /// Reads one message and not a byte more. Nothing is returned that is not valid for the scope.
+    ///
+    /// # Errors
+    /// Any [`WireError`]: each names the field that is wrong.
+    fn read_from(scope: &Self::Scope, mut reader: impl Read, limits: &Limits) -> WireResult<Self> {
+        let mut source = Source::new(&mut reader);
+        let header = Header::decode(&source.header()?, Self::KIND, scope.fingerprint())?;
+        let size = Self::size(scope, &header.counts)?;
+        check_limit("message bytes", message_bytes(size), limits.message_bytes)?;
+        check_limit("bytes of memory", size.memory, limits.memory_bytes)?;
+        if header.body_bytes != size.bytes {
+            return Err(WireError::Field {
+                field: "body length",
+                actual: header.body_bytes,
+                expected: size.bytes.to_string(),
+            });
+        }
+        let message = Self::read_body(scope, &header.counts, &mut source)?;
+        source.finish()?;
+        Ok(message)
+    }
+
+    /// The message in memory.
+    ///
+    /// # Errors
+    /// [`WireError::Unfit`] if the object was made for other parameters or is empty.
+    fn to_wire(&self, scope: &Self::Scope) -> WireResult<Vec<u8>> {
+        let mut bytes = Vec::new();
+        let length = usize::try_from(self.wire_bytes(scope)?).unwrap_or(usize::MAX);
+        bytes
+            .try_reserve_exact(length)
+            .map_err(|_| WireError::Memory { field: "message" })?;
+        self.write_to(scope, &mut bytes)?;
+        Ok(bytes)
+    }
+
+    /// Reads a message that is all of these bytes.
+    ///
+    /// # Errors
+    /// Any [`WireError`], [`WireError::Trailing`] if bytes follow.
+    fn from_wire(scope: &Self::Scope, bytes: &[u8], limits: &Limits) -> WireResult<Self> {
+        let mut rest = bytes;
+        let message = Self::read_from(scope, &mut rest, limits)?;
+        if rest.is_empty() {
+            Ok(message)
+        } else {
+            Err(WireError::Trailing { count: rest.len() })
+        }
+    }
+
+    /// How long the message is in bytes, without writing it.
+    ///
+    /// # Errors
+    /// [`WireError::Unfit`] as for [`Message::write_to`].
+    fn wire_bytes(&self, scope: &Self::Scope) -> WireResult<u64> {
+        Ok(message_bytes(Self::size(scope, &self.counts(scope)?)?))
+    }
+}
+
+impl<Object: Body> Message for Object {}
+
+const fn message_bytes(size: Size) -> u64 {
+    size.bytes
+        .saturating_add((HEADER_BYTES + CHECKSUM_BYTES) as u64)
+}
+
+fn check_limit(field: &'static str, needed: u64, limit: u64) -> WireResult<()> {
+    if needed <= limit {
+        return Ok(());
+    }
+    Err(WireError::Limit {
+        field,
+        needed,
+        limit,
+    })
+}
+
+/// Refuses a number of the header that is not in the range.
+pub(super) fn check_field(
+    field: &'static str,
+    actual: u64,
+    possible: std::ops::RangeInclusive<u64>,
+) -> WireResult<()> {
+    if possible.contains(&actual) {
+        return Ok(());
+    }
+    let expected = if possible.start() == possible.end() {
+        possible.start().to_string()
+    } else {
+        format!("{} to {}", possible.start(), possible.end())
+    };
+    Err(WireError::Field {
+        field,
+        actual,
+        expected,
+    })
+}
+
+/// Checks what single objects do not use.
+pub(super) fn check_single(counts: &Counts) -> WireResult<()> {
+    check_field("channels", u64::from(counts.channels), 0..=0)?;
+    check_field("images", u64::from(counts.images), 0..=0)
+}
+
+/// The data level with this many primes.
+pub(super) fn data_level(context: &Context, primes: u16) -> WireResult<Level> {
+    let levels = context.data_levels();
+    levels
+        .iter()
+        .find(|level| level.coeff_modulus_size == usize::from(primes))
+        .copied()
+        .ok_or_else(|| WireError::Field {
+            field: "primes",
+            actual: u64::from(primes),
+            expected: format!(
+                "1 to {}",
+                levels.first().map_or(0, |level| level.coeff_modulus_size)
+            ),
+        })
+}

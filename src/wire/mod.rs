@@ -1,0 +1,58 @@
+//! The wire format: how keys, ciphertexts, requests and responses travel.
+//!
+//! A message is a header (kind, fingerprint of the encryption parameters, counts), residues packed to the width of their
+//! prime, seeds instead of random polynomials where there are any, and a checksum. Everything is checked in Rust before
+//! SEAL sees a word: hostile bytes end in a [`WireError`] that names the field. `docs/WIRE.md` gives every byte.
+//!
+//! ```
+//! use sealquant::bfv::{Context, Encryptor, KeyGenerator, ParametersLiteral, Plaintext, SecurityLevel};
+//! use sealquant::bfv::{SeededCiphertext, coeff_modulus};
+//! use sealquant::wire::{Limits, Message};
+//!
+//! let context = Context::from_literal(&ParametersLiteral {
+//!     poly_modulus_degree: 4096,
+//!     coeff_modulus: coeff_modulus::bfv_default(4096, SecurityLevel::Bits128)?
+//!         .into_iter()
+//!         .map(u64::from)
+//!         .collect(),
+//!     plain_modulus: 65_537,
+//!     security: SecurityLevel::Bits128,
+//! })?;
+//! let secret_key = KeyGenerator::new(&context)?.secret_key()?;
+//! let encryptor = Encryptor::symmetric(&context, &secret_key)?;
+//! let plain = Plaintext::from_coefficients(&context, &[1, 2, 3])?;
+//!
+//! let sent = encryptor.encrypt_symmetric_seeded(&context, &plain)?.to_wire(&context)?;
+//! assert_eq!(sent.len(), 36_984);
+//!
+//! let received = SeededCiphertext::from_wire(&context, &sent, &Limits::default())?;
+//! let encrypted = received.expand(&context)?;
+//! assert_eq!(encrypted.size(), 2);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! There is no compression: packed residues are uniformly random below their primes, and do not compress.
+
+mod any;
+mod ciphertext;
+mod engine;
+mod error;
+mod header;
+mod keys;
+mod message;
+mod pack;
+mod stream;
+
+#[cfg(test)]
+#[allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "tests"
+)]
+mod tests;
+
+pub use any::reencode;
+pub use error::{WireError, WireResult};
+pub use header::{CHECKSUM_BYTES, Fingerprint, HEADER_BYTES, Kind, MAGIC, VERSION};
+pub use message::{Limits, Message, Scope};

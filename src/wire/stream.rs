@@ -1,0 +1,242 @@
+//! Bytes in and out, through the checksum, in pieces of bounded size.
+
+use super::error::{WireError, WireResult};
+use super::header::{CHECKSUM_BYTES, HEADER_BYTES, Header};
+use super::pack::{pack, packed_bytes, padding_is_zero, unpack};
+use crate::bfv::{Context, Seed};
+use std::io::{ErrorKind, Read, Write};
+use xxhash_rust::xxh3::Xxh3;
+
+/// How many residues are packed at once: 32 KiB of them, a multiple of the packing's block.
+const CHUNK: usize = 4096;
+
+/// What a polynomial is called in errors.
+const POLYNOMIAL: &str = "polynomial";
+
+/// Bits of a prime.
+pub(super) const fn width(prime: u64) -> u32 {
+    u64::BITS - prime.leading_zeros()
+}
+
+/// A message on its way out.
+pub struct Sink<'a> {
+    writer: &'a mut dyn Write,
+    hash: Xxh3,
+    buffer: Vec<u8>,
+    written: u64,
+}
+
+impl<'a> Sink<'a> {
+    pub(super) fn start(writer: &'a mut dyn Write, header: &Header) -> WireResult<Self> {
+        let mut sink = Self {
+            writer,
+            hash: Xxh3::new(),
+            buffer: Vec::new(),
+            written: 0,
+        };
+        sink.bytes("header", &header.encode())?;
+        Ok(sink)
+    }
+
+    pub(super) fn bytes(&mut self, field: &'static str, bytes: &[u8]) -> WireResult<()> {
+        self.hash.update(bytes);
+        self.written += bytes.len() as u64;
+        self.writer
+            .write_all(bytes)
+            .map_err(|source| WireError::Io { field, source })
+    }
+
+    pub(super) fn seed(&mut self, seed: Seed) -> WireResult<()> {
+        let mut bytes = [0; Seed::BYTES];
+        for (bytes, word) in bytes.as_chunks_mut::<8>().0.iter_mut().zip(seed.0) {
+            *bytes = word.to_le_bytes();
+        }
+        self.bytes("seed", &bytes)
+    }
+
+    /// Whole polynomials: for each prime in turn N residues, then the next polynomial.
+    pub(super) fn polynomials(
+        &mut self,
+        limbs: &[u64],
+        degree: usize,
+        primes: &[u64],
+    ) -> WireResult<()> {
+        for (residues, &prime) in limbs.chunks(degree).zip(primes.iter().cycle()) {
+            let width = width(prime);
+            for chunk in residues.chunks(CHUNK) {
+                if !all_below(chunk, prime) {
+                    return Err(WireError::Unfit {
+                        object: POLYNOMIAL,
+                        reason: "a residue is not below its prime",
+                    });
+                }
+                let mut buffer = std::mem::take(&mut self.buffer);
+                buffer.resize(packed_bytes(chunk.len(), width), 0);
+                pack(chunk, width, &mut buffer);
+                let written = self.bytes(POLYNOMIAL, &buffer);
+                self.buffer = buffer;
+                written?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes the checksum; the length of the whole message.
+    pub(super) fn finish(mut self) -> WireResult<u64> {
+        let digest = self.hash.digest();
+        self.bytes("checksum", &digest.to_le_bytes())?;
+        self.writer.flush().map_err(|source| WireError::Io {
+            field: "checksum",
+            source,
+        })?;
+        Ok(self.written)
+    }
+}
+
+/// A message on its way in.
+pub struct Source<'a> {
+    reader: &'a mut dyn Read,
+    hash: Xxh3,
+    buffer: Vec<u8>,
+    offset: u64,
+}
+
+impl<'a> Source<'a> {
+    pub(super) fn new(reader: &'a mut dyn Read) -> Self {
+        Self {
+            reader,
+            hash: Xxh3::new(),
+            buffer: Vec::new(),
+            offset: 0,
+        }
+    }
+
+    fn fill(&mut self, field: &'static str, mut bytes: &mut [u8]) -> WireResult<()> {
+        while !bytes.is_empty() {
+            match self.reader.read(bytes) {
+                Ok(0) => {
+                    return Err(WireError::Truncated {
+                        field,
+                        offset: self.offset,
+                    });
+                }
+                Ok(count) => {
+                    // A reader that claims more than it was given room for breaks its contract.
+                    let count = count.min(bytes.len());
+                    self.offset += count as u64;
+                    bytes = &mut bytes[count..];
+                }
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(source) => return Err(WireError::Io { field, source }),
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn array<const COUNT: usize>(
+        &mut self,
+        field: &'static str,
+    ) -> WireResult<[u8; COUNT]> {
+        let mut bytes = [0; COUNT];
+        self.fill(field, &mut bytes)?;
+        self.hash.update(&bytes);
+        Ok(bytes)
+    }
+
+    pub(super) fn header(&mut self) -> WireResult<[u8; HEADER_BYTES]> {
+        self.array("header")
+    }
+
+    pub(super) fn word32(&mut self, field: &'static str) -> WireResult<u32> {
+        Ok(u32::from_le_bytes(self.array(field)?))
+    }
+
+    pub(super) fn seed(&mut self) -> WireResult<Seed> {
+        let bytes: [u8; Seed::BYTES] = self.array("seed")?;
+        let mut words = [0; 8];
+        for (word, &bytes) in words.iter_mut().zip(bytes.as_chunks::<8>().0) {
+            *word = u64::from_le_bytes(bytes);
+        }
+        Ok(Seed(words))
+    }
+
+    /// Appends this many polynomials. Memory grows as data arrive, whatever the header promised.
+    pub(super) fn polynomials(
+        &mut self,
+        count: usize,
+        context: &Context,
+        primes: &[u64],
+        limbs: &mut Vec<u64>,
+    ) -> WireResult<()> {
+        let degree = context.parameters().poly_modulus_degree();
+        for _ in 0..count {
+            for &prime in primes {
+                let mut done = 0;
+                while done < degree {
+                    let chunk = CHUNK.min(degree - done);
+                    self.residues(done, chunk, prime, limbs)?;
+                    done += chunk;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn residues(
+        &mut self,
+        first: usize,
+        count: usize,
+        prime: u64,
+        limbs: &mut Vec<u64>,
+    ) -> WireResult<()> {
+        let width = width(prime);
+        let mut buffer = std::mem::take(&mut self.buffer);
+        buffer.resize(packed_bytes(count, width), 0);
+        self.fill(POLYNOMIAL, &mut buffer)?;
+        self.hash.update(&buffer);
+        if !padding_is_zero(&buffer, count, width) {
+            return Err(WireError::Padding { field: POLYNOMIAL });
+        }
+        let start = limbs.len();
+        limbs
+            .try_reserve(count)
+            .map_err(|_| WireError::Memory { field: POLYNOMIAL })?;
+        limbs.resize(start + count, 0);
+        let residues = &mut limbs[start..];
+        unpack(&buffer, width, residues);
+        self.buffer = buffer;
+        if all_below(residues, prime) {
+            return Ok(());
+        }
+        let index = residues
+            .iter()
+            .position(|&residue| residue >= prime)
+            .unwrap_or_default();
+        Err(WireError::Residue {
+            field: POLYNOMIAL,
+            index: first + index,
+            value: residues[index],
+            prime,
+        })
+    }
+
+    pub(super) fn finish(mut self) -> WireResult<()> {
+        let digest = self.hash.digest();
+        let mut bytes = [0; CHECKSUM_BYTES];
+        self.fill("checksum", &mut bytes)?;
+        if u64::from_le_bytes(bytes) == digest {
+            Ok(())
+        } else {
+            Err(WireError::Checksum)
+        }
+    }
+}
+
+/// Without an early exit the compiler vectorises the pass.
+fn all_below(residues: &[u64], prime: u64) -> bool {
+    let mut valid = true;
+    for &residue in residues {
+        valid &= residue < prime;
+    }
+    valid
+}

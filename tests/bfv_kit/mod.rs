@@ -1,0 +1,99 @@
+//! What the BFV tests share: a context with all its tools. The parameters are insecure on purpose.
+#![allow(
+    dead_code,
+    clippy::unwrap_used,
+    reason = "each test file uses a part; a failed test may panic"
+)]
+
+use sealquant::bfv::{
+    BatchEncoder, Ciphertext, Context, Decryptor, Encryptor, Evaluator, GaloisKeys, KeyGenerator,
+    ParametersLiteral, Plaintext, RelinKeys, Rotation, SecretKey, SecurityLevel, coeff_modulus,
+    plain_modulus,
+};
+
+/// How a test chooses t.
+#[derive(Debug, Clone, Copy)]
+pub enum T {
+    /// A prime of this many bits that allows batching.
+    Batching(i32),
+    /// This very value.
+    Value(u64),
+}
+
+/// Encryption parameters, insecure.
+pub fn literal(degree: usize, prime_bits: &[i32], t: T) -> ParametersLiteral {
+    ParametersLiteral {
+        poly_modulus_degree: degree,
+        coeff_modulus: coeff_modulus::create(degree, prime_bits)
+            .unwrap()
+            .into_iter()
+            .map(u64::from)
+            .collect(),
+        plain_modulus: match t {
+            T::Batching(bits) => plain_modulus::batching(degree, &[bits]).unwrap()[0].value(),
+            T::Value(value) => value,
+        },
+        security: SecurityLevel::None,
+    }
+}
+
+/// Everything a test needs, for one set of parameters.
+pub struct Kit {
+    pub context: Context,
+    pub secret_key: SecretKey,
+    pub relin_keys: RelinKeys,
+    pub galois_keys: GaloisKeys,
+    pub encoder: Option<BatchEncoder>,
+    pub encryptor: Encryptor,
+    pub evaluator: Evaluator,
+    pub t: u64,
+    pub degree: usize,
+}
+
+impl Kit {
+    /// With Galois keys for row steps of 1, -1 and 4 and the columns, or for the elements 3 and 2N - 1.
+    pub fn new(degree: usize, prime_bits: &[i32], t: T) -> Self {
+        let context = Context::from_literal(&literal(degree, prime_bits, t)).unwrap();
+        let mut generator = KeyGenerator::new(&context).unwrap();
+        let secret_key = generator.secret_key().unwrap();
+        let public_key = generator.create_public_key().unwrap();
+        let batching = context.using_batching();
+        let galois_keys = if batching {
+            let rotations = [1, -1, 4].map(Rotation::Rows);
+            generator.create_galois_keys(&[&rotations[..], &[Rotation::Columns]].concat())
+        } else {
+            let last = u32::try_from(2 * degree - 1).unwrap();
+            generator.create_galois_keys_of_elements(&[3, last])
+        };
+        Self {
+            relin_keys: generator.create_relin_keys().unwrap(),
+            galois_keys: galois_keys.unwrap(),
+            encoder: batching.then(|| BatchEncoder::new(&context).unwrap()),
+            encryptor: Encryptor::with_both_keys(&context, &public_key, &secret_key).unwrap(),
+            evaluator: Evaluator::new(&context).unwrap(),
+            t: context.parameters().plain_modulus().value(),
+            degree,
+            secret_key,
+            context,
+        }
+    }
+
+    pub fn plain(&self, coefficients: &[u64]) -> Plaintext {
+        Plaintext::from_coefficients(&self.context, coefficients).unwrap()
+    }
+
+    pub fn encrypt(&self, coefficients: &[u64]) -> Ciphertext {
+        self.encryptor
+            .encrypt_symmetric(&self.plain(coefficients))
+            .unwrap()
+    }
+
+    /// All N coefficients.
+    pub fn decrypt(&self, encrypted: &Ciphertext) -> Vec<u64> {
+        let mut decryptor = Decryptor::new(&self.context, &self.secret_key).unwrap();
+        let plain = decryptor.decrypt(encrypted).unwrap();
+        let mut coefficients = plain.coefficients().to_vec();
+        coefficients.resize(self.degree, 0);
+        coefficients
+    }
+}

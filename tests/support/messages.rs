@@ -1,0 +1,196 @@
+//! Fixed messages of each kind for small, insecure parameters, and ways to damage them.
+
+use sealquant::bfv::{
+    Ciphertext, Context, GaloisKeys, ParametersLiteral, PublicKey, RelinKeys, SecurityLevel, Seed,
+    SeededCiphertext, SeededGaloisKeys, SeededPublicKey, SeededRelinKeys,
+};
+use sealquant::wire::{CHECKSUM_BYTES, HEADER_BYTES, Message};
+
+/// A small generator with a fixed sequence (SplitMix64).
+pub struct Random(pub u64);
+
+impl Random {
+    pub fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        z ^ (z >> 31)
+    }
+
+    pub fn below(&mut self, limit: usize) -> usize {
+        (self.next() % limit.max(1) as u64) as usize
+    }
+}
+
+pub const DEGREE: usize = 16;
+/// Primes = 1 mod 32 of 30, 31 and 32 bits.
+pub const PRIMES: [u64; 3] = [1_073_741_441, 2_147_483_489, 4_294_966_657];
+
+/// Parameters far too small to hide anything: for tests only.
+pub fn context() -> Context {
+    Context::from_literal(&ParametersLiteral {
+        poly_modulus_degree: DEGREE,
+        coeff_modulus: PRIMES.to_vec(),
+        plain_modulus: 97,
+        security: SecurityLevel::None,
+    })
+    .unwrap()
+}
+
+fn limbs(random: &mut Random, polynomials: usize, primes: usize) -> Vec<u64> {
+    (0..polynomials)
+        .flat_map(|_| PRIMES[..primes].to_vec())
+        .flat_map(|prime| {
+            let residues: Vec<u64> = (0..DEGREE).map(|_| random.next() % prime).collect();
+            residues
+        })
+        .collect()
+}
+
+fn seed(random: &mut Random) -> Seed {
+    Seed(std::array::from_fn(|_| random.next()))
+}
+
+/// A message of each kind of the BFV layer, by name.
+pub fn messages(context: &Context) -> Vec<(&'static str, Vec<u8>)> {
+    let random = &mut Random(2026);
+    let first = context.data_levels()[0].parms_id;
+    let second = context.data_levels()[1].parms_id;
+    let fresh = limbs(random, 2, 2);
+    let cubic = limbs(random, 3, 1);
+    let parts: Vec<(Seed, Vec<u64>)> = (0..2)
+        .map(|_| (seed(random), limbs(random, 1, 3)))
+        .collect();
+    let parts: Vec<(Seed, &[u64])> = parts.iter().map(|(s, l)| (*s, l.as_slice())).collect();
+    let slot = limbs(random, 4, 3);
+    vec![
+        (
+            "ciphertext",
+            Ciphertext::from_limbs(context, first, 2, false, &fresh)
+                .unwrap()
+                .to_wire(context)
+                .unwrap(),
+        ),
+        (
+            "ciphertext_size3_level0",
+            Ciphertext::from_limbs(context, second, 3, true, &cubic)
+                .unwrap()
+                .to_wire(context)
+                .unwrap(),
+        ),
+        (
+            "seeded_ciphertext",
+            SeededCiphertext::new(context, first, false, seed(random), limbs(random, 1, 2))
+                .unwrap()
+                .to_wire(context)
+                .unwrap(),
+        ),
+        (
+            "public_key",
+            PublicKey::from_limbs(context, &slot[..slot.len() / 2])
+                .unwrap()
+                .to_wire(context)
+                .unwrap(),
+        ),
+        (
+            "seeded_public_key",
+            SeededPublicKey::new(context, parts[0].0, parts[0].1)
+                .unwrap()
+                .to_wire(context)
+                .unwrap(),
+        ),
+        (
+            "relin_keys",
+            RelinKeys::from_limbs(context, &[&slot])
+                .unwrap()
+                .to_wire(context)
+                .unwrap(),
+        ),
+        (
+            "seeded_relin_keys",
+            SeededRelinKeys::new(context, &[&parts])
+                .unwrap()
+                .to_wire(context)
+                .unwrap(),
+        ),
+        (
+            "galois_keys",
+            GaloisKeys::from_limbs(context, &[(3, &slot), (31, &slot)])
+                .unwrap()
+                .to_wire(context)
+                .unwrap(),
+        ),
+        (
+            "seeded_galois_keys",
+            SeededGaloisKeys::new(context, &[(9, &parts), (27, &parts)])
+                .unwrap()
+                .to_wire(context)
+                .unwrap(),
+        ),
+    ]
+}
+
+/// Damages a message in one to three ways. Most results get a right checksum, and often a right length, so that the
+/// checks behind these are reached.
+pub fn damage(random: &mut Random, messages: &[Vec<u8>]) -> Vec<u8> {
+    let mut bytes = messages[random.below(messages.len())].clone();
+    for _ in 0..=random.below(3) {
+        let length = bytes.len();
+        match random.below(10) {
+            0 if length > 0 => bytes[random.below(length)] ^= 1 << random.below(8),
+            1 if length > 0 => bytes[random.below(length)] = random.next() as u8,
+            2 => bytes.truncate(random.below(length + 1)),
+            3 => {
+                let extra = random.below(64);
+                bytes.extend((0..extra).map(|_| random.next() as u8));
+            }
+            // The head of this one, the tail of another.
+            4 => {
+                let other = &messages[random.below(messages.len())];
+                bytes.truncate(random.below(length + 1));
+                bytes.extend(&other[random.below(other.len())..]);
+            }
+            // A piece repeated.
+            5 if length > 0 => {
+                let start = random.below(length);
+                let end = start + random.below((length - start).min(64) + 1);
+                let piece = bytes[start..end].to_vec();
+                let at = random.below(length);
+                bytes.splice(at..at, piece);
+            }
+            // A number of the header: small, or anything.
+            6 | 7 if length >= HEADER_BYTES => {
+                let (at, width) =
+                    [(24, 8), (32, 2), (34, 2), (36, 4), (40, 4), (44, 4)][random.below(6)];
+                let value = match random.below(3) {
+                    0 => random.next(),
+                    1 => u64::MAX,
+                    _ => random.below(5) as u64,
+                };
+                bytes[at..at + width].copy_from_slice(&value.to_le_bytes()[..width]);
+            }
+            // Ones, as in a residue that is not below its prime.
+            9 if length > HEADER_BYTES => {
+                let start = HEADER_BYTES + random.below(length - HEADER_BYTES);
+                let end = length.min(start + 4 + random.below(8));
+                bytes[start..end].fill(0xFF);
+            }
+            // Kind or form.
+            8 if length >= HEADER_BYTES => bytes[6 + random.below(2)] = random.below(16) as u8,
+            _ => {}
+        }
+    }
+    if bytes.len() >= HEADER_BYTES + CHECKSUM_BYTES {
+        if random.below(2) == 0 {
+            let body = (bytes.len() - HEADER_BYTES - CHECKSUM_BYTES) as u64;
+            bytes[24..32].copy_from_slice(&body.to_le_bytes());
+        }
+        if random.below(8) != 0 {
+            let end = bytes.len() - CHECKSUM_BYTES;
+            let digest = xxhash_rust::xxh3::xxh3_64(&bytes[..end]);
+            bytes[end..].copy_from_slice(&digest.to_le_bytes());
+        }
+    }
+    bytes
+}

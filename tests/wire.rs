@@ -1,0 +1,200 @@
+//! The wire format: pinned bytes, damaged messages, and a whole inference over it.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    missing_docs,
+    reason = "a failed test may panic"
+)]
+
+#[path = "support/messages.rs"]
+mod support;
+
+use num_bigint::BigInt;
+use proptest::prelude::*;
+use sealquant::bfv::SeededCiphertext;
+use sealquant::engine::{
+    Client, EvaluationKeys, Plan, PlanContexts, Request, Response, SeededEvaluationKeys,
+    SeededRequest, Server,
+};
+use sealquant::network::{
+    InputQuantizer, InputSpec, Layer, NamedLayer, Network, NetworkLiteral, Shape, Twin,
+};
+use sealquant::params::{SelectOptions, select};
+use sealquant::wire::{Limits, Message, WireError, reencode};
+use sha2::{Digest, Sha256};
+use std::fmt::Write;
+use std::path::PathBuf;
+use support::{Random, context, damage, messages};
+
+fn pinned(name: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(format!("tests/wire/{name}.bin"))
+}
+
+/// Set `SEALQUANT_PIN_WIRE` to write the files anew: only together with a new version of the format.
+#[test]
+fn the_bytes_of_version_1_are_pinned() {
+    let context = context();
+    for (name, bytes) in messages(&context) {
+        if std::env::var_os("SEALQUANT_PIN_WIRE").is_some() {
+            std::fs::write(pinned(name), &bytes).unwrap();
+        }
+        let expected = std::fs::read(pinned(name)).unwrap();
+        assert!(bytes == expected, "{name} is written in other bytes");
+        let again = reencode(&context, None, &expected, &Limits::default()).unwrap();
+        assert_eq!(again, expected, "{name}");
+    }
+}
+
+#[test]
+fn the_expansion_of_a_seed_is_pinned() {
+    let context = context();
+    let bytes = std::fs::read(pinned("seeded_ciphertext")).unwrap();
+    let seeded = SeededCiphertext::from_wire(&context, &bytes, &Limits::default()).unwrap();
+    let expanded = seeded.expand(&context).unwrap();
+    let mut hash = Sha256::new();
+    for limb in expanded.limbs() {
+        hash.update(limb.to_le_bytes());
+    }
+    let mut digest = String::new();
+    for byte in hash.finalize() {
+        write!(digest, "{byte:02x}").unwrap();
+    }
+    let path = pinned("expanded").with_extension("sha256");
+    if std::env::var_os("SEALQUANT_PIN_WIRE").is_some() {
+        std::fs::write(&path, format!("{digest}\n")).unwrap();
+    }
+    let expected = std::fs::read_to_string(path).unwrap();
+    assert_eq!(digest, expected.trim());
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(256))]
+    /// Nothing panics; what is accepted is the one way to write it.
+    #[test]
+    fn damaged_messages_are_refused_or_valid(seed: u64) {
+        thread_local! {
+            static CONTEXT: (sealquant::bfv::Context, Vec<Vec<u8>>) = {
+                let context = context();
+                let all = messages(&context).into_iter().map(|(_, bytes)| bytes).collect();
+                (context, all)
+            };
+        }
+        CONTEXT.with(|(context, all)| {
+            let mut random = Random(seed);
+            for _ in 0..16 {
+                let bytes = damage(&mut random, all);
+                if let Ok(again) = reencode(context, None, &bytes, &Limits::default()) {
+                    prop_assert_eq!(&again, &bytes);
+                }
+            }
+            Ok(())
+        })?;
+    }
+}
+
+fn linear(rows: &[&[i64]], bias: &[i64]) -> Layer {
+    Layer::Linear {
+        in_features: rows[0].len(),
+        out_features: rows.len(),
+        weight: rows.concat(),
+        bias: bias.iter().map(|&b| BigInt::from(b)).collect(),
+        weight_scale: 1.0,
+    }
+}
+
+/// Two squares, and weights so wide that several plaintext moduli are needed.
+fn network() -> Network {
+    let layers = [
+        linear(&[&[1 << 40, -3, 7], &[-(1 << 60), 5, 0]], &[-9, 1 << 50]),
+        Layer::Square,
+        linear(&[&[2, -1], &[1, 1]], &[0, 3]),
+        Layer::Square,
+        linear(&[&[1, -1]], &[-1]),
+    ];
+    Network::new(NetworkLiteral {
+        name: "wide".to_owned(),
+        classes: 1,
+        input: InputSpec {
+            shape: Shape::vector(3),
+            quantizer: InputQuantizer::uniform(2).unwrap(),
+        },
+        layers: layers
+            .into_iter()
+            .enumerate()
+            .map(|(index, layer)| NamedLayer::new(format!("layer{index}"), layer))
+            .collect(),
+    })
+    .unwrap()
+}
+
+#[test]
+fn an_inference_over_the_wire_equals_the_twin() {
+    let network = network();
+    let selection = select(&network, &SelectOptions::default()).unwrap();
+    let plan = Plan::batched(&network, &selection).unwrap();
+    let scope = PlanContexts::new(&plan).unwrap();
+    assert!(scope.contexts().len() > 1, "needs the CRT");
+    let limits = Limits::default();
+    let images: Vec<Vec<i64>> = (0..5)
+        .map(|i| (0..3).map(|j| (i + 2 * j) % 4).collect())
+        .collect();
+    let client = Client::new(&plan).unwrap();
+
+    let seeded = client
+        .evaluation_keys_seeded()
+        .unwrap()
+        .to_wire(&scope)
+        .unwrap();
+    let keys = SeededEvaluationKeys::from_wire(&scope, &seeded, &limits).unwrap();
+    let whole = keys.expand(&scope).unwrap().to_wire(&scope).unwrap();
+    assert!(2 * seeded.len() < whole.len() + whole.len() / 50);
+    let server = Server::new(
+        &plan,
+        EvaluationKeys::from_wire(&scope, &whole, &limits).unwrap(),
+    )
+    .unwrap();
+
+    let sent = client
+        .encrypt_seeded(&images, &())
+        .unwrap()
+        .to_wire(&scope)
+        .unwrap();
+    let request = SeededRequest::from_wire(&scope, &sent, &limits)
+        .unwrap()
+        .expand(&scope)
+        .unwrap();
+    let whole = request.to_wire(&scope).unwrap();
+    let request = Request::from_wire(&scope, &whole, &limits).unwrap();
+    assert_eq!(request.images(), 5);
+
+    let evaluation = server.evaluate(&request, &()).unwrap();
+    let returned = evaluation.response.to_wire(&scope).unwrap();
+    let response = Response::from_wire(&scope, &returned, &limits).unwrap();
+    let expected = Twin::new(&network).logits_batch(&images).unwrap();
+    assert_eq!(client.decrypt(&response).unwrap(), expected);
+
+    // Each is another kind, and a request is no response.
+    for bytes in [&seeded, &sent, &whole, &returned] {
+        let context = &scope.contexts()[0];
+        let again = reencode(context, Some(&scope), bytes, &limits).unwrap();
+        assert_eq!(&again, bytes);
+        assert!(matches!(
+            reencode(context, None, bytes, &limits),
+            Err(WireError::Field { field: "kind", .. })
+        ));
+        assert!(matches!(
+            EvaluationKeys::from_wire(&scope, bytes, &limits),
+            Err(WireError::Kind { .. })
+        ));
+    }
+    // More images than a batch holds.
+    let mut bytes = sent.clone();
+    bytes[44..48].copy_from_slice(&u32::MAX.to_le_bytes());
+    assert!(matches!(
+        SeededRequest::from_wire(&scope, &bytes, &limits),
+        Err(WireError::Field {
+            field: "images",
+            ..
+        })
+    ));
+}
