@@ -42,10 +42,19 @@ const HEADERS: [&str; 23] = [
 /// libclang rejects the headers, or a file cannot be written.
 pub fn generate(install: &Install, roots: &Roots) -> Result<()> {
     println!("cargo::rerun-if-env-changed=SEAL_SYS_UPDATE_BINDINGS");
-    let mut wrapper = String::from("#include \"seal/util/defines.h\"\n");
-    for header in HEADERS {
-        wrapper.push_str(&format!("#include \"seal/c/{header}.h\"\n"));
-    }
+    let includes: Vec<String> = HEADERS
+        .iter()
+        .map(|header| format!("#include \"seal/c/{header}.h\""))
+        .collect();
+    let wrapper = format!(
+        "#include \"seal/util/defines.h\"
+{}
+",
+        includes.join(
+            "
+"
+        )
+    );
     let bindings = bindgen::Builder::default()
         .header_contents("seal_c.hpp", &wrapper)
         .clang_args(["-x", "c++", "-std=c++17"])

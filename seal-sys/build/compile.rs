@@ -37,12 +37,7 @@ pub fn build(tree: &Tree, roots: &Roots) -> Result<Install> {
         zstd: env::var_os("CARGO_FEATURE_ZSTD").is_some(),
         portable_hexl: roots.crate_dir.join("hexl"),
     };
-    let way = format!(
-        "{tools}{} {} {}",
-        tree.origin.display(),
-        options.hexl,
-        options.zstd
-    );
+    let way = format!("{tools}{} {} {}", tree.origin, options.hexl, options.zstd);
     let state = fingerprint(tree, &options.portable_hexl, &way)?;
 
     let shared = shared_folder(&roots.out_dir);
@@ -130,9 +125,9 @@ fn fingerprint(tree: &Tree, portable_hexl: &Path, way: &str) -> Result<String> {
     let mut ours = Vec::new();
     verify::list_files(portable_hexl, "", &mut ours)?;
     for path in ours {
-        let full = portable_hexl.join(path);
+        let full = portable_hexl.join(&path);
         let bytes = fs::read(&full).map_err(Failure::io("read", &full))?;
-        lines.push(format!("{} {}", full.display(), sha256(&bytes)));
+        lines.push(format!("hexl/{path} {}", sha256(&bytes)));
     }
     // The options in `compile` are part of the way, too.
     lines.push(include_str!("compile.rs").to_owned());

@@ -28,7 +28,7 @@ pub enum Source {
 /// SEAL's source, read into memory.
 pub struct Tree {
     /// Where it was read from; tells the builds of different sources apart.
-    pub origin: PathBuf,
+    pub origin: String,
     /// All files that a build needs.
     pub files: Vec<File>,
 }
@@ -107,7 +107,8 @@ fn read_vendored(roots: &Roots) -> Result<Tree> {
         )));
     }
     Ok(Tree {
-        origin: tree,
+        // Verified, so the same wherever it lies.
+        origin: manifest.root,
         files,
     })
 }
@@ -175,7 +176,7 @@ fn read_checkout(checkout: &Path, roots: &Roots) -> Result<Tree> {
     }
     add_third_party(&mut files, roots)?;
     Ok(Tree {
-        origin: checkout.to_path_buf(),
+        origin: checkout.display().to_string(),
         files,
     })
 }
