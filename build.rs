@@ -3,7 +3,7 @@
 use std::env;
 use std::path::PathBuf;
 
-const GROUPS: [&str; 11] = [
+const GROUPS: [&str; 12] = [
     "ciphertext",
     "context",
     "decryptor",
@@ -13,6 +13,7 @@ const GROUPS: [&str; 11] = [
     "keys",
     "memory",
     "modulus",
+    "ntt",
     "plaintext",
     "raw",
 ];

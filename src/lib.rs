@@ -7,6 +7,7 @@ pub mod data;
 pub mod engine;
 mod ffi;
 mod file;
+pub mod kernels;
 pub mod layout;
 pub mod network;
 pub mod params;

@@ -55,6 +55,7 @@ mod interop;
 mod keys;
 pub mod memory_pool;
 mod modulus;
+mod ntt;
 mod parameters;
 mod plaintext;
 mod polynomial;

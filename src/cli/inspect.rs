@@ -6,6 +6,7 @@ use super::{
     Outcome,
     model::{self, DataDirectory, Security, dataset_parser},
     output::Output,
+    run::ModeArgument,
     table,
 };
 use crate::{
@@ -26,6 +27,9 @@ pub(super) struct Arguments {
     /// The table that caps the coefficient modulus for 128 bits of security
     #[arg(long, value_enum, default_value = "2024")]
     security: Security,
+    /// How the server computes
+    #[arg(long, value_enum, default_value = "fast")]
+    mode: ModeArgument,
     /// Choose the plaintext modulus for the largest logit on all images of the dataset instead of the proven bound
     #[arg(long, requires = "dataset")]
     accept_observed_bound: bool,
@@ -65,6 +69,8 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> anyhow::Result<
         &SelectOptions {
             bound,
             standard: arguments.security.into(),
+            mode: arguments.mode.into(),
+            images: None,
         },
     )?;
     for sentence in selection.explain() {

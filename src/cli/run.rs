@@ -2,6 +2,8 @@
 
 use std::{num::NonZeroUsize, path::PathBuf};
 
+use clap::ValueEnum;
+
 use super::{
     Outcome,
     model::{self, DEFAULT_MODEL, DataDirectory, ImageRange, Security},
@@ -10,8 +12,8 @@ use super::{
 use crate::{
     bfv,
     data::{Dataset, DatasetName, Split},
-    params::{BoundRule, SelectOptions, Selection, select},
-    report::{BoundRecord, Classified, DataFile, Host, MODE_STOCK, RunRecord, classify},
+    params::{BoundRule, Mode, SelectOptions, Selection, select},
+    report::{BoundRecord, Classified, DataFile, Host, RunRecord, classify},
 };
 use anyhow::{Context as _, bail};
 
@@ -32,10 +34,31 @@ pub(super) struct RunArguments {
     /// The table that caps the coefficient modulus for 128 bits of security
     #[arg(long, value_enum, default_value = "2024")]
     pub(super) security: Security,
+    /// How the server computes
+    #[arg(long, value_enum, default_value = "fast")]
+    pub(super) mode: ModeArgument,
     /// Choose the plaintext modulus for the largest logit on all images of the dataset instead of the proven bound:
     /// smaller and faster, but another image may wrap around without notice
     #[arg(long)]
     pub(super) accept_observed_bound: bool,
+}
+
+/// How the server computes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum ModeArgument {
+    /// Kernels of this project on SEAL's ciphertexts.
+    Fast,
+    /// Stock SEAL calls.
+    Stock,
+}
+
+impl From<ModeArgument> for Mode {
+    fn from(mode: ModeArgument) -> Self {
+        match mode {
+            ModeArgument::Fast => Self::Fast,
+            ModeArgument::Stock => Self::Stock,
+        }
+    }
 }
 
 /// A run that has ended.
@@ -75,6 +98,8 @@ pub(super) fn run(
     let options = SelectOptions {
         bound,
         standard: arguments.security.into(),
+        mode: arguments.mode.into(),
+        images: Some(range.len()),
     };
     let selection = select(&network, &options)?;
 
@@ -94,7 +119,7 @@ pub(super) fn run(
     let host = Host::now();
     let record = RunRecord {
         command: command_line(),
-        mode: MODE_STOCK.to_owned(),
+        mode: selection.mode().name().to_owned(),
         layout: "batched".to_owned(),
         model: arguments.model.display().to_string(),
         network: network.name().to_owned(),

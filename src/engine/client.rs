@@ -2,6 +2,7 @@
 
 use super::crt::Crt;
 use super::error::{Doing, EngineError};
+use super::fast::correction;
 use super::message::{EvaluationKeys, Request, Response, check_shape};
 use super::plan::Plan;
 use super::seeded::{SeededEvaluationKeys, SeededRequest};
@@ -11,6 +12,7 @@ use crate::bfv::{
     ParametersLiteral, Plaintext, SecretKey, SecurityLevel,
 };
 use crate::layout::Batched;
+use crate::params::Mode;
 use num_bigint::BigInt;
 use rayon::prelude::*;
 
@@ -21,6 +23,8 @@ struct Channel {
     secret_key: SecretKey,
     encoder: BatchEncoder,
     encryptor: Encryptor,
+    /// What decrypted slots are multiplied by modulo t.
+    correction: u64,
 }
 
 /// Holds the secret keys: encrypts images, decrypts logits. There is one key for each plaintext modulus.
@@ -62,7 +66,12 @@ impl Client {
             .into_iter()
             .map(|context| {
                 let secret_key = KeyGenerator::new(&context)?.secret_key()?;
+                let t = context.parameters().plain_modulus().value();
                 Ok(Channel {
+                    correction: match plan.selection().mode() {
+                        Mode::Stock => 1,
+                        Mode::Fast => correction(plan, t),
+                    },
                     encoder: BatchEncoder::new(&context)?,
                     encryptor: Encryptor::symmetric(&context, &secret_key)?,
                     secret_key,
@@ -209,7 +218,7 @@ impl Client {
                         }
                         decryptor
                             .decrypt(encrypted)
-                            .and_then(|plain| channel.encoder.decode_u64(&plain))
+                            .and_then(|plain| channel.decode(&plain))
                             .doing(|| format!("decrypting logit {logit}"))
                     })
                     .collect()
@@ -327,6 +336,18 @@ impl Client {
 impl Channel {
     fn plain_modulus(&self) -> u64 {
         self.context.parameters().plain_modulus().value()
+    }
+
+    /// The slots, what the server left on them divided out.
+    fn decode(&self, plain: &Plaintext) -> Result<Vec<u64>, crate::bfv::Error> {
+        let mut slots = self.encoder.decode_u64(plain)?;
+        if self.correction != 1 {
+            let t = u128::from(self.plain_modulus());
+            for slot in &mut slots {
+                *slot = (u128::from(*slot) * u128::from(self.correction) % t) as u64;
+            }
+        }
+        Ok(slots)
     }
 
     fn residues(&self, values: &[i64]) -> Vec<u64> {

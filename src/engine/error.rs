@@ -58,6 +58,15 @@ pub enum EngineError {
         /// Under which plaintext modulus.
         plain_modulus: u64,
     },
+    /// The kernels of fast mode do not serve the plan's parameters.
+    #[error(
+        "the kernels cannot compute this plan modulo {prime}: primes must lie between 2^12 and 2^50 and values have at \
+         most 9 polynomials; select parameters for fast mode, or use stock mode"
+    )]
+    Kernel {
+        /// The prime of q.
+        prime: u64,
+    },
     /// A plan without a result.
     #[error("the network has no layer that computes anything")]
     EmptyPlan,

@@ -7,11 +7,12 @@
 //! Client::decrypt     -> logits    exact integers
 //! ```
 //!
-//! A [`Plan`] says what is computed; the kernels (here stock SEAL calls) say how.
+//! A [`Plan`] says what is computed; the kernels (stock SEAL calls, or those of fast mode) say how.
 
 mod client;
 mod crt;
 mod error;
+mod fast;
 mod message;
 mod plan;
 mod seeded;

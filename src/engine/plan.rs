@@ -3,7 +3,7 @@
 use super::error::EngineError;
 use crate::layout::Batched;
 use crate::network::{LoweredOperation, Network, WeightedSums};
-use crate::params::Selection;
+use crate::params::{Mode, Selection};
 
 /// A layer of a plan.
 #[derive(Debug, Clone, PartialEq)]
@@ -25,7 +25,7 @@ pub enum Step {
         /// How many.
         count: usize,
         /// Whether the squares are brought back to size 2. The last squares of a network are not: sums and decryption
-        /// take size 3, and nothing after them squares again.
+        /// take size 3, and nothing after them squares again. In fast mode none are.
         relinearize: bool,
     },
 }
@@ -70,7 +70,7 @@ impl Plan {
                     LoweredOperation::Sums(sums) => Step::Sums(sums),
                     LoweredOperation::Square { count } => Step::Square {
                         count,
-                        relinearize: Some(index) != last_square,
+                        relinearize: selection.mode() == Mode::Stock && Some(index) != last_square,
                     },
                 },
             })

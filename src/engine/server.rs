@@ -2,18 +2,36 @@
 
 use super::client::contexts;
 use super::error::{Doing, EngineError};
+use super::fast::Fast;
 use super::message::{EvaluationKeys, Request, Response, check_channels, check_shape};
 use super::plan::{Plan, Step};
 use super::stats::{LayerOps, LayerStats, Progress, Stage};
 use super::stock::Stock;
 use crate::bfv::Ciphertext;
+use crate::params::Mode;
 use std::time::Instant;
 
 /// Evaluates a plan with evaluation keys only.
 #[derive(Debug)]
 pub struct Server {
     plan: Plan,
-    channels: Vec<Stock>,
+    channels: Channels,
+}
+
+/// The kernels, for each plaintext modulus.
+#[derive(Debug)]
+enum Channels {
+    Stock(Vec<Stock>),
+    Fast(Vec<Fast>),
+}
+
+impl Channels {
+    fn len(&self) -> usize {
+        match self {
+            Self::Stock(channels) => channels.len(),
+            Self::Fast(channels) => channels.len(),
+        }
+    }
 }
 
 /// A response and what it cost.
@@ -46,12 +64,23 @@ impl Server {
                 actual: contexts.len() - missing,
             });
         }
+        let channels = match plan.selection().mode() {
+            Mode::Stock => Channels::Stock(
+                contexts
+                    .iter()
+                    .zip(keys.relin_keys)
+                    .map(|(context, relin_keys)| Stock::new(context, relin_keys))
+                    .collect::<Result<_, _>>()?,
+            ),
+            Mode::Fast => Channels::Fast(
+                contexts
+                    .iter()
+                    .map(|context| Fast::new(context, plan))
+                    .collect::<Result<_, _>>()?,
+            ),
+        };
         Ok(Self {
-            channels: contexts
-                .iter()
-                .zip(keys.relin_keys)
-                .map(|(context, relin_keys)| Stock::new(context, relin_keys))
-                .collect::<Result<_, _>>()?,
+            channels,
             plan: plan.clone(),
         })
     }
@@ -72,8 +101,48 @@ impl Server {
             self.channels.len(),
             self.plan.inputs(),
         )?;
-        let mut layers: Vec<LayerStats> = self
-            .plan
+        let mut layers = self.stats();
+        let count = self.channels.len();
+        let suffix = |index: usize| {
+            if count == 1 {
+                String::new()
+            } else {
+                format!(" (t {}/{count})", index + 1)
+            }
+        };
+        let inputs = request.channels.iter().enumerate();
+        let channels = match &self.channels {
+            Channels::Stock(channels) => channels
+                .iter()
+                .zip(inputs)
+                .map(|(stock, (index, inputs))| {
+                    self.evaluate_channel(stock, inputs, &suffix(index), &mut layers, progress)
+                })
+                .collect::<Result<_, _>>()?,
+            Channels::Fast(channels) => channels
+                .iter()
+                .zip(inputs)
+                .map(|(fast, (index, inputs))| {
+                    let primes = self.plan.selection().response_primes();
+                    fast.evaluate(inputs, primes, &suffix(index), &mut layers, progress)
+                })
+                .collect::<Result<_, _>>()?,
+        };
+        Ok(Evaluation {
+            response: Response {
+                images: request.images,
+                channels,
+            },
+            layers,
+        })
+    }
+
+    /// A line for each layer, nothing counted yet.
+    fn stats(&self) -> Vec<LayerStats> {
+        if let Channels::Fast(channels) = &self.channels {
+            return channels.first().map(Fast::stats).unwrap_or_default();
+        }
+        self.plan
             .layers()
             .iter()
             .map(|layer| layer.name.as_str())
@@ -83,23 +152,7 @@ impl Server {
                 seconds: 0.0,
                 ops: LayerOps::default(),
             })
-            .collect();
-        let mut channels = Vec::with_capacity(self.channels.len());
-        for (index, (stock, inputs)) in self.channels.iter().zip(&request.channels).enumerate() {
-            let suffix = if self.channels.len() == 1 {
-                String::new()
-            } else {
-                format!(" (t {}/{})", index + 1, self.channels.len())
-            };
-            channels.push(self.evaluate_channel(stock, inputs, &suffix, &mut layers, progress)?);
-        }
-        Ok(Evaluation {
-            response: Response {
-                images: request.images,
-                channels,
-            },
-            layers,
-        })
+            .collect()
     }
 
     fn evaluate_channel(

@@ -41,6 +41,7 @@ pub struct WeightedSums {
     /// Where the terms of each output end.
     ends: Vec<usize>,
     biases: Vec<BigInt>,
+    windows: usize,
 }
 
 impl WeightedSums {
@@ -65,6 +66,20 @@ impl WeightedSums {
             let start = output.checked_sub(1).map_or(0, |before| self.ends[before]);
             (&self.terms[start..end], &self.biases[output])
         })
+    }
+
+    /// How many windows of the input the outputs belong to: output `o` reads window `o % windows`. 1 if all outputs may
+    /// read all inputs.
+    pub fn windows(&self) -> usize {
+        self.windows.max(1)
+    }
+
+    /// Without outputs yet.
+    pub(super) fn with_windows(windows: usize) -> Self {
+        Self {
+            windows,
+            ..Self::default()
+        }
     }
 
     /// Adds an output.

@@ -175,7 +175,7 @@ impl Affine {
     /// Every output's summands and bias, over the flat input.
     pub(super) fn weighted_sums(&self) -> WeightedSums {
         let [down, across] = self.windows;
-        let mut sums = WeightedSums::default();
+        let mut sums = WeightedSums::with_windows(down * across);
         for channel in &self.channels {
             for i in 0..down {
                 for j in 0..across {

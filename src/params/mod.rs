@@ -3,6 +3,8 @@
 //! Only the logits must fit the plaintext modulus: BFV computes in a ring, so what wraps around on the way cancels.
 
 mod error;
+mod fast;
+mod fast_fit;
 mod noise;
 mod plain;
 mod security;
@@ -11,4 +13,4 @@ mod select;
 pub use error::ParamsError;
 pub use noise::LayerNoise;
 pub use security::SecurityStandard;
-pub use select::{Bound, BoundRule, SelectOptions, Selection, select};
+pub use select::{Bound, BoundRule, Mode, SelectOptions, Selection, select};

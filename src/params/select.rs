@@ -1,6 +1,7 @@
 //! The choice: t from the bound, then the smallest N, then the smallest q that is secure and leaves noise budget.
 
 use super::error::ParamsError;
+use super::fast_fit::fast_fit;
 use super::noise::{LayerNoise, NoiseParameters, noise_steps};
 use super::plain::plain_moduli;
 use super::security::SecurityStandard;
@@ -42,6 +43,26 @@ impl BoundRule {
     }
 }
 
+/// How the server computes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Mode {
+    /// Stock SEAL calls.
+    #[default]
+    Stock,
+    /// Kernels of this project on SEAL's ciphertexts: squares without base conversion, nothing relinearised.
+    Fast,
+}
+
+impl Mode {
+    /// `stock` or `fast`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Stock => "stock",
+            Self::Fast => "fast",
+        }
+    }
+}
+
 /// What the choice may depend on.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct SelectOptions {
@@ -49,6 +70,11 @@ pub struct SelectOptions {
     pub bound: BoundRule,
     /// Which table caps q.
     pub standard: SecurityStandard,
+    /// How the server computes.
+    pub mode: Mode,
+    /// How many images there are, for [`Mode::Fast`], which chooses the cheapest parameters for them; `None` for full
+    /// batches.
+    pub images: Option<usize>,
 }
 
 /// The bound that decided t.
@@ -65,6 +91,7 @@ pub struct Bound {
 /// Encryption parameters for a network: secure, large enough for its logits, with noise budget to spare.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Selection {
+    mode: Mode,
     standard: SecurityStandard,
     bound: Bound,
     poly_modulus_degree: usize,
@@ -75,6 +102,11 @@ pub struct Selection {
 }
 
 impl Selection {
+    /// How the server computes.
+    pub const fn mode(&self) -> Mode {
+        self.mode
+    }
+
     /// N: also the number of images in a batch.
     pub const fn poly_modulus_degree(&self) -> usize {
         self.poly_modulus_degree
@@ -148,22 +180,33 @@ impl Selection {
                     .join(" * ")
             ),
         });
-        sentences.push(format!(
-            "N = {} is the smallest degree that has room for the noise; it is also the number of images in a batch.",
-            self.poly_modulus_degree
-        ));
+        sentences.push(match self.mode {
+            Mode::Stock => format!(
+                "N = {} is the smallest degree that has room for the noise; it is also the number of images in a batch.",
+                self.poly_modulus_degree
+            ),
+            Mode::Fast => format!(
+                "N = {} is the cheapest degree for the images; it is also the number of images in a batch. Fast mode \
+                 squares in BGV form and relinearises nothing: the server needs no keys, and the response has more \
+                 polynomials.",
+                self.poly_modulus_degree
+            ),
+        });
         let cap = self
             .standard
             .max_coeff_modulus_bits(self.poly_modulus_degree)
             .unwrap_or(0);
         sentences.push(format!(
-            "q has {} data primes of {} bits and a special prime of {special} bits for key switching: {total} bits, \
-             within the cap of {cap} bits for {}.",
+            "q has {} data primes of {} bits and a special prime of {special} bits{}: {total} bits, within the cap of {cap} bits for {}.",
             data.len(),
             data.iter()
                 .map(u32::to_string)
                 .collect::<Vec<_>>()
                 .join(", "),
+            match self.mode {
+                Mode::Stock => " for key switching",
+                Mode::Fast => ", which SEAL demands and nothing uses",
+            },
             self.standard
         ));
         if let Some(last) = self.predicted_noise.last() {
@@ -179,9 +222,11 @@ impl Selection {
     }
 }
 
-/// Chooses parameters for a network in the batched layout with stock SEAL operations.
+/// Chooses parameters for a network in the batched layout.
 ///
-/// The smallest N in the table wins, then the fewest plaintext primes, then the fewest and smallest data primes.
+/// For stock SEAL operations the smallest N in the table wins, then the fewest plaintext primes, then the fewest and
+/// smallest data primes. In fast mode the time is proportional to the residues that the batches take together: the
+/// fewest win, then the smallest N.
 ///
 /// # Errors
 /// [`ParamsError::NothingFits`] says what ran out and what to do.
@@ -189,6 +234,33 @@ pub fn select(network: &Network, options: &SelectOptions) -> Result<Selection, P
     let bound = bound(network, &options.bound)?;
     // |y| <= (t - 1) / 2.
     let product = BigUint::from(2u32) * bound.magnitude.magnitude() + 1u32;
+    if options.mode == Mode::Fast {
+        let fit = fast_fit(
+            network,
+            options.standard,
+            &product,
+            options.images,
+            MARGIN_BITS,
+        )?;
+        return match fit {
+            Some(fit) => Ok(Selection {
+                mode: Mode::Fast,
+                standard: options.standard,
+                bound,
+                poly_modulus_degree: fit.degree,
+                plain_moduli: fit.plain_moduli,
+                coeff_modulus: fit.coeff_modulus,
+                response_primes: fit.response_primes,
+                predicted_noise: fit.noise,
+            }),
+            None => Err(nothing_fits(
+                options,
+                &bound,
+                "fast mode relinearises nothing, and no degree holds both the logits and the noise of that".to_owned(),
+                "try stock mode (--mode stock), or train with fewer bits or fewer squares",
+            )),
+        };
+    }
     let mut reason = String::from("the table of degrees is empty");
     for degree in SecurityStandard::degrees() {
         let cap = options
@@ -203,6 +275,7 @@ pub fn select(network: &Network, options: &SelectOptions) -> Result<Selection, P
                 fit(network, degree, cap, &moduli)
             {
                 return Ok(Selection {
+                    mode: Mode::Stock,
                     standard: options.standard,
                     bound,
                     poly_modulus_degree: degree,
@@ -222,19 +295,29 @@ pub fn select(network: &Network, options: &SelectOptions) -> Result<Selection, P
              logits and the noise"
         );
     }
-    Err(ParamsError::NothingFits {
+    let advice = match options.bound {
+        BoundRule::Proven => {
+            "train with fewer bits, or accept the bound observed on data with --accept-observed-bound"
+        }
+        BoundRule::Observed { .. } => "train with fewer bits or fewer squares",
+    };
+    Err(nothing_fits(options, &bound, reason, advice))
+}
+
+fn nothing_fits(
+    options: &SelectOptions,
+    bound: &Bound,
+    reason: String,
+    advice: &'static str,
+) -> ParamsError {
+    ParamsError::NothingFits {
         security: options.standard.to_string(),
         magnitude: bound.magnitude.clone(),
         rule: options.bound.name(),
         bits: bound.bits,
         reason,
-        advice: match options.bound {
-            BoundRule::Proven => {
-                "train with fewer bits, or accept the bound observed on data with --accept-observed-bound"
-            }
-            BoundRule::Observed { .. } => "train with fewer bits or fewer squares",
-        },
-    })
+        advice,
+    }
 }
 
 fn bound(network: &Network, rule: &BoundRule) -> Result<Bound, ParamsError> {

@@ -9,6 +9,4 @@ mod record;
 
 pub use classify::{Classified, ClassifyError, classify};
 pub use host::Host;
-pub use record::{
-    BoundRecord, DataFile, LayerRecord, MODE_STOCK, RecordError, RunRecord, Seconds, Sizes,
-};
+pub use record::{BoundRecord, DataFile, LayerRecord, RecordError, RunRecord, Seconds, Sizes};

@@ -8,9 +8,6 @@ use thiserror::Error;
 use crate::engine::LayerOps;
 use crate::file::write_atomically;
 
-/// The mode of runs by stock SEAL calls, [`RunRecord::mode`].
-pub const MODE_STOCK: &str = "stock";
-
 /// Everything a figure in a report can be traced back to: one JSON object.
 ///
 /// Seconds and bytes are totals over all images of the run. Nothing in it is secret, but the noise budgets come from
@@ -19,7 +16,7 @@ pub const MODE_STOCK: &str = "stock";
 pub struct RunRecord {
     /// The command line, without the directory of the program.
     pub command: String,
-    /// How the server computes: [`MODE_STOCK`] for stock SEAL calls.
+    /// How the server computes: `stock` SEAL calls, or `fast` kernels.
     pub mode: String,
     /// How images lie in ciphertexts: `batched` (a ciphertext for each pixel position, an image in each slot).
     pub layout: String,

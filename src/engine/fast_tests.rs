@@ -1,0 +1,209 @@
+//! Fast mode against the twin, and the noise model against measured budgets.
+#![allow(
+    clippy::unwrap_used,
+    clippy::cast_possible_wrap,
+    reason = "a failed test may panic; values are far below the limits of their types"
+)]
+
+use super::*;
+use crate::engine::{Client, EvaluationKeys, Response, Server};
+use crate::network::{
+    InputQuantizer, InputSpec, Layer, NamedLayer, Network, NetworkLimits, NetworkLiteral, Shape,
+    SplitMix64, Twin, random_images, random_network,
+};
+use crate::params::{Mode, SelectOptions, Selection, select};
+
+fn fast(network: &Network) -> Selection {
+    let options = SelectOptions {
+        mode: Mode::Fast,
+        ..SelectOptions::default()
+    };
+    select(network, &options).unwrap()
+}
+
+/// The bits by which the prediction is below the measured budget, before primes are dropped and after.
+fn check(network: &Network, images: usize, ntt: bool) -> [f64; 2] {
+    let selection = fast(network);
+    let plan = Plan::batched(network, &selection).unwrap();
+    assert!(!plan.needs_relin_keys());
+    let client = Client::new(&plan).unwrap();
+    let keys = client.evaluation_keys().unwrap();
+    let server = Server::new(&plan, keys).unwrap();
+    let images = random_images(7, network, images.min(plan.slots()));
+    let mut request = client.encrypt(&images, &()).unwrap();
+    let contexts = crate::engine::PlanContexts::new(&plan).unwrap();
+    if ntt {
+        for (channel, context) in request.channels.iter_mut().zip(contexts.contexts()) {
+            let evaluator = crate::bfv::Evaluator::new(context).unwrap();
+            for encrypted in channel {
+                evaluator.transform_to_ntt_inplace(encrypted).unwrap();
+            }
+        }
+    }
+    let evaluation = server.evaluate(&request, &()).unwrap();
+    let expected = Twin::new(network).logits_batch(&images).unwrap();
+    assert_eq!(
+        client.decrypt(&evaluation.response).unwrap(),
+        expected,
+        "{}",
+        network.name()
+    );
+
+    let whole = Response {
+        images: request.images,
+        channels: contexts
+            .contexts()
+            .iter()
+            .zip(&request.channels)
+            .map(|(context, inputs)| {
+                let fast = Fast::new(context, &plan).unwrap();
+                let mut stats = fast.stats();
+                let all = context.first_level().coeff_modulus_size;
+                fast.evaluate(inputs, all, "", &mut stats, &()).unwrap()
+            })
+            .collect(),
+    };
+    assert_eq!(client.decrypt(&whole).unwrap(), expected);
+    let predicted = selection.predicted_noise();
+    let before = &predicted[predicted.len() - 2];
+    let after = &predicted[predicted.len() - 1];
+    [(before, &whole), (after, &evaluation.response)].map(|(predicted, response)| {
+        let measured = f64::from(client.noise_budget_bits(response).unwrap());
+        assert!(
+            measured >= predicted.budget_bits.floor(),
+            "{}: after {} predicted {:.1}, measured {measured}",
+            network.name(),
+            predicted.name,
+            predicted.budget_bits
+        );
+        measured - predicted.budget_bits
+    })
+}
+
+#[test]
+fn random_networks_equal_the_twin() {
+    let limits = NetworkLimits {
+        max_side: 6,
+        ..NetworkLimits::default()
+    };
+    for seed in 0..16 {
+        let network = random_network(seed, &limits).unwrap();
+        check(&network, 50, seed % 2 == 1);
+    }
+}
+
+#[test]
+fn wide_weights_and_biases_equal_the_twin() {
+    let limits = NetworkLimits {
+        max_side: 3,
+        max_squares: 1,
+        max_weight_bits: 40,
+        max_bias_bits: 60,
+        ..NetworkLimits::default()
+    };
+    for seed in 0..6 {
+        let network = random_network(seed, &limits).unwrap();
+        check(&network, 5, false);
+    }
+}
+
+/// A network of convolutions with random weights of magnitude up to `weight`, a part of them zero.
+fn convolutions(squares: usize, side: usize, channels: usize, weight: u64, seed: u64) -> Network {
+    let mut random = SplitMix64::new(seed);
+    let mut weights = |count: usize| -> Vec<i64> {
+        (0..count)
+            .map(|_| {
+                let magnitude = (random.next_u64() % (weight + 1)) as i64;
+                if random.next_u64() % 2 == 0 {
+                    -magnitude
+                } else {
+                    magnitude
+                }
+            })
+            .collect()
+    };
+    let mut layers = Vec::new();
+    let mut shape = Shape::new(1, side, side);
+    for square in 0..squares {
+        let conv = Layer::Conv2d {
+            in_channels: shape.channels,
+            out_channels: channels,
+            kernel: [3, 3],
+            stride: [2, 2],
+            padding: [1, 1],
+            weight: weights(channels * shape.channels * 9),
+            bias: vec![BigInt::from(1); channels],
+            weight_scale: 1.0,
+        };
+        shape = conv.output_shape(shape).unwrap();
+        layers.push(NamedLayer::new(format!("conv{square}"), conv));
+        layers.push(NamedLayer::new(format!("square{square}"), Layer::Square));
+    }
+    layers.push(NamedLayer::new("flatten", Layer::Flatten));
+    layers.push(NamedLayer::new(
+        "linear",
+        Layer::Linear {
+            in_features: shape.len(),
+            out_features: 4,
+            weight: weights(4 * shape.len()),
+            bias: vec![BigInt::from(-1); 4],
+            weight_scale: 1.0,
+        },
+    ));
+    Network::new(NetworkLiteral {
+        name: format!("{squares} squares, side {side}, weights to {weight}"),
+        classes: 4,
+        input: InputSpec {
+            shape: Shape::new(1, side, side),
+            quantizer: InputQuantizer::uniform(2).unwrap(),
+        },
+        layers,
+    })
+    .unwrap()
+}
+
+#[test]
+fn the_noise_model_is_never_optimistic_and_at_most_12_bits_pessimistic() {
+    for (squares, side, channels, weight) in [
+        (0, 6, 1, 1),
+        (0, 6, 1, 100),
+        (1, 8, 2, 1),
+        (1, 12, 4, 7),
+        (2, 8, 3, 1),
+        (2, 12, 4, 1),
+        (2, 12, 4, 7),
+        (3, 8, 2, 1),
+    ] {
+        for seed in 0..2 {
+            let network = convolutions(squares, side, channels, weight, seed);
+            let full = crate::params::SecurityStandard::degrees().max().unwrap();
+            let slack = check(&network, full, false);
+            println!("{}: {slack:.1?} bits below the measured", network.name());
+            assert!(slack.iter().all(|&bits| bits <= 12.0), "{slack:?}");
+        }
+    }
+}
+
+#[test]
+fn a_request_of_another_plan_is_refused() {
+    let network = convolutions(1, 4, 1, 1, 0);
+    let selection = fast(&network);
+    let plan = Plan::batched(&network, &selection).unwrap();
+    let server = Server::new(
+        &plan,
+        EvaluationKeys {
+            relin_keys: selection.plain_moduli().iter().map(|_| None).collect(),
+        },
+    )
+    .unwrap();
+    let other = select(&network, &SelectOptions::default()).unwrap();
+    let other = Plan::batched(&network, &other).unwrap();
+    let request = Client::new(&other)
+        .unwrap()
+        .encrypt(&random_images(0, &network, 1), &())
+        .unwrap();
+    assert!(matches!(
+        server.evaluate(&request, &()),
+        Err(EngineError::Bfv { .. } | EngineError::Mismatch { .. })
+    ));
+}

@@ -1,0 +1,128 @@
+//! Which instructions to use, and the kernels under each.
+
+use super::program::{Program, Scratch};
+use super::simd::{LANES, Lane, Portable, Simd};
+
+/// The instructions that kernels use. All give the same results, word for word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Backend {
+    /// AVX-512 with the 52-bit multiply-add (IFMA).
+    Ifma,
+    /// AVX2.
+    Avx2,
+    /// Any processor.
+    Portable,
+}
+
+impl Backend {
+    /// Those of this processor, the fastest first.
+    pub fn available() -> Vec<Self> {
+        [Self::Ifma, Self::Avx2, Self::Portable]
+            .into_iter()
+            .filter(|backend| backend.is_available())
+            .collect()
+    }
+
+    /// The fastest of this processor.
+    pub fn detect() -> Self {
+        Self::available().first().copied().unwrap_or(Self::Portable)
+    }
+
+    /// Its name: `ifma`, `avx2` or `portable`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Ifma => "ifma",
+            Self::Avx2 => "avx2",
+            Self::Portable => "portable",
+        }
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    fn is_available(self) -> bool {
+        match self {
+            Self::Ifma => super::simd::Ifma::detect().is_some(),
+            Self::Avx2 => super::simd::Avx2::detect().is_some(),
+            Self::Portable => true,
+        }
+    }
+
+    #[cfg(not(target_arch = "x86_64"))]
+    fn is_available(self) -> bool {
+        self == Self::Portable
+    }
+
+    /// Runs a program on the coefficients from `start` on, as many as a row of `output` holds; a multiple of eight.
+    ///
+    /// `rows` are the polynomials of the inputs in turn, N residues each. `output` has a row for each polynomial of the
+    /// outputs in turn. A backend that this processor lacks is replaced by [`Backend::Portable`].
+    pub fn run(
+        self,
+        program: &Program,
+        rows: &[&[u64]],
+        start: usize,
+        scratch: &mut Scratch,
+        output: &mut [u64],
+    ) {
+        #[cfg(target_arch = "x86_64")]
+        match self {
+            Self::Ifma => {
+                if let Some(simd) = super::simd::Ifma::detect() {
+                    return simd.vectorize(
+                        #[inline(always)]
+                        || run(simd, program, rows, start, scratch, output),
+                    );
+                }
+            }
+            Self::Avx2 => {
+                if let Some(simd) = super::simd::Avx2::detect() {
+                    return simd.vectorize(
+                        #[inline(always)]
+                        || run(simd, program, rows, start, scratch, output),
+                    );
+                }
+            }
+            Self::Portable => {}
+        }
+        Portable.vectorize(|| run(Portable, program, rows, start, scratch, output));
+    }
+}
+
+#[inline(always)]
+fn run<S: Simd>(
+    simd: S,
+    program: &Program,
+    rows: &[&[u64]],
+    start: usize,
+    scratch: &mut Scratch,
+    output: &mut [u64],
+) {
+    let Some((outputs, size)) = program.shape() else {
+        return;
+    };
+    let width = output.len() / (outputs * size).max(1);
+    let chunks = width / LANES;
+    let mut tile = std::mem::take(&mut scratch.tile);
+    let mut results = std::mem::take(&mut scratch.results);
+    gather(rows, start, chunks, &mut tile);
+    results.resize(outputs * size, Lane::default());
+    for chunk in 0..chunks {
+        let input = &tile[chunk * rows.len()..(chunk + 1) * rows.len()];
+        program.run_chunk(simd, start / LANES + chunk, input, scratch, &mut results);
+        for (row, result) in output.chunks_exact_mut(width.max(1)).zip(&results) {
+            row[chunk * LANES..(chunk + 1) * LANES].copy_from_slice(&result.0);
+        }
+    }
+    (scratch.tile, scratch.results) = (tile, results);
+}
+
+/// Chunk after chunk, eight coefficients of every row.
+fn gather(rows: &[&[u64]], start: usize, chunks: usize, tile: &mut Vec<Lane>) {
+    tile.resize(rows.len() * chunks, Lane::default());
+    for (index, row) in rows.iter().enumerate() {
+        let row = &row[start..start + chunks * LANES];
+        for (chunk, words) in row.as_chunks::<LANES>().0.iter().enumerate() {
+            tile[chunk * rows.len() + index].0 = *words;
+        }
+    }
+}

@@ -1,0 +1,24 @@
+//! Arithmetic on residues: what fast mode is made of, on plain slices, without SEAL.
+//!
+//! Each kernel exists once, generic over eight-word vectors ([`Backend`]): AVX-512 with IFMA, AVX2, or none. Primes are
+//! below 2^50, so that lazily added residues fit 63 bits and products fit IFMA's 52-bit halves.
+//!
+//! - [`Prime`]: reduction modulo a prime.
+//! - [`Program`]: layers of sums and squares, computed on eight coefficients at a time from the first to the last.
+
+#![allow(
+    clippy::inline_always,
+    reason = "kernels must be inlined into the functions that enable the instructions"
+)]
+
+mod backend;
+mod prime;
+mod program;
+mod simd;
+#[cfg(test)]
+mod tests;
+
+pub use backend::Backend;
+pub use prime::{PRIME_BITS_MAX, Prime};
+pub use program::{LayerSpec, Program, SIZES, Scratch, Sum};
+pub use simd::{LANES, Lane};

@@ -1,0 +1,158 @@
+//! A prime below 2^50 with the constants that reduction modulo it needs.
+
+use super::simd::Simd;
+
+/// Words hold residues of at most this many bits, so that three times a residue fits the 52 bits of IFMA.
+pub const PRIME_BITS_MAX: u32 = 50;
+/// The bits that a multiply-add takes of each factor.
+pub(super) const RADIX_BITS: u32 = 52;
+pub(super) const RADIX_MASK: u64 = (1 << RADIX_BITS) - 1;
+
+/// An odd prime between 2^12 and 2^50.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Prime {
+    value: u64,
+    /// One less than its bits.
+    shift: u32,
+    /// floor(2^(52 + shift) / value), of 52 bits.
+    barrett: u64,
+    /// value^-1 mod 2^52.
+    inverse: u64,
+}
+
+impl Prime {
+    /// The constants of a prime; `None` if it is even or lies outside 2^12..2^50. That it is prime is not checked.
+    pub const fn new(value: u64) -> Option<Self> {
+        if value % 2 == 0 || value < 1 << 12 || value >> PRIME_BITS_MAX != 0 {
+            return None;
+        }
+        let shift = value.ilog2();
+        // Newton's iteration doubles the bits that are right; value * value = 1 mod 8.
+        let mut inverse = value;
+        let mut right = 3;
+        while right < RADIX_BITS {
+            inverse = inverse.wrapping_mul(2u64.wrapping_sub(value.wrapping_mul(inverse)));
+            right *= 2;
+        }
+        Some(Self {
+            value,
+            shift,
+            barrett: ((1u128 << (RADIX_BITS + shift)) / value as u128) as u64,
+            inverse: inverse & RADIX_MASK,
+        })
+    }
+
+    /// The prime.
+    pub const fn value(&self) -> u64 {
+        self.value
+    }
+
+    /// a * b mod q.
+    pub const fn multiply(&self, a: u64, b: u64) -> u64 {
+        (a as u128 * b as u128 % self.value as u128) as u64
+    }
+
+    /// base^exponent mod q.
+    pub const fn power(&self, base: u64, mut exponent: u64) -> u64 {
+        let (mut base, mut result) = (base % self.value, 1);
+        while exponent > 0 {
+            if exponent & 1 == 1 {
+                result = self.multiply(result, base);
+            }
+            base = self.multiply(base, base);
+            exponent >>= 1;
+        }
+        result
+    }
+
+    /// The inverse of what is not a multiple of q.
+    pub const fn invert(&self, value: u64) -> u64 {
+        self.power(value, self.value - 2)
+    }
+
+    /// Multiplies residues by one of them, in place (Shoup's method).
+    pub fn multiply_row(&self, row: &mut [u64], factor: u64) {
+        let quotient = ((u128::from(factor) << 64) / u128::from(self.value)) as u64;
+        for word in row {
+            let estimate = (u128::from(*word) * u128::from(quotient) >> 64) as u64;
+            let rest = word
+                .wrapping_mul(factor)
+                .wrapping_sub(estimate.wrapping_mul(self.value));
+            *word = rest.min(rest.wrapping_sub(self.value));
+        }
+    }
+
+    /// The residue of a signed integer.
+    pub const fn residue(&self, value: i128) -> u64 {
+        value.rem_euclid(self.value as i128) as u64
+    }
+
+    /// 2^52 mod q: what [`Constants::montgomery`] divides by.
+    pub const fn radix(&self) -> u64 {
+        (1 << RADIX_BITS) % self.value
+    }
+
+    pub(super) fn constants<S: Simd>(&self, simd: S) -> Constants<S> {
+        Constants {
+            simd,
+            shift: self.shift,
+            value: simd.splat(self.value),
+            twice: simd.splat(2 * self.value),
+            barrett: simd.splat(self.barrett),
+            inverse: simd.splat(self.inverse),
+            mask: simd.splat(RADIX_MASK),
+            zero: simd.splat(0),
+        }
+    }
+}
+
+/// A prime's constants in vectors.
+#[derive(Clone, Copy)]
+pub(super) struct Constants<S: Simd> {
+    pub simd: S,
+    shift: u32,
+    value: S::Vector,
+    twice: S::Vector,
+    barrett: S::Vector,
+    inverse: S::Vector,
+    mask: S::Vector,
+    pub zero: S::Vector,
+}
+
+impl<S: Simd> Constants<S> {
+    /// x mod q for x < 2^63.
+    ///
+    /// With b = `shift` + 1 the bits of q, the quotient is estimated as floor((x >> (b - 1)) * barrett / 2^52). Three
+    /// roundings, each of them downwards and by less than one, leave it at most 2 below the true quotient: the shift
+    /// loses less than barrett / 2^52 <= 1, barrett less than (x >> (b - 1)) / 2^52 <= 1 for b >= 12, and the last less
+    /// than 1. So the remainder is below 3q < 2^52, and its low 52 bits are all of it.
+    #[inline(always)]
+    pub fn reduce(&self, x: S::Vector) -> S::Vector {
+        let simd = self.simd;
+        let quotient = simd.mul_add_high(self.zero, simd.shift_right(x, self.shift), self.barrett);
+        let product = simd.mul_add_low(self.zero, quotient, self.value);
+        let rest = self.low52(simd.sub(x, product));
+        // A negative difference wraps around to a number larger than any remainder.
+        let rest = simd.min(rest, simd.sub(rest, self.twice));
+        simd.min(rest, simd.sub(rest, self.value))
+    }
+
+    /// The low 52 bits.
+    #[inline(always)]
+    pub fn low52(&self, x: S::Vector) -> S::Vector {
+        self.simd.and(x, self.mask)
+    }
+
+    /// (high * 2^52 + low) / 2^52 mod q, not fully reduced: between 1 and high + (low >> 52) + q.
+    ///
+    /// With m = low / q mod 2^52 the difference high * 2^52 + low - m * q is a multiple of 2^52, and as the low halves
+    /// are equal it is that of the high halves.
+    #[inline(always)]
+    pub fn montgomery(&self, high: S::Vector, low: S::Vector) -> S::Vector {
+        let simd = self.simd;
+        let high = simd.add(high, simd.shift_right(low, RADIX_BITS));
+        let m = simd.mul_add_low(self.zero, low, self.inverse);
+        let borrowed = simd.mul_add_high(self.zero, m, self.value);
+        simd.sub(simd.add(high, self.value), borrowed)
+    }
+}

@@ -1,0 +1,245 @@
+//! Kernels against arithmetic with 128-bit integers, and each other.
+#![allow(clippy::unwrap_used, reason = "a failed test may panic")]
+
+use super::*;
+use crate::network::SplitMix64;
+use proptest::prelude::*;
+
+/// Primes = 1 mod 16384 of various sizes, the largest below 2^50 among them.
+const PRIMES: [u64; 6] = [
+    65_537,
+    114_689,
+    1_073_692_673,
+    35_184_371_613_697,
+    1_125_899_906_826_241,
+    1_125_899_906_629_633,
+];
+
+fn residues(random: &mut SplitMix64, count: usize, q: u64, extreme: bool) -> Vec<u64> {
+    (0..count)
+        .map(|_| {
+            if extreme {
+                q - 1
+            } else {
+                random.next_u64() % q
+            }
+        })
+        .collect()
+}
+
+/// What a program computes, one coefficient at a time.
+fn reference(
+    prime: &Prime,
+    degree: usize,
+    rows: &[Vec<u64>],
+    layers: &[LayerSpec],
+) -> Vec<Vec<u64>> {
+    let q = prime.value();
+    let over_radix = prime.invert(prime.radix());
+    let mut result: Vec<Vec<u64>> = Vec::new();
+    for coefficient in 0..degree {
+        let mut values: Vec<Vec<u64>> = rows
+            .chunks(2)
+            .map(|rows| rows.iter().map(|row| row[coefficient]).collect())
+            .collect();
+        for layer in layers {
+            values = match layer {
+                LayerSpec::Sums { sums, square, .. } => sums
+                    .iter()
+                    .map(|sum| {
+                        let mut total = vec![0; values[0].len()];
+                        total[0] = sum.constant;
+                        for &(input, weight) in &sum.terms {
+                            let weight = prime.residue(i128::from(weight));
+                            for (total, &value) in total.iter_mut().zip(&values[input as usize]) {
+                                *total = (*total + prime.multiply(value, weight)) % q;
+                            }
+                        }
+                        if !square {
+                            return total;
+                        }
+                        let mut squared = vec![0; 2 * total.len() - 1];
+                        for (i, &a) in total.iter().enumerate() {
+                            for (j, &b) in total.iter().enumerate() {
+                                let product = prime.multiply(prime.multiply(a, b), over_radix);
+                                squared[i + j] = (squared[i + j] + product) % q;
+                            }
+                        }
+                        squared
+                    })
+                    .collect(),
+                LayerSpec::Weighted {
+                    weights, constants, ..
+                } => constants
+                    .chunks(degree)
+                    .zip(weights.chunks(degree * values.len()))
+                    .map(|(constants, weights)| {
+                        let mut total = vec![0; values[0].len()];
+                        total[0] = constants[coefficient];
+                        for (value, weights) in values.iter().zip(weights.chunks(degree)) {
+                            for (total, &value) in total.iter_mut().zip(value) {
+                                let product = prime.multiply(value, weights[coefficient]);
+                                *total = (*total + product) % q;
+                            }
+                        }
+                        total
+                    })
+                    .collect(),
+            };
+        }
+        result.push(values.into_iter().flatten().collect());
+    }
+    result
+}
+
+fn check(prime: u64, degree: usize, inputs: usize, layers: &[LayerSpec], rows: &[Vec<u64>]) {
+    let prime = Prime::new(prime).unwrap();
+    let program = Program::new(prime, inputs, 2, layers.to_vec()).unwrap();
+    let (outputs, size) = program.shape().unwrap();
+    let expected = reference(&prime, degree, rows, layers);
+    let rows: Vec<&[u64]> = rows.iter().map(Vec::as_slice).collect();
+    for backend in Backend::available() {
+        let mut scratch = Scratch::default();
+        for width in [8, 32] {
+            for start in (0..degree).step_by(width) {
+                let mut output = vec![0; outputs * size * width];
+                backend.run(&program, &rows, start, &mut scratch, &mut output);
+                for (row, words) in output.chunks(width).enumerate() {
+                    for (offset, &word) in words.iter().enumerate() {
+                        assert_eq!(
+                            word,
+                            expected[start + offset][row],
+                            "{} row {row} coefficient {}",
+                            backend.name(),
+                            start + offset
+                        );
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn random_layers(
+    random: &mut SplitMix64,
+    q: u64,
+    mut inputs: usize,
+    squares: usize,
+    weight_bits: u32,
+    degree: usize,
+) -> Vec<LayerSpec> {
+    let mut layers = Vec::new();
+    for layer in 0..=squares {
+        let outputs = random.between(1, 5);
+        let sums = (0..outputs)
+            .map(|_| Sum {
+                terms: (0..inputs as u32)
+                    .filter_map(|input| {
+                        let magnitude = (random.next_u64() >> (64 - weight_bits)).cast_signed();
+                        let weight = [magnitude, -magnitude, 1, -1, 0][random.between(0, 4)];
+                        (weight != 0).then_some((input, weight))
+                    })
+                    .collect(),
+                constant: random.next_u64() % q,
+            })
+            .collect();
+        layers.push(LayerSpec::Sums {
+            sums,
+            order: (0..outputs as u32).rev().collect(),
+            square: layer < squares,
+        });
+        inputs = outputs;
+    }
+    let outputs = random.between(1, 3);
+    layers.push(LayerSpec::Weighted {
+        degree,
+        weights: residues(random, outputs * inputs * degree, q, false),
+        constants: residues(random, outputs * degree, q, false),
+    });
+    layers
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(96))]
+
+    #[test]
+    fn programs_equal_the_reference_under_every_backend(
+        seed: u64,
+        prime in 0..PRIMES.len(),
+        squares in 0..=3usize,
+        weight_bits in 1..=62u32,
+        extreme: bool,
+    ) {
+        let mut random = SplitMix64::new(seed);
+        let (degree, q) = (32, PRIMES[prime]);
+        let inputs = random.between(1, 6);
+        let layers = random_layers(&mut random, q, inputs, squares, weight_bits, degree);
+        let rows: Vec<Vec<u64>> = (0..2 * inputs)
+            .map(|_| residues(&mut random, degree, q, extreme))
+            .collect();
+        check(q, degree, inputs, &layers, &rows);
+    }
+}
+
+/// So many terms that lazy sums come close to their limits, narrow and wide.
+#[test]
+fn long_sums_do_not_overflow() {
+    let q = PRIMES[5];
+    let mut random = SplitMix64::new(1);
+    for (count, weight) in [
+        (4000, -1),
+        (4095, 1),
+        (5000, 1),
+        (5000, -1),
+        (5000, 7 << 40),
+    ] {
+        let layers = [
+            LayerSpec::Sums {
+                sums: (0..3)
+                    .map(|shift| Sum {
+                        terms: (0..count).map(|i| (i, weight + shift)).collect(),
+                        constant: q - 1,
+                    })
+                    .collect(),
+                order: vec![0, 1, 2],
+                square: true,
+            },
+            LayerSpec::Sums {
+                sums: vec![Sum {
+                    terms: (0..5000).map(|i| (i % 3, weight)).collect(),
+                    constant: q - 1,
+                }],
+                order: vec![0],
+                square: false,
+            },
+        ];
+        let rows: Vec<Vec<u64>> = (0..2 * count)
+            .map(|_| residues(&mut random, 32, q, true))
+            .collect();
+        check(q, 32, count as usize, &layers, &rows);
+    }
+}
+
+#[test]
+fn what_does_not_fit_is_refused() {
+    for value in [0, 2, 4095, 65_536, (1 << 50) + 1, u64::MAX] {
+        assert!(Prime::new(value).is_none(), "{value}");
+    }
+    let prime = Prime::new(65_537).unwrap();
+    let sums = |input, constant, order: Vec<u32>| {
+        vec![LayerSpec::Sums {
+            sums: vec![Sum {
+                terms: vec![(input, 1)],
+                constant,
+            }],
+            order,
+            square: false,
+        }]
+    };
+    assert!(Program::new(prime, 1, 2, sums(0, 0, vec![0])).is_some());
+    assert!(Program::new(prime, 1, 4, sums(0, 0, vec![0])).is_none());
+    assert!(Program::new(prime, 1, 2, sums(1, 0, vec![0])).is_none());
+    assert!(Program::new(prime, 1, 2, sums(0, 65_537, vec![0])).is_none());
+    assert!(Program::new(prime, 1, 2, sums(0, 0, vec![])).is_none());
+    assert!(Program::new(prime, 1, 2, sums(0, 0, vec![0, 0])).is_none());
+}
