@@ -30,7 +30,13 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> anyhow::Result<
         arguments.images.0.end,
         arguments.run.model.display()
     ));
-    let finished = run::run(&arguments.run, dataset, split, Some(&arguments.images))?;
+    let finished = run::run(
+        &arguments.run,
+        None,
+        dataset,
+        split,
+        Some(&arguments.images),
+    )?;
     let drawings: Vec<Drawing<'_>> = chosen(&finished)
         .into_iter()
         .filter_map(|index| drawing(&finished, index))

@@ -11,6 +11,7 @@ use super::{
     table,
 };
 use crate::data::{DatasetName, Split};
+use crate::params::LayoutKind;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
@@ -24,7 +25,7 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "A..B")]
     images: Option<ImageRange>,
     /// How images lie in ciphertexts
-    #[arg(long, value_enum, default_value = "batched")]
+    #[arg(long, value_enum, default_value = "auto")]
     layout: Layout,
     #[command(flatten)]
     run: RunArguments,
@@ -32,25 +33,39 @@ pub(super) struct Arguments {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Layout {
+    /// The cheapest for the number of images.
+    Auto,
     /// A ciphertext for each pixel position, an image in each slot.
     Batched,
+    /// Few images: a slot for each logit and position of the last layer.
+    Packed,
+}
+
+impl From<Layout> for Option<LayoutKind> {
+    fn from(layout: Layout) -> Self {
+        match layout {
+            Layout::Auto => None,
+            Layout::Batched => Some(LayoutKind::Batched),
+            Layout::Packed => Some(LayoutKind::Packed),
+        }
+    }
 }
 
 pub(super) fn run(arguments: &Arguments, output: &mut Output) -> anyhow::Result<Outcome> {
-    let finished = match arguments.layout {
-        Layout::Batched => run::run(
-            &arguments.run,
-            arguments.dataset,
-            arguments.split,
-            arguments.images.as_ref(),
-        )?,
-    };
+    let finished = run::run(
+        &arguments.run,
+        arguments.layout.into(),
+        arguments.dataset,
+        arguments.split,
+        arguments.images.as_ref(),
+    )?;
     output.line(summary(&finished.record, false))?;
     let header = [
         "layer",
         "time",
         "additions",
         "constant mult.",
+        "plain mult.",
         "plain add.",
         "squares",
         "relin.",
@@ -60,6 +75,7 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> anyhow::Result<
         let ops = [
             layer.ops.additions,
             layer.ops.constant_multiplications,
+            layer.ops.plain_multiplications,
             layer.ops.plain_additions,
             layer.ops.squares,
             layer.ops.relinearizations,

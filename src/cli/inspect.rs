@@ -70,6 +70,7 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> anyhow::Result<
             bound,
             standard: arguments.security.into(),
             mode: arguments.mode.into(),
+            layout: None,
             images: None,
         },
     )?;

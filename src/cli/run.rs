@@ -12,7 +12,7 @@ use super::{
 use crate::{
     bfv,
     data::{Dataset, DatasetName, Split},
-    params::{BoundRule, Mode, SelectOptions, Selection, select},
+    params::{BoundRule, LayoutKind, Mode, SelectOptions, Selection, select},
     report::{BoundRecord, Classified, DataFile, Host, RunRecord, classify},
 };
 use anyhow::{Context as _, bail};
@@ -72,6 +72,7 @@ pub(super) struct Finished {
 /// Classifies images under encryption. Without a range, all of the split.
 pub(super) fn run(
     arguments: &RunArguments,
+    layout: Option<LayoutKind>,
     dataset: DatasetName,
     split: Split,
     range: Option<&ImageRange>,
@@ -99,6 +100,7 @@ pub(super) fn run(
         bound,
         standard: arguments.security.into(),
         mode: arguments.mode.into(),
+        layout,
         images: Some(range.len()),
     };
     let selection = select(&network, &options)?;
@@ -120,7 +122,7 @@ pub(super) fn run(
     let record = RunRecord {
         command: command_line(),
         mode: selection.mode().name().to_owned(),
-        layout: "batched".to_owned(),
+        layout: selection.layout().name().to_owned(),
         model: arguments.model.display().to_string(),
         network: network.name().to_owned(),
         dataset: dataset.to_string(),

@@ -11,7 +11,7 @@ use crate::bfv::{
     BatchEncoder, Ciphertext, Compression, Context, Decryptor, Encryptor, KeyGenerator,
     ParametersLiteral, Plaintext, SecretKey, SecurityLevel,
 };
-use crate::layout::Batched;
+use crate::layout::Layout;
 use crate::params::Mode;
 use num_bigint::BigInt;
 use rayon::prelude::*;
@@ -30,7 +30,7 @@ struct Channel {
 /// Holds the secret keys: encrypts images, decrypts logits. There is one key for each plaintext modulus.
 #[derive(Debug)]
 pub struct Client {
-    layout: Batched,
+    layout: Layout,
     inputs: usize,
     outputs: usize,
     needs_relin_keys: bool,
@@ -81,7 +81,7 @@ impl Client {
             .collect::<Result<_, crate::bfv::Error>>()
             .doing(|| "making the secret keys".to_owned())?;
         Ok(Self {
-            layout: plan.layout(),
+            layout: plan.layout().clone(),
             inputs: plan.inputs(),
             outputs: plan.outputs(),
             needs_relin_keys: plan.needs_relin_keys(),
@@ -203,42 +203,48 @@ impl Client {
             .channels
             .par_iter()
             .zip(&response.channels)
-            .map(|(channel, logits)| {
+            .map(|(channel, outputs)| {
                 // A decryptor serves one thread.
                 let mut decryptor = channel.decryptor()?;
-                logits
+                let slots = outputs
                     .iter()
                     .enumerate()
-                    .map(|(logit, encrypted)| {
-                        if channel.budget(&mut decryptor, logit, encrypted)? == 0 {
+                    .map(|(output, encrypted)| {
+                        if channel.budget(&mut decryptor, output, encrypted)? == 0 {
                             return Err(EngineError::NoiseExhausted {
-                                logit,
+                                logit: output,
                                 plain_modulus: channel.plain_modulus(),
                             });
                         }
                         decryptor
                             .decrypt(encrypted)
                             .and_then(|plain| channel.decode(&plain))
-                            .doing(|| format!("decrypting logit {logit}"))
+                            .doing(|| format!("decrypting logit {output}"))
                     })
-                    .collect()
+                    .collect::<Result<_, _>>()?;
+                Ok(self
+                    .layout
+                    .collect(slots, response.images, channel.plain_modulus()))
             })
-            .collect::<Result<_, _>>()?;
-        let logits: Vec<Vec<BigInt>> = (0..self.outputs)
+            .collect::<Result<_, EngineError>>()?;
+        let logits = residues.first().map_or(0, Vec::len);
+        let logits: Vec<Vec<BigInt>> = (0..logits)
             .into_par_iter()
             .map(|logit| {
                 (0..response.images)
-                    .map(|slot| {
-                        let of_slot: Vec<u64> = residues
+                    .map(|image| {
+                        let of_image: Vec<u64> = residues
                             .iter()
-                            .map(|channel| channel[logit][slot])
+                            .map(|channel| channel[logit][image])
                             .collect();
-                        self.crt.centred(&of_slot)
+                        self.crt.centred(&of_image)
                     })
                     .collect()
             })
             .collect();
-        Ok(self.layout.scatter(&logits, response.images))
+        Ok((0..response.images)
+            .map(|image| logits.iter().map(|values| values[image].clone()).collect())
+            .collect())
     }
 
     /// The least noise budget of a response in bits. A diagnostic: **never send it to the server**.
@@ -299,7 +305,7 @@ impl Client {
     }
 
     fn check_batch(&self, images: &[Vec<i64>]) -> Result<(), EngineError> {
-        let slots = self.layout.slots();
+        let slots = self.layout.images();
         if !(1..=slots).contains(&images.len()) {
             return Err(EngineError::BatchSize {
                 actual: images.len(),
@@ -317,7 +323,7 @@ impl Client {
     }
 
     fn check_response(&self, response: &Response) -> Result<(), EngineError> {
-        let slots = self.layout.slots();
+        let slots = self.layout.images();
         if !(1..=slots).contains(&response.images) {
             return Err(EngineError::BatchSize {
                 actual: response.images,

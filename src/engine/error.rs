@@ -67,6 +67,15 @@ pub enum EngineError {
         /// The prime of q.
         prime: u64,
     },
+    /// The layout cannot serve the network.
+    #[error("the packed layout cannot serve this network: {reason}")]
+    Layout {
+        /// Why not.
+        reason: String,
+    },
+    /// The operating system gave no random numbers.
+    #[error("masking the response: no random numbers")]
+    Randomness(#[from] getrandom::Error),
     /// A plan without a result.
     #[error("the network has no layer that computes anything")]
     EmptyPlan,

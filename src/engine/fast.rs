@@ -7,11 +7,13 @@
 //! `docs/FAST.md` derives each line.
 
 use super::error::{Doing, EngineError};
+use super::packed::{Masks, Plaintexts};
 use super::plan::{Plan, Step};
 use super::stats::{LayerOps, LayerStats, Progress, Stage};
 use super::stock::Stock;
 use crate::bfv::{Ciphertext, Context, Error};
 use crate::kernels::{Backend, LayerSpec, Prime, Program, Scratch, Sum};
+use crate::layout::Layout;
 use crate::network::WeightedSums;
 use num_bigint::BigInt;
 use rayon::prelude::*;
@@ -21,9 +23,9 @@ use std::time::Instant;
 /// Coefficients computed by a thread before it takes the next ones: so many of all inputs stay in the second-level cache.
 const TILE: usize = 32;
 
-/// A layer of sums with the square that follows it, if one does.
+/// What is reported of a layer.
 #[derive(Debug)]
-struct Fused {
+struct Reported {
     name: String,
     ops: LayerOps,
 }
@@ -34,34 +36,60 @@ pub(super) struct Fast {
     context: Context,
     stock: Stock,
     backend: Backend,
-    layers: Vec<Fused>,
+    layers: Vec<Reported>,
     /// For each data prime the compiled layers, and what results are multiplied by to be BFV ciphertexts.
     programs: Vec<(Program, u64)>,
+    /// In the packed layout, what hides a logit's summands.
+    masks: Option<Masks>,
 }
 
-/// Sums and whether they are squared; `None` stands for the values as they are.
-type Pending<'a> = (String, Option<&'a WeightedSums>);
+/// A layer for the kernels: a square is joined with the sums before it.
+enum Fused<'a> {
+    Sums {
+        name: String,
+        /// `None` for the values as they are.
+        sums: Option<&'a WeightedSums>,
+        square: bool,
+    },
+    Positions {
+        name: String,
+        count: usize,
+    },
+}
 
 /// The layers of a plan, each square joined with the sums before it.
-fn fuse(plan: &Plan) -> Vec<(Pending<'_>, bool)> {
-    let mut fused = Vec::new();
-    let mut pending: Option<Pending<'_>> = None;
+fn fuse(plan: &Plan) -> Vec<Fused<'_>> {
+    let mut fused: Vec<Fused<'_>> = Vec::new();
     for layer in plan.layers() {
-        match &layer.step {
-            Step::Sums(sums) => {
-                fused.extend(pending.take().map(|before| (before, false)));
-                pending = Some((layer.name.clone(), Some(sums)));
+        let name = layer.name.clone();
+        match (&layer.step, fused.last_mut()) {
+            (
+                Step::Square { .. },
+                Some(Fused::Sums {
+                    name: before,
+                    square: square @ false,
+                    ..
+                }),
+            ) => {
+                *square = true;
+                *before = format!("{before} + {name}");
             }
-            Step::Square { .. } => {
-                let (name, sums) = match pending.take() {
-                    Some((name, sums)) => (format!("{name} + {}", layer.name), sums),
-                    None => (layer.name.clone(), None),
-                };
-                fused.push(((name, sums), true));
-            }
+            (Step::Square { .. }, _) => fused.push(Fused::Sums {
+                name,
+                sums: None,
+                square: true,
+            }),
+            (Step::Sums(sums), _) => fused.push(Fused::Sums {
+                name,
+                sums: Some(sums),
+                square: false,
+            }),
+            (Step::Positions { count }, _) => fused.push(Fused::Positions {
+                name,
+                count: *count,
+            }),
         }
     }
-    fused.extend(pending.map(|last| (last, false)));
     fused
 }
 
@@ -73,7 +101,7 @@ fn minus_q(data_primes: &[u64], t: u64) -> u64 {
     ((u128::from(t) - product) % u128::from(t)) as u64
 }
 
-fn multiply(a: u64, b: u64, t: u64) -> u64 {
+pub(super) fn multiply(a: u64, b: u64, t: u64) -> u64 {
     (u128::from(a) * u128::from(b) % u128::from(t)) as u64
 }
 
@@ -101,7 +129,7 @@ pub(super) fn correction(plan: &Plan, t: u64) -> u64 {
 }
 
 /// The residue around 0.
-fn centred(value: i128, t: u64) -> i64 {
+pub(super) fn centred(value: i128, t: u64) -> i64 {
     let t = i128::from(t);
     let residue = value.rem_euclid(t);
     (if 2 * residue > t {
@@ -111,7 +139,7 @@ fn centred(value: i128, t: u64) -> i64 {
     }) as i64
 }
 
-fn bias_residue(bias: &BigInt, t: u64) -> u64 {
+pub(super) fn bias_residue(bias: &BigInt, t: u64) -> u64 {
     let t = BigInt::from(t);
     u64::try_from(((bias % &t) + &t) % &t).unwrap_or_default()
 }
@@ -122,10 +150,27 @@ impl Fast {
         let data = context.first_level().coeff_modulus_size;
         let primes = &context.primes()[..data];
         let fused = fuse(plan);
-        let programs = primes
-            .iter()
-            .map(|&prime| {
-                compile(plan.inputs(), &fused, prime, minus_q(primes, t), t)
+        let (plaintexts, masks) = match plan.layout() {
+            Layout::Batched(_) => (None, None),
+            Layout::Packed(packed) => (
+                Some(Plaintexts::new(context, packed)?),
+                Some(Masks::new(context, packed)?),
+            ),
+        };
+        let programs = (0..data)
+            .map(|index| {
+                let (specs, factor) = compile(
+                    context,
+                    plan.inputs(),
+                    &fused,
+                    index,
+                    minus_q(primes, t),
+                    plaintexts.as_ref(),
+                )?;
+                let prime = primes[index];
+                Prime::new(prime)
+                    .and_then(|prime| Program::new(prime, plan.inputs(), 2, specs))
+                    .map(|program| (program, factor))
                     .ok_or(EngineError::Kernel { prime })
             })
             .collect::<Result<_, _>>()?;
@@ -133,12 +178,9 @@ impl Fast {
             context: context.clone(),
             stock: Stock::new(context, None)?,
             backend: Backend::detect(),
-            layers: fused
-                .into_iter()
-                .zip(counts(plan, t))
-                .map(|(((name, _), _), ops)| Fused { name, ops })
-                .collect(),
+            layers: reported(&fused, plan.inputs(), t),
             programs,
+            masks,
         })
     }
 
@@ -273,7 +315,13 @@ impl Fast {
                     .doing(|| "building the response".to_owned())
             })
             .collect::<Result<_, _>>()?;
-        let (response, ops) = self.stock.shrink(response, response_primes)?;
+        let (mut response, mut ops) = self.stock.shrink(response, response_primes)?;
+        if let Some(masks) = &self.masks {
+            for encrypted in &mut response {
+                self.stock.add_plain(encrypted, &masks.draw()?)?;
+                ops.plain_additions += 1;
+            }
+        }
         for (stats, layer) in stats[1..].iter_mut().zip(&self.layers) {
             stats.ops += layer.ops;
         }
@@ -285,50 +333,52 @@ impl Fast {
     }
 }
 
-/// The layers for one prime, and what their results are multiplied by at the end.
+/// The layers for one prime of the context, and what their results are multiplied by at the end.
 fn compile(
+    context: &Context,
     inputs: usize,
-    layers: &[(Pending<'_>, bool)],
-    prime: u64,
+    layers: &[Fused<'_>],
+    index: usize,
     minus_q: u64,
-    t: u64,
-) -> Option<(Program, u64)> {
-    let prime = Prime::new(prime)?;
-    let over_t = prime.invert(t % prime.value());
+    plaintexts: Option<&Plaintexts>,
+) -> Result<(Vec<LayerSpec>, u64), EngineError> {
+    let t = context.parameters().plain_modulus().value();
+    let value = context.primes()[index];
+    let prime = Prime::new(value).ok_or(EngineError::Kernel { prime: value })?;
+    let over_t = prime.invert(t % value);
     // The residues at hand are `scale` times those of the BGV ciphertext.
     let (mut scale, mut kappa) = (over_t, minus_q);
     let mut count = inputs;
     let mut specs = Vec::with_capacity(layers.len());
-    for ((_, sums), square) in layers {
-        let (sums, order) = match sums {
-            Some(weighted) => {
-                let sums = weighted
-                    .outputs()
-                    .map(|(terms, bias)| {
-                        let bias = multiply(kappa, bias_residue(bias, t), t);
-                        let bias = prime.residue(i128::from(centred(i128::from(bias), t)));
-                        Sum {
-                            terms: terms
-                                .iter()
-                                .map(|term| (term.input, centred(i128::from(term.weight), t)))
-                                .filter(|(_, weight)| *weight != 0)
-                                .collect(),
-                            constant: prime.multiply(scale, bias),
-                        }
-                    })
-                    .collect();
-                (sums, by_window(weighted))
-            }
-            None => {
-                let identity = |input| Sum {
-                    terms: vec![(input, 1)],
-                    constant: 0,
-                };
-                let count = count as u32;
-                ((0..count).map(identity).collect(), (0..count).collect())
-            }
+    for layer in layers {
+        let Fused::Sums { sums, square, .. } = layer else {
+            let plaintexts = plaintexts.ok_or(EngineError::EmptyPlan)?;
+            specs.push(plaintexts.layer(context, index, &prime, kappa, scale)?);
+            count = 1;
+            continue;
         };
-        let sums: Vec<Sum> = sums;
+        let (sums, order): (Vec<Sum>, Vec<u32>) = if let Some(weighted) = sums {
+            let sums = weighted.outputs().map(|(terms, bias)| {
+                let bias = multiply(kappa, bias_residue(bias, t), t);
+                let bias = prime.residue(i128::from(centred(i128::from(bias), t)));
+                Sum {
+                    terms: terms
+                        .iter()
+                        .map(|term| (term.input, centred(i128::from(term.weight), t)))
+                        .filter(|(_, weight)| *weight != 0)
+                        .collect(),
+                    constant: prime.multiply(scale, bias),
+                }
+            });
+            (sums.collect(), by_window(weighted))
+        } else {
+            let identity = |input| Sum {
+                terms: vec![(input, 1)],
+                constant: 0,
+            };
+            let count = count as u32;
+            ((0..count).map(identity).collect(), (0..count).collect())
+        };
         count = sums.len();
         specs.push(LayerSpec::Sums {
             sums,
@@ -341,8 +391,7 @@ fn compile(
             kappa = multiply(kappa, kappa, t);
         }
     }
-    let factor = prime.multiply(prime.invert(scale), over_t);
-    Program::new(prime, inputs, 2, specs).map(|program| (program, factor))
+    Ok((specs, prime.multiply(prime.invert(scale), over_t)))
 }
 
 /// The outputs ordered so that those that read the same window of the input follow each other.
@@ -354,31 +403,43 @@ fn by_window(sums: &WeightedSums) -> Vec<u32> {
         .collect()
 }
 
-/// What each fused layer executes.
-fn counts(plan: &Plan, t: u64) -> Vec<LayerOps> {
-    fuse(plan)
-        .into_iter()
-        .map(|((_, sums), square)| {
+/// The names of the layers and what each executes.
+fn reported(layers: &[Fused<'_>], inputs: usize, t: u64) -> Vec<Reported> {
+    let mut values = inputs;
+    layers
+        .iter()
+        .map(|layer| {
             let mut ops = LayerOps::default();
-            let mut outputs = plan.inputs();
-            if let Some(sums) = sums {
-                outputs = sums.len();
-                for (terms, bias) in sums.outputs() {
-                    let weights: Vec<i64> = terms
-                        .iter()
-                        .map(|term| centred(i128::from(term.weight), t))
-                        .filter(|&weight| weight != 0)
-                        .collect();
-                    ops.additions += weights.len().saturating_sub(1) as u64;
-                    ops.constant_multiplications +=
-                        weights.iter().filter(|weight| weight.abs() != 1).count() as u64;
-                    ops.plain_additions += u64::from(bias_residue(bias, t) != 0);
+            let name = match layer {
+                Fused::Positions { name, count } => {
+                    ops.additions = count.saturating_sub(1) as u64;
+                    ops.plain_multiplications = *count as u64;
+                    ops.plain_additions = 1;
+                    name
                 }
+                Fused::Sums { name, sums, square } => {
+                    for (terms, bias) in sums.iter().flat_map(|sums| sums.outputs()) {
+                        let weights: Vec<i64> = terms
+                            .iter()
+                            .map(|term| centred(i128::from(term.weight), t))
+                            .filter(|&weight| weight != 0)
+                            .collect();
+                        ops.additions += weights.len().saturating_sub(1) as u64;
+                        ops.constant_multiplications +=
+                            weights.iter().filter(|weight| weight.abs() != 1).count() as u64;
+                        ops.plain_additions += u64::from(bias_residue(bias, t) != 0);
+                    }
+                    values = sums.map_or(values, WeightedSums::len);
+                    if *square {
+                        ops.squares = values as u64;
+                    }
+                    name
+                }
+            };
+            Reported {
+                name: name.clone(),
+                ops,
             }
-            if square {
-                ops.squares = outputs as u64;
-            }
-            ops
         })
         .collect()
 }

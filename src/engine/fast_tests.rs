@@ -1,6 +1,7 @@
 //! Fast mode against the twin, and the noise model against measured budgets.
 #![allow(
     clippy::unwrap_used,
+    clippy::panic,
     clippy::cast_possible_wrap,
     reason = "a failed test may panic; values are far below the limits of their types"
 )]
@@ -11,20 +12,21 @@ use crate::network::{
     InputQuantizer, InputSpec, Layer, NamedLayer, Network, NetworkLimits, NetworkLiteral, Shape,
     SplitMix64, Twin, random_images, random_network,
 };
-use crate::params::{Mode, SelectOptions, Selection, select};
+use crate::params::{LayoutKind, Mode, SelectOptions, Selection, select};
 
-fn fast(network: &Network) -> Selection {
+fn fast(network: &Network, layout: LayoutKind) -> Selection {
     let options = SelectOptions {
         mode: Mode::Fast,
+        layout: Some(layout),
         ..SelectOptions::default()
     };
     select(network, &options).unwrap()
 }
 
 /// The bits by which the prediction is below the measured budget, before primes are dropped and after.
-fn check(network: &Network, images: usize, ntt: bool) -> [f64; 2] {
-    let selection = fast(network);
-    let plan = Plan::batched(network, &selection).unwrap();
+fn check(network: &Network, layout: LayoutKind, images: usize, ntt: bool) -> [f64; 2] {
+    let selection = fast(network, layout);
+    let plan = Plan::new(network, &selection).unwrap();
     assert!(!plan.needs_relin_keys());
     let client = Client::new(&plan).unwrap();
     let keys = client.evaluation_keys().unwrap();
@@ -88,8 +90,53 @@ fn random_networks_equal_the_twin() {
     };
     for seed in 0..16 {
         let network = random_network(seed, &limits).unwrap();
-        check(&network, 50, seed % 2 == 1);
+        check(&network, LayoutKind::Batched, 50, seed % 2 == 1);
     }
+}
+
+#[test]
+fn random_networks_equal_the_twin_in_the_packed_layout() {
+    let limits = NetworkLimits {
+        max_side: 9,
+        ..NetworkLimits::default()
+    };
+    let mut served = 0;
+    for seed in 0..60 {
+        let network = random_network(seed, &limits).unwrap();
+        if crate::network::Crops::new(&network).is_ok() {
+            served += 1;
+            check(&network, LayoutKind::Packed, 5, seed % 2 == 1);
+        }
+        if served == 8 {
+            return;
+        }
+    }
+    panic!("{served} networks served");
+}
+
+#[test]
+fn masks_hide_all_but_the_sums() {
+    let network = convolutions(1, 8, 2, 1, 0);
+    let selection = fast(&network, LayoutKind::Packed);
+    let plan = Plan::new(&network, &selection).unwrap();
+    let contexts = crate::engine::PlanContexts::new(&plan).unwrap();
+    let Layout::Packed(packed) = plan.layout() else {
+        panic!("not packed");
+    };
+    let context = &contexts.contexts()[0];
+    let t = context.parameters().plain_modulus().value();
+    let masks = Masks::new(context, packed).unwrap();
+    let encoder = crate::bfv::BatchEncoder::new(context).unwrap();
+    let [a, b] = [0, 1].map(|_| encoder.decode_u64(&masks.draw().unwrap()).unwrap());
+    let images = packed.images();
+    for mask in [&a, &b] {
+        let sums = packed.collect(mask, images, t);
+        assert_eq!(sums, vec![vec![0; images]; packed.logits()]);
+        let used = images * packed.logits() * packed.positions();
+        let distinct: std::collections::BTreeSet<_> = mask[..used].iter().collect();
+        assert!(distinct.len() > used / 2, "{} of {used}", distinct.len());
+    }
+    assert_ne!(a, b);
 }
 
 #[test]
@@ -103,7 +150,7 @@ fn wide_weights_and_biases_equal_the_twin() {
     };
     for seed in 0..6 {
         let network = random_network(seed, &limits).unwrap();
-        check(&network, 5, false);
+        check(&network, LayoutKind::Batched, 5, false);
     }
 }
 
@@ -177,9 +224,18 @@ fn the_noise_model_is_never_optimistic_and_at_most_12_bits_pessimistic() {
         for seed in 0..2 {
             let network = convolutions(squares, side, channels, weight, seed);
             let full = crate::params::SecurityStandard::degrees().max().unwrap();
-            let slack = check(&network, full, false);
-            println!("{}: {slack:.1?} bits below the measured", network.name());
-            assert!(slack.iter().all(|&bits| bits <= 12.0), "{slack:?}");
+            for layout in [LayoutKind::Batched, LayoutKind::Packed] {
+                if squares == 0 && layout == LayoutKind::Packed {
+                    continue;
+                }
+                let slack = check(&network, layout, full, false);
+                let name = network.name();
+                println!(
+                    "{name}, {}: {slack:.1?} bits below the measured",
+                    layout.name()
+                );
+                assert!(slack.iter().all(|&bits| bits <= 12.0), "{slack:?}");
+            }
         }
     }
 }
@@ -187,7 +243,7 @@ fn the_noise_model_is_never_optimistic_and_at_most_12_bits_pessimistic() {
 #[test]
 fn a_request_of_another_plan_is_refused() {
     let network = convolutions(1, 4, 1, 1, 0);
-    let selection = fast(&network);
+    let selection = fast(&network, LayoutKind::Batched);
     let plan = Plan::batched(&network, &selection).unwrap();
     let server = Server::new(
         &plan,

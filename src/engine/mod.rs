@@ -14,6 +14,7 @@ mod crt;
 mod error;
 mod fast;
 mod message;
+mod packed;
 mod plan;
 mod seeded;
 mod server;

@@ -1,9 +1,9 @@
 //! What the server computes: the network lowered to sums and squares, with what each level of SEAL's chain is for.
 
 use super::error::EngineError;
-use crate::layout::Batched;
-use crate::network::{LoweredOperation, Network, WeightedSums};
-use crate::params::{Mode, Selection};
+use crate::layout::{Batched, Layout, Packed};
+use crate::network::{Crops, LoweredLayer, LoweredOperation, Network, WeightedSums};
+use crate::params::{LayoutKind, Mode, Selection};
 
 /// A layer of a plan.
 #[derive(Debug, Clone, PartialEq)]
@@ -28,6 +28,12 @@ pub enum Step {
         /// take size 3, and nothing after them squares again. In fast mode none are.
         relinearize: bool,
     },
+    /// The last layer of the packed layout: one sum of products with plaintexts, masked so that it reveals the sums of
+    /// each logit's slots and nothing else of the slots. Depth 0, but the noise of a plaintext product.
+    Positions {
+        /// How many ciphertexts are summed.
+        count: usize,
+    },
 }
 
 impl Step {
@@ -36,6 +42,7 @@ impl Step {
         match self {
             Self::Sums(sums) => sums.len(),
             Self::Square { count, .. } => *count,
+            Self::Positions { .. } => 1,
         }
     }
 }
@@ -45,43 +52,70 @@ impl Step {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Plan {
     selection: Selection,
-    layout: Batched,
+    layout: Layout,
     inputs: usize,
     outputs: usize,
     layers: Vec<PlannedLayer>,
 }
 
 impl Plan {
+    /// A plan in the layout of the selection.
+    ///
+    /// # Errors
+    /// As [`Plan::batched`] and [`Plan::packed`].
+    pub fn new(network: &Network, selection: &Selection) -> Result<Self, EngineError> {
+        match selection.layout() {
+            LayoutKind::Batched => Self::batched(network, selection),
+            LayoutKind::Packed => Self::packed(network, selection),
+        }
+    }
+
     /// A plan in the batched layout.
     ///
     /// # Errors
     /// [`EngineError::EmptyPlan`] for a network that computes nothing.
     pub fn batched(network: &Network, selection: &Selection) -> Result<Self, EngineError> {
-        let lowered = network.lower();
-        let last_square = lowered
-            .iter()
-            .rposition(|layer| matches!(layer.operation, LoweredOperation::Square { .. }));
-        let layers: Vec<PlannedLayer> = lowered
-            .into_iter()
-            .enumerate()
-            .map(|(index, layer)| PlannedLayer {
-                name: layer.name,
-                step: match layer.operation {
-                    LoweredOperation::Sums(sums) => Step::Sums(sums),
-                    LoweredOperation::Square { count } => Step::Square {
-                        count,
-                        relinearize: selection.mode() == Mode::Stock && Some(index) != last_square,
-                    },
-                },
-            })
-            .collect();
+        let layers = planned(network.lower(), selection.mode());
         let outputs = layers.last().ok_or(EngineError::EmptyPlan)?.step.outputs();
         Ok(Self {
-            layout: Batched::new(selection.poly_modulus_degree()),
+            layout: Layout::Batched(Batched::new(selection.poly_modulus_degree())),
             selection: selection.clone(),
             inputs: network.input().shape.len(),
             outputs,
             layers,
+        })
+    }
+
+    /// A plan in the packed layout, for fast mode.
+    ///
+    /// # Errors
+    /// [`EngineError::Layout`] if the layers before the last one are not the same for every position, or the selection
+    /// is not for fast mode.
+    pub fn packed(network: &Network, selection: &Selection) -> Result<Self, EngineError> {
+        let refuse = |reason: String| EngineError::Layout { reason };
+        if selection.layout() != LayoutKind::Packed {
+            return Err(refuse(
+                "the parameters were selected for another layout".to_owned(),
+            ));
+        }
+        let crops = Crops::new(network).map_err(|error| refuse(error.to_string()))?;
+        let mut layers = planned(crops.network.lower(), selection.mode());
+        layers.push(PlannedLayer {
+            name: crops.name.clone(),
+            step: Step::Positions {
+                count: crops.network.classes(),
+            },
+        });
+        Ok(Self {
+            inputs: crops.network.input().shape.len(),
+            outputs: 1,
+            layers,
+            layout: Layout::Packed(Box::new(Packed::new(
+                selection.poly_modulus_degree(),
+                network.input().shape,
+                crops,
+            ))),
+            selection: selection.clone(),
         })
     }
 
@@ -91,13 +125,13 @@ impl Plan {
     }
 
     /// How many images a batch holds.
-    pub const fn slots(&self) -> usize {
-        self.layout.slots()
+    pub fn slots(&self) -> usize {
+        self.layout.images()
     }
 
     /// The layout.
-    pub const fn layout(&self) -> Batched {
-        self.layout
+    pub const fn layout(&self) -> &Layout {
+        &self.layout
     }
 
     /// How many ciphertexts a request holds for each plaintext modulus.
@@ -105,7 +139,7 @@ impl Plan {
         self.inputs
     }
 
-    /// How many ciphertexts a response holds for each plaintext modulus: one a logit.
+    /// How many ciphertexts a response holds for each plaintext modulus: one a logit, or one in the packed layout.
     pub const fn outputs(&self) -> usize {
         self.outputs
     }
@@ -127,4 +161,24 @@ impl Plan {
             )
         })
     }
+}
+
+fn planned(lowered: Vec<LoweredLayer>, mode: Mode) -> Vec<PlannedLayer> {
+    let last_square = lowered
+        .iter()
+        .rposition(|layer| matches!(layer.operation, LoweredOperation::Square { .. }));
+    lowered
+        .into_iter()
+        .enumerate()
+        .map(|(index, layer)| PlannedLayer {
+            name: layer.name,
+            step: match layer.operation {
+                LoweredOperation::Sums(sums) => Step::Sums(sums),
+                LoweredOperation::Square { count } => Step::Square {
+                    count,
+                    relinearize: mode == Mode::Stock && Some(index) != last_square,
+                },
+            },
+        })
+        .collect()
 }

@@ -179,6 +179,11 @@ impl Server {
                 Step::Square { relinearize, .. } => {
                     stock.squares(&layer.name, owned(values, inputs)?, *relinearize, &stage)?
                 }
+                Step::Positions { .. } => {
+                    return Err(EngineError::Layout {
+                        reason: "stock mode does not compute in it".to_owned(),
+                    });
+                }
             };
             values = Some(outputs);
             stats.ops += ops;

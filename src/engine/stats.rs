@@ -12,6 +12,9 @@ pub struct LayerOps {
     pub additions: u64,
     /// Products of a ciphertext and an integer other than 1 and -1.
     pub constant_multiplications: u64,
+    /// Products with a plaintext.
+    #[serde(default)]
+    pub plain_multiplications: u64,
     /// Additions of a plaintext (biases).
     pub plain_additions: u64,
     /// Squares.
@@ -26,6 +29,7 @@ impl AddAssign for LayerOps {
     fn add_assign(&mut self, other: Self) {
         self.additions += other.additions;
         self.constant_multiplications += other.constant_multiplications;
+        self.plain_multiplications += other.plain_multiplications;
         self.plain_additions += other.plain_additions;
         self.squares += other.squares;
         self.relinearizations += other.relinearizations;

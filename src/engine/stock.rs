@@ -195,6 +195,16 @@ impl Stock {
         Ok((values, ops))
     }
 
+    /// Adds a plaintext.
+    pub(super) fn add_plain(
+        &self,
+        encrypted: &mut Ciphertext,
+        plain: &Plaintext,
+    ) -> Result<(), EngineError> {
+        allow_transparent(self.evaluator.add_plain_inplace(encrypted, plain))
+            .doing(|| "masking the response".to_owned())
+    }
+
     /// Drops primes until `primes` are left: a smaller response.
     pub(super) fn shrink(&self, mut values: Vec<Ciphertext>, primes: usize) -> Computed {
         let mut ops = LayerOps::default();

@@ -31,13 +31,6 @@ impl Batched {
             .map(|image| image[element])
             .collect()
     }
-
-    /// The inverse for results: from the slots of each output to the outputs of each of the first `images` slots.
-    pub fn scatter<T: Clone>(self, outputs: &[Vec<T>], images: usize) -> Vec<Vec<T>> {
-        (0..images.min(self.slots))
-            .map(|slot| outputs.iter().map(|values| values[slot].clone()).collect())
-            .collect()
-    }
 }
 
 #[cfg(test)]
@@ -45,12 +38,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn scatter_undoes_gather() {
+    fn a_ciphertext_holds_one_element_of_every_image() {
         let images: Vec<Vec<i64>> = (0..5).map(|i| vec![i, 10 * i, 100 * i]).collect();
         let layout = Batched::new(8);
         let gathered: Vec<Vec<i64>> = (0..3).map(|e| layout.gather(&images, e)).collect();
         assert_eq!(gathered[1], [0, 10, 20, 30, 40]);
-        assert_eq!(layout.scatter(&gathered, 5), images);
-        assert_eq!(layout.scatter(&gathered, 2), images[..2]);
+        assert_eq!(gathered[2], [0, 100, 200, 300, 400]);
+        assert_eq!(Batched::new(2).gather(&images, 0), [0, 1]);
     }
 }

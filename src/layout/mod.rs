@@ -1,5 +1,46 @@
 //! How tensors lie in the slots of ciphertexts.
 
 mod batched;
+mod packed;
 
 pub use batched::Batched;
+pub use packed::Packed;
+
+/// A layout.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Layout {
+    /// An image in each slot.
+    Batched(Batched),
+    /// Few images.
+    Packed(Box<Packed>),
+}
+
+impl Layout {
+    /// How many images a batch holds.
+    pub fn images(&self) -> usize {
+        match self {
+            Self::Batched(batched) => batched.slots(),
+            Self::Packed(packed) => packed.images(),
+        }
+    }
+
+    /// The slots of ciphertext `element` of a request.
+    pub fn gather(&self, images: &[Vec<i64>], element: usize) -> Vec<i64> {
+        match self {
+            Self::Batched(batched) => batched.gather(images, element),
+            Self::Packed(packed) => packed.gather(images, element),
+        }
+    }
+
+    /// From the slots of each ciphertext of a response, residues of a plaintext modulus, to those of each logit of each
+    /// of the first `images` images.
+    pub fn collect(&self, outputs: Vec<Vec<u64>>, images: usize, modulus: u64) -> Vec<Vec<u64>> {
+        match self {
+            Self::Batched(_) => outputs,
+            Self::Packed(packed) => outputs
+                .iter()
+                .flat_map(|slots| packed.collect(slots, images, modulus))
+                .collect(),
+        }
+    }
+}

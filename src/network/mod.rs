@@ -35,6 +35,7 @@
 
 mod arithmetic;
 mod bounds;
+mod crop;
 mod error;
 mod format;
 mod generate;
@@ -50,6 +51,7 @@ mod steps;
 mod twin;
 
 pub use bounds::{Bounds, Interval, LayerBound, proven_bounds};
+pub use crop::{CropError, Crops};
 pub use error::{InputError, LayerError, NetworkError};
 pub use format::{FORMAT, FormatError, MAX_FILE_BYTES, NetworkFileError, VERSION};
 pub use generate::{NetworkLimits, SplitMix64, random_images, random_network};

@@ -26,6 +26,14 @@ pub enum ParamsError {
         /// What the user can do.
         advice: &'static str,
     },
+    /// The layout cannot serve the network.
+    #[error("the {layout} layout cannot serve this network: {reason}; use another layout")]
+    Layout {
+        /// The layout.
+        layout: &'static str,
+        /// Why not.
+        reason: String,
+    },
     /// The observed bound is below the magnitude of nothing at all.
     #[error(
         "the observed bound is {magnitude}: a magnitude cannot be negative; measure it on data with `observed_bounds`"

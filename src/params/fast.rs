@@ -16,6 +16,7 @@
 //! | sums after the first square | sqrt(2N * sum over i, j of abs(v_i v_j) c_ij^2), where c_ij bounds the covariance of the values squared |
 //! | other sums | the weights' magnitudes times the deviations: they may be the same |
 //! | bias | + t / 2 |
+//! | product with a plaintext, summed over k | the sum of the deviations * t / 2 * sqrt(N), as no coefficient of a plaintext is above t / 2 |
 //! | drop to a product of primes p smaller | 1/p, plus t * rounding, of variance sum over k of k! (2N/3)^k / 12 for the powers s^k of the secret |
 //!
 //! A coefficient is 1/N times the sum over N/2 pairs of roots of values like E^(d/2) with E exponentially distributed.
@@ -58,8 +59,19 @@ struct First {
 pub(super) struct FastNoise {
     degree: f64,
     plain_modulus: u64,
-    /// Names, with the deviation and degree afterwards.
-    steps: Vec<(String, f64, u32)>,
+    steps: Vec<Step>,
+}
+
+/// What is known after a layer.
+#[derive(Clone)]
+struct Step {
+    name: String,
+    /// The largest deviation.
+    deviation: f64,
+    /// The degree in the fresh noise.
+    degree: u32,
+    /// The power of t that the deviation is proportional to.
+    power: i32,
 }
 
 fn centred(weight: i64, modulus: u64) -> f64 {
@@ -93,11 +105,13 @@ fn factorial(n: u32) -> f64 {
 }
 
 impl FastNoise {
+    /// Of layers; with a last layer of this name, of products with plaintexts, if `weighted` is given.
     pub(super) fn new(
         layers: &[LoweredLayer],
         inputs: usize,
         degree: usize,
         plain_modulus: u64,
+        weighted: Option<&str>,
     ) -> Self {
         let t = plain_modulus as f64;
         let n = degree as f64;
@@ -111,17 +125,24 @@ impl FastNoise {
             }),
             squared: false,
         };
-        let mut steps = vec![("fresh".to_owned(), fresh, 1)];
+        let step = |name: &str, phases: &Phases, plaintexts| Step {
+            name: name.to_owned(),
+            deviation: largest(&phases.deviations),
+            degree: phases.degree,
+            power: phases.degree.cast_signed() + plaintexts,
+        };
+        let mut steps = vec![step("fresh", &phases, 0)];
         for layer in layers {
             match &layer.operation {
                 LoweredOperation::Sums(sums) => phases.sums(sums, plain_modulus, n),
                 LoweredOperation::Square { .. } => phases.square(n),
             }
-            steps.push((
-                layer.name.clone(),
-                largest(&phases.deviations),
-                phases.degree,
-            ));
+            steps.push(step(&layer.name, &phases, 0));
+        }
+        if let Some(name) = weighted {
+            let total: f64 = phases.deviations.iter().sum();
+            phases.deviations = vec![(total * n.sqrt() + 1.0) * t / 2.0];
+            steps.push(step(name, &phases, 1));
         }
         Self {
             degree: n,
@@ -131,7 +152,7 @@ impl FastNoise {
     }
 
     /// The same under another plaintext modulus, if all weights are below half of both: every deviation is proportional
-    /// to t^degree (but for biases, which a larger t overestimates).
+    /// to a power of t (but for biases, which a larger t overestimates).
     pub(super) fn scaled(&self, plain_modulus: u64) -> Self {
         let ratio = plain_modulus as f64 / self.plain_modulus as f64;
         Self {
@@ -140,28 +161,24 @@ impl FastNoise {
             steps: self
                 .steps
                 .iter()
-                .map(|(name, deviation, degree)| {
-                    let scaled = deviation * ratio.powi(degree.cast_signed());
-                    (name.clone(), scaled, *degree)
+                .map(|step| Step {
+                    deviation: step.deviation * ratio.powi(step.power),
+                    ..step.clone()
                 })
                 .collect(),
         }
     }
 
     /// The largest coefficient, but for a probability of 2^-40.
-    fn bound(&self, deviation: f64, degree: u32) -> f64 {
-        let jump = 2.0 * ROOT_TAIL.powf(f64::from(degree) / 2.0)
-            / (factorial(degree) * self.degree).sqrt();
-        (GAUSSIAN_TAIL + jump) * deviation
+    fn bound(&self, step: &Step) -> f64 {
+        let jump = 2.0 * ROOT_TAIL.powf(f64::from(step.degree) / 2.0)
+            / (factorial(step.degree) * self.degree).sqrt();
+        (GAUSSIAN_TAIL + jump) * step.deviation
     }
 
     /// The bits that Q must have for `margin` bits of budget to be left after every layer.
     pub(super) fn bits_needed(&self, margin: f64) -> f64 {
-        let bounds: Vec<f64> = self
-            .steps
-            .iter()
-            .map(|(_, deviation, degree)| self.bound(*deviation, *degree))
-            .collect();
+        let bounds: Vec<f64> = self.steps.iter().map(|step| self.bound(step)).collect();
         largest(&bounds).log2() + 1.0 + margin
     }
 
@@ -171,15 +188,15 @@ impl FastNoise {
         let mut noise: Vec<LayerNoise> = self
             .steps
             .iter()
-            .map(|(name, deviation, degree)| LayerNoise {
-                name: name.clone(),
-                budget_bits: log2_q - self.bound(*deviation, *degree).log2() - 1.0,
+            .map(|step| LayerNoise {
+                name: step.name.clone(),
+                budget_bits: log2_q - self.bound(step).log2() - 1.0,
             })
             .collect();
-        if let Some((_, deviation, degree)) = self.steps.last() {
-            let mut bound = self.bound(*deviation, *degree);
+        if let Some(last) = self.steps.last() {
+            let mut bound = self.bound(last);
             for log2_prime in log2_primes.iter().skip(response_primes).rev() {
-                bound = bound / log2_prime.exp2() + self.rounding(*degree);
+                bound = bound / log2_prime.exp2() + self.rounding(last.degree);
             }
             let log2_q: f64 = log2_primes.iter().take(response_primes).sum();
             noise.push(LayerNoise {

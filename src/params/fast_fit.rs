@@ -5,9 +5,10 @@ use super::fast::FastNoise;
 use super::noise::LayerNoise;
 use super::plain::plain_moduli;
 use super::security::SecurityStandard;
+use super::select::LayoutKind;
 use crate::bfv::{CIPHERTEXT_SIZES, coeff_modulus};
 use crate::kernels::PRIME_BITS_MAX;
-use crate::network::{LoweredLayer, LoweredOperation, Network};
+use crate::network::{Crops, LoweredLayer, LoweredOperation, Network};
 use num_bigint::BigUint;
 
 /// The special prime is not used: it is as small as leaves room for the data primes.
@@ -19,26 +20,91 @@ const PLAIN_MODULI_MAX: usize = 16;
 
 /// What was chosen.
 pub(super) struct FastFit {
+    pub layout: LayoutKind,
     pub degree: usize,
     pub plain_moduli: Vec<u64>,
     /// The special prime last.
     pub coeff_modulus: Vec<u64>,
     pub response_primes: usize,
     pub noise: Vec<LayerNoise>,
-    /// Residues that the batches take together: what the time is proportional to.
-    cost: f64,
+    /// What an image costs, in no unit.
+    pub cost: f64,
 }
+
+/// The circuit of one layout.
+pub(super) struct Circuit {
+    pub layout: LayoutKind,
+    layers: Vec<LoweredLayer>,
+    inputs: usize,
+    /// The last layer's name and how many products with plaintexts it takes, in the packed layout.
+    weighted: Option<(String, usize)>,
+    /// Slots that an image takes.
+    slots: usize,
+}
+
+impl Circuit {
+    /// Of a network in a layout; `None` if the layout cannot serve it.
+    pub(super) fn new(network: &Network, layout: LayoutKind) -> Option<Self> {
+        Some(match layout {
+            LayoutKind::Batched => Self {
+                layout,
+                layers: network.lower(),
+                inputs: network.input().shape.len(),
+                weighted: None,
+                slots: 1,
+            },
+            LayoutKind::Packed => {
+                let crops = Crops::new(network).ok()?;
+                Self {
+                    layout,
+                    layers: crops.network.lower(),
+                    inputs: crops.network.input().shape.len(),
+                    slots: crops.position_count() * crops.logits(),
+                    weighted: Some((crops.name, crops.network.classes())),
+                }
+            }
+        })
+    }
+
+    /// Roughly the vector operations on eight coefficients of one prime.
+    fn work(&self) -> f64 {
+        let (mut work, mut size, mut values) = (0.0, 2.0, self.inputs);
+        work += values as f64 * INPUT_WORK;
+        for layer in &self.layers {
+            match &layer.operation {
+                LoweredOperation::Sums(sums) => {
+                    values = sums.len();
+                    work += size * (sums.term_count() as f64 + REDUCE_WORK * values as f64);
+                }
+                LoweredOperation::Square { .. } => {
+                    let products = size * (size + 1.0) / 2.0;
+                    size = 2.0 * size - 1.0;
+                    work += values as f64 * (2.0 * products + SQUARE_WORK * size);
+                }
+            }
+        }
+        let products = self.weighted.as_ref().map_or(0, |(_, count)| *count);
+        work + 2.0 * size * products as f64
+    }
+}
+
+/// Two transforms, in the unit of [`Circuit::work`].
+const INPUT_WORK: f64 = 90.0;
+/// The reduction of a sum.
+const REDUCE_WORK: f64 = 9.0;
+/// The reduction of a square.
+const SQUARE_WORK: f64 = 7.0;
 
 /// The cheapest parameters for `images` images (a full batch if `None`) whose plaintext primes have at least this
 /// product; `None` if nothing fits.
 pub(super) fn fast_fit(
-    network: &Network,
+    circuit: &Circuit,
     standard: SecurityStandard,
     product: &BigUint,
     images: Option<usize>,
     margin: f64,
 ) -> Result<Option<FastFit>, ParamsError> {
-    let layers = network.lower();
+    let layers = &circuit.layers;
     let squares = layers
         .iter()
         .filter(|layer| matches!(layer.operation, LoweredOperation::Square { .. }))
@@ -47,32 +113,39 @@ pub(super) fn fast_fit(
     if squares >= 8 || (1 << squares) + 1 > *CIPHERTEXT_SIZES.end() {
         return Ok(None);
     }
-    let inputs = network.input().shape.len();
-    let largest_weight = largest_weight(&layers);
+    let weighted = circuit.weighted.as_ref().map(|(name, _)| name.as_str());
+    let largest_weight = largest_weight(layers);
+    let work = circuit.work();
     let mut best: Option<FastFit> = None;
     for degree in SecurityStandard::degrees() {
         let cap = standard.max_coeff_modulus_bits(degree).unwrap_or_default();
-        let batches = images.map_or(1, |images| images.div_ceil(degree).max(1));
-        let per_image = images.unwrap_or(degree).max(1) as f64;
+        let batch = degree / circuit.slots;
+        if batch == 0 {
+            continue;
+        }
+        let batches = images.map_or(1, |images| images.div_ceil(batch).max(1));
+        let per_image = images.unwrap_or(batch).max(1) as f64;
         let mut base: Option<FastNoise> = None;
         for count in 1..=PLAIN_MODULI_MAX {
             let Some(moduli) = plain_moduli(degree, count, product)? else {
                 continue;
             };
+            let small = largest_weight < moduli[0] / 2;
             let noises: Vec<FastNoise> = moduli
                 .iter()
                 .map(|&t| match &base {
-                    Some(base) if largest_weight < moduli[0] / 2 => base.scaled(t),
-                    _ => FastNoise::new(&layers, inputs, degree, t),
+                    Some(base) if small => base.scaled(t),
+                    _ => FastNoise::new(layers, circuit.inputs, degree, t, weighted),
                 })
                 .collect();
             if let Some((coeff_modulus, response_primes, noise)) =
                 fit(&noises, degree, cap, &moduli, margin)
             {
                 let primes = coeff_modulus.len() - 1;
-                let cost = (batches * degree * count * primes) as f64 / per_image;
+                let cost = (batches * degree * count * primes) as f64 * work / per_image;
                 if best.as_ref().is_none_or(|best| cost < best.cost) {
                     best = Some(FastFit {
+                        layout: circuit.layout,
                         degree,
                         plain_moduli: moduli.clone(),
                         coeff_modulus,
@@ -82,7 +155,7 @@ pub(super) fn fast_fit(
                     });
                 }
             }
-            if largest_weight < moduli[0] / 2 {
+            if small {
                 base = base.or_else(|| noises.into_iter().next());
             }
             // More primes do not help once they are as small as batching lets them be.

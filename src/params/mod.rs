@@ -13,4 +13,4 @@ mod select;
 pub use error::ParamsError;
 pub use noise::LayerNoise;
 pub use security::SecurityStandard;
-pub use select::{Bound, BoundRule, Mode, SelectOptions, Selection, select};
+pub use select::{Bound, BoundRule, LayoutKind, Mode, SelectOptions, Selection, select};

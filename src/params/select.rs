@@ -1,12 +1,12 @@
 //! The choice: t from the bound, then the smallest N, then the smallest q that is secure and leaves noise budget.
 
 use super::error::ParamsError;
-use super::fast_fit::fast_fit;
+use super::fast_fit::{Circuit, FastFit, fast_fit};
 use super::noise::{LayerNoise, NoiseParameters, noise_steps};
 use super::plain::plain_moduli;
 use super::security::SecurityStandard;
 use crate::bfv::coeff_modulus;
-use crate::network::{Network, proven_bounds};
+use crate::network::{Crops, Network, proven_bounds};
 use num_bigint::{BigInt, BigUint, Sign};
 
 /// More plaintext primes than this are not tried: the circuit runs once for each.
@@ -63,6 +63,27 @@ impl Mode {
     }
 }
 
+/// How images lie in slots.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum LayoutKind {
+    /// A ciphertext for each pixel position, an image in each slot.
+    #[default]
+    Batched,
+    /// A ciphertext for each pixel of the crop that one position of the last linear layer depends on; an image takes a
+    /// slot for each position and logit. For few images at a time. Fast mode only.
+    Packed,
+}
+
+impl LayoutKind {
+    /// `batched` or `packed`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Batched => "batched",
+            Self::Packed => "packed",
+        }
+    }
+}
+
 /// What the choice may depend on.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct SelectOptions {
@@ -72,6 +93,8 @@ pub struct SelectOptions {
     pub standard: SecurityStandard,
     /// How the server computes.
     pub mode: Mode,
+    /// How images lie in slots; `None` for the layout that is cheapest in fast mode.
+    pub layout: Option<LayoutKind>,
     /// How many images there are, for [`Mode::Fast`], which chooses the cheapest parameters for them; `None` for full
     /// batches.
     pub images: Option<usize>,
@@ -92,6 +115,7 @@ pub struct Bound {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Selection {
     mode: Mode,
+    layout: LayoutKind,
     standard: SecurityStandard,
     bound: Bound,
     poly_modulus_degree: usize,
@@ -107,7 +131,12 @@ impl Selection {
         self.mode
     }
 
-    /// N: also the number of images in a batch.
+    /// How images lie in slots.
+    pub const fn layout(&self) -> LayoutKind {
+        self.layout
+    }
+
+    /// N.
     pub const fn poly_modulus_degree(&self) -> usize {
         self.poly_modulus_degree
     }
@@ -186,9 +215,9 @@ impl Selection {
                 self.poly_modulus_degree
             ),
             Mode::Fast => format!(
-                "N = {} is the cheapest degree for the images; it is also the number of images in a batch. Fast mode \
-                 squares in BGV form and relinearises nothing: the server needs no keys, and the response has more \
-                 polynomials.",
+                "The {} layout and N = {} are the cheapest for the images. Fast mode squares in BGV form and \
+                 relinearises nothing: the server needs no keys, and the response has more polynomials.",
+                self.layout.name(),
                 self.poly_modulus_degree
             ),
         });
@@ -222,11 +251,11 @@ impl Selection {
     }
 }
 
-/// Chooses parameters for a network in the batched layout.
+/// Chooses parameters for a network.
 ///
 /// For stock SEAL operations the smallest N in the table wins, then the fewest plaintext primes, then the fewest and
-/// smallest data primes. In fast mode the time is proportional to the residues that the batches take together: the
-/// fewest win, then the smallest N.
+/// smallest data primes. In fast mode the time is proportional to the residues that the batches take together, times the
+/// work of the layout: the cheapest wins, then the smallest N.
 ///
 /// # Errors
 /// [`ParamsError::NothingFits`] says what ran out and what to do.
@@ -235,31 +264,13 @@ pub fn select(network: &Network, options: &SelectOptions) -> Result<Selection, P
     // |y| <= (t - 1) / 2.
     let product = BigUint::from(2u32) * bound.magnitude.magnitude() + 1u32;
     if options.mode == Mode::Fast {
-        let fit = fast_fit(
-            network,
-            options.standard,
-            &product,
-            options.images,
-            MARGIN_BITS,
-        )?;
-        return match fit {
-            Some(fit) => Ok(Selection {
-                mode: Mode::Fast,
-                standard: options.standard,
-                bound,
-                poly_modulus_degree: fit.degree,
-                plain_moduli: fit.plain_moduli,
-                coeff_modulus: fit.coeff_modulus,
-                response_primes: fit.response_primes,
-                predicted_noise: fit.noise,
-            }),
-            None => Err(nothing_fits(
-                options,
-                &bound,
-                "fast mode relinearises nothing, and no degree holds both the logits and the noise of that".to_owned(),
-                "try stock mode (--mode stock), or train with fewer bits or fewer squares",
-            )),
-        };
+        return select_fast(network, options, bound, &product);
+    }
+    if options.layout == Some(LayoutKind::Packed) {
+        return Err(ParamsError::Layout {
+            layout: LayoutKind::Packed.name(),
+            reason: "only fast mode computes in it".to_owned(),
+        });
     }
     let mut reason = String::from("the table of degrees is empty");
     for degree in SecurityStandard::degrees() {
@@ -276,6 +287,7 @@ pub fn select(network: &Network, options: &SelectOptions) -> Result<Selection, P
             {
                 return Ok(Selection {
                     mode: Mode::Stock,
+                    layout: LayoutKind::Batched,
                     standard: options.standard,
                     bound,
                     poly_modulus_degree: degree,
@@ -302,6 +314,63 @@ pub fn select(network: &Network, options: &SelectOptions) -> Result<Selection, P
         BoundRule::Observed { .. } => "train with fewer bits or fewer squares",
     };
     Err(nothing_fits(options, &bound, reason, advice))
+}
+
+/// The cheapest of the layouts that are allowed.
+fn select_fast(
+    network: &Network,
+    options: &SelectOptions,
+    bound: Bound,
+    product: &BigUint,
+) -> Result<Selection, ParamsError> {
+    if options.layout == Some(LayoutKind::Packed)
+        && let Err(error) = Crops::new(network)
+    {
+        return Err(ParamsError::Layout {
+            layout: LayoutKind::Packed.name(),
+            reason: error.to_string(),
+        });
+    }
+    let mut best: Option<FastFit> = None;
+    for layout in [LayoutKind::Batched, LayoutKind::Packed] {
+        if options.layout.is_some_and(|wanted| wanted != layout) {
+            continue;
+        }
+        let Some(circuit) = Circuit::new(network, layout) else {
+            continue;
+        };
+        let fit = fast_fit(
+            &circuit,
+            options.standard,
+            product,
+            options.images,
+            MARGIN_BITS,
+        )?;
+        if let Some(fit) = fit
+            && best.as_ref().is_none_or(|best| fit.cost < best.cost)
+        {
+            best = Some(fit);
+        }
+    }
+    let Some(fit) = best else {
+        return Err(nothing_fits(
+            options,
+            &bound,
+            "fast mode relinearises nothing, and no degree holds both the logits and the noise of that".to_owned(),
+            "try stock mode (--mode stock), or train with fewer bits or fewer squares",
+        ));
+    };
+    Ok(Selection {
+        mode: Mode::Fast,
+        layout: fit.layout,
+        standard: options.standard,
+        bound,
+        poly_modulus_degree: fit.degree,
+        plain_moduli: fit.plain_moduli,
+        coeff_modulus: fit.coeff_modulus,
+        response_primes: fit.response_primes,
+        predicted_noise: fit.noise,
+    })
 }
 
 fn nothing_fits(

@@ -103,7 +103,7 @@ pub fn classify(
     }
     let mut seconds = Seconds::default();
     let mut bytes = Sizes::default();
-    let plan = timed(&mut seconds.setup, || Plan::batched(network, selection))
+    let plan = timed(&mut seconds.setup, || Plan::new(network, selection))
         .map_err(during("planning the evaluation"))?;
     let client =
         timed(&mut seconds.keygen, || Client::new(&plan)).map_err(during("making keys"))?;

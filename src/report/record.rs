@@ -18,7 +18,8 @@ pub struct RunRecord {
     pub command: String,
     /// How the server computes: `stock` SEAL calls, or `fast` kernels.
     pub mode: String,
-    /// How images lie in ciphertexts: `batched` (a ciphertext for each pixel position, an image in each slot).
+    /// How images lie in ciphertexts: `batched` (a ciphertext for each pixel position, an image in each slot) or
+    /// `packed` (few images, a slot for each logit and position).
     pub layout: String,
     /// The model, as it was named on the command line.
     pub model: String,

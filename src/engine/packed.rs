@@ -1,0 +1,159 @@
+//! The last layer of the packed layout: weights as plaintexts, and masks.
+
+use super::error::{Doing, EngineError};
+use super::fast::{bias_residue, centred, multiply};
+use crate::bfv::{BatchEncoder, Context, Plaintext};
+use crate::kernels::{LayerSpec, Prime};
+use crate::layout::Packed;
+use num_bigint::BigInt;
+
+/// The weights and biases of the last layer as polynomials modulo t.
+pub(super) struct Plaintexts {
+    /// One for each value that is summed; coefficients around 0.
+    weights: Vec<Vec<i64>>,
+    /// Coefficients below t.
+    bias: Vec<u64>,
+    plain_modulus: u64,
+}
+
+/// The coefficients of slots, all N of them.
+fn encode(encoder: &BatchEncoder, slots: &[u64]) -> Result<Vec<u64>, EngineError> {
+    let plain = encoder
+        .encode_u64(slots)
+        .doing(|| "encoding the last layer".to_owned())?;
+    let mut coefficients = plain.coefficients().to_vec();
+    coefficients.resize(encoder.slot_count(), 0);
+    Ok(coefficients)
+}
+
+impl Plaintexts {
+    pub(super) fn new(context: &Context, packed: &Packed) -> Result<Self, EngineError> {
+        let t = context.parameters().plain_modulus().value();
+        let encoder = BatchEncoder::new(context).doing(|| "encoding the last layer".to_owned())?;
+        let crops = packed.crops();
+        let (planes, positions) = (crops.network.classes(), packed.positions());
+        let residue = |weight: i64| i128::from(weight).rem_euclid(i128::from(t)) as u64;
+        let weights = (0..planes)
+            .map(|plane| {
+                let slots = packed.spread(|logit, position| {
+                    residue(crops.weight[(logit * planes + plane) * positions + position])
+                });
+                let coefficients = encode(&encoder, &slots)?;
+                Ok(coefficients
+                    .into_iter()
+                    .map(|coefficient| centred(i128::from(coefficient), t))
+                    .collect())
+            })
+            .collect::<Result<_, EngineError>>()?;
+        // The client sums the positions: one of them carries the bias.
+        let biases: Vec<u64> = crops
+            .bias
+            .iter()
+            .map(|bias: &BigInt| bias_residue(bias, t))
+            .collect();
+        let slots = packed.spread(|logit, position| if position == 0 { biases[logit] } else { 0 });
+        Ok(Self {
+            weights,
+            bias: encode(&encoder, &slots)?,
+            plain_modulus: t,
+        })
+    }
+
+    /// The layer for the context's prime of this index, where values are `scale` times a BGV ciphertext of `kappa`
+    /// times the slots.
+    pub(super) fn layer(
+        &self,
+        context: &Context,
+        index: usize,
+        prime: &Prime,
+        kappa: u64,
+        scale: u64,
+    ) -> Result<LayerSpec, EngineError> {
+        let degree = self.bias.len();
+        let transform = |rows: &mut [u64]| {
+            context
+                .ntt_forward(index, rows)
+                .doing(|| "transforming the last layer".to_owned())
+        };
+        let mut weights: Vec<u64> = self
+            .weights
+            .iter()
+            .flatten()
+            .map(|&coefficient| prime.residue(i128::from(coefficient)))
+            .collect();
+        transform(&mut weights)?;
+        let t = self.plain_modulus;
+        let mut constants: Vec<u64> = self
+            .bias
+            .iter()
+            .map(|&coefficient| {
+                let scaled = multiply(coefficient, kappa, t);
+                prime.residue(i128::from(centred(i128::from(scaled), t)))
+            })
+            .collect();
+        transform(&mut constants)?;
+        prime.multiply_row(&mut constants, scale);
+        Ok(LayerSpec::Weighted {
+            degree,
+            weights,
+            constants,
+        })
+    }
+}
+
+/// Random plaintexts whose slots add up to zero for each logit.
+#[derive(Debug)]
+pub(super) struct Masks {
+    encoder: BatchEncoder,
+    plain_modulus: u64,
+    /// Slots of one logit.
+    positions: usize,
+    /// Slots of all images.
+    used: usize,
+}
+
+impl Masks {
+    pub(super) fn new(context: &Context, packed: &Packed) -> Result<Self, EngineError> {
+        Ok(Self {
+            encoder: BatchEncoder::new(context).doing(|| "preparing the masks".to_owned())?,
+            plain_modulus: context.parameters().plain_modulus().value(),
+            positions: packed.positions(),
+            used: packed.images() * packed.logits() * packed.positions(),
+        })
+    }
+
+    /// A fresh mask, from the operating system's random numbers: uniform but for the sums.
+    pub(super) fn draw(&self) -> Result<Plaintext, EngineError> {
+        let mut slots = uniform(self.encoder.slot_count(), self.plain_modulus)?;
+        for logit in slots[..self.used].chunks_mut(self.positions.max(1)) {
+            if let Some((first, others)) = logit.split_first_mut() {
+                let sum: u128 = others.iter().map(|&slot| u128::from(slot)).sum();
+                let t = u128::from(self.plain_modulus);
+                *first = ((t - sum % t) % t) as u64;
+            }
+        }
+        self.encoder
+            .encode_u64(&slots)
+            .doing(|| "masking the response".to_owned())
+    }
+}
+
+/// Uniform residues: words that would favour small residues are drawn again.
+fn uniform(count: usize, modulus: u64) -> Result<Vec<u64>, EngineError> {
+    let limit = u64::MAX - u64::MAX % modulus;
+    let mut residues = Vec::with_capacity(count);
+    while residues.len() < count {
+        let mut bytes = vec![0; (count - residues.len()) * 8];
+        getrandom::fill(&mut bytes)?;
+        residues.extend(
+            bytes
+                .as_chunks::<8>()
+                .0
+                .iter()
+                .map(|bytes| u64::from_le_bytes(*bytes))
+                .filter(|&word| word < limit)
+                .map(|word| word % modulus),
+        );
+    }
+    Ok(residues)
+}
