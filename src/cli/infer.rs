@@ -87,6 +87,19 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> anyhow::Result<
             .collect()
     });
     output.line(table::columns(&header, rows))?;
+    if arguments.run.layer_noise {
+        let rows = finished.record.noise.iter().map(|layer| {
+            vec![
+                layer.name.clone(),
+                format!("{:.1}", layer.predicted_bits),
+                layer
+                    .measured_bits
+                    .map_or(String::new(), |bits| bits.to_string()),
+            ]
+        });
+        let header = ["after", "predicted noise budget, bits", "measured"];
+        output.line(table::columns(&header, rows))?;
+    }
     if let Some(path) = &arguments.run.record {
         output.line(format_args!("record: {}", path.display()))?;
     }

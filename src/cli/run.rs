@@ -13,7 +13,7 @@ use crate::{
     bfv,
     data::{Dataset, DatasetName, Split},
     params::{BoundRule, LayoutKind, Mode, SelectOptions, Selection, select},
-    report::{BoundRecord, Classified, DataFile, Host, RunRecord, classify},
+    report::{BoundRecord, Classified, DataFile, Host, NoiseRecord, RunRecord, classify},
 };
 use anyhow::{Context as _, bail};
 
@@ -34,6 +34,9 @@ pub(super) struct RunArguments {
     /// The table that caps the coefficient modulus for 128 bits of security
     #[arg(long, value_enum, default_value = "2024")]
     pub(super) security: Security,
+    /// Measure the noise after every layer, too: evaluates the first batch once more up to each layer
+    #[arg(long)]
+    pub(super) layer_noise: bool,
     /// How the server computes
     #[arg(long, value_enum, default_value = "fast")]
     pub(super) mode: ModeArgument,
@@ -41,6 +44,28 @@ pub(super) struct RunArguments {
     /// smaller and faster, but another image may wrap around without notice
     #[arg(long)]
     pub(super) accept_observed_bound: bool,
+}
+
+/// Predictions, and what was measured of them.
+fn noise_records(selection: &Selection, classified: &Classified) -> Vec<NoiseRecord> {
+    let measured = |name: &str| {
+        if name == "response" {
+            return Some(classified.noise_budget_bits);
+        }
+        let layer = classified
+            .layer_noise
+            .iter()
+            .find(|(layer, _)| layer == name);
+        layer.map(|(_, bits)| *bits)
+    };
+    let predicted = selection.predicted_noise().iter();
+    predicted
+        .map(|layer| NoiseRecord {
+            measured_bits: measured(&layer.name),
+            name: layer.name.clone(),
+            predicted_bits: layer.budget_bits,
+        })
+        .collect()
 }
 
 /// How the server computes.
@@ -108,7 +133,8 @@ pub(super) fn run(
     let first_image = range.start;
     let images = data.slice(range);
     let pixels: Vec<&[u8]> = images.images().collect();
-    let classified = classify(&network, &selection, &pixels, &Stages::new())
+    let measure = arguments.layer_noise;
+    let classified = classify(&network, &selection, &pixels, measure, &Stages::new())
         .with_context(|| format!("running {} under encryption", arguments.model.display()))?;
     let labels = images.labels().iter().map(|&label| usize::from(label));
     let correct = classified
@@ -146,6 +172,8 @@ pub(super) fn run(
             .predicted_noise()
             .last()
             .map_or(0.0, |response| response.budget_bits),
+        plan: selection.explain(),
+        noise: noise_records(&selection, &classified),
         seconds: classified.seconds,
         layers: classified.layers.clone(),
         bytes: classified.bytes,

@@ -3,12 +3,12 @@
 use super::crt::Crt;
 use super::error::{Doing, EngineError};
 use super::fast::correction;
-use super::message::{EvaluationKeys, Request, Response, check_shape};
+use super::message::{EvaluationKeys, Request, Response, check_channels, check_shape};
 use super::plan::Plan;
 use super::seeded::{SeededEvaluationKeys, SeededRequest};
 use super::stats::{Progress, Stage};
 use crate::bfv::{
-    BatchEncoder, Ciphertext, Compression, Context, Decryptor, Encryptor, KeyGenerator,
+    BatchEncoder, Ciphertext, Compression, Context, Decryptor, Encryptor, Evaluator, KeyGenerator,
     ParametersLiteral, Plaintext, SecretKey, SecurityLevel,
 };
 use crate::layout::Layout;
@@ -25,12 +25,15 @@ struct Channel {
     encryptor: Encryptor,
     /// What decrypted slots are multiplied by modulo t.
     correction: u64,
+    /// In fast mode, what brings ciphertexts into NTT form.
+    transform: Option<Evaluator>,
 }
 
 /// Holds the secret keys: encrypts images, decrypts logits. There is one key for each plaintext modulus.
 #[derive(Debug)]
 pub struct Client {
     layout: Layout,
+    image_values: usize,
     inputs: usize,
     outputs: usize,
     needs_relin_keys: bool,
@@ -67,11 +70,10 @@ impl Client {
             .map(|context| {
                 let secret_key = KeyGenerator::new(&context)?.secret_key()?;
                 let t = context.parameters().plain_modulus().value();
+                let is_fast = plan.selection().mode() == Mode::Fast;
                 Ok(Channel {
-                    correction: match plan.selection().mode() {
-                        Mode::Stock => 1,
-                        Mode::Fast => correction(plan, t),
-                    },
+                    correction: if is_fast { correction(plan, t) } else { 1 },
+                    transform: is_fast.then(|| Evaluator::new(&context)).transpose()?,
                     encoder: BatchEncoder::new(&context)?,
                     encryptor: Encryptor::symmetric(&context, &secret_key)?,
                     secret_key,
@@ -82,6 +84,7 @@ impl Client {
             .doing(|| "making the secret keys".to_owned())?;
         Ok(Self {
             layout: plan.layout().clone(),
+            image_values: plan.image_values(),
             inputs: plan.inputs(),
             outputs: plan.outputs(),
             needs_relin_keys: plan.needs_relin_keys(),
@@ -126,7 +129,8 @@ impl Client {
         Ok(SeededEvaluationKeys { relin_keys })
     }
 
-    /// Encrypts a batch of quantised images with the secret keys, on all threads of the current rayon pool.
+    /// Encrypts a batch of quantised images with the secret keys, on all threads of the current rayon pool. In fast mode
+    /// the ciphertexts are in NTT form, which saves the server the transforms.
     ///
     /// # Errors
     /// [`EngineError::BatchSize`], [`EngineError::ImageSize`], or [`EngineError::Bfv`] if memory is exhausted.
@@ -136,7 +140,11 @@ impl Client {
         progress: &dyn Progress,
     ) -> Result<Request, EngineError> {
         let channels = self.encrypt_each(images, progress, |channel, plain| {
-            channel.encryptor.encrypt_symmetric(plain)
+            let mut encrypted = channel.encryptor.encrypt_symmetric(plain)?;
+            if let Some(evaluator) = &channel.transform {
+                evaluator.transform_to_ntt_inplace(&mut encrypted)?;
+            }
+            Ok(encrypted)
         })?;
         Ok(Request {
             images: images.len(),
@@ -144,7 +152,8 @@ impl Client {
         })
     }
 
-    /// As [`Client::encrypt`], the random half of each ciphertext kept as a seed: this is what to send.
+    /// As [`Client::encrypt`], the random half of each ciphertext kept as a seed, in coefficient form: this is what to
+    /// send.
     ///
     /// # Errors
     /// As [`Client::encrypt`].
@@ -253,6 +262,15 @@ impl Client {
     /// [`EngineError::Mismatch`] or [`EngineError::Bfv`].
     pub fn noise_budget_bits(&self, response: &Response) -> Result<u32, EngineError> {
         self.check_response(response)?;
+        self.least_budget_bits(response)
+    }
+
+    /// As [`Client::noise_budget_bits`], also for the results of a [`Plan::prefix`].
+    ///
+    /// # Errors
+    /// [`EngineError::Mismatch`] or [`EngineError::Bfv`].
+    pub fn least_budget_bits(&self, response: &Response) -> Result<u32, EngineError> {
+        check_channels("response", response.channels.len(), self.channels.len())?;
         let mut least = u32::MAX;
         for (channel, logits) in self.channels.iter().zip(&response.channels) {
             let mut decryptor = channel.decryptor()?;
@@ -312,12 +330,15 @@ impl Client {
                 slots,
             });
         }
-        match images.iter().position(|image| image.len() != self.inputs) {
+        match images
+            .iter()
+            .position(|image| image.len() != self.image_values)
+        {
             None => Ok(()),
             Some(image) => Err(EngineError::ImageSize {
                 image,
                 actual: images[image].len(),
-                expected: self.inputs,
+                expected: self.image_values,
             }),
         }
     }

@@ -150,12 +150,12 @@ impl Fast {
         let data = context.first_level().coeff_modulus_size;
         let primes = &context.primes()[..data];
         let fused = fuse(plan);
-        let (plaintexts, masks) = match plan.layout() {
-            Layout::Batched(_) => (None, None),
-            Layout::Packed(packed) => (
+        let (plaintexts, masks) = match (plan.layout(), fused.last()) {
+            (Layout::Packed(packed), Some(Fused::Positions { .. })) => (
                 Some(Plaintexts::new(context, packed)?),
                 Some(Masks::new(context, packed)?),
             ),
+            _ => (None, None),
         };
         let programs = (0..data)
             .map(|index| {

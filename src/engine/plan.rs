@@ -55,6 +55,7 @@ pub struct Plan {
     layout: Layout,
     inputs: usize,
     outputs: usize,
+    response_primes: usize,
     layers: Vec<PlannedLayer>,
 }
 
@@ -82,6 +83,7 @@ impl Plan {
             selection: selection.clone(),
             inputs: network.input().shape.len(),
             outputs,
+            response_primes: selection.response_primes(),
             layers,
         })
     }
@@ -109,6 +111,7 @@ impl Plan {
         Ok(Self {
             inputs: crops.network.input().shape.len(),
             outputs: 1,
+            response_primes: selection.response_primes(),
             layers,
             layout: Layout::Packed(Box::new(Packed::new(
                 selection.poly_modulus_degree(),
@@ -134,6 +137,14 @@ impl Plan {
         &self.layout
     }
 
+    /// How many values an image has.
+    pub fn image_values(&self) -> usize {
+        match &self.layout {
+            Layout::Batched(_) => self.inputs,
+            Layout::Packed(packed) => packed.image().len(),
+        }
+    }
+
     /// How many ciphertexts a request holds for each plaintext modulus.
     pub const fn inputs(&self) -> usize {
         self.inputs
@@ -147,6 +158,44 @@ impl Plan {
     /// The layers.
     pub fn layers(&self) -> &[PlannedLayer] {
         &self.layers
+    }
+
+    /// How many primes the response keeps.
+    pub const fn response_primes(&self) -> usize {
+        self.response_primes
+    }
+
+    /// The plan of the first `layers` layers with all primes kept, in which the last layer computes at most `outputs`
+    /// of its results: for measuring the noise between layers.
+    #[must_use]
+    pub fn prefix(&self, layers: usize, outputs: usize) -> Self {
+        let mut prefix = self.clone();
+        prefix.layers.truncate(layers);
+        prefix.response_primes = self
+            .selection
+            .coeff_modulus()
+            .len()
+            .saturating_sub(1)
+            .max(1);
+        for layer in prefix.layers.iter_mut().rev() {
+            match &mut layer.step {
+                Step::Sums(sums) => {
+                    sums.truncate(outputs);
+                    break;
+                }
+                Step::Square { .. } => {}
+                Step::Positions { .. } => break,
+            }
+        }
+        let mut values = self.inputs;
+        for layer in &mut prefix.layers {
+            if let Step::Square { count, .. } = &mut layer.step {
+                *count = values;
+            }
+            values = layer.step.outputs();
+        }
+        prefix.outputs = values;
+        prefix
     }
 
     /// Whether the server needs relinearisation keys.

@@ -123,7 +123,7 @@ impl Server {
                 .iter()
                 .zip(inputs)
                 .map(|(fast, (index, inputs))| {
-                    let primes = self.plan.selection().response_primes();
+                    let primes = self.plan.response_primes();
                     fast.evaluate(inputs, primes, &suffix(index), &mut layers, progress)
                 })
                 .collect::<Result<_, _>>()?,
@@ -190,7 +190,7 @@ impl Server {
             stats.seconds += start.elapsed().as_secs_f64();
         }
         let start = Instant::now();
-        let primes = self.plan.selection().response_primes();
+        let primes = self.plan.response_primes();
         let (response, ops) = stock.shrink(owned(values, inputs)?, primes)?;
         if let Some(stats) = layers.last_mut() {
             stats.ops += ops;

@@ -120,18 +120,25 @@ pub(super) struct Constants<S: Simd> {
 }
 
 impl<S: Simd> Constants<S> {
-    /// x mod q for x < 2^63.
+    /// A number below 3q that is x mod q, for x < 2^63.
     ///
     /// With b = `shift` + 1 the bits of q, the quotient is estimated as floor((x >> (b - 1)) * barrett / 2^52). Three
     /// roundings, each of them downwards and by less than one, leave it at most 2 below the true quotient: the shift
     /// loses less than barrett / 2^52 <= 1, barrett less than (x >> (b - 1)) / 2^52 <= 1 for b >= 12, and the last less
     /// than 1. So the remainder is below 3q < 2^52, and its low 52 bits are all of it.
     #[inline(always)]
-    pub fn reduce(&self, x: S::Vector) -> S::Vector {
+    pub fn reduce_lazily(&self, x: S::Vector) -> S::Vector {
         let simd = self.simd;
         let quotient = simd.mul_add_high(self.zero, simd.shift_right(x, self.shift), self.barrett);
         let product = simd.mul_add_low(self.zero, quotient, self.value);
-        let rest = self.low52(simd.sub(x, product));
+        self.low52(simd.sub(x, product))
+    }
+
+    /// x mod q for x < 2^63.
+    #[inline(always)]
+    pub fn reduce(&self, x: S::Vector) -> S::Vector {
+        let simd = self.simd;
+        let rest = self.reduce_lazily(x);
         // A negative difference wraps around to a number larger than any remainder.
         let rest = simd.min(rest, simd.sub(rest, self.twice));
         simd.min(rest, simd.sub(rest, self.value))

@@ -12,6 +12,8 @@ use super::simd::{LANES, Lane, Simd};
 
 /// The sizes that values may have: fresh, and after one, two or three squares.
 pub const SIZES: [usize; 4] = [2, 3, 5, 9];
+/// Below this, twice three times a prime fits 52 bits with room, and squares stay below four times the prime.
+const LAZY_LIMIT: u64 = 1 << 48;
 /// After so many products the halves of a wide sum are brought back below the prime.
 const WIDE_TERMS: usize = 2048;
 
@@ -85,6 +87,8 @@ struct Layer {
     inputs: usize,
     outputs: usize,
     size: usize,
+    /// Whether sums below 3q are squared as they are.
+    lazy: bool,
 }
 
 impl Layer {
@@ -149,12 +153,13 @@ impl Program {
                 inputs,
                 outputs,
                 size,
+                lazy: prime.value() < LAZY_LIMIT,
             };
             bound = prime.value();
             if layer.output_size() != size {
-                // See `square`: at most `size` products of two residues, divided by 2^52.
-                let squares = u128::from(bound) * u128::from(bound) * size as u128;
-                bound += (squares >> 52) as u64 + 2;
+                // See `square`: at most `size` products of two factors, divided by 2^52.
+                let factor = u128::from(bound) * if layer.lazy { 3 } else { 1 };
+                bound += ((factor * factor * size as u128) >> 52) as u64 + 2;
             }
             (inputs, size) = (outputs, layer.output_size());
             compiled.push(layer);
@@ -359,8 +364,13 @@ fn run_layer<S: Simd, const SIZE: usize>(
                         *sum = constants.simd.add(*sum, product);
                     }
                 }
+                // Loops, not `map`: its closure would not be inlined where the instructions are enabled.
                 for sum in &mut sums {
-                    *sum = constants.reduce(*sum);
+                    *sum = if *square && layer.lazy {
+                        constants.reduce_lazily(*sum)
+                    } else {
+                        constants.reduce(*sum)
+                    };
                 }
                 if *square {
                     let size = 2 * SIZE - 1;

@@ -6,10 +6,11 @@ use crate::network::SplitMix64;
 use proptest::prelude::*;
 
 /// Primes = 1 mod 16384 of various sizes, the largest below 2^50 among them.
-const PRIMES: [u64; 6] = [
+const PRIMES: [u64; 7] = [
     65_537,
     114_689,
     1_073_692_673,
+    281_474_976_694_273,
     35_184_371_613_697,
     1_125_899_906_826_241,
     1_125_899_906_629_633,
@@ -184,7 +185,7 @@ proptest! {
 /// So many terms that lazy sums come close to their limits, narrow and wide.
 #[test]
 fn long_sums_do_not_overflow() {
-    let q = PRIMES[5];
+    let q = PRIMES[6];
     let mut random = SplitMix64::new(1);
     for (count, weight) in [
         (4000, -1),

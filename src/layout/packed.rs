@@ -30,6 +30,11 @@ impl Packed {
         &self.crops
     }
 
+    /// The shape of an image.
+    pub const fn image(&self) -> Shape {
+        self.image
+    }
+
     /// Slots of one logit of an image: its positions.
     pub const fn positions(&self) -> usize {
         self.crops.position_count()

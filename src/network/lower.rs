@@ -74,6 +74,17 @@ impl WeightedSums {
         self.windows.max(1)
     }
 
+    /// Keeps the first outputs only.
+    pub fn truncate(&mut self, outputs: usize) {
+        self.ends.truncate(outputs);
+        self.biases.truncate(outputs);
+        self.terms
+            .truncate(self.ends.last().copied().unwrap_or_default());
+        if outputs % self.windows() != 0 {
+            self.windows = 1;
+        }
+    }
+
     /// Without outputs yet.
     pub(super) fn with_windows(windows: usize) -> Self {
         Self {

@@ -7,10 +7,13 @@ use thiserror::Error;
 
 use super::record::{LayerRecord, Seconds, Sizes};
 use crate::{
-    engine::{Client, EngineError, Evaluation, Plan, Progress, Server},
+    engine::{Client, EngineError, Evaluation, Plan, Progress, Request, Server},
     network::{InputError, Network, Twin, argmax},
     params::Selection,
 };
+
+/// Results of a layer whose noise is measured.
+const MEASURED_RESULTS: usize = 16;
 
 /// What came out of a run. Seconds, bytes and operations are totals over all batches.
 #[derive(Debug, Clone, PartialEq)]
@@ -33,6 +36,8 @@ pub struct Classified {
     pub layers: Vec<LayerRecord>,
     /// What would travel between client and server.
     pub bytes: Sizes,
+    /// The least noise budget measured after each layer, in bits, if asked for; without that of the response.
+    pub layer_noise: Vec<(String, u32)>,
 }
 
 /// Why a run stopped.
@@ -87,6 +92,8 @@ fn timed<T>(total: &mut f64, work: impl FnOnce() -> T) -> T {
 /// Classifies images (each as many bytes as the network's input has values) under encryption, in as many batches as
 /// they need, and compares every decrypted logit with exact clear evaluation.
 ///
+/// With `layer_noise` the first batch is evaluated once more up to each layer, to measure the noise of a few results there.
+///
 /// Client and server live in one process here, but share nothing except evaluation keys, requests and responses.
 ///
 /// # Errors
@@ -96,6 +103,7 @@ pub fn classify(
     network: &Network,
     selection: &Selection,
     images: &[&[u8]],
+    layer_noise: bool,
     progress: &dyn Progress,
 ) -> Result<Classified, ClassifyError> {
     if images.is_empty() {
@@ -124,6 +132,7 @@ pub fn classify(
         seconds,
         layers: Vec::new(),
         bytes,
+        layer_noise: Vec::new(),
     };
     for batch in images.chunks(plan.slots().max(1)) {
         let first = run.predictions.len();
@@ -141,6 +150,9 @@ pub fn classify(
             server.evaluate(&request, progress)
         })
         .map_err(during("evaluating the network"))?;
+        if layer_noise && run.layer_noise.is_empty() {
+            run.layer_noise = measure_layers(&plan, &client, &request)?;
+        }
         drop(request);
         for (index, layer) in layers.into_iter().enumerate() {
             match run.layers.get_mut(index) {
@@ -179,6 +191,28 @@ pub fn classify(
         run.batches += 1;
     }
     Ok(run)
+}
+
+/// The least budget of a few results of each layer.
+fn measure_layers(
+    plan: &Plan,
+    client: &Client,
+    request: &Request,
+) -> Result<Vec<(String, u32)>, ClassifyError> {
+    let during = || during("measuring the noise after each layer");
+    let layers = plan.layers().iter().enumerate();
+    layers
+        .map(|(index, layer)| {
+            let prefix = plan.prefix(index + 1, MEASURED_RESULTS);
+            let keys = client.evaluation_keys().map_err(during())?;
+            let server = Server::new(&prefix, keys).map_err(during())?;
+            let evaluation = server.evaluate(request, &()).map_err(during())?;
+            let bits = client
+                .least_budget_bits(&evaluation.response)
+                .map_err(during())?;
+            Ok((layer.name.clone(), bits))
+        })
+        .collect()
 }
 
 fn quantize(

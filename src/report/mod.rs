@@ -9,4 +9,6 @@ mod record;
 
 pub use classify::{Classified, ClassifyError, classify};
 pub use host::Host;
-pub use record::{BoundRecord, DataFile, LayerRecord, RecordError, RunRecord, Seconds, Sizes};
+pub use record::{
+    BoundRecord, DataFile, LayerRecord, NoiseRecord, RecordError, RunRecord, Seconds, Sizes,
+};

@@ -61,6 +61,10 @@ pub struct RunRecord {
     pub noise_budget_bits: u32,
     /// What the noise model predicted for it, in bits.
     pub predicted_noise_budget_bits: f64,
+    /// How the parameters were chosen, in words.
+    pub plan: Vec<String>,
+    /// The noise after every layer.
+    pub noise: Vec<NoiseRecord>,
     /// Wall-clock time of each stage.
     pub seconds: Seconds,
     /// The server's time and operations, layer by layer.
@@ -133,6 +137,17 @@ pub struct LayerRecord {
     pub seconds: f64,
     /// Operations on ciphertexts.
     pub ops: LayerOps,
+}
+
+/// The noise budget after one layer, in bits.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct NoiseRecord {
+    /// The layer's name, or `fresh`, or `response`.
+    pub name: String,
+    /// What the noise model predicted at least.
+    pub predicted_bits: f64,
+    /// The least that the client measured, if it did.
+    pub measured_bits: Option<u32>,
 }
 
 /// Sizes in bytes, in SEAL's own format, uncompressed; keys once, the rest totals over all batches.
