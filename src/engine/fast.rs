@@ -12,7 +12,7 @@ use super::plan::{Plan, Step};
 use super::stats::{LayerOps, LayerStats, Progress, Stage};
 use super::stock::Stock;
 use crate::bfv::{Ciphertext, Context, Error};
-use crate::kernels::{Backend, LayerSpec, Prime, Program, Scratch, Sum};
+use crate::kernels::{Backend, LANES, LayerSpec, Prime, Program, Scratch, Sum};
 use crate::layout::Layout;
 use crate::network::WeightedSums;
 use num_bigint::BigInt;
@@ -20,8 +20,16 @@ use rayon::prelude::*;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
-/// Coefficients computed by a thread before it takes the next ones: so many of all inputs stay in the second-level cache.
-const TILE: usize = 32;
+/// Bytes of the inputs that a thread reads before it computes: they stay in its second-level cache.
+const TILE_BYTES: usize = 400 << 10;
+/// Coefficients of an input that are read at once, at most.
+const TILE_MAX: usize = 256;
+
+/// Coefficients of every input that a thread reads at once: a power of two, at least those of a vector.
+fn tile_width(rows: usize) -> usize {
+    let fits = TILE_BYTES / (8 * rows.max(1));
+    (1 << fits.max(1).ilog2()).clamp(LANES, TILE_MAX)
+}
 
 /// What is reported of a layer.
 #[derive(Debug)]
@@ -228,7 +236,8 @@ impl Fast {
             .ok_or(EngineError::EmptyPlan)?;
         let primes = self.programs.len();
         let name = format!("evaluate{suffix}");
-        let stage = Stage::new(progress, &name, primes * degree.div_ceil(TILE));
+        let tile = tile_width(2 * inputs.len()).min(degree);
+        let stage = Stage::new(progress, &name, primes * (degree / tile));
         let polynomials = outputs * size;
         // The output ciphertexts' residues: polynomial after polynomial, in each one prime after the other.
         let mut results = vec![0; polynomials * primes * degree];
@@ -265,7 +274,6 @@ impl Fast {
             let start = Instant::now();
             let nanoseconds: Vec<AtomicU64> =
                 self.layers.iter().map(|_| AtomicU64::new(0)).collect();
-            let tile = TILE.min(degree);
             let tiles: Vec<Vec<u64>> = (0..degree / tile)
                 .into_par_iter()
                 .map_init(Scratch::default, |scratch, number| {

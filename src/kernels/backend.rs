@@ -116,7 +116,8 @@ fn run<S: Simd>(
     (scratch.tile, scratch.results) = (tile, results);
 }
 
-/// Chunk after chunk, eight coefficients of every row.
+/// Chunk after chunk, eight coefficients of every row. Rows lie far apart: each is read in one go.
+#[inline(always)]
 fn gather(rows: &[&[u64]], start: usize, chunks: usize, tile: &mut Vec<Lane>) {
     tile.resize(rows.len() * chunks, Lane::default());
     for (index, row) in rows.iter().enumerate() {

@@ -101,7 +101,8 @@ impl Crops {
                 } => {
                     let pad = std::mem::take(pad);
                     if pad != [0, 0] && padded.is_none() {
-                        (padded, padding) = (Some(&named.name), pad);
+                        padded = Some(&named.name);
+                        padding = pad;
                     }
                     (*kernel, *stride)
                 }
@@ -113,7 +114,7 @@ impl Crops {
             };
             positions.get_or_insert([shape.height, shape.width]);
             // What lies outside the image is zero, but not what sums before the padded layer would make of it.
-            if let Some(layer) = padded.filter(|layer| *layer != named.name) {
+            if let Some(layer) = padded.filter(|layer| *layer != named.name.as_str()) {
                 return Err(CropError::InnerPadding {
                     layer: layer.to_owned(),
                 });
