@@ -2,7 +2,7 @@
 
 use super::crt::Crt;
 use super::error::{Doing, EngineError};
-use super::fast::correction;
+use super::fused::correction;
 use super::message::{EvaluationKeys, Request, Response, check_channels, check_shape};
 use super::plan::Plan;
 use super::seeded::{SeededEvaluationKeys, SeededRequest};

@@ -13,6 +13,7 @@ use crate::network::{
     SplitMix64, Twin, random_images, random_network,
 };
 use crate::params::{LayoutKind, Mode, SelectOptions, Selection, select};
+use num_bigint::BigInt;
 
 fn fast(network: &Network, layout: LayoutKind) -> Selection {
     let options = SelectOptions {
@@ -168,7 +169,7 @@ fn convolutions(squares: usize, side: usize, channels: usize, weight: u64, seed:
         (0..count)
             .map(|_| {
                 let magnitude = (random.next_u64() % (weight + 1)) as i64;
-                if random.next_u64() % 2 == 0 {
+                if random.next_u64().is_multiple_of(2) {
                     -magnitude
                 } else {
                     magnitude

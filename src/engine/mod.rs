@@ -13,6 +13,7 @@ mod client;
 mod crt;
 mod error;
 mod fast;
+mod fused;
 mod message;
 mod packed;
 mod plan;

@@ -12,6 +12,7 @@
 )]
 
 mod backend;
+mod execute;
 mod prime;
 mod program;
 mod simd;

@@ -23,7 +23,7 @@ pub struct Prime {
 impl Prime {
     /// The constants of a prime; `None` if it is even or lies outside 2^12..2^50. That it is prime is not checked.
     pub const fn new(value: u64) -> Option<Self> {
-        if value % 2 == 0 || value < 1 << 12 || value >> PRIME_BITS_MAX != 0 {
+        if value.is_multiple_of(2) || value < 1 << 12 || value >> PRIME_BITS_MAX != 0 {
             return None;
         }
         let shift = value.ilog2();
@@ -74,7 +74,7 @@ impl Prime {
     pub fn multiply_row(&self, row: &mut [u64], factor: u64) {
         let quotient = ((u128::from(factor) << 64) / u128::from(self.value)) as u64;
         for word in row {
-            let estimate = (u128::from(*word) * u128::from(quotient) >> 64) as u64;
+            let estimate = ((u128::from(*word) * u128::from(quotient)) >> 64) as u64;
             let rest = word
                 .wrapping_mul(factor)
                 .wrapping_sub(estimate.wrapping_mul(self.value));

@@ -80,7 +80,7 @@ impl WeightedSums {
         self.biases.truncate(outputs);
         self.terms
             .truncate(self.ends.last().copied().unwrap_or_default());
-        if outputs % self.windows() != 0 {
+        if !outputs.is_multiple_of(self.windows()) {
             self.windows = 1;
         }
     }

@@ -1,0 +1,241 @@
+//! The execution of a compiled program on eight coefficients.
+
+use super::prime::Constants;
+use super::program::{Compiled, Layer, Output, Program, Scratch};
+use super::simd::{Lane, Simd};
+
+/// After so many products the halves of a wide sum are brought back below the prime.
+const WIDE_TERMS: usize = 2048;
+
+impl Program {
+    /// Runs all layers on the coefficients `8 * chunk` to `8 * chunk + 7`; the results, reduced, are left at the end of
+    /// `output`. `input` holds the values' polynomials in turn.
+    #[inline(always)]
+    pub(super) fn run_chunk<S: Simd>(
+        &self,
+        simd: S,
+        chunk: usize,
+        input: &[Lane],
+        scratch: &mut Scratch,
+        output: &mut [Lane],
+    ) {
+        let constants = self.prime().constants(simd);
+        scratch.nanoseconds.resize(self.len(), 0);
+        for (index, layer) in self.layers().iter().enumerate() {
+            let start = std::time::Instant::now();
+            scratch
+                .next
+                .resize(layer.outputs * layer.output_size(), Lane::default());
+            let current = if index == 0 { input } else { &scratch.current };
+            match layer.size {
+                2 => run_layer::<S, 2>(&constants, layer, chunk, current, &mut scratch.next),
+                3 => run_layer::<S, 3>(&constants, layer, chunk, current, &mut scratch.next),
+                5 => run_layer::<S, 5>(&constants, layer, chunk, current, &mut scratch.next),
+                _ => run_layer::<S, 9>(&constants, layer, chunk, current, &mut scratch.next),
+            }
+            std::mem::swap(&mut scratch.current, &mut scratch.next);
+            scratch.nanoseconds[index] += start.elapsed().as_nanos() as u64;
+        }
+        for (output, value) in output.iter_mut().zip(&scratch.current) {
+            simd.store(constants.reduce(simd.load(value)), output);
+        }
+    }
+}
+
+#[inline(always)]
+fn run_layer<S: Simd, const SIZE: usize>(
+    constants: &Constants<S>,
+    layer: &Layer,
+    chunk: usize,
+    input: &[Lane],
+    output: &mut [Lane],
+) {
+    let input = input.as_chunks::<SIZE>().0;
+    match &layer.compiled {
+        Compiled::Sums {
+            outputs,
+            plus,
+            minus,
+            scaled,
+            wide,
+            square,
+        } => {
+            let (mut plus_start, mut minus_start, mut scaled_start, mut wide_start) = (0, 0, 0, 0);
+            for spec in outputs {
+                let mut sums = narrow_sums::<S, SIZE>(
+                    constants,
+                    spec,
+                    &plus[plus_start..spec.plus],
+                    &minus[minus_start..spec.minus],
+                    &scaled[scaled_start..spec.scaled],
+                    input,
+                );
+                let wide = &wide[wide_start..spec.wide];
+                if !wide.is_empty() {
+                    let products = wide_sums::<S, SIZE>(constants, wide, input);
+                    for (sum, product) in sums.iter_mut().zip(products) {
+                        *sum = constants.simd.add(*sum, product);
+                    }
+                }
+                // Loops, not `map`: its closure would not be inlined where the instructions are enabled.
+                for sum in &mut sums {
+                    *sum = if *square && layer.lazy {
+                        constants.reduce_lazily(*sum)
+                    } else {
+                        constants.reduce(*sum)
+                    };
+                }
+                if *square {
+                    let size = 2 * SIZE - 1;
+                    let at = &mut output[spec.index * size..(spec.index + 1) * size];
+                    store_square::<S, SIZE>(constants, &sums, at);
+                } else {
+                    let at = &mut output[spec.index * SIZE..(spec.index + 1) * SIZE];
+                    for (at, sum) in at.iter_mut().zip(sums) {
+                        constants.simd.store(sum, at);
+                    }
+                }
+                (plus_start, minus_start) = (spec.plus, spec.minus);
+                (scaled_start, wide_start) = (spec.scaled, spec.wide);
+            }
+        }
+        Compiled::Weighted {
+            weights,
+            constants: biases,
+        } => {
+            let simd = constants.simd;
+            let outputs = output.as_chunks_mut::<SIZE>().0;
+            let weights = weights.chunks_exact(layer.inputs.max(1));
+            let weights = weights.skip(chunk * layer.outputs);
+            let biases = biases.iter().skip(chunk * layer.outputs);
+            for ((output, weights), bias) in outputs.iter_mut().zip(weights).zip(biases) {
+                let mut products = [constants.zero; SIZE];
+                weighted_sum::<S, SIZE>(constants, weights, input, &mut products);
+                products[0] = simd.add(products[0], simd.load(bias));
+                for (product, at) in products.into_iter().zip(output) {
+                    simd.store(constants.reduce(product), at);
+                }
+            }
+        }
+    }
+}
+
+/// Sums that were found to stay below 2^63.
+#[inline(always)]
+fn narrow_sums<S: Simd, const SIZE: usize>(
+    constants: &Constants<S>,
+    spec: &Output,
+    plus: &[u32],
+    minus: &[u32],
+    scaled: &[(u32, u64)],
+    input: &[[Lane; SIZE]],
+) -> [S::Vector; SIZE] {
+    let simd = constants.simd;
+    let mut sums = [simd.splat(spec.start); SIZE];
+    sums[0] = simd.splat(spec.start + spec.constant);
+    for &at in plus {
+        for (sum, value) in sums.iter_mut().zip(&input[at as usize]) {
+            *sum = simd.add(*sum, simd.load(value));
+        }
+    }
+    for &at in minus {
+        for (sum, value) in sums.iter_mut().zip(&input[at as usize]) {
+            *sum = simd.sub(*sum, simd.load(value));
+        }
+    }
+    for &(at, weight) in scaled {
+        let weight = simd.splat(weight);
+        for (sum, value) in sums.iter_mut().zip(&input[at as usize]) {
+            *sum = simd.add(*sum, simd.mul(simd.load(value), weight));
+        }
+    }
+    sums
+}
+
+/// The two halves of a sum of products, brought back below 2^52 and the prime.
+#[inline(always)]
+fn fold<S: Simd>(constants: &Constants<S>, high: &mut S::Vector, low: &mut S::Vector) {
+    let simd = constants.simd;
+    *high = constants.reduce(simd.add(*high, simd.shift_right(*low, 52)));
+    *low = constants.low52(*low);
+}
+
+/// Sums of products with weights in Montgomery form, below 2^62.
+///
+/// Each product is below 2^51.2 * 2^50: between two folds the low halves add up to less than 2^12 * 2^52 and the high
+/// ones to less than 2^12 * 2^49.2.
+#[inline(always)]
+fn wide_sums<S: Simd, const SIZE: usize>(
+    constants: &Constants<S>,
+    terms: &[(u32, u64)],
+    input: &[[Lane; SIZE]],
+) -> [S::Vector; SIZE] {
+    let simd = constants.simd;
+    let mut high = [constants.zero; SIZE];
+    let mut low = [constants.zero; SIZE];
+    for terms in terms.chunks(WIDE_TERMS) {
+        for &(at, weight) in terms {
+            let weight = simd.splat(weight);
+            for (polynomial, value) in input[at as usize].iter().enumerate() {
+                let value = simd.load(value);
+                high[polynomial] = simd.mul_add_high(high[polynomial], value, weight);
+                low[polynomial] = simd.mul_add_low(low[polynomial], value, weight);
+            }
+        }
+        for (high, low) in high.iter_mut().zip(&mut low) {
+            fold(constants, high, low);
+        }
+    }
+    std::array::from_fn(|polynomial| constants.montgomery(high[polynomial], low[polynomial]))
+}
+
+/// As [`wide_sums`], with a weight for each coefficient.
+#[inline(always)]
+fn weighted_sum<S: Simd, const SIZE: usize>(
+    constants: &Constants<S>,
+    weights: &[Lane],
+    input: &[[Lane; SIZE]],
+    sums: &mut [S::Vector; SIZE],
+) {
+    let simd = constants.simd;
+    let mut high = [constants.zero; SIZE];
+    let mut low = [constants.zero; SIZE];
+    for (weights, input) in weights.chunks(WIDE_TERMS).zip(input.chunks(WIDE_TERMS)) {
+        for (weight, value) in weights.iter().zip(input) {
+            let weight = simd.load(weight);
+            for (polynomial, value) in value.iter().enumerate() {
+                let value = simd.load(value);
+                high[polynomial] = simd.mul_add_high(high[polynomial], value, weight);
+                low[polynomial] = simd.mul_add_low(low[polynomial], value, weight);
+            }
+        }
+        for (high, low) in high.iter_mut().zip(&mut low) {
+            fold(constants, high, low);
+        }
+    }
+    for (polynomial, sum) in sums.iter_mut().enumerate() {
+        *sum = constants.montgomery(high[polynomial], low[polynomial]);
+    }
+}
+
+/// The square of a polynomial in the secret key, with residues as coefficients, divided by 2^52.
+#[inline(always)]
+fn store_square<S: Simd, const SIZE: usize>(
+    constants: &Constants<S>,
+    values: &[S::Vector; SIZE],
+    output: &mut [Lane],
+) {
+    let simd = constants.simd;
+    let doubled: [S::Vector; SIZE] = std::array::from_fn(|i| simd.add(values[i], values[i]));
+    for (power, output) in output.iter_mut().enumerate().take(2 * SIZE - 1) {
+        let (mut high, mut low) = (constants.zero, constants.zero);
+        let first = (power + 1).saturating_sub(SIZE);
+        for i in first..=power / 2 {
+            let j = power - i;
+            let factor = if i == j { values[i] } else { doubled[i] };
+            high = simd.mul_add_high(high, factor, values[j]);
+            low = simd.mul_add_low(low, factor, values[j]);
+        }
+        simd.store(constants.montgomery(high, low), output);
+    }
+}
