@@ -248,14 +248,7 @@ fn inspect_explains_the_network_and_its_parameters() {
 fn infer(model: &Path, data: &Path, arguments: &[&str]) -> Value {
     let record = data.join("record.json");
     let stdout = sealquant()
-        .args([
-            "infer",
-            "--dataset",
-            "mnist",
-            "--layout",
-            "batched",
-            "--model",
-        ])
+        .args(["infer", "--dataset", "mnist", "--model"])
         .arg(model)
         .arg("--data-dir")
         .arg(data)
@@ -287,17 +280,23 @@ fn infer_equals_the_twin_and_records_the_run() {
     let (model, data) = (top.path().join("m"), top.path().join("data"));
     write_model(&model);
     write_data(&data, 60);
-    let arguments = ["--split", "test", "--images", "10..55", "--threads", "2"];
-    let record = infer(&model, &data, &arguments);
+    for mode in ["stock", "fast"] {
+        let mut arguments = vec!["--split", "test", "--images", "10..55", "--threads", "2"];
+        arguments.extend(["--mode", mode, "--layout", "batched", "--layer-noise"]);
+        check_record(&infer(&model, &data, &arguments), mode, &data);
+    }
+}
 
+/// What the record of images 10..55 of 60 must hold.
+fn check_record(record: &Value, mode: &str, data: &Path) {
     assert_eq!(record["images"], 45);
     assert_eq!(record["first_image"], 10);
     assert_eq!(record["batches"], 1);
     assert_eq!(record["logits"], 450);
     assert_eq!(record["twin_mismatches"], 0);
-    assert_eq!(record["correct"], correct_in_the_clear(&data, 10..55));
+    assert_eq!(record["correct"], correct_in_the_clear(data, 10..55));
     assert_eq!(record["threads"], 2);
-    assert_eq!(record["mode"], "stock");
+    assert_eq!(record["mode"], mode);
     assert_eq!(record["layout"], "batched");
     assert_eq!(record["dataset"], "mnist");
     assert_eq!(record["split"], "test");
@@ -331,16 +330,25 @@ fn infer_equals_the_twin_and_records_the_run() {
     for stage in ["keygen", "encrypt", "evaluate", "decrypt"] {
         assert!(record["seconds"][stage].as_f64().unwrap() > 0.0, "{stage}");
     }
-    for size in ["keys", "upload", "response"] {
+    for size in ["upload", "response"] {
         assert!(record["bytes"][size].as_u64().unwrap() > 1000, "{size}");
     }
+    let keys = record["bytes"]["keys"].as_u64().unwrap();
+    assert_eq!(keys > 0, mode == "stock", "fast mode needs no keys");
+    assert!(!record["plan"].as_array().unwrap().is_empty());
     let layers = record["layers"].as_array().unwrap();
+    // Fast mode joins sums and squares.
     let names: Vec<&str> = layers
         .iter()
-        .map(|layer| layer["name"].as_str().unwrap())
+        .flat_map(|layer| layer["name"].as_str().unwrap().split(" + "))
         .collect();
     for name in ["conv1", "square1", "linear1", "square2", "linear2"] {
         assert!(names.contains(&name), "{names:?}");
+        let noise = record["noise"].as_array().unwrap();
+        let noise = noise.iter().find(|noise| noise["name"] == name).unwrap();
+        let predicted = noise["predicted_bits"].as_f64().unwrap();
+        let measured = noise["measured_bits"].as_f64().unwrap();
+        assert!(measured >= predicted.floor(), "{name}: {noise}");
     }
     let squares: u64 = layers
         .iter()
@@ -352,6 +360,27 @@ fn infer_equals_the_twin_and_records_the_run() {
         .map(|layer| layer["seconds"].as_f64().unwrap())
         .sum();
     assert!(layer_seconds <= record["seconds"]["evaluate"].as_f64().unwrap() * 1.01);
+}
+
+#[test]
+fn infer_packs_few_images_and_says_what_it_cannot_pack() {
+    let top = tempfile::tempdir().unwrap();
+    let (model, data) = (top.path().join("m"), top.path().join("data"));
+    write_model(&model);
+    write_data(&data, 60);
+    // Two linear layers after each other: the last but one reads all positions.
+    sealquant()
+        .args(["infer", "--layout", "packed", "--model"])
+        .arg(&model)
+        .arg("--data-dir")
+        .arg(&data)
+        .assert()
+        .code(1)
+        .stderr(predicate::str::contains("reads all positions at once"));
+    let record = infer(&model, &data, &["--images", "0..3"]);
+    assert_eq!(record["mode"], "fast");
+    assert_eq!(record["layout"], "batched");
+    assert_eq!(record["twin_mismatches"], 0);
 }
 
 /// How many labels the network's exact evaluation finds.
