@@ -3,12 +3,13 @@
 //! Two networks of HCNN-MNIST's shape: `mnist-w2`, the committed one, and a random ternary one whose logits on the
 //! batch fit a plaintext modulus of 17 bits. Every run's logits are compared with the twin's. Options, after `--`:
 //! `--images N` (8192), `--repeat N` (3), `--threads A,B` (1,2), `--mode stock,fast`, `--packed` (few images in the
-//! packed layout instead), `--seeded` (requests as they come over the wire: the server expands seeds, which is shown
+//! packed layout instead), `--backend ifma|avx2|portable` (the fastest), `--seeded` (requests as they come over the wire: the server expands seeds, which is shown
 //! apart, and in fast mode transforms the ciphertexts). Wall times are the least of the repetitions; the processor time of
 //! all threads, where Linux tells it, is that of the same repetition.
 
 use num_bigint::BigInt;
 use sealquant::engine::{Client, LayerStats, Plan, PlanContexts, Server};
+use sealquant::kernels::Backend;
 use sealquant::network::{
     InputQuantizer, InputSpec, Layer, NamedLayer, Network, NetworkLiteral, Shape, SplitMix64, Twin,
     random_images,
@@ -79,6 +80,7 @@ struct Options {
     modes: Vec<Mode>,
     layout: LayoutKind,
     seeded: bool,
+    backend: Backend,
 }
 
 /// Milliseconds that this process's threads have spent on processors, on Linux.
@@ -99,6 +101,7 @@ fn options() -> Result<Options, Box<dyn Error>> {
         modes: vec![Mode::Stock, Mode::Fast],
         layout: LayoutKind::Batched,
         seeded: false,
+        backend: Backend::detect(),
     };
     let mut arguments = std::env::args().skip(1).filter(|a| a != "--bench");
     while let Some(name) = arguments.next() {
@@ -123,6 +126,13 @@ fn options() -> Result<Options, Box<dyn Error>> {
                     .collect::<Result<_, _>>()?;
             }
             "--seeded" => options.seeded = true,
+            "--backend" => {
+                let name = value()?;
+                options.backend = Backend::available()
+                    .into_iter()
+                    .find(|backend| backend.name() == name)
+                    .ok_or(format!("this processor has no {name}"))?;
+            }
             "--packed" => {
                 options.layout = LayoutKind::Packed;
                 options.modes = vec![Mode::Fast];
@@ -151,7 +161,7 @@ fn measure(
     )?;
     let plan = Plan::new(network, &selection)?;
     let client = Client::new(&plan)?;
-    let server = Server::new(&plan, client.evaluation_keys()?)?;
+    let server = Server::new(&plan, client.evaluation_keys()?)?.with_backend(options.backend);
     let images = random_images(1, network, options.images.min(plan.slots()));
     let mut expansion = String::new();
     let request = if options.seeded {
@@ -169,9 +179,10 @@ fn measure(
         client.encrypt(&images, &())?
     };
     println!(
-        "{}, {} mode, {} layout, {} images: N = {}, q = {:?} bits, t = {:?}{expansion}",
+        "{}, {} mode ({}), {} layout, {} images: N = {}, q = {:?} bits, t = {:?}{expansion}",
         network.name(),
         mode.name(),
+        options.backend.name(),
         selection.layout().name(),
         images.len(),
         selection.poly_modulus_degree(),

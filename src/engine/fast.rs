@@ -83,6 +83,10 @@ impl Fast {
         })
     }
 
+    pub(super) const fn set_backend(&mut self, backend: Backend) {
+        self.backend = backend;
+    }
+
     /// What [`Fast::evaluate`] adds to: the input's transforms, the layers, the response.
     pub(super) fn stats(&self) -> Vec<LayerStats> {
         std::iter::once("input")

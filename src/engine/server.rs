@@ -8,6 +8,7 @@ use super::plan::{Plan, Step};
 use super::stats::{LayerOps, LayerStats, Progress, Stage};
 use super::stock::Stock;
 use crate::bfv::Ciphertext;
+use crate::kernels::Backend;
 use crate::params::Mode;
 use std::time::Instant;
 
@@ -83,6 +84,17 @@ impl Server {
             channels,
             plan: plan.clone(),
         })
+    }
+
+    /// Has fast mode use other instructions than the fastest of this processor: for measurements.
+    #[must_use]
+    pub fn with_backend(mut self, backend: Backend) -> Self {
+        if let Channels::Fast(channels) = &mut self.channels {
+            for channel in channels {
+                channel.set_backend(backend);
+            }
+        }
+        self
     }
 
     /// Evaluates the plan on a request, on all threads of the current rayon pool.
