@@ -130,7 +130,8 @@ impl Client {
     }
 
     /// Encrypts a batch of quantised images with the secret keys, on all threads of the current rayon pool. In fast mode
-    /// the ciphertexts are in NTT form, which saves the server the transforms.
+    /// the ciphertexts are in NTT form, which saves the server the transforms; the wire format carries those of
+    /// [`Client::encrypt_seeded`].
     ///
     /// # Errors
     /// [`EngineError::BatchSize`], [`EngineError::ImageSize`], or [`EngineError::Bfv`] if memory is exhausted.

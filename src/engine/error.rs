@@ -67,8 +67,8 @@ pub enum EngineError {
         /// The prime of q.
         prime: u64,
     },
-    /// The layout cannot serve the network.
-    #[error("the packed layout cannot serve this network: {reason}")]
+    /// The layout serves neither the network nor the parameters.
+    #[error("this layout is not possible: {reason}")]
     Layout {
         /// Why not.
         reason: String,

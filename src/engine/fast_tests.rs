@@ -229,7 +229,7 @@ fn the_noise_model_is_never_optimistic_and_not_far_off() {
         (2, 12, 4, 7),
         (3, 16, 2, 1),
     ] {
-        for seed in 0..2 {
+        for seed in 0..if squares < 3 { 2 } else { 1 } {
             let network = convolutions(squares, side, channels, weight, seed);
             let full = crate::params::SecurityStandard::degrees().max().unwrap();
             for layout in [LayoutKind::Batched, LayoutKind::Packed] {
@@ -248,6 +248,30 @@ fn the_noise_model_is_never_optimistic_and_not_far_off() {
             }
         }
     }
+}
+
+#[test]
+fn a_layout_that_was_not_selected_is_refused() {
+    let network = convolutions(1, 4, 1, 1, 0);
+    let packed = fast(&network, LayoutKind::Packed);
+    let batched = fast(&network, LayoutKind::Batched);
+    for refused in [
+        Plan::batched(&network, &packed),
+        Plan::packed(&network, &batched),
+    ] {
+        assert!(matches!(refused, Err(EngineError::Layout { .. })));
+    }
+}
+
+#[test]
+fn four_squares_are_refused_with_a_way_out() {
+    let network = convolutions(4, 46, 1, 1, 0);
+    let options = SelectOptions {
+        mode: Mode::Fast,
+        ..SelectOptions::default()
+    };
+    let error = select(&network, &options).unwrap_err().to_string();
+    assert!(error.contains("--mode stock"), "{error}");
 }
 
 #[test]

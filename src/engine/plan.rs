@@ -74,8 +74,10 @@ impl Plan {
     /// A plan in the batched layout.
     ///
     /// # Errors
-    /// [`EngineError::EmptyPlan`] for a network that computes nothing.
+    /// [`EngineError::EmptyPlan`] for a network that computes nothing, [`EngineError::Layout`] if the parameters were
+    /// selected for another layout.
     pub fn batched(network: &Network, selection: &Selection) -> Result<Self, EngineError> {
+        check_layout(selection, LayoutKind::Batched)?;
         let layers = planned(network.lower(), selection.mode());
         let outputs = layers.last().ok_or(EngineError::EmptyPlan)?.step.outputs();
         Ok(Self {
@@ -94,13 +96,10 @@ impl Plan {
     /// [`EngineError::Layout`] if the layers before the last one are not the same for every position, or the selection
     /// is not for fast mode.
     pub fn packed(network: &Network, selection: &Selection) -> Result<Self, EngineError> {
-        let refuse = |reason: String| EngineError::Layout { reason };
-        if selection.layout() != LayoutKind::Packed {
-            return Err(refuse(
-                "the parameters were selected for another layout".to_owned(),
-            ));
-        }
-        let crops = Crops::new(network).map_err(|error| refuse(error.to_string()))?;
+        check_layout(selection, LayoutKind::Packed)?;
+        let crops = Crops::new(network).map_err(|error| EngineError::Layout {
+            reason: format!("the packed layout cannot serve this network: {error}"),
+        })?;
         let mut layers = planned(crops.network.lower(), selection.mode());
         layers.push(PlannedLayer {
             name: crops.name.clone(),
@@ -210,6 +209,19 @@ impl Plan {
             )
         })
     }
+}
+
+fn check_layout(selection: &Selection, layout: LayoutKind) -> Result<(), EngineError> {
+    if selection.layout() == layout {
+        return Ok(());
+    }
+    Err(EngineError::Layout {
+        reason: format!(
+            "the parameters were selected for the {} layout, not the {} one",
+            selection.layout().name(),
+            layout.name()
+        ),
+    })
 }
 
 fn planned(lowered: Vec<LoweredLayer>, mode: Mode) -> Vec<PlannedLayer> {
