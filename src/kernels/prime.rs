@@ -87,7 +87,7 @@ impl Prime {
         value.rem_euclid(self.value as i128) as u64
     }
 
-    /// 2^52 mod q: what [`Constants::montgomery`] divides by.
+    /// 2^52 mod q: what the reduction of squares divides by.
     pub const fn radix(&self) -> u64 {
         (1 << RADIX_BITS) % self.value
     }
