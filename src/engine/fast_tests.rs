@@ -7,12 +7,15 @@
 )]
 
 use super::*;
-use crate::engine::{Client, EvaluationKeys, Response, Server};
+use crate::engine::{
+    Client, EvaluationKeys, PlanContexts, Response, SeededEvaluationKeys, SeededRequest, Server,
+};
 use crate::network::{
     InputQuantizer, InputSpec, Layer, NamedLayer, Network, NetworkLimits, NetworkLiteral, Shape,
     SplitMix64, Twin, random_images, random_network,
 };
 use crate::params::{LayoutKind, Mode, SelectOptions, Selection, select};
+use crate::wire::{Limits, Message as _};
 use num_bigint::BigInt;
 
 fn fast(network: &Network, layout: LayoutKind) -> Selection {
@@ -34,7 +37,7 @@ fn check(network: &Network, layout: LayoutKind, images: usize, ntt: bool) -> [f6
     let server = Server::new(&plan, keys).unwrap();
     let images = random_images(7, network, images.min(plan.slots()));
     let mut request = client.encrypt(&images, &()).unwrap();
-    let contexts = crate::engine::PlanContexts::new(&plan).unwrap();
+    let contexts = PlanContexts::new(&plan).unwrap();
     assert!(
         request
             .channels
@@ -127,7 +130,7 @@ fn masks_hide_all_but_the_sums() {
     let network = convolutions(1, 8, 2, 1, 0);
     let selection = fast(&network, LayoutKind::Packed);
     let plan = Plan::new(&network, &selection).unwrap();
-    let contexts = crate::engine::PlanContexts::new(&plan).unwrap();
+    let contexts = PlanContexts::new(&plan).unwrap();
     let Layout::Packed(packed) = plan.layout() else {
         panic!("not packed");
     };
@@ -247,6 +250,33 @@ fn the_noise_model_is_never_optimistic_and_not_far_off() {
                 assert!(slack.iter().all(|&bits| bits <= most), "{slack:?}");
             }
         }
+    }
+}
+
+#[test]
+fn seeded_requests_and_responses_travel_over_the_wire() {
+    let network = convolutions(2, 12, 2, 1, 3);
+    let images = random_images(3, &network, 4);
+    let limits = Limits::default();
+    for layout in [LayoutKind::Batched, LayoutKind::Packed] {
+        let selection = fast(&network, layout);
+        let plan = Plan::new(&network, &selection).unwrap();
+        let scope = PlanContexts::new(&plan).unwrap();
+        let client = Client::new(&plan).unwrap();
+        let keys = client.evaluation_keys_seeded().unwrap();
+        let keys = keys.to_wire(&scope).unwrap();
+        let keys = SeededEvaluationKeys::from_wire(&scope, &keys, &limits).unwrap();
+        let server = Server::new(&plan, keys.expand(&scope).unwrap()).unwrap();
+
+        let sent = client.encrypt_seeded(&images, &()).unwrap();
+        let sent = sent.to_wire(&scope).unwrap();
+        let request = SeededRequest::from_wire(&scope, &sent, &limits).unwrap();
+        let request = request.expand(&scope).unwrap();
+        let response = server.evaluate(&request, &()).unwrap().response;
+        let returned = response.to_wire(&scope).unwrap();
+        let response = Response::from_wire(&scope, &returned, &limits).unwrap();
+        let expected = Twin::new(&network).logits_batch(&images).unwrap();
+        assert_eq!(client.decrypt(&response).unwrap(), expected);
     }
 }
 
