@@ -179,10 +179,12 @@ fn measure(
         client.encrypt(&images, &())?
     };
     println!(
-        "{}, {} mode ({}), {} layout, {} images: N = {}, q = {:?} bits, t = {:?}{expansion}",
+        "{}, {}, {} layout, {} images: N = {}, q = {:?} bits, t = {:?}{expansion}",
         network.name(),
-        mode.name(),
-        options.backend.name(),
+        match mode {
+            Mode::Stock => "stock mode".to_owned(),
+            Mode::Fast => format!("fast mode ({})", options.backend.name()),
+        },
         selection.layout().name(),
         images.len(),
         selection.poly_modulus_degree(),
