@@ -4,8 +4,8 @@ use seal_sys::bindings as c;
 use seal_sys::hresult::{Hresult, S_OK};
 use sealquant::bfv::{
     BatchEncoder, Ciphertext, Context, Decryptor, Encryptor, Error, Evaluator, GaloisKeys,
-    KeyGenerator, ParametersLiteral, Plaintext, RelinKeys, Rotation, SecurityLevel, coeff_modulus,
-    plain_modulus,
+    KeyGenerator, ParametersLiteral, ParmsId, Plaintext, RelinKeys, Rotation, SecurityLevel,
+    coeff_modulus, plain_modulus,
 };
 use sealquant_native_bench::{Native, Operands, Operation};
 use std::error::Error as StdError;
@@ -37,6 +37,8 @@ pub enum Outcome {
     Residues(Vec<u64>),
     /// Slots: decoded, or, where fresh randomness went in, decrypted and decoded.
     Slots(Vec<u64>),
+    /// Bits of a noise budget, or a number of keys.
+    Count(u64),
 }
 
 /// Operands that all callers share: the same objects at the same addresses.
@@ -49,9 +51,12 @@ pub struct Kit {
     relin_keys: RelinKeys,
     galois_keys: GaloisKeys,
     encoder: BatchEncoder,
+    key_generator: KeyGenerator,
     encryptor: Encryptor,
     decryptor: Decryptor,
     evaluator: Evaluator,
+    first_level: ParmsId,
+    last_level: ParmsId,
     values: Vec<u64>,
     decoded: Vec<u64>,
     plain: Plaintext,
@@ -61,8 +66,12 @@ pub struct Kit {
     b: Ciphertext,
     product: Ciphertext,
     a_ntt: Ciphertext,
+    four: Vec<Ciphertext>,
     work: Ciphertext,
     work_plain: Plaintext,
+    /// What this crate's operations without a destination gave last.
+    result: Option<Ciphertext>,
+    count: u64,
 }
 
 impl Kit {
@@ -93,21 +102,28 @@ impl Kit {
             .collect();
         let reversed: Vec<u64> = values.iter().rev().copied().collect();
         let plain = encoder.encode_u64(&values)?;
-        let level = context.data_levels()[0].parms_id;
-        let plain_ntt = evaluator.transform_plain_to_ntt(&plain, level)?;
+        let first_level = context.first_parms_id();
+        let last_level = context.last_parms_id();
+        let plain_ntt = evaluator.transform_plain_to_ntt(&plain, first_level)?;
         let constant = Plaintext::from_coefficients(&context, &[3])?;
         let a = encryptor.encrypt_symmetric(&plain)?;
         let b = encryptor.encrypt_symmetric(&encoder.encode_u64(&reversed)?)?;
         let product = evaluator.multiply(&a, &b)?;
         let a_ntt = evaluator.transform_to_ntt(&a)?;
+        let four = [&a, &b, &a, &b]
+            .into_iter()
+            .map(Ciphertext::try_clone)
+            .collect::<Result<Vec<_>, _>>()?;
         // As large as it ever gets: no caller pays for its growth.
         let mut work = product.try_clone()?;
         work.assign(&a)?;
-        let mut work_plain = plain.try_clone()?;
+        let mut work_plain = plain_ntt.try_clone()?;
+        work_plain.assign(&plain)?;
 
         // The boxes behind the types do not move when the types do.
         let operands = Operands {
             context: context.as_seal_ptr(),
+            key_generator: generator.as_seal_mut_ptr(),
             encryptor: encryptor.as_seal_ptr(),
             decryptor: decryptor.as_seal_mut_ptr(),
             evaluator: evaluator.as_seal_ptr(),
@@ -138,9 +154,12 @@ impl Kit {
             relin_keys,
             galois_keys,
             encoder,
+            key_generator: generator,
             encryptor,
             decryptor,
             evaluator,
+            first_level,
+            last_level,
             values,
             plain,
             plain_ntt,
@@ -149,8 +168,11 @@ impl Kit {
             b,
             product,
             a_ntt,
+            four,
             work,
             work_plain,
+            result: None,
+            count: 0,
         })
     }
 
@@ -258,6 +280,44 @@ impl Kit {
             Operation::RotateColumns => repeat(iterations, || {
                 evaluator.rotate_columns_inplace(work, &self.galois_keys)
             }),
+            Operation::ApplyGalois => repeat(iterations, || {
+                evaluator.apply_galois_inplace(work, 3, &self.galois_keys)
+            }),
+            Operation::SubPlain => repeat(iterations, || {
+                evaluator.sub_plain_inplace(work, &self.plain)
+            }),
+            Operation::ModSwitchTo => repeat(iterations, || {
+                work.assign(&self.a)?;
+                evaluator.mod_switch_to_inplace(work, self.last_level)
+            }),
+            Operation::TransformPlainToNtt => repeat(iterations, || {
+                self.work_plain.assign(&self.plain)?;
+                evaluator.transform_plain_to_ntt_inplace(&mut self.work_plain, self.first_level)
+            }),
+            Operation::EncryptZero => repeat(iterations, || {
+                self.encryptor.encrypt_zero_into(self.first_level, work)
+            }),
+            Operation::EncryptZeroSymmetric => repeat(iterations, || {
+                self.encryptor
+                    .encrypt_zero_symmetric_into(self.first_level, work)
+            }),
+            Operation::NoiseBudget => repeat(iterations, || {
+                self.count = u64::from(self.decryptor.noise_budget_bits(&self.a)?);
+                Ok(())
+            }),
+            Operation::AddMany => repeat(iterations, || evaluator.add_many_into(&self.four, work)),
+            Operation::MultiplyMany => repeat(iterations, || {
+                self.result = Some(evaluator.multiply_many(&self.four[..3], &self.relin_keys)?);
+                Ok(())
+            }),
+            Operation::Exponentiate => repeat(iterations, || {
+                self.result = Some(evaluator.exponentiate(&self.a, 4, &self.relin_keys)?);
+                Ok(())
+            }),
+            Operation::CreateRelinKeys => repeat(iterations, || {
+                self.count = self.key_generator.create_relin_keys()?.count() as u64;
+                Ok(())
+            }),
         }
     }
 
@@ -270,14 +330,26 @@ impl Kit {
         self.prepare(operation)?;
         self.run(caller, operation, 1)?;
         Ok(match operation {
-            Operation::Encode | Operation::Decrypt => {
+            Operation::Encode | Operation::Decrypt | Operation::TransformPlainToNtt => {
                 Outcome::Residues(self.work_plain.coefficients().to_vec())
             }
             Operation::Decode => Outcome::Slots(match caller {
                 Caller::Native | Caller::Control => self.native.decoded().to_vec(),
                 Caller::Crate | Caller::Exported => self.decoded.clone(),
             }),
-            Operation::Encrypt | Operation::EncryptSymmetric => {
+            Operation::NoiseBudget | Operation::CreateRelinKeys => Outcome::Count(match caller {
+                Caller::Native | Caller::Control => self.native.count(),
+                Caller::Crate => self.count,
+                Caller::Exported => self.exported.count,
+            }),
+            Operation::MultiplyMany | Operation::Exponentiate if caller == Caller::Crate => {
+                let result = self.result.as_ref().ok_or("there is no result")?;
+                Outcome::Residues(result.limbs().to_vec())
+            }
+            Operation::Encrypt
+            | Operation::EncryptSymmetric
+            | Operation::EncryptZero
+            | Operation::EncryptZeroSymmetric => {
                 let plain = self.decryptor.decrypt(&self.work)?;
                 Outcome::Slots(self.encoder.decode_u64(&plain)?)
             }
@@ -286,8 +358,11 @@ impl Kit {
     }
 
     /// What [`Outcome::Slots`] must hold.
-    pub fn expected_slots(&self) -> &[u64] {
-        &self.values
+    pub fn expected_slots(&self, operation: Operation) -> Vec<u64> {
+        match operation {
+            Operation::EncryptZero | Operation::EncryptZeroSymmetric => vec![0; self.values.len()],
+            _ => self.values.clone(),
+        }
     }
 }
 
@@ -301,17 +376,34 @@ fn repeat(iterations: u64, mut call: impl FnMut() -> Result<(), Error>) -> Resul
 /// SEAL's encoder behind the C export layer.
 struct Exported {
     encoder: *mut c_void,
+    first_level: [u64; 4],
+    last_level: [u64; 4],
+    count: u64,
 }
 
 impl Exported {
     /// # Safety
     /// The operands are what their documentation says.
     unsafe fn new(operands: &Operands) -> Result<Self, String> {
-        let mut encoder = null_mut();
-        // SAFETY: the pointer is a context, which the layer copies and does not change.
-        match unsafe { c::BatchEncoder_Create(operands.context.cast_mut(), &raw mut encoder) } {
-            S_OK => Ok(Self { encoder }),
-            result => Err(format!("SEAL's C layer returned {result:#x}")),
+        let context = operands.context.cast_mut();
+        let mut new = Self {
+            encoder: null_mut(),
+            first_level: [0; 4],
+            last_level: [0; 4],
+            count: 0,
+        };
+        // SAFETY: the pointer is a context, which the layer copies and does not change; a level's identifier takes
+        // four words.
+        let results = unsafe {
+            [
+                c::SEALContext_FirstParmsId(context, new.first_level.as_mut_ptr()),
+                c::SEALContext_LastParmsId(context, new.last_level.as_mut_ptr()),
+                c::BatchEncoder_Create(context, &raw mut new.encoder),
+            ]
+        };
+        match results.into_iter().find(|&result| result != S_OK) {
+            None => Ok(new),
+            Some(result) => Err(format!("SEAL's C layer returned {result:#x}")),
         }
     }
 
@@ -319,7 +411,7 @@ impl Exported {
     ///
     /// # Safety
     /// The operands live, and no reference to the working objects is in use. `decoded` has a place for each slot.
-    unsafe fn call(&self, operation: Operation, on: &Operands, decoded: &mut [u64]) -> Hresult {
+    unsafe fn call(&mut self, operation: Operation, on: &Operands, decoded: &mut [u64]) -> Hresult {
         let plain = on.plain.cast_mut();
         let a = on.a.cast_mut();
         let b = on.b.cast_mut();
@@ -327,6 +419,8 @@ impl Exported {
         let encryptor = on.encryptor.cast_mut();
         let evaluator = on.evaluator.cast_mut();
         let pool = null_mut();
+        let first_level = self.first_level.as_mut_ptr();
+        let last_level = self.last_level.as_mut_ptr();
         // SAFETY: the caller keeps the contract; the layer changes nothing but its destinations.
         unsafe {
             // The copy that some operations start with.
@@ -334,6 +428,7 @@ impl Exported {
                 Operation::Multiply
                 | Operation::Square
                 | Operation::ModSwitchToNext
+                | Operation::ModSwitchTo
                 | Operation::TransformToNtt
                 | Operation::Copy => a,
                 Operation::Relinearize => on.product.cast_mut(),
@@ -397,6 +492,60 @@ impl Exported {
                 Operation::RotateColumns => {
                     let keys = on.galois_keys.cast_mut();
                     c::Evaluator_RotateColumns(evaluator, work, keys, work, pool)
+                }
+                Operation::ApplyGalois => {
+                    let keys = on.galois_keys.cast_mut();
+                    c::Evaluator_ApplyGalois(evaluator, work, 3, keys, work, pool)
+                }
+                Operation::SubPlain => c::Evaluator_SubPlain(evaluator, work, plain, work),
+                Operation::ModSwitchTo => {
+                    c::Evaluator_ModSwitchTo1(evaluator, work, last_level, work, pool)
+                }
+                Operation::TransformPlainToNtt => match c::Plaintext_Set1(on.work_plain, plain) {
+                    S_OK => c::Evaluator_TransformToNTT1(
+                        evaluator,
+                        on.work_plain,
+                        first_level,
+                        on.work_plain,
+                        pool,
+                    ),
+                    result => result,
+                },
+                Operation::EncryptZero => {
+                    c::Encryptor_EncryptZero1(encryptor, first_level, work, pool)
+                }
+                Operation::EncryptZeroSymmetric => {
+                    c::Encryptor_EncryptZeroSymmetric1(encryptor, first_level, false, work, pool)
+                }
+                Operation::NoiseBudget => {
+                    let mut bits = 0;
+                    let result = c::Decryptor_InvariantNoiseBudget(on.decryptor, a, &raw mut bits);
+                    self.count = bits.try_into().unwrap_or(u64::MAX);
+                    result
+                }
+                Operation::AddMany => {
+                    let mut four = [a, b, a, b];
+                    c::Evaluator_AddMany(evaluator, 4, four.as_mut_ptr(), work)
+                }
+                Operation::MultiplyMany => {
+                    let mut three = [a, b, a];
+                    let keys = on.relin_keys.cast_mut();
+                    c::Evaluator_MultiplyMany(evaluator, 3, three.as_mut_ptr(), keys, work, pool)
+                }
+                Operation::Exponentiate => {
+                    let keys = on.relin_keys.cast_mut();
+                    c::Evaluator_Exponentiate(evaluator, a, 4, keys, work, pool)
+                }
+                Operation::CreateRelinKeys => {
+                    let mut keys = null_mut();
+                    match c::KeyGenerator_CreateRelinKeys(on.key_generator, false, &raw mut keys) {
+                        S_OK => {
+                            let result = c::KSwitchKeys_Size(keys, &raw mut self.count);
+                            c::KSwitchKeys_Destroy(keys);
+                            result
+                        }
+                        result => result,
+                    }
                 }
             }
         }

@@ -119,7 +119,7 @@ fn compare_outcomes(kit: &mut Kit, operation: Operation) -> Result<(), Box<dyn E
         }
     }
     if let Outcome::Slots(slots) = native
-        && slots != kit.expected_slots()
+        && slots != kit.expected_slots(operation)
     {
         return Err(format!("{}: the slots are not those encoded", operation.name()).into());
     }

@@ -52,6 +52,8 @@ pub struct Row {
     pub poly_modulus_degree: usize,
     /// The operation.
     pub operation: String,
+    /// Whether this crate does something else here than call SEAL's function of the same name.
+    pub is_own: bool,
     /// Calls in a block.
     pub iterations: u64,
     /// Blocks of each caller.
@@ -105,6 +107,7 @@ pub fn measure(kit: &mut Kit, operation: Operation, effort: Effort) -> Result<Ro
     Ok(Row {
         poly_modulus_degree: kit.context.parameters().poly_modulus_degree(),
         operation: operation.name().to_owned(),
+        is_own: operation.is_own(),
         iterations,
         rounds,
         crate_to_native: Spread::of(to_native),

@@ -5,7 +5,7 @@ use super::context::Context;
 use super::decryptor::Decryptor;
 use super::encryptor::Encryptor;
 use super::evaluator::Evaluator;
-use super::keys::{GaloisKeys, PublicKey, RelinKeys, SecretKey};
+use super::keys::{GaloisKeys, KeyGenerator, PublicKey, RelinKeys, SecretKey};
 use super::plaintext::Plaintext;
 use std::ffi::c_void;
 
@@ -59,4 +59,5 @@ seal_pointer_mut!(
     Plaintext => "seal::Plaintext",
     Ciphertext => "seal::Ciphertext",
     Decryptor => "seal::Decryptor",
+    KeyGenerator => "seal::KeyGenerator",
 );

@@ -6,6 +6,7 @@ use super::error::{Error, Named, Result};
 use super::evaluator::check_galois_element;
 use crate::ffi::keys::bridge;
 use cxx::UniquePtr;
+use std::pin::Pin;
 
 /// A rotation of the batching matrix (2 rows of N/2 slots).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -100,7 +101,7 @@ macro_rules! key {
             }
 
             #[allow(dead_code, reason = "not every key grows")]
-            pub(super) fn as_ffi_mut(&mut self) -> std::pin::Pin<&mut bridge::$ffi> {
+            pub(super) fn as_ffi_mut(&mut self) -> Pin<&mut bridge::$ffi> {
                 self.inner.pin_mut()
             }
         }
@@ -367,6 +368,10 @@ impl KeyGenerator {
             operation,
             reason: "rotation needs batching: choose a prime plain_modulus = 1 mod 2N",
         })
+    }
+
+    pub(crate) fn as_ffi_mut(&mut self) -> Pin<&mut bridge::KeyGenerator> {
+        self.inner.pin_mut()
     }
 }
 
