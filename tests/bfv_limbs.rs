@@ -1,10 +1,9 @@
 //! Residues by modulus, and edits of them: what is written is used by SEAL, what does not fit never stays.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a failed test may panic")]
 
-#[path = "bfv_kit/mod.rs"]
-mod kit;
+mod bfv_kit;
 
-use kit::{Kit, T};
+use bfv_kit::{Kit, T};
 use sealquant::bfv::{Ciphertext, Error, ParmsId, Plaintext};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -41,6 +40,8 @@ fn views_cover_all_limbs_in_order() {
                 let same = encrypted.limb(limb.polynomial, limb.modulus_index).unwrap();
                 assert_eq!(same, limb.residues);
                 assert_eq!(same.len(), kit.degree);
+                let prime = kit.context.parameters().coeff_modulus()[limb.modulus_index].value();
+                assert!(same.iter().all(|&residue| residue < prime));
             }
             assert_eq!(encrypted.limb(encrypted.size(), 0), None);
             assert_eq!(encrypted.limb(0, moduli), None);

@@ -22,8 +22,8 @@ pub struct Evaluator {
 // SAFETY: a `seal::Evaluator` holds nothing but a context of const data (seal/evaluator.h); it is not tied to a thread.
 unsafe impl Send for Evaluator {}
 // SAFETY: all its functions are const and allocate from the global thread-safe pool. The one lazy table of the
-// context, `GaloisTool::permutation_tables_`, is filled by `apply_galois_ntt` only, which SEAL calls for CKKS; BFV
-// rotates by `apply_galois` (`Evaluator::apply_galois_inplace`, seal/evaluator.cpp).
+// context, `GaloisTool::permutation_tables_`, is not used: BFV rotates by `apply_galois`
+// (`Evaluator::apply_galois_inplace`, seal/evaluator.cpp), not by `apply_galois_ntt`.
 unsafe impl Sync for Evaluator {}
 
 /// Defines `$inplace`, which calls the bridge, `$name`, which works on a copy, and `$into`, which works on a copy in a

@@ -7,8 +7,8 @@
 
 use sealquant::bfv::{
     BatchEncoder, Ciphertext, Context, Decryptor, Encryptor, Evaluator, GaloisKeys, KeyGenerator,
-    ParametersLiteral, Plaintext, RelinKeys, Rotation, SecretKey, SecurityLevel, coeff_modulus,
-    plain_modulus,
+    ParametersLiteral, Plaintext, PublicKey, RelinKeys, Rotation, SecretKey, SecurityLevel,
+    coeff_modulus, plain_modulus,
 };
 
 /// How a test chooses t.
@@ -41,6 +41,7 @@ pub fn literal(degree: usize, prime_bits: &[i32], t: T) -> ParametersLiteral {
 pub struct Kit {
     pub context: Context,
     pub secret_key: SecretKey,
+    pub public_key: PublicKey,
     pub relin_keys: RelinKeys,
     pub galois_keys: GaloisKeys,
     pub encoder: Option<BatchEncoder>,
@@ -74,6 +75,7 @@ impl Kit {
             t: context.parameters().plain_modulus().value(),
             degree,
             secret_key,
+            public_key,
             context,
         }
     }
@@ -95,5 +97,39 @@ impl Kit {
         let mut coefficients = plain.coefficients().to_vec();
         coefficients.resize(self.degree, 0);
         coefficients
+    }
+
+    /// The encoder of parameters that allow batching.
+    pub fn batch(&self) -> &BatchEncoder {
+        self.encoder.as_ref().unwrap()
+    }
+
+    pub fn encrypt_slots(&self, values: &[i64]) -> Ciphertext {
+        let plain = self.batch().encode_i64(values).unwrap();
+        self.encryptor.encrypt_symmetric(&plain).unwrap()
+    }
+
+    /// All N slots.
+    pub fn decrypt_slots(&self, encrypted: &Ciphertext) -> Vec<i64> {
+        let mut decryptor = Decryptor::new(&self.context, &self.secret_key).unwrap();
+        let plain = decryptor.decrypt(encrypted).unwrap();
+        self.batch().decode_i64(&plain).unwrap()
+    }
+
+    pub fn budget(&self, encrypted: &Ciphertext) -> u32 {
+        let mut decryptor = Decryptor::new(&self.context, &self.secret_key).unwrap();
+        decryptor.noise_budget_bits(encrypted).unwrap()
+    }
+
+    /// The centred residue modulo t.
+    pub fn reduce(&self, value: i128) -> i64 {
+        let t = i128::from(self.t);
+        let residue = value.rem_euclid(t);
+        let centred = if residue > t / 2 {
+            residue - t
+        } else {
+            residue
+        };
+        i64::try_from(centred).unwrap()
     }
 }
