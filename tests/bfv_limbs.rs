@@ -4,7 +4,7 @@
 mod bfv_kit;
 
 use bfv_kit::{Kit, T};
-use sealquant::bfv::{Ciphertext, Error, ParmsId, Plaintext};
+use sealquant::bfv::{Ciphertext, Error, LimbsMut, ParmsId, Plaintext};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 fn kits() -> [Kit; 3] {
@@ -222,7 +222,7 @@ fn several_ciphertexts_are_edited_at_once() {
     ev.mod_switch_to_next_inplace(&mut all[2]).unwrap();
     let expected: Vec<_> = all.iter().map(|one| ev.negate(one).unwrap()).collect();
     Ciphertext::edit_limbs_of_all(&mut all, &kit.context, |all| {
-        for limb in all.iter_mut().flat_map(|one| one.limbs_mut()) {
+        for limb in all.iter_mut().flat_map(LimbsMut::limbs_mut) {
             for residue in limb.residues {
                 *residue = (limb.modulus - *residue) % limb.modulus;
             }
@@ -249,7 +249,7 @@ fn what_cannot_be_edited_is_left_as_it_was() {
     let [kit, other, _] = kits();
     let mut foreign = other.encrypt(&[1]);
     let before = foreign.limbs().to_vec();
-    let never = |_: &mut sealquant::bfv::LimbsMut<'_>| panic!("nothing to edit");
+    let never = |_: &mut LimbsMut<'_>| panic!("nothing to edit");
     assert!(matches!(
         foreign.edit_limbs(&kit.context, never),
         Err(Error::ContextMismatch { .. })
