@@ -4,7 +4,7 @@
 #   scripts/memcheck.sh [TEST...]      all tests of the bindings, or those named
 set -eu
 cd "$(dirname "$0")/.."
-[ $# -gt 0 ] || set -- bfv bfv_limbs bfv_misuse bfv_objects bfv_parameters bfv_refusals bfv_threads encoder wire bfv_grid
+[ $# -gt 0 ] || set -- bfv bfv_into bfv_limbs bfv_misuse bfv_objects bfv_parameters bfv_refusals bfv_threads encoder wire bfv_grid
 echo "valgrind: $(valgrind --version), SEAL of this build, features hexl and zstd; $(uname -m), $(rustc --version)"
 echo "commit: $(git describe --always --dirty)"
 failed=0

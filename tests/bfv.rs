@@ -11,24 +11,9 @@
 
 mod bfv_kit;
 
-use bfv_kit::{Kit, T};
+use bfv_kit::{KITS, kind};
 use proptest::prelude::*;
-use sealquant::bfv::{Compression, Error, KeyGenerator, Rotation, SealErrorKind};
-use std::sync::LazyLock;
-
-static KITS: LazyLock<[Kit; 3]> = LazyLock::new(|| {
-    [
-        Kit::new(1024, &[50, 50, 50, 51], T::Batching(17)),
-        Kit::new(2048, &[60, 60, 60], T::Batching(20)),
-        Kit::new(4096, &[36, 36, 36, 36, 37], T::Batching(26)),
-    ]
-});
-
-fn kind(error: &Error) -> SealErrorKind {
-    error
-        .seal_kind()
-        .unwrap_or_else(|| panic!("SEAL did not throw: {error}"))
-}
+use sealquant::bfv::{Compression, KeyGenerator, Rotation, SealErrorKind};
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(12))]

@@ -9,26 +9,11 @@
 
 mod bfv_kit;
 
-use bfv_kit::{Kit, T, literal};
+use bfv_kit::{KITS, T, kind, literal};
 use sealquant::bfv::{
     BatchEncoder, Compression, Context, Error, KeyGenerator, Modulus, ParametersLiteral, ParmsId,
     Rotation, SealErrorKind, SecurityLevel, coeff_modulus, plain_modulus,
 };
-use std::sync::LazyLock;
-
-static KITS: LazyLock<[Kit; 3]> = LazyLock::new(|| {
-    [
-        Kit::new(1024, &[50, 50, 50, 51], T::Batching(17)),
-        Kit::new(2048, &[60, 60, 60], T::Batching(20)),
-        Kit::new(4096, &[36, 36, 36, 36, 37], T::Batching(26)),
-    ]
-});
-
-fn kind(error: &Error) -> SealErrorKind {
-    error
-        .seal_kind()
-        .unwrap_or_else(|| panic!("SEAL did not throw: {error}"))
-}
 
 #[test]
 fn levels_are_listed_from_the_key_level_down() {

@@ -9,20 +9,11 @@
 
 mod bfv_kit;
 
-use bfv_kit::{Kit, T};
+use bfv_kit::KITS;
 use sealquant::bfv::{
     BatchEncoder, Ciphertext, Context, Decryptor, Encryptor, Evaluator, GaloisKeys, KeyGenerator,
     Plaintext,
 };
-use std::sync::LazyLock;
-
-static KITS: LazyLock<[Kit; 3]> = LazyLock::new(|| {
-    [
-        Kit::new(1024, &[50, 50, 50, 51], T::Batching(17)),
-        Kit::new(2048, &[60, 60, 60], T::Batching(20)),
-        Kit::new(4096, &[36, 36, 36, 36, 37], T::Batching(26)),
-    ]
-});
 
 #[test]
 fn one_evaluator_encryptor_and_encoder_serve_many_threads() {

@@ -38,6 +38,7 @@
 //! does not check is checked here before the call.
 
 mod ciphertext;
+mod ciphertext_limbs;
 mod context;
 mod decryptor;
 mod encoder;
@@ -53,6 +54,7 @@ pub mod memory_pool;
 mod modulus;
 mod parameters;
 mod plaintext;
+mod plaintext_limbs;
 mod polynomial;
 mod qualifiers;
 mod raw;

@@ -2,14 +2,32 @@
 #![allow(
     dead_code,
     clippy::unwrap_used,
+    clippy::panic,
     reason = "each test file uses a part; a failed test may panic"
 )]
 
 use sealquant::bfv::{
-    BatchEncoder, Ciphertext, Context, Decryptor, Encryptor, Evaluator, GaloisKeys, KeyGenerator,
-    ParametersLiteral, Plaintext, PublicKey, RelinKeys, Rotation, SecretKey, SecurityLevel,
-    coeff_modulus, plain_modulus,
+    BatchEncoder, Ciphertext, Context, Decryptor, Encryptor, Error, Evaluator, GaloisKeys,
+    KeyGenerator, ParametersLiteral, Plaintext, PublicKey, RelinKeys, Rotation, SealErrorKind,
+    SecretKey, SecurityLevel, coeff_modulus, plain_modulus,
 };
+use std::sync::LazyLock;
+
+/// Three sets of parameters that allow batching.
+pub static KITS: LazyLock<[Kit; 3]> = LazyLock::new(|| {
+    [
+        Kit::new(1024, &[50, 50, 50, 51], T::Batching(17)),
+        Kit::new(2048, &[60, 60, 60], T::Batching(20)),
+        Kit::new(4096, &[36, 36, 36, 36, 37], T::Batching(26)),
+    ]
+});
+
+/// The kind of SEAL's exception.
+pub fn kind(error: &Error) -> SealErrorKind {
+    error
+        .seal_kind()
+        .unwrap_or_else(|| panic!("SEAL did not throw: {error}"))
+}
 
 /// How a test chooses t.
 #[derive(Debug, Clone, Copy)]
