@@ -16,7 +16,7 @@ pub const CIPHERTEXT_SIZES: RangeInclusive<usize> = 2..=16;
 pub const RELIN_SLOTS: RangeInclusive<usize> = 1..=14;
 
 /// The first residue that is not below its prime, of polynomials with N residues for each of the primes in turn.
-fn first_invalid(limbs: &[u64], degree: usize, primes: &[u64]) -> Option<(usize, u64)> {
+pub(super) fn first_invalid(limbs: &[u64], degree: usize, primes: &[u64]) -> Option<(usize, u64)> {
     limbs
         .chunks(degree.max(1))
         .zip(primes.iter().cycle())

@@ -16,11 +16,4 @@ pub mod keys;
 pub mod memory;
 pub mod modulus;
 pub mod plaintext;
-#[cfg_attr(
-    not(test),
-    allow(
-        dead_code,
-        reason = "SEAL's own loader serves tests only, as the reference for expanded seeds"
-    )
-)]
 pub mod raw;

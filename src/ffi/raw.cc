@@ -29,14 +29,6 @@ namespace sealquant
             parts.emplace_back();
             parts.back().data() = std::move(*part);
         }
-
-        template <typename Object>
-        std::unique_ptr<Object> load(const seal::SEALContext &context, rust::Slice<const std::uint8_t> bytes)
-        {
-            auto object = std::make_unique<Object>();
-            object->load(context, reinterpret_cast<const seal::seal_byte *>(bytes.data()), bytes.size());
-            return object;
-        }
     } // namespace
 
     std::unique_ptr<seal::Ciphertext> raw_ciphertext(
@@ -131,29 +123,5 @@ namespace sealquant
     const seal::Ciphertext &raw_part(const seal::KSwitchKeys &keys, std::size_t slot, std::size_t part)
     {
         return keys.data().at(slot).at(part).data();
-    }
-
-    std::unique_ptr<seal::Ciphertext> raw_load_ciphertext(
-        const seal::SEALContext &context, rust::Slice<const std::uint8_t> bytes)
-    {
-        return load<seal::Ciphertext>(context, bytes);
-    }
-
-    std::unique_ptr<seal::RelinKeys> raw_load_relin_keys(
-        const seal::SEALContext &context, rust::Slice<const std::uint8_t> bytes)
-    {
-        return load<seal::RelinKeys>(context, bytes);
-    }
-
-    std::unique_ptr<seal::GaloisKeys> raw_load_galois_keys(
-        const seal::SEALContext &context, rust::Slice<const std::uint8_t> bytes)
-    {
-        return load<seal::GaloisKeys>(context, bytes);
-    }
-
-    std::unique_ptr<seal::PublicKey> raw_load_public_key(
-        const seal::SEALContext &context, rust::Slice<const std::uint8_t> bytes)
-    {
-        return load<seal::PublicKey>(context, bytes);
     }
 } // namespace sealquant

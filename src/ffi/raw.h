@@ -35,14 +35,4 @@ namespace sealquant
     std::size_t raw_slots(const seal::KSwitchKeys &keys);
     std::size_t raw_parts(const seal::KSwitchKeys &keys, std::size_t slot);
     const seal::Ciphertext &raw_part(const seal::KSwitchKeys &keys, std::size_t slot, std::size_t part);
-
-    // SEAL's own deserialiser, for trusted bytes.
-    std::unique_ptr<seal::Ciphertext> raw_load_ciphertext(
-        const seal::SEALContext &context, rust::Slice<const std::uint8_t> bytes);
-    std::unique_ptr<seal::RelinKeys> raw_load_relin_keys(
-        const seal::SEALContext &context, rust::Slice<const std::uint8_t> bytes);
-    std::unique_ptr<seal::GaloisKeys> raw_load_galois_keys(
-        const seal::SEALContext &context, rust::Slice<const std::uint8_t> bytes);
-    std::unique_ptr<seal::PublicKey> raw_load_public_key(
-        const seal::SEALContext &context, rust::Slice<const std::uint8_t> bytes);
 } // namespace sealquant

@@ -53,18 +53,5 @@ pub mod bridge {
         fn raw_slots(keys: &KSwitchKeys) -> usize;
         fn raw_parts(keys: &KSwitchKeys, slot: usize) -> usize;
         fn raw_part(keys: &KSwitchKeys, slot: usize, part: usize) -> Result<&Ciphertext>;
-
-        fn raw_load_ciphertext(
-            context: &SEALContext,
-            bytes: &[u8],
-        ) -> Result<UniquePtr<Ciphertext>>;
-        fn raw_load_relin_keys(context: &SEALContext, bytes: &[u8])
-        -> Result<UniquePtr<RelinKeys>>;
-        fn raw_load_galois_keys(
-            context: &SEALContext,
-            bytes: &[u8],
-        ) -> Result<UniquePtr<GaloisKeys>>;
-        fn raw_load_public_key(context: &SEALContext, bytes: &[u8])
-        -> Result<UniquePtr<PublicKey>>;
     }
 }
