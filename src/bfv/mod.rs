@@ -51,6 +51,7 @@ mod encryptor;
 mod error;
 mod evaluator;
 mod evaluator_many;
+mod expand;
 mod interop;
 mod keys;
 pub mod memory_pool;

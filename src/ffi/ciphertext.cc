@@ -54,6 +54,11 @@ namespace sealquant
         return { encrypted.data(), encrypted.dyn_array().size() };
     }
 
+    rust::Slice<std::uint64_t> ciphertext_data_mut(seal::Ciphertext &encrypted)
+    {
+        return { encrypted.data(), encrypted.dyn_array().size() };
+    }
+
     rust::Vec<std::uint8_t> ciphertext_save(const seal::Ciphertext &encrypted, bool compress)
     {
         return save_bytes(encrypted, compress);

@@ -19,6 +19,7 @@ namespace sealquant
     bool ciphertext_is_transparent(const seal::Ciphertext &encrypted);
     std::array<std::uint64_t, 4> ciphertext_parms_id(const seal::Ciphertext &encrypted);
     rust::Slice<const std::uint64_t> ciphertext_data(const seal::Ciphertext &encrypted);
+    rust::Slice<std::uint64_t> ciphertext_data_mut(seal::Ciphertext &encrypted);
     rust::Vec<std::uint8_t> ciphertext_save(const seal::Ciphertext &encrypted, bool compress);
     // Trusted bytes only.
     std::unique_ptr<seal::Ciphertext> ciphertext_load(

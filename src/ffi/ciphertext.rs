@@ -23,6 +23,7 @@ pub mod bridge {
         fn ciphertext_is_transparent(encrypted: &Ciphertext) -> bool;
         fn ciphertext_parms_id(encrypted: &Ciphertext) -> [u64; 4];
         fn ciphertext_data(encrypted: &Ciphertext) -> &[u64];
+        fn ciphertext_data_mut(encrypted: Pin<&mut Ciphertext>) -> &mut [u64];
         fn ciphertext_save(encrypted: &Ciphertext, compress: bool) -> Result<Vec<u8>>;
         fn ciphertext_load(context: &SEALContext, bytes: &[u8]) -> Result<UniquePtr<Ciphertext>>;
         fn ciphertext_is_valid_for(encrypted: &Ciphertext, context: &SEALContext) -> Result<bool>;
