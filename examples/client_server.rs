@@ -101,3 +101,11 @@ fn network() -> Result<Network, Box<dyn Error>> {
             .collect(),
     })?)
 }
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_example_runs() -> Result<(), Box<dyn std::error::Error>> {
+        super::main()
+    }
+}

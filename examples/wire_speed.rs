@@ -79,7 +79,9 @@ fn measure(degree: usize) {
     let mut generator = KeyGenerator::new(&context).unwrap();
     let encryptor = Encryptor::symmetric(&context, &generator.secret_key().unwrap()).unwrap();
     let plain = Plaintext::from_coefficients(&context, &[1]).unwrap();
-    let seeded = encryptor.encrypt_symmetric_seeded(&context, &plain).unwrap();
+    let seeded = encryptor
+        .encrypt_symmetric_seeded(&context, &plain)
+        .unwrap();
     let whole = seeded.expand(&context).unwrap();
     let keys = generator.create_relin_keys_seeded().unwrap();
     let whole_keys = keys.expand(&context).unwrap();

@@ -133,7 +133,10 @@ impl Tally {
                 .collect();
             ends.sort_by(|a, b| b.cmp(a));
             let total: u64 = ends.iter().map(|(count, _)| count).sum();
-            let ends: Vec<_> = ends.iter().map(|(count, end)| format!("{end} {count}")).collect();
+            let ends: Vec<_> = ends
+                .iter()
+                .map(|(count, end)| format!("{end} {count}"))
+                .collect();
             println!("{kind}: {total} tries: {}", ends.join(", "));
         }
         let mut all = BTreeMap::<&String, u64>::new();

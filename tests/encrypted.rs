@@ -331,7 +331,12 @@ fn sizes_and_operation_counts_are_those_of_the_plan() {
     let contexts = client.contexts();
     let n = selection.poly_modulus_degree() as u64;
     let bits = selection.coeff_modulus_bits();
-    let packed = |primes: &[u32]| primes.iter().map(|&bits| u64::from(bits) * n / 8).sum::<u64>();
+    let packed = |primes: &[u32]| {
+        primes
+            .iter()
+            .map(|&bits| u64::from(bits) * n / 8)
+            .sum::<u64>()
+    };
     let (around, seed) = (56, 64);
     let data = &bits[..bits.len() - 1];
     let sizes = UploadSizes::of(&contexts).unwrap();
@@ -339,7 +344,10 @@ fn sizes_and_operation_counts_are_those_of_the_plan() {
     let sent = client.encrypt_seeded(&images, &()).unwrap();
     assert_eq!(sizes.request, sent.to_wire(&contexts).unwrap().len() as u64);
     let parts = channels * data.len() as u64;
-    assert_eq!(sizes.evaluation_keys, around + parts * (seed + packed(&bits)));
+    assert_eq!(
+        sizes.evaluation_keys,
+        around + parts * (seed + packed(&bits))
+    );
     let sent = client.evaluation_keys_seeded().unwrap();
     assert_eq!(
         sizes.evaluation_keys,

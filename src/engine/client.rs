@@ -7,8 +7,8 @@ use super::plan::Plan;
 use super::seeded::{PlanContexts, SeededEvaluationKeys, SeededRequest};
 use super::stats::{Progress, Stage};
 use crate::bfv::{
-    BatchEncoder, Ciphertext, Context, Decryptor, Encryptor, KeyGenerator,
-    ParametersLiteral, Plaintext, SecretKey, SecurityLevel,
+    BatchEncoder, Ciphertext, Context, Decryptor, Encryptor, KeyGenerator, ParametersLiteral,
+    Plaintext, SecretKey, SecurityLevel,
 };
 use crate::layout::Batched;
 use num_bigint::BigInt;

@@ -1,8 +1,6 @@
 //! The engine's messages on the wire: one part for each plaintext modulus, all of the same shape.
 
-use super::ciphertext::{
-    Encrypted, check_encrypted, fit, read_encrypted, unfit, write_encrypted,
-};
+use super::ciphertext::{Encrypted, check_encrypted, fit, read_encrypted, unfit, write_encrypted};
 use super::error::WireResult;
 use super::header::{Counts, Fingerprint, Kind};
 use super::keys::{Keys, check_key, key_counts};
@@ -84,12 +82,15 @@ fn batch_counts<E: Encrypted>(
     fit(
         object,
         channels.len() == plan.contexts().len()
-            && channels.iter().zip(plan.contexts()).all(|(channel, context)| {
-                channel.len() == items
-                    && channel
-                        .iter()
-                        .all(|encrypted| shape_of(context, encrypted) == shape)
-            }),
+            && channels
+                .iter()
+                .zip(plan.contexts())
+                .all(|(channel, context)| {
+                    channel.len() == items
+                        && channel
+                            .iter()
+                            .all(|encrypted| shape_of(context, encrypted) == shape)
+                }),
     )?;
     Ok(Counts {
         is_ntt_form,

@@ -32,7 +32,7 @@ impl Default for Limits {
 }
 
 /// How large a body is on the wire and in memory.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Size {
     pub(super) bytes: u64,
     pub(super) memory: u64,
@@ -72,13 +72,6 @@ impl Size {
         Self {
             bytes: self.bytes.saturating_add(bytes),
             memory: self.memory.saturating_add(bytes),
-        }
-    }
-
-    pub(super) const fn plus(self, other: Self) -> Self {
-        Self {
-            bytes: self.bytes.saturating_add(other.bytes),
-            memory: self.memory.saturating_add(other.memory),
         }
     }
 

@@ -17,7 +17,13 @@ pub fn plan(first: &Context) -> PlanContexts {
 }
 
 /// A message whose body is the bodies of `count` copies of a message of a single object.
-fn repeated(plan: &PlanContexts, kind: Kind, single: &[u8], count: usize, numbers: [u32; 3]) -> Vec<u8> {
+fn repeated(
+    plan: &PlanContexts,
+    kind: Kind,
+    single: &[u8],
+    count: usize,
+    numbers: [u32; 3],
+) -> Vec<u8> {
     let body = &single[HEADER_BYTES..single.len() - CHECKSUM_BYTES];
     let mut bytes = Vec::new();
     bytes.extend(MAGIC);
@@ -48,16 +54,31 @@ pub fn messages(
     let images = 5;
     [
         ("evaluation_keys", Kind::EvaluationKeys, "relin_keys", 1, 0),
-        ("seeded_evaluation_keys", Kind::SeededEvaluationKeys, "seeded_relin_keys", 1, 0),
+        (
+            "seeded_evaluation_keys",
+            Kind::SeededEvaluationKeys,
+            "seeded_relin_keys",
+            1,
+            0,
+        ),
         ("request", Kind::Request, "ciphertext", INPUTS, images),
-        ("seeded_request", Kind::SeededRequest, "seeded_ciphertext", INPUTS, images),
+        (
+            "seeded_request",
+            Kind::SeededRequest,
+            "seeded_ciphertext",
+            INPUTS,
+            images,
+        ),
         ("response", Kind::Response, "ciphertext", OUTPUTS, images),
     ]
     .into_iter()
     .map(|(name, kind, single, items, images)| {
         let (_, single) = singles.iter().find(|(name, _)| *name == single).unwrap();
         let numbers = [channels as u32, items as u32, images];
-        (name, repeated(plan, kind, single, channels * items, numbers))
+        (
+            name,
+            repeated(plan, kind, single, channels * items, numbers),
+        )
     })
     .collect()
 }

@@ -252,15 +252,31 @@ macro_rules! vector {
 #[cfg(target_arch = "x86_64")]
 mod avx2 {
     vector!(
-        "avx2", __m256i, 4, _mm256_set1_epi64x, _mm256_add_epi64, _mm256_xor_si256, _mm256_or_si256,
-        _mm256_srli_epi64, _mm256_slli_epi64, i32
+        "avx2",
+        __m256i,
+        4,
+        _mm256_set1_epi64x,
+        _mm256_add_epi64,
+        _mm256_xor_si256,
+        _mm256_or_si256,
+        _mm256_srli_epi64,
+        _mm256_slli_epi64,
+        i32
     );
 }
 
 #[cfg(target_arch = "x86_64")]
 mod avx512 {
     vector!(
-        "avx512f", __m512i, 8, _mm512_set1_epi64, _mm512_add_epi64, _mm512_xor_si512, _mm512_or_si512,
-        _mm512_srli_epi64, _mm512_slli_epi64, u32
+        "avx512f",
+        __m512i,
+        8,
+        _mm512_set1_epi64,
+        _mm512_add_epi64,
+        _mm512_xor_si512,
+        _mm512_or_si512,
+        _mm512_srli_epi64,
+        _mm512_slli_epi64,
+        u32
     );
 }
