@@ -1,6 +1,6 @@
 //! The generator: for each counter a root hash of seed and counter, and 64 blocks of output from the root.
 
-use super::lanes::{IV, Lanes, Words};
+use super::lanes::{IV, Lanes, Words, compress};
 use crate::bfv::Seed;
 
 /// Bytes of output for each counter: SEAL's buffer.
@@ -24,12 +24,28 @@ pub(super) const OUTPUT_STATE: Words = {
     state
 };
 
-/// SEAL's `Blake2xbPRNG`, as words.
-pub(super) struct Blake2xb {
+/// What of the generator does not depend on how much of its output has been given out.
+struct Buffers {
     lanes: Lanes,
     /// The root hash after the seed, which is its key, before the counter.
     keyed: Words,
     counter: u64,
+}
+
+impl Buffers {
+    /// The next buffer of SEAL's.
+    fn next(&mut self, buffer: &mut [u64; BUFFER]) {
+        let message = [self.counter, 0, 0, 0, 0, 0, 0, 0];
+        let root = compress(&self.keyed, &message, 128 + 8, true);
+        let (blocks, _) = buffer.as_chunks_mut::<8>();
+        self.lanes.output(&root, blocks);
+        self.counter += 1;
+    }
+}
+
+/// SEAL's `Blake2xbPRNG`, as words.
+pub(super) struct Blake2xb {
+    buffers: Buffers,
     buffer: [u64; BUFFER],
     /// How many words of the buffer have been given out.
     used: usize,
@@ -41,10 +57,12 @@ impl Blake2xb {
         state[0] ^= tree(Seed::BYTES as u64, 1, 1, 0);
         state[1] ^= OUTPUT_BYTES << 32;
         Self {
-            lanes: Lanes::best(),
-            // The key fills a block of 128 bytes.
-            keyed: super::lanes::compress(&state, &seed.0, 128, false),
-            counter: 0,
+            buffers: Buffers {
+                lanes: Lanes::best(),
+                // The key fills a block of 128 bytes.
+                keyed: compress(&state, &seed.0, 128, false),
+                counter: 0,
+            },
             buffer: [0; BUFFER],
             used: BUFFER,
         }
@@ -58,7 +76,7 @@ impl Blake2xb {
         self.used += left;
         let (whole, tail) = rest.as_chunks_mut::<BUFFER>();
         for buffer in whole {
-            Self::refill(self.lanes, &self.keyed, &mut self.counter, buffer);
+            self.buffers.next(buffer);
         }
         for word in tail {
             *word = self.word();
@@ -68,19 +86,11 @@ impl Blake2xb {
     /// The next word.
     pub(super) fn word(&mut self) -> u64 {
         if self.used == BUFFER {
-            Self::refill(self.lanes, &self.keyed, &mut self.counter, &mut self.buffer);
+            self.buffers.next(&mut self.buffer);
             self.used = 0;
         }
         let word = self.buffer[self.used];
         self.used += 1;
         word
-    }
-
-    fn refill(lanes: Lanes, keyed: &Words, counter: &mut u64, buffer: &mut [u64; BUFFER]) {
-        let message = [*counter, 0, 0, 0, 0, 0, 0, 0];
-        let root = super::lanes::compress(keyed, &message, 128 + 8, true);
-        let (blocks, _) = buffer.as_chunks_mut::<8>();
-        lanes.output(&root, blocks);
-        *counter += 1;
     }
 }
