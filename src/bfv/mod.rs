@@ -47,6 +47,7 @@ mod error;
 mod evaluator;
 mod evaluator_levels;
 mod evaluator_many;
+mod expand;
 mod interop;
 mod keys;
 mod limbs;

@@ -58,6 +58,11 @@ pub enum EngineError {
         /// Under which plaintext modulus.
         plain_modulus: u64,
     },
+    /// Contexts that cannot be those of one plan.
+    #[error(
+        "a plan has at least one context, and its contexts differ in the plaintext modulus alone"
+    )]
+    Contexts,
     /// A plan without a result.
     #[error("the network has no layer that computes anything")]
     EmptyPlan,

@@ -16,4 +16,11 @@ pub mod keys;
 pub mod memory;
 pub mod modulus;
 pub mod plaintext;
+#[cfg_attr(
+    not(test),
+    expect(
+        dead_code,
+        reason = "`raw_sample_uniform` is SEAL's own expansion of seeds, for tests to compare with"
+    )
+)]
 pub mod raw;

@@ -1,4 +1,4 @@
-//! Residues into and out of ciphertexts and keys, seeds expanded.
+//! Residues into and out of ciphertexts and keys.
 
 #[cxx::bridge(namespace = "sealquant")]
 pub mod bridge {
@@ -24,13 +24,18 @@ pub mod bridge {
             is_ntt_form: bool,
             limbs: &[u64],
         ) -> Result<UniquePtr<Ciphertext>>;
-        fn raw_expand_seed(
+        fn raw_pair(
             context: &SEALContext,
             parms_id: [u64; 4],
             is_ntt_form: bool,
-            seed: [u64; 8],
             first: &[u64],
         ) -> Result<UniquePtr<Ciphertext>>;
+        fn raw_sample_uniform(
+            poly_modulus_degree: usize,
+            coeff_modulus: &[u64],
+            seed: [u64; 8],
+            destination: &mut [u64],
+        ) -> Result<()>;
 
         fn raw_public_key(encrypted: UniquePtr<Ciphertext>) -> Result<UniquePtr<PublicKey>>;
         fn raw_public_key_data(key: &PublicKey) -> &Ciphertext;
