@@ -1,16 +1,14 @@
 //! The operands of one degree, and the three ways to run an operation on them.
 
-use seal_sys::bindings as c;
-use seal_sys::hresult::{Hresult, S_OK};
+use crate::exported::Exported;
+use seal_sys::hresult::S_OK;
 use sealquant::bfv::{
     BatchEncoder, Ciphertext, Context, Decryptor, Encryptor, Error, Evaluator, GaloisKeys,
-    KeyGenerator, ParametersLiteral, Plaintext, RelinKeys, Rotation, SecurityLevel, coeff_modulus,
-    plain_modulus,
+    KeyGenerator, ParametersLiteral, ParmsId, Plaintext, RelinKeys, Rotation, SecurityLevel,
+    coeff_modulus, plain_modulus,
 };
 use sealquant_native_bench::{Native, Operands, Operation};
 use std::error::Error as StdError;
-use std::ffi::c_void;
-use std::ptr::null_mut;
 
 /// A way to call SEAL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,6 +35,8 @@ pub enum Outcome {
     Residues(Vec<u64>),
     /// Slots: decoded, or, where fresh randomness went in, decrypted and decoded.
     Slots(Vec<u64>),
+    /// Bits of a noise budget, or a number of keys.
+    Count(u64),
 }
 
 /// Operands that all callers share: the same objects at the same addresses.
@@ -49,11 +49,14 @@ pub struct Kit {
     relin_keys: RelinKeys,
     galois_keys: GaloisKeys,
     encoder: BatchEncoder,
+    key_generator: KeyGenerator,
     encryptor: Encryptor,
     decryptor: Decryptor,
     evaluator: Evaluator,
+    first_level: ParmsId,
+    last_level: ParmsId,
     values: Vec<u64>,
-    decoded: Vec<u64>,
+    decoded: SamePlace,
     plain: Plaintext,
     plain_ntt: Plaintext,
     constant: Plaintext,
@@ -61,8 +64,12 @@ pub struct Kit {
     b: Ciphertext,
     product: Ciphertext,
     a_ntt: Ciphertext,
+    four: Vec<Ciphertext>,
     work: Ciphertext,
     work_plain: Plaintext,
+    /// What this crate's operations without a destination gave last.
+    result: Option<Ciphertext>,
+    count: u64,
 }
 
 impl Kit {
@@ -93,21 +100,28 @@ impl Kit {
             .collect();
         let reversed: Vec<u64> = values.iter().rev().copied().collect();
         let plain = encoder.encode_u64(&values)?;
-        let level = context.data_levels()[0].parms_id;
-        let plain_ntt = evaluator.transform_plain_to_ntt(&plain, level)?;
+        let first_level = context.first_parms_id();
+        let last_level = context.last_parms_id();
+        let plain_ntt = evaluator.transform_plain_to_ntt(&plain, first_level)?;
         let constant = Plaintext::from_coefficients(&context, &[3])?;
         let a = encryptor.encrypt_symmetric(&plain)?;
         let b = encryptor.encrypt_symmetric(&encoder.encode_u64(&reversed)?)?;
         let product = evaluator.multiply(&a, &b)?;
         let a_ntt = evaluator.transform_to_ntt(&a)?;
+        let four = [&a, &b, &a, &b]
+            .into_iter()
+            .map(Ciphertext::try_clone)
+            .collect::<Result<Vec<_>, _>>()?;
         // As large as it ever gets: no caller pays for its growth.
         let mut work = product.try_clone()?;
         work.assign(&a)?;
-        let mut work_plain = plain.try_clone()?;
+        let mut work_plain = plain_ntt.try_clone()?;
+        work_plain.assign(&plain)?;
 
         // The boxes behind the types do not move when the types do.
         let operands = Operands {
             context: context.as_seal_ptr(),
+            key_generator: generator.as_seal_mut_ptr(),
             encryptor: encryptor.as_seal_ptr(),
             decryptor: decryptor.as_seal_mut_ptr(),
             evaluator: evaluator.as_seal_ptr(),
@@ -129,18 +143,22 @@ impl Kit {
         let native = unsafe { Native::new(&operands) }.ok_or("SEAL refused the operands in C++")?;
         // SAFETY: as above.
         let exported = unsafe { Exported::new(&operands) }?;
+        let decoded = SamePlace::new(values.len(), native.decoded());
         Ok(Self {
             native,
             exported,
             operands,
-            decoded: vec![0; values.len()],
+            decoded,
             context,
             relin_keys,
             galois_keys,
             encoder,
+            key_generator: generator,
             encryptor,
             decryptor,
             evaluator,
+            first_level,
+            last_level,
             values,
             plain,
             plain_ntt,
@@ -149,8 +167,11 @@ impl Kit {
             b,
             product,
             a_ntt,
+            four,
             work,
             work_plain,
+            result: None,
+            count: 0,
         })
     }
 
@@ -181,7 +202,7 @@ impl Kit {
                     // SAFETY: no reference to the working objects is in use during the call; the operands live.
                     let result = unsafe {
                         self.exported
-                            .call(operation, &self.operands, &mut self.decoded)
+                            .call(operation, &self.operands, self.decoded.as_mut_slice())
                     };
                     if result != S_OK {
                         return Err(format!("SEAL's C layer returned {result:#x}").into());
@@ -192,6 +213,7 @@ impl Kit {
         Ok(())
     }
 
+    #[expect(clippy::too_many_lines, reason = "an arm for each operation")]
     fn run_crate(&mut self, operation: Operation, iterations: u64) -> Result<(), Error> {
         let evaluator = &self.evaluator;
         let work = &mut self.work;
@@ -201,7 +223,8 @@ impl Kit {
                     .encode_u64_into(&self.values, &mut self.work_plain)
             }),
             Operation::Decode => repeat(iterations, || {
-                self.encoder.decode_u64_into(&self.plain, &mut self.decoded)
+                self.encoder
+                    .decode_u64_into(&self.plain, self.decoded.as_mut_slice())
             }),
             Operation::Encrypt => repeat(iterations, || {
                 self.encryptor.encrypt_into(&self.plain, work)
@@ -258,6 +281,44 @@ impl Kit {
             Operation::RotateColumns => repeat(iterations, || {
                 evaluator.rotate_columns_inplace(work, &self.galois_keys)
             }),
+            Operation::ApplyGalois => repeat(iterations, || {
+                evaluator.apply_galois_inplace(work, 3, &self.galois_keys)
+            }),
+            Operation::SubPlain => repeat(iterations, || {
+                evaluator.sub_plain_inplace(work, &self.plain)
+            }),
+            Operation::ModSwitchTo => repeat(iterations, || {
+                work.assign(&self.a)?;
+                evaluator.mod_switch_to_inplace(work, self.last_level)
+            }),
+            Operation::TransformPlainToNtt => repeat(iterations, || {
+                self.work_plain.assign(&self.plain)?;
+                evaluator.transform_plain_to_ntt_inplace(&mut self.work_plain, self.first_level)
+            }),
+            Operation::EncryptZero => repeat(iterations, || {
+                self.encryptor.encrypt_zero_into(self.first_level, work)
+            }),
+            Operation::EncryptZeroSymmetric => repeat(iterations, || {
+                self.encryptor
+                    .encrypt_zero_symmetric_into(self.first_level, work)
+            }),
+            Operation::NoiseBudget => repeat(iterations, || {
+                self.count = u64::from(self.decryptor.noise_budget_bits(&self.a)?);
+                Ok(())
+            }),
+            Operation::AddMany => repeat(iterations, || evaluator.add_many_into(&self.four, work)),
+            Operation::MultiplyMany => repeat(iterations, || {
+                self.result = Some(evaluator.multiply_many(&self.four[..3], &self.relin_keys)?);
+                Ok(())
+            }),
+            Operation::Exponentiate => repeat(iterations, || {
+                self.result = Some(evaluator.exponentiate(&self.a, 4, &self.relin_keys)?);
+                Ok(())
+            }),
+            Operation::CreateRelinKeys => repeat(iterations, || {
+                self.count = self.key_generator.create_relin_keys()?.count() as u64;
+                Ok(())
+            }),
         }
     }
 
@@ -270,14 +331,26 @@ impl Kit {
         self.prepare(operation)?;
         self.run(caller, operation, 1)?;
         Ok(match operation {
-            Operation::Encode | Operation::Decrypt => {
+            Operation::Encode | Operation::Decrypt | Operation::TransformPlainToNtt => {
                 Outcome::Residues(self.work_plain.coefficients().to_vec())
             }
             Operation::Decode => Outcome::Slots(match caller {
                 Caller::Native | Caller::Control => self.native.decoded().to_vec(),
-                Caller::Crate | Caller::Exported => self.decoded.clone(),
+                Caller::Crate | Caller::Exported => self.decoded.as_mut_slice().to_vec(),
             }),
-            Operation::Encrypt | Operation::EncryptSymmetric => {
+            Operation::NoiseBudget | Operation::CreateRelinKeys => Outcome::Count(match caller {
+                Caller::Native | Caller::Control => self.native.count(),
+                Caller::Crate => self.count,
+                Caller::Exported => self.exported.count,
+            }),
+            Operation::MultiplyMany | Operation::Exponentiate if caller == Caller::Crate => {
+                let result = self.result.as_ref().ok_or("there is no result")?;
+                Outcome::Residues(result.limbs().to_vec())
+            }
+            Operation::Encrypt
+            | Operation::EncryptSymmetric
+            | Operation::EncryptZero
+            | Operation::EncryptZeroSymmetric => {
                 let plain = self.decryptor.decrypt(&self.work)?;
                 Outcome::Slots(self.encoder.decode_u64(&plain)?)
             }
@@ -286,8 +359,11 @@ impl Kit {
     }
 
     /// What [`Outcome::Slots`] must hold.
-    pub fn expected_slots(&self) -> &[u64] {
-        &self.values
+    pub fn expected_slots(&self, operation: Operation) -> Vec<u64> {
+        match operation {
+            Operation::EncryptZero | Operation::EncryptZeroSymmetric => vec![0; self.values.len()],
+            _ => self.values.clone(),
+        }
     }
 }
 
@@ -298,116 +374,30 @@ fn repeat(iterations: u64, mut call: impl FnMut() -> Result<(), Error>) -> Resul
     Ok(())
 }
 
-/// SEAL's encoder behind the C export layer.
-struct Exported {
-    encoder: *mut c_void,
+/// Words at the same place within a page as others: where an array begins against the one that is read decides some
+/// percent of the time of a pass over both.
+struct SamePlace {
+    words: Vec<u64>,
+    start: usize,
+    len: usize,
 }
 
-impl Exported {
-    /// # Safety
-    /// The operands are what their documentation says.
-    unsafe fn new(operands: &Operands) -> Result<Self, String> {
-        let mut encoder = null_mut();
-        // SAFETY: the pointer is a context, which the layer copies and does not change.
-        match unsafe { c::BatchEncoder_Create(operands.context.cast_mut(), &raw mut encoder) } {
-            S_OK => Ok(Self { encoder }),
-            result => Err(format!("SEAL's C layer returned {result:#x}")),
+impl SamePlace {
+    const PAGE_BYTES: usize = 4096;
+
+    fn new(len: usize, other: &[u64]) -> Self {
+        let words = vec![0; len + Self::PAGE_BYTES / size_of::<u64>()];
+        let place = |address: usize| address % Self::PAGE_BYTES;
+        let ahead =
+            place(place(other.as_ptr().addr()) + Self::PAGE_BYTES - place(words.as_ptr().addr()));
+        Self {
+            words,
+            start: ahead / size_of::<u64>(),
+            len,
         }
     }
 
-    /// One call, or a copy and a call.
-    ///
-    /// # Safety
-    /// The operands live, and no reference to the working objects is in use. `decoded` has a place for each slot.
-    unsafe fn call(&self, operation: Operation, on: &Operands, decoded: &mut [u64]) -> Hresult {
-        let plain = on.plain.cast_mut();
-        let a = on.a.cast_mut();
-        let b = on.b.cast_mut();
-        let work = on.work;
-        let encryptor = on.encryptor.cast_mut();
-        let evaluator = on.evaluator.cast_mut();
-        let pool = null_mut();
-        // SAFETY: the caller keeps the contract; the layer changes nothing but its destinations.
-        unsafe {
-            // The copy that some operations start with.
-            let source = match operation {
-                Operation::Multiply
-                | Operation::Square
-                | Operation::ModSwitchToNext
-                | Operation::TransformToNtt
-                | Operation::Copy => a,
-                Operation::Relinearize => on.product.cast_mut(),
-                Operation::TransformFromNtt => on.a_ntt.cast_mut(),
-                _ => null_mut(),
-            };
-            if !source.is_null() {
-                let result = c::Ciphertext_Set(work, source);
-                if result != S_OK {
-                    return result;
-                }
-            }
-            match operation {
-                Operation::Copy => S_OK,
-                Operation::Encode => c::BatchEncoder_Encode1(
-                    self.encoder,
-                    on.value_count as u64,
-                    on.values.cast_mut(),
-                    on.work_plain,
-                ),
-                Operation::Decode => {
-                    let mut count = decoded.len() as u64;
-                    let destination = decoded.as_mut_ptr();
-                    c::BatchEncoder_Decode1(self.encoder, plain, &raw mut count, destination, pool)
-                }
-                Operation::Encrypt => c::Encryptor_Encrypt(encryptor, plain, work, pool),
-                Operation::EncryptSymmetric => {
-                    c::Encryptor_EncryptSymmetric(encryptor, plain, false, work, pool)
-                }
-                Operation::Decrypt => c::Decryptor_Decrypt(on.decryptor, a, on.work_plain),
-                Operation::Negate => c::Evaluator_Negate(evaluator, work, work),
-                Operation::Add => c::Evaluator_Add(evaluator, work, b, work),
-                Operation::Sub => c::Evaluator_Sub(evaluator, work, b, work),
-                Operation::AddPlain => c::Evaluator_AddPlain(evaluator, work, plain, work),
-                Operation::MultiplyPlain => {
-                    c::Evaluator_MultiplyPlain(evaluator, work, plain, work, pool)
-                }
-                Operation::MultiplyPlainNtt => {
-                    let plain_ntt = on.plain_ntt.cast_mut();
-                    c::Evaluator_MultiplyPlain(evaluator, work, plain_ntt, work, pool)
-                }
-                Operation::MultiplyPlainConstant => {
-                    let constant = on.constant.cast_mut();
-                    c::Evaluator_MultiplyPlain(evaluator, work, constant, work, pool)
-                }
-                Operation::Multiply => c::Evaluator_Multiply(evaluator, work, b, work, pool),
-                Operation::Square => c::Evaluator_Square(evaluator, work, work, pool),
-                Operation::Relinearize => {
-                    let keys = on.relin_keys.cast_mut();
-                    c::Evaluator_Relinearize(evaluator, work, keys, work, pool)
-                }
-                Operation::ModSwitchToNext => {
-                    c::Evaluator_ModSwitchToNext1(evaluator, work, work, pool)
-                }
-                Operation::TransformToNtt => c::Evaluator_TransformToNTT2(evaluator, work, work),
-                Operation::TransformFromNtt => c::Evaluator_TransformFromNTT(evaluator, work, work),
-                Operation::RotateRows => {
-                    let keys = on.galois_keys.cast_mut();
-                    c::Evaluator_RotateRows(evaluator, work, 1, keys, work, pool)
-                }
-                Operation::RotateColumns => {
-                    let keys = on.galois_keys.cast_mut();
-                    c::Evaluator_RotateColumns(evaluator, work, keys, work, pool)
-                }
-            }
-        }
-    }
-}
-
-impl Drop for Exported {
-    fn drop(&mut self) {
-        // SAFETY: made by `new`, and destroyed here only.
-        unsafe {
-            c::BatchEncoder_Destroy(self.encoder);
-        }
+    fn as_mut_slice(&mut self) -> &mut [u64] {
+        &mut self.words[self.start..self.start + self.len]
     }
 }

@@ -116,6 +116,7 @@ impl Record {
     /// The geometric means and the worst operations, as a list of Markdown.
     pub fn summary(&self) -> String {
         let mean = |ratio: fn(&Row) -> f64| geometric_mean(self.rows.iter().map(ratio));
+        let same = self.rows.iter().filter(|row| !row.is_own);
         let worst = |ratio: fn(&Row) -> f64| {
             self.rows
                 .iter()
@@ -139,11 +140,13 @@ impl Record {
             .count();
         format!(
             "- crate / C++: geometric mean {:.4}, worst {}, at most 1.02 in {within} of {} rows\n\
+             - crate / C++ where both call the same function of SEAL: geometric mean {:.4}\n\
              - crate / C layer: geometric mean {:.4}, worst {}\n\
              - C++ / C++ (the measurement's own error): geometric mean {:.4}, worst {}\n",
             mean(to_native),
             worst(to_native),
             self.rows.len(),
+            geometric_mean(same.map(to_native)),
             mean(to_exported),
             worst(to_exported),
             mean(control),

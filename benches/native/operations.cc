@@ -29,6 +29,17 @@ namespace
         transform_from_ntt,
         rotate_rows,
         rotate_columns,
+        apply_galois,
+        sub_plain,
+        mod_switch_to,
+        transform_plain_to_ntt,
+        encrypt_zero,
+        encrypt_zero_symmetric,
+        noise_budget,
+        add_many,
+        multiply_many,
+        exponentiate,
+        create_relin_keys,
     };
 
     template <typename Object>
@@ -48,7 +59,11 @@ namespace
               work(*static_cast<seal::Ciphertext *>(operands.work)),
               work_plain(*static_cast<seal::Plaintext *>(operands.work_plain)),
               values(operands.values, operands.values + operands.value_count),
+              four{ a, b, a, b }, three{ a, b, a },
+              first_parms_id(as<seal::SEALContext>(operands.context).first_parms_id()),
+              last_parms_id(as<seal::SEALContext>(operands.context).last_parms_id()),
               encoder(as<seal::SEALContext>(operands.context)),
+              key_generator(*static_cast<seal::KeyGenerator *>(operands.key_generator)),
               encryptor(as<seal::Encryptor>(operands.encryptor)),
               decryptor(*static_cast<seal::Decryptor *>(operands.decryptor)),
               evaluator(as<seal::Evaluator>(operands.evaluator)), decoded(encoder.slot_count())
@@ -68,11 +83,17 @@ namespace
         seal::Ciphertext &work;
         seal::Plaintext &work_plain;
         std::vector<std::uint64_t> values;
+        std::vector<seal::Ciphertext> four;
+        std::vector<seal::Ciphertext> three;
+        seal::parms_id_type first_parms_id;
+        seal::parms_id_type last_parms_id;
         seal::BatchEncoder encoder;
+        seal::KeyGenerator &key_generator;
         const seal::Encryptor &encryptor;
         seal::Decryptor &decryptor;
         const seal::Evaluator &evaluator;
         std::vector<std::uint64_t> decoded;
+        std::uint64_t count = 0;
     };
 
     template <typename Call>
@@ -148,6 +169,38 @@ namespace
             return repeat(iterations, [this] { evaluator.rotate_rows_inplace(work, 1, galois_keys); });
         case Operation::rotate_columns:
             return repeat(iterations, [this] { evaluator.rotate_columns_inplace(work, galois_keys); });
+        case Operation::apply_galois:
+            return repeat(iterations, [this] { evaluator.apply_galois_inplace(work, 3, galois_keys); });
+        case Operation::sub_plain:
+            return repeat(iterations, [this] { evaluator.sub_plain_inplace(work, plain); });
+        case Operation::mod_switch_to:
+            return repeat(iterations, [this] {
+                work = a;
+                evaluator.mod_switch_to_inplace(work, last_parms_id);
+            });
+        case Operation::transform_plain_to_ntt:
+            return repeat(iterations, [this] {
+                work_plain = plain;
+                evaluator.transform_to_ntt_inplace(work_plain, first_parms_id);
+            });
+        case Operation::encrypt_zero:
+            return repeat(iterations, [this] { encryptor.encrypt_zero(first_parms_id, work); });
+        case Operation::encrypt_zero_symmetric:
+            return repeat(iterations, [this] { encryptor.encrypt_zero_symmetric(first_parms_id, work); });
+        case Operation::noise_budget:
+            return repeat(iterations, [this] { count = std::uint64_t(decryptor.invariant_noise_budget(a)); });
+        case Operation::add_many:
+            return repeat(iterations, [this] { evaluator.add_many(four, work); });
+        case Operation::multiply_many:
+            return repeat(iterations, [this] { evaluator.multiply_many(three, relin_keys, work); });
+        case Operation::exponentiate:
+            return repeat(iterations, [this] { evaluator.exponentiate(a, 4, relin_keys, work); });
+        case Operation::create_relin_keys:
+            return repeat(iterations, [this] {
+                seal::RelinKeys keys;
+                key_generator.create_relin_keys(keys);
+                count = keys.size();
+            });
         }
         throw std::invalid_argument("unknown operation");
     }
@@ -186,4 +239,9 @@ bool sealquant_native_run(void *native, std::uint32_t operation, std::uint64_t i
 const std::uint64_t *sealquant_native_decoded(const void *native)
 {
     return static_cast<const Native *>(native)->decoded.data();
+}
+
+std::uint64_t sealquant_native_count(const void *native)
+{
+    return static_cast<const Native *>(native)->count;
 }

@@ -7,6 +7,7 @@
 struct SealquantOperands
 {
     const void *context;
+    void *key_generator;
     const void *encryptor;
     void *decryptor;
     const void *evaluator;
@@ -34,4 +35,6 @@ extern "C"
     bool sealquant_native_run(void *native, std::uint32_t operation, std::uint64_t iterations);
     // What the last `decode` gave: one value a slot.
     const std::uint64_t *sealquant_native_decoded(const void *native);
+    // What the last `noise_budget` gave, or how many keys the last `create_relin_keys` made.
+    std::uint64_t sealquant_native_count(const void *native);
 }

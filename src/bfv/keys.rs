@@ -6,6 +6,7 @@ use super::error::{Error, Named, Result};
 use super::evaluator::check_galois_element;
 use crate::ffi::keys::bridge;
 use cxx::UniquePtr;
+use std::pin::Pin;
 
 /// A rotation of the batching matrix (2 rows of N/2 slots).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -100,7 +101,7 @@ macro_rules! key {
             }
 
             #[allow(dead_code, reason = "not every key grows")]
-            pub(super) fn as_ffi_mut(&mut self) -> std::pin::Pin<&mut bridge::$ffi> {
+            pub(super) fn as_ffi_mut(&mut self) -> Pin<&mut bridge::$ffi> {
                 self.inner.pin_mut()
             }
         }
@@ -189,15 +190,17 @@ impl GaloisKeys {
 
 /// Makes the keys. It holds the secret key: it belongs to the client.
 ///
-/// `Send` but not `Sync`: its cache of the secret key's powers is guarded by a lock of SEAL 4.0.0 that is too weakly
-/// ordered to share. One for each thread.
+/// `Send` but not `Sync`: SEAL 4.0.0 replaces its cache of the secret key's powers under a lock, but reads it without
+/// one. One for each thread.
 pub struct KeyGenerator {
     context: Context,
     inner: UniquePtr<bridge::KeyGenerator>,
 }
 
 // SAFETY: a `seal::KeyGenerator` owns its members (seal/keygenerator.h), its pool is `MMProfNew`, an MT pool of its
-// own; nothing in it is tied to a thread. It is not shared: there is no `Sync`.
+// own; nothing in it is tied to a thread. It is not shared: there is no `Sync`, as `create_relin_keys` reads
+// `secret_key_array_` after `compute_secret_key_array` has given its lock back, while another call may free it there
+// (seal/keygenerator.cpp).
 unsafe impl Send for KeyGenerator {}
 
 impl KeyGenerator {
@@ -367,6 +370,10 @@ impl KeyGenerator {
             operation,
             reason: "rotation needs batching: choose a prime plain_modulus = 1 mod 2N",
         })
+    }
+
+    pub(crate) fn as_ffi_mut(&mut self) -> Pin<&mut bridge::KeyGenerator> {
+        self.inner.pin_mut()
     }
 }
 

@@ -76,6 +76,11 @@ pub enum EngineError {
     /// The operating system gave no random numbers.
     #[error("masking the response: no random numbers")]
     Randomness(#[from] getrandom::Error),
+    /// Contexts that cannot be those of one plan.
+    #[error(
+        "a plan has at least one context, and its contexts differ in the plaintext modulus alone"
+    )]
+    Contexts,
     /// A plan without a result.
     #[error("the network has no layer that computes anything")]
     EmptyPlan,

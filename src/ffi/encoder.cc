@@ -7,19 +7,20 @@ namespace sealquant
 {
     namespace
     {
-        // Each sets `outside` if the value does not fit; what it returns then does not matter.
-        inline std::uint64_t to_residue(std::uint64_t value, std::uint64_t modulus, std::uint64_t &outside)
+        // Each counts the values that fit: an addition with carry, which costs less than remembering a comparison.
+        // What it returns for one that does not fit does not matter.
+        inline std::uint64_t to_residue(std::uint64_t value, std::uint64_t modulus, std::size_t &fitting)
         {
-            outside |= static_cast<std::uint64_t>(value >= modulus);
+            fitting += static_cast<std::size_t>(value < modulus);
             return value;
         }
 
-        inline std::uint64_t to_residue(std::int64_t value, std::uint64_t modulus, std::uint64_t &outside)
+        inline std::uint64_t to_residue(std::int64_t value, std::uint64_t modulus, std::size_t &fitting)
         {
             const auto half = (modulus - 1) >> 1;
             const auto bits = static_cast<std::uint64_t>(value);
             // -half..=half, moved to 0..=2 * half.
-            outside |= static_cast<std::uint64_t>(bits + half > 2 * half);
+            fitting += static_cast<std::size_t>(bits + half <= 2 * half);
             return value < 0 ? modulus + bits : bits;
         }
 
@@ -78,16 +79,16 @@ namespace sealquant
         const auto *places = places_.data();
         const auto *source = values.data();
         auto *residues = destination.data();
-        std::uint64_t outside = 0;
+        std::size_t fitting = 0;
         for (std::size_t i = 0; i < count; i++)
         {
-            residues[places[i]] = to_residue(source[i], modulus, outside);
+            residues[places[i]] = to_residue(source[i], modulus, fitting);
         }
         for (std::size_t i = count; i < slots; i++)
         {
             residues[places[i]] = 0;
         }
-        if (outside != 0)
+        if (fitting != count)
         {
             destination.set_zero();
             return false;

@@ -52,11 +52,33 @@ pub enum Operation {
     RotateRows,
     /// `work`, in place.
     RotateColumns,
+    /// `work` by the automorphism of element 3, in place.
+    ApplyGalois,
+    /// `plain` from `work`, in place.
+    SubPlain,
+    /// `a` is copied to `work`, which loses all primes but one.
+    ModSwitchTo,
+    /// `plain` is copied to `work_plain`, which is transformed to the first level.
+    TransformPlainToNtt,
+    /// An encryption of zero into `work`, with the public key.
+    EncryptZero,
+    /// An encryption of zero into `work`, with the secret key.
+    EncryptZeroSymmetric,
+    /// Of `a`.
+    NoiseBudget,
+    /// `a`, `b`, `a` and `b` summed into `work`.
+    AddMany,
+    /// The product of `a`, `b`, `a`, relinearised, into `work`.
+    MultiplyMany,
+    /// `a` to the fourth power, relinearised, into `work`.
+    Exponentiate,
+    /// Relinearisation keys.
+    CreateRelinKeys,
 }
 
 impl Operation {
     /// All operations.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 32] = [
         Self::Encode,
         Self::Decode,
         Self::Encrypt,
@@ -78,7 +100,27 @@ impl Operation {
         Self::TransformFromNtt,
         Self::RotateRows,
         Self::RotateColumns,
+        Self::ApplyGalois,
+        Self::SubPlain,
+        Self::ModSwitchTo,
+        Self::TransformPlainToNtt,
+        Self::EncryptZero,
+        Self::EncryptZeroSymmetric,
+        Self::NoiseBudget,
+        Self::AddMany,
+        Self::MultiplyMany,
+        Self::Exponentiate,
+        Self::CreateRelinKeys,
     ];
+
+    /// Whether `sealquant::bfv` does something else here than call SEAL's function of this name: it encodes and decodes
+    /// by itself, and makes sums, products and powers of single calls.
+    pub const fn is_own(self) -> bool {
+        matches!(
+            self,
+            Self::Encode | Self::Decode | Self::AddMany | Self::MultiplyMany | Self::Exponentiate
+        )
+    }
 
     /// The name in tables.
     pub const fn name(self) -> &'static str {
@@ -104,6 +146,17 @@ impl Operation {
             Self::TransformFromNtt => "copy + transform_from_ntt",
             Self::RotateRows => "rotate_rows",
             Self::RotateColumns => "rotate_columns",
+            Self::ApplyGalois => "apply_galois",
+            Self::SubPlain => "sub_plain",
+            Self::ModSwitchTo => "copy + mod_switch_to (last)",
+            Self::TransformPlainToNtt => "copy + transform_to_ntt (plain)",
+            Self::EncryptZero => "encrypt_zero",
+            Self::EncryptZeroSymmetric => "encrypt_zero_symmetric",
+            Self::NoiseBudget => "invariant_noise_budget",
+            Self::AddMany => "add_many (4)",
+            Self::MultiplyMany => "multiply_many (3)",
+            Self::Exponentiate => "exponentiate (4)",
+            Self::CreateRelinKeys => "create_relin_keys",
         }
     }
 }
@@ -114,6 +167,8 @@ impl Operation {
 pub struct Operands {
     /// `seal::SEALContext`, with batching and a special prime.
     pub context: *const c_void,
+    /// `seal::KeyGenerator`.
+    pub key_generator: *mut c_void,
     /// `seal::Encryptor` with both keys.
     pub encryptor: *const c_void,
     /// `seal::Decryptor`.
@@ -153,9 +208,10 @@ unsafe extern "C" {
     fn sealquant_native_delete(native: *mut c_void);
     fn sealquant_native_run(native: *mut c_void, operation: u32, iterations: u64) -> bool;
     fn sealquant_native_decoded(native: *const c_void) -> *const u64;
+    fn sealquant_native_count(native: *const c_void) -> u64;
 }
 
-/// The operands, and SEAL's encoder for them.
+/// The operands, and what SEAL's C++ interface wants besides: an encoder, and vectors of ciphertexts.
 #[derive(Debug)]
 pub struct Native {
     object: NonNull<c_void>,
@@ -179,7 +235,7 @@ impl Native {
     /// Runs an operation in a loop. Whether SEAL did not refuse.
     ///
     /// # Safety
-    /// No reference to `work`, `work_plain` or the decryptor is in use.
+    /// No reference to `work`, `work_plain`, the decryptor or the key generator is in use.
     pub unsafe fn run(&mut self, operation: Operation, iterations: u64) -> bool {
         // SAFETY: the object was made by `new` and lives; the caller keeps the rest of the contract.
         unsafe { sealquant_native_run(self.object.as_ptr(), operation as u32, iterations) }
@@ -191,6 +247,13 @@ impl Native {
         unsafe {
             std::slice::from_raw_parts(sealquant_native_decoded(self.object.as_ptr()), self.slots)
         }
+    }
+
+    /// What the last [`Operation::NoiseBudget`] gave, in bits, or the number of keys that the last
+    /// [`Operation::CreateRelinKeys`] made.
+    pub fn count(&self) -> u64 {
+        // SAFETY: the object was made by `new` and lives.
+        unsafe { sealquant_native_count(self.object.as_ptr()) }
     }
 }
 
