@@ -30,10 +30,13 @@ pub struct TrainConfig {
     pub batch_size: usize,
     /// How weights move.
     pub optimizer: OptimizerConfig,
-    /// Normalise over the batch after each layer with weights but the last (folded into the weights at the end). Not
-    /// for quantised training, which starts from folded weights.
+    /// Normalise over the batch before each activation (folded into the weights at the end). Not for quantised
+    /// training, which starts from folded weights.
     #[serde(default)]
     pub batch_norm: bool,
+    /// First value of the factors of the batch norms. Below 1 keeps the values behind several squares small.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub norm_gamma: f64,
     /// Share of the target probability spread evenly over all classes, 0 to 1.
     #[serde(default)]
     pub label_smoothing: f64,
@@ -63,6 +66,10 @@ pub struct OptimizerConfig {
     /// Gradients are scaled down together to this Euclidean norm.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub clip_norm: Option<f64>,
+    /// Decay of weights (not of biases, factors or scales), decoupled from the gradient as in AdamW: each step takes
+    /// this times the learning rate off a weight.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub weight_decay: f64,
     /// Factor of the learning rate for the first layer's weights.
     #[serde(default = "one")]
     pub first_layer_factor: f64,
@@ -78,6 +85,30 @@ fn one() -> f64 {
     1.0
 }
 
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes a reference"
+)]
+fn is_one(x: &f64) -> bool {
+    x.to_bits() == 1.0_f64.to_bits()
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes a reference"
+)]
+fn is_zero(x: &f64) -> bool {
+    x.to_bits() == 0
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes a reference"
+)]
+fn is_none(crop: &usize) -> bool {
+    *crop == 0
+}
+
 /// How the learning rate falls after warming up.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -89,18 +120,30 @@ pub enum Schedule {
     Cosine,
 }
 
-/// Bounds of the random affine changes; each is drawn uniformly within plus and minus its bound.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+/// Random changes of training images. The bounds of the affine ones are those of a uniform draw within plus and minus
+/// the bound; all channels of an image change alike.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AugmentConfig {
     /// Degrees.
+    #[serde(default)]
     pub rotation: f64,
     /// Relative change of size.
+    #[serde(default)]
     pub scale: f64,
     /// Pixels, in each direction.
+    #[serde(default)]
     pub shift: f64,
     /// Horizontal shear, pixels per pixel.
+    #[serde(default)]
     pub shear: f64,
+    /// Mirror every second image, left to right.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub flip: bool,
+    /// Shift by whole pixels, up to so many in each direction: the same as a random crop of the image with a black
+    /// border of this width.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub crop: usize,
 }
 
 /// Learning from a teacher: `(1 - weight) * CE(labels) + weight * temperature^2 * KL(teacher, student)`.
@@ -217,6 +260,11 @@ impl TrainConfig {
         )?;
         self.optimizer.validate()?;
         check(
+            self.norm_gamma.is_finite() && self.norm_gamma > 0.0,
+            "norm_gamma",
+            "must be positive",
+        )?;
+        check(
             is_share(self.label_smoothing),
             "label_smoothing",
             "must be from 0 to 1",
@@ -229,6 +277,12 @@ impl TrainConfig {
                 ok && a.scale < 1.0,
                 "augmentation",
                 "bounds must not be negative, scale below 1",
+            )?;
+            let [_, height, width] = self.network.input;
+            check(
+                a.crop < height.min(width),
+                "augmentation.crop",
+                "must be below the size of the image",
             )?;
         }
         if let Some(d) = &self.distillation {
@@ -281,6 +335,7 @@ impl OptimizerConfig {
             "must be positive",
         )?;
         for (name, factor) in [
+            ("optimizer.weight_decay", self.weight_decay),
             ("optimizer.first_layer_factor", self.first_layer_factor),
             ("optimizer.bias_factor", self.bias_factor),
             ("optimizer.scale_factor", self.scale_factor),

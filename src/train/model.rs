@@ -122,7 +122,6 @@ impl Model {
         let plain = Device::flex();
         let mut rng = ChaCha8Rng::seed_from_u64(config.seed);
         let (mut layers, mut params) = (Vec::new(), Vec::new());
-        let count = spec.weight_layers();
         for (position, layer) in spec.layers.iter().enumerate() {
             let (outputs, fan_in) = match *layer {
                 LayerSpec::Conv2d {
@@ -137,7 +136,11 @@ impl Model {
                 _ => continue,
             };
             let index = layers.len();
-            let norm = config.batch_norm && index + 1 < count;
+            let activated = spec
+                .layers
+                .get(position + 1)
+                .is_some_and(LayerSpec::is_activation);
+            let norm = config.batch_norm && activated;
             let quantized = config
                 .quantization
                 .as_ref()
@@ -166,7 +169,12 @@ impl Model {
                 if norm { vec![0.0; outputs] } else { bias },
             );
             if norm {
-                push(Role::Gamma, outputs, 1, vec![1.0; outputs]);
+                push(
+                    Role::Gamma,
+                    outputs,
+                    1,
+                    vec![config.norm_gamma as f32; outputs],
+                );
                 push(Role::Beta, outputs, 1, vec![0.0; outputs]);
                 push(Role::RunningMean, outputs, 1, vec![0.0; outputs]);
                 push(Role::RunningVar, outputs, 1, vec![1.0; outputs]);

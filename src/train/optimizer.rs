@@ -93,12 +93,15 @@ impl Optimizer {
             } else {
                 gradient
             };
-            let (value, state) = self.adam.step(
-                rate,
-                param.value.clone(),
-                gradient,
-                self.states[index].take(),
-            );
+            let decay = rate * config.weight_decay;
+            let value = if param.role == Role::Weight && decay > 0.0 {
+                param.value.clone().mul_scalar((1.0 - decay) as f32)
+            } else {
+                param.value.clone()
+            };
+            let (value, state) = self
+                .adam
+                .step(rate, value, gradient, self.states[index].take());
             param.value = value;
             self.states[index] = state;
         }
@@ -117,6 +120,7 @@ mod tests {
             schedule: Schedule::Cosine,
             warmup_steps: 10,
             clip_norm: None,
+            weight_decay: 0.0,
             first_layer_factor: 1.0,
             bias_factor: 1.0,
             scale_factor: 1.0,

@@ -7,12 +7,13 @@ use super::{
 use crate::{data::DatasetName, quant::WeightRule};
 
 /// The names that [`TrainConfig::preset`] knows; `hcnn-mnist-wB` is there for B from 2 to 16 and for 32.
-pub const PRESETS: [&str; 5] = [
+pub const PRESETS: [&str; 6] = [
     "teacher-mnist",
     "hcnn-mnist-float",
     "hcnn-mnist-paper",
     "hcnn-mnist-w2",
     "hcnn-mnist-wB",
+    "hcnn-cifar-float",
 ];
 
 /// The paper's two bits: floor(3 * pixel / 255).
@@ -27,6 +28,7 @@ impl TrainConfig {
     /// - `hcnn-mnist-paper`: HCNN in floating point as the paper trained it (Adam 0.001, batches of 128, nothing else).
     /// - `hcnn-mnist-w2`: two-bit (ternary) weights and two-bit input, from `models/mnist-float`.
     /// - `hcnn-mnist-wB`: B-bit weights by the paper's rule, two-bit input, from `models/mnist-float`.
+    /// - `hcnn-cifar-float`: the paper's CIFAR-10 network in floating point, with plain pixels.
     ///
     /// # Errors
     /// [`TrainError::UnknownPreset`].
@@ -38,6 +40,7 @@ impl TrainConfig {
             ("teacher-mnist", _) => Ok(teacher()),
             ("hcnn-mnist-float", _) => Ok(float()),
             ("hcnn-mnist-paper", _) => Ok(paper()),
+            ("hcnn-cifar-float", _) => Ok(cifar_float()),
             (_, Some(2)) => Ok(ternary()),
             (_, Some(n_bits @ (3..=16 | 32))) => Ok(paper_rule(n_bits)),
             _ => Err(TrainError::UnknownPreset {
@@ -63,11 +66,13 @@ fn paper() -> TrainConfig {
             schedule: Schedule::Constant,
             warmup_steps: 0,
             clip_norm: None,
+            weight_decay: 0.0,
             first_layer_factor: 1.0,
             bias_factor: 1.0,
             scale_factor: 1.0,
         },
         batch_norm: false,
+        norm_gamma: 1.0,
         label_smoothing: 0.0,
         augmentation: None,
         distillation: None,
@@ -81,6 +86,7 @@ fn augmentation() -> AugmentConfig {
         scale: 0.08,
         shift: 1.0,
         shear: 0.1,
+        ..AugmentConfig::default()
     }
 }
 
@@ -90,6 +96,7 @@ fn fast(learning_rate: f64) -> OptimizerConfig {
         schedule: Schedule::Cosine,
         warmup_steps: 200,
         clip_norm: Some(1.0),
+        weight_decay: 0.0,
         first_layer_factor: 1.0,
         bias_factor: 1.0,
         scale_factor: 1.0,
@@ -141,6 +148,7 @@ fn ternary() -> TrainConfig {
             scale: 0.04,
             shift: 0.5,
             shear: 0.05,
+            ..AugmentConfig::default()
         }),
         distillation: Some(distillation()),
         optimizer: OptimizerConfig {
@@ -187,6 +195,29 @@ fn paper_rule(n_bits: u32) -> TrainConfig {
     }
 }
 
+fn cifar_float() -> TrainConfig {
+    TrainConfig {
+        name: "cifar-float".into(),
+        dataset: DatasetName::Cifar10,
+        network: NetworkSpec::hcnn_cifar(),
+        epochs: 14,
+        optimizer: OptimizerConfig {
+            warmup_steps: 300,
+            weight_decay: 0.02,
+            ..fast(3e-3)
+        },
+        batch_norm: true,
+        norm_gamma: 0.5,
+        label_smoothing: 0.05,
+        augmentation: Some(AugmentConfig {
+            flip: true,
+            crop: 4,
+            ..AugmentConfig::default()
+        }),
+        ..paper()
+    }
+}
+
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "a test may stop at a surprise")]
 mod tests {
@@ -200,6 +231,7 @@ mod tests {
             "hcnn-mnist-paper",
             "hcnn-mnist-w2",
             "hcnn-mnist-w8",
+            "hcnn-cifar-float",
         ] {
             let config = TrainConfig::preset(name).unwrap();
             config.validate().unwrap();
