@@ -8,6 +8,7 @@ use burn::tensor::{
 use super::{
     TrainConfig, TrainError, augment,
     model::{Model, Rounded, values},
+    stage::Blocks,
 };
 use crate::{data::Dataset, network::InputQuantizer};
 
@@ -103,12 +104,11 @@ pub(super) fn all_logits(
     data: &Dataset,
     table: &[f32; 256],
 ) -> Result<Vec<f32>, TrainError> {
-    let constants = model.constants();
     let mut out = Vec::with_capacity(data.len() * 10);
     let indices: Vec<usize> = (0..data.len()).collect();
     for chunk in indices.chunks(EVALUATION_BATCH) {
-        let x = input(&gather(data, chunk, None)?, data.shape(), table);
-        out.extend(values(&model.forward(&constants, rounded, x, None))?);
+        let x = Blocks::from_pixels(&gather(data, chunk, None)?, model.shapes[0], table);
+        out.extend(values(&model.evaluate(rounded, x)?)?);
     }
     Ok(out)
 }

@@ -12,7 +12,7 @@ use burn::tensor::{
 use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 
-use super::{LayerSpec, NetworkSpec, TrainConfig, TrainError};
+use super::{LayerSpec, NetworkSpec, TrainConfig, TrainError, stage::Stage};
 use crate::{
     network::Shape,
     quant::{Levels, WeightRule, fake_quantize, quantize, round_bias},
@@ -88,6 +88,10 @@ pub(super) struct Model {
     pub input_scale: f64,
     pub layers: Vec<WeightLayer>,
     pub params: Vec<Param>,
+    /// The leading convolutions, one for each of the first weight layers.
+    pub stages: Vec<Stage>,
+    /// Position of the first layer behind them.
+    pub tail: usize,
 }
 
 /// The rounded weights and biases of a layer.
@@ -203,7 +207,10 @@ impl Model {
         } else {
             config.quantizer()?.scale()
         };
+        let (stages, tail) = Stage::leading(&spec.layers, &shapes);
         Ok(Self {
+            stages,
+            tail,
             spec,
             shapes,
             names,
@@ -319,6 +326,7 @@ impl Model {
     /// `leaves` are [`leaves`](Self::leaves) or [`constants`](Self::constants); `rounded` comes from
     /// [`round`](Self::round). With `statistics`, batch norms use the batch's own mean and variance and push
     /// them there; otherwise they use the running ones.
+    #[cfg(test)]
     pub fn forward(
         &self,
         leaves: &[Tensor<2>],
@@ -335,13 +343,27 @@ impl Model {
         leaves: &[Tensor<2>],
         rounded: &[Option<Rounded>],
         input: Tensor<4>,
+        statistics: Option<&mut Vec<Statistics>>,
+        observe: &mut dyn FnMut(usize, &Tensor<4>),
+    ) -> Tensor<2> {
+        self.forward_from(0, leaves, rounded, input, statistics, observe)
+    }
+
+    /// The same from the layer at position `from` on.
+    pub fn forward_from(
+        &self,
+        from: usize,
+        leaves: &[Tensor<2>],
+        rounded: &[Option<Rounded>],
+        input: Tensor<4>,
         mut statistics: Option<&mut Vec<Statistics>>,
         observe: &mut dyn FnMut(usize, &Tensor<4>),
     ) -> Tensor<2> {
         let images = input.dims()[0];
         let mut x = input;
-        let mut next = 0;
-        for (position, layer) in self.spec.layers.iter().enumerate() {
+        let before = &self.spec.layers[..from];
+        let mut next = before.iter().filter(|l| l.has_weights()).count();
+        for (position, layer) in self.spec.layers.iter().enumerate().skip(from) {
             if layer.has_weights() {
                 let index = next;
                 next += 1;
@@ -385,7 +407,7 @@ impl Model {
     }
 
     /// Weight and bias as the forward pass uses them.
-    fn effective(
+    pub fn effective(
         &self,
         index: usize,
         leaves: &[Tensor<2>],
@@ -543,4 +565,16 @@ pub(super) struct Statistics {
     layer: usize,
     mean: Tensor<2>,
     variance: Tensor<2>,
+}
+
+impl Statistics {
+    /// From mean and biased variance over `count` values of each channel.
+    pub fn new(layer: usize, mean: &[f32], variance: &[f32], count: usize) -> Self {
+        let row = |v: &[f32]| tensor(v.to_vec(), [1, v.len()], &Device::flex());
+        Self {
+            layer,
+            mean: row(mean),
+            variance: row(variance).mul_scalar(count as f32 / (count as f32 - 1.0).max(1.0)),
+        }
+    }
 }

@@ -2,7 +2,7 @@
 
 use burn::{
     optim::{Adam, AdamConfig, AdamState, AdaptiveMomentumState, Optimizer as _},
-    tensor::{Gradients, Tensor},
+    tensor::Tensor,
 };
 
 use super::{
@@ -49,21 +49,20 @@ impl Optimizer {
         )));
     }
 
-    /// Moves all trained tensors whose layer is not `frozen`.
+    /// Moves all trained tensors whose layer is not `frozen`, by their gradients.
     pub fn step(
         &mut self,
         model: &mut Model,
-        leaves: &[Tensor<2>],
-        gradients: &Gradients,
+        gradients: &[Option<Tensor<2>>],
         config: &OptimizerConfig,
         rate: f64,
         frozen: &[bool],
     ) -> Result<(), TrainError> {
-        let moving: Vec<(usize, Tensor<2>)> = leaves
+        let moving: Vec<(usize, Tensor<2>)> = gradients
             .iter()
             .enumerate()
             .filter(|(i, _)| model.params[*i].role.is_trained() && !frozen[model.params[*i].layer])
-            .filter_map(|(i, leaf)| leaf.grad(gradients).map(|g| (i, g)))
+            .filter_map(|(i, gradient)| gradient.clone().map(|g| (i, g)))
             .collect();
         let mut factor = 1.0;
         if let Some(limit) = config.clip_norm {

@@ -7,14 +7,13 @@ use burn::tensor::{Device, Tensor};
 use super::{
     CHECKPOINT_FILE, CONFIG_FILE, EpochRecord, NETWORK_FILE, Observer, QatConfig, RECORD_FILE,
     TrainConfig, TrainError, TrainEvent, TrainRecord, Versions, WEIGHTS_FILE, augment,
-    batch::{
-        all_logits, argmax_rows, correct, cross_entropy, divergence, gather, input, input_table,
-    },
+    batch::{all_logits, argmax_rows, correct, cross_entropy, divergence, gather, input_table},
     checkpoint::{self, Best, Progress},
     export,
     model::{Model, Role, tensor, values},
     optimizer::{Optimizer, learning_rate},
     record::short,
+    stage::Blocks,
     start, tensors,
 };
 use crate::{data::Dataset, quant::WeightRule};
@@ -302,13 +301,12 @@ impl<'a> Run<'a> {
         let share = at as f64 / total as f64;
         let labels: Vec<u8> = indices.iter().map(|&i| self.train.labels()[i]).collect();
         let pixels = gather(&self.train, indices, Some((config, epoch)))?;
-        let x = input(&pixels, self.train.shape(), &self.table);
+        let x = Blocks::from_pixels(&pixels, self.model.shapes[0], &self.table);
         let rounded = self.model.round(self.keep(share).as_deref())?;
         let leaves = self.model.leaves();
-        let mut statistics = Vec::new();
-        let logits = self
-            .model
-            .forward(&leaves, &rounded, x, Some(&mut statistics));
+        let mut pass = self.model.pass(&leaves, &rounded, x)?;
+        let logits = pass.logits.clone();
+        let statistics = std::mem::take(&mut pass.statistics);
         let row = values(&logits)?;
         let classes = row.len() / indices.len().max(1);
         let hits = argmax_rows(&row, classes)
@@ -318,7 +316,7 @@ impl<'a> Run<'a> {
             .count();
         let mut loss = cross_entropy(logits.clone(), &labels, config.label_smoothing);
         if let (Some(d), Some(teacher)) = (&config.distillation, &self.teacher) {
-            let says = teacher.says(indices, &pixels, self.train.shape());
+            let says = teacher.says(indices, &pixels)?;
             loss = loss.mul_scalar((1.0 - d.weight) as f32)
                 + divergence(logits, says, d.temperature).mul_scalar(d.weight as f32);
         }
@@ -326,12 +324,11 @@ impl<'a> Run<'a> {
         if !number.is_finite() {
             return Ok((number, hits));
         }
-        let gradients = loss.backward();
+        let gradients = self.model.gradients(&leaves, pass, &loss)?;
         let frozen = self.frozen(share);
         let rate = learning_rate(&config.optimizer, at, total);
         self.optimizer.step(
             &mut self.model,
-            &leaves,
             &gradients,
             &config.optimizer,
             rate,
@@ -462,10 +459,10 @@ impl Teacher {
     }
 
     /// The teacher's logits of a batch.
-    fn says(&self, indices: &[usize], pixels: &[u8], shape: (usize, usize, usize)) -> Tensor<2> {
+    fn says(&self, indices: &[usize], pixels: &[u8]) -> Result<Tensor<2>, TrainError> {
         let Some(all) = &self.logits else {
-            let x = input(pixels, shape, &self.table);
-            return self.model.forward(&self.model.constants(), &[], x, None);
+            let x = Blocks::from_pixels(pixels, self.model.shapes[0], &self.table);
+            return self.model.evaluate(&[], x);
         };
         let classes = self.classes;
         let rows = indices
@@ -473,7 +470,7 @@ impl Teacher {
             .flat_map(|&i| &all[i * classes..(i + 1) * classes])
             .copied()
             .collect();
-        tensor(rows, [indices.len(), classes], &Device::flex())
+        Ok(tensor(rows, [indices.len(), classes], &Device::flex()))
     }
 }
 

@@ -14,6 +14,7 @@ use proptest::prelude::*;
 use super::{
     batch::{cross_entropy, divergence, input_table},
     model::{Model, Role, tensor, values},
+    stage::Blocks,
     *,
 };
 use crate::{
@@ -386,21 +387,137 @@ fn a_nonsense_network_and_ill_fitting_data_are_refused() {
 /// The loss of a float model on fixed inputs, with one parameter moved.
 fn loss_at(
     model: &Model,
-    x: &Tensor<4>,
+    x: &Blocks,
     labels: &[u8],
     teacher: &Tensor<2>,
 ) -> (f64, Vec<Option<Vec<f32>>>) {
     let leaves = model.leaves();
-    let logits = model.forward(&leaves, &[], x.clone(), Some(&mut Vec::new()));
+    let pass = model.pass(&leaves, &[], x.clone()).unwrap();
+    let logits = pass.logits.clone();
     let loss =
         cross_entropy(logits.clone(), labels, 0.1) + divergence(logits, teacher.clone(), 2.0);
     let number = f64::from(values(&loss).unwrap()[0]);
-    let gradients = loss.backward();
-    let found = leaves
+    let found = model
+        .gradients(&leaves, pass, &loss)
+        .unwrap()
         .iter()
-        .map(|l| l.grad(&gradients).map(|g| values(&g).unwrap()))
+        .map(|g| g.as_ref().map(|g| values(g).unwrap()))
         .collect();
     (number, found)
+}
+
+/// A network with everything that a stage can hold: padding, strides, both activations, both poolings, windows that
+/// overlap or leave a border out.
+fn mixed_network() -> NetworkSpec {
+    let conv = |out_channels, kernel, stride, padding| LayerSpec::Conv2d {
+        out_channels,
+        kernel,
+        stride,
+        padding,
+    };
+    NetworkSpec {
+        input: [2, 17, 15],
+        layers: vec![
+            conv(5, [3, 5], [1, 1], [2, 1]),
+            LayerSpec::Square,
+            LayerSpec::SumPool {
+                kernel: [3, 2],
+                stride: [2, 2],
+            },
+            conv(4, [2, 2], [1, 2], [1, 0]),
+            LayerSpec::Relu,
+            LayerSpec::MaxPool {
+                kernel: [2, 2],
+                stride: [2, 1],
+            },
+            conv(6, [1, 2], [2, 1], [0, 0]),
+            LayerSpec::Flatten,
+            LayerSpec::Linear { out_features: 7 },
+            LayerSpec::Square,
+            LayerSpec::Linear { out_features: 4 },
+        ],
+    }
+}
+
+#[test]
+fn stages_compute_what_burn_computes_forward_and_backward() {
+    for (batch_norm, images, quantized) in [
+        (true, 21, false),
+        (false, 8, false),
+        (true, 1, false),
+        (false, 19, true),
+    ] {
+        let mut config = TrainConfig {
+            network: mixed_network(),
+            batch_norm,
+            ..float_config()
+        };
+        if quantized {
+            config.network = small_network();
+            config.quantization =
+                qat_config(Path::new("x"), 2, top_k(), QatStart::Copy).quantization;
+        }
+        let model = Model::new(&config).unwrap();
+        let shape = model.shapes[0];
+        let pixels: Vec<u8> = (0..images * shape.len())
+            .map(|i| (i * i * 31 % 257 % 256) as u8)
+            .collect();
+        let table = input_table(&config.quantizer().unwrap(), 1.0 / 3.0);
+        let x = batch::input(&pixels, (shape.channels, shape.height, shape.width), &table);
+        let blocks = Blocks::from_pixels(&pixels, shape, &table);
+        let labels: Vec<u8> = (0..images).map(|i| (i % 4) as u8).collect();
+        let rounded = model.round(None).unwrap();
+        let leaves = model.leaves();
+
+        let mut statistics = Vec::new();
+        let logits = model.forward(&leaves, &rounded, x.clone(), Some(&mut statistics));
+        let expected = cross_entropy(logits.clone(), &labels, 0.1).backward();
+        let mut pass = model.pass(&leaves, &rounded, blocks.clone()).unwrap();
+        let close = |a: &[f32], b: &[f32], what: &str| {
+            let largest = b.iter().fold(1e-3_f32, |m, x| m.max(x.abs()));
+            assert_eq!(a.len(), b.len(), "{what}");
+            for (a, b) in a.iter().zip(b) {
+                assert!(
+                    (a - b).abs() <= 2e-4 * largest,
+                    "{what}: {a} {b} of {largest}"
+                );
+            }
+        };
+        close(
+            &values(&pass.logits).unwrap(),
+            &values(&logits).unwrap(),
+            "logits",
+        );
+        let found = std::mem::take(&mut pass.statistics);
+        assert_eq!(found.len(), statistics.len());
+        let (mut a, mut b) = (model.clone(), model.clone());
+        a.absorb(found);
+        b.absorb(statistics);
+        for (a, b) in a.params.iter().zip(&b.params) {
+            close(
+                &values(&a.value).unwrap(),
+                &values(&b.value).unwrap(),
+                &a.name,
+            );
+        }
+        let loss = cross_entropy(pass.logits.clone(), &labels, 0.1);
+        let gradients = model.gradients(&leaves, pass, &loss).unwrap();
+        let mut compared = 0;
+        for ((param, leaf), gradient) in model.params.iter().zip(&leaves).zip(&gradients) {
+            let expected = leaf.grad(&expected);
+            assert_eq!(expected.is_some(), gradient.is_some(), "{}", param.name);
+            // The bias before a batch norm has no effect, and so only the gradient that rounding leaves.
+            let idle = param.role == Role::Bias && model.layers[param.layer].norm;
+            if let (Some(a), Some(b), false) = (gradient, expected, idle) {
+                close(&values(a).unwrap(), &values(&b).unwrap(), &param.name);
+                compared += 1;
+            }
+        }
+        assert!(compared >= 6, "{compared}");
+        let evaluated = values(&model.evaluate(&rounded, blocks).unwrap()).unwrap();
+        let expected = values(&model.forward(&model.constants(), &rounded, x, None)).unwrap();
+        close(&evaluated, &expected, "evaluation");
+    }
 }
 
 #[test]
@@ -414,7 +531,7 @@ fn gradients_of_the_whole_network_match_finite_differences() {
         let data = quadrants(16, 7);
         let table = input_table(&config.quantizer().unwrap(), 1.0 / 3.0);
         let pixels: Vec<u8> = data.images().flatten().copied().collect();
-        let x = batch::input(&pixels, data.shape(), &table);
+        let x = Blocks::from_pixels(&pixels, model.shapes[0], &table);
         let teacher = tensor(
             (0..64).map(|i| (i * 37 % 11) as f32 / 5.0).collect(),
             [16, 4],
