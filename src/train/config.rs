@@ -5,7 +5,11 @@ use std::{fs, path::Path};
 use serde::{Deserialize, Serialize};
 
 use super::{NetworkSpec, TrainError, files::write_atomically};
-use crate::{data::DatasetName, network::InputQuantizer, quant::WeightRule};
+use crate::{
+    data::DatasetName,
+    network::{InputEncoding, InputQuantizer},
+    quant::WeightRule,
+};
 
 /// A training run. Stored as JSON beside the model it made.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -21,7 +25,12 @@ pub struct TrainConfig {
     pub network: NetworkSpec,
     /// How pixels become numbers: a pixel's integer is the number of thresholds that it reaches, and its real value
     /// that integer divided by the number of thresholds. The paper's two bits are `[85, 170, 255]`.
+    /// Empty if there is an encoding.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub input_thresholds: Vec<u8>,
+    /// An encoding by contrast in place of thresholds on pixels; the client computes it before it encrypts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub input_encoding: Option<InputEncoding>,
     /// How many of the last training images are held out to choose the best epoch.
     pub validation_images: usize,
     /// Passes over the training images.
@@ -230,11 +239,18 @@ impl TrainConfig {
     /// The input quantiser; the real value of one unit is `1 / thresholds`.
     ///
     /// # Errors
-    /// If the thresholds are not strictly increasing.
+    /// If the thresholds or the encoding make no sense, or there are both.
     pub fn quantizer(&self) -> Result<InputQuantizer, TrainError> {
-        Ok(InputQuantizer::from_thresholds(
-            self.input_thresholds.clone(),
-        )?)
+        let Some(encoding) = &self.input_encoding else {
+            let thresholds = self.input_thresholds.clone();
+            return Ok(InputQuantizer::from_thresholds(thresholds)?);
+        };
+        check(
+            self.input_thresholds.is_empty(),
+            "input_thresholds",
+            "must be empty beside `input_encoding`",
+        )?;
+        Ok(InputQuantizer::from_encoding(encoding.clone())?)
     }
 
     /// The rule of weight layer `index` (counting only layers with weights).

@@ -5,7 +5,7 @@ use num_traits::{FromPrimitive as _, Signed as _, ToPrimitive as _};
 
 use super::{
     Agreement, LayerSpec, TrainConfig, TrainError,
-    batch::{all_logits, argmax_rows, input_table},
+    batch::{InputMap, all_logits, argmax_rows},
     model::{Model, Rounded},
     record::short,
 };
@@ -98,8 +98,8 @@ pub(super) fn center_output(
     rounded: &mut [Option<Rounded>],
     data: &Dataset,
 ) -> Result<(), TrainError> {
-    let table = input_table(&config.quantizer()?, model.input_scale);
-    let logits = all_logits(model, rounded, data, &table)?;
+    let map = InputMap::new(config, model.shapes[0], model.input_scale)?;
+    let logits = all_logits(model, rounded, data, &map)?;
     let (low, high) = logits
         .iter()
         .fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), &z| {
@@ -129,8 +129,8 @@ pub(super) fn compare(
     network: &Network,
     data: &Dataset,
 ) -> Result<(Agreement, usize), TrainError> {
-    let table = input_table(&config.quantizer()?, model.input_scale);
-    let float = all_logits(model, rounded, data, &table)?;
+    let map = InputMap::new(config, model.shapes[0], model.input_scale)?;
+    let float = all_logits(model, rounded, data, &map)?;
     let inputs: Vec<Vec<i64>> = data
         .images()
         .map(|image| network.quantize_image(image))

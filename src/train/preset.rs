@@ -4,16 +4,21 @@ use super::{
     AugmentConfig, DistillConfig, NetworkSpec, OptimizerConfig, QatConfig, QatStart, Schedule,
     TrainConfig, TrainError,
 };
-use crate::{data::DatasetName, quant::WeightRule};
+use crate::{
+    data::DatasetName,
+    network::{Center, EncodedChannel, InputEncoding},
+    quant::WeightRule,
+};
 
 /// The names that [`TrainConfig::preset`] knows; `hcnn-mnist-wB` is there for B from 2 to 16 and for 32.
-pub const PRESETS: [&str; 6] = [
+pub const PRESETS: [&str; 7] = [
     "teacher-mnist",
     "hcnn-mnist-float",
     "hcnn-mnist-paper",
     "hcnn-mnist-w2",
     "hcnn-mnist-wB",
     "hcnn-cifar-float",
+    "hcnn-cifar-contrast4",
 ];
 
 /// The paper's two bits: floor(3 * pixel / 255).
@@ -29,6 +34,7 @@ impl TrainConfig {
     /// - `hcnn-mnist-w2`: two-bit (ternary) weights and two-bit input, from `models/mnist-float`.
     /// - `hcnn-mnist-wB`: B-bit weights by the paper's rule, two-bit input, from `models/mnist-float`.
     /// - `hcnn-cifar-float`: the paper's CIFAR-10 network in floating point, with plain pixels.
+    /// - `hcnn-cifar-contrast4`: the same on the contrast encoding of four levels.
     ///
     /// # Errors
     /// [`TrainError::UnknownPreset`].
@@ -41,6 +47,7 @@ impl TrainConfig {
             ("hcnn-mnist-float", _) => Ok(float()),
             ("hcnn-mnist-paper", _) => Ok(paper()),
             ("hcnn-cifar-float", _) => Ok(cifar_float()),
+            ("hcnn-cifar-contrast4", _) => Ok(cifar_contrast("cifar-contrast4", &[-80, 0, 80])),
             (_, Some(2)) => Ok(ternary()),
             (_, Some(n_bits @ (3..=16 | 32))) => Ok(paper_rule(n_bits)),
             _ => Err(TrainError::UnknownPreset {
@@ -58,6 +65,7 @@ fn paper() -> TrainConfig {
         seed: 1,
         network: NetworkSpec::hcnn_mnist(),
         input_thresholds: (1..=255).collect(),
+        input_encoding: None,
         validation_images: 5000,
         epochs: 30,
         batch_size: 128,
@@ -218,6 +226,37 @@ fn cifar_float() -> TrainConfig {
     }
 }
 
+/// Luminance less its mean, luminance less its blur, and red less blue: each in units of its own contrast.
+fn contrast(thresholds: &[i32]) -> InputEncoding {
+    let luminance = |center| EncodedChannel {
+        mix: vec![77, 150, 29],
+        unit: 256,
+        center,
+    };
+    InputEncoding {
+        channels: vec![
+            luminance(Center::Mean([1, 1])),
+            luminance(Center::Blur(2)),
+            EncodedChannel {
+                mix: vec![1, 0, -1],
+                unit: 1,
+                center: Center::Mean([1, 2]),
+            },
+        ],
+        floor: 4,
+        thresholds: thresholds.to_vec(),
+    }
+}
+
+fn cifar_contrast(name: &str, thresholds: &[i32]) -> TrainConfig {
+    TrainConfig {
+        name: name.into(),
+        input_thresholds: Vec::new(),
+        input_encoding: Some(contrast(thresholds)),
+        ..cifar_float()
+    }
+}
+
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "a test may stop at a surprise")]
 mod tests {
@@ -232,6 +271,7 @@ mod tests {
             "hcnn-mnist-w2",
             "hcnn-mnist-w8",
             "hcnn-cifar-float",
+            "hcnn-cifar-contrast4",
         ] {
             let config = TrainConfig::preset(name).unwrap();
             config.validate().unwrap();

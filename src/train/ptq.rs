@@ -89,6 +89,7 @@ pub fn ptq(
     };
     if let Some(thresholds) = &options.input_thresholds {
         config.input_thresholds.clone_from(thresholds);
+        config.input_encoding = None;
     }
     config.validate()?;
     let mut model = super::model::Model::new(&config)?;

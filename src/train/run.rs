@@ -7,16 +7,15 @@ use burn::tensor::{Device, Tensor};
 use super::{
     CHECKPOINT_FILE, CONFIG_FILE, EpochRecord, NETWORK_FILE, Observer, QatConfig, RECORD_FILE,
     TrainConfig, TrainError, TrainEvent, TrainRecord, Versions, WEIGHTS_FILE, augment,
-    batch::{all_logits, argmax_rows, correct, cross_entropy, divergence, gather, input_table},
+    batch::{InputMap, all_logits, argmax_rows, correct, cross_entropy, divergence, gather},
     checkpoint::{self, Best, Progress},
     export,
     model::{Model, Role, tensor, values},
     optimizer::{Optimizer, learning_rate},
     record::short,
-    stage::Blocks,
     start, tensors,
 };
-use crate::{data::Dataset, quant::WeightRule};
+use crate::{data::Dataset, network::Shape, quant::WeightRule};
 
 /// Trains a network and writes it into `out_dir`: `config.json`, `record.json`, and `weights.safetensors` (a float
 /// network, batch norms folded) or `network.json` (a quantised one).
@@ -103,7 +102,7 @@ pub fn run(
 /// A teacher and what it says.
 struct Teacher {
     model: Model,
-    table: [f32; 256],
+    map: InputMap,
     /// Its logits of all training images, if they are always the same.
     logits: Option<Vec<f32>>,
     classes: usize,
@@ -113,7 +112,7 @@ struct Run<'a> {
     config: &'a TrainConfig,
     model: Model,
     optimizer: Optimizer,
-    table: [f32; 256],
+    map: InputMap,
     teacher: Option<Teacher>,
     train: Dataset,
     validation: Dataset,
@@ -127,7 +126,12 @@ struct Run<'a> {
 impl<'a> Run<'a> {
     fn new(config: &'a TrainConfig, train: &Dataset, test: &Dataset) -> Result<Self, TrainError> {
         let mut model = Model::new(config)?;
-        let [c, h, w] = config.network.input;
+        let map = InputMap::new(config, model.shapes[0], model.input_scale)?;
+        let Shape {
+            channels: c,
+            height: h,
+            width: w,
+        } = map.image_shape();
         let classes = model.shapes[model.shapes.len() - 1].len();
         for (name, data) in [("training", train), ("test", test)] {
             if data.shape() != (c, h, w) {
@@ -176,7 +180,7 @@ impl<'a> Run<'a> {
         Ok(Self {
             config,
             optimizer: Optimizer::new(model.params.len()),
-            table: input_table(&config.quantizer()?, model.input_scale),
+            map,
             teacher,
             steps: train.len() / config.batch_size,
             train,
@@ -262,7 +266,7 @@ impl<'a> Run<'a> {
         }
         let share = (epoch + 1) as f64 / self.config.epochs as f64;
         let rounded = self.model.round(self.keep(share).as_deref())?;
-        let logits = all_logits(&self.model, &rounded, &self.validation, &self.table)?;
+        let logits = all_logits(&self.model, &rounded, &self.validation, &self.map)?;
         let classes = logits.len() / self.validation.len().max(1);
         let hits = correct(&logits, self.validation.labels(), classes);
         let anneal = self.config.quantization.as_ref().map_or(0.0, |q| q.anneal);
@@ -301,7 +305,7 @@ impl<'a> Run<'a> {
         let share = at as f64 / total as f64;
         let labels: Vec<u8> = indices.iter().map(|&i| self.train.labels()[i]).collect();
         let pixels = gather(&self.train, indices, Some((config, epoch)))?;
-        let x = Blocks::from_pixels(&pixels, self.model.shapes[0], &self.table);
+        let x = self.map.blocks(&pixels);
         let rounded = self.model.round(self.keep(share).as_deref())?;
         let leaves = self.model.leaves();
         let mut pass = self.model.pass(&leaves, &rounded, x)?;
@@ -389,7 +393,7 @@ impl<'a> Run<'a> {
             let folded = self.model.folded()?;
             let named = tensors::of_model(&folded, "")?;
             tensors::save(&out_dir.join(WEIGHTS_FILE), &named, &[])?;
-            let logits = all_logits(&folded, &[], test, &self.table)?;
+            let logits = all_logits(&folded, &[], test, &self.map)?;
             let classes = logits.len() / test.len().max(1);
             (test_correct, agreement, weights_sha256) = (
                 correct(&logits, test.labels(), classes),
@@ -433,7 +437,11 @@ impl Teacher {
     ) -> Result<(Self, String), TrainError> {
         let (config, model, hash) = start::load_float(dir)?;
         let classes = model.shapes[model.shapes.len() - 1].len();
-        if config.network.input != student.network.input || classes != train.classes().len() {
+        let map = InputMap::new(&config, model.shapes[0], model.input_scale)?;
+        let (channels, height, width) = train.shape();
+        if map.image_shape() != Shape::new(channels, height, width)
+            || classes != train.classes().len()
+        {
             return Err(TrainError::config(
                 "distillation.teacher",
                 format!(
@@ -442,15 +450,14 @@ impl Teacher {
                 ),
             ));
         }
-        let table = input_table(&config.quantizer()?, model.input_scale);
         let logits = match student.augmentation {
-            None => Some(all_logits(&model, &[], train, &table)?),
+            None => Some(all_logits(&model, &[], train, &map)?),
             Some(_) => None,
         };
         Ok((
             Self {
                 model,
-                table,
+                map,
                 logits,
                 classes,
             },
@@ -461,7 +468,7 @@ impl Teacher {
     /// The teacher's logits of a batch.
     fn says(&self, indices: &[usize], pixels: &[u8]) -> Result<Tensor<2>, TrainError> {
         let Some(all) = &self.logits else {
-            let x = Blocks::from_pixels(pixels, self.model.shapes[0], &self.table);
+            let x = self.map.blocks(pixels);
             return self.model.evaluate(&[], x);
         };
         let classes = self.classes;

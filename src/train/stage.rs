@@ -83,25 +83,6 @@ impl Blocks {
         BLOCK.min(self.images - index * BLOCK)
     }
 
-    /// From pixels, image after image, each channel by channel.
-    pub fn from_pixels(pixels: &[u8], shape: Shape, table: &[f32; 256]) -> Self {
-        let plane = shape.height * shape.width;
-        let blocks = pixels
-            .chunks(BLOCK * shape.len())
-            .map(|block| {
-                (0..shape.channels)
-                    .flat_map(|c| block.chunks_exact(shape.len()).map(move |i| (c, i)))
-                    .flat_map(|(c, image)| &image[c * plane..(c + 1) * plane])
-                    .map(|&p| table[usize::from(p)])
-                    .collect()
-            })
-            .collect();
-        Self {
-            images: pixels.len() / shape.len().max(1),
-            blocks,
-        }
-    }
-
     /// The values image after image, each channel by channel.
     pub fn to_images(&self, shape: Shape) -> Vec<f32> {
         let plane = shape.height * shape.width;
@@ -118,7 +99,7 @@ impl Blocks {
         out
     }
 
-    /// The inverse of [`to_images`](Self::to_images).
+    /// From values image after image, each channel by channel.
     pub fn from_images(values: &[f32], shape: Shape) -> Self {
         let plane = shape.height * shape.width;
         let blocks = values

@@ -12,7 +12,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 use proptest::prelude::*;
 
 use super::{
-    batch::{cross_entropy, divergence, input_table},
+    batch::{InputMap, cross_entropy, divergence},
     model::{Model, Role, tensor, values},
     stage::Blocks,
     *,
@@ -82,6 +82,7 @@ fn float_config() -> TrainConfig {
         seed: 3,
         network: small_network(),
         input_thresholds: vec![85, 170, 255],
+        input_encoding: None,
         validation_images: 100,
         epochs: 4,
         batch_size: 25,
@@ -320,10 +321,10 @@ fn folding_batch_norms_changes_nothing() {
     model.set(0, Role::Gamma, vec![0.5, -2.0, 1.5]);
     model.set(1, Role::Beta, vec![0.5, -0.2, 0.15, 0.0]);
     let data = quadrants(50, 5);
-    let table = input_table(&float_config().quantizer().unwrap(), 1.0 / 3.0);
-    let before = batch::all_logits(&model, &[], &data, &table).unwrap();
+    let map = InputMap::new(&float_config(), model.shapes[0], 1.0 / 3.0).unwrap();
+    let before = batch::all_logits(&model, &[], &data, &map).unwrap();
     let folded = model.folded().unwrap();
-    let after = batch::all_logits(&folded, &[], &data, &table).unwrap();
+    let after = batch::all_logits(&folded, &[], &data, &map).unwrap();
     assert!(
         folded
             .params
@@ -462,9 +463,8 @@ fn stages_compute_what_burn_computes_forward_and_backward() {
         let pixels: Vec<u8> = (0..images * shape.len())
             .map(|i| (i * i * 31 % 257 % 256) as u8)
             .collect();
-        let table = input_table(&config.quantizer().unwrap(), 1.0 / 3.0);
-        let x = batch::input(&pixels, (shape.channels, shape.height, shape.width), &table);
-        let blocks = Blocks::from_pixels(&pixels, shape, &table);
+        let map = InputMap::new(&config, shape, 1.0 / 3.0).unwrap();
+        let (x, blocks) = (map.tensor(&pixels), map.blocks(&pixels));
         let labels: Vec<u8> = (0..images).map(|i| (i % 4) as u8).collect();
         let rounded = model.round(None).unwrap();
         let leaves = model.leaves();
@@ -529,9 +529,9 @@ fn gradients_of_the_whole_network_match_finite_differences() {
         };
         let model = Model::new(&config).unwrap();
         let data = quadrants(16, 7);
-        let table = input_table(&config.quantizer().unwrap(), 1.0 / 3.0);
+        let map = InputMap::new(&config, model.shapes[0], 1.0 / 3.0).unwrap();
         let pixels: Vec<u8> = data.images().flatten().copied().collect();
-        let x = Blocks::from_pixels(&pixels, model.shapes[0], &table);
+        let x = map.blocks(&pixels);
         let teacher = tensor(
             (0..64).map(|i| (i * 37 % 11) as f32 / 5.0).collect(),
             [16, 4],
