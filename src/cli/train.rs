@@ -127,13 +127,13 @@ fn load_config(text: &str) -> anyhow::Result<TrainConfig> {
 }
 
 /// Shows a training run: a bar on a terminal, a line for each epoch there and elsewhere.
-struct Display {
+pub(super) struct Display {
     bar: Option<ProgressBar>,
     epochs: usize,
 }
 
 impl Display {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self {
             bar: None,
             epochs: 0,

@@ -10,16 +10,20 @@ use crate::{
     quant::WeightRule,
 };
 
-/// The names that [`TrainConfig::preset`] knows; `hcnn-mnist-wB` is there for B from 2 to 16 and for 32.
-pub const PRESETS: [&str; 7] = [
+/// The names that [`TrainConfig::preset`] knows; `hcnn-mnist-wB` and `hcnn-cifar-wB` are there for B from 2 to 16 and for 32.
+pub const PRESETS: [&str; 8] = [
     "teacher-mnist",
     "hcnn-mnist-float",
     "hcnn-mnist-paper",
     "hcnn-mnist-w2",
     "hcnn-mnist-wB",
     "hcnn-cifar-float",
+    "hcnn-cifar-wB",
     "hcnn-cifar-contrast4",
 ];
+
+/// Networks of MNIST for few bits of the logits.
+const MNIST_FRONT: &[&str] = &[];
 
 /// The paper's two bits: floor(3 * pixel / 255).
 const TWO_BITS: [u8; 3] = [85, 170, 255];
@@ -34,15 +38,18 @@ impl TrainConfig {
     /// - `hcnn-mnist-w2`: two-bit (ternary) weights and two-bit input, from `models/mnist-float`.
     /// - `hcnn-mnist-wB`: B-bit weights by the paper's rule, two-bit input, from `models/mnist-float`.
     /// - `hcnn-cifar-float`: the paper's CIFAR-10 network in floating point, with plain pixels.
-    /// - `hcnn-cifar-contrast4`: the same on the contrast encoding of four levels.
+    /// - `hcnn-cifar-wB`: B-bit weights and four-bit pixels, from `models/cifar-float`. From four bits on by the paper's
+    ///   rule, which is not stable below.
+    /// - `hcnn-cifar-contrast4`: floating point on the contrast encoding of four levels, with one linear layer.
     ///
     /// # Errors
     /// [`TrainError::UnknownPreset`].
     pub fn preset(name: &str) -> Result<Self, TrainError> {
-        let bits = name
-            .strip_prefix("hcnn-mnist-w")
-            .and_then(|b| b.parse::<u32>().ok());
-        match (name, bits) {
+        let bits = |prefix: &str| name.strip_prefix(prefix)?.parse::<u32>().ok();
+        if let Some(n_bits @ (2..=16 | 32)) = bits("hcnn-cifar-w") {
+            return Ok(cifar_rule(n_bits));
+        }
+        match (name, bits("hcnn-mnist-w")) {
             ("teacher-mnist", _) => Ok(teacher()),
             ("hcnn-mnist-float", _) => Ok(float()),
             ("hcnn-mnist-paper", _) => Ok(paper()),
@@ -54,6 +61,16 @@ impl TrainConfig {
                 name: name.to_owned(),
                 known: PRESETS.join(", "),
             }),
+        }
+    }
+}
+
+impl TrainConfig {
+    /// The presets of networks that were trained for few bits of the logits.
+    pub const fn front(dataset: DatasetName) -> &'static [&'static str] {
+        match dataset {
+            DatasetName::Mnist => MNIST_FRONT,
+            _ => &[],
         }
     }
 }
@@ -226,6 +243,45 @@ fn cifar_float() -> TrainConfig {
     }
 }
 
+/// Four bits, rounded: `round(15 * pixel / 255)`.
+fn four_bits() -> Vec<u8> {
+    (1..=15).map(|k| 17 * k - 8).collect()
+}
+
+fn cifar_rule(n_bits: u32) -> TrainConfig {
+    let rule = match n_bits {
+        2 => WeightRule::TernaryMean,
+        3 => WeightRule::MinError,
+        _ => WeightRule::Max,
+    };
+    TrainConfig {
+        name: format!("cifar-w{n_bits}"),
+        input_thresholds: four_bits(),
+        epochs: 8,
+        batch_norm: false,
+        norm_gamma: 1.0,
+        optimizer: OptimizerConfig {
+            warmup_steps: 100,
+            ..fast(1e-3)
+        },
+        distillation: Some(DistillConfig {
+            teacher: "models/cifar-float".into(),
+            weight: 0.6,
+            temperature: 2.0,
+        }),
+        quantization: Some(QatConfig {
+            parent: "models/cifar-float".into(),
+            n_bits,
+            rules: vec![rule],
+            start: QatStart::Copy,
+            anneal: 0.0,
+            freeze: Vec::new(),
+            center_output: false,
+        }),
+        ..cifar_float()
+    }
+}
+
 /// Luminance less its mean, luminance less its blur, and red less blue: each in units of its own contrast.
 fn contrast(thresholds: &[i32]) -> InputEncoding {
     let luminance = |center| EncodedChannel {
@@ -253,6 +309,7 @@ fn cifar_contrast(name: &str, thresholds: &[i32]) -> TrainConfig {
         name: name.into(),
         input_thresholds: Vec::new(),
         input_encoding: Some(contrast(thresholds)),
+        network: NetworkSpec::hcnn_cifar_merged(),
         ..cifar_float()
     }
 }
@@ -272,6 +329,8 @@ mod tests {
             "hcnn-mnist-w8",
             "hcnn-cifar-float",
             "hcnn-cifar-contrast4",
+            "hcnn-cifar-w2",
+            "hcnn-cifar-w8",
         ] {
             let config = TrainConfig::preset(name).unwrap();
             config.validate().unwrap();

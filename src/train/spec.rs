@@ -137,6 +137,15 @@ impl NetworkSpec {
         }
     }
 
+    /// The same functions as [`hcnn_cifar`](Self::hcnn_cifar) with one linear layer 512 -> 10 in place of the two: fewer
+    /// bits of the logits.
+    pub fn hcnn_cifar_merged() -> Self {
+        let mut spec = Self::hcnn_cifar();
+        spec.layers
+            .retain(|layer| *layer != LayerSpec::Linear { out_features: 256 });
+        spec
+    }
+
     /// A small ReLU network for 28x28 images, to teach: never encrypted.
     pub fn teacher_mnist() -> Self {
         let conv = |out_channels| LayerSpec::Conv2d {
