@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     data::{self, Split},
-    train::{self, Agreement, Observer, PRESETS, TrainConfig, TrainEvent},
+    train::{self, Agreement, Fit, Observer, PRESETS, TrainConfig, TrainEvent},
 };
 
 #[derive(Debug, clap::Args)]
@@ -85,11 +85,37 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> anyhow::Result<
     if let Some(agreement) = &record.agreement {
         rows.extend(agreement_rows(agreement));
     }
+    if let Some(fit) = &record.fit {
+        rows.push(("fits its plaintext modulus", fit_words(fit)));
+    }
     output.line(table::facts(
         rows.into_iter()
             .map(|(name, value)| (name.to_owned(), value)),
     ))?;
     Ok(Outcome::Success)
+}
+
+/// Whether logits fit, in words.
+fn fit_words(fit: &Fit) -> String {
+    let available = format!("{:.2} bits", fit.available_bits);
+    if fit.proven {
+        format!(
+            "for every input: {:.2} of {available} (proven)",
+            fit.proven_bits
+        )
+    } else if fit.exceeding == 0 {
+        format!(
+            "on {}: {:.2} of {available}, a margin of {:.2} bits; not for every input, whose bound is {:.2} bits",
+            fit.observed_on, fit.observed_bits, fit.margin_bits, fit.proven_bits
+        )
+    } else {
+        format!(
+            "not on {} of {}: {:.2} bits, of {available}",
+            table::thousands(fit.exceeding),
+            fit.observed_on,
+            fit.observed_bits
+        )
+    }
 }
 
 /// How the exported integer network compares with the one that was trained.
@@ -152,18 +178,36 @@ impl Display {
 impl Observer for Display {
     fn observe(&mut self, event: &TrainEvent) {
         match event {
-            TrainEvent::Started { epochs, done, steps, train_images, validation_images } => {
+            TrainEvent::Started {
+                epochs,
+                done,
+                steps,
+                train_images,
+                validation_images,
+            } => {
                 self.epochs = *epochs;
                 note(format_args!(
                     "{} images to train on, {} to choose the best of {epochs} epochs{}",
                     table::thousands(*train_images),
                     table::thousands(*validation_images),
-                    if *done > 0 { format!(", {done} of them done") } else { String::new() }
+                    if *done > 0 {
+                        format!(", {done} of them done")
+                    } else {
+                        String::new()
+                    }
                 ));
-                self.bar = progress::on_terminal()
-                    .then(|| progress::bar(*steps as u64, "{prefix} {bar:30} {percent:>3} % {msg}"));
+                self.bar = progress::on_terminal().then(|| {
+                    progress::bar(*steps as u64, "{prefix} {bar:30} {percent:>3} % {msg}")
+                });
             }
-            TrainEvent::Step { epoch, step, loss, accuracy, eta_seconds, .. } => {
+            TrainEvent::Step {
+                epoch,
+                step,
+                loss,
+                accuracy,
+                eta_seconds,
+                ..
+            } => {
                 if let Some(bar) = &self.bar {
                     bar.set_prefix(format!("epoch {epoch} of {}", self.epochs));
                     bar.set_position(*step as u64);
@@ -174,14 +218,26 @@ impl Observer for Display {
                     ));
                 }
             }
-            TrainEvent::Epoch { record, best_epoch, eta_seconds } => self.line(&format!(
-                "epoch {:>3} of {}: loss {:.4}, training {}, validation {}, {}, best so far epoch {best_epoch}, {} left",
+            TrainEvent::Epoch {
+                record,
+                best_epoch,
+                eta_seconds,
+            } => self.line(&format!(
+                "epoch {:>3} of {}: loss {:.4}, training {}, validation {}{}, {}, {}, {} left",
                 record.epoch,
                 self.epochs,
                 record.loss,
                 table::percent(record.train_accuracy),
                 table::percent(record.validation_accuracy),
+                record
+                    .logit_bits
+                    .map_or(String::new(), |bits| format!(", logits of {bits:.2} bits")),
                 table::seconds(record.seconds),
+                if *best_epoch > 0 {
+                    format!("best so far epoch {best_epoch}")
+                } else {
+                    "none to choose yet".into()
+                },
                 progress::duration(*eta_seconds),
             )),
             TrainEvent::Exporting => {

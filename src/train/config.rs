@@ -190,6 +190,11 @@ pub struct QatConfig {
     /// logit stays the same, the integers get smaller.
     #[serde(default)]
     pub center_output: bool,
+    /// The plaintext modulus, or the CRT primes whose product takes its place, that the logits are to fit. An epoch in
+    /// which those of the validation images do not fit is not chosen, and the record says whether the network fits for
+    /// every input, or on which images.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub plain_moduli: Vec<u64>,
 }
 
 /// How quantised training starts from the float network.
@@ -396,6 +401,11 @@ impl QatConfig {
                 "`equalized` needs rules with a scale of their own: learned or top-k",
             )?;
         }
+        check(
+            self.plain_moduli.iter().all(|&t| t > 1),
+            "quantization.plain_moduli",
+            "must be above 1",
+        )?;
         check(
             (0.0..1.0).contains(&self.anneal),
             "quantization.anneal",

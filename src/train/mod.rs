@@ -54,7 +54,7 @@ pub use error::TrainError;
 pub use observer::{EpochRecord, Observer, TrainEvent};
 pub use preset::PRESETS;
 pub use ptq::{PtqOptions, PtqRecord, ptq};
-pub use record::{Agreement, TrainRecord, Versions};
+pub use record::{Agreement, Fit, TrainRecord, Versions};
 pub use run::run;
 pub use spec::{LayerSpec, NetworkSpec};
 

@@ -195,6 +195,7 @@ fn ternary() -> TrainConfig {
             anneal: 0.4,
             freeze: vec![0.5, 0.8],
             center_output: true,
+            plain_moduli: Vec::new(),
         }),
         ..float()
     }
@@ -215,6 +216,7 @@ fn paper_rule(n_bits: u32) -> TrainConfig {
             anneal: 0.0,
             freeze: Vec::new(),
             center_output: false,
+            plain_moduli: Vec::new(),
         }),
         ..float()
     }
@@ -277,6 +279,7 @@ fn cifar_rule(n_bits: u32) -> TrainConfig {
             anneal: 0.0,
             freeze: Vec::new(),
             center_output: false,
+            plain_moduli: Vec::new(),
         }),
         ..cifar_float()
     }

@@ -84,6 +84,7 @@ pub fn ptq(
             anneal: 0.0,
             freeze: Vec::new(),
             center_output: false,
+            plain_moduli: Vec::new(),
         }),
         ..parent_config.clone()
     };

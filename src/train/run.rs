@@ -270,13 +270,22 @@ impl<'a> Run<'a> {
         let classes = logits.len() / self.validation.len().max(1);
         let hits = correct(&logits, self.validation.labels(), classes);
         let anneal = self.config.quantization.as_ref().map_or(0.0, |q| q.anneal);
+        let quantization = self.config.quantization.as_ref();
+        let logit_bits = quantization
+            .and_then(|q| export::logit_bits(&logits, &rounded, q.center_output))
+            .map(short);
+        let fits = quantization.is_none_or(|q| {
+            q.plain_moduli.is_empty()
+                || logit_bits.is_some_and(|bits| bits <= export::available_bits(&q.plain_moduli))
+        });
         let record = EpochRecord {
             epoch: epoch + 1,
             loss: short(loss_sum / self.steps as f64),
             train_accuracy: short(right as f64 / (self.steps * self.config.batch_size) as f64),
             validation_accuracy: short(hits as f64 / self.validation.len() as f64),
             seconds: short(begun.elapsed().as_secs_f64()),
-            eligible: share >= anneal,
+            eligible: share >= anneal && fits,
+            logit_bits,
         };
         let epochs = &mut self.progress.epochs;
         let best_so_far = epochs
@@ -375,9 +384,20 @@ impl<'a> Run<'a> {
         observer: &mut dyn Observer,
     ) -> Result<TrainRecord, TrainError> {
         let best = std::mem::take(&mut self.best);
-        tensors::into_model(&mut self.model, &best, "", &out_dir.join(CHECKPOINT_FILE))?;
         let config = self.config;
+        if best.is_empty() {
+            return Err(TrainError::NoneFits {
+                bits: self
+                    .progress
+                    .epochs
+                    .iter()
+                    .filter_map(|e| e.logit_bits)
+                    .fold(f64::INFINITY, f64::min),
+            });
+        }
         let (test_correct, agreement, weights_sha256);
+        let mut fit = None;
+        tensors::into_model(&mut self.model, &best, "", &out_dir.join(CHECKPOINT_FILE))?;
         if let Some(q) = &config.quantization {
             observer.observe(&TrainEvent::Exporting);
             let mut rounded = self.model.round(None)?;
@@ -386,6 +406,14 @@ impl<'a> Run<'a> {
             }
             let network = export::to_network(&self.model, config, &rounded)?;
             let (found, correct) = export::compare(&self.model, config, &rounded, &network, test)?;
+            if !q.plain_moduli.is_empty() {
+                let sets = [
+                    ("training", &self.train),
+                    ("validation", &self.validation),
+                    ("test", test),
+                ];
+                fit = Some(export::fit(&network, &q.plain_moduli, &sets)?);
+            }
             network.save(out_dir.join(NETWORK_FILE))?;
             (test_correct, agreement, weights_sha256) =
                 (correct, Some(found), tensors::hash(&best));
@@ -424,6 +452,7 @@ impl<'a> Run<'a> {
             parent_sha256: progress.parent_sha256,
             teacher_sha256: progress.teacher_sha256,
             agreement,
+            fit,
             versions: Versions::current(),
         })
     }

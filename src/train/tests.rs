@@ -130,6 +130,7 @@ fn qat_config(parent: &Path, n_bits: u32, rules: Vec<WeightRule>, start: QatStar
             anneal: if ternary { 0.4 } else { 0.0 },
             freeze: if ternary { vec![0.5, 0.75] } else { vec![] },
             center_output: ternary,
+            plain_moduli: Vec::new(),
         }),
         ..float_config()
     }
