@@ -444,6 +444,49 @@ fn images_and_data_that_are_not_there_are_refused() {
     assert!(line.contains("t10k-images-idx3-ubyte"), "{line}");
 }
 
+/// Trains and rounds on MNIST itself, a few seconds; the command checks its rows.
+#[cfg(feature = "train")]
+#[test]
+fn the_tables_are_made_again_quickly() {
+    let top = tempfile::tempdir().unwrap();
+    let out = top.path().join("runs");
+    let document = top.path().join("doc");
+    let go = || {
+        let arguments = ["reproduce", "accuracy", "--quick", "--out"];
+        let output = sealquant()
+            .args(arguments)
+            .arg(&out)
+            .arg("--document")
+            .arg(&document)
+            .assert()
+            .success()
+            .get_output()
+            .clone();
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let first = go();
+    for row in ["PTQ ptq8", "QAT w2-s1", "QAT w4-s1"] {
+        assert!(first.contains(row), "{first}");
+    }
+    let text = fs::read_to_string(document.join("accuracy.md")).unwrap();
+    assert!(
+        text.contains("| QAT `w2-s1` | 2 bits | 4 levels | 1 |"),
+        "{text}"
+    );
+    let rows: Value =
+        serde_json::from_slice(&fs::read(document.join("rows.json")).unwrap()).unwrap();
+    assert_eq!(rows.as_array().unwrap().len(), 6);
+    for plot in ["accuracy-mnist.svg", "layers-mnist.svg"] {
+        assert!(
+            fs::read_to_string(document.join(plot))
+                .unwrap()
+                .starts_with("<svg")
+        );
+    }
+    // Finished rows are not made again: the same numbers.
+    assert_eq!(go(), first);
+}
+
 #[cfg(feature = "train")]
 #[test]
 fn a_network_is_trained_and_rounded_with_plain_lines_when_piped() {
@@ -475,7 +518,14 @@ fn a_network_is_trained_and_rounded_with_plain_lines_when_piped() {
     ];
     sealquant()
         .args(train)
-        .args(["--epochs", "2", "--seed", "5"])
+        .args([
+            "--epochs",
+            "2",
+            "--seed",
+            "5",
+            "--plot",
+            &path("curves.svg"),
+        ])
         .assert()
         .success()
         .stdout(predicate::str::contains("test accuracy"))
@@ -489,6 +539,8 @@ fn a_network_is_trained_and_rounded_with_plain_lines_when_piped() {
     let record: Value =
         serde_json::from_slice(&fs::read(Path::new(&float).join("record.json")).unwrap()).unwrap();
     assert_eq!(record["config"]["seed"], 5);
+    let curves = fs::read_to_string(path("curves.svg")).unwrap();
+    assert!(curves.contains("mnist-paper-float") && curves.contains("validation images"));
     assert_eq!(record["epochs"].as_array().unwrap().len(), 2);
 
     sealquant()

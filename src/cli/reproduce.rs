@@ -198,12 +198,15 @@ fn write(rows: &[Row], to: &Path) -> anyhow::Result<()> {
         if of.iter().all(|row| row.widths.is_none()) {
             continue;
         }
-        let title = format!("{dataset}: accuracy against the size of the integers");
+        let title = format!(
+            "{}: accuracy against the size of the integers",
+            dataset.title()
+        );
         save(
             &format!("accuracy-{dataset}.svg"),
             &plot_accuracy(&title, &of)?,
         )?;
-        let title = format!("{dataset}: how integers grow through the layers");
+        let title = format!("{}: how integers grow through the layers", dataset.title());
         save(&format!("layers-{dataset}.svg"), &plot_layers(&title, &of)?)?;
     }
     Ok(())

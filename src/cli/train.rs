@@ -12,7 +12,9 @@ use super::{
 };
 use crate::{
     data::{self, Split},
-    train::{self, Agreement, Fit, Observer, PRESETS, TrainConfig, TrainEvent},
+    file::write_atomically,
+    reproduce::plot_curves,
+    train::{self, Agreement, EpochRecord, Fit, Observer, PRESETS, TrainConfig, TrainEvent},
 };
 
 #[derive(Debug, clap::Args)]
@@ -32,6 +34,9 @@ pub(super) struct Arguments {
     /// Epochs in place of the configuration's
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     epochs: Option<u32>,
+    /// Also write the run's curves (SVG) to this file, after each epoch; nothing is lost if the run is stopped
+    #[arg(long, value_name = "FILE")]
+    plot: Option<PathBuf>,
     #[command(flatten)]
     data: DataDirectory,
 }
@@ -52,7 +57,13 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> anyhow::Result<
     let source = arguments.data.source();
     let load = |split| data::load(config.dataset, split, &source, &mut progress::data_events());
     let (train, test) = (load(Split::Train)?, load(Split::Test)?);
-    let mut observer = Display::new();
+    let mut observer = Display {
+        plot: arguments
+            .plot
+            .clone()
+            .map(|path| (config.name.clone(), path)),
+        ..Display::new()
+    };
     let record = train::run(
         &config,
         &train,
@@ -156,6 +167,9 @@ fn load_config(text: &str) -> anyhow::Result<TrainConfig> {
 pub(super) struct Display {
     bar: Option<ProgressBar>,
     epochs: usize,
+    /// Title and file of the curves.
+    plot: Option<(String, PathBuf)>,
+    done: Vec<EpochRecord>,
 }
 
 impl Display {
@@ -163,6 +177,25 @@ impl Display {
         Self {
             bar: None,
             epochs: 0,
+            plot: None,
+            done: Vec::new(),
+        }
+    }
+
+    /// Draws the curves anew. A file that cannot be written does not end the run.
+    fn draw(&mut self, record: EpochRecord) {
+        self.done.push(record);
+        let Some((title, path)) = &self.plot else {
+            return;
+        };
+        let written = plot_curves(title, &self.done)
+            .map_err(|error| error.to_string())
+            .and_then(|text| {
+                let bytes = text.as_bytes();
+                write_atomically(path, bytes).map_err(|error| error.to_string())
+            });
+        if let Err(problem) = written {
+            self.line(&format!("no curves in {}: {problem}", path.display()));
         }
     }
 
@@ -186,14 +219,15 @@ impl Observer for Display {
                 validation_images,
             } => {
                 self.epochs = *epochs;
+                self.done.clone_from(done);
                 note(format_args!(
                     "{} images to train on, {} to choose the best of {epochs} epochs{}",
                     table::thousands(*train_images),
                     table::thousands(*validation_images),
-                    if *done > 0 {
-                        format!(", {done} of them done")
-                    } else {
+                    if done.is_empty() {
                         String::new()
+                    } else {
+                        format!(", {} of them done", done.len())
                     }
                 ));
                 self.bar = progress::on_terminal().then(|| {
@@ -211,9 +245,11 @@ impl Observer for Display {
                 if let Some(bar) = &self.bar {
                     bar.set_prefix(format!("epoch {epoch} of {}", self.epochs));
                     bar.set_position(*step as u64);
+                    let bits = self.done.last().and_then(|record| record.logit_bits);
                     bar.set_message(format!(
-                        "loss {loss:.4}, accuracy {}, {} left",
+                        "loss {loss:.4}, accuracy {}{}, {} left",
                         table::percent(*accuracy),
+                        bits.map_or(String::new(), |bits| format!(", {bits:.1} bits")),
                         progress::duration(*eta_seconds)
                     ));
                 }
@@ -222,24 +258,27 @@ impl Observer for Display {
                 record,
                 best_epoch,
                 eta_seconds,
-            } => self.line(&format!(
-                "epoch {:>3} of {}: loss {:.4}, training {}, validation {}{}, {}, {}, {} left",
-                record.epoch,
-                self.epochs,
-                record.loss,
-                table::percent(record.train_accuracy),
-                table::percent(record.validation_accuracy),
-                record
-                    .logit_bits
-                    .map_or(String::new(), |bits| format!(", logits of {bits:.2} bits")),
-                table::seconds(record.seconds),
-                if *best_epoch > 0 {
-                    format!("best so far epoch {best_epoch}")
-                } else {
-                    "none to choose yet".into()
-                },
-                progress::duration(*eta_seconds),
-            )),
+            } => {
+                self.draw(*record);
+                self.line(&format!(
+                    "epoch {:>3} of {}: loss {:.4}, training {}, validation {}{}, {}, {}, {} left",
+                    record.epoch,
+                    self.epochs,
+                    record.loss,
+                    table::percent(record.train_accuracy),
+                    table::percent(record.validation_accuracy),
+                    record
+                        .logit_bits
+                        .map_or(String::new(), |bits| format!(", logits of {bits:.2} bits")),
+                    table::seconds(record.seconds),
+                    if *best_epoch > 0 {
+                        format!("best so far epoch {best_epoch}")
+                    } else {
+                        "none to choose yet".into()
+                    },
+                    progress::duration(*eta_seconds),
+                ));
+            }
             TrainEvent::Exporting => {
                 if let Some(bar) = self.bar.take() {
                     bar.finish_and_clear();

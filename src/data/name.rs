@@ -197,6 +197,15 @@ impl DatasetName {
         }
     }
 
+    /// The name in prose.
+    pub const fn title(self) -> &'static str {
+        match self {
+            Self::Mnist => "MNIST",
+            Self::FashionMnist => "Fashion-MNIST",
+            Self::Cifar10 => "CIFAR-10",
+        }
+    }
+
     /// The classes' names; a label is an index into them.
     pub const fn classes(self) -> &'static [&'static str] {
         match self {

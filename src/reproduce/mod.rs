@@ -6,6 +6,7 @@
 //! Accuracy is read on the test images once for each row; epochs are chosen on validation images.
 
 mod claims;
+mod curves;
 mod document;
 mod error;
 mod measure;
@@ -14,7 +15,8 @@ mod plot;
 mod row;
 mod run;
 
-pub use claims::{Claim, claims};
+pub use claims::{Claim, claims, paper_float};
+pub use curves::plot_curves;
 pub use document::document;
 pub use error::ReproduceError;
 pub use measure::measure;

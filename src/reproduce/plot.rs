@@ -8,7 +8,18 @@ use plotters::{
 
 use super::{Method, ReproduceError, Row};
 
-const SIZE: (u32, u32) = (900, 560);
+/// Width and height in pixels.
+pub(super) const SIZE: (u32, u32) = (900, 560);
+/// Lines of one plot, told apart by colour-blind readers too (Okabe and Ito).
+const LINES: [RGBColor; 7] = [
+    RGBColor(0, 0, 0),
+    RGBColor(0, 114, 178),
+    RGBColor(213, 94, 0),
+    RGBColor(0, 158, 115),
+    RGBColor(204, 121, 167),
+    RGBColor(86, 180, 233),
+    RGBColor(150, 120, 0),
+];
 /// Colours that stay apart for colour-blind readers.
 const PTQ: RGBColor = RGBColor(213, 94, 0);
 const QAT: RGBColor = RGBColor(0, 114, 178);
@@ -18,7 +29,7 @@ const PAPER: RGBColor = RGBColor(120, 120, 120);
 /// What the paper reports: a name, bits of t, and test accuracy.
 const PAPER_MNIST: [(&str, f64, f64); 1] = [("paper, 2-bit weights", 24.0, 0.9846)];
 
-fn failed(error: impl std::fmt::Display) -> ReproduceError {
+pub(super) fn failed(error: impl std::fmt::Display) -> ReproduceError {
     ReproduceError::Plot(error.to_string())
 }
 
@@ -31,7 +42,9 @@ fn colour(method: Method) -> RGBColor {
     }
 }
 
-fn canvas(text: &mut String) -> Result<DrawingArea<SVGBackend<'_>, Shift>, ReproduceError> {
+pub(super) fn canvas(
+    text: &mut String,
+) -> Result<DrawingArea<SVGBackend<'_>, Shift>, ReproduceError> {
     let area = SVGBackend::with_string(text, SIZE).into_drawing_area();
     area.fill(&WHITE).map_err(failed)?;
     Ok(area)
@@ -70,7 +83,7 @@ pub fn plot_accuracy(title: &str, rows: &[Row]) -> Result<String, ReproduceError
             .x_label_area_size(48)
             .y_label_area_size(64)
             .build_cartesian_2d(
-                (narrowest - 4.0).max(1.0)..widest + 6.0,
+                (narrowest / 1.15..widest * 1.15).log_scale().base(2.0),
                 low * 100.0..high * 100.0,
             )
             .map_err(failed)?;
@@ -78,6 +91,9 @@ pub fn plot_accuracy(title: &str, rows: &[Row]) -> Result<String, ReproduceError
             .configure_mesh()
             .x_desc("bits of the logits, observed: the plaintext modulus t must be larger")
             .y_desc("test accuracy, %")
+            .axis_desc_style(("sans-serif", 15))
+            .label_style(("sans-serif", 13))
+            .max_light_lines(2)
             .x_label_formatter(&|x| format!("{x:.0}"))
             .y_label_formatter(&|y| format!("{y:.1}"))
             .light_line_style(RGBColor(240, 240, 240))
@@ -86,7 +102,10 @@ pub fn plot_accuracy(title: &str, rows: &[Row]) -> Result<String, ReproduceError
         if let Some(float) = float {
             let y = float.test_accuracy * 100.0;
             chart
-                .draw_series(LineSeries::new([(0.0, y), (1e4, y)], PAPER))
+                .draw_series(LineSeries::new(
+                    [(narrowest / 1.15, y), (widest * 1.15, y)],
+                    PAPER,
+                ))
                 .map_err(failed)?
                 .label(format!("float: {y:.2} %"))
                 .legend(|(x, y)| PathElement::new([(x, y), (x + 14, y)], PAPER));
@@ -121,8 +140,14 @@ pub fn plot_accuracy(title: &str, rows: &[Row]) -> Result<String, ReproduceError
                     words = format!("{words}: {:.1} %", p.0.test_accuracy * 100.0);
                 }
                 let style = ("sans-serif", 13).into_font().color(&colour);
-                let above = Pos::new(HPos::Center, VPos::Bottom);
-                let label = EmptyElement::at(at(p)) + Text::new(words, (0, -8), style.pos(above));
+                // Rounding's names hang below, so that they and those of training do not cover each other.
+                let (side, shift) = match method {
+                    Method::Ptq if p.0.test_accuracy >= low => (VPos::Top, 8),
+                    _ => (VPos::Bottom, -8),
+                };
+                let place = Pos::new(HPos::Center, side);
+                let label =
+                    EmptyElement::at(at(p)) + Text::new(words, (0, shift), style.pos(place));
                 chart.draw_series([label]).map_err(failed)?;
             }
         }
@@ -147,7 +172,8 @@ pub fn plot_accuracy(title: &str, rows: &[Row]) -> Result<String, ReproduceError
     Ok(text)
 }
 
-/// Bits of the integers at the input and after each layer, proven and observed, a line a row (the first seed of each width).
+/// Bits of the integers at the input and after each layer, proven and observed, a line a row: trained
+/// networks of up to 8-bit weights (the first seed of each), budgets, and the rounded one of 4-bit weights.
 /// The text of an SVG file.
 ///
 /// # Errors
@@ -155,7 +181,7 @@ pub fn plot_accuracy(title: &str, rows: &[Row]) -> Result<String, ReproduceError
 pub fn plot_layers(title: &str, rows: &[Row]) -> Result<String, ReproduceError> {
     let shown: Vec<(&Row, &super::Widths)> = rows
         .iter()
-        .filter(|row| row.method != Method::Ptq || row.weight_bits == Some(8))
+        .filter(|row| row.method != Method::Ptq || row.weight_bits == Some(4))
         .filter(|row| row.method != Method::Qat || row.weight_bits.is_some_and(|b| b <= 8))
         .filter(|row| row.method != Method::Qat || row.seed == Some(1))
         .filter_map(|row| Some((row, row.widths.as_ref()?)))
@@ -189,12 +215,15 @@ pub fn plot_layers(title: &str, rows: &[Row]) -> Result<String, ReproduceError> 
                 }
                 names.get(at as usize).cloned().unwrap_or_default()
             })
-            .y_desc("bits of an integer: solid observed, thin proven")
+            .y_desc("bits of an integer: solid observed, dashed proven")
+            .axis_desc_style(("sans-serif", 15))
+            .label_style(("sans-serif", 13))
+            .max_light_lines(2)
             .light_line_style(RGBColor(240, 240, 240))
             .draw()
             .map_err(failed)?;
         for (index, (row, widths)) in shown.iter().enumerate() {
-            let colour = Palette99::pick(index).to_rgba();
+            let colour = LINES[index % LINES.len()];
             let line = |bits: fn(&super::LayerWidth) -> f64| {
                 let points = widths.layers.iter().enumerate();
                 points
@@ -207,14 +236,19 @@ pub fn plot_layers(title: &str, rows: &[Row]) -> Result<String, ReproduceError> 
                     colour.stroke_width(3),
                 ))
                 .map_err(failed)?
-                .label(format!("{} {}", row.method.label(), row.name))
+                .label(match (row.method, row.weight_bits) {
+                    (Method::Front, _) | (_, None) => row.name.clone(),
+                    (method, Some(bits)) => format!("{}, {bits}-bit weights", method.label()),
+                })
                 .legend(move |(x, y)| {
                     PathElement::new([(x, y), (x + 14, y)], colour.stroke_width(3))
                 });
             chart
-                .draw_series(LineSeries::new(
+                .draw_series(DashedLineSeries::new(
                     line(|l| l.proven_bits),
-                    colour.mix(0.5).stroke_width(1),
+                    6,
+                    4,
+                    colour.stroke_width(1),
                 ))
                 .map_err(failed)?;
         }
@@ -251,8 +285,10 @@ mod tests {
             assert!(text.contains(word), "{word}");
         }
         let text = plot_layers("MNIST", &table()).unwrap();
-        assert!(text.contains("linear1") && text.contains("QAT w2-s1"));
-        assert!(!text.contains("w2-s2") && !text.contains("ptq4"));
+        assert!(
+            text.contains("linear1") && text.contains("QAT, 2-bit weights") && text.contains("t17")
+        );
+        assert!(text.contains("PTQ, 4-bit") && !text.contains("PTQ, 8-bit"));
         assert!(plot_accuracy("none", &[]).is_err() && plot_layers("none", &[]).is_err());
     }
 }

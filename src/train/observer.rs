@@ -32,8 +32,8 @@ pub enum TrainEvent {
     Started {
         /// Epochs in all.
         epochs: usize,
-        /// Epochs already done, when resumed.
-        done: usize,
+        /// Results of the epochs already done, when resumed.
+        done: Vec<EpochRecord>,
         /// Steps in an epoch.
         steps: usize,
         /// Images to train on.

@@ -59,7 +59,7 @@ pub fn run(
     let done = run.progress.epochs.len();
     observer.observe(&TrainEvent::Started {
         epochs: config.epochs,
-        done,
+        done: run.progress.epochs.clone(),
         steps: run.steps,
         train_images: run.train.len(),
         validation_images: run.validation.len(),

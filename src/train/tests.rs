@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     data::{Dataset, DatasetName},
-    network::{Network, Twin, argmax},
+    network::{Center, EncodedChannel, InputEncoding, Network, Twin, argmax},
     quant::WeightRule,
 };
 
@@ -288,6 +288,108 @@ fn the_exported_network_is_what_was_trained_for_every_rule_and_width() {
 }
 
 #[test]
+fn a_network_fits_its_budget_for_every_input_or_on_named_images_or_is_not_chosen() {
+    let (top, data) = (tempfile::tempdir().unwrap(), data());
+    let parent = top.path().join("float");
+    train(&float_config(), &data, &parent);
+    let go = |at: &str, plain_moduli: &[u64]| {
+        let mut config = qat_config(&parent, 2, top_k(), QatStart::Equalized);
+        config.quantization.as_mut().unwrap().plain_moduli = plain_moduli.to_vec();
+        let (train, test) = (&data.train, &data.test);
+        run(
+            &config,
+            train,
+            test,
+            &top.path().join(at),
+            false,
+            &mut |_: &TrainEvent| (),
+        )
+    };
+    let free = go("free", &[]).unwrap();
+    assert_eq!(free.fit, None);
+    let found = free.epochs.last().unwrap().logit_bits.unwrap();
+    assert!((5.0..40.0).contains(&found), "{found}");
+
+    // Two primes of 30 bits hold whatever the weights allow.
+    let fit = go("proven", &[1_073_692_673, 1_073_643_521])
+        .unwrap()
+        .fit
+        .unwrap();
+    assert!(fit.proven && fit.exceeding == 0, "{fit:?}");
+    assert!(fit.observed_bits <= fit.proven_bits && fit.proven_bits < fit.available_bits);
+    assert_eq!(
+        fit.observed_on,
+        "500 training images, 100 validation images, 200 test images"
+    );
+
+    // A modulus a little above what is observed: more than the images need, less than the proven bound.
+    let modulus = (2.0_f64.powf(fit.observed_bits) * 1.05) as u64;
+    let tight = go("tight", &[modulus]).unwrap();
+    let fit = tight.fit.unwrap();
+    assert!(!fit.proven && fit.margin_bits.abs() < 1.0, "{fit:?}");
+    let network = Network::load(top.path().join("tight").join(NETWORK_FILE)).unwrap();
+    let twin = Twin::new(&network);
+    let wraps = data
+        .train
+        .images()
+        .chain(data.test.images())
+        .filter(|image| {
+            let logits = twin
+                .logits(&network.quantize_image(image).unwrap())
+                .unwrap();
+            logits
+                .iter()
+                .any(|y| y.magnitude() * 2_u32 >= modulus.into())
+        });
+    assert_eq!(wraps.count(), fit.exceeding);
+
+    let error = go("none", &[3]).unwrap_err();
+    assert!(
+        matches!(error, TrainError::NoneFits { bits } if bits > 3.0),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_network_that_reads_contrasts_is_trained_and_exported() {
+    let (top, data) = (tempfile::tempdir().unwrap(), data());
+    let encoded = |config: TrainConfig| TrainConfig {
+        input_thresholds: Vec::new(),
+        input_encoding: Some(InputEncoding {
+            channels: vec![EncodedChannel {
+                mix: vec![1],
+                unit: 1,
+                center: Center::Mean([1, 1]),
+            }],
+            floor: 4,
+            thresholds: vec![-50, 50],
+        }),
+        ..config
+    };
+    let parent = top.path().join("float");
+    train(&encoded(float_config()), &data, &parent);
+    let config = encoded(qat_config(&parent, 2, top_k(), QatStart::Equalized));
+    let record = train(&config, &data, &top.path().join("q"));
+    // Three levels of an image that is mostly noise; guessing finds a quarter.
+    assert!(record.test_accuracy > 0.6, "{}", record.test_accuracy);
+    let network = Network::load(top.path().join("q").join(NETWORK_FILE)).unwrap();
+    assert_eq!(
+        network.input().quantizer.encoding(),
+        config.input_encoding.as_ref()
+    );
+    let both = TrainConfig {
+        input_thresholds: vec![1],
+        ..config
+    };
+    assert!(
+        both.validate()
+            .unwrap_err()
+            .to_string()
+            .contains("input_thresholds")
+    );
+}
+
+#[test]
 fn post_training_quantisation_loses_little_at_eight_bits_and_agrees_at_all() {
     let (top, data) = (tempfile::tempdir().unwrap(), data());
     let parent = top.path().join("float");
@@ -383,7 +485,10 @@ fn a_nonsense_network_and_ill_fitting_data_are_refused() {
         input_thresholds: None,
     };
     let message = ptq(&parent, &options, &data.test).unwrap_err().to_string();
-    assert!(message.contains("relu1"), "{message}");
+    assert!(
+        message.contains("relu1") && message.contains("use `square`"),
+        "{message}"
+    );
 }
 
 /// The loss of a float model on fixed inputs, with one parameter moved.
