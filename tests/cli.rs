@@ -487,6 +487,54 @@ fn the_tables_are_made_again_quickly() {
     assert_eq!(go(), first);
 }
 
+/// The documented example: its script (where there is Python), the import of both its networks, and what follows.
+#[cfg(feature = "train")]
+#[test]
+fn weights_from_elsewhere_are_imported() {
+    let top = tempfile::tempdir().unwrap();
+    let path = |name: &str| top.path().join(name).to_str().unwrap().to_owned();
+    match Process::new("python3")
+        .arg("examples/import/make_weights.py")
+        .arg(top.path())
+        .status()
+    {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            eprintln!("no python3 here: not run");
+            return;
+        }
+        status => assert!(status.unwrap().success()),
+    }
+    write_data(Path::new(&path("data")), 60);
+    let import = |name: &str| {
+        sealquant()
+            .args(["import", "--layers", &path(&format!("{name}.json"))])
+            .args(["--weights", &path(&format!("{name}.safetensors"))])
+            .args(["--out", &path(name)])
+            .assert()
+            .success();
+    };
+    import("float");
+    sealquant()
+        .args(["ptq", "--model", &path("float"), "--bits", "8"])
+        .args(["--out", &path("rounded"), "--data-dir", &path("data")])
+        .assert()
+        .success()
+        .stdout(predicate::str::contains("classes differ on 0 of 60 images"));
+    import("ternary");
+    let network = Network::load(top.path().join("ternary/network.json")).unwrap();
+    assert_eq!(network.weight_bits()[0], Some(2));
+    let bias = network.layers()[0].layer.bias().unwrap();
+    assert_eq!(bias, [3, -2, 0, 1].map(BigInt::from));
+    assert!((network.output_scale() - (0.125_f64 / 3.0).powi(2) / 16.0).abs() < 1e-12);
+
+    let text = fs::read_to_string(path("float.json")).unwrap();
+    fs::write(path("bad.json"), text.replace("fc.weight", "fc2.weight")).unwrap();
+    let arguments = ["import", "--layers", &path("bad.json"), "--weights"];
+    let weights = path("float.safetensors");
+    let line = failure(&[&arguments[..], &[&weights, "--out", &path("bad")]].concat());
+    assert!(line.contains("fc2.weight"), "{line}");
+}
+
 #[cfg(feature = "train")]
 #[test]
 fn a_network_is_trained_and_rounded_with_plain_lines_when_piped() {

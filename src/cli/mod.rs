@@ -6,6 +6,8 @@
 mod data;
 mod demo;
 mod digits;
+#[cfg(feature = "train")]
+mod import;
 mod infer;
 mod inspect;
 mod model;
@@ -50,6 +52,9 @@ enum Command {
     /// Round a trained float network to integers without training it again.
     #[cfg(feature = "train")]
     Ptq(ptq::Arguments),
+    /// Bring a network's weights from a safetensors file.
+    #[cfg(feature = "train")]
+    Import(import::Arguments),
     /// Make the tables of results again, from presets.
     #[cfg(feature = "train")]
     Reproduce(reproduce::Arguments),
@@ -87,6 +92,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Train(arguments) => train::run(&arguments, &mut output),
         #[cfg(feature = "train")]
         Command::Ptq(arguments) => ptq::run(&arguments, &mut output),
+        #[cfg(feature = "train")]
+        Command::Import(arguments) => import::run(&arguments, &mut output),
         #[cfg(feature = "train")]
         Command::Reproduce(arguments) => reproduce::run(&arguments, &mut output),
         Command::Inspect(arguments) => inspect::run(&arguments, &mut output),

@@ -248,14 +248,16 @@ impl TrainConfig {
     pub fn quantizer(&self) -> Result<InputQuantizer, TrainError> {
         let Some(encoding) = &self.input_encoding else {
             let thresholds = self.input_thresholds.clone();
-            return Ok(InputQuantizer::from_thresholds(thresholds)?);
+            return InputQuantizer::from_thresholds(thresholds)
+                .map_err(|error| TrainError::config("input_thresholds", error.to_string()));
         };
         check(
             self.input_thresholds.is_empty(),
             "input_thresholds",
             "must be empty beside `input_encoding`",
         )?;
-        Ok(InputQuantizer::from_encoding(encoding.clone())?)
+        InputQuantizer::from_encoding(encoding.clone())
+            .map_err(|error| TrainError::config("input_encoding", error.to_string()))
     }
 
     /// The rule of weight layer `index` (counting only layers with weights).

@@ -31,6 +31,7 @@ mod conv;
 mod error;
 mod export;
 mod files;
+mod import;
 mod matrix;
 mod model;
 mod observer;
@@ -51,6 +52,7 @@ pub use config::{
     AugmentConfig, DistillConfig, OptimizerConfig, QatConfig, QatStart, Schedule, TrainConfig,
 };
 pub use error::TrainError;
+pub use import::{IMPORT_FILE, ImportRecord, ImportSpec, LayerTensors, import};
 pub use observer::{EpochRecord, Observer, TrainEvent};
 pub use preset::PRESETS;
 pub use ptq::{PtqOptions, PtqRecord, ptq};

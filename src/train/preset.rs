@@ -349,6 +349,27 @@ mod tests {
         );
     }
 
+    /// The configurations that come with the project: each quantised one names its float one.
+    #[test]
+    fn configurations_of_other_architectures_are_valid() {
+        let dir = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("configs");
+        let mut names = Vec::new();
+        for entry in std::fs::read_dir(dir).unwrap() {
+            let path = entry.unwrap().path();
+            if path.extension().is_none_or(|e| e != "json") {
+                continue;
+            }
+            let config = TrainConfig::load(&path).unwrap();
+            assert_eq!(path.file_stem().unwrap().to_str().unwrap(), config.name);
+            if let Some(q) = &config.quantization {
+                let float = path.with_file_name(format!("{}.json", &q.parent["runs/".len()..]));
+                assert_eq!(TrainConfig::load(&float).unwrap().network, config.network);
+            }
+            names.push(config.name);
+        }
+        assert_eq!(names.len(), 8, "{names:?}");
+    }
+
     #[test]
     fn wrong_fields_are_named() {
         let base = TrainConfig::preset("hcnn-mnist-w2").unwrap();
