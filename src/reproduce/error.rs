@@ -2,15 +2,12 @@
 
 use std::path::PathBuf;
 
-use crate::{data::DataError, network::NetworkFileError, train::TrainError};
+use crate::{network::NetworkFileError, train::TrainError};
 
 /// A failure to make the tables.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ReproduceError {
-    /// A dataset could not be loaded.
-    #[error("data")]
-    Data(#[from] DataError),
     /// A run failed.
     #[error("{name}")]
     Train {
@@ -18,11 +15,11 @@ pub enum ReproduceError {
         name: String,
         /// What happened.
         #[source]
-        source: TrainError,
+        source: Box<TrainError>,
     },
     /// A network could not be read.
     #[error("network")]
-    Network(#[from] NetworkFileError),
+    Network(#[source] Box<NetworkFileError>),
     /// A network refused an image.
     #[error("{name}: an image does not fit the network")]
     Input {
@@ -30,7 +27,7 @@ pub enum ReproduceError {
         name: String,
         /// What is wrong with the image.
         #[source]
-        source: crate::network::InputError,
+        source: Box<crate::network::InputError>,
     },
     /// Reading or writing failed.
     #[error("{what} {path}", path = path.display())]

@@ -4,7 +4,7 @@ use super::{Choice, LayerWidth, Widths};
 use crate::{
     data::Dataset,
     network::{InputError, LayerBound, Network, Twin, Width, observed_bounds, proven_bounds},
-    params::{BoundRule, SelectOptions, select},
+    params::{BoundRule, SelectOptions, Selection, select},
 };
 
 /// Images whose bounds are observed at once: bounds the memory that quantised images take.
@@ -108,7 +108,7 @@ fn choose(network: &Network, bound: BoundRule, logit_bits: f64, widest_bits: f64
             .as_ref()
             .map(|s| s.plain_moduli().to_vec())
             .unwrap_or_default(),
-        poly_modulus_degree: selection.as_ref().map_or(0, |s| s.poly_modulus_degree()),
+        poly_modulus_degree: selection.as_ref().map_or(0, Selection::poly_modulus_degree),
         coeff_modulus_bits: selection.map_or(0, |s| s.coeff_modulus_bits().iter().sum()),
     }
 }

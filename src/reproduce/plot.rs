@@ -1,7 +1,7 @@
 //! Plots of the tables, as SVG.
 
 use plotters::{
-    coord::Shift,
+    coord::{Shift, combinators::LogCoord},
     prelude::*,
     style::text_anchor::{HPos, Pos, VPos},
 };
@@ -111,45 +111,7 @@ pub fn plot_accuracy(title: &str, rows: &[Row]) -> Result<String, ReproduceError
                 .legend(|(x, y)| PathElement::new([(x, y), (x + 14, y)], PAPER));
         }
         for method in [Method::Ptq, Method::Qat, Method::Front] {
-            let mut of: Vec<&(&Row, f64)> =
-                points.iter().filter(|p| p.0.method == method).collect();
-            of.sort_by(|a, b| a.1.total_cmp(&b.1));
-            if of.is_empty() {
-                continue;
-            }
-            let colour = colour(method);
-            let at = |p: &(&Row, f64)| (p.1, p.0.test_accuracy.max(low) * 100.0);
-            chart
-                .draw_series(of.iter().map(|p| Circle::new(at(p), 5, colour.filled())))
-                .map_err(failed)?
-                .label(method.label())
-                .legend(move |(x, y)| Circle::new((x + 7, y), 5, colour.filled()));
-            // One name for the seeds of a width.
-            let mut named: Vec<u32> = Vec::new();
-            for p in of {
-                let bits = p.0.weight_bits.unwrap_or(0);
-                if method != Method::Front && named.contains(&bits) {
-                    continue;
-                }
-                named.push(bits);
-                let mut words = match method {
-                    Method::Front => p.0.name.clone(),
-                    _ => format!("{bits}-bit"),
-                };
-                if p.0.test_accuracy < low {
-                    words = format!("{words}: {:.1} %", p.0.test_accuracy * 100.0);
-                }
-                let style = ("sans-serif", 13).into_font().color(&colour);
-                // Rounding's names hang below, so that they and those of training do not cover each other.
-                let (side, shift) = match method {
-                    Method::Ptq if p.0.test_accuracy >= low => (VPos::Top, 8),
-                    _ => (VPos::Bottom, -8),
-                };
-                let place = Pos::new(HPos::Center, side);
-                let label =
-                    EmptyElement::at(at(p)) + Text::new(words, (0, shift), style.pos(place));
-                chart.draw_series([label]).map_err(failed)?;
-            }
+            draw_method(&mut chart, method, &points, low)?;
         }
         for &(words, bits, accuracy) in paper {
             let at = (bits, accuracy * 100.0);
@@ -170,6 +132,60 @@ pub fn plot_accuracy(title: &str, rows: &[Row]) -> Result<String, ReproduceError
         area.present().map_err(failed)?;
     }
     Ok(text)
+}
+
+/// A chart of accuracy against bits.
+type Chart<'a> = ChartContext<
+    'a,
+    SVGBackend<'a>,
+    Cartesian2d<LogCoord<f64>, plotters::coord::types::RangedCoordf64>,
+>;
+
+/// The rows of a method (with their bits) as named points; those below `low` at the lower edge, with their accuracy.
+fn draw_method(
+    chart: &mut Chart<'_>,
+    method: Method,
+    points: &[(&Row, f64)],
+    low: f64,
+) -> Result<(), ReproduceError> {
+    let mut of: Vec<&(&Row, f64)> = points.iter().filter(|p| p.0.method == method).collect();
+    of.sort_by(|a, b| a.1.total_cmp(&b.1));
+    if of.is_empty() {
+        return Ok(());
+    }
+    let colour = colour(method);
+    let at = |p: &(&Row, f64)| (p.1, p.0.test_accuracy.max(low) * 100.0);
+    chart
+        .draw_series(of.iter().map(|p| Circle::new(at(p), 5, colour.filled())))
+        .map_err(failed)?
+        .label(method.label())
+        .legend(move |(x, y)| Circle::new((x + 7, y), 5, colour.filled()));
+    // One name for the seeds of a width.
+    let mut named: Vec<u32> = Vec::new();
+    for p in of {
+        let bits = p.0.weight_bits.unwrap_or(0);
+        if method != Method::Front && named.contains(&bits) {
+            continue;
+        }
+        named.push(bits);
+        let mut words = match method {
+            Method::Front => p.0.name.clone(),
+            _ => format!("{bits}-bit"),
+        };
+        if p.0.test_accuracy < low {
+            words = format!("{words}: {:.1} %", p.0.test_accuracy * 100.0);
+        }
+        let style = ("sans-serif", 13).into_font().color(&colour);
+        // Rounding's names hang below, so that they and those of training do not cover each other.
+        let (side, shift) = match method {
+            Method::Ptq if p.0.test_accuracy >= low => (VPos::Top, 8),
+            _ => (VPos::Bottom, -8),
+        };
+        let place = Pos::new(HPos::Center, side);
+        let label = EmptyElement::at(at(p)) + Text::new(words, (0, shift), style.pos(place));
+        chart.draw_series([label]).map_err(failed)?;
+    }
+    Ok(())
 }
 
 /// Bits of the integers at the input and after each layer, proven and observed, a line a row: trained

@@ -51,7 +51,7 @@ pub fn run(
         let dir = options.out.join(dataset.as_str()).join(&name);
         let failed = |source| ReproduceError::Train {
             name: name.clone(),
-            source,
+            source: Box::new(source),
         };
         let row = match job {
             Job::Given(parent) => given(dataset, &name, Path::new(parent)).map_err(failed)?,
@@ -78,7 +78,7 @@ pub fn run(
                 let (train, test) = (&images.train, &images.test);
                 let record = train::run(config, train, test, &dir, true, observer.as_mut())
                     .map_err(failed)?;
-                trained(*method, &name, record, images, &dir)?
+                trained(*method, &name, &record, images, &dir)?
             }
         };
         rows.push(row);
@@ -121,11 +121,11 @@ fn levels(config: &TrainConfig) -> i64 {
 fn trained(
     method: Method,
     name: &str,
-    record: TrainRecord,
+    record: &TrainRecord,
     images: &Images,
     dir: &Path,
 ) -> Result<Row, ReproduceError> {
-    let mut row = row_of(record.config.dataset, method, name, &record);
+    let mut row = row_of(record.config.dataset, method, name, record);
     finish(&mut row, images, dir)?;
     Ok(row)
 }
@@ -140,7 +140,7 @@ fn ptq(
 ) -> Result<Row, ReproduceError> {
     let failed = |source| ReproduceError::Train {
         name: name.to_owned(),
-        source,
+        source: Box::new(source),
     };
     let float = TrainRecord::load(parent).map_err(failed)?;
     let known = read(dir).filter(|row| {
@@ -181,11 +181,12 @@ fn finish(row: &mut Row, images: &Images, dir: &Path) -> Result<(), ReproduceErr
         row.widths = known.widths;
     }
     if row.widths.is_none() {
-        let network = Network::load(dir.join(NETWORK_FILE))?;
+        let network = Network::load(dir.join(NETWORK_FILE))
+            .map_err(|error| ReproduceError::Network(Box::new(error)))?;
         let widths = measure(&network, &images.train, &images.test);
         row.widths = Some(widths.map_err(|source| ReproduceError::Input {
             name: row.name.clone(),
-            source,
+            source: Box::new(source),
         })?);
     }
     let path = dir.join(ROW_FILE);

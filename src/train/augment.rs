@@ -34,7 +34,8 @@ impl Moved {
     /// Writes the moved image; what comes from outside is 0.
     fn write(&self, image: &[u8], height: usize, width: usize, out: &mut [u8]) {
         let within = |at: usize, by: i64, size: usize| {
-            usize::try_from(at as i64 - by).ok().filter(|&i| i < size)
+            let from = at.cast_signed() as i64 - by;
+            usize::try_from(from).ok().filter(|&i| i < size)
         };
         for y in 0..height {
             let row = within(y, self.down, height);

@@ -259,7 +259,9 @@ fn floats(
             let (mean, variance) = (part("running_mean")?, part("running_var")?);
             for (c, row) in weight.chunks_exact_mut(at.fan_in).enumerate() {
                 let factor = gamma[c] / (variance[c] + NORM_EPSILON).sqrt();
-                row.iter_mut().for_each(|w| *w *= factor);
+                for w in row {
+                    *w *= factor;
+                }
                 bias[c] = (bias[c] - mean[c]) * factor + beta[c];
             }
         }

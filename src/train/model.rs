@@ -209,14 +209,14 @@ impl Model {
         };
         let (stages, tail) = Stage::leading(&spec.layers, &shapes);
         Ok(Self {
-            stages,
-            tail,
             spec,
             shapes,
             names,
             input_scale,
             layers,
             params,
+            stages,
+            tail,
         })
     }
 

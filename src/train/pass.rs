@@ -132,7 +132,7 @@ impl Model {
     pub fn gradients(
         &self,
         leaves: &[Tensor<2>],
-        pass: Pass,
+        pass: &Pass,
         loss: &Tensor<1>,
     ) -> Result<Vec<Option<Tensor<2>>>, TrainError> {
         let of_tail = loss.backward();

@@ -337,7 +337,7 @@ impl<'a> Run<'a> {
         if !number.is_finite() {
             return Ok((number, hits));
         }
-        let gradients = self.model.gradients(&leaves, pass, &loss)?;
+        let gradients = self.model.gradients(&leaves, &pass, &loss)?;
         let frozen = self.frozen(share);
         let rate = learning_rate(&config.optimizer, at, total);
         self.optimizer.step(

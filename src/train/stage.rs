@@ -291,7 +291,8 @@ impl Stage {
         out
     }
 
-    /// From the gradient of a batch's outputs: that of the parameters, and that of the inputs if it is asked for.
+    /// From the gradient of a batch's outputs: that of the parameters, and that of the inputs if it is asked for. A
+    /// forward pass with running statistics has no backward one.
     pub fn backward(
         &self,
         saved: &Saved,
@@ -307,20 +308,10 @@ impl Stage {
             .map(|(sums, out)| self.activate_backward(sums, &saved.factor, &saved.offset, out))
             .collect();
         let mut norm_gradients = None;
-        match (&weights.norm, &saved.statistics) {
-            (Some(norm), Some((mean, variance))) => {
-                norm_gradients = Some(self.norm_backward(saved, norm, mean, variance, &mut dz));
-            }
-            _ => dz.par_iter_mut().for_each(|block| {
-                let size = (block.len() / channels).max(1);
-                for (c, values) in block.chunks_exact_mut(size).enumerate() {
-                    if saved.factor[c].to_bits() != 1.0_f32.to_bits() {
-                        values.iter_mut().for_each(|d| *d *= saved.factor[c]);
-                    }
-                }
-            }),
+        if let (Some(norm), Some((mean, variance))) = (&weights.norm, &saved.statistics) {
+            norm_gradients = Some(self.norm_backward(saved, norm, mean, variance, &mut dz));
         }
-        let parts: Vec<(Vec<f32>, Vec<f32>, Option<Vec<f32>>)> = dz
+        let parts: Vec<_> = dz
             .par_iter()
             .enumerate()
             .map(|(b, dy)| {

@@ -598,7 +598,7 @@ fn loss_at(
         cross_entropy(logits.clone(), labels, 0.1) + divergence(logits, teacher.clone(), 2.0);
     let number = f64::from(values(&loss).unwrap()[0]);
     let found = model
-        .gradients(&leaves, pass, &loss)
+        .gradients(&leaves, &pass, &loss)
         .unwrap()
         .iter()
         .map(|g| g.as_ref().map(|g| values(g).unwrap()))
@@ -700,7 +700,7 @@ fn stages_compute_what_burn_computes_forward_and_backward() {
             );
         }
         let loss = cross_entropy(pass.logits.clone(), &labels, 0.1);
-        let gradients = model.gradients(&leaves, pass, &loss).unwrap();
+        let gradients = model.gradients(&leaves, &pass, &loss).unwrap();
         let mut compared = 0;
         for ((param, leaf), gradient) in model.params.iter().zip(&leaves).zip(&gradients) {
             let expected = leaf.grad(&expected);
