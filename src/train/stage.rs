@@ -1,5 +1,5 @@
 //! A convolution with the batch norm, the activation and the pooling that follow it, forward and backward, computed
-//! here: burn's own convolution backward, and its many passes over large tensors, take three times as long.
+//! here: burn's CPU backend has no convolution backward of its own, and each of its operations is a pass over memory.
 //!
 //! Values lie in blocks of [`BLOCK`] images, `[channels][images][height][width]` each. Blocks are independent, so that
 //! threads share them; sums over blocks are taken in their order, so that the result is the same for any number of threads.
