@@ -11,12 +11,17 @@ use crate::{
 };
 
 /// The names that [`TrainConfig::preset`] knows; `hcnn-mnist-wB` and `hcnn-cifar-wB` are there for B from 2 to 16 and for 32.
-pub const PRESETS: [&str; 8] = [
+pub const PRESETS: [&str; 13] = [
     "teacher-mnist",
     "hcnn-mnist-float",
     "hcnn-mnist-paper",
     "hcnn-mnist-w2",
     "hcnn-mnist-wB",
+    "hcnn-mnist-float1",
+    "hcnn-mnist-t17",
+    "hcnn-mnist-t21",
+    "hcnn-mnist-p20",
+    "hcnn-mnist-best",
     "hcnn-cifar-float",
     "hcnn-cifar-wB",
     "hcnn-cifar-contrast4",
@@ -37,6 +42,10 @@ impl TrainConfig {
     /// - `hcnn-mnist-paper`: HCNN in floating point as the paper trained it (Adam 0.001, batches of 128, nothing else).
     /// - `hcnn-mnist-w2`: two-bit (ternary) weights and two-bit input, from `models/mnist-float`.
     /// - `hcnn-mnist-wB`: B-bit weights by the paper's rule, two-bit input, from `models/mnist-float`.
+    /// - `hcnn-mnist-float1`: HCNN in floating point on one-bit input, taught by `models/mnist-teacher`.
+    /// - `hcnn-mnist-t17`, `hcnn-mnist-t21`, `hcnn-mnist-p20`: ternary networks on one-bit input from
+    ///   `models/mnist-float1`, for logits of 17 bits (t = 114689), of 21 bits, and of 20 bits proven.
+    /// - `hcnn-mnist-best`: three-bit weights with learned steps, two-bit input, for two 17-bit CRT primes.
     /// - `hcnn-cifar-float`: the paper's CIFAR-10 network in floating point, with plain pixels.
     /// - `hcnn-cifar-wB`: B-bit weights and four-bit pixels, from `models/cifar-float`. From four bits on by the paper's
     ///   rule, which is not stable below.
@@ -53,6 +62,11 @@ impl TrainConfig {
             ("teacher-mnist", _) => Ok(teacher()),
             ("hcnn-mnist-float", _) => Ok(float()),
             ("hcnn-mnist-paper", _) => Ok(paper()),
+            ("hcnn-mnist-float1", _) => Ok(float1()),
+            ("hcnn-mnist-t17", _) => Ok(front("mnist-t17", [5, 20, 200], 16, 114_689)),
+            ("hcnn-mnist-t21", _) => Ok(front("mnist-t21", [10, 45, 350], 14, 1_785_857)),
+            ("hcnn-mnist-p20", _) => Ok(front("mnist-p20", [4, 16, 150], 12, 1_032_193)),
+            ("hcnn-mnist-best", _) => Ok(best()),
             ("hcnn-cifar-float", _) => Ok(cifar_float()),
             ("hcnn-cifar-contrast4", _) => Ok(cifar_contrast("cifar-contrast4", &[-80, 0, 80])),
             (_, Some(2)) => Ok(ternary()),
@@ -201,6 +215,62 @@ fn ternary() -> TrainConfig {
     }
 }
 
+fn by_teacher() -> DistillConfig {
+    DistillConfig {
+        teacher: "models/mnist-teacher".into(),
+        weight: 0.7,
+        temperature: 2.0,
+    }
+}
+
+fn float1() -> TrainConfig {
+    TrainConfig {
+        name: "mnist-float1".into(),
+        input_thresholds: vec![102],
+        epochs: 10,
+        distillation: Some(by_teacher()),
+        ..float()
+    }
+}
+
+/// A ternary network with `keep` non-zero weights of each output, on one-bit input, for one plaintext modulus.
+fn front(name: &str, keep: [usize; 3], epochs: usize, plain_modulus: u64) -> TrainConfig {
+    let base = ternary();
+    TrainConfig {
+        name: name.into(),
+        input_thresholds: vec![102],
+        epochs,
+        distillation: Some(by_teacher()),
+        quantization: base.quantization.map(|q| QatConfig {
+            parent: "models/mnist-float1".into(),
+            rules: keep.map(|keep| WeightRule::TopK { keep }).to_vec(),
+            plain_moduli: vec![plain_modulus],
+            ..q
+        }),
+        ..ternary()
+    }
+}
+
+fn best() -> TrainConfig {
+    let base = ternary();
+    TrainConfig {
+        name: "mnist-best".into(),
+        distillation: Some(by_teacher()),
+        optimizer: OptimizerConfig {
+            learning_rate: 5e-3,
+            ..base.optimizer
+        },
+        quantization: base.quantization.map(|q| QatConfig {
+            n_bits: 3,
+            rules: vec![WeightRule::Learned],
+            anneal: 0.0,
+            plain_moduli: vec![65_537, 114_689],
+            ..q
+        }),
+        ..ternary()
+    }
+}
+
 fn paper_rule(n_bits: u32) -> TrainConfig {
     TrainConfig {
         name: format!("mnist-w{n_bits}"),
@@ -331,6 +401,11 @@ mod tests {
             "hcnn-mnist-w2",
             "hcnn-mnist-w8",
             "hcnn-cifar-float",
+            "hcnn-mnist-float1",
+            "hcnn-mnist-t17",
+            "hcnn-mnist-t21",
+            "hcnn-mnist-p20",
+            "hcnn-mnist-best",
             "hcnn-cifar-contrast4",
             "hcnn-cifar-w2",
             "hcnn-cifar-w8",
