@@ -28,7 +28,12 @@ pub const PRESETS: [&str; 13] = [
 ];
 
 /// Networks of MNIST for few bits of the logits.
-const MNIST_FRONT: &[&str] = &[];
+const MNIST_FRONT: &[&str] = &[
+    "hcnn-mnist-t17",
+    "hcnn-mnist-p20",
+    "hcnn-mnist-t21",
+    "hcnn-mnist-best",
+];
 
 /// The paper's two bits: floor(3 * pixel / 255).
 const TWO_BITS: [u8; 3] = [85, 170, 255];
