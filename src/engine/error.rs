@@ -58,6 +58,18 @@ pub enum EngineError {
         /// Under which plaintext modulus.
         plain_modulus: u64,
     },
+    /// A layer that a layout has no place for.
+    #[error(
+        "layer {layer} does not fit the {layout} layout: {reason}; the batched layout takes every network"
+    )]
+    Unsupported {
+        /// The name of the layer.
+        layer: String,
+        /// The layout.
+        layout: &'static str,
+        /// Why not.
+        reason: String,
+    },
     /// A plan without a result.
     #[error("the network has no layer that computes anything")]
     EmptyPlan,

@@ -13,6 +13,7 @@ mod client;
 mod crt;
 mod error;
 mod message;
+pub mod paper;
 mod plan;
 mod seeded;
 mod server;

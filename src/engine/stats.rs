@@ -12,12 +12,21 @@ pub struct LayerOps {
     pub additions: u64,
     /// Products of a ciphertext and an integer other than 1 and -1.
     pub constant_multiplications: u64,
+    /// Products of a ciphertext and a plaintext with different slots.
+    #[serde(default)]
+    pub plain_multiplications: u64,
     /// Additions of a plaintext (biases).
     pub plain_additions: u64,
     /// Squares.
     pub squares: u64,
     /// Relinearisations: a key switch each.
     pub relinearizations: u64,
+    /// Rotations of the slots.
+    #[serde(default)]
+    pub rotations: u64,
+    /// The key switches that the rotations took: with keys for powers of two only, a rotation takes several.
+    #[serde(default)]
+    pub rotation_key_switches: u64,
     /// Drops of a prime.
     pub mod_switches: u64,
 }
@@ -26,9 +35,12 @@ impl AddAssign for LayerOps {
     fn add_assign(&mut self, other: Self) {
         self.additions += other.additions;
         self.constant_multiplications += other.constant_multiplications;
+        self.plain_multiplications += other.plain_multiplications;
         self.plain_additions += other.plain_additions;
         self.squares += other.squares;
         self.relinearizations += other.relinearizations;
+        self.rotations += other.rotations;
+        self.rotation_key_switches += other.rotation_key_switches;
         self.mod_switches += other.mod_switches;
     }
 }

@@ -4,11 +4,13 @@
 
 mod error;
 mod noise;
+mod paper;
 mod plain;
 mod security;
 mod select;
 
 pub use error::ParamsError;
 pub use noise::LayerNoise;
+pub use paper::PaperParameters;
 pub use security::SecurityStandard;
 pub use select::{Bound, BoundRule, SelectOptions, Selection, select};
