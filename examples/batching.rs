@@ -6,22 +6,19 @@
 
 use sealquant::bfv::{
     BatchEncoder, Context, Decryptor, Encryptor, Error, Evaluator, KeyGenerator, ParametersLiteral,
-    Rotation, SecurityLevel, coeff_modulus, plain_modulus,
+    Rotation, SecurityLevel, plain_modulus,
 };
 
 fn main() -> Result<(), Error> {
     // Batching needs a prime t = 1 mod 2N: then a plaintext is a matrix of 2 rows of N/2 slots.
     let degree = 4096;
     let row = degree / 2;
-    let context = Context::from_literal(&ParametersLiteral {
-        poly_modulus_degree: degree,
-        coeff_modulus: coeff_modulus::bfv_default(degree, SecurityLevel::Bits128)?
-            .into_iter()
-            .map(u64::from)
-            .collect(),
-        plain_modulus: plain_modulus::batching(degree, &[18])?[0].value(),
-        security: SecurityLevel::Bits128,
-    })?;
+    let t = plain_modulus::batching(degree, &[18])?[0].value();
+    let context = Context::from_literal(&ParametersLiteral::bfv_default(
+        degree,
+        t,
+        SecurityLevel::Bits128,
+    )?)?;
 
     // A Galois key costs as much memory as the relinearisation keys: make those for the steps that are needed.
     let steps: Vec<i32> = (0..row.ilog2()).map(|power| 1 << power).collect();

@@ -4,22 +4,18 @@
 
 use sealquant::bfv::{
     Context, Decryptor, Encryptor, Error, Evaluator, KeyGenerator, ParametersLiteral, Plaintext,
-    SecurityLevel, coeff_modulus,
+    SecurityLevel,
 };
 
 fn main() -> Result<(), Error> {
     // Parameters. N sets the size of everything; t is the modulus of the plaintexts; q, here SEAL's default primes for
     // N, is how much noise there is room for. All of this is public.
     let degree = 8192;
-    let context = Context::from_literal(&ParametersLiteral {
-        poly_modulus_degree: degree,
-        coeff_modulus: coeff_modulus::bfv_default(degree, SecurityLevel::Bits128)?
-            .into_iter()
-            .map(u64::from)
-            .collect(),
-        plain_modulus: 12_289,
-        security: SecurityLevel::Bits128,
-    })?;
+    let context = Context::from_literal(&ParametersLiteral::bfv_default(
+        degree,
+        12_289,
+        SecurityLevel::Bits128,
+    )?)?;
 
     // The client's keys. The secret key never leaves the client; the relinearisation keys go to the server.
     let mut generator = KeyGenerator::new(&context)?;

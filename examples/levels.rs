@@ -4,20 +4,17 @@
 
 use sealquant::bfv::{
     BatchEncoder, Context, Decryptor, Encryptor, Error, Evaluator, KeyGenerator, ParametersLiteral,
-    SecurityLevel, coeff_modulus, plain_modulus,
+    SecurityLevel, plain_modulus,
 };
 
 fn main() -> Result<(), Error> {
     let degree = 8192;
-    let context = Context::from_literal(&ParametersLiteral {
-        poly_modulus_degree: degree,
-        coeff_modulus: coeff_modulus::bfv_default(degree, SecurityLevel::Bits128)?
-            .into_iter()
-            .map(u64::from)
-            .collect(),
-        plain_modulus: plain_modulus::batching(degree, &[20])?[0].value(),
-        security: SecurityLevel::Bits128,
-    })?;
+    let t = plain_modulus::batching(degree, &[20])?[0].value();
+    let context = Context::from_literal(&ParametersLiteral::bfv_default(
+        degree,
+        t,
+        SecurityLevel::Bits128,
+    )?)?;
     let secret_key = KeyGenerator::new(&context)?.secret_key()?;
     let encoder = BatchEncoder::new(&context)?;
     let evaluator = Evaluator::new(&context)?;

@@ -5,7 +5,8 @@
 //! cargo run --no-default-features --features hexl,zstd --example wire_torture -- 1000000
 //! ```
 //!
-//! The first argument is the number of tries, the second a seed. The last line is the record.
+//! The first argument is the number of tries, the second a seed. What is printed is the record: for each kind, which is
+//! that of the damaged message's header, how the tries ended.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
@@ -16,12 +17,13 @@
 #[path = "../tests/support/messages.rs"]
 mod support;
 
-use sealquant::wire::{Limits, WireError, reencode};
+use sealquant::bfv::{SeededCiphertext, memory_pool};
+use sealquant::wire::{Kind, Limits, Message, WireError, WireResult, reencode};
 use std::alloc::{GlobalAlloc, Layout, System};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
-use support::{Random, context, damage, messages};
+use support::{Random, World, damage, worlds};
 
 /// Counts the bytes that Rust code holds, and their peak.
 struct Counting;
@@ -48,9 +50,138 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-/// What a reader may hold beyond its input: a message's worth of work, whatever it promises.
+/// What a reader may hold beyond its input, in Rust's heap and in SEAL's pool: a message's worth of work, whatever the
+/// message promises.
 const fn allowed(input: usize) -> usize {
     65_536 + 16 * input
+}
+
+/// What SEAL's pool may hold at the end of the run, in bytes. It never shrinks.
+const POOL_ALLOWED: usize = 1 << 20;
+
+/// How the tries ended.
+#[derive(Default)]
+struct Tally {
+    accepted: u64,
+    undamaged: u64,
+    /// The most that Rust held for one, and that SEAL's pool grew by for one, in bytes.
+    held: usize,
+    pooled: usize,
+    /// By kind and end.
+    ends: BTreeMap<(String, String), u64>,
+}
+
+/// Most messages as what they say they are, within wide limits; some within narrow ones, some as another kind.
+fn read(random: &mut Random, world: &World, bytes: &[u8]) -> WireResult<Vec<u8>> {
+    let mut limits = Limits {
+        message_bytes: 1 << 20,
+        memory_bytes: 1 << 20,
+    };
+    match random.below(16) {
+        0 => limits.message_bytes = random.below(2048) as u64,
+        1 => limits.memory_bytes = random.below(2048) as u64,
+        2 => {
+            return SeededCiphertext::from_wire(&world.context, bytes, &limits)?
+                .to_wire(&world.context);
+        }
+        _ => {}
+    }
+    reencode(&world.context, Some(&world.plan), bytes, &limits)
+}
+
+impl Tally {
+    fn count(&mut self, number: u64, random: &mut Random, world: &World) {
+        let bytes = damage(random, &world.messages);
+        let pool = memory_pool::allocated_bytes().unwrap();
+        let before = HELD.load(Ordering::Relaxed);
+        PEAK.store(before, Ordering::Relaxed);
+        let result = read(random, world, &bytes);
+        let held = PEAK.load(Ordering::Relaxed) - before;
+        let pooled = memory_pool::allocated_bytes().unwrap() - pool;
+        let allowed = allowed(bytes.len());
+        assert!(
+            held <= allowed && pooled <= allowed,
+            "try {number}: {held} bytes held and {pooled} taken by SEAL for a message of {}",
+            bytes.len()
+        );
+        self.held = self.held.max(held);
+        self.pooled = self.pooled.max(pooled);
+        let end = match result {
+            Ok(again) => {
+                assert!(
+                    again == bytes,
+                    "try {number}: accepted, but written otherwise"
+                );
+                self.accepted += 1;
+                let undamaged = world.messages.iter().any(|(_, message)| *message == bytes);
+                self.undamaged += u64::from(undamaged);
+                "accepted".to_owned()
+            }
+            Err(error) => variant(&error),
+        };
+        *self.ends.entry((kind(&bytes), end)).or_default() += 1;
+    }
+
+    fn print(&self) {
+        let kinds: BTreeSet<&String> = self.ends.keys().map(|(kind, _)| kind).collect();
+        for kind in kinds {
+            let mut ends: Vec<_> = self
+                .ends
+                .iter()
+                .filter(|((of, _), _)| of == kind)
+                .map(|((_, end), count)| (*count, end))
+                .collect();
+            ends.sort_by(|a, b| b.cmp(a));
+            let total: u64 = ends.iter().map(|(count, _)| count).sum();
+            let ends: Vec<_> = ends
+                .iter()
+                .map(|(count, end)| format!("{end} {count}"))
+                .collect();
+            println!("{kind}: {total} tries: {}", ends.join(", "));
+        }
+        let mut all = BTreeMap::<&String, u64>::new();
+        for ((_, end), count) in &self.ends {
+            *all.entry(end).or_default() += count;
+        }
+        for (end, count) in all {
+            println!("all kinds, {end}: {count}");
+        }
+    }
+}
+
+/// The kind that a message's header names.
+fn kind(bytes: &[u8]) -> String {
+    const KINDS: [Kind; 13] = [
+        Kind::Ciphertext,
+        Kind::SeededCiphertext,
+        Kind::PublicKey,
+        Kind::SeededPublicKey,
+        Kind::RelinKeys,
+        Kind::SeededRelinKeys,
+        Kind::GaloisKeys,
+        Kind::SeededGaloisKeys,
+        Kind::EvaluationKeys,
+        Kind::SeededEvaluationKeys,
+        Kind::Request,
+        Kind::SeededRequest,
+        Kind::Response,
+    ];
+    let Some(&byte) = bytes.get(6) else {
+        return "no kind (cut off before it)".to_owned();
+    };
+    KINDS
+        .iter()
+        .find(|&&kind| kind as u8 == byte)
+        .map_or("no kind (no such number)".to_owned(), |kind| {
+            format!("kind {byte:2} {kind:?}")
+        })
+}
+
+/// The name of the error's variant.
+fn variant(error: &WireError) -> String {
+    let text = format!("{error:?}");
+    let end = text.find([' ', '(', '{']).unwrap_or(text.len());
+    text[..end].to_owned()
 }
 
 fn main() {
@@ -59,64 +190,33 @@ fn main() {
         .next()
         .map_or(1_000_000, |count| count.parse().unwrap());
     let seed: u64 = arguments.next().map_or(1, |seed| seed.parse().unwrap());
-    let context = context();
-    let all: Vec<Vec<u8>> = messages(&context)
-        .into_iter()
-        .map(|(_, bytes)| bytes)
-        .collect();
-    let limits = Limits {
-        message_bytes: 1 << 20,
-        memory_bytes: 1 << 20,
-    };
+    let worlds = worlds();
     let mut random = Random(seed);
-    let (mut accepted, mut unchanged, mut highest) = (0_u64, 0_u64, 0);
-    let mut refused: BTreeMap<String, u64> = BTreeMap::new();
+    let mut tally = Tally::default();
     let start = Instant::now();
     for number in 1..=tries {
-        let bytes = damage(&mut random, &all);
-        let before = HELD.load(Ordering::Relaxed);
-        PEAK.store(before, Ordering::Relaxed);
-        let result = reencode(&context, None, &bytes, &limits);
-        let peak = PEAK.load(Ordering::Relaxed) - before;
-        assert!(
-            peak <= allowed(bytes.len()),
-            "try {number}: {peak} bytes held for a message of {}",
-            bytes.len()
-        );
-        highest = highest.max(peak);
-        match result {
-            Ok(again) => {
-                assert!(
-                    again == bytes,
-                    "try {number}: accepted, but written otherwise"
-                );
-                accepted += 1;
-                unchanged += u64::from(all.contains(&bytes));
-            }
-            Err(error) => *refused.entry(name(&error)).or_default() += 1,
-        }
-        if number % 100_000 == 0 {
-            eprintln!("{number} tries, {:.0} s", start.elapsed().as_secs_f64());
-        }
+        // One in eight with the small degree.
+        let world = &worlds[usize::from(random.below(8) == 0)];
+        tally.count(number, &mut random, world);
     }
-    for (error, count) in &refused {
-        println!("refused, {error}: {count}");
-    }
+    let seconds = start.elapsed().as_secs_f64();
+    let pool = memory_pool::allocated_bytes().unwrap();
+    assert!(pool <= POOL_ALLOWED, "SEAL's pool holds {pool} bytes");
+    tally.print();
+    let Tally {
+        accepted,
+        undamaged,
+        held,
+        pooled,
+        ..
+    } = tally;
     println!(
-        "{tries} tries (seed {seed}) in {:.1} s: no panic; {accepted} accepted ({unchanged} of them undamaged), each \
-         written again byte for byte; at most {highest} bytes held by Rust for one",
-        start.elapsed().as_secs_f64()
+        "{tries} tries (seed {seed}) in {seconds:.1} s: no panic; {accepted} accepted ({undamaged} of them undamaged), \
+         each written again byte for byte"
     );
-}
-
-/// The variant, and the field if one is wrong.
-fn name(error: &WireError) -> String {
-    if let WireError::Field { field, .. } = error {
-        return format!("Field {field}");
-    }
-    let text = format!("{error:?}");
-    text.split([' ', '(', '{'])
-        .next()
-        .unwrap_or_default()
-        .to_owned()
+    println!(
+        "memory for one try: at most {held} bytes held by Rust, {pooled} bytes taken by SEAL's pool; allowed {} and 16 \
+         times the message; SEAL's pool at the end {pool} bytes, allowed {POOL_ALLOWED}",
+        allowed(0)
+    );
 }

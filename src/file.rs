@@ -1,12 +1,21 @@
 //! Writing files so that a reader sees the old or the new one, never half of one.
 
 use std::{
+    fs::File,
     io::{self, Write},
     path::Path,
 };
 
 /// Writes `bytes` to a temporary name beside `path` and renames it; makes the directories on the way.
 pub(crate) fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    replace(path, |file| file.write_all(bytes))?
+}
+
+/// As [`write_atomically`], what `write` writes. If it refuses, `path` is as it was; its answer is passed on.
+pub(crate) fn replace<T, E>(
+    path: &Path,
+    write: impl FnOnce(&mut File) -> Result<T, E>,
+) -> io::Result<Result<T, E>> {
     let directory = match path.parent() {
         Some(parent) if parent != Path::new("") => parent,
         _ => Path::new("."),
@@ -18,10 +27,12 @@ pub(crate) fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
     let mut file = builder.tempfile_in(directory)?;
-    file.write_all(bytes)?;
-    file.as_file().sync_all()?;
-    file.persist(path).map_err(|refused| refused.error)?;
-    Ok(())
+    let written = write(file.as_file_mut());
+    if written.is_ok() {
+        file.as_file().sync_all()?;
+        file.persist(path).map_err(|refused| refused.error)?;
+    }
+    Ok(written)
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ use sealquant::network::{
     Twin, random_images, random_network,
 };
 use sealquant::params::{BoundRule, SelectOptions, Selection, select};
+use sealquant::wire::{Message, UploadSizes};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Runs images through encryption and the twin; returns the plan.
@@ -296,7 +297,8 @@ fn sizes_and_operation_counts_are_those_of_the_plan() {
     let client = Client::new(&plan).unwrap();
     let server = Server::new(&plan, client.evaluation_keys().unwrap()).unwrap();
     let updates = AtomicU64::new(0);
-    let request = client.encrypt(&images(4, 3), &Count(&updates)).unwrap();
+    let images = images(4, 3);
+    let request = client.encrypt(&images, &Count(&updates)).unwrap();
     assert_eq!(updates.load(Ordering::Relaxed), 4 * channels + 1);
     let evaluation = server.evaluate(&request, &()).unwrap();
     let ops: Vec<[u64; 5]> = evaluation
@@ -325,25 +327,35 @@ fn sizes_and_operation_counts_are_those_of_the_plan() {
             [0, 0, 0, 0, 0],
         ]
     );
+    // What is sent is as long as was foreseen: a polynomial of each pair, packed, the other one as a seed.
+    let contexts = client.contexts();
     let n = selection.poly_modulus_degree() as u64;
-    let data_primes = selection.coeff_modulus().len() as u64 - 1;
-    // Seeded: one polynomial of two.
-    let upload = client.upload_bytes(&request).unwrap();
-    let expected = 4 * channels * n * data_primes * 8;
-    assert!(
-        (expected..expected + 4 * channels * 400).contains(&upload),
-        "{upload}"
+    let bits = selection.coeff_modulus_bits();
+    let packed = |primes: &[u32]| {
+        primes
+            .iter()
+            .map(|&bits| u64::from(bits) * n / 8)
+            .sum::<u64>()
+    };
+    let (around, seed) = (56, 64);
+    let data = &bits[..bits.len() - 1];
+    let sizes = UploadSizes::of(&contexts).unwrap();
+    assert_eq!(sizes.request, around + 4 * channels * (seed + packed(data)));
+    let sent = client.encrypt_seeded(&images, &()).unwrap();
+    assert_eq!(sizes.request, sent.to_wire(&contexts).unwrap().len() as u64);
+    let parts = channels * data.len() as u64;
+    assert_eq!(
+        sizes.evaluation_keys,
+        around + parts * (seed + packed(&bits))
     );
-    let keys = client.key_bytes().unwrap();
-    let expected = channels * data_primes * (data_primes + 1) * n * 8;
-    assert!(
-        (expected..expected + expected / 50).contains(&keys),
-        "{keys} {expected}"
+    let sent = client.evaluation_keys_seeded().unwrap();
+    assert_eq!(
+        sizes.evaluation_keys,
+        sent.to_wire(&contexts).unwrap().len() as u64
     );
-    let response = evaluation.response.bytes().unwrap();
-    let expected = channels * 3 * n * selection.response_primes() as u64 * 8;
-    assert!(
-        (expected..expected + channels * 400).contains(&response),
-        "{response}"
+    let response = evaluation.response.wire_bytes(&contexts).unwrap();
+    assert_eq!(
+        response,
+        around + channels * 3 * packed(&bits[..selection.response_primes()])
     );
 }

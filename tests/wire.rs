@@ -24,7 +24,7 @@ use sealquant::wire::{Limits, Message, WireError, reencode};
 use sha2::{Digest, Sha256};
 use std::fmt::Write;
 use std::path::PathBuf;
-use support::{Random, context, damage, messages};
+use support::{Random, World, damage, worlds};
 
 fn pinned(name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(format!("tests/wire/{name}.bin"))
@@ -33,21 +33,23 @@ fn pinned(name: &str) -> PathBuf {
 /// Set `SEALQUANT_PIN_WIRE` to write the files anew: only together with a new version of the format.
 #[test]
 fn the_bytes_of_version_1_are_pinned() {
-    let context = context();
-    for (name, bytes) in messages(&context) {
-        if std::env::var_os("SEALQUANT_PIN_WIRE").is_some() {
-            std::fs::write(pinned(name), &bytes).unwrap();
+    for world in worlds() {
+        for (name, bytes) in &world.messages {
+            if std::env::var_os("SEALQUANT_PIN_WIRE").is_some() {
+                std::fs::write(pinned(name), bytes).unwrap();
+            }
+            let expected = std::fs::read(pinned(name)).unwrap();
+            assert!(*bytes == expected, "{name} is written in other bytes");
+            let limits = Limits::default();
+            let again = reencode(&world.context, Some(&world.plan), &expected, &limits).unwrap();
+            assert_eq!(again, expected, "{name}");
         }
-        let expected = std::fs::read(pinned(name)).unwrap();
-        assert!(bytes == expected, "{name} is written in other bytes");
-        let again = reencode(&context, None, &expected, &Limits::default()).unwrap();
-        assert_eq!(again, expected, "{name}");
     }
 }
 
 #[test]
 fn the_expansion_of_a_seed_is_pinned() {
-    let context = context();
+    let [World { context, .. }, _] = worlds();
     let bytes = std::fs::read(pinned("seeded_ciphertext")).unwrap();
     let seeded = SeededCiphertext::from_wire(&context, &bytes, &Limits::default()).unwrap();
     let expanded = seeded.expand(&context).unwrap();
@@ -73,17 +75,14 @@ proptest! {
     #[test]
     fn damaged_messages_are_refused_or_valid(seed: u64) {
         thread_local! {
-            static CONTEXT: (sealquant::bfv::Context, Vec<Vec<u8>>) = {
-                let context = context();
-                let all = messages(&context).into_iter().map(|(_, bytes)| bytes).collect();
-                (context, all)
-            };
+            static WORLDS: [World; 2] = worlds();
         }
-        CONTEXT.with(|(context, all)| {
+        WORLDS.with(|worlds| {
             let mut random = Random(seed);
-            for _ in 0..16 {
-                let bytes = damage(&mut random, all);
-                if let Ok(again) = reencode(context, None, &bytes, &Limits::default()) {
+            for world in worlds.iter().cycle().take(16) {
+                let bytes = damage(&mut random, &world.messages);
+                let result = reencode(&world.context, Some(&world.plan), &bytes, &Limits::default());
+                if let Ok(again) = result {
                     prop_assert_eq!(&again, &bytes);
                 }
             }

@@ -89,7 +89,9 @@ pub fn measure(kit: &mut Kit, operation: Operation, effort: Effort) -> Result<Ro
             // Each caller at each place, after each other one.
             let place = if round & 4 == 0 { turn } else { 3 - turn };
             let index = (round + place) % 4;
-            times[index].push(block(kit, Caller::ALL[index], operation, iterations)?);
+            let depth = (round * 37 + turn * 11) % STACK_PLACES;
+            let mut run = || block(kit, Caller::ALL[index], operation, iterations);
+            times[index].push(at_depth(depth, &mut run)?);
         }
     }
 
@@ -117,6 +119,23 @@ pub fn measure(kit: &mut Kit, operation: Operation, effort: Effort) -> Result<Ro
         crate_us: Spread::of(crate_),
         exported_us: Spread::of(exported),
     })
+}
+
+/// Places of the stack at which blocks run, 64 bytes and a frame apart: more than a page of them.
+const STACK_PLACES: usize = 64;
+
+/// Calls at another place of the stack. Where the frames of a caller happen to lie against the data decides up to 5 %
+/// of a call's time; a caller must not be judged by one such place.
+#[inline(never)]
+fn at_depth<T>(depth: usize, run: &mut dyn FnMut() -> T) -> T {
+    let frame = std::hint::black_box([0_u8; 64]);
+    let result = if depth == 0 {
+        run()
+    } else {
+        at_depth(depth - 1, run)
+    };
+    std::hint::black_box(frame);
+    result
 }
 
 /// How many calls fill a block.

@@ -11,15 +11,17 @@ use std::pin::Pin;
 
 /// Decrypts. It holds the secret key: it belongs to the client.
 ///
-/// `Send` but not `Sync`: its cache of the secret key's powers is guarded by a lock of SEAL 4.0.0 that is too weakly
-/// ordered to share. One for each thread.
+/// `Send` but not `Sync`: SEAL 4.0.0 replaces its cache of the secret key's powers under a lock, but reads it without
+/// one. One for each thread.
 pub struct Decryptor {
     inner: UniquePtr<bridge::Decryptor>,
     plain_modulus: u64,
 }
 
 // SAFETY: a `seal::Decryptor` owns its key and its pool (`MMProfNew`, an MT pool of its own, seal/decryptor.h);
-// nothing in it is tied to a thread. It is not shared: there is no `Sync`, and every call needs `&mut self`.
+// nothing in it is tied to a thread. It is not shared: there is no `Sync`, and every call needs `&mut self`, as
+// `dot_product_ct_sk_array` reads `secret_key_array_` without the lock under which `compute_secret_key_array` frees it
+// (seal/decryptor.cpp).
 unsafe impl Send for Decryptor {}
 
 impl Decryptor {

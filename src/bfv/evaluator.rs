@@ -6,7 +6,7 @@
 //! Depth is counted in multiplications of ciphertexts. Costs are relative; `docs/` holds measured ones.
 
 use super::ciphertext::Ciphertext;
-use super::context::{Context, ParmsId};
+use super::context::Context;
 use super::error::{Error, Named, Result, SealErrorKind};
 use super::keys::{GaloisKeys, RelinKeys, Rotation};
 use super::plaintext::Plaintext;
@@ -22,8 +22,8 @@ pub struct Evaluator {
 // SAFETY: a `seal::Evaluator` holds nothing but a context of const data (seal/evaluator.h); it is not tied to a thread.
 unsafe impl Send for Evaluator {}
 // SAFETY: all its functions are const and allocate from the global thread-safe pool. The one lazy table of the
-// context, `GaloisTool::permutation_tables_`, is filled by `apply_galois_ntt` only, which SEAL calls for CKKS; BFV
-// rotates by `apply_galois` (`Evaluator::apply_galois_inplace`, seal/evaluator.cpp).
+// context, `GaloisTool::permutation_tables_`, is not used: BFV rotates by `apply_galois`
+// (`Evaluator::apply_galois_inplace`, seal/evaluator.cpp), not by `apply_galois_ntt`.
 unsafe impl Sync for Evaluator {}
 
 /// Defines `$inplace`, which calls the bridge, `$name`, which works on a copy, and `$into`, which works on a copy in a
@@ -123,23 +123,6 @@ impl Evaluator {
         (relin_keys: &RelinKeys => relin_keys.as_ffi())
     );
     operation!(
-        /// Drops one prime of q: everything after costs less. The noise budget falls by at most a few bits if noise
-        /// was already larger than the rounding.
-        ///
-        /// # Errors
-        /// [`Error::Seal`] at the lowest level.
-        mod_switch_to_next, mod_switch_to_next_inplace, mod_switch_to_next_into, evaluator_mod_switch_to_next_inplace,
-        "Evaluator::mod_switch_to_next", ()
-    );
-    operation!(
-        /// Drops primes of q down to a level.
-        ///
-        /// # Errors
-        /// [`Error::Seal`] if the level is unknown or above the ciphertext's.
-        mod_switch_to, mod_switch_to_inplace, mod_switch_to_into, evaluator_mod_switch_to_inplace, "Evaluator::mod_switch_to",
-        (level: ParmsId => &level.0)
-    );
-    operation!(
         /// a + p. Next to no noise.
         ///
         /// # Errors
@@ -217,73 +200,12 @@ impl Evaluator {
         (element: u32 => element, galois_keys: &GaloisKeys => galois_keys.as_ffi()), check check_galois(element, galois_keys)
     );
 
-    /// Brings a plaintext to NTT form at a level, for [`Evaluator::multiply_plain`].
-    ///
-    /// # Errors
-    /// [`Error::Seal`] if it is in NTT form already or the level is unknown.
-    pub fn transform_plain_to_ntt_inplace(
-        &self,
-        plain: &mut Plaintext,
-        level: ParmsId,
-    ) -> Result<()> {
-        bridge::evaluator_transform_plain_to_ntt_inplace(&self.inner, plain.as_ffi_mut(), &level.0)
-            .named("Evaluator::transform_to_ntt (plaintext)")
-    }
-
-    /// As [`Evaluator::transform_plain_to_ntt_inplace`], into a new plaintext.
-    ///
-    /// # Errors
-    /// As [`Evaluator::transform_plain_to_ntt_inplace`].
-    pub fn transform_plain_to_ntt(&self, plain: &Plaintext, level: ParmsId) -> Result<Plaintext> {
-        let mut result = plain.try_clone()?;
-        self.transform_plain_to_ntt_inplace(&mut result, level)?;
-        Ok(result)
-    }
-
     pub(crate) fn as_ffi(&self) -> &bridge::Evaluator {
         &self.inner
     }
 
-    /// Drops one prime of a plaintext in NTT form.
-    ///
-    /// # Errors
-    /// [`Error::WrongForm`] in coefficient form, [`Error::Seal`] at the lowest level or for other parameters.
-    pub fn mod_switch_plain_to_next_inplace(&self, plain: &mut Plaintext) -> Result<()> {
-        let operation = "Evaluator::mod_switch_to_next (plaintext)";
-        check_plain_ntt(operation, plain)?;
-        bridge::evaluator_mod_switch_plain_to_next_inplace(&self.inner, plain.as_ffi_mut())
-            .named(operation)
-    }
-
-    /// As [`Evaluator::mod_switch_plain_to_next_inplace`], into a new plaintext.
-    ///
-    /// # Errors
-    /// As [`Evaluator::mod_switch_plain_to_next_inplace`].
-    pub fn mod_switch_plain_to_next(&self, plain: &Plaintext) -> Result<Plaintext> {
-        let mut result = plain.try_clone()?;
-        self.mod_switch_plain_to_next_inplace(&mut result)?;
-        Ok(result)
-    }
-
-    /// Drops primes of a plaintext in NTT form down to a level.
-    ///
-    /// # Errors
-    /// [`Error::WrongForm`] in coefficient form, [`Error::Seal`] if the level is unknown or above the plaintext's.
-    pub fn mod_switch_plain_to_inplace(&self, plain: &mut Plaintext, level: ParmsId) -> Result<()> {
-        let operation = "Evaluator::mod_switch_to (plaintext)";
-        check_plain_ntt(operation, plain)?;
-        bridge::evaluator_mod_switch_plain_to_inplace(&self.inner, plain.as_ffi_mut(), &level.0)
-            .named(operation)
-    }
-
-    /// As [`Evaluator::mod_switch_plain_to_inplace`], into a new plaintext.
-    ///
-    /// # Errors
-    /// As [`Evaluator::mod_switch_plain_to_inplace`].
-    pub fn mod_switch_plain_to(&self, plain: &Plaintext, level: ParmsId) -> Result<Plaintext> {
-        let mut result = plain.try_clone()?;
-        self.mod_switch_plain_to_inplace(&mut result, level)?;
-        Ok(result)
+    pub(super) const fn context(&self) -> &Context {
+        &self.context
     }
 
     /// SEAL compares a plaintext in coefficient form with N, but not its coefficients with t.
@@ -391,17 +313,6 @@ pub(super) fn check_galois_element(
         });
     }
     Ok(())
-}
-
-fn check_plain_ntt(operation: &'static str, plain: &Plaintext) -> Result<()> {
-    if plain.is_ntt_form() {
-        return Ok(());
-    }
-    Err(Error::WrongForm {
-        operation,
-        object: "plaintext",
-        expected: "NTT form: only such a plaintext has a level",
-    })
 }
 
 /// The signed powers of two, no two of them neighbours, that add up to the value: what SEAL rotates by, one by one.

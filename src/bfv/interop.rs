@@ -1,4 +1,8 @@
-//! Raw pointers to the objects behind the types, for C++ code that links the same SEAL.
+//! Raw pointers to the objects behind the types, for C++ code that links the same SEAL: kernels of one's own, or SEAL's C
+//! export layer as declared in `seal_sys::bindings` (tests/encoder.rs and benches/native use it so).
+//!
+//! Taking a pointer is safe; what is done with it is not, and what it must keep to stands with each. For residues alone no
+//! pointer is needed: see [`Ciphertext::edit_limbs`].
 
 use super::ciphertext::Ciphertext;
 use super::context::Context;
@@ -43,8 +47,9 @@ macro_rules! seal_pointer_mut {
             impl $name {
                 #[doc = concat!("The `", $class, "` behind this value, for C++ code that links the same SEAL to change.")]
                 ///
-                /// The pointer is valid while this value lives. What it points to must stay a whole object (not
-                /// moved from, not destroyed) and must not change while a reference to this value is in use.
+                /// The pointer is valid while this value lives; take it anew for each change. What it points to must
+                /// stay a whole object (not moved from, not destroyed) with each residue below its modulus, and must
+                /// not change while a reference to this value is in use.
                 pub fn as_seal_mut_ptr(&mut self) -> *mut c_void {
                     // SAFETY: the object is not moved: only its address is taken.
                     let object = unsafe { self.as_ffi_mut().get_unchecked_mut() };

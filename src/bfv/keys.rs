@@ -190,15 +190,17 @@ impl GaloisKeys {
 
 /// Makes the keys. It holds the secret key: it belongs to the client.
 ///
-/// `Send` but not `Sync`: its cache of the secret key's powers is guarded by a lock of SEAL 4.0.0 that is too weakly
-/// ordered to share. One for each thread.
+/// `Send` but not `Sync`: SEAL 4.0.0 replaces its cache of the secret key's powers under a lock, but reads it without
+/// one. One for each thread.
 pub struct KeyGenerator {
     context: Context,
     inner: UniquePtr<bridge::KeyGenerator>,
 }
 
 // SAFETY: a `seal::KeyGenerator` owns its members (seal/keygenerator.h), its pool is `MMProfNew`, an MT pool of its
-// own; nothing in it is tied to a thread. It is not shared: there is no `Sync`.
+// own; nothing in it is tied to a thread. It is not shared: there is no `Sync`, as `create_relin_keys` reads
+// `secret_key_array_` after `compute_secret_key_array` has given its lock back, while another call may free it there
+// (seal/keygenerator.cpp).
 unsafe impl Send for KeyGenerator {}
 
 impl KeyGenerator {

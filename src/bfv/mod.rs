@@ -2,18 +2,12 @@
 //!
 //! ```
 //! use sealquant::bfv::{BatchEncoder, Context, Decryptor, Encryptor, Evaluator, KeyGenerator};
-//! use sealquant::bfv::{ParametersLiteral, SecurityLevel, coeff_modulus, plain_modulus};
+//! use sealquant::bfv::{ParametersLiteral, SecurityLevel, plain_modulus};
 //!
 //! let degree = 4096;
-//! let context = Context::from_literal(&ParametersLiteral {
-//!     poly_modulus_degree: degree,
-//!     coeff_modulus: coeff_modulus::bfv_default(degree, SecurityLevel::Bits128)?
-//!         .into_iter()
-//!         .map(u64::from)
-//!         .collect(),
-//!     plain_modulus: plain_modulus::batching(degree, &[20])?[0].value(),
-//!     security: SecurityLevel::Bits128,
-//! })?;
+//! let t = plain_modulus::batching(degree, &[20])?[0].value();
+//! let parameters = ParametersLiteral::bfv_default(degree, t, SecurityLevel::Bits128)?;
+//! let context = Context::from_literal(&parameters)?;
 //! let mut generator = KeyGenerator::new(&context)?;
 //! let secret_key = generator.secret_key()?;
 //! let relin_keys = generator.create_relin_keys()?;
@@ -36,7 +30,7 @@
 //! | --- | --- | --- | --- |
 //! | `Context`, `BatchEncoder`, `Encryptor`, `Evaluator` | yes | yes | const functions on const data, the global thread-safe pool |
 //! | `Plaintext`, `Ciphertext`, keys | yes | yes | plain data; mutation needs `&mut` |
-//! | `Decryptor`, `KeyGenerator` | yes | no | a cache behind a lock that SEAL 4.0.0 orders too weakly |
+//! | `Decryptor`, `KeyGenerator` | yes | no | a cache of the secret key's powers, which SEAL replaces under a lock but reads without one |
 //!
 //! # Errors
 //!
@@ -44,19 +38,24 @@
 //! does not check is checked here before the call.
 
 mod ciphertext;
+mod ciphertext_limbs;
 mod context;
 mod decryptor;
 mod encoder;
 mod encryptor;
 mod error;
 mod evaluator;
+mod evaluator_levels;
 mod evaluator_many;
+mod expand;
 mod interop;
 mod keys;
+mod limbs;
 pub mod memory_pool;
 mod modulus;
 mod parameters;
 mod plaintext;
+mod plaintext_limbs;
 mod polynomial;
 mod qualifiers;
 mod raw;
@@ -71,6 +70,7 @@ pub use encryptor::Encryptor;
 pub use error::{Error, Result, SealErrorKind};
 pub use evaluator::Evaluator;
 pub use keys::{GaloisKeys, KeyGenerator, PublicKey, RelinKeys, Rotation, SecretKey};
+pub use limbs::{Limb, LimbMut, LimbsMut};
 pub use modulus::{Modulus, SecurityLevel, coeff_modulus, plain_modulus};
 pub use parameters::{EncryptionParameters, ParametersLiteral};
 pub use plaintext::Plaintext;

@@ -1,7 +1,7 @@
 //! Encryption parameters: an unchecked literal, and the validated immutable type made from it.
 
 use super::error::{Error, Result};
-use super::modulus::{Modulus, SecurityLevel};
+use super::modulus::{Modulus, SecurityLevel, coeff_modulus};
 use serde::{Deserialize, Serialize};
 
 /// Encryption parameters as someone wrote them down: nothing is checked yet.
@@ -16,6 +16,26 @@ pub struct ParametersLiteral {
     /// What SEAL enforces.
     #[serde(default)]
     pub security: SecurityLevel,
+}
+
+impl ParametersLiteral {
+    /// With SEAL's default primes for this degree and security level: [`super::coeff_modulus::bfv_default`].
+    ///
+    /// # Errors
+    /// [`Error::Seal`] if SEAL's table has no entry. The rest is checked later: this is a literal.
+    pub fn bfv_default(
+        poly_modulus_degree: usize,
+        plain_modulus: u64,
+        security: SecurityLevel,
+    ) -> Result<Self> {
+        let coeff_modulus = coeff_modulus::bfv_default(poly_modulus_degree, security)?;
+        Ok(Self {
+            poly_modulus_degree,
+            coeff_modulus: coeff_modulus.into_iter().map(u64::from).collect(),
+            plain_modulus,
+            security,
+        })
+    }
 }
 
 /// Encryption parameters of BFV within SEAL's limits.

@@ -38,15 +38,8 @@ impl Plaintext {
     /// [`Error::TooManyValues`] for more than N coefficients, [`Error::ValueOutOfRange`] for one that is not below t.
     pub fn from_coefficients(context: &Context, coefficients: &[u64]) -> Result<Self> {
         let operation = "Plaintext::from_coefficients";
-        let degree = context.parameters().poly_modulus_degree();
+        check_degree(operation, context, coefficients.len())?;
         let plain_modulus = context.parameters().plain_modulus().value();
-        if coefficients.len() > degree {
-            return Err(Error::TooManyValues {
-                operation,
-                expected: degree,
-                actual: coefficients.len(),
-            });
-        }
         check_below(operation, coefficients, plain_modulus)?;
         Ok(Self {
             inner: bridge::plaintext_from_coefficients(coefficients).named(operation)?,
@@ -88,14 +81,7 @@ impl Plaintext {
     pub fn resize(&mut self, context: &Context, coeff_count: usize) -> Result<()> {
         let operation = "Plaintext::resize";
         self.check_coefficient_form(operation)?;
-        let degree = context.parameters().poly_modulus_degree();
-        if coeff_count > degree {
-            return Err(Error::TooManyValues {
-                operation,
-                expected: degree,
-                actual: coeff_count,
-            });
-        }
+        check_degree(operation, context, coeff_count)?;
         bridge::plaintext_resize(self.inner.pin_mut(), coeff_count).named(operation)
     }
 
@@ -194,20 +180,17 @@ impl Plaintext {
 
     /// Refuses coefficients that do not fit a context. Next to free for plaintexts of the same t, else one pass.
     pub(super) fn check_fits(&self, operation: &'static str, context: &Context) -> Result<()> {
-        let degree = context.parameters().poly_modulus_degree();
-        let actual = self.coeff_count();
-        if actual > degree {
-            return Err(Error::TooManyValues {
-                operation,
-                expected: degree,
-                actual,
-            });
-        }
+        self.check_count(operation, context)?;
         let plain_modulus = context.parameters().plain_modulus().value();
         if self.below <= plain_modulus {
             return Ok(());
         }
         check_below(operation, self.coefficients(), plain_modulus)
+    }
+
+    /// Refuses more coefficients than N.
+    pub(super) fn check_count(&self, operation: &'static str, context: &Context) -> Result<()> {
+        check_degree(operation, context, self.coeff_count())
     }
 
     pub(super) fn check_coefficient_form(&self, operation: &'static str) -> Result<()> {
@@ -256,4 +239,17 @@ fn check_below(operation: &'static str, values: &[u64], plain_modulus: u64) -> R
             plain_modulus,
         }),
     }
+}
+
+/// Refuses more coefficients than N.
+fn check_degree(operation: &'static str, context: &Context, actual: usize) -> Result<()> {
+    let expected = context.parameters().poly_modulus_degree();
+    if actual > expected {
+        return Err(Error::TooManyValues {
+            operation,
+            expected,
+            actual,
+        });
+    }
+    Ok(())
 }

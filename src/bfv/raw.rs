@@ -7,6 +7,8 @@ use super::ciphertext::Ciphertext;
 use super::context::{Context, Level, ParmsId};
 use super::error::{Error, Named, Result};
 use super::keys::{GaloisKeys, PublicKey, RelinKeys};
+use super::seeded::Seed;
+use crate::ffi::ciphertext::bridge::ciphertext_data_mut;
 use crate::ffi::raw::bridge;
 use std::ops::RangeInclusive;
 
@@ -16,7 +18,7 @@ pub const CIPHERTEXT_SIZES: RangeInclusive<usize> = 2..=16;
 pub const RELIN_SLOTS: RangeInclusive<usize> = 1..=14;
 
 /// The first residue that is not below its prime, of polynomials with N residues for each of the primes in turn.
-fn first_invalid(limbs: &[u64], degree: usize, primes: &[u64]) -> Option<(usize, u64)> {
+pub(super) fn first_invalid(limbs: &[u64], degree: usize, primes: &[u64]) -> Option<(usize, u64)> {
     limbs
         .chunks(degree.max(1))
         .zip(primes.iter().cycle())
@@ -144,13 +146,18 @@ impl Ciphertext {
         context: &Context,
         level: Level,
         is_ntt_form: bool,
-        seed: [u64; 8],
+        seed: &Seed,
         first: &[u64],
     ) -> Result<Self> {
-        Ok(Self::from_inner(
-            bridge::raw_expand_seed(context.as_ffi(), level.parms_id.0, is_ntt_form, seed, first)
-                .named("Ciphertext::expand_seed")?,
-        ))
+        let mut encrypted = Self::from_inner(
+            bridge::raw_pair(context.as_ffi(), level.parms_id.0, is_ntt_form, first)
+                .named("Ciphertext::from_checked_seed")?,
+        );
+        let (_, second) = ciphertext_data_mut(encrypted.as_ffi_mut()).split_at_mut(first.len());
+        let degree = context.parameters().poly_modulus_degree();
+        let primes = &context.primes()[..level.coeff_modulus_size];
+        super::expand::uniform(seed, degree, primes, second);
+        Ok(encrypted)
     }
 }
 

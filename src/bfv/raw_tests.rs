@@ -7,7 +7,6 @@ use super::super::{
 };
 use super::{SeededCiphertext, SeededGaloisKeys, SeededPart, SeededPublicKey, SeededRelinKeys};
 use crate::bfv::seal_stream::SealStream;
-use crate::ffi::raw::bridge;
 
 fn context(degree: usize, bits: &[i32]) -> Context {
     Context::from_literal(&ParametersLiteral {
@@ -53,8 +52,7 @@ fn seeds_expand_as_in_seals_own_loader() {
         let ours = SeededCiphertext(stream_part(&context, &bytes))
             .expand(&context)
             .unwrap();
-        let theirs = bridge::raw_load_ciphertext(context.as_ffi(), &bytes).unwrap();
-        let theirs = Ciphertext::from_inner(theirs);
+        let theirs = Ciphertext::from_seal_bytes_trusted(&context, &bytes).unwrap();
         assert_eq!(ours.limbs(), theirs.limbs());
         assert_eq!(ours.parms_id(), theirs.parms_id());
         assert_eq!(ours.is_ntt_form(), theirs.is_ntt_form());
@@ -68,8 +66,7 @@ fn seeds_expand_as_in_seals_own_loader() {
         let ours = SeededPublicKey(stream_part(&context, &bytes))
             .expand(&context)
             .unwrap();
-        let theirs = bridge::raw_load_public_key(context.as_ffi(), &bytes).unwrap();
-        let theirs = PublicKey::from_inner(theirs);
+        let theirs = PublicKey::from_seal_bytes_trusted(&context, &bytes).unwrap();
         assert_eq!(ours.limbs(), theirs.limbs());
         assert_eq!(ours.parms_id(), theirs.parms_id());
 
@@ -86,8 +83,7 @@ fn seeds_expand_as_in_seals_own_loader() {
         let slots = (0..slots).map(|_| stream.slot(&context).unwrap()).collect();
         stream.end().unwrap();
         let ours = SeededRelinKeys { slots }.expand(&context).unwrap();
-        let theirs = bridge::raw_load_relin_keys(context.as_ffi(), &bytes).unwrap();
-        let theirs = RelinKeys::from_inner(theirs);
+        let theirs = RelinKeys::from_seal_bytes_trusted(&context, &bytes).unwrap();
         assert_eq!(ours.slots(), 1);
         assert_eq!(ours.parts(0), context.key_parts());
         assert_eq!(ours.parts(0), theirs.parts(0));
@@ -109,8 +105,7 @@ fn seeds_expand_as_in_seals_own_loader() {
             .collect();
         stream.end().unwrap();
         let ours = SeededGaloisKeys { keys }.expand(&context).unwrap();
-        let theirs = bridge::raw_load_galois_keys(context.as_ffi(), &bytes).unwrap();
-        let theirs = GaloisKeys::from_inner(theirs);
+        let theirs = GaloisKeys::from_seal_bytes_trusted(&context, &bytes).unwrap();
         assert_eq!(ours.elements(), theirs.elements());
         assert_eq!(ours.elements().len(), 3);
         assert_eq!(ours.count(), theirs.count());

@@ -40,7 +40,7 @@ impl SeededPart {
             context,
             self.level,
             self.is_ntt_form,
-            self.seed.0,
+            &self.seed,
             &self.first,
         )
     }

@@ -4,11 +4,11 @@ use super::crt::Crt;
 use super::error::{Doing, EngineError};
 use super::message::{EvaluationKeys, Request, Response, check_shape};
 use super::plan::Plan;
-use super::seeded::{SeededEvaluationKeys, SeededRequest};
+use super::seeded::{PlanContexts, SeededEvaluationKeys, SeededRequest};
 use super::stats::{Progress, Stage};
 use crate::bfv::{
-    BatchEncoder, Ciphertext, Compression, Context, Decryptor, Encryptor, KeyGenerator,
-    ParametersLiteral, Plaintext, SecretKey, SecurityLevel,
+    BatchEncoder, Ciphertext, Context, Decryptor, Encryptor, KeyGenerator, ParametersLiteral,
+    Plaintext, SecretKey, SecurityLevel,
 };
 use crate::layout::Batched;
 use num_bigint::BigInt;
@@ -79,6 +79,21 @@ impl Client {
             channels,
             crt: Crt::new(plan.selection().plain_moduli()),
         })
+    }
+
+    /// The contexts of the plan, shared with this client: what messages are read and written against.
+    pub fn contexts(&self) -> PlanContexts {
+        PlanContexts {
+            contexts: self
+                .channels
+                .iter()
+                .map(|channel| channel.context.clone())
+                .collect(),
+            slots: self.layout.slots(),
+            inputs: self.inputs,
+            outputs: self.outputs,
+            needs_relin_keys: self.needs_relin_keys,
+        }
     }
 
     /// The keys for the server. They are not secret.
@@ -246,47 +261,6 @@ impl Client {
             }
         }
         Ok(least)
-    }
-
-    /// The size of the evaluation keys in bytes, seeded, in SEAL's format, uncompressed. Makes fresh ones to measure.
-    ///
-    /// # Errors
-    /// [`EngineError::Bfv`] if memory is exhausted.
-    pub fn key_bytes(&self) -> Result<u64, EngineError> {
-        if !self.needs_relin_keys {
-            return Ok(0);
-        }
-        let mut total = 0;
-        for channel in &self.channels {
-            total += channel
-                .key_generator()
-                .and_then(|mut generator| generator.seal_bytes_relin_keys(Compression::None))
-                .doing(|| "measuring the evaluation keys".to_owned())?
-                .len() as u64;
-        }
-        Ok(total)
-    }
-
-    /// The size of a request in bytes as it would be sent: seeded, in SEAL's format, uncompressed. All ciphertexts of a
-    /// channel have the same size: one of each is made and measured.
-    ///
-    /// # Errors
-    /// [`EngineError::Bfv`] if memory is exhausted.
-    pub fn upload_bytes(&self, request: &Request) -> Result<u64, EngineError> {
-        let mut total = 0;
-        for (channel, encrypted) in self.channels.iter().zip(&request.channels) {
-            let one = channel
-                .encoder
-                .encode_u64(&[0])
-                .and_then(|plain| {
-                    channel
-                        .encryptor
-                        .seal_bytes_symmetric(&plain, Compression::None)
-                })
-                .doing(|| "measuring the request".to_owned())?;
-            total += (one.len() * encrypted.len()) as u64;
-        }
-        Ok(total)
     }
 
     fn check_batch(&self, images: &[Vec<i64>]) -> Result<(), EngineError> {

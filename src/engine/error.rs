@@ -70,6 +70,11 @@ pub enum EngineError {
         /// Why not.
         reason: String,
     },
+    /// Contexts that cannot be those of one plan.
+    #[error(
+        "a plan has at least one context, and its contexts differ in the plaintext modulus alone"
+    )]
+    Contexts,
     /// A plan without a result.
     #[error("the network has no layer that computes anything")]
     EmptyPlan,

@@ -1,7 +1,7 @@
 //! What client and server exchange. One part for each plaintext modulus ("channel").
 
-use super::error::{Doing, EngineError};
-use crate::bfv::{Ciphertext, Compression, RelinKeys};
+use super::error::EngineError;
+use crate::bfv::{Ciphertext, RelinKeys};
 
 /// What the server needs to compute, and cannot decrypt with.
 #[derive(Debug)]
@@ -40,21 +40,6 @@ impl Response {
     /// How many images it answers.
     pub const fn images(&self) -> usize {
         self.images
-    }
-
-    /// Its size in bytes, in SEAL's format, uncompressed.
-    ///
-    /// # Errors
-    /// [`EngineError::Bfv`] if memory is exhausted.
-    pub fn bytes(&self) -> Result<u64, EngineError> {
-        let mut total = 0;
-        for encrypted in self.channels.iter().flatten() {
-            total += encrypted
-                .seal_bytes(Compression::None)
-                .doing(|| "measuring the response".to_owned())?
-                .len() as u64;
-        }
-        Ok(total)
     }
 }
 

@@ -11,11 +11,11 @@ use rayon::prelude::*;
 /// takes milliseconds to seconds; make them once for a plan.
 #[derive(Debug, Clone)]
 pub struct PlanContexts {
-    contexts: Vec<Context>,
-    slots: usize,
-    inputs: usize,
-    outputs: usize,
-    needs_relin_keys: bool,
+    pub(super) contexts: Vec<Context>,
+    pub(super) slots: usize,
+    pub(super) inputs: usize,
+    pub(super) outputs: usize,
+    pub(super) needs_relin_keys: bool,
 }
 
 impl PlanContexts {
@@ -30,6 +30,36 @@ impl PlanContexts {
             inputs: plan.inputs(),
             outputs: plan.outputs(),
             needs_relin_keys: plan.needs_relin_keys(),
+        })
+    }
+
+    /// Of contexts that were made elsewhere, in the batched layout: one for each plaintext modulus, with the numbers of
+    /// ciphertexts for each. This is for who knows a plan's numbers but not its network.
+    ///
+    /// # Errors
+    /// [`EngineError::Contexts`] if there is none, or they differ in more than the plaintext modulus.
+    pub fn from_contexts(
+        contexts: Vec<Context>,
+        inputs: usize,
+        outputs: usize,
+        needs_relin_keys: bool,
+    ) -> Result<Self, EngineError> {
+        let first = contexts.first().ok_or(EngineError::Contexts)?.parameters();
+        let slots = first.poly_modulus_degree();
+        let alike = contexts.iter().all(|context| {
+            let parameters = context.parameters();
+            parameters.poly_modulus_degree() == slots
+                && parameters.coeff_modulus() == first.coeff_modulus()
+        });
+        if !alike {
+            return Err(EngineError::Contexts);
+        }
+        Ok(Self {
+            contexts,
+            slots,
+            inputs,
+            outputs,
+            needs_relin_keys,
         })
     }
 

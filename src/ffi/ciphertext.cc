@@ -1,4 +1,5 @@
 #include "sealquant/src/ffi/ciphertext.h"
+#include "sealquant/src/ffi/context.h"
 #include "sealquant/src/ffi/load.h"
 #include "sealquant/src/ffi/save.h"
 
@@ -52,6 +53,48 @@ namespace sealquant
     rust::Slice<const std::uint64_t> ciphertext_data(const seal::Ciphertext &encrypted)
     {
         return { encrypted.data(), encrypted.dyn_array().size() };
+    }
+
+    rust::Slice<std::uint64_t> ciphertext_data_mut(seal::Ciphertext &encrypted)
+    {
+        return { encrypted.data(), encrypted.dyn_array().size() };
+    }
+
+    void ciphertext_set_ntt_form(seal::Ciphertext &encrypted, bool is_ntt_form)
+    {
+        encrypted.is_ntt_form() = is_ntt_form;
+    }
+
+    void ciphertext_reshape(
+        seal::Ciphertext &encrypted, const seal::SEALContext &context, const std::array<std::uint64_t, 4> &parms_id,
+        std::size_t size, bool is_ntt_form)
+    {
+        const auto level = to_parms_id(parms_id);
+        const auto level_data = context.get_context_data(level);
+        if (!level_data)
+        {
+            throw std::invalid_argument("parms_id is not valid for encryption parameters");
+        }
+        const auto &parms = level_data->parms();
+        const std::size_t words = size * parms.coeff_modulus().size() * parms.poly_modulus_degree();
+        if (encrypted.dyn_array().capacity() < words)
+        {
+            // SEAL would copy what is there into the new memory.
+            encrypted.release();
+        }
+        try
+        {
+            encrypted.resize(context, level, size);
+        }
+        catch (...)
+        {
+            // SEAL has set the level already.
+            encrypted.release();
+            throw;
+        }
+        encrypted.is_ntt_form() = is_ntt_form;
+        encrypted.scale() = 1.0;
+        encrypted.correction_factor() = 1;
     }
 
     rust::Vec<std::uint8_t> ciphertext_save(const seal::Ciphertext &encrypted, bool compress)

@@ -23,6 +23,15 @@ pub mod bridge {
         fn ciphertext_is_transparent(encrypted: &Ciphertext) -> bool;
         fn ciphertext_parms_id(encrypted: &Ciphertext) -> [u64; 4];
         fn ciphertext_data(encrypted: &Ciphertext) -> &[u64];
+        fn ciphertext_data_mut(encrypted: Pin<&mut Ciphertext>) -> &mut [u64];
+        fn ciphertext_set_ntt_form(encrypted: Pin<&mut Ciphertext>, is_ntt_form: bool);
+        fn ciphertext_reshape(
+            encrypted: Pin<&mut Ciphertext>,
+            context: &SEALContext,
+            parms_id: &[u64; 4],
+            size: usize,
+            is_ntt_form: bool,
+        ) -> Result<()>;
         fn ciphertext_save(encrypted: &Ciphertext, compress: bool) -> Result<Vec<u8>>;
         fn ciphertext_load(context: &SEALContext, bytes: &[u8]) -> Result<UniquePtr<Ciphertext>>;
         fn ciphertext_is_valid_for(encrypted: &Ciphertext, context: &SEALContext) -> Result<bool>;

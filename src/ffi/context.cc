@@ -4,6 +4,12 @@
 #include "sealquant/src/ffi/save.h"
 #include <algorithm>
 
+// Contexts and memory pools are shared between threads: their locks must hold. SEAL's own lock, which it takes where it
+// is compiled without std::shared_mutex, relies on the strong order of x86-64.
+#if !defined(SEAL_USE_SHARED_MUTEX) && !defined(__x86_64__) && !defined(_M_X64)
+#error "this SEAL was compiled without std::shared_mutex: compile it as C++17 (SEAL_USE_CXX17=ON)"
+#endif
+
 namespace sealquant
 {
     std::unique_ptr<seal::SEALContext> context_new(

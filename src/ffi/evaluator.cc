@@ -42,6 +42,12 @@ namespace sealquant
         evaluator.relinearize_inplace(encrypted, relin_keys);
     }
 
+    void evaluator_mod_switch_to_next(
+        const seal::Evaluator &evaluator, const seal::Ciphertext &encrypted, seal::Ciphertext &destination)
+    {
+        evaluator.mod_switch_to_next(encrypted, destination);
+    }
+
     void evaluator_mod_switch_to_next_inplace(const seal::Evaluator &evaluator, seal::Ciphertext &encrypted)
     {
         evaluator.mod_switch_to_next_inplace(encrypted);

@@ -20,6 +20,8 @@ namespace sealquant
     void evaluator_square_inplace(const seal::Evaluator &evaluator, seal::Ciphertext &encrypted);
     void evaluator_relinearize_inplace(
         const seal::Evaluator &evaluator, seal::Ciphertext &encrypted, const seal::RelinKeys &relin_keys);
+    void evaluator_mod_switch_to_next(
+        const seal::Evaluator &evaluator, const seal::Ciphertext &encrypted, seal::Ciphertext &destination);
     void evaluator_mod_switch_to_next_inplace(const seal::Evaluator &evaluator, seal::Ciphertext &encrypted);
     void evaluator_mod_switch_to_inplace(
         const seal::Evaluator &evaluator, seal::Ciphertext &encrypted, const std::array<std::uint64_t, 4> &parms_id);

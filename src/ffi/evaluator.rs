@@ -1,4 +1,5 @@
-//! `seal::Evaluator`. Every call works in place: SEAL's other forms are a copy followed by these.
+//! `seal::Evaluator`. Every call works in place: SEAL's other forms are a copy followed by these. The exception is
+//! `mod_switch_to_next`, whose form in place copies.
 
 #[cxx::bridge(namespace = "sealquant")]
 pub mod bridge {
@@ -45,6 +46,11 @@ pub mod bridge {
             evaluator: &Evaluator,
             encrypted: Pin<&mut Ciphertext>,
             relin_keys: &RelinKeys,
+        ) -> Result<()>;
+        fn evaluator_mod_switch_to_next(
+            evaluator: &Evaluator,
+            encrypted: &Ciphertext,
+            destination: Pin<&mut Ciphertext>,
         ) -> Result<()>;
         fn evaluator_mod_switch_to_next_inplace(
             evaluator: &Evaluator,

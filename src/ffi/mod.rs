@@ -18,9 +18,9 @@ pub mod modulus;
 pub mod plaintext;
 #[cfg_attr(
     not(test),
-    allow(
+    expect(
         dead_code,
-        reason = "SEAL's own loader serves tests only, as the reference for expanded seeds"
+        reason = "`raw_sample_uniform` is SEAL's own expansion of seeds, for tests to compare with"
     )
 )]
 pub mod raw;

@@ -1,4 +1,5 @@
 #include "sealquant/src/ffi/plaintext.h"
+#include "sealquant/src/ffi/context.h"
 #include "sealquant/src/ffi/load.h"
 #include "sealquant/src/ffi/save.h"
 #include <algorithm>
@@ -45,6 +46,25 @@ namespace sealquant
     rust::Slice<const std::uint64_t> plaintext_data(const seal::Plaintext &plain)
     {
         return { plain.data(), plain.coeff_count() };
+    }
+
+    rust::Slice<std::uint64_t> plaintext_data_mut(seal::Plaintext &plain)
+    {
+        return { plain.data(), plain.coeff_count() };
+    }
+
+    void plaintext_reshape(
+        seal::Plaintext &plain, const std::array<std::uint64_t, 4> &parms_id, std::size_t coeff_count)
+    {
+        if (plain.capacity() < coeff_count)
+        {
+            // SEAL would copy what is there into the new memory.
+            plain.release();
+        }
+        // SEAL does not resize plaintexts in NTT form.
+        plain.parms_id() = seal::parms_id_zero;
+        plain.resize(coeff_count);
+        plain.parms_id() = to_parms_id(parms_id);
     }
 
     void plaintext_assign(seal::Plaintext &destination, const seal::Plaintext &source)

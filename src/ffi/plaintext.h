@@ -17,6 +17,11 @@ namespace sealquant
     bool plaintext_is_ntt_form(const seal::Plaintext &plain);
     std::array<std::uint64_t, 4> plaintext_parms_id(const seal::Plaintext &plain);
     rust::Slice<const std::uint64_t> plaintext_data(const seal::Plaintext &plain);
+    rust::Slice<std::uint64_t> plaintext_data_mut(seal::Plaintext &plain);
+    // Gives the plaintext a level (zero: coefficient form) and a length. What its coefficients are is unspecified, but
+    // they are initialised.
+    void plaintext_reshape(
+        seal::Plaintext &plain, const std::array<std::uint64_t, 4> &parms_id, std::size_t coeff_count);
     void plaintext_assign(seal::Plaintext &destination, const seal::Plaintext &source);
     void plaintext_set_zero(seal::Plaintext &plain);
     void plaintext_resize(seal::Plaintext &plain, std::size_t coeff_count);

@@ -21,6 +21,12 @@ pub mod bridge {
         fn plaintext_is_ntt_form(plain: &Plaintext) -> bool;
         fn plaintext_parms_id(plain: &Plaintext) -> [u64; 4];
         fn plaintext_data(plain: &Plaintext) -> &[u64];
+        fn plaintext_data_mut(plain: Pin<&mut Plaintext>) -> &mut [u64];
+        fn plaintext_reshape(
+            plain: Pin<&mut Plaintext>,
+            parms_id: &[u64; 4],
+            coeff_count: usize,
+        ) -> Result<()>;
         fn plaintext_assign(destination: Pin<&mut Plaintext>, source: &Plaintext) -> Result<()>;
         fn plaintext_set_zero(plain: Pin<&mut Plaintext>);
         fn plaintext_resize(plain: Pin<&mut Plaintext>, coeff_count: usize) -> Result<()>;

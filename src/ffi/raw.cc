@@ -29,14 +29,6 @@ namespace sealquant
             parts.emplace_back();
             parts.back().data() = std::move(*part);
         }
-
-        template <typename Object>
-        std::unique_ptr<Object> load(const seal::SEALContext &context, rust::Slice<const std::uint8_t> bytes)
-        {
-            auto object = std::make_unique<Object>();
-            object->load(context, reinterpret_cast<const seal::seal_byte *>(bytes.data()), bytes.size());
-            return object;
-        }
     } // namespace
 
     std::unique_ptr<seal::Ciphertext> raw_ciphertext(
@@ -52,9 +44,9 @@ namespace sealquant
         return encrypted;
     }
 
-    std::unique_ptr<seal::Ciphertext> raw_expand_seed(
+    std::unique_ptr<seal::Ciphertext> raw_pair(
         const seal::SEALContext &context, std::array<std::uint64_t, 4> parms_id, bool is_ntt_form,
-        std::array<std::uint64_t, 8> seed, rust::Slice<const std::uint64_t> first)
+        rust::Slice<const std::uint64_t> first)
     {
         auto encrypted = sized(context, parms_id, 2, is_ntt_form);
         if (encrypted->dyn_array().size() != 2 * first.size())
@@ -62,12 +54,24 @@ namespace sealquant
             throw std::invalid_argument("wrong number of residues");
         }
         std::copy(first.begin(), first.end(), encrypted->data());
+        return encrypted;
+    }
+
+    void raw_sample_uniform(
+        std::size_t poly_modulus_degree, rust::Slice<const std::uint64_t> coeff_modulus,
+        std::array<std::uint64_t, 8> seed, rust::Slice<std::uint64_t> destination)
+    {
+        if (destination.size() != poly_modulus_degree * coeff_modulus.size())
+        {
+            throw std::invalid_argument("wrong number of residues");
+        }
+        seal::EncryptionParameters parms(seal::scheme_type::bfv);
+        parms.set_poly_modulus_degree(poly_modulus_degree);
+        parms.set_coeff_modulus({ coeff_modulus.begin(), coeff_modulus.end() });
         seal::prng_seed_type prng_seed;
         std::copy(seed.cbegin(), seed.cend(), prng_seed.begin());
         seal::util::sample_poly_uniform(
-            std::make_shared<seal::Blake2xbPRNG>(prng_seed),
-            context.get_context_data(encrypted->parms_id())->parms(), encrypted->data(1));
-        return encrypted;
+            std::make_shared<seal::Blake2xbPRNG>(prng_seed), parms, destination.data());
     }
 
     std::unique_ptr<seal::PublicKey> raw_public_key(std::unique_ptr<seal::Ciphertext> encrypted)
@@ -131,29 +135,5 @@ namespace sealquant
     const seal::Ciphertext &raw_part(const seal::KSwitchKeys &keys, std::size_t slot, std::size_t part)
     {
         return keys.data().at(slot).at(part).data();
-    }
-
-    std::unique_ptr<seal::Ciphertext> raw_load_ciphertext(
-        const seal::SEALContext &context, rust::Slice<const std::uint8_t> bytes)
-    {
-        return load<seal::Ciphertext>(context, bytes);
-    }
-
-    std::unique_ptr<seal::RelinKeys> raw_load_relin_keys(
-        const seal::SEALContext &context, rust::Slice<const std::uint8_t> bytes)
-    {
-        return load<seal::RelinKeys>(context, bytes);
-    }
-
-    std::unique_ptr<seal::GaloisKeys> raw_load_galois_keys(
-        const seal::SEALContext &context, rust::Slice<const std::uint8_t> bytes)
-    {
-        return load<seal::GaloisKeys>(context, bytes);
-    }
-
-    std::unique_ptr<seal::PublicKey> raw_load_public_key(
-        const seal::SEALContext &context, rust::Slice<const std::uint8_t> bytes)
-    {
-        return load<seal::PublicKey>(context, bytes);
     }
 } // namespace sealquant

@@ -14,10 +14,15 @@ namespace sealquant
         const seal::SEALContext &context, std::array<std::uint64_t, 4> parms_id, std::size_t size, bool is_ntt_form,
         rust::Slice<const std::uint64_t> limbs);
 
-    // A ciphertext of size 2 from its first polynomial and the seed of SEAL's Blake2xb generator for its second.
-    std::unique_ptr<seal::Ciphertext> raw_expand_seed(
+    // A ciphertext of size 2 with this first polynomial; the second is zero.
+    std::unique_ptr<seal::Ciphertext> raw_pair(
         const seal::SEALContext &context, std::array<std::uint64_t, 4> parms_id, bool is_ntt_form,
-        std::array<std::uint64_t, 8> seed, rust::Slice<const std::uint64_t> first);
+        rust::Slice<const std::uint64_t> first);
+
+    // What SEAL makes of a seed: the reference of the tests.
+    void raw_sample_uniform(
+        std::size_t poly_modulus_degree, rust::Slice<const std::uint64_t> coeff_modulus,
+        std::array<std::uint64_t, 8> seed, rust::Slice<std::uint64_t> destination);
 
     std::unique_ptr<seal::PublicKey> raw_public_key(std::unique_ptr<seal::Ciphertext> encrypted);
     const seal::Ciphertext &raw_public_key_data(const seal::PublicKey &key);
@@ -35,14 +40,4 @@ namespace sealquant
     std::size_t raw_slots(const seal::KSwitchKeys &keys);
     std::size_t raw_parts(const seal::KSwitchKeys &keys, std::size_t slot);
     const seal::Ciphertext &raw_part(const seal::KSwitchKeys &keys, std::size_t slot, std::size_t part);
-
-    // SEAL's own deserialiser, for trusted bytes.
-    std::unique_ptr<seal::Ciphertext> raw_load_ciphertext(
-        const seal::SEALContext &context, rust::Slice<const std::uint8_t> bytes);
-    std::unique_ptr<seal::RelinKeys> raw_load_relin_keys(
-        const seal::SEALContext &context, rust::Slice<const std::uint8_t> bytes);
-    std::unique_ptr<seal::GaloisKeys> raw_load_galois_keys(
-        const seal::SEALContext &context, rust::Slice<const std::uint8_t> bytes);
-    std::unique_ptr<seal::PublicKey> raw_load_public_key(
-        const seal::SEALContext &context, rust::Slice<const std::uint8_t> bytes);
 } // namespace sealquant

@@ -1,4 +1,4 @@
-//! Residues into and out of ciphertexts and keys, seeds expanded.
+//! Residues into and out of ciphertexts and keys.
 
 #[cxx::bridge(namespace = "sealquant")]
 pub mod bridge {
@@ -24,13 +24,18 @@ pub mod bridge {
             is_ntt_form: bool,
             limbs: &[u64],
         ) -> Result<UniquePtr<Ciphertext>>;
-        fn raw_expand_seed(
+        fn raw_pair(
             context: &SEALContext,
             parms_id: [u64; 4],
             is_ntt_form: bool,
-            seed: [u64; 8],
             first: &[u64],
         ) -> Result<UniquePtr<Ciphertext>>;
+        fn raw_sample_uniform(
+            poly_modulus_degree: usize,
+            coeff_modulus: &[u64],
+            seed: [u64; 8],
+            destination: &mut [u64],
+        ) -> Result<()>;
 
         fn raw_public_key(encrypted: UniquePtr<Ciphertext>) -> Result<UniquePtr<PublicKey>>;
         fn raw_public_key_data(key: &PublicKey) -> &Ciphertext;
@@ -53,18 +58,5 @@ pub mod bridge {
         fn raw_slots(keys: &KSwitchKeys) -> usize;
         fn raw_parts(keys: &KSwitchKeys, slot: usize) -> usize;
         fn raw_part(keys: &KSwitchKeys, slot: usize, part: usize) -> Result<&Ciphertext>;
-
-        fn raw_load_ciphertext(
-            context: &SEALContext,
-            bytes: &[u8],
-        ) -> Result<UniquePtr<Ciphertext>>;
-        fn raw_load_relin_keys(context: &SEALContext, bytes: &[u8])
-        -> Result<UniquePtr<RelinKeys>>;
-        fn raw_load_galois_keys(
-            context: &SEALContext,
-            bytes: &[u8],
-        ) -> Result<UniquePtr<GaloisKeys>>;
-        fn raw_load_public_key(context: &SEALContext, bytes: &[u8])
-        -> Result<UniquePtr<PublicKey>>;
     }
 }

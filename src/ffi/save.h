@@ -1,8 +1,10 @@
 #pragma once
 
 #include "rust/cxx.h"
+#include "sealquant/src/ffi/memory.rs.h"
 #include "seal/seal.h"
 #include <cstdint>
+#include <new>
 
 namespace sealquant
 {
@@ -13,11 +15,10 @@ namespace sealquant
         const auto mode =
             compress ? seal::Serialization::compr_mode_default : seal::compr_mode_type::none;
         const auto bound = static_cast<std::size_t>(object.save_size(mode));
-        rust::Vec<std::uint8_t> bytes;
-        bytes.reserve(bound);
-        for (std::size_t i = 0; i < bound; i++)
+        auto bytes = zeroed_bytes(bound);
+        if (bytes.size() != bound)
         {
-            bytes.push_back(0);
+            throw std::bad_alloc();
         }
         const auto written = object.save(reinterpret_cast<seal::seal_byte *>(bytes.data()), bound, mode);
         bytes.truncate(static_cast<std::size_t>(written));

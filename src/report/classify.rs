@@ -10,6 +10,7 @@ use crate::{
     engine::{Client, EngineError, Evaluation, Plan, Progress, Server},
     network::{InputError, Network, Twin, argmax},
     params::Selection,
+    wire::{Message, UploadSizes, WireError},
 };
 
 /// What came out of a run. Seconds, bytes and operations are totals over all batches.
@@ -31,7 +32,7 @@ pub struct Classified {
     pub seconds: Seconds,
     /// The server's time and operations, layer by layer.
     pub layers: Vec<LayerRecord>,
-    /// What would travel between client and server.
+    /// What a client and a server apart would send.
     pub bytes: Sizes,
 }
 
@@ -69,6 +70,9 @@ pub enum ClassifyError {
         #[source]
         source: EngineError,
     },
+    /// A message does not fit the plan.
+    #[error("measuring the messages")]
+    Wire(#[from] WireError),
 }
 
 /// Names the stage in an engine's error.
@@ -87,7 +91,8 @@ fn timed<T>(total: &mut f64, work: impl FnOnce() -> T) -> T {
 /// Classifies images (each as many bytes as the network's input has values) under encryption, in as many batches as
 /// they need, and compares every decrypted logit with exact clear evaluation.
 ///
-/// Client and server live in one process here, but share nothing except evaluation keys, requests and responses.
+/// Client and server live in one process here, but share nothing except evaluation keys, requests and responses. These
+/// are handed over as they are; the sizes are those of the messages that a client and a server apart would send.
 ///
 /// # Errors
 /// [`ClassifyError`]: no images, an image of the wrong size, or a failure of client or server. A logit that differs
@@ -109,7 +114,9 @@ pub fn classify(
         timed(&mut seconds.keygen, || Client::new(&plan)).map_err(during("making keys"))?;
     let keys = timed(&mut seconds.keygen, || client.evaluation_keys())
         .map_err(during("making evaluation keys"))?;
-    bytes.keys = client.key_bytes().map_err(during("measuring the keys"))?;
+    let contexts = client.contexts();
+    let sent = UploadSizes::of(&contexts)?;
+    bytes.keys = sent.evaluation_keys;
     let server = timed(&mut seconds.setup, || Server::new(&plan, keys))
         .map_err(during("preparing the server"))?;
     let twin = timed(&mut seconds.twin, || Twin::new(network));
@@ -133,9 +140,7 @@ pub fn classify(
             .encrypt(&quantized, progress)
             .map_err(during("encrypting the images"))?;
         run.seconds.encrypt += start.elapsed().as_secs_f64();
-        run.bytes.upload += client
-            .upload_bytes(&request)
-            .map_err(during("measuring the upload"))?;
+        run.bytes.upload += sent.request;
 
         let Evaluation { response, layers } = timed(&mut run.seconds.evaluate, || {
             server.evaluate(&request, progress)
@@ -155,7 +160,7 @@ pub fn classify(
                 }),
             }
         }
-        run.bytes.response += response.bytes().map_err(during("measuring the response"))?;
+        run.bytes.response += response.wire_bytes(&contexts)?;
 
         let decrypted = timed(&mut run.seconds.decrypt, || client.decrypt(&response))
             .map_err(during("decrypting the logits"))?;

@@ -67,7 +67,7 @@ pub struct RunRecord {
     pub seconds: Seconds,
     /// The server's time and operations, layer by layer.
     pub layers: Vec<LayerRecord>,
-    /// What would travel between client and server.
+    /// What a client and a server apart would send.
     pub bytes: Sizes,
     /// The version of SEAL.
     pub seal_version: String,
@@ -137,14 +137,14 @@ pub struct LayerRecord {
     pub ops: LayerOps,
 }
 
-/// Sizes in bytes, in SEAL's own format, uncompressed; keys once, the rest totals over all batches.
+/// Sizes in bytes of whole messages in the wire format (`docs/WIRE.md`); keys once, the rest totals over all batches.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Sizes {
     /// The evaluation keys, their random halves replaced by seeds.
     pub keys: u64,
     /// The encrypted images, their random halves replaced by seeds.
     pub upload: u64,
-    /// The encrypted logits.
+    /// The encrypted logits, whole: nothing in them is a seed.
     pub response: u64,
 }
 

@@ -1,34 +1,26 @@
-//! Ciphertexts on the wire.
+//! Ciphertexts on the wire, whole or seeded.
 
 use super::error::{WireError, WireResult};
 use super::header::{Counts, Kind};
 use super::message::{Body, Size, check_field, check_single, data_level};
 use super::stream::{Sink, Source};
 use crate::bfv::{CIPHERTEXT_SIZES, Ciphertext, Context, Level, SeededCiphertext, SeededPart};
+use std::ops::RangeInclusive;
 
 /// Refuses what does not belong to the context.
 pub(super) fn fit(object: &'static str, fits: bool) -> WireResult<()> {
-    if fits {
-        return Ok(());
-    }
-    Err(WireError::Unfit {
+    if fits { Ok(()) } else { Err(unfit(object)) }
+}
+
+/// What does not belong to the context.
+pub(super) const fn unfit(object: &'static str) -> WireError {
+    WireError::Unfit {
         object,
         reason: "it was made for other encryption parameters, or is incomplete",
-    })
+    }
 }
 
-/// The data level of a ciphertext, if it has one in this context.
-pub(super) fn level_of(context: &Context, encrypted: &Ciphertext) -> Option<Level> {
-    let id = encrypted.parms_id();
-    context
-        .data_levels()
-        .iter()
-        .find(|level| level.parms_id == id)
-        .copied()
-        .filter(|_| encrypted.size() > 0)
-}
-
-/// Writes a ciphertext's polynomials.
+/// Writes polynomials of a level.
 pub(super) fn write_polynomials(
     context: &Context,
     limbs: &[u64],
@@ -42,6 +34,18 @@ pub(super) fn write_polynomials(
     )
 }
 
+fn read_polynomials(
+    context: &Context,
+    level: Level,
+    count: usize,
+    source: &mut Source<'_>,
+) -> WireResult<Vec<u64>> {
+    let mut limbs = Vec::new();
+    let primes = &context.primes()[..level.coeff_modulus_size];
+    source.polynomials(count, context, primes, &mut limbs)?;
+    Ok(limbs)
+}
+
 /// Reads the polynomials of a whole ciphertext or key part.
 pub(super) fn read_whole(
     context: &Context,
@@ -50,9 +54,7 @@ pub(super) fn read_whole(
     is_ntt_form: bool,
     source: &mut Source<'_>,
 ) -> WireResult<Ciphertext> {
-    let mut limbs = Vec::new();
-    let primes = &context.primes()[..level.coeff_modulus_size];
-    source.polynomials(polynomials, context, primes, &mut limbs)?;
+    let limbs = read_polynomials(context, level, polynomials, source)?;
     Ok(Ciphertext::from_checked_limbs(
         context,
         level,
@@ -79,105 +81,166 @@ pub(super) fn read_seeded(
     is_ntt_form: bool,
     source: &mut Source<'_>,
 ) -> WireResult<SeededPart> {
-    let seed = source.seed()?;
-    let mut first = Vec::new();
-    let primes = &context.primes()[..level.coeff_modulus_size];
-    source.polynomials(1, context, primes, &mut first)?;
     Ok(SeededPart {
         level,
         is_ntt_form,
-        seed,
-        first,
+        seed: source.seed()?,
+        first: read_polynomials(context, level, 1, source)?,
     })
 }
 
-impl Body for Ciphertext {
-    type Scope = Context;
-    const KIND: Kind = Kind::Ciphertext;
+/// A ciphertext, whole or seeded.
+pub(super) trait Encrypted: Sized {
+    const NAME: &'static str;
+    /// How many polynomials it can have, a seeded one included.
+    const SIZES: RangeInclusive<u64>;
 
-    fn counts(&self, context: &Context) -> WireResult<Counts> {
-        let level = level_of(context, self);
-        fit("ciphertext", level.is_some())?;
-        Ok(Counts {
-            is_ntt_form: self.is_ntt_form(),
-            polynomials: self.size() as u16,
-            primes: self.coeff_modulus_size() as u16,
-            items: 1,
-            ..Counts::default()
-        })
+    /// Its data level, if it has one in this context, its polynomials, and whether they are in NTT form.
+    fn shape(&self, context: &Context) -> Option<(Level, usize, bool)>;
+    fn size_of(context: &Context, primes: usize, polynomials: usize) -> Size;
+    fn write(&self, context: &Context, level: Level, sink: &mut Sink<'_>) -> WireResult<()>;
+    fn read(
+        context: &Context,
+        level: Level,
+        polynomials: usize,
+        is_ntt_form: bool,
+        source: &mut Source<'_>,
+    ) -> WireResult<Self>;
+}
+
+impl Encrypted for Ciphertext {
+    const NAME: &'static str = "ciphertext";
+    const SIZES: RangeInclusive<u64> =
+        *CIPHERTEXT_SIZES.start() as u64..=*CIPHERTEXT_SIZES.end() as u64;
+
+    fn shape(&self, context: &Context) -> Option<(Level, usize, bool)> {
+        let id = self.parms_id();
+        let levels = context.data_levels();
+        let level = levels.iter().find(|level| level.parms_id == id)?;
+        (self.size() > 0).then(|| (*level, self.size(), self.is_ntt_form()))
     }
 
-    fn size(context: &Context, counts: &Counts) -> WireResult<Size> {
-        check_single(counts)?;
-        check_field("items", u64::from(counts.items), 1..=1)?;
-        check_polynomials(counts)?;
-        let level = data_level(context, counts.primes)?;
-        Ok(Size::polynomials(
-            context,
-            level.coeff_modulus_size,
-            usize::from(counts.polynomials),
-        ))
+    fn size_of(context: &Context, primes: usize, polynomials: usize) -> Size {
+        Size::polynomials(context, primes, polynomials)
     }
 
-    fn write_body(&self, context: &Context, sink: &mut Sink<'_>) -> WireResult<()> {
-        match level_of(context, self) {
-            Some(level) => write_polynomials(context, self.limbs(), level, sink),
-            None => fit("ciphertext", false),
-        }
+    fn write(&self, context: &Context, level: Level, sink: &mut Sink<'_>) -> WireResult<()> {
+        write_polynomials(context, self.limbs(), level, sink)
     }
 
-    fn read_body(context: &Context, counts: &Counts, source: &mut Source<'_>) -> WireResult<Self> {
-        read_whole(
-            context,
-            data_level(context, counts.primes)?,
-            usize::from(counts.polynomials),
-            counts.is_ntt_form,
-            source,
-        )
+    fn read(
+        context: &Context,
+        level: Level,
+        polynomials: usize,
+        is_ntt_form: bool,
+        source: &mut Source<'_>,
+    ) -> WireResult<Self> {
+        read_whole(context, level, polynomials, is_ntt_form, source)
     }
 }
 
-impl Body for SeededCiphertext {
-    type Scope = Context;
-    const KIND: Kind = Kind::SeededCiphertext;
+impl Encrypted for SeededCiphertext {
+    const NAME: &'static str = "seeded ciphertext";
+    const SIZES: RangeInclusive<u64> = 2..=2;
 
-    fn counts(&self, context: &Context) -> WireResult<Counts> {
-        fit(
-            "seeded ciphertext",
-            context.data_levels().contains(&self.0.level),
-        )?;
-        Ok(Counts {
-            is_ntt_form: self.0.is_ntt_form,
-            polynomials: 2,
-            primes: self.0.level.coeff_modulus_size as u16,
-            items: 1,
-            ..Counts::default()
-        })
+    fn shape(&self, context: &Context) -> Option<(Level, usize, bool)> {
+        let level = self.0.level;
+        let fits = context.data_levels().contains(&level);
+        fits.then_some((level, 2, self.0.is_ntt_form))
     }
 
-    fn size(context: &Context, counts: &Counts) -> WireResult<Size> {
-        check_single(counts)?;
-        check_field("items", u64::from(counts.items), 1..=1)?;
-        check_field("polynomials", u64::from(counts.polynomials), 2..=2)?;
-        let level = data_level(context, counts.primes)?;
-        Ok(Size::pair(context, level.coeff_modulus_size, true))
+    fn size_of(context: &Context, primes: usize, _: usize) -> Size {
+        Size::pair(context, primes, true)
     }
 
-    fn write_body(&self, context: &Context, sink: &mut Sink<'_>) -> WireResult<()> {
+    fn write(&self, context: &Context, _: Level, sink: &mut Sink<'_>) -> WireResult<()> {
         write_seeded(context, &self.0, sink)
     }
 
-    fn read_body(context: &Context, counts: &Counts, source: &mut Source<'_>) -> WireResult<Self> {
-        let level = data_level(context, counts.primes)?;
-        read_seeded(context, level, counts.is_ntt_form, source).map(Self)
+    fn read(
+        context: &Context,
+        level: Level,
+        _: usize,
+        is_ntt_form: bool,
+        source: &mut Source<'_>,
+    ) -> WireResult<Self> {
+        read_seeded(context, level, is_ntt_form, source).map(Self)
     }
 }
 
-/// Checks how many polynomials a ciphertext has.
-pub(super) fn check_polynomials(counts: &Counts) -> WireResult<()> {
-    check_field(
-        "polynomials",
-        u64::from(counts.polynomials),
-        *CIPHERTEXT_SIZES.start() as u64..=*CIPHERTEXT_SIZES.end() as u64,
+/// Writes a ciphertext that belongs to the context.
+pub(super) fn write_encrypted<E: Encrypted>(
+    context: &Context,
+    encrypted: &E,
+    sink: &mut Sink<'_>,
+) -> WireResult<()> {
+    let (level, ..) = encrypted.shape(context).ok_or(unfit(E::NAME))?;
+    encrypted.write(context, level, sink)
+}
+
+/// Reads a ciphertext whose numbers have been checked.
+pub(super) fn read_encrypted<E: Encrypted>(
+    context: &Context,
+    counts: &Counts,
+    source: &mut Source<'_>,
+) -> WireResult<E> {
+    E::read(
+        context,
+        data_level(context, counts.primes)?,
+        usize::from(counts.polynomials),
+        counts.is_ntt_form,
+        source,
     )
 }
+
+/// Checks a ciphertext's polynomials and primes; its size.
+pub(super) fn check_encrypted<E: Encrypted>(
+    context: &Context,
+    counts: &Counts,
+) -> WireResult<Size> {
+    check_field("polynomials", u64::from(counts.polynomials), E::SIZES)?;
+    let level = data_level(context, counts.primes)?;
+    let polynomials = usize::from(counts.polynomials);
+    Ok(E::size_of(context, level.coeff_modulus_size, polynomials))
+}
+
+macro_rules! ciphertext_body {
+    ($($object:ident),*) => {$(
+        impl Body for $object {
+            type Scope = Context;
+            const KIND: Kind = Kind::$object;
+
+            fn counts(&self, context: &Context) -> WireResult<Counts> {
+                let (level, polynomials, is_ntt_form) =
+                    self.shape(context).ok_or(unfit(Self::NAME))?;
+                Ok(Counts {
+                    is_ntt_form,
+                    polynomials: polynomials as u16,
+                    primes: level.coeff_modulus_size as u16,
+                    items: 1,
+                    ..Counts::default()
+                })
+            }
+
+            fn size(context: &Context, counts: &Counts) -> WireResult<Size> {
+                check_single(counts)?;
+                check_field("items", u64::from(counts.items), 1..=1)?;
+                check_encrypted::<Self>(context, counts)
+            }
+
+            fn write_body(&self, context: &Context, sink: &mut Sink<'_>) -> WireResult<()> {
+                write_encrypted(context, self, sink)
+            }
+
+            fn read_body(
+                context: &Context,
+                counts: &Counts,
+                source: &mut Source<'_>,
+            ) -> WireResult<Self> {
+                read_encrypted(context, counts, source)
+            }
+        }
+    )*};
+}
+
+ciphertext_body!(Ciphertext, SeededCiphertext);

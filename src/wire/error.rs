@@ -1,6 +1,7 @@
 //! What can be wrong with a message.
 
 use super::header::Kind;
+use std::path::PathBuf;
 use thiserror::Error;
 
 /// What can be wrong with a message, or keep one from being written.
@@ -15,6 +16,14 @@ pub enum WireError {
         /// The failure.
         source: std::io::Error,
     },
+    /// A file cannot be written or opened.
+    #[error("{path}", path = path.display())]
+    File {
+        /// Which file.
+        path: PathBuf,
+        /// The failure.
+        source: std::io::Error,
+    },
     /// The message ends early.
     #[error("{field}: the message ends after {offset} bytes, in the midst of it")]
     Truncated {
@@ -24,9 +33,9 @@ pub enum WireError {
         offset: u64,
     },
     /// Bytes follow the end of the message.
-    #[error("{count} bytes follow the end of the message")]
+    #[error("at least {count} bytes follow the end of the message")]
     Trailing {
-        /// How many.
+        /// How many were seen.
         count: usize,
     },
     /// The bytes are no message of this format.

@@ -1,14 +1,32 @@
-//! Keys on the wire. Their polynomials lie at the key level, in NTT form.
+//! Keys on the wire, whole or seeded. Their polynomials lie at the key level, in NTT form.
 
 use super::ciphertext::{fit, read_seeded, read_whole, write_polynomials, write_seeded};
-use super::error::WireResult;
+use super::error::{WireError, WireResult};
 use super::header::{Counts, Kind};
 use super::message::{Body, Size, check_field, check_single};
 use super::stream::{Sink, Source};
 use crate::bfv::{
-    Context, GaloisKeys, PublicKey, RELIN_SLOTS, RelinKeys, SeededGaloisKeys, SeededPart,
-    SeededPublicKey, SeededRelinKeys, is_galois_element,
+    Ciphertext, Context, GaloisKeys, PublicKey, RELIN_SLOTS, RelinKeys, SeededGaloisKeys,
+    SeededPart, SeededPublicKey, SeededRelinKeys, is_galois_element,
 };
+use std::ops::RangeInclusive;
+
+/// Keys, whole or seeded: slots of parts.
+pub(super) trait Keys: Sized {
+    const NAME: &'static str;
+    /// Whether they are for key switching, which needs a special prime.
+    const SWITCHING: bool;
+
+    /// How many slots they can have.
+    fn possible(context: &Context) -> RangeInclusive<u64>;
+    fn slots(&self) -> usize;
+    /// Whether they belong to the context and each slot is complete.
+    fn complete(&self, context: &Context) -> bool;
+    fn slot_size(context: &Context) -> Size;
+    fn write(&self, context: &Context, sink: &mut Sink<'_>) -> WireResult<()>;
+    /// The number of slots has been checked.
+    fn read(context: &Context, slots: u32, source: &mut Source<'_>) -> WireResult<Self>;
+}
 
 /// The header's numbers of keys with this many slots.
 pub(super) fn key_counts(context: &Context, slots: usize) -> Counts {
@@ -29,44 +47,230 @@ pub(super) fn check_key(context: &Context, counts: &Counts) -> WireResult<()> {
     check_field("primes", u64::from(counts.primes), primes..=primes)
 }
 
-fn check_switching(
-    context: &Context,
-    counts: &Counts,
-    slots: std::ops::RangeInclusive<u64>,
-) -> WireResult<()> {
-    check_single(counts)?;
-    check_key(context, counts)?;
-    // Without a special prime there are no such keys.
-    check_field(
-        "special primes",
-        u64::from(context.using_keyswitching()),
-        1..=1,
-    )?;
-    check_field("slots", u64::from(counts.items), slots)
+macro_rules! key_body {
+    ($($object:ident),*) => {$(
+        impl Body for $object {
+            type Scope = Context;
+            const KIND: Kind = Kind::$object;
+
+            fn counts(&self, context: &Context) -> WireResult<Counts> {
+                fit(Self::NAME, self.complete(context))?;
+                Ok(key_counts(context, Keys::slots(self)))
+            }
+
+            fn size(context: &Context, counts: &Counts) -> WireResult<Size> {
+                check_single(counts)?;
+                check_key(context, counts)?;
+                if Self::SWITCHING {
+                    let special = u64::from(context.using_keyswitching());
+                    check_field("special primes", special, 1..=1)?;
+                }
+                let slots = u64::from(counts.items);
+                check_field("slots", slots, Self::possible(context))?;
+                Ok(Self::slot_size(context).times(slots))
+            }
+
+            fn write_body(&self, context: &Context, sink: &mut Sink<'_>) -> WireResult<()> {
+                self.write(context, sink)
+            }
+
+            fn read_body(
+                context: &Context,
+                counts: &Counts,
+                source: &mut Source<'_>,
+            ) -> WireResult<Self> {
+                Self::read(context, counts.items, source)
+            }
+        }
+    )*};
 }
 
-fn relin_slots() -> std::ops::RangeInclusive<u64> {
+key_body!(
+    PublicKey,
+    SeededPublicKey,
+    RelinKeys,
+    SeededRelinKeys,
+    GaloisKeys,
+    SeededGaloisKeys
+);
+
+fn read_part(context: &Context, source: &mut Source<'_>) -> WireResult<Ciphertext> {
+    read_whole(context, context.key_level(), 2, true, source)
+}
+
+fn read_seeded_part(context: &Context, source: &mut Source<'_>) -> WireResult<SeededPart> {
+    read_seeded(context, context.key_level(), true, source)
+}
+
+fn read_seeded_slot(context: &Context, source: &mut Source<'_>) -> WireResult<Vec<SeededPart>> {
+    (0..context.key_parts())
+        .map(|_| read_seeded_part(context, source))
+        .collect()
+}
+
+/// Whether a seeded part is one of a key.
+fn is_key_part(context: &Context, part: &SeededPart) -> bool {
+    part.level == context.key_level() && part.is_ntt_form
+}
+
+/// Whether the parts of a seeded slot are all there.
+fn complete(context: &Context, parts: &[SeededPart]) -> bool {
+    parts.len() == context.key_parts() && parts.iter().all(|part| is_key_part(context, part))
+}
+
+/// A public key's polynomials.
+fn public_size(context: &Context, seeded: bool) -> Size {
+    Size::pair(context, context.key_level().coeff_modulus_size, seeded)
+}
+
+impl Keys for PublicKey {
+    const NAME: &'static str = "public key";
+    const SWITCHING: bool = false;
+
+    fn possible(_: &Context) -> RangeInclusive<u64> {
+        1..=1
+    }
+
+    fn slots(&self) -> usize {
+        1
+    }
+
+    fn complete(&self, context: &Context) -> bool {
+        self.parms_id() == context.key_level().parms_id
+            && self.limbs().len() == context.key_part_limbs()
+    }
+
+    fn slot_size(context: &Context) -> Size {
+        public_size(context, false)
+    }
+
+    fn write(&self, context: &Context, sink: &mut Sink<'_>) -> WireResult<()> {
+        write_polynomials(context, self.limbs(), context.key_level(), sink)
+    }
+
+    fn read(context: &Context, _: u32, source: &mut Source<'_>) -> WireResult<Self> {
+        Ok(Self::from_part(read_part(context, source)?)?)
+    }
+}
+
+impl Keys for SeededPublicKey {
+    const NAME: &'static str = "seeded public key";
+    const SWITCHING: bool = false;
+
+    fn possible(_: &Context) -> RangeInclusive<u64> {
+        1..=1
+    }
+
+    fn slots(&self) -> usize {
+        1
+    }
+
+    fn complete(&self, context: &Context) -> bool {
+        is_key_part(context, &self.0)
+    }
+
+    fn slot_size(context: &Context) -> Size {
+        public_size(context, true)
+    }
+
+    fn write(&self, context: &Context, sink: &mut Sink<'_>) -> WireResult<()> {
+        write_seeded(context, &self.0, sink)
+    }
+
+    fn read(context: &Context, _: u32, source: &mut Source<'_>) -> WireResult<Self> {
+        read_seeded_part(context, source).map(Self)
+    }
+}
+
+fn relin_slots() -> RangeInclusive<u64> {
     *RELIN_SLOTS.start() as u64..=*RELIN_SLOTS.end() as u64
 }
 
-fn galois_slots(context: &Context) -> std::ops::RangeInclusive<u64> {
+impl Keys for RelinKeys {
+    const NAME: &'static str = "set of relinearisation keys";
+    const SWITCHING: bool = true;
+
+    fn possible(_: &Context) -> RangeInclusive<u64> {
+        relin_slots()
+    }
+
+    fn slots(&self) -> usize {
+        Self::slots(self)
+    }
+
+    fn complete(&self, context: &Context) -> bool {
+        self.parms_id() == context.key_level().parms_id
+            && RELIN_SLOTS.contains(&Self::slots(self))
+            && (0..Self::slots(self)).all(|slot| self.parts(slot) == context.key_parts())
+    }
+
+    fn slot_size(context: &Context) -> Size {
+        Size::slot(context, false)
+    }
+
+    fn write(&self, context: &Context, sink: &mut Sink<'_>) -> WireResult<()> {
+        for slot in 0..Self::slots(self) {
+            for part in 0..self.parts(slot) {
+                let limbs = self.limbs(slot, part).unwrap_or_default();
+                write_polynomials(context, limbs, context.key_level(), sink)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn read(context: &Context, slots: u32, source: &mut Source<'_>) -> WireResult<Self> {
+        let mut keys = Self::start(context)?;
+        for slot in 0..slots as usize {
+            for _ in 0..context.key_parts() {
+                keys.append(slot, read_part(context, source)?)?;
+            }
+        }
+        Ok(keys)
+    }
+}
+
+impl Keys for SeededRelinKeys {
+    const NAME: &'static str = "set of seeded relinearisation keys";
+    const SWITCHING: bool = true;
+
+    fn possible(_: &Context) -> RangeInclusive<u64> {
+        relin_slots()
+    }
+
+    fn slots(&self) -> usize {
+        self.slots.len()
+    }
+
+    fn complete(&self, context: &Context) -> bool {
+        RELIN_SLOTS.contains(&self.slots.len())
+            && self.slots.iter().all(|parts| complete(context, parts))
+    }
+
+    fn slot_size(context: &Context) -> Size {
+        Size::slot(context, true)
+    }
+
+    fn write(&self, context: &Context, sink: &mut Sink<'_>) -> WireResult<()> {
+        self.slots
+            .iter()
+            .flatten()
+            .try_for_each(|part| write_seeded(context, part, sink))
+    }
+
+    fn read(context: &Context, slots: u32, source: &mut Source<'_>) -> WireResult<Self> {
+        let slots = (0..slots)
+            .map(|_| read_seeded_slot(context, source))
+            .collect::<WireResult<_>>()?;
+        Ok(Self { slots })
+    }
+}
+
+fn galois_slots(context: &Context) -> RangeInclusive<u64> {
     0..=context.parameters().poly_modulus_degree() as u64
 }
 
-/// Whether seeded parts are complete and at the key level.
-fn complete(context: &Context, parts: &[SeededPart]) -> bool {
-    parts.len() == context.key_parts()
-        && parts
-            .iter()
-            .all(|part| part.level == context.key_level() && part.is_ntt_form)
-}
-
-fn read_slot(context: &Context, source: &mut Source<'_>) -> WireResult<Vec<SeededPart>> {
-    let mut parts = Vec::new();
-    for _ in 0..context.key_parts() {
-        parts.push(read_seeded(context, context.key_level(), true, source)?);
-    }
-    Ok(parts)
+fn write_element(element: u32, sink: &mut Sink<'_>) -> WireResult<()> {
+    sink.bytes("Galois element", &element.to_le_bytes())
 }
 
 /// A Galois element: valid, and above the one before it.
@@ -80,7 +284,7 @@ fn read_element(
     let high = 2 * context.parameters().poly_modulus_degree() as u64 - 1;
     check_field("Galois element", u64::from(element), u64::from(low)..=high)?;
     if !is_galois_element(context, element) {
-        return Err(super::WireError::Field {
+        return Err(WireError::Field {
             field: "Galois element",
             actual: u64::from(element),
             expected: "an odd number".to_owned(),
@@ -90,215 +294,32 @@ fn read_element(
     Ok(element)
 }
 
-impl Body for PublicKey {
-    type Scope = Context;
-    const KIND: Kind = Kind::PublicKey;
+impl Keys for GaloisKeys {
+    const NAME: &'static str = "set of Galois keys";
+    const SWITCHING: bool = true;
 
-    fn counts(&self, context: &Context) -> WireResult<Counts> {
-        fit(
-            "public key",
-            self.parms_id() == context.key_level().parms_id
-                && self.limbs().len() == context.key_part_limbs(),
-        )?;
-        Ok(key_counts(context, 1))
+    fn possible(context: &Context) -> RangeInclusive<u64> {
+        galois_slots(context)
     }
 
-    fn size(context: &Context, counts: &Counts) -> WireResult<Size> {
-        check_single(counts)?;
-        check_key(context, counts)?;
-        check_field("slots", u64::from(counts.items), 1..=1)?;
-        Ok(Size::pair(
-            context,
-            context.key_level().coeff_modulus_size,
-            false,
-        ))
+    fn slots(&self) -> usize {
+        self.elements().len()
     }
 
-    fn write_body(&self, context: &Context, sink: &mut Sink<'_>) -> WireResult<()> {
-        write_polynomials(context, self.limbs(), context.key_level(), sink)
+    fn complete(&self, context: &Context) -> bool {
+        self.parms_id() == context.key_level().parms_id
+            && self.elements().iter().all(|&element| {
+                is_galois_element(context, element) && self.parts(element) == context.key_parts()
+            })
     }
 
-    fn read_body(context: &Context, _: &Counts, source: &mut Source<'_>) -> WireResult<Self> {
-        let part = read_whole(context, context.key_level(), 2, true, source)?;
-        Ok(Self::from_part(part)?)
-    }
-}
-
-impl Body for SeededPublicKey {
-    type Scope = Context;
-    const KIND: Kind = Kind::SeededPublicKey;
-
-    fn counts(&self, context: &Context) -> WireResult<Counts> {
-        fit(
-            "seeded public key",
-            self.0.level == context.key_level() && self.0.is_ntt_form,
-        )?;
-        Ok(key_counts(context, 1))
+    fn slot_size(context: &Context) -> Size {
+        Size::slot(context, false).plus_bytes(4)
     }
 
-    fn size(context: &Context, counts: &Counts) -> WireResult<Size> {
-        check_single(counts)?;
-        check_key(context, counts)?;
-        check_field("slots", u64::from(counts.items), 1..=1)?;
-        Ok(Size::pair(
-            context,
-            context.key_level().coeff_modulus_size,
-            true,
-        ))
-    }
-
-    fn write_body(&self, context: &Context, sink: &mut Sink<'_>) -> WireResult<()> {
-        write_seeded(context, &self.0, sink)
-    }
-
-    fn read_body(context: &Context, _: &Counts, source: &mut Source<'_>) -> WireResult<Self> {
-        read_seeded(context, context.key_level(), true, source).map(Self)
-    }
-}
-
-/// Whether every slot of relinearisation keys is complete.
-pub(super) fn relin_complete(context: &Context, keys: &RelinKeys) -> bool {
-    keys.parms_id() == context.key_level().parms_id
-        && RELIN_SLOTS.contains(&keys.slots())
-        && (0..keys.slots()).all(|slot| keys.parts(slot) == context.key_parts())
-}
-
-/// The parts of complete relinearisation keys, slot after slot.
-pub(super) fn write_relin(
-    context: &Context,
-    keys: &RelinKeys,
-    sink: &mut Sink<'_>,
-) -> WireResult<()> {
-    for slot in 0..keys.slots() {
-        for part in 0..keys.parts(slot) {
-            let limbs = keys.limbs(slot, part).unwrap_or_default();
-            write_polynomials(context, limbs, context.key_level(), sink)?;
-        }
-    }
-    Ok(())
-}
-
-/// Relinearisation keys with this many slots.
-pub(super) fn read_relin(
-    context: &Context,
-    slots: u32,
-    source: &mut Source<'_>,
-) -> WireResult<RelinKeys> {
-    let mut keys = RelinKeys::start(context)?;
-    for slot in 0..slots as usize {
-        for _ in 0..context.key_parts() {
-            let part = read_whole(context, context.key_level(), 2, true, source)?;
-            keys.append(slot, part)?;
-        }
-    }
-    Ok(keys)
-}
-
-impl Body for RelinKeys {
-    type Scope = Context;
-    const KIND: Kind = Kind::RelinKeys;
-
-    fn counts(&self, context: &Context) -> WireResult<Counts> {
-        fit("set of relinearisation keys", relin_complete(context, self))?;
-        Ok(key_counts(context, self.slots()))
-    }
-
-    fn size(context: &Context, counts: &Counts) -> WireResult<Size> {
-        check_switching(context, counts, relin_slots())?;
-        Ok(Size::slot(context, false).times(u64::from(counts.items)))
-    }
-
-    fn write_body(&self, context: &Context, sink: &mut Sink<'_>) -> WireResult<()> {
-        write_relin(context, self, sink)
-    }
-
-    fn read_body(context: &Context, counts: &Counts, source: &mut Source<'_>) -> WireResult<Self> {
-        read_relin(context, counts.items, source)
-    }
-}
-
-/// Whether every slot of seeded relinearisation keys is complete.
-pub(super) fn seeded_relin_complete(context: &Context, keys: &SeededRelinKeys) -> bool {
-    RELIN_SLOTS.contains(&keys.slots.len())
-        && keys.slots.iter().all(|parts| complete(context, parts))
-}
-
-pub(super) fn write_seeded_relin(
-    context: &Context,
-    keys: &SeededRelinKeys,
-    sink: &mut Sink<'_>,
-) -> WireResult<()> {
-    keys.slots
-        .iter()
-        .flatten()
-        .try_for_each(|part| write_seeded(context, part, sink))
-}
-
-pub(super) fn read_seeded_relin(
-    context: &Context,
-    slots: u32,
-    source: &mut Source<'_>,
-) -> WireResult<SeededRelinKeys> {
-    let mut keys = SeededRelinKeys { slots: Vec::new() };
-    for _ in 0..slots {
-        keys.slots.push(read_slot(context, source)?);
-    }
-    Ok(keys)
-}
-
-impl Body for SeededRelinKeys {
-    type Scope = Context;
-    const KIND: Kind = Kind::SeededRelinKeys;
-
-    fn counts(&self, context: &Context) -> WireResult<Counts> {
-        fit(
-            "set of seeded relinearisation keys",
-            seeded_relin_complete(context, self),
-        )?;
-        Ok(key_counts(context, self.slots.len()))
-    }
-
-    fn size(context: &Context, counts: &Counts) -> WireResult<Size> {
-        check_switching(context, counts, relin_slots())?;
-        Ok(Size::slot(context, true).times(u64::from(counts.items)))
-    }
-
-    fn write_body(&self, context: &Context, sink: &mut Sink<'_>) -> WireResult<()> {
-        write_seeded_relin(context, self, sink)
-    }
-
-    fn read_body(context: &Context, counts: &Counts, source: &mut Source<'_>) -> WireResult<Self> {
-        read_seeded_relin(context, counts.items, source)
-    }
-}
-
-impl Body for GaloisKeys {
-    type Scope = Context;
-    const KIND: Kind = Kind::GaloisKeys;
-
-    fn counts(&self, context: &Context) -> WireResult<Counts> {
-        let elements = self.elements();
-        fit(
-            "set of Galois keys",
-            self.parms_id() == context.key_level().parms_id
-                && elements.iter().all(|&element| {
-                    is_galois_element(context, element)
-                        && self.parts(element) == context.key_parts()
-                }),
-        )?;
-        Ok(key_counts(context, elements.len()))
-    }
-
-    fn size(context: &Context, counts: &Counts) -> WireResult<Size> {
-        check_switching(context, counts, galois_slots(context))?;
-        Ok(Size::slot(context, false)
-            .plus_bytes(4)
-            .times(u64::from(counts.items)))
-    }
-
-    fn write_body(&self, context: &Context, sink: &mut Sink<'_>) -> WireResult<()> {
+    fn write(&self, context: &Context, sink: &mut Sink<'_>) -> WireResult<()> {
         for element in self.elements() {
-            sink.bytes("Galois element", &element.to_le_bytes())?;
+            write_element(element, sink)?;
             for part in 0..self.parts(element) {
                 let limbs = self.limbs(element, part).unwrap_or_default();
                 write_polynomials(context, limbs, context.key_level(), sink)?;
@@ -307,44 +328,44 @@ impl Body for GaloisKeys {
         Ok(())
     }
 
-    fn read_body(context: &Context, counts: &Counts, source: &mut Source<'_>) -> WireResult<Self> {
+    fn read(context: &Context, slots: u32, source: &mut Source<'_>) -> WireResult<Self> {
         let mut keys = Self::start(context)?;
         let mut last = None;
-        for _ in 0..counts.items {
+        for _ in 0..slots {
             let element = read_element(context, &mut last, source)?;
             for _ in 0..context.key_parts() {
-                let part = read_whole(context, context.key_level(), 2, true, source)?;
-                keys.append(element, part)?;
+                keys.append(element, read_part(context, source)?)?;
             }
         }
         Ok(keys)
     }
 }
 
-impl Body for SeededGaloisKeys {
-    type Scope = Context;
-    const KIND: Kind = Kind::SeededGaloisKeys;
+impl Keys for SeededGaloisKeys {
+    const NAME: &'static str = "set of seeded Galois keys";
+    const SWITCHING: bool = true;
 
-    fn counts(&self, context: &Context) -> WireResult<Counts> {
-        fit(
-            "set of seeded Galois keys",
-            self.keys.iter().all(|(element, parts)| {
-                is_galois_element(context, *element) && complete(context, parts)
-            }),
-        )?;
-        Ok(key_counts(context, self.keys.len()))
+    fn possible(context: &Context) -> RangeInclusive<u64> {
+        galois_slots(context)
     }
 
-    fn size(context: &Context, counts: &Counts) -> WireResult<Size> {
-        check_switching(context, counts, galois_slots(context))?;
-        Ok(Size::slot(context, true)
-            .plus_bytes(4)
-            .times(u64::from(counts.items)))
+    fn slots(&self) -> usize {
+        self.keys.len()
     }
 
-    fn write_body(&self, context: &Context, sink: &mut Sink<'_>) -> WireResult<()> {
+    fn complete(&self, context: &Context) -> bool {
+        self.keys.iter().all(|(element, parts)| {
+            is_galois_element(context, *element) && complete(context, parts)
+        })
+    }
+
+    fn slot_size(context: &Context) -> Size {
+        Size::slot(context, true).plus_bytes(4)
+    }
+
+    fn write(&self, context: &Context, sink: &mut Sink<'_>) -> WireResult<()> {
         for (element, parts) in &self.keys {
-            sink.bytes("Galois element", &element.to_le_bytes())?;
+            write_element(*element, sink)?;
             for part in parts {
                 write_seeded(context, part, sink)?;
             }
@@ -352,13 +373,14 @@ impl Body for SeededGaloisKeys {
         Ok(())
     }
 
-    fn read_body(context: &Context, counts: &Counts, source: &mut Source<'_>) -> WireResult<Self> {
-        let mut keys = Self { keys: Vec::new() };
+    fn read(context: &Context, slots: u32, source: &mut Source<'_>) -> WireResult<Self> {
         let mut last = None;
-        for _ in 0..counts.items {
-            let element = read_element(context, &mut last, source)?;
-            keys.keys.push((element, read_slot(context, source)?));
-        }
-        Ok(keys)
+        let keys = (0..slots)
+            .map(|_| {
+                let element = read_element(context, &mut last, source)?;
+                Ok((element, read_seeded_slot(context, source)?))
+            })
+            .collect::<WireResult<_>>()?;
+        Ok(Self { keys })
     }
 }

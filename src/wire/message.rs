@@ -5,7 +5,10 @@ use super::header::{CHECKSUM_BYTES, Counts, Fingerprint, HEADER_BYTES, Header, K
 use super::pack::packed_bytes;
 use super::stream::{Sink, Source, width};
 use crate::bfv::{Context, Level, Seed};
+use crate::file::replace;
+use std::fs::File;
 use std::io::{Read, Write};
+use std::path::Path;
 
 /// What a reader allows. Whoever sends can promise anything; nothing is allocated for a promise, and what is beyond
 /// these limits is refused when the header has been read.
@@ -29,7 +32,7 @@ impl Default for Limits {
 }
 
 /// How large a body is on the wire and in memory.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Size {
     pub(super) bytes: u64,
     pub(super) memory: u64,
@@ -69,13 +72,6 @@ impl Size {
         Self {
             bytes: self.bytes.saturating_add(bytes),
             memory: self.memory.saturating_add(bytes),
-        }
-    }
-
-    pub(super) const fn plus(self, other: Self) -> Self {
-        Self {
-            bytes: self.bytes.saturating_add(other.bytes),
-            memory: self.memory.saturating_add(other.memory),
         }
     }
 
@@ -187,6 +183,30 @@ pub trait Message: Body {
         }
     }
 
+    /// Writes the message to a file, under a temporary name that is renamed at the end: a reader sees the whole message
+    /// or none. Missing directories are made. The message's length in bytes.
+    ///
+    /// # Errors
+    /// [`WireError::File`] if the file cannot be made, else as [`Message::write_to`].
+    fn save(&self, scope: &Self::Scope, path: impl AsRef<Path>) -> WireResult<u64> {
+        replace(path.as_ref(), |file| self.write_to(scope, file))
+            .map_err(|source| file_error(path.as_ref(), source))?
+    }
+
+    /// Reads a file that is one message.
+    ///
+    /// # Errors
+    /// [`WireError::File`] if the file cannot be opened, else as [`Message::from_wire`].
+    fn load(scope: &Self::Scope, path: impl AsRef<Path>, limits: &Limits) -> WireResult<Self> {
+        let named = |source| file_error(path.as_ref(), source);
+        let mut file = File::open(path.as_ref()).map_err(named)?;
+        let message = Self::read_from(scope, &mut file, limits)?;
+        match file.read(&mut [0]).map_err(named)? {
+            0 => Ok(message),
+            count => Err(WireError::Trailing { count }),
+        }
+    }
+
     /// How long the message is in bytes, without writing it.
     ///
     /// # Errors
@@ -198,7 +218,15 @@ pub trait Message: Body {
 
 impl<Object: Body> Message for Object {}
 
-const fn message_bytes(size: Size) -> u64 {
+fn file_error(path: &Path, source: std::io::Error) -> WireError {
+    WireError::File {
+        path: path.to_owned(),
+        source,
+    }
+}
+
+/// The length of a message with a body of this size.
+pub(super) const fn message_bytes(size: Size) -> u64 {
     size.bytes
         .saturating_add((HEADER_BYTES + CHECKSUM_BYTES) as u64)
 }

@@ -53,6 +53,7 @@ mod stream;
 mod tests;
 
 pub use any::reencode;
+pub use engine::UploadSizes;
 pub use error::{WireError, WireResult};
 pub use header::{CHECKSUM_BYTES, Fingerprint, HEADER_BYTES, Kind, MAGIC, VERSION};
 pub use message::{Limits, Message, Scope};

@@ -393,3 +393,35 @@ fn galois_elements_are_odd_ascending_and_below_twice_the_degree() {
     };
     assert_eq!(kinds(&good), [false; 6]);
 }
+
+#[test]
+fn files_hold_one_whole_message() {
+    let context = context(16, &[30, 31]);
+    let mut parties = Parties::new(context.clone());
+    let object = parties.generator.create_relin_keys_seeded().unwrap();
+    let limits = Limits::default();
+    let top = tempfile::tempdir().unwrap();
+    let path = top.path().join("new/keys");
+    let load = || SeededRelinKeys::load(&context, &path, &limits);
+    assert!(matches!(load(), Err(WireError::File { .. })));
+    let length = object.save(&context, &path).unwrap();
+    assert_eq!(length, object.wire_bytes(&context).unwrap());
+    assert_eq!(load().unwrap(), object);
+
+    // A refusal leaves the file as it was, and nothing beside it.
+    let other = self::context(16, &[29, 31]);
+    assert!(matches!(
+        object.save(&other, &path),
+        Err(WireError::Unfit { .. })
+    ));
+    assert_eq!(load().unwrap(), object);
+    assert_eq!(
+        std::fs::read_dir(top.path().join("new")).unwrap().count(),
+        1
+    );
+
+    let mut bytes = std::fs::read(&path).unwrap();
+    bytes.push(0);
+    std::fs::write(&path, &bytes).unwrap();
+    assert!(matches!(load(), Err(WireError::Trailing { .. })));
+}

@@ -2,14 +2,32 @@
 #![allow(
     dead_code,
     clippy::unwrap_used,
+    clippy::panic,
     reason = "each test file uses a part; a failed test may panic"
 )]
 
 use sealquant::bfv::{
-    BatchEncoder, Ciphertext, Context, Decryptor, Encryptor, Evaluator, GaloisKeys, KeyGenerator,
-    ParametersLiteral, Plaintext, RelinKeys, Rotation, SecretKey, SecurityLevel, coeff_modulus,
-    plain_modulus,
+    BatchEncoder, Ciphertext, Context, Decryptor, Encryptor, Error, Evaluator, GaloisKeys,
+    KeyGenerator, ParametersLiteral, Plaintext, PublicKey, RelinKeys, Rotation, SealErrorKind,
+    SecretKey, SecurityLevel, coeff_modulus, plain_modulus,
 };
+use std::sync::LazyLock;
+
+/// Three sets of parameters that allow batching.
+pub static KITS: LazyLock<[Kit; 3]> = LazyLock::new(|| {
+    [
+        Kit::new(1024, &[50, 50, 50, 51], T::Batching(17)),
+        Kit::new(2048, &[60, 60, 60], T::Batching(20)),
+        Kit::new(4096, &[36, 36, 36, 36, 37], T::Batching(26)),
+    ]
+});
+
+/// The kind of SEAL's exception.
+pub fn kind(error: &Error) -> SealErrorKind {
+    error
+        .seal_kind()
+        .unwrap_or_else(|| panic!("SEAL did not throw: {error}"))
+}
 
 /// How a test chooses t.
 #[derive(Debug, Clone, Copy)]
@@ -41,6 +59,7 @@ pub fn literal(degree: usize, prime_bits: &[i32], t: T) -> ParametersLiteral {
 pub struct Kit {
     pub context: Context,
     pub secret_key: SecretKey,
+    pub public_key: PublicKey,
     pub relin_keys: RelinKeys,
     pub galois_keys: GaloisKeys,
     pub encoder: Option<BatchEncoder>,
@@ -74,6 +93,7 @@ impl Kit {
             t: context.parameters().plain_modulus().value(),
             degree,
             secret_key,
+            public_key,
             context,
         }
     }
@@ -95,5 +115,39 @@ impl Kit {
         let mut coefficients = plain.coefficients().to_vec();
         coefficients.resize(self.degree, 0);
         coefficients
+    }
+
+    /// The encoder of parameters that allow batching.
+    pub fn batch(&self) -> &BatchEncoder {
+        self.encoder.as_ref().unwrap()
+    }
+
+    pub fn encrypt_slots(&self, values: &[i64]) -> Ciphertext {
+        let plain = self.batch().encode_i64(values).unwrap();
+        self.encryptor.encrypt_symmetric(&plain).unwrap()
+    }
+
+    /// All N slots.
+    pub fn decrypt_slots(&self, encrypted: &Ciphertext) -> Vec<i64> {
+        let mut decryptor = Decryptor::new(&self.context, &self.secret_key).unwrap();
+        let plain = decryptor.decrypt(encrypted).unwrap();
+        self.batch().decode_i64(&plain).unwrap()
+    }
+
+    pub fn budget(&self, encrypted: &Ciphertext) -> u32 {
+        let mut decryptor = Decryptor::new(&self.context, &self.secret_key).unwrap();
+        decryptor.noise_budget_bits(encrypted).unwrap()
+    }
+
+    /// The centred residue modulo t.
+    pub fn reduce(&self, value: i128) -> i64 {
+        let t = i128::from(self.t);
+        let residue = value.rem_euclid(t);
+        let centred = if residue > t / 2 {
+            residue - t
+        } else {
+            residue
+        };
+        i64::try_from(centred).unwrap()
     }
 }

@@ -1,9 +1,12 @@
 //! Fixed messages of each kind for small, insecure parameters, and ways to damage them.
 
+mod engine;
+
 use sealquant::bfv::{
     Ciphertext, Context, GaloisKeys, ParametersLiteral, PublicKey, RelinKeys, SecurityLevel, Seed,
     SeededCiphertext, SeededGaloisKeys, SeededPublicKey, SeededRelinKeys,
 };
+use sealquant::engine::PlanContexts;
 use sealquant::wire::{CHECKSUM_BYTES, HEADER_BYTES, Message};
 
 /// A small generator with a fixed sequence (SplitMix64).
@@ -23,40 +26,95 @@ impl Random {
     }
 }
 
-pub const DEGREE: usize = 16;
-/// Primes = 1 mod 32 of 30, 31 and 32 bits.
-pub const PRIMES: [u64; 3] = [1_073_741_441, 2_147_483_489, 4_294_966_657];
+const DEGREE: usize = 16;
+/// Primes that are 1 mod 32 of 30, 31 and 32 bits.
+const PRIMES: [u64; 3] = [1_073_741_441, 2_147_483_489, 4_294_966_657];
 
 /// Parameters far too small to hide anything: for tests only.
-pub fn context() -> Context {
+fn parameters(degree: usize, primes: &[u64], plain_modulus: u64) -> Context {
     Context::from_literal(&ParametersLiteral {
-        poly_modulus_degree: DEGREE,
-        coeff_modulus: PRIMES.to_vec(),
-        plain_modulus: 97,
+        poly_modulus_degree: degree,
+        coeff_modulus: primes.to_vec(),
+        plain_modulus,
         security: SecurityLevel::None,
     })
     .unwrap()
 }
 
-fn limbs(random: &mut Random, polynomials: usize, primes: usize) -> Vec<u64> {
-    (0..polynomials)
-        .flat_map(|_| PRIMES[..primes].to_vec())
-        .flat_map(|prime| {
-            let residues: Vec<u64> = (0..DEGREE).map(|_| random.next() % prime).collect();
-            residues
-        })
-        .collect()
+/// Messages and what they are read against.
+pub struct World {
+    pub context: Context,
+    pub plan: PlanContexts,
+    /// By name.
+    pub messages: Vec<(&'static str, Vec<u8>)>,
+}
+
+/// Messages of all kinds; and some of a degree so small that bytes are filled up with zero bits.
+pub fn worlds() -> [World; 2] {
+    let context = parameters(DEGREE, &PRIMES, 97);
+    let plan = engine::plan(&context);
+    let mut messages = messages(&context);
+    messages.extend(engine::messages(&plan, &messages));
+    let small = parameters(4, &PRIMES[1..], 97);
+    [
+        World {
+            context,
+            plan,
+            messages,
+        },
+        World {
+            plan: PlanContexts::from_contexts(vec![small.clone()], 1, 1, false).unwrap(),
+            messages: padded_messages(&small),
+            context: small,
+        },
+    ]
+}
+
+fn limbs(random: &mut Random, degree: usize, polynomials: usize, primes: &[u64]) -> Vec<u64> {
+    let mut limbs = Vec::new();
+    for prime in primes.repeat(polynomials) {
+        limbs.extend((0..degree).map(|_| random.next() % prime));
+    }
+    limbs
 }
 
 fn seed(random: &mut Random) -> Seed {
     Seed(std::array::from_fn(|_| random.next()))
 }
 
+/// Four residues of 31 bits take 16 bytes less 4 bits.
+fn padded_messages(context: &Context) -> Vec<(&'static str, Vec<u8>)> {
+    let random = &mut Random(4);
+    let level = context.data_levels()[0].parms_id;
+    let primes = &PRIMES[1..2];
+    let whole = limbs(random, 4, 2, primes);
+    let first = limbs(random, 4, 1, primes);
+    vec![
+        (
+            "padded_ciphertext",
+            Ciphertext::from_limbs(context, level, 2, false, &whole)
+                .unwrap()
+                .to_wire(context)
+                .unwrap(),
+        ),
+        (
+            "padded_seeded_ciphertext",
+            SeededCiphertext::new(context, level, false, seed(random), first)
+                .unwrap()
+                .to_wire(context)
+                .unwrap(),
+        ),
+    ]
+}
+
 /// A message of each kind of the BFV layer, by name.
-pub fn messages(context: &Context) -> Vec<(&'static str, Vec<u8>)> {
+fn messages(context: &Context) -> Vec<(&'static str, Vec<u8>)> {
     let random = &mut Random(2026);
     let first = context.data_levels()[0].parms_id;
     let second = context.data_levels()[1].parms_id;
+    let limbs = |random: &mut Random, polynomials, primes: usize| {
+        limbs(random, DEGREE, polynomials, &PRIMES[..primes])
+    };
     let fresh = limbs(random, 2, 2);
     let cubic = limbs(random, 3, 1);
     let parts: Vec<(Seed, Vec<u64>)> = (0..2)
@@ -133,8 +191,8 @@ pub fn messages(context: &Context) -> Vec<(&'static str, Vec<u8>)> {
 
 /// Damages a message in one to three ways. Most results get a right checksum, and often a right length, so that the
 /// checks behind these are reached.
-pub fn damage(random: &mut Random, messages: &[Vec<u8>]) -> Vec<u8> {
-    let mut bytes = messages[random.below(messages.len())].clone();
+pub fn damage(random: &mut Random, messages: &[(&'static str, Vec<u8>)]) -> Vec<u8> {
+    let mut bytes = messages[random.below(messages.len())].1.clone();
     for _ in 0..=random.below(3) {
         let length = bytes.len();
         match random.below(10) {
@@ -147,7 +205,7 @@ pub fn damage(random: &mut Random, messages: &[Vec<u8>]) -> Vec<u8> {
             }
             // The head of this one, the tail of another.
             4 => {
-                let other = &messages[random.below(messages.len())];
+                let other = &messages[random.below(messages.len())].1;
                 bytes.truncate(random.below(length + 1));
                 bytes.extend(&other[random.below(other.len())..]);
             }

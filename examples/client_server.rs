@@ -1,0 +1,111 @@
+//! A client and a server that share nothing but files: keys and encrypted images go one way, encrypted logits the other.
+//!
+//! ```sh
+//! cargo run --example client_server -- some/directory
+//! ```
+#![allow(missing_docs, reason = "an example")]
+
+use sealquant::engine::{
+    Client, Plan, PlanContexts, Response, SeededEvaluationKeys, SeededRequest, Server,
+};
+use sealquant::network::{
+    InputQuantizer, InputSpec, Layer, NamedLayer, Network, NetworkLiteral, Shape, Twin,
+};
+use sealquant::params::{SelectOptions, select};
+use sealquant::wire::{Limits, Message};
+use std::error::Error;
+use std::path::Path;
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let temporary = tempfile::tempdir()?;
+    let argument = std::env::args().nth(1);
+    let directory = argument.as_deref().map_or(temporary.path(), Path::new);
+
+    // Both sides know the network's shape and the encryption parameters; only the server needs its weights.
+    let network = network()?;
+    let plan = Plan::batched(&network, &select(&network, &SelectOptions::default())?)?;
+    let images: Vec<Vec<i64>> = (0..4).map(|i| vec![i, 3 - i, 1]).collect();
+
+    let client = Client::new(&plan)?;
+    send(&client, &images, directory)?;
+    serve(&plan, directory)?;
+    let response = Response::load(
+        &client.contexts(),
+        directory.join("response"),
+        &Limits::default(),
+    )?;
+    let logits = client.decrypt(&response)?;
+
+    assert_eq!(logits, Twin::new(&network).logits_batch(&images)?);
+    println!("decrypted logits, equal to those computed in the clear:");
+    for (image, logits) in images.iter().zip(&logits) {
+        println!("  {image:?} -> {logits:?}");
+    }
+    Ok(())
+}
+
+/// The client writes what the server needs. The secret keys stay with it.
+fn send(client: &Client, images: &[Vec<i64>], directory: &Path) -> Result<(), Box<dyn Error>> {
+    let contexts = client.contexts();
+    let keys = client.evaluation_keys_seeded()?;
+    let length = keys.save(&contexts, directory.join("keys"))?;
+    println!("client: {length} bytes of keys");
+    let request = client.encrypt_seeded(images, &())?;
+    let length = request.save(&contexts, directory.join("request"))?;
+    println!("client: {length} bytes of encrypted images");
+    Ok(())
+}
+
+/// The server sees the plan and the files. What it reads may come from anyone: all of it is checked.
+fn serve(plan: &Plan, directory: &Path) -> Result<(), Box<dyn Error>> {
+    let contexts = PlanContexts::new(plan)?;
+    let limits = Limits::default();
+    let keys = SeededEvaluationKeys::load(&contexts, directory.join("keys"), &limits)?;
+    let server = Server::new(plan, keys.expand(&contexts)?)?;
+    let request = SeededRequest::load(&contexts, directory.join("request"), &limits)?;
+    let evaluation = server.evaluate(&request.expand(&contexts)?, &())?;
+    let length = evaluation
+        .response
+        .save(&contexts, directory.join("response"))?;
+    println!("server: {length} bytes of encrypted logits");
+    Ok(())
+}
+
+/// Two squares between sums, with weights made up.
+fn network() -> Result<Network, Box<dyn Error>> {
+    let linear = |rows: &[&[i64]], bias: &[i64]| Layer::Linear {
+        in_features: rows[0].len(),
+        out_features: rows.len(),
+        weight: rows.concat(),
+        bias: bias.iter().map(|&b| b.into()).collect(),
+        weight_scale: 1.0,
+    };
+    let layers = [
+        linear(&[&[2, -1, 0], &[-1, 1, 3]], &[1, 0]),
+        Layer::Square,
+        linear(&[&[1, -2], &[0, 1]], &[0, -4]),
+        Layer::Square,
+        linear(&[&[1, -1], &[-3, 2]], &[5, 0]),
+    ];
+    Ok(Network::new(NetworkLiteral {
+        name: "example".to_owned(),
+        classes: 2,
+        input: InputSpec {
+            shape: Shape::vector(3),
+            quantizer: InputQuantizer::uniform(2)?,
+        },
+        layers: layers
+            .into_iter()
+            .enumerate()
+            .map(|(index, layer)| NamedLayer::new(format!("layer{index}"), layer))
+            .collect(),
+    })?)
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_example_runs() -> Result<(), Box<dyn std::error::Error>> {
+        super::main()
+    }
+}

@@ -1,0 +1,162 @@
+//! Levels: switching to smaller moduli, and plaintexts in NTT form, which belong to a level.
+
+use super::ciphertext::Ciphertext;
+use super::context::ParmsId;
+use super::error::{Error, Named, Result};
+use super::evaluator::Evaluator;
+use super::plaintext::Plaintext;
+use crate::ffi::evaluator::bridge;
+
+impl Evaluator {
+    /// Drops one prime of q: everything after costs less. The noise budget falls by at most a few bits if noise was
+    /// already larger than the rounding.
+    ///
+    /// # Errors
+    /// [`Error::Seal`] at the lowest level, in NTT form, or if the result is transparent.
+    pub fn mod_switch_to_next_inplace(&self, encrypted: &mut Ciphertext) -> Result<()> {
+        bridge::evaluator_mod_switch_to_next_inplace(self.as_ffi(), encrypted.as_ffi_mut())
+            .named("Evaluator::mod_switch_to_next")
+    }
+
+    /// As [`Evaluator::mod_switch_to_next_inplace`], into a new ciphertext.
+    ///
+    /// # Errors
+    /// As [`Evaluator::mod_switch_to_next_inplace`].
+    pub fn mod_switch_to_next(&self, encrypted: &Ciphertext) -> Result<Ciphertext> {
+        let mut result = Ciphertext::new()?;
+        self.mod_switch_to_next_into(encrypted, &mut result)?;
+        Ok(result)
+    }
+
+    /// As [`Evaluator::mod_switch_to_next_inplace`], into a ciphertext whose memory is reused. As cheap as in place: SEAL
+    /// works on a copy in either form.
+    ///
+    /// # Errors
+    /// As [`Evaluator::mod_switch_to_next_inplace`]; the destination is unspecified then.
+    pub fn mod_switch_to_next_into(
+        &self,
+        encrypted: &Ciphertext,
+        destination: &mut Ciphertext,
+    ) -> Result<()> {
+        bridge::evaluator_mod_switch_to_next(
+            self.as_ffi(),
+            encrypted.as_ffi(),
+            destination.as_ffi_mut(),
+        )
+        .named("Evaluator::mod_switch_to_next")
+    }
+
+    /// Drops primes of q down to a level, one after the other.
+    ///
+    /// # Errors
+    /// [`Error::Seal`] if the level is unknown or above the ciphertext's, in NTT form, or if the result is transparent.
+    pub fn mod_switch_to_inplace(&self, encrypted: &mut Ciphertext, level: ParmsId) -> Result<()> {
+        bridge::evaluator_mod_switch_to_inplace(self.as_ffi(), encrypted.as_ffi_mut(), &level.0)
+            .named("Evaluator::mod_switch_to")
+    }
+
+    /// As [`Evaluator::mod_switch_to_inplace`], into a new ciphertext.
+    ///
+    /// # Errors
+    /// As [`Evaluator::mod_switch_to_inplace`].
+    pub fn mod_switch_to(&self, encrypted: &Ciphertext, level: ParmsId) -> Result<Ciphertext> {
+        let mut result = Ciphertext::new()?;
+        self.mod_switch_to_into(encrypted, level, &mut result)?;
+        Ok(result)
+    }
+
+    /// As [`Evaluator::mod_switch_to_inplace`], into a ciphertext whose memory is reused. One copy less than SEAL's own
+    /// form, which copies before the first step and within each.
+    ///
+    /// # Errors
+    /// As [`Evaluator::mod_switch_to_inplace`]; the destination is unspecified then.
+    pub fn mod_switch_to_into(
+        &self,
+        encrypted: &Ciphertext,
+        level: ParmsId,
+        destination: &mut Ciphertext,
+    ) -> Result<()> {
+        let index = |id| self.context().level(id).map(|level| level.chain_index);
+        match (index(level), index(encrypted.parms_id())) {
+            (Some(target), Some(own)) if target < own => {
+                self.mod_switch_to_next_into(encrypted, destination)?;
+            }
+            // The level is the ciphertext's, or SEAL says what is wrong with it.
+            _ => destination.assign(encrypted)?,
+        }
+        self.mod_switch_to_inplace(destination, level)
+    }
+}
+
+/// Defines the forms of an operation on plaintexts that works in place: `$name` works on a copy, `$into` on a copy in a
+/// plaintext that is there already. SEAL's own forms do the same.
+macro_rules! plain_operation {
+    (
+        $(#[$documentation:meta])*
+        $name:ident, $inplace:ident, $into:ident, $bridge:ident, $label:literal,
+        ($($level:ident)?) $(, check $check:ident)?
+    ) => {
+        $(#[$documentation])*
+        pub fn $inplace(&self, plain: &mut Plaintext $(, $level: ParmsId)?) -> Result<()> {
+            $($check($label, plain)?;)?
+            bridge::$bridge(self.as_ffi(), plain.as_ffi_mut() $(, &$level.0)?).named($label)
+        }
+
+        #[doc = concat!("As [`Evaluator::", stringify!($inplace), "`], into a new plaintext.")]
+        ///
+        /// # Errors
+        #[doc = concat!("As [`Evaluator::", stringify!($inplace), "`].")]
+        pub fn $name(&self, plain: &Plaintext $(, $level: ParmsId)?) -> Result<Plaintext> {
+            let mut result = plain.try_clone()?;
+            self.$inplace(&mut result $(, $level)?)?;
+            Ok(result)
+        }
+
+        #[doc = concat!("As [`Evaluator::", stringify!($inplace), "`], into a plaintext whose memory is reused.")]
+        ///
+        /// # Errors
+        #[doc = concat!("As [`Evaluator::", stringify!($inplace), "`]; the destination is unspecified then.")]
+        pub fn $into(&self, plain: &Plaintext $(, $level: ParmsId)?, destination: &mut Plaintext) -> Result<()> {
+            destination.assign(plain)?;
+            self.$inplace(destination $(, $level)?)
+        }
+    };
+}
+
+impl Evaluator {
+    plain_operation!(
+        /// Brings a plaintext to NTT form at a level, for [`Evaluator::multiply_plain`]. Cost: one NTT for each prime.
+        ///
+        /// # Errors
+        /// [`Error::Seal`] if it is in NTT form already or the level is unknown.
+        transform_plain_to_ntt, transform_plain_to_ntt_inplace, transform_plain_to_ntt_into,
+        evaluator_transform_plain_to_ntt_inplace, "Evaluator::transform_to_ntt (plaintext)", (level)
+    );
+    plain_operation!(
+        /// Drops one prime of a plaintext in NTT form.
+        ///
+        /// # Errors
+        /// [`Error::WrongForm`] in coefficient form, [`Error::Seal`] at the lowest level or for other parameters.
+        mod_switch_plain_to_next, mod_switch_plain_to_next_inplace, mod_switch_plain_to_next_into,
+        evaluator_mod_switch_plain_to_next_inplace, "Evaluator::mod_switch_to_next (plaintext)", (), check check_ntt
+    );
+    plain_operation!(
+        /// Drops primes of a plaintext in NTT form down to a level.
+        ///
+        /// # Errors
+        /// [`Error::WrongForm`] in coefficient form, [`Error::Seal`] if the level is unknown or above the plaintext's.
+        mod_switch_plain_to, mod_switch_plain_to_inplace, mod_switch_plain_to_into,
+        evaluator_mod_switch_plain_to_inplace, "Evaluator::mod_switch_to (plaintext)", (level), check check_ntt
+    );
+}
+
+fn check_ntt(operation: &'static str, plain: &Plaintext) -> Result<()> {
+    if plain.is_ntt_form() {
+        return Ok(());
+    }
+    Err(Error::WrongForm {
+        operation,
+        object: "plaintext",
+        expected: "NTT form: only such a plaintext has a level",
+    })
+}

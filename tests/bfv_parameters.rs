@@ -1,0 +1,136 @@
+//! Parameters, moduli and levels: what SEAL accepts, and why it refuses the rest.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::cast_possible_wrap,
+    reason = "a failed test may panic; values are far below the limits of their types"
+)]
+
+mod bfv_kit;
+
+use bfv_kit::{KITS, T, kind, literal};
+use sealquant::bfv::{
+    BatchEncoder, Compression, Context, Error, KeyGenerator, Modulus, ParametersLiteral, ParmsId,
+    Rotation, SealErrorKind, SecurityLevel, coeff_modulus, plain_modulus,
+};
+
+#[test]
+fn levels_are_listed_from_the_key_level_down() {
+    let kit = &KITS[0];
+    let levels = kit.context.levels();
+    assert_eq!(
+        levels
+            .iter()
+            .map(|l| l.coeff_modulus_size)
+            .collect::<Vec<_>>(),
+        [4, 3, 2, 1]
+    );
+    assert_eq!(
+        levels.iter().map(|l| l.chain_index).collect::<Vec<_>>(),
+        [3, 2, 1, 0]
+    );
+    assert_eq!(levels[1].parms_id, kit.encrypt_slots(&[1]).parms_id());
+    assert_eq!(kit.context.level(levels[2].parms_id), Some(levels[2]));
+    assert_eq!(kit.context.level(ParmsId::ZERO), None);
+    assert_eq!(levels[0].total_bits, 201);
+}
+
+#[test]
+fn bad_parameters_are_refused_with_the_reason() {
+    let good = literal(1024, &[30, 30], T::Batching(17));
+    let refused = |change: &dyn Fn(&mut ParametersLiteral)| {
+        let mut bad = good.clone();
+        change(&mut bad);
+        Context::from_literal(&bad).expect_err("must be refused")
+    };
+    let name = |error: Error| match error {
+        Error::Parameters { name, .. } => name,
+        other => panic!("{other}"),
+    };
+    for degree in [0, 1, 1000, 1 << 18] {
+        assert_eq!(
+            name(refused(&|p| p.poly_modulus_degree = degree)),
+            "invalid_poly_modulus_degree"
+        );
+    }
+    assert_eq!(
+        name(refused(&|p| p.coeff_modulus.clear())),
+        "invalid_coeff_modulus_size"
+    );
+    assert_eq!(
+        refused(&|p| p.coeff_modulus[0] = 1),
+        Error::Modulus { value: 1 }
+    );
+    assert_eq!(
+        refused(&|p| p.plain_modulus = u64::MAX),
+        Error::Modulus { value: u64::MAX }
+    );
+    assert_eq!(
+        name(refused(&|p| p.plain_modulus = p.coeff_modulus[0])),
+        "invalid_plain_modulus_coprimality"
+    );
+    assert_eq!(
+        name(refused(&|p| p.coeff_modulus[1] = p.coeff_modulus[0])),
+        "failed_creating_rns_base"
+    );
+    assert_eq!(
+        name(refused(&|p| p.security = SecurityLevel::Bits128)),
+        "invalid_parameters_insecure"
+    );
+    let error = coeff_modulus::create(1024, &[61]).unwrap_err();
+    assert_eq!(kind(&error), SealErrorKind::InvalidArgument);
+    let error = coeff_modulus::create(1024, &[12, 12, 12, 12, 12, 12]).unwrap_err();
+    assert_eq!(kind(&error), SealErrorKind::Logic);
+    let error = plain_modulus::batching(1024, &[5]).unwrap_err();
+    assert_eq!(kind(&error), SealErrorKind::Logic, "{error}");
+}
+
+#[test]
+fn moduli_know_their_bits_and_primality() {
+    assert!(Modulus::new(65_537).unwrap().is_prime().unwrap());
+    assert!(!Modulus::new(65_539 * 3).unwrap().is_prime().unwrap());
+    assert_eq!(Modulus::new(65_537).unwrap().bit_count(), 17);
+    assert_eq!(Modulus::new(0), Err(Error::Modulus { value: 0 }));
+    assert!(Modulus::new((1 << 61) - 1).is_ok());
+    assert!(Modulus::new(1 << 61).is_err());
+    assert_eq!(
+        serde_json::from_str::<Modulus>("1")
+            .unwrap_err()
+            .to_string(),
+        "1 is not a modulus: it must lie between 2 and 2^61 - 1"
+    );
+    let default = coeff_modulus::bfv_default(4096, SecurityLevel::Bits128).unwrap();
+    assert_eq!(default.iter().map(|m| m.bit_count()).sum::<u32>(), 109);
+}
+
+#[test]
+fn what_the_parameters_lack_is_named() {
+    let mut one_prime = literal(1024, &[30], T::Batching(17));
+    let context = Context::from_literal(&one_prime).unwrap();
+    assert!(!context.using_keyswitching());
+    assert_eq!(context.data_levels().len(), 1);
+    let mut generator = KeyGenerator::new(&context).unwrap();
+    assert!(matches!(
+        generator.create_relin_keys(),
+        Err(Error::Unsupported { .. })
+    ));
+    assert!(matches!(
+        generator.seal_bytes_relin_keys(Compression::None),
+        Err(Error::Unsupported { .. })
+    ));
+    one_prime.plain_modulus = 1 << 16;
+    one_prime.coeff_modulus = literal(1024, &[30, 30], T::Batching(17)).coeff_modulus;
+    let context = Context::from_literal(&one_prime).unwrap();
+    assert!(!context.using_batching());
+    assert!(matches!(
+        BatchEncoder::new(&context),
+        Err(Error::Unsupported { .. })
+    ));
+    assert!(matches!(
+        KeyGenerator::new(&context)
+            .unwrap()
+            .create_galois_keys(&[Rotation::Columns]),
+        Err(Error::Unsupported { .. })
+    ));
+}

@@ -1,0 +1,84 @@
+//! Fixed messages of the engine's kinds, for the same small, insecure parameters. They are put together from the bodies
+//! of messages of single objects: no network, plan or secret key is needed.
+
+use super::{DEGREE, PRIMES, parameters};
+use sealquant::bfv::Context;
+use sealquant::engine::PlanContexts;
+use sealquant::wire::{CHECKSUM_BYTES, HEADER_BYTES, Kind, MAGIC, Scope, VERSION};
+
+/// Ciphertexts of a request and of a response, for each plaintext modulus.
+const INPUTS: usize = 3;
+const OUTPUTS: usize = 2;
+
+/// Two plaintext moduli, with evaluation keys. The first context is that of the other messages.
+pub fn plan(first: &Context) -> PlanContexts {
+    let second = parameters(DEGREE, &PRIMES, 193);
+    PlanContexts::from_contexts(vec![first.clone(), second], INPUTS, OUTPUTS, true).unwrap()
+}
+
+/// A message whose body is the bodies of `count` copies of a message of a single object.
+fn repeated(
+    plan: &PlanContexts,
+    kind: Kind,
+    single: &[u8],
+    count: usize,
+    numbers: [u32; 3],
+) -> Vec<u8> {
+    let body = &single[HEADER_BYTES..single.len() - CHECKSUM_BYTES];
+    let mut bytes = Vec::new();
+    bytes.extend(MAGIC);
+    bytes.extend(VERSION.to_le_bytes());
+    bytes.push(kind as u8);
+    // NTT form, polynomials and primes are as in the single one.
+    bytes.push(single[7]);
+    bytes.extend(plan.fingerprint().0);
+    bytes.extend(((body.len() * count) as u64).to_le_bytes());
+    bytes.extend(&single[32..36]);
+    for number in numbers {
+        bytes.extend(number.to_le_bytes());
+    }
+    for _ in 0..count {
+        bytes.extend(body);
+    }
+    let digest = xxhash_rust::xxh3::xxh3_64(&bytes);
+    bytes.extend(digest.to_le_bytes());
+    bytes
+}
+
+/// A message of each kind of the engine, by name, from those of the BFV layer.
+pub fn messages(
+    plan: &PlanContexts,
+    singles: &[(&'static str, Vec<u8>)],
+) -> Vec<(&'static str, Vec<u8>)> {
+    let channels = plan.contexts().len();
+    let images = 5;
+    [
+        ("evaluation_keys", Kind::EvaluationKeys, "relin_keys", 1, 0),
+        (
+            "seeded_evaluation_keys",
+            Kind::SeededEvaluationKeys,
+            "seeded_relin_keys",
+            1,
+            0,
+        ),
+        ("request", Kind::Request, "ciphertext", INPUTS, images),
+        (
+            "seeded_request",
+            Kind::SeededRequest,
+            "seeded_ciphertext",
+            INPUTS,
+            images,
+        ),
+        ("response", Kind::Response, "ciphertext", OUTPUTS, images),
+    ]
+    .into_iter()
+    .map(|(name, kind, single, items, images)| {
+        let (_, single) = singles.iter().find(|(name, _)| *name == single).unwrap();
+        let numbers = [channels as u32, items as u32, images];
+        (
+            name,
+            repeated(plan, kind, single, channels * items, numbers),
+        )
+    })
+    .collect()
+}
