@@ -17,10 +17,13 @@ use std::error::Error;
 use std::path::Path;
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let temporary = tempfile::tempdir()?;
-    let argument = std::env::args().nth(1);
-    let directory = argument.as_deref().map_or(temporary.path(), Path::new);
+    match std::env::args().nth(1) {
+        Some(directory) => run(Path::new(&directory)),
+        None => run(tempfile::tempdir()?.path()),
+    }
+}
 
+fn run(directory: &Path) -> Result<(), Box<dyn Error>> {
     // Both sides know the network's shape and the encryption parameters; only the server needs its weights.
     let network = network()?;
     let plan = Plan::batched(&network, &select(&network, &SelectOptions::default())?)?;
@@ -106,6 +109,6 @@ fn network() -> Result<Network, Box<dyn Error>> {
 mod tests {
     #[test]
     fn the_example_runs() -> Result<(), Box<dyn std::error::Error>> {
-        super::main()
+        super::run(tempfile::tempdir()?.path())
     }
 }
