@@ -55,4 +55,21 @@ impl PaperParameters {
             security,
         })
     }
+
+    /// The same N and t with a q of as many primes of the same bits as other parameters have.
+    ///
+    /// # Errors
+    /// [`ParamsError::Bfv`] if there are not enough primes of these bits for this N.
+    pub fn with_bits_of(mut self, other: &Self) -> Result<Self, ParamsError> {
+        let bits: Vec<i32> = other
+            .coeff_modulus
+            .iter()
+            .map(|prime| (u64::BITS - prime.leading_zeros()).cast_signed())
+            .collect();
+        self.coeff_modulus = coeff_modulus::create(self.poly_modulus_degree, &bits)?
+            .into_iter()
+            .map(u64::from)
+            .collect();
+        Ok(self)
+    }
 }
