@@ -13,6 +13,8 @@ pub mod params;
 #[cfg(feature = "train")]
 pub mod quant;
 pub mod report;
+#[cfg(all(feature = "train", feature = "cli"))]
+pub mod reproduce;
 #[cfg(feature = "train")]
 pub mod train;
 pub mod wire;

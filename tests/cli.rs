@@ -444,6 +444,97 @@ fn images_and_data_that_are_not_there_are_refused() {
     assert!(line.contains("t10k-images-idx3-ubyte"), "{line}");
 }
 
+/// Trains and rounds on MNIST itself, a few seconds; the command checks its rows.
+#[cfg(feature = "train")]
+#[test]
+fn the_tables_are_made_again_quickly() {
+    let top = tempfile::tempdir().unwrap();
+    let out = top.path().join("runs");
+    let document = top.path().join("doc");
+    let go = || {
+        let arguments = ["reproduce", "accuracy", "--quick", "--out"];
+        let output = sealquant()
+            .args(arguments)
+            .arg(&out)
+            .arg("--document")
+            .arg(&document)
+            .assert()
+            .success()
+            .get_output()
+            .clone();
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let first = go();
+    for row in ["PTQ ptq8", "QAT w2-s1", "QAT w4-s1"] {
+        assert!(first.contains(row), "{first}");
+    }
+    let text = fs::read_to_string(document.join("accuracy.md")).unwrap();
+    assert!(
+        text.contains("| QAT `w2-s1` | 2 bits | 4 levels | 1 |"),
+        "{text}"
+    );
+    let rows: Value =
+        serde_json::from_slice(&fs::read(document.join("rows.json")).unwrap()).unwrap();
+    assert_eq!(rows.as_array().unwrap().len(), 6);
+    for plot in ["accuracy-mnist.svg", "layers-mnist.svg"] {
+        assert!(
+            fs::read_to_string(document.join(plot))
+                .unwrap()
+                .starts_with("<svg")
+        );
+    }
+    // Finished rows are not made again: the same numbers.
+    assert_eq!(go(), first);
+}
+
+/// The documented example: its script (where there is Python), the import of both its networks, and what follows.
+#[cfg(feature = "train")]
+#[test]
+fn weights_from_elsewhere_are_imported() {
+    let top = tempfile::tempdir().unwrap();
+    let path = |name: &str| top.path().join(name).to_str().unwrap().to_owned();
+    match Process::new("python3")
+        .arg("examples/import/make_weights.py")
+        .arg(top.path())
+        .status()
+    {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            eprintln!("no python3 here: not run");
+            return;
+        }
+        status => assert!(status.unwrap().success()),
+    }
+    write_data(Path::new(&path("data")), 60);
+    let import = |name: &str| {
+        sealquant()
+            .args(["import", "--layers", &path(&format!("{name}.json"))])
+            .args(["--weights", &path(&format!("{name}.safetensors"))])
+            .args(["--out", &path(name)])
+            .assert()
+            .success();
+    };
+    import("float");
+    sealquant()
+        .args(["ptq", "--model", &path("float"), "--bits", "8"])
+        .args(["--out", &path("rounded"), "--data-dir", &path("data")])
+        .assert()
+        .success()
+        .stdout(predicate::str::contains("classes differ on 0 of 60 images"));
+    import("ternary");
+    let network = Network::load(top.path().join("ternary/network.json")).unwrap();
+    assert_eq!(network.weight_bits()[0], Some(2));
+    let bias = network.layers()[0].layer.bias().unwrap();
+    assert_eq!(bias, [3, -2, 0, 1].map(BigInt::from));
+    assert!((network.output_scale() - (0.125_f64 / 3.0).powi(2) / 16.0).abs() < 1e-12);
+
+    let text = fs::read_to_string(path("float.json")).unwrap();
+    fs::write(path("bad.json"), text.replace("fc.weight", "fc2.weight")).unwrap();
+    let arguments = ["import", "--layers", &path("bad.json"), "--weights"];
+    let weights = path("float.safetensors");
+    let line = failure(&[&arguments[..], &[&weights, "--out", &path("bad")]].concat());
+    assert!(line.contains("fc2.weight"), "{line}");
+}
+
 #[cfg(feature = "train")]
 #[test]
 fn a_network_is_trained_and_rounded_with_plain_lines_when_piped() {
@@ -475,7 +566,14 @@ fn a_network_is_trained_and_rounded_with_plain_lines_when_piped() {
     ];
     sealquant()
         .args(train)
-        .args(["--epochs", "2", "--seed", "5"])
+        .args([
+            "--epochs",
+            "2",
+            "--seed",
+            "5",
+            "--plot",
+            &path("curves.svg"),
+        ])
         .assert()
         .success()
         .stdout(predicate::str::contains("test accuracy"))
@@ -489,6 +587,8 @@ fn a_network_is_trained_and_rounded_with_plain_lines_when_piped() {
     let record: Value =
         serde_json::from_slice(&fs::read(Path::new(&float).join("record.json")).unwrap()).unwrap();
     assert_eq!(record["config"]["seed"], 5);
+    let curves = fs::read_to_string(path("curves.svg")).unwrap();
+    assert!(curves.contains("mnist-paper-float") && curves.contains("validation images"));
     assert_eq!(record["epochs"].as_array().unwrap().len(), 2);
 
     sealquant()

@@ -6,6 +6,8 @@
 mod data;
 mod demo;
 mod digits;
+#[cfg(feature = "train")]
+mod import;
 mod infer;
 mod inspect;
 mod model;
@@ -13,6 +15,8 @@ mod output;
 mod progress;
 #[cfg(feature = "train")]
 mod ptq;
+#[cfg(feature = "train")]
+mod reproduce;
 mod run;
 mod summary;
 mod table;
@@ -48,6 +52,12 @@ enum Command {
     /// Round a trained float network to integers without training it again.
     #[cfg(feature = "train")]
     Ptq(ptq::Arguments),
+    /// Bring a network's weights from a safetensors file.
+    #[cfg(feature = "train")]
+    Import(import::Arguments),
+    /// Make the tables of results again, from presets.
+    #[cfg(feature = "train")]
+    Reproduce(reproduce::Arguments),
     /// Show a network: layers, bounds, operations, and which encryption parameters it gets and why.
     Inspect(inspect::Arguments),
     /// Classify images under encryption and compare every logit with exact clear evaluation.
@@ -82,6 +92,10 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Train(arguments) => train::run(&arguments, &mut output),
         #[cfg(feature = "train")]
         Command::Ptq(arguments) => ptq::run(&arguments, &mut output),
+        #[cfg(feature = "train")]
+        Command::Import(arguments) => import::run(&arguments, &mut output),
+        #[cfg(feature = "train")]
+        Command::Reproduce(arguments) => reproduce::run(&arguments, &mut output),
         Command::Inspect(arguments) => inspect::run(&arguments, &mut output),
         Command::Infer(arguments) => infer::run(&arguments, &mut output),
         Command::Demo(arguments) => demo::run(&arguments, &mut output),

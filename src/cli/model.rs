@@ -30,7 +30,7 @@ const OBSERVED_AT_ONCE: usize = 4096;
 /// Where datasets are looked for.
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct DataDirectory {
-    /// Directory with the dataset's four IDX files, or with a subdirectory of the dataset's name that holds them
+    /// Directory with the dataset's files, or with a subdirectory of the dataset's name that holds them
     /// [default: $SEALQUANT_DATA, else fetched once into the user's cache]
     #[arg(long, value_name = "DIR")]
     data_dir: Option<PathBuf>,

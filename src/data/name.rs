@@ -15,6 +15,9 @@ pub enum DatasetName {
     Mnist,
     /// Articles of clothing, in the form of MNIST.
     FashionMnist,
+    /// Animals and vehicles: 50,000 + 10,000 colour images of 32x32.
+    #[serde(rename = "cifar10")]
+    Cifar10,
 }
 
 /// Which part of a dataset.
@@ -27,26 +30,179 @@ pub enum Split {
     Test,
 }
 
-/// A published file: its name (unpacked) and the SHA-256 of its unpacked bytes.
+/// A published file: its name (unpacked) and the SHA-256 of its unpacked bytes, if we know it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct KnownFile {
     pub name: &'static str,
-    pub sha256: &'static str,
+    pub sha256: Option<&'static str>,
+}
+
+/// How files hold a split.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Form {
+    /// IDX: a file of images, a file of labels.
+    Idx,
+    /// PNG files in which each row is an image, then a JSON list of labels.
+    PngRows,
+    /// CIFAR-10's own binary files: a label byte and 3,072 pixel bytes an image.
+    CifarBinary,
+}
+
+/// The files of a split in one form.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct FileSet {
+    pub form: Form,
+    pub files: &'static [KnownFile],
 }
 
 const fn known(name: &'static str, sha256: &'static str) -> KnownFile {
-    KnownFile { name, sha256 }
+    KnownFile {
+        name,
+        sha256: Some(sha256),
+    }
 }
+
+const fn named(name: &'static str) -> KnownFile {
+    KnownFile { name, sha256: None }
+}
+
+const MNIST_TRAIN: &[FileSet] = &[FileSet {
+    form: Form::Idx,
+    files: &[
+        known(
+            "train-images-idx3-ubyte",
+            "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
+        ),
+        known(
+            "train-labels-idx1-ubyte",
+            "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
+        ),
+    ],
+}];
+
+const MNIST_TEST: &[FileSet] = &[FileSet {
+    form: Form::Idx,
+    files: &[
+        known(
+            "t10k-images-idx3-ubyte",
+            "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
+        ),
+        known(
+            "t10k-labels-idx1-ubyte",
+            "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
+        ),
+    ],
+}];
+
+const FASHION_TRAIN: &[FileSet] = &[FileSet {
+    form: Form::Idx,
+    files: &[
+        known(
+            "train-images-idx3-ubyte",
+            "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
+        ),
+        known(
+            "train-labels-idx1-ubyte",
+            "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9",
+        ),
+    ],
+}];
+
+const FASHION_TEST: &[FileSet] = &[FileSet {
+    form: Form::Idx,
+    files: &[
+        known(
+            "t10k-images-idx3-ubyte",
+            "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",
+        ),
+        known(
+            "t10k-labels-idx1-ubyte",
+            "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
+        ),
+    ],
+}];
+
+const CIFAR_TRAIN: &[FileSet] = &[
+    FileSet {
+        form: Form::PngRows,
+        files: &[
+            known(
+                "data_batch_1.png",
+                "9a148385817b16e1840832575ee46ccac2ced61a305f07d4804805773c64e9bc",
+            ),
+            known(
+                "data_batch_2.png",
+                "47d610b8eb06af0c885fc499afc396d55f3a029b865725720a4f10474aac9d6f",
+            ),
+            known(
+                "data_batch_3.png",
+                "ca5d6af61c1791820d0fa2b0a842a73ed48978b698d74c26531d2c80373d4c10",
+            ),
+            known(
+                "data_batch_4.png",
+                "b9342d4f3cc3db72a731ca8ceb196a37d61480ea2da598ed0b32b74339bd04a5",
+            ),
+            known(
+                "data_batch_5.png",
+                "183d6d9af763804a99e1a6d8af723b9cfe906a61276466041dea4511ce015144",
+            ),
+            known(
+                "train_lables.json",
+                "a3a0d804911c71de4b73015af980e237de5f82da7b1482a8efaf7adcc1722f45",
+            ),
+        ],
+    },
+    FileSet {
+        form: Form::CifarBinary,
+        files: &[
+            named("data_batch_1.bin"),
+            named("data_batch_2.bin"),
+            named("data_batch_3.bin"),
+            named("data_batch_4.bin"),
+            named("data_batch_5.bin"),
+        ],
+    },
+];
+
+const CIFAR_TEST: &[FileSet] = &[
+    FileSet {
+        form: Form::PngRows,
+        files: &[
+            known(
+                "test_batch.png",
+                "ca44572a4066ea28c710ad4dc633d2ce24469a5e869ede5cc69495b0ef4c7d09",
+            ),
+            known(
+                "test_lables.json",
+                "a5df9ed6f395827dd69906fe5ac740be70395ca9d841974d4351818628b48bb6",
+            ),
+        ],
+    },
+    FileSet {
+        form: Form::CifarBinary,
+        files: &[named("test_batch.bin")],
+    },
+];
 
 impl DatasetName {
     /// Every dataset, in the order of the documentation.
-    pub const ALL: [Self; 2] = [Self::Mnist, Self::FashionMnist];
+    pub const ALL: [Self; 3] = [Self::Mnist, Self::FashionMnist, Self::Cifar10];
 
     /// The name on the command line, which is also the name of the cache's subdirectory.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Mnist => "mnist",
             Self::FashionMnist => "fashion-mnist",
+            Self::Cifar10 => "cifar10",
+        }
+    }
+
+    /// The name in prose.
+    pub const fn title(self) -> &'static str {
+        match self {
+            Self::Mnist => "MNIST",
+            Self::FashionMnist => "Fashion-MNIST",
+            Self::Cifar10 => "CIFAR-10",
         }
     }
 
@@ -66,6 +222,18 @@ impl DatasetName {
                 "Bag",
                 "Ankle boot",
             ],
+            Self::Cifar10 => &[
+                "airplane",
+                "automobile",
+                "bird",
+                "cat",
+                "deer",
+                "dog",
+                "frog",
+                "horse",
+                "ship",
+                "truck",
+            ],
         }
     }
 
@@ -73,60 +241,28 @@ impl DatasetName {
     pub const fn shape(self) -> (usize, usize, usize) {
         match self {
             Self::Mnist | Self::FashionMnist => (1, 28, 28),
+            Self::Cifar10 => (3, 32, 32),
         }
     }
 
-    /// The images' file and the labels' file of a split.
-    pub(super) const fn files(self, split: Split) -> [KnownFile; 2] {
+    /// The forms in which a split is read, the published and fetched one first.
+    pub(super) const fn forms(self, split: Split) -> &'static [FileSet] {
         match (self, split) {
-            (Self::Mnist, Split::Train) => [
-                known(
-                    "train-images-idx3-ubyte",
-                    "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
-                ),
-                known(
-                    "train-labels-idx1-ubyte",
-                    "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
-                ),
-            ],
-            (Self::Mnist, Split::Test) => [
-                known(
-                    "t10k-images-idx3-ubyte",
-                    "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
-                ),
-                known(
-                    "t10k-labels-idx1-ubyte",
-                    "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
-                ),
-            ],
-            (Self::FashionMnist, Split::Train) => [
-                known(
-                    "train-images-idx3-ubyte",
-                    "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
-                ),
-                known(
-                    "train-labels-idx1-ubyte",
-                    "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9",
-                ),
-            ],
-            (Self::FashionMnist, Split::Test) => [
-                known(
-                    "t10k-images-idx3-ubyte",
-                    "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",
-                ),
-                known(
-                    "t10k-labels-idx1-ubyte",
-                    "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
-                ),
-            ],
+            (Self::Mnist, Split::Train) => MNIST_TRAIN,
+            (Self::Mnist, Split::Test) => MNIST_TEST,
+            (Self::FashionMnist, Split::Train) => FASHION_TRAIN,
+            (Self::FashionMnist, Split::Test) => FASHION_TEST,
+            (Self::Cifar10, Split::Train) => CIFAR_TRAIN,
+            (Self::Cifar10, Split::Test) => CIFAR_TEST,
         }
     }
 
-    /// All published files of the dataset.
-    pub(super) fn all_files(self) -> Vec<KnownFile> {
+    /// The published files of the dataset, which are those that are fetched.
+    pub(super) fn published_files(self) -> Vec<KnownFile> {
         [Split::Train, Split::Test]
             .into_iter()
-            .flat_map(|split| self.files(split))
+            .flat_map(|split| self.forms(split).iter().take(1))
+            .flat_map(|set| set.files.iter().copied())
             .collect()
     }
 }
@@ -204,8 +340,8 @@ mod tests {
     fn the_published_hashes_are_well_formed_and_distinct() {
         let mut hashes: Vec<&str> = DatasetName::ALL
             .iter()
-            .flat_map(|n| n.all_files())
-            .map(|f| f.sha256)
+            .flat_map(|n| n.published_files())
+            .map(|f| f.sha256.unwrap())
             .collect();
         assert!(
             hashes
@@ -214,6 +350,6 @@ mod tests {
         );
         hashes.sort_unstable();
         hashes.dedup();
-        assert_eq!(hashes.len(), 8);
+        assert_eq!(hashes.len(), 16);
     }
 }

@@ -36,6 +36,14 @@ pub enum NetworkError {
         /// What is wrong with it.
         problem: String,
     },
+    /// The encoding by contrast makes no sense, or does not fit the input's shape.
+    #[error("input.quantizer.encoding.{field}: {problem}")]
+    Encoding {
+        /// The field at fault.
+        field: String,
+        /// What is wrong with it.
+        problem: &'static str,
+    },
     /// The quantiser's scale is not a positive number.
     #[error("input.quantizer.scale: {value} is not a positive finite number")]
     InputScale {

@@ -17,8 +17,11 @@ use crate::file::write_atomically;
 
 /// What a file states as its `format`.
 pub const FORMAT: &str = "sealquant-network";
-/// The version of the format that is written, and the only one that is read.
+/// The version of the format of networks that read pixels.
 pub const VERSION: u64 = 1;
+/// The version of networks that read an [`InputEncoding`](super::InputEncoding). Both are read; the lower one that can
+/// hold a network is written.
+pub const ENCODED_VERSION: u64 = 2;
 /// The largest file that is read, in bytes: 256 MiB.
 pub const MAX_FILE_BYTES: u64 = 256 << 20;
 
@@ -50,7 +53,9 @@ pub enum FormatError {
         found: String,
     },
     /// A version that this program does not know.
-    #[error("version: {found}, expected {VERSION}; a newer release may read it")]
+    #[error(
+        "version: {found}, expected {VERSION} or {ENCODED_VERSION}; a newer release may read it"
+    )]
     Version {
         /// What the file states.
         found: u64,
@@ -145,7 +150,7 @@ impl Network {
                 found: header.format.chars().take(64).collect(),
             });
         }
-        if header.version != VERSION {
+        if header.version != VERSION && header.version != ENCODED_VERSION {
             return Err(FormatError::Version {
                 found: header.version,
             });

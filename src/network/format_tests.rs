@@ -122,8 +122,8 @@ const COMPLAINTS: &[(&str, &str, &str)] = &[
     ),
     (
         "\"version\": 1",
-        "\"version\": 2",
-        "version: 2, expected 1; a newer release may read it",
+        "\"version\": 3",
+        "version: 3, expected 1 or 2; a newer release may read it",
     ),
     ("\"name\": \"example\"", "\"name\": \"\"", "name: is empty"),
     (
@@ -396,6 +396,59 @@ fn a_file_larger_than_the_limit_is_refused_without_reading_it_all() {
     );
 }
 
+/// A random network that reads contrasts.
+fn encoded_network(seed: u64) -> Network {
+    let mut literal = random_network(seed, &NetworkLimits::default())
+        .unwrap()
+        .into_literal();
+    let mut random = SplitMix64::new(seed);
+    let sources = random.between(1, 3);
+    let mut signed = || random.between(0, 300).cast_signed() as i32 - 150;
+    let channels = (0..literal.input.shape.channels).map(|index| EncodedChannel {
+        mix: (0..sources).map(|_| signed()).collect(),
+        unit: 1 + signed().unsigned_abs(),
+        center: if index % 2 == 0 {
+            Center::Mean([index as u32 % 3, 2])
+        } else {
+            Center::Blur(1 + index % 3)
+        },
+    });
+    let encoding = InputEncoding {
+        channels: channels.collect(),
+        floor: 4,
+        thresholds: vec![-75, 0, 20, 110],
+    };
+    literal.input.quantizer = InputQuantizer::from_encoding(encoding).unwrap();
+    Network::new(literal).unwrap()
+}
+
+#[test]
+fn an_encoding_is_part_of_the_file() {
+    for seed in 0..20 {
+        let network = encoded_network(seed);
+        let text = network.to_json();
+        assert!(text.contains("\"version\": 2"));
+        assert_eq!(Network::from_slice(text.as_bytes()).unwrap(), network);
+        let complaint = |from: &str, to: &str| {
+            assert!(text.contains(from), "{from}");
+            let changed = text.replacen(from, to, 1);
+            Network::from_slice(changed.as_bytes())
+                .unwrap_err()
+                .to_string()
+        };
+        assert_eq!(
+            complaint("\"version\": 2", "\"version\": 1"),
+            "input.quantizer.encoding: needs version 2"
+        );
+        let both = complaint("\"encoding\":", "\"thresholds\": [1], \"encoding\":");
+        assert!(both.contains("beside thresholds"), "{both}");
+        let floor = complaint("\"floor\":4", "\"floor\":256");
+        assert!(floor.contains("encoding.floor"), "{floor}");
+        let missing = complaint("\"floor\":4,", "");
+        assert!(missing.contains("floor"), "{missing}");
+    }
+}
+
 /// The reader and evaluator of the document, in Python, give the twin's logits. Passes without Python.
 #[test]
 fn the_documented_python_agrees() {
@@ -418,10 +471,12 @@ fn the_documented_python_agrees() {
         };
         random_network(seed, &limits).unwrap()
     }));
+    networks.extend((20..28).map(encoded_network));
     let mut random = SplitMix64::new(1);
     let (mut paths, mut expected) = (Vec::new(), Vec::new());
     for (index, network) in networks.iter().enumerate() {
-        let pixels: Vec<u8> = (0..network.input().shape.len())
+        let InputSpec { shape, quantizer } = network.input();
+        let pixels: Vec<u8> = (0..quantizer.image_shape(*shape).len())
             .map(|_| random.between(0, 255) as u8)
             .collect();
         let path = directory.path().join(format!("{index}.json"));

@@ -35,6 +35,7 @@
 
 mod arithmetic;
 mod bounds;
+mod encoding;
 mod error;
 mod format;
 mod generate;
@@ -50,8 +51,9 @@ mod steps;
 mod twin;
 
 pub use bounds::{Bounds, Interval, LayerBound, proven_bounds};
+pub use encoding::{Center, EncodedChannel, InputEncoding};
 pub use error::{InputError, LayerError, NetworkError};
-pub use format::{FORMAT, FormatError, MAX_FILE_BYTES, NetworkFileError, VERSION};
+pub use format::{ENCODED_VERSION, FORMAT, FormatError, MAX_FILE_BYTES, NetworkFileError, VERSION};
 pub use generate::{NetworkLimits, SplitMix64, random_images, random_network};
 pub use layer::{Layer, MAX_BIAS_BITS, MAX_ELEMENTS, MAX_WEIGHT_BITS, MAX_WEIGHTS, NamedLayer};
 pub use lower::{LoweredLayer, LoweredOperation, Term, WeightedSums};

@@ -72,6 +72,7 @@ impl Network {
         check_layer_names(&literal.layers)?;
 
         let quantizer = &literal.input.quantizer;
+        quantizer.check_shape(input)?;
         let (mut shape, mut scale, mut bits) = (
             input,
             quantizer.scale(),
@@ -176,21 +177,19 @@ impl Network {
     /// The integers of an image of pixels, channel-major, in the flat order of [`Shape`].
     ///
     /// # Errors
-    /// [`InputError::Length`] unless there is one pixel per value of the input shape.
+    /// [`InputError::Length`] unless there is one pixel per value of the image's shape: the input's, but for the
+    /// channels of an [`InputEncoding`](super::InputEncoding).
     pub fn quantize_image(&self, pixels: &[u8]) -> Result<Vec<i64>, InputError> {
-        let shape = self.input().shape;
-        if pixels.len() != shape.len() {
+        let InputSpec { shape, quantizer } = self.input();
+        let image = quantizer.image_shape(*shape);
+        if pixels.len() != image.len() {
             return Err(InputError::Length {
                 actual: pixels.len(),
-                expected: shape.len(),
-                shape,
+                expected: image.len(),
+                shape: image,
             });
         }
-        let table = self.input().quantizer.table();
-        Ok(pixels
-            .iter()
-            .map(|&pixel| table[usize::from(pixel)])
-            .collect())
+        Ok(quantizer.quantize_image(pixels, *shape))
     }
 
     /// The description that it was made from.

@@ -1,15 +1,22 @@
 //! From pixels to the small integers that a network reads.
 
-use super::error::NetworkError;
+use super::{encoding::InputEncoding, error::NetworkError, shape::Shape};
 
-/// Turns a pixel (0 to 255) into a small integer by counting thresholds: the integer of pixel `p` is the number of
-/// thresholds `<= p`, so it runs from 0 to [`max`](Self::max).
+/// Turns pixels (0 to 255) into small integers, from 0 to [`max`](Self::max): the number of thresholds that a value
+/// reaches. The value is the pixel's own, or its contrast in an [`InputEncoding`].
 ///
 /// One unit of that integer stands for the real value [`scale`](Self::scale).
 #[derive(Clone, Debug, PartialEq)]
 pub struct InputQuantizer {
-    thresholds: Vec<u8>,
+    rule: Rule,
     scale: f64,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+enum Rule {
+    /// Strictly increasing, 1 to 255.
+    Thresholds(Vec<u8>),
+    Encoding(InputEncoding),
 }
 
 impl InputQuantizer {
@@ -58,7 +65,23 @@ impl InputQuantizer {
             });
         }
         let scale = 1.0 / thresholds.len() as f64;
-        Ok(Self { thresholds, scale })
+        Ok(Self {
+            rule: Rule::Thresholds(thresholds),
+            scale,
+        })
+    }
+
+    /// An encoding by contrast. One unit is worth `1 / thresholds.len()`.
+    ///
+    /// # Errors
+    /// [`NetworkError::Encoding`] naming the field that makes no sense.
+    pub fn from_encoding(encoding: InputEncoding) -> Result<Self, NetworkError> {
+        encoding.check()?;
+        let scale = 1.0 / encoding.thresholds.len() as f64;
+        Ok(Self {
+            rule: Rule::Encoding(encoding),
+            scale,
+        })
     }
 
     /// The same thresholds, with one unit worth the real value `scale`.
@@ -73,32 +96,76 @@ impl InputQuantizer {
         }
     }
 
-    /// The integer of one pixel.
-    pub fn quantize(&self, pixel: u8) -> i64 {
-        self.thresholds
-            .partition_point(|&threshold| threshold <= pixel)
-            .cast_signed() as i64
+    /// The shape of the images that give inputs of `shape`: another number of channels if there is an encoding.
+    pub fn image_shape(&self, shape: Shape) -> Shape {
+        match &self.rule {
+            Rule::Thresholds(_) => shape,
+            Rule::Encoding(encoding) => {
+                Shape::new(encoding.source_channels(), shape.height, shape.width)
+            }
+        }
     }
 
-    /// The integer of every pixel value.
-    pub fn table(&self) -> [i64; 256] {
-        std::array::from_fn(|pixel| self.quantize(pixel as u8))
+    /// Whether it can give inputs of `shape`.
+    pub(super) fn check_shape(&self, shape: Shape) -> Result<(), NetworkError> {
+        match &self.rule {
+            Rule::Thresholds(_) => Ok(()),
+            Rule::Encoding(encoding) => encoding.check_shape(shape),
+        }
+    }
+
+    /// The integers of an image for an input of `shape`, in the flat order of [`Shape`]; `pixels` are those of
+    /// [`image_shape`](Self::image_shape).
+    ///
+    /// Empty if there are fewer pixels, or the shape has not the encoding's channels.
+    pub fn quantize_image(&self, pixels: &[u8], shape: Shape) -> Vec<i64> {
+        if pixels.len() != self.image_shape(shape).len() || self.check_shape(shape).is_err() {
+            return Vec::new();
+        }
+        match &self.rule {
+            Rule::Thresholds(thresholds) => {
+                let table: [i64; 256] = std::array::from_fn(|p| count(thresholds, p as u8));
+                pixels.iter().map(|&p| table[usize::from(p)]).collect()
+            }
+            Rule::Encoding(encoding) => encoding.encode(pixels, shape),
+        }
     }
 
     /// The largest integer it gives; the smallest is 0.
     pub fn max(&self) -> i64 {
-        self.thresholds.len().cast_signed() as i64
+        let thresholds = match &self.rule {
+            Rule::Thresholds(thresholds) => thresholds.len(),
+            Rule::Encoding(encoding) => encoding.thresholds.len(),
+        };
+        thresholds.cast_signed() as i64
     }
 
-    /// The thresholds, strictly increasing.
+    /// The thresholds on pixels, strictly increasing; none if there is an encoding.
     pub fn thresholds(&self) -> &[u8] {
-        &self.thresholds
+        match &self.rule {
+            Rule::Thresholds(thresholds) => thresholds,
+            Rule::Encoding(_) => &[],
+        }
+    }
+
+    /// The encoding by contrast, if that is the rule.
+    pub fn encoding(&self) -> Option<&InputEncoding> {
+        match &self.rule {
+            Rule::Thresholds(_) => None,
+            Rule::Encoding(encoding) => Some(encoding),
+        }
     }
 
     /// The real value of one unit.
     pub fn scale(&self) -> f64 {
         self.scale
     }
+}
+
+fn count(thresholds: &[u8], pixel: u8) -> i64 {
+    thresholds
+        .partition_point(|&threshold| threshold <= pixel)
+        .cast_signed() as i64
 }
 
 #[cfg(test)]
@@ -117,15 +184,10 @@ mod tests {
             let max = (1i64 << n_bits) - 1;
             assert_eq!(quantizer.max(), max);
             assert_eq!(quantizer.scale().to_bits(), (1.0 / max as f64).to_bits());
-            for pixel in 0..=255u8 {
-                let expected = max * i64::from(pixel) / 255;
-                assert_eq!(
-                    quantizer.quantize(pixel),
-                    expected,
-                    "{n_bits} bits, pixel {pixel}"
-                );
-                assert_eq!(quantizer.table()[usize::from(pixel)], expected);
-            }
+            let pixels: Vec<u8> = (0..=255).collect();
+            let found = quantizer.quantize_image(&pixels, Shape::new(1, 16, 16));
+            let expected: Vec<i64> = (0..=255).map(|pixel| max * pixel / 255).collect();
+            assert_eq!(found, expected, "{n_bits} bits");
         }
     }
 
@@ -140,9 +202,12 @@ mod tests {
     #[test]
     fn one_threshold_is_one_bit() {
         let quantizer = InputQuantizer::from_thresholds(vec![102]).unwrap();
-        assert_eq!(
-            [101, 102, 255].map(|pixel| quantizer.quantize(pixel)),
-            [0, 1, 1]
+        let found = quantizer.quantize_image(&[101, 102, 255], Shape::new(1, 1, 3));
+        assert_eq!(found, [0, 1, 1]);
+        assert!(
+            quantizer
+                .quantize_image(&[1], Shape::new(1, 1, 3))
+                .is_empty()
         );
     }
 

@@ -9,7 +9,8 @@ use serde::{
 };
 
 use super::{
-    format::{FORMAT, FormatError, VERSION},
+    encoding::InputEncoding,
+    format::{ENCODED_VERSION, FORMAT, FormatError, VERSION},
     layer::{Layer, MAX_BIAS_BITS, MAX_ELEMENTS, MAX_WEIGHTS, NamedLayer},
     model::{InputSpec, MAX_LAYERS, Network, NetworkLiteral},
     quantizer::InputQuantizer,
@@ -24,8 +25,7 @@ const MAX_BIAS_DIGITS: usize = MAX_BIAS_BITS as usize / 3;
 pub(super) struct RawNetwork {
     #[serde(rename = "format")]
     _format: String,
-    #[serde(rename = "version")]
-    _version: u64,
+    version: u64,
     name: String,
     input: RawInput,
     classes: usize,
@@ -43,8 +43,8 @@ struct RawInput {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RawQuantizer {
-    #[serde(deserialize_with = "at_most::<255, _, _>")]
-    thresholds: Vec<u8>,
+    thresholds: Option<AtMost<u8, 255>>,
+    encoding: Option<InputEncoding>,
     scale: String,
 }
 
@@ -71,7 +71,22 @@ impl RawNetwork {
     pub(super) fn into_literal(self) -> Result<NetworkLiteral, FormatError> {
         let RawInput { shape, quantizer } = self.input;
         let scale = double(&quantizer.scale, "input.quantizer.scale")?;
-        let quantizer = InputQuantizer::from_thresholds(quantizer.thresholds)?.with_scale(scale)?;
+        let refused = |field: &str, problem: &str| FormatError::Field {
+            field: format!("input.quantizer.{field}"),
+            problem: problem.into(),
+        };
+        let rule = match (quantizer.thresholds, quantizer.encoding) {
+            (Some(AtMost(thresholds)), None) => InputQuantizer::from_thresholds(thresholds)?,
+            (None, Some(encoding)) if self.version == ENCODED_VERSION => {
+                InputQuantizer::from_encoding(encoding)?
+            }
+            (None, Some(_)) => return Err(refused("encoding", "needs version 2")),
+            (None, None) => return Err(refused("thresholds", "is missing")),
+            (Some(_), Some(_)) => {
+                return Err(refused("encoding", "does not belong beside thresholds"));
+            }
+        };
+        let quantizer = rule.with_scale(scale)?;
         let layers = self.layers.into_iter().enumerate();
         let layers = layers.map(|(index, raw)| raw.into_layer(index));
         Ok(NetworkLiteral {
@@ -236,15 +251,23 @@ pub(super) fn write_network(network: &Network) -> String {
         width,
     } = network.input().shape;
     let quantizer = &network.input().quantizer;
+    let (version, rule) = if let Some(encoding) = quantizer.encoding() {
+        // A list of plain fields: it cannot fail to be written.
+        let text = serde_json::to_string(encoding).unwrap_or_default();
+        (ENCODED_VERSION, format!(r#""encoding": {text}"#))
+    } else {
+        let thresholds = list(quantizer.thresholds(), "");
+        (VERSION, format!(r#""thresholds": [{thresholds}]"#))
+    };
     let layers: Vec<String> = network.layers().iter().map(layer_text).collect();
     format!(
         r#"{{
  "format": "{FORMAT}",
- "version": {VERSION},
+ "version": {version},
  "name": {name},
  "input": {{
   "shape": {{"channels": {channels}, "height": {height}, "width": {width}}},
-  "quantizer": {{"thresholds": [{thresholds}], "scale": "{scale:?}"}}
+  "quantizer": {{{rule}, "scale": "{scale:?}"}}
  }},
  "classes": {classes},
  "layers": [
@@ -253,7 +276,6 @@ pub(super) fn write_network(network: &Network) -> String {
 }}
 "#,
         name = quoted(network.name()),
-        thresholds = list(quantizer.thresholds(), ""),
         scale = quantizer.scale(),
         classes = network.classes(),
         layers = layers.join(",\n  "),

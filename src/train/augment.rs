@@ -1,4 +1,4 @@
-//! Random affine changes of images, and the order of images in an epoch: functions of the seed and the epoch alone, so
+//! Random changes of images, and the order of images in an epoch: functions of the seed and the epoch alone, so
 //! that an interrupted run goes on as if it had not been.
 
 use rand::{RngExt as _, SeedableRng as _, seq::SliceRandom as _};
@@ -21,6 +21,33 @@ pub(super) fn order(seed: u64, epoch: usize, images: usize) -> Vec<usize> {
     let mut order: Vec<usize> = (0..images).collect();
     order.shuffle(&mut generator(seed, epoch as u64, u64::MAX));
     order
+}
+
+/// A mirror image and a shift by whole pixels.
+struct Moved {
+    flip: bool,
+    down: i64,
+    right: i64,
+}
+
+impl Moved {
+    /// Writes the moved image; what comes from outside is 0.
+    fn write(&self, image: &[u8], height: usize, width: usize, out: &mut [u8]) {
+        let within = |at: usize, by: i64, size: usize| {
+            let from = at.cast_signed() as i64 - by;
+            usize::try_from(from).ok().filter(|&i| i < size)
+        };
+        for y in 0..height {
+            let row = within(y, self.down, height);
+            for x in 0..width {
+                let x_from = if self.flip { width - 1 - x } else { x };
+                out[y * width + x] = match row.zip(within(x_from, self.right, width)) {
+                    Some((row, column)) => image[row * width + column],
+                    None => 0,
+                };
+            }
+        }
+    }
 }
 
 /// Writes a randomly changed copy of a one-plane image of `height` x `width` to `out`; what comes from outside is 0.
@@ -50,6 +77,32 @@ pub(super) fn affine(
     let size = 1.0 / (1.0 + draw(bounds.scale));
     let shear = draw(bounds.shear);
     let (dx, dy) = (draw(bounds.shift), draw(bounds.shift));
+    let flip = bounds.flip && rng.random::<bool>();
+    let mut whole = || {
+        let crop = i64::try_from(bounds.crop).unwrap_or(0);
+        if crop > 0 {
+            rng.random_range(-crop..=crop)
+        } else {
+            0
+        }
+    };
+    let moved = Moved {
+        flip,
+        down: whole(),
+        right: whole(),
+    };
+    let affine =
+        bounds.rotation > 0.0 || bounds.scale > 0.0 || bounds.shift > 0.0 || bounds.shear > 0.0;
+    if !affine {
+        return moved.write(image, height, width, out);
+    }
+    let image = &if flip || bounds.crop > 0 {
+        let mut first = vec![0; image.len()];
+        moved.write(image, height, width, &mut first);
+        first
+    } else {
+        image.to_vec()
+    };
     let (cx, cy) = ((width as f64 - 1.0) / 2.0, (height as f64 - 1.0) / 2.0);
     // From the output's coordinates to the input's.
     let a = [
@@ -87,6 +140,8 @@ mod tests {
         scale: 0.0,
         shift: 0.0,
         shear: 0.0,
+        flip: false,
+        crop: 0,
     };
 
     #[test]
@@ -106,6 +161,36 @@ mod tests {
         assert_eq!(run(some, 1, 2, 3), run(some, 1, 2, 3));
         assert_ne!(run(some, 1, 2, 3), run(some, 1, 2, 4));
         assert_ne!(run(some, 1, 2, 3), run(some, 1, 3, 3));
+    }
+
+    #[test]
+    fn flips_and_crops_move_whole_pixels() {
+        let image: Vec<u8> = (1..=12).collect();
+        let run = |bounds, index| {
+            let mut out = vec![99; 12];
+            affine(&image, 3, 4, bounds, 1, 0, index, &mut out);
+            out
+        };
+        let flip = AugmentConfig { flip: true, ..NONE };
+        let mirrored = [4, 3, 2, 1, 8, 7, 6, 5, 12, 11, 10, 9];
+        let found: Vec<Vec<u8>> = (0..40).map(|i| run(flip, i)).collect();
+        assert!(found.iter().all(|o| *o == image || *o == mirrored));
+        assert!(found.contains(&image) && found.iter().any(|o| *o == mirrored));
+        let crop = AugmentConfig { crop: 1, ..NONE };
+        let found: Vec<Vec<u8>> = (0..200).map(|i| run(crop, i)).collect();
+        for (down, right) in [(0, 0), (1, 0), (-1, 1), (1, -1)] {
+            let expected: Vec<u8> = (0..12)
+                .map(|i| {
+                    let (y, x) = (i / 4 - down, i % 4 - right);
+                    if (0..3).contains(&y) && (0..4).contains(&x) {
+                        (y * 4 + x + 1) as u8
+                    } else {
+                        0
+                    }
+                })
+                .collect();
+            assert!(found.contains(&expected), "{down} {right}");
+        }
     }
 
     #[test]

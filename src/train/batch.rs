@@ -8,14 +8,69 @@ use burn::tensor::{
 use super::{
     TrainConfig, TrainError, augment,
     model::{Model, Rounded, values},
+    stage::Blocks,
 };
-use crate::{data::Dataset, network::InputQuantizer};
+use crate::{
+    data::Dataset,
+    network::{InputQuantizer, Shape},
+};
 
-/// The real value of each pixel value.
-pub(super) fn input_table(quantizer: &InputQuantizer, scale: f64) -> [f32; 256] {
-    quantizer
-        .table()
-        .map(|integer| (integer as f64 * scale) as f32)
+/// From pixels to the real values that a network reads.
+#[derive(Debug, Clone)]
+pub(super) struct InputMap {
+    quantizer: InputQuantizer,
+    shape: Shape,
+    /// The real value of each integer.
+    levels: Vec<f32>,
+}
+
+impl InputMap {
+    /// For a model that reads inputs of `shape`, where one unit of the quantiser is worth `scale`.
+    pub fn new(config: &TrainConfig, shape: Shape, scale: f64) -> Result<Self, TrainError> {
+        let quantizer = config.quantizer()?;
+        let levels = (0..=quantizer.max())
+            .map(|integer| (integer as f64 * scale) as f32)
+            .collect();
+        Ok(Self {
+            quantizer,
+            shape,
+            levels,
+        })
+    }
+
+    /// The shape of an image's pixels.
+    pub fn image_shape(&self) -> Shape {
+        self.quantizer.image_shape(self.shape)
+    }
+
+    /// The inputs of images, one after another.
+    pub fn values(&self, pixels: &[u8]) -> Vec<f32> {
+        pixels
+            .chunks_exact(self.image_shape().len())
+            .flat_map(|image| self.quantizer.quantize_image(image, self.shape))
+            .map(|q| self.levels[usize::try_from(q).unwrap_or(0)])
+            .collect()
+    }
+
+    /// The same in blocks.
+    pub fn blocks(&self, pixels: &[u8]) -> Blocks {
+        Blocks::from_images(&self.values(pixels), self.shape)
+    }
+
+    /// The same as a tensor `[images, channels, height, width]`.
+    pub fn tensor(&self, pixels: &[u8]) -> Tensor<4> {
+        let values = self.values(pixels);
+        let Shape {
+            channels,
+            height,
+            width,
+        } = self.shape;
+        let images = values.len() / self.shape.len();
+        Tensor::from_data(
+            TensorData::new(values, [images, channels, height, width]),
+            &Device::flex(),
+        )
+    }
 }
 
 /// The pixels of the images `indices`, one after another, changed at random if the configuration says so.
@@ -46,14 +101,6 @@ pub(super) fn gather(
         }
     }
     Ok(pixels)
-}
-
-/// Pixels as an input tensor `[images, channels, height, width]`.
-pub(super) fn input(pixels: &[u8], shape: (usize, usize, usize), table: &[f32; 256]) -> Tensor<4> {
-    let (c, h, w) = shape;
-    let data: Vec<f32> = pixels.iter().map(|&p| table[usize::from(p)]).collect();
-    let images = pixels.len() / (c * h * w).max(1);
-    Tensor::from_data(TensorData::new(data, [images, c, h, w]), &Device::flex())
 }
 
 /// Mean cross-entropy of logits `[images, classes]` with smoothed labels.
@@ -101,14 +148,13 @@ pub(super) fn all_logits(
     model: &Model,
     rounded: &[Option<Rounded>],
     data: &Dataset,
-    table: &[f32; 256],
+    map: &InputMap,
 ) -> Result<Vec<f32>, TrainError> {
-    let constants = model.constants();
     let mut out = Vec::with_capacity(data.len() * 10);
     let indices: Vec<usize> = (0..data.len()).collect();
     for chunk in indices.chunks(EVALUATION_BATCH) {
-        let x = input(&gather(data, chunk, None)?, data.shape(), table);
-        out.extend(values(&model.forward(&constants, rounded, x, None))?);
+        let x = map.blocks(&gather(data, chunk, None)?);
+        out.extend(values(&model.evaluate(rounded, x)?)?);
     }
     Ok(out)
 }

@@ -5,7 +5,11 @@ use std::{fs, path::Path};
 use serde::{Deserialize, Serialize};
 
 use super::{NetworkSpec, TrainError, files::write_atomically};
-use crate::{data::DatasetName, network::InputQuantizer, quant::WeightRule};
+use crate::{
+    data::DatasetName,
+    network::{InputEncoding, InputQuantizer},
+    quant::WeightRule,
+};
 
 /// A training run. Stored as JSON beside the model it made.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -21,7 +25,12 @@ pub struct TrainConfig {
     pub network: NetworkSpec,
     /// How pixels become numbers: a pixel's integer is the number of thresholds that it reaches, and its real value
     /// that integer divided by the number of thresholds. The paper's two bits are `[85, 170, 255]`.
+    /// Empty if there is an encoding.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub input_thresholds: Vec<u8>,
+    /// An encoding by contrast in place of thresholds on pixels; the client computes it before it encrypts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub input_encoding: Option<InputEncoding>,
     /// How many of the last training images are held out to choose the best epoch.
     pub validation_images: usize,
     /// Passes over the training images.
@@ -30,10 +39,13 @@ pub struct TrainConfig {
     pub batch_size: usize,
     /// How weights move.
     pub optimizer: OptimizerConfig,
-    /// Normalise over the batch after each layer with weights but the last (folded into the weights at the end). Not
-    /// for quantised training, which starts from folded weights.
+    /// Normalise over the batch before each activation (folded into the weights at the end). Not for quantised
+    /// training, which starts from folded weights.
     #[serde(default)]
     pub batch_norm: bool,
+    /// First value of the factors of the batch norms. Below 1 keeps the values behind several squares small.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub norm_gamma: f64,
     /// Share of the target probability spread evenly over all classes, 0 to 1.
     #[serde(default)]
     pub label_smoothing: f64,
@@ -63,6 +75,10 @@ pub struct OptimizerConfig {
     /// Gradients are scaled down together to this Euclidean norm.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub clip_norm: Option<f64>,
+    /// Decay of weights (not of biases, factors or scales), decoupled from the gradient as in AdamW: each step takes
+    /// this times the learning rate off a weight.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub weight_decay: f64,
     /// Factor of the learning rate for the first layer's weights.
     #[serde(default = "one")]
     pub first_layer_factor: f64,
@@ -78,6 +94,30 @@ fn one() -> f64 {
     1.0
 }
 
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes a reference"
+)]
+fn is_one(x: &f64) -> bool {
+    x.to_bits() == 1.0_f64.to_bits()
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes a reference"
+)]
+fn is_zero(x: &f64) -> bool {
+    x.to_bits() == 0
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes a reference"
+)]
+fn is_none(crop: &usize) -> bool {
+    *crop == 0
+}
+
 /// How the learning rate falls after warming up.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -89,18 +129,30 @@ pub enum Schedule {
     Cosine,
 }
 
-/// Bounds of the random affine changes; each is drawn uniformly within plus and minus its bound.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+/// Random changes of training images. The bounds of the affine ones are those of a uniform draw within plus and minus
+/// the bound; all channels of an image change alike.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AugmentConfig {
     /// Degrees.
+    #[serde(default)]
     pub rotation: f64,
     /// Relative change of size.
+    #[serde(default)]
     pub scale: f64,
     /// Pixels, in each direction.
+    #[serde(default)]
     pub shift: f64,
     /// Horizontal shear, pixels per pixel.
+    #[serde(default)]
     pub shear: f64,
+    /// Mirror every second image, left to right.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub flip: bool,
+    /// Shift by whole pixels, up to so many in each direction: the same as a random crop of the image with a black
+    /// border of this width.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub crop: usize,
 }
 
 /// Learning from a teacher: `(1 - weight) * CE(labels) + weight * temperature^2 * KL(teacher, student)`.
@@ -138,6 +190,11 @@ pub struct QatConfig {
     /// logit stays the same, the integers get smaller.
     #[serde(default)]
     pub center_output: bool,
+    /// The plaintext modulus, or the CRT primes whose product takes its place, that the logits are to fit. An epoch in
+    /// which those of the validation images do not fit is not chosen, and the record says whether the network fits for
+    /// every input, or on which images.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub plain_moduli: Vec<u64>,
 }
 
 /// How quantised training starts from the float network.
@@ -187,11 +244,20 @@ impl TrainConfig {
     /// The input quantiser; the real value of one unit is `1 / thresholds`.
     ///
     /// # Errors
-    /// If the thresholds are not strictly increasing.
+    /// If the thresholds or the encoding make no sense, or there are both.
     pub fn quantizer(&self) -> Result<InputQuantizer, TrainError> {
-        Ok(InputQuantizer::from_thresholds(
-            self.input_thresholds.clone(),
-        )?)
+        let Some(encoding) = &self.input_encoding else {
+            let thresholds = self.input_thresholds.clone();
+            return InputQuantizer::from_thresholds(thresholds)
+                .map_err(|error| TrainError::config("input_thresholds", error.to_string()));
+        };
+        check(
+            self.input_thresholds.is_empty(),
+            "input_thresholds",
+            "must be empty beside `input_encoding`",
+        )?;
+        InputQuantizer::from_encoding(encoding.clone())
+            .map_err(|error| TrainError::config("input_encoding", error.to_string()))
     }
 
     /// The rule of weight layer `index` (counting only layers with weights).
@@ -217,6 +283,11 @@ impl TrainConfig {
         )?;
         self.optimizer.validate()?;
         check(
+            self.norm_gamma.is_finite() && self.norm_gamma > 0.0,
+            "norm_gamma",
+            "must be positive",
+        )?;
+        check(
             is_share(self.label_smoothing),
             "label_smoothing",
             "must be from 0 to 1",
@@ -229,6 +300,12 @@ impl TrainConfig {
                 ok && a.scale < 1.0,
                 "augmentation",
                 "bounds must not be negative, scale below 1",
+            )?;
+            let [_, height, width] = self.network.input;
+            check(
+                a.crop < height.min(width),
+                "augmentation.crop",
+                "must be below the size of the image",
             )?;
         }
         if let Some(d) = &self.distillation {
@@ -281,6 +358,7 @@ impl OptimizerConfig {
             "must be positive",
         )?;
         for (name, factor) in [
+            ("optimizer.weight_decay", self.weight_decay),
             ("optimizer.first_layer_factor", self.first_layer_factor),
             ("optimizer.bias_factor", self.bias_factor),
             ("optimizer.scale_factor", self.scale_factor),
@@ -325,6 +403,11 @@ impl QatConfig {
                 "`equalized` needs rules with a scale of their own: learned or top-k",
             )?;
         }
+        check(
+            self.plain_moduli.iter().all(|&t| t > 1),
+            "quantization.plain_moduli",
+            "must be above 1",
+        )?;
         check(
             (0.0..1.0).contains(&self.anneal),
             "quantization.anneal",

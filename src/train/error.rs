@@ -92,9 +92,19 @@ pub enum TrainError {
         /// Epochs in all.
         epochs: usize,
     },
+    /// No epoch may be chosen.
+    #[error(
+        "in no epoch do the logits of the validation images fit quantization.plain_moduli (the narrowest have {bits:.2} bits): \
+         give smaller budgets of weights or larger moduli"
+    )]
+    NoneFits {
+        /// The narrowest logits of any epoch, in bits.
+        bits: f64,
+    },
     /// The trained network has a layer that no integer network has.
     #[error(
-        "layer `{layer}` ({kind}) cannot be exported: encrypted evaluation knows only convolution, linear, square and sum-pool"
+        "layer `{layer}` ({kind}) cannot be evaluated under encryption, which knows only sums and products: {}",
+        instead(kind)
     )]
     NotExportable {
         /// The layer.
@@ -123,6 +133,15 @@ pub enum TrainError {
     /// A tensor could not be read back from the training framework.
     #[error("tensor `{0}` could not be read")]
     Tensor(String),
+}
+
+/// What to use in place of a layer.
+fn instead(kind: &str) -> &'static str {
+    match kind {
+        "relu" => "use `square` as the activation",
+        "maxpool" => "use `sum-pool`, or a stride in the convolution before",
+        _ => "use convolution, linear, square and sum-pool",
+    }
 }
 
 impl TrainError {

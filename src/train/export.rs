@@ -4,14 +4,17 @@ use num_bigint::BigInt;
 use num_traits::{FromPrimitive as _, Signed as _, ToPrimitive as _};
 
 use super::{
-    Agreement, LayerSpec, TrainConfig, TrainError,
-    batch::{all_logits, argmax_rows, input_table},
+    Agreement, Fit, LayerSpec, TrainConfig, TrainError,
+    batch::{InputMap, all_logits, argmax_rows},
     model::{Model, Rounded},
     record::short,
 };
 use crate::{
     data::Dataset,
-    network::{InputSpec, Layer, NamedLayer, Network, NetworkLiteral, Twin, argmax},
+    network::{
+        InputSpec, Interval, Layer, NamedLayer, Network, NetworkLiteral, Twin, argmax,
+        proven_bounds,
+    },
 };
 
 /// The integer network of a quantised model.
@@ -98,13 +101,9 @@ pub(super) fn center_output(
     rounded: &mut [Option<Rounded>],
     data: &Dataset,
 ) -> Result<(), TrainError> {
-    let table = input_table(&config.quantizer()?, model.input_scale);
-    let logits = all_logits(model, rounded, data, &table)?;
-    let (low, high) = logits
-        .iter()
-        .fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), &z| {
-            (l.min(z.into()), h.max(z.into()))
-        });
+    let map = InputMap::new(config, model.shapes[0], model.input_scale)?;
+    let logits = all_logits(model, rounded, data, &map)?;
+    let (low, high) = range(&logits);
     if let Some(Some(last)) = rounded.last_mut() {
         let middle = (f64::midpoint(low, high) / last.accumulator_scale).round();
         if middle.is_finite() {
@@ -120,7 +119,7 @@ pub(super) fn center_output(
 /// the integer network classifies correctly.
 ///
 /// # Errors
-/// [`TrainError::Disagreement`] if one image's class differs, or a logit by more than one part in a thousand of the
+/// [`TrainError::Disagreement`] if one image's class differs by more than the largest error can explain, or a logit by more than one part in a thousand of the
 /// largest (single-precision rounding stays far below).
 pub(super) fn compare(
     model: &Model,
@@ -129,8 +128,8 @@ pub(super) fn compare(
     network: &Network,
     data: &Dataset,
 ) -> Result<(Agreement, usize), TrainError> {
-    let table = input_table(&config.quantizer()?, model.input_scale);
-    let float = all_logits(model, rounded, data, &table)?;
+    let map = InputMap::new(config, model.shapes[0], model.input_scale)?;
+    let float = all_logits(model, rounded, data, &map)?;
     let inputs: Vec<Vec<i64>> = data
         .images()
         .map(|image| network.quantize_image(image))
@@ -138,11 +137,16 @@ pub(super) fn compare(
     let exact = Twin::new(network).logits_batch(&inputs)?;
     let (classes, scale) = (network.classes(), network.output_scale());
     let chosen = argmax_rows(&float, classes);
-    let (mut argmax_differs, mut correct) = (0, 0);
+    let mut correct = 0;
     let (mut max_error, mut max_logit, mut max_integer) = (0.0_f64, 0.0_f64, 0.0_f64);
+    // For each image whose class differs: by how much the integer network prefers its own.
+    let mut gaps = Vec::new();
     for (index, logits) in exact.iter().enumerate() {
         let class = argmax(logits);
-        argmax_differs += usize::from(class != chosen[index]);
+        if class != chosen[index] {
+            let gap = &logits[class] - &logits[chosen[index]];
+            gaps.push(gap.to_f64().unwrap_or(f64::INFINITY) * scale);
+        }
         correct += usize::from(class == usize::from(data.labels()[index]));
         for (z, y) in logits.iter().zip(&float[index * classes..]) {
             let integer = z.to_f64().unwrap_or(f64::INFINITY);
@@ -151,6 +155,9 @@ pub(super) fn compare(
             max_error = max_error.max((integer * scale - f64::from(*y)).abs());
         }
     }
+    // Two logits may each be off by the largest error.
+    let ties = gaps.iter().filter(|gap| **gap <= 2.0 * max_error).count();
+    let argmax_differs = gaps.len() - ties;
     let relative_error = if max_logit > 0.0 {
         max_error / max_logit
     } else {
@@ -166,6 +173,7 @@ pub(super) fn compare(
     let agreement = Agreement {
         images: data.len(),
         argmax_differs,
+        ties,
         max_error: short(max_error),
         max_logit: short(max_logit),
         relative_error: short(relative_error),
@@ -174,4 +182,79 @@ pub(super) fn compare(
         zero_fraction: short(network.zero_fraction()),
     };
     Ok((agreement, correct))
+}
+
+/// Bits of logits as burn computed them: in units of the last accumulator, less their common middle if they will be
+/// centred.
+pub(super) fn logit_bits(
+    logits: &[f32],
+    rounded: &[Option<Rounded>],
+    centered: bool,
+) -> Option<f64> {
+    let unit = rounded.last()?.as_ref()?.accumulator_scale;
+    let (low, high) = range(logits);
+    let magnitude = if centered {
+        (high - low) / 2.0
+    } else {
+        high.abs().max(low.abs())
+    };
+    Some((2.0 * (magnitude / unit).round() + 1.0).log2())
+}
+
+fn range(logits: &[f32]) -> (f64, f64) {
+    let start = (f64::INFINITY, f64::NEG_INFINITY);
+    logits.iter().fold(start, |(low, high), &z| {
+        (low.min(z.into()), high.max(z.into()))
+    })
+}
+
+/// `log2` of a product of moduli.
+pub(super) fn available_bits(plain_moduli: &[u64]) -> f64 {
+    plain_moduli.iter().map(|&t| (t as f64).log2()).sum()
+}
+
+/// Images evaluated exactly at a time.
+const EXACT_BATCH: usize = 4096;
+
+/// Whether the network's logits fit `plain_moduli`: proven, and on all images of `sets`, exactly.
+pub(super) fn fit(
+    network: &Network,
+    plain_moduli: &[u64],
+    sets: &[(&str, &Dataset)],
+) -> Result<Fit, TrainError> {
+    let product: BigInt = plain_moduli.iter().map(|&t| BigInt::from(t)).product();
+    let fits = |magnitude: &BigInt| magnitude * 2 < product;
+    let proven = proven_bounds(network);
+    let twin = Twin::new(network);
+    let (mut largest, mut exceeding) = (BigInt::ZERO, 0);
+    for (_, data) in sets {
+        let images: Vec<&[u8]> = data.images().collect();
+        for images in images.chunks(EXACT_BATCH) {
+            let inputs: Vec<Vec<i64>> = images
+                .iter()
+                .map(|image| network.quantize_image(image))
+                .collect::<Result<_, _>>()?;
+            for logits in twin.logits_batch(&inputs)? {
+                let magnitude = logits.iter().map(BigInt::abs).max().unwrap_or_default();
+                exceeding += usize::from(!fits(&magnitude));
+                largest = largest.max(magnitude);
+            }
+        }
+    }
+    let available_bits = available_bits(plain_moduli);
+    let observed_bits = Interval::new(BigInt::ZERO, largest).bits_exact();
+    let words: Vec<String> = sets
+        .iter()
+        .map(|(name, data)| format!("{} {name} images", data.len()))
+        .collect();
+    Ok(Fit {
+        plain_moduli: plain_moduli.to_vec(),
+        available_bits: short(available_bits),
+        proven_bits: short(proven.output().bits_exact()),
+        proven: fits(&proven.output().magnitude()),
+        observed_bits: short(observed_bits),
+        observed_on: words.join(", "),
+        exceeding,
+        margin_bits: short(available_bits - observed_bits),
+    })
 }

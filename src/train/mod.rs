@@ -27,17 +27,22 @@ mod augment;
 mod batch;
 mod checkpoint;
 mod config;
+mod conv;
 mod error;
 mod export;
 mod files;
+mod import;
+mod matrix;
 mod model;
 mod observer;
 mod optimizer;
+mod pass;
 mod preset;
 mod ptq;
 mod record;
 mod run;
 mod spec;
+mod stage;
 mod start;
 mod tensors;
 #[cfg(test)]
@@ -47,10 +52,11 @@ pub use config::{
     AugmentConfig, DistillConfig, OptimizerConfig, QatConfig, QatStart, Schedule, TrainConfig,
 };
 pub use error::TrainError;
+pub use import::{IMPORT_FILE, ImportRecord, ImportSpec, LayerTensors, import};
 pub use observer::{EpochRecord, Observer, TrainEvent};
 pub use preset::PRESETS;
 pub use ptq::{PtqOptions, PtqRecord, ptq};
-pub use record::{Agreement, TrainRecord, Versions};
+pub use record::{Agreement, Fit, TrainRecord, Versions};
 pub use run::run;
 pub use spec::{LayerSpec, NetworkSpec};
 

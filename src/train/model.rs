@@ -12,7 +12,7 @@ use burn::tensor::{
 use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 
-use super::{LayerSpec, NetworkSpec, TrainConfig, TrainError};
+use super::{LayerSpec, NetworkSpec, TrainConfig, TrainError, stage::Stage};
 use crate::{
     network::Shape,
     quant::{Levels, WeightRule, fake_quantize, quantize, round_bias},
@@ -88,6 +88,10 @@ pub(super) struct Model {
     pub input_scale: f64,
     pub layers: Vec<WeightLayer>,
     pub params: Vec<Param>,
+    /// The leading convolutions, one for each of the first weight layers.
+    pub stages: Vec<Stage>,
+    /// Position of the first layer behind them.
+    pub tail: usize,
 }
 
 /// The rounded weights and biases of a layer.
@@ -122,7 +126,6 @@ impl Model {
         let plain = Device::flex();
         let mut rng = ChaCha8Rng::seed_from_u64(config.seed);
         let (mut layers, mut params) = (Vec::new(), Vec::new());
-        let count = spec.weight_layers();
         for (position, layer) in spec.layers.iter().enumerate() {
             let (outputs, fan_in) = match *layer {
                 LayerSpec::Conv2d {
@@ -137,7 +140,11 @@ impl Model {
                 _ => continue,
             };
             let index = layers.len();
-            let norm = config.batch_norm && index + 1 < count;
+            let activated = spec
+                .layers
+                .get(position + 1)
+                .is_some_and(LayerSpec::is_activation);
+            let norm = config.batch_norm && activated;
             let quantized = config
                 .quantization
                 .as_ref()
@@ -166,7 +173,12 @@ impl Model {
                 if norm { vec![0.0; outputs] } else { bias },
             );
             if norm {
-                push(Role::Gamma, outputs, 1, vec![1.0; outputs]);
+                push(
+                    Role::Gamma,
+                    outputs,
+                    1,
+                    vec![config.norm_gamma as f32; outputs],
+                );
                 push(Role::Beta, outputs, 1, vec![0.0; outputs]);
                 push(Role::RunningMean, outputs, 1, vec![0.0; outputs]);
                 push(Role::RunningVar, outputs, 1, vec![1.0; outputs]);
@@ -195,6 +207,7 @@ impl Model {
         } else {
             config.quantizer()?.scale()
         };
+        let (stages, tail) = Stage::leading(&spec.layers, &shapes);
         Ok(Self {
             spec,
             shapes,
@@ -202,6 +215,8 @@ impl Model {
             input_scale,
             layers,
             params,
+            stages,
+            tail,
         })
     }
 
@@ -311,6 +326,7 @@ impl Model {
     /// `leaves` are [`leaves`](Self::leaves) or [`constants`](Self::constants); `rounded` comes from
     /// [`round`](Self::round). With `statistics`, batch norms use the batch's own mean and variance and push
     /// them there; otherwise they use the running ones.
+    #[cfg(test)]
     pub fn forward(
         &self,
         leaves: &[Tensor<2>],
@@ -327,13 +343,27 @@ impl Model {
         leaves: &[Tensor<2>],
         rounded: &[Option<Rounded>],
         input: Tensor<4>,
+        statistics: Option<&mut Vec<Statistics>>,
+        observe: &mut dyn FnMut(usize, &Tensor<4>),
+    ) -> Tensor<2> {
+        self.forward_from(0, leaves, rounded, input, statistics, observe)
+    }
+
+    /// The same from the layer at position `from` on.
+    pub fn forward_from(
+        &self,
+        from: usize,
+        leaves: &[Tensor<2>],
+        rounded: &[Option<Rounded>],
+        input: Tensor<4>,
         mut statistics: Option<&mut Vec<Statistics>>,
         observe: &mut dyn FnMut(usize, &Tensor<4>),
     ) -> Tensor<2> {
         let images = input.dims()[0];
         let mut x = input;
-        let mut next = 0;
-        for (position, layer) in self.spec.layers.iter().enumerate() {
+        let before = &self.spec.layers[..from];
+        let mut next = before.iter().filter(|l| l.has_weights()).count();
+        for (position, layer) in self.spec.layers.iter().enumerate().skip(from) {
             if layer.has_weights() {
                 let index = next;
                 next += 1;
@@ -377,7 +407,7 @@ impl Model {
     }
 
     /// Weight and bias as the forward pass uses them.
-    fn effective(
+    pub fn effective(
         &self,
         index: usize,
         leaves: &[Tensor<2>],
@@ -535,4 +565,16 @@ pub(super) struct Statistics {
     layer: usize,
     mean: Tensor<2>,
     variance: Tensor<2>,
+}
+
+impl Statistics {
+    /// From mean and biased variance over `count` values of each channel.
+    pub fn new(layer: usize, mean: &[f32], variance: &[f32], count: usize) -> Self {
+        let row = |v: &[f32]| tensor(v.to_vec(), [1, v.len()], &Device::flex());
+        Self {
+            layer,
+            mean: row(mean),
+            variance: row(variance).mul_scalar(count as f32 / (count as f32 - 1.0).max(1.0)),
+        }
+    }
 }

@@ -15,8 +15,13 @@ pub struct EpochRecord {
     pub validation_accuracy: f64,
     /// Wall time in seconds, validation included.
     pub seconds: f64,
-    /// Whether the epoch may be chosen (budgets of top-k are still shrinking in the first ones).
+    /// Whether the epoch may be chosen: not while budgets of top-k are still shrinking, nor if the logits do not fit the
+    /// plaintext modulus that the configuration asks for.
     pub eligible: bool,
+    /// Bits of the validation images' logits in a quantised run: `log2(2 * largest magnitude + 1)`, with the common offset
+    /// taken off if the configuration says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub logit_bits: Option<f64>,
 }
 
 /// A step of a training run.
@@ -27,8 +32,8 @@ pub enum TrainEvent {
     Started {
         /// Epochs in all.
         epochs: usize,
-        /// Epochs already done, when resumed.
-        done: usize,
+        /// Results of the epochs already done, when resumed.
+        done: Vec<EpochRecord>,
         /// Steps in an epoch.
         steps: usize,
         /// Images to train on.

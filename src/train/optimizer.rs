@@ -2,7 +2,7 @@
 
 use burn::{
     optim::{Adam, AdamConfig, AdamState, AdaptiveMomentumState, Optimizer as _},
-    tensor::{Gradients, Tensor},
+    tensor::Tensor,
 };
 
 use super::{
@@ -49,21 +49,20 @@ impl Optimizer {
         )));
     }
 
-    /// Moves all trained tensors whose layer is not `frozen`.
+    /// Moves all trained tensors whose layer is not `frozen`, by their gradients.
     pub fn step(
         &mut self,
         model: &mut Model,
-        leaves: &[Tensor<2>],
-        gradients: &Gradients,
+        gradients: &[Option<Tensor<2>>],
         config: &OptimizerConfig,
         rate: f64,
         frozen: &[bool],
     ) -> Result<(), TrainError> {
-        let moving: Vec<(usize, Tensor<2>)> = leaves
+        let moving: Vec<(usize, Tensor<2>)> = gradients
             .iter()
             .enumerate()
             .filter(|(i, _)| model.params[*i].role.is_trained() && !frozen[model.params[*i].layer])
-            .filter_map(|(i, leaf)| leaf.grad(gradients).map(|g| (i, g)))
+            .filter_map(|(i, gradient)| gradient.clone().map(|g| (i, g)))
             .collect();
         let mut factor = 1.0;
         if let Some(limit) = config.clip_norm {
@@ -93,12 +92,15 @@ impl Optimizer {
             } else {
                 gradient
             };
-            let (value, state) = self.adam.step(
-                rate,
-                param.value.clone(),
-                gradient,
-                self.states[index].take(),
-            );
+            let decay = rate * config.weight_decay;
+            let value = if param.role == Role::Weight && decay > 0.0 {
+                param.value.clone().mul_scalar((1.0 - decay) as f32)
+            } else {
+                param.value.clone()
+            };
+            let (value, state) = self
+                .adam
+                .step(rate, value, gradient, self.states[index].take());
             param.value = value;
             self.states[index] = state;
         }
@@ -117,6 +119,7 @@ mod tests {
             schedule: Schedule::Cosine,
             warmup_steps: 10,
             clip_norm: None,
+            weight_decay: 0.0,
             first_layer_factor: 1.0,
             bias_factor: 1.0,
             scale_factor: 1.0,

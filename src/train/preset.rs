@@ -4,16 +4,26 @@ use super::{
     AugmentConfig, DistillConfig, NetworkSpec, OptimizerConfig, QatConfig, QatStart, Schedule,
     TrainConfig, TrainError,
 };
-use crate::{data::DatasetName, quant::WeightRule};
+use crate::{
+    data::DatasetName,
+    network::{Center, EncodedChannel, InputEncoding},
+    quant::WeightRule,
+};
 
-/// The names that [`TrainConfig::preset`] knows; `hcnn-mnist-wB` is there for B from 2 to 16 and for 32.
-pub const PRESETS: [&str; 5] = [
+/// The names that [`TrainConfig::preset`] knows; `hcnn-mnist-wB` and `hcnn-cifar-wB` are there for B from 2 to 16 and for 32.
+pub const PRESETS: [&str; 8] = [
     "teacher-mnist",
     "hcnn-mnist-float",
     "hcnn-mnist-paper",
     "hcnn-mnist-w2",
     "hcnn-mnist-wB",
+    "hcnn-cifar-float",
+    "hcnn-cifar-wB",
+    "hcnn-cifar-contrast4",
 ];
+
+/// Networks of MNIST for few bits of the logits.
+const MNIST_FRONT: &[&str] = &[];
 
 /// The paper's two bits: floor(3 * pixel / 255).
 const TWO_BITS: [u8; 3] = [85, 170, 255];
@@ -27,23 +37,40 @@ impl TrainConfig {
     /// - `hcnn-mnist-paper`: HCNN in floating point as the paper trained it (Adam 0.001, batches of 128, nothing else).
     /// - `hcnn-mnist-w2`: two-bit (ternary) weights and two-bit input, from `models/mnist-float`.
     /// - `hcnn-mnist-wB`: B-bit weights by the paper's rule, two-bit input, from `models/mnist-float`.
+    /// - `hcnn-cifar-float`: the paper's CIFAR-10 network in floating point, with plain pixels.
+    /// - `hcnn-cifar-wB`: B-bit weights and four-bit pixels, from `models/cifar-float`. From four bits on by the paper's
+    ///   rule, which is not stable below.
+    /// - `hcnn-cifar-contrast4`: floating point on the contrast encoding of four levels, with one linear layer.
     ///
     /// # Errors
     /// [`TrainError::UnknownPreset`].
     pub fn preset(name: &str) -> Result<Self, TrainError> {
-        let bits = name
-            .strip_prefix("hcnn-mnist-w")
-            .and_then(|b| b.parse::<u32>().ok());
-        match (name, bits) {
+        let bits = |prefix: &str| name.strip_prefix(prefix)?.parse::<u32>().ok();
+        if let Some(n_bits @ (2..=16 | 32)) = bits("hcnn-cifar-w") {
+            return Ok(cifar_rule(n_bits));
+        }
+        match (name, bits("hcnn-mnist-w")) {
             ("teacher-mnist", _) => Ok(teacher()),
             ("hcnn-mnist-float", _) => Ok(float()),
             ("hcnn-mnist-paper", _) => Ok(paper()),
+            ("hcnn-cifar-float", _) => Ok(cifar_float()),
+            ("hcnn-cifar-contrast4", _) => Ok(cifar_contrast("cifar-contrast4", &[-80, 0, 80])),
             (_, Some(2)) => Ok(ternary()),
             (_, Some(n_bits @ (3..=16 | 32))) => Ok(paper_rule(n_bits)),
             _ => Err(TrainError::UnknownPreset {
                 name: name.to_owned(),
                 known: PRESETS.join(", "),
             }),
+        }
+    }
+}
+
+impl TrainConfig {
+    /// The presets of networks that were trained for few bits of the logits.
+    pub const fn front(dataset: DatasetName) -> &'static [&'static str] {
+        match dataset {
+            DatasetName::Mnist => MNIST_FRONT,
+            _ => &[],
         }
     }
 }
@@ -55,6 +82,7 @@ fn paper() -> TrainConfig {
         seed: 1,
         network: NetworkSpec::hcnn_mnist(),
         input_thresholds: (1..=255).collect(),
+        input_encoding: None,
         validation_images: 5000,
         epochs: 30,
         batch_size: 128,
@@ -63,11 +91,13 @@ fn paper() -> TrainConfig {
             schedule: Schedule::Constant,
             warmup_steps: 0,
             clip_norm: None,
+            weight_decay: 0.0,
             first_layer_factor: 1.0,
             bias_factor: 1.0,
             scale_factor: 1.0,
         },
         batch_norm: false,
+        norm_gamma: 1.0,
         label_smoothing: 0.0,
         augmentation: None,
         distillation: None,
@@ -81,6 +111,7 @@ fn augmentation() -> AugmentConfig {
         scale: 0.08,
         shift: 1.0,
         shear: 0.1,
+        ..AugmentConfig::default()
     }
 }
 
@@ -90,6 +121,7 @@ fn fast(learning_rate: f64) -> OptimizerConfig {
         schedule: Schedule::Cosine,
         warmup_steps: 200,
         clip_norm: Some(1.0),
+        weight_decay: 0.0,
         first_layer_factor: 1.0,
         bias_factor: 1.0,
         scale_factor: 1.0,
@@ -141,6 +173,7 @@ fn ternary() -> TrainConfig {
             scale: 0.04,
             shift: 0.5,
             shear: 0.05,
+            ..AugmentConfig::default()
         }),
         distillation: Some(distillation()),
         optimizer: OptimizerConfig {
@@ -162,6 +195,7 @@ fn ternary() -> TrainConfig {
             anneal: 0.4,
             freeze: vec![0.5, 0.8],
             center_output: true,
+            plain_moduli: Vec::new(),
         }),
         ..float()
     }
@@ -182,8 +216,104 @@ fn paper_rule(n_bits: u32) -> TrainConfig {
             anneal: 0.0,
             freeze: Vec::new(),
             center_output: false,
+            plain_moduli: Vec::new(),
         }),
         ..float()
+    }
+}
+
+fn cifar_float() -> TrainConfig {
+    TrainConfig {
+        name: "cifar-float".into(),
+        dataset: DatasetName::Cifar10,
+        network: NetworkSpec::hcnn_cifar(),
+        epochs: 14,
+        optimizer: OptimizerConfig {
+            warmup_steps: 300,
+            weight_decay: 0.02,
+            ..fast(3e-3)
+        },
+        batch_norm: true,
+        norm_gamma: 0.5,
+        label_smoothing: 0.05,
+        augmentation: Some(AugmentConfig {
+            flip: true,
+            crop: 4,
+            ..AugmentConfig::default()
+        }),
+        ..paper()
+    }
+}
+
+/// Four bits, rounded: `round(15 * pixel / 255)`.
+fn four_bits() -> Vec<u8> {
+    (1..=15).map(|k| 17 * k - 8).collect()
+}
+
+fn cifar_rule(n_bits: u32) -> TrainConfig {
+    let rule = match n_bits {
+        2 => WeightRule::TernaryMean,
+        3 => WeightRule::MinError,
+        _ => WeightRule::Max,
+    };
+    TrainConfig {
+        name: format!("cifar-w{n_bits}"),
+        input_thresholds: four_bits(),
+        epochs: 8,
+        batch_norm: false,
+        norm_gamma: 1.0,
+        optimizer: OptimizerConfig {
+            warmup_steps: 100,
+            ..fast(1e-3)
+        },
+        distillation: Some(DistillConfig {
+            teacher: "models/cifar-float".into(),
+            weight: 0.6,
+            temperature: 2.0,
+        }),
+        quantization: Some(QatConfig {
+            parent: "models/cifar-float".into(),
+            n_bits,
+            rules: vec![rule],
+            start: QatStart::Copy,
+            anneal: 0.0,
+            freeze: Vec::new(),
+            center_output: false,
+            plain_moduli: Vec::new(),
+        }),
+        ..cifar_float()
+    }
+}
+
+/// Luminance less its mean, luminance less its blur, and red less blue: each in units of its own contrast.
+fn contrast(thresholds: &[i32]) -> InputEncoding {
+    let luminance = |center| EncodedChannel {
+        mix: vec![77, 150, 29],
+        unit: 256,
+        center,
+    };
+    InputEncoding {
+        channels: vec![
+            luminance(Center::Mean([1, 1])),
+            luminance(Center::Blur(2)),
+            EncodedChannel {
+                mix: vec![1, 0, -1],
+                unit: 1,
+                center: Center::Mean([1, 2]),
+            },
+        ],
+        floor: 4,
+        thresholds: thresholds.to_vec(),
+    }
+}
+
+fn cifar_contrast(name: &str, thresholds: &[i32]) -> TrainConfig {
+    TrainConfig {
+        name: name.into(),
+        input_thresholds: Vec::new(),
+        input_encoding: Some(contrast(thresholds)),
+        network: NetworkSpec::hcnn_cifar_merged(),
+        ..cifar_float()
     }
 }
 
@@ -200,6 +330,10 @@ mod tests {
             "hcnn-mnist-paper",
             "hcnn-mnist-w2",
             "hcnn-mnist-w8",
+            "hcnn-cifar-float",
+            "hcnn-cifar-contrast4",
+            "hcnn-cifar-w2",
+            "hcnn-cifar-w8",
         ] {
             let config = TrainConfig::preset(name).unwrap();
             config.validate().unwrap();
@@ -213,6 +347,27 @@ mod tests {
                 .to_string()
                 .contains("hcnn-mnist-w2")
         );
+    }
+
+    /// The configurations that come with the project: each quantised one names its float one.
+    #[test]
+    fn configurations_of_other_architectures_are_valid() {
+        let dir = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("configs");
+        let mut names = Vec::new();
+        for entry in std::fs::read_dir(dir).unwrap() {
+            let path = entry.unwrap().path();
+            if path.extension().is_none_or(|e| e != "json") {
+                continue;
+            }
+            let config = TrainConfig::load(&path).unwrap();
+            assert_eq!(path.file_stem().unwrap().to_str().unwrap(), config.name);
+            if let Some(q) = &config.quantization {
+                let float = path.with_file_name(format!("{}.json", &q.parent["runs/".len()..]));
+                assert_eq!(TrainConfig::load(&float).unwrap().network, config.network);
+            }
+            names.push(config.name);
+        }
+        assert_eq!(names.len(), 8, "{names:?}");
     }
 
     #[test]

@@ -84,11 +84,13 @@ pub fn ptq(
             anneal: 0.0,
             freeze: Vec::new(),
             center_output: false,
+            plain_moduli: Vec::new(),
         }),
         ..parent_config.clone()
     };
     if let Some(thresholds) = &options.input_thresholds {
         config.input_thresholds.clone_from(thresholds);
+        config.input_encoding = None;
     }
     config.validate()?;
     let mut model = super::model::Model::new(&config)?;

@@ -43,8 +43,32 @@ pub struct TrainRecord {
     /// The integer network against the trained one, for a quantised run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub agreement: Option<Agreement>,
+    /// Whether the logits fit the plaintext modulus that the configuration asks for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fit: Option<Fit>,
     /// Versions of the programs.
     pub versions: Versions,
+}
+
+/// Whether the logits of a network fit a plaintext modulus (or the product of several), `2 * magnitude < product`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Fit {
+    /// The modulus or moduli.
+    pub plain_moduli: Vec<u64>,
+    /// `log2` of their product.
+    pub available_bits: f64,
+    /// `log2(2 * magnitude + 1)` for the magnitude that no input can exceed.
+    pub proven_bits: f64,
+    /// Whether that fits: then no input whatever wraps around.
+    pub proven: bool,
+    /// `log2(2 * magnitude + 1)` for the largest magnitude observed.
+    pub observed_bits: f64,
+    /// The images observed, in words.
+    pub observed_on: String,
+    /// Observed images with a logit that does not fit.
+    pub exceeding: usize,
+    /// `available_bits - observed_bits`: what is left for images that were not observed, if it is not proven.
+    pub margin_bits: f64,
 }
 
 /// The exported integer network, evaluated exactly, against the network that burn evaluates with fake quantisation in
@@ -55,6 +79,10 @@ pub struct Agreement {
     pub images: usize,
     /// Images whose largest logit is at another class: 0, or the export fails.
     pub argmax_differs: usize,
+    /// Images for which burn, by its rounding, prefers another class: the two logits differ by less than twice the largest
+    /// error. Not among `argmax_differs`.
+    #[serde(default)]
+    pub ties: usize,
     /// Largest difference between a logit of burn and the integer logit times the output scale.
     pub max_error: f64,
     /// Largest logit of the integer network times the output scale.

@@ -7,9 +7,7 @@ use burn::tensor::{Device, Tensor};
 use super::{
     CHECKPOINT_FILE, CONFIG_FILE, EpochRecord, NETWORK_FILE, Observer, QatConfig, RECORD_FILE,
     TrainConfig, TrainError, TrainEvent, TrainRecord, Versions, WEIGHTS_FILE, augment,
-    batch::{
-        all_logits, argmax_rows, correct, cross_entropy, divergence, gather, input, input_table,
-    },
+    batch::{InputMap, all_logits, argmax_rows, correct, cross_entropy, divergence, gather},
     checkpoint::{self, Best, Progress},
     export,
     model::{Model, Role, tensor, values},
@@ -17,7 +15,7 @@ use super::{
     record::short,
     start, tensors,
 };
-use crate::{data::Dataset, quant::WeightRule};
+use crate::{data::Dataset, network::Shape, quant::WeightRule};
 
 /// Trains a network and writes it into `out_dir`: `config.json`, `record.json`, and `weights.safetensors` (a float
 /// network, batch norms folded) or `network.json` (a quantised one).
@@ -61,7 +59,7 @@ pub fn run(
     let done = run.progress.epochs.len();
     observer.observe(&TrainEvent::Started {
         epochs: config.epochs,
-        done,
+        done: run.progress.epochs.clone(),
         steps: run.steps,
         train_images: run.train.len(),
         validation_images: run.validation.len(),
@@ -104,7 +102,7 @@ pub fn run(
 /// A teacher and what it says.
 struct Teacher {
     model: Model,
-    table: [f32; 256],
+    map: InputMap,
     /// Its logits of all training images, if they are always the same.
     logits: Option<Vec<f32>>,
     classes: usize,
@@ -114,7 +112,7 @@ struct Run<'a> {
     config: &'a TrainConfig,
     model: Model,
     optimizer: Optimizer,
-    table: [f32; 256],
+    map: InputMap,
     teacher: Option<Teacher>,
     train: Dataset,
     validation: Dataset,
@@ -128,7 +126,12 @@ struct Run<'a> {
 impl<'a> Run<'a> {
     fn new(config: &'a TrainConfig, train: &Dataset, test: &Dataset) -> Result<Self, TrainError> {
         let mut model = Model::new(config)?;
-        let [c, h, w] = config.network.input;
+        let map = InputMap::new(config, model.shapes[0], model.input_scale)?;
+        let Shape {
+            channels: c,
+            height: h,
+            width: w,
+        } = map.image_shape();
         let classes = model.shapes[model.shapes.len() - 1].len();
         for (name, data) in [("training", train), ("test", test)] {
             if data.shape() != (c, h, w) {
@@ -177,7 +180,7 @@ impl<'a> Run<'a> {
         Ok(Self {
             config,
             optimizer: Optimizer::new(model.params.len()),
-            table: input_table(&config.quantizer()?, model.input_scale),
+            map,
             teacher,
             steps: train.len() / config.batch_size,
             train,
@@ -263,17 +266,26 @@ impl<'a> Run<'a> {
         }
         let share = (epoch + 1) as f64 / self.config.epochs as f64;
         let rounded = self.model.round(self.keep(share).as_deref())?;
-        let logits = all_logits(&self.model, &rounded, &self.validation, &self.table)?;
+        let logits = all_logits(&self.model, &rounded, &self.validation, &self.map)?;
         let classes = logits.len() / self.validation.len().max(1);
         let hits = correct(&logits, self.validation.labels(), classes);
         let anneal = self.config.quantization.as_ref().map_or(0.0, |q| q.anneal);
+        let quantization = self.config.quantization.as_ref();
+        let logit_bits = quantization
+            .and_then(|q| export::logit_bits(&logits, &rounded, q.center_output))
+            .map(short);
+        let fits = quantization.is_none_or(|q| {
+            q.plain_moduli.is_empty()
+                || logit_bits.is_some_and(|bits| bits <= export::available_bits(&q.plain_moduli))
+        });
         let record = EpochRecord {
             epoch: epoch + 1,
             loss: short(loss_sum / self.steps as f64),
             train_accuracy: short(right as f64 / (self.steps * self.config.batch_size) as f64),
             validation_accuracy: short(hits as f64 / self.validation.len() as f64),
             seconds: short(begun.elapsed().as_secs_f64()),
-            eligible: share >= anneal,
+            eligible: share >= anneal && fits,
+            logit_bits,
         };
         let epochs = &mut self.progress.epochs;
         let best_so_far = epochs
@@ -302,13 +314,12 @@ impl<'a> Run<'a> {
         let share = at as f64 / total as f64;
         let labels: Vec<u8> = indices.iter().map(|&i| self.train.labels()[i]).collect();
         let pixels = gather(&self.train, indices, Some((config, epoch)))?;
-        let x = input(&pixels, self.train.shape(), &self.table);
+        let x = self.map.blocks(&pixels);
         let rounded = self.model.round(self.keep(share).as_deref())?;
         let leaves = self.model.leaves();
-        let mut statistics = Vec::new();
-        let logits = self
-            .model
-            .forward(&leaves, &rounded, x, Some(&mut statistics));
+        let mut pass = self.model.pass(&leaves, &rounded, x)?;
+        let logits = pass.logits.clone();
+        let statistics = std::mem::take(&mut pass.statistics);
         let row = values(&logits)?;
         let classes = row.len() / indices.len().max(1);
         let hits = argmax_rows(&row, classes)
@@ -318,7 +329,7 @@ impl<'a> Run<'a> {
             .count();
         let mut loss = cross_entropy(logits.clone(), &labels, config.label_smoothing);
         if let (Some(d), Some(teacher)) = (&config.distillation, &self.teacher) {
-            let says = teacher.says(indices, &pixels, self.train.shape());
+            let says = teacher.says(indices, &pixels)?;
             loss = loss.mul_scalar((1.0 - d.weight) as f32)
                 + divergence(logits, says, d.temperature).mul_scalar(d.weight as f32);
         }
@@ -326,12 +337,11 @@ impl<'a> Run<'a> {
         if !number.is_finite() {
             return Ok((number, hits));
         }
-        let gradients = loss.backward();
+        let gradients = self.model.gradients(&leaves, &pass, &loss)?;
         let frozen = self.frozen(share);
         let rate = learning_rate(&config.optimizer, at, total);
         self.optimizer.step(
             &mut self.model,
-            &leaves,
             &gradients,
             &config.optimizer,
             rate,
@@ -374,9 +384,20 @@ impl<'a> Run<'a> {
         observer: &mut dyn Observer,
     ) -> Result<TrainRecord, TrainError> {
         let best = std::mem::take(&mut self.best);
-        tensors::into_model(&mut self.model, &best, "", &out_dir.join(CHECKPOINT_FILE))?;
         let config = self.config;
+        if best.is_empty() {
+            return Err(TrainError::NoneFits {
+                bits: self
+                    .progress
+                    .epochs
+                    .iter()
+                    .filter_map(|e| e.logit_bits)
+                    .fold(f64::INFINITY, f64::min),
+            });
+        }
         let (test_correct, agreement, weights_sha256);
+        let mut fit = None;
+        tensors::into_model(&mut self.model, &best, "", &out_dir.join(CHECKPOINT_FILE))?;
         if let Some(q) = &config.quantization {
             observer.observe(&TrainEvent::Exporting);
             let mut rounded = self.model.round(None)?;
@@ -385,6 +406,14 @@ impl<'a> Run<'a> {
             }
             let network = export::to_network(&self.model, config, &rounded)?;
             let (found, correct) = export::compare(&self.model, config, &rounded, &network, test)?;
+            if !q.plain_moduli.is_empty() {
+                let sets = [
+                    ("training", &self.train),
+                    ("validation", &self.validation),
+                    ("test", test),
+                ];
+                fit = Some(export::fit(&network, &q.plain_moduli, &sets)?);
+            }
             network.save(out_dir.join(NETWORK_FILE))?;
             (test_correct, agreement, weights_sha256) =
                 (correct, Some(found), tensors::hash(&best));
@@ -392,7 +421,7 @@ impl<'a> Run<'a> {
             let folded = self.model.folded()?;
             let named = tensors::of_model(&folded, "")?;
             tensors::save(&out_dir.join(WEIGHTS_FILE), &named, &[])?;
-            let logits = all_logits(&folded, &[], test, &self.table)?;
+            let logits = all_logits(&folded, &[], test, &self.map)?;
             let classes = logits.len() / test.len().max(1);
             (test_correct, agreement, weights_sha256) = (
                 correct(&logits, test.labels(), classes),
@@ -423,6 +452,7 @@ impl<'a> Run<'a> {
             parent_sha256: progress.parent_sha256,
             teacher_sha256: progress.teacher_sha256,
             agreement,
+            fit,
             versions: Versions::current(),
         })
     }
@@ -436,7 +466,11 @@ impl Teacher {
     ) -> Result<(Self, String), TrainError> {
         let (config, model, hash) = start::load_float(dir)?;
         let classes = model.shapes[model.shapes.len() - 1].len();
-        if config.network.input != student.network.input || classes != train.classes().len() {
+        let map = InputMap::new(&config, model.shapes[0], model.input_scale)?;
+        let (channels, height, width) = train.shape();
+        if map.image_shape() != Shape::new(channels, height, width)
+            || classes != train.classes().len()
+        {
             return Err(TrainError::config(
                 "distillation.teacher",
                 format!(
@@ -445,15 +479,14 @@ impl Teacher {
                 ),
             ));
         }
-        let table = input_table(&config.quantizer()?, model.input_scale);
         let logits = match student.augmentation {
-            None => Some(all_logits(&model, &[], train, &table)?),
+            None => Some(all_logits(&model, &[], train, &map)?),
             Some(_) => None,
         };
         Ok((
             Self {
                 model,
-                table,
+                map,
                 logits,
                 classes,
             },
@@ -462,10 +495,10 @@ impl Teacher {
     }
 
     /// The teacher's logits of a batch.
-    fn says(&self, indices: &[usize], pixels: &[u8], shape: (usize, usize, usize)) -> Tensor<2> {
+    fn says(&self, indices: &[usize], pixels: &[u8]) -> Result<Tensor<2>, TrainError> {
         let Some(all) = &self.logits else {
-            let x = input(pixels, shape, &self.table);
-            return self.model.forward(&self.model.constants(), &[], x, None);
+            let x = self.map.blocks(pixels);
+            return self.model.evaluate(&[], x);
         };
         let classes = self.classes;
         let rows = indices
@@ -473,7 +506,7 @@ impl Teacher {
             .flat_map(|&i| &all[i * classes..(i + 1) * classes])
             .copied()
             .collect();
-        tensor(rows, [indices.len(), classes], &Device::flex())
+        Ok(tensor(rows, [indices.len(), classes], &Device::flex()))
     }
 }
 

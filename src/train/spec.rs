@@ -73,6 +73,11 @@ impl LayerSpec {
         }
     }
 
+    /// Whether the layer is an activation.
+    pub const fn is_activation(&self) -> bool {
+        matches!(self, Self::Square | Self::Relu)
+    }
+
     /// Whether the layer has weights.
     pub const fn has_weights(&self) -> bool {
         matches!(self, Self::Conv2d { .. } | Self::Linear { .. })
@@ -100,6 +105,45 @@ impl NetworkSpec {
                 LayerSpec::Linear { out_features: 10 },
             ],
         }
+    }
+
+    /// The paper's network for CIFAR-10 (after Al Badawi et al., 2018): three 3x3 convolutions (32, 64 and 128
+    /// channels), each squared and sum-pooled 2x2, and linear layers 512 -> 256 -> 10 with nothing between them.
+    pub fn hcnn_cifar() -> Self {
+        let mut layers = Vec::new();
+        for out_channels in [32, 64, 128] {
+            layers.extend([
+                LayerSpec::Conv2d {
+                    out_channels,
+                    kernel: [3, 3],
+                    stride: [1, 1],
+                    padding: [0, 0],
+                },
+                LayerSpec::Square,
+                LayerSpec::SumPool {
+                    kernel: [2, 2],
+                    stride: [2, 2],
+                },
+            ]);
+        }
+        layers.extend([
+            LayerSpec::Flatten,
+            LayerSpec::Linear { out_features: 256 },
+            LayerSpec::Linear { out_features: 10 },
+        ]);
+        Self {
+            input: [3, 32, 32],
+            layers,
+        }
+    }
+
+    /// The same functions as [`hcnn_cifar`](Self::hcnn_cifar) with one linear layer 512 -> 10 in place of the two: fewer
+    /// bits of the logits.
+    pub fn hcnn_cifar_merged() -> Self {
+        let mut spec = Self::hcnn_cifar();
+        spec.layers
+            .retain(|layer| *layer != LayerSpec::Linear { out_features: 256 });
+        spec
     }
 
     /// A small ReLU network for 28x28 images, to teach: never encrypted.
@@ -283,6 +327,18 @@ mod tests {
                 .unwrap()
                 .len(),
             10
+        );
+    }
+
+    #[test]
+    fn the_cifar_network_has_the_papers_shapes() {
+        let spec = NetworkSpec::hcnn_cifar();
+        let sizes: Vec<usize> = spec.shapes().unwrap().iter().map(|s| s.len()).collect();
+        assert_eq!(
+            sizes,
+            [
+                3072, 28800, 28800, 7200, 10816, 10816, 2304, 2048, 2048, 512, 512, 256, 10
+            ]
         );
     }
 

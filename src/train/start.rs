@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::{
     CONFIG_FILE, LayerSpec, QatStart, TrainConfig, TrainError, WEIGHTS_FILE,
-    batch::{gather, input, input_table},
+    batch::{InputMap, gather},
     model::{Model, Role, values},
     tensors,
 };
@@ -154,8 +154,8 @@ fn normalize_biases(
     train: &Dataset,
 ) -> Result<(), TrainError> {
     let indices: Vec<usize> = (0..train.len().min(CALIBRATION_IMAGES)).collect();
-    let table = input_table(&config.quantizer()?, model.input_scale);
-    let x = input(&gather(train, &indices, None)?, train.shape(), &table);
+    let map = InputMap::new(config, model.shapes[0], model.input_scale)?;
+    let x = map.tensor(&gather(train, &indices, None)?);
     let rounded = model.round(None)?;
     let mut sizes = vec![Ok(1.0); model.layers.len()];
     model.forward_observed(

@@ -12,13 +12,14 @@ use burn::tensor::{Device, Tensor, TensorData};
 use proptest::prelude::*;
 
 use super::{
-    batch::{cross_entropy, divergence, input_table},
+    batch::{InputMap, cross_entropy, divergence},
     model::{Model, Role, tensor, values},
+    stage::Blocks,
     *,
 };
 use crate::{
     data::{Dataset, DatasetName},
-    network::{Network, Twin, argmax},
+    network::{Center, EncodedChannel, InputEncoding, Network, Twin, argmax},
     quant::WeightRule,
 };
 
@@ -81,6 +82,7 @@ fn float_config() -> TrainConfig {
         seed: 3,
         network: small_network(),
         input_thresholds: vec![85, 170, 255],
+        input_encoding: None,
         validation_images: 100,
         epochs: 4,
         batch_size: 25,
@@ -89,17 +91,20 @@ fn float_config() -> TrainConfig {
             schedule: Schedule::Cosine,
             warmup_steps: 5,
             clip_norm: Some(1.0),
+            weight_decay: 0.0,
             first_layer_factor: 1.0,
             bias_factor: 1.0,
             scale_factor: 1.0,
         },
         batch_norm: true,
+        norm_gamma: 1.0,
         label_smoothing: 0.05,
         augmentation: Some(AugmentConfig {
             rotation: 3.0,
             scale: 0.02,
             shift: 0.3,
             shear: 0.0,
+            ..AugmentConfig::default()
         }),
         distillation: None,
         quantization: None,
@@ -125,6 +130,7 @@ fn qat_config(parent: &Path, n_bits: u32, rules: Vec<WeightRule>, start: QatStar
             anneal: if ternary { 0.4 } else { 0.0 },
             freeze: if ternary { vec![0.5, 0.75] } else { vec![] },
             center_output: ternary,
+            plain_moduli: Vec::new(),
         }),
         ..float_config()
     }
@@ -282,6 +288,201 @@ fn the_exported_network_is_what_was_trained_for_every_rule_and_width() {
 }
 
 #[test]
+fn a_network_fits_its_budget_for_every_input_or_on_named_images_or_is_not_chosen() {
+    let (top, data) = (tempfile::tempdir().unwrap(), data());
+    let parent = top.path().join("float");
+    train(&float_config(), &data, &parent);
+    let go = |at: &str, plain_moduli: &[u64]| {
+        let mut config = qat_config(&parent, 2, top_k(), QatStart::Equalized);
+        config.quantization.as_mut().unwrap().plain_moduli = plain_moduli.to_vec();
+        let (train, test) = (&data.train, &data.test);
+        run(
+            &config,
+            train,
+            test,
+            &top.path().join(at),
+            false,
+            &mut |_: &TrainEvent| (),
+        )
+    };
+    let free = go("free", &[]).unwrap();
+    assert_eq!(free.fit, None);
+    let found = free.epochs.last().unwrap().logit_bits.unwrap();
+    assert!((5.0..40.0).contains(&found), "{found}");
+
+    // Two primes of 30 bits hold whatever the weights allow.
+    let fit = go("proven", &[1_073_692_673, 1_073_643_521])
+        .unwrap()
+        .fit
+        .unwrap();
+    assert!(fit.proven && fit.exceeding == 0, "{fit:?}");
+    assert!(fit.observed_bits <= fit.proven_bits && fit.proven_bits < fit.available_bits);
+    assert_eq!(
+        fit.observed_on,
+        "500 training images, 100 validation images, 200 test images"
+    );
+
+    // A modulus a little above what is observed: more than the images need, less than the proven bound.
+    let modulus = (2.0_f64.powf(fit.observed_bits) * 1.05) as u64;
+    let tight = go("tight", &[modulus]).unwrap();
+    let fit = tight.fit.unwrap();
+    assert!(!fit.proven && fit.margin_bits.abs() < 1.0, "{fit:?}");
+    let network = Network::load(top.path().join("tight").join(NETWORK_FILE)).unwrap();
+    let twin = Twin::new(&network);
+    let wraps = data
+        .train
+        .images()
+        .chain(data.test.images())
+        .filter(|image| {
+            let logits = twin
+                .logits(&network.quantize_image(image).unwrap())
+                .unwrap();
+            logits
+                .iter()
+                .any(|y| y.magnitude() * 2_u32 >= modulus.into())
+        });
+    assert_eq!(wraps.count(), fit.exceeding);
+
+    let error = go("none", &[3]).unwrap_err();
+    assert!(
+        matches!(error, TrainError::NoneFits { bits } if bits > 3.0),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_network_that_reads_contrasts_is_trained_and_exported() {
+    let (top, data) = (tempfile::tempdir().unwrap(), data());
+    let encoded = |config: TrainConfig| TrainConfig {
+        input_thresholds: Vec::new(),
+        input_encoding: Some(InputEncoding {
+            channels: vec![EncodedChannel {
+                mix: vec![1],
+                unit: 1,
+                center: Center::Mean([1, 1]),
+            }],
+            floor: 4,
+            thresholds: vec![-50, 50],
+        }),
+        ..config
+    };
+    let parent = top.path().join("float");
+    train(&encoded(float_config()), &data, &parent);
+    let config = encoded(qat_config(&parent, 2, top_k(), QatStart::Equalized));
+    let record = train(&config, &data, &top.path().join("q"));
+    // Three levels of an image that is mostly noise; guessing finds a quarter.
+    assert!(record.test_accuracy > 0.6, "{}", record.test_accuracy);
+    let network = Network::load(top.path().join("q").join(NETWORK_FILE)).unwrap();
+    assert_eq!(
+        network.input().quantizer.encoding(),
+        config.input_encoding.as_ref()
+    );
+    let both = TrainConfig {
+        input_thresholds: vec![1],
+        ..config
+    };
+    assert!(
+        both.validate()
+            .unwrap_err()
+            .to_string()
+            .contains("input_thresholds")
+    );
+}
+
+#[test]
+fn an_imported_float_network_computes_what_its_tensors_say() {
+    use safetensors::{Dtype, tensor::TensorView};
+    let (top, data) = (tempfile::tempdir().unwrap(), data());
+    // A network of batch norms, as it is before folding.
+    let config = float_config();
+    let mut model = Model::new(&config).unwrap();
+    for layer in 0..2 {
+        let outputs = model.layers[layer].outputs;
+        let some = |a: f32, b: f32| (0..outputs).map(|c| a + b * c as f32).collect::<Vec<f32>>();
+        model.set(layer, Role::RunningMean, some(0.2, -0.1));
+        model.set(layer, Role::RunningVar, some(0.5, 0.4));
+        model.set(layer, Role::Gamma, some(1.5, -0.5));
+        model.set(layer, Role::Beta, some(-0.1, 0.1));
+    }
+    let suffixes = [
+        (Role::Gamma, "weight"),
+        (Role::Beta, "bias"),
+        (Role::RunningMean, "running_mean"),
+        (Role::RunningVar, "running_var"),
+    ];
+    let mut parts: Vec<(String, Vec<usize>, Vec<u8>)> = Vec::new();
+    let mut names = Vec::new();
+    for (layer, shape) in [
+        (0, vec![3, 1, 3, 3]),
+        (1, vec![4, 3, 3, 3]),
+        (2, vec![4, 16]),
+    ] {
+        let mut push = |name: String, shape: Vec<usize>, role| {
+            let values = model.get(layer, role).unwrap();
+            let bytes = values.iter().flat_map(|x| x.to_le_bytes()).collect();
+            parts.push((name, shape, bytes));
+        };
+        let outputs = shape[0];
+        push(format!("l{layer}.weight"), shape, Role::Weight);
+        push(format!("l{layer}.bias"), vec![outputs], Role::Bias);
+        if layer < 2 {
+            for (role, suffix) in suffixes {
+                push(format!("bn{layer}.{suffix}"), vec![outputs], role);
+            }
+        }
+        names.push(LayerTensors {
+            weight: format!("l{layer}.weight"),
+            bias: Some(format!("l{layer}.bias")),
+            weight_scale: None,
+            norm: (layer < 2).then(|| format!("bn{layer}")),
+        });
+    }
+    let views = parts.iter().map(|(name, shape, bytes)| {
+        (
+            name.as_str(),
+            TensorView::new(Dtype::F32, shape.clone(), bytes).unwrap(),
+        )
+    });
+    let file = top.path().join("w.safetensors");
+    std::fs::write(&file, safetensors::serialize(views, None).unwrap()).unwrap();
+    let spec = ImportSpec {
+        name: "imported".into(),
+        dataset: DatasetName::Mnist,
+        network: config.network.clone(),
+        input_thresholds: config.input_thresholds.clone(),
+        input_encoding: None,
+        tensors: names,
+    };
+    let dir = top.path().join("imported");
+    let record = import(&spec, &file, &dir).unwrap();
+    assert!(!record.quantized);
+    let (_, imported, _) = start::load_float(&dir).unwrap();
+    let map = InputMap::new(&config, model.shapes[0], 1.0 / 3.0).unwrap();
+    let expected = batch::all_logits(&model, &[], &data.test, &map).unwrap();
+    let found = batch::all_logits(&imported, &[], &data.test, &map).unwrap();
+    let largest = expected.iter().fold(0.0_f32, |m, x| m.max(x.abs()));
+    for (a, b) in expected.iter().zip(&found) {
+        assert!((a - b).abs() <= 1e-5 * largest, "{a} {b}");
+    }
+
+    let refused = |change: &dyn Fn(&mut ImportSpec), words: &str| {
+        let mut spec = spec.clone();
+        change(&mut spec);
+        let message = import(&spec, &file, &top.path().join("bad"))
+            .unwrap_err()
+            .to_string();
+        assert!(message.contains(words), "{message}");
+    };
+    refused(&|s| s.tensors.truncate(2), "2 entries");
+    refused(
+        &|s| s.tensors[0].weight = "l1.weight".into(),
+        "[4, 3, 3, 3], expected [3, 1, 3, 3]",
+    );
+    refused(&|s| s.tensors[1].norm = Some("none".into()), "none.weight");
+    refused(&|s| s.input_thresholds.clear(), "thresholds");
+}
+
+#[test]
 fn post_training_quantisation_loses_little_at_eight_bits_and_agrees_at_all() {
     let (top, data) = (tempfile::tempdir().unwrap(), data());
     let parent = top.path().join("float");
@@ -316,10 +517,10 @@ fn folding_batch_norms_changes_nothing() {
     model.set(0, Role::Gamma, vec![0.5, -2.0, 1.5]);
     model.set(1, Role::Beta, vec![0.5, -0.2, 0.15, 0.0]);
     let data = quadrants(50, 5);
-    let table = input_table(&float_config().quantizer().unwrap(), 1.0 / 3.0);
-    let before = batch::all_logits(&model, &[], &data, &table).unwrap();
+    let map = InputMap::new(&float_config(), model.shapes[0], 1.0 / 3.0).unwrap();
+    let before = batch::all_logits(&model, &[], &data, &map).unwrap();
     let folded = model.folded().unwrap();
-    let after = batch::all_logits(&folded, &[], &data, &table).unwrap();
+    let after = batch::all_logits(&folded, &[], &data, &map).unwrap();
     assert!(
         folded
             .params
@@ -377,27 +578,145 @@ fn a_nonsense_network_and_ill_fitting_data_are_refused() {
         input_thresholds: None,
     };
     let message = ptq(&parent, &options, &data.test).unwrap_err().to_string();
-    assert!(message.contains("relu1"), "{message}");
+    assert!(
+        message.contains("relu1") && message.contains("use `square`"),
+        "{message}"
+    );
 }
 
 /// The loss of a float model on fixed inputs, with one parameter moved.
 fn loss_at(
     model: &Model,
-    x: &Tensor<4>,
+    x: &Blocks,
     labels: &[u8],
     teacher: &Tensor<2>,
 ) -> (f64, Vec<Option<Vec<f32>>>) {
     let leaves = model.leaves();
-    let logits = model.forward(&leaves, &[], x.clone(), Some(&mut Vec::new()));
+    let pass = model.pass(&leaves, &[], x.clone()).unwrap();
+    let logits = pass.logits.clone();
     let loss =
         cross_entropy(logits.clone(), labels, 0.1) + divergence(logits, teacher.clone(), 2.0);
     let number = f64::from(values(&loss).unwrap()[0]);
-    let gradients = loss.backward();
-    let found = leaves
+    let found = model
+        .gradients(&leaves, &pass, &loss)
+        .unwrap()
         .iter()
-        .map(|l| l.grad(&gradients).map(|g| values(&g).unwrap()))
+        .map(|g| g.as_ref().map(|g| values(g).unwrap()))
         .collect();
     (number, found)
+}
+
+/// A network with everything that a stage can hold: padding, strides, both activations, both poolings, windows that
+/// overlap or leave a border out.
+fn mixed_network() -> NetworkSpec {
+    let conv = |out_channels, kernel, stride, padding| LayerSpec::Conv2d {
+        out_channels,
+        kernel,
+        stride,
+        padding,
+    };
+    NetworkSpec {
+        input: [2, 17, 15],
+        layers: vec![
+            conv(5, [3, 5], [1, 1], [2, 1]),
+            LayerSpec::Square,
+            LayerSpec::SumPool {
+                kernel: [3, 2],
+                stride: [2, 2],
+            },
+            conv(4, [2, 2], [1, 2], [1, 0]),
+            LayerSpec::Relu,
+            LayerSpec::MaxPool {
+                kernel: [2, 2],
+                stride: [2, 1],
+            },
+            conv(6, [1, 2], [2, 1], [0, 0]),
+            LayerSpec::Flatten,
+            LayerSpec::Linear { out_features: 7 },
+            LayerSpec::Square,
+            LayerSpec::Linear { out_features: 4 },
+        ],
+    }
+}
+
+#[test]
+fn stages_compute_what_burn_computes_forward_and_backward() {
+    for (batch_norm, images, quantized) in [
+        (true, 21, false),
+        (false, 8, false),
+        (true, 1, false),
+        (false, 19, true),
+    ] {
+        let mut config = TrainConfig {
+            network: mixed_network(),
+            batch_norm,
+            ..float_config()
+        };
+        if quantized {
+            config.network = small_network();
+            config.quantization =
+                qat_config(Path::new("x"), 2, top_k(), QatStart::Copy).quantization;
+        }
+        let model = Model::new(&config).unwrap();
+        let shape = model.shapes[0];
+        let pixels: Vec<u8> = (0..images * shape.len())
+            .map(|i| (i * i * 31 % 257 % 256) as u8)
+            .collect();
+        let map = InputMap::new(&config, shape, 1.0 / 3.0).unwrap();
+        let (x, blocks) = (map.tensor(&pixels), map.blocks(&pixels));
+        let labels: Vec<u8> = (0..images).map(|i| (i % 4) as u8).collect();
+        let rounded = model.round(None).unwrap();
+        let leaves = model.leaves();
+
+        let mut statistics = Vec::new();
+        let logits = model.forward(&leaves, &rounded, x.clone(), Some(&mut statistics));
+        let expected = cross_entropy(logits.clone(), &labels, 0.1).backward();
+        let mut pass = model.pass(&leaves, &rounded, blocks.clone()).unwrap();
+        let close = |a: &[f32], b: &[f32], what: &str| {
+            let largest = b.iter().fold(1e-3_f32, |m, x| m.max(x.abs()));
+            assert_eq!(a.len(), b.len(), "{what}");
+            for (a, b) in a.iter().zip(b) {
+                assert!(
+                    (a - b).abs() <= 2e-4 * largest,
+                    "{what}: {a} {b} of {largest}"
+                );
+            }
+        };
+        close(
+            &values(&pass.logits).unwrap(),
+            &values(&logits).unwrap(),
+            "logits",
+        );
+        let found = std::mem::take(&mut pass.statistics);
+        assert_eq!(found.len(), statistics.len());
+        let (mut a, mut b) = (model.clone(), model.clone());
+        a.absorb(found);
+        b.absorb(statistics);
+        for (a, b) in a.params.iter().zip(&b.params) {
+            close(
+                &values(&a.value).unwrap(),
+                &values(&b.value).unwrap(),
+                &a.name,
+            );
+        }
+        let loss = cross_entropy(pass.logits.clone(), &labels, 0.1);
+        let gradients = model.gradients(&leaves, &pass, &loss).unwrap();
+        let mut compared = 0;
+        for ((param, leaf), gradient) in model.params.iter().zip(&leaves).zip(&gradients) {
+            let expected = leaf.grad(&expected);
+            assert_eq!(expected.is_some(), gradient.is_some(), "{}", param.name);
+            // The bias before a batch norm has no effect, and so only the gradient that rounding leaves.
+            let idle = param.role == Role::Bias && model.layers[param.layer].norm;
+            if let (Some(a), Some(b), false) = (gradient, expected, idle) {
+                close(&values(a).unwrap(), &values(&b).unwrap(), &param.name);
+                compared += 1;
+            }
+        }
+        assert!(compared >= 6, "{compared}");
+        let evaluated = values(&model.evaluate(&rounded, blocks).unwrap()).unwrap();
+        let expected = values(&model.forward(&model.constants(), &rounded, x, None)).unwrap();
+        close(&evaluated, &expected, "evaluation");
+    }
 }
 
 #[test]
@@ -409,9 +728,9 @@ fn gradients_of_the_whole_network_match_finite_differences() {
         };
         let model = Model::new(&config).unwrap();
         let data = quadrants(16, 7);
-        let table = input_table(&config.quantizer().unwrap(), 1.0 / 3.0);
+        let map = InputMap::new(&config, model.shapes[0], 1.0 / 3.0).unwrap();
         let pixels: Vec<u8> = data.images().flatten().copied().collect();
-        let x = batch::input(&pixels, data.shape(), &table);
+        let x = map.blocks(&pixels);
         let teacher = tensor(
             (0..64).map(|i| (i * 37 % 11) as f32 / 5.0).collect(),
             [16, 4],

@@ -1,0 +1,233 @@
+//! `sealquant reproduce`.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use clap::Subcommand;
+
+use super::{
+    Outcome,
+    model::DataDirectory,
+    output::{Output, note},
+    progress, table,
+    train::Display,
+};
+use crate::{
+    data::{self, DatasetName, Split},
+    file::write_atomically,
+    report::Host,
+    reproduce::{
+        Images, Method, Options, ReproduceError, Row, document, plan, plot_accuracy, plot_layers,
+        run as run_rows,
+    },
+    train::RECORD_FILE,
+};
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// The paper's accuracy tables and the networks of fewer bits: trains what is missing, measures, writes accuracy.md,
+    /// rows.json and plots. Interrupted runs go on.
+    Accuracy(Accuracy),
+}
+
+#[derive(Debug, clap::Args)]
+struct Accuracy {
+    /// A few rows of MNIST, two epochs on few images: a check of the machinery, in a minute
+    #[arg(long)]
+    quick: bool,
+    /// Only this dataset; may be given several times [default: mnist and cifar10]
+    #[arg(long, value_name = "NAME", value_parser = super::model::dataset_parser())]
+    only: Vec<DatasetName>,
+    /// Do not train; show the rows whose runs are finished
+    #[arg(long)]
+    only_finished: bool,
+    /// Where the runs are kept
+    #[arg(long, value_name = "DIR", default_value = "runs/accuracy")]
+    out: PathBuf,
+    /// Where accuracy.md, rows.json and the plots are written [default: the directory of the runs]
+    #[arg(long, value_name = "DIR")]
+    document: Option<PathBuf>,
+    #[command(flatten)]
+    data: DataDirectory,
+}
+
+/// Images of the quick check: training (validation included) and test.
+const QUICK_IMAGES: [usize; 2] = [6_500, 1_000];
+
+pub(super) fn run(arguments: &Arguments, output: &mut Output) -> anyhow::Result<Outcome> {
+    let Command::Accuracy(arguments) = &arguments.command;
+    let datasets = match (arguments.quick, arguments.only.as_slice()) {
+        (true, []) => &[DatasetName::Mnist][..],
+        (false, []) => &[DatasetName::Mnist, DatasetName::Cifar10],
+        (_, given) => given,
+    };
+    let source = arguments.data.source();
+    let options = Options {
+        out: if arguments.quick {
+            arguments.out.join("quick")
+        } else {
+            arguments.out.clone()
+        },
+        only_finished: arguments.only_finished,
+    };
+    let mut rows = Vec::new();
+    for &dataset in datasets {
+        let load = |split| data::load(dataset, split, &source, &mut progress::data_events());
+        let mut images = Images {
+            train: load(Split::Train)?,
+            test: load(Split::Test)?,
+        };
+        if arguments.quick {
+            images.train = images.train.slice(0..QUICK_IMAGES[0]);
+            images.test = images.test.slice(0..QUICK_IMAGES[1]);
+        }
+        let jobs = plan(dataset, arguments.quick)?;
+        let mut begin = |name: &str| -> Box<dyn crate::train::Observer> {
+            note(format_args!("{dataset} {name}"));
+            Box::new(Display::new())
+        };
+        rows.extend(run_rows(dataset, &jobs, &images, &options, &mut begin)?);
+    }
+    if arguments.quick {
+        check(&rows)?;
+    }
+    let to = arguments.document.as_ref().unwrap_or(&options.out);
+    write(&rows, to)?;
+    copy_records(&rows, &options.out, to)?;
+    output.line(columns(&rows))?;
+    output.line(format_args!(
+        "written: {}",
+        to.join("accuracy.md").display()
+    ))?;
+    Ok(Outcome::Success)
+}
+
+/// The rows of a quick run are bad, but not as bad as a mistake would make them.
+fn check(rows: &[Row]) -> Result<(), ReproduceError> {
+    let insane = |text: String| Err(ReproduceError::Insane(text));
+    let find = |name: &str| {
+        let found = rows.iter().find(|row| row.name == name);
+        found.ok_or_else(|| ReproduceError::Insane(format!("the row {name} is missing")))
+    };
+    for (name, least) in [("ptq8", 0.97), ("w4-s1", 0.95), ("w2-s1", 0.85)] {
+        let row = find(name)?;
+        if row.test_accuracy < least {
+            return insane(format!(
+                "{name}: {} of test images, expected at least {}",
+                table::percent(row.test_accuracy),
+                table::percent(least)
+            ));
+        }
+    }
+    for row in rows.iter().filter(|row| row.method != Method::Float) {
+        let Some(widths) = &row.widths else {
+            return insane(format!("{}: its integers were not measured", row.name));
+        };
+        let layers = &widths.layers;
+        if layers.iter().any(|l| l.observed_bits > l.proven_bits) {
+            return insane(format!("{}: an image exceeds a proven bound", row.name));
+        }
+        if widths.observed.plain_moduli.is_empty() {
+            return insane(format!("{}: no parameters hold its logits", row.name));
+        }
+    }
+    let bits = |name: &str| -> Result<f64, ReproduceError> {
+        Ok(find(name)?
+            .widths
+            .as_ref()
+            .map_or(0.0, |w| w.proven.widest_bits))
+    };
+    let (two, four, eight) = (bits("w2-s1")?, bits("w4-s1")?, bits("ptq8")?);
+    if two >= four || four >= eight {
+        return insane(format!(
+            "widest integers of {two:.1}, {four:.1} and {eight:.1} bits for weights of 2, 4 and 8"
+        ));
+    }
+    Ok(())
+}
+
+fn columns(rows: &[Row]) -> comfy_table::Table {
+    let header = [
+        "network",
+        "test",
+        "widest, proven",
+        "widest, observed",
+        "logits",
+        "N",
+    ];
+    let number = |x: Option<f64>| x.map_or(String::new(), |x| format!("{x:.2}"));
+    let rows = rows.iter().map(|row| {
+        let widths = row.widths.as_ref();
+        let degree = widths.map(|w| w.observed.poly_modulus_degree);
+        vec![
+            format!("{} {} {}", row.dataset, row.method.label(), row.name),
+            table::percent(row.test_accuracy),
+            number(widths.map(|w| w.proven.widest_bits)),
+            number(widths.map(|w| w.observed.widest_bits)),
+            number(widths.map(|w| w.observed.logit_bits)),
+            degree.map_or(String::new(), table::thousands),
+        ]
+    });
+    table::columns(&header, rows)
+}
+
+/// Puts the record of each run beside the document: `records/<dataset>/<name>.json`.
+fn copy_records(rows: &[Row], runs: &Path, to: &Path) -> anyhow::Result<()> {
+    for row in rows.iter().filter(|row| row.method != Method::Float) {
+        let dataset = row.dataset.as_str();
+        let from = runs.join(dataset).join(&row.name).join(RECORD_FILE);
+        let bytes =
+            std::fs::read(&from).with_context(|| format!("cannot read {}", from.display()))?;
+        let path = to
+            .join("records")
+            .join(dataset)
+            .join(format!("{}.json", row.name));
+        write_atomically(&path, &bytes)
+            .with_context(|| format!("cannot write {}", path.display()))?;
+    }
+    Ok(())
+}
+
+fn write(rows: &[Row], to: &Path) -> anyhow::Result<()> {
+    let save = |name: &str, text: &str| {
+        let path = to.join(name);
+        write_atomically(&path, text.as_bytes())
+            .with_context(|| format!("cannot write {}", path.display()))
+    };
+    let host = Host::now();
+    let notes = [
+        format!("written {} at commit {}", host.time, host.git_commit),
+        format!("processor: {}", host.cpu),
+        "each run's configuration, seed, epochs and hashes: records/<dataset>/<name>.json beside this document"
+            .to_owned(),
+    ];
+    save("accuracy.md", &document(rows, &notes))?;
+    save("rows.json", &(serde_json::to_string_pretty(rows)? + "\n"))?;
+    for dataset in DatasetName::ALL {
+        let of: Vec<Row> = rows
+            .iter()
+            .filter(|row| row.dataset == dataset)
+            .cloned()
+            .collect();
+        if of.iter().all(|row| row.widths.is_none()) {
+            continue;
+        }
+        let title = format!(
+            "{}: accuracy against the size of the integers",
+            dataset.title()
+        );
+        save(
+            &format!("accuracy-{dataset}.svg"),
+            &plot_accuracy(&title, &of)?,
+        )?;
+        let title = format!("{}: how integers grow through the layers", dataset.title());
+        save(&format!("layers-{dataset}.svg"), &plot_layers(&title, &of)?)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,154 @@
+//! The forms in which CIFAR-10 is published: its own binary files, and PNG files with an image a row.
+
+/// The most images in a file (the published ones have 10,000).
+const MAX_IMAGES: usize = 1 << 20;
+
+/// Reads a PNG file in which each row is an image, its pixels in reading order; appends the images to
+/// `pixels`, channel by channel.
+pub(super) fn png_rows(
+    bytes: &[u8],
+    (channels, height, width): (usize, usize, usize),
+    pixels: &mut Vec<u8>,
+) -> Result<(), String> {
+    let image = lodepng::decode24(bytes).map_err(|error| error.to_string())?;
+    let plane = height * width;
+    let (columns, rows) = (image.width, image.height);
+    if channels != 3 || columns != plane || rows > MAX_IMAGES {
+        return Err(format!(
+            "{columns}x{rows} pixels, expected {plane} pixels ({height}x{width}) in each of at most {MAX_IMAGES} rows"
+        ));
+    }
+    pixels.reserve(rows * plane * 3);
+    for row in image.buffer.chunks_exact(plane) {
+        pixels.extend(row.iter().map(|pixel| pixel.r));
+        pixels.extend(row.iter().map(|pixel| pixel.g));
+        pixels.extend(row.iter().map(|pixel| pixel.b));
+    }
+    Ok(())
+}
+
+/// Reads labels: a JSON list of integers.
+pub(super) fn json_labels(bytes: &[u8]) -> Result<Vec<u8>, String> {
+    serde_json::from_slice(bytes).map_err(|error| format!("no JSON list of labels: {error}"))
+}
+
+/// Reads records of a label byte and the pixels' bytes, channel by channel; appends to both lists.
+pub(super) fn binary(
+    bytes: &[u8],
+    (channels, height, width): (usize, usize, usize),
+    classes: usize,
+    pixels: &mut Vec<u8>,
+    labels: &mut Vec<u8>,
+) -> Result<(), String> {
+    let record = 1 + channels * height * width;
+    if bytes.is_empty() || !bytes.len().is_multiple_of(record) {
+        return Err(format!(
+            "{} bytes, expected a multiple of {record}: a label and {} pixels an image",
+            bytes.len(),
+            record - 1
+        ));
+    }
+    for (index, record) in bytes.chunks_exact(record).enumerate() {
+        if let Some((&label, image)) = record.split_first() {
+            if usize::from(label) >= classes {
+                return Err(format!(
+                    "label {label} of image {index} has no class: there are {classes}"
+                ));
+            }
+            labels.push(label);
+            pixels.extend_from_slice(image);
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test may stop at a surprise")]
+mod tests {
+    use std::{fs, path::Path};
+
+    use super::super::{DataError, Dataset, DatasetName, Source, Split, load};
+
+    const SIZE: usize = 3 * 32 * 32;
+
+    /// Images whose every byte is known: channel-major.
+    fn images(count: usize) -> Vec<u8> {
+        (0..count * SIZE)
+            .map(|i| (i * 31 % 251 + i / SIZE) as u8)
+            .collect()
+    }
+
+    fn png_file(images: &[u8], width: usize) -> Vec<u8> {
+        let mut data = Vec::new();
+        for image in images.chunks_exact(SIZE) {
+            for pixel in 0..width {
+                data.extend([image[pixel], image[1024 + pixel], image[2048 + pixel]]);
+            }
+        }
+        lodepng::encode24(&data, width, images.len() / SIZE).unwrap()
+    }
+
+    fn read(dir: &Path, split: Split) -> Result<Dataset, DataError> {
+        let source = Source {
+            data_dir: Some(dir.to_owned()),
+        };
+        load(DatasetName::Cifar10, split, &source, &mut |_| ())
+    }
+
+    #[test]
+    fn both_forms_give_the_same_images() {
+        let top = tempfile::tempdir().unwrap();
+        let (png_dir, binary_dir) = (top.path().join("png"), top.path().join("bin"));
+        fs::create_dir_all(png_dir.join("cifar10")).unwrap();
+        fs::create_dir_all(&binary_dir).unwrap();
+        let all = images(10);
+        let labels: Vec<u8> = (0..10).map(|i| i * 7 % 10).collect();
+        for batch in 0..5 {
+            let part = &all[batch * 2 * SIZE..(batch + 1) * 2 * SIZE];
+            let name = format!("data_batch_{}", batch + 1);
+            let path = png_dir.join("cifar10").join(format!("{name}.png"));
+            fs::write(path, png_file(part, 1024)).unwrap();
+            let mut binary = Vec::new();
+            for (image, label) in part.chunks_exact(SIZE).zip(&labels[batch * 2..]) {
+                binary.push(*label);
+                binary.extend(image);
+            }
+            fs::write(binary_dir.join(format!("{name}.bin")), binary).unwrap();
+        }
+        let text = serde_json::to_vec(&labels).unwrap();
+        fs::write(png_dir.join("cifar10/train_lables.json"), text).unwrap();
+        let from_png = read(&png_dir, Split::Train).unwrap();
+        let from_binary = read(&binary_dir, Split::Train).unwrap();
+        for data in [&from_png, &from_binary] {
+            assert_eq!((data.len(), data.shape()), (10, (3, 32, 32)));
+            assert_eq!(data.labels(), labels);
+            assert!(data.images().flatten().eq(&all));
+            assert!(data.files().iter().all(|f| !f.published));
+        }
+        assert_eq!((from_png.files().len(), from_binary.files().len()), (6, 5));
+    }
+
+    #[test]
+    fn defects_name_the_file_and_the_reason() {
+        let dir = tempfile::tempdir().unwrap();
+        let message = || read(dir.path(), Split::Test).unwrap_err().to_string();
+        assert!(message().contains("test_batch.png"));
+        let write = |name: &str, bytes: &[u8]| fs::write(dir.path().join(name), bytes).unwrap();
+        write("test_batch.bin", &[0; 3072]);
+        assert!(message().contains("multiple of 3073"));
+        write("test_batch.bin", &[10; 3073]);
+        assert!(message().contains("label 10 of image 0"));
+        write("test_lables.json", b"[1, 2]");
+        write("test_batch.png", &png_file(&images(1), 1024));
+        assert!(message().contains("2 labels"));
+        write("test_lables.json", b"[300]");
+        assert!(message().contains("no JSON list"));
+        write("test_lables.json", b"[3]");
+        assert_eq!(read(dir.path(), Split::Test).unwrap().labels(), [3]);
+        let good = png_file(&images(1), 1024);
+        write("test_batch.png", &good[..good.len() / 2]);
+        assert!(message().contains("test_batch.png"));
+        write("test_batch.png", &png_file(&images(1), 512));
+        assert!(message().contains("512x1 pixels"));
+    }
+}

@@ -1,0 +1,49 @@
+//! What can go wrong when tables are made.
+
+use std::path::PathBuf;
+
+use crate::{network::NetworkFileError, train::TrainError};
+
+/// A failure to make the tables.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReproduceError {
+    /// A run failed.
+    #[error("{name}")]
+    Train {
+        /// The row.
+        name: String,
+        /// What happened.
+        #[source]
+        source: Box<TrainError>,
+    },
+    /// A network could not be read.
+    #[error("network")]
+    Network(#[source] Box<NetworkFileError>),
+    /// A network refused an image.
+    #[error("{name}: an image does not fit the network")]
+    Input {
+        /// The row.
+        name: String,
+        /// What is wrong with the image.
+        #[source]
+        source: Box<crate::network::InputError>,
+    },
+    /// Reading or writing failed.
+    #[error("{what} {path}", path = path.display())]
+    Io {
+        /// What was being done, as in "cannot read".
+        what: &'static str,
+        /// The file or directory.
+        path: PathBuf,
+        /// The system's reason.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A plot could not be drawn.
+    #[error("cannot draw: {0}")]
+    Plot(String),
+    /// A result is not what any sane run gives.
+    #[error("{0}")]
+    Insane(String),
+}

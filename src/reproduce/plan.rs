@@ -1,0 +1,156 @@
+//! Which rows there are.
+
+use crate::{
+    data::DatasetName,
+    quant::WeightRule,
+    train::{TrainConfig, TrainError},
+};
+
+use super::Method;
+
+/// The widths of weights in the paper's tables, in bits.
+pub const BITS: [u32; 7] = [2, 3, 4, 6, 8, 16, 32];
+
+/// Seeds of each quantised row of MNIST.
+const MNIST_SEEDS: [u64; 3] = [1, 2, 3];
+
+/// The work for one row.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Job {
+    /// A float network that comes with the project, in this directory.
+    Given(&'static str),
+    /// A float network of this directory, rounded.
+    Ptq {
+        /// The model directory of the float network.
+        parent: &'static str,
+        /// Bits of a weight.
+        n_bits: u32,
+        /// How the integers are chosen.
+        rule: WeightRule,
+        /// Input thresholds in place of the parent's.
+        input_thresholds: Option<Vec<u8>>,
+    },
+    /// A run.
+    Train {
+        /// What the row is called in the tables.
+        method: Method,
+        /// All of the run.
+        config: Box<TrainConfig>,
+    },
+}
+
+impl Job {
+    /// The name of the row, and of its directory.
+    pub fn name(&self) -> String {
+        match self {
+            Self::Given(_) => "float".to_owned(),
+            Self::Ptq { n_bits, .. } => format!("ptq{n_bits}"),
+            Self::Train {
+                method: Method::Qat,
+                config,
+            } => {
+                let bits = config.quantization.as_ref().map_or(0, |q| q.n_bits);
+                format!("w{bits}-s{}", config.seed)
+            }
+            Self::Train { config, .. } => config.name.clone(),
+        }
+    }
+}
+
+/// The rows of a dataset, in the order of the table. With `quick`, a few rows of MNIST with one epoch on few images.
+///
+/// # Errors
+/// [`TrainError`] if a preset is missing, which would be a mistake in this program.
+pub fn plan(dataset: DatasetName, quick: bool) -> Result<Vec<Job>, TrainError> {
+    let (parent, prefix) = match dataset {
+        DatasetName::Cifar10 => ("models/cifar-float", "hcnn-cifar"),
+        _ => ("models/mnist-float", "hcnn-mnist"),
+    };
+    // The input of the quantised rows, if the float network reads finer pixels.
+    let quantised = TrainConfig::preset(&format!("{prefix}-w4"))?.input_thresholds;
+    let thresholds = (dataset == DatasetName::Cifar10).then_some(quantised);
+    let mut jobs = vec![Job::Given(parent)];
+    let bits: &[u32] = if quick { &[2, 4, 8] } else { &BITS };
+    jobs.extend(bits.iter().map(|&n_bits| Job::Ptq {
+        parent,
+        n_bits,
+        rule: WeightRule::Max,
+        input_thresholds: thresholds.clone(),
+    }));
+    let seeds: &[u64] = if quick || dataset == DatasetName::Cifar10 {
+        &MNIST_SEEDS[..1]
+    } else {
+        &MNIST_SEEDS
+    };
+    let bits: &[u32] = if quick { &[2, 4] } else { &BITS };
+    for &n_bits in bits {
+        for &seed in seeds {
+            let mut config = TrainConfig::preset(&format!("{prefix}-w{n_bits}"))?;
+            config.seed = seed;
+            if quick {
+                shorten(&mut config);
+            }
+            jobs.push(Job::Train {
+                method: Method::Qat,
+                config: Box::new(config),
+            });
+        }
+    }
+    if !quick {
+        for name in TrainConfig::front(dataset) {
+            jobs.push(Job::Train {
+                method: Method::Front,
+                config: Box::new(TrainConfig::preset(name)?),
+            });
+        }
+    }
+    Ok(jobs)
+}
+
+/// Two epochs on few images.
+fn shorten(config: &mut TrainConfig) {
+    config.epochs = 2;
+    config.validation_images = 500;
+    config.optimizer.warmup_steps = 10;
+    config.augmentation = None;
+    if let Some(q) = &mut config.quantization {
+        q.anneal = q.anneal.min(0.4);
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test may stop at a surprise")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_row_has_a_name_of_its_own_and_a_valid_configuration() {
+        for dataset in [DatasetName::Mnist, DatasetName::Cifar10] {
+            for quick in [false, true] {
+                let jobs = plan(dataset, quick).unwrap();
+                let mut names: Vec<String> = jobs.iter().map(Job::name).collect();
+                assert!(names.contains(&"w2-s1".to_owned()));
+                names.sort();
+                names.dedup();
+                assert_eq!(names.len(), jobs.len());
+                for job in &jobs {
+                    if let Job::Train { config, .. } = job {
+                        config.validate().unwrap();
+                        assert_eq!(config.dataset, dataset);
+                    }
+                }
+            }
+        }
+        let full = plan(DatasetName::Mnist, false).unwrap();
+        let trained = full.iter().filter(|j| {
+            matches!(
+                j,
+                Job::Train {
+                    method: Method::Qat,
+                    ..
+                }
+            )
+        });
+        assert_eq!(trained.count(), 21);
+    }
+}

@@ -1,0 +1,205 @@
+//! Making the rows.
+
+use std::path::{Path, PathBuf};
+
+use super::{Job, Method, ReproduceError, Row, measure};
+use crate::{
+    data::{Dataset, DatasetName},
+    file::write_atomically,
+    network::Network,
+    train::{self, NETWORK_FILE, Observer, PtqOptions, TrainConfig, TrainError, TrainRecord},
+};
+
+/// Name of a row's file in its directory.
+const ROW_FILE: &str = "row.json";
+
+/// Where and how rows are made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Options {
+    /// Each row has a directory `<dataset>/<name>` here: the run's files and the row's own.
+    pub out: PathBuf,
+    /// Do not train: rows whose runs are missing are left out.
+    pub only_finished: bool,
+}
+
+/// The images of a dataset.
+#[derive(Debug, Clone)]
+pub struct Images {
+    /// To train on.
+    pub train: Dataset,
+    /// To read once a row.
+    pub test: Dataset,
+}
+
+/// Makes the rows of `jobs`, in their order; `begin` is told each row's name, and gives the observer of its run.
+///
+/// What is finished is not repeated: a row is read from its file if its network is the one that it was made from, and
+/// an interrupted run goes on.
+///
+/// # Errors
+/// Any [`ReproduceError`]; rows that are done stay done.
+pub fn run(
+    dataset: DatasetName,
+    jobs: &[Job],
+    images: &Images,
+    options: &Options,
+    begin: &mut dyn FnMut(&str) -> Box<dyn Observer>,
+) -> Result<Vec<Row>, ReproduceError> {
+    let mut rows = Vec::with_capacity(jobs.len());
+    for job in jobs {
+        let name = job.name();
+        let dir = options.out.join(dataset.as_str()).join(&name);
+        let failed = |source| ReproduceError::Train {
+            name: name.clone(),
+            source: Box::new(source),
+        };
+        let row = match job {
+            Job::Given(parent) => given(dataset, &name, Path::new(parent)).map_err(failed)?,
+            Job::Ptq {
+                parent,
+                n_bits,
+                rule,
+                input_thresholds,
+            } => {
+                begin(&name);
+                let parent = Path::new(parent);
+                let wanted = PtqOptions {
+                    n_bits: *n_bits,
+                    rule: *rule,
+                    input_thresholds: input_thresholds.clone(),
+                };
+                ptq(dataset, &name, parent, &wanted, images, &dir)?
+            }
+            Job::Train { method, config } => {
+                if options.only_finished && !dir.join(NETWORK_FILE).exists() {
+                    continue;
+                }
+                let mut observer = begin(&name);
+                let (train, test) = (&images.train, &images.test);
+                let record = train::run(config, train, test, &dir, true, observer.as_mut())
+                    .map_err(failed)?;
+                trained(*method, &name, &record, images, &dir)?
+            }
+        };
+        rows.push(row);
+    }
+    Ok(rows)
+}
+
+/// A float network that comes with the project: its record says all.
+fn given(dataset: DatasetName, name: &str, dir: &Path) -> Result<Row, TrainError> {
+    let record = TrainRecord::load(dir)?;
+    Ok(row_of(dataset, Method::Float, name, &record))
+}
+
+fn row_of(dataset: DatasetName, method: Method, name: &str, record: &TrainRecord) -> Row {
+    let config = &record.config;
+    Row {
+        dataset,
+        method,
+        name: name.to_owned(),
+        weight_bits: config.quantization.as_ref().map(|q| q.n_bits),
+        input_levels: levels(config),
+        encoded: config.input_encoding.is_some(),
+        seed: Some(config.seed),
+        epochs: Some(config.epochs),
+        validation_accuracy: Some(record.validation_accuracy),
+        test_images: record.test_images,
+        test_correct: record.test_correct,
+        test_accuracy: record.test_accuracy,
+        weights_sha256: record.weights_sha256.clone(),
+        widths: None,
+    }
+}
+
+fn levels(config: &TrainConfig) -> i64 {
+    config
+        .quantizer()
+        .map_or(0, |quantizer| quantizer.max() + 1)
+}
+
+fn trained(
+    method: Method,
+    name: &str,
+    record: &TrainRecord,
+    images: &Images,
+    dir: &Path,
+) -> Result<Row, ReproduceError> {
+    let mut row = row_of(record.config.dataset, method, name, record);
+    finish(&mut row, images, dir)?;
+    Ok(row)
+}
+
+fn ptq(
+    dataset: DatasetName,
+    name: &str,
+    parent: &Path,
+    options: &PtqOptions,
+    images: &Images,
+    dir: &Path,
+) -> Result<Row, ReproduceError> {
+    let failed = |source| ReproduceError::Train {
+        name: name.to_owned(),
+        source: Box::new(source),
+    };
+    let float = TrainRecord::load(parent).map_err(failed)?;
+    let known = read(dir).filter(|row| {
+        row.weights_sha256 == float.weights_sha256
+            && row.test_images == images.test.len()
+            && dir.join(NETWORK_FILE).exists()
+    });
+    if let Some(row) = known {
+        return Ok(row);
+    }
+    let (network, record) = train::ptq(parent, options, &images.test).map_err(failed)?;
+    record.save(&network, dir).map_err(failed)?;
+    let mut row = Row {
+        method: Method::Ptq,
+        name: name.to_owned(),
+        weight_bits: Some(options.n_bits),
+        input_levels: network.input().quantizer.max() + 1,
+        encoded: network.input().quantizer.encoding().is_some(),
+        seed: None,
+        epochs: None,
+        validation_accuracy: None,
+        test_images: record.test_images,
+        test_correct: record.test_correct,
+        test_accuracy: record.test_accuracy,
+        ..row_of(dataset, Method::Ptq, name, &float)
+    };
+    finish(&mut row, images, dir)?;
+    Ok(row)
+}
+
+/// Measures the row's network, or takes the measurement of a row that was made of the same one.
+fn finish(row: &mut Row, images: &Images, dir: &Path) -> Result<(), ReproduceError> {
+    if let Some(known) = read(dir)
+        && known.weights_sha256 == row.weights_sha256
+        && known.test_correct == row.test_correct
+        && known.test_images == row.test_images
+    {
+        row.widths = known.widths;
+    }
+    if row.widths.is_none() {
+        let network = Network::load(dir.join(NETWORK_FILE))
+            .map_err(|error| ReproduceError::Network(Box::new(error)))?;
+        let widths = measure(&network, &images.train, &images.test);
+        row.widths = Some(widths.map_err(|source| ReproduceError::Input {
+            name: row.name.clone(),
+            source: Box::new(source),
+        })?);
+    }
+    let path = dir.join(ROW_FILE);
+    let mut text = serde_json::to_vec_pretty(row).unwrap_or_default();
+    text.push(b'\n');
+    write_atomically(&path, &text).map_err(|source| ReproduceError::Io {
+        what: "cannot write",
+        path,
+        source,
+    })
+}
+
+/// The row of a directory, if there is a readable one.
+fn read(dir: &Path) -> Option<Row> {
+    serde_json::from_slice(&std::fs::read(dir.join(ROW_FILE)).ok()?).ok()
+}
