@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::{
+use crate::cli::{
     Outcome,
     model::{self, DataDirectory, dataset_parser},
     output::{Output, note},
@@ -73,7 +73,11 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> anyhow::Result<
     let source = arguments.data.source();
     let test = model::load_images(&baseline, arguments.dataset, Split::Test, &source)?;
     let Some(image) = test.images().nth(arguments.image) else {
-        bail!("--image {}: there are {} test images", arguments.image, test.len());
+        bail!(
+            "--image {}: there are {} test images",
+            arguments.image,
+            test.len()
+        );
     };
     let magnitude = |network: &Network| -> anyhow::Result<BigInt> {
         let (bounds, _) = model::observe(network, arguments.dataset, &source)?;
@@ -82,7 +86,7 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> anyhow::Result<
     };
     let magnitudes = [magnitude(&baseline)?, magnitude(&small)?];
     let at = |degree, magnitude: &BigInt| -> anyhow::Result<PaperParameters> {
-        let bits = (BigInt::from(2) * magnitude + 1).bits();
+        let bits = (magnitude * 2 + BigInt::from(1)).bits();
         let primes = bits.div_ceil(PLAIN_BITS_MAX) as usize;
         Ok(PaperParameters::seal_default(degree, primes, magnitude)?)
     };
@@ -95,7 +99,11 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> anyhow::Result<
             &small,
             at(larger, &magnitudes[1])?.with_bits_of(&smaller_parameters)?,
         ),
-        ("small weights, small q, small N", &small, smaller_parameters),
+        (
+            "small weights, small q, small N",
+            &small,
+            smaller_parameters,
+        ),
     ];
     let part = arguments.channels.map_or(Part::Whole, Part::Channels);
     let mut rows = Vec::new();
