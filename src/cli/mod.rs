@@ -15,7 +15,6 @@ mod output;
 mod progress;
 #[cfg(feature = "train")]
 mod ptq;
-#[cfg(feature = "train")]
 mod reproduce;
 mod run;
 mod summary;
@@ -56,7 +55,6 @@ enum Command {
     #[cfg(feature = "train")]
     Import(import::Arguments),
     /// Make the tables of results again, from presets.
-    #[cfg(feature = "train")]
     Reproduce(reproduce::Arguments),
     /// Show a network: layers, bounds, operations, and which encryption parameters it gets and why.
     Inspect(inspect::Arguments),
@@ -94,7 +92,6 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Ptq(arguments) => ptq::run(&arguments, &mut output),
         #[cfg(feature = "train")]
         Command::Import(arguments) => import::run(&arguments, &mut output),
-        #[cfg(feature = "train")]
         Command::Reproduce(arguments) => reproduce::run(&arguments, &mut output),
         Command::Inspect(arguments) => inspect::run(&arguments, &mut output),
         Command::Infer(arguments) => infer::run(&arguments, &mut output),

@@ -218,7 +218,7 @@ fn data_files(images: &Dataset) -> Vec<DataFile> {
 }
 
 /// The command line as it could be typed again, without the directory of the program.
-fn command_line() -> String {
+pub(super) fn command_line() -> String {
     let arguments = std::env::args_os().skip(1).map(|argument| {
         let argument = argument.to_string_lossy().into_owned();
         shlex::try_quote(&argument).map_or_else(|_| argument.clone(), std::borrow::Cow::into_owned)

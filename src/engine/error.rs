@@ -76,6 +76,18 @@ pub enum EngineError {
     /// The operating system gave no random numbers.
     #[error("masking the response: no random numbers")]
     Randomness(#[from] getrandom::Error),
+    /// A layer that a layout has no place for.
+    #[error(
+        "layer {layer} does not fit the {layout} layout: {reason}; the batched layout takes every network"
+    )]
+    Unsupported {
+        /// The name of the layer.
+        layer: String,
+        /// The layout.
+        layout: &'static str,
+        /// Why not.
+        reason: String,
+    },
     /// Contexts that cannot be those of one plan.
     #[error(
         "a plan has at least one context, and its contexts differ in the plaintext modulus alone"

@@ -16,6 +16,7 @@ mod fast;
 mod fused;
 mod message;
 mod packed;
+pub mod paper;
 mod plan;
 mod seeded;
 mod server;

@@ -12,7 +12,7 @@ pub struct LayerOps {
     pub additions: u64,
     /// Products of a ciphertext and an integer other than 1 and -1.
     pub constant_multiplications: u64,
-    /// Products with a plaintext.
+    /// Products of a ciphertext and a plaintext with different slots.
     #[serde(default)]
     pub plain_multiplications: u64,
     /// Additions of a plaintext (biases).
@@ -21,6 +21,12 @@ pub struct LayerOps {
     pub squares: u64,
     /// Relinearisations: a key switch each.
     pub relinearizations: u64,
+    /// Rotations of the slots.
+    #[serde(default)]
+    pub rotations: u64,
+    /// The key switches that the rotations took: with keys for powers of two only, a rotation takes several.
+    #[serde(default)]
+    pub rotation_key_switches: u64,
     /// Drops of a prime.
     pub mod_switches: u64,
 }
@@ -33,6 +39,8 @@ impl AddAssign for LayerOps {
         self.plain_additions += other.plain_additions;
         self.squares += other.squares;
         self.relinearizations += other.relinearizations;
+        self.rotations += other.rotations;
+        self.rotation_key_switches += other.rotation_key_switches;
         self.mod_switches += other.mod_switches;
     }
 }

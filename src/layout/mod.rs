@@ -2,9 +2,11 @@
 
 mod batched;
 mod packed;
+mod paper;
 
 pub use batched::Batched;
 pub use packed::Packed;
+pub use paper::Paper;
 
 /// A layout.
 #[derive(Debug, Clone, PartialEq)]

@@ -6,11 +6,13 @@ mod error;
 mod fast;
 mod fast_fit;
 mod noise;
+mod paper;
 mod plain;
 mod security;
 mod select;
 
 pub use error::ParamsError;
 pub use noise::LayerNoise;
+pub use paper::PaperParameters;
 pub use security::SecurityStandard;
 pub use select::{Bound, BoundRule, LayoutKind, Mode, SelectOptions, Selection, select};

@@ -6,9 +6,11 @@
 mod classify;
 mod host;
 mod record;
+mod timing;
 
 pub use classify::{Classified, ClassifyError, classify};
 pub use host::Host;
 pub use record::{
     BoundRecord, DataFile, LayerRecord, NoiseRecord, RecordError, RunRecord, Seconds, Sizes,
 };
+pub use timing::{TimingError, TimingRecord, TimingRow, time_paper};

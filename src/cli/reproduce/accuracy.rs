@@ -1,11 +1,10 @@
-//! `sealquant reproduce`.
+//! `sealquant reproduce accuracy`.
 
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
-use clap::Subcommand;
 
-use super::{
+use crate::cli::{
     Outcome,
     model::DataDirectory,
     output::{Output, note},
@@ -25,24 +24,11 @@ use crate::{
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
-    #[command(subcommand)]
-    command: Command,
-}
-
-#[derive(Debug, Subcommand)]
-enum Command {
-    /// The paper's accuracy tables and the networks of fewer bits: trains what is missing, measures, writes accuracy.md,
-    /// rows.json and plots. Interrupted runs go on.
-    Accuracy(Accuracy),
-}
-
-#[derive(Debug, clap::Args)]
-struct Accuracy {
     /// A few rows of MNIST, two epochs on few images: a check of the machinery, in a minute
     #[arg(long)]
     quick: bool,
     /// Only this dataset; may be given several times [default: mnist and cifar10]
-    #[arg(long, value_name = "NAME", value_parser = super::model::dataset_parser())]
+    #[arg(long, value_name = "NAME", value_parser = crate::cli::model::dataset_parser())]
     only: Vec<DatasetName>,
     /// Do not train; show the rows whose runs are finished
     #[arg(long)]
@@ -61,7 +47,6 @@ struct Accuracy {
 const QUICK_IMAGES: [usize; 2] = [6_500, 1_000];
 
 pub(super) fn run(arguments: &Arguments, output: &mut Output) -> anyhow::Result<Outcome> {
-    let Command::Accuracy(arguments) = &arguments.command;
     let datasets = match (arguments.quick, arguments.only.as_slice()) {
         (true, []) => &[DatasetName::Mnist][..],
         (false, []) => &[DatasetName::Mnist, DatasetName::Cifar10],

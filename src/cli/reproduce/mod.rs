@@ -1,0 +1,34 @@
+//! `sealquant reproduce`: the paper's two halves.
+
+#[cfg(feature = "train")]
+mod accuracy;
+mod timing;
+
+use clap::Subcommand;
+
+use super::{Outcome, output::Output};
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// The paper's accuracy tables and the networks of fewer bits: trains what is missing, measures, writes accuracy.md,
+    /// rows.json and plots. Interrupted runs go on.
+    #[cfg(feature = "train")]
+    Accuracy(accuracy::Arguments),
+    /// One image by the authors' schedule: a network without quantised training at the larger N against one of small
+    /// integers, and what N, q and skipped weights each contribute. One thread.
+    Timing(timing::Arguments),
+}
+
+pub(super) fn run(arguments: &Arguments, output: &mut Output) -> anyhow::Result<Outcome> {
+    match &arguments.command {
+        #[cfg(feature = "train")]
+        Command::Accuracy(arguments) => accuracy::run(arguments, output),
+        Command::Timing(arguments) => timing::run(arguments, output),
+    }
+}

@@ -1,0 +1,148 @@
+//! The client of the authors' schedule: encrypts one image, decrypts its logits.
+
+use super::plan::PaperPlan;
+use super::server::PaperKeys;
+use crate::bfv::{
+    BatchEncoder, Ciphertext, Context, Decryptor, Encryptor, Error, KeyGenerator, SecretKey,
+};
+use crate::engine::EngineError;
+use crate::engine::crt::Crt;
+use crate::engine::error::Doing;
+use crate::layout::Paper;
+use num_bigint::BigInt;
+
+#[derive(Debug)]
+struct Channel {
+    context: Context,
+    secret_key: SecretKey,
+    encoder: BatchEncoder,
+    encryptor: Encryptor,
+}
+
+/// Holds the secret keys, one for each plaintext modulus.
+#[derive(Debug)]
+pub struct PaperClient {
+    input: Paper,
+    classes: usize,
+    channels: Vec<Channel>,
+    crt: Crt,
+}
+
+impl PaperClient {
+    /// Makes fresh secret and public keys for a plan.
+    ///
+    /// # Errors
+    /// [`EngineError::Bfv`] if SEAL refuses the parameters or memory is exhausted.
+    pub fn new(plan: &PaperPlan) -> Result<Self, EngineError> {
+        let channels = plan
+            .literals()
+            .map(|literal| {
+                let context = Context::from_literal(&literal)?;
+                let generator = KeyGenerator::new(&context)?;
+                let public_key = generator.create_public_key()?;
+                Ok(Channel {
+                    secret_key: generator.secret_key()?,
+                    encoder: BatchEncoder::new(&context)?,
+                    encryptor: Encryptor::new(&context, &public_key)?,
+                    context,
+                })
+            })
+            .collect::<Result<_, Error>>()
+            .doing(|| "making the secret keys".to_owned())?;
+        Ok(Self {
+            input: plan.input(),
+            classes: plan.classes(),
+            channels,
+            crt: Crt::new(&plan.parameters().plain_moduli),
+        })
+    }
+
+    /// The keys for the server: relinearisation keys, and Galois keys for all powers of two.
+    ///
+    /// # Errors
+    /// [`EngineError::Bfv`] if memory is exhausted.
+    pub fn evaluation_keys(&self) -> Result<Vec<PaperKeys>, EngineError> {
+        self.channels
+            .iter()
+            .map(|channel| {
+                let mut generator =
+                    KeyGenerator::from_secret_key(&channel.context, &channel.secret_key)?;
+                Ok(PaperKeys {
+                    relin_keys: generator.create_relin_keys()?,
+                    galois_keys: generator.create_all_galois_keys()?,
+                })
+            })
+            .collect::<Result<_, Error>>()
+            .doing(|| "making the evaluation keys".to_owned())
+    }
+
+    /// Encrypts a quantised image with the public keys: for each plaintext modulus a ciphertext for each channel.
+    ///
+    /// # Errors
+    /// [`EngineError::ImageSize`], or [`EngineError::Bfv`] if memory is exhausted.
+    pub fn encrypt(&self, image: &[i64]) -> Result<Vec<Vec<Ciphertext>>, EngineError> {
+        let shape = self.input.shape();
+        if image.len() != shape.len() {
+            return Err(EngineError::ImageSize {
+                image: 0,
+                actual: image.len(),
+                expected: shape.len(),
+            });
+        }
+        self.channels
+            .iter()
+            .map(|channel| {
+                let t = i128::from(channel.context.parameters().plain_modulus().value());
+                image
+                    .chunks(shape.height * shape.width)
+                    .map(|values| {
+                        let slots: Vec<u64> = self
+                            .input
+                            .spread(values, channel.encoder.slot_count())
+                            .into_iter()
+                            .map(|value| i128::from(value).rem_euclid(t) as u64)
+                            .collect();
+                        channel
+                            .encryptor
+                            .encrypt(&channel.encoder.encode_u64(&slots)?)
+                    })
+                    .collect()
+            })
+            .collect::<Result<_, Error>>()
+            .doing(|| "encrypting the image".to_owned())
+    }
+
+    /// Decrypts a response, a ciphertext for each plaintext modulus: the logits, and the least noise budget in bits.
+    /// **Do not tell the server either.**
+    ///
+    /// # Errors
+    /// [`EngineError::NoiseExhausted`] if nothing is left of the budget, [`EngineError::Mismatch`] for a response to
+    /// another plan, [`EngineError::Bfv`] if SEAL refuses it.
+    pub fn decrypt(&self, response: &[Ciphertext]) -> Result<(Vec<BigInt>, u32), EngineError> {
+        crate::engine::message::check_channels("response", response.len(), self.channels.len())?;
+        let mut least = u32::MAX;
+        let mut residues = Vec::with_capacity(response.len());
+        for (channel, encrypted) in self.channels.iter().zip(response) {
+            let doing = || "decrypting the logits".to_owned();
+            let mut decryptor =
+                Decryptor::new(&channel.context, &channel.secret_key).doing(doing)?;
+            let budget = decryptor.noise_budget_bits(encrypted).doing(doing)?;
+            if budget == 0 {
+                return Err(EngineError::NoiseExhausted {
+                    logit: 0,
+                    plain_modulus: channel.context.parameters().plain_modulus().value(),
+                });
+            }
+            least = least.min(budget);
+            let plain = decryptor.decrypt(encrypted).doing(doing)?;
+            residues.push(channel.encoder.decode_u64(&plain).doing(doing)?);
+        }
+        let logits = (0..self.classes)
+            .map(|logit| {
+                let of_logit: Vec<u64> = residues.iter().map(|slots| slots[logit]).collect();
+                self.crt.centred(&of_logit)
+            })
+            .collect();
+        Ok((logits, least))
+    }
+}

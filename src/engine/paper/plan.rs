@@ -1,0 +1,269 @@
+//! What the authors' schedule computes: rotations, products and sums, with no result used twice.
+
+use crate::bfv::ParametersLiteral;
+use crate::engine::EngineError;
+use crate::layout::Paper;
+use crate::network::{Layer, Network};
+use crate::params::PaperParameters;
+use num_bigint::BigInt;
+
+/// A product of a convolution: a rotated input channel times a weight.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Tap {
+    /// The input channel.
+    pub input: usize,
+    /// Slots to rotate to the left.
+    pub rotation: usize,
+    /// Not zero.
+    pub weight: i64,
+}
+
+/// What a layer computes.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub enum PaperStep {
+    /// For each output channel its taps and its bias. Depth 0.
+    Convolution(Vec<(Vec<Tap>, BigInt)>),
+    /// This many channels, each squared and relinearised. Depth 1.
+    Square(usize),
+    /// In each of so many channels, the sum of rotations.
+    SumPool {
+        /// How many channels.
+        channels: usize,
+        /// Slots to rotate to the left, other than 0.
+        rotations: Vec<usize>,
+    },
+    /// A matrix by its generalised diagonals.
+    Linear(Diagonals),
+}
+
+/// A fully connected layer as diagonals: `y[k] = sum over c, d of diagonals[c][d][k] * x_c[k + d]`, then folded over
+/// the window, which leaves output o in every slot that is o modulo `rows`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Diagonals {
+    /// Output features, rounded up to a power of two.
+    pub rows: usize,
+    /// After how many slots the inputs repeat, and so the diagonals.
+    pub period: usize,
+    /// For each input ciphertext the diagonals that are not all zeros: by how many slots to rotate, and the factors.
+    pub diagonals: Vec<Vec<(usize, Vec<i64>)>>,
+    /// One for each output feature.
+    pub biases: Vec<BigInt>,
+}
+
+/// A layer of a plan.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PaperLayer {
+    /// The name of the network's layer.
+    pub name: String,
+    /// What it computes.
+    pub step: PaperStep,
+}
+
+/// What client and server agree on.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PaperPlan {
+    parameters: PaperParameters,
+    input: Paper,
+    classes: usize,
+    layers: Vec<PaperLayer>,
+}
+
+impl PaperPlan {
+    /// Lays a network out as the authors did.
+    ///
+    /// # Errors
+    /// [`EngineError::Unsupported`] for a layer that the layout has no place for: padding, a convolution or pooling
+    /// after a fully connected layer, or a window larger than half the slots. [`EngineError::EmptyPlan`] for a network
+    /// that computes nothing.
+    pub fn new(network: &Network, parameters: PaperParameters) -> Result<Self, EngineError> {
+        let input = Paper::image(network.input().shape);
+        let row = parameters.poly_modulus_degree / 2;
+        let mut at = input;
+        let mut layers = Vec::new();
+        for (named, pair) in network.layers().iter().zip(network.shapes().windows(2)) {
+            let refuse = |reason: &str| EngineError::Unsupported {
+                layer: named.name.clone(),
+                layout: "paper",
+                reason: reason.to_owned(),
+            };
+            if at.period() > row {
+                return Err(refuse(&format!(
+                    "its window of {} slots does not fit a row of {row}; take a larger N",
+                    at.period()
+                )));
+            }
+            let output = pair[1];
+            let step = match &named.layer {
+                Layer::Flatten => continue,
+                Layer::Square => PaperStep::Square(at.shape().channels),
+                Layer::Conv2d {
+                    in_channels,
+                    kernel,
+                    stride,
+                    padding,
+                    weight,
+                    bias,
+                    ..
+                } => {
+                    if *padding != [0, 0] {
+                        return Err(refuse("padding: the slots around an image are not zeros"));
+                    }
+                    if *in_channels != at.shape().channels {
+                        return Err(refuse("a convolution after a fully connected layer"));
+                    }
+                    let step = convolution(at, *kernel, weight, bias);
+                    at = at.dilated(output, *stride);
+                    step
+                }
+                Layer::SumPool { kernel, stride } => {
+                    if output.channels != at.shape().channels {
+                        return Err(refuse("a pooling after a fully connected layer"));
+                    }
+                    let rotations = taps(at, *kernel).filter(|&slots| slots != 0).collect();
+                    let channels = at.shape().channels;
+                    at = at.dilated(output, *stride);
+                    PaperStep::SumPool {
+                        channels,
+                        rotations,
+                    }
+                }
+                Layer::Linear {
+                    out_features,
+                    weight,
+                    bias,
+                    ..
+                } => {
+                    let step = diagonals(at, *out_features, weight, bias);
+                    at = Paper::vector(*out_features);
+                    if step.period > row {
+                        return Err(refuse("it has more outputs than a row has slots"));
+                    }
+                    PaperStep::Linear(step)
+                }
+            };
+            layers.push(PaperLayer {
+                name: named.name.clone(),
+                step,
+            });
+        }
+        match layers.last() {
+            None => Err(EngineError::EmptyPlan),
+            Some(last) if at != Paper::vector(network.classes()) => Err(EngineError::Unsupported {
+                layer: last.name.clone(),
+                layout: "paper",
+                reason: "the last layer with weights must be fully connected".to_owned(),
+            }),
+            Some(_) => Ok(Self {
+                parameters,
+                input,
+                classes: network.classes(),
+                layers,
+            }),
+        }
+    }
+
+    /// The encryption parameters.
+    pub const fn parameters(&self) -> &PaperParameters {
+        &self.parameters
+    }
+
+    /// How the image lies in ciphertexts.
+    pub const fn input(&self) -> Paper {
+        self.input
+    }
+
+    /// How many logits: in the first slots of the response.
+    pub const fn classes(&self) -> usize {
+        self.classes
+    }
+
+    /// The layers.
+    pub fn layers(&self) -> &[PaperLayer] {
+        &self.layers
+    }
+
+    /// SEAL's parameters, one set for each plaintext modulus.
+    pub(super) fn literals(&self) -> impl Iterator<Item = ParametersLiteral> {
+        self.parameters
+            .plain_moduli
+            .iter()
+            .map(|&plain_modulus| ParametersLiteral {
+                poly_modulus_degree: self.parameters.poly_modulus_degree,
+                coeff_modulus: self.parameters.coeff_modulus.clone(),
+                plain_modulus,
+                security: self.parameters.security,
+            })
+    }
+}
+
+/// The slots of a kernel's taps, row by row.
+fn taps(at: Paper, kernel: [usize; 2]) -> impl Iterator<Item = usize> {
+    (0..kernel[0]).flat_map(move |u| (0..kernel[1]).map(move |v| at.slot(u, v)))
+}
+
+fn convolution(at: Paper, kernel: [usize; 2], weight: &[i64], bias: &[BigInt]) -> PaperStep {
+    let per_output = weight.len() / bias.len().max(1);
+    let per_input = (kernel[0] * kernel[1]).max(1);
+    let channels = weight
+        .chunks(per_output.max(1))
+        .zip(bias)
+        .map(|(weights, bias)| {
+            let summands = weights
+                .chunks(per_input)
+                .enumerate()
+                .flat_map(|(input, weights)| {
+                    taps(at, kernel)
+                        .zip(weights)
+                        .filter(|&(_, &weight)| weight != 0)
+                        .map(move |(rotation, &weight)| Tap {
+                            input,
+                            rotation,
+                            weight,
+                        })
+                })
+                .collect();
+            (summands, bias.clone())
+        })
+        .collect();
+    PaperStep::Convolution(channels)
+}
+
+fn diagonals(at: Paper, outputs: usize, weight: &[i64], bias: &[BigInt]) -> Diagonals {
+    let rows = outputs.next_power_of_two();
+    let period = at.period().max(rows);
+    let inputs = weight.len() / outputs.max(1);
+    let in_channel = at.shape().height * at.shape().width;
+    let window: Vec<Option<usize>> = at.window().into_iter().cycle().take(period).collect();
+    let diagonals = (0..at.shape().channels)
+        .map(|channel| {
+            (0..rows)
+                .map(|shift| {
+                    let factors: Vec<i64> = (0..period)
+                        .map(|slot| {
+                            let output = slot % rows;
+                            match window[(slot + shift) % period] {
+                                // Inputs that repeat within the period count once.
+                                Some(value)
+                                    if output < outputs
+                                        && (slot + shift) % period < at.period() =>
+                                {
+                                    weight[output * inputs + channel * in_channel + value]
+                                }
+                                _ => 0,
+                            }
+                        })
+                        .collect();
+                    (shift, factors)
+                })
+                .filter(|(_, factors)| factors.iter().any(|&factor| factor != 0))
+                .collect()
+        })
+        .collect();
+    Diagonals {
+        rows,
+        period,
+        diagonals,
+        biases: bias.to_vec(),
+    }
+}

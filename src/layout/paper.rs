@@ -1,0 +1,124 @@
+//! The layout of the paper: one image, a channel of it in a ciphertext, in a window that repeats over all slots.
+//!
+//! A 28 x 28 image lies row by row in the first 784 of 1,024 slots, and again in the next 1,024, and so on. A rotation
+//! by a kernel tap's offset then brings the tap's values to their outputs, wherever the window begins. Strides are
+//! not compacted: the outputs of a convolution of stride 2 stay two slots and two rows apart (dilation), and what lies
+//! between them is never read again. Source: the authors' published experiment scripts (paper: Legiest et al., 2023).
+
+use crate::network::Shape;
+
+/// The window that the authors use for MNIST and CIFAR-10. Larger images get the next power of two.
+const WINDOW_SLOTS: usize = 1024;
+
+/// How a layer's values lie in ciphertexts: a ciphertext for each channel, its values in a window of slots.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Paper {
+    shape: Shape,
+    /// Slots from a row to the next, and from a column to the next.
+    strides: [usize; 2],
+    period: usize,
+}
+
+impl Paper {
+    /// An image: each channel row by row, without gaps.
+    pub fn image(shape: Shape) -> Self {
+        Self {
+            shape,
+            strides: [shape.width, 1],
+            period: (shape.height * shape.width)
+                .next_power_of_two()
+                .max(WINDOW_SLOTS),
+        }
+    }
+
+    /// The outputs of a fully connected layer: value i in slot i, all in one ciphertext.
+    pub fn vector(values: usize) -> Self {
+        Self {
+            shape: Shape::new(1, 1, values),
+            strides: [values, 1],
+            period: values.next_power_of_two(),
+        }
+    }
+
+    /// What a convolution or pooling of this stride leaves: outputs lie where the first tap of their window lay.
+    #[must_use]
+    pub const fn dilated(self, output: Shape, stride: [usize; 2]) -> Self {
+        Self {
+            shape: output,
+            strides: [self.strides[0] * stride[0], self.strides[1] * stride[1]],
+            period: self.period,
+        }
+    }
+
+    /// Channels, which is the number of ciphertexts, and the values in each.
+    pub const fn shape(self) -> Shape {
+        self.shape
+    }
+
+    /// After how many slots everything repeats: a power of two.
+    pub const fn period(self) -> usize {
+        self.period
+    }
+
+    /// The slot of a value, within its ciphertext's window. It is also by how many slots to rotate to the left to
+    /// bring the tap at that row and column to a window's first one.
+    pub const fn slot(self, row: usize, column: usize) -> usize {
+        row * self.strides[0] + column * self.strides[1]
+    }
+
+    /// For each slot of the window, the flat index within the channel of the value there, if it holds one.
+    pub fn window(self) -> Vec<Option<usize>> {
+        let mut window = vec![None; self.period];
+        for row in 0..self.shape.height {
+            for column in 0..self.shape.width {
+                window[self.slot(row, column)] = Some(row * self.shape.width + column);
+            }
+        }
+        window
+    }
+
+    /// All slots of a channel's ciphertext: the values in their places, zeros between, repeated.
+    ///
+    /// `values` are those of one channel; `slots` is a multiple of the period.
+    pub fn spread(self, values: &[i64], slots: usize) -> Vec<i64> {
+        let window: Vec<i64> = self
+            .window()
+            .into_iter()
+            .map(|value| {
+                value
+                    .and_then(|index| values.get(index).copied())
+                    .unwrap_or(0)
+            })
+            .collect();
+        window.into_iter().cycle().take(slots).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stride_leaves_outputs_where_their_first_tap_lay() {
+        let image = Paper::image(Shape::new(1, 28, 28));
+        assert_eq!((image.period(), image.slot(3, 4)), (1024, 3 * 28 + 4));
+        let conv1 = image.dilated(Shape::new(5, 12, 12), [2, 2]);
+        assert_eq!(conv1.slot(1, 1), image.slot(2, 2));
+        let conv2 = conv1.dilated(Shape::new(50, 4, 4), [2, 2]);
+        assert_eq!(conv2.slot(3, 2), image.slot(12, 8));
+        let window = conv2.window();
+        assert_eq!(window.iter().flatten().count(), 16);
+        assert_eq!(window[image.slot(12, 8)], Some(14));
+    }
+
+    #[test]
+    fn the_window_repeats() {
+        let slots = Paper::image(Shape::new(1, 2, 2)).spread(&[1, 2, 3, 4], 4096);
+        assert_eq!(slots.len(), 4096);
+        assert_eq!(slots[..5], [1, 2, 3, 4, 0]);
+        assert_eq!(slots[1024..1029], [1, 2, 3, 4, 0]);
+        let vector = Paper::vector(10);
+        assert_eq!(vector.period(), 16);
+        assert_eq!(vector.spread(&[7; 10], 32)[16..18], [7, 7]);
+    }
+}

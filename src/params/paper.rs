@@ -1,0 +1,75 @@
+//! Parameters as the paper's tool had them.
+
+use super::error::ParamsError;
+use super::plain::plain_moduli;
+use crate::bfv::{SecurityLevel, coeff_modulus};
+use num_bigint::{BigInt, BigUint};
+
+/// SEAL's own default primes for N, and plaintext moduli that hold a bound.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PaperParameters {
+    /// N.
+    pub poly_modulus_degree: usize,
+    /// The primes of q, the special prime last.
+    pub coeff_modulus: Vec<u64>,
+    /// t, or the primes whose product takes its place: the circuit runs once for each.
+    pub plain_moduli: Vec<u64>,
+    /// What SEAL checks q against: its caps are those of HE-standard 2018.
+    pub security: SecurityLevel,
+}
+
+impl PaperParameters {
+    /// Default primes for 128 bits of security (HE-standard 2018), and the `count` smallest batching primes that hold
+    /// logits of up to `magnitude`. Whether the noise allows it shows when it runs: the authors found N by trial.
+    ///
+    /// # Errors
+    /// [`ParamsError::NothingFits`] if so few primes of at most 60 bits cannot hold the logits, [`ParamsError::Bfv`] if
+    /// SEAL has no default for this N.
+    pub fn seal_default(
+        poly_modulus_degree: usize,
+        count: usize,
+        magnitude: &BigInt,
+    ) -> Result<Self, ParamsError> {
+        let security = SecurityLevel::Bits128;
+        let coeff_modulus = coeff_modulus::bfv_default(poly_modulus_degree, security)?
+            .into_iter()
+            .map(u64::from)
+            .collect();
+        let product = BigUint::from(2u32) * magnitude.magnitude() + 1u32;
+        let Some(plain_moduli) = plain_moduli(poly_modulus_degree, count, &product)? else {
+            return Err(ParamsError::NothingFits {
+                security: "HE-standard 2018, 128 bits".to_owned(),
+                magnitude: magnitude.clone(),
+                rule: "given",
+                bits: product.bits(),
+                reason: format!(
+                    "{count} plaintext primes of at most 60 bits do not hold the logits"
+                ),
+                advice: "take more plaintext primes",
+            });
+        };
+        Ok(Self {
+            poly_modulus_degree,
+            coeff_modulus,
+            plain_moduli,
+            security,
+        })
+    }
+
+    /// The same N and t with a q of as many primes of the same bits as other parameters have.
+    ///
+    /// # Errors
+    /// [`ParamsError::Bfv`] if there are not enough primes of these bits for this N.
+    pub fn with_bits_of(mut self, other: &Self) -> Result<Self, ParamsError> {
+        let bits: Vec<i32> = other
+            .coeff_modulus
+            .iter()
+            .map(|prime| (u64::BITS - prime.leading_zeros()).cast_signed())
+            .collect();
+        self.coeff_modulus = coeff_modulus::create(self.poly_modulus_degree, &bits)?
+            .into_iter()
+            .map(u64::from)
+            .collect();
+        Ok(self)
+    }
+}
