@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// The names that [`TrainConfig::preset`] knows; `hcnn-mnist-wB` and `hcnn-cifar-wB` are there for B from 2 to 16 and for 32.
-pub const PRESETS: [&str; 13] = [
+pub const PRESETS: [&str; 12] = [
     "teacher-mnist",
     "hcnn-mnist-float",
     "hcnn-mnist-paper",
@@ -21,19 +21,13 @@ pub const PRESETS: [&str; 13] = [
     "hcnn-mnist-t17",
     "hcnn-mnist-t21",
     "hcnn-mnist-p20",
-    "hcnn-mnist-best",
     "hcnn-cifar-float",
     "hcnn-cifar-wB",
     "hcnn-cifar-contrast4",
 ];
 
 /// Networks of MNIST for few bits of the logits.
-const MNIST_FRONT: &[&str] = &[
-    "hcnn-mnist-t17",
-    "hcnn-mnist-p20",
-    "hcnn-mnist-t21",
-    "hcnn-mnist-best",
-];
+const MNIST_FRONT: &[&str] = &["hcnn-mnist-t17", "hcnn-mnist-p20", "hcnn-mnist-t21"];
 
 /// The paper's two bits: floor(3 * pixel / 255).
 const TWO_BITS: [u8; 3] = [85, 170, 255];
@@ -50,7 +44,6 @@ impl TrainConfig {
     /// - `hcnn-mnist-float1`: HCNN in floating point on one-bit input, taught by `models/mnist-teacher`.
     /// - `hcnn-mnist-t17`, `hcnn-mnist-t21`, `hcnn-mnist-p20`: ternary networks on one-bit input from
     ///   `models/mnist-float1`, for logits of 17 bits (t = 114689), of 21 bits, and of 20 bits proven.
-    /// - `hcnn-mnist-best`: three-bit weights with learned steps, two-bit input, for two 17-bit CRT primes.
     /// - `hcnn-cifar-float`: the paper's CIFAR-10 network in floating point, with plain pixels.
     /// - `hcnn-cifar-wB`: B-bit weights and four-bit pixels, from `models/cifar-float`. From four bits on by the paper's
     ///   rule, which is not stable below.
@@ -71,7 +64,6 @@ impl TrainConfig {
             ("hcnn-mnist-t17", _) => Ok(front("mnist-t17", [5, 20, 200], 16, 114_689)),
             ("hcnn-mnist-t21", _) => Ok(front("mnist-t21", [10, 45, 350], 14, 1_785_857)),
             ("hcnn-mnist-p20", _) => Ok(front("mnist-p20", [4, 16, 150], 12, 1_032_193)),
-            ("hcnn-mnist-best", _) => Ok(best()),
             ("hcnn-cifar-float", _) => Ok(cifar_float()),
             ("hcnn-cifar-contrast4", _) => Ok(cifar_contrast("cifar-contrast4", &[-80, 0, 80])),
             (_, Some(2)) => Ok(ternary()),
@@ -256,26 +248,6 @@ fn front(name: &str, keep: [usize; 3], epochs: usize, plain_modulus: u64) -> Tra
     }
 }
 
-fn best() -> TrainConfig {
-    let base = ternary();
-    TrainConfig {
-        name: "mnist-best".into(),
-        distillation: Some(by_teacher()),
-        optimizer: OptimizerConfig {
-            learning_rate: 5e-3,
-            ..base.optimizer
-        },
-        quantization: base.quantization.map(|q| QatConfig {
-            n_bits: 3,
-            rules: vec![WeightRule::Learned],
-            anneal: 0.0,
-            plain_moduli: vec![65_537, 114_689],
-            ..q
-        }),
-        ..ternary()
-    }
-}
-
 fn paper_rule(n_bits: u32) -> TrainConfig {
     TrainConfig {
         name: format!("mnist-w{n_bits}"),
@@ -410,7 +382,6 @@ mod tests {
             "hcnn-mnist-t17",
             "hcnn-mnist-t21",
             "hcnn-mnist-p20",
-            "hcnn-mnist-best",
             "hcnn-cifar-contrast4",
             "hcnn-cifar-w2",
             "hcnn-cifar-w8",
