@@ -86,7 +86,8 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> anyhow::Result<
     };
     let magnitudes = [magnitude(&baseline)?, magnitude(&small)?];
     let at = |degree, magnitude: &BigInt| -> anyhow::Result<PaperParameters> {
-        let bits = (magnitude * 2 + BigInt::from(1)).bits();
+        let doubled: BigInt = magnitude * 2;
+        let bits = (doubled + 1_u32).bits();
         let primes = bits.div_ceil(PLAIN_BITS_MAX) as usize;
         Ok(PaperParameters::seal_default(degree, primes, magnitude)?)
     };
@@ -108,7 +109,7 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> anyhow::Result<
     let part = arguments.channels.map_or(Part::Whole, Part::Channels);
     let mut rows = Vec::new();
     for (case, network, parameters) in cases {
-        note(&format!(
+        note(format_args!(
             "{case}: {}, N = {}",
             network.name(),
             parameters.poly_modulus_degree
@@ -182,5 +183,5 @@ fn show(record: &TimingRecord, output: &mut Output) -> anyhow::Result<()> {
         "mismatches",
         "budget left",
     ];
-    Ok(output.line(table::columns(&header, rows))?)
+    output.line(table::columns(&header, rows))
 }

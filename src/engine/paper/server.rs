@@ -293,39 +293,27 @@ impl Run<'_> {
         inputs: &[Ciphertext],
     ) -> Result<Ciphertext, Error> {
         let evaluator = &self.channel.evaluator;
-        let mut total: Option<Ciphertext> = None;
+        let mut total = self.zero(&inputs[0])?;
         let mut term = Ciphertext::new()?;
         for tap in taps {
-            term.assign(&inputs[tap.input])?;
-            self.rotate(&mut term, tap.rotation)?;
             let weight = centred(tap.weight, self.channel.plain_modulus());
             if weight == 0 {
                 continue;
             }
+            term.assign(&inputs[tap.input])?;
+            self.rotate(&mut term, tap.rotation)?;
             // The authors repeat the weight in every slot, which encodes to a constant.
             let factor =
                 Plaintext::from_coefficients(&self.channel.context, &[weight.unsigned_abs()])?;
             allow_transparent(evaluator.multiply_plain_inplace(&mut term, &factor))?;
             self.ops.constant_multiplications += 1;
-            let total = match &mut total {
-                Some(total) => total,
-                None => {
-                    let mut zero = term.try_clone()?;
-                    allow_transparent(evaluator.sub_inplace(&mut zero, &term))?;
-                    total.insert(zero)
-                }
-            };
             allow_transparent(if weight > 0 {
-                evaluator.add_inplace(total, &term)
+                evaluator.add_inplace(&mut total, &term)
             } else {
-                evaluator.sub_inplace(total, &term)
+                evaluator.sub_inplace(&mut total, &term)
             })?;
             self.ops.additions += 1;
         }
-        let mut total = match total {
-            Some(total) => total,
-            None => self.zero(&inputs[0])?,
-        };
         self.add_bias(&mut total, |slots| {
             vec![residue(bias, self.channel.plain_modulus()); slots]
         })?;
