@@ -1,7 +1,7 @@
 //! The paper's accuracy tables, run again: every row from a preset, with its record, a document and plots.
 //!
 //! [`run`] trains (or resumes) what is missing, measures each network's integers, and returns the [`Row`]s;
-//! [`claims`] compares them with the paper's claims; [`document`] and [`plot`] show them.
+//! [`claims`] compares them with the paper's claims; [`document`] and [`plot_accuracy`] show them.
 //!
 //! Accuracy is read on the test images once for each row; epochs are chosen on validation images.
 
