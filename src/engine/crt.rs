@@ -1,5 +1,6 @@
 //! From residues modulo the plaintext primes to the integer they stand for.
 
+use super::residue::{multiply, power};
 use num_bigint::BigInt;
 
 /// Garner's algorithm for fixed primes.
@@ -54,22 +55,6 @@ impl Crt {
             value
         }
     }
-}
-
-fn multiply(a: u64, b: u64, modulus: u64) -> u64 {
-    (u128::from(a) * u128::from(b) % u128::from(modulus)) as u64
-}
-
-fn power(base: u64, mut exponent: u64, modulus: u64) -> u64 {
-    let (mut base, mut result) = (base, 1);
-    while exponent > 0 {
-        if exponent & 1 == 1 {
-            result = multiply(result, base, modulus);
-        }
-        base = multiply(base, base, modulus);
-        exponent >>= 1;
-    }
-    result
 }
 
 #[cfg(test)]

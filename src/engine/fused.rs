@@ -4,11 +4,11 @@
 use super::error::EngineError;
 use super::packed::Plaintexts;
 use super::plan::{Plan, Step};
+use super::residue::{bias_residue, centred, multiply, power};
 use super::stats::LayerOps;
 use crate::bfv::Context;
 use crate::kernels::{LayerSpec, Prime, Sum};
 use crate::network::WeightedSums;
-use num_bigint::BigInt;
 
 /// A layer for the kernels: a square is joined with the sums before it.
 pub(super) enum Fused<'a> {
@@ -75,10 +75,6 @@ pub(super) fn minus_q(data_primes: &[u64], t: u64) -> u64 {
     ((u128::from(t) - product) % u128::from(t)) as u64
 }
 
-pub(super) fn multiply(a: u64, b: u64, t: u64) -> u64 {
-    (u128::from(a) * u128::from(b) % u128::from(t)) as u64
-}
-
 /// What a client multiplies decrypted slots by: 1 / (-kappa / Q) mod t with kappa = (-Q)^(2^squares).
 pub(super) fn correction(plan: &Plan, t: u64) -> u64 {
     let coeff_modulus = plan.selection().coeff_modulus();
@@ -91,31 +87,8 @@ pub(super) fn correction(plan: &Plan, t: u64) -> u64 {
         }
     }
     // Fermat: t is prime.
-    let (mut inverse, mut base, mut exponent) = (1, kappa, t - 2);
-    while exponent > 0 {
-        if exponent & 1 == 1 {
-            inverse = multiply(inverse, base, t);
-        }
-        base = multiply(base, base, t);
-        exponent >>= 1;
-    }
+    let inverse = power(kappa, t - 2, t);
     multiply(minus_q, inverse, t)
-}
-
-/// The residue around 0.
-pub(super) fn centred(value: i128, t: u64) -> i64 {
-    let t = i128::from(t);
-    let residue = value.rem_euclid(t);
-    (if 2 * residue > t {
-        residue - t
-    } else {
-        residue
-    }) as i64
-}
-
-pub(super) fn bias_residue(bias: &BigInt, t: u64) -> u64 {
-    let t = BigInt::from(t);
-    u64::try_from(((bias % &t) + &t) % &t).unwrap_or_default()
 }
 
 /// The layers for one prime of the context, and what their results are multiplied by at the end.

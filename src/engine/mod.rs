@@ -18,6 +18,7 @@ mod message;
 mod packed;
 pub mod paper;
 mod plan;
+mod residue;
 mod seeded;
 mod server;
 mod stats;

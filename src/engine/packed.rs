@@ -1,7 +1,7 @@
 //! The last layer of the packed layout: weights as plaintexts, and masks.
 
 use super::error::{Doing, EngineError};
-use super::fused::{bias_residue, centred, multiply};
+use super::residue::{bias_residue, centred, multiply};
 use crate::bfv::{BatchEncoder, Context, Plaintext};
 use crate::kernels::{LayerSpec, Prime};
 use crate::layout::Packed;

@@ -1,6 +1,7 @@
 //! Kernels from stock SEAL calls: what any user of SEAL would write, zero weights skipped, threads over outputs.
 
 use super::error::{Doing, EngineError};
+use super::residue::{bias_residue, centred};
 use super::stats::{LayerOps, Stage};
 use crate::bfv::{Ciphertext, Context, Error, Evaluator, Plaintext, RelinKeys, SealErrorKind};
 use crate::network::{Term, WeightedSums};
@@ -22,7 +23,7 @@ type Computed = Result<(Vec<Ciphertext>, LayerOps), EngineError>;
 ///
 /// SEAL computes it, then throws. It is a right result: a sum that cancels, such as that of a layer of zeros, which the
 /// server knows anyway from the weights. Nothing secret is lost by going on, and later sums hide again.
-fn allow_transparent(result: Result<(), Error>) -> Result<(), Error> {
+pub(super) fn allow_transparent(result: Result<(), Error>) -> Result<(), Error> {
     match result {
         Err(error) if error.seal_kind() == Some(SealErrorKind::TransparentCiphertext) => Ok(()),
         other => other,
@@ -41,15 +42,13 @@ impl Stock {
         })
     }
 
+    fn plain_modulus(&self) -> u64 {
+        self.context.parameters().plain_modulus().value()
+    }
+
     /// The weight as a centred residue modulo t.
     fn centred(&self, weight: i64) -> i64 {
-        let t = i128::from(self.context.parameters().plain_modulus().value());
-        let residue = i128::from(weight).rem_euclid(t);
-        (if 2 * residue > t {
-            residue - t
-        } else {
-            residue
-        }) as i64
+        centred(i128::from(weight), self.plain_modulus())
     }
 
     /// A plaintext with the same value, below t, in every slot.
@@ -59,8 +58,7 @@ impl Stock {
 
     /// A bias as a plaintext; `None` if it vanishes modulo t.
     fn bias(&self, bias: &BigInt) -> Result<Option<Plaintext>, Error> {
-        let t = BigInt::from(self.context.parameters().plain_modulus().value());
-        let residue = u64::try_from(((bias % &t) + &t) % &t).unwrap_or_default();
+        let residue = bias_residue(bias, self.plain_modulus());
         (residue != 0).then(|| self.constant(residue)).transpose()
     }
 

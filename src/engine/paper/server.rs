@@ -3,12 +3,13 @@
 use super::plan::{Diagonals, PaperPlan, PaperStep, Tap};
 use crate::bfv::{
     BatchEncoder, Ciphertext, Context, Error, Evaluator, GaloisKeys, Plaintext, RelinKeys,
-    SealErrorKind,
 };
 use crate::engine::EngineError;
 use crate::engine::error::Doing;
 use crate::engine::message::check_channels;
+use crate::engine::residue::{bias_residue, centred};
 use crate::engine::stats::{LayerOps, Progress, Stage};
+use crate::engine::stock::allow_transparent;
 use num_bigint::BigInt;
 use serde::{Deserialize, Serialize};
 use std::time::Instant;
@@ -93,14 +94,6 @@ struct Channel {
     evaluator: Evaluator,
     encoder: BatchEncoder,
     keys: PaperKeys,
-}
-
-/// SEAL throws for a right result that happens to be transparent, after it has computed it.
-fn allow_transparent(result: Result<(), Error>) -> Result<(), Error> {
-    match result {
-        Err(error) if error.seal_kind() == Some(SealErrorKind::TransparentCiphertext) => Ok(()),
-        other => other,
-    }
 }
 
 impl PaperServer {
@@ -296,7 +289,7 @@ impl Run<'_> {
         let mut total = self.zero(&inputs[0])?;
         let mut term = Ciphertext::new()?;
         for tap in taps {
-            let weight = centred(tap.weight, self.channel.plain_modulus());
+            let weight = centred(i128::from(tap.weight), self.channel.plain_modulus());
             if weight == 0 {
                 continue;
             }
@@ -315,7 +308,7 @@ impl Run<'_> {
             self.ops.additions += 1;
         }
         self.add_bias(&mut total, |slots| {
-            vec![residue(bias, self.channel.plain_modulus()); slots]
+            vec![bias_residue(bias, self.channel.plain_modulus()); slots]
         })?;
         Ok(total)
     }
@@ -359,10 +352,9 @@ impl Run<'_> {
             for (rotation, factors) in diagonals {
                 term.assign(input)?;
                 self.rotate(&mut term, *rotation)?;
-                let residues = factors.iter().map(|&factor| {
-                    let centred = centred(factor, t);
-                    (i128::from(centred).rem_euclid(i128::from(t))) as u64
-                });
+                let residues = factors
+                    .iter()
+                    .map(|&factor| i128::from(factor).rem_euclid(i128::from(t)) as u64);
                 let repeated: Vec<u64> = residues.cycle().take(slots).collect();
                 let factor = self.channel.encoder.encode_u64(&repeated)?;
                 if !factor.is_zero() {
@@ -384,7 +376,7 @@ impl Run<'_> {
         }
         self.add_bias(&mut total, |slots| {
             let zeros = std::iter::repeat_n(0, linear.rows - linear.biases.len());
-            let biases = linear.biases.iter().map(|bias| residue(bias, t));
+            let biases = linear.biases.iter().map(|bias| bias_residue(bias, t));
             let row: Vec<u64> = biases.chain(zeros).collect();
             row.into_iter().cycle().take(slots).collect()
         })?;
@@ -433,22 +425,6 @@ impl Channel {
     fn plain_modulus(&self) -> u64 {
         self.context.parameters().plain_modulus().value()
     }
-}
-
-/// The weight as the residue modulo t that is closest to 0.
-fn centred(weight: i64, t: u64) -> i64 {
-    let t = i128::from(t);
-    let residue = i128::from(weight).rem_euclid(t);
-    (if 2 * residue > t {
-        residue - t
-    } else {
-        residue
-    }) as i64
-}
-
-fn residue(value: &BigInt, t: u64) -> u64 {
-    let t = BigInt::from(t);
-    u64::try_from(((value % &t) + &t) % &t).unwrap_or_default()
 }
 
 /// The nonzero digits of the signed binary form without adjacent ones, by which SEAL composes a rotation of powers of
