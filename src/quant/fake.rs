@@ -117,7 +117,7 @@ mod tests {
             (WeightRule::MinError, 2, 1.0),
             (WeightRule::TernaryMean, 2, 1.0),
             (WeightRule::Learned, 2, 0.3),
-            (WeightRule::TopK { keep: 2 }, 2, 0.3),
+            (WeightRule::TopK { keep: 2, limit: 1 }, 2, 0.3),
         ];
         for (rule, n_bits, own) in cases {
             let levels = quantize(&W, 2, n_bits, rule, own);

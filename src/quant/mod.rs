@@ -9,5 +9,6 @@ mod fake;
 mod rule;
 
 pub use fake::{fake_quantize, round_bias};
-pub(crate) use rule::largest;
-pub use rule::{Levels, WeightRule, max_integer, max_scale, min_error_scale, quantize};
+pub use rule::{
+    Levels, WeightRule, budget_scale, max_integer, max_scale, min_error_scale, quantize,
+};

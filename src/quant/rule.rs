@@ -20,11 +20,15 @@ pub enum WeightRule {
     MinError,
     /// Latent weights are in integer units, `q = clamp(round(a))`, and the scale is a trained parameter of its own.
     Learned,
-    /// Ternary with a budget: `q = sign(a)` for the `keep` largest magnitudes of each output (a convolution's filter, a
-    /// linear layer's row), zero for the rest; the scale is a trained parameter of its own. Two bits only.
+    /// A budget of non-zero weights: the `keep` largest magnitudes of each output (a convolution's filter, a linear
+    /// layer's row) are rounded to integers of magnitude 1 to `limit`, the rest is zero; the scale is a trained
+    /// parameter of its own.
     TopK {
         /// Non-zero weights of an output.
         keep: usize,
+        /// The largest integer: 1 for ternary weights.
+        #[serde(default = "one", skip_serializing_if = "is_one")]
+        limit: u32,
     },
 }
 
@@ -34,10 +38,26 @@ impl WeightRule {
         matches!(self, Self::Learned | Self::TopK { .. })
     }
 
-    /// Whether the rule is for two bits only.
-    pub const fn is_ternary(self) -> bool {
-        matches!(self, Self::TernaryMean | Self::TopK { .. })
+    /// The largest integer that the rule can give with `n_bits` bits, if it is not all that fit.
+    pub const fn limit(self) -> Option<i64> {
+        match self {
+            Self::TernaryMean => Some(1),
+            Self::TopK { limit, .. } => Some(limit as i64),
+            _ => None,
+        }
     }
+}
+
+const fn one() -> u32 {
+    1
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes a reference"
+)]
+const fn is_one(limit: &u32) -> bool {
+    *limit == 1
 }
 
 /// A weight tensor rounded to integers.
@@ -82,7 +102,7 @@ pub fn quantize(
             scale: own_scale,
             ..round_all(weights, n_bits, 1.0)
         },
-        WeightRule::TopK { keep } => top_k(weights, outputs, keep, own_scale),
+        WeightRule::TopK { keep, limit } => top_k(weights, outputs, keep, limit, own_scale),
     }
 }
 
@@ -186,31 +206,64 @@ fn sign(w: f32) -> i64 {
 }
 
 /// The positions of the `keep` largest magnitudes of a row; equal magnitudes go to the earlier position.
-pub(crate) fn largest(row: &[f32], keep: usize) -> Vec<usize> {
+fn largest(row: &[f32], keep: usize) -> Vec<usize> {
     let mut order: Vec<usize> = (0..row.len()).collect();
     order.sort_by(|&a, &b| row[b].abs().total_cmp(&row[a].abs()).then(a.cmp(&b)));
     order.truncate(keep);
     order
 }
 
-fn top_k(weights: &[f32], outputs: usize, keep: usize, scale: f64) -> Levels {
+fn top_k(weights: &[f32], outputs: usize, keep: usize, limit: u32, scale: f64) -> Levels {
     let mut integers = vec![0; weights.len()];
+    let mut inside = vec![true; weights.len()];
     let fan_in = weights.len() / outputs.max(1);
-    if fan_in > 0 {
-        for (row, out) in weights
-            .chunks_exact(fan_in)
-            .zip(integers.chunks_exact_mut(fan_in))
-        {
-            for position in largest(row, keep) {
-                out[position] = sign(row[position]);
-            }
+    for row in 0..weights.len() / fan_in.max(1) {
+        let first = row * fan_in;
+        for position in largest(&weights[first..first + fan_in], keep) {
+            let at = first + position;
+            integers[at] = kept(f64::from(weights[at]), limit) as i64;
+            // Ternary weights must be able to change places: their latent sizes mean nothing else.
+            inside[at] = limit == 1 || weights[at].abs() <= limit as f32 + 0.5;
         }
     }
     Levels {
         integers,
-        inside: vec![true; weights.len()],
+        inside,
         scale,
     }
+}
+
+/// A weight that is kept, in integer units, as an integer that is not zero (unless the weight is).
+fn kept(w: f64, limit: u32) -> f64 {
+    if w == 0.0 {
+        return 0.0;
+    }
+    w.abs().round_ties_even().clamp(1.0, f64::from(limit)) * w.signum()
+}
+
+/// The scale that fits a tensor to a budget's integers best: the mean magnitude of the weights that are kept for ternary
+/// ones, else of 100 steps down from the largest magnitude the one with the least squared error. 1 for a tensor of zeros.
+pub fn budget_scale(weights: &[f32], outputs: usize, keep: usize, limit: u32) -> f64 {
+    let fan_in = weights.len() / outputs.max(1);
+    let stay: Vec<f64> = weights
+        .chunks_exact(fan_in.max(1))
+        .flat_map(|row| {
+            let positions = largest(row, keep);
+            positions.into_iter().map(|i| f64::from(row[i]).abs())
+        })
+        .collect();
+    if limit == 1 {
+        return positive_or_one(stay.iter().sum::<f64>() / stay.len().max(1) as f64);
+    }
+    let top = stay.iter().fold(0.0_f64, |m, &w| m.max(w)) / f64::from(limit);
+    let error = |scale: f64| -> f64 {
+        stay.iter()
+            .map(|w| (kept(w / scale, limit) * scale - w).powi(2))
+            .sum()
+    };
+    let steps = (0..100).map(|step| top * (1.0 - f64::from(step) / 100.0));
+    let best = steps.min_by(|a, b| error(*a).total_cmp(&error(*b)));
+    positive_or_one(best.unwrap_or(1.0))
 }
 
 #[cfg(test)]
@@ -252,11 +305,23 @@ mod tests {
             &[1., 1., 1., 1., -3., 0.5, 0., 2.],
             2,
             2,
-            WeightRule::TopK { keep: 2 },
+            WeightRule::TopK { keep: 2, limit: 1 },
             0.25,
         );
         assert_eq!(levels.integers, [1, 1, 0, 0, -1, 0, 0, 1]);
         assert!((levels.scale - 0.25).abs() < 1e-12);
+    }
+
+    #[test]
+    fn budgets_of_larger_integers_round_what_they_keep() {
+        let weights = [0.2, -1.6, 4.1, 0.0, 2.2, 0.1];
+        let levels = quantize(&weights, 2, 3, WeightRule::TopK { keep: 2, limit: 3 }, 1.0);
+        assert_eq!(levels.integers, [0, -2, 3, 0, 2, 1]);
+        assert_eq!(levels.inside, [true, true, false, true, true, true]);
+        // 0.8 and 2.4 are one and three times 0.8.
+        let scale = budget_scale(&[0.8, -2.4, 0.1], 1, 2, 3);
+        assert!((scale - 0.8).abs() < 1e-6, "{scale}");
+        assert!((budget_scale(&[0.8, -2.4, 0.1], 1, 2, 1) - 1.6).abs() < 1e-6);
     }
 
     proptest! {

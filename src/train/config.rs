@@ -8,7 +8,7 @@ use super::{NetworkSpec, TrainError, files::write_atomically};
 use crate::{
     data::DatasetName,
     network::{InputEncoding, InputQuantizer},
-    quant::WeightRule,
+    quant::{WeightRule, max_integer},
 };
 
 /// A training run. Stored as JSON beside the model it made.
@@ -195,6 +195,11 @@ pub struct QatConfig {
     /// every input, or on which images.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub plain_moduli: Vec<u64>,
+    /// Normalise the outputs of the leading convolutions before their activation: each channel by its own mean, a layer
+    /// by one deviation (times `norm_gamma`). At the end it is folded into the integer biases, exactly. With it deep networks
+    /// of few bits learn; a frozen layer's norm stands still with it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub normalize: bool,
 }
 
 /// How quantised training starts from the float network.
@@ -388,14 +393,23 @@ impl QatConfig {
         )?;
         for rule in &self.rules {
             check(
-                self.n_bits == 2 || !rule.is_ternary(),
+                rule.limit()
+                    .is_none_or(|limit| limit <= max_integer(self.n_bits)),
                 "quantization.rules",
-                "ternary-mean and top-k are for two bits only",
+                "the limit of a top-k rule must fit `n_bits`",
             )?;
             check(
-                !matches!(rule, WeightRule::TopK { keep: 0 }),
+                self.n_bits == 2 || *rule != WeightRule::TernaryMean,
                 "quantization.rules",
-                "top-k must keep at least one weight",
+                "ternary-mean is for two bits only",
+            )?;
+            check(
+                !matches!(
+                    rule,
+                    WeightRule::TopK { keep: 0, .. } | WeightRule::TopK { limit: 0, .. }
+                ),
+                "quantization.rules",
+                "top-k must keep at least one weight, and its limit must be at least 1",
             )?;
             check(
                 self.start == QatStart::Copy || rule.has_own_scale(),

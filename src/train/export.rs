@@ -41,7 +41,7 @@ pub(super) fn to_network(
                 .iter()
                 .map(|&b| BigInt::from_f64(b).ok_or_else(refused))
                 .collect::<Result<_, _>>()?;
-            Ok((r.levels.integers.clone(), bias, r.levels.scale))
+            Ok((r.levels.integers.clone(), bias, r.levels.scale * r.factor))
         };
         let exported = match *layer {
             LayerSpec::Conv2d {

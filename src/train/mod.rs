@@ -34,6 +34,7 @@ mod files;
 mod import;
 mod matrix;
 mod model;
+mod norm;
 mod observer;
 mod optimizer;
 mod pass;

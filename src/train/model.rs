@@ -12,7 +12,11 @@ use burn::tensor::{
 use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 
-use super::{LayerSpec, NetworkSpec, TrainConfig, TrainError, stage::Stage};
+use super::{
+    LayerSpec, NetworkSpec, TrainConfig, TrainError,
+    norm::{IntegerLines, NormKind},
+    stage::Stage,
+};
 use crate::{
     network::Shape,
     quant::{Levels, WeightRule, fake_quantize, quantize, round_bias},
@@ -72,8 +76,8 @@ pub(super) struct WeightLayer {
     pub position: usize,
     pub outputs: usize,
     pub fan_in: usize,
-    /// Whether a batch norm follows.
-    pub norm: bool,
+    /// The norm that follows.
+    pub norm: Option<NormKind>,
     /// Integers instead of real weights.
     pub quantized: Option<(u32, WeightRule)>,
 }
@@ -100,7 +104,9 @@ pub(super) struct Rounded {
     pub levels: Levels,
     /// Integers of the biases, whole numbers.
     pub bias: Vec<f64>,
-    /// Real value of one in the layer's accumulator.
+    /// What a norm multiplies the accumulator by; 1 without one.
+    pub factor: f64,
+    /// Real value of one in the layer's accumulator, the norm's factor included.
     pub accumulator_scale: f64,
 }
 
@@ -144,7 +150,12 @@ impl Model {
                 .layers
                 .get(position + 1)
                 .is_some_and(LayerSpec::is_activation);
-            let norm = config.batch_norm && activated;
+            let normalized = config.quantization.as_ref().is_some_and(|q| q.normalize);
+            let norm = match (activated, config.batch_norm, normalized) {
+                (true, _, true) => Some(NormKind::Layer(config.norm_gamma as f32)),
+                (true, true, false) => Some(NormKind::Channel),
+                _ => None,
+            };
             let quantized = config
                 .quantization
                 .as_ref()
@@ -166,24 +177,21 @@ impl Model {
             };
             push(Role::Weight, fan_in, outputs, draw(outputs * fan_in));
             let bias = draw(outputs);
-            push(
-                Role::Bias,
-                outputs,
-                1,
-                if norm { vec![0.0; outputs] } else { bias },
-            );
-            if norm {
-                push(
-                    Role::Gamma,
-                    outputs,
-                    1,
-                    vec![config.norm_gamma as f32; outputs],
-                );
+            match norm {
+                None => push(Role::Bias, outputs, 1, bias),
+                Some(NormKind::Channel) => {
+                    push(Role::Bias, outputs, 1, vec![0.0; outputs]);
+                    let gamma = vec![config.norm_gamma as f32; outputs];
+                    push(Role::Gamma, outputs, 1, gamma);
+                }
+                Some(NormKind::Layer(_)) => {}
+            }
+            if norm.is_some() {
                 push(Role::Beta, outputs, 1, vec![0.0; outputs]);
                 push(Role::RunningMean, outputs, 1, vec![0.0; outputs]);
                 push(Role::RunningVar, outputs, 1, vec![1.0; outputs]);
             }
-            if let Some((_, rule)) = quantized {
+            if let (Some((_, rule)), None) = (quantized, norm) {
                 push(Role::BiasUnit, 1, 1, vec![1.0]);
                 if rule.has_own_scale() {
                     push(Role::LogScale, 1, 1, vec![0.0]);
@@ -208,6 +216,13 @@ impl Model {
             config.quantizer()?.scale()
         };
         let (stages, tail) = Stage::leading(&spec.layers, &shapes);
+        let is_integer_norm = |layer: &WeightLayer| matches!(layer.norm, Some(NormKind::Layer(_)));
+        if layers.iter().skip(stages.len()).any(is_integer_norm) {
+            return Err(TrainError::config(
+                "quantization.normalize",
+                "is for networks whose activations all follow leading convolutions",
+            ));
+        }
         Ok(Self {
             spec,
             shapes,
@@ -288,7 +303,10 @@ impl Model {
                 continue;
             };
             let rule = match (rule, keep) {
-                (WeightRule::TopK { .. }, Some(keep)) => WeightRule::TopK { keep: keep[index] },
+                (WeightRule::TopK { limit, .. }, Some(keep)) => WeightRule::TopK {
+                    keep: keep[index],
+                    limit,
+                },
                 _ => rule,
             };
             let own = if rule.has_own_scale() {
@@ -306,6 +324,17 @@ impl Model {
             let weights = self.get(index, Role::Weight)?;
             let levels = quantize(&weights, outputs, n_bits, rule, f64::from(own));
             scale *= levels.scale;
+            if let Some(NormKind::Layer(gamma)) = self.layers[index].norm {
+                let lines = self.integer_lines(index, gamma, scale)?;
+                scale *= lines.factor;
+                out.push(Some(Rounded {
+                    levels,
+                    bias: lines.bias,
+                    factor: lines.factor,
+                    accumulator_scale: scale,
+                }));
+                continue;
+            }
             let unit = f64::from(self.get(index, Role::BiasUnit)?[0]);
             let bias: Vec<f64> = self
                 .get(index, Role::Bias)?
@@ -315,10 +344,45 @@ impl Model {
             out.push(Some(Rounded {
                 bias: round_bias(&bias, scale),
                 levels,
+                factor: 1.0,
                 accumulator_scale: scale,
             }));
         }
         Ok(out)
+    }
+
+    /// The degree of the function between two layers with weights.
+    pub fn degree_between(&self, layer: usize, next: usize) -> i32 {
+        let between = self.layers[layer].position..self.layers[next].position;
+        let squares = self.spec.layers[between]
+            .iter()
+            .filter(|l| **l == LayerSpec::Square)
+            .count();
+        1 << squares.min(8)
+    }
+
+    /// The real value of one in a layer's sums, before its norm; 1 for a float layer.
+    pub fn unit(&self, index: usize, rounded: &[Option<Rounded>]) -> f64 {
+        match rounded.get(index) {
+            Some(Some(r)) => r.accumulator_scale / r.factor,
+            _ => 1.0,
+        }
+    }
+
+    /// The folded norm of a quantised layer, of its running statistics.
+    fn integer_lines(
+        &self,
+        index: usize,
+        gamma: f32,
+        unit: f64,
+    ) -> Result<IntegerLines, TrainError> {
+        Ok(IntegerLines::new(
+            gamma,
+            &self.get(index, Role::Beta)?,
+            &self.get(index, Role::RunningMean)?,
+            &self.get(index, Role::RunningVar)?,
+            unit,
+        ))
     }
 
     /// The logits `[images, classes]` of inputs `[images, channels, height, width]`.
@@ -369,8 +433,12 @@ impl Model {
                 next += 1;
                 let (weight, bias) = self.effective(index, leaves, rounded);
                 x = self.weighted(position, layer, x, weight, bias);
-                if self.layers[index].norm {
-                    x = self.normalized(index, leaves, x, statistics.as_deref_mut());
+                match self.layers[index].norm {
+                    None => {}
+                    Some(NormKind::Channel) => {
+                        x = self.normalized(index, leaves, x, statistics.as_deref_mut());
+                    }
+                    Some(NormKind::Layer(_)) => x = folded_norm(x, rounded.get(index)),
                 }
                 observe(index, &x);
                 continue;
@@ -424,6 +492,9 @@ impl Model {
         };
         let scale = leaf(Role::LogScale).map(Tensor::exp);
         let weight = fake_quantize(weight, &r.levels, scale);
+        if self.layers[index].norm.is_some() {
+            return (weight, bias);
+        }
         let value = bias.clone().inner();
         let exact: Vec<f32> = r
             .bias
@@ -526,7 +597,7 @@ impl Model {
     pub fn folded(&self) -> Result<Self, TrainError> {
         let mut out = self.clone();
         for index in 0..self.layers.len() {
-            if !self.layers[index].norm {
+            if self.layers[index].norm != Some(NormKind::Channel) {
                 continue;
             }
             let (mut weight, mut bias) =
@@ -547,7 +618,7 @@ impl Model {
             }
             out.set(index, Role::Weight, weight);
             out.set(index, Role::Bias, bias);
-            out.layers[index].norm = false;
+            out.layers[index].norm = None;
         }
         out.params.retain(|p| {
             !matches!(
@@ -559,6 +630,17 @@ impl Model {
     }
 }
 
+/// A [`NormKind::Layer`] with its running statistics, which `rounded` has folded.
+fn folded_norm(x: Tensor<4>, rounded: Option<&Option<Rounded>>) -> Tensor<4> {
+    let Some(Some(r)) = rounded else {
+        return x;
+    };
+    let channels = r.bias.len();
+    let offset = r.bias.iter().map(|b| (b * r.accumulator_scale) as f32);
+    let offset = tensor(offset.collect(), [1, channels], &Device::flex());
+    x.mul_scalar(r.factor as f32) + offset.reshape([1, channels, 1, 1])
+}
+
 /// Mean and (unbiased) variance of a batch before a batch norm, `[1, channels]`.
 #[derive(Debug, Clone)]
 pub(super) struct Statistics {
@@ -568,6 +650,18 @@ pub(super) struct Statistics {
 }
 
 impl Statistics {
+    /// Makes them the running ones.
+    pub fn replace(self, model: &mut Model) {
+        for (role, new) in [
+            (Role::RunningMean, self.mean),
+            (Role::RunningVar, self.variance),
+        ] {
+            if let Some(index) = model.find(self.layer, role) {
+                model.params[index].value = new;
+            }
+        }
+    }
+
     /// From mean and biased variance over `count` values of each channel.
     pub fn new(layer: usize, mean: &[f32], variance: &[f32], count: usize) -> Self {
         let row = |v: &[f32]| tensor(v.to_vec(), [1, v.len()], &Device::flex());

@@ -9,6 +9,7 @@ use burn::tensor::{Device, Tensor};
 use super::{
     TrainError,
     model::{Model, Role, Rounded, Statistics, tensor, values},
+    norm::NormKind,
     stage::{Blocks, Norm, Saved, StageWeights},
 };
 
@@ -18,6 +19,8 @@ pub(super) struct Pass {
     pub logits: Tensor<2>,
     /// Of the batch norms, in order.
     pub statistics: Vec<Statistics>,
+    /// Stages at the beginning that are frozen: they need no gradients.
+    still: usize,
     features: Tensor<2>,
     stages: Vec<(StageWeights, Saved)>,
     /// The stages' parameters in burn's graph, each with the gradient's place: weight, bias, factor, offset.
@@ -37,8 +40,11 @@ impl Model {
         let leaf = |role| self.find(index, role).map(|i| leaves[i].clone());
         let mut graph = [Some(weight.clone()), Some(bias.clone()), None, None];
         let mut norm = None;
-        if self.layers[index].norm {
-            let (gamma, beta) = (self.get(index, Role::Gamma)?, self.get(index, Role::Beta)?);
+        if let Some(kind) = self.layers[index].norm {
+            let gamma = match kind {
+                NormKind::Channel => self.get(index, Role::Gamma)?,
+                NormKind::Layer(_) => Vec::new(),
+            };
             let running = if training {
                 None
             } else {
@@ -48,9 +54,11 @@ impl Model {
             graph[2] = leaf(Role::Gamma);
             graph[3] = leaf(Role::Beta);
             norm = Some(Norm {
+                kind,
                 gamma,
-                beta,
+                beta: self.get(index, Role::Beta)?,
                 running,
+                unit: self.unit(index, rounded),
             });
         }
         let weights = StageWeights {
@@ -97,17 +105,19 @@ impl Model {
         self.forward_from(self.tail, leaves, rounded, x, statistics, &mut |_, _| ())
     }
 
-    /// A forward pass in training: batch norms use the batch's statistics.
+    /// A forward pass in training: norms use the batch's statistics, but those of `frozen` layers their running ones.
     pub fn pass(
         &self,
         leaves: &[Tensor<2>],
         rounded: &[Option<Rounded>],
         input: Blocks,
+        frozen: &[bool],
     ) -> Result<Pass, TrainError> {
         let (mut stages, mut graph, mut statistics) = (Vec::new(), Vec::new(), Vec::new());
         let mut x = input;
         for (index, stage) in self.stages.iter().enumerate() {
-            let (tensors, weights) = self.stage_weights(index, leaves, rounded, true)?;
+            let still = frozen.get(index).copied().unwrap_or(false);
+            let (tensors, weights) = self.stage_weights(index, leaves, rounded, !still)?;
             let count = x.images * stage.positions();
             let (output, saved) = stage.forward(x, &weights);
             x = output;
@@ -122,6 +132,11 @@ impl Model {
         Ok(Pass {
             logits,
             statistics,
+            still: frozen
+                .iter()
+                .take(self.stages.len())
+                .take_while(|still| **still)
+                .count(),
             features,
             stages,
             graph,
@@ -138,14 +153,18 @@ impl Model {
         let of_tail = loss.backward();
         let mut found: Vec<Option<Tensor<2>>> =
             leaves.iter().map(|leaf| leaf.grad(&of_tail)).collect();
-        let (Some(upstream), false) = (pass.features.grad(&of_tail), pass.stages.is_empty()) else {
+        let (Some(upstream), false) = (
+            pass.features.grad(&of_tail),
+            pass.still == pass.stages.len(),
+        ) else {
             return Ok(found);
         };
         let mut x = Blocks::from_images(&values(&upstream)?, self.shapes[self.tail]);
         let mut total: Option<Tensor<1>> = None;
-        for index in (0..self.stages.len()).rev() {
+        for index in (pass.still..self.stages.len()).rev() {
             let (weights, saved) = &pass.stages[index];
-            let (gradients, input) = self.stages[index].backward(saved, weights, &x, index > 0);
+            let (gradients, input) =
+                self.stages[index].backward(saved, weights, &x, index > pass.still);
             let (gamma, beta) = gradients.norm.unzip();
             let lists = [Some(gradients.weight), Some(gradients.bias), gamma, beta];
             for (parameter, gradient) in pass.graph[index].iter().zip(lists) {

@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// The names that [`TrainConfig::preset`] knows; `hcnn-mnist-wB` and `hcnn-cifar-wB` are there for B from 2 to 16 and for 32.
-pub const PRESETS: [&str; 12] = [
+pub const PRESETS: [&str; 17] = [
     "teacher-mnist",
     "hcnn-mnist-float",
     "hcnn-mnist-paper",
@@ -21,13 +21,26 @@ pub const PRESETS: [&str; 12] = [
     "hcnn-mnist-t17",
     "hcnn-mnist-t21",
     "hcnn-mnist-p20",
+    "hcnn-mnist-best",
     "hcnn-cifar-float",
     "hcnn-cifar-wB",
+    "hcnn-cifar-contrast2",
     "hcnn-cifar-contrast4",
+    "hcnn-cifar-34",
+    "hcnn-cifar-51",
+    "hcnn-cifar-68",
 ];
 
 /// Networks of MNIST for few bits of the logits.
-const MNIST_FRONT: &[&str] = &["hcnn-mnist-t17", "hcnn-mnist-p20", "hcnn-mnist-t21"];
+const MNIST_FRONT: &[&str] = &[
+    "hcnn-mnist-t17",
+    "hcnn-mnist-p20",
+    "hcnn-mnist-t21",
+    "hcnn-mnist-best",
+];
+
+/// Those of CIFAR-10.
+const CIFAR_FRONT: &[&str] = &["hcnn-cifar-34", "hcnn-cifar-51", "hcnn-cifar-68"];
 
 /// The paper's two bits: floor(3 * pixel / 255).
 const TWO_BITS: [u8; 3] = [85, 170, 255];
@@ -42,12 +55,15 @@ impl TrainConfig {
     /// - `hcnn-mnist-w2`: two-bit (ternary) weights and two-bit input, from `models/mnist-float`.
     /// - `hcnn-mnist-wB`: B-bit weights by the paper's rule, two-bit input, from `models/mnist-float`.
     /// - `hcnn-mnist-float1`: HCNN in floating point on one-bit input, taught by `models/mnist-teacher`.
+    /// - `hcnn-mnist-best`: four-bit weights by the paper's rule on one-bit input, for logits of 33 bits.
     /// - `hcnn-mnist-t17`, `hcnn-mnist-t21`, `hcnn-mnist-p20`: ternary networks on one-bit input from
     ///   `models/mnist-float1`, for logits of 17 bits (t = 114689), of 21 bits, and of 20 bits proven.
     /// - `hcnn-cifar-float`: the paper's CIFAR-10 network in floating point, with plain pixels.
     /// - `hcnn-cifar-wB`: B-bit weights and four-bit pixels, from `models/cifar-float`. From four bits on by the paper's
     ///   rule, which is not stable below.
-    /// - `hcnn-cifar-contrast4`: floating point on the contrast encoding of four levels, with one linear layer.
+    /// - `hcnn-cifar-contrast2`, `hcnn-cifar-contrast4`: floating point on the contrast encoding of two and four levels,
+    ///   with one linear layer.
+    /// - `hcnn-cifar-34`, `hcnn-cifar-51`, `hcnn-cifar-68`: budgets of weights for logits of so many bits, from those two.
     ///
     /// # Errors
     /// [`TrainError::UnknownPreset`].
@@ -63,9 +79,14 @@ impl TrainConfig {
             ("hcnn-mnist-float1", _) => Ok(float1()),
             ("hcnn-mnist-t17", _) => Ok(front("mnist-t17", [5, 20, 200], 16, 114_689)),
             ("hcnn-mnist-t21", _) => Ok(front("mnist-t21", [10, 45, 350], 14, 1_785_857)),
-            ("hcnn-mnist-p20", _) => Ok(front("mnist-p20", [4, 16, 150], 12, 1_032_193)),
+            ("hcnn-mnist-best", _) => Ok(best()),
+            ("hcnn-mnist-p20", _) => Ok(front("mnist-p20", [4, 16, 150], 14, 1_032_193)),
             ("hcnn-cifar-float", _) => Ok(cifar_float()),
+            ("hcnn-cifar-contrast2", _) => Ok(cifar_contrast("cifar-contrast2", &[0])),
             ("hcnn-cifar-contrast4", _) => Ok(cifar_contrast("cifar-contrast4", &[-80, 0, 80])),
+            ("hcnn-cifar-34", _) => Ok(cifar_34()),
+            ("hcnn-cifar-51", _) => Ok(cifar_51()),
+            ("hcnn-cifar-68", _) => Ok(cifar_68()),
             (_, Some(2)) => Ok(ternary()),
             (_, Some(n_bits @ (3..=16 | 32))) => Ok(paper_rule(n_bits)),
             _ => Err(TrainError::UnknownPreset {
@@ -81,6 +102,7 @@ impl TrainConfig {
     pub const fn front(dataset: DatasetName) -> &'static [&'static str] {
         match dataset {
             DatasetName::Mnist => MNIST_FRONT,
+            DatasetName::Cifar10 => CIFAR_FRONT,
             _ => &[],
         }
     }
@@ -197,19 +219,20 @@ fn ternary() -> TrainConfig {
         quantization: Some(QatConfig {
             parent: "models/mnist-float".into(),
             n_bits: 2,
-            rules: vec![
-                WeightRule::TopK { keep: 8 },
-                WeightRule::TopK { keep: 30 },
-                WeightRule::TopK { keep: 250 },
-            ],
+            rules: vec![ternary_budget(8), ternary_budget(30), ternary_budget(250)],
             start: QatStart::Equalized,
             anneal: 0.4,
             freeze: vec![0.5, 0.8],
             center_output: true,
             plain_moduli: Vec::new(),
+            normalize: false,
         }),
         ..float()
     }
+}
+
+const fn ternary_budget(keep: usize) -> WeightRule {
+    WeightRule::TopK { keep, limit: 1 }
 }
 
 fn by_teacher() -> DistillConfig {
@@ -240,11 +263,30 @@ fn front(name: &str, keep: [usize; 3], epochs: usize, plain_modulus: u64) -> Tra
         distillation: Some(by_teacher()),
         quantization: base.quantization.map(|q| QatConfig {
             parent: "models/mnist-float1".into(),
-            rules: keep.map(|keep| WeightRule::TopK { keep }).to_vec(),
+            rules: keep.map(ternary_budget).to_vec(),
             plain_moduli: vec![plain_modulus],
+            normalize: true,
             ..q
         }),
         ..ternary()
+    }
+}
+
+fn best() -> TrainConfig {
+    let base = paper_rule(4);
+    TrainConfig {
+        name: "mnist-best".into(),
+        input_thresholds: vec![102],
+        epochs: 16,
+        augmentation: ternary().augmentation,
+        distillation: Some(by_teacher()),
+        quantization: base.quantization.clone().map(|q| QatConfig {
+            parent: "models/mnist-float1".into(),
+            center_output: true,
+            plain_moduli: vec![65_537, 114_689],
+            ..q
+        }),
+        ..base
     }
 }
 
@@ -264,6 +306,7 @@ fn paper_rule(n_bits: u32) -> TrainConfig {
             freeze: Vec::new(),
             center_output: false,
             plain_moduli: Vec::new(),
+            normalize: false,
         }),
         ..float()
     }
@@ -274,7 +317,7 @@ fn cifar_float() -> TrainConfig {
         name: "cifar-float".into(),
         dataset: DatasetName::Cifar10,
         network: NetworkSpec::hcnn_cifar(),
-        epochs: 14,
+        epochs: 36,
         optimizer: OptimizerConfig {
             warmup_steps: 300,
             weight_decay: 0.02,
@@ -306,9 +349,15 @@ fn cifar_rule(n_bits: u32) -> TrainConfig {
     TrainConfig {
         name: format!("cifar-w{n_bits}"),
         input_thresholds: four_bits(),
-        epochs: 8,
+        // Wider weights are nearer to the parent's.
+        epochs: match n_bits {
+            2 => 10,
+            3 => 8,
+            4 => 6,
+            _ => 4,
+        },
         batch_norm: false,
-        norm_gamma: 1.0,
+        label_smoothing: 0.0,
         optimizer: OptimizerConfig {
             warmup_steps: 100,
             ..fast(1e-3)
@@ -327,6 +376,7 @@ fn cifar_rule(n_bits: u32) -> TrainConfig {
             freeze: Vec::new(),
             center_output: false,
             plain_moduli: Vec::new(),
+            normalize: true,
         }),
         ..cifar_float()
     }
@@ -357,11 +407,73 @@ fn contrast(thresholds: &[i32]) -> InputEncoding {
 fn cifar_contrast(name: &str, thresholds: &[i32]) -> TrainConfig {
     TrainConfig {
         name: name.into(),
+        epochs: if thresholds.len() == 1 { 10 } else { 14 },
         input_thresholds: Vec::new(),
         input_encoding: Some(contrast(thresholds)),
         network: NetworkSpec::hcnn_cifar_merged(),
         ..cifar_float()
     }
+}
+
+/// A network with budgets of weights, for the product of `plain_moduli`.
+fn cifar_budget(
+    name: &str,
+    float: TrainConfig,
+    n_bits: u32,
+    rules: [WeightRule; 4],
+    plain_moduli: &[u64],
+) -> TrainConfig {
+    let parent = format!("models/{}", float.name);
+    TrainConfig {
+        name: name.into(),
+        epochs: 12,
+        batch_norm: false,
+        label_smoothing: 0.0,
+        optimizer: OptimizerConfig {
+            clip_norm: Some(5.0),
+            first_layer_factor: 0.3,
+            bias_factor: 0.2,
+            scale_factor: 0.5,
+            ..fast(0.006)
+        },
+        distillation: Some(DistillConfig {
+            teacher: "models/cifar-contrast4".into(),
+            weight: 0.6,
+            temperature: 2.0,
+        }),
+        quantization: Some(QatConfig {
+            parent,
+            n_bits,
+            rules: rules.to_vec(),
+            start: QatStart::Equalized,
+            anneal: 0.35,
+            freeze: vec![0.5, 0.8],
+            center_output: true,
+            plain_moduli: plain_moduli.to_vec(),
+            normalize: true,
+        }),
+        ..float
+    }
+}
+
+fn cifar_34() -> TrainConfig {
+    let float = cifar_contrast("cifar-contrast2", &[0]);
+    let rules = [2, 16, 56, 150].map(ternary_budget);
+    cifar_budget("cifar-34", float, 2, rules, &[114_689, 147_457])
+}
+
+fn cifar_51() -> TrainConfig {
+    let float = cifar_contrast("cifar-contrast4", &[-80, 0, 80]);
+    let rules = [4, 28, 96, 200].map(ternary_budget);
+    cifar_budget("cifar-51", float, 2, rules, &[65_537, 147_457, 163_841])
+}
+
+fn cifar_68() -> TrainConfig {
+    let float = cifar_contrast("cifar-contrast4", &[-80, 0, 80]);
+    let wide = |keep| WeightRule::TopK { keep, limit: 3 };
+    let rules = [ternary_budget(7), wide(110), wide(260), wide(300)];
+    let moduli = [65_537, 114_689, 147_457, 163_841];
+    cifar_budget("cifar-68", float, 3, rules, &moduli)
 }
 
 #[cfg(test)]
@@ -382,6 +494,11 @@ mod tests {
             "hcnn-mnist-t17",
             "hcnn-mnist-t21",
             "hcnn-mnist-p20",
+            "hcnn-mnist-best",
+            "hcnn-cifar-contrast2",
+            "hcnn-cifar-34",
+            "hcnn-cifar-51",
+            "hcnn-cifar-68",
             "hcnn-cifar-contrast4",
             "hcnn-cifar-w2",
             "hcnn-cifar-w8",
@@ -433,7 +550,13 @@ mod tests {
         refused(&|c| c.epochs = 0, "epochs");
         refused(&|c| c.optimizer.learning_rate = f64::NAN, "learning_rate");
         refused(&|c| c.batch_norm = true, "batch_norm");
-        refused(&|c| c.quantization.as_mut().unwrap().n_bits = 3, "rules");
+        refused(
+            &|c| {
+                let rules = &mut c.quantization.as_mut().unwrap().rules;
+                rules[1] = WeightRule::TopK { keep: 3, limit: 2 };
+            },
+            "rules",
+        );
         refused(
             &|c| c.quantization.as_mut().unwrap().rules = vec![WeightRule::Max],
             "start",

@@ -85,6 +85,7 @@ pub fn ptq(
             freeze: Vec::new(),
             center_output: false,
             plain_moduli: Vec::new(),
+            normalize: false,
         }),
         ..parent_config.clone()
     };

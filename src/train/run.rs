@@ -207,12 +207,12 @@ impl<'a> Run<'a> {
                 .layers
                 .iter()
                 .map(|layer| match layer.quantized {
-                    Some((_, WeightRule::TopK { keep })) if share < anneal => {
+                    Some((_, WeightRule::TopK { keep, .. })) if share < anneal => {
                         let all = layer.fan_in as f64;
                         let target = keep.min(layer.fan_in) as f64;
                         (all * (target / all).powf(share / anneal)).ceil() as usize
                     }
-                    Some((_, WeightRule::TopK { keep })) => keep,
+                    Some((_, WeightRule::TopK { keep, .. })) => keep,
                     _ => layer.fan_in,
                 })
                 .collect(),
@@ -317,7 +317,8 @@ impl<'a> Run<'a> {
         let x = self.map.blocks(&pixels);
         let rounded = self.model.round(self.keep(share).as_deref())?;
         let leaves = self.model.leaves();
-        let mut pass = self.model.pass(&leaves, &rounded, x)?;
+        let frozen = self.frozen(share);
+        let mut pass = self.model.pass(&leaves, &rounded, x, &frozen)?;
         let logits = pass.logits.clone();
         let statistics = std::mem::take(&mut pass.statistics);
         let row = values(&logits)?;
@@ -338,7 +339,6 @@ impl<'a> Run<'a> {
             return Ok((number, hits));
         }
         let gradients = self.model.gradients(&leaves, &pass, &loss)?;
-        let frozen = self.frozen(share);
         let rate = learning_rate(&config.optimizer, at, total);
         self.optimizer.step(
             &mut self.model,
@@ -352,14 +352,14 @@ impl<'a> Run<'a> {
         Ok((number, hits))
     }
 
-    /// Brings latent weights of the top-k rule, whose size means nothing, back to their first size: otherwise they
+    /// Brings latent weights of ternary budgets, whose size means nothing, back to their first size: otherwise they
     /// grow and the learning rate, relative to them, falls.
     fn rescale(&mut self, frozen: &[bool]) -> Result<(), TrainError> {
         for (layer, &still) in frozen.iter().enumerate() {
             if still
                 || !matches!(
                     self.model.layers[layer].quantized,
-                    Some((_, WeightRule::TopK { .. }))
+                    Some((_, WeightRule::TopK { limit: 1, .. }))
                 )
             {
                 continue;

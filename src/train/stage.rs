@@ -9,7 +9,7 @@ use rayon::prelude::*;
 use super::{
     LayerSpec,
     conv::{BLOCK, Conv, dot, fold, sum},
-    model::NORM_EPSILON,
+    norm::{IntegerLines, Lines, NormKind, deviation, pooled},
 };
 use crate::network::Shape;
 
@@ -50,12 +50,27 @@ pub(super) struct StageWeights {
     pub norm: Option<Norm>,
 }
 
-/// A batch norm: factor and offset, and the running statistics if they are to be used.
+/// A norm: factor and offset, and the running statistics if they are to be used.
 #[derive(Debug, Clone)]
 pub(super) struct Norm {
+    pub kind: NormKind,
+    /// Of [`NormKind::Channel`].
     pub gamma: Vec<f32>,
     pub beta: Vec<f32>,
     pub running: Option<(Vec<f32>, Vec<f32>)>,
+    /// The real value of one in the sums, for [`NormKind::Layer`].
+    pub unit: f64,
+}
+
+impl Norm {
+    fn lines(&self, mean: &[f32], variance: &[f32]) -> Lines {
+        match self.kind {
+            NormKind::Channel => Lines::of_channels(&self.gamma, &self.beta, mean, variance),
+            NormKind::Layer(gamma) => {
+                IntegerLines::new(gamma, &self.beta, mean, variance, self.unit).lines()
+            }
+        }
+    }
 }
 
 /// What the backward pass needs of the forward one.
@@ -63,8 +78,7 @@ pub(super) struct Saved {
     input: Blocks,
     /// The convolution's outputs.
     sums: Vec<Vec<f32>>,
-    factor: Vec<f32>,
-    offset: Vec<f32>,
+    lines: Lines,
     /// Mean and (biased) variance of the batch, before the norm.
     pub statistics: Option<(Vec<f32>, Vec<f32>)>,
 }
@@ -181,32 +195,26 @@ impl Stage {
             })
             .collect();
         let channels = self.conv.output.channels;
-        let (mut factor, mut offset) = (vec![1.0; channels], vec![0.0; channels]);
+        let mut lines = Lines::identity(channels);
         let mut statistics = None;
         if let Some(norm) = &weights.norm {
             let (mean, variance) = match &norm.running {
                 Some(running) => running.clone(),
                 None => self.statistics(&sums, images),
             };
-            for c in 0..channels {
-                let root = (f64::from(variance[c]) + NORM_EPSILON).sqrt();
-                let f = f64::from(norm.gamma[c]) / root;
-                factor[c] = f as f32;
-                offset[c] = (f64::from(norm.beta[c]) - f64::from(mean[c]) * f) as f32;
-            }
+            lines = norm.lines(&mean, &variance);
             if norm.running.is_none() {
                 statistics = Some((mean, variance));
             }
         }
         let blocks = sums
             .par_iter()
-            .map(|block| self.activate(block, &factor, &offset))
+            .map(|block| self.activate(block, &lines))
             .collect();
         let saved = Saved {
             input,
             sums,
-            factor,
-            offset,
+            lines,
             statistics,
         };
         (Blocks { images, blocks }, saved)
@@ -236,7 +244,7 @@ impl Stage {
     }
 
     /// Norm, activation and pooling of a block.
-    fn activate(&self, sums: &[f32], factor: &[f32], offset: &[f32]) -> Vec<f32> {
+    fn activate(&self, sums: &[f32], lines: &Lines) -> Vec<f32> {
         let Shape { height, width, .. } = self.conv.output;
         let channels = self.conv.output.channels;
         let mut out = Vec::with_capacity(
@@ -245,7 +253,7 @@ impl Stage {
         let channel = sums.chunks_exact((sums.len() / channels).max(1));
         let mut line = vec![0.0; width];
         for (c, values) in channel.enumerate() {
-            let (f, o) = (factor[c], offset[c]);
+            let (f, o) = (lines.factor[c], lines.offset[c]);
             let act = |y: f32| {
                 let z = y * f + o;
                 match self.activation {
@@ -291,8 +299,8 @@ impl Stage {
         out
     }
 
-    /// From the gradient of a batch's outputs: that of the parameters, and that of the inputs if it is asked for. A
-    /// forward pass with running statistics has no backward one.
+    /// From the gradient of a batch's outputs: that of the parameters, and that of the inputs if it is asked for. Norms
+    /// with running statistics get no gradients of their own: they stand still.
     pub fn backward(
         &self,
         saved: &Saved,
@@ -305,11 +313,18 @@ impl Stage {
             .sums
             .par_iter()
             .zip(&gradient.blocks)
-            .map(|(sums, out)| self.activate_backward(sums, &saved.factor, &saved.offset, out))
+            .map(|(sums, out)| self.activate_backward(sums, &saved.lines, out))
             .collect();
         let mut norm_gradients = None;
         if let (Some(norm), Some((mean, variance))) = (&weights.norm, &saved.statistics) {
             norm_gradients = Some(self.norm_backward(saved, norm, mean, variance, &mut dz));
+        } else if weights.norm.is_some() {
+            for dz in &mut dz {
+                let size = (dz.len() / channels).max(1);
+                for (dz, factor) in dz.chunks_exact_mut(size).zip(&saved.lines.factor) {
+                    dz.iter_mut().for_each(|dz| *dz *= factor);
+                }
+            }
         }
         let parts: Vec<_> = dz
             .par_iter()
@@ -339,13 +354,7 @@ impl Stage {
     }
 
     /// From the gradient of a block's outputs to that before the activation.
-    fn activate_backward(
-        &self,
-        sums: &[f32],
-        factor: &[f32],
-        offset: &[f32],
-        gradient: &[f32],
-    ) -> Vec<f32> {
+    fn activate_backward(&self, sums: &[f32], lines: &Lines, gradient: &[f32]) -> Vec<f32> {
         let Shape { height, width, .. } = self.conv.output;
         let channels = self.conv.output.channels;
         let size = (sums.len() / channels).max(1);
@@ -354,7 +363,7 @@ impl Stage {
         let mut out = vec![0.0; sums.len()];
         let mut line = vec![0.0; width];
         for c in 0..channels {
-            let (f, o) = (factor[c], offset[c]);
+            let (f, o) = (lines.factor[c], lines.offset[c]);
             let slope = |y: f32| {
                 let z = y * f + o;
                 match self.activation {
@@ -477,11 +486,24 @@ impl Stage {
         let (mut gamma, mut beta) = (Vec::with_capacity(channels), Vec::with_capacity(channels));
         // dy = a * dz + b * y + d, from the derivative of the norm.
         let mut line = Vec::with_capacity(channels);
+        let with_each: Vec<f64> = (0..channels)
+            .map(|c| parts.iter().map(|p| f64::from(p[c].1)).sum())
+            .collect();
         for c in 0..channels {
             let all: f64 = parts.iter().map(|p| f64::from(p[c].0)).sum();
-            let with: f64 = parts.iter().map(|p| f64::from(p[c].1)).sum();
-            let root = 1.0 / (f64::from(variance[c]) + NORM_EPSILON).sqrt();
-            let a = f64::from(norm.gamma[c]) * root;
+            let (root, factor, with) = match norm.kind {
+                NormKind::Channel => (
+                    1.0 / deviation(variance[c].into()),
+                    norm.gamma[c],
+                    with_each[c],
+                ),
+                NormKind::Layer(factor) => (
+                    1.0 / deviation(pooled(variance)),
+                    factor,
+                    with_each.iter().sum::<f64>() / channels as f64,
+                ),
+            };
+            let a = f64::from(factor) * root;
             let b = -a * with * root * root / total;
             let d = -a * all / total - b * f64::from(mean[c]);
             gamma.push((with * root) as f32);

@@ -2,15 +2,18 @@
 
 use std::path::Path;
 
+use burn::tensor::Tensor;
+
 use super::{
-    CONFIG_FILE, LayerSpec, QatStart, TrainConfig, TrainError, WEIGHTS_FILE,
+    CONFIG_FILE, QatStart, TrainConfig, TrainError, WEIGHTS_FILE,
     batch::{InputMap, gather},
     model::{Model, Role, values},
+    norm::{NormKind, deviation, pooled},
     tensors,
 };
 use crate::{
     data::Dataset,
-    quant::{WeightRule, largest, max_integer, max_scale, min_error_scale},
+    quant::{WeightRule, budget_scale, max_integer, max_scale, min_error_scale},
 };
 
 /// Images by which the size of each layer's sums is measured.
@@ -63,6 +66,9 @@ pub(super) fn from_parent(
             &mut biases,
         );
     }
+    if config.quantization.as_ref().is_some_and(|q| q.normalize) {
+        normalize(model, config, parent, &mut weights, &biases, train)?;
+    }
     for index in 0..count {
         let Some((n_bits, rule)) = model.layers[index].quantized else {
             continue;
@@ -82,8 +88,85 @@ pub(super) fn from_parent(
         model.set(index, Role::Weight, weights[index].clone());
         model.set(index, Role::Bias, biases[index].clone());
     }
+    if config.quantization.as_ref().is_some_and(|q| q.normalize) {
+        settle(model, config, train)?;
+    }
     if start == QatStart::Equalized {
         normalize_biases(model, config, &biases, train)?;
+    }
+    Ok(())
+}
+
+/// The first images of the training set, as pixels.
+fn calibration(train: &Dataset) -> Result<Vec<u8>, TrainError> {
+    let indices: Vec<usize> = (0..train.len().min(CALIBRATION_IMAGES)).collect();
+    gather(train, &indices, None)
+}
+
+/// Gives the norms the offsets that make them compute what the parent (with these weights and biases) does, and undoes
+/// their factors in the weights of the first layer behind them.
+fn normalize(
+    model: &mut Model,
+    config: &TrainConfig,
+    parent: &Model,
+    weights: &mut [Vec<f32>],
+    biases: &[Vec<f32>],
+    train: &Dataset,
+) -> Result<(), TrainError> {
+    let mut float = parent.clone();
+    for (index, (weight, bias)) in weights.iter().zip(biases).enumerate() {
+        float.set(index, Role::Weight, weight.clone());
+        float.set(index, Role::Bias, bias.clone());
+    }
+    let map = InputMap::new(config, model.shapes[0], model.input_scale)?;
+    let x = map.tensor(&calibration(train)?);
+    // For each layer, mean and variance of each channel.
+    let mut found = Vec::with_capacity(weights.len());
+    float.forward_observed(&float.constants(), &[], x, None, &mut |_, output| {
+        found.push(channel_statistics(output));
+    });
+    let mut last: Option<(f64, f32)> = None;
+    for (index, statistics) in found.into_iter().enumerate() {
+        let Some(NormKind::Layer(gamma)) = model.layers[index].norm else {
+            if let Some((deviation, gamma)) = last.take() {
+                let degree = model.degree_between(index - 1, index);
+                let factor = (f64::from(gamma) / deviation).powi(degree);
+                for w in &mut weights[index] {
+                    *w = (f64::from(*w) / factor) as f32;
+                }
+            }
+            continue;
+        };
+        let (mean, variance) = statistics?;
+        let deviation = deviation(pooled(&variance));
+        let beta = mean
+            .iter()
+            .map(|&m| (f64::from(m) * f64::from(gamma) / deviation) as f32)
+            .collect();
+        model.set(index, Role::Beta, beta);
+        last = Some((deviation, gamma));
+    }
+    Ok(())
+}
+
+/// Mean and variance of each channel of `[images, channels, height, width]`.
+fn channel_statistics(output: &Tensor<4>) -> Result<(Vec<f32>, Vec<f32>), TrainError> {
+    let mean = output.clone().mean_dims(&[0, 2, 3]);
+    let centred = output.clone() - mean.clone();
+    let variance = (centred.clone() * centred).mean_dims(&[0, 2, 3]);
+    Ok((values(&mean)?, values(&variance)?))
+}
+
+/// Gives the norms the statistics of the rounded network, layer after layer: the sums of each depend on those before it.
+fn settle(model: &mut Model, config: &TrainConfig, train: &Dataset) -> Result<(), TrainError> {
+    let map = InputMap::new(config, model.shapes[0], model.input_scale)?;
+    let pixels = calibration(train)?;
+    for _ in 0..model.stages.len() {
+        let rounded = model.round(None)?;
+        let pass = model.pass(&model.leaves(), &rounded, map.blocks(&pixels), &[])?;
+        for statistics in pass.statistics {
+            statistics.replace(model);
+        }
     }
     Ok(())
 }
@@ -91,19 +174,7 @@ pub(super) fn from_parent(
 /// The scale that fits a tensor to integers best.
 fn fit(weights: &[f32], outputs: usize, n_bits: u32, rule: WeightRule) -> f64 {
     match rule {
-        WeightRule::TopK { keep } => {
-            let fan_in = weights.len() / outputs.max(1);
-            let kept: Vec<f64> = weights
-                .chunks_exact(fan_in.max(1))
-                .flat_map(|row| {
-                    largest(row, keep)
-                        .into_iter()
-                        .map(|i| f64::from(row[i]).abs())
-                })
-                .collect();
-            let mean = kept.iter().sum::<f64>() / kept.len().max(1) as f64;
-            if mean > 0.0 { mean } else { 1.0 }
-        }
+        WeightRule::TopK { keep, limit } => budget_scale(weights, outputs, keep, limit),
         WeightRule::Max => max_scale(weights, n_bits),
         _ if max_integer(n_bits) > 127 => max_scale(weights, n_bits),
         _ => min_error_scale(weights, n_bits),
@@ -121,12 +192,7 @@ fn equalize(model: &Model, input_scale: f64, weights: &mut [Vec<f32>], biases: &
         let Some((n_bits, rule)) = layer.quantized else {
             continue;
         };
-        // The function between the two layers has this degree.
-        let squares = model.spec.layers[layer.position..next.position]
-            .iter()
-            .filter(|l| **l == LayerSpec::Square)
-            .count();
-        let degree = 1_i32 << squares.min(8);
+        let degree = model.degree_between(index, index + 1);
         // Columns of the next layer that read one channel of this one.
         let columns = next.fan_in / layer.outputs;
         for channel in 0..layer.outputs {
@@ -153,9 +219,8 @@ fn normalize_biases(
     biases: &[Vec<f32>],
     train: &Dataset,
 ) -> Result<(), TrainError> {
-    let indices: Vec<usize> = (0..train.len().min(CALIBRATION_IMAGES)).collect();
     let map = InputMap::new(config, model.shapes[0], model.input_scale)?;
-    let x = map.tensor(&gather(train, &indices, None)?);
+    let x = map.tensor(&calibration(train)?);
     let rounded = model.round(None)?;
     let mut sizes = vec![Ok(1.0); model.layers.len()];
     model.forward_observed(

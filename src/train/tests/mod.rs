@@ -8,13 +8,11 @@
 
 use std::path::Path;
 
-use burn::tensor::{Device, Tensor, TensorData};
 use proptest::prelude::*;
 
 use super::{
-    batch::{InputMap, cross_entropy, divergence},
-    model::{Model, Role, tensor, values},
-    stage::Blocks,
+    batch::InputMap,
+    model::{Model, Role},
     *,
 };
 use crate::{
@@ -22,6 +20,9 @@ use crate::{
     network::{Center, EncodedChannel, InputEncoding, Network, Twin, argmax},
     quant::WeightRule,
 };
+
+mod gradients;
+mod imported;
 
 /// Images of 8x8 whose class is the quadrant that is bright, with noise.
 fn quadrants(images: usize, seed: u64) -> Dataset {
@@ -131,13 +132,16 @@ fn qat_config(parent: &Path, n_bits: u32, rules: Vec<WeightRule>, start: QatStar
             freeze: if ternary { vec![0.5, 0.75] } else { vec![] },
             center_output: ternary,
             plain_moduli: Vec::new(),
+            normalize: false,
         }),
         ..float_config()
     }
 }
 
 fn top_k() -> Vec<WeightRule> {
-    [5, 12, 8].map(|keep| WeightRule::TopK { keep }).to_vec()
+    [5, 12, 8]
+        .map(|keep| WeightRule::TopK { keep, limit: 1 })
+        .to_vec()
 }
 
 struct Data {
@@ -232,20 +236,30 @@ fn the_exported_network_is_what_was_trained_for_every_rule_and_width() {
     let (top, data) = (tempfile::tempdir().unwrap(), data());
     let parent = top.path().join("float");
     train(&float_config(), &data, &parent);
+    let wider = [5, 12, 8]
+        .map(|keep| WeightRule::TopK { keep, limit: 3 })
+        .to_vec();
     let cases = [
-        (2, top_k(), QatStart::Equalized),
-        (2, top_k(), QatStart::Copy),
-        (2, vec![WeightRule::Learned], QatStart::Equalized),
-        (2, vec![WeightRule::TernaryMean], QatStart::Copy),
-        (3, vec![WeightRule::MinError], QatStart::Copy),
-        (4, vec![WeightRule::Max], QatStart::Copy),
-        (8, vec![WeightRule::Max], QatStart::Copy),
-        (32, vec![WeightRule::Max], QatStart::Copy),
+        (2, top_k(), QatStart::Equalized, false),
+        (2, top_k(), QatStart::Equalized, true),
+        (3, wider, QatStart::Equalized, true),
+        (3, vec![WeightRule::Learned], QatStart::Copy, true),
+        (4, vec![WeightRule::Max], QatStart::Copy, true),
+        (2, top_k(), QatStart::Copy, false),
+        (2, vec![WeightRule::Learned], QatStart::Equalized, false),
+        (2, vec![WeightRule::TernaryMean], QatStart::Copy, false),
+        (3, vec![WeightRule::MinError], QatStart::Copy, false),
+        (4, vec![WeightRule::Max], QatStart::Copy, false),
+        (8, vec![WeightRule::Max], QatStart::Copy, false),
+        (32, vec![WeightRule::Max], QatStart::Copy, false),
     ];
-    for (case, (n_bits, rules, start)) in cases.into_iter().enumerate() {
+    for (case, (n_bits, rules, start, normalize)) in cases.into_iter().enumerate() {
         let dir = top.path().join(format!("q{case}"));
         let mut config = qat_config(&parent, n_bits, rules.clone(), start);
         config.epochs = 3;
+        if let Some(q) = &mut config.quantization {
+            q.normalize = normalize;
+        }
         config.optimizer.learning_rate = if rules[0].has_own_scale() { 1e-2 } else { 1e-3 };
         let record = train(&config, &data, &dir);
         let agreement = record.agreement.unwrap();
@@ -390,99 +404,6 @@ fn a_network_that_reads_contrasts_is_trained_and_exported() {
 }
 
 #[test]
-fn an_imported_float_network_computes_what_its_tensors_say() {
-    use safetensors::{Dtype, tensor::TensorView};
-    let (top, data) = (tempfile::tempdir().unwrap(), data());
-    // A network of batch norms, as it is before folding.
-    let config = float_config();
-    let mut model = Model::new(&config).unwrap();
-    for layer in 0..2 {
-        let outputs = model.layers[layer].outputs;
-        let some = |a: f32, b: f32| (0..outputs).map(|c| a + b * c as f32).collect::<Vec<f32>>();
-        model.set(layer, Role::RunningMean, some(0.2, -0.1));
-        model.set(layer, Role::RunningVar, some(0.5, 0.4));
-        model.set(layer, Role::Gamma, some(1.5, -0.5));
-        model.set(layer, Role::Beta, some(-0.1, 0.1));
-    }
-    let suffixes = [
-        (Role::Gamma, "weight"),
-        (Role::Beta, "bias"),
-        (Role::RunningMean, "running_mean"),
-        (Role::RunningVar, "running_var"),
-    ];
-    let mut parts: Vec<(String, Vec<usize>, Vec<u8>)> = Vec::new();
-    let mut names = Vec::new();
-    for (layer, shape) in [
-        (0, vec![3, 1, 3, 3]),
-        (1, vec![4, 3, 3, 3]),
-        (2, vec![4, 16]),
-    ] {
-        let mut push = |name: String, shape: Vec<usize>, role| {
-            let values = model.get(layer, role).unwrap();
-            let bytes = values.iter().flat_map(|x| x.to_le_bytes()).collect();
-            parts.push((name, shape, bytes));
-        };
-        let outputs = shape[0];
-        push(format!("l{layer}.weight"), shape, Role::Weight);
-        push(format!("l{layer}.bias"), vec![outputs], Role::Bias);
-        if layer < 2 {
-            for (role, suffix) in suffixes {
-                push(format!("bn{layer}.{suffix}"), vec![outputs], role);
-            }
-        }
-        names.push(LayerTensors {
-            weight: format!("l{layer}.weight"),
-            bias: Some(format!("l{layer}.bias")),
-            weight_scale: None,
-            norm: (layer < 2).then(|| format!("bn{layer}")),
-        });
-    }
-    let views = parts.iter().map(|(name, shape, bytes)| {
-        (
-            name.as_str(),
-            TensorView::new(Dtype::F32, shape.clone(), bytes).unwrap(),
-        )
-    });
-    let file = top.path().join("w.safetensors");
-    std::fs::write(&file, safetensors::serialize(views, None).unwrap()).unwrap();
-    let spec = ImportSpec {
-        name: "imported".into(),
-        dataset: DatasetName::Mnist,
-        network: config.network.clone(),
-        input_thresholds: config.input_thresholds.clone(),
-        input_encoding: None,
-        tensors: names,
-    };
-    let dir = top.path().join("imported");
-    let record = import(&spec, &file, &dir).unwrap();
-    assert!(!record.quantized);
-    let (_, imported, _) = start::load_float(&dir).unwrap();
-    let map = InputMap::new(&config, model.shapes[0], 1.0 / 3.0).unwrap();
-    let expected = batch::all_logits(&model, &[], &data.test, &map).unwrap();
-    let found = batch::all_logits(&imported, &[], &data.test, &map).unwrap();
-    let largest = expected.iter().fold(0.0_f32, |m, x| m.max(x.abs()));
-    for (a, b) in expected.iter().zip(&found) {
-        assert!((a - b).abs() <= 1e-5 * largest, "{a} {b}");
-    }
-
-    let refused = |change: &dyn Fn(&mut ImportSpec), words: &str| {
-        let mut spec = spec.clone();
-        change(&mut spec);
-        let message = import(&spec, &file, &top.path().join("bad"))
-            .unwrap_err()
-            .to_string();
-        assert!(message.contains(words), "{message}");
-    };
-    refused(&|s| s.tensors.truncate(2), "2 entries");
-    refused(
-        &|s| s.tensors[0].weight = "l1.weight".into(),
-        "[4, 3, 3, 3], expected [3, 1, 3, 3]",
-    );
-    refused(&|s| s.tensors[1].norm = Some("none".into()), "none.weight");
-    refused(&|s| s.input_thresholds.clear(), "thresholds");
-}
-
-#[test]
 fn post_training_quantisation_loses_little_at_eight_bits_and_agrees_at_all() {
     let (top, data) = (tempfile::tempdir().unwrap(), data());
     let parent = top.path().join("float");
@@ -582,192 +503,6 @@ fn a_nonsense_network_and_ill_fitting_data_are_refused() {
         message.contains("relu1") && message.contains("use `square`"),
         "{message}"
     );
-}
-
-/// The loss of a float model on fixed inputs, with one parameter moved.
-fn loss_at(
-    model: &Model,
-    x: &Blocks,
-    labels: &[u8],
-    teacher: &Tensor<2>,
-) -> (f64, Vec<Option<Vec<f32>>>) {
-    let leaves = model.leaves();
-    let pass = model.pass(&leaves, &[], x.clone()).unwrap();
-    let logits = pass.logits.clone();
-    let loss =
-        cross_entropy(logits.clone(), labels, 0.1) + divergence(logits, teacher.clone(), 2.0);
-    let number = f64::from(values(&loss).unwrap()[0]);
-    let found = model
-        .gradients(&leaves, &pass, &loss)
-        .unwrap()
-        .iter()
-        .map(|g| g.as_ref().map(|g| values(g).unwrap()))
-        .collect();
-    (number, found)
-}
-
-/// A network with everything that a stage can hold: padding, strides, both activations, both poolings, windows that
-/// overlap or leave a border out.
-fn mixed_network() -> NetworkSpec {
-    let conv = |out_channels, kernel, stride, padding| LayerSpec::Conv2d {
-        out_channels,
-        kernel,
-        stride,
-        padding,
-    };
-    NetworkSpec {
-        input: [2, 17, 15],
-        layers: vec![
-            conv(5, [3, 5], [1, 1], [2, 1]),
-            LayerSpec::Square,
-            LayerSpec::SumPool {
-                kernel: [3, 2],
-                stride: [2, 2],
-            },
-            conv(4, [2, 2], [1, 2], [1, 0]),
-            LayerSpec::Relu,
-            LayerSpec::MaxPool {
-                kernel: [2, 2],
-                stride: [2, 1],
-            },
-            conv(6, [1, 2], [2, 1], [0, 0]),
-            LayerSpec::Flatten,
-            LayerSpec::Linear { out_features: 7 },
-            LayerSpec::Square,
-            LayerSpec::Linear { out_features: 4 },
-        ],
-    }
-}
-
-#[test]
-fn stages_compute_what_burn_computes_forward_and_backward() {
-    for (batch_norm, images, quantized) in [
-        (true, 21, false),
-        (false, 8, false),
-        (true, 1, false),
-        (false, 19, true),
-    ] {
-        let mut config = TrainConfig {
-            network: mixed_network(),
-            batch_norm,
-            ..float_config()
-        };
-        if quantized {
-            config.network = small_network();
-            config.quantization =
-                qat_config(Path::new("x"), 2, top_k(), QatStart::Copy).quantization;
-        }
-        let model = Model::new(&config).unwrap();
-        let shape = model.shapes[0];
-        let pixels: Vec<u8> = (0..images * shape.len())
-            .map(|i| (i * i * 31 % 257 % 256) as u8)
-            .collect();
-        let map = InputMap::new(&config, shape, 1.0 / 3.0).unwrap();
-        let (x, blocks) = (map.tensor(&pixels), map.blocks(&pixels));
-        let labels: Vec<u8> = (0..images).map(|i| (i % 4) as u8).collect();
-        let rounded = model.round(None).unwrap();
-        let leaves = model.leaves();
-
-        let mut statistics = Vec::new();
-        let logits = model.forward(&leaves, &rounded, x.clone(), Some(&mut statistics));
-        let expected = cross_entropy(logits.clone(), &labels, 0.1).backward();
-        let mut pass = model.pass(&leaves, &rounded, blocks.clone()).unwrap();
-        let close = |a: &[f32], b: &[f32], what: &str| {
-            let largest = b.iter().fold(1e-3_f32, |m, x| m.max(x.abs()));
-            assert_eq!(a.len(), b.len(), "{what}");
-            for (a, b) in a.iter().zip(b) {
-                assert!(
-                    (a - b).abs() <= 2e-4 * largest,
-                    "{what}: {a} {b} of {largest}"
-                );
-            }
-        };
-        close(
-            &values(&pass.logits).unwrap(),
-            &values(&logits).unwrap(),
-            "logits",
-        );
-        let found = std::mem::take(&mut pass.statistics);
-        assert_eq!(found.len(), statistics.len());
-        let (mut a, mut b) = (model.clone(), model.clone());
-        a.absorb(found);
-        b.absorb(statistics);
-        for (a, b) in a.params.iter().zip(&b.params) {
-            close(
-                &values(&a.value).unwrap(),
-                &values(&b.value).unwrap(),
-                &a.name,
-            );
-        }
-        let loss = cross_entropy(pass.logits.clone(), &labels, 0.1);
-        let gradients = model.gradients(&leaves, &pass, &loss).unwrap();
-        let mut compared = 0;
-        for ((param, leaf), gradient) in model.params.iter().zip(&leaves).zip(&gradients) {
-            let expected = leaf.grad(&expected);
-            assert_eq!(expected.is_some(), gradient.is_some(), "{}", param.name);
-            // The bias before a batch norm has no effect, and so only the gradient that rounding leaves.
-            let idle = param.role == Role::Bias && model.layers[param.layer].norm;
-            if let (Some(a), Some(b), false) = (gradient, expected, idle) {
-                close(&values(a).unwrap(), &values(&b).unwrap(), &param.name);
-                compared += 1;
-            }
-        }
-        assert!(compared >= 6, "{compared}");
-        let evaluated = values(&model.evaluate(&rounded, blocks).unwrap()).unwrap();
-        let expected = values(&model.forward(&model.constants(), &rounded, x, None)).unwrap();
-        close(&evaluated, &expected, "evaluation");
-    }
-}
-
-#[test]
-fn gradients_of_the_whole_network_match_finite_differences() {
-    for norm in [false, true] {
-        let config = TrainConfig {
-            batch_norm: norm,
-            ..float_config()
-        };
-        let model = Model::new(&config).unwrap();
-        let data = quadrants(16, 7);
-        let map = InputMap::new(&config, model.shapes[0], 1.0 / 3.0).unwrap();
-        let pixels: Vec<u8> = data.images().flatten().copied().collect();
-        let x = map.blocks(&pixels);
-        let teacher = tensor(
-            (0..64).map(|i| (i * 37 % 11) as f32 / 5.0).collect(),
-            [16, 4],
-            &Device::flex(),
-        );
-        let (_, gradients) = loss_at(&model, &x, data.labels(), &teacher);
-        let mut checked = 0;
-        for (index, param) in model.params.iter().enumerate() {
-            // A bias before a batch norm has no effect.
-            let idle = norm && param.role == Role::Bias && param.layer < 2;
-            if !param.role.is_trained() || idle {
-                continue;
-            }
-            let gradient = gradients[index].as_ref().unwrap();
-            let original = values(&param.value).unwrap();
-            for position in [0, original.len() / 2, original.len() - 1] {
-                let h = 4e-3_f32;
-                let at = |d: f32| {
-                    let mut moved = model.clone();
-                    let mut v = original.clone();
-                    v[position] += d;
-                    moved.params[index].value =
-                        Tensor::from_data(TensorData::new(v, param.value.dims()), &Device::flex());
-                    loss_at(&moved, &x, data.labels(), &teacher).0
-                };
-                let difference = (at(h) - at(-h)) / (2.0 * f64::from(h));
-                let gradient = f64::from(gradient[position]);
-                assert!(
-                    (difference - gradient).abs() < 2e-3 + 0.02 * gradient.abs(),
-                    "{} [{position}], norm {norm}: {difference} {gradient}",
-                    param.name
-                );
-                checked += 1;
-            }
-        }
-        assert!(checked >= 18, "{checked}");
-    }
 }
 
 proptest! {

@@ -1,0 +1,90 @@
+//! Norms before activations, folded into one line for each channel.
+
+use super::model::NORM_EPSILON;
+
+/// How a layer's outputs are normalised before its activation.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum NormKind {
+    /// Each channel by its own mean and deviation, with trained factors: a batch norm. It is folded into real weights.
+    Channel,
+    /// Each channel by its own mean, all by one deviation and this factor. Integer weights stay as they are: it is
+    /// folded into integer biases.
+    Layer(f32),
+}
+
+/// `z = factor * y + offset` for each channel.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Lines {
+    pub factor: Vec<f32>,
+    pub offset: Vec<f32>,
+}
+
+impl Lines {
+    /// No norm.
+    pub fn identity(channels: usize) -> Self {
+        Self {
+            factor: vec![1.0; channels],
+            offset: vec![0.0; channels],
+        }
+    }
+
+    /// Of a batch norm with these statistics.
+    pub fn of_channels(gamma: &[f32], beta: &[f32], mean: &[f32], variance: &[f32]) -> Self {
+        let factors = gamma
+            .iter()
+            .zip(variance)
+            .map(|(&gamma, &variance)| f64::from(gamma) / deviation(variance.into()));
+        let lines = factors
+            .zip(beta.iter().zip(mean))
+            .map(|(f, (&beta, &mean))| (f as f32, (f64::from(beta) - f64::from(mean) * f) as f32));
+        let (factor, offset) = lines.unzip();
+        Self { factor, offset }
+    }
+}
+
+/// The root of a variance.
+pub(super) fn deviation(variance: f64) -> f64 {
+    (variance + NORM_EPSILON).sqrt()
+}
+
+/// One factor for a layer, and the biases as integers.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct IntegerLines {
+    /// What the sums are multiplied by.
+    pub factor: f64,
+    /// Whole numbers, in units of the sums' integers.
+    pub bias: Vec<f64>,
+    unit: f64,
+}
+
+impl IntegerLines {
+    /// Of a [`NormKind::Layer`] with the factor `gamma`; `unit` is the real value of one in the sums.
+    pub fn new(gamma: f32, beta: &[f32], mean: &[f32], variance: &[f32], unit: f64) -> Self {
+        let factor = f64::from(gamma) / deviation(pooled(variance));
+        let bias = beta
+            .iter()
+            .zip(mean)
+            .map(|(&beta, &mean)| {
+                ((f64::from(beta) / factor - f64::from(mean)) / unit).round_ties_even()
+            })
+            .collect();
+        Self { factor, bias, unit }
+    }
+
+    /// The same in real numbers.
+    pub fn lines(&self) -> Lines {
+        let offset = self
+            .bias
+            .iter()
+            .map(|b| (b * self.unit * self.factor) as f32);
+        Lines {
+            factor: vec![self.factor as f32; self.bias.len()],
+            offset: offset.collect(),
+        }
+    }
+}
+
+/// The variance of all channels about their own means.
+pub(super) fn pooled(variance: &[f32]) -> f64 {
+    variance.iter().map(|&v| f64::from(v)).sum::<f64>() / variance.len().max(1) as f64
+}
