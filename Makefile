@@ -3,13 +3,14 @@
 
 CARGO ?= cargo
 
-.PHONY: help deps demo test bench docs fmt clippy ci
+.PHONY: help deps demo test bench plots docs fmt clippy ci
 
 help:
 	@echo "make deps     install what a build needs, if it is missing"
 	@echo "make demo     classify encrypted handwritten digits"
 	@echo "make test     run all tests"
 	@echo "make bench    measure BFV against C++ and SEAL's C layer, with and without HEXL"
+	@echo "make plots    a PNG beside each SVG of docs/"
 	@echo "make docs     build the API's documentation"
 	@echo "make fmt      format the code"
 	@echo "make clippy   lint; warnings are errors"
@@ -28,6 +29,10 @@ bench: deps
 	$(CARGO) bench --bench bfv --no-default-features --features zstd -- --out target/bench/plain.json
 	$(CARGO) bench --bench bfv --no-default-features --features hexl,zstd -- --out target/bench/hexl.json \
 		--against target/bench/plain.json
+
+plots:
+	@command -v rsvg-convert >/dev/null || { echo "please install librsvg2-bin (rsvg-convert)" >&2; exit 1; }
+	find docs -name '*.svg' -exec sh -c 'for f; do rsvg-convert -z 1.5 "$$f" -o "$${f%.svg}.png"; done' sh {} +
 
 docs: deps
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps

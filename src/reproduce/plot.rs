@@ -10,8 +10,8 @@ use super::{Method, ReproduceError, Row};
 
 /// Width and height in pixels.
 pub(super) const SIZE: (u32, u32) = (900, 560);
-/// Lines of one plot, told apart by colour-blind readers too (Okabe and Ito).
-const LINES: [RGBColor; 7] = [
+/// Lines of one plot. The first seven are told apart by colour-blind readers too (Okabe and Ito).
+const LINES: [RGBColor; 11] = [
     RGBColor(0, 0, 0),
     RGBColor(0, 114, 178),
     RGBColor(213, 94, 0),
@@ -19,6 +19,10 @@ const LINES: [RGBColor; 7] = [
     RGBColor(204, 121, 167),
     RGBColor(86, 180, 233),
     RGBColor(150, 120, 0),
+    RGBColor(230, 159, 0),
+    RGBColor(128, 0, 32),
+    RGBColor(90, 90, 160),
+    RGBColor(110, 110, 110),
 ];
 /// Colours that stay apart for colour-blind readers.
 const PTQ: RGBColor = RGBColor(213, 94, 0);
