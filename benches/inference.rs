@@ -41,7 +41,8 @@ fn ternary(random: &mut SplitMix64, count: usize, percent: u64) -> Vec<i64> {
 fn random_cifar(hidden: bool) -> Result<Network, Box<dyn Error>> {
     let mut random = SplitMix64::new(2026);
     let mut layers = Vec::new();
-    for (index, [in_channels, out_channels]) in [[3, 32], [32, 64], [64, 128]].into_iter().enumerate()
+    for (index, [in_channels, out_channels]) in
+        [[3, 32], [32, 64], [64, 128]].into_iter().enumerate()
     {
         let number = index + 1;
         let conv = Layer::Conv2d {
@@ -257,7 +258,11 @@ fn measure(
     let modulus: BigInt = selection.plain_moduli().iter().product();
     for logit in expected.iter_mut().flatten() {
         let residue = ((&*logit % &modulus) + &modulus) % &modulus;
-        *logit = if &residue * 2 > modulus { residue - &modulus } else { residue };
+        *logit = if &residue * 2 > modulus {
+            residue - &modulus
+        } else {
+            residue
+        };
     }
     for &threads in &options.threads {
         let pool = rayon::ThreadPoolBuilder::new()
@@ -315,8 +320,14 @@ fn network(name: &str, options: &Options) -> Result<(Network, BoundRule), Box<dy
     } else {
         let images = random_images(1, &network, options.images);
         let logits = Twin::new(&network).logits_batch(&images)?;
-        let magnitudes = logits.iter().flatten().map(|logit| logit.magnitude().clone());
-        (BigInt::from(magnitudes.max().unwrap_or_default()), "the batch")
+        let magnitudes = logits
+            .iter()
+            .flatten()
+            .map(|logit| logit.magnitude().clone());
+        (
+            BigInt::from(magnitudes.max().unwrap_or_default()),
+            "the batch",
+        )
     };
     let source = source.to_owned();
     Ok((network, BoundRule::Observed { magnitude, source }))

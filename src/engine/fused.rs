@@ -7,16 +7,22 @@ use super::plan::{Plan, Step};
 use super::residue::{bias_residue, centred, multiply, power};
 use super::stats::LayerOps;
 use crate::bfv::Context;
-use crate::kernels::{LayerSpec, Prime, Sum};
-use crate::network::WeightedSums;
+use crate::kernels::{LayerSpec, Prime, Sum, Then};
+use crate::network::{Term, WeightedSums};
+use num_bigint::Sign;
 
-/// A layer for the kernels: a square is joined with the sums before it.
+/// Windows of more values than this are not joined with the squares before them.
+const POOL_MAX: usize = 64;
+
+/// A layer for the kernels: a square is joined with the sums before it, and with the sum-pool after it.
 pub(super) enum Fused<'a> {
     Sums {
         name: String,
         /// `None` for the values as they are.
         sums: Option<&'a WeightedSums>,
         square: bool,
+        /// Sums of the squares, each square in one of them.
+        pool: Option<&'a WeightedSums>,
     },
     Positions {
         name: String,
@@ -24,9 +30,23 @@ pub(super) enum Fused<'a> {
     },
 }
 
-/// The layers of a plan, each square joined with the sums before it.
+/// Whether each output is a plain sum of inputs of its own.
+fn is_pool(sums: &WeightedSums, inputs: usize) -> bool {
+    let mut read = vec![false; inputs];
+    sums.outputs().all(|(terms, bias)| {
+        bias.sign() == Sign::NoSign
+            && (1..=POOL_MAX).contains(&terms.len())
+            && terms.iter().all(|term| {
+                let read = read.get_mut(term.input as usize);
+                term.weight == 1 && read.is_some_and(|read| !std::mem::replace(read, true))
+            })
+    })
+}
+
+/// The layers of a plan, each square joined with the sums before it and the sum-pool after it.
 pub(super) fn fuse(plan: &Plan) -> Vec<Fused<'_>> {
     let mut fused: Vec<Fused<'_>> = Vec::new();
+    let mut values = plan.inputs();
     for layer in plan.layers() {
         let name = layer.name.clone();
         match (&layer.step, fused.last_mut()) {
@@ -41,21 +61,36 @@ pub(super) fn fuse(plan: &Plan) -> Vec<Fused<'_>> {
                 *square = true;
                 *before = format!("{before} + {name}");
             }
+            (
+                Step::Sums(sums),
+                Some(Fused::Sums {
+                    name: before,
+                    square: true,
+                    pool: pool @ None,
+                    ..
+                }),
+            ) if is_pool(sums, values) => {
+                *pool = Some(sums);
+                *before = format!("{before} + {name}");
+            }
             (Step::Square { .. }, _) => fused.push(Fused::Sums {
                 name,
                 sums: None,
                 square: true,
+                pool: None,
             }),
             (Step::Sums(sums), _) => fused.push(Fused::Sums {
                 name,
                 sums: Some(sums),
                 square: false,
+                pool: None,
             }),
             (Step::Positions { count }, _) => fused.push(Fused::Positions {
                 name,
                 count: *count,
             }),
         }
+        values = layer.step.outputs();
     }
     fused
 }
@@ -109,13 +144,16 @@ pub(super) fn compile(
     let mut count = inputs;
     let mut specs = Vec::with_capacity(layers.len());
     for layer in layers {
-        let Fused::Sums { sums, square, .. } = layer else {
+        let Fused::Sums {
+            sums, square, pool, ..
+        } = layer
+        else {
             let plaintexts = plaintexts.ok_or(EngineError::EmptyPlan)?;
             specs.push(plaintexts.layer(context, index, &prime, kappa, scale)?);
             count = 1;
             continue;
         };
-        let (sums, order): (Vec<Sum>, Vec<u32>) = if let Some(weighted) = sums {
+        let (sums, mut order): (Vec<Sum>, Vec<u32>) = if let Some(weighted) = sums {
             let sums = weighted.outputs().map(|(terms, bias)| {
                 let bias = multiply(kappa, bias_residue(bias, t), t);
                 let bias = prime.residue(i128::from(centred(i128::from(bias), t)));
@@ -138,11 +176,17 @@ pub(super) fn compile(
             ((0..count).map(identity).collect(), (0..count).collect())
         };
         count = sums.len();
-        specs.push(LayerSpec::Sums {
-            sums,
-            order,
-            square: *square,
-        });
+        let then = if let Some(pool) = pool {
+            let group = |terms: &[Term]| terms.iter().map(|term| term.input).collect();
+            count = pool.len();
+            order = by_window(pool);
+            Then::Pool(pool.outputs().map(|(terms, _)| group(terms)).collect())
+        } else if *square {
+            Then::Square
+        } else {
+            Then::Keep
+        };
+        specs.push(LayerSpec::Sums { sums, then, order });
         if *square {
             let squared = prime.multiply(scale, scale);
             scale = prime.multiply(squared, prime.invert(prime.radix()));
@@ -161,6 +205,15 @@ fn by_window(sums: &WeightedSums) -> Vec<u32> {
         .collect()
 }
 
+/// Which of the squares a pool reads.
+fn used(pool: &WeightedSums, squares: usize) -> Vec<bool> {
+    let mut used = vec![false; squares];
+    for term in pool.outputs().flat_map(|(terms, _)| terms) {
+        used[term.input as usize] = true;
+    }
+    used
+}
+
 /// The names of the layers and what each executes.
 pub(super) fn reported(layers: &[Fused<'_>], inputs: usize, t: u64) -> Vec<Reported> {
     let mut values = inputs;
@@ -175,8 +228,16 @@ pub(super) fn reported(layers: &[Fused<'_>], inputs: usize, t: u64) -> Vec<Repor
                     ops.plain_additions = 1;
                     name
                 }
-                Fused::Sums { name, sums, square } => {
-                    for (terms, bias) in sums.iter().flat_map(|sums| sums.outputs()) {
+                Fused::Sums {
+                    name,
+                    sums,
+                    square,
+                    pool,
+                } => {
+                    let used = pool.map(|pool| used(pool, sums.map_or(values, WeightedSums::len)));
+                    let is_used = |index: usize| used.as_ref().is_none_or(|used| used[index]);
+                    let outputs = sums.iter().flat_map(|sums| sums.outputs().enumerate());
+                    for (_, (terms, bias)) in outputs.filter(|(index, _)| is_used(*index)) {
                         let weights: Vec<i64> = terms
                             .iter()
                             .map(|term| centred(i128::from(term.weight), t))
@@ -190,6 +251,11 @@ pub(super) fn reported(layers: &[Fused<'_>], inputs: usize, t: u64) -> Vec<Repor
                     values = sums.map_or(values, WeightedSums::len);
                     if *square {
                         ops.squares = values as u64;
+                    }
+                    if let Some(pool) = pool {
+                        values = pool.len();
+                        ops.squares = pool.term_count() as u64;
+                        ops.additions += ops.squares - values as u64;
                     }
                     name
                 }

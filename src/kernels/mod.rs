@@ -21,5 +21,5 @@ mod tests;
 
 pub use backend::Backend;
 pub use prime::{PRIME_BITS_MAX, Prime};
-pub use program::{LayerSpec, Program, SIZES, Scratch, Sum};
+pub use program::{LayerSpec, Program, SIZES, Scratch, Sum, Then};
 pub use simd::{LANES, Lane};
