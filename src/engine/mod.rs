@@ -26,7 +26,7 @@ mod stock;
 
 pub use client::Client;
 pub use error::EngineError;
-pub use message::{EvaluationKeys, Request, Response};
+pub use message::{EvaluationKeys, Request, RequestPart, Response, ResponsePart};
 pub use plan::{Plan, PlannedLayer, Step};
 pub use seeded::{PlanContexts, SeededEvaluationKeys, SeededRequest};
 pub use server::{Evaluation, Server};
