@@ -281,6 +281,58 @@ fn seeded_requests_and_responses_travel_over_the_wire() {
 }
 
 #[test]
+fn parts_make_up_the_response() {
+    let limits = NetworkLimits {
+        max_side: 5,
+        ..NetworkLimits::default()
+    };
+    let network = random_network(3, &limits).unwrap();
+    let options = SelectOptions {
+        mode: Mode::Fast,
+        bound: crate::params::BoundRule::Observed {
+            magnitude: BigInt::from(1u64 << 50),
+            source: "a test of several plaintext moduli".to_owned(),
+        },
+        ..SelectOptions::default()
+    };
+    let selection = select(&network, &options).unwrap();
+    let count = selection.plain_moduli().len();
+    assert!(count > 1);
+    let plan = Plan::new(&network, &selection).unwrap();
+    let client = Client::new(&plan).unwrap();
+    let server = Server::new(&plan, client.evaluation_keys().unwrap()).unwrap();
+    let images = random_images(7, &network, 3);
+    let part = |images: &[Vec<i64>], channel| {
+        let request = client.encrypt_part(images, channel, &()).unwrap();
+        assert_eq!((request.images(), request.channel()), (images.len(), channel));
+        let (response, layers) = server.evaluate_part(&request, &()).unwrap();
+        assert!(layers.iter().any(|layer| layer.ops.additions > 0));
+        assert!(client.part_budget_bits(&response).unwrap() > 0);
+        response
+    };
+    let parts = (0..count).map(|channel| part(&images, channel)).collect();
+    let response = Response::from_parts(parts).unwrap();
+    let expected = Twin::new(&network).logits_batch(&images).unwrap();
+    assert_eq!(client.decrypt(&response).unwrap(), expected);
+
+    for parts in [
+        vec![],
+        vec![part(&images, 1)],
+        vec![part(&images, 0), part(&images, 0)],
+        vec![part(&images, 0), part(&images[..1], 1)],
+    ] {
+        assert!(matches!(
+            Response::from_parts(parts),
+            Err(EngineError::Parts)
+        ));
+    }
+    assert!(matches!(
+        client.encrypt_part(&images, count, &()),
+        Err(EngineError::Mismatch { .. })
+    ));
+}
+
+#[test]
 fn a_layout_that_was_not_selected_is_refused() {
     let network = convolutions(1, 4, 1, 1, 0);
     let packed = fast(&network, LayoutKind::Packed);
