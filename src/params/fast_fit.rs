@@ -18,6 +18,11 @@ const DATA_PRIMES_MAX: u32 = 24;
 /// More plaintext primes than this are not tried: the circuit runs once for each.
 const PLAIN_MODULI_MAX: usize = 16;
 
+/// The noise model is evaluated for this degree and plaintext modulus: no other is smaller.
+const SMALL_DEGREE: usize = 1024;
+/// The smallest prime = 1 mod 2 * 1024.
+const SMALL_MODULUS: u64 = 12_289;
+
 /// What was chosen.
 pub(super) struct FastFit {
     pub layout: LayoutKind,
@@ -113,10 +118,21 @@ pub(super) fn fast_fit(
     if squares >= 8 || (1 << squares) + 1 > *CIPHERTEXT_SIZES.end() {
         return Ok(None);
     }
-    let weighted = circuit.weighted.as_ref().map(|(name, _)| name.as_str());
+    let weighted = circuit.weighted.as_ref();
+    let weighted = weighted.map(|(name, _)| (name.as_str(), circuit.slots));
     let largest_weight = largest_weight(layers);
     let work = circuit.work();
     let mut best: Option<FastFit> = None;
+    // The noise under a modulus of few bits at the smallest degree: computed once, then scaled.
+    let base = (largest_weight < SMALL_MODULUS / 2).then(|| {
+        FastNoise::new(
+            layers,
+            circuit.inputs,
+            SMALL_DEGREE,
+            SMALL_MODULUS,
+            weighted,
+        )
+    });
     for degree in SecurityStandard::degrees() {
         let cap = standard.max_coeff_modulus_bits(degree).unwrap_or_default();
         let batch = degree / circuit.slots;
@@ -125,16 +141,14 @@ pub(super) fn fast_fit(
         }
         let batches = images.map_or(1, |images| images.div_ceil(batch).max(1));
         let per_image = images.unwrap_or(batch).max(1) as f64;
-        let mut base: Option<FastNoise> = None;
         for count in 1..=PLAIN_MODULI_MAX {
             let Some(moduli) = plain_moduli(degree, count, product)? else {
                 continue;
             };
-            let small = largest_weight < moduli[0] / 2;
             let noises: Vec<FastNoise> = moduli
                 .iter()
                 .map(|&t| match &base {
-                    Some(base) if small => base.scaled(t),
+                    Some(base) if t >= SMALL_MODULUS => base.scaled(degree, t),
                     _ => FastNoise::new(layers, circuit.inputs, degree, t, weighted),
                 })
                 .collect();
@@ -154,9 +168,6 @@ pub(super) fn fast_fit(
                         cost,
                     });
                 }
-            }
-            if small {
-                base = base.or_else(|| noises.into_iter().next());
             }
             // More primes do not help once they are as small as batching lets them be.
             if moduli[0] < 4 * degree as u64 {
