@@ -7,7 +7,7 @@ use super::plain::plain_moduli;
 use super::security::SecurityStandard;
 use super::select::LayoutKind;
 use crate::bfv::{CIPHERTEXT_SIZES, coeff_modulus};
-use crate::kernels::PRIME_BITS_MAX;
+use crate::kernels::{PRIME_BITS_MAX, square_work, sum_work, weighted_work};
 use crate::network::{Crops, LoweredLayer, LoweredOperation, Network};
 use num_bigint::BigUint;
 
@@ -73,33 +73,27 @@ impl Circuit {
 
     /// Roughly the vector operations on eight coefficients of one prime.
     fn work(&self) -> f64 {
-        let (mut work, mut size, mut values) = (0.0, 2.0, self.inputs);
-        work += values as f64 * INPUT_WORK;
+        let (mut size, mut values) = (2, self.inputs);
+        let mut work = values as f64 * INPUT_WORK;
         for layer in &self.layers {
             match &layer.operation {
                 LoweredOperation::Sums(sums) => {
                     values = sums.len();
-                    work += size * (sums.term_count() as f64 + REDUCE_WORK * values as f64);
+                    work += sum_work(size, sums.term_count(), values);
                 }
                 LoweredOperation::Square { .. } => {
-                    let products = size * (size + 1.0) / 2.0;
-                    size = 2.0 * size - 1.0;
-                    work += values as f64 * (2.0 * products + SQUARE_WORK * size);
+                    work += square_work(size, values, values);
+                    size = 2 * size - 1;
                 }
             }
         }
         let products = self.weighted.as_ref().map_or(0, |(_, count)| *count);
-        work + 2.0 * size * products as f64
+        work + weighted_work(size, products)
     }
 }
 
 /// Two transforms, in the unit of [`Circuit::work`].
 const INPUT_WORK: f64 = 90.0;
-/// The reduction of a sum.
-const REDUCE_WORK: f64 = 9.0;
-/// The reduction of a square.
-const SQUARE_WORK: f64 = 7.0;
-
 /// The cheapest parameters for `images` images (a full batch if `None`) whose plaintext primes have at least this
 /// product; `None` if nothing fits.
 pub(super) fn fast_fit(
