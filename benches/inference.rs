@@ -2,7 +2,9 @@
 //!
 //! Two networks of HCNN-MNIST's shape: `mnist-w2`, the committed one, and a random ternary one whose logits on the
 //! batch fit a plaintext modulus of 17 bits. Every run's logits are compared with the twin's. Options, after `--`:
-//! `--images N` (8192), `--repeat N` (3), `--threads A,B` (1,2), `--mode stock,fast`, `--packed` (few images in the
+//! `--network mnist,mnist-w2` (these two; `cifar` and `cifar2` are random ternary networks of the CIFAR-10 network's shape
+//! with one or two linear layers; or directories of models), `--plain-bits B` (a product of plaintext moduli of at least so
+//! many bits, modulo which the logits are compared, whatever the network's bound), `--images N` (8192), `--repeat N` (3), `--threads A,B` (1,2), `--mode stock,fast`, `--packed` (few images in the
 //! packed layout instead), `--backend ifma|avx2|portable` (the fastest), `--seeded` (requests as they come over the wire: the server expands seeds, which is shown
 //! apart, and in fast mode transforms the ciphertexts). Wall times are the least of the repetitions; the processor time of
 //! all threads, where Linux tells it, is that of the same repetition.
@@ -32,6 +34,60 @@ fn ternary(random: &mut SplitMix64, count: usize, percent: u64) -> Vec<i64> {
             }
         })
         .collect()
+}
+
+/// The CIFAR-10 network with random ternary weights, about a quarter of them not zero, on two-bit pixels. With
+/// `hidden` there is a linear layer of 256 outputs before the last one.
+fn random_cifar(hidden: bool) -> Result<Network, Box<dyn Error>> {
+    let mut random = SplitMix64::new(2026);
+    let mut layers = Vec::new();
+    for (index, [in_channels, out_channels]) in
+        [[3, 32], [32, 64], [64, 128]].into_iter().enumerate()
+    {
+        let number = index + 1;
+        let conv = Layer::Conv2d {
+            in_channels,
+            out_channels,
+            kernel: [3, 3],
+            stride: [1, 1],
+            padding: [0, 0],
+            weight: ternary(&mut random, out_channels * in_channels * 9, 25),
+            bias: vec![BigInt::from(1); out_channels],
+            weight_scale: 1.0,
+        };
+        layers.push(NamedLayer::new(format!("conv{number}"), conv));
+        layers.push(NamedLayer::new(format!("square{number}"), Layer::Square));
+        let pool = Layer::SumPool {
+            kernel: [2, 2],
+            stride: [2, 2],
+        };
+        layers.push(NamedLayer::new(format!("pool{number}"), pool));
+    }
+    layers.push(NamedLayer::new("flatten", Layer::Flatten));
+    let sizes: &[[usize; 2]] = if hidden {
+        &[[512, 256], [256, 10]]
+    } else {
+        &[[512, 10]]
+    };
+    for (index, &[in_features, out_features]) in sizes.iter().enumerate() {
+        let linear = Layer::Linear {
+            in_features,
+            out_features,
+            weight: ternary(&mut random, in_features * out_features, 25),
+            bias: vec![BigInt::from(-1); out_features],
+            weight_scale: 1.0,
+        };
+        layers.push(NamedLayer::new(format!("linear{}", index + 1), linear));
+    }
+    Ok(Network::new(NetworkLiteral {
+        name: format!("random ternary CIFAR, {} linear", sizes.len()),
+        classes: 10,
+        input: InputSpec {
+            shape: Shape::new(3, 32, 32),
+            quantizer: InputQuantizer::uniform(2)?,
+        },
+        layers,
+    })?)
 }
 
 /// HCNN-MNIST with random ternary weights, on one-bit pixels.
@@ -74,6 +130,8 @@ fn random_hcnn(percent: u64) -> Result<Network, Box<dyn Error>> {
 }
 
 struct Options {
+    networks: Vec<String>,
+    plain_bits: Option<u32>,
     images: usize,
     repeat: usize,
     threads: Vec<usize>,
@@ -95,6 +153,8 @@ fn cpu_ms() -> Option<f64> {
 
 fn options() -> Result<Options, Box<dyn Error>> {
     let mut options = Options {
+        networks: ["mnist", "mnist-w2"].map(str::to_owned).to_vec(),
+        plain_bits: None,
         images: 8192,
         repeat: 3,
         threads: vec![1, 2],
@@ -107,6 +167,8 @@ fn options() -> Result<Options, Box<dyn Error>> {
     while let Some(name) = arguments.next() {
         let mut value = || arguments.next().ok_or(format!("{name} needs a value"));
         match name.as_str() {
+            "--network" => options.networks = value()?.split(',').map(str::to_owned).collect(),
+            "--plain-bits" => options.plain_bits = Some(value()?.parse()?),
             "--images" => options.images = value()?.parse()?,
             "--repeat" => options.repeat = value()?.parse()?,
             "--threads" => {
@@ -191,7 +253,17 @@ fn measure(
         selection.coeff_modulus_bits(),
         selection.plain_moduli(),
     );
-    let expected = Twin::new(network).logits_batch(&images)?;
+    let mut expected = Twin::new(network).logits_batch(&images)?;
+    // What is decrypted are the residues around 0.
+    let modulus: BigInt = selection.plain_moduli().iter().product();
+    for logit in expected.iter_mut().flatten() {
+        let residue = ((&*logit % &modulus) + &modulus) % &modulus;
+        *logit = if &residue * 2 > modulus {
+            residue - &modulus
+        } else {
+            residue
+        };
+    }
     for &threads in &options.threads {
         let pool = rayon::ThreadPoolBuilder::new()
             .num_threads(threads)
@@ -228,28 +300,45 @@ fn measure(
     Ok(())
 }
 
+/// The network of a name, and the bound on its logits to choose parameters for.
+fn network(name: &str, options: &Options) -> Result<(Network, BoundRule), Box<dyn Error>> {
+    let network = match name {
+        "mnist" => random_hcnn(20)?,
+        "cifar" => random_cifar(false)?,
+        "cifar2" => random_cifar(true)?,
+        "mnist-w2" => Network::load(concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/models/mnist-w2/network.json"
+        ))?,
+        path => Network::load(path)?,
+    };
+    let (magnitude, source) = if let Some(bits) = options.plain_bits {
+        // 2m + 1 = 2^bits - 1.
+        ((BigInt::from(1) << (bits - 1)) - 1, "nothing")
+    } else if name == "mnist-w2" {
+        return Ok((network, BoundRule::Proven));
+    } else {
+        let images = random_images(1, &network, options.images);
+        let logits = Twin::new(&network).logits_batch(&images)?;
+        let magnitudes = logits
+            .iter()
+            .flatten()
+            .map(|logit| logit.magnitude().clone());
+        (
+            BigInt::from(magnitudes.max().unwrap_or_default()),
+            "the batch",
+        )
+    };
+    let source = source.to_owned();
+    Ok((network, BoundRule::Observed { magnitude, source }))
+}
+
 fn main() -> Result<(), Box<dyn Error>> {
     let options = options()?;
-    let committed = Network::load(concat!(
-        env!("CARGO_MANIFEST_DIR"),
-        "/models/mnist-w2/network.json"
-    ))?;
-    let random = random_hcnn(20)?;
-    let images = random_images(1, &random, options.images);
-    let magnitude = Twin::new(&random)
-        .logits_batch(&images)?
-        .into_iter()
-        .flatten()
-        .map(|logit| BigInt::from(logit.magnitude().clone()))
-        .max()
-        .unwrap_or_default();
-    let observed = BoundRule::Observed {
-        magnitude,
-        source: "the batch".to_owned(),
-    };
-    for (network, bound) in [(&random, &observed), (&committed, &BoundRule::Proven)] {
+    for name in &options.networks {
+        let (network, bound) = network(name, &options)?;
         for &mode in &options.modes {
-            measure(network, bound, mode, &options)?;
+            measure(&network, &bound, mode, &options)?;
         }
     }
     Ok(())

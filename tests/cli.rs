@@ -222,6 +222,8 @@ fn inspect_explains_the_network_and_its_parameters() {
         "square1",
         "linear2",
         "1x4x4",
+        "conv1 + square1",
+        "images/s",
         "proven",
         "2024",
         "noise budget",
@@ -350,6 +352,7 @@ fn check_record(record: &Value, mode: &str, data: &Path) {
         let measured = noise["measured_bits"].as_f64().unwrap();
         assert!(measured >= predicted.floor(), "{name}: {noise}");
     }
+    check_forecast(record, mode);
     let squares: u64 = layers
         .iter()
         .map(|layer| layer["ops"]["squares"].as_u64().unwrap())
@@ -360,6 +363,32 @@ fn check_record(record: &Value, mode: &str, data: &Path) {
         .map(|layer| layer["seconds"].as_f64().unwrap())
         .sum();
     assert!(layer_seconds <= record["seconds"]["evaluate"].as_f64().unwrap() * 1.01);
+}
+
+/// Fast mode's layers are predicted one by one, the operations exactly.
+fn check_forecast(record: &Value, mode: &str) {
+    let forecast = &record["forecast"];
+    if mode == "stock" {
+        assert!(forecast.is_null());
+        return;
+    }
+    let measured = record["layers"].as_array().unwrap().iter();
+    let measured: Vec<&Value> = measured.filter(|layer| layer["name"] != "input").collect();
+    let predicted = forecast["layers"].as_array().unwrap();
+    assert_eq!(predicted.len(), measured.len());
+    for (predicted, measured) in predicted.iter().zip(measured) {
+        assert_eq!(predicted["name"], measured["name"]);
+        for count in ["additions", "squares"] {
+            assert_eq!(predicted[count], measured["ops"][count], "{predicted}");
+        }
+        assert!(predicted["seconds"].as_f64().unwrap() > 0.0, "{predicted}");
+        assert!(
+            predicted["budget_bits"].as_f64().unwrap() >= 1.0,
+            "{predicted}"
+        );
+        assert!(predicted["ciphertexts"].as_u64().unwrap() >= 1);
+    }
+    assert_eq!(predicted.last().unwrap()["polynomials"], 5, "two squares");
 }
 
 #[test]

@@ -12,6 +12,7 @@ use super::{
 };
 use crate::data::{DatasetName, Split};
 use crate::params::LayoutKind;
+use crate::report::RunRecord;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
@@ -31,8 +32,48 @@ pub(super) struct Arguments {
     run: RunArguments,
 }
 
+/// Times and operations, with what was predicted of them.
+fn layer_table(record: &RunRecord) -> comfy_table::Table {
+    let header = [
+        "layer",
+        "time",
+        "predicted",
+        "additions",
+        "constant mult.",
+        "plain mult.",
+        "plain add.",
+        "squares",
+        "relin.",
+        "mod switches",
+    ];
+    let forecast = |name: &str| {
+        let layers = record.forecast.iter().flat_map(|forecast| &forecast.layers);
+        let mut layers = layers.filter(|layer| layer.name == name);
+        layers
+            .next()
+            .map_or(String::new(), |layer| table::seconds(layer.seconds))
+    };
+    let rows = record.layers.iter().map(|layer| {
+        let ops = [
+            layer.ops.additions,
+            layer.ops.constant_multiplications,
+            layer.ops.plain_multiplications,
+            layer.ops.plain_additions,
+            layer.ops.squares,
+            layer.ops.relinearizations,
+            layer.ops.mod_switches,
+        ];
+        let times = [table::seconds(layer.seconds), forecast(&layer.name)];
+        std::iter::once(layer.name.clone())
+            .chain(times)
+            .chain(ops.map(table::thousands))
+            .collect()
+    });
+    table::columns(&header, rows)
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Layout {
+pub(super) enum Layout {
     /// The cheapest for the number of images.
     Auto,
     /// A ciphertext for each pixel position, an image in each slot.
@@ -60,46 +101,23 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> anyhow::Result<
         arguments.images.as_ref(),
     )?;
     output.line(summary(&finished.record, false))?;
-    let header = [
-        "layer",
-        "time",
-        "additions",
-        "constant mult.",
-        "plain mult.",
-        "plain add.",
-        "squares",
-        "relin.",
-        "mod switches",
-    ];
-    let rows = finished.record.layers.iter().map(|layer| {
-        let ops = [
-            layer.ops.additions,
-            layer.ops.constant_multiplications,
-            layer.ops.plain_multiplications,
-            layer.ops.plain_additions,
-            layer.ops.squares,
-            layer.ops.relinearizations,
-            layer.ops.mod_switches,
-        ];
-        [layer.name.clone(), table::seconds(layer.seconds)]
-            .into_iter()
-            .chain(ops.map(table::thousands))
-            .collect()
+    output.line(layer_table(&finished.record))?;
+    let rows = finished.record.noise.iter().map(|layer| {
+        vec![
+            layer.name.clone(),
+            format!("{:.1}", layer.predicted_bits),
+            layer
+                .measured_bits
+                .map_or(String::new(), |bits| bits.to_string()),
+        ]
     });
+    let measured = if arguments.run.layer_noise {
+        "measured"
+    } else {
+        "measured (each layer with --layer-noise)"
+    };
+    let header = ["after", "predicted noise budget, bits", measured];
     output.line(table::columns(&header, rows))?;
-    if arguments.run.layer_noise {
-        let rows = finished.record.noise.iter().map(|layer| {
-            vec![
-                layer.name.clone(),
-                format!("{:.1}", layer.predicted_bits),
-                layer
-                    .measured_bits
-                    .map_or(String::new(), |bits| bits.to_string()),
-            ]
-        });
-        let header = ["after", "predicted noise budget, bits", "measured"];
-        output.line(table::columns(&header, rows))?;
-    }
     if let Some(path) = &arguments.run.record {
         output.line(format_args!("record: {}", path.display()))?;
     }

@@ -1,9 +1,10 @@
 //! `sealquant inspect`.
 
-use std::path::PathBuf;
+use std::{num::NonZeroUsize, path::PathBuf};
 
 use super::{
     Outcome,
+    infer::Layout,
     model::{self, DataDirectory, Security, dataset_parser},
     output::Output,
     run::ModeArgument,
@@ -11,8 +12,10 @@ use super::{
 };
 use crate::{
     data::DatasetName,
-    network::{LayerBound, Network, op_counts, proven_bounds},
-    params::{BoundRule, SelectOptions, Selection, select},
+    engine::Plan,
+    network::{Crops, LayerBound, Network, op_counts, proven_bounds},
+    params::{BoundRule, Mode, SelectOptions, Selection, select},
+    report::ForecastRecord,
 };
 
 #[derive(Debug, clap::Args)]
@@ -30,6 +33,12 @@ pub(super) struct Arguments {
     /// How the server computes
     #[arg(long, value_enum, default_value = "fast")]
     mode: ModeArgument,
+    /// How images lie in ciphertexts
+    #[arg(long, value_enum, default_value = "auto")]
+    layout: Layout,
+    /// Plan for so many images at a time [default: full batches]
+    #[arg(long, value_name = "N")]
+    images: Option<NonZeroUsize>,
     /// Choose the plaintext modulus for the largest logit on all images of the dataset instead of the proven bound
     #[arg(long, requires = "dataset")]
     accept_observed_bound: bool,
@@ -70,15 +79,80 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> anyhow::Result<
             bound,
             standard: arguments.security.into(),
             mode: arguments.mode.into(),
-            layout: None,
-            images: None,
+            layout: arguments.layout.into(),
+            images: arguments.images.map(NonZeroUsize::get),
         },
     )?;
     for sentence in selection.explain() {
         output.line(sentence)?;
     }
+    if selection.mode() == Mode::Fast
+        && let Err(reason) = Crops::new(&network)
+    {
+        output.line(format_args!(
+            "The packed layout cannot serve this network: {reason}."
+        ))?;
+    }
     output.line(noise_table(&selection))?;
+    let plan = Plan::new(&network, &selection)?;
+    let images = arguments.images.map_or(plan.slots(), NonZeroUsize::get);
+    let batches = images.div_ceil(plan.slots().max(1));
+    if let Some(forecast) = ForecastRecord::measure(&plan, batches, 1) {
+        show_forecast(&forecast, images, batches, output)?;
+    }
     Ok(Outcome::Success)
+}
+
+/// The plan of fast mode, layer by layer.
+fn show_forecast(
+    forecast: &ForecastRecord,
+    images: usize,
+    batches: usize,
+    output: &mut Output,
+) -> anyhow::Result<()> {
+    output.line(format_args!(
+        "The plan for {} image{} in {} batch{}, layer by layer (operations of a batch, over all plaintext moduli):",
+        table::thousands(images),
+        if images == 1 { "" } else { "s" },
+        batches,
+        if batches == 1 { "" } else { "es" },
+    ))?;
+    let rows = forecast.layers.iter().map(|layer| {
+        vec![
+            layer.name.clone(),
+            table::thousands(layer.ciphertexts),
+            layer.polynomials.to_string(),
+            table::thousands(layer.additions),
+            table::thousands(layer.products),
+            table::thousands(layer.squares),
+            layer
+                .budget_bits
+                .map_or(String::new(), |bits| format!("{bits:.1}")),
+            table::seconds(layer.seconds),
+        ]
+    });
+    let header = [
+        "layer",
+        "ciphertexts",
+        "polynomials",
+        "additions",
+        "products",
+        "squares",
+        "noise budget left, bits",
+        "predicted time",
+    ];
+    output.line(table::columns(&header, rows))?;
+    let seconds = forecast.seconds();
+    output.line(format_args!(
+        "Predicted: {} on one thread, {:.0} images/s, from the operations of each layer and the time of one as just \
+         measured here: {:.2} ns ({:.2} ns where the first-level cache does not hold a window; {} instructions).",
+        table::seconds(seconds),
+        images as f64 / seconds,
+        forecast.near_nanoseconds,
+        forecast.far_nanoseconds,
+        forecast.backend,
+    ))?;
+    Ok(())
 }
 
 fn layer_table(network: &Network, observed: Option<&[LayerBound]>) -> comfy_table::Table {

@@ -7,13 +7,19 @@ use clap::ValueEnum;
 use super::{
     Outcome,
     model::{self, DEFAULT_MODEL, DataDirectory, ImageRange, Security},
+    output::note,
     progress::Stages,
+    table,
 };
 use crate::{
     bfv,
     data::{Dataset, DatasetName, Split},
+    engine::Plan,
+    network::Network,
     params::{BoundRule, LayoutKind, Mode, SelectOptions, Selection, select},
-    report::{BoundRecord, Classified, DataFile, Host, NoiseRecord, RunRecord, classify},
+    report::{
+        BoundRecord, Classified, DataFile, ForecastRecord, Host, NoiseRecord, RunRecord, classify,
+    },
 };
 use anyhow::{Context as _, bail};
 
@@ -132,6 +138,7 @@ pub(super) fn run(
 
     let first_image = range.start;
     let images = data.slice(range);
+    let forecast = forecast(&network, &selection, images.len())?;
     let pixels: Vec<&[u8]> = images.images().collect();
     let measure = arguments.layer_noise;
     let classified = classify(&network, &selection, &pixels, measure, &Stages::new())
@@ -176,6 +183,7 @@ pub(super) fn run(
         noise: noise_records(&selection, &classified),
         seconds: classified.seconds,
         layers: classified.layers.clone(),
+        forecast,
         bytes: classified.bytes,
         seal_version: bfv::SEAL_VERSION.to_owned(),
         hexl: bfv::HEXL,
@@ -193,6 +201,25 @@ pub(super) fn run(
         classified,
         images,
     })
+}
+
+/// What the server is predicted to take, also as a note.
+fn forecast(
+    network: &Network,
+    selection: &Selection,
+    images: usize,
+) -> anyhow::Result<Option<ForecastRecord>> {
+    let plan = Plan::new(network, selection)?;
+    let batches = images.div_ceil(plan.slots().max(1));
+    let forecast = ForecastRecord::measure(&plan, batches, rayon::current_num_threads());
+    if let Some(forecast) = &forecast {
+        note(format_args!(
+            "{:>12}  about {} on the server",
+            "predicted",
+            table::seconds(forecast.seconds())
+        ));
+    }
+    Ok(forecast)
 }
 
 fn bound_record(selection: &Selection) -> BoundRecord {

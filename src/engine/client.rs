@@ -3,7 +3,9 @@
 use super::crt::Crt;
 use super::error::{Doing, EngineError};
 use super::fused::correction;
-use super::message::{EvaluationKeys, Request, Response, check_channels, check_shape};
+use super::message::{
+    EvaluationKeys, Request, RequestPart, Response, ResponsePart, check_shape, suffix,
+};
 use super::plan::Plan;
 use super::seeded::{PlanContexts, SeededEvaluationKeys, SeededRequest};
 use super::stats::{Progress, Stage};
@@ -155,16 +157,32 @@ impl Client {
         images: &[Vec<i64>],
         progress: &dyn Progress,
     ) -> Result<Request, EngineError> {
-        let channels = self.encrypt_each(images, progress, |channel, plain| {
-            let mut encrypted = channel.encryptor.encrypt_symmetric(plain)?;
-            if let Some(evaluator) = &channel.transform {
-                evaluator.transform_to_ntt_inplace(&mut encrypted)?;
-            }
-            Ok(encrypted)
-        })?;
+        let channels = self.encrypt_each(images, progress, Channel::encrypt)?;
         Ok(Request {
             images: images.len(),
             channels,
+        })
+    }
+
+    /// The part of [`Client::encrypt`]'s request for one of the plaintext moduli, counted from 0: memory for one at a
+    /// time.
+    ///
+    /// # Errors
+    /// As [`Client::encrypt`], and [`EngineError::Mismatch`] if there is no such modulus.
+    pub fn encrypt_part(
+        &self,
+        images: &[Vec<i64>],
+        channel: usize,
+        progress: &dyn Progress,
+    ) -> Result<RequestPart, EngineError> {
+        self.check_batch(images)?;
+        let secret = self.channel(channel)?;
+        let name = format!("encrypt{}", suffix(channel, self.channels.len()));
+        let stage = Stage::new(progress, &name, self.inputs);
+        Ok(RequestPart {
+            images: images.len(),
+            channel,
+            ciphertexts: self.encrypt_channel(images, secret, &stage, Channel::encrypt)?,
         })
     }
 
@@ -199,22 +217,39 @@ impl Client {
         let stage = Stage::new(progress, "encrypt", self.inputs * self.channels.len());
         self.channels
             .iter()
-            .map(|channel| {
-                (0..self.inputs)
-                    .into_par_iter()
-                    .map(|element| {
-                        let values = channel.residues(&self.layout.gather(images, element));
-                        let encrypted = channel
-                            .encoder
-                            .encode_u64(&values)
-                            .and_then(|plain| encrypt(channel, &plain))
-                            .doing(|| format!("encrypting input element {element}"))?;
-                        stage.advance();
-                        Ok(encrypted)
-                    })
-                    .collect()
+            .map(|channel| self.encrypt_channel(images, channel, &stage, &encrypt))
+            .collect()
+    }
+
+    fn encrypt_channel<Encrypted: Send>(
+        &self,
+        images: &[Vec<i64>],
+        channel: &Channel,
+        stage: &Stage<'_>,
+        encrypt: impl Fn(&Channel, &Plaintext) -> Result<Encrypted, crate::bfv::Error> + Sync,
+    ) -> Result<Vec<Encrypted>, EngineError> {
+        (0..self.inputs)
+            .into_par_iter()
+            .map(|element| {
+                let values = channel.residues(&self.layout.gather(images, element));
+                let encrypted = channel
+                    .encoder
+                    .encode_u64(&values)
+                    .and_then(|plain| encrypt(channel, &plain))
+                    .doing(|| format!("encrypting input element {element}"))?;
+                stage.advance();
+                Ok(encrypted)
             })
             .collect()
+    }
+
+    fn channel(&self, index: usize) -> Result<&Channel, EngineError> {
+        self.channels.get(index).ok_or(EngineError::Mismatch {
+            message: "part of a message",
+            what: "plaintext moduli at least",
+            expected: self.channels.len(),
+            actual: index + 1,
+        })
     }
 
     /// Decrypts a response: for each image its logits, exact integers.
@@ -278,23 +313,19 @@ impl Client {
     /// [`EngineError::Mismatch`] or [`EngineError::Bfv`].
     pub fn noise_budget_bits(&self, response: &Response) -> Result<u32, EngineError> {
         self.check_response(response)?;
-        self.least_budget_bits(response)
+        let mut least = u32::MAX;
+        for (channel, outputs) in self.channels.iter().zip(&response.channels) {
+            least = least.min(channel.least_budget(outputs)?);
+        }
+        Ok(least)
     }
 
-    /// As [`Client::noise_budget_bits`], also for the results of a [`Plan::prefix`].
+    /// As [`Client::noise_budget_bits`], of one part, also for the results of a [`Plan::prefix`].
     ///
     /// # Errors
     /// [`EngineError::Mismatch`] or [`EngineError::Bfv`].
-    pub fn least_budget_bits(&self, response: &Response) -> Result<u32, EngineError> {
-        check_channels("response", response.channels.len(), self.channels.len())?;
-        let mut least = u32::MAX;
-        for (channel, logits) in self.channels.iter().zip(&response.channels) {
-            let mut decryptor = channel.decryptor()?;
-            for (logit, encrypted) in logits.iter().enumerate() {
-                least = least.min(channel.budget(&mut decryptor, logit, encrypted)?);
-            }
-        }
-        Ok(least)
+    pub fn part_budget_bits(&self, part: &ResponsePart) -> Result<u32, EngineError> {
+        self.channel(part.channel)?.least_budget(&part.ciphertexts)
     }
 
     fn check_batch(&self, images: &[Vec<i64>]) -> Result<(), EngineError> {
@@ -340,6 +371,15 @@ impl Channel {
         self.context.parameters().plain_modulus().value()
     }
 
+    /// A fresh ciphertext; in fast mode in NTT form.
+    fn encrypt(&self, plain: &Plaintext) -> Result<Ciphertext, crate::bfv::Error> {
+        let mut encrypted = self.encryptor.encrypt_symmetric(plain)?;
+        if let Some(evaluator) = &self.transform {
+            evaluator.transform_to_ntt_inplace(&mut encrypted)?;
+        }
+        Ok(encrypted)
+    }
+
     /// The slots, what the server left on them divided out.
     fn decode(&self, plain: &Plaintext) -> Result<Vec<u64>, crate::bfv::Error> {
         let mut slots = self.encoder.decode_u64(plain)?;
@@ -366,6 +406,14 @@ impl Channel {
 
     fn decryptor(&self) -> Result<Decryptor, EngineError> {
         Decryptor::new(&self.context, &self.secret_key).doing(|| "making a decryptor".to_owned())
+    }
+
+    fn least_budget(&self, outputs: &[Ciphertext]) -> Result<u32, EngineError> {
+        let mut decryptor = self.decryptor()?;
+        let mut outputs = outputs.iter().enumerate();
+        outputs.try_fold(u32::MAX, |least, (output, encrypted)| {
+            Ok(least.min(self.budget(&mut decryptor, output, encrypted)?))
+        })
     }
 
     fn budget(

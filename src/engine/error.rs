@@ -47,6 +47,11 @@ pub enum EngineError {
         /// What is there.
         actual: usize,
     },
+    /// Parts that do not make up one response.
+    #[error(
+        "the parts of a response must be those of one batch, one for each plaintext modulus in order"
+    )]
+    Parts,
     /// The response cannot be decrypted: its noise has reached the plaintext.
     #[error(
         "logit {logit} modulo {plain_modulus} has no noise budget left: its decryption would be wrong; \

@@ -13,7 +13,7 @@ use super::plan::Plan;
 use super::stats::{LayerOps, LayerStats, Progress, Stage};
 use super::stock::Stock;
 use crate::bfv::{Ciphertext, Context, Error};
-use crate::kernels::{Backend, LANES, Prime, Program, Scratch};
+use crate::kernels::{Backend, Prime, Program, Scratch};
 use crate::layout::Layout;
 use rayon::prelude::*;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -23,11 +23,13 @@ use std::time::Instant;
 const TILE_BYTES: usize = 400 << 10;
 /// Coefficients of an input that are read at once, at most.
 const TILE_MAX: usize = 256;
+/// And at least: inputs lie far apart, each read of one misses every cache.
+const TILE_MIN: usize = 32;
 
-/// Coefficients of every input that a thread reads at once: a power of two, at least those of a vector.
+/// Coefficients of every input that a thread reads at once: a power of two.
 fn tile_width(rows: usize) -> usize {
     let fits = TILE_BYTES / (8 * rows.max(1));
-    (1 << fits.max(1).ilog2()).clamp(LANES, TILE_MAX)
+    (1 << fits.max(1).ilog2()).clamp(TILE_MIN, TILE_MAX)
 }
 
 /// The evaluator of one plaintext modulus.

@@ -7,16 +7,24 @@ use super::plan::{Plan, Step};
 use super::residue::{bias_residue, centred, multiply, power};
 use super::stats::LayerOps;
 use crate::bfv::Context;
-use crate::kernels::{LayerSpec, Prime, Sum};
-use crate::network::WeightedSums;
+use crate::kernels::{Lane, LayerSpec, Prime, Sum, Then, square_work, sum_work, weighted_work};
+use crate::network::{Term, WeightedSums};
+use num_bigint::Sign;
+use std::collections::HashSet;
 
-/// A layer for the kernels: a square is joined with the sums before it.
+/// Windows of more values than this are not joined with the squares before them.
+const POOL_MAX: usize = 64;
+
+/// A layer for the kernels: a square is joined with the sums before it, and with the sum-pool after it.
 pub(super) enum Fused<'a> {
     Sums {
         name: String,
+        last: String,
         /// `None` for the values as they are.
         sums: Option<&'a WeightedSums>,
         square: bool,
+        /// Sums of the squares, each square in one of them.
+        pool: Option<&'a WeightedSums>,
     },
     Positions {
         name: String,
@@ -24,9 +32,23 @@ pub(super) enum Fused<'a> {
     },
 }
 
-/// The layers of a plan, each square joined with the sums before it.
+/// Whether each output is a plain sum of inputs of its own.
+fn is_pool(sums: &WeightedSums, inputs: usize) -> bool {
+    let mut read = vec![false; inputs];
+    sums.outputs().all(|(terms, bias)| {
+        bias.sign() == Sign::NoSign
+            && (1..=POOL_MAX).contains(&terms.len())
+            && terms.iter().all(|term| {
+                let read = read.get_mut(term.input as usize);
+                term.weight == 1 && read.is_some_and(|read| !std::mem::replace(read, true))
+            })
+    })
+}
+
+/// The layers of a plan, each square joined with the sums before it and the sum-pool after it.
 pub(super) fn fuse(plan: &Plan) -> Vec<Fused<'_>> {
     let mut fused: Vec<Fused<'_>> = Vec::new();
+    let mut values = plan.inputs();
     for layer in plan.layers() {
         let name = layer.name.clone();
         match (&layer.step, fused.last_mut()) {
@@ -34,28 +56,49 @@ pub(super) fn fuse(plan: &Plan) -> Vec<Fused<'_>> {
                 Step::Square { .. },
                 Some(Fused::Sums {
                     name: before,
+                    last,
                     square: square @ false,
                     ..
                 }),
             ) => {
                 *square = true;
+                last.clone_from(&name);
+                *before = format!("{before} + {name}");
+            }
+            (
+                Step::Sums(sums),
+                Some(Fused::Sums {
+                    name: before,
+                    last,
+                    square: true,
+                    pool: pool @ None,
+                    ..
+                }),
+            ) if is_pool(sums, values) => {
+                *pool = Some(sums);
+                last.clone_from(&name);
                 *before = format!("{before} + {name}");
             }
             (Step::Square { .. }, _) => fused.push(Fused::Sums {
+                last: name.clone(),
                 name,
                 sums: None,
                 square: true,
+                pool: None,
             }),
             (Step::Sums(sums), _) => fused.push(Fused::Sums {
+                last: name.clone(),
                 name,
                 sums: Some(sums),
                 square: false,
+                pool: None,
             }),
             (Step::Positions { count }, _) => fused.push(Fused::Positions {
                 name,
                 count: *count,
             }),
         }
+        values = layer.step.outputs();
     }
     fused
 }
@@ -64,7 +107,16 @@ pub(super) fn fuse(plan: &Plan) -> Vec<Fused<'_>> {
 #[derive(Debug)]
 pub(super) struct Reported {
     pub name: String,
+    /// The name of the last of the plan's layers that it joins.
+    pub last: String,
     pub ops: LayerOps,
+    /// How many values come out, and of how many polynomials each.
+    pub values: usize,
+    pub size: usize,
+    /// Vector operations on eight coefficients of one prime.
+    pub work: f64,
+    /// What the outputs of one window read.
+    pub window_bytes: usize,
 }
 
 /// -Q mod t for the product Q of the data primes.
@@ -109,13 +161,16 @@ pub(super) fn compile(
     let mut count = inputs;
     let mut specs = Vec::with_capacity(layers.len());
     for layer in layers {
-        let Fused::Sums { sums, square, .. } = layer else {
+        let Fused::Sums {
+            sums, square, pool, ..
+        } = layer
+        else {
             let plaintexts = plaintexts.ok_or(EngineError::EmptyPlan)?;
             specs.push(plaintexts.layer(context, index, &prime, kappa, scale)?);
             count = 1;
             continue;
         };
-        let (sums, order): (Vec<Sum>, Vec<u32>) = if let Some(weighted) = sums {
+        let (sums, mut order): (Vec<Sum>, Vec<u32>) = if let Some(weighted) = sums {
             let sums = weighted.outputs().map(|(terms, bias)| {
                 let bias = multiply(kappa, bias_residue(bias, t), t);
                 let bias = prime.residue(i128::from(centred(i128::from(bias), t)));
@@ -138,11 +193,17 @@ pub(super) fn compile(
             ((0..count).map(identity).collect(), (0..count).collect())
         };
         count = sums.len();
-        specs.push(LayerSpec::Sums {
-            sums,
-            order,
-            square: *square,
-        });
+        let then = if let Some(pool) = pool {
+            let group = |terms: &[Term]| terms.iter().map(|term| term.input).collect();
+            count = pool.len();
+            order = by_window(pool);
+            Then::Pool(pool.outputs().map(|(terms, _)| group(terms)).collect())
+        } else if *square {
+            Then::Square
+        } else {
+            Then::Keep
+        };
+        specs.push(LayerSpec::Sums { sums, then, order });
         if *square {
             let squared = prime.multiply(scale, scale);
             scale = prime.multiply(squared, prime.invert(prime.radix()));
@@ -161,42 +222,97 @@ fn by_window(sums: &WeightedSums) -> Vec<u32> {
         .collect()
 }
 
+/// Which of the squares a pool reads.
+fn used(pool: &WeightedSums, squares: usize) -> Vec<bool> {
+    let mut used = vec![false; squares];
+    for term in pool.outputs().flat_map(|(terms, _)| terms) {
+        used[term.input as usize] = true;
+    }
+    used
+}
+
+/// What the outputs of the first window read, in bytes of eight coefficients of one prime.
+fn window_bytes(sums: &WeightedSums, size: usize) -> usize {
+    let outputs = sums.outputs().step_by(sums.windows());
+    let read: HashSet<u32> = outputs
+        .flat_map(|(terms, _)| terms.iter().map(|term| term.input))
+        .collect();
+    read.len() * size * size_of::<Lane>()
+}
+
 /// The names of the layers and what each executes.
 pub(super) fn reported(layers: &[Fused<'_>], inputs: usize, t: u64) -> Vec<Reported> {
-    let mut values = inputs;
+    let (mut values, mut size) = (inputs, 2);
     layers
         .iter()
-        .map(|layer| {
-            let mut ops = LayerOps::default();
-            let name = match layer {
-                Fused::Positions { name, count } => {
-                    ops.additions = count.saturating_sub(1) as u64;
-                    ops.plain_multiplications = *count as u64;
-                    ops.plain_additions = 1;
-                    name
+        .map(|layer| match layer {
+            Fused::Positions { name, count } => {
+                values = 1;
+                Reported {
+                    name: name.clone(),
+                    last: name.clone(),
+                    ops: LayerOps {
+                        additions: count.saturating_sub(1) as u64,
+                        plain_multiplications: *count as u64,
+                        plain_additions: 1,
+                        ..LayerOps::default()
+                    },
+                    values,
+                    size,
+                    work: weighted_work(size, *count),
+                    // Each weight is read once.
+                    window_bytes: usize::MAX,
                 }
-                Fused::Sums { name, sums, square } => {
-                    for (terms, bias) in sums.iter().flat_map(|sums| sums.outputs()) {
-                        let weights: Vec<i64> = terms
-                            .iter()
-                            .map(|term| centred(i128::from(term.weight), t))
-                            .filter(|&weight| weight != 0)
-                            .collect();
-                        ops.additions += weights.len().saturating_sub(1) as u64;
-                        ops.constant_multiplications +=
-                            weights.iter().filter(|weight| weight.abs() != 1).count() as u64;
-                        ops.plain_additions += u64::from(bias_residue(bias, t) != 0);
+            }
+            Fused::Sums {
+                name,
+                last,
+                sums,
+                square,
+                pool,
+            } => {
+                let mut ops = LayerOps::default();
+                let count = sums.map_or(values, WeightedSums::len);
+                let used = pool.map(|pool| used(pool, count));
+                let is_used = |index: usize| used.as_ref().is_none_or(|used| used[index]);
+                let outputs = sums.iter().flat_map(|sums| sums.outputs().enumerate());
+                let (mut computed, mut read) = (0, 0);
+                for (_, (terms, bias)) in outputs.filter(|(index, _)| is_used(*index)) {
+                    let weights = terms
+                        .iter()
+                        .map(|term| centred(i128::from(term.weight), t).unsigned_abs())
+                        .filter(|&weight| weight != 0);
+                    let (mut summands, mut scaled) = (0usize, 0);
+                    for weight in weights {
+                        summands += 1;
+                        scaled += u64::from(weight != 1);
                     }
-                    values = sums.map_or(values, WeightedSums::len);
-                    if *square {
-                        ops.squares = values as u64;
-                    }
-                    name
+                    computed += 1;
+                    read += summands;
+                    ops.additions += summands.saturating_sub(1) as u64;
+                    ops.constant_multiplications += scaled;
+                    ops.plain_additions += u64::from(bias_residue(bias, t) != 0);
                 }
-            };
-            Reported {
-                name: name.clone(),
-                ops,
+                let mut work = sum_work(size, read, computed);
+                work += size as f64 * ops.constant_multiplications as f64;
+                let bytes = sums.map_or(0, |sums| window_bytes(sums, size));
+                values = pool.map_or(count, WeightedSums::len);
+                if *square {
+                    let squares = pool.map_or(count, WeightedSums::term_count);
+                    ops.squares = squares as u64;
+                    ops.additions += (squares - values) as u64;
+                    work += square_work(size, squares, values);
+                    size = 2 * size - 1;
+                }
+                Reported {
+                    name: name.clone(),
+                    last: last.clone(),
+                    ops,
+                    values,
+                    size,
+                    work,
+                    window_bytes: bytes,
+                }
             }
         })
         .collect()

@@ -43,6 +43,62 @@ impl Response {
     }
 }
 
+/// What the stages of a part are called after: nothing if it is the only one.
+pub(super) fn suffix(channel: usize, channels: usize) -> String {
+    if channels == 1 {
+        String::new()
+    } else {
+        format!(" (t {}/{channels})", channel + 1)
+    }
+}
+
+/// The part of a request for one plaintext modulus: what a batch takes that would not fit memory as a whole.
+#[derive(Debug)]
+pub struct RequestPart {
+    pub(crate) images: usize,
+    pub(crate) channel: usize,
+    pub(crate) ciphertexts: Vec<Ciphertext>,
+}
+
+impl RequestPart {
+    /// How many images it holds.
+    pub const fn images(&self) -> usize {
+        self.images
+    }
+
+    /// Which of the plaintext moduli it is for, counted from 0.
+    pub const fn channel(&self) -> usize {
+        self.channel
+    }
+}
+
+/// The part of a response for one plaintext modulus.
+#[derive(Debug)]
+pub struct ResponsePart {
+    pub(crate) images: usize,
+    pub(crate) channel: usize,
+    pub(crate) ciphertexts: Vec<Ciphertext>,
+}
+
+impl Response {
+    /// The response of its parts, in the order of the plaintext moduli.
+    ///
+    /// # Errors
+    /// [`EngineError::Parts`] if one is missing, doubled, out of order or for other images.
+    pub fn from_parts(parts: Vec<ResponsePart>) -> Result<Self, EngineError> {
+        let images = parts.first().ok_or(EngineError::Parts)?.images;
+        let in_order =
+            |(index, part): (usize, &ResponsePart)| part.channel == index && part.images == images;
+        if !parts.iter().enumerate().all(in_order) {
+            return Err(EngineError::Parts);
+        }
+        Ok(Self {
+            images,
+            channels: parts.into_iter().map(|part| part.ciphertexts).collect(),
+        })
+    }
+}
+
 /// Refuses a message with another number of channels, or of ciphertexts in one, than the plan's.
 pub(super) fn check_shape(
     message: &'static str,
@@ -51,18 +107,25 @@ pub(super) fn check_shape(
     expected_ciphertexts: usize,
 ) -> Result<(), EngineError> {
     check_channels(message, channels.len(), expected_channels)?;
-    match channels
-        .iter()
-        .find(|channel| channel.len() != expected_ciphertexts)
-    {
-        None => Ok(()),
-        Some(channel) => Err(EngineError::Mismatch {
-            message,
-            what: "ciphertexts for a plaintext modulus",
-            expected: expected_ciphertexts,
-            actual: channel.len(),
-        }),
+    let mut channels = channels.iter();
+    channels.try_for_each(|channel| check_size(message, channel, expected_ciphertexts))
+}
+
+/// Refuses a part with another number of ciphertexts than the plan's.
+pub(super) const fn check_size(
+    message: &'static str,
+    ciphertexts: &[Ciphertext],
+    expected: usize,
+) -> Result<(), EngineError> {
+    if ciphertexts.len() == expected {
+        return Ok(());
     }
+    Err(EngineError::Mismatch {
+        message,
+        what: "ciphertexts for a plaintext modulus",
+        expected,
+        actual: ciphertexts.len(),
+    })
 }
 
 /// Refuses a message with another number of channels than the plan's.

@@ -13,6 +13,7 @@ mod client;
 mod crt;
 mod error;
 mod fast;
+mod forecast;
 mod fused;
 mod message;
 mod packed;
@@ -26,7 +27,8 @@ mod stock;
 
 pub use client::Client;
 pub use error::EngineError;
-pub use message::{EvaluationKeys, Request, Response};
+pub use forecast::LayerForecast;
+pub use message::{EvaluationKeys, Request, RequestPart, Response, ResponsePart};
 pub use plan::{Plan, PlannedLayer, Step};
 pub use seeded::{PlanContexts, SeededEvaluationKeys, SeededRequest};
 pub use server::{Evaluation, Server};

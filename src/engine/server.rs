@@ -3,7 +3,10 @@
 use super::client::contexts;
 use super::error::{Doing, EngineError};
 use super::fast::Fast;
-use super::message::{EvaluationKeys, Request, Response, check_channels, check_shape};
+use super::message::{
+    EvaluationKeys, Request, RequestPart, Response, ResponsePart, check_channels, check_shape,
+    check_size, suffix,
+};
 use super::plan::{Plan, Step};
 use super::stats::{LayerOps, LayerStats, Progress, Stage};
 use super::stock::Stock;
@@ -114,32 +117,10 @@ impl Server {
             self.plan.inputs(),
         )?;
         let mut layers = self.stats();
-        let count = self.channels.len();
-        let suffix = |index: usize| {
-            if count == 1 {
-                String::new()
-            } else {
-                format!(" (t {}/{count})", index + 1)
-            }
-        };
-        let inputs = request.channels.iter().enumerate();
-        let channels = match &self.channels {
-            Channels::Stock(channels) => channels
-                .iter()
-                .zip(inputs)
-                .map(|(stock, (index, inputs))| {
-                    self.evaluate_channel(stock, inputs, &suffix(index), &mut layers, progress)
-                })
-                .collect::<Result<_, _>>()?,
-            Channels::Fast(channels) => channels
-                .iter()
-                .zip(inputs)
-                .map(|(fast, (index, inputs))| {
-                    let primes = self.plan.response_primes();
-                    fast.evaluate(inputs, primes, &suffix(index), &mut layers, progress)
-                })
-                .collect::<Result<_, _>>()?,
-        };
+        let channels = request.channels.iter().enumerate();
+        let channels = channels
+            .map(|(index, inputs)| self.evaluate_channel(index, inputs, &mut layers, progress))
+            .collect::<Result<_, _>>()?;
         Ok(Evaluation {
             response: Response {
                 images: request.images,
@@ -147,6 +128,51 @@ impl Server {
             },
             layers,
         })
+    }
+
+    /// As [`Server::evaluate`], for one plaintext modulus: the part of the response, and what it cost.
+    ///
+    /// # Errors
+    /// As [`Server::evaluate`].
+    pub fn evaluate_part(
+        &self,
+        part: &RequestPart,
+        progress: &dyn Progress,
+    ) -> Result<(ResponsePart, Vec<LayerStats>), EngineError> {
+        let message = "part of a request";
+        check_size(message, &part.ciphertexts, self.plan.inputs())?;
+        if part.channel >= self.channels.len() {
+            check_channels(message, part.channel + 1, self.channels.len())?;
+        }
+        let mut layers = self.stats();
+        let ciphertexts =
+            self.evaluate_channel(part.channel, &part.ciphertexts, &mut layers, progress)?;
+        let response = ResponsePart {
+            images: part.images,
+            channel: part.channel,
+            ciphertexts,
+        };
+        Ok((response, layers))
+    }
+
+    /// The index is below the number of channels.
+    fn evaluate_channel(
+        &self,
+        index: usize,
+        inputs: &[Ciphertext],
+        layers: &mut [LayerStats],
+        progress: &dyn Progress,
+    ) -> Result<Vec<Ciphertext>, EngineError> {
+        let suffix = suffix(index, self.channels.len());
+        match &self.channels {
+            Channels::Stock(channels) => {
+                self.evaluate_stock(&channels[index], inputs, &suffix, layers, progress)
+            }
+            Channels::Fast(channels) => {
+                let primes = self.plan.response_primes();
+                channels[index].evaluate(inputs, primes, &suffix, layers, progress)
+            }
+        }
     }
 
     /// A line for each layer, nothing counted yet.
@@ -167,7 +193,7 @@ impl Server {
             .collect()
     }
 
-    fn evaluate_channel(
+    fn evaluate_stock(
         &self,
         stock: &Stock,
         inputs: &[Ciphertext],

@@ -1,11 +1,13 @@
 //! The execution of a compiled program on eight coefficients.
 
 use super::prime::Constants;
-use super::program::{Compiled, Layer, Output, Program, Scratch};
+use super::program::{Compiled, Layer, Output, Program, SIZES, Scratch, Squares};
 use super::simd::{Lane, Simd};
 
 /// After so many products the halves of a wide sum are brought back below the prime.
 const WIDE_TERMS: usize = 2048;
+/// Coefficients of the largest square.
+const PRODUCTS: usize = 2 * SIZES[SIZES.len() - 1] - 1;
 
 impl Program {
     /// Runs all layers on the coefficients `8 * chunk` to `8 * chunk + 7`; the results, reduced, are left at the end of
@@ -23,15 +25,18 @@ impl Program {
         scratch.nanoseconds.resize(self.len(), 0);
         for (index, layer) in self.layers().iter().enumerate() {
             let start = std::time::Instant::now();
-            scratch
-                .next
-                .resize(layer.outputs * layer.output_size(), Lane::default());
+            let words = layer.outputs * layer.output_size();
+            // Never shrunk: what is there is overwritten, and would be filled again for the next chunk.
+            if scratch.next.len() < words {
+                scratch.next.resize(words, Lane::default());
+            }
             let current = if index == 0 { input } else { &scratch.current };
+            let next = &mut scratch.next[..words];
             match layer.size {
-                2 => run_layer::<S, 2>(&constants, layer, chunk, current, &mut scratch.next),
-                3 => run_layer::<S, 3>(&constants, layer, chunk, current, &mut scratch.next),
-                5 => run_layer::<S, 5>(&constants, layer, chunk, current, &mut scratch.next),
-                _ => run_layer::<S, 9>(&constants, layer, chunk, current, &mut scratch.next),
+                2 => run_layer::<S, 2>(&constants, layer, chunk, current, next),
+                3 => run_layer::<S, 3>(&constants, layer, chunk, current, next),
+                5 => run_layer::<S, 5>(&constants, layer, chunk, current, next),
+                _ => run_layer::<S, 9>(&constants, layer, chunk, current, next),
             }
             std::mem::swap(&mut scratch.current, &mut scratch.next);
             scratch.nanoseconds[index] += start.elapsed().as_nanos() as u64;
@@ -58,8 +63,9 @@ fn run_layer<S: Simd, const SIZE: usize>(
             minus,
             scaled,
             wide,
-            square,
+            squares,
         } => {
+            let mut products = Products::new(constants);
             let (mut plus_start, mut minus_start, mut scaled_start, mut wide_start) = (0, 0, 0, 0);
             for spec in outputs {
                 let mut sums = narrow_sums::<S, SIZE>(
@@ -79,20 +85,30 @@ fn run_layer<S: Simd, const SIZE: usize>(
                 }
                 // Loops, not `map`: its closure would not be inlined where the instructions are enabled.
                 for sum in &mut sums {
-                    *sum = if *square && layer.lazy {
+                    *sum = if *squares != Squares::None && layer.lazy {
                         constants.reduce_lazily(*sum)
                     } else {
                         constants.reduce(*sum)
                     };
                 }
-                if *square {
-                    let size = 2 * SIZE - 1;
-                    let at = &mut output[spec.index * size..(spec.index + 1) * size];
-                    store_square::<S, SIZE>(constants, &sums, at);
-                } else {
-                    let at = &mut output[spec.index * SIZE..(spec.index + 1) * SIZE];
-                    for (at, sum) in at.iter_mut().zip(sums) {
-                        constants.simd.store(sum, at);
+                match squares {
+                    Squares::None => {
+                        let at = &mut output[spec.place * SIZE..(spec.place + 1) * SIZE];
+                        for (at, sum) in at.iter_mut().zip(sums) {
+                            constants.simd.store(sum, at);
+                        }
+                    }
+                    Squares::Single => {
+                        products = Products::new(constants);
+                        products.add_square(constants, &sums);
+                        products.store::<SIZE>(constants, spec.place, output);
+                    }
+                    Squares::Pooled => {
+                        products.add_square(constants, &sums);
+                        if spec.last {
+                            products.store::<SIZE>(constants, spec.place, output);
+                            products = Products::new(constants);
+                        }
                     }
                 }
                 (plus_start, minus_start) = (spec.plus, spec.minus);
@@ -218,24 +234,53 @@ fn weighted_sum<S: Simd, const SIZE: usize>(
     }
 }
 
-/// The square of a polynomial in the secret key, with residues as coefficients, divided by 2^52.
-#[inline(always)]
-fn store_square<S: Simd, const SIZE: usize>(
-    constants: &Constants<S>,
-    values: &[S::Vector; SIZE],
-    output: &mut [Lane],
-) {
-    let simd = constants.simd;
-    let doubled: [S::Vector; SIZE] = std::array::from_fn(|i| simd.add(values[i], values[i]));
-    for (power, output) in output.iter_mut().enumerate().take(2 * SIZE - 1) {
-        let (mut high, mut low) = (constants.zero, constants.zero);
-        let first = (power + 1).saturating_sub(SIZE);
-        for i in first..=power / 2 {
-            let j = power - i;
-            let factor = if i == j { values[i] } else { doubled[i] };
-            high = simd.mul_add_high(high, factor, values[j]);
-            low = simd.mul_add_low(low, factor, values[j]);
+/// A sum of squares of polynomials in the secret key, with residues as coefficients: halves of products.
+struct Products<S: Simd> {
+    high: [S::Vector; PRODUCTS],
+    low: [S::Vector; PRODUCTS],
+}
+
+impl<S: Simd> Products<S> {
+    #[inline(always)]
+    fn new(constants: &Constants<S>) -> Self {
+        Self {
+            high: [constants.zero; PRODUCTS],
+            low: [constants.zero; PRODUCTS],
         }
-        simd.store(constants.montgomery(high, low), output);
+    }
+
+    #[inline(always)]
+    fn add_square<const SIZE: usize>(
+        &mut self,
+        constants: &Constants<S>,
+        values: &[S::Vector; SIZE],
+    ) {
+        let simd = constants.simd;
+        let doubled: [S::Vector; SIZE] = std::array::from_fn(|i| simd.add(values[i], values[i]));
+        for power in 0..2 * SIZE - 1 {
+            let first = (power + 1).saturating_sub(SIZE);
+            for i in first..=power / 2 {
+                let j = power - i;
+                let factor = if i == j { values[i] } else { doubled[i] };
+                self.high[power] = simd.mul_add_high(self.high[power], factor, values[j]);
+                self.low[power] = simd.mul_add_low(self.low[power], factor, values[j]);
+            }
+        }
+    }
+
+    /// The sum divided by 2^52, at its place.
+    #[inline(always)]
+    fn store<const SIZE: usize>(
+        &self,
+        constants: &Constants<S>,
+        place: usize,
+        output: &mut [Lane],
+    ) {
+        let size = 2 * SIZE - 1;
+        let output = &mut output[place * size..(place + 1) * size];
+        for (power, output) in output.iter_mut().enumerate() {
+            let reduced = constants.montgomery(self.high[power], self.low[power]);
+            constants.simd.store(reduced, output);
+        }
     }
 }

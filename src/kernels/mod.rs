@@ -4,6 +4,7 @@
 //! below 2^50, so that lazily added residues fit 63 bits and products fit IFMA's 52-bit halves.
 //!
 //! - [`Prime`]: reduction modulo a prime.
+//! - [`Rates`]: what a vector operation takes.
 //! - [`Program`]: layers of sums and squares, computed on eight coefficients at a time from the first to the last.
 
 #![allow(
@@ -12,6 +13,7 @@
 )]
 
 mod backend;
+mod cost;
 mod execute;
 mod prime;
 mod program;
@@ -20,6 +22,7 @@ mod simd;
 mod tests;
 
 pub use backend::Backend;
+pub use cost::{Rates, square_work, sum_work, weighted_work};
 pub use prime::{PRIME_BITS_MAX, Prime};
-pub use program::{LayerSpec, Program, SIZES, Scratch, Sum};
+pub use program::{LayerSpec, Program, SIZES, Scratch, Sum, Then};
 pub use simd::{LANES, Lane};

@@ -14,6 +14,8 @@ use super::simd::{LANES, Lane};
 pub const SIZES: [usize; 4] = [2, 3, 5, 9];
 /// Below this, twice three times a prime fits 52 bits with room, and squares stay below four times the prime.
 const LAZY_LIMIT: u64 = 1 << 48;
+/// So many products of 52 bits fit a word with room.
+const SUMMANDS_MAX: usize = 1 << 10;
 
 /// One weighted sum: pairs of an input and its weight, and a constant that is added to the first polynomial.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -24,17 +26,28 @@ pub struct Sum {
     pub constant: u64,
 }
 
+/// What becomes of a layer's sums.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Then {
+    /// They are the outputs.
+    Keep,
+    /// Their squares are the outputs.
+    Square,
+    /// Each output is the sum of the squares of the sums with these indices. Sums without an output are not computed.
+    Pool(Vec<Vec<u32>>),
+}
+
 /// A layer to compile.
 #[derive(Debug, Clone)]
 pub enum LayerSpec {
-    /// Weighted sums, then perhaps the squares of them.
+    /// Weighted sums, then perhaps squares of them, then perhaps sums of the squares.
     Sums {
-        /// One for each output.
+        /// The sums.
         sums: Vec<Sum>,
-        /// In which order to compute them: those that read the same inputs should follow each other.
+        /// What becomes of them.
+        then: Then,
+        /// In which order to compute the outputs: those that read the same inputs should follow each other.
         order: Vec<u32>,
-        /// Whether the outputs are the squares of the sums.
-        square: bool,
     },
     /// Sums of products with plaintexts.
     Weighted {
@@ -50,13 +63,24 @@ pub enum LayerSpec {
 /// Where the terms of a compiled sum end in its layer's lists, and what the sum starts from.
 #[derive(Debug, Clone)]
 pub(super) struct Output {
-    pub index: usize,
+    /// Where the output is stored.
+    pub place: usize,
+    /// Whether it is complete with this sum.
+    pub last: bool,
     pub plus: usize,
     pub minus: usize,
     pub scaled: usize,
     pub wide: usize,
     pub start: u64,
     pub constant: u64,
+}
+
+/// Whether sums are squared, and the squares added up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Squares {
+    None,
+    Single,
+    Pooled,
 }
 
 #[derive(Debug, Clone)]
@@ -69,7 +93,7 @@ pub(super) enum Compiled {
         scaled: Vec<(u32, u64)>,
         /// Weights times 2^52 modulo the prime.
         wide: Vec<(u32, u64)>,
-        square: bool,
+        squares: Squares,
     },
     Weighted {
         /// Times 2^52 modulo the prime; chunk after chunk of eight coefficients, in each the outputs' inputs.
@@ -92,7 +116,10 @@ pub(super) struct Layer {
 impl Layer {
     pub const fn output_size(&self) -> usize {
         match self.compiled {
-            Compiled::Sums { square: true, .. } => 2 * self.size - 1,
+            Compiled::Sums {
+                squares: Squares::Single | Squares::Pooled,
+                ..
+            } => 2 * self.size - 1,
             _ => self.size,
         }
     }
@@ -123,41 +150,51 @@ impl Program {
         let (mut inputs, mut size) = (inputs, size);
         // All values are below this.
         let mut bound = prime.value();
+        // Where each value is stored: a layer's outputs follow each other as they are computed.
+        let mut places: Vec<u32> = (0..inputs as u32).collect();
         let mut compiled = Vec::with_capacity(layers.len());
-        for spec in layers {
+        let mut layers = layers.into_iter().peekable();
+        while let Some(spec) = layers.next() {
             if !SIZES.contains(&size) {
                 return None;
             }
+            let lazy = prime.value() < LAZY_LIMIT;
+            let mut summands = 1;
             let (layer, outputs) = match spec {
-                LayerSpec::Sums {
-                    sums,
-                    order,
-                    square,
-                } => {
-                    let outputs = sums.len();
-                    (
-                        compile_sums(&prime, inputs, bound, &sums, &order, square)?,
-                        outputs,
-                    )
+                LayerSpec::Sums { sums, then, order } => {
+                    let in_order = !matches!(layers.peek(), Some(LayerSpec::Sums { .. }));
+                    let groups = Groups::new(then, sums.len(), &order, in_order)?;
+                    summands = groups.largest();
+                    if summands * size > SUMMANDS_MAX {
+                        return None;
+                    }
+                    let layer = compile_sums(&prime, &places, bound, &sums, &groups)?;
+                    let outputs = groups.places.len();
+                    places = groups.places;
+                    (layer, outputs)
                 }
                 LayerSpec::Weighted {
                     degree,
                     weights,
                     constants,
-                } => compile_weighted(&prime, inputs, degree, &weights, &constants)?,
+                } => {
+                    let layer = compile_weighted(&prime, inputs, degree, &weights, &constants)?;
+                    places = (0..layer.1 as u32).collect();
+                    layer
+                }
             };
             let layer = Layer {
                 compiled: layer,
                 inputs,
                 outputs,
                 size,
-                lazy: prime.value() < LAZY_LIMIT,
+                lazy,
             };
             bound = prime.value();
             if layer.output_size() != size {
-                // See `square`: at most `size` products of two factors, divided by 2^52.
-                let factor = u128::from(bound) * if layer.lazy { 3 } else { 1 };
-                bound += ((factor * factor * size as u128) >> 52) as u64 + 2;
+                // See `add_square`: at most `size` products of two factors for each square, divided by 2^52.
+                let factor = u128::from(bound) * if lazy { 3 } else { 1 };
+                bound += ((factor * factor * (size * summands) as u128) >> 52) as u64 + 2;
             }
             (inputs, size) = (outputs, layer.output_size());
             compiled.push(layer);
@@ -195,29 +232,90 @@ impl Program {
     }
 }
 
+/// Which sums make up each output, and in which order they are computed.
+struct Groups {
+    /// In computing order: the output's place, and its sums.
+    computed: Vec<(usize, Vec<u32>)>,
+    /// Where each output is stored.
+    places: Vec<u32>,
+    squares: Squares,
+}
+
+impl Groups {
+    /// `None` if a sum does not exist, or `order` does not name each output once. With `in_order` outputs are stored in
+    /// their own order, else as they are computed.
+    fn new(then: Then, sums: usize, order: &[u32], in_order: bool) -> Option<Self> {
+        let (mut groups, squares) = match then {
+            Then::Keep | Then::Square => (
+                (0..sums as u32).map(|sum| vec![sum]).collect(),
+                if then == Then::Keep {
+                    Squares::None
+                } else {
+                    Squares::Single
+                },
+            ),
+            Then::Pool(groups) => (groups, Squares::Pooled),
+        };
+        if order.len() != groups.len() || groups.iter().any(Vec::is_empty) {
+            return None;
+        }
+        let mut places = vec![0; groups.len()];
+        let mut computed = Vec::with_capacity(groups.len());
+        for (number, &output) in order.iter().enumerate() {
+            // A group that was taken before is empty.
+            let group = std::mem::take(groups.get_mut(output as usize)?);
+            if group.is_empty() || group.iter().any(|&sum| sum as usize >= sums) {
+                return None;
+            }
+            let place = if in_order { output as usize } else { number };
+            places[output as usize] = place as u32;
+            computed.push((place, group));
+        }
+        Some(Self {
+            computed,
+            places,
+            squares,
+        })
+    }
+
+    fn largest(&self) -> usize {
+        let sizes = self.computed.iter().map(|(_, group)| group.len());
+        sizes.max().unwrap_or(1)
+    }
+
+    /// The sums in computing order: place, whether it completes its output, and index.
+    fn sums(&self) -> impl Iterator<Item = (usize, bool, usize)> {
+        self.computed.iter().flat_map(|(place, group)| {
+            let last = group.len() - 1;
+            let sums = group.iter().enumerate();
+            sums.map(move |(number, &sum)| (*place, number == last, sum as usize))
+        })
+    }
+}
+
 /// Splits terms into those of weight 1, -1, other small ones, and, where 63 bits do not hold the sum, all as wide.
 fn compile_sums(
     prime: &Prime,
-    inputs: usize,
+    places: &[u32],
     bound: u64,
     sums: &[Sum],
-    order: &[u32],
-    square: bool,
+    groups: &Groups,
 ) -> Option<Compiled> {
     let (mut plus, mut minus, mut scaled, mut wide) = (vec![], vec![], vec![], vec![]);
     let mut outputs = Vec::with_capacity(sums.len());
-    let mut seen = vec![false; sums.len()];
-    for &index in order {
-        let index = index as usize;
+    for (place, last, index) in groups.sums() {
         let sum = sums.get(index)?;
-        if std::mem::replace(&mut seen[index], true) || sum.constant >= prime.value() {
+        if sum.constant >= prime.value() {
             return None;
         }
-        if sum.terms.iter().any(|&(input, _)| input as usize >= inputs) {
-            return None;
+        // In the order in which the inputs lie.
+        let mut terms = Vec::with_capacity(sum.terms.len());
+        for &(input, weight) in &sum.terms {
+            terms.push((*places.get(input as usize)?, weight));
         }
+        terms.sort_unstable_by_key(|&(place, _)| place);
         let (mut positive, mut negative) = (0u128, 0u128);
-        for &(_, weight) in &sum.terms {
+        for &(_, weight) in &terms {
             let magnitude = u128::from(weight.unsigned_abs()) * u128::from(bound);
             *(if weight < 0 {
                 &mut negative
@@ -228,7 +326,7 @@ fn compile_sums(
         // A multiple of the prime keeps the sum from becoming negative.
         let start = negative.div_ceil(u128::from(prime.value())) * u128::from(prime.value());
         let is_wide = start + positive + u128::from(prime.value()) >= 1 << 63;
-        for &(input, weight) in &sum.terms {
+        for (input, weight) in terms {
             match weight {
                 0 => {}
                 _ if is_wide => {
@@ -241,7 +339,8 @@ fn compile_sums(
             }
         }
         outputs.push(Output {
-            index,
+            place,
+            last,
             plus: plus.len(),
             minus: minus.len(),
             scaled: scaled.len(),
@@ -250,13 +349,13 @@ fn compile_sums(
             constant: sum.constant,
         });
     }
-    seen.into_iter().all(|seen| seen).then_some(Compiled::Sums {
+    Some(Compiled::Sums {
         outputs,
         plus,
         minus,
         scaled,
         wide,
-        square,
+        squares: groups.squares,
     })
 }
 

@@ -28,6 +28,10 @@ fn residues(random: &mut SplitMix64, count: usize, q: u64, extreme: bool) -> Vec
         .collect()
 }
 
+fn add(q: u64, a: &[u64], b: &[u64]) -> Vec<u64> {
+    a.iter().zip(b).map(|(a, b)| (a + b) % q).collect()
+}
+
 /// What a program computes, one coefficient at a time.
 fn reference(
     prime: &Prime,
@@ -45,9 +49,8 @@ fn reference(
             .collect();
         for layer in layers {
             values = match layer {
-                LayerSpec::Sums { sums, square, .. } => sums
-                    .iter()
-                    .map(|sum| {
+                LayerSpec::Sums { sums, then, .. } => {
+                    let sums = sums.iter().map(|sum| {
                         let mut total = vec![0; values[0].len()];
                         total[0] = sum.constant;
                         for &(input, weight) in &sum.terms {
@@ -56,7 +59,7 @@ fn reference(
                                 *total = (*total + prime.multiply(value, weight)) % q;
                             }
                         }
-                        if !square {
+                        if *then == Then::Keep {
                             return total;
                         }
                         let mut squared = vec![0; 2 * total.len() - 1];
@@ -67,8 +70,19 @@ fn reference(
                             }
                         }
                         squared
-                    })
-                    .collect(),
+                    });
+                    let sums: Vec<Vec<u64>> = sums.collect();
+                    match then {
+                        Then::Keep | Then::Square => sums,
+                        Then::Pool(groups) => groups
+                            .iter()
+                            .map(|group| {
+                                let squares = group.iter().map(|&sum| sums[sum as usize].clone());
+                                squares.reduce(|a, b| add(q, &a, &b)).unwrap()
+                            })
+                            .collect(),
+                    }
+                }
                 LayerSpec::Weighted {
                     weights, constants, ..
                 } => constants
@@ -132,7 +146,9 @@ fn random_layers(
     let mut layers = Vec::new();
     for layer in 0..=squares {
         let outputs = random.between(1, 5);
-        let sums = (0..outputs)
+        let pool = layer < squares && random.between(0, 1) == 0;
+        let count = outputs * if pool { random.between(1, 4) } else { 1 };
+        let sums = (0..count)
             .map(|_| Sum {
                 terms: (0..inputs as u32)
                     .filter_map(|input| {
@@ -146,8 +162,17 @@ fn random_layers(
             .collect();
         layers.push(LayerSpec::Sums {
             sums,
+            then: if pool {
+                // A sum that no output reads, too.
+                let mut sum = || random.between(0, count - 1) as u32;
+                let groups = (0..outputs).map(|output| (0..=output).map(|_| sum()).collect());
+                Then::Pool(groups.collect())
+            } else if layer < squares {
+                Then::Square
+            } else {
+                Then::Keep
+            },
             order: (0..outputs as u32).rev().collect(),
-            square: layer < squares,
         });
         inputs = outputs;
     }
@@ -203,7 +228,7 @@ fn long_sums_do_not_overflow() {
                     })
                     .collect(),
                 order: vec![0, 1, 2],
-                square: true,
+                then: Then::Square,
             },
             LayerSpec::Sums {
                 sums: vec![Sum {
@@ -211,7 +236,7 @@ fn long_sums_do_not_overflow() {
                     constant: q - 1,
                 }],
                 order: vec![0],
-                square: false,
+                then: Then::Keep,
             },
         ];
         let rows: Vec<Vec<u64>> = (0..2 * count)
@@ -234,7 +259,7 @@ fn what_does_not_fit_is_refused() {
                 constant,
             }],
             order,
-            square: false,
+            then: Then::Keep,
         }]
     };
     assert!(Program::new(prime, 1, 2, sums(0, 0, vec![0])).is_some());
@@ -243,4 +268,15 @@ fn what_does_not_fit_is_refused() {
     assert!(Program::new(prime, 1, 2, sums(0, 65_537, vec![0])).is_none());
     assert!(Program::new(prime, 1, 2, sums(0, 0, vec![])).is_none());
     assert!(Program::new(prime, 1, 2, sums(0, 0, vec![0, 0])).is_none());
+    let pool = |groups: Vec<Vec<u32>>| {
+        let mut layers = sums(0, 0, (0..groups.len() as u32).collect());
+        if let LayerSpec::Sums { then, .. } = &mut layers[0] {
+            *then = Then::Pool(groups);
+        }
+        Program::new(prime, 1, 2, layers)
+    };
+    assert!(pool(vec![vec![0], vec![0, 0]]).is_some());
+    for groups in [vec![vec![1]], vec![vec![]], vec![vec![0; 600]]] {
+        assert!(pool(groups).is_none());
+    }
 }

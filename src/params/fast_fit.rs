@@ -7,7 +7,7 @@ use super::plain::plain_moduli;
 use super::security::SecurityStandard;
 use super::select::LayoutKind;
 use crate::bfv::{CIPHERTEXT_SIZES, coeff_modulus};
-use crate::kernels::PRIME_BITS_MAX;
+use crate::kernels::{PRIME_BITS_MAX, square_work, sum_work, weighted_work};
 use crate::network::{Crops, LoweredLayer, LoweredOperation, Network};
 use num_bigint::BigUint;
 
@@ -17,6 +17,11 @@ const SPECIAL_BITS_MAX: u32 = 30;
 const DATA_PRIMES_MAX: u32 = 24;
 /// More plaintext primes than this are not tried: the circuit runs once for each.
 const PLAIN_MODULI_MAX: usize = 16;
+
+/// The noise model is evaluated for this degree and plaintext modulus: no other is smaller.
+const SMALL_DEGREE: usize = 1024;
+/// The smallest prime = 1 mod 2 * 1024.
+const SMALL_MODULUS: u64 = 12_289;
 
 /// What was chosen.
 pub(super) struct FastFit {
@@ -68,33 +73,27 @@ impl Circuit {
 
     /// Roughly the vector operations on eight coefficients of one prime.
     fn work(&self) -> f64 {
-        let (mut work, mut size, mut values) = (0.0, 2.0, self.inputs);
-        work += values as f64 * INPUT_WORK;
+        let (mut size, mut values) = (2, self.inputs);
+        let mut work = values as f64 * INPUT_WORK;
         for layer in &self.layers {
             match &layer.operation {
                 LoweredOperation::Sums(sums) => {
                     values = sums.len();
-                    work += size * (sums.term_count() as f64 + REDUCE_WORK * values as f64);
+                    work += sum_work(size, sums.term_count(), values);
                 }
                 LoweredOperation::Square { .. } => {
-                    let products = size * (size + 1.0) / 2.0;
-                    size = 2.0 * size - 1.0;
-                    work += values as f64 * (2.0 * products + SQUARE_WORK * size);
+                    work += square_work(size, values, values);
+                    size = 2 * size - 1;
                 }
             }
         }
         let products = self.weighted.as_ref().map_or(0, |(_, count)| *count);
-        work + 2.0 * size * products as f64
+        work + weighted_work(size, products)
     }
 }
 
 /// Two transforms, in the unit of [`Circuit::work`].
 const INPUT_WORK: f64 = 90.0;
-/// The reduction of a sum.
-const REDUCE_WORK: f64 = 9.0;
-/// The reduction of a square.
-const SQUARE_WORK: f64 = 7.0;
-
 /// The cheapest parameters for `images` images (a full batch if `None`) whose plaintext primes have at least this
 /// product; `None` if nothing fits.
 pub(super) fn fast_fit(
@@ -113,10 +112,21 @@ pub(super) fn fast_fit(
     if squares >= 8 || (1 << squares) + 1 > *CIPHERTEXT_SIZES.end() {
         return Ok(None);
     }
-    let weighted = circuit.weighted.as_ref().map(|(name, _)| name.as_str());
+    let weighted = circuit.weighted.as_ref();
+    let weighted = weighted.map(|(name, _)| (name.as_str(), circuit.slots));
     let largest_weight = largest_weight(layers);
     let work = circuit.work();
     let mut best: Option<FastFit> = None;
+    // The noise under a modulus of few bits at the smallest degree: computed once, then scaled.
+    let base = (largest_weight < SMALL_MODULUS / 2).then(|| {
+        FastNoise::new(
+            layers,
+            circuit.inputs,
+            SMALL_DEGREE,
+            SMALL_MODULUS,
+            weighted,
+        )
+    });
     for degree in SecurityStandard::degrees() {
         let cap = standard.max_coeff_modulus_bits(degree).unwrap_or_default();
         let batch = degree / circuit.slots;
@@ -125,16 +135,14 @@ pub(super) fn fast_fit(
         }
         let batches = images.map_or(1, |images| images.div_ceil(batch).max(1));
         let per_image = images.unwrap_or(batch).max(1) as f64;
-        let mut base: Option<FastNoise> = None;
         for count in 1..=PLAIN_MODULI_MAX {
             let Some(moduli) = plain_moduli(degree, count, product)? else {
                 continue;
             };
-            let small = largest_weight < moduli[0] / 2;
             let noises: Vec<FastNoise> = moduli
                 .iter()
                 .map(|&t| match &base {
-                    Some(base) if small => base.scaled(t),
+                    Some(base) if t >= SMALL_MODULUS => base.scaled(degree, t),
                     _ => FastNoise::new(layers, circuit.inputs, degree, t, weighted),
                 })
                 .collect();
@@ -154,9 +162,6 @@ pub(super) fn fast_fit(
                         cost,
                     });
                 }
-            }
-            if small {
-                base = base.or_else(|| noises.into_iter().next());
             }
             // More primes do not help once they are as small as batching lets them be.
             if moduli[0] < 4 * degree as u64 {

@@ -5,6 +5,7 @@
 mod error;
 mod fast;
 mod fast_fit;
+mod moments;
 mod noise;
 mod paper;
 mod plain;

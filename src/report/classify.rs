@@ -7,7 +7,7 @@ use thiserror::Error;
 
 use super::record::{LayerRecord, Seconds, Sizes};
 use crate::{
-    engine::{Client, EngineError, Evaluation, Plan, Progress, Request, Server},
+    engine::{Client, EngineError, LayerStats, Plan, Progress, RequestPart, Response, Server},
     network::{InputError, Network, Twin, argmax},
     params::Selection,
     wire::{Message, UploadSizes, WireError},
@@ -145,33 +145,27 @@ pub fn classify(
         let first = run.predictions.len();
         let start = Instant::now();
         let quantized = quantize(network, batch, first)?;
-        let request = client
-            .encrypt(&quantized, progress)
-            .map_err(during("encrypting the images"))?;
         run.seconds.encrypt += start.elapsed().as_secs_f64();
         run.bytes.upload += sent.request;
-
-        let Evaluation { response, layers } = timed(&mut run.seconds.evaluate, || {
-            server.evaluate(&request, progress)
-        })
-        .map_err(during("evaluating the network"))?;
-        if layer_noise && run.layer_noise.is_empty() {
-            run.layer_noise = measure_layers(&plan, &client, &request)?;
-        }
-        drop(request);
-        for (index, layer) in layers.into_iter().enumerate() {
-            match run.layers.get_mut(index) {
-                Some(total) => {
-                    total.seconds += layer.seconds;
-                    total.ops += layer.ops;
-                }
-                None => run.layers.push(LayerRecord {
-                    name: layer.name,
-                    seconds: layer.seconds,
-                    ops: layer.ops,
-                }),
+        let mut parts = Vec::new();
+        // One plaintext modulus after the other: only one's ciphertexts are in memory.
+        for channel in 0..contexts.contexts().len() {
+            let request = timed(&mut run.seconds.encrypt, || {
+                client.encrypt_part(&quantized, channel, progress)
+            })
+            .map_err(during("encrypting the images"))?;
+            let (response, layers) = timed(&mut run.seconds.evaluate, || {
+                server.evaluate_part(&request, progress)
+            })
+            .map_err(during("evaluating the network"))?;
+            if layer_noise && run.batches == 0 {
+                measure_layers(&plan, &client, &request, &mut run.layer_noise)?;
             }
+            parts.push(response);
+            add_layers(&mut run.layers, layers);
         }
+        let response =
+            Response::from_parts(parts).map_err(during("putting the response together"))?;
         run.bytes.response += response.wire_bytes(&contexts)?;
 
         let decrypted = timed(&mut run.seconds.decrypt, || client.decrypt(&response))
@@ -198,26 +192,43 @@ pub fn classify(
     Ok(run)
 }
 
-/// The least budget of a few results of each layer.
+/// Adds the layers' times and operations to the totals.
+fn add_layers(totals: &mut Vec<LayerRecord>, layers: Vec<LayerStats>) {
+    for (index, layer) in layers.into_iter().enumerate() {
+        match totals.get_mut(index) {
+            Some(total) => {
+                total.seconds += layer.seconds;
+                total.ops += layer.ops;
+            }
+            None => totals.push(LayerRecord {
+                name: layer.name,
+                seconds: layer.seconds,
+                ops: layer.ops,
+            }),
+        }
+    }
+}
+
+/// Lowers the budgets to the least of a few results of each layer.
 fn measure_layers(
     plan: &Plan,
     client: &Client,
-    request: &Request,
-) -> Result<Vec<(String, u32)>, ClassifyError> {
+    request: &RequestPart,
+    budgets: &mut Vec<(String, u32)>,
+) -> Result<(), ClassifyError> {
     let during = || during("measuring the noise after each layer");
-    let layers = plan.layers().iter().enumerate();
-    layers
-        .map(|(index, layer)| {
-            let prefix = plan.prefix(index + 1, MEASURED_RESULTS);
-            let keys = client.evaluation_keys().map_err(during())?;
-            let server = Server::new(&prefix, keys).map_err(during())?;
-            let evaluation = server.evaluate(request, &()).map_err(during())?;
-            let bits = client
-                .least_budget_bits(&evaluation.response)
-                .map_err(during())?;
-            Ok((layer.name.clone(), bits))
-        })
-        .collect()
+    for (index, layer) in plan.layers().iter().enumerate() {
+        let prefix = plan.prefix(index + 1, MEASURED_RESULTS);
+        let keys = client.evaluation_keys().map_err(during())?;
+        let server = Server::new(&prefix, keys).map_err(during())?;
+        let (response, _) = server.evaluate_part(request, &()).map_err(during())?;
+        let bits = client.part_budget_bits(&response).map_err(during())?;
+        match budgets.get_mut(index) {
+            Some((_, least)) => *least = (*least).min(bits),
+            None => budgets.push((layer.name.clone(), bits)),
+        }
+    }
+    Ok(())
 }
 
 fn quantize(

@@ -4,11 +4,13 @@
 //! where, with which parameters, how long each stage took and what came out, as one JSON object.
 
 mod classify;
+mod forecast;
 mod host;
 mod record;
 mod timing;
 
 pub use classify::{Classified, ClassifyError, classify};
+pub use forecast::{ForecastRecord, LayerForecastRecord};
 pub use host::Host;
 pub use record::{
     BoundRecord, DataFile, LayerRecord, NoiseRecord, RecordError, RunRecord, Seconds, Sizes,

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 use thiserror::Error;
 
+use super::forecast::ForecastRecord;
 use crate::engine::LayerOps;
 use crate::file::write_atomically;
 
@@ -69,6 +70,8 @@ pub struct RunRecord {
     pub seconds: Seconds,
     /// The server's time and operations, layer by layer.
     pub layers: Vec<LayerRecord>,
+    /// What was predicted of them: fast mode only.
+    pub forecast: Option<ForecastRecord>,
     /// What a client and a server apart would send.
     pub bytes: Sizes,
     /// The version of SEAL.

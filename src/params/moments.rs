@@ -1,0 +1,510 @@
+//! Root mean squares of the phases of a circuit's values, layer by layer, in fast mode.
+//!
+//! A value is followed as a weighted sum over a basis: the inputs, after a square the squares of what there was
+//! before. As long as the basis is known down to the inputs, covariances are computed from the actual weights:
+//!
+//! - X_k, sums of inputs: E X_k conj(X_l) is at most c_kl = the scalar product of the rows times the noise's variance,
+//!   plus the product of the messages, which may be the same everywhere.
+//! - Y_i = sum of w_ik X_k^2: E Y_i conj(Y_j) <= K_ij = 2 sum over k, l of abs(w_ik w_jl) c_kl^2.
+//! - Z = sum of v_i Y_i^2: E abs(Z)^2 <= 6 sum over i, j of abs(v_i v_j) K_ij^2. For E Y_i^2 conj(Y_j)^2 is the sum over
+//!   k, l, m, n of w_ik w_il w_jm w_jn (4 c_km^2 c_ln^2 + 4 c_kn^2 c_lm^2 + 16 c_km c_kn c_lm c_ln) (Wick); with
+//!   magnitudes the first two add up to 2 K_ij^2, and the last is at most 4 K_ij^2 by Cauchy and Schwarz.
+//!
+//! All of this is at a root of x^N + 1; in coefficients each product has a factor N. After the third square magnitudes
+//! are added. They also are where covariances would take too long.
+//!
+//! In a convolution without padding the windows of a channel are shifts of each other, and so are all covariances: one
+//! window of each channel is enough.
+
+use crate::network::WeightedSums;
+use rayon::prelude::*;
+use std::collections::BTreeSet;
+
+/// SEAL's centred binomial error.
+pub(super) const ERROR_VARIANCE: f64 = 10.5;
+/// More multiplications than this are not spent on the covariances of a layer.
+const WORK_MAX: f64 = 8e9;
+/// A matrix of covariances has at most so many rows.
+const MATRIX_MAX: usize = 6000;
+/// Composed rows have at most so many terms.
+const TERMS_MAX: usize = 30_000_000;
+
+/// Index and weight, sorted by index.
+type Row = Vec<(u32, f64)>;
+
+/// The values of a layer.
+pub(super) struct Moments {
+    t: f64,
+    plain_modulus: u64,
+    n: f64,
+    /// The root mean square of each value's coefficients.
+    pub deviations: Vec<f64>,
+    /// In the fresh noise.
+    pub degree: u32,
+    /// What the values are sums of, and the rows of the sums; `None` if that is not known any more.
+    rows: Option<(Basis, Vec<Row>)>,
+    /// What biases add to each value.
+    biases: Vec<f64>,
+    /// Whether every layer's windows are shifts of each other.
+    uniform: bool,
+    /// How many windows the values belong to.
+    windows: usize,
+}
+
+enum Basis {
+    Inputs(usize),
+    Squares(First),
+    FourthPowers(Second),
+}
+
+/// Sums of inputs, which were squared.
+struct First {
+    rows: Vec<Row>,
+    /// For each input the rows that read it.
+    readers: Vec<Row>,
+    messages: Vec<f64>,
+    /// The variance of the inputs' noise.
+    noise: f64,
+}
+
+/// Sums of squares, which were squared again.
+struct Second {
+    first: First,
+    rows: Vec<Row>,
+    biases: Vec<f64>,
+}
+
+/// The residue of a weight around 0.
+fn centred(weight: i64, modulus: u64) -> f64 {
+    let residue = i128::from(weight).rem_euclid(i128::from(modulus));
+    (if 2 * residue > i128::from(modulus) {
+        residue - i128::from(modulus)
+    } else {
+        residue
+    }) as f64
+}
+
+/// C(2d, d).
+fn central_binomial(degree: u32) -> f64 {
+    (1..=degree).fold(1.0, |product, k| {
+        product * f64::from(degree + k) / f64::from(k)
+    })
+}
+
+impl Moments {
+    /// Fresh ciphertexts.
+    pub(super) fn fresh(inputs: usize, degree: usize, plain_modulus: u64) -> Self {
+        let t = plain_modulus as f64;
+        Self {
+            t,
+            plain_modulus,
+            n: degree as f64,
+            deviations: vec![(ERROR_VARIANCE + 0.25).sqrt() * t; inputs],
+            degree: 1,
+            rows: Some((Basis::Inputs(inputs), identity(inputs))),
+            biases: vec![0.0; inputs],
+            uniform: true,
+            windows: 1,
+        }
+    }
+
+    /// Every value squared.
+    pub(super) fn square(&mut self) {
+        let factor = (central_binomial(self.degree) * self.n).sqrt();
+        for deviation in &mut self.deviations {
+            *deviation = factor * deviation.powi(2);
+        }
+        self.degree *= 2;
+        let biases = std::mem::replace(&mut self.biases, vec![0.0; self.deviations.len()]);
+        self.rows = match self.rows.take() {
+            Some((Basis::Inputs(inputs), rows)) => {
+                let first = First::new(inputs, rows, &biases, self.t);
+                Some(Basis::Squares(first))
+            }
+            Some((Basis::Squares(first), rows)) => Some(Basis::FourthPowers(Second {
+                first,
+                rows,
+                biases,
+            })),
+            _ => None,
+        }
+        .map(|basis| (basis, identity(self.deviations.len())));
+    }
+
+    /// Weighted sums of the values.
+    pub(super) fn sums(&mut self, sums: &WeightedSums) {
+        let weighted = |values: &[f64]| -> Vec<f64> {
+            let term = |input: u32, weight| {
+                centred(weight, self.plain_modulus).abs() * values[input as usize]
+            };
+            sums.outputs()
+                .map(|(terms, _)| terms.iter().map(|at| term(at.input, at.weight)).sum())
+                .collect()
+        };
+        let worst = weighted(&self.deviations);
+        // A constant polynomial below t / 2: one coefficient of N.
+        let half = self.t / 2.0 / self.n.sqrt();
+        self.biases = weighted(&self.biases).iter().map(|b| b + half).collect();
+        self.uniform &= is_uniform(sums);
+        self.windows = sums.windows();
+        self.rows = self.rows.take().and_then(|(basis, rows)| {
+            compose(sums, &rows, self.plain_modulus).map(|rows| (basis, rows))
+        });
+        self.deviations = worst.iter().map(|worst| worst + half).collect();
+        if let Some(computed) = self.computed() {
+            for (deviation, computed) in self.deviations.iter_mut().zip(computed) {
+                *deviation = deviation.min(computed);
+            }
+        } else {
+            self.rows = None;
+        }
+    }
+
+    /// The deviations from covariances; `None` if these are not known or take too long.
+    fn computed(&self) -> Option<Vec<f64>> {
+        let (basis, rows) = self.rows.as_ref()?;
+        // One window of each channel, if all are the same.
+        let step = if self.uniform { self.windows.max(1) } else { 1 };
+        let chosen: Vec<&Row> = rows.iter().step_by(step).collect();
+        let biases = self.biases.iter().step_by(step);
+        let deviations: Vec<f64> = match basis {
+            Basis::Inputs(_) => {
+                let deviation = |(row, bias): (&&Row, &f64)| {
+                    let noise: f64 = row.iter().map(|(_, w)| w * w).sum();
+                    let message: f64 = row.iter().map(|(_, w)| w.abs() * self.t / 2.0).sum();
+                    (ERROR_VARIANCE.sqrt() * self.t * noise.sqrt()).hypot(message + bias)
+                };
+                chosen.iter().zip(biases).map(deviation).collect()
+            }
+            Basis::Squares(first) => with_biases(&first.variances(&chosen, self.n)?, biases),
+            Basis::FourthPowers(second) => with_biases(&second.variances(&chosen, self.n)?, biases),
+        };
+        let all = deviations
+            .into_iter()
+            .flat_map(|deviation| std::iter::repeat_n(deviation, step));
+        Some(all.collect())
+    }
+}
+
+fn with_biases<'a>(variances: &[f64], biases: impl Iterator<Item = &'a f64>) -> Vec<f64> {
+    let values = variances.iter().zip(biases);
+    values
+        .map(|(variance, bias)| variance.sqrt() + bias)
+        .collect()
+}
+
+/// Each value by itself.
+fn identity(count: usize) -> Vec<Row> {
+    (0..count as u32).map(|index| vec![(index, 1.0)]).collect()
+}
+
+/// The rows of sums of sums; `None` if they would be too long.
+fn compose(sums: &WeightedSums, rows: &[Row], plain_modulus: u64) -> Option<Vec<Row>> {
+    let mut total = 0;
+    sums.outputs()
+        .map(|(terms, _)| {
+            let mut row: Row = Vec::new();
+            for term in terms {
+                let weight = centred(term.weight, plain_modulus);
+                let inner = rows.get(term.input as usize)?;
+                row.extend(inner.iter().map(|(index, w)| (*index, w * weight)));
+            }
+            row.sort_unstable_by_key(|(index, _)| *index);
+            row.dedup_by(|next, kept| {
+                let same = next.0 == kept.0;
+                kept.1 += if same { next.1 } else { 0.0 };
+                same
+            });
+            total += row.len();
+            (total <= TERMS_MAX).then_some(row)
+        })
+        .collect()
+}
+
+/// Whether the windows of every channel read the same weights at places that are shifts of each other.
+fn is_uniform(sums: &WeightedSums) -> bool {
+    let windows = sums.windows();
+    let mut first = None;
+    sums.outputs().enumerate().all(|(output, (terms, _))| {
+        if output % windows == 0 {
+            first = Some(terms);
+        }
+        let Some(first) = first else { return false };
+        let shift = |terms: &[crate::network::Term]| terms.first().map_or(0, |term| term.input);
+        let (here, there) = (shift(terms), shift(first));
+        terms.len() == first.len()
+            && terms.iter().zip(first).all(|(a, b)| {
+                a.weight == b.weight && a.input.wrapping_sub(here) == b.input.wrapping_sub(there)
+            })
+    })
+}
+
+/// Sums over the rows of a sparse matrix, by column: zero but for the columns that were touched.
+struct Touched {
+    sums: Vec<f64>,
+    columns: Vec<u32>,
+}
+
+impl Touched {
+    fn new(columns: usize) -> Self {
+        Self {
+            sums: vec![0.0; columns],
+            columns: Vec::new(),
+        }
+    }
+
+    /// Adds a number that is not 0.
+    fn add(&mut self, column: u32, value: f64) {
+        let sum = &mut self.sums[column as usize];
+        if *sum == 0.0 {
+            self.columns.push(column);
+        }
+        *sum += value;
+    }
+
+    /// Hands out what is not zero, and forgets it.
+    fn drain(&mut self, mut each: impl FnMut(u32, f64)) {
+        for column in self.columns.drain(..) {
+            // A column whose sum became zero on the way may be named twice.
+            each(column, std::mem::take(&mut self.sums[column as usize]));
+        }
+    }
+}
+
+impl First {
+    fn new(inputs: usize, rows: Vec<Row>, biases: &[f64], t: f64) -> Self {
+        let mut readers = vec![Row::new(); inputs];
+        for (index, row) in rows.iter().enumerate() {
+            for (input, weight) in row {
+                readers[*input as usize].push((index as u32, *weight));
+            }
+        }
+        let message = |(row, bias): (&Row, &f64)| {
+            bias + row.iter().map(|(_, w)| w.abs() * t / 2.0).sum::<f64>()
+        };
+        Self {
+            messages: rows.iter().zip(biases).map(message).collect(),
+            readers,
+            rows,
+            noise: ERROR_VARIANCE * t * t,
+        }
+    }
+
+    /// Adds w (c_kl^2 - M_k^2 M_l^2) for all l to sums, where M are the messages: zero unless the rows share an input.
+    fn add_shared(&self, k: u32, w: f64, dots: &mut Touched, sums: &mut Touched) {
+        for &(input, weight) in &self.rows[k as usize] {
+            for &(reader, other) in &self.readers[input as usize] {
+                dots.add(reader, weight * other);
+            }
+        }
+        let message = self.messages[k as usize];
+        dots.drain(|l, dot| {
+            let noise = self.noise * dot.abs();
+            let shared = noise * (noise + 2.0 * message * self.messages[l as usize]);
+            if w * shared != 0.0 {
+                sums.add(l, w * shared);
+            }
+        });
+    }
+
+    /// The sum over k of abs(w_k) M_k^2.
+    fn message(&self, row: &Row) -> f64 {
+        let message = |&(k, w): &(u32, f64)| w.abs() * self.messages[k as usize].powi(2);
+        row.iter().map(message).sum()
+    }
+
+    /// Multiplications for the covariances of so many rows of this length in all with `others` rows each.
+    fn work(&self, terms: usize, others: f64) -> f64 {
+        let count = self.rows.iter().map(Vec::len).sum::<usize>() as f64;
+        let shared =
+            count / self.rows.len().max(1) as f64 * count / self.readers.len().max(1) as f64;
+        terms as f64 * (shared + others)
+    }
+
+    /// K_ij of a row with others, each given with its [`First::message`].
+    fn covariances(
+        &self,
+        row: &Row,
+        others: &[(&Row, f64)],
+        n: f64,
+        (dots, shared): &mut (Touched, Touched),
+    ) -> Vec<f64> {
+        for &(k, w) in row {
+            self.add_shared(k, w.abs(), dots, shared);
+        }
+        let message = self.message(row);
+        let covariance = |(other, of_other): &(&Row, f64)| {
+            let shared = other
+                .iter()
+                .map(|&(l, w)| w.abs() * shared.sums[l as usize]);
+            2.0 * n * (message * of_other + shared.sum::<f64>())
+        };
+        let covariances = others.iter().map(covariance).collect();
+        shared.drain(|_, _| ());
+        covariances
+    }
+
+    fn scratch(&self) -> (Touched, Touched) {
+        (Touched::new(self.rows.len()), Touched::new(self.rows.len()))
+    }
+
+    /// K_ii of each row.
+    fn variances(&self, rows: &[&Row], n: f64) -> Option<Vec<f64>> {
+        let terms: usize = rows.iter().map(|row| row.len()).sum();
+        if self.work(terms, 1.0) > WORK_MAX {
+            return None;
+        }
+        let variances = rows.par_iter().map_init(
+            || self.scratch(),
+            |scratch, row| {
+                let itself = [(*row, self.message(row))];
+                self.covariances(row, &itself, n, scratch).iter().sum()
+            },
+        );
+        Some(variances.collect())
+    }
+}
+
+impl Second {
+    /// 6 sum over i, j of abs(v_i v_j) K_ij^2 for each row v.
+    fn variances(&self, rows: &[&Row], n: f64) -> Option<Vec<f64>> {
+        let used: BTreeSet<u32> = rows
+            .iter()
+            .flat_map(|row| row.iter().map(|(index, _)| *index))
+            .collect();
+        let used: Vec<u32> = used.into_iter().collect();
+        let count = used.len();
+        let terms = used.iter().map(|&i| self.rows[i as usize].len()).sum();
+        let pairs: f64 = rows.iter().map(|row| (row.len() as f64).powi(2)).sum();
+        if count > MATRIX_MAX || self.first.work(terms, count as f64) + pairs > WORK_MAX {
+            return None;
+        }
+        let others: Vec<(&Row, f64)> = used
+            .iter()
+            .map(|&i| &self.rows[i as usize])
+            .map(|row| (row, self.first.message(row)))
+            .collect();
+        let matrix: Vec<Vec<f64>> = others
+            .par_iter()
+            .map_init(
+                || self.first.scratch(),
+                |scratch, (row, _)| self.first.covariances(row, &others, n, scratch),
+            )
+            .collect();
+        let deviations: Vec<f64> = (0..count).map(|i| matrix[i][i].sqrt()).collect();
+        let bias = |i: usize| self.biases[used[i] as usize];
+        let squared = |i: usize, j: usize| {
+            let biases = bias(i) * deviations[j] + bias(j) * deviations[i] + bias(i) * bias(j);
+            (matrix[i][j] + biases).powi(2)
+        };
+        let matrix: Vec<Vec<f64>> = (0..count)
+            .into_par_iter()
+            .map(|i| (0..count).map(|j| squared(i, j)).collect())
+            .collect();
+        let variance = |row: &&Row| {
+            let places: Vec<(usize, f64)> = row
+                .iter()
+                .filter_map(|(index, w)| Some((used.binary_search(index).ok()?, w.abs())))
+                .collect();
+            let sum = |&(i, v): &(usize, f64)| {
+                v * places.iter().map(|&(j, w)| w * matrix[i][j]).sum::<f64>()
+            };
+            6.0 * n * places.iter().map(sum).sum::<f64>()
+        };
+        Some(rows.par_iter().map(variance).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a failed test may panic")]
+    use super::*;
+    use crate::network::{
+        InputQuantizer, InputSpec, Layer, LoweredOperation, NamedLayer, Network, NetworkLiteral,
+        Shape,
+    };
+    use num_bigint::BigInt;
+
+    /// The deviations of the last values of linear layers, each but the first of them after a square.
+    fn deviations(inputs: usize, weights: &[Vec<i64>], t: u64) -> Vec<f64> {
+        let mut layers = Vec::new();
+        let mut size = inputs;
+        for (index, weight) in weights.iter().enumerate() {
+            if index > 0 {
+                layers.push(NamedLayer::new(format!("square{index}"), Layer::Square));
+            }
+            let outputs = weight.len() / size;
+            let linear = Layer::Linear {
+                in_features: size,
+                out_features: outputs,
+                weight: weight.clone(),
+                bias: vec![BigInt::ZERO; outputs],
+                weight_scale: 1.0,
+            };
+            layers.push(NamedLayer::new(format!("linear{index}"), linear));
+            size = outputs;
+        }
+        let network = Network::new(NetworkLiteral {
+            name: "sums".to_owned(),
+            classes: size,
+            input: InputSpec {
+                shape: Shape::vector(inputs),
+                quantizer: InputQuantizer::uniform(1).unwrap(),
+            },
+            layers,
+        })
+        .unwrap();
+        let mut moments = Moments::fresh(inputs, 1024, t);
+        for layer in network.lower() {
+            match &layer.operation {
+                LoweredOperation::Sums(sums) => moments.sums(sums),
+                LoweredOperation::Square { .. } => moments.square(),
+            }
+        }
+        moments.deviations
+    }
+
+    fn diagonal(count: usize) -> Vec<i64> {
+        (0..count * count)
+            .map(|at| i64::from(at % (count + 1) == 0))
+            .collect()
+    }
+
+    #[test]
+    fn equal_values_add_up_and_independent_ones_less() {
+        let t = 65_537;
+        for squares in 1..=2 {
+            let layers = |inputs: usize, outputs: usize, first: Vec<i64>| {
+                let mut weights = vec![first];
+                for _ in 1..squares {
+                    weights.push(diagonal(outputs));
+                }
+                weights.push(vec![1; outputs]);
+                deviations(inputs, &weights, t)[0]
+            };
+            let one = layers(1, 1, vec![1]);
+            let equal = layers(1, 16, vec![1; 16]) / one;
+            let apart = layers(16, 16, diagonal(16)) / one;
+            assert!((equal - 16.0).abs() < 0.01, "{squares} squares: {equal}");
+            assert!((4.0..8.0).contains(&apart), "{squares} squares: {apart}");
+        }
+    }
+
+    #[test]
+    fn covariances_of_squares_are_those_of_wicks_theorem() {
+        // (x + y)^2 and (x - y)^2 of independent inputs: as forms, and noise alone counts at this t.
+        let t = 65_537;
+        let n = 1024.0_f64;
+        let noise = ERROR_VARIANCE * (t as f64).powi(2);
+        let message = (t as f64).powi(2);
+        let deviation = deviations(2, &[vec![1, 1, 1, -1], vec![1, 1]], t)[0];
+        // Rows of norm 2, scalar product 0, messages t and the bias.
+        let message = message * (1.0 + 0.5 / n.sqrt()).powi(2);
+        let (own, shared) = (2.0 * noise + message, message);
+        let expected = (2.0 * n * (2.0 * own * own + 2.0 * shared * shared)).sqrt();
+        assert!(
+            (deviation / expected - 1.0).abs() < 1e-3,
+            "{deviation} {expected}"
+        );
+    }
+}
