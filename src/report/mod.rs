@@ -13,4 +13,4 @@ pub use host::Host;
 pub use record::{
     BoundRecord, DataFile, LayerRecord, NoiseRecord, RecordError, RunRecord, Seconds, Sizes,
 };
-pub use timing::{TimingError, TimingRecord, TimingRow, time_paper};
+pub use timing::{TimingCase, TimingError, TimingRecord, TimingRow, time_paper};
