@@ -33,7 +33,7 @@ pub fn timing_document(records: &[TimingRecord]) -> String {
          cached, one thread. Parameters are SEAL's default primes for N. Every weight that is not zero costs a rotation, \
          a product and an addition; those that are zero cost nothing.\n\n\
          Times are of the server's evaluation, in seconds of processor time (wall time where the system does not tell \
-         it), with wall time beside it.\n",
+         it), with wall time beside it: where the two differ, the machine had other work, which also slows what runs.\n",
     );
     for record in records {
         section(&mut out, record);
@@ -172,6 +172,22 @@ fn causes(out: &mut String, record: &TimingRecord) {
     let (Some(first), Some(last)) = (rows.first(), rows.last()) else {
         return;
     };
+    // The same weights and as many plaintext primes at both ends.
+    let same = rows
+        .iter()
+        .rev()
+        .find(|row| !matches!(row.case, TimingCase::SmallQ | TimingCase::SmallN));
+    if let Some(same) = same
+        && matches!(last.case, TimingCase::SmallN)
+        && same.plain_moduli.len() == last.plain_moduli.len()
+    {
+        let _ = writeln!(
+            out,
+            "| q and N alone, with the same weights | {:.2}, that is {} |",
+            same.whole_seconds / last.whole_seconds,
+            change(last.whole_seconds, same.whole_seconds)
+        );
+    }
     let _ = writeln!(
         out,
         "| all | {:.2}, that is {} |",
@@ -251,20 +267,19 @@ fn deviations(out: &mut String, records: &[TimingRecord]) {
         shown = true;
         let _ = write!(
             out,
-            "On {} at N = {} masks take {:+.2} % of the time (within the noise of the measurement where that is small), \
-             and {} of the noise budget: {} bits are left without, {} with them{}. ",
+            "On {} at N = {}, {} masks change the time by {:+.1} % (what is below some percent is the measurement's own \
+             noise), and the noise budget left from {} to {} bits{}.",
             record.dataset.title(),
             plain.poly_modulus_degree,
+            masked
+                .ops()
+                .plain_multiplications
+                .saturating_sub(plain.ops().plain_multiplications),
             100.0 * (masked.whole_seconds / plain.whole_seconds - 1.0),
-            if masked.noise_budget_bits == 0 {
-                "all"
-            } else {
-                "some"
-            },
             plain.noise_budget_bits,
             masked.noise_budget_bits,
             if masked.noise_budget_bits == 0 {
-                ", so that nothing can be decrypted"
+                ": the logits cannot be decrypted"
             } else {
                 ""
             },
@@ -381,7 +396,8 @@ mod tests {
             "| plaintext primes, 2 to 1 | 2.00 |",
             "| N, 16384 to 8192 | 2.50 |",
             "| all | 20.00, that is -95.0 % |",
-            "all of the noise budget: 12 bits are left without, 0 with them",
+            "the noise budget left from 12 to 0 bits: the logits cannot be decrypted",
+            "| q and N alone, with the same weights | 2.50, that is -60.0 % |",
             "311.13",
             "without HEXL",
             "noise hides the logits",

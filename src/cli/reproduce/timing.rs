@@ -37,7 +37,7 @@ pub(super) struct Arguments {
     /// Which test image
     #[arg(long, value_name = "NUMBER", default_value_t = 0)]
     image: usize,
-    /// The larger and the smaller N
+    /// The larger and the smaller N; twice the same where the noise leaves no choice
     #[arg(long, value_name = "N", num_args = 2, default_values_t = [16384, 8192])]
     degrees: Vec<usize>,
     /// At the larger and at the smaller N: so many plaintext primes that each need not have more bits than this. Larger ones
@@ -107,7 +107,7 @@ fn cases<'a>(
     small: &'a Subject,
 ) -> anyhow::Result<Vec<(TimingCase, &'a Network, PaperParameters)>> {
     let [larger, smaller] = two(&arguments.degrees)?;
-    if larger <= smaller {
+    if larger < smaller {
         bail!("--degrees {larger} {smaller}: the larger N comes first");
     }
     let [at_larger, at_smaller] = two(&arguments.plain_bits)?;
@@ -120,6 +120,11 @@ fn cases<'a>(
         );
     }
     let fewer = small.parameters(larger, at_larger)?;
+    let at_smaller = if smaller == larger {
+        at_larger
+    } else {
+        at_smaller
+    };
     let last = small.parameters(smaller, at_smaller)?;
     let small_q = small.parameters(larger, at_smaller)?.with_bits_of(&last)?;
     let mut same = first.clone();
@@ -131,8 +136,11 @@ fn cases<'a>(
     if fewer.plain_moduli.len() < same.plain_moduli.len() {
         cases.push((TimingCase::FewerPlainPrimes, &small.network, fewer));
     }
-    cases.push((TimingCase::SmallQ, &small.network, small_q));
-    cases.push((TimingCase::SmallN, &small.network, last.clone()));
+    // Equal degrees: nothing of N changes, as where a smaller one has no room for the noise.
+    if smaller < larger {
+        cases.push((TimingCase::SmallQ, &small.network, small_q));
+        cases.push((TimingCase::SmallN, &small.network, last.clone()));
+    }
     if arguments.masks {
         cases.push((TimingCase::Masks, &small.network, last));
     }

@@ -131,6 +131,11 @@ impl PaperServer {
         })
     }
 
+    /// The keys, one set for each plaintext modulus.
+    pub fn keys(&self) -> impl Iterator<Item = &PaperKeys> {
+        self.channels.iter().map(|channel| &channel.keys)
+    }
+
     /// Evaluates the plan on an encrypted image, on the calling thread.
     ///
     /// # Errors
