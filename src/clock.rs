@@ -7,6 +7,18 @@ pub(crate) fn thread_cpu_seconds() -> Option<f64> {
     seconds(&std::fs::read_to_string("/proc/thread-self/schedstat").ok()?)
 }
 
+/// Seconds that all living threads of this process have spent on processors; Linux only.
+pub(crate) fn process_cpu_seconds() -> Option<f64> {
+    let mut total = 0.0;
+    for task in std::fs::read_dir("/proc/self/task").ok()? {
+        // A thread may end meanwhile.
+        if let Ok(text) = std::fs::read_to_string(task.ok()?.path().join("schedstat")) {
+            total += seconds(&text)?;
+        }
+    }
+    Some(total)
+}
+
 /// The time between two readings, if there are both.
 pub(crate) fn between(start: Option<f64>, end: Option<f64>) -> Option<f64> {
     Some(end? - start?)

@@ -6,6 +6,7 @@
 mod classify;
 mod host;
 mod record;
+mod scaling;
 mod timing;
 
 pub use classify::{Classified, ClassifyError, classify};
@@ -13,4 +14,5 @@ pub use host::Host;
 pub use record::{
     BoundRecord, DataFile, LayerRecord, NoiseRecord, RecordError, RunRecord, Seconds, Sizes,
 };
+pub use scaling::{Axis, ScalingError, ScalingPoint, ScalingRecord, measure_scaling};
 pub use timing::{TimingCase, TimingError, TimingRecord, TimingRow, time_paper};

@@ -218,6 +218,12 @@ impl TimingRow {
         self.layers.iter().map(|layer| layer.ops).sum()
     }
 
+    /// Whether the row takes part in the comparison: without the authors' masks, and with noise budget left. A part that
+    /// leaves none shows that the whole would not compute right.
+    pub fn is_compared(&self) -> bool {
+        self.case != TimingCase::Masks && self.noise_budget_bits > 0
+    }
+
     /// Whether what ran gave the twin's logits; true for a part, which gives none, and for the masks, whose noise may hide
     /// them.
     pub fn is_right(&self) -> bool {

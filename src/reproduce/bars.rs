@@ -7,18 +7,15 @@ use super::{
     ReproduceError,
     plot::{LINES, canvas, failed},
 };
-use crate::report::{TimingCase, TimingRow};
+use crate::report::TimingRow;
 
-/// The whole network's time, a bar for each case (without [`TimingCase::Masks`]), its layers stacked. The text of an SVG
+/// The whole network's time, a bar for each case that is compared, its layers stacked. The text of an SVG
 /// file.
 ///
 /// # Errors
 /// [`ReproduceError::Plot`] if there is no case, or drawing fails.
 pub fn plot_timing(title: &str, rows: &[TimingRow]) -> Result<String, ReproduceError> {
-    let rows: Vec<&TimingRow> = rows
-        .iter()
-        .filter(|row| row.case != TimingCase::Masks)
-        .collect();
+    let rows: Vec<&TimingRow> = rows.iter().filter(|row| row.is_compared()).collect();
     let Some(first) = rows.first() else {
         return Err(failed("there is no case"));
     };

@@ -20,6 +20,7 @@ mod plot;
 mod row;
 #[cfg(feature = "train")]
 mod run;
+mod scaling;
 mod timing;
 
 pub use bars::plot_timing;
@@ -35,4 +36,5 @@ pub use plot::{plot_accuracy, plot_layers};
 pub use row::{Choice, LayerWidth, Method, Row, Widths};
 #[cfg(feature = "train")]
 pub use run::{Images, Options, run};
+pub use scaling::{plot_scaling, scaling_document};
 pub use timing::timing_document;

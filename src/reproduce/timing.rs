@@ -85,7 +85,7 @@ fn section(out: &mut String, record: &TimingRecord) {
 /// The rows that are compared with each other.
 fn compared(record: &TimingRecord) -> impl Iterator<Item = &TimingRow> {
     let rows = record.rows.iter();
-    rows.filter(|row| row.case != TimingCase::Masks)
+    rows.filter(|row| row.is_compared())
 }
 
 fn table(out: &mut String, record: &TimingRecord) {
@@ -122,8 +122,8 @@ fn table(out: &mut String, record: &TimingRecord) {
             change(row.whole_seconds, first),
             match (row.twin_mismatches, row.channels, row.noise_budget_bits) {
                 (Some(count), ..) => count.to_string(),
-                (None, Some(_), _) => "not checked".to_owned(),
-                (None, None, _) => "noise hides the logits".to_owned(),
+                (None, _, 0) => "noise hides the logits".to_owned(),
+                (None, ..) => "not checked".to_owned(),
             },
             row.noise_budget_bits,
         );

@@ -251,10 +251,10 @@ fn show(record: &TimingRecord, output: &mut Output) -> anyhow::Result<()> {
             table::seconds(row.evaluate_seconds),
             table::seconds(row.whole_seconds),
             format!("{:+.1} %", 100.0 * (row.whole_seconds / first - 1.0)),
-            match (row.twin_mismatches, row.channels) {
-                (Some(count), _) => count.to_string(),
-                (None, Some(_)) => "a part".to_owned(),
-                (None, None) => "too noisy".to_owned(),
+            match row.twin_mismatches {
+                Some(count) => count.to_string(),
+                None if row.noise_budget_bits == 0 => "too noisy".to_owned(),
+                None => "a part".to_owned(),
             },
             row.noise_budget_bits.to_string(),
         ]
