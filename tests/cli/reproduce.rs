@@ -128,6 +128,12 @@ fn timing_runs_every_case_and_separates_what_each_change_contributes() {
     let bars = fs::read_to_string(out.join("timing-mnist.svg")).unwrap();
     assert!(bars.starts_with("<svg") && bars.contains("small q"));
 
+    // Shown again from the record.
+    let again = ["reproduce", "timing", "--only-finished", "--document"];
+    fs::remove_file(out.join("timing.md")).unwrap();
+    sealquant().args(again).arg(&out).assert().success();
+    assert_eq!(fs::read_to_string(out.join("timing.md")).unwrap(), text);
+
     // The same, shortened: equal degrees, one plaintext prime of two.
     let part = go(&[
         "--channels",

@@ -26,8 +26,8 @@ use num_bigint::BigInt;
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
     /// The network without quantised training, run at the larger N
-    #[arg(long, value_name = "DIR")]
-    baseline: PathBuf,
+    #[arg(long, value_name = "DIR", required_unless_present = "only_finished")]
+    baseline: Option<PathBuf>,
     /// The network of small integers, run at both N
     #[arg(long, value_name = "DIR", default_value = model::DEFAULT_MODEL)]
     model: PathBuf,
@@ -51,6 +51,9 @@ pub(super) struct Arguments {
     /// Run the last case once more with the masks of the authors' program, which correctness leaves no room for
     #[arg(long)]
     masks: bool,
+    /// Run nothing: write timing.md and the plots anew from the records in --document
+    #[arg(long, requires = "document")]
+    only_finished: bool,
     /// Write the record to this file, as one JSON object
     #[arg(long, value_name = "FILE")]
     record: Option<PathBuf>,
@@ -148,13 +151,24 @@ fn cases<'a>(
 }
 
 pub(super) fn run(arguments: &Arguments, output: &mut Output) -> anyhow::Result<Outcome> {
+    if let (true, Some(directory)) = (arguments.only_finished, &arguments.document) {
+        return Ok(if show_again(directory)? {
+            Outcome::Success
+        } else {
+            Outcome::Failure
+        });
+    }
     if bfv::HEXL {
         note(
             "SEAL was compiled with HEXL here, the authors' was not: build with \
              --no-default-features --features cli,zstd for a faithful comparison",
         );
     }
-    let baseline = Subject::load(arguments, &arguments.baseline)?;
+    let baseline = arguments
+        .baseline
+        .as_deref()
+        .context("--baseline is missing")?;
+    let baseline = Subject::load(arguments, baseline)?;
     let small = Subject::load(arguments, &arguments.model)?;
     let source = arguments.data.source();
     let test = model::load_images(&small.network, arguments.dataset, Split::Test, &source)?;
@@ -208,30 +222,38 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> anyhow::Result<
     })
 }
 
-/// The record and its plot, then the document of all records in the directory.
+/// The record, then the plots and the document of all records in the directory.
 fn write(record: &TimingRecord, directory: &Path) -> anyhow::Result<()> {
-    let path =
-        |dataset: DatasetName, ending: &str| directory.join(format!("timing-{dataset}.{ending}"));
+    record.save(&file_of(directory, record.dataset, "json"))?;
+    show_again(directory)?;
+    Ok(())
+}
+
+fn file_of(directory: &Path, dataset: DatasetName, ending: &str) -> PathBuf {
+    directory.join(format!("timing-{dataset}.{ending}"))
+}
+
+/// Writes the plots and the document of all records in the directory. Whether all their logits are right.
+fn show_again(directory: &Path) -> anyhow::Result<bool> {
     let save = |path: &Path, text: &str| {
         write_atomically(path, text.as_bytes())
             .with_context(|| format!("cannot write {}", path.display()))
     };
-    record.save(&path(record.dataset, "json"))?;
-    let title = format!(
-        "{}: one image by the authors' schedule",
-        record.dataset.title()
-    );
-    save(
-        &path(record.dataset, "svg"),
-        &plot_timing(&title, &record.rows)?,
-    )?;
     let records = DatasetName::ALL
         .into_iter()
-        .map(|dataset| path(dataset, "json"))
+        .map(|dataset| file_of(directory, dataset, "json"))
         .filter(|path| path.exists())
         .map(|path| TimingRecord::load(&path))
         .collect::<Result<Vec<_>, _>>()?;
-    save(&directory.join("timing.md"), &timing_document(&records))
+    for record in &records {
+        let dataset = record.dataset;
+        let title = format!("{}: one image by the authors' schedule", dataset.title());
+        let plot = plot_timing(&title, &record.rows)?;
+        save(&file_of(directory, dataset, "svg"), &plot)?;
+    }
+    save(&directory.join("timing.md"), &timing_document(&records))?;
+    let mut rows = records.iter().flat_map(|record| &record.rows);
+    Ok(rows.all(TimingRow::is_right))
 }
 
 fn show(record: &TimingRecord, output: &mut Output) -> anyhow::Result<()> {
