@@ -3,6 +3,7 @@
 pub mod bfv;
 #[cfg(feature = "cli")]
 pub mod cli;
+mod clock;
 pub mod data;
 pub mod engine;
 mod ffi;
@@ -14,7 +15,7 @@ pub mod params;
 #[cfg(feature = "train")]
 pub mod quant;
 pub mod report;
-#[cfg(all(feature = "train", feature = "cli"))]
+#[cfg(feature = "cli")]
 pub mod reproduce;
 #[cfg(feature = "train")]
 pub mod train;

@@ -4,7 +4,13 @@ use std::env;
 use std::path::PathBuf;
 
 fn main() {
-    for name in ["build.rs", "operations.cc", "operations.h"] {
+    for name in [
+        "build.rs",
+        "network.cc",
+        "network.h",
+        "operations.cc",
+        "operations.h",
+    ] {
         println!("cargo:rerun-if-changed={name}");
     }
     // Set by seal-sys through `links = "seal"`.
@@ -12,6 +18,7 @@ fn main() {
     cc::Build::new()
         .cpp(true)
         .std("c++17")
+        .file("network.cc")
         .file("operations.cc")
         .include(include)
         // As a release build of a program in C++, under every profile of cargo.

@@ -1,5 +1,7 @@
 //! `sealquant demo`.
 
+use std::path::{Path, PathBuf};
+
 use super::{
     Outcome,
     digits::{self, Drawing},
@@ -7,15 +9,25 @@ use super::{
     output::{self, Output, note},
     run::{self, Finished, RunArguments},
     summary::summary,
+    table,
 };
-use crate::data::{DatasetName, Split};
+use crate::{
+    data::{DatasetName, Split},
+    report::RunRecord,
+};
 
 /// How many images are drawn.
 const DRAWN: usize = 6;
 
+/// The paper's runs of one image on its own machine: parameters and seconds.
+const PAPER: [(&str, f64); 2] = [
+    ("the paper, one image: N = 16384, t of 35 bits", 311.13),
+    ("the paper, one image: N = 8192, t of 24 bits", 58.04),
+];
+
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
-    /// Which of MNIST's test images, from A up to but without B
+    /// Which of MNIST's test images, from A up to but without B; the first of them is classified once more by itself
     #[arg(long, value_name = "A..B", default_value = "0..8192")]
     images: ImageRange,
     #[command(flatten)]
@@ -37,6 +49,12 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> anyhow::Result<
         split,
         Some(&arguments.images),
     )?;
+    let first = ImageRange(arguments.images.0.start..arguments.images.0.start + 1);
+    let alone = RunArguments {
+        record: arguments.run.record.as_deref().map(beside),
+        ..arguments.run.clone()
+    };
+    let single = run::run_again(&alone, None, dataset, split, Some(&first))?;
     let drawings: Vec<Drawing<'_>> = chosen(&finished)
         .into_iter()
         .filter_map(|index| drawing(&finished, index))
@@ -46,10 +64,60 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> anyhow::Result<
     output.line(drawn.trim_end())?;
     output.line("")?;
     output.line(summary(&finished.record, true))?;
-    if let Some(path) = &arguments.run.record {
+    output.line(comparison(&[&single.record, &finished.record]))?;
+    for path in [&arguments.run.record, &alone.record].into_iter().flatten() {
         output.line(format_args!("record: {}", path.display()))?;
     }
-    Ok(finished.outcome())
+    Ok(match finished.outcome() {
+        Outcome::Success => single.outcome(),
+        Outcome::Failure => Outcome::Failure,
+    })
+}
+
+/// Where the record of the single image goes: `x-one.json` beside `x.json`.
+fn beside(record: &Path) -> PathBuf {
+    let mut name = record.file_stem().unwrap_or_default().to_owned();
+    name.push("-one");
+    if let Some(extension) = record.extension() {
+        name.push(".");
+        name.push(extension);
+    }
+    record.with_file_name(name)
+}
+
+/// Latency and throughput of these runs, and the paper's time for one image.
+fn comparison(records: &[&RunRecord]) -> comfy_table::Table {
+    let own = records.iter().map(|record| {
+        let images = record.images;
+        let words = if images == 1 { "one image" } else { "a batch" };
+        vec![
+            format!(
+                "here, {words}: N = {}, {} layout",
+                record.poly_modulus_degree, record.layout
+            ),
+            table::thousands(images),
+            table::seconds(record.seconds.evaluate),
+            table::seconds(record.seconds.evaluate / images as f64),
+            format!("{:.0}", record.images_per_second()),
+        ]
+    });
+    let paper = PAPER.into_iter().map(|(words, seconds)| {
+        vec![
+            words.to_owned(),
+            "1".to_owned(),
+            format!("{seconds} s"),
+            format!("{seconds} s"),
+            format!("{:.3}", 1.0 / seconds),
+        ]
+    });
+    let header = [
+        "evaluation (server)",
+        "images",
+        "time",
+        "an image",
+        "images/s",
+    ];
+    table::columns(&header, own.chain(paper))
 }
 
 /// The first images, the last of them a wrongly classified one if there is one.
@@ -81,4 +149,15 @@ fn drawing(finished: &Finished, index: usize) -> Option<Drawing<'_>> {
         ),
         right: predicted == label,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_second_record_lies_beside_the_first() {
+        assert_eq!(beside(Path::new("a/x.json")), Path::new("a/x-one.json"));
+        assert_eq!(beside(Path::new("x")), Path::new("x-one"));
+    }
 }

@@ -24,7 +24,7 @@ use crate::{
 use anyhow::{Context as _, bail};
 
 /// What both commands take.
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Clone, clap::Args)]
 pub(super) struct RunArguments {
     /// The model: a directory that holds network.json
     #[arg(long, value_name = "DIR", default_value = DEFAULT_MODEL)]
@@ -100,7 +100,7 @@ pub(super) struct Finished {
     pub(super) images: Dataset,
 }
 
-/// Classifies images under encryption. Without a range, all of the split.
+/// Starts the worker threads, then as [`run_again`].
 pub(super) fn run(
     arguments: &RunArguments,
     layout: Option<LayoutKind>,
@@ -109,6 +109,17 @@ pub(super) fn run(
     range: Option<&ImageRange>,
 ) -> anyhow::Result<Finished> {
     model::start_threads(arguments.threads)?;
+    run_again(arguments, layout, dataset, split, range)
+}
+
+/// Classifies images under encryption. Without a range, all of the split.
+pub(super) fn run_again(
+    arguments: &RunArguments,
+    layout: Option<LayoutKind>,
+    dataset: DatasetName,
+    split: Split,
+    range: Option<&ImageRange>,
+) -> anyhow::Result<Finished> {
     let network = model::load_network(&arguments.model)?;
     let source = arguments.data.source();
     let data = model::load_images(&network, dataset, split, &source)?;

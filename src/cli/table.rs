@@ -69,6 +69,7 @@ pub(super) fn bytes(count: u64) -> String {
 /// A duration in seconds: three digits below 100.
 pub(super) fn seconds(seconds: f64) -> String {
     match seconds {
+        s if s < 1e-3 => format!("{:.1} µs", s * 1e6),
         s if s < 0.1 => format!("{:.1} ms", s * 1e3),
         s if s < 10.0 => format!("{s:.2} s"),
         s if s < 100.0 => format!("{s:.1} s"),
@@ -94,6 +95,7 @@ mod tests {
         assert_eq!(bytes(999), "999 B");
         assert_eq!(bytes(1_500), "1.50 kB");
         assert_eq!(bytes(2_340_000_000), "2.34 GB");
+        assert_eq!(seconds(0.000_038_52), "38.5 µs");
         assert_eq!(seconds(0.012_34), "12.3 ms");
         assert_eq!(seconds(59.94), "59.9 s");
         assert_eq!(percent(0.9846), "98.46 %");

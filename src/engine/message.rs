@@ -17,7 +17,19 @@ pub struct Request {
     pub(crate) channels: Vec<Vec<Ciphertext>>,
 }
 
+impl EvaluationKeys {
+    /// For each plaintext modulus the relinearisation keys, if the plan needs them.
+    pub fn relin_keys(&self) -> &[Option<RelinKeys>] {
+        &self.relin_keys
+    }
+}
+
 impl Request {
+    /// For each plaintext modulus a ciphertext for every element of the network's input.
+    pub fn channels(&self) -> &[Vec<Ciphertext>] {
+        &self.channels
+    }
+
     /// How many images it holds.
     pub const fn images(&self) -> usize {
         self.images
@@ -37,6 +49,11 @@ pub struct Response {
 }
 
 impl Response {
+    /// For each plaintext modulus a ciphertext for every logit.
+    pub fn channels(&self) -> &[Vec<Ciphertext>] {
+        &self.channels
+    }
+
     /// How many images it answers.
     pub const fn images(&self) -> usize {
         self.images

@@ -14,6 +14,8 @@ pub struct PaperParameters {
     pub coeff_modulus: Vec<u64>,
     /// t, or the primes whose product takes its place: the circuit runs once for each.
     pub plain_moduli: Vec<u64>,
+    /// Bits of a signed integer that holds every logit.
+    pub logit_bits: u64,
     /// What SEAL checks q against: its caps are those of HE-standard 2018.
     pub security: SecurityLevel,
 }
@@ -52,8 +54,17 @@ impl PaperParameters {
             poly_modulus_degree,
             coeff_modulus,
             plain_moduli,
+            logit_bits: product.bits(),
             security,
         })
+    }
+
+    /// Bits of each prime of q, the special prime last.
+    pub fn coeff_modulus_bits(&self) -> Vec<u32> {
+        let primes = self.coeff_modulus.iter();
+        primes
+            .map(|prime| u64::BITS - prime.leading_zeros())
+            .collect()
     }
 
     /// The same N and t with a q of as many primes of the same bits as other parameters have.
@@ -61,11 +72,8 @@ impl PaperParameters {
     /// # Errors
     /// [`ParamsError::Bfv`] if there are not enough primes of these bits for this N.
     pub fn with_bits_of(mut self, other: &Self) -> Result<Self, ParamsError> {
-        let bits: Vec<i32> = other
-            .coeff_modulus
-            .iter()
-            .map(|prime| (u64::BITS - prime.leading_zeros()).cast_signed())
-            .collect();
+        let bits = other.coeff_modulus_bits();
+        let bits: Vec<i32> = bits.into_iter().map(u32::cast_signed).collect();
         self.coeff_modulus = coeff_modulus::create(self.poly_modulus_degree, &bits)?
             .into_iter()
             .map(u64::from)

@@ -7,6 +7,7 @@ mod classify;
 mod forecast;
 mod host;
 mod record;
+mod scaling;
 mod timing;
 
 pub use classify::{Classified, ClassifyError, classify};
@@ -15,4 +16,5 @@ pub use host::Host;
 pub use record::{
     BoundRecord, DataFile, LayerRecord, NoiseRecord, RecordError, RunRecord, Seconds, Sizes,
 };
-pub use timing::{TimingError, TimingRecord, TimingRow, time_paper};
+pub use scaling::{Axis, ScalingError, ScalingPoint, ScalingRecord, measure_scaling};
+pub use timing::{TimingCase, TimingError, TimingRecord, TimingRow, time_paper};

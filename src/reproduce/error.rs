@@ -2,13 +2,16 @@
 
 use std::path::PathBuf;
 
-use crate::{network::NetworkFileError, train::TrainError};
+use crate::network::NetworkFileError;
+#[cfg(feature = "train")]
+use crate::train::TrainError;
 
 /// A failure to make the tables.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ReproduceError {
     /// A run failed.
+    #[cfg(feature = "train")]
     #[error("{name}")]
     Train {
         /// The row.

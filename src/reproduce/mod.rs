@@ -1,26 +1,40 @@
-//! The paper's accuracy tables, run again: every row from a preset, with its record, a document and plots.
+//! The paper's tables, run again, with documents and plots.
 //!
-//! [`run`] trains (or resumes) what is missing, measures each network's integers, and returns the [`Row`]s;
-//! [`claims`] compares them with the paper's claims; [`document`] and [`plot_accuracy`] show them.
+//! Accuracy: every row from a preset, with its record. `run` trains (or resumes) what is missing, measures each network's
+//! integers, and returns the [`Row`]s; [`claims`] compares them with the paper's claims; [`document`] and
+//! [`plot_accuracy`] show them. Accuracy is read on the test images once for each row; epochs are chosen on validation
+//! images.
 //!
-//! Accuracy is read on the test images once for each row; epochs are chosen on validation images.
+//! Time: [`timing_document`] and [`plot_timing`] show the records of `report::time_paper`.
 
+mod bars;
 mod claims;
+#[cfg(feature = "train")]
 mod curves;
 mod document;
 mod error;
 mod measure;
+#[cfg(feature = "train")]
 mod plan;
 mod plot;
 mod row;
+#[cfg(feature = "train")]
 mod run;
+mod scaling;
+mod timing;
 
+pub use bars::plot_timing;
 pub use claims::{Claim, claims, paper_float};
+#[cfg(feature = "train")]
 pub use curves::plot_curves;
 pub use document::document;
 pub use error::ReproduceError;
 pub use measure::measure;
+#[cfg(feature = "train")]
 pub use plan::{BITS, Job, plan};
 pub use plot::{plot_accuracy, plot_layers};
 pub use row::{Choice, LayerWidth, Method, Row, Widths};
+#[cfg(feature = "train")]
 pub use run::{Images, Options, run};
+pub use scaling::{plot_scaling, scaling_document};
+pub use timing::timing_document;

@@ -11,7 +11,7 @@ use super::{Method, ReproduceError, Row};
 /// Width and height in pixels.
 pub(super) const SIZE: (u32, u32) = (900, 560);
 /// Lines of one plot. The first seven are told apart by colour-blind readers too (Okabe and Ito).
-const LINES: [RGBColor; 11] = [
+pub(super) const LINES: [RGBColor; 11] = [
     RGBColor(0, 0, 0),
     RGBColor(0, 114, 178),
     RGBColor(213, 94, 0),

@@ -1,6 +1,9 @@
 //! SEAL's operations called from C++ in a loop, on objects that somebody else owns.
 //!
-//! The benchmark `bfv` of `sealquant` compares its own calls with these loops: same objects, same process.
+//! The benchmark `bfv` of `sealquant` compares its own calls with these loops: same objects, same process; the benchmark
+//! `network` compares whole networks with those of [`network`].
+
+pub mod network;
 
 use seal_sys as _;
 use std::ffi::c_void;

@@ -2,6 +2,7 @@
 
 #[cfg(feature = "train")]
 mod accuracy;
+mod scaling;
 mod timing;
 
 use clap::Subcommand;
@@ -23,6 +24,9 @@ enum Command {
     /// One image by the authors' schedule: a network without quantised training at the larger N against one of small
     /// integers, and what N, q and skipped weights each contribute. One thread.
     Timing(timing::Arguments),
+    /// How time and memory of fast mode grow with images, bits of the weights, bits of the logits and threads: a plot
+    /// each.
+    Scaling(scaling::Arguments),
 }
 
 pub(super) fn run(arguments: &Arguments, output: &mut Output) -> anyhow::Result<Outcome> {
@@ -30,5 +34,6 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> anyhow::Result<
         #[cfg(feature = "train")]
         Command::Accuracy(arguments) => accuracy::run(arguments, output),
         Command::Timing(arguments) => timing::run(arguments, output),
+        Command::Scaling(arguments) => scaling::run(arguments, output),
     }
 }

@@ -1,6 +1,6 @@
 //! `sealquant reproduce timing`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::cli::{
     Outcome,
@@ -14,21 +14,20 @@ use crate::{
     bfv,
     data::{DatasetName, Split},
     engine::paper::Part,
+    file::write_atomically,
     network::Network,
     params::PaperParameters,
-    report::{Host, TimingRecord, TimingRow, time_paper},
+    report::{Host, TimingCase, TimingRecord, TimingRow, time_paper},
+    reproduce::{plot_timing, timing_document},
 };
 use anyhow::{Context as _, bail};
 use num_bigint::BigInt;
 
-/// Plaintext primes are taken as few as keep each within this many bits: larger ones cost noise that no N here has.
-const PLAIN_BITS_MAX: u64 = 40;
-
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
     /// The network without quantised training, run at the larger N
-    #[arg(long, value_name = "DIR")]
-    baseline: PathBuf,
+    #[arg(long, value_name = "DIR", required_unless_present = "only_finished")]
+    baseline: Option<PathBuf>,
     /// The network of small integers, run at both N
     #[arg(long, value_name = "DIR", default_value = model::DEFAULT_MODEL)]
     model: PathBuf,
@@ -38,40 +37,141 @@ pub(super) struct Arguments {
     /// Which test image
     #[arg(long, value_name = "NUMBER", default_value_t = 0)]
     image: usize,
-    /// The larger and the smaller N
+    /// The larger and the smaller N; twice the same where the noise leaves no choice
     #[arg(long, value_name = "N", num_args = 2, default_values_t = [16384, 8192])]
     degrees: Vec<usize>,
-    /// Compute at most so many channels of each layer and extrapolate the rest: minutes instead of hours, logits
-    /// unchecked
+    /// At the larger and at the smaller N: so many plaintext primes that each need not have more bits than this. Larger ones
+    /// take more of the noise budget
+    #[arg(long, value_name = "BITS", num_args = 2, default_values_t = [40, 40], value_parser = clap::value_parser!(u64).range(14..=60))]
+    plain_bits: Vec<u64>,
+    /// Compute at most so many channels of each layer, for one plaintext prime, and extrapolate the rest: minutes instead of
+    /// hours, logits unchecked
     #[arg(long, value_name = "K")]
     channels: Option<usize>,
+    /// Run the last case once more with the masks of the authors' program, which correctness leaves no room for
+    #[arg(long)]
+    masks: bool,
+    /// Run nothing: write timing.md and the plots anew from the records in --document
+    #[arg(long, requires = "document")]
+    only_finished: bool,
     /// Write the record to this file, as one JSON object
     #[arg(long, value_name = "FILE")]
     record: Option<PathBuf>,
+    /// Write timing-<dataset>.json and .svg into this directory, and timing.md of all such records there
+    #[arg(long, value_name = "DIR")]
+    document: Option<PathBuf>,
     #[command(flatten)]
     data: DataDirectory,
 }
 
-/// The larger and the smaller N: clap has counted them.
-fn degrees(given: &[usize]) -> anyhow::Result<[usize; 2]> {
+/// Two numbers: clap has counted them.
+fn two<T: Copy>(given: &[T]) -> anyhow::Result<[T; 2]> {
     match given {
-        [larger, smaller] if larger > smaller => Ok([*larger, *smaller]),
-        _ => bail!("--degrees takes two numbers, the larger first"),
+        [first, second] => Ok([*first, *second]),
+        _ => bail!("two numbers are needed"),
     }
 }
 
+/// A network and the largest magnitude of its logits on the dataset.
+struct Subject {
+    network: Network,
+    magnitude: BigInt,
+}
+
+impl Subject {
+    fn load(arguments: &Arguments, path: &Path) -> anyhow::Result<Self> {
+        let network = model::load_network(path)?;
+        let source = arguments.data.source();
+        let (bounds, _) = model::observe(&network, arguments.dataset, &source)?;
+        let logits = bounds.last().context("the network has no layers")?;
+        Ok(Self {
+            magnitude: logits.interval.magnitude(),
+            network,
+        })
+    }
+
+    /// SEAL's default primes, and as few plaintext primes as are of at most so many bits each.
+    fn parameters(&self, degree: usize, plain_bits: u64) -> anyhow::Result<PaperParameters> {
+        let doubled: BigInt = &self.magnitude * 2;
+        let bits = (doubled + 1_u32).bits();
+        let primes = bits.div_ceil(plain_bits).max(1) as usize;
+        Ok(PaperParameters::seal_default(
+            degree,
+            primes,
+            &self.magnitude,
+        )?)
+    }
+}
+
+/// The cases, one change after the other.
+fn cases<'a>(
+    arguments: &Arguments,
+    baseline: &'a Subject,
+    small: &'a Subject,
+) -> anyhow::Result<Vec<(TimingCase, &'a Network, PaperParameters)>> {
+    let [larger, smaller] = two(&arguments.degrees)?;
+    if larger < smaller {
+        bail!("--degrees {larger} {smaller}: the larger N comes first");
+    }
+    let [at_larger, at_smaller] = two(&arguments.plain_bits)?;
+    let first = baseline.parameters(larger, at_larger)?;
+    if small.magnitude > baseline.magnitude {
+        bail!(
+            "the logits of {} are larger than those of {}: --baseline takes the network of the larger integers",
+            small.network.name(),
+            baseline.network.name()
+        );
+    }
+    let fewer = small.parameters(larger, at_larger)?;
+    let at_smaller = if smaller == larger {
+        at_larger
+    } else {
+        at_smaller
+    };
+    let last = small.parameters(smaller, at_smaller)?;
+    let small_q = small.parameters(larger, at_smaller)?.with_bits_of(&last)?;
+    let mut same = first.clone();
+    same.logit_bits = fewer.logit_bits;
+    let mut cases = vec![
+        (TimingCase::Baseline, &baseline.network, first),
+        (TimingCase::SmallWeights, &small.network, same.clone()),
+    ];
+    if fewer.plain_moduli.len() < same.plain_moduli.len() {
+        cases.push((TimingCase::FewerPlainPrimes, &small.network, fewer));
+    }
+    // Equal degrees: nothing of N changes, as where a smaller one has no room for the noise.
+    if smaller < larger {
+        cases.push((TimingCase::SmallQ, &small.network, small_q));
+        cases.push((TimingCase::SmallN, &small.network, last.clone()));
+    }
+    if arguments.masks {
+        cases.push((TimingCase::Masks, &small.network, last));
+    }
+    Ok(cases)
+}
+
 pub(super) fn run(arguments: &Arguments, output: &mut Output) -> anyhow::Result<Outcome> {
-    let [larger, smaller] = degrees(&arguments.degrees)?;
+    if let (true, Some(directory)) = (arguments.only_finished, &arguments.document) {
+        return Ok(if show_again(directory)? {
+            Outcome::Success
+        } else {
+            Outcome::Failure
+        });
+    }
     if bfv::HEXL {
         note(
             "SEAL was compiled with HEXL here, the authors' was not: build with \
              --no-default-features --features cli,zstd for a faithful comparison",
         );
     }
-    let baseline = model::load_network(&arguments.baseline)?;
-    let small = model::load_network(&arguments.model)?;
+    let baseline = arguments
+        .baseline
+        .as_deref()
+        .context("--baseline is missing")?;
+    let baseline = Subject::load(arguments, baseline)?;
+    let small = Subject::load(arguments, &arguments.model)?;
     let source = arguments.data.source();
-    let test = model::load_images(&baseline, arguments.dataset, Split::Test, &source)?;
+    let test = model::load_images(&small.network, arguments.dataset, Split::Test, &source)?;
     let Some(image) = test.images().nth(arguments.image) else {
         bail!(
             "--image {}: there are {} test images",
@@ -79,38 +179,12 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> anyhow::Result<
             test.len()
         );
     };
-    let magnitude = |network: &Network| -> anyhow::Result<BigInt> {
-        let (bounds, _) = model::observe(network, arguments.dataset, &source)?;
-        let logits = bounds.last().context("the network has no layers")?;
-        Ok(logits.interval.magnitude())
-    };
-    let magnitudes = [magnitude(&baseline)?, magnitude(&small)?];
-    let at = |degree, magnitude: &BigInt| -> anyhow::Result<PaperParameters> {
-        let doubled: BigInt = magnitude * 2;
-        let bits = (doubled + 1_u32).bits();
-        let primes = bits.div_ceil(PLAIN_BITS_MAX) as usize;
-        Ok(PaperParameters::seal_default(degree, primes, magnitude)?)
-    };
-    let smaller_parameters = at(smaller, &magnitudes[1])?;
-    let cases = [
-        ("baseline", &baseline, at(larger, &magnitudes[0])?),
-        ("small weights", &small, at(larger, &magnitudes[1])?),
-        (
-            "small weights, small q",
-            &small,
-            at(larger, &magnitudes[1])?.with_bits_of(&smaller_parameters)?,
-        ),
-        (
-            "small weights, small q, small N",
-            &small,
-            smaller_parameters,
-        ),
-    ];
     let part = arguments.channels.map_or(Part::Whole, Part::Channels);
     let mut rows = Vec::new();
-    for (case, network, parameters) in cases {
+    for (case, network, parameters) in cases(arguments, &baseline, &small)? {
         note(format_args!(
-            "{case}: {}, N = {}",
+            "{}: {}, N = {}",
+            case.label(),
             network.name(),
             parameters.poly_modulus_degree
         ));
@@ -121,11 +195,13 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> anyhow::Result<
     let host = Host::now();
     let record = TimingRecord {
         command: command_line(),
-        image: format!("{} test image {}", arguments.dataset, arguments.image),
+        dataset: arguments.dataset,
+        image: arguments.image,
         rows,
         seal_version: bfv::SEAL_VERSION.to_owned(),
         hexl: bfv::HEXL,
         cpu: host.cpu,
+        peak_memory_bytes: Host::peak_memory_bytes(),
         git_commit: host.git_commit,
         time: host.time,
     };
@@ -134,23 +210,58 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> anyhow::Result<
         record.save(path)?;
         output.line(format_args!("record: {}", path.display()))?;
     }
-    let right = |row: &TimingRow| row.twin_mismatches.is_none_or(|mismatches| mismatches == 0);
-    Ok(if record.rows.iter().all(right) {
+    if let Some(directory) = &arguments.document {
+        write(&record, directory)?;
+        let document = directory.join("timing.md");
+        output.line(format_args!("written: {}", document.display()))?;
+    }
+    Ok(if record.rows.iter().all(TimingRow::is_right) {
         Outcome::Success
     } else {
         Outcome::Failure
     })
 }
 
+/// The record, then the plots and the document of all records in the directory.
+fn write(record: &TimingRecord, directory: &Path) -> anyhow::Result<()> {
+    record.save(&file_of(directory, record.dataset, "json"))?;
+    show_again(directory)?;
+    Ok(())
+}
+
+fn file_of(directory: &Path, dataset: DatasetName, ending: &str) -> PathBuf {
+    directory.join(format!("timing-{dataset}.{ending}"))
+}
+
+/// Writes the plots and the document of all records in the directory. Whether all their logits are right.
+fn show_again(directory: &Path) -> anyhow::Result<bool> {
+    let save = |path: &Path, text: &str| {
+        write_atomically(path, text.as_bytes())
+            .with_context(|| format!("cannot write {}", path.display()))
+    };
+    let records = DatasetName::ALL
+        .into_iter()
+        .map(|dataset| file_of(directory, dataset, "json"))
+        .filter(|path| path.exists())
+        .map(|path| TimingRecord::load(&path))
+        .collect::<Result<Vec<_>, _>>()?;
+    for record in &records {
+        let dataset = record.dataset;
+        let title = format!("{}: one image by the authors' schedule", dataset.title());
+        let plot = plot_timing(&title, &record.rows)?;
+        save(&file_of(directory, dataset, "svg"), &plot)?;
+    }
+    save(&directory.join("timing.md"), &timing_document(&records))?;
+    let mut rows = records.iter().flat_map(|record| &record.rows);
+    Ok(rows.all(TimingRow::is_right))
+}
+
 fn show(record: &TimingRecord, output: &mut Output) -> anyhow::Result<()> {
     let first = record.rows.first().map_or(1.0, |row| row.whole_seconds);
     let rows = record.rows.iter().map(|row| {
-        let sum = |count: fn(&crate::engine::LayerOps) -> u64| -> u64 {
-            row.layers.iter().map(|layer| count(&layer.ops)).sum()
-        };
+        let ops = row.ops();
         vec![
-            row.case.clone(),
-            row.network.clone(),
+            format!("{}: {}", row.case.label(), row.network),
             row.poly_modulus_degree.to_string(),
             row.coeff_modulus_bits.iter().sum::<u32>().to_string(),
             row.plain_moduli
@@ -158,29 +269,28 @@ fn show(record: &TimingRecord, output: &mut Output) -> anyhow::Result<()> {
                 .map(|t| (u64::BITS - t.leading_zeros()).to_string())
                 .collect::<Vec<_>>()
                 .join(" + "),
-            table::thousands(sum(|ops| ops.rotations)),
-            table::thousands(sum(|ops| ops.rotation_key_switches + ops.relinearizations)),
+            table::thousands(ops.rotation_key_switches + ops.relinearizations),
             table::seconds(row.evaluate_seconds),
             table::seconds(row.whole_seconds),
             format!("{:+.1} %", 100.0 * (row.whole_seconds / first - 1.0)),
-            row.twin_mismatches
-                .map_or_else(|| "extrapolated".to_owned(), |count| count.to_string()),
-            row.noise_budget_bits
-                .map_or_else(|| "-".to_owned(), |bits| bits.to_string()),
+            match row.twin_mismatches {
+                Some(count) => count.to_string(),
+                None if row.noise_budget_bits == 0 => "too noisy".to_owned(),
+                None => "a part".to_owned(),
+            },
+            row.noise_budget_bits.to_string(),
         ]
     });
     let header = [
         "case",
-        "network",
         "N",
-        "log2 q",
+        "bits of q",
         "bits of t",
-        "rotations",
         "key switches",
-        "measured",
-        "whole network",
-        "against the first",
-        "mismatches",
+        "ran, wall time",
+        "whole, processor",
+        "change",
+        "wrong logits",
         "budget left",
     ];
     output.line(table::columns(&header, rows))

@@ -28,6 +28,12 @@ pub struct PaperClient {
     crt: Crt,
 }
 
+impl Channel {
+    fn decryptor(&self) -> Result<Decryptor, Error> {
+        Decryptor::new(&self.context, &self.secret_key)
+    }
+}
+
 impl PaperClient {
     /// Makes fresh secret and public keys for a plan.
     ///
@@ -112,6 +118,20 @@ impl PaperClient {
             .doing(|| "encrypting the image".to_owned())
     }
 
+    /// The least noise budget of ciphertexts of a response, which need not be whole, in bits. **Do not tell the server.**
+    ///
+    /// # Errors
+    /// [`EngineError::Bfv`] if SEAL refuses a ciphertext.
+    pub fn noise_budget_bits(&self, response: &[Ciphertext]) -> Result<u32, EngineError> {
+        let budgets = self.channels.iter().zip(response);
+        let budgets =
+            budgets.map(|(channel, encrypted)| channel.decryptor()?.noise_budget_bits(encrypted));
+        budgets
+            .collect::<Result<Vec<_>, Error>>()
+            .map(|budgets| budgets.into_iter().min().unwrap_or(0))
+            .doing(|| "measuring the noise budget".to_owned())
+    }
+
     /// Decrypts a response, a ciphertext for each plaintext modulus: the logits, and the least noise budget in bits.
     /// **Do not tell the server either.**
     ///
@@ -120,20 +140,17 @@ impl PaperClient {
     /// another plan, [`EngineError::Bfv`] if SEAL refuses it.
     pub fn decrypt(&self, response: &[Ciphertext]) -> Result<(Vec<BigInt>, u32), EngineError> {
         crate::engine::message::check_channels("response", response.len(), self.channels.len())?;
-        let mut least = u32::MAX;
+        let least = self.noise_budget_bits(response)?;
         let mut residues = Vec::with_capacity(response.len());
         for (channel, encrypted) in self.channels.iter().zip(response) {
             let doing = || "decrypting the logits".to_owned();
-            let mut decryptor =
-                Decryptor::new(&channel.context, &channel.secret_key).doing(doing)?;
-            let budget = decryptor.noise_budget_bits(encrypted).doing(doing)?;
-            if budget == 0 {
+            let mut decryptor = channel.decryptor().doing(doing)?;
+            if decryptor.noise_budget_bits(encrypted).doing(doing)? == 0 {
                 return Err(EngineError::NoiseExhausted {
                     logit: 0,
                     plain_modulus: channel.context.parameters().plain_modulus().value(),
                 });
             }
-            least = least.min(budget);
             let plain = decryptor.decrypt(encrypted).doing(doing)?;
             residues.push(channel.encoder.decode_u64(&plain).doing(doing)?);
         }

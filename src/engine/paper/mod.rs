@@ -7,8 +7,8 @@
 //!
 //! Where this differs from the authors' program, correctness or security asked for it:
 //!
-//! - **No masks** after convolutions: the slots between values are never read again, and a mask would cost about
-//!   log2(t) + 7 bits of noise, which N = 8192 does not have.
+//! - **No masks** after convolutions, unless asked for ([`PaperPlan::with_masks`]): the slots between values are never
+//!   read again, and a mask costs about log2(t) + 7 bits of noise, which N = 8192 does not have.
 //! - **Negative weights** are multiplied by their magnitude and the product subtracted. SEAL 4.0.0 multiplies by the
 //!   constant -w as by t - w, at the noise of t - w: about log2(t) bits more for each layer. The number of operations
 //!   is the same.

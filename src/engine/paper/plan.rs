@@ -22,8 +22,13 @@ pub struct Tap {
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum PaperStep {
-    /// For each output channel its taps and its bias. Depth 0.
-    Convolution(Vec<(Vec<Tap>, BigInt)>),
+    /// Depth 0.
+    Convolution {
+        /// For each output channel its taps and its bias.
+        channels: Vec<(Vec<Tap>, BigInt)>,
+        /// With masks: 1 in the slots of the window that hold an output, else 0.
+        mask: Option<Vec<u64>>,
+    },
     /// This many channels, each squared and relinearised. Depth 1.
     Square(usize),
     /// In each of so many channels, the sum of rotations.
@@ -77,6 +82,23 @@ impl PaperPlan {
     /// after a fully connected layer, or a window larger than half the slots. [`EngineError::EmptyPlan`] for a network
     /// that computes nothing.
     pub fn new(network: &Network, parameters: PaperParameters) -> Result<Self, EngineError> {
+        Self::lay_out(network, parameters, false)
+    }
+
+    /// As [`new`](Self::new), with the authors' masks: after each convolution, a product with a plaintext clears the
+    /// slots between the values. Nothing reads these slots; the noise budget that it takes may be what is missing.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn with_masks(network: &Network, parameters: PaperParameters) -> Result<Self, EngineError> {
+        Self::lay_out(network, parameters, true)
+    }
+
+    fn lay_out(
+        network: &Network,
+        parameters: PaperParameters,
+        masks: bool,
+    ) -> Result<Self, EngineError> {
         let input = Paper::image(network.input().shape);
         let row = parameters.poly_modulus_degree / 2;
         let mut at = input;
@@ -112,9 +134,12 @@ impl PaperPlan {
                     if *in_channels != at.shape().channels {
                         return Err(refuse("a convolution after a fully connected layer"));
                     }
-                    let step = convolution(at, *kernel, weight, bias);
+                    let channels = convolution(at, *kernel, weight, bias);
                     at = at.dilated(output, *stride);
-                    step
+                    PaperStep::Convolution {
+                        channels,
+                        mask: masks.then(|| mask(at)),
+                    }
                 }
                 Layer::SumPool { kernel, stride } => {
                     if output.channels != at.shape().channels {
@@ -202,10 +227,20 @@ fn taps(at: Paper, kernel: [usize; 2]) -> impl Iterator<Item = usize> {
     (0..kernel[0]).flat_map(move |u| (0..kernel[1]).map(move |v| at.slot(u, v)))
 }
 
-fn convolution(at: Paper, kernel: [usize; 2], weight: &[i64], bias: &[BigInt]) -> PaperStep {
+fn mask(at: Paper) -> Vec<u64> {
+    let window = at.window().into_iter();
+    window.map(|value| u64::from(value.is_some())).collect()
+}
+
+fn convolution(
+    at: Paper,
+    kernel: [usize; 2],
+    weight: &[i64],
+    bias: &[BigInt],
+) -> Vec<(Vec<Tap>, BigInt)> {
     let per_output = weight.len() / bias.len().max(1);
     let per_input = (kernel[0] * kernel[1]).max(1);
-    let channels = weight
+    weight
         .chunks(per_output.max(1))
         .zip(bias)
         .map(|(weights, bias)| {
@@ -225,8 +260,7 @@ fn convolution(at: Paper, kernel: [usize; 2], weight: &[i64], bias: &[BigInt]) -
                 .collect();
             (summands, bias.clone())
         })
-        .collect();
-    PaperStep::Convolution(channels)
+        .collect()
 }
 
 fn diagonals(at: Paper, outputs: usize, weight: &[i64], bias: &[BigInt]) -> Diagonals {

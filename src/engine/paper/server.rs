@@ -1,9 +1,8 @@
 //! The server of the authors' schedule: stock SEAL calls, one after the other.
 
 use super::plan::{Diagonals, PaperPlan, PaperStep, Tap};
-use crate::bfv::{
-    BatchEncoder, Ciphertext, Context, Error, Evaluator, GaloisKeys, Plaintext, RelinKeys,
-};
+use crate::bfv::{BatchEncoder, Ciphertext, Context, Error, Evaluator, GaloisKeys, RelinKeys};
+use crate::clock;
 use crate::engine::EngineError;
 use crate::engine::error::Doing;
 use crate::engine::message::check_channels;
@@ -29,7 +28,8 @@ pub enum Part {
     /// All of it: the logits are right.
     Whole,
     /// At most this many output channels of a convolution, square or pooling, and diagonals of so many input channels of
-    /// a fully connected layer. The others are copies of those: the time can be extrapolated, the logits are wrong.
+    /// a fully connected layer, for the first plaintext modulus only. The other channels are copies of those: the time
+    /// can be extrapolated, the logits are wrong.
     Channels(usize),
 }
 
@@ -49,6 +49,8 @@ pub struct PaperLayerTime {
     pub name: String,
     /// Wall time of what was executed, encoding of weights included.
     pub seconds: f64,
+    /// The same as processor time, where the system tells it.
+    pub cpu_seconds: Option<f64>,
     /// What was executed.
     pub ops: LayerOps,
     /// Units (see [`Part`]) that were executed.
@@ -62,12 +64,14 @@ pub struct PaperLayerTime {
 }
 
 impl PaperLayerTime {
-    /// The seconds of the whole layer: measured if all of it ran, else in proportion to its work.
+    /// Seconds of the whole layer, of processor time where it is known, else of wall time: measured if all of it ran, else
+    /// in proportion to its work.
     pub fn whole_seconds(&self) -> f64 {
+        let seconds = self.cpu_seconds.unwrap_or(self.seconds);
         if self.work == 0 {
-            self.seconds
+            seconds
         } else {
-            self.seconds * self.all_work as f64 / self.work as f64
+            seconds * self.all_work as f64 / self.work as f64
         }
     }
 }
@@ -75,7 +79,7 @@ impl PaperLayerTime {
 /// A response and what it cost.
 #[derive(Debug)]
 pub struct PaperEvaluation {
-    /// For each plaintext modulus a ciphertext with the logits in its first slots.
+    /// For each plaintext modulus a ciphertext with the logits in its first slots; of a [`Part`] only for the first.
     pub response: Vec<Ciphertext>,
     /// The layers in order.
     pub layers: Vec<PaperLayerTime>,
@@ -90,7 +94,7 @@ pub struct PaperServer {
 
 #[derive(Debug)]
 struct Channel {
-    context: Context,
+    plain_modulus: u64,
     evaluator: Evaluator,
     encoder: BatchEncoder,
     keys: PaperKeys,
@@ -115,7 +119,7 @@ impl PaperServer {
                 Ok(Channel {
                     evaluator: Evaluator::new(&context)?,
                     encoder: BatchEncoder::new(&context)?,
-                    context,
+                    plain_modulus: literal.plain_modulus,
                     keys,
                 })
             })
@@ -125,6 +129,11 @@ impl PaperServer {
             plan: plan.clone(),
             channels,
         })
+    }
+
+    /// The keys, one set for each plaintext modulus.
+    pub fn keys(&self) -> impl Iterator<Item = &PaperKeys> {
+        self.channels.iter().map(|channel| &channel.keys)
     }
 
     /// Evaluates the plan on an encrypted image, on the calling thread.
@@ -144,12 +153,16 @@ impl PaperServer {
             self.channels.len(),
             self.plan.input().shape().channels,
         )?;
+        let (moduli, repeats) = match part {
+            Part::Whole => (self.channels.len(), 1),
+            Part::Channels(_) => (1, self.channels.len() as u64),
+        };
         let mut layers: Vec<PaperLayerTime> = Vec::new();
-        let mut response = Vec::with_capacity(request.len());
-        for (channel, inputs) in self.channels.iter().zip(request) {
+        let mut response = Vec::with_capacity(moduli);
+        for (channel, inputs) in self.channels.iter().zip(request).take(moduli) {
             let mut values: Option<Vec<Ciphertext>> = None;
             for (index, layer) in self.plan.layers().iter().enumerate() {
-                let start = Instant::now();
+                let (start, cpu) = (Instant::now(), clock::thread_cpu_seconds());
                 let mut run = Run {
                     channel,
                     ops: LayerOps::default(),
@@ -163,16 +176,19 @@ impl PaperServer {
                 let time = PaperLayerTime {
                     name: layer.name.clone(),
                     seconds: start.elapsed().as_secs_f64(),
+                    cpu_seconds: clock::between(cpu, clock::thread_cpu_seconds()),
                     ops: run.ops,
                     units: done.units as u64,
                     all_units: done.all_units as u64,
                     work: done.work,
-                    all_work: done.all_work,
+                    all_work: done.all_work * repeats,
                 };
                 match layers.get_mut(index) {
                     None => layers.push(time),
                     Some(total) => {
                         total.seconds += time.seconds;
+                        total.cpu_seconds =
+                            total.cpu_seconds.zip(time.cpu_seconds).map(|(a, b)| a + b);
                         total.ops += time.ops;
                         total.work += time.work;
                         total.all_work += time.all_work;
@@ -210,18 +226,18 @@ impl Run<'_> {
         progress: &dyn Progress,
     ) -> Result<Done, Error> {
         let all_units = match step {
-            PaperStep::Convolution(channels) => channels.len(),
+            PaperStep::Convolution { channels, .. } => channels.len(),
             PaperStep::Square(channels) | PaperStep::SumPool { channels, .. } => *channels,
             PaperStep::Linear(linear) => linear.diagonals.len(),
         };
         let units = self.part.of(all_units);
         let stage = Stage::new(progress, name, units);
         let (outputs, work): (Vec<Ciphertext>, Vec<u64>) = match step {
-            PaperStep::Convolution(channels) => {
+            PaperStep::Convolution { channels, mask } => {
                 let outputs = channels[..units]
                     .iter()
                     .map(|(taps, bias)| {
-                        let output = self.convolve(taps, bias, inputs)?;
+                        let output = self.convolve(taps, bias, mask.as_deref(), inputs)?;
                         stage.advance();
                         Ok(output)
                     })
@@ -283,21 +299,22 @@ impl Run<'_> {
         &mut self,
         taps: &[Tap],
         bias: &BigInt,
+        mask: Option<&[u64]>,
         inputs: &[Ciphertext],
     ) -> Result<Ciphertext, Error> {
         let evaluator = &self.channel.evaluator;
         let mut total = self.zero(&inputs[0])?;
         let mut term = Ciphertext::new()?;
         for tap in taps {
-            let weight = centred(i128::from(tap.weight), self.channel.plain_modulus());
+            let weight = centred(i128::from(tap.weight), self.channel.plain_modulus);
             if weight == 0 {
                 continue;
             }
             term.assign(&inputs[tap.input])?;
             self.rotate(&mut term, tap.rotation)?;
-            // The authors repeat the weight in every slot, which encodes to a constant.
-            let factor =
-                Plaintext::from_coefficients(&self.channel.context, &[weight.unsigned_abs()])?;
+            // The weight in every slot, encoded anew each time: a constant.
+            let encoder = &self.channel.encoder;
+            let factor = encoder.encode_u64(&vec![weight.unsigned_abs(); encoder.slot_count()])?;
             allow_transparent(evaluator.multiply_plain_inplace(&mut term, &factor))?;
             self.ops.constant_multiplications += 1;
             allow_transparent(if weight > 0 {
@@ -308,8 +325,16 @@ impl Run<'_> {
             self.ops.additions += 1;
         }
         self.add_bias(&mut total, |slots| {
-            vec![bias_residue(bias, self.channel.plain_modulus()); slots]
+            vec![bias_residue(bias, self.channel.plain_modulus); slots]
         })?;
+        if let Some(mask) = mask {
+            let encoder = &self.channel.encoder;
+            let slots = mask.iter().copied().cycle().take(encoder.slot_count());
+            let mask = encoder.encode_u64(&slots.collect::<Vec<_>>())?;
+            let evaluator = &self.channel.evaluator;
+            allow_transparent(evaluator.multiply_plain_inplace(&mut total, &mask))?;
+            self.ops.plain_multiplications += 1;
+        }
         Ok(total)
     }
 
@@ -344,7 +369,7 @@ impl Run<'_> {
         stage: &Stage<'_>,
     ) -> Result<Ciphertext, Error> {
         let evaluator = &self.channel.evaluator;
-        let t = self.channel.plain_modulus();
+        let t = self.channel.plain_modulus;
         let slots = self.channel.encoder.slot_count();
         let mut total = self.zero(&inputs[0])?;
         let mut term = Ciphertext::new()?;
@@ -418,12 +443,6 @@ impl Run<'_> {
         self.ops.rotations += 1;
         self.ops.rotation_key_switches += key_switches(slots);
         Ok(())
-    }
-}
-
-impl Channel {
-    fn plain_modulus(&self) -> u64 {
-        self.context.parameters().plain_modulus().value()
     }
 }
 

@@ -49,7 +49,7 @@ fn random_networks_equal_the_twin() {
         };
         for layer in plan.layers() {
             kinds[match layer.step {
-                PaperStep::Convolution(_) => 0,
+                PaperStep::Convolution { .. } => 0,
                 PaperStep::Square(_) => 1,
                 PaperStep::SumPool { .. } => 2,
                 PaperStep::Linear(_) => 3,
@@ -94,7 +94,7 @@ fn a_part_runs_less_and_says_so() {
         if !plan
             .layers()
             .iter()
-            .any(|layer| matches!(&layer.step, PaperStep::Convolution(c) if c.len() > 1))
+            .any(|layer| matches!(&layer.step, PaperStep::Convolution { channels, .. } if channels.len() > 1))
         {
             continue;
         }

@@ -1,0 +1,232 @@
+//! Whole networks by stock SEAL calls: this crate's engine against the same calls written in C++.
+//!
+//! ```text
+//! cargo bench --bench network [-- --rounds N] [--only stock|paper] [--layers L] [--channels K] [--out FILE]
+//! ```
+//!
+//! `mnist-w2` in stock mode, batched (784 ciphertexts; its first L layers, all by default), and by the authors' schedule
+//! at N = 8192 (a part of each layer: K channels, 2 by default). Both sides work on the same ciphertexts, keys and
+//! contexts in one process, on one thread, and their responses are compared word for word. In each round C++, this crate
+//! and C++ again run once, in an order that changes; a ratio is the median over the rounds of processor times. The record
+//! goes to `target/bench/network.json` unless `--out` names a file.
+
+mod paper;
+#[path = "../common/spread.rs"]
+mod spread;
+mod stock;
+
+use sealquant::bfv::{Ciphertext, HEXL, SEAL_VERSION};
+use sealquant::network::Network;
+use sealquant::report::Host;
+use sealquant_native_bench::network::thread_nanoseconds;
+use serde::Serialize;
+use spread::Spread;
+use std::error::Error;
+use std::ffi::c_void;
+use std::path::PathBuf;
+
+/// What both benchmarks do.
+trait Schedule {
+    /// What is evaluated, in words, with the parameters.
+    fn name(&self) -> String;
+    /// From C++; the response is kept.
+    fn native(&mut self) -> Result<(), Box<dyn Error>>;
+    /// By this crate's engine; the response is kept.
+    fn engine(&mut self) -> Result<(), Box<dyn Error>>;
+    /// Whether the two responses are the same, word for word, and not empty.
+    fn is_equal(&self) -> bool;
+}
+
+/// One schedule, measured.
+#[derive(Debug, Serialize)]
+struct Row {
+    name: String,
+    rounds: usize,
+    native_seconds: Spread,
+    crate_seconds: Spread,
+    /// This crate's time over C++'s; both runs of C++ count.
+    ratio: Spread,
+    /// C++'s second run over its first: the measurement's own error.
+    control: Spread,
+}
+
+#[derive(Debug, Serialize)]
+struct Record {
+    time: String,
+    git_commit: String,
+    cpu: String,
+    seal_version: String,
+    hexl: bool,
+    arguments: Vec<String>,
+    rows: Vec<Row>,
+}
+
+struct Arguments {
+    rounds: usize,
+    only: Option<String>,
+    layers: usize,
+    channels: usize,
+    out: PathBuf,
+}
+
+impl Arguments {
+    fn parse(given: &[String]) -> Result<Self, Box<dyn Error>> {
+        let mut arguments = Self {
+            rounds: 12,
+            only: None,
+            layers: usize::MAX,
+            channels: 2,
+            out: PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("target/bench/network.json"),
+        };
+        let mut rest = given.iter();
+        while let Some(argument) = rest.next() {
+            let mut value = || {
+                rest.next()
+                    .ok_or_else(|| format!("{argument} needs a value"))
+            };
+            match argument.as_str() {
+                // Cargo's own.
+                "--bench" => {}
+                "--rounds" => arguments.rounds = value()?.parse::<usize>()?.max(1),
+                "--only" => arguments.only = Some(value()?.clone()),
+                "--layers" => arguments.layers = value()?.parse()?,
+                "--channels" => arguments.channels = value()?.parse()?,
+                "--out" => arguments.out = value()?.into(),
+                _ => return Err(format!("{argument} is not an argument of this benchmark").into()),
+            }
+        }
+        Ok(arguments)
+    }
+}
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let given: Vec<String> = std::env::args().skip(1).collect();
+    let arguments = Arguments::parse(&given)?;
+    let network = Network::load(concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/models/mnist-w2/network.json"
+    ))?;
+    let wanted = |name: &str| arguments.only.as_deref().is_none_or(|only| only == name);
+    let mut rows = Vec::new();
+    if wanted("stock") {
+        let mut stock = stock::Stock::new(&network, arguments.layers)?;
+        rows.push(measure(&mut stock, arguments.rounds)?);
+    }
+    if wanted("paper") {
+        let mut paper = paper::Paper::new(&network, arguments.channels)?;
+        rows.push(measure(&mut paper, arguments.rounds)?);
+    }
+    let host = Host::now();
+    let record = Record {
+        time: host.time,
+        git_commit: host.git_commit,
+        cpu: host.cpu,
+        seal_version: SEAL_VERSION.to_owned(),
+        hexl: HEXL,
+        arguments: given,
+        rows,
+    };
+    println!("{}", table(&record));
+    if let Some(directory) = arguments.out.parent() {
+        std::fs::create_dir_all(directory)?;
+    }
+    std::fs::write(
+        &arguments.out,
+        serde_json::to_string_pretty(&record)? + "\n",
+    )?;
+    println!("record: {}", arguments.out.display());
+    Ok(())
+}
+
+/// Seconds of processor time of the calling thread.
+fn timed(work: impl FnOnce() -> Result<(), Box<dyn Error>>) -> Result<f64, Box<dyn Error>> {
+    let start = thread_nanoseconds();
+    work()?;
+    Ok((thread_nanoseconds() - start) as f64 / 1e9)
+}
+
+/// A round that does not count, in which the responses are compared, then the rounds that do.
+fn measure(schedule: &mut dyn Schedule, rounds: usize) -> Result<Row, Box<dyn Error>> {
+    schedule.native()?;
+    schedule.engine()?;
+    if !schedule.is_equal() {
+        return Err(format!("{}: the responses differ", schedule.name()).into());
+    }
+    let mut times = [const { Vec::new() }; 3];
+    for round in 0..rounds {
+        for turn in 0..3 {
+            // Each caller at each place, after each other one.
+            let place = if round % 6 < 3 { turn } else { 2 - turn };
+            let caller = (round + place) % 3;
+            times[caller].push(match caller {
+                1 => timed(|| schedule.engine())?,
+                _ => timed(|| schedule.native())?,
+            });
+        }
+        eprintln!("{}: round {} of {rounds}", schedule.name(), round + 1);
+    }
+    if !schedule.is_equal() {
+        return Err(format!("{}: the responses differ", schedule.name()).into());
+    }
+    let [native, engine, control] = times;
+    let ratios = |over: &[f64], under: &[f64]| -> Vec<f64> {
+        over.iter().zip(under).map(|(a, b)| a / b).collect()
+    };
+    let mut ratio = ratios(&engine, &native);
+    ratio.extend(ratios(&engine, &control));
+    Ok(Row {
+        name: schedule.name(),
+        rounds,
+        ratio: Spread::of(ratio),
+        control: Spread::of(ratios(&control, &native)),
+        native_seconds: Spread::of(native),
+        crate_seconds: Spread::of(engine),
+    })
+}
+
+fn table(record: &Record) -> String {
+    let mut text = format!(
+        "{}, SEAL {} {}, commit {}, {}\n\n\
+         | schedule | rounds | C++, s | this crate, s | crate / C++ | quartiles | C++ / C++ | quartiles |\n\
+         | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |\n",
+        record.cpu,
+        record.seal_version,
+        if record.hexl {
+            "with HEXL"
+        } else {
+            "without HEXL"
+        },
+        record.git_commit,
+        record.time
+    );
+    for row in &record.rows {
+        text += &format!(
+            "| {} | {} | {:.3} | {:.3} | {:.4} | {:.4}..{:.4} | {:.4} | {:.4}..{:.4} |\n",
+            row.name,
+            row.rounds,
+            row.native_seconds.median,
+            row.crate_seconds.median,
+            row.ratio.median,
+            row.ratio.lower,
+            row.ratio.upper,
+            row.control.median,
+            row.control.lower,
+            row.control.upper
+        );
+    }
+    text
+}
+
+/// Pointers to SEAL's objects.
+fn pointers(ciphertexts: &[Ciphertext]) -> Vec<*const c_void> {
+    ciphertexts.iter().map(Ciphertext::as_seal_ptr).collect()
+}
+
+/// Whether two lists of ciphertexts hold the same words.
+fn same(a: &[Ciphertext], b: &[Ciphertext]) -> bool {
+    !a.is_empty()
+        && a.len() == b.len()
+        && a.iter()
+            .zip(b)
+            .all(|(a, b)| a.size() == b.size() && !a.limbs().is_empty() && a.limbs() == b.limbs())
+}

@@ -1,0 +1,189 @@
+//! The authors' schedule: a part of each layer.
+
+use super::stock::residues;
+use num_bigint::BigInt;
+use sealquant::bfv::{Ciphertext, Context, ParametersLiteral};
+use sealquant::engine::paper::{PaperClient, PaperPlan, PaperServer, PaperStep, Part};
+use sealquant::network::{Network, observed_bounds, random_images};
+use sealquant::params::PaperParameters;
+use sealquant_native_bench::network::{self as native, PaperLayer};
+use std::error::Error;
+
+/// What the pointers of a layer lead to.
+#[derive(Default)]
+struct Owned {
+    kind: u32,
+    units: usize,
+    all_units: usize,
+    starts: Vec<usize>,
+    inputs: Vec<u32>,
+    rotations: Vec<u32>,
+    weights: Vec<i64>,
+    factors: Vec<u64>,
+    period: usize,
+    biases: Vec<u64>,
+    rows: usize,
+}
+
+/// The schedule on one image, one plaintext modulus.
+pub struct Paper {
+    name: String,
+    server: PaperServer,
+    part: Part,
+    request: Vec<Vec<Ciphertext>>,
+    context: Context,
+    layers: Vec<Owned>,
+    native: Vec<Ciphertext>,
+    engine: Vec<Ciphertext>,
+}
+
+impl Paper {
+    /// At N = 8192 with SEAL's default primes, on a random image; so many channels of each layer.
+    pub fn new(network: &Network, channels: usize) -> Result<Self, Box<dyn Error>> {
+        let images = random_images(1, network, 1);
+        let image = images.first().ok_or("no image")?;
+        let magnitude = observed_bounds(network, &images)?.output().magnitude();
+        let parameters = PaperParameters::seal_default(8192, 1, &magnitude)?;
+        let [t] = *parameters.plain_moduli else {
+            return Err("this benchmark takes one plaintext modulus".into());
+        };
+        let context = Context::from_literal(&ParametersLiteral {
+            poly_modulus_degree: parameters.poly_modulus_degree,
+            coeff_modulus: parameters.coeff_modulus.clone(),
+            plain_modulus: t,
+            security: parameters.security,
+        })?;
+        let plan = PaperPlan::new(network, parameters)?;
+        let client = PaperClient::new(&plan)?;
+        let layers = plan
+            .layers()
+            .iter()
+            .map(|layer| lower(&layer.step, channels, t))
+            .collect::<Result<_, _>>()?;
+        Ok(Self {
+            name: format!(
+                "the authors' schedule, {}, {channels} channels of each layer: N = 8192, q = {:?} bits, t = {t}",
+                network.name(),
+                plan.parameters().coeff_modulus_bits(),
+            ),
+            request: client.encrypt(image)?,
+            server: PaperServer::new(&plan, client.evaluation_keys()?)?,
+            part: Part::Channels(channels),
+            context,
+            layers,
+            native: vec![Ciphertext::new()?],
+            engine: Vec::new(),
+        })
+    }
+}
+
+fn lower(step: &PaperStep, channels: usize, t: u64) -> Result<Owned, Box<dyn Error>> {
+    let mut owned = Owned {
+        starts: vec![0],
+        ..Owned::default()
+    };
+    match step {
+        PaperStep::Convolution {
+            channels: outputs,
+            mask: None,
+        } => {
+            owned.all_units = outputs.len();
+            for (taps, bias) in outputs {
+                for tap in taps {
+                    let (weight, _) = residues(&tap.weight.into(), t)?;
+                    if weight != 0 {
+                        owned.inputs.push(u32::try_from(tap.input)?);
+                        owned.rotations.push(u32::try_from(tap.rotation)?);
+                        owned.weights.push(weight);
+                    }
+                }
+                owned.starts.push(owned.inputs.len());
+                owned.biases.push(residues(bias, t)?.1);
+            }
+        }
+        PaperStep::Square(count) => {
+            owned.kind = 1;
+            owned.all_units = *count;
+        }
+        PaperStep::Linear(linear) => {
+            owned.kind = 2;
+            owned.all_units = linear.diagonals.len();
+            owned.period = linear.period;
+            owned.rows = linear.rows;
+            for diagonals in &linear.diagonals {
+                for (rotation, factors) in diagonals {
+                    owned.rotations.push(u32::try_from(*rotation)?);
+                    for &factor in factors {
+                        owned.factors.push(residues(&factor.into(), t)?.1);
+                    }
+                }
+                owned.starts.push(owned.rotations.len());
+            }
+            let zeros = std::iter::repeat_n(BigInt::ZERO, linear.rows - linear.biases.len());
+            for bias in linear.biases.iter().cloned().chain(zeros) {
+                owned.biases.push(residues(&bias, t)?.1);
+            }
+        }
+        _ => return Err("the loops in C++ have no such layer".into()),
+    }
+    owned.units = owned.all_units.min(channels.max(1));
+    Ok(owned)
+}
+
+impl super::Schedule for Paper {
+    fn name(&self) -> String {
+        self.name.clone()
+    }
+
+    fn native(&mut self) -> Result<(), Box<dyn Error>> {
+        let layers: Vec<PaperLayer> = self
+            .layers
+            .iter()
+            .map(|layer| PaperLayer {
+                kind: layer.kind,
+                units: layer.units,
+                all_units: layer.all_units,
+                starts: layer.starts.as_ptr(),
+                inputs: layer.inputs.as_ptr(),
+                rotations: layer.rotations.as_ptr(),
+                weights: layer.weights.as_ptr(),
+                factors: layer.factors.as_ptr(),
+                period: layer.period,
+                biases: layer.biases.as_ptr(),
+                rows: layer.rows,
+            })
+            .collect();
+        let request = super::pointers(self.request.first().ok_or("no request")?);
+        let keys = self.server.keys().next().ok_or("no keys")?;
+        let response = self.native.first_mut().ok_or("no response")?;
+        // SAFETY: the pointers are to objects of these classes that this value holds; the plan's own taps are indices of
+        // what the layer before gives, of which the part hands on copies.
+        let done = unsafe {
+            native::paper(
+                self.context.as_seal_ptr(),
+                keys.relin_keys.as_seal_ptr(),
+                keys.galois_keys.as_seal_ptr(),
+                &layers,
+                &request,
+                response.as_seal_mut_ptr(),
+            )
+        };
+        if done {
+            Ok(())
+        } else {
+            Err("SEAL refused in C++".into())
+        }
+    }
+
+    fn engine(&mut self) -> Result<(), Box<dyn Error>> {
+        self.engine = self
+            .server
+            .evaluate(&self.request, self.part, &())?
+            .response;
+        Ok(())
+    }
+
+    fn is_equal(&self) -> bool {
+        super::same(&self.engine, &self.native)
+    }
+}

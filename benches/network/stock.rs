@@ -1,0 +1,190 @@
+//! `Mode::Stock` in the batched layout.
+
+use num_bigint::BigInt;
+use rayon::{ThreadPool, ThreadPoolBuilder};
+use sealquant::bfv::{Ciphertext, Context, ParametersLiteral, SecurityLevel};
+use sealquant::engine::{Client, Plan, Request, Response, Server, Step};
+use sealquant::network::{Network, random_images};
+use sealquant::params::{LayoutKind, Mode, SelectOptions, select};
+use sealquant_native_bench::network::{self as native, Layer};
+use std::error::Error;
+use std::ffi::c_void;
+
+/// What the pointers of a layer lead to.
+#[derive(Default)]
+struct Owned {
+    kind: u32,
+    starts: Vec<usize>,
+    inputs: Vec<u32>,
+    weights: Vec<i64>,
+    biases: Vec<u64>,
+}
+
+/// The batched network, one plaintext modulus.
+pub struct Stock {
+    name: String,
+    server: Server,
+    request: Request,
+    context: Context,
+    /// The server's, which holds them as long as it lives.
+    relin_keys: *const c_void,
+    layers: Vec<Owned>,
+    response_primes: usize,
+    native: Vec<Ciphertext>,
+    engine: Option<Response>,
+    /// Of one thread: this one.
+    pool: ThreadPool,
+}
+
+/// The residue around 0, and from 0.
+pub fn residues(value: &BigInt, t: u64) -> Result<(i64, u64), Box<dyn Error>> {
+    let modulus = BigInt::from(t);
+    let residue: u64 = (((value % &modulus) + &modulus) % &modulus).try_into()?;
+    let centred = if 2 * u128::from(residue) > u128::from(t) {
+        i64::try_from(residue)? - i64::try_from(t)?
+    } else {
+        i64::try_from(residue)?
+    };
+    Ok((centred, residue))
+}
+
+impl Stock {
+    /// The first `layers` layers of a network in stock mode, on a batch of random images.
+    pub fn new(network: &Network, layers: usize) -> Result<Self, Box<dyn Error>> {
+        let options = SelectOptions {
+            mode: Mode::Stock,
+            layout: Some(LayoutKind::Batched),
+            ..SelectOptions::default()
+        };
+        let selection = select(network, &options)?;
+        let [t] = *selection.plain_moduli() else {
+            return Err("this benchmark takes a network of one plaintext modulus".into());
+        };
+        let plan = Plan::new(network, &selection)?;
+        let plan = plan.prefix(layers.min(plan.layers().len()), usize::MAX);
+        let client = Client::new(&plan)?;
+        let images = random_images(1, network, plan.slots());
+        let request = client.encrypt(&images, &())?;
+        let keys = client.evaluation_keys()?;
+        let relin_keys = match keys.relin_keys() {
+            [Some(keys)] => keys.as_seal_ptr(),
+            _ => std::ptr::null(),
+        };
+        let lowered = plan
+            .layers()
+            .iter()
+            .map(|layer| lower(&layer.step, t))
+            .collect::<Result<_, _>>()?;
+        let outputs = plan.layers().last().map_or(0, |layer| layer.step.outputs());
+        Ok(Self {
+            name: format!(
+                "stock mode, {} to {}, batch of {}: N = {}, q = {:?} bits, t = {t}",
+                network.name(),
+                plan.layers().last().map_or("", |layer| layer.name.as_str()),
+                images.len(),
+                selection.poly_modulus_degree(),
+                selection.coeff_modulus_bits(),
+            ),
+            context: Context::from_literal(&ParametersLiteral {
+                poly_modulus_degree: selection.poly_modulus_degree(),
+                coeff_modulus: selection.coeff_modulus().to_vec(),
+                plain_modulus: t,
+                security: SecurityLevel::Bits128,
+            })?,
+            server: Server::new(&plan, keys)?,
+            request,
+            relin_keys,
+            layers: lowered,
+            response_primes: plan.response_primes(),
+            native: (0..outputs)
+                .map(|_| Ciphertext::new())
+                .collect::<Result<_, _>>()?,
+            engine: None,
+            pool: ThreadPoolBuilder::new()
+                .num_threads(1)
+                .use_current_thread()
+                .build()?,
+        })
+    }
+}
+
+fn lower(step: &Step, t: u64) -> Result<Owned, Box<dyn Error>> {
+    let mut owned = Owned::default();
+    match step {
+        Step::Sums(sums) => {
+            owned.starts.push(0);
+            for (terms, bias) in sums.outputs() {
+                for term in terms {
+                    let (weight, _) = residues(&term.weight.into(), t)?;
+                    if weight != 0 {
+                        owned.inputs.push(term.input);
+                        owned.weights.push(weight);
+                    }
+                }
+                owned.starts.push(owned.inputs.len());
+                owned.biases.push(residues(bias, t)?.1);
+            }
+        }
+        Step::Square { relinearize, .. } => owned.kind = 1 + u32::from(*relinearize),
+        _ => return Err("stock mode has no such layer".into()),
+    }
+    Ok(owned)
+}
+
+impl super::Schedule for Stock {
+    fn name(&self) -> String {
+        self.name.clone()
+    }
+
+    fn native(&mut self) -> Result<(), Box<dyn Error>> {
+        let layers: Vec<Layer> = self
+            .layers
+            .iter()
+            .map(|layer| Layer {
+                kind: layer.kind,
+                outputs: layer.biases.len(),
+                starts: layer.starts.as_ptr(),
+                inputs: layer.inputs.as_ptr(),
+                weights: layer.weights.as_ptr(),
+                biases: layer.biases.as_ptr(),
+            })
+            .collect();
+        let request = self.request.channels().first().ok_or("no request")?;
+        let request = super::pointers(request);
+        let response: Vec<*mut c_void> = self
+            .native
+            .iter_mut()
+            .map(Ciphertext::as_seal_mut_ptr)
+            .collect();
+        // SAFETY: the pointers are to objects of these classes that this value holds; the keys are within the server, which
+        // it holds too; the plan's own terms are indices of what the layer before gives.
+        let done = unsafe {
+            native::stock(
+                self.context.as_seal_ptr(),
+                self.relin_keys,
+                &layers,
+                &request,
+                self.response_primes,
+                &response,
+            )
+        };
+        if done {
+            Ok(())
+        } else {
+            Err("SEAL refused in C++".into())
+        }
+    }
+
+    fn engine(&mut self) -> Result<(), Box<dyn Error>> {
+        let evaluation = self
+            .pool
+            .install(|| self.server.evaluate(&self.request, &()))?;
+        self.engine = Some(evaluation.response);
+        Ok(())
+    }
+
+    fn is_equal(&self) -> bool {
+        let engine = self.engine.as_ref().map(Response::channels);
+        matches!(engine, Some([engine]) if super::same(engine, &self.native))
+    }
+}

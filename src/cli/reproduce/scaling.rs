@@ -1,0 +1,262 @@
+//! `sealquant reproduce scaling`.
+
+use std::{
+    num::NonZeroUsize,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+use anyhow::{Context as _, bail};
+use num_bigint::BigInt;
+
+use crate::cli::{
+    Outcome, model,
+    output::{Output, note},
+    run::command_line,
+    table,
+};
+use crate::{
+    bfv,
+    file::write_atomically,
+    network::{Network, random_hcnn, random_images},
+    params::{BoundRule, LayoutKind, Mode, ParamsError, SelectOptions, select},
+    report::{Axis, Host, ScalingPoint, ScalingRecord, measure_scaling},
+    reproduce::{plot_scaling, scaling_document},
+};
+
+/// Images of all points but those of the axis of images.
+const BATCH: usize = 8192;
+/// How many of 100 weights are not zero, on the curve over their bits.
+const DENSE_PERCENT: usize = 75;
+/// The same on the curve over bits of the logits: so few that the smallest hold them.
+const SPARSE_PERCENT: usize = 20;
+/// The seed of random networks and images.
+const SEED: u64 = 2026;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    /// The network of the curves over images and threads
+    #[arg(long, value_name = "DIR", default_value = model::DEFAULT_MODEL)]
+    model: PathBuf,
+    /// Evaluations of each point, of which the fastest counts
+    #[arg(long, value_name = "N", default_value = "3")]
+    repeat: NonZeroUsize,
+    /// Only this curve; may be given several times [default: all]
+    #[arg(long, value_name = "AXIS", value_enum)]
+    only: Vec<AxisArgument>,
+    /// Two points of each curve, small batches: a check of the machinery
+    #[arg(long)]
+    quick: bool,
+    /// Where scaling.md, scaling.json and the plots are written
+    #[arg(long, value_name = "DIR", default_value = "runs/scaling")]
+    document: PathBuf,
+    /// For the command itself: measure one point, and print it as JSON
+    #[arg(long, hide = true, num_args = 2, value_names = ["AXIS", "VALUE"])]
+    point: Vec<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum AxisArgument {
+    /// Images at once
+    Images,
+    /// Bits of a weight
+    WeightBits,
+    /// Bits of the logits
+    PlainBits,
+    /// Worker threads
+    Threads,
+}
+
+impl From<AxisArgument> for Axis {
+    fn from(axis: AxisArgument) -> Self {
+        match axis {
+            AxisArgument::Images => Self::Images,
+            AxisArgument::WeightBits => Self::WeightBits,
+            AxisArgument::PlainBits => Self::PlainBits,
+            AxisArgument::Threads => Self::Threads,
+        }
+    }
+}
+
+/// The values of a curve.
+fn values(axis: Axis, quick: bool) -> Vec<u64> {
+    let all: &[u64] = match axis {
+        Axis::Images => &[1, 8, 51, 52, 256, 1024, 4096, 8192, 16384],
+        Axis::WeightBits => &[2, 3, 4, 5, 6, 8],
+        Axis::PlainBits => &[18, 20, 24, 28, 32, 40, 48, 64],
+        Axis::Threads => {
+            let most = std::thread::available_parallelism().map_or(1, NonZeroUsize::get) as u64;
+            let powers = (0..u64::BITS).map(|power| 1 << power);
+            let mut counts: Vec<u64> = powers.take_while(|&count| count < most).collect();
+            counts.push(most);
+            return counts;
+        }
+    };
+    all.iter()
+        .copied()
+        .take(if quick { 2 } else { all.len() })
+        .collect()
+}
+
+pub(super) fn run(arguments: &Arguments, output: &mut Output) -> anyhow::Result<Outcome> {
+    if let [axis, value] = arguments.point.as_slice() {
+        let axis = Axis::ALL.into_iter().find(|known| known.name() == axis);
+        let point = point(
+            arguments,
+            axis.context("no such curve")?,
+            value.parse().context("the value of a point")?,
+        )?;
+        output.line(serde_json::to_string(&point)?)?;
+        return Ok(Outcome::Success);
+    }
+    let mut points = Vec::new();
+    for axis in Axis::ALL {
+        let wanted = |only: &AxisArgument| Axis::from(*only) == axis;
+        if !arguments.only.is_empty() && !arguments.only.iter().any(wanted) {
+            continue;
+        }
+        for value in values(axis, arguments.quick) {
+            note(format_args!("{}: {value}", axis.label()));
+            match spawn(arguments, axis, value)? {
+                Some(point) => points.push(point),
+                None => note("  no parameters hold that"),
+            }
+        }
+    }
+    let host = Host::now();
+    let record = ScalingRecord {
+        command: command_line(),
+        repeat: arguments.repeat.get(),
+        points,
+        seal_version: bfv::SEAL_VERSION.to_owned(),
+        hexl: bfv::HEXL,
+        cpu: host.cpu,
+        git_commit: host.git_commit,
+        time: host.time,
+    };
+    write(&record, &arguments.document)?;
+    output.line(columns(&record))?;
+    output.line(format_args!(
+        "written: {}",
+        arguments.document.join("scaling.md").display()
+    ))?;
+    let wrong: usize = record.points.iter().map(|p| p.twin_mismatches).sum();
+    Ok(if wrong == 0 {
+        Outcome::Success
+    } else {
+        Outcome::Failure
+    })
+}
+
+/// Measures a point in a process of its own, so that its memory is its own. `None` if no parameters fit.
+fn spawn(arguments: &Arguments, axis: Axis, value: u64) -> anyhow::Result<Option<ScalingPoint>> {
+    let program = std::env::current_exe().context("cannot find this program")?;
+    let mut command = Command::new(program);
+    command
+        .args(["reproduce", "scaling", "--point", axis.name()])
+        .arg(value.to_string())
+        .args(["--repeat", &arguments.repeat.to_string(), "--model"])
+        .arg(&arguments.model)
+        .stderr(Stdio::inherit());
+    if arguments.quick {
+        command.arg("--quick");
+    }
+    let done = command.output().context("cannot start a point")?;
+    if !done.status.success() {
+        bail!("the point {} = {value} failed", axis.name());
+    }
+    serde_json::from_slice(&done.stdout)
+        .with_context(|| format!("the point {} = {value} printed no record", axis.name()))
+}
+
+/// In the process of a point.
+fn point(arguments: &Arguments, axis: Axis, value: u64) -> anyhow::Result<Option<ScalingPoint>> {
+    let threads = if axis == Axis::Threads { value } else { 1 };
+    model::start_threads(NonZeroUsize::new(usize::try_from(threads)?))?;
+    let network: Network = match axis {
+        Axis::Images | Axis::Threads => model::load_network(&arguments.model)?,
+        Axis::WeightBits => random_hcnn(SEED, u32::try_from(value)?, DENSE_PERCENT)?,
+        Axis::PlainBits => random_hcnn(SEED, 2, SPARSE_PERCENT)?,
+    };
+    let images = match axis {
+        Axis::Images => usize::try_from(value)?,
+        _ if arguments.quick => 16,
+        _ => BATCH,
+    };
+    let bound = match axis {
+        Axis::PlainBits => BoundRule::Observed {
+            magnitude: (BigInt::from(1) << value.saturating_sub(1)) - 1,
+            source: "given, not observed".to_owned(),
+        },
+        _ => BoundRule::Proven,
+    };
+    let options = SelectOptions {
+        bound,
+        mode: Mode::Fast,
+        layout: (axis != Axis::Images).then_some(LayoutKind::Batched),
+        images: Some(images),
+        ..SelectOptions::default()
+    };
+    let selection = match select(&network, &options) {
+        Err(ParamsError::NothingFits { .. }) => return Ok(None),
+        other => other?,
+    };
+    let images = random_images(SEED, &network, images);
+    Ok(Some(measure_scaling(
+        axis,
+        value,
+        &network,
+        &selection,
+        &images,
+        arguments.repeat.get(),
+    )?))
+}
+
+fn write(record: &ScalingRecord, directory: &Path) -> anyhow::Result<()> {
+    let save = |name: &str, text: &str| {
+        let path = directory.join(name);
+        write_atomically(&path, text.as_bytes())
+            .with_context(|| format!("cannot write {}", path.display()))
+    };
+    record.save(&directory.join("scaling.json"))?;
+    save("scaling.md", &scaling_document(record))?;
+    for axis in Axis::ALL {
+        let points: Vec<&ScalingPoint> = record.points.iter().filter(|p| p.axis == axis).collect();
+        if let Some(first) = points.first() {
+            let title = format!("{}: the server's time and memory", first.network);
+            let title = match axis {
+                Axis::Images | Axis::Threads | Axis::PlainBits => title,
+                Axis::WeightBits => "random networks: the server's time and memory".to_owned(),
+            };
+            let name = format!("scaling-{}.svg", axis.name());
+            save(&name, &plot_scaling(&title, &points)?)?;
+        }
+    }
+    Ok(())
+}
+
+fn columns(record: &ScalingRecord) -> comfy_table::Table {
+    let header = [
+        "curve",
+        "at",
+        "layout",
+        "time",
+        "images/s",
+        "memory",
+        "wrong logits",
+    ];
+    let rows = record.points.iter().map(|point| {
+        vec![
+            point.axis.label().to_owned(),
+            table::thousands(point.value),
+            point.layout.clone(),
+            table::seconds(point.seconds),
+            format!("{:.0}", point.images as f64 / point.seconds),
+            point
+                .peak_memory_bytes
+                .map_or_else(|| "-".to_owned(), table::bytes),
+            point.twin_mismatches.to_string(),
+        ]
+    });
+    table::columns(&header, rows)
+}

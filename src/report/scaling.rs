@@ -1,0 +1,233 @@
+//! How the server's time grows: one point of a curve.
+
+use std::{
+    path::{Path, PathBuf},
+    time::Instant,
+};
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use super::Host;
+use crate::{
+    clock,
+    engine::{Client, EngineError, Plan, Server},
+    file::write_atomically,
+    network::{InputError, Network, Twin},
+    params::Selection,
+};
+
+/// What is varied.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Axis {
+    /// Images at once.
+    Images,
+    /// Bits of a weight, the sign included.
+    WeightBits,
+    /// Bits of the logits, which t (or the product of several) must hold.
+    PlainBits,
+    /// Worker threads.
+    Threads,
+}
+
+impl Axis {
+    /// All of them.
+    pub const ALL: [Self; 4] = [
+        Self::Images,
+        Self::WeightBits,
+        Self::PlainBits,
+        Self::Threads,
+    ];
+
+    /// The name in files.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Images => "images",
+            Self::WeightBits => "weight-bits",
+            Self::PlainBits => "plain-bits",
+            Self::Threads => "threads",
+        }
+    }
+
+    /// In words.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Images => "images",
+            Self::WeightBits => "bits of a weight",
+            Self::PlainBits => "bits of the logits",
+            Self::Threads => "threads",
+        }
+    }
+}
+
+/// One measured point.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ScalingPoint {
+    /// What is varied.
+    pub axis: Axis,
+    /// Its value here.
+    pub value: u64,
+    /// The network.
+    pub network: String,
+    /// Images in all.
+    pub images: usize,
+    /// In how many batches.
+    pub batches: usize,
+    /// Worker threads.
+    pub threads: usize,
+    /// How the server computes: `fast` or `stock`.
+    pub mode: String,
+    /// How images lie in ciphertexts.
+    pub layout: String,
+    /// N.
+    pub poly_modulus_degree: usize,
+    /// Bits of each prime of q, the special prime last.
+    pub coeff_modulus_bits: Vec<u32>,
+    /// t; several if the circuit runs once for each.
+    pub plain_moduli: Vec<u64>,
+    /// Wall time of the server's evaluation of all images: the least of the repetitions.
+    pub seconds: f64,
+    /// Processor time of all threads in the same repetition, where the system tells.
+    pub cpu_seconds: Option<f64>,
+    /// The client's encryption of all images: wall time, once.
+    pub encrypt_seconds: f64,
+    /// The most memory the process ever held, in bytes, where the system tells: client, server and twin together.
+    pub peak_memory_bytes: Option<u64>,
+    /// Logits that differ from the twin's, of all images.
+    pub twin_mismatches: usize,
+    /// The least noise budget left, in bits.
+    pub noise_budget_bits: u32,
+}
+
+/// Curves, and where they were measured.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ScalingRecord {
+    /// The command line, without the directory of the program.
+    pub command: String,
+    /// Evaluations of each point.
+    pub repeat: usize,
+    /// The points.
+    pub points: Vec<ScalingPoint>,
+    /// SEAL's version.
+    pub seal_version: String,
+    /// Whether SEAL was compiled with Intel HEXL.
+    pub hexl: bool,
+    /// The processor.
+    pub cpu: String,
+    /// The commit, `-dirty` if files differ from it.
+    pub git_commit: String,
+    /// When: RFC 3339, UTC.
+    pub time: String,
+}
+
+/// Why a point could not be measured.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum ScalingError {
+    /// The engine failed.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    /// An image does not fit the network.
+    #[error(transparent)]
+    Input(#[from] InputError),
+    /// The record could not be written.
+    #[error("cannot write {}", path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        #[source]
+        source: std::io::Error,
+    },
+}
+
+/// Encrypts quantised images, evaluates them `repeat` times (at least once), decrypts and compares with the twin. Uses
+/// the current rayon pool, and should be alone in its process: memory is counted from the process's start.
+///
+/// # Errors
+/// [`ScalingError::Engine`] if the network does not fit the selection or SEAL refuses, [`ScalingError::Input`] if an image
+/// does not fit the network. Logits that differ from the twin's are no error but counted.
+pub fn measure_scaling(
+    axis: Axis,
+    value: u64,
+    network: &Network,
+    selection: &Selection,
+    images: &[Vec<i64>],
+    repeat: usize,
+) -> Result<ScalingPoint, ScalingError> {
+    let plan = Plan::new(network, selection)?;
+    let client = Client::new(&plan)?;
+    let server = Server::new(&plan, client.evaluation_keys()?)?;
+    let mut point = ScalingPoint {
+        axis,
+        value,
+        network: network.name().to_owned(),
+        images: images.len(),
+        batches: 0,
+        threads: rayon::current_num_threads(),
+        mode: selection.mode().name().to_owned(),
+        layout: selection.layout().name().to_owned(),
+        poly_modulus_degree: selection.poly_modulus_degree(),
+        coeff_modulus_bits: selection.coeff_modulus_bits(),
+        plain_moduli: selection.plain_moduli().to_vec(),
+        seconds: 0.0,
+        cpu_seconds: Some(0.0),
+        encrypt_seconds: 0.0,
+        peak_memory_bytes: None,
+        twin_mismatches: 0,
+        noise_budget_bits: u32::MAX,
+    };
+    for batch in images.chunks(plan.slots().max(1)) {
+        let start = Instant::now();
+        let request = client.encrypt(batch, &())?;
+        point.encrypt_seconds += start.elapsed().as_secs_f64();
+        let mut least = (f64::INFINITY, None);
+        let mut response = None;
+        for _ in 0..repeat.max(1) {
+            let (start, cpu) = (Instant::now(), clock::process_cpu_seconds());
+            let evaluation = server.evaluate(&request, &())?;
+            let seconds = start.elapsed().as_secs_f64();
+            let cpu = clock::between(cpu, clock::process_cpu_seconds());
+            if seconds < least.0 {
+                least = (seconds, cpu);
+            }
+            response = Some(evaluation.response);
+        }
+        point.batches += 1;
+        point.seconds += least.0;
+        point.cpu_seconds = point.cpu_seconds.zip(least.1).map(|(a, b)| a + b);
+        let Some(response) = response else { continue };
+        let budget = client.noise_budget_bits(&response)?;
+        point.noise_budget_bits = point.noise_budget_bits.min(budget);
+        let expected = Twin::new(network).logits_batch(batch)?;
+        let decrypted = client.decrypt(&response)?;
+        let equal = decrypted
+            .iter()
+            .flatten()
+            .zip(expected.iter().flatten())
+            .filter(|(a, b)| a == b)
+            .count();
+        point.twin_mismatches += batch.len() * network.classes() - equal;
+    }
+    point.peak_memory_bytes = Host::peak_memory_bytes();
+    Ok(point)
+}
+
+impl ScalingRecord {
+    /// Writes the record to a temporary name beside `path` and renames it.
+    ///
+    /// # Errors
+    /// [`ScalingError::Write`].
+    pub fn save(&self, path: &Path) -> Result<(), ScalingError> {
+        let write = || {
+            let mut text = serde_json::to_vec_pretty(self)?;
+            text.push(b'\n');
+            write_atomically(path, &text)
+        };
+        write().map_err(|source: std::io::Error| ScalingError::Write {
+            path: path.to_owned(),
+            source,
+        })
+    }
+}

@@ -1,0 +1,122 @@
+//! The program, a small network, small data.
+
+use std::{fs, path::Path};
+
+use assert_cmd::{Command, cargo::cargo_bin_cmd};
+use num_bigint::BigInt;
+use sealquant::network::{
+    InputQuantizer, InputSpec, Layer, NamedLayer, Network, NetworkLiteral, Shape, SplitMix64,
+};
+
+/// The program, built.
+pub fn sealquant() -> Command {
+    let mut command = cargo_bin_cmd!("sealquant");
+    // The user's own datasets stay out of the tests.
+    command.env_remove("SEALQUANT_DATA");
+    command
+}
+
+/// A small network for 28x28 images: a strided convolution and two linear layers with squares between; about half the
+/// weights are zero.
+pub fn network() -> Network {
+    network_times(1)
+}
+
+/// The same with weights `factor` times as large.
+pub fn network_times(factor: i64) -> Network {
+    let mut random = SplitMix64::new(7);
+    let mut weights = |count: usize| -> Vec<i64> {
+        (0..count)
+            .map(|_| factor * [-1, 0, 1, 0][random.between(0, 3)])
+            .collect()
+    };
+    let biases = |values: &[i64]| values.iter().copied().map(BigInt::from).collect();
+    let conv = Layer::Conv2d {
+        in_channels: 1,
+        out_channels: 1,
+        kernel: [4, 4],
+        stride: [8, 8],
+        padding: [0, 0],
+        weight: weights(16),
+        bias: biases(&[1]),
+        weight_scale: 0.5,
+    };
+    let linear1 = Layer::Linear {
+        in_features: 16,
+        out_features: 4,
+        weight: weights(64),
+        bias: biases(&[2, 0, -1, 1]),
+        weight_scale: 0.25,
+    };
+    let linear2 = Layer::Linear {
+        in_features: 4,
+        out_features: 10,
+        weight: weights(40),
+        bias: biases(&[0, 1, -1, 0, 2, 0, -2, 0, 0, 3]),
+        weight_scale: 0.25,
+    };
+    Network::new(NetworkLiteral {
+        name: if factor == 1 { "small" } else { "large" }.to_owned(),
+        input: InputSpec {
+            shape: Shape::new(1, 28, 28),
+            quantizer: InputQuantizer::from_thresholds(vec![102]).unwrap(),
+        },
+        classes: 10,
+        layers: vec![
+            NamedLayer::new("conv1", conv),
+            NamedLayer::new("square1", Layer::Square),
+            NamedLayer::new("flatten", Layer::Flatten),
+            NamedLayer::new("linear1", linear1),
+            NamedLayer::new("square2", Layer::Square),
+            NamedLayer::new("linear2", linear2),
+        ],
+    })
+    .unwrap()
+}
+
+/// Writes [`network`] as a model.
+pub fn write_model(directory: &Path) {
+    write_network(directory, &network());
+}
+
+/// Writes a network as a model.
+pub fn write_network(directory: &Path, network: &Network) {
+    fs::create_dir_all(directory).unwrap();
+    network.save(directory.join("network.json")).unwrap();
+}
+
+/// Writes a dataset in MNIST's form: `images` random images a split, the labels 0 to 9 in turn.
+pub fn write_data(directory: &Path, images: usize) {
+    let mut random = SplitMix64::new(11);
+    let idx = |dimensions: &[usize], data: Vec<u8>| {
+        let mut file = vec![0, 0, 8, u8::try_from(dimensions.len()).unwrap()];
+        for &dimension in dimensions {
+            file.extend(u32::try_from(dimension).unwrap().to_be_bytes());
+        }
+        file.extend(data);
+        file
+    };
+    fs::create_dir_all(directory).unwrap();
+    for split in ["train", "t10k"] {
+        let pixels = (0..images * 784 / 8).flat_map(|_| random.next_u64().to_le_bytes());
+        let pixels = idx(&[images, 28, 28], pixels.collect());
+        let labels = idx(&[images], (0..images).map(|i| (i % 10) as u8).collect());
+        fs::write(directory.join(format!("{split}-images-idx3-ubyte")), pixels).unwrap();
+        fs::write(directory.join(format!("{split}-labels-idx1-ubyte")), labels).unwrap();
+    }
+}
+
+/// Runs a command that must fail with exit code 1 and one line on standard error (after any notes), which it returns.
+pub fn failure(arguments: &[&str]) -> String {
+    let output = sealquant()
+        .args(arguments)
+        .assert()
+        .code(1)
+        .get_output()
+        .clone();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    let line = stderr.lines().last().unwrap().to_owned();
+    assert!(line.starts_with("error: "), "{stderr}");
+    assert_eq!(stderr.matches("error: ").count(), 1, "{stderr}");
+    line
+}

@@ -1,0 +1,15 @@
+//! Runs the built program as a user does: on a small network and small datasets that the tests write, without network.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test may stop at a surprise"
+)]
+
+mod demo;
+mod infer;
+mod inspect;
+mod kit;
+mod misuse;
+mod reproduce;
+#[cfg(feature = "train")]
+mod train;

@@ -1,0 +1,244 @@
+//! `sealquant reproduce`.
+
+use std::{fs, path::Path};
+
+use serde_json::Value;
+
+use crate::kit::{failure, network_times, sealquant, write_data, write_model, write_network};
+
+/// Trains and rounds on MNIST itself, a few seconds; the command checks its rows.
+#[cfg(feature = "train")]
+#[test]
+fn the_tables_are_made_again_quickly() {
+    let top = tempfile::tempdir().unwrap();
+    let out = top.path().join("runs");
+    let document = top.path().join("doc");
+    let go = || {
+        let arguments = ["reproduce", "accuracy", "--quick", "--out"];
+        let output = sealquant()
+            .args(arguments)
+            .arg(&out)
+            .arg("--document")
+            .arg(&document)
+            .assert()
+            .success()
+            .get_output()
+            .clone();
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let first = go();
+    for row in ["PTQ ptq8", "QAT w2-s1", "QAT w4-s1"] {
+        assert!(first.contains(row), "{first}");
+    }
+    let text = fs::read_to_string(document.join("accuracy.md")).unwrap();
+    assert!(
+        text.contains("| QAT `w2-s1` | 2 bits | 4 levels | 1 |"),
+        "{text}"
+    );
+    let rows: Value =
+        serde_json::from_slice(&fs::read(document.join("rows.json")).unwrap()).unwrap();
+    assert_eq!(rows.as_array().unwrap().len(), 6);
+    for plot in ["accuracy-mnist.svg", "layers-mnist.svg"] {
+        assert!(
+            fs::read_to_string(document.join(plot))
+                .unwrap()
+                .starts_with("<svg")
+        );
+    }
+    // Finished rows are not made again: the same numbers.
+    assert_eq!(go(), first);
+}
+
+/// A directory with the models `small` and `large` (weights seven times those of `small`) and data of 20 images.
+fn models(top: &Path) -> [String; 3] {
+    let path = |name: &str| top.join(name).to_str().unwrap().to_owned();
+    write_model(Path::new(&path("small")));
+    write_network(Path::new(&path("large")), &network_times(7));
+    write_data(Path::new(&path("data")), 20);
+    [path("small"), path("large"), path("data")]
+}
+
+fn read(path: &Path) -> Value {
+    serde_json::from_slice(&fs::read(path).unwrap()).unwrap()
+}
+
+#[test]
+fn timing_runs_every_case_and_separates_what_each_change_contributes() {
+    let top = tempfile::tempdir().unwrap();
+    let [small, large, data] = models(top.path());
+    let out = top.path().join("doc");
+    let go = |more: &[&str]| {
+        sealquant()
+            .args([
+                "reproduce",
+                "timing",
+                "--baseline",
+                &large,
+                "--model",
+                &small,
+            ])
+            .args(["--data-dir", &data, "--image", "3", "--document"])
+            .arg(&out)
+            .args(more)
+            .assert()
+            .success();
+        read(&out.join("timing-mnist.json"))
+    };
+    let whole = go(&["--masks"]);
+    let rows = whole["rows"].as_array().unwrap();
+    let cases: Vec<&str> = rows
+        .iter()
+        .map(|row| row["case"].as_str().unwrap())
+        .collect();
+    assert_eq!(
+        cases,
+        ["baseline", "small-weights", "small-q", "small-n", "masks"]
+    );
+    assert_eq!(whole["image"], 3);
+    assert_eq!(whole["hexl"], sealquant::bfv::HEXL);
+    let degree = |row: &Value| row["poly_modulus_degree"].as_u64().unwrap();
+    assert_eq!(
+        rows.iter().map(degree).collect::<Vec<_>>(),
+        [16384, 16384, 16384, 8192, 8192]
+    );
+    assert_eq!(rows[2]["coeff_modulus_bits"], rows[3]["coeff_modulus_bits"]);
+    assert_eq!(rows[0]["plain_moduli"], rows[1]["plain_moduli"]);
+    assert!(rows[0]["logit_bits"].as_u64() > rows[1]["logit_bits"].as_u64());
+    for row in rows {
+        // This network is small enough to bear the masks.
+        assert_eq!(row["twin_mismatches"], 0, "{row}");
+        assert_eq!(row["channels"], Value::Null);
+        assert!(row["noise_budget_bits"].as_u64() > Some(0));
+        let layers = row["layers"].as_array().unwrap();
+        let sum = |name: &str| -> f64 { layers.iter().map(|l| l[name].as_f64().unwrap()).sum() };
+        assert!((row["evaluate_seconds"].as_f64().unwrap() - sum("seconds")).abs() < 1e-9);
+        assert!(
+            layers
+                .iter()
+                .all(|layer| layer["work"] == layer["all_work"])
+        );
+    }
+    let masks = |row: &Value| row["layers"][0]["ops"]["plain_multiplications"].as_u64();
+    assert_eq!((masks(&rows[3]), masks(&rows[4])), (Some(0), Some(1)));
+    let text = fs::read_to_string(out.join("timing.md")).unwrap();
+    for words in ["## MNIST", "q and N alone", "| N, 16384 to 8192 |"] {
+        assert!(text.contains(words), "{words} is missing in:\n{text}");
+    }
+    assert!(!text.contains("extrapolated"), "{text}");
+    let bars = fs::read_to_string(out.join("timing-mnist.svg")).unwrap();
+    assert!(bars.starts_with("<svg") && bars.contains("small q"));
+
+    // Shown again from the record.
+    let again = ["reproduce", "timing", "--only-finished", "--document"];
+    fs::remove_file(out.join("timing.md")).unwrap();
+    sealquant().args(again).arg(&out).assert().success();
+    assert_eq!(fs::read_to_string(out.join("timing.md")).unwrap(), text);
+
+    // The same, shortened: equal degrees, one plaintext prime of two.
+    let part = go(&[
+        "--channels",
+        "1",
+        "--degrees",
+        "8192",
+        "8192",
+        "--plain-bits",
+        "14",
+        "14",
+    ]);
+    let rows = part["rows"].as_array().unwrap();
+    assert!(
+        rows.iter()
+            .all(|row| row["channels"] == 1 && row["twin_mismatches"].is_null())
+    );
+    let first = &rows[0];
+    let moduli = first["plain_moduli"].as_array().unwrap().len() as u64;
+    assert!(moduli > 1, "{first}");
+    assert!(
+        rows.len() == 3 && rows[2]["case"] == "fewer-plain-primes",
+        "{rows:?}"
+    );
+    for layer in first["layers"].as_array().unwrap() {
+        let [work, all] = ["work", "all_work"].map(|name| layer[name].as_u64().unwrap());
+        assert!(all >= moduli * work, "{layer}");
+    }
+    let text = fs::read_to_string(out.join("timing.md")).unwrap();
+    assert!(text.contains("Shortened and extrapolated"), "{text}");
+}
+
+#[test]
+fn timing_refuses_what_cannot_be_compared() {
+    let top = tempfile::tempdir().unwrap();
+    let [small, large, data] = models(top.path());
+    let refused = |more: &[&str]| {
+        let start = ["reproduce", "timing", "--data-dir", &data];
+        failure(&[&start, more].concat())
+    };
+    let line = refused(&["--baseline", &small, "--model", &large]);
+    assert!(line.contains("are larger than those of small"), "{line}");
+    let both = ["--baseline", &large, "--model", &small];
+    let line = refused(&[&both[..], &["--degrees", "8192", "16384"]].concat());
+    assert!(line.contains("the larger N comes first"), "{line}");
+    let line = refused(&[&both[..], &["--image", "20"]].concat());
+    assert!(line.contains("there are 20 test images"), "{line}");
+    let line = refused(&["--baseline", "models/none", "--model", &small]);
+    assert!(line.contains("models/none"), "{line}");
+}
+
+#[test]
+fn scaling_measures_points_that_equal_the_twin() {
+    let top = tempfile::tempdir().unwrap();
+    let model = top.path().join("small");
+    write_model(&model);
+    let out = top.path().join("doc");
+    sealquant()
+        .args([
+            "reproduce",
+            "scaling",
+            "--quick",
+            "--repeat",
+            "2",
+            "--model",
+        ])
+        .arg(&model)
+        .args(["--only", "images", "--only", "threads", "--document"])
+        .arg(&out)
+        .assert()
+        .success();
+    let record = read(&out.join("scaling.json"));
+    assert_eq!(record["repeat"], 2);
+    let points = record["points"].as_array().unwrap();
+    let of = |axis: &str| -> Vec<&Value> {
+        points
+            .iter()
+            .filter(|point| point["axis"] == axis)
+            .collect()
+    };
+    assert_eq!(of("images").len(), 2);
+    assert!(!of("threads").is_empty() && of("weight-bits").is_empty());
+    for point in points {
+        assert_eq!(point["twin_mismatches"], 0);
+        assert!(point["seconds"].as_f64().unwrap() > 0.0);
+        assert_eq!(point["network"], "small");
+        assert!(point["noise_budget_bits"].as_u64() > Some(0));
+    }
+    for point in of("threads") {
+        assert_eq!(point["threads"], point["value"]);
+    }
+    for point in of("images") {
+        assert_eq!(
+            (&point["images"], &point["threads"]),
+            (&point["value"], &1.into())
+        );
+    }
+    let text = fs::read_to_string(out.join("scaling.md")).unwrap();
+    assert!(
+        text.contains("## Images") && !text.contains("## Bits of a weight"),
+        "{text}"
+    );
+    assert!(
+        fs::read_to_string(out.join("scaling-threads.svg"))
+            .unwrap()
+            .starts_with("<svg")
+    );
+    assert!(!out.join("scaling-weight-bits.svg").exists());
+}

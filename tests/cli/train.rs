@@ -1,0 +1,145 @@
+//! `sealquant train`, `ptq` and `import`.
+
+use std::{fs, path::Path, process::Command as Process};
+
+use num_bigint::BigInt;
+use predicates::prelude::*;
+use sealquant::network::Network;
+use serde_json::Value;
+
+use crate::kit::{failure, sealquant, write_data};
+
+/// The documented example: its script (where there is Python), the import of both its networks, and what follows.
+#[test]
+fn weights_from_elsewhere_are_imported() {
+    let top = tempfile::tempdir().unwrap();
+    let path = |name: &str| top.path().join(name).to_str().unwrap().to_owned();
+    match Process::new("python3")
+        .arg("examples/import/make_weights.py")
+        .arg(top.path())
+        .status()
+    {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            eprintln!("no python3 here: not run");
+            return;
+        }
+        status => assert!(status.unwrap().success()),
+    }
+    write_data(Path::new(&path("data")), 60);
+    let import = |name: &str| {
+        sealquant()
+            .args(["import", "--layers", &path(&format!("{name}.json"))])
+            .args(["--weights", &path(&format!("{name}.safetensors"))])
+            .args(["--out", &path(name)])
+            .assert()
+            .success();
+    };
+    import("float");
+    sealquant()
+        .args(["ptq", "--model", &path("float"), "--bits", "8"])
+        .args(["--out", &path("rounded"), "--data-dir", &path("data")])
+        .assert()
+        .success()
+        .stdout(predicate::str::contains("classes differ on 0 of 60 images"));
+    import("ternary");
+    let network = Network::load(top.path().join("ternary/network.json")).unwrap();
+    assert_eq!(network.weight_bits()[0], Some(2));
+    let bias = network.layers()[0].layer.bias().unwrap();
+    assert_eq!(bias, [3, -2, 0, 1].map(BigInt::from));
+    assert!((network.output_scale() - (0.125_f64 / 3.0).powi(2) / 16.0).abs() < 1e-12);
+
+    let text = fs::read_to_string(path("float.json")).unwrap();
+    fs::write(path("bad.json"), text.replace("fc.weight", "fc2.weight")).unwrap();
+    let arguments = ["import", "--layers", &path("bad.json"), "--weights"];
+    let weights = path("float.safetensors");
+    let line = failure(&[&arguments[..], &[&weights, "--out", &path("bad")]].concat());
+    assert!(line.contains("fc2.weight"), "{line}");
+}
+
+#[test]
+fn a_network_is_trained_and_rounded_with_plain_lines_when_piped() {
+    use sealquant::train::TrainConfig;
+
+    let top = tempfile::tempdir().unwrap();
+    let path = |name: &str| top.path().join(name).to_str().unwrap().to_owned();
+    let (data, float, rounded, file) = (
+        path("data"),
+        path("float"),
+        path("rounded"),
+        path("config.json"),
+    );
+    write_data(Path::new(&data), 60);
+    let config = TrainConfig {
+        validation_images: 20,
+        batch_size: 20,
+        ..TrainConfig::preset("hcnn-mnist-paper").unwrap()
+    };
+    config.save(Path::new(&file)).unwrap();
+    let train = [
+        "train",
+        "--config",
+        &file,
+        "--out",
+        &float,
+        "--data-dir",
+        &data,
+    ];
+    sealquant()
+        .args(train)
+        .args([
+            "--epochs",
+            "2",
+            "--seed",
+            "5",
+            "--plot",
+            &path("curves.svg"),
+        ])
+        .assert()
+        .success()
+        .stdout(predicate::str::contains("test accuracy"))
+        .stderr(predicate::str::contains("epoch   1 of 2: loss "))
+        .stderr(predicate::str::contains("epoch   2 of 2: loss "))
+        .stderr(
+            predicate::str::contains("\r")
+                .or(predicate::str::contains("\u{1b}"))
+                .not(),
+        );
+    let record: Value =
+        serde_json::from_slice(&fs::read(Path::new(&float).join("record.json")).unwrap()).unwrap();
+    assert_eq!(record["config"]["seed"], 5);
+    let curves = fs::read_to_string(path("curves.svg")).unwrap();
+    assert!(curves.contains("mnist-paper-float") && curves.contains("validation images"));
+    assert_eq!(record["epochs"].as_array().unwrap().len(), 2);
+
+    sealquant()
+        .args([
+            "ptq",
+            "--model",
+            &float,
+            "--bits",
+            "4",
+            "--out",
+            &rounded,
+            "--data-dir",
+            &data,
+        ])
+        .assert()
+        .success()
+        .stdout(predicate::str::contains("classes differ on 0 of 60 images"));
+    let network = Network::load(Path::new(&rounded).join("network.json")).unwrap();
+    assert!(
+        network
+            .weight_bits()
+            .into_iter()
+            .flatten()
+            .all(|bits| bits <= 4)
+    );
+
+    let line = failure(&["train", "--config", "no-such-preset", "--out", &float]);
+    assert!(
+        line.contains("no-such-preset") && line.contains("hcnn-mnist-w2"),
+        "{line}"
+    );
+    let line = failure(&["ptq", "--model", &data, "--bits", "4", "--out", &rounded]);
+    assert!(line.contains("config.json"), "{line}");
+}
