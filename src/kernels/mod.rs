@@ -5,6 +5,7 @@
 //!
 //! - [`Prime`]: reduction modulo a prime.
 //! - [`Program`]: layers of sums and squares, computed on eight coefficients at a time from the first to the last.
+//! - [`Residues`]: rows of one polynomial; products, squares and permutations of them are methods of [`Backend`].
 
 #![allow(
     clippy::inline_always,
@@ -15,6 +16,8 @@ mod backend;
 mod execute;
 mod prime;
 mod program;
+mod residues;
+mod rows;
 mod simd;
 #[cfg(test)]
 mod tests;
@@ -22,4 +25,6 @@ mod tests;
 pub use backend::Backend;
 pub use prime::{PRIME_BITS_MAX, Prime};
 pub use program::{LayerSpec, Program, SIZES, Scratch, Sum};
+pub use residues::{Residues, Row, RowMut, row_of};
+pub use rows::{Permutation, to_montgomery};
 pub use simd::{LANES, Lane};
