@@ -133,6 +133,11 @@ fn options() -> Result<Options, Box<dyn Error>> {
                     .find(|backend| backend.name() == name)
                     .ok_or(format!("this processor has no {name}"))?;
             }
+            "--diagonal" => {
+                options.layout = LayoutKind::Diagonal;
+                options.modes = vec![Mode::Fast];
+                options.images = 1;
+            }
             "--packed" => {
                 options.layout = LayoutKind::Packed;
                 options.modes = vec![Mode::Fast];

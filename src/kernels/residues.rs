@@ -48,6 +48,12 @@ impl Residues {
             .collect()
     }
 
+    /// The first row, to be written, and the second.
+    pub fn split(&mut self) -> (RowMut<'_>, Row<'_>) {
+        let (first, others) = self.lanes.split_at_mut(self.length);
+        (vectors_mut(first), vectors(&others[..self.length]))
+    }
+
     /// Keeps the first rows only.
     pub fn truncate(&mut self, rows: usize) {
         self.lanes.truncate(rows * self.length);

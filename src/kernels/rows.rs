@@ -108,13 +108,7 @@ impl Backend {
 
     /// The sum of the squares of pairs (polynomials a + b s) times `factor`, which is multiplied by 2^104 beforehand:
     /// three rows, for a^2, 2 a b and b^2.
-    pub fn squares(
-        self,
-        prime: &Prime,
-        pairs: &[[Row<'_>; 2]],
-        factor: u64,
-        out: [RowMut<'_>; 3],
-    ) {
+    pub fn squares(self, prime: &Prime, pairs: &[[Row<'_>; 2]], factor: u64, out: [RowMut<'_>; 3]) {
         dispatch!(self, simd => squares(&prime.constants(simd), pairs, factor, out));
     }
 

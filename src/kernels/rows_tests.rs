@@ -16,7 +16,13 @@ const PRIMES: [u64; 5] = [
 const DEGREE: usize = 64;
 
 fn residues(random: &mut SplitMix64, q: u64, extreme: bool) -> Vec<u64> {
-    let mut word = || if extreme { q - 1 } else { random.next_u64() % q };
+    let mut word = || {
+        if extreme {
+            q - 1
+        } else {
+            random.next_u64() % q
+        }
+    };
     (0..DEGREE).map(|_| word()).collect()
 }
 

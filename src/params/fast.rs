@@ -27,7 +27,7 @@ use super::noise::LayerNoise;
 use crate::network::{LoweredLayer, LoweredOperation, WeightedSums};
 
 /// SEAL's centred binomial error.
-const ERROR_VARIANCE: f64 = 10.5;
+pub(super) const ERROR_VARIANCE: f64 = 10.5;
 /// Gaussian coefficients lie within so many deviations.
 const GAUSSIAN_TAIL: f64 = 9.8;
 /// The square of a complex Gaussian of variance 1 lies below this.
@@ -93,11 +93,33 @@ fn largest(values: &[f64]) -> f64 {
     values.iter().copied().fold(0.0, f64::max)
 }
 
+/// C(n, k).
+pub(super) fn binomial(n: u32, k: u32) -> f64 {
+    (1..=k).fold(1.0, |product, i| {
+        product * f64::from(n - k + i) / f64::from(i)
+    })
+}
+
 /// C(2d, d).
 fn central_binomial(degree: u32) -> f64 {
-    (1..=degree).fold(1.0, |product, k| {
-        product * f64::from(degree + k) / f64::from(k)
-    })
+    binomial(2 * degree, degree)
+}
+
+/// How many deviations the largest coefficient of a polynomial of this degree in Gaussians has at most, but for a
+/// probability of 2^-40, for ciphertexts of degree `n`.
+pub(super) fn tail(degree: u32, n: f64) -> f64 {
+    let jump = 2.0 * ROOT_TAIL.powf(f64::from(degree) / 2.0) / (factorial(degree) * n).sqrt();
+    GAUSSIAN_TAIL + jump
+}
+
+/// The deviation that rounding adds to a value of `degree` + 1 polynomials when a prime is dropped.
+///
+/// The powers of the one secret in use may be larger than those of the average one: twice the variance.
+pub(super) fn rounding(n: f64, t: f64, degree: u32) -> f64 {
+    let variance: f64 = (0..=degree)
+        .map(|k| factorial(k) * (2.0 * n / 3.0).powi(k.cast_signed()) / 12.0)
+        .sum();
+    t * (2.0 * variance).sqrt()
 }
 
 fn factorial(n: u32) -> f64 {
@@ -171,9 +193,7 @@ impl FastNoise {
 
     /// The largest coefficient, but for a probability of 2^-40.
     fn bound(&self, step: &Step) -> f64 {
-        let jump = 2.0 * ROOT_TAIL.powf(f64::from(step.degree) / 2.0)
-            / (factorial(step.degree) * self.degree).sqrt();
-        (GAUSSIAN_TAIL + jump) * step.deviation
+        tail(step.degree, self.degree) * step.deviation
     }
 
     /// The bits that Q must have for `margin` bits of budget to be left after every layer.
@@ -209,11 +229,7 @@ impl FastNoise {
 
     /// What rounding adds to a value of `degree` + 1 polynomials when a prime is dropped.
     fn rounding(&self, degree: u32) -> f64 {
-        let variance: f64 = (0..=degree)
-            .map(|k| factorial(k) * (2.0 * self.degree / 3.0).powi(k.cast_signed()) / 12.0)
-            .sum();
-        // The powers of the one secret in use may be larger than those of the average one.
-        GAUSSIAN_TAIL * self.plain_modulus as f64 * (2.0 * variance).sqrt()
+        GAUSSIAN_TAIL * rounding(self.degree, self.plain_modulus as f64, degree)
     }
 }
 

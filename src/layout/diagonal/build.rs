@@ -1,9 +1,7 @@
 //! The layout of a network: places for its values, then the diagonals between them.
 
 use super::place::{Homes, Place, Run, Tensor, cut, pattern, places};
-use super::{
-    Diagonal, DiagonalError, Entry, FirstOutput, Giant, NOTHING, Stage, StageStep, Turn,
-};
+use super::{Diagonal, DiagonalError, Entry, FirstOutput, Giant, NOTHING, Stage, StageStep, Turn};
 use crate::network::{Modular, Network};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -38,7 +36,8 @@ impl Diagonal {
             .zip(&sizes)
             .map(|(run, &inputs)| pattern(&run.layers, inputs))
             .collect();
-        let (Some(first), Some(last), false) = (matrices.first(), matrices.last(), tensors.is_empty())
+        let (Some(first), Some(last), false) =
+            (matrices.first(), matrices.last(), tensors.is_empty())
         else {
             return refuse("it squares nothing, so there is nothing to rotate for");
         };
@@ -94,10 +93,10 @@ impl Diagonal {
                 }
             };
             stages.push(Stage {
-                name: if run.names.is_empty() {
-                    "identity".to_owned()
-                } else {
-                    run.names.join(" + ")
+                name: match tensors.get(index) {
+                    _ if !run.names.is_empty() => run.names.join(" + "),
+                    Some(tensor) => format!("before {}", tensor.square),
+                    None => "results".to_owned(),
                 },
                 square: tensors.get(index).map(|tensor| tensor.square.clone()),
                 step,
@@ -259,8 +258,8 @@ fn rotated_stage(matrix: &Modular, before: &Place, after: &Homes, slots: usize) 
             let from = inputs.slots[matrix.inputs()[entry] as usize] as usize;
             let distance = (from + period_in * period_out - to) % period_in;
             let first = to + distance / period_out * period_out;
-            for slot in (first % period_in.max(period_out)..slots)
-                .step_by(period_in.max(period_out))
+            for slot in
+                (first % period_in.max(period_out)..slots).step_by(period_in.max(period_out))
             {
                 let turn = if period_in == slots {
                     Turn::between(from, slot, slots)
@@ -304,7 +303,8 @@ fn split(diagonals: Diagonals, slots: usize) -> (Vec<Turn>, Vec<Giant>) {
     let cost = |base: usize| {
         let (babies, giants): (BTreeSet<Turn>, BTreeSet<Turn>) =
             diagonals.keys().map(|&turn| parts(turn, base)).unzip();
-        let moved = |turns: &BTreeSet<Turn>| turns.iter().filter(|turn| **turn != Turn::NONE).count();
+        let moved =
+            |turns: &BTreeSet<Turn>| turns.iter().filter(|turn| **turn != Turn::NONE).count();
         BABY_COST * moved(&babies) + GIANT_COST * moved(&giants)
     };
     let base = (0..slots.ilog2())

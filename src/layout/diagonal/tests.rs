@@ -42,7 +42,13 @@ pub fn evaluate(layout: &Diagonal, image: &[i64]) -> Vec<u64> {
     let slots = layout.slots;
     let images = [image.to_vec()];
     let inputs: Vec<Vec<u64>> = (0..layout.uploads())
-        .map(|k| layout.gather(&images, k).iter().map(|&x| x as u64 % T).collect())
+        .map(|k| {
+            layout
+                .gather(&images, k)
+                .iter()
+                .map(|&x| x as u64 % T)
+                .collect()
+        })
         .collect();
     let mut value: Vec<u64> = Vec::new();
     for stage in layout.stages() {
@@ -59,12 +65,19 @@ pub fn evaluate(layout: &Diagonal, image: &[i64]) -> Vec<u64> {
                     add(&mut value, &times(&sum, &sum));
                 }
             }
-            StageStep::Rotated { pool, babies, giants, folds, biases } => {
+            StageStep::Rotated {
+                pool,
+                babies,
+                giants,
+                folds,
+                biases,
+            } => {
                 for &turn in pool {
                     let other = turned(&value, turn);
                     add(&mut value, &other);
                 }
-                let babies: Vec<Vec<u64>> = babies.iter().map(|&turn| turned(&value, turn)).collect();
+                let babies: Vec<Vec<u64>> =
+                    babies.iter().map(|&turn| turned(&value, turn)).collect();
                 value = vec![0; slots];
                 for giant in giants {
                     let mut inner = vec![0; slots];
@@ -127,12 +140,18 @@ fn random_networks_equal_the_twin() {
     let mut served = [0; 5];
     for seed in 0..400 {
         let network = random_network(seed, &limits).unwrap();
-        let squares = network.layers().iter().filter(|l| l.layer == crate::network::Layer::Square);
+        let squares = network
+            .layers()
+            .iter()
+            .filter(|l| l.layer == crate::network::Layer::Square);
         let squares = squares.count();
         for slots in [128, 1024, 4096] {
             served[squares] += usize::from(check(&network, slots));
         }
     }
     println!("served, by squares: {served:?}");
-    assert!(served[1] > 50 && served[2] > 50 && served[3] > 20, "{served:?}");
+    assert!(
+        served[1] > 50 && served[2] > 50 && served[3] > 20,
+        "{served:?}"
+    );
 }
