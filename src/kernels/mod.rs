@@ -25,6 +25,6 @@ mod tests;
 pub use backend::Backend;
 pub use prime::{PRIME_BITS_MAX, Prime};
 pub use program::{LayerSpec, Program, SIZES, Scratch, Sum};
-pub use residues::{Residues, Row, RowMut, row_of};
+pub use residues::{Pool, Residues, Row, RowMut, row_of};
 pub use rows::{Permutation, to_montgomery};
 pub use simd::{LANES, Lane};

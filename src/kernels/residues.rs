@@ -1,18 +1,59 @@
 //! Memory for rows of residues, aligned for vectors.
 
 use super::simd::{LANES, Lane};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// N residues, as vectors.
 pub type Row<'a> = &'a [[u64; LANES]];
 /// As [`Row`], to be written.
 pub type RowMut<'a> = &'a mut [[u64; LANES]];
 
-/// A polynomial as rows: N residues for each of several primes.
+/// Memory that is used again: fresh memory costs as much as some kernels, as the system clears it page by page.
 #[derive(Debug, Clone, Default)]
+pub struct Pool {
+    /// What is free, by its number of vectors.
+    free: Arc<Mutex<BTreeMap<usize, Vec<Vec<Lane>>>>>,
+}
+
+impl Pool {
+    /// Rows for polynomials with `degree` coefficients, a multiple of eight. What they hold is unspecified.
+    pub fn take(&self, rows: usize, degree: usize) -> Residues {
+        let length = degree / LANES;
+        let size = rows * length;
+        // What a thread that panicked has left is memory all the same.
+        let mut free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
+        let lanes = free.get_mut(&size).and_then(Vec::pop);
+        drop(free);
+        let mut lanes = lanes.unwrap_or_default();
+        lanes.resize(size, Lane::default());
+        Residues {
+            lanes,
+            length,
+            home: Some((self.clone(), size)),
+        }
+    }
+}
+
+/// A polynomial as rows: N residues for each of several primes.
+#[derive(Debug, Default)]
 pub struct Residues {
     lanes: Vec<Lane>,
     /// Vectors in a row.
     length: usize,
+    /// Where the memory goes back to, and how many vectors it was taken for.
+    home: Option<(Pool, usize)>,
+}
+
+impl Drop for Residues {
+    fn drop(&mut self) {
+        if let Some((pool, size)) = self.home.take() {
+            let mut free = pool.free.lock().unwrap_or_else(PoisonError::into_inner);
+            free.entry(size)
+                .or_default()
+                .push(std::mem::take(&mut self.lanes));
+        }
+    }
 }
 
 impl Residues {
@@ -22,7 +63,13 @@ impl Residues {
         Self {
             lanes: vec![Lane::default(); rows * length],
             length,
+            home: None,
         }
+    }
+
+    /// Makes all rows zero.
+    pub fn clear(&mut self) {
+        self.lanes.fill(Lane::default());
     }
 
     /// How many rows.

@@ -155,7 +155,7 @@ impl Diagonals {
         let transformed = inputs
             .par_iter()
             .map(|input| {
-                let mut rows = Residues::zero(2 * primes, degree);
+                let mut rows = self.ring.take(2 * primes);
                 for (index, (row, limb)) in rows
                     .rows_mut()
                     .into_iter()
@@ -264,7 +264,7 @@ impl Diagonals {
     ) -> Result<Pair, EngineError> {
         let ring = &self.ring;
         let primes = ring.data();
-        let mut sum = self.zeros(primes);
+        let mut sum = self.pair(primes);
         let [a, b] = &mut sum;
         a.rows_mut()
             .into_par_iter()
@@ -289,9 +289,17 @@ impl Diagonals {
         Ok(sum)
     }
 
+    /// Two polynomials; what they hold is unspecified.
+    fn pair(&self, rows: usize) -> Pair {
+        [self.ring.take(rows), self.ring.take(rows)]
+    }
+
     fn zeros(&self, rows: usize) -> Pair {
-        let zero = || Residues::zero(rows, self.ring.degree);
-        [zero(), zero()]
+        let mut pair = self.pair(rows);
+        for polynomial in &mut pair {
+            polynomial.clear();
+        }
+        pair
     }
 
     fn turn(&self, turn: Turn) -> Result<&(Key, Permutation), EngineError> {
@@ -389,7 +397,7 @@ impl Diagonals {
         level: usize,
     ) -> Vec<Pair> {
         let ring = &self.ring;
-        let mut sums: Vec<Pair> = giants.iter().map(|_| self.zeros(level + 1)).collect();
+        let mut sums: Vec<Pair> = giants.iter().map(|_| self.pair(level + 1)).collect();
         let mut rows: Vec<Vec<[RowMut<'_>; 2]>> = (0..=level).map(|_| Vec::new()).collect();
         for [a, b] in &mut sums {
             for (rows, (a, b)) in rows
@@ -440,8 +448,7 @@ impl Diagonals {
         };
         let ring = &self.ring;
         let level = pairs.first().map_or(0, |pair| pair[0].rows());
-        let zero = || Residues::zero(level, ring.degree);
-        let mut squared = [zero(), zero(), zero()];
+        let mut squared = [(); 3].map(|()| ring.take(level));
         let [a, b, c] = &mut squared;
         let rows = a.rows_mut().into_par_iter().zip(b.rows_mut());
         rows.zip(c.rows_mut())
@@ -475,8 +482,7 @@ impl Diagonals {
     fn last(&self, value: &[Residues; 3], weights: &Residues, bias: &Residues) -> [Residues; 3] {
         let ring = &self.ring;
         let level = value[0].rows();
-        let zero = || Residues::zero(level, ring.degree);
-        let mut product = [zero(), zero(), zero()];
+        let mut product = [(); 3].map(|()| ring.take(level));
         let [a, b, c] = &mut product;
         let rows = a.rows_mut().into_par_iter().zip(b.rows_mut());
         rows.zip(c.rows_mut())

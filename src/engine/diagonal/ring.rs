@@ -6,7 +6,9 @@
 use crate::bfv::{Context, GaloisKeys, RelinKeys};
 use crate::engine::error::{Doing, EngineError};
 use crate::engine::residue::centred;
-use crate::kernels::{Backend, Permutation, Prime, Residues, Row, RowMut, row_of, to_montgomery};
+use crate::kernels::{
+    Backend, Permutation, Pool, Prime, Residues, Row, RowMut, row_of, to_montgomery,
+};
 use rayon::prelude::*;
 
 /// The primes of a context and what rows are computed with.
@@ -20,6 +22,7 @@ pub(super) struct Ring {
     primes: Vec<Prime>,
     /// `inverses[i][j]`: the inverse of prime i modulo prime j.
     inverses: Vec<Vec<u64>>,
+    pool: Pool,
 }
 
 /// A key for the powers of a level's primes: for each digit two polynomials, in Montgomery form; the row of the special
@@ -51,7 +54,13 @@ impl Ring {
             context: context.clone(),
             primes,
             inverses,
+            pool: Pool::default(),
         })
+    }
+
+    /// Rows for a polynomial; what they hold is unspecified.
+    pub(super) fn take(&self, rows: usize) -> Residues {
+        self.pool.take(rows, self.degree)
     }
 
     /// The data primes.
@@ -87,7 +96,7 @@ impl Ring {
 
     /// Copies of rows in coefficient form.
     fn coefficients(&self, rows: &[(usize, Row<'_>)]) -> Result<Residues, EngineError> {
-        let mut copies = Residues::zero(rows.len(), self.degree);
+        let mut copies = self.take(rows.len());
         copies
             .rows_mut()
             .into_par_iter()
@@ -105,9 +114,7 @@ impl Ring {
         let level = poly.rows();
         let rows: Vec<_> = (0..level).map(|row| (row, poly.row(row))).collect();
         let coefficients = self.coefficients(&rows)?;
-        let mut digits: Vec<Residues> = (0..level)
-            .map(|_| Residues::zero(level + 1, self.degree))
-            .collect();
+        let mut digits: Vec<Residues> = (0..level).map(|_| self.take(level + 1)).collect();
         let rows: Vec<(usize, usize, RowMut<'_>)> = digits
             .iter_mut()
             .enumerate()
@@ -139,7 +146,7 @@ impl Ring {
         first: Option<&Residues>,
     ) -> Pair {
         let level = digits.len();
-        let zero = || Residues::zero(level + 1, self.degree);
+        let zero = || self.take(level + 1);
         let mut out = [zero(), zero()];
         let [out0, out1] = &mut out;
         out0.rows_mut()
@@ -207,7 +214,7 @@ impl Ring {
             .map(|&row| (index(row), poly.row(row)))
             .collect();
         let mut tails = self.coefficients(&rows)?;
-        let mut lifted = Residues::zero(1, self.degree);
+        let mut lifted = self.take(1);
         for later in 1..dropped.len() {
             for earlier in 0..later {
                 let (from, to) = (index(dropped[earlier]), index(dropped[later]));
@@ -229,7 +236,7 @@ impl Ring {
             .enumerate()
             .try_for_each(|(to, row)| {
                 let prime = &self.primes[to];
-                let mut scratch = Residues::zero(2, self.degree);
+                let mut scratch = self.take(2);
                 let (mut weight, mut inverse) = (1, 1);
                 for (tail, &gone) in dropped.iter().enumerate() {
                     let from = index(gone);
