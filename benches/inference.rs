@@ -3,7 +3,8 @@
 //! Two networks of HCNN-MNIST's shape: `mnist-w2`, the committed one, and a random ternary one whose logits on the
 //! batch fit a plaintext modulus of 17 bits. Every run's logits are compared with the twin's. Options, after `--`:
 //! `--images N` (8192), `--repeat N` (3), `--threads A,B` (1,2), `--mode stock,fast`, `--packed` (few images in the
-//! packed layout instead), `--backend ifma|avx2|portable` (the fastest), `--seeded` (requests as they come over the wire: the server expands seeds, which is shown
+//! packed layout instead), `--diagonal` (one image in the diagonal layout), `--percent P` (weights that are not zero),
+//! `--cifar` (a random ternary network of HCNN-CIFAR's shape instead), `--backend ifma|avx2|portable` (the fastest), `--seeded` (requests as they come over the wire: the server expands seeds, which is shown
 //! apart, and in fast mode transforms the ciphertexts). Wall times are the least of the repetitions; the processor time of
 //! all threads, where Linux tells it, is that of the same repetition.
 
@@ -73,7 +74,60 @@ fn random_hcnn(percent: u64) -> Result<Network, Box<dyn Error>> {
     })?)
 }
 
+/// HCNN-CIFAR with random ternary weights, on one-bit pixels.
+fn random_cifar(percent: u64) -> Result<Network, Box<dyn Error>> {
+    let mut random = SplitMix64::new(2026);
+    let mut layers = Vec::new();
+    let (mut channels, mut side) = (3, 32);
+    for (index, outputs) in [32, 64, 128].into_iter().enumerate() {
+        let conv = Layer::Conv2d {
+            in_channels: channels,
+            out_channels: outputs,
+            kernel: [3, 3],
+            stride: [1, 1],
+            padding: [0, 0],
+            weight: ternary(&mut random, outputs * channels * 9, percent),
+            bias: vec![BigInt::from(1); outputs],
+            weight_scale: 1.0,
+        };
+        let pool = Layer::SumPool {
+            kernel: [2, 2],
+            stride: [2, 2],
+        };
+        let index = index + 1;
+        layers.push(NamedLayer::new(format!("conv{index}"), conv));
+        layers.push(NamedLayer::new(format!("square{index}"), Layer::Square));
+        layers.push(NamedLayer::new(format!("pool{index}"), pool));
+        (channels, side) = (outputs, (side - 2) / 2);
+    }
+    layers.push(NamedLayer::new("flatten", Layer::Flatten));
+    for (name, inputs, outputs) in [
+        ("linear1", channels * side * side, 256),
+        ("linear2", 256, 10),
+    ] {
+        let linear = Layer::Linear {
+            in_features: inputs,
+            out_features: outputs,
+            weight: ternary(&mut random, inputs * outputs, percent),
+            bias: vec![BigInt::from(-1); outputs],
+            weight_scale: 1.0,
+        };
+        layers.push(NamedLayer::new(name, linear));
+    }
+    Ok(Network::new(NetworkLiteral {
+        name: "random ternary CIFAR".to_owned(),
+        classes: 10,
+        input: InputSpec {
+            shape: Shape::new(3, 32, 32),
+            quantizer: InputQuantizer::uniform(1)?,
+        },
+        layers,
+    })?)
+}
+
 struct Options {
+    cifar: bool,
+    percent: u64,
     images: usize,
     repeat: usize,
     threads: Vec<usize>,
@@ -95,6 +149,8 @@ fn cpu_ms() -> Option<f64> {
 
 fn options() -> Result<Options, Box<dyn Error>> {
     let mut options = Options {
+        cifar: false,
+        percent: 20,
         images: 8192,
         repeat: 3,
         threads: vec![1, 2],
@@ -133,6 +189,8 @@ fn options() -> Result<Options, Box<dyn Error>> {
                     .find(|backend| backend.name() == name)
                     .ok_or(format!("this processor has no {name}"))?;
             }
+            "--percent" => options.percent = value()?.parse()?,
+            "--cifar" => options.cifar = true,
             "--diagonal" => {
                 options.layout = LayoutKind::Diagonal;
                 options.modes = vec![Mode::Fast];
@@ -233,13 +291,34 @@ fn measure(
     Ok(())
 }
 
+/// The random CIFAR network, with the plaintext primes that its logits on the batch need.
+fn cifar(options: &Options) -> Result<(), Box<dyn Error>> {
+    let network = random_cifar(options.percent)?;
+    let images = random_images(1, &network, options.images);
+    let magnitude = Twin::new(&network)
+        .logits_batch(&images)?
+        .into_iter()
+        .flatten()
+        .map(|logit| BigInt::from(logit.magnitude().clone()))
+        .max()
+        .unwrap_or_default();
+    let observed = BoundRule::Observed {
+        magnitude,
+        source: "the batch".to_owned(),
+    };
+    measure(&network, &observed, Mode::Fast, options)
+}
+
 fn main() -> Result<(), Box<dyn Error>> {
     let options = options()?;
+    if options.cifar {
+        return cifar(&options);
+    }
     let committed = Network::load(concat!(
         env!("CARGO_MANIFEST_DIR"),
         "/models/mnist-w2/network.json"
     ))?;
-    let random = random_hcnn(20)?;
+    let random = random_hcnn(options.percent)?;
     let images = random_images(1, &random, options.images);
     let magnitude = Twin::new(&random)
         .logits_batch(&images)?

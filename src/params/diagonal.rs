@@ -8,7 +8,7 @@
 //! | --- | --- |
 //! | fresh | t * sqrt(10.5 + 1/4): noise, and a message of at most t / 2 |
 //! | sum of k products with plaintexts | times t / 2 * sqrt(N k): no coefficient of a plaintext is above t / 2, the products are those of different ciphertexts, or of different rotations, whose values at a root of x^N + 1 are uncorrelated. One degree more; 2 for k >= 8 |
-//! | adding a rotation of itself | twice, plus a key switch |
+//! | adding k rotations of itself | k + 1 times, plus k key switches |
 //! | square | of parts of degrees m and n: sqrt(C(m+n, m) * N) times both (Bombieri's inequality); m + n |
 //! | key switch | + t * sqrt(10.5 N * sum of `q_i`^2 / 12) / P: digits around 0, and rounding |
 //! | drop of p | 1/p, plus rounding, as in `fast` |
@@ -48,9 +48,9 @@ struct Shape {
     name: String,
     square: Option<String>,
     products: usize,
-    /// Rotations that are added: before the matrix, and after it.
-    pool: usize,
-    folds: usize,
+    /// Rotations that are added, by groups: before the matrix, and after it.
+    pool: Vec<usize>,
+    folds: Vec<usize>,
     babies: usize,
     giants: usize,
     /// Ciphertexts that come out.
@@ -107,8 +107,8 @@ impl Circuit {
                     name: stage.name.clone(),
                     square: stage.square.clone(),
                     products: stage.products().max(1),
-                    pool: 0,
-                    folds: 0,
+                    pool: Vec::new(),
+                    folds: Vec::new(),
                     babies: 0,
                     giants: 0,
                     outputs: 1,
@@ -123,8 +123,8 @@ impl Circuit {
                         ..
                     } => {
                         let giants: Vec<Turn> = giants.iter().map(|giant| giant.turn).collect();
-                        shape.pool = pool.len();
-                        shape.folds = folds.len();
+                        shape.pool = pool.iter().map(Vec::len).collect();
+                        shape.folds = folds.iter().map(Vec::len).collect();
                         shape.babies = moved(babies);
                         shape.giants = moved(&giants);
                     }
@@ -154,8 +154,10 @@ impl Circuit {
                 work += ROW_WORK * l * (2.0 * self.uploads as f64);
                 work += stage.outputs as f64 * (ROW_WORK * 3.0 * l * products + divide(l));
             } else if stage.square.is_some() {
-                let folds = (stage.pool + stage.folds) as f64;
-                work += folds * (switch(l) + divide(l));
+                for &turns in stage.pool.iter().chain(&stage.folds) {
+                    work += switch(l) + divide(l);
+                    work += (turns - 1) as f64 * ROW_WORK * 2.0 * l * (l + 1.0);
+                }
                 work += TRANSFORM_WORK * (l * l + l);
                 work += stage.babies as f64 * ROW_WORK * 2.0 * l * (l + 1.0);
                 work += products * ROW_WORK * 3.0 * (l + 1.0);
@@ -225,13 +227,14 @@ impl Model<'_> {
         let mut dropped = Vec::new();
         let count = self.circuit.stages.len();
         for (index, stage) in self.circuit.stages.iter().enumerate() {
-            let fold = |parts: &mut Parts, times: usize, level: usize| {
-                for _ in 0..times {
-                    scale(parts, 2.0);
-                    add(parts, 1, self.switch(level) + self.rounding(2));
+            let fold = |parts: &mut Parts, groups: &[usize], level: usize| {
+                for &turns in groups {
+                    let turns = turns as f64;
+                    scale(parts, turns + 1.0);
+                    add(parts, 1, turns * self.switch(level) + self.rounding(2));
                 }
             };
-            fold(&mut parts, stage.pool, level);
+            fold(&mut parts, &stage.pool, level);
             if stage.babies > 0 {
                 add(&mut parts, 1, self.switch(level));
             }
@@ -255,7 +258,7 @@ impl Model<'_> {
                     1,
                     giants * self.switch(level) + (giants + 1.0) * self.rounding(2),
                 );
-                fold(&mut parts, stage.folds, level);
+                fold(&mut parts, &stage.folds, level);
             }
             if index + 1 < count {
                 dropped.push(self.drop(2 * index, &mut level, &mut parts));

@@ -221,18 +221,18 @@ impl Diagonals {
             ) => {
                 let mut value = pairs.into_iter().next().ok_or(EngineError::EmptyPlan)?;
                 let level = value[0].rows();
-                for turn in pool {
-                    value = self.fold(value, *turn, level, ops)?;
+                for turns in pool {
+                    value = self.fold(value, turns, level, ops)?;
                 }
                 let before_folds = if folds.is_empty() { keep } else { level };
                 let mut value = self.rotated(&value, babies, giants, before_folds, ops)?;
-                for (index, turn) in folds.iter().enumerate() {
+                for (index, turns) in folds.iter().enumerate() {
                     let keep = if index + 1 == folds.len() {
                         keep
                     } else {
                         level
                     };
-                    value = self.fold(value, *turn, keep, ops)?;
+                    value = self.fold(value, turns, keep, ops)?;
                 }
                 ops.mod_switches += (level - keep) as u64;
                 self.ring.add(&mut value[0], bias, false);
@@ -306,24 +306,37 @@ impl Diagonals {
         self.tables.turns.get(&turn).ok_or(EngineError::EmptyPlan)
     }
 
-    /// A ciphertext plus itself rotated, with `keep` primes left. Cost: a key switch.
+    /// A ciphertext plus itself rotated, with `keep` primes left. Cost: a decomposition, and for each rotation the
+    /// products with its key.
     fn fold(
         &self,
         value: Pair,
-        turn: Turn,
+        turns: &[Turn],
         keep: usize,
         ops: &mut LayerOps,
     ) -> Result<Pair, EngineError> {
-        let (key, permutation) = self.turn(turn)?;
         let digits = self.ring.decompose(&value[1])?;
-        let mut sum = self.ring.switch(&digits, key, permutation, Some(&value[0]));
-        for (sum, value) in sum.iter_mut().zip(&value) {
-            self.ring.add_special(sum, value);
+        let mut total: Option<Pair> = None;
+        for &turn in turns {
+            let (key, permutation) = self.turn(turn)?;
+            let switched = self.ring.switch(&digits, key, permutation, Some(&value[0]));
+            if let Some(total) = &mut total {
+                for (total, switched) in total.iter_mut().zip(&switched) {
+                    self.ring.add(total, switched, true);
+                }
+            } else {
+                total = Some(switched);
+            }
         }
-        ops.rotations += 1;
-        ops.rotation_key_switches += 1;
-        ops.additions += 1;
-        self.ring.divide_pair(sum, true, keep)
+        let mut total = total.ok_or(EngineError::EmptyPlan)?;
+        for (total, value) in total.iter_mut().zip(&value) {
+            self.ring.add_special(total, value);
+        }
+        let count = turns.len() as u64;
+        ops.rotations += count;
+        ops.rotation_key_switches += count;
+        ops.additions += count;
+        self.ring.divide_pair(total, true, keep)
     }
 
     /// The sum over giant steps of the rotated sums over baby steps of plaintext * rotated value.

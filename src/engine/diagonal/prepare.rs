@@ -18,10 +18,10 @@ pub(super) enum Prepared {
     /// For each ciphertext the products, by index into the request, and what is added.
     First(Vec<(Vec<(usize, Residues)>, Residues)>),
     Rotated {
-        pool: Vec<Turn>,
+        pool: Vec<Vec<Turn>>,
         babies: Vec<Turn>,
         giants: Vec<(Turn, Vec<(usize, Residues)>)>,
-        folds: Vec<Turn>,
+        folds: Vec<Vec<Turn>>,
         bias: Residues,
     },
     /// For each ciphertext of the response what multiplies and what is added.
@@ -157,7 +157,13 @@ impl Tables {
                         biases,
                     } => {
                         let turned = giants.iter().map(|giant| &giant.turn);
-                        for &turn in pool.iter().chain(babies).chain(folds).chain(turned) {
+                        for &turn in pool
+                            .iter()
+                            .chain(folds)
+                            .flatten()
+                            .chain(babies)
+                            .chain(turned)
+                        {
                             let most = levels.entry(turn).or_default();
                             *most = level.max(*most);
                         }

@@ -11,7 +11,7 @@ const UPLOADS_MAX: usize = 1024;
 const RESPONSES_MAX: usize = 64;
 /// What a baby step costs, and a giant step, which is decomposed by itself.
 const BABY_COST: usize = 40;
-const GIANT_COST: usize = 100;
+const GIANT_COST: usize = 140;
 
 type Diagonals = BTreeMap<Turn, Vec<Entry>>;
 
@@ -233,12 +233,16 @@ fn biases(homes: &Homes, slots: usize) -> Vec<Entry> {
         .collect()
 }
 
-/// Rotations by `from`, twice that, and so on below `to`.
-fn doublings(from: usize, to: usize, slots: usize) -> Vec<Turn> {
-    std::iter::successors(Some(from), |amount| Some(2 * amount))
-        .take_while(|&amount| amount < to)
-        .map(|amount| Turn::by(amount, slots))
-        .collect()
+/// Rotations that make each slot the sum of all at a distance of a multiple of `from`, modulo `to`: fourfold if that stays
+/// in a row, as three rotations from one decomposition cost less than two that are decomposed each, otherwise twofold.
+fn folds(mut from: usize, to: usize, slots: usize) -> Vec<Vec<Turn>> {
+    let mut groups = Vec::new();
+    while from < to {
+        let times = if 4 * from <= to.min(slots / 2) { 4 } else { 2 };
+        groups.push((1..times).map(|k| Turn::by(k * from, slots)).collect());
+        from *= times;
+    }
+    groups
 }
 
 /// A stage between squares, on values that are repeated with their period.
@@ -278,10 +282,10 @@ fn rotated_stage(matrix: &Modular, before: &Place, after: &Homes, slots: usize) 
     }
     let (babies, giants) = split(diagonals, slots);
     StageStep::Rotated {
-        pool: doublings(inputs.period, before.values.period.min(slots), slots),
+        pool: folds(inputs.period, before.values.period.min(slots), slots),
         babies,
         giants,
-        folds: doublings(period_out, period_in, slots),
+        folds: folds(period_out, period_in, slots),
         biases: biases(after, slots),
     }
 }
@@ -403,15 +407,25 @@ impl Windows {
             for entry in matrix.row(output) {
                 let index = inputs.partition_point(|&input| input < matrix.inputs()[entry]);
                 let (segment, index) = (index / self.share, index % self.share);
-                // The next block that holds the input, or the last one before the segment ends.
-                let mut from = block + (index + self.share - block % self.share) % self.share;
-                if from >= self.blocks {
-                    from -= self.share;
-                }
-                let slot = |block| (segment * self.blocks + block) * self.block + position;
-                let turn = Turn::between(slot(from), slot(block), slots);
+                // The next block that holds the input.
+                let distance = (index + self.share - block % self.share) % self.share;
+                let past = block + distance >= self.blocks;
+                let (to, turn) = if after.period == slots {
+                    // The last one before the segment ends, which may lie in the other row.
+                    let from = block + distance - if past { self.share } else { 0 };
+                    let turn = Turn::between(from * self.block, block * self.block, slots);
+                    (segment, turn)
+                } else {
+                    // Where the segment ends, the copy of the output in the segment before it sees the input.
+                    let in_row = slots / 2 / after.period;
+                    let first = segment - segment % in_row;
+                    let back = if past { in_row - 1 } else { 0 };
+                    let turn = Turn::by(distance * self.block, slots);
+                    (first + (segment + back) % in_row, turn)
+                };
+                let slot = (to * self.blocks + block) * self.block + position;
                 diagonals.entry(turn).or_default().push(Entry {
-                    slot: slot(block) as u32,
+                    slot: slot as u32,
                     entry: entry as u32,
                 });
             }
@@ -421,7 +435,7 @@ impl Windows {
             pool: Vec::new(),
             babies,
             giants,
-            folds: doublings(after.period, slots, slots),
+            folds: folds(after.period, slots, slots),
             biases: biases(after, slots),
         }
     }

@@ -67,14 +67,14 @@ pub enum StageStep {
     },
     /// Between squares.
     Rotated {
-        /// Rotations that are added to the ciphertext one after the other, before the matrix: a pool.
-        pool: Vec<Turn>,
+        /// Rotations that are added to the ciphertext before the matrix, group after group: a pool.
+        pool: Vec<Vec<Turn>>,
         /// The rotations of the ciphertext.
         babies: Vec<Turn>,
         /// What is summed.
         giants: Vec<Giant>,
-        /// Rotations that are added after the matrix.
-        folds: Vec<Turn>,
+        /// Rotations that are added after the matrix, group after group.
+        folds: Vec<Vec<Turn>>,
         /// Added at the end.
         biases: Vec<Entry>,
     },
@@ -177,7 +177,7 @@ impl Diagonal {
                 ..
             } = &stage.step
             {
-                turns.extend(pool.iter().chain(babies).chain(folds).copied());
+                turns.extend(pool.iter().chain(folds).flatten().chain(babies).copied());
                 turns.extend(giants.iter().map(|giant| giant.turn));
             }
         }

@@ -24,6 +24,15 @@ fn turned(values: &[u64], turn: Turn) -> Vec<u64> {
         .collect()
 }
 
+fn fold(value: &mut [u64], groups: &[Vec<Turn>]) {
+    for group in groups {
+        let before = value.to_vec();
+        for &turn in group {
+            add(value, &turned(&before, turn));
+        }
+    }
+}
+
 fn plain(entries: &[Entry], values: &[u64], slots: usize) -> Vec<u64> {
     let mut plain = vec![0; slots];
     for entry in entries {
@@ -72,10 +81,7 @@ pub fn evaluate(layout: &Diagonal, image: &[i64]) -> Vec<u64> {
                 folds,
                 biases,
             } => {
-                for &turn in pool {
-                    let other = turned(&value, turn);
-                    add(&mut value, &other);
-                }
+                fold(&mut value, pool);
                 let babies: Vec<Vec<u64>> =
                     babies.iter().map(|&turn| turned(&value, turn)).collect();
                 value = vec![0; slots];
@@ -87,10 +93,7 @@ pub fn evaluate(layout: &Diagonal, image: &[i64]) -> Vec<u64> {
                     }
                     add(&mut value, &turned(&inner, giant.turn));
                 }
-                for &turn in folds {
-                    let other = turned(&value, turn);
-                    add(&mut value, &other);
-                }
+                fold(&mut value, folds);
                 add(&mut value, &plain(biases, matrix.biases(), slots));
                 value = times(&value, &value);
             }

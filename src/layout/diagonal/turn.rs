@@ -25,7 +25,7 @@ impl Turn {
         }
     }
 
-    /// By so many slots, a divisor of N/2, or N/2 itself: the rows swapped.
+    /// By so many slots, fewer than N/2; or N/2: the rows swapped.
     pub const fn by(amount: usize, slots: usize) -> Self {
         if amount == slots / 2 {
             Self {
