@@ -5,7 +5,7 @@
 //! `--network mnist,mnist-w2` (these two; `cifar` and `cifar2` are random ternary networks of the CIFAR-10 network's shape
 //! with one or two linear layers; or directories of models), `--plain-bits B` (a product of plaintext moduli of at least so
 //! many bits, modulo which the logits are compared, whatever the network's bound), `--images N` (8192), `--repeat N` (3), `--threads A,B` (1,2), `--mode stock,fast`, `--packed` (few images in the
-//! packed layout instead), `--backend ifma|avx2|portable` (the fastest), `--seeded` (requests as they come over the wire: the server expands seeds, which is shown
+//! packed layout instead), `--diagonal` (one image in the diagonal layout), `--percent P` (weights that are not zero), `--backend ifma|avx2|portable` (the fastest), `--seeded` (requests as they come over the wire: the server expands seeds, which is shown
 //! apart, and in fast mode transforms the ciphertexts). Wall times are the least of the repetitions; the processor time of
 //! all threads, where Linux tells it, is that of the same repetition.
 
@@ -38,7 +38,7 @@ fn ternary(random: &mut SplitMix64, count: usize, percent: u64) -> Vec<i64> {
 
 /// The CIFAR-10 network with random ternary weights, about a quarter of them not zero, on two-bit pixels. With
 /// `hidden` there is a linear layer of 256 outputs before the last one.
-fn random_cifar(hidden: bool) -> Result<Network, Box<dyn Error>> {
+fn random_cifar(hidden: bool, percent: u64) -> Result<Network, Box<dyn Error>> {
     let mut random = SplitMix64::new(2026);
     let mut layers = Vec::new();
     for (index, [in_channels, out_channels]) in
@@ -132,6 +132,7 @@ fn random_hcnn(percent: u64) -> Result<Network, Box<dyn Error>> {
 struct Options {
     networks: Vec<String>,
     plain_bits: Option<u32>,
+    percent: u64,
     images: usize,
     repeat: usize,
     threads: Vec<usize>,
@@ -155,6 +156,7 @@ fn options() -> Result<Options, Box<dyn Error>> {
     let mut options = Options {
         networks: ["mnist", "mnist-w2"].map(str::to_owned).to_vec(),
         plain_bits: None,
+        percent: 20,
         images: 8192,
         repeat: 3,
         threads: vec![1, 2],
@@ -194,6 +196,12 @@ fn options() -> Result<Options, Box<dyn Error>> {
                     .into_iter()
                     .find(|backend| backend.name() == name)
                     .ok_or(format!("this processor has no {name}"))?;
+            }
+            "--percent" => options.percent = value()?.parse()?,
+            "--diagonal" => {
+                options.layout = LayoutKind::Diagonal;
+                options.modes = vec![Mode::Fast];
+                options.images = 1;
             }
             "--packed" => {
                 options.layout = LayoutKind::Packed;
@@ -303,9 +311,9 @@ fn measure(
 /// The network of a name, and the bound on its logits to choose parameters for.
 fn network(name: &str, options: &Options) -> Result<(Network, BoundRule), Box<dyn Error>> {
     let network = match name {
-        "mnist" => random_hcnn(20)?,
-        "cifar" => random_cifar(false)?,
-        "cifar2" => random_cifar(true)?,
+        "mnist" => random_hcnn(options.percent)?,
+        "cifar" => random_cifar(false, options.percent)?,
+        "cifar2" => random_cifar(true, options.percent)?,
         "mnist-w2" => Network::load(concat!(
             env!("CARGO_MANIFEST_DIR"),
             "/models/mnist-w2/network.json"

@@ -348,6 +348,28 @@ impl KeyGenerator {
         .named(operation)
     }
 
+    /// As [`KeyGenerator::seal_bytes_galois_keys`], for automorphisms x -> x^element.
+    ///
+    /// # Errors
+    /// As [`KeyGenerator::create_galois_keys_of_elements`].
+    pub fn seal_bytes_galois_keys_of_elements(
+        &mut self,
+        elements: &[u32],
+        compression: Compression,
+    ) -> Result<Vec<u8>> {
+        let operation = "GaloisKeys::save (elements)";
+        self.check_keyswitching(operation)?;
+        for &element in elements {
+            check_galois_element(operation, &self.context, element)?;
+        }
+        bridge::key_generator_save_galois_keys_of_elements(
+            self.inner.pin_mut(),
+            elements,
+            compression.is_on(),
+        )
+        .named(operation)
+    }
+
     pub(super) const fn context(&self) -> &Context {
         &self.context
     }

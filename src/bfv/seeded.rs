@@ -334,7 +334,27 @@ impl KeyGenerator {
         rotations: &[Rotation],
     ) -> Result<SeededGaloisKeys> {
         let bytes = self.seal_bytes_galois_keys(rotations, Compression::None)?;
-        let mut stream = SealStream::new("KeyGenerator::create_galois_keys_seeded", &bytes);
+        self.read_galois_keys("KeyGenerator::create_galois_keys_seeded", &bytes)
+    }
+
+    /// As [`KeyGenerator::create_galois_keys_seeded`], for automorphisms x -> x^element.
+    ///
+    /// # Errors
+    /// As [`KeyGenerator::create_galois_keys_of_elements`], and [`Error::Seed`] as
+    /// [`Encryptor::encrypt_symmetric_seeded`].
+    pub fn create_galois_keys_of_elements_seeded(
+        &mut self,
+        elements: &[u32],
+    ) -> Result<SeededGaloisKeys> {
+        let bytes = self.seal_bytes_galois_keys_of_elements(elements, Compression::None)?;
+        self.read_galois_keys(
+            "KeyGenerator::create_galois_keys_of_elements_seeded",
+            &bytes,
+        )
+    }
+
+    fn read_galois_keys(&self, operation: &'static str, bytes: &[u8]) -> Result<SeededGaloisKeys> {
+        let mut stream = SealStream::new(operation, bytes);
         let slots = stream.slots()?;
         let mut keys = Vec::new();
         for slot in 0..slots {

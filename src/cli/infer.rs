@@ -80,6 +80,8 @@ pub(super) enum Layout {
     Batched,
     /// Few images: a slot for each logit and position of the last layer.
     Packed,
+    /// One image at a time, with rotations: the least time to an answer.
+    Diagonal,
 }
 
 impl From<Layout> for Option<LayoutKind> {
@@ -88,6 +90,7 @@ impl From<Layout> for Option<LayoutKind> {
             Layout::Auto => None,
             Layout::Batched => Some(LayoutKind::Batched),
             Layout::Packed => Some(LayoutKind::Packed),
+            Layout::Diagonal => Some(LayoutKind::Diagonal),
         }
     }
 }

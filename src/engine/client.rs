@@ -39,6 +39,7 @@ pub struct Client {
     inputs: usize,
     outputs: usize,
     needs_relin_keys: bool,
+    galois_elements: Vec<u32>,
     channels: Vec<Channel>,
     crt: Crt,
 }
@@ -90,6 +91,7 @@ impl Client {
             inputs: plan.inputs(),
             outputs: plan.outputs(),
             needs_relin_keys: plan.needs_relin_keys(),
+            galois_elements: plan.galois_elements(),
             channels,
             crt: Crt::new(plan.selection().plain_moduli()),
         })
@@ -107,6 +109,7 @@ impl Client {
             inputs: self.inputs,
             outputs: self.outputs,
             needs_relin_keys: self.needs_relin_keys,
+            galois_elements: self.galois_elements.clone(),
         }
     }
 
@@ -125,7 +128,25 @@ impl Client {
             })
             .collect::<Result<_, _>>()
             .doing(|| "making the evaluation keys".to_owned())?;
-        Ok(EvaluationKeys { relin_keys })
+        let galois_keys = self
+            .channels
+            .iter()
+            .map(|channel| {
+                let elements = &self.galois_elements;
+                (!elements.is_empty())
+                    .then(|| {
+                        channel
+                            .key_generator()?
+                            .create_galois_keys_of_elements(elements)
+                    })
+                    .transpose()
+            })
+            .collect::<Result<_, _>>()
+            .doing(|| "making the evaluation keys".to_owned())?;
+        Ok(EvaluationKeys {
+            relin_keys,
+            galois_keys,
+        })
     }
 
     /// As [`Client::evaluation_keys`], the random half kept as seeds: this is what to send.
@@ -143,7 +164,25 @@ impl Client {
             })
             .collect::<Result<_, _>>()
             .doing(|| "making the evaluation keys".to_owned())?;
-        Ok(SeededEvaluationKeys { relin_keys })
+        let galois_keys = self
+            .channels
+            .iter()
+            .map(|channel| {
+                let elements = &self.galois_elements;
+                (!elements.is_empty())
+                    .then(|| {
+                        channel
+                            .key_generator()?
+                            .create_galois_keys_of_elements_seeded(elements)
+                    })
+                    .transpose()
+            })
+            .collect::<Result<_, _>>()
+            .doing(|| "making the evaluation keys".to_owned())?;
+        Ok(SeededEvaluationKeys {
+            relin_keys,
+            galois_keys,
+        })
     }
 
     /// Encrypts a batch of quantised images with the secret keys, on all threads of the current rayon pool. In fast mode

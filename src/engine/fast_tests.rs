@@ -366,6 +366,7 @@ fn a_request_of_another_plan_is_refused() {
         &plan,
         EvaluationKeys {
             relin_keys: selection.plain_moduli().iter().map(|_| None).collect(),
+            galois_keys: selection.plain_moduli().iter().map(|_| None).collect(),
         },
     )
     .unwrap();

@@ -1,6 +1,7 @@
 //! A plan as the kernels take it: each square joined with the sums before it, weights and biases as residues, and the
 //! account of the factors that are not multiplied out.
 
+use super::diagonal;
 use super::error::EngineError;
 use super::packed::Plaintexts;
 use super::plan::{Plan, Step};
@@ -8,6 +9,7 @@ use super::residue::{bias_residue, centred, multiply, power};
 use super::stats::LayerOps;
 use crate::bfv::Context;
 use crate::kernels::{Lane, LayerSpec, Prime, Sum, Then, square_work, sum_work, weighted_work};
+use crate::layout::Layout;
 use crate::network::{Term, WeightedSums};
 use num_bigint::Sign;
 use std::collections::HashSet;
@@ -93,6 +95,8 @@ pub(super) fn fuse(plan: &Plan) -> Vec<Fused<'_>> {
                 square: false,
                 pool: None,
             }),
+            // The diagonal layout is not computed coefficient by coefficient.
+            (Step::Diagonals { .. }, _) => {}
             (Step::Positions { count }, _) => fused.push(Fused::Positions {
                 name,
                 count: *count,
@@ -131,6 +135,10 @@ pub(super) fn minus_q(data_primes: &[u64], t: u64) -> u64 {
 pub(super) fn correction(plan: &Plan, t: u64) -> u64 {
     let coeff_modulus = plan.selection().coeff_modulus();
     let data = &coeff_modulus[..coeff_modulus.len().saturating_sub(1)];
+    if let Layout::Diagonal(layout) = plan.layout() {
+        let squares = layout.stages().len().saturating_sub(1);
+        return diagonal::correction(data, plan.selection().drops(), squares, t);
+    }
     let minus_q = minus_q(data, t);
     let mut kappa = minus_q;
     for layer in plan.layers() {

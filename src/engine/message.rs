@@ -1,13 +1,15 @@
 //! What client and server exchange. One part for each plaintext modulus ("channel").
 
 use super::error::EngineError;
-use crate::bfv::{Ciphertext, RelinKeys};
+use crate::bfv::{Ciphertext, GaloisKeys, RelinKeys};
 
 /// What the server needs to compute, and cannot decrypt with.
 #[derive(Debug)]
 pub struct EvaluationKeys {
     /// For each channel the relinearisation keys, if the plan needs them.
     pub(crate) relin_keys: Vec<Option<RelinKeys>>,
+    /// For each channel the Galois keys, if the plan rotates.
+    pub(crate) galois_keys: Vec<Option<GaloisKeys>>,
 }
 
 /// Encrypted images: for each channel a ciphertext for every element of the network's input.

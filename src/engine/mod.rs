@@ -11,6 +11,7 @@
 
 mod client;
 mod crt;
+mod diagonal;
 mod error;
 mod fast;
 mod forecast;

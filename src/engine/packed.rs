@@ -122,6 +122,16 @@ impl Masks {
         })
     }
 
+    /// For slots of which every `positions` in turn are summed.
+    pub(super) fn of_chunks(context: &Context, positions: usize) -> Result<Self, EngineError> {
+        Ok(Self {
+            encoder: BatchEncoder::new(context).doing(|| "preparing the masks".to_owned())?,
+            plain_modulus: context.parameters().plain_modulus().value(),
+            positions,
+            used: context.parameters().poly_modulus_degree(),
+        })
+    }
+
     /// A fresh mask, from the operating system's random numbers: uniform but for the sums.
     pub(super) fn draw(&self) -> Result<Plaintext, EngineError> {
         let mut slots = uniform(self.encoder.slot_count(), self.plain_modulus)?;

@@ -1,7 +1,7 @@
 //! What the server computes: the network lowered to sums and squares, with what each level of SEAL's chain is for.
 
 use super::error::EngineError;
-use crate::layout::{Batched, Layout, Packed};
+use crate::layout::{Batched, Diagonal, Layout, Packed};
 use crate::network::{Crops, LoweredLayer, LoweredOperation, Network, WeightedSums};
 use crate::params::{LayoutKind, Mode, Selection};
 
@@ -34,6 +34,12 @@ pub enum Step {
         /// How many ciphertexts are summed.
         count: usize,
     },
+    /// Layers of the diagonal layout between squares: products with plaintexts, rotations. Depth 0, but the noise of a
+    /// plaintext product.
+    Diagonals {
+        /// How many ciphertexts come out.
+        count: usize,
+    },
 }
 
 impl Step {
@@ -41,7 +47,7 @@ impl Step {
     pub fn outputs(&self) -> usize {
         match self {
             Self::Sums(sums) => sums.len(),
-            Self::Square { count, .. } => *count,
+            Self::Square { count, .. } | Self::Diagonals { count } => *count,
             Self::Positions { .. } => 1,
         }
     }
@@ -63,11 +69,12 @@ impl Plan {
     /// A plan in the layout of the selection.
     ///
     /// # Errors
-    /// As [`Plan::batched`] and [`Plan::packed`].
+    /// As [`Plan::batched`], [`Plan::packed`] and [`Plan::diagonal`].
     pub fn new(network: &Network, selection: &Selection) -> Result<Self, EngineError> {
         match selection.layout() {
             LayoutKind::Batched => Self::batched(network, selection),
             LayoutKind::Packed => Self::packed(network, selection),
+            LayoutKind::Diagonal => Self::diagonal(network, selection),
         }
     }
 
@@ -121,6 +128,63 @@ impl Plan {
         })
     }
 
+    /// A plan in the diagonal layout, for fast mode.
+    ///
+    /// # Errors
+    /// [`EngineError::Layout`] if the network does not fit the slots, or the parameters were selected for another layout.
+    pub fn diagonal(network: &Network, selection: &Selection) -> Result<Self, EngineError> {
+        check_layout(selection, LayoutKind::Diagonal)?;
+        let slots = selection.poly_modulus_degree();
+        let diagonal = Diagonal::new(network, slots).map_err(|error| EngineError::Layout {
+            reason: format!("the diagonal layout cannot serve this network: {error}"),
+        })?;
+        let squares = diagonal.stages().len().saturating_sub(1);
+        let mut layers = Vec::with_capacity(2 * squares + 1);
+        for (index, stage) in diagonal.stages().iter().enumerate() {
+            let count = match index {
+                0 => diagonal.first_outputs(),
+                _ if index == squares => diagonal.responses().0,
+                _ => 1,
+            };
+            layers.push(PlannedLayer {
+                name: stage.name.clone(),
+                step: Step::Diagonals { count },
+            });
+            if let Some(name) = &stage.square {
+                layers.push(PlannedLayer {
+                    name: name.clone(),
+                    step: Step::Square {
+                        count: 1,
+                        relinearize: index + 1 < squares,
+                    },
+                });
+            }
+        }
+        Ok(Self {
+            inputs: diagonal.uploads(),
+            outputs: diagonal.responses().0,
+            response_primes: selection.response_primes(),
+            layers,
+            layout: Layout::Diagonal(Box::new(diagonal)),
+            selection: selection.clone(),
+        })
+    }
+
+    /// The Galois elements that the server needs keys for, ascending; none but in the diagonal layout.
+    pub fn galois_elements(&self) -> Vec<u32> {
+        let Layout::Diagonal(diagonal) = &self.layout else {
+            return Vec::new();
+        };
+        let slots = self.selection.poly_modulus_degree();
+        let mut elements: Vec<u32> = diagonal
+            .turns()
+            .into_iter()
+            .map(|turn| turn.element(slots))
+            .collect();
+        elements.sort_unstable();
+        elements
+    }
+
     /// The encryption parameters.
     pub const fn selection(&self) -> &Selection {
         &self.selection
@@ -141,6 +205,7 @@ impl Plan {
         match &self.layout {
             Layout::Batched(_) => self.inputs,
             Layout::Packed(packed) => packed.image().len(),
+            Layout::Diagonal(diagonal) => diagonal.image().len(),
         }
     }
 
@@ -176,6 +241,11 @@ impl Plan {
             .len()
             .saturating_sub(1)
             .max(1);
+        if let Layout::Diagonal(_) = &prefix.layout {
+            // Each layer's ciphertexts are the results; the first stage's before they are squared.
+            prefix.outputs = prefix.layers.last().map_or(0, |layer| layer.step.outputs());
+            return prefix;
+        }
         for layer in prefix.layers.iter_mut().rev() {
             match &mut layer.step {
                 Step::Sums(sums) => {
@@ -183,7 +253,7 @@ impl Plan {
                     break;
                 }
                 Step::Square { .. } => {}
-                Step::Positions { .. } => break,
+                Step::Positions { .. } | Step::Diagonals { .. } => break,
             }
         }
         let mut values = self.inputs;

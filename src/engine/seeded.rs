@@ -4,7 +4,7 @@ use super::client::contexts;
 use super::error::{Doing, EngineError};
 use super::message::{EvaluationKeys, Request, check_channels};
 use super::plan::Plan;
-use crate::bfv::{Ciphertext, Context, SeededCiphertext, SeededRelinKeys};
+use crate::bfv::{Ciphertext, Context, SeededCiphertext, SeededGaloisKeys, SeededRelinKeys};
 use rayon::prelude::*;
 
 /// SEAL's contexts of a plan, one for each plaintext modulus, with what the plan's messages must hold. Making them
@@ -16,6 +16,7 @@ pub struct PlanContexts {
     pub(super) inputs: usize,
     pub(super) outputs: usize,
     pub(super) needs_relin_keys: bool,
+    pub(super) galois_elements: Vec<u32>,
 }
 
 impl PlanContexts {
@@ -30,6 +31,7 @@ impl PlanContexts {
             inputs: plan.inputs(),
             outputs: plan.outputs(),
             needs_relin_keys: plan.needs_relin_keys(),
+            galois_elements: plan.galois_elements(),
         })
     }
 
@@ -60,6 +62,7 @@ impl PlanContexts {
             inputs,
             outputs,
             needs_relin_keys,
+            galois_elements: Vec::new(),
         })
     }
 
@@ -87,6 +90,11 @@ impl PlanContexts {
     pub const fn needs_relin_keys(&self) -> bool {
         self.needs_relin_keys
     }
+
+    /// The Galois elements that the server needs keys for, ascending.
+    pub fn galois_elements(&self) -> &[u32] {
+        &self.galois_elements
+    }
 }
 
 /// Evaluation keys with seeds: half the size to send.
@@ -94,6 +102,8 @@ impl PlanContexts {
 pub struct SeededEvaluationKeys {
     /// For each channel the relinearisation keys, if the plan needs them.
     pub(crate) relin_keys: Vec<Option<SeededRelinKeys>>,
+    /// For each channel the Galois keys, if the plan rotates.
+    pub(crate) galois_keys: Vec<Option<SeededGaloisKeys>>,
 }
 
 impl SeededEvaluationKeys {
@@ -114,7 +124,17 @@ impl SeededEvaluationKeys {
             .map(|(keys, context)| keys.as_ref().map(|keys| keys.expand(context)).transpose())
             .collect::<Result<_, _>>()
             .doing(|| "expanding the evaluation keys".to_owned())?;
-        Ok(EvaluationKeys { relin_keys })
+        let galois_keys = self
+            .galois_keys
+            .iter()
+            .zip(&plan.contexts)
+            .map(|(keys, context)| keys.as_ref().map(|keys| keys.expand(context)).transpose())
+            .collect::<Result<_, _>>()
+            .doing(|| "expanding the evaluation keys".to_owned())?;
+        Ok(EvaluationKeys {
+            relin_keys,
+            galois_keys,
+        })
     }
 }
 

@@ -1,6 +1,7 @@
 //! The server: evaluates a plan on ciphertexts. No type here can hold a secret key.
 
 use super::client::contexts;
+use super::diagonal::Diagonals;
 use super::error::{Doing, EngineError};
 use super::fast::Fast;
 use super::message::{
@@ -12,6 +13,7 @@ use super::stats::{LayerOps, LayerStats, Progress, Stage};
 use super::stock::Stock;
 use crate::bfv::Ciphertext;
 use crate::kernels::Backend;
+use crate::layout::Layout;
 use crate::params::Mode;
 use std::time::Instant;
 
@@ -27,6 +29,7 @@ pub struct Server {
 enum Channels {
     Stock(Vec<Stock>),
     Fast(Vec<Fast>),
+    Diagonal(Vec<Diagonals>),
 }
 
 impl Channels {
@@ -34,6 +37,7 @@ impl Channels {
         match self {
             Self::Stock(channels) => channels.len(),
             Self::Fast(channels) => channels.len(),
+            Self::Diagonal(channels) => channels.len(),
         }
     }
 }
@@ -68,15 +72,30 @@ impl Server {
                 actual: contexts.len() - missing,
             });
         }
-        let channels = match plan.selection().mode() {
-            Mode::Stock => Channels::Stock(
+        check_channels(
+            "set of evaluation keys",
+            keys.galois_keys.len(),
+            contexts.len(),
+        )?;
+        let channels = match (plan.selection().mode(), plan.layout()) {
+            (Mode::Stock, _) => Channels::Stock(
                 contexts
                     .iter()
                     .zip(keys.relin_keys)
                     .map(|(context, relin_keys)| Stock::new(context, relin_keys))
                     .collect::<Result<_, _>>()?,
             ),
-            Mode::Fast => Channels::Fast(
+            (Mode::Fast, Layout::Diagonal(layout)) => Channels::Diagonal(
+                contexts
+                    .iter()
+                    .zip(&keys.relin_keys)
+                    .zip(&keys.galois_keys)
+                    .map(|((context, relin), galois)| {
+                        Diagonals::new(context, plan, layout, relin.as_ref(), galois.as_ref())
+                    })
+                    .collect::<Result<_, _>>()?,
+            ),
+            (Mode::Fast, _) => Channels::Fast(
                 contexts
                     .iter()
                     .map(|context| Fast::new(context, plan))
@@ -92,9 +111,17 @@ impl Server {
     /// Has fast mode use other instructions than the fastest of this processor: for measurements.
     #[must_use]
     pub fn with_backend(mut self, backend: Backend) -> Self {
-        if let Channels::Fast(channels) = &mut self.channels {
-            for channel in channels {
-                channel.set_backend(backend);
+        match &mut self.channels {
+            Channels::Stock(_) => {}
+            Channels::Fast(channels) => {
+                for channel in channels {
+                    channel.set_backend(backend);
+                }
+            }
+            Channels::Diagonal(channels) => {
+                for channel in channels {
+                    channel.set_backend(backend);
+                }
             }
         }
         self
@@ -172,6 +199,10 @@ impl Server {
                 let primes = self.plan.response_primes();
                 channels[index].evaluate(inputs, primes, &suffix, layers, progress)
             }
+            Channels::Diagonal(channels) => {
+                let primes = self.plan.response_primes();
+                channels[index].evaluate(inputs, primes, &suffix, layers, progress)
+            }
         }
     }
 
@@ -179,6 +210,9 @@ impl Server {
     fn stats(&self) -> Vec<LayerStats> {
         if let Channels::Fast(channels) = &self.channels {
             return channels.first().map(Fast::stats).unwrap_or_default();
+        }
+        if let Channels::Diagonal(channels) = &self.channels {
+            return channels.first().map(Diagonals::stats).unwrap_or_default();
         }
         self.plan
             .layers()
@@ -217,7 +251,7 @@ impl Server {
                 Step::Square { relinearize, .. } => {
                     stock.squares(&layer.name, owned(values, inputs)?, *relinearize, &stage)?
                 }
-                Step::Positions { .. } => {
+                Step::Positions { .. } | Step::Diagonals { .. } => {
                     return Err(EngineError::Layout {
                         reason: "stock mode does not compute in it".to_owned(),
                     });

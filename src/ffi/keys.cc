@@ -81,6 +81,13 @@ namespace sealquant
         return save_bytes(generator.create_galois_keys(to_vector(steps)), compress);
     }
 
+    rust::Vec<std::uint8_t> key_generator_save_galois_keys_of_elements(
+        seal::KeyGenerator &generator, rust::Slice<const std::uint32_t> elements, bool compress)
+    {
+        return save_bytes(
+            generator.create_galois_keys(std::vector<std::uint32_t>(elements.begin(), elements.end())), compress);
+    }
+
     std::unique_ptr<seal::SecretKey> secret_key_clone(const seal::SecretKey &key)
     {
         return std::make_unique<seal::SecretKey>(key);

@@ -26,6 +26,8 @@ namespace sealquant
     // The same keys as they are sent: the random half replaced by its seed, in SEAL's own format.
     rust::Vec<std::uint8_t> key_generator_save_public_key(const seal::KeyGenerator &generator, bool compress);
     rust::Vec<std::uint8_t> key_generator_save_relin_keys(seal::KeyGenerator &generator, bool compress);
+    rust::Vec<std::uint8_t> key_generator_save_galois_keys_of_elements(
+        seal::KeyGenerator &generator, rust::Slice<const std::uint32_t> elements, bool compress);
     rust::Vec<std::uint8_t> key_generator_save_galois_keys(
         seal::KeyGenerator &generator, rust::Slice<const std::int32_t> steps, bool compress);
 

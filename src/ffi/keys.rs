@@ -58,6 +58,12 @@ pub mod bridge {
             compress: bool,
         ) -> Result<Vec<u8>>;
 
+        fn key_generator_save_galois_keys_of_elements(
+            generator: Pin<&mut KeyGenerator>,
+            elements: &[u32],
+            compress: bool,
+        ) -> Result<Vec<u8>>;
+
         fn secret_key_clone(key: &SecretKey) -> Result<UniquePtr<SecretKey>>;
         fn public_key_clone(key: &PublicKey) -> Result<UniquePtr<PublicKey>>;
         fn relin_keys_clone(keys: &RelinKeys) -> Result<UniquePtr<RelinKeys>>;

@@ -6,6 +6,7 @@
 //! - [`Prime`]: reduction modulo a prime.
 //! - [`Rates`]: what a vector operation takes.
 //! - [`Program`]: layers of sums and squares, computed on eight coefficients at a time from the first to the last.
+//! - [`Residues`]: rows of one polynomial; products, squares and permutations of them are methods of [`Backend`].
 
 #![allow(
     clippy::inline_always,
@@ -17,6 +18,8 @@ mod cost;
 mod execute;
 mod prime;
 mod program;
+mod residues;
+mod rows;
 mod simd;
 #[cfg(test)]
 mod tests;
@@ -25,4 +28,6 @@ pub use backend::Backend;
 pub use cost::{Rates, square_work, sum_work, weighted_work};
 pub use prime::{PRIME_BITS_MAX, Prime};
 pub use program::{LayerSpec, Program, SIZES, Scratch, Sum, Then};
+pub use residues::{Pool, Residues, Row, RowMut, row_of};
+pub use rows::{Permutation, to_montgomery};
 pub use simd::{LANES, Lane};

@@ -120,6 +120,12 @@ pub(super) struct Constants<S: Simd> {
 }
 
 impl<S: Simd> Constants<S> {
+    /// The prime.
+    #[inline(always)]
+    pub fn value(&self) -> S::Vector {
+        self.value
+    }
+
     /// A number below 3q that is x mod q, for x < 2^63.
     ///
     /// With b = `shift` + 1 the bits of q, the quotient is estimated as floor((x >> (b - 1)) * barrett / 2^52). Three

@@ -10,7 +10,7 @@ pub const LANES: usize = 8;
 
 /// Eight words, aligned as a cache line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-#[repr(align(64))]
+#[repr(C, align(64))]
 pub struct Lane(pub [u64; LANES]);
 
 /// Arithmetic on eight words at once. All of it wraps around at 2^64.
@@ -22,6 +22,12 @@ pub(super) trait Simd: Copy + Send + Sync {
     fn splat(self, word: u64) -> Self::Vector;
     fn load(self, words: &Lane) -> Self::Vector;
     fn store(self, vector: Self::Vector, words: &mut Lane);
+    /// As `load`, of words that need not be aligned.
+    fn load_words(self, words: &[u64; LANES]) -> Self::Vector;
+    /// As `store`, of words that need not be aligned.
+    fn store_words(self, vector: Self::Vector, words: &mut [u64; LANES]);
+    /// Word `i` of the result is word `indices[i] % 8`.
+    fn permute(self, a: Self::Vector, indices: &Lane) -> Self::Vector;
     fn add(self, a: Self::Vector, b: Self::Vector) -> Self::Vector;
     fn sub(self, a: Self::Vector, b: Self::Vector) -> Self::Vector;
     fn and(self, a: Self::Vector, b: Self::Vector) -> Self::Vector;
@@ -69,6 +75,18 @@ macro_rules! words {
         #[inline(always)]
         fn store(self, vector: Self::Vector, words: &mut Lane) {
             words.0 = vector;
+        }
+        #[inline(always)]
+        fn load_words(self, words: &[u64; LANES]) -> Self::Vector {
+            *words
+        }
+        #[inline(always)]
+        fn store_words(self, vector: Self::Vector, words: &mut [u64; LANES]) {
+            *words = vector;
+        }
+        #[inline(always)]
+        fn permute(self, a: Self::Vector, indices: &Lane) -> Self::Vector {
+            indices.0.map(|index| a[index as usize % LANES])
         }
         #[inline(always)]
         fn add(self, a: Self::Vector, b: Self::Vector) -> Self::Vector {
@@ -123,8 +141,9 @@ mod x86 {
     use super::{LANES, Lane, RADIX_MASK, Simd, map2, product};
     use std::arch::x86_64::{
         __m512i, _mm_cvtsi64_si128, _mm512_add_epi64, _mm512_and_si512, _mm512_load_si512,
-        _mm512_madd52hi_epu64, _mm512_madd52lo_epu64, _mm512_min_epu64, _mm512_mullo_epi64,
-        _mm512_set1_epi64, _mm512_srl_epi64, _mm512_store_si512, _mm512_sub_epi64,
+        _mm512_loadu_si512, _mm512_madd52hi_epu64, _mm512_madd52lo_epu64, _mm512_min_epu64,
+        _mm512_mullo_epi64, _mm512_permutexvar_epi64, _mm512_set1_epi64, _mm512_srl_epi64,
+        _mm512_store_si512, _mm512_storeu_si512, _mm512_sub_epi64,
     };
 
     /// As [`super::Portable`], compiled for AVX2: sums become vectors of four, products stay scalar.
@@ -183,6 +202,21 @@ mod x86 {
         fn store(self, vector: __m512i, words: &mut Lane) {
             // SAFETY: as `load`; the reference is exclusive.
             unsafe { _mm512_store_si512(words.0.as_mut_ptr().cast(), vector) }
+        }
+        #[inline(always)]
+        fn load_words(self, words: &[u64; LANES]) -> __m512i {
+            // SAFETY: as `splat`; eight words are 64 bytes, and this load takes any alignment.
+            unsafe { _mm512_loadu_si512(words.as_ptr().cast()) }
+        }
+        #[inline(always)]
+        fn store_words(self, vector: __m512i, words: &mut [u64; LANES]) {
+            // SAFETY: as `load_words`; the reference is exclusive.
+            unsafe { _mm512_storeu_si512(words.as_mut_ptr().cast(), vector) }
+        }
+        #[inline(always)]
+        fn permute(self, a: __m512i, indices: &Lane) -> __m512i {
+            // SAFETY: as `splat`; the instruction takes the low three bits of each index.
+            unsafe { _mm512_permutexvar_epi64(self.load(indices), a) }
         }
         #[inline(always)]
         fn add(self, a: __m512i, b: __m512i) -> __m512i {

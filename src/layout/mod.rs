@@ -1,10 +1,14 @@
 //! How tensors lie in the slots of ciphertexts.
 
 mod batched;
+mod diagonal;
 mod packed;
 mod paper;
 
 pub use batched::Batched;
+pub use diagonal::{
+    Diagonal, DiagonalError, Entry, FirstOutput, Giant, NOTHING, Stage, StageStep, Turn,
+};
 pub use packed::Packed;
 pub use paper::Paper;
 
@@ -15,6 +19,8 @@ pub enum Layout {
     Batched(Batched),
     /// Few images.
     Packed(Box<Packed>),
+    /// One image.
+    Diagonal(Box<Diagonal>),
 }
 
 impl Layout {
@@ -23,6 +29,7 @@ impl Layout {
         match self {
             Self::Batched(batched) => batched.slots(),
             Self::Packed(packed) => packed.images(),
+            Self::Diagonal(_) => 1,
         }
     }
 
@@ -31,6 +38,7 @@ impl Layout {
         match self {
             Self::Batched(batched) => batched.gather(images, element),
             Self::Packed(packed) => packed.gather(images, element),
+            Self::Diagonal(diagonal) => diagonal.gather(images, element),
         }
     }
 
@@ -43,6 +51,7 @@ impl Layout {
                 .iter()
                 .flat_map(|slots| packed.collect(slots, images, modulus))
                 .collect(),
+            Self::Diagonal(diagonal) => diagonal.collect(&outputs, modulus),
         }
     }
 }

@@ -31,6 +31,7 @@ use crate::network::{LoweredLayer, LoweredOperation};
 const GAUSSIAN_TAIL: f64 = 9.8;
 /// The square of a complex Gaussian of variance 1 lies below this.
 const ROOT_TAIL: f64 = 42.0;
+
 /// The noise of a circuit under one plaintext modulus.
 pub(super) struct FastNoise {
     degree: f64,
@@ -54,6 +55,23 @@ struct Step {
 
 fn largest(values: &[f64]) -> f64 {
     values.iter().copied().fold(0.0, f64::max)
+}
+
+/// How many deviations the largest coefficient of a polynomial of this degree in Gaussians has at most, but for a
+/// probability of 2^-40, for ciphertexts of degree `n`.
+pub(super) fn tail(degree: u32, n: f64) -> f64 {
+    let jump = 2.0 * ROOT_TAIL.powf(f64::from(degree) / 2.0) / (factorial(degree) * n).sqrt();
+    GAUSSIAN_TAIL + jump
+}
+
+/// The deviation that rounding adds to a value of `degree` + 1 polynomials when a prime is dropped.
+///
+/// The powers of the one secret in use may be larger than those of the average one: twice the variance.
+pub(super) fn rounding(n: f64, t: f64, degree: u32) -> f64 {
+    let variance: f64 = (0..=degree)
+        .map(|k| factorial(k) * (2.0 * n / 3.0).powi(k.cast_signed()) / 12.0)
+        .sum();
+    t * (2.0 * variance).sqrt()
 }
 
 fn factorial(n: u32) -> f64 {
@@ -141,9 +159,7 @@ impl FastNoise {
 
     /// The largest coefficient, but for a probability of 2^-40.
     fn bound(&self, step: &Step) -> f64 {
-        let jump = 2.0 * ROOT_TAIL.powf(f64::from(step.degree) / 2.0)
-            / (factorial(step.degree) * self.degree).sqrt();
-        (GAUSSIAN_TAIL + jump) * step.deviation
+        tail(step.degree, self.degree) * step.deviation
     }
 
     /// The bits that Q must have for `margin` bits of budget to be left after every layer.
@@ -179,10 +195,6 @@ impl FastNoise {
 
     /// What rounding adds to a value of `degree` + 1 polynomials when a prime is dropped.
     fn rounding(&self, degree: u32) -> f64 {
-        let variance: f64 = (0..=degree)
-            .map(|k| factorial(k) * (2.0 * self.degree / 3.0).powi(k.cast_signed()) / 12.0)
-            .sum();
-        // The powers of the one secret in use may be larger than those of the average one.
-        GAUSSIAN_TAIL * self.plain_modulus as f64 * (2.0 * variance).sqrt()
+        GAUSSIAN_TAIL * rounding(self.degree, self.plain_modulus as f64, degree)
     }
 }

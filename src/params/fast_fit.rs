@@ -30,6 +30,8 @@ pub(super) struct FastFit {
     pub plain_moduli: Vec<u64>,
     /// The special prime last.
     pub coeff_modulus: Vec<u64>,
+    /// See [`super::Selection::drops`].
+    pub drops: Vec<usize>,
     pub response_primes: usize,
     pub noise: Vec<LayerNoise>,
     /// What an image costs, in no unit.
@@ -58,6 +60,7 @@ impl Circuit {
                 weighted: None,
                 slots: 1,
             },
+            LayoutKind::Diagonal => return None,
             LayoutKind::Packed => {
                 let crops = Crops::new(network).ok()?;
                 Self {
@@ -157,6 +160,7 @@ pub(super) fn fast_fit(
                         degree,
                         plain_moduli: moduli.clone(),
                         coeff_modulus,
+                        drops: Vec::new(),
                         response_primes,
                         noise,
                         cost,

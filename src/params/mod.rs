@@ -2,6 +2,7 @@
 //!
 //! Only the logits must fit the plaintext modulus: BFV computes in a ring, so what wraps around on the way cancels.
 
+mod diagonal;
 mod error;
 mod fast;
 mod fast_fit;

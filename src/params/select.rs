@@ -1,5 +1,6 @@
 //! The choice: t from the bound, then the smallest N, then the smallest q that is secure and leaves noise budget.
 
+use super::diagonal::diagonal_fit;
 use super::error::ParamsError;
 use super::fast_fit::{Circuit, FastFit, fast_fit};
 use super::noise::{LayerNoise, NoiseParameters, noise_steps};
@@ -17,6 +18,8 @@ const MARGIN_BITS: f64 = 1.0;
 const PRIME_BITS_MAX: i32 = 60;
 /// More data primes than this do not fit the largest degree's cap in a useful way.
 const DATA_PRIMES_MAX: usize = 24;
+/// With more images, the diagonal layout, which takes them one by one, is not looked at unless it is asked for.
+const DIAGONAL_IMAGES_MAX: usize = 16;
 
 /// Which bound on the logits decides the plaintext modulus.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -72,14 +75,17 @@ pub enum LayoutKind {
     /// A ciphertext for each pixel of the crop that one position of the last linear layer depends on; an image takes a
     /// slot for each position and logit. For few images at a time. Fast mode only.
     Packed,
+    /// One image in the slots of few ciphertexts, with rotations: for the least time to an answer. Fast mode only.
+    Diagonal,
 }
 
 impl LayoutKind {
-    /// `batched` or `packed`.
+    /// `batched`, `packed` or `diagonal`.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Batched => "batched",
             Self::Packed => "packed",
+            Self::Diagonal => "diagonal",
         }
     }
 }
@@ -121,6 +127,7 @@ pub struct Selection {
     poly_modulus_degree: usize,
     plain_moduli: Vec<u64>,
     coeff_modulus: Vec<u64>,
+    drops: Vec<usize>,
     response_primes: usize,
     predicted_noise: Vec<LayerNoise>,
 }
@@ -169,6 +176,12 @@ impl Selection {
         &self.bound
     }
 
+    /// In the diagonal layout, how many primes are dropped after each run of linear layers and after each square, in
+    /// turn; none after the last square.
+    pub fn drops(&self) -> &[usize] {
+        &self.drops
+    }
+
     /// How many primes the response keeps: as few as its noise allows.
     pub const fn response_primes(&self) -> usize {
         self.response_primes
@@ -215,10 +228,14 @@ impl Selection {
                 self.poly_modulus_degree
             ),
             Mode::Fast => format!(
-                "The {} layout and N = {} are the cheapest for the images. Fast mode squares in BGV form and \
-                 relinearises nothing: the server needs no keys, and the response has more polynomials.",
+                "The {} layout and N = {} are the cheapest for the images. Fast mode squares in BGV form {}",
                 self.layout.name(),
-                self.poly_modulus_degree
+                self.poly_modulus_degree,
+                if self.layout == LayoutKind::Diagonal {
+                    "and drops primes as noise grows: the server needs relinearisation and Galois keys."
+                } else {
+                    "and relinearises nothing: the server needs no keys, and the response has more polynomials."
+                }
             ),
         });
         let cap = self
@@ -234,6 +251,7 @@ impl Selection {
                 .join(", "),
             match self.mode {
                 Mode::Stock => " for key switching",
+                Mode::Fast if self.layout == LayoutKind::Diagonal => " for key switching",
                 Mode::Fast => ", which SEAL demands and nothing uses",
             },
             self.standard
@@ -266,9 +284,9 @@ pub fn select(network: &Network, options: &SelectOptions) -> Result<Selection, P
     if options.mode == Mode::Fast {
         return select_fast(network, options, bound, &product);
     }
-    if options.layout == Some(LayoutKind::Packed) {
+    if let Some(layout @ (LayoutKind::Packed | LayoutKind::Diagonal)) = options.layout {
         return Err(ParamsError::Layout {
-            layout: LayoutKind::Packed.name(),
+            layout: layout.name(),
             reason: "only fast mode computes in it".to_owned(),
         });
     }
@@ -293,6 +311,7 @@ pub fn select(network: &Network, options: &SelectOptions) -> Result<Selection, P
                     poly_modulus_degree: degree,
                     plain_moduli: moduli,
                     coeff_modulus,
+                    drops: Vec::new(),
                     response_primes,
                     predicted_noise,
                 });
@@ -352,6 +371,26 @@ fn select_fast(
             best = Some(fit);
         }
     }
+    let wanted = match options.layout {
+        None => options
+            .images
+            .is_some_and(|images| images <= DIAGONAL_IMAGES_MAX),
+        Some(layout) => layout == LayoutKind::Diagonal,
+    };
+    if wanted {
+        match diagonal_fit(network, options.standard, product, MARGIN_BITS)? {
+            Ok(Some(fit)) if best.as_ref().is_none_or(|best| fit.cost < best.cost) => {
+                best = Some(fit);
+            }
+            Err(error) if options.layout.is_some() => {
+                return Err(ParamsError::Layout {
+                    layout: LayoutKind::Diagonal.name(),
+                    reason: error.to_string(),
+                });
+            }
+            _ => {}
+        }
+    }
     let Some(fit) = best else {
         return Err(nothing_fits(
             options,
@@ -368,6 +407,7 @@ fn select_fast(
         poly_modulus_degree: fit.degree,
         plain_moduli: fit.plain_moduli,
         coeff_modulus: fit.coeff_modulus,
+        drops: fit.drops,
         response_primes: fit.response_primes,
         predicted_noise: fit.noise,
     })

@@ -6,7 +6,9 @@ use super::header::{Counts, Fingerprint, Kind};
 use super::keys::{Keys, check_key, key_counts};
 use super::message::{Body, Scope, Size, check_field, message_bytes};
 use super::stream::{Sink, Source};
-use crate::bfv::{Ciphertext, Context, RelinKeys, SeededCiphertext, SeededRelinKeys};
+use crate::bfv::{
+    Ciphertext, Context, GaloisKeys, RelinKeys, SeededCiphertext, SeededGaloisKeys, SeededRelinKeys,
+};
 use crate::engine::{
     EvaluationKeys, PlanContexts, Request, Response, SeededEvaluationKeys, SeededRequest,
 };
@@ -176,8 +178,23 @@ batch_body!(
 );
 
 /// The numbers of evaluation keys: relinearisation keys with as many slots for each plaintext modulus, or none.
-fn keys_counts<K: Keys>(plan: &PlanContexts, keys: &[Option<K>]) -> WireResult<Counts> {
+/// Galois keys follow them, for the elements that the plan knows.
+fn keys_counts<K: Keys, G: Rotating>(
+    plan: &PlanContexts,
+    keys: &[Option<K>],
+    galois: &[Option<G>],
+) -> WireResult<Counts> {
     let object = "set of evaluation keys";
+    fit(
+        object,
+        galois.len() == plan.contexts().len()
+            && galois.iter().zip(plan.contexts()).all(|(keys, context)| {
+                keys.as_ref()
+                    .map_or(plan.galois_elements().is_empty(), |keys| {
+                        keys.complete(context) && keys.is_for(plan.galois_elements())
+                    })
+            }),
+    )?;
     let slots_of = |keys: &Option<K>| keys.as_ref().map_or(0, K::slots);
     let slots = keys.first().map_or(0, slots_of);
     fit(
@@ -193,7 +210,25 @@ fn keys_counts<K: Keys>(plan: &PlanContexts, keys: &[Option<K>]) -> WireResult<C
     })
 }
 
-fn keys_size<K: Keys>(plan: &PlanContexts, counts: &Counts) -> WireResult<Size> {
+/// Galois keys, whole or seeded.
+trait Rotating: Keys {
+    /// Whether they are for these elements, ascending, and no others.
+    fn is_for(&self, elements: &[u32]) -> bool;
+}
+
+impl Rotating for GaloisKeys {
+    fn is_for(&self, elements: &[u32]) -> bool {
+        self.elements() == elements
+    }
+}
+
+impl Rotating for SeededGaloisKeys {
+    fn is_for(&self, elements: &[u32]) -> bool {
+        self.elements().eq(elements.iter().copied())
+    }
+}
+
+fn keys_size<K: Keys, G: Keys>(plan: &PlanContexts, counts: &Counts) -> WireResult<Size> {
     let channels = check_channels(plan, counts)?;
     let context = first(plan)?;
     check_field("images", u64::from(counts.images), 0..=0)?;
@@ -205,26 +240,34 @@ fn keys_size<K: Keys>(plan: &PlanContexts, counts: &Counts) -> WireResult<Size> 
     };
     let slots = u64::from(counts.items);
     check_field("slots", slots, possible)?;
-    Ok(K::slot_size(context).times(slots).times(channels))
+    let rotations = plan.galois_elements().len() as u64;
+    let keys = K::slot_size(context).times(slots);
+    Ok(keys
+        .plus(G::slot_size(context).times(rotations))
+        .times(channels))
 }
 
 macro_rules! keys_body {
-    ($($object:ident, $keys:ident;)*) => {$(
+    ($($object:ident, $keys:ident, $galois:ident;)*) => {$(
         impl Body for $object {
             type Scope = PlanContexts;
             const KIND: Kind = Kind::$object;
 
             fn counts(&self, plan: &PlanContexts) -> WireResult<Counts> {
-                keys_counts(plan, &self.relin_keys)
+                keys_counts(plan, &self.relin_keys, &self.galois_keys)
             }
 
             fn size(plan: &PlanContexts, counts: &Counts) -> WireResult<Size> {
-                keys_size::<$keys>(plan, counts)
+                keys_size::<$keys, $galois>(plan, counts)
             }
 
             fn write_body(&self, plan: &PlanContexts, sink: &mut Sink<'_>) -> WireResult<()> {
-                for (keys, context) in self.relin_keys.iter().zip(plan.contexts()) {
-                    if let Some(keys) = keys {
+                let keys = self.relin_keys.iter().zip(&self.galois_keys);
+                for ((relin, galois), context) in keys.zip(plan.contexts()) {
+                    if let Some(keys) = relin {
+                        keys.write(context, sink)?;
+                    }
+                    if let Some(keys) = galois {
                         keys.write(context, sink)?;
                     }
                 }
@@ -236,21 +279,33 @@ macro_rules! keys_body {
                 counts: &Counts,
                 source: &mut Source<'_>,
             ) -> WireResult<Self> {
-                let mut relin_keys = Vec::new();
+                let (mut relin_keys, mut galois_keys) = (Vec::new(), Vec::new());
+                let elements = plan.galois_elements();
                 for context in plan.contexts() {
                     relin_keys.push(if counts.items == 0 {
                         None
                     } else {
                         Some(<$keys as Keys>::read(context, counts.items, source)?)
                     });
+                    galois_keys.push(if elements.is_empty() {
+                        None
+                    } else {
+                        let count = elements.len() as u32;
+                        let keys = <$galois as Keys>::read(context, count, source)?;
+                        fit("set of evaluation keys", keys.is_for(elements))?;
+                        Some(keys)
+                    });
                 }
-                Ok(Self { relin_keys })
+                Ok(Self {
+                    relin_keys,
+                    galois_keys,
+                })
             }
         }
     )*};
 }
 
 keys_body!(
-    EvaluationKeys, RelinKeys;
-    SeededEvaluationKeys, SeededRelinKeys;
+    EvaluationKeys, RelinKeys, GaloisKeys;
+    SeededEvaluationKeys, SeededRelinKeys, SeededGaloisKeys;
 );

@@ -75,6 +75,13 @@ impl Size {
         }
     }
 
+    pub(super) const fn plus(self, other: Self) -> Self {
+        Self {
+            bytes: self.bytes.saturating_add(other.bytes),
+            memory: self.memory.saturating_add(other.memory),
+        }
+    }
+
     pub(super) const fn times(self, count: u64) -> Self {
         Self {
             bytes: self.bytes.saturating_mul(count),

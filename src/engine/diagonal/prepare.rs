@@ -1,0 +1,230 @@
+//! What the server makes once for a plan and a client's keys: plaintexts and keys as rows.
+
+use super::ring::{Key, Ring};
+use super::schedule::{Point, schedule};
+use crate::bfv::{BatchEncoder, GaloisKeys, RelinKeys};
+use crate::engine::error::{Doing, EngineError};
+use crate::engine::plan::Plan;
+use crate::engine::residue::multiply;
+use crate::kernels::{Permutation, Prime, Residues};
+use crate::layout::{Diagonal, Entry, StageStep, Turn};
+use crate::network::Modular;
+use rayon::prelude::*;
+use std::collections::BTreeMap;
+
+/// A stage with its plaintexts.
+#[derive(Debug)]
+pub(super) enum Prepared {
+    /// For each ciphertext the products, by index into the request, and what is added.
+    First(Vec<(Vec<(usize, Residues)>, Residues)>),
+    Rotated {
+        pool: Vec<Vec<Turn>>,
+        babies: Vec<Turn>,
+        giants: Vec<(Turn, Vec<(usize, Residues)>)>,
+        folds: Vec<Vec<Turn>>,
+        bias: Residues,
+    },
+    /// For each ciphertext of the response what multiplies and what is added.
+    Last(Vec<[Residues; 2]>),
+}
+
+/// All that does not depend on a request.
+#[derive(Debug)]
+pub(super) struct Tables {
+    pub stages: Vec<Prepared>,
+    pub points: Vec<Point>,
+    pub relin: Option<Key>,
+    pub turns: BTreeMap<Turn, (Key, Permutation)>,
+}
+
+struct Maker<'a> {
+    ring: &'a Ring,
+    encoder: BatchEncoder,
+}
+
+impl Maker<'_> {
+    fn encode(
+        &self,
+        entries: &[Entry],
+        values: &[u64],
+        factor: u64,
+    ) -> Result<Vec<u64>, EngineError> {
+        let t = self.ring.plain_modulus;
+        let mut slots = vec![0; self.ring.degree];
+        for entry in entries {
+            slots[entry.slot as usize] = multiply(values[entry.entry as usize], factor, t);
+        }
+        let plain = self
+            .encoder
+            .encode_u64(&slots)
+            .doing(|| "encoding the weights".to_owned())?;
+        Ok(plain.coefficients().to_vec())
+    }
+
+    /// Weights for products, in Montgomery form.
+    fn weights(
+        &self,
+        entries: &[Entry],
+        matrix: &Modular,
+        level: usize,
+        special: bool,
+    ) -> Result<Residues, EngineError> {
+        let coefficients = self.encode(entries, matrix.weights(), 1)?;
+        self.ring.plain(&coefficients, level, special, Prime::radix)
+    }
+
+    /// Biases at a point.
+    fn biases(
+        &self,
+        entries: &[Entry],
+        matrix: &Modular,
+        point: &Point,
+    ) -> Result<Residues, EngineError> {
+        let t = self.ring.plain_modulus;
+        let coefficients = self.encode(entries, matrix.biases(), point.kappa)?;
+        self.ring.plain(&coefficients, point.level, false, |prime| {
+            prime.invert(t % prime.value())
+        })
+    }
+
+    fn products(
+        &self,
+        products: &[(u32, Vec<Entry>)],
+        matrix: &Modular,
+        level: usize,
+        special: bool,
+    ) -> Result<Vec<(usize, Residues)>, EngineError> {
+        products
+            .par_iter()
+            .map(|(index, entries)| {
+                let weights = self.weights(entries, matrix, level, special)?;
+                Ok((*index as usize, weights))
+            })
+            .collect()
+    }
+}
+
+impl Tables {
+    pub(super) fn new(
+        ring: &Ring,
+        plan: &Plan,
+        layout: &Diagonal,
+        relin_keys: Option<&RelinKeys>,
+        galois_keys: Option<&GaloisKeys>,
+    ) -> Result<Self, EngineError> {
+        let maker = Maker {
+            ring,
+            encoder: BatchEncoder::new(&ring.context)
+                .doing(|| "encoding the weights".to_owned())?,
+        };
+        let data: Vec<u64> = (0..ring.data()).map(|i| ring.prime(i).value()).collect();
+        let squares = layout.stages().len() - 1;
+        let drops = plan.selection().drops();
+        let points = schedule(&data, drops, squares, ring.plain_modulus);
+        // The primes that a stage's inputs have.
+        let level_of = |stage: usize| match stage {
+            0 => data.len(),
+            _ => points[2 * stage - 1].level,
+        };
+        let executed = plan.layers().len().div_ceil(2);
+        let mut levels: BTreeMap<Turn, usize> = BTreeMap::new();
+        let stages = layout
+            .stages()
+            .iter()
+            .take(executed)
+            .enumerate()
+            .map(|(index, stage)| {
+                let matrix = stage.matrix(ring.plain_modulus);
+                let level = level_of(index);
+                Ok(match &stage.step {
+                    StageStep::First { outputs } => Prepared::First(
+                        outputs
+                            .iter()
+                            .map(|output| {
+                                let products =
+                                    maker.products(&output.products, &matrix, level, false)?;
+                                let bias =
+                                    maker.biases(&output.biases, &matrix, &points[2 * index])?;
+                                Ok((products, bias))
+                            })
+                            .collect::<Result<_, EngineError>>()?,
+                    ),
+                    StageStep::Rotated {
+                        pool,
+                        babies,
+                        giants,
+                        folds,
+                        biases,
+                    } => {
+                        let turned = giants.iter().map(|giant| &giant.turn);
+                        for &turn in pool
+                            .iter()
+                            .chain(folds)
+                            .flatten()
+                            .chain(babies)
+                            .chain(turned)
+                        {
+                            let most = levels.entry(turn).or_default();
+                            *most = level.max(*most);
+                        }
+                        Prepared::Rotated {
+                            pool: pool.clone(),
+                            babies: babies.clone(),
+                            giants: giants
+                                .iter()
+                                .map(|giant| {
+                                    let products =
+                                        maker.products(&giant.diagonals, &matrix, level, true)?;
+                                    Ok((giant.turn, products))
+                                })
+                                .collect::<Result<_, EngineError>>()?,
+                            folds: folds.clone(),
+                            bias: maker.biases(biases, &matrix, &points[2 * index])?,
+                        }
+                    }
+                    StageStep::Last { responses, .. } => Prepared::Last(
+                        responses
+                            .iter()
+                            .map(|[weights, biases]| {
+                                Ok([
+                                    maker.weights(weights, &matrix, level, false)?,
+                                    maker.biases(biases, &matrix, &points[2 * index - 1])?,
+                                ])
+                            })
+                            .collect::<Result<_, EngineError>>()?,
+                    ),
+                })
+            })
+            .collect::<Result<_, EngineError>>()?;
+        levels.remove(&Turn::NONE);
+        let missing = |what| EngineError::Mismatch {
+            message: "set of evaluation keys",
+            what,
+            expected: 1,
+            actual: 0,
+        };
+        let relin = if plan.needs_relin_keys() {
+            let keys = relin_keys.ok_or_else(|| missing("relinearisation keys"))?;
+            Some(ring.relin_key(points[0].level, keys)?)
+        } else {
+            None
+        };
+        let turns = levels
+            .into_par_iter()
+            .map(|(turn, level)| {
+                let keys = galois_keys.ok_or_else(|| missing("Galois keys"))?;
+                let element = turn.element(ring.degree);
+                let permutation = Permutation::new(ring.degree, element)
+                    .ok_or_else(|| missing("Galois elements"))?;
+                let key = ring.galois_key(level, keys, element)?;
+                Ok((turn, (key, permutation)))
+            })
+            .collect::<Result<_, EngineError>>()?;
+        Ok(Self {
+            stages,
+            points,
+            relin,
+            turns,
+        })
+    }
+}

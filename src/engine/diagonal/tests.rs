@@ -1,0 +1,227 @@
+//! The diagonal layout against the twin, and its noise model against measured budgets.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::cast_possible_wrap,
+    reason = "a failed test may panic; values are far below the limits of their types"
+)]
+
+use crate::engine::{Client, Plan, PlanContexts, SeededEvaluationKeys, SeededRequest, Server};
+use crate::kernels::Backend;
+use crate::network::{
+    InputQuantizer, InputSpec, Layer, NamedLayer, Network, NetworkLimits, NetworkLiteral, Shape,
+    SplitMix64, Twin, random_images, random_network,
+};
+use crate::params::{LayoutKind, Mode, ParamsError, SelectOptions, Selection, select};
+use crate::wire::{Limits, Message as _};
+use num_bigint::BigInt;
+
+fn diagonal(network: &Network) -> Result<Selection, ParamsError> {
+    let options = SelectOptions {
+        mode: Mode::Fast,
+        layout: Some(LayoutKind::Diagonal),
+        images: Some(1),
+        ..SelectOptions::default()
+    };
+    select(network, &options)
+}
+
+/// Ternary convolutions with squares between, pools before some of them, and a linear layer.
+fn convolutions(sizes: &[(usize, usize, usize)], pools: bool, input: Shape, seed: u64) -> Network {
+    let mut random = SplitMix64::new(seed);
+    let mut weights = |count: usize| -> Vec<i64> {
+        (0..count)
+            .map(|_| [-1, 0, 0, 1][(random.next_u64() % 4) as usize])
+            .collect()
+    };
+    let (mut layers, mut shape) = (Vec::new(), input);
+    for (index, &(channels, kernel, stride)) in sizes.iter().enumerate() {
+        let conv = Layer::Conv2d {
+            in_channels: shape.channels,
+            out_channels: channels,
+            kernel: [kernel, kernel],
+            stride: [stride, stride],
+            padding: [0, 0],
+            weight: weights(channels * shape.channels * kernel * kernel),
+            bias: vec![BigInt::from(index as i64 - 1); channels],
+            weight_scale: 1.0,
+        };
+        shape = conv.output_shape(shape).unwrap();
+        layers.push(NamedLayer::new(format!("conv{index}"), conv));
+        layers.push(NamedLayer::new(format!("square{index}"), Layer::Square));
+        if pools {
+            let pool = Layer::SumPool {
+                kernel: [2, 2],
+                stride: [2, 2],
+            };
+            shape = pool.output_shape(shape).unwrap();
+            layers.push(NamedLayer::new(format!("pool{index}"), pool));
+        }
+    }
+    layers.push(NamedLayer::new(
+        "linear",
+        Layer::Linear {
+            in_features: shape.len(),
+            out_features: 10,
+            weight: weights(10 * shape.len()),
+            bias: vec![BigInt::from(7); 10],
+            weight_scale: 1.0,
+        },
+    ));
+    Network::new(NetworkLiteral {
+        name: format!("{} convolutions", sizes.len()),
+        classes: 10,
+        input: InputSpec {
+            shape: input,
+            quantizer: InputQuantizer::uniform(1).unwrap(),
+        },
+        layers,
+    })
+    .unwrap()
+}
+
+/// Runs a network with every backend, comparing residues modulo the plaintext primes, and compares the budgets after each
+/// layer with the predicted ones: the bits by which a prediction is below.
+fn check(network: &Network, selection: &Selection) -> Vec<(String, f64)> {
+    let t: BigInt = selection
+        .plain_moduli()
+        .iter()
+        .map(|&t| BigInt::from(t))
+        .product();
+    let plan = Plan::new(network, selection).unwrap();
+    let client = Client::new(&plan).unwrap();
+    let images = random_images(5, network, 3);
+    let image = &images[2..3];
+    let residues = |logits: Vec<Vec<BigInt>>| -> Vec<BigInt> {
+        let logits = logits.into_iter().flatten();
+        logits.map(|logit| ((logit % &t) + &t) % &t).collect()
+    };
+    let expected = residues(Twin::new(network).logits_batch(image).unwrap());
+    let request = client.encrypt(image, &()).unwrap();
+    let mut slack = Vec::new();
+    let mut compare = |index: usize, measured: u32| {
+        let predicted = &selection.predicted_noise()[index];
+        assert!(
+            f64::from(measured) >= predicted.budget_bits.floor(),
+            "{}: after {} predicted {:.1}, measured {measured}",
+            network.name(),
+            predicted.name,
+            predicted.budget_bits
+        );
+        let bits = f64::from(measured) - predicted.budget_bits;
+        slack.push((predicted.name.clone(), bits));
+    };
+    for (index, _) in plan.layers().iter().enumerate() {
+        let prefix = plan.prefix(index + 1, usize::MAX);
+        let server = Server::new(&prefix, client.evaluation_keys().unwrap()).unwrap();
+        let response = server.evaluate(&request, &()).unwrap().response;
+        compare(index + 1, client.least_budget_bits(&response).unwrap());
+    }
+    for backend in Backend::available() {
+        let keys = client.evaluation_keys().unwrap();
+        let server = Server::new(&plan, keys).unwrap().with_backend(backend);
+        let response = server.evaluate(&request, &()).unwrap().response;
+        let logits = client.decrypt(&response).unwrap();
+        assert_eq!(residues(logits), expected, "{}", network.name());
+        if backend == Backend::detect() {
+            let last = plan.layers().len() + 1;
+            compare(last, client.noise_budget_bits(&response).unwrap());
+        }
+    }
+    slack
+}
+
+#[test]
+fn random_networks_equal_the_twin() {
+    let limits = NetworkLimits {
+        max_side: 8,
+        max_layers: 6,
+        max_squares: 2,
+        max_weight_bits: 2,
+        max_bias_bits: 3,
+        max_thresholds: 1,
+        ..NetworkLimits::default()
+    };
+    let mut served = [0; 3];
+    for seed in 0..200 {
+        let network = random_network(seed, &limits).unwrap();
+        let squares = network
+            .layers()
+            .iter()
+            .filter(|named| named.layer == Layer::Square)
+            .count();
+        if squares == 0 || served[squares] == 5 {
+            continue;
+        }
+        let Ok(selection) = diagonal(&network) else {
+            continue;
+        };
+        served[squares] += 1;
+        let slack = check(&network, &selection);
+        println!("seed {seed}, {squares} squares: {slack:.1?}");
+    }
+    assert_eq!(served[1..], [5, 5]);
+}
+
+#[test]
+fn the_noise_model_is_never_optimistic_and_not_far_off() {
+    let grid: [(&[(usize, usize, usize)], bool, Shape); 4] = [
+        (&[(5, 5, 2), (50, 5, 2)], false, Shape::new(1, 28, 28)),
+        (&[(4, 3, 1)], true, Shape::new(1, 12, 12)),
+        (&[(4, 3, 1), (8, 3, 1)], true, Shape::new(2, 16, 16)),
+        (
+            &[(2, 3, 1), (3, 3, 1), (4, 3, 1)],
+            true,
+            Shape::new(1, 32, 32),
+        ),
+    ];
+    for (sizes, pools, input) in grid {
+        let network = convolutions(sizes, pools, input, 1);
+        let options = SelectOptions {
+            mode: Mode::Fast,
+            layout: Some(LayoutKind::Diagonal),
+            images: Some(1),
+            bound: crate::params::BoundRule::Observed {
+                magnitude: BigInt::from(50_000),
+                source: "the test".to_owned(),
+            },
+            ..SelectOptions::default()
+        };
+        let selection = select(&network, &options).unwrap();
+        println!(
+            "{}: N = {}, t = {:?}, q = {:?}, drops {:?}",
+            network.name(),
+            selection.poly_modulus_degree(),
+            selection.plain_moduli(),
+            selection.coeff_modulus_bits(),
+            selection.drops()
+        );
+        let slack = check(&network, &selection);
+        println!("  {slack:.1?}");
+        assert!(slack.iter().all(|(_, bits)| *bits <= 12.0), "{slack:?}");
+    }
+}
+
+#[test]
+fn messages_travel_over_the_wire() {
+    let network = convolutions(&[(3, 3, 1), (4, 3, 1)], false, Shape::new(1, 8, 8), 2);
+    let selection = diagonal(&network).unwrap();
+    let plan = Plan::new(&network, &selection).unwrap();
+    let scope = PlanContexts::new(&plan).unwrap();
+    let client = Client::new(&plan).unwrap();
+    let limits = Limits::default();
+    let keys = client.evaluation_keys_seeded().unwrap();
+    let keys = keys.to_wire(&scope).unwrap();
+    let sizes = crate::wire::UploadSizes::of(&scope).unwrap();
+    assert_eq!(sizes.evaluation_keys, keys.len() as u64);
+    let keys = SeededEvaluationKeys::from_wire(&scope, &keys, &limits).unwrap();
+    let server = Server::new(&plan, keys.expand(&scope).unwrap()).unwrap();
+    let image = &random_images(4, &network, 3)[2..];
+    let sent = client.encrypt_seeded(image, &()).unwrap();
+    let sent = sent.to_wire(&scope).unwrap();
+    let request = SeededRequest::from_wire(&scope, &sent, &limits).unwrap();
+    let request = request.expand(&scope).unwrap();
+    let response = server.evaluate(&request, &()).unwrap().response;
+    let expected = Twin::new(&network).logits_batch(image).unwrap();
+    assert_eq!(client.decrypt(&response).unwrap(), expected);
+}

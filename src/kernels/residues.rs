@@ -1,0 +1,124 @@
+//! Memory for rows of residues, aligned for vectors.
+
+use super::simd::{LANES, Lane};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// N residues, as vectors.
+pub type Row<'a> = &'a [[u64; LANES]];
+/// As [`Row`], to be written.
+pub type RowMut<'a> = &'a mut [[u64; LANES]];
+
+/// Memory that is used again: fresh memory costs as much as some kernels, as the system clears it page by page.
+#[derive(Debug, Clone, Default)]
+pub struct Pool {
+    /// What is free, by its number of vectors.
+    free: Arc<Mutex<BTreeMap<usize, Vec<Vec<Lane>>>>>,
+}
+
+impl Pool {
+    /// Rows for polynomials with `degree` coefficients, a multiple of eight. What they hold is unspecified.
+    pub fn take(&self, rows: usize, degree: usize) -> Residues {
+        let length = degree / LANES;
+        let size = rows * length;
+        // What a thread that panicked has left is memory all the same.
+        let mut free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
+        let lanes = free.get_mut(&size).and_then(Vec::pop);
+        drop(free);
+        let mut lanes = lanes.unwrap_or_default();
+        lanes.resize(size, Lane::default());
+        Residues {
+            lanes,
+            length,
+            home: Some((self.clone(), size)),
+        }
+    }
+}
+
+/// A polynomial as rows: N residues for each of several primes.
+#[derive(Debug, Default)]
+pub struct Residues {
+    lanes: Vec<Lane>,
+    /// Vectors in a row.
+    length: usize,
+    /// Where the memory goes back to, and how many vectors it was taken for.
+    home: Option<(Pool, usize)>,
+}
+
+impl Drop for Residues {
+    fn drop(&mut self) {
+        if let Some((pool, size)) = self.home.take() {
+            let mut free = pool.free.lock().unwrap_or_else(PoisonError::into_inner);
+            free.entry(size)
+                .or_default()
+                .push(std::mem::take(&mut self.lanes));
+        }
+    }
+}
+
+impl Residues {
+    /// `rows` rows of zeros for polynomials with `degree` coefficients, a multiple of eight.
+    pub fn zero(rows: usize, degree: usize) -> Self {
+        let length = degree / LANES;
+        Self {
+            lanes: vec![Lane::default(); rows * length],
+            length,
+            home: None,
+        }
+    }
+
+    /// Makes all rows zero.
+    pub fn clear(&mut self) {
+        self.lanes.fill(Lane::default());
+    }
+
+    /// How many rows.
+    pub fn rows(&self) -> usize {
+        self.lanes.len().checked_div(self.length).unwrap_or(0)
+    }
+
+    /// One row.
+    pub fn row(&self, index: usize) -> Row<'_> {
+        vectors(&self.lanes[index * self.length..(index + 1) * self.length])
+    }
+
+    /// One row, to be written.
+    pub fn row_mut(&mut self, index: usize) -> RowMut<'_> {
+        vectors_mut(&mut self.lanes[index * self.length..(index + 1) * self.length])
+    }
+
+    /// All rows, to be written.
+    pub fn rows_mut(&mut self) -> Vec<RowMut<'_>> {
+        self.lanes
+            .chunks_exact_mut(self.length.max(1))
+            .map(vectors_mut)
+            .collect()
+    }
+
+    /// The first row, to be written, and the second.
+    pub fn split(&mut self) -> (RowMut<'_>, Row<'_>) {
+        let (first, others) = self.lanes.split_at_mut(self.length);
+        (vectors_mut(first), vectors(&others[..self.length]))
+    }
+
+    /// Keeps the first rows only.
+    pub fn truncate(&mut self, rows: usize) {
+        self.lanes.truncate(rows * self.length);
+    }
+}
+
+/// A row of words, whose number is a multiple of eight.
+pub const fn row_of(words: &[u64]) -> Row<'_> {
+    words.as_chunks::<LANES>().0
+}
+
+const fn vectors(lanes: &[Lane]) -> Row<'_> {
+    // SAFETY: a `Lane` is `repr(C)` with one field, eight words, and its size is theirs: 64 bytes, which is also its
+    // alignment. So a slice of lanes is a slice of arrays of eight words, of the same length.
+    unsafe { std::slice::from_raw_parts(lanes.as_ptr().cast(), lanes.len()) }
+}
+
+const fn vectors_mut(lanes: &mut [Lane]) -> RowMut<'_> {
+    // SAFETY: as `vectors`; the borrow is exclusive, and any words make a lane.
+    unsafe { std::slice::from_raw_parts_mut(lanes.as_mut_ptr().cast(), lanes.len()) }
+}

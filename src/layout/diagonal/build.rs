@@ -1,0 +1,477 @@
+//! The layout of a network: places for its values, then the diagonals between them.
+
+use super::place::{Homes, Place, Run, Tensor, cut, pattern, places};
+use super::{Diagonal, DiagonalError, Entry, FirstOutput, Giant, NOTHING, Stage, StageStep, Turn};
+use crate::network::{Modular, Network};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// More ciphertexts in a request are not worth it.
+const UPLOADS_MAX: usize = 1024;
+/// Nor in a response.
+const RESPONSES_MAX: usize = 64;
+/// What a baby step costs, and a giant step, which is decomposed by itself.
+const BABY_COST: usize = 40;
+const GIANT_COST: usize = 140;
+
+type Diagonals = BTreeMap<Turn, Vec<Entry>>;
+
+fn refuse<T>(reason: impl Into<String>) -> Result<T, DiagonalError> {
+    Err(DiagonalError {
+        reason: reason.into(),
+    })
+}
+
+impl Diagonal {
+    /// The layout of a network for ciphertexts of `slots` slots.
+    ///
+    /// # Errors
+    /// [`DiagonalError`] with the reason if the network does not fit.
+    pub fn new(network: &Network, slots: usize) -> Result<Self, DiagonalError> {
+        let (runs, tensors) = cut(network);
+        let input = network.input().shape;
+        let mut sizes = vec![input.len()];
+        sizes.extend(tensors.iter().map(|tensor| tensor.shape.len()));
+        let matrices: Vec<Modular> = runs
+            .iter()
+            .zip(&sizes)
+            .map(|(run, &inputs)| pattern(&run.layers, inputs))
+            .collect();
+        let (Some(first), Some(last), false) =
+            (matrices.first(), matrices.last(), tensors.is_empty())
+        else {
+            return refuse("it squares nothing, so there is nothing to rotate for");
+        };
+        let needed: Vec<Vec<bool>> = matrices[1..]
+            .iter()
+            .zip(&sizes[1..])
+            .map(|(matrix, &size)| {
+                let mut needed = vec![false; size];
+                for &input in matrix.inputs() {
+                    needed[input as usize] = true;
+                }
+                needed
+            })
+            .collect();
+        // The second stage window by window, if that is possible.
+        let placed = places(&runs, &tensors, &needed, slots, true).ok();
+        let windows = placed
+            .as_ref()
+            .and_then(|places| windows(&runs, places, &matrices, slots));
+        let places = match placed.filter(|_| windows.is_some()) {
+            Some(places) => places,
+            None => places(&runs, &tensors, &needed, slots, false)?,
+        };
+        // The first tensor's values in the slots of one or several ciphertexts.
+        let spread = match &windows {
+            Some(windows) => vec![windows.values.clone()],
+            None => repeat(&places[0].values, slots),
+        };
+        let (uploads, outputs) = first_stage(first, &tensors[0], &spread, slots)?;
+
+        let mut stages = Vec::with_capacity(runs.len());
+        let count = runs.len();
+        for (index, run) in runs.into_iter().enumerate() {
+            let mut layers = run.layers;
+            let mut inputs = sizes[index];
+            let step = if index == 0 {
+                StageStep::First {
+                    outputs: outputs.clone(),
+                }
+            } else if index + 1 == count {
+                last_stage(last, &places[index - 1].values, slots)?
+            } else {
+                let (before, after) = (&places[index - 1], &places[index]);
+                match windows.as_ref().filter(|_| index == 1) {
+                    Some(windows) => windows.stage(&matrices[1], &after.values, slots),
+                    None => {
+                        if before.values.period > before.pooled.period {
+                            let pool = layers.remove(0);
+                            inputs = pool.len();
+                        }
+                        rotated_stage(&pattern(&layers, inputs), before, &after.values, slots)
+                    }
+                }
+            };
+            stages.push(Stage {
+                name: match tensors.get(index) {
+                    _ if !run.names.is_empty() => run.names.join(" + "),
+                    Some(tensor) => format!("before {}", tensor.square),
+                    None => "results".to_owned(),
+                },
+                square: tensors.get(index).map(|tensor| tensor.square.clone()),
+                step,
+                layers,
+                inputs,
+            });
+        }
+        Ok(Self {
+            slots,
+            image: input,
+            logits: last.len(),
+            uploads,
+            stages,
+        })
+    }
+}
+
+/// Values in the slots of as many ciphertexts as their period takes.
+fn repeat(homes: &Homes, slots: usize) -> Vec<Vec<u32>> {
+    let mut all = vec![NOTHING; homes.period.max(slots)];
+    for (value, &home) in homes.slots.iter().enumerate() {
+        if home != NOTHING {
+            for slot in (home as usize..all.len()).step_by(homes.period) {
+                all[slot] = value as u32;
+            }
+        }
+    }
+    all.chunks(slots).map(<[u32]>::to_vec).collect()
+}
+
+/// The first stage: which pixels the client puts where, and what multiplies them.
+fn first_stage(
+    matrix: &Modular,
+    tensor: &Tensor,
+    spread: &[Vec<u32>],
+    slots: usize,
+) -> Result<(Vec<Vec<u32>>, Vec<FirstOutput>), DiagonalError> {
+    let plane = (tensor.shape.height * tensor.shape.width).max(1);
+    // The pixels that any channel reads at a position.
+    let mut reads: Vec<BTreeSet<u32>> = vec![BTreeSet::new(); plane];
+    for output in 0..matrix.len() {
+        reads[output % plane].extend(&matrix.inputs()[matrix.row(output)]);
+    }
+    let reads: Vec<Vec<u32>> = reads
+        .into_iter()
+        .map(|reads| reads.into_iter().collect())
+        .collect();
+    let most = reads.iter().map(Vec::len).max().unwrap_or(0);
+    if most > UPLOADS_MAX {
+        return refuse(format!(
+            "a value of the first layer reads {most} pixels, each of which takes a ciphertext of the request: \
+             {UPLOADS_MAX} at most"
+        ));
+    }
+    let mut uploads: Vec<Vec<u32>> = Vec::new();
+    let mut outputs = Vec::with_capacity(spread.len());
+    for values in spread {
+        let mut output = FirstOutput::default();
+        let mut of_pixel: Vec<usize> = Vec::with_capacity(most);
+        for k in 0..most {
+            let wanted: Vec<u32> = values
+                .iter()
+                .map(|&value| {
+                    let read = reads.get(value as usize % plane);
+                    let known = value != NOTHING;
+                    known
+                        .then(|| read.and_then(|read| read.get(k)).copied())
+                        .flatten()
+                        .unwrap_or(NOTHING)
+                })
+                .collect();
+            of_pixel.push(upload(&mut uploads, wanted));
+        }
+        let mut entries: BTreeMap<usize, Vec<Entry>> = BTreeMap::new();
+        for slot in 0..slots {
+            let value = values[slot];
+            if value == NOTHING {
+                continue;
+            }
+            let read = &reads[value as usize % plane];
+            for entry in matrix.row(value as usize) {
+                let k = read.partition_point(|&pixel| pixel < matrix.inputs()[entry]);
+                entries.entry(of_pixel[k]).or_default().push(Entry {
+                    slot: slot as u32,
+                    entry: entry as u32,
+                });
+            }
+            output.biases.push(Entry {
+                slot: slot as u32,
+                entry: value,
+            });
+        }
+        output.products = entries
+            .into_iter()
+            .map(|(upload, entries)| (upload as u32, entries))
+            .collect();
+        outputs.push(output);
+    }
+    if uploads.is_empty() {
+        uploads.push(vec![NOTHING; slots]);
+    }
+    Ok((uploads, outputs))
+}
+
+/// A ciphertext of the request with these pixels: one that is there already, if it agrees.
+fn upload(uploads: &mut Vec<Vec<u32>>, wanted: Vec<u32>) -> usize {
+    let agrees = |there: &Vec<u32>| {
+        there
+            .iter()
+            .zip(&wanted)
+            .all(|(&a, &b)| a == b || a == NOTHING || b == NOTHING)
+    };
+    if let Some(index) = uploads.iter().position(agrees) {
+        for (there, wanted) in uploads[index].iter_mut().zip(wanted) {
+            *there = (*there).min(wanted);
+        }
+        return index;
+    }
+    uploads.push(wanted);
+    uploads.len() - 1
+}
+
+fn biases(homes: &Homes, slots: usize) -> Vec<Entry> {
+    let repeated = repeat(homes, slots);
+    repeated
+        .iter()
+        .flatten()
+        .enumerate()
+        .filter(|(_, value)| **value != NOTHING)
+        .map(|(slot, &value)| Entry {
+            slot: slot as u32,
+            entry: value,
+        })
+        .collect()
+}
+
+/// Rotations that make each slot the sum of all at a distance of a multiple of `from`, modulo `to`: fourfold if that stays
+/// in a row, as three rotations from one decomposition cost less than two that are decomposed each, otherwise twofold.
+fn folds(mut from: usize, to: usize, slots: usize) -> Vec<Vec<Turn>> {
+    let mut groups = Vec::new();
+    while from < to {
+        let times = if 4 * from <= to.min(slots / 2) { 4 } else { 2 };
+        groups.push((1..times).map(|k| Turn::by(k * from, slots)).collect());
+        from *= times;
+    }
+    groups
+}
+
+/// A stage between squares, on values that are repeated with their period.
+///
+/// With an output period below the input's, the copies of an output sum over different inputs, and are then folded: so
+/// there are no more diagonals than the smaller period has slots.
+fn rotated_stage(matrix: &Modular, before: &Place, after: &Homes, slots: usize) -> StageStep {
+    let inputs = &before.pooled;
+    let (period_in, period_out) = (inputs.period, after.period);
+    let mut diagonals = Diagonals::new();
+    for output in 0..matrix.len() {
+        let to = after.slots[output] as usize;
+        if after.slots[output] == NOTHING {
+            continue;
+        }
+        for entry in matrix.row(output) {
+            let from = inputs.slots[matrix.inputs()[entry] as usize] as usize;
+            let distance = (from + period_in * period_out - to) % period_in;
+            let first = to + distance / period_out * period_out;
+            for slot in
+                (first % period_in.max(period_out)..slots).step_by(period_in.max(period_out))
+            {
+                let turn = if period_in == slots {
+                    Turn::between(from, slot, slots)
+                } else {
+                    Turn {
+                        swap: false,
+                        steps: distance % period_out,
+                    }
+                };
+                diagonals.entry(turn).or_default().push(Entry {
+                    slot: slot as u32,
+                    entry: entry as u32,
+                });
+            }
+        }
+    }
+    let (babies, giants) = split(diagonals, slots);
+    StageStep::Rotated {
+        pool: folds(inputs.period, before.values.period.min(slots), slots),
+        babies,
+        giants,
+        folds: folds(period_out, period_in, slots),
+        biases: biases(after, slots),
+    }
+}
+
+/// Baby steps and giant steps, the cheapest split by a power of two.
+fn split(diagonals: Diagonals, slots: usize) -> (Vec<Turn>, Vec<Giant>) {
+    let parts = |turn: Turn, base: usize| {
+        let baby = turn.steps % base;
+        let giant = Turn {
+            swap: turn.swap,
+            steps: turn.steps - baby,
+        };
+        let baby = Turn {
+            swap: false,
+            steps: baby,
+        };
+        (baby, giant)
+    };
+    let cost = |base: usize| {
+        let (babies, giants): (BTreeSet<Turn>, BTreeSet<Turn>) =
+            diagonals.keys().map(|&turn| parts(turn, base)).unzip();
+        let moved =
+            |turns: &BTreeSet<Turn>| turns.iter().filter(|turn| **turn != Turn::NONE).count();
+        BABY_COST * moved(&babies) + GIANT_COST * moved(&giants)
+    };
+    let base = (0..slots.ilog2())
+        .map(|log| 1 << log)
+        .min_by_key(|&base| cost(base))
+        .unwrap_or(1);
+    let mut babies: Vec<Turn> = Vec::new();
+    let mut giants: BTreeMap<Turn, Vec<(u32, Vec<Entry>)>> = BTreeMap::new();
+    for (turn, mut entries) in diagonals {
+        let (baby, giant) = parts(turn, base);
+        for entry in &mut entries {
+            entry.slot = giant.source(entry.slot as usize, slots) as u32;
+        }
+        let index = babies.iter().position(|known| *known == baby);
+        let index = index.unwrap_or_else(|| {
+            babies.push(baby);
+            babies.len() - 1
+        });
+        giants
+            .entry(giant)
+            .or_default()
+            .push((index as u32, entries));
+    }
+    let giants = giants
+        .into_iter()
+        .map(|(turn, diagonals)| Giant { turn, diagonals })
+        .collect();
+    (babies, giants)
+}
+
+/// The inputs of the second stage window by window: what the first stage puts into slots.
+///
+/// A block of the first tensor holds one input of every window of the second; the block's slots are the windows. The
+/// copies of the second tensor's blocks each sum over some of the inputs, which are repeated in their segment.
+struct Windows {
+    /// For each slot the value.
+    values: Vec<u32>,
+    /// The inputs of each window.
+    inputs: Vec<Vec<u32>>,
+    /// Inputs in a segment.
+    share: usize,
+    /// Blocks of a segment, and slots of a block.
+    blocks: usize,
+    block: usize,
+}
+
+/// Whether the second tensor's windows serve, and then the first tensor's slots.
+fn windows(runs: &[Run], places: &[Place], matrices: &[Modular], slots: usize) -> Option<Windows> {
+    let after = places.get(1)?;
+    // A second tensor whose phases matter is no row of windows.
+    if places.len() > 2 && runs.get(1)?.spatial && runs.get(2)?.spatial {
+        return None;
+    }
+    let (matrix, block) = (&matrices[1], after.block.max(1));
+    let mut inputs: Vec<BTreeSet<u32>> = vec![BTreeSet::new(); block];
+    for (output, &home) in after.values.slots.iter().enumerate() {
+        if home != NOTHING {
+            inputs[home as usize % block].extend(&matrix.inputs()[matrix.row(output)]);
+        }
+    }
+    let inputs: Vec<Vec<u32>> = inputs
+        .into_iter()
+        .map(|inputs| inputs.into_iter().collect())
+        .collect();
+    let most = inputs.iter().map(Vec::len).max().unwrap_or(0).max(1);
+    let (segments, blocks) = (slots / after.values.period, after.values.period / block);
+    let share = most.div_ceil(segments).next_power_of_two();
+    if share > blocks {
+        return None;
+    }
+    let values = (0..slots)
+        .map(|slot| {
+            let (at, position) = (slot / block, slot % block);
+            let index = at / blocks * share + at % blocks % share;
+            inputs[position].get(index).copied().unwrap_or(NOTHING)
+        })
+        .collect();
+    Some(Windows {
+        values,
+        inputs,
+        share,
+        blocks,
+        block,
+    })
+}
+
+impl Windows {
+    fn stage(&self, matrix: &Modular, after: &Homes, slots: usize) -> StageStep {
+        let mut diagonals = Diagonals::new();
+        for (output, &home) in after.slots.iter().enumerate() {
+            if home == NOTHING {
+                continue;
+            }
+            let (block, position) = (home as usize / self.block, home as usize % self.block);
+            let inputs = &self.inputs[position];
+            for entry in matrix.row(output) {
+                let index = inputs.partition_point(|&input| input < matrix.inputs()[entry]);
+                let (segment, index) = (index / self.share, index % self.share);
+                // The next block that holds the input.
+                let distance = (index + self.share - block % self.share) % self.share;
+                let past = block + distance >= self.blocks;
+                let (to, turn) = if after.period == slots {
+                    // The last one before the segment ends, which may lie in the other row.
+                    let from = block + distance - if past { self.share } else { 0 };
+                    let turn = Turn::between(from * self.block, block * self.block, slots);
+                    (segment, turn)
+                } else {
+                    // Where the segment ends, the copy of the output in the segment before it sees the input.
+                    let in_row = slots / 2 / after.period;
+                    let first = segment - segment % in_row;
+                    let back = if past { in_row - 1 } else { 0 };
+                    let turn = Turn::by(distance * self.block, slots);
+                    (first + (segment + back) % in_row, turn)
+                };
+                let slot = (to * self.blocks + block) * self.block + position;
+                diagonals.entry(turn).or_default().push(Entry {
+                    slot: slot as u32,
+                    entry: entry as u32,
+                });
+            }
+        }
+        let (babies, giants) = split(diagonals, slots);
+        StageStep::Rotated {
+            pool: Vec::new(),
+            babies,
+            giants,
+            folds: folds(after.period, slots, slots),
+            biases: biases(after, slots),
+        }
+    }
+}
+
+/// The last stage: each copy of the values multiplied for another logit.
+fn last_stage(matrix: &Modular, homes: &Homes, slots: usize) -> Result<StageStep, DiagonalError> {
+    let copies = slots / homes.period;
+    let count = matrix.len().div_ceil(copies.max(1));
+    if count > RESPONSES_MAX {
+        return refuse(format!(
+            "its {} results take {count} ciphertexts of the response: {RESPONSES_MAX} at most",
+            matrix.len()
+        ));
+    }
+    let responses = (0..count)
+        .map(|response| {
+            let logits = response * copies..((response + 1) * copies).min(matrix.len());
+            let mut weights = Vec::new();
+            let mut biases = Vec::new();
+            for (copy, logit) in logits.enumerate() {
+                let base = (copy * homes.period) as u32;
+                weights.extend(matrix.row(logit).map(|entry| Entry {
+                    slot: base + homes.slots[matrix.inputs()[entry] as usize],
+                    entry: entry as u32,
+                }));
+                biases.push(Entry {
+                    slot: base,
+                    entry: logit as u32,
+                });
+            }
+            [weights, biases]
+        })
+        .collect();
+    Ok(StageStep::Last {
+        responses,
+        period: homes.period,
+    })
+}

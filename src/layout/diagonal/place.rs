@@ -1,0 +1,226 @@
+//! Where the values between layers lie.
+
+use super::{DiagonalError, NOTHING};
+use crate::network::{Layer, LoweredOperation, Modular, Network, Shape, WeightedSums};
+
+/// A run of linear layers between squares, as the network has it.
+#[derive(Default)]
+pub(super) struct Run {
+    pub names: Vec<String>,
+    pub layers: Vec<WeightedSums>,
+    /// Whether all are convolutions or pools.
+    pub spatial: bool,
+    /// Of all together.
+    pub stride: [usize; 2],
+    /// The kernel of a first layer that is a pool without overlap.
+    pub pool: Option<[usize; 2]>,
+}
+
+/// What is squared: its shape, and the square's name.
+pub(super) struct Tensor {
+    pub shape: Shape,
+    pub square: String,
+}
+
+/// The network cut at its squares: runs of linear layers, and what lies between them.
+pub(super) fn cut(network: &Network) -> (Vec<Run>, Vec<Tensor>) {
+    let fresh = || Run {
+        spatial: true,
+        stride: [1, 1],
+        ..Run::default()
+    };
+    let (mut runs, mut tensors, mut run) = (Vec::new(), Vec::new(), fresh());
+    let mut lowered = network.lower().into_iter();
+    let mut shape = network.input().shape;
+    for (named, shapes) in network.layers().iter().zip(network.shapes().windows(2)) {
+        if named.layer == Layer::Flatten {
+            continue;
+        }
+        let Some(next) = lowered.next() else { break };
+        let LoweredOperation::Sums(sums) = next.operation else {
+            tensors.push(Tensor {
+                shape,
+                square: named.name.clone(),
+            });
+            runs.push(std::mem::replace(&mut run, fresh()));
+            continue;
+        };
+        let stride = match &named.layer {
+            Layer::Conv2d { stride, .. } => Some(*stride),
+            Layer::SumPool { kernel, stride } => {
+                if run.layers.is_empty() && kernel == stride && shape == shapes[0] {
+                    run.pool = Some(*kernel);
+                }
+                Some(*stride)
+            }
+            _ => None,
+        };
+        match stride {
+            Some(stride) if shape == shapes[0] => {
+                run.stride = [run.stride[0] * stride[0], run.stride[1] * stride[1]];
+            }
+            _ => run.spatial = false,
+        }
+        run.names.push(named.name.clone());
+        run.layers.push(sums);
+        shape = shapes[1];
+    }
+    runs.push(run);
+    (runs, tensors)
+}
+
+/// Any modulus shows which entries a matrix has.
+pub(super) const PATTERN: u64 = 3;
+
+pub(super) fn pattern(layers: &[WeightedSums], inputs: usize) -> Modular {
+    let layers: Vec<&WeightedSums> = layers.iter().collect();
+    Modular::new(&layers, inputs, PATTERN)
+}
+
+/// Slots of values, repeated with a period.
+#[derive(Clone, Default)]
+pub(super) struct Homes {
+    /// For each value its slot within the period, or [`NOTHING`].
+    pub slots: Vec<u32>,
+    pub period: usize,
+}
+
+/// A tensor's place: in blocks, one for each channel and phase, with a slot for each position.
+#[derive(Default)]
+pub(super) struct Place {
+    /// Of the values that are squared.
+    pub values: Homes,
+    /// Of their sums once a pool is folded; the same without a pool.
+    pub pooled: Homes,
+    /// Slots of a block.
+    pub block: usize,
+}
+
+/// The grid that the tensors of a chain of convolutions share.
+pub(super) struct Grid {
+    /// Positions across.
+    pub width: usize,
+    /// Slots of a block.
+    pub block: usize,
+}
+
+/// Which pixels of a tensor are needed lie at most here: rows and columns.
+fn extent(shape: Shape, needed: &[bool], phases: [usize; 2]) -> [usize; 2] {
+    let mut extent = [1, 1];
+    for (index, _) in needed.iter().enumerate().filter(|(_, needed)| **needed) {
+        let (y, x) = (index / shape.width % shape.height, index % shape.width);
+        extent[0] = extent[0].max(y / phases[0] + 1);
+        extent[1] = extent[1].max(x / phases[1] + 1);
+    }
+    extent
+}
+
+/// Places all tensors; with `skip_first` all but the first, which lies elsewhere.
+///
+/// # Errors
+/// [`DiagonalError`] if one of them does not fit the slots.
+pub(super) fn places(
+    runs: &[Run],
+    tensors: &[Tensor],
+    needed: &[Vec<bool>],
+    slots: usize,
+    skip_first: bool,
+) -> Result<Vec<Place>, DiagonalError> {
+    let count = tensors.len();
+    // The tensors up to this one lie on one grid; a linear layer follows it, or the last run.
+    let end = (1..=count)
+        .find(|&l| l == count || !runs[l].spatial)
+        .unwrap_or(count);
+    let pool = |l: usize| {
+        if l < count && l <= end {
+            runs[l].pool.unwrap_or([1, 1])
+        } else {
+            [1, 1]
+        }
+    };
+    let mut phases = vec![[1, 1]; count + 1];
+    phases[end] = pool(end);
+    for l in (1..end).rev() {
+        let (stride, after) = (runs[l].stride, phases[l + 1]);
+        phases[l] = [stride[0] * after[0], stride[1] * after[1]];
+    }
+    let mut size = [1, 1];
+    for l in 1 + usize::from(skip_first)..=end {
+        let extent = extent(tensors[l - 1].shape, &needed[l - 1], phases[l]);
+        size = [size[0].max(extent[0]), size[1].max(extent[1])];
+    }
+    let grid = Grid {
+        width: size[1],
+        block: (size[0] * size[1]).next_power_of_two(),
+    };
+    let vector = Grid { width: 1, block: 1 };
+    (1..=count)
+        .map(|l| {
+            let grid = if l <= end { &grid } else { &vector };
+            let tensor = &tensors[l - 1];
+            if l == 1 && skip_first {
+                return Ok(Place::default());
+            }
+            let place = if l <= end {
+                place(tensor.shape, &needed[l - 1], phases[l], pool(l), grid)
+            } else {
+                let flat = Shape::vector(tensor.shape.len());
+                place(flat, &needed[l - 1], [1, 1], [1, 1], grid)
+            };
+            // Only the first tensor may take several ciphertexts, which are summed once squared.
+            let size = if l == 1 && l < count {
+                place.pooled.period
+            } else {
+                place.values.period
+            };
+            if size > slots {
+                return Err(DiagonalError {
+                    reason: format!(
+                        "what {} squares takes {size} slots, a ciphertext has {slots}",
+                        tensor.square
+                    ),
+                });
+            }
+            Ok(place)
+        })
+        .collect()
+}
+
+fn place(
+    shape: Shape,
+    needed: &[bool],
+    phases: [usize; 2],
+    pool: [usize; 2],
+    grid: &Grid,
+) -> Place {
+    let after = [phases[0] / pool[0], phases[1] / pool[1]];
+    let blocks = (shape.channels * after[0] * after[1]).next_power_of_two();
+    let copies = (pool[0] * pool[1]).next_power_of_two();
+    let [height, width] = [shape.height / pool[0], shape.width / pool[1]];
+    let mut values = vec![NOTHING; shape.len()];
+    let mut pooled = vec![NOTHING; shape.channels * height * width];
+    for (index, _) in needed.iter().enumerate().filter(|(_, needed)| **needed) {
+        let channel = index / (shape.height * shape.width);
+        let (y, x) = (index / shape.width % shape.height, index % shape.width);
+        let (v, u) = (y / pool[0], x / pool[1]);
+        let block = (channel * after[0] + v % after[0]) * after[1] + u % after[1];
+        let position = v / after[0] * grid.width + u / after[1];
+        let slot = block * grid.block + position;
+        let copy = y % pool[0] * pool[1] + x % pool[1];
+        values[index] = (copy * blocks * grid.block + slot) as u32;
+        if v < height && u < width {
+            pooled[(channel * height + v) * width + u] = slot as u32;
+        }
+    }
+    Place {
+        values: Homes {
+            slots: values,
+            period: copies * blocks * grid.block,
+        },
+        pooled: Homes {
+            slots: pooled,
+            period: blocks * grid.block,
+        },
+        block: grid.block,
+    }
+}

@@ -1,0 +1,178 @@
+//! Runs of linear layers as one sparse matrix modulo t.
+
+use num_bigint::BigInt;
+use num_traits::ToPrimitive;
+
+use super::lower::WeightedSums;
+
+/// A sparse matrix of residues with a residue as bias for each row. Which entries there are depends on the layers
+/// alone, not on the modulus: an entry may be zero.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Modular {
+    /// Where the entries of each row end.
+    ends: Vec<usize>,
+    inputs: Vec<u32>,
+    weights: Vec<u64>,
+    biases: Vec<u64>,
+}
+
+fn residue(value: &BigInt, modulus: u64) -> u64 {
+    let modulus = BigInt::from(modulus);
+    (((value % &modulus) + &modulus) % &modulus)
+        .to_u64()
+        .unwrap_or_default()
+}
+
+fn multiply(a: u64, b: u64, modulus: u64) -> u64 {
+    (u128::from(a) * u128::from(b) % u128::from(modulus)) as u64
+}
+
+impl Modular {
+    /// The product of layers, the first one applied first, on `inputs` values; the identity if there is none.
+    pub fn new(layers: &[&WeightedSums], inputs: usize, modulus: u64) -> Self {
+        let mut product: Option<Self> = None;
+        for layer in layers {
+            let next = Self::of(layer, modulus);
+            product = Some(match product {
+                None => next,
+                Some(before) => next.after(&before, inputs, modulus),
+            });
+        }
+        product.unwrap_or_else(|| Self {
+            ends: (1..=inputs).collect(),
+            inputs: (0..inputs as u32).collect(),
+            weights: vec![1 % modulus; inputs],
+            biases: vec![0; inputs],
+        })
+    }
+
+    fn of(sums: &WeightedSums, modulus: u64) -> Self {
+        let mut made = Self {
+            ends: Vec::with_capacity(sums.len()),
+            inputs: Vec::with_capacity(sums.term_count()),
+            weights: Vec::with_capacity(sums.term_count()),
+            biases: Vec::with_capacity(sums.len()),
+        };
+        for (terms, bias) in sums.outputs() {
+            for term in terms {
+                made.inputs.push(term.input);
+                let weight = i128::from(term.weight).rem_euclid(i128::from(modulus));
+                made.weights.push(weight as u64);
+            }
+            made.ends.push(made.inputs.len());
+            made.biases.push(residue(bias, modulus));
+        }
+        made
+    }
+
+    /// This matrix after another one.
+    fn after(&self, before: &Self, inputs: usize, modulus: u64) -> Self {
+        let mut made = Self {
+            ends: Vec::with_capacity(self.len()),
+            inputs: Vec::new(),
+            weights: Vec::new(),
+            biases: Vec::with_capacity(self.len()),
+        };
+        let mut row: Vec<Option<u64>> = vec![None; inputs];
+        let mut touched: Vec<u32> = Vec::new();
+        for output in 0..self.len() {
+            let mut bias = self.biases[output];
+            for entry in self.row(output) {
+                let (middle, weight) = (self.inputs[entry] as usize, self.weights[entry]);
+                bias = (bias + multiply(weight, before.biases[middle], modulus)) % modulus;
+                for inner in before.row(middle) {
+                    let input = before.inputs[inner];
+                    let product = multiply(weight, before.weights[inner], modulus);
+                    let sum = &mut row[input as usize];
+                    if sum.is_none() {
+                        touched.push(input);
+                    }
+                    *sum = Some((sum.unwrap_or(0) + product) % modulus);
+                }
+            }
+            touched.sort_unstable();
+            for input in touched.drain(..) {
+                made.inputs.push(input);
+                made.weights
+                    .push(row[input as usize].take().unwrap_or_default());
+            }
+            made.ends.push(made.inputs.len());
+            made.biases.push(bias);
+        }
+        made
+    }
+
+    /// How many rows.
+    pub const fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// Whether there is no row.
+    pub const fn is_empty(&self) -> bool {
+        self.ends.is_empty()
+    }
+
+    /// The entries of a row.
+    pub fn row(&self, output: usize) -> std::ops::Range<usize> {
+        let start = output.checked_sub(1).map_or(0, |before| self.ends[before]);
+        start..self.ends[output]
+    }
+
+    /// The column of each entry.
+    pub fn inputs(&self) -> &[u32] {
+        &self.inputs
+    }
+
+    /// The residue of each entry.
+    pub fn weights(&self) -> &[u64] {
+        &self.weights
+    }
+
+    /// The residue that is added to each row.
+    pub fn biases(&self) -> &[u64] {
+        &self.biases
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a failed test may panic")]
+    use super::*;
+    use crate::network::{LoweredOperation, NetworkLimits, Twin, random_images, random_network};
+
+    #[test]
+    fn merged_layers_equal_the_twin() {
+        let limits = NetworkLimits {
+            max_squares: 0,
+            max_bias_bits: 90,
+            ..NetworkLimits::default()
+        };
+        for seed in 0..200 {
+            let network = random_network(seed, &limits).unwrap();
+            let lowered = network.lower();
+            let layers: Vec<&WeightedSums> = lowered
+                .iter()
+                .filter_map(|layer| match &layer.operation {
+                    LoweredOperation::Sums(sums) => Some(sums),
+                    LoweredOperation::Square { .. } => None,
+                })
+                .collect();
+            let t = [17, 65_537, (1 << 59) - 55][seed as usize % 3];
+            let inputs = network.input().shape.len();
+            let merged = Modular::new(&layers, inputs, t);
+            for image in random_images(seed, &network, 3) {
+                let logits = Twin::new(&network).logits(&image).unwrap();
+                let residues: Vec<u64> = (0..merged.len())
+                    .map(|output| {
+                        merged.row(output).fold(merged.biases()[output], |sum, e| {
+                            let value = image[merged.inputs()[e] as usize] as u64 % t;
+                            (sum + multiply(merged.weights()[e], value, t)) % t
+                        })
+                    })
+                    .collect();
+                let expected: Vec<u64> = logits.iter().map(|logit| residue(logit, t)).collect();
+                assert_eq!(residues, expected, "seed {seed}");
+            }
+        }
+    }
+}
