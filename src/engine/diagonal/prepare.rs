@@ -7,7 +7,7 @@ use crate::engine::error::{Doing, EngineError};
 use crate::engine::plan::Plan;
 use crate::engine::residue::multiply;
 use crate::kernels::{Permutation, Prime, Residues};
-use crate::layout::{Diagonal, Entry, StageStep, Turn};
+use crate::layout::{Diagonal, Entry, Stage, StageStep, Turn};
 use crate::network::Modular;
 use rayon::prelude::*;
 use std::collections::BTreeMap;
@@ -102,6 +102,52 @@ impl Maker<'_> {
             })
             .collect()
     }
+
+    /// A stage whose inputs have `level` primes.
+    fn stage(&self, stage: &Stage, level: usize, point: &Point) -> Result<Prepared, EngineError> {
+        let matrix = stage.matrix(self.ring.plain_modulus);
+        Ok(match &stage.step {
+            StageStep::First { outputs } => Prepared::First(
+                outputs
+                    .iter()
+                    .map(|output| {
+                        let products = self.products(&output.products, &matrix, level, false)?;
+                        Ok((products, self.biases(&output.biases, &matrix, point)?))
+                    })
+                    .collect::<Result<_, EngineError>>()?,
+            ),
+            StageStep::Rotated {
+                pool,
+                babies,
+                giants,
+                folds,
+                biases,
+            } => Prepared::Rotated {
+                pool: pool.clone(),
+                babies: babies.clone(),
+                giants: giants
+                    .iter()
+                    .map(|giant| {
+                        let products = self.products(&giant.diagonals, &matrix, level, true)?;
+                        Ok((giant.turn, products))
+                    })
+                    .collect::<Result<_, EngineError>>()?,
+                folds: folds.clone(),
+                bias: self.biases(biases, &matrix, point)?,
+            },
+            StageStep::Last { responses, .. } => Prepared::Last(
+                responses
+                    .iter()
+                    .map(|[weights, biases]| {
+                        Ok([
+                            self.weights(weights, &matrix, level, false)?,
+                            self.biases(biases, &matrix, point)?,
+                        ])
+                    })
+                    .collect::<Result<_, EngineError>>()?,
+            ),
+        })
+    }
 }
 
 impl Tables {
@@ -134,66 +180,26 @@ impl Tables {
             .take(executed)
             .enumerate()
             .map(|(index, stage)| {
-                let matrix = stage.matrix(ring.plain_modulus);
                 let level = level_of(index);
-                Ok(match &stage.step {
-                    StageStep::First { outputs } => Prepared::First(
-                        outputs
-                            .iter()
-                            .map(|output| {
-                                let products =
-                                    maker.products(&output.products, &matrix, level, false)?;
-                                let bias =
-                                    maker.biases(&output.biases, &matrix, &points[2 * index])?;
-                                Ok((products, bias))
-                            })
-                            .collect::<Result<_, EngineError>>()?,
-                    ),
-                    StageStep::Rotated {
-                        pool,
-                        babies,
-                        giants,
-                        folds,
-                        biases,
-                    } => {
-                        let turned = giants.iter().map(|giant| &giant.turn);
-                        for &turn in pool
-                            .iter()
-                            .chain(folds)
-                            .flatten()
-                            .chain(babies)
-                            .chain(turned)
-                        {
-                            let most = levels.entry(turn).or_default();
-                            *most = level.max(*most);
-                        }
-                        Prepared::Rotated {
-                            pool: pool.clone(),
-                            babies: babies.clone(),
-                            giants: giants
-                                .iter()
-                                .map(|giant| {
-                                    let products =
-                                        maker.products(&giant.diagonals, &matrix, level, true)?;
-                                    Ok((giant.turn, products))
-                                })
-                                .collect::<Result<_, EngineError>>()?,
-                            folds: folds.clone(),
-                            bias: maker.biases(biases, &matrix, &points[2 * index])?,
-                        }
+                if let StageStep::Rotated {
+                    pool,
+                    babies,
+                    giants,
+                    folds,
+                    ..
+                } = &stage.step
+                {
+                    let turned = giants.iter().map(|giant| &giant.turn);
+                    let folded = pool.iter().chain(folds).flatten();
+                    for &turn in folded.chain(babies).chain(turned) {
+                        let most = levels.entry(turn).or_default();
+                        *most = level.max(*most);
                     }
-                    StageStep::Last { responses, .. } => Prepared::Last(
-                        responses
-                            .iter()
-                            .map(|[weights, biases]| {
-                                Ok([
-                                    maker.weights(weights, &matrix, level, false)?,
-                                    maker.biases(biases, &matrix, &points[2 * index - 1])?,
-                                ])
-                            })
-                            .collect::<Result<_, EngineError>>()?,
-                    ),
-                })
+                }
+                // Biases are added once primes have been dropped; after the last square none are.
+                let point = points.get(2 * index).or(points.last());
+                let point = point.ok_or(EngineError::EmptyPlan)?;
+                maker.stage(stage, level, point)
             })
             .collect::<Result<_, EngineError>>()?;
         levels.remove(&Turn::NONE);
