@@ -360,7 +360,7 @@ fn lift<S: Simd>(
 
 /// 2^52 times a residue: what a weight is in Montgomery form.
 pub fn to_montgomery(prime: &Prime, weight: u64) -> u64 {
-    debug_assert!(RADIX_BITS == 52);
+    const { assert!(RADIX_BITS == 52) };
     prime.multiply(weight % prime.value(), prime.radix())
 }
 

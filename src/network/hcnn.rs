@@ -28,7 +28,7 @@ pub fn random_hcnn(
     let mut weights = |count: usize| -> Vec<i64> {
         (0..count)
             .map(|_| {
-                let magnitude = random.between(1, most) as i64;
+                let magnitude = random.between(1, most).cast_signed() as i64;
                 match (
                     random.between(1, 100) <= nonzero_percent,
                     random.between(0, 1),

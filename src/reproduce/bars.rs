@@ -89,10 +89,10 @@ pub fn plot_timing(title: &str, rows: &[TimingRow]) -> Result<String, ReproduceE
                 format!("N = {}, q of {bits} bits", row.poly_modulus_degree),
                 format!("t: {}", primes_of_bits(&row.plain_moduli)),
             ];
-            let lines = words.into_iter().enumerate().map(|(line, words)| {
+            let lines = (0_i32..).zip(words).map(|(line, words)| {
                 let size = if line == 0 { 15 } else { 12 };
                 EmptyElement::at((middle, 0.0))
-                    + Text::new(words, (0, 6 + 16 * line as i32), style(size, VPos::Top))
+                    + Text::new(words, (0, 6 + 16 * line), style(size, VPos::Top))
             });
             chart.draw_series(lines).map_err(failed)?;
             let above = EmptyElement::at((middle, seconds))

@@ -206,9 +206,9 @@ fn causes(out: &mut String, record: &TimingRecord) {
             .iter()
             .map(|(words, seconds)| format!("{words}: {seconds} s"))
             .collect();
-        let _ = write!(
+        let _ = writeln!(
             out,
-            "The paper's own run of one image, on its machine: {}; 58.04 / 311.13 = 0.187 is its -80 %.\n",
+            "The paper's own run of one image, on its machine: {}; 58.04 / 311.13 = 0.187 is its -80 %.",
             own.join("; ")
         );
     }

@@ -222,7 +222,7 @@ impl Diagonals {
                 let mut value = pairs.into_iter().next().ok_or(EngineError::EmptyPlan)?;
                 let level = value[0].rows();
                 for turns in pool {
-                    value = self.fold(value, turns, level, ops)?;
+                    value = self.fold(&value, turns, level, ops)?;
                 }
                 let before_folds = if folds.is_empty() { keep } else { level };
                 let mut value = self.rotated(&value, babies, giants, before_folds, ops)?;
@@ -232,7 +232,7 @@ impl Diagonals {
                     } else {
                         level
                     };
-                    value = self.fold(value, turns, keep, ops)?;
+                    value = self.fold(&value, turns, keep, ops)?;
                 }
                 ops.mod_switches += (level - keep) as u64;
                 self.ring.add(&mut value[0], bias, false);
@@ -310,7 +310,7 @@ impl Diagonals {
     /// products with its key.
     fn fold(
         &self,
-        value: Pair,
+        value: &Pair,
         turns: &[Turn],
         keep: usize,
         ops: &mut LayerOps,
@@ -329,7 +329,7 @@ impl Diagonals {
             }
         }
         let mut total = total.ok_or(EngineError::EmptyPlan)?;
-        for (total, value) in total.iter_mut().zip(&value) {
+        for (total, value) in total.iter_mut().zip(value) {
             self.ring.add_special(total, value);
         }
         let count = turns.len() as u64;

@@ -81,15 +81,14 @@ impl Diagonal {
                 last_stage(last, &places[index - 1].values, slots)?
             } else {
                 let (before, after) = (&places[index - 1], &places[index]);
-                match windows.as_ref().filter(|_| index == 1) {
-                    Some(windows) => windows.stage(&matrices[1], &after.values, slots),
-                    None => {
-                        if before.values.period > before.pooled.period {
-                            let pool = layers.remove(0);
-                            inputs = pool.len();
-                        }
-                        rotated_stage(&pattern(&layers, inputs), before, &after.values, slots)
+                if let Some(windows) = windows.as_ref().filter(|_| index == 1) {
+                    windows.stage(&matrices[1], &after.values, slots)
+                } else {
+                    if before.values.period > before.pooled.period {
+                        let pool = layers.remove(0);
+                        inputs = pool.len();
                     }
+                    rotated_stage(&pattern(&layers, inputs), before, &after.values, slots)
                 }
             };
             stages.push(Stage {
@@ -171,8 +170,7 @@ fn first_stage(
             of_pixel.push(upload(&mut uploads, wanted));
         }
         let mut entries: BTreeMap<usize, Vec<Entry>> = BTreeMap::new();
-        for slot in 0..slots {
-            let value = values[slot];
+        for (slot, &value) in values.iter().enumerate().take(slots) {
             if value == NOTHING {
                 continue;
             }
