@@ -36,8 +36,7 @@ fn ternary(random: &mut SplitMix64, count: usize, percent: u64) -> Vec<i64> {
         .collect()
 }
 
-/// The CIFAR-10 network with random ternary weights, about a quarter of them not zero, on two-bit pixels. With
-/// `hidden` there is a linear layer of 256 outputs before the last one.
+/// The CIFAR-10 network with random ternary weights, `percent` of them not zero, on two-bit pixels. With `hidden` there is a linear layer of 256 outputs before the last one.
 fn random_cifar(hidden: bool, percent: u64) -> Result<Network, Box<dyn Error>> {
     let mut random = SplitMix64::new(2026);
     let mut layers = Vec::new();
@@ -51,7 +50,7 @@ fn random_cifar(hidden: bool, percent: u64) -> Result<Network, Box<dyn Error>> {
             kernel: [3, 3],
             stride: [1, 1],
             padding: [0, 0],
-            weight: ternary(&mut random, out_channels * in_channels * 9, 25),
+            weight: ternary(&mut random, out_channels * in_channels * 9, percent),
             bias: vec![BigInt::from(1); out_channels],
             weight_scale: 1.0,
         };
@@ -73,7 +72,7 @@ fn random_cifar(hidden: bool, percent: u64) -> Result<Network, Box<dyn Error>> {
         let linear = Layer::Linear {
             in_features,
             out_features,
-            weight: ternary(&mut random, in_features * out_features, 25),
+            weight: ternary(&mut random, in_features * out_features, percent),
             bias: vec![BigInt::from(-1); out_features],
             weight_scale: 1.0,
         };
