@@ -23,6 +23,7 @@ use serde::Serialize;
 use spread::Spread;
 use std::error::Error;
 use std::ffi::c_void;
+use std::fmt::Write as _;
 use std::path::PathBuf;
 
 /// What both benchmarks do.
@@ -205,8 +206,9 @@ fn table(record: &Record) -> String {
         record.time
     );
     for row in &record.rows {
-        text += &format!(
-            "| {} | {} | {:.3} | {:.3} | {:.4} | {:.4}..{:.4} | {:.4} | {:.4}..{:.4} |\n",
+        let _ = writeln!(
+            text,
+            "| {} | {} | {:.3} | {:.3} | {:.4} | {:.4}..{:.4} | {:.4} | {:.4}..{:.4} |",
             row.name,
             row.rounds,
             row.native_seconds.median,

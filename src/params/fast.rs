@@ -15,7 +15,7 @@
 //! | square of degree d | sqrt(C(2d, d) * N) * deviation^2: E abs(PQ)^2 <= C(m+n, m) E abs(P)^2 E abs(Q)^2 for homogeneous polynomials of degrees m and n in complex Gaussians (Bombieri's inequality, Beauzamy et al. 1990), at every root of x^N + 1 |
 //! | sums after the first and the second square | from bounds on the covariances, computed from the weights: `moments.rs` |
 //! | other sums | the weights' magnitudes times the deviations: they may be the same |
-//! | bias | + t / 2 / sqrt(N): the same in all slots, so a constant polynomial |
+//! | bias | + t / 2 / sqrt(N): the same in all slots, so a constant polynomial; what biases make alone is one coefficient, and added to the bound |
 //! | product with a plaintext, summed over k | the sum of the deviations * t / 2 * sqrt(coefficients), as no coefficient of a plaintext is above t / 2, see `plaintext_coefficients` |
 //! | drop to a product of primes p smaller | 1/p, plus t * rounding, of variance sum over k of k! (2N/3)^k / 12 for the powers s^k of the secret |
 //!
@@ -45,6 +45,8 @@ struct Step {
     name: String,
     /// The largest deviation.
     deviation: f64,
+    /// The largest coefficient that biases make alone.
+    constant: f64,
     /// The degree in the fresh noise.
     degree: u32,
     /// The power of t that the deviation is proportional to.
@@ -107,6 +109,7 @@ impl FastNoise {
             |name: &str, moments: &Moments, squares: i32, plaintexts: i32, roots: i32| Step {
                 name: name.to_owned(),
                 deviation: largest(&moments.deviations),
+                constant: largest(&moments.constants),
                 degree: moments.degree,
                 power: moments.degree.cast_signed() + plaintexts,
                 // Each square has a factor sqrt(N), and later squares square it.
@@ -127,6 +130,8 @@ impl FastNoise {
             let total: f64 = moments.deviations.iter().sum();
             let coefficients = plaintext_coefficients(degree, period);
             moments.deviations = vec![(total * (coefficients as f64).sqrt() + 1.0) * t / 2.0];
+            let constants: f64 = moments.constants.iter().sum();
+            moments.constants = vec![(constants + 1.0) * t / 2.0];
             let roots = i32::from(coefficients == degree);
             steps.push(step(name, &moments, squares, 1, roots));
         }
@@ -151,6 +156,7 @@ impl FastNoise {
                 .iter()
                 .map(|step| Step {
                     deviation: step.deviation * scale(step),
+                    constant: step.constant * ratio.powi(step.power),
                     ..step.clone()
                 })
                 .collect(),
@@ -159,7 +165,7 @@ impl FastNoise {
 
     /// The largest coefficient, but for a probability of 2^-40.
     fn bound(&self, step: &Step) -> f64 {
-        tail(step.degree, self.degree) * step.deviation
+        tail(step.degree, self.degree) * step.deviation + step.constant
     }
 
     /// The bits that Q must have for `margin` bits of budget to be left after every layer.

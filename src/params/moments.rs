@@ -45,6 +45,9 @@ pub(super) struct Moments {
     rows: Option<(Basis, Vec<Row>)>,
     /// What biases add to each value.
     biases: Vec<f64>,
+    /// What biases alone make of each value, as if all else were zero: one coefficient, of this size at most. The
+    /// deviations spread it over all coefficients.
+    pub constants: Vec<f64>,
     /// Whether every layer's windows are shifts of each other.
     uniform: bool,
     /// How many windows the values belong to.
@@ -103,6 +106,7 @@ impl Moments {
             degree: 1,
             rows: Some((Basis::Inputs(inputs), identity(inputs))),
             biases: vec![0.0; inputs],
+            constants: vec![0.0; inputs],
             uniform: true,
             windows: 1,
         }
@@ -113,6 +117,9 @@ impl Moments {
         let factor = (central_binomial(self.degree) * self.n).sqrt();
         for deviation in &mut self.deviations {
             *deviation = factor * deviation.powi(2);
+        }
+        for constant in &mut self.constants {
+            *constant = constant.powi(2);
         }
         self.degree *= 2;
         let biases = std::mem::replace(&mut self.biases, vec![0.0; self.deviations.len()]);
@@ -144,6 +151,10 @@ impl Moments {
         let worst = weighted(&self.deviations);
         // A constant polynomial below t / 2: one coefficient of N.
         let half = self.t / 2.0 / self.n.sqrt();
+        self.constants = weighted(&self.constants)
+            .iter()
+            .map(|c| c + self.t / 2.0)
+            .collect();
         self.biases = weighted(&self.biases).iter().map(|b| b + half).collect();
         self.uniform &= is_uniform(sums);
         self.windows = sums.windows();
