@@ -55,7 +55,7 @@ impl TrainConfig {
     /// - `hcnn-mnist-w2`: two-bit (ternary) weights and two-bit input, from `models/mnist-float`.
     /// - `hcnn-mnist-wB`: B-bit weights by the paper's rule, two-bit input, from `models/mnist-float`.
     /// - `hcnn-mnist-float1`: HCNN in floating point on one-bit input, taught by `models/mnist-teacher`.
-    /// - `hcnn-mnist-best`: four-bit weights by the paper's rule on one-bit input, for logits of 33 bits.
+    /// - `hcnn-mnist-best`: four-bit weights by the paper's rule on inputs of three levels, for logits of 33 bits.
     /// - `hcnn-mnist-t17`, `hcnn-mnist-t21`, `hcnn-mnist-p20`: ternary networks on one-bit input from
     ///   `models/mnist-float1`, for logits of 17 bits (t = 114689), of 21 bits, and of 20 bits proven.
     /// - `hcnn-cifar-float`: the paper's CIFAR-10 network in floating point, with plain pixels.
@@ -80,7 +80,9 @@ impl TrainConfig {
             ("hcnn-mnist-t17", _) => Ok(front("mnist-t17", [5, 20, 200], 16, 114_689)),
             ("hcnn-mnist-t21", _) => Ok(front("mnist-t21", [10, 45, 350], 14, 1_785_857)),
             ("hcnn-mnist-best", _) => Ok(best()),
-            ("hcnn-mnist-p20", _) => Ok(front("mnist-p20", [4, 16, 150], 14, 1_032_193)),
+            ("hcnn-mnist-p20", _) => {
+                Ok(normalized(front("mnist-p20", [4, 16, 150], 14, 1_032_193)))
+            }
             ("hcnn-cifar-float", _) => Ok(cifar_float()),
             ("hcnn-cifar-contrast2", _) => Ok(cifar_contrast("cifar-contrast2", &[0])),
             ("hcnn-cifar-contrast4", _) => Ok(cifar_contrast("cifar-contrast4", &[-80, 0, 80])),
@@ -265,23 +267,29 @@ fn front(name: &str, keep: [usize; 3], epochs: usize, plain_modulus: u64) -> Tra
             parent: "models/mnist-float1".into(),
             rules: keep.map(ternary_budget).to_vec(),
             plain_moduli: vec![plain_modulus],
-            normalize: true,
             ..q
         }),
         ..ternary()
     }
 }
 
+/// The same with norms folded into its biases.
+fn normalized(mut config: TrainConfig) -> TrainConfig {
+    if let Some(q) = &mut config.quantization {
+        q.normalize = true;
+    }
+    config
+}
+
 fn best() -> TrainConfig {
     let base = paper_rule(4);
     TrainConfig {
         name: "mnist-best".into(),
-        input_thresholds: vec![102],
+        input_thresholds: vec![85, 170],
         epochs: 16,
         augmentation: ternary().augmentation,
         distillation: Some(by_teacher()),
         quantization: base.quantization.clone().map(|q| QatConfig {
-            parent: "models/mnist-float1".into(),
             center_output: true,
             plain_moduli: vec![65_537, 114_689],
             ..q
