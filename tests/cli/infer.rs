@@ -167,10 +167,15 @@ fn infer_packs_few_images_and_says_what_it_cannot_pack() {
         .assert()
         .code(1)
         .stderr(predicate::str::contains("reads all positions at once"));
-    let record = infer(&model, &data, &["--images", "0..3"]);
-    assert_eq!(record["mode"], "fast");
-    assert_eq!(record["layout"], "batched");
-    assert_eq!(record["twin_mismatches"], 0);
+    for (arguments, layout) in [
+        (&["--images", "0..3"][..], "diagonal"),
+        (&["--images", "0..3", "--layout", "batched"], "batched"),
+    ] {
+        let record = infer(&model, &data, arguments);
+        assert_eq!(record["mode"], "fast");
+        assert_eq!(record["layout"], layout);
+        assert_eq!(record["twin_mismatches"], 0);
+    }
 }
 
 /// How many labels the network's exact evaluation finds.
@@ -207,7 +212,13 @@ fn more_images_than_slots_take_several_batches() {
     let one = infer(
         &model,
         &data,
-        &["--images", "0..1", "--accept-observed-bound"],
+        &[
+            "--images",
+            "0..1",
+            "--accept-observed-bound",
+            "--layout",
+            "batched",
+        ],
     );
     assert_eq!(one["bound"]["rule"], "observed");
     assert!(
@@ -222,7 +233,13 @@ fn more_images_than_slots_take_several_batches() {
     let two = infer(
         &model,
         &data,
-        &["--images", &range, "--accept-observed-bound"],
+        &[
+            "--images",
+            &range,
+            "--accept-observed-bound",
+            "--layout",
+            "batched",
+        ],
     );
     assert_eq!(two["batches"], 2);
     assert_eq!(two["images"], slots + 3);

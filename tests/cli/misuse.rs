@@ -34,7 +34,7 @@ fn help_and_version_are_printed_and_misuse_is_refused_with_2() {
         &["no-such-command"],
         &["infer", "--images", "5..5"],
         &["infer", "--images", "all"],
-        &["infer", "--layout", "diagonal"],
+        &["infer", "--layout", "circular"],
         &["infer", "--dataset", "imagenet"],
         &["infer", "--threads", "0"],
         &["infer", "--security", "1999"],
