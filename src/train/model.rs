@@ -123,6 +123,28 @@ pub(super) fn values<const D: usize>(tensor: &Tensor<D>) -> Result<Vec<f32>, Tra
         .map_err(|error| TrainError::Tensor(error.to_string()))
 }
 
+/// The norm of a layer.
+fn norm_of(config: &TrainConfig, activated: bool) -> Option<NormKind> {
+    let normalized = config.quantization.as_ref().is_some_and(|q| q.normalize);
+    match (activated, config.batch_norm, normalized) {
+        (true, _, true) => Some(NormKind::Layer(config.norm_gamma as f32)),
+        (true, true, false) => Some(NormKind::Channel),
+        _ => None,
+    }
+}
+
+/// Norms by one deviation are computed in stages, of which there are so many, one for each of the first layers.
+fn check_norms(layers: &[WeightLayer], stages: usize) -> Result<(), TrainError> {
+    let is_integer_norm = |layer: &WeightLayer| matches!(layer.norm, Some(NormKind::Layer(_)));
+    if layers.iter().skip(stages).any(is_integer_norm) {
+        return Err(TrainError::config(
+            "quantization.normalize",
+            "is for networks whose activations all follow leading convolutions",
+        ));
+    }
+    Ok(())
+}
+
 impl Model {
     /// A network with random weights, uniform within plus and minus the root of one over the fan-in.
     pub fn new(config: &TrainConfig) -> Result<Self, TrainError> {
@@ -150,12 +172,7 @@ impl Model {
                 .layers
                 .get(position + 1)
                 .is_some_and(LayerSpec::is_activation);
-            let normalized = config.quantization.as_ref().is_some_and(|q| q.normalize);
-            let norm = match (activated, config.batch_norm, normalized) {
-                (true, _, true) => Some(NormKind::Layer(config.norm_gamma as f32)),
-                (true, true, false) => Some(NormKind::Channel),
-                _ => None,
-            };
+            let norm = norm_of(config, activated);
             let quantized = config
                 .quantization
                 .as_ref()
@@ -216,13 +233,7 @@ impl Model {
             config.quantizer()?.scale()
         };
         let (stages, tail) = Stage::leading(&spec.layers, &shapes);
-        let is_integer_norm = |layer: &WeightLayer| matches!(layer.norm, Some(NormKind::Layer(_)));
-        if layers.iter().skip(stages.len()).any(is_integer_norm) {
-            return Err(TrainError::config(
-                "quantization.normalize",
-                "is for networks whose activations all follow leading convolutions",
-            ));
-        }
+        check_norms(&layers, stages.len())?;
         Ok(Self {
             spec,
             shapes,
@@ -362,7 +373,7 @@ impl Model {
     }
 
     /// The real value of one in a layer's sums, before its norm; 1 for a float layer.
-    pub fn unit(&self, index: usize, rounded: &[Option<Rounded>]) -> f64 {
+    pub fn unit(index: usize, rounded: &[Option<Rounded>]) -> f64 {
         match rounded.get(index) {
             Some(Some(r)) => r.accumulator_scale / r.factor,
             _ => 1.0,

@@ -58,7 +58,7 @@ impl Model {
                 gamma,
                 beta: self.get(index, Role::Beta)?,
                 running,
-                unit: self.unit(index, rounded),
+                unit: Self::unit(index, rounded),
             });
         }
         let weights = StageWeights {

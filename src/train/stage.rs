@@ -322,7 +322,9 @@ impl Stage {
             for dz in &mut dz {
                 let size = (dz.len() / channels).max(1);
                 for (dz, factor) in dz.chunks_exact_mut(size).zip(&saved.lines.factor) {
-                    dz.iter_mut().for_each(|dz| *dz *= factor);
+                    for dz in dz {
+                        *dz *= factor;
+                    }
                 }
             }
         }

@@ -258,7 +258,7 @@ fn a_norm_by_one_deviation_has_the_right_gradients() {
         check(found.weight[index], &at, "weight");
     }
     let (_, beta) = found.norm.unwrap();
-    for index in 0..channels {
+    for (index, &gradient) in beta.iter().enumerate() {
         let at = |d: f32| {
             let mut moved = weights.clone();
             if let Some(norm) = &mut moved.norm {
@@ -266,7 +266,7 @@ fn a_norm_by_one_deviation_has_the_right_gradients() {
             }
             loss(&pixels, &moved)
         };
-        check(beta[index], &at, "offset");
+        check(gradient, &at, "offset");
     }
     let dx = dx.unwrap().to_images(shape);
     for index in [3, 200, pixels.len() - 5] {
