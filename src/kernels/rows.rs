@@ -82,7 +82,7 @@ macro_rules! dispatch {
 }
 
 impl Backend {
-    /// For each p: `out[p]` = the sum over terms of first * second[p], the first (or the second) in Montgomery form. All
+    /// For each p: `out[p]` = the sum over terms of `first * second[p]`, the first (or the second) in Montgomery form. All
     /// rows have the length of those of `out`.
     pub fn products<const P: usize>(
         self,
@@ -93,7 +93,7 @@ impl Backend {
         dispatch!(self, simd => products(&prime.constants(simd), terms, out));
     }
 
-    /// The rotated digits of a polynomial times a key: `out[p]` = the sum over digits d of permuted(d) * key[p], keys in
+    /// The rotated digits of a polynomial times a key: `out[p]` = the sum over digits d of `permuted(d) * key[p]`, keys in
     /// Montgomery form. With `first`, permuted(row) * weight is added to `out[0]`, the weight in Montgomery form.
     pub fn switch(
         self,
