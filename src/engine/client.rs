@@ -118,35 +118,30 @@ impl Client {
     /// # Errors
     /// [`EngineError::Bfv`] if memory is exhausted.
     pub fn evaluation_keys(&self) -> Result<EvaluationKeys, EngineError> {
-        let relin_keys = self
-            .channels
-            .iter()
-            .map(|channel| {
-                self.needs_relin_keys
-                    .then(|| channel.key_generator()?.create_relin_keys())
-                    .transpose()
-            })
-            .collect::<Result<_, _>>()
-            .doing(|| "making the evaluation keys".to_owned())?;
-        let galois_keys = self
-            .channels
-            .iter()
-            .map(|channel| {
-                let elements = &self.galois_elements;
-                (!elements.is_empty())
-                    .then(|| {
-                        channel
-                            .key_generator()?
-                            .create_galois_keys_of_elements(elements)
-                    })
-                    .transpose()
-            })
-            .collect::<Result<_, _>>()
-            .doing(|| "making the evaluation keys".to_owned())?;
+        let elements = &self.galois_elements;
         Ok(EvaluationKeys {
-            relin_keys,
-            galois_keys,
+            relin_keys: self.keys(self.needs_relin_keys, KeyGenerator::create_relin_keys)?,
+            galois_keys: self.keys(!elements.is_empty(), |generator| {
+                generator.create_galois_keys_of_elements(elements)
+            })?,
         })
+    }
+
+    /// Keys for each plaintext modulus, if they are wanted.
+    fn keys<K>(
+        &self,
+        wanted: bool,
+        make: impl Fn(&mut KeyGenerator) -> Result<K, crate::bfv::Error>,
+    ) -> Result<Vec<Option<K>>, EngineError> {
+        self.channels
+            .iter()
+            .map(|channel| {
+                wanted
+                    .then(|| make(&mut channel.key_generator()?))
+                    .transpose()
+            })
+            .collect::<Result<_, _>>()
+            .doing(|| "making the evaluation keys".to_owned())
     }
 
     /// As [`Client::evaluation_keys`], the random half kept as seeds: this is what to send.
@@ -154,34 +149,15 @@ impl Client {
     /// # Errors
     /// [`EngineError::Bfv`] if memory is exhausted.
     pub fn evaluation_keys_seeded(&self) -> Result<SeededEvaluationKeys, EngineError> {
-        let relin_keys = self
-            .channels
-            .iter()
-            .map(|channel| {
-                self.needs_relin_keys
-                    .then(|| channel.key_generator()?.create_relin_keys_seeded())
-                    .transpose()
-            })
-            .collect::<Result<_, _>>()
-            .doing(|| "making the evaluation keys".to_owned())?;
-        let galois_keys = self
-            .channels
-            .iter()
-            .map(|channel| {
-                let elements = &self.galois_elements;
-                (!elements.is_empty())
-                    .then(|| {
-                        channel
-                            .key_generator()?
-                            .create_galois_keys_of_elements_seeded(elements)
-                    })
-                    .transpose()
-            })
-            .collect::<Result<_, _>>()
-            .doing(|| "making the evaluation keys".to_owned())?;
+        let elements = &self.galois_elements;
         Ok(SeededEvaluationKeys {
-            relin_keys,
-            galois_keys,
+            relin_keys: self.keys(
+                self.needs_relin_keys,
+                KeyGenerator::create_relin_keys_seeded,
+            )?,
+            galois_keys: self.keys(!elements.is_empty(), |generator| {
+                generator.create_galois_keys_of_elements_seeded(elements)
+            })?,
         })
     }
 

@@ -91,15 +91,8 @@ impl Fast {
 
     /// What [`Fast::evaluate`] adds to: the input's transforms, the layers, the response.
     pub(super) fn stats(&self) -> Vec<LayerStats> {
-        std::iter::once("input")
-            .chain(self.layers.iter().map(|layer| layer.name.as_str()))
-            .chain(["response"])
-            .map(|name| LayerStats {
-                name: name.to_owned(),
-                seconds: 0.0,
-                ops: LayerOps::default(),
-            })
-            .collect()
+        let layers = self.layers.iter().map(|layer| layer.name.as_str());
+        LayerStats::named(std::iter::once("input").chain(layers).chain(["response"]))
     }
 
     /// Evaluates all layers. Memory: one prime's residues of all inputs, unless they come in NTT form.

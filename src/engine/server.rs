@@ -9,7 +9,7 @@ use super::message::{
     check_size, suffix,
 };
 use super::plan::{Plan, Step};
-use super::stats::{LayerOps, LayerStats, Progress, Stage};
+use super::stats::{LayerStats, Progress, Stage};
 use super::stock::Stock;
 use crate::bfv::Ciphertext;
 use crate::kernels::Backend;
@@ -214,17 +214,8 @@ impl Server {
         if let Channels::Diagonal(channels) = &self.channels {
             return channels.first().map(Diagonals::stats).unwrap_or_default();
         }
-        self.plan
-            .layers()
-            .iter()
-            .map(|layer| layer.name.as_str())
-            .chain(["response"])
-            .map(|name| LayerStats {
-                name: name.to_owned(),
-                seconds: 0.0,
-                ops: LayerOps::default(),
-            })
-            .collect()
+        let layers = self.plan.layers().iter().map(|layer| layer.name.as_str());
+        LayerStats::named(layers.chain(["response"]))
     }
 
     fn evaluate_stock(

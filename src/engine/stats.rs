@@ -65,6 +65,19 @@ pub struct LayerStats {
     pub ops: LayerOps,
 }
 
+impl LayerStats {
+    /// A line for each name, nothing counted yet.
+    pub(super) fn named<'a>(names: impl Iterator<Item = &'a str>) -> Vec<Self> {
+        names
+            .map(|name| Self {
+                name: name.to_owned(),
+                seconds: 0.0,
+                ops: LayerOps::default(),
+            })
+            .collect()
+    }
+}
+
 /// Hears how far the work is. `()` hears nothing.
 pub trait Progress: Sync {
     /// `done` of `total` units of `stage` are finished. Called from any thread; `done` may arrive out of order.

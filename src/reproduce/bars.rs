@@ -5,7 +5,7 @@ use plotters::style::text_anchor::{HPos, Pos, VPos};
 
 use super::{
     ReproduceError,
-    plot::{LINES, canvas, failed},
+    plot::{LINES, canvas, failed, legend},
 };
 use crate::report::TimingRow;
 
@@ -99,14 +99,7 @@ pub fn plot_timing(title: &str, rows: &[TimingRow]) -> Result<String, ReproduceE
                 + Text::new(time, (0, -6), style(15, VPos::Bottom));
             chart.draw_series([above]).map_err(failed)?;
         }
-        chart
-            .configure_series_labels()
-            .position(SeriesLabelPosition::UpperRight)
-            .background_style(WHITE.mix(0.9))
-            .border_style(RGBColor(200, 200, 200))
-            .label_font(("sans-serif", 14))
-            .draw()
-            .map_err(failed)?;
+        legend(&mut chart, SeriesLabelPosition::UpperRight)?;
         area.present().map_err(failed)?;
     }
     Ok(text)

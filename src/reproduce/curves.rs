@@ -4,7 +4,7 @@ use plotters::prelude::*;
 
 use super::{
     ReproduceError,
-    plot::{canvas, failed},
+    plot::{canvas, failed, legend},
 };
 use crate::train::EpochRecord;
 
@@ -87,14 +87,7 @@ pub fn plot_curves(title: &str, epochs: &[EpochRecord]) -> Result<String, Reprod
             .map_err(failed)?
             .label("validation images")
             .legend(key(VALIDATION));
-        chart
-            .configure_series_labels()
-            .position(SeriesLabelPosition::MiddleRight)
-            .background_style(WHITE.mix(0.9))
-            .border_style(RGBColor(200, 200, 200))
-            .label_font(("sans-serif", 14))
-            .draw()
-            .map_err(failed)?;
+        legend(&mut chart, SeriesLabelPosition::MiddleRight)?;
         area.present().map_err(failed)?;
     }
     Ok(text)

@@ -1,7 +1,7 @@
 //! Plots of the tables, as SVG.
 
 use plotters::{
-    coord::{Shift, combinators::LogCoord},
+    coord::{CoordTranslate, Shift, combinators::LogCoord},
     prelude::*,
     style::text_anchor::{HPos, Pos, VPos},
 };
@@ -52,6 +52,21 @@ pub(super) fn canvas(
     let area = SVGBackend::with_string(text, SIZE).into_drawing_area();
     area.fill(&WHITE).map_err(failed)?;
     Ok(area)
+}
+
+/// The names of a chart's series, in a corner of it.
+pub(super) fn legend<'a, B: DrawingBackend + 'a, C: CoordTranslate>(
+    chart: &mut ChartContext<'a, B, C>,
+    position: SeriesLabelPosition,
+) -> Result<(), ReproduceError> {
+    chart
+        .configure_series_labels()
+        .position(position)
+        .background_style(WHITE.mix(0.9))
+        .border_style(RGBColor(200, 200, 200))
+        .label_font(("sans-serif", 14))
+        .draw()
+        .map_err(failed)
 }
 
 /// Test accuracy against the bits that the logits need (observed), a point a row: rounding, quantised training, budgets,
@@ -125,14 +140,7 @@ pub fn plot_accuracy(title: &str, rows: &[Row]) -> Result<String, ReproduceError
                 .label(words)
                 .legend(|(x, y)| TriangleMarker::new((x + 7, y), 7, PAPER.filled()));
         }
-        chart
-            .configure_series_labels()
-            .position(SeriesLabelPosition::LowerRight)
-            .background_style(WHITE.mix(0.9))
-            .border_style(RGBColor(200, 200, 200))
-            .label_font(("sans-serif", 14))
-            .draw()
-            .map_err(failed)?;
+        legend(&mut chart, SeriesLabelPosition::LowerRight)?;
         area.present().map_err(failed)?;
     }
     Ok(text)
@@ -272,14 +280,7 @@ pub fn plot_layers(title: &str, rows: &[Row]) -> Result<String, ReproduceError> 
                 ))
                 .map_err(failed)?;
         }
-        chart
-            .configure_series_labels()
-            .position(SeriesLabelPosition::UpperLeft)
-            .background_style(WHITE.mix(0.9))
-            .border_style(RGBColor(200, 200, 200))
-            .label_font(("sans-serif", 14))
-            .draw()
-            .map_err(failed)?;
+        legend(&mut chart, SeriesLabelPosition::UpperLeft)?;
         area.present().map_err(failed)?;
     }
     Ok(text)

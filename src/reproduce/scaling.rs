@@ -6,7 +6,7 @@ use plotters::prelude::*;
 
 use super::{
     ReproduceError,
-    plot::{LINES, canvas, failed},
+    plot::{LINES, canvas, failed, legend},
 };
 use crate::report::{Axis, ScalingPoint, ScalingRecord};
 
@@ -96,14 +96,7 @@ fn panel(
         chart.draw_series(dots).map_err(failed)?;
     }
     if curves.len() > 1 {
-        chart
-            .configure_series_labels()
-            .position(SeriesLabelPosition::UpperLeft)
-            .background_style(WHITE.mix(0.9))
-            .border_style(RGBColor(200, 200, 200))
-            .label_font(("sans-serif", 14))
-            .draw()
-            .map_err(failed)?;
+        legend(&mut chart, SeriesLabelPosition::UpperLeft)?;
     }
     Ok(())
 }
