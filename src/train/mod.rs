@@ -31,6 +31,7 @@ mod conv;
 mod error;
 mod export;
 mod files;
+mod forward;
 mod import;
 mod matrix;
 mod model;
@@ -45,6 +46,7 @@ mod run;
 mod spec;
 mod stage;
 mod start;
+mod statistics;
 mod tensors;
 #[cfg(test)]
 mod tests;

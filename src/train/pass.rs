@@ -8,9 +8,10 @@ use burn::tensor::{Device, Tensor};
 
 use super::{
     TrainError,
-    model::{Model, Role, Rounded, Statistics, tensor, values},
+    model::{Model, Role, Rounded, tensor, values},
     norm::NormKind,
     stage::{Blocks, Norm, Saved, StageWeights},
+    statistics::Statistics,
 };
 
 /// A forward pass in training.

@@ -265,6 +265,9 @@ impl<'a> Run<'a> {
             });
         }
         let share = (epoch + 1) as f64 / self.config.epochs as f64;
+        let last = ((epoch + 1) * self.steps).saturating_sub(1) as f64 / total as f64;
+        let frozen = self.frozen(last);
+        self.settle(share, &frozen)?;
         let rounded = self.model.round(self.keep(share).as_deref())?;
         let logits = all_logits(&self.model, &rounded, &self.validation, &self.map)?;
         let classes = logits.len() / self.validation.len().max(1);
@@ -301,6 +304,27 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
+    /// Gives norms that are folded into integers the statistics of the network as it is. Running ones lag behind: one
+    /// weight that changes its sign moves a mean at once.
+    fn settle(&mut self, share: f64, frozen: &[bool]) -> Result<(), TrainError> {
+        if !self
+            .config
+            .quantization
+            .as_ref()
+            .is_some_and(|q| q.normalize)
+        {
+            return Ok(());
+        }
+        let keep = self.keep(share);
+        start::settle(
+            &mut self.model,
+            &self.map,
+            &self.train,
+            keep.as_deref(),
+            frozen,
+        )
+    }
+
     /// One step: its loss and the number of its images classified correctly.
     fn step(
         &mut self,
@@ -315,9 +339,13 @@ impl<'a> Run<'a> {
         let labels: Vec<u8> = indices.iter().map(|&i| self.train.labels()[i]).collect();
         let pixels = gather(&self.train, indices, Some((config, epoch)))?;
         let x = self.map.blocks(&pixels);
+        let frozen = self.frozen(share);
+        let before = self.frozen(at.saturating_sub(1) as f64 / total as f64);
+        if frozen != before {
+            self.settle(share, &before)?;
+        }
         let rounded = self.model.round(self.keep(share).as_deref())?;
         let leaves = self.model.leaves();
-        let frozen = self.frozen(share);
         let mut pass = self.model.pass(&leaves, &rounded, x, &frozen)?;
         let logits = pass.logits.clone();
         let statistics = std::mem::take(&mut pass.statistics);

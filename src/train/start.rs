@@ -18,6 +18,8 @@ use crate::{
 
 /// Images by which the size of each layer's sums is measured.
 const CALIBRATION_IMAGES: usize = 500;
+/// Training images whose statistics norms take over.
+const SETTLING_IMAGES: usize = 2000;
 
 /// A trained float network from its directory, with its batch norms folded, and the hash of its weights.
 pub(super) fn load_float(dir: &Path) -> Result<(TrainConfig, Model, String), TrainError> {
@@ -89,7 +91,8 @@ pub(super) fn from_parent(
         model.set(index, Role::Bias, biases[index].clone());
     }
     if config.quantization.as_ref().is_some_and(|q| q.normalize) {
-        settle(model, config, train)?;
+        let map = InputMap::new(config, model.shapes[0], model.input_scale)?;
+        settle(model, &map, train, None, &[])?;
     }
     if start == QatStart::Equalized {
         normalize_biases(model, config, &biases, train)?;
@@ -98,8 +101,8 @@ pub(super) fn from_parent(
 }
 
 /// The first images of the training set, as pixels.
-fn calibration(train: &Dataset) -> Result<Vec<u8>, TrainError> {
-    let indices: Vec<usize> = (0..train.len().min(CALIBRATION_IMAGES)).collect();
+fn calibration(train: &Dataset, images: usize) -> Result<Vec<u8>, TrainError> {
+    let indices: Vec<usize> = (0..train.len().min(images)).collect();
     gather(train, &indices, None)
 }
 
@@ -119,7 +122,7 @@ fn normalize(
         float.set(index, Role::Bias, bias.clone());
     }
     let map = InputMap::new(config, model.shapes[0], model.input_scale)?;
-    let x = map.tensor(&calibration(train)?);
+    let x = map.tensor(&calibration(train, CALIBRATION_IMAGES)?);
     // For each layer, mean and variance of each channel.
     let mut found = Vec::with_capacity(weights.len());
     float.forward_observed(&float.constants(), &[], x, None, &mut |_, output| {
@@ -157,13 +160,19 @@ fn channel_statistics(output: &Tensor<4>) -> Result<(Vec<f32>, Vec<f32>), TrainE
     Ok((values(&mean)?, values(&variance)?))
 }
 
-/// Gives the norms the statistics of the rounded network, layer after layer: the sums of each depend on those before it.
-fn settle(model: &mut Model, config: &TrainConfig, train: &Dataset) -> Result<(), TrainError> {
-    let map = InputMap::new(config, model.shapes[0], model.input_scale)?;
-    let pixels = calibration(train)?;
+/// Gives the norms of layers that are not frozen the statistics of the rounded network on training images as they are,
+/// layer after layer: the sums of each depend on those before it.
+pub(super) fn settle(
+    model: &mut Model,
+    map: &InputMap,
+    train: &Dataset,
+    keep: Option<&[usize]>,
+    frozen: &[bool],
+) -> Result<(), TrainError> {
+    let pixels = calibration(train, SETTLING_IMAGES)?;
     for _ in 0..model.stages.len() {
-        let rounded = model.round(None)?;
-        let pass = model.pass(&model.leaves(), &rounded, map.blocks(&pixels), &[])?;
+        let rounded = model.round(keep)?;
+        let pass = model.pass(&model.constants(), &rounded, map.blocks(&pixels), frozen)?;
         for statistics in pass.statistics {
             statistics.replace(model);
         }
@@ -220,7 +229,7 @@ fn normalize_biases(
     train: &Dataset,
 ) -> Result<(), TrainError> {
     let map = InputMap::new(config, model.shapes[0], model.input_scale)?;
-    let x = map.tensor(&calibration(train)?);
+    let x = map.tensor(&calibration(train, CALIBRATION_IMAGES)?);
     let rounded = model.round(None)?;
     let mut sizes = vec![Ok(1.0); model.layers.len()];
     model.forward_observed(

@@ -1,0 +1,176 @@
+//! CIFAR-10: the paper's network, and under budgets on inputs of contrasts.
+
+use super::mnist::{fast, paper, ternary_budget};
+use crate::{
+    data::DatasetName,
+    network::{Center, EncodedChannel, InputEncoding},
+    quant::WeightRule,
+    train::{
+        AugmentConfig, DistillConfig, NetworkSpec, OptimizerConfig, QatConfig, QatStart,
+        TrainConfig,
+    },
+};
+
+pub(super) fn float() -> TrainConfig {
+    TrainConfig {
+        name: "cifar-float".into(),
+        dataset: DatasetName::Cifar10,
+        network: NetworkSpec::hcnn_cifar(),
+        epochs: 36,
+        optimizer: OptimizerConfig {
+            warmup_steps: 300,
+            weight_decay: 0.02,
+            ..fast(3e-3)
+        },
+        batch_norm: true,
+        norm_gamma: 0.5,
+        label_smoothing: 0.05,
+        augmentation: Some(AugmentConfig {
+            flip: true,
+            crop: 4,
+            ..AugmentConfig::default()
+        }),
+        ..paper()
+    }
+}
+
+/// Four bits, rounded: `round(15 * pixel / 255)`.
+fn four_bits() -> Vec<u8> {
+    (1..=15).map(|k| 17 * k - 8).collect()
+}
+
+pub(super) fn rule(n_bits: u32) -> TrainConfig {
+    let rule = match n_bits {
+        2 => WeightRule::TernaryMean,
+        3 => WeightRule::MinError,
+        _ => WeightRule::Max,
+    };
+    TrainConfig {
+        name: format!("cifar-w{n_bits}"),
+        input_thresholds: four_bits(),
+        // Wider weights are nearer to the parent's.
+        epochs: match n_bits {
+            2 => 10,
+            3 => 8,
+            4 => 6,
+            _ => 4,
+        },
+        batch_norm: false,
+        label_smoothing: 0.0,
+        optimizer: OptimizerConfig {
+            warmup_steps: 100,
+            ..fast(1e-3)
+        },
+        distillation: Some(DistillConfig {
+            teacher: "models/cifar-float".into(),
+            weight: 0.6,
+            temperature: 2.0,
+        }),
+        quantization: Some(QatConfig {
+            parent: "models/cifar-float".into(),
+            n_bits,
+            rules: vec![rule],
+            start: QatStart::Copy,
+            anneal: 0.0,
+            freeze: Vec::new(),
+            center_output: false,
+            plain_moduli: Vec::new(),
+            normalize: true,
+        }),
+        ..float()
+    }
+}
+
+/// Luminance less its mean, luminance less its blur, and red less blue: each in units of its own contrast.
+fn contrast(thresholds: &[i32]) -> InputEncoding {
+    let luminance = |center| EncodedChannel {
+        mix: vec![77, 150, 29],
+        unit: 256,
+        center,
+    };
+    InputEncoding {
+        channels: vec![
+            luminance(Center::Mean([1, 1])),
+            luminance(Center::Blur(2)),
+            EncodedChannel {
+                mix: vec![1, 0, -1],
+                unit: 1,
+                center: Center::Mean([1, 2]),
+            },
+        ],
+        floor: 4,
+        thresholds: thresholds.to_vec(),
+    }
+}
+
+pub(super) fn contrasts(name: &str, thresholds: &[i32]) -> TrainConfig {
+    TrainConfig {
+        name: name.into(),
+        epochs: if thresholds.len() == 1 { 10 } else { 14 },
+        input_thresholds: Vec::new(),
+        input_encoding: Some(contrast(thresholds)),
+        network: NetworkSpec::hcnn_cifar_merged(),
+        ..float()
+    }
+}
+
+/// A network with budgets of weights, for the product of `plain_moduli`.
+fn budget(
+    name: &str,
+    float: TrainConfig,
+    n_bits: u32,
+    rules: [WeightRule; 4],
+    plain_moduli: &[u64],
+) -> TrainConfig {
+    let parent = format!("models/{}", float.name);
+    TrainConfig {
+        name: name.into(),
+        epochs: 12,
+        batch_norm: false,
+        label_smoothing: 0.0,
+        optimizer: OptimizerConfig {
+            clip_norm: Some(5.0),
+            first_layer_factor: 0.3,
+            bias_factor: 0.2,
+            scale_factor: 0.5,
+            ..fast(0.006)
+        },
+        distillation: Some(DistillConfig {
+            teacher: "models/cifar-contrast4".into(),
+            weight: 0.6,
+            temperature: 2.0,
+        }),
+        quantization: Some(QatConfig {
+            parent,
+            n_bits,
+            rules: rules.to_vec(),
+            start: QatStart::Equalized,
+            anneal: 0.35,
+            freeze: vec![0.5, 0.8],
+            center_output: true,
+            plain_moduli: plain_moduli.to_vec(),
+            normalize: true,
+        }),
+        ..float
+    }
+}
+
+pub(super) fn hcnn_34() -> TrainConfig {
+    let float = contrasts("cifar-contrast2", &[0]);
+    let rules = [2, 16, 56, 150].map(ternary_budget);
+    budget("cifar-34", float, 2, rules, &[114_689, 147_457])
+}
+
+pub(super) fn hcnn_51() -> TrainConfig {
+    let float = contrasts("cifar-contrast4", &[-80, 0, 80]);
+    let rules = [4, 28, 96, 200].map(ternary_budget);
+    budget("cifar-51", float, 2, rules, &[65_537, 147_457, 163_841])
+}
+
+pub(super) fn hcnn_68() -> TrainConfig {
+    let float = contrasts("cifar-contrast4", &[-80, 0, 80]);
+    let wide = |keep| WeightRule::TopK { keep, limit: 3 };
+    let rules = [ternary_budget(7), wide(110), wide(260), wide(300)];
+    let moduli = [65_537, 114_689, 147_457, 163_841];
+    budget("cifar-68", float, 3, rules, &moduli)
+}

@@ -1,0 +1,204 @@
+//! Configurations by name.
+
+mod cifar;
+mod mnist;
+
+use super::{TrainConfig, TrainError};
+use crate::data::DatasetName;
+
+/// The names that [`TrainConfig::preset`] knows; `hcnn-mnist-wB` and `hcnn-cifar-wB` are there for B from 2 to 16 and for 32.
+pub const PRESETS: [&str; 17] = [
+    "teacher-mnist",
+    "hcnn-mnist-float",
+    "hcnn-mnist-paper",
+    "hcnn-mnist-w2",
+    "hcnn-mnist-wB",
+    "hcnn-mnist-float1",
+    "hcnn-mnist-t17",
+    "hcnn-mnist-t21",
+    "hcnn-mnist-p20",
+    "hcnn-mnist-best",
+    "hcnn-cifar-float",
+    "hcnn-cifar-wB",
+    "hcnn-cifar-contrast2",
+    "hcnn-cifar-contrast4",
+    "hcnn-cifar-34",
+    "hcnn-cifar-51",
+    "hcnn-cifar-68",
+];
+
+/// Networks of MNIST for few bits of the logits.
+const MNIST_FRONT: &[&str] = &[
+    "hcnn-mnist-t17",
+    "hcnn-mnist-p20",
+    "hcnn-mnist-t21",
+    "hcnn-mnist-best",
+];
+
+/// Those of CIFAR-10.
+const CIFAR_FRONT: &[&str] = &["hcnn-cifar-34", "hcnn-cifar-51", "hcnn-cifar-68"];
+
+impl TrainConfig {
+    /// The configuration of this name.
+    ///
+    /// - `teacher-mnist`: a small ReLU network with plain pixels, to teach.
+    /// - `hcnn-mnist-float`: HCNN in floating point on two-bit input: parent and teacher of the quantised
+    ///   networks.
+    /// - `hcnn-mnist-paper`: HCNN in floating point as the paper trained it (Adam 0.001, batches of 128, nothing else).
+    /// - `hcnn-mnist-w2`: two-bit (ternary) weights and two-bit input, from `models/mnist-float`.
+    /// - `hcnn-mnist-wB`: B-bit weights by the paper's rule, two-bit input, from `models/mnist-float`.
+    /// - `hcnn-mnist-float1`: HCNN in floating point on one-bit input, taught by `models/mnist-teacher`.
+    /// - `hcnn-mnist-best`: four-bit weights by the paper's rule on inputs of three levels, for logits of 33 bits.
+    /// - `hcnn-mnist-t17`, `hcnn-mnist-t21`, `hcnn-mnist-p20`: ternary networks on one-bit input from
+    ///   `models/mnist-float1`, for logits of 17 bits (t = 114689), of 21 bits, and of 20 bits proven.
+    /// - `hcnn-cifar-float`: the paper's CIFAR-10 network in floating point, with plain pixels.
+    /// - `hcnn-cifar-wB`: B-bit weights and four-bit pixels, from `models/cifar-float`. From four bits on by the paper's
+    ///   rule, which is not stable below.
+    /// - `hcnn-cifar-contrast2`, `hcnn-cifar-contrast4`: floating point on the contrast encoding of two and four levels,
+    ///   with one linear layer.
+    /// - `hcnn-cifar-34`, `hcnn-cifar-51`, `hcnn-cifar-68`: budgets of weights for logits of so many bits, from those two.
+    ///
+    /// # Errors
+    /// [`TrainError::UnknownPreset`].
+    pub fn preset(name: &str) -> Result<Self, TrainError> {
+        let bits = |prefix: &str| name.strip_prefix(prefix)?.parse::<u32>().ok();
+        if let Some(n_bits @ (2..=16 | 32)) = bits("hcnn-cifar-w") {
+            return Ok(cifar::rule(n_bits));
+        }
+        match (name, bits("hcnn-mnist-w")) {
+            ("teacher-mnist", _) => Ok(mnist::teacher()),
+            ("hcnn-mnist-float", _) => Ok(mnist::float()),
+            ("hcnn-mnist-paper", _) => Ok(mnist::paper()),
+            ("hcnn-mnist-float1", _) => Ok(mnist::float1()),
+            ("hcnn-mnist-t17", _) => Ok(mnist::front("mnist-t17", [5, 20, 200], 16, 114_689)),
+            ("hcnn-mnist-t21", _) => Ok(mnist::front("mnist-t21", [10, 45, 350], 14, 1_785_857)),
+            ("hcnn-mnist-best", _) => Ok(mnist::best()),
+            ("hcnn-mnist-p20", _) => Ok(mnist::normalized(mnist::front(
+                "mnist-p20",
+                [4, 16, 150],
+                14,
+                1_032_193,
+            ))),
+            ("hcnn-cifar-float", _) => Ok(cifar::float()),
+            ("hcnn-cifar-contrast2", _) => Ok(cifar::contrasts("cifar-contrast2", &[0])),
+            ("hcnn-cifar-contrast4", _) => Ok(cifar::contrasts("cifar-contrast4", &[-80, 0, 80])),
+            ("hcnn-cifar-34", _) => Ok(cifar::hcnn_34()),
+            ("hcnn-cifar-51", _) => Ok(cifar::hcnn_51()),
+            ("hcnn-cifar-68", _) => Ok(cifar::hcnn_68()),
+            (_, Some(2)) => Ok(mnist::ternary()),
+            (_, Some(n_bits @ (3..=16 | 32))) => Ok(mnist::paper_rule(n_bits)),
+            _ => Err(TrainError::UnknownPreset {
+                name: name.to_owned(),
+                known: PRESETS.join(", "),
+            }),
+        }
+    }
+}
+
+impl TrainConfig {
+    /// The presets of networks that were trained for few bits of the logits.
+    pub const fn front(dataset: DatasetName) -> &'static [&'static str] {
+        match dataset {
+            DatasetName::Mnist => MNIST_FRONT,
+            DatasetName::Cifar10 => CIFAR_FRONT,
+            _ => &[],
+        }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test may stop at a surprise")]
+mod tests {
+    use super::*;
+    use crate::quant::WeightRule;
+
+    #[test]
+    fn presets_are_valid_and_survive_json() {
+        for name in [
+            "teacher-mnist",
+            "hcnn-mnist-float",
+            "hcnn-mnist-paper",
+            "hcnn-mnist-w2",
+            "hcnn-mnist-w8",
+            "hcnn-cifar-float",
+            "hcnn-mnist-float1",
+            "hcnn-mnist-t17",
+            "hcnn-mnist-t21",
+            "hcnn-mnist-p20",
+            "hcnn-mnist-best",
+            "hcnn-cifar-contrast2",
+            "hcnn-cifar-34",
+            "hcnn-cifar-51",
+            "hcnn-cifar-68",
+            "hcnn-cifar-contrast4",
+            "hcnn-cifar-w2",
+            "hcnn-cifar-w8",
+        ] {
+            let config = TrainConfig::preset(name).unwrap();
+            config.validate().unwrap();
+            let back: TrainConfig = serde_json::from_slice(&config.to_json()).unwrap();
+            assert_eq!(back, config);
+        }
+        assert!(TrainConfig::preset("hcnn-mnist-w1").is_err());
+        assert!(
+            TrainConfig::preset("x")
+                .unwrap_err()
+                .to_string()
+                .contains("hcnn-mnist-w2")
+        );
+    }
+
+    /// The configurations that come with the project: each quantised one names its float one.
+    #[test]
+    fn configurations_of_other_architectures_are_valid() {
+        let dir = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("configs");
+        let mut names = Vec::new();
+        for entry in std::fs::read_dir(dir).unwrap() {
+            let path = entry.unwrap().path();
+            if path.extension().is_none_or(|e| e != "json") {
+                continue;
+            }
+            let config = TrainConfig::load(&path).unwrap();
+            assert_eq!(path.file_stem().unwrap().to_str().unwrap(), config.name);
+            if let Some(q) = &config.quantization {
+                let float = path.with_file_name(format!("{}.json", &q.parent["runs/".len()..]));
+                assert_eq!(TrainConfig::load(&float).unwrap().network, config.network);
+            }
+            names.push(config.name);
+        }
+        assert_eq!(names.len(), 8, "{names:?}");
+    }
+
+    #[test]
+    fn wrong_fields_are_named() {
+        let base = TrainConfig::preset("hcnn-mnist-w2").unwrap();
+        let refused = |change: &dyn Fn(&mut TrainConfig), field: &str| {
+            let mut config = base.clone();
+            change(&mut config);
+            let message = config.validate().unwrap_err().to_string();
+            assert!(message.contains(field), "{message}");
+        };
+        refused(&|c| c.epochs = 0, "epochs");
+        refused(&|c| c.optimizer.learning_rate = f64::NAN, "learning_rate");
+        refused(&|c| c.batch_norm = true, "batch_norm");
+        refused(
+            &|c| {
+                let rules = &mut c.quantization.as_mut().unwrap().rules;
+                rules[1] = WeightRule::TopK { keep: 3, limit: 2 };
+            },
+            "rules",
+        );
+        refused(
+            &|c| c.quantization.as_mut().unwrap().rules = vec![WeightRule::Max],
+            "start",
+        );
+        refused(
+            &|c| c.quantization.as_mut().unwrap().freeze = vec![0.8, 0.5],
+            "freeze",
+        );
+        let text = String::from_utf8(base.to_json())
+            .unwrap()
+            .replace("\"epochs\"", "\"epoch\"");
+        assert!(serde_json::from_str::<TrainConfig>(&text).is_err());
+    }
+}
