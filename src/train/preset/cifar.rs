@@ -11,6 +11,15 @@ use crate::{
     },
 };
 
+/// Mirrored at random, and shifted by up to `crop` pixels.
+fn flips(crop: usize) -> AugmentConfig {
+    AugmentConfig {
+        flip: true,
+        crop,
+        ..AugmentConfig::default()
+    }
+}
+
 pub(super) fn float() -> TrainConfig {
     TrainConfig {
         name: "cifar-float".into(),
@@ -25,11 +34,7 @@ pub(super) fn float() -> TrainConfig {
         batch_norm: true,
         norm_gamma: 0.5,
         label_smoothing: 0.05,
-        augmentation: Some(AugmentConfig {
-            flip: true,
-            crop: 4,
-            ..AugmentConfig::default()
-        }),
+        augmentation: Some(flips(4)),
         ..paper()
     }
 }
@@ -53,8 +58,10 @@ pub(super) fn rule(n_bits: u32) -> TrainConfig {
             2 => 10,
             3 => 8,
             4 => 6,
-            _ => 4,
+            5..=8 => 4,
+            _ => 2,
         },
+        augmentation: Some(flips(1)),
         batch_norm: false,
         label_smoothing: 0.0,
         optimizer: OptimizerConfig {
@@ -114,18 +121,21 @@ pub(super) fn contrasts(name: &str, thresholds: &[i32]) -> TrainConfig {
     }
 }
 
-/// A network with budgets of weights, for the product of `plain_moduli`.
+/// A network with budgets of weights, for the product of `plain_moduli`. The fewer weights, the less it can learn from
+/// changed images: `crop` is small.
 fn budget(
     name: &str,
     float: TrainConfig,
-    n_bits: u32,
     rules: [WeightRule; 4],
+    (epochs, rate, crop): (usize, f64, usize),
     plain_moduli: &[u64],
 ) -> TrainConfig {
+    let widest = rules.into_iter().filter_map(WeightRule::limit).max();
     let parent = format!("models/{}", float.name);
     TrainConfig {
         name: name.into(),
-        epochs: 12,
+        epochs,
+        augmentation: Some(flips(crop)),
         batch_norm: false,
         label_smoothing: 0.0,
         optimizer: OptimizerConfig {
@@ -133,7 +143,7 @@ fn budget(
             first_layer_factor: 0.3,
             bias_factor: 0.2,
             scale_factor: 0.5,
-            ..fast(0.006)
+            ..fast(rate)
         },
         distillation: Some(DistillConfig {
             teacher: "models/cifar-contrast4".into(),
@@ -142,7 +152,7 @@ fn budget(
         }),
         quantization: Some(QatConfig {
             parent,
-            n_bits,
+            n_bits: if widest > Some(1) { 3 } else { 2 },
             rules: rules.to_vec(),
             start: QatStart::Equalized,
             anneal: 0.35,
@@ -157,20 +167,27 @@ fn budget(
 
 pub(super) fn hcnn_34() -> TrainConfig {
     let float = contrasts("cifar-contrast2", &[0]);
-    let rules = [2, 16, 56, 150].map(ternary_budget);
-    budget("cifar-34", float, 2, rules, &[114_689, 147_457])
+    let rules = [2, 18, 60, 200].map(ternary_budget);
+    budget(
+        "cifar-34",
+        float,
+        rules,
+        (14, 0.004, 0),
+        &[114_689, 147_457],
+    )
 }
 
 pub(super) fn hcnn_51() -> TrainConfig {
     let float = contrasts("cifar-contrast4", &[-80, 0, 80]);
     let rules = [4, 28, 96, 200].map(ternary_budget);
-    budget("cifar-51", float, 2, rules, &[65_537, 147_457, 163_841])
+    let moduli = [65_537, 147_457, 163_841];
+    budget("cifar-51", float, rules, (12, 0.005, 1), &moduli)
 }
 
 pub(super) fn hcnn_68() -> TrainConfig {
     let float = contrasts("cifar-contrast4", &[-80, 0, 80]);
     let wide = |keep| WeightRule::TopK { keep, limit: 3 };
-    let rules = [ternary_budget(7), wide(110), wide(260), wide(300)];
+    let rules = [ternary_budget(9), wide(120), wide(300), wide(320)];
     let moduli = [65_537, 114_689, 147_457, 163_841];
-    budget("cifar-68", float, 3, rules, &moduli)
+    budget("cifar-68", float, rules, (12, 0.004, 1), &moduli)
 }

@@ -70,7 +70,7 @@ impl TrainConfig {
             ("hcnn-mnist-float", _) => Ok(mnist::float()),
             ("hcnn-mnist-paper", _) => Ok(mnist::paper()),
             ("hcnn-mnist-float1", _) => Ok(mnist::float1()),
-            ("hcnn-mnist-t17", _) => Ok(mnist::front("mnist-t17", [5, 20, 200], 16, 114_689)),
+            ("hcnn-mnist-t17", _) => Ok(mnist::front("mnist-t17", [5, 24, 220], 24, 114_689)),
             ("hcnn-mnist-t21", _) => Ok(mnist::front("mnist-t21", [10, 45, 350], 14, 1_785_857)),
             ("hcnn-mnist-best", _) => Ok(mnist::best()),
             ("hcnn-mnist-p20", _) => Ok(mnist::normalized(mnist::front(
