@@ -42,6 +42,7 @@ mod format;
 mod generate;
 mod hcnn;
 mod layer;
+mod limbs;
 mod lower;
 mod model;
 mod modular;
