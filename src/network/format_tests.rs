@@ -343,6 +343,68 @@ fn a_saved_network_is_loaded_again_and_no_other_file_stays() {
 }
 
 #[test]
+fn a_compressed_file_is_the_same_network_whatever_its_name() {
+    let directory = tempfile::tempdir().unwrap();
+    let network = random_network(3, &NetworkLimits::wide()).unwrap();
+    let packed = directory.path().join("a.json.gz");
+    network.save(&packed).unwrap();
+    let bytes = std::fs::read(&packed).unwrap();
+    assert!(bytes.starts_with(&[0x1f, 0x8b]) && bytes.len() < network.to_json().len());
+    assert_eq!(Network::load(&packed).unwrap(), network);
+    assert_eq!(Network::from_slice(&bytes).unwrap(), network);
+    // The same bytes under another name, and plain text under this one.
+    let other = directory.path().join("b.json");
+    std::fs::write(&other, &bytes).unwrap();
+    assert_eq!(Network::load(&other).unwrap(), network);
+    network.save(&packed).unwrap();
+    assert_eq!(std::fs::read(&packed).unwrap(), bytes);
+    std::fs::write(&packed, network.to_json()).unwrap();
+    assert_eq!(Network::load(&packed).unwrap(), network);
+    // Cut off.
+    std::fs::write(&packed, &bytes[..bytes.len() / 2]).unwrap();
+    let error = Network::load(&packed).unwrap_err();
+    assert!(matches!(error.problem, FormatError::Gzip(_)), "{error:?}");
+    assert_eq!(error.path, packed);
+}
+
+#[test]
+fn a_model_directory_stands_for_its_network_file() {
+    let directory = tempfile::tempdir().unwrap();
+    let error = Network::load(&directory).unwrap_err();
+    assert_eq!(error.path, directory.path().join(NETWORK_FILE));
+    let plain = directory.path().join(PLAIN_NETWORK_FILE);
+    example().save(&plain).unwrap();
+    assert_eq!(network_file(&directory), plain);
+    assert_eq!(Network::load(&directory).unwrap(), example());
+    // The compressed one comes first.
+    let other = random_network(1, &NetworkLimits::default()).unwrap();
+    other.save(directory.path().join(NETWORK_FILE)).unwrap();
+    assert_eq!(Network::load(&directory).unwrap(), other);
+}
+
+/// The networks that come with the project are in their directories, compressed, in the form that `save` writes.
+#[test]
+fn the_committed_networks_are_what_would_be_saved() {
+    let models = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("models");
+    let mut networks = 0;
+    for entry in std::fs::read_dir(models).unwrap() {
+        let directory = entry.unwrap().path();
+        assert!(
+            !directory.join(PLAIN_NETWORK_FILE).exists(),
+            "{directory:?}"
+        );
+        let Ok(bytes) = std::fs::read(directory.join(NETWORK_FILE)) else {
+            continue;
+        };
+        let network = Network::load(&directory).unwrap();
+        let text = super::gzip::unpack(&bytes, MAX_FILE_BYTES).unwrap();
+        assert_eq!(String::from_utf8(text).unwrap(), network.to_json());
+        networks += 1;
+    }
+    assert!(networks >= 8, "{networks}");
+}
+
+#[test]
 fn a_file_that_cannot_be_read_or_written_is_named() {
     let directory = tempfile::tempdir().unwrap();
     let missing = directory.path().join("none/network.json");
@@ -479,10 +541,11 @@ fn the_documented_python_agrees() {
         let pixels: Vec<u8> = (0..quantizer.image_shape(*shape).len())
             .map(|_| random.between(0, 255) as u8)
             .collect();
-        let path = directory.path().join(format!("{index}.json"));
+        let name = format!("{index}.json{}", if index % 2 == 0 { "" } else { ".gz" });
+        let path = directory.path().join(&name);
         network.save(&path).unwrap();
         std::fs::write(
-            directory.path().join(format!("{index}.json.image")),
+            directory.path().join(name + ".image"),
             format!("{pixels:?}"),
         )
         .unwrap();

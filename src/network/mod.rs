@@ -40,6 +40,7 @@ mod encoding;
 mod error;
 mod format;
 mod generate;
+mod gzip;
 mod hcnn;
 mod layer;
 mod limbs;
@@ -58,7 +59,10 @@ pub use bounds::{Bounds, Interval, LayerBound, proven_bounds};
 pub use crop::{CropError, Crops};
 pub use encoding::{Center, EncodedChannel, InputEncoding};
 pub use error::{InputError, LayerError, NetworkError};
-pub use format::{ENCODED_VERSION, FORMAT, FormatError, MAX_FILE_BYTES, NetworkFileError, VERSION};
+pub use format::{
+    ENCODED_VERSION, FORMAT, FormatError, MAX_FILE_BYTES, NETWORK_FILE, NetworkFileError,
+    PLAIN_NETWORK_FILE, VERSION, network_file,
+};
 pub use generate::{NetworkLimits, SplitMix64, random_images, random_network};
 pub use hcnn::random_hcnn;
 pub use layer::{Layer, MAX_BIAS_BITS, MAX_ELEMENTS, MAX_WEIGHT_BITS, MAX_WEIGHTS, NamedLayer};

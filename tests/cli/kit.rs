@@ -5,7 +5,8 @@ use std::{fs, path::Path};
 use assert_cmd::{Command, cargo::cargo_bin_cmd};
 use num_bigint::BigInt;
 use sealquant::network::{
-    InputQuantizer, InputSpec, Layer, NamedLayer, Network, NetworkLiteral, Shape, SplitMix64,
+    InputQuantizer, InputSpec, Layer, NETWORK_FILE, NamedLayer, Network, NetworkLiteral, Shape,
+    SplitMix64,
 };
 
 /// The program, built.
@@ -82,7 +83,7 @@ pub fn write_model(directory: &Path) {
 /// Writes a network as a model.
 pub fn write_network(directory: &Path, network: &Network) {
     fs::create_dir_all(directory).unwrap();
-    network.save(directory.join("network.json")).unwrap();
+    network.save(directory.join(NETWORK_FILE)).unwrap();
 }
 
 /// Writes a dataset in MNIST's form: `images` random images a split, the labels 0 to 9 in turn.
