@@ -107,6 +107,18 @@ pub fn write_data(directory: &Path, images: usize) {
     }
 }
 
+/// Every row of the tables on a standard output that is no terminal is one line: its first cell is not empty.
+pub fn assert_no_cell_is_wrapped(stdout: &str) {
+    let rows = stdout.lines().filter_map(|line| line.strip_prefix('│'));
+    let mut count = 0;
+    for row in rows {
+        let first = row.split(['┆', '│']).next().unwrap();
+        assert!(!first.trim().is_empty(), "{row}\n{stdout}");
+        count += 1;
+    }
+    assert!(count > 5, "{stdout}");
+}
+
 /// Runs a command that must fail with exit code 1 and one line on standard error (after any notes), which it returns.
 pub fn failure(arguments: &[&str]) -> String {
     let output = sealquant()
