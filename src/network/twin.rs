@@ -103,10 +103,23 @@ impl Twin {
     /// # Errors
     /// [`InputError::Image`] naming the first unusable image, as for [`logits`](Self::logits).
     pub fn logits_batch(&self, images: &[Vec<i64>]) -> Result<Vec<Vec<BigInt>>, InputError> {
+        self.logits_batch_observed(images, |_| ())
+    }
+
+    /// The same; `finished` hears now and then how many more images are done, on the thread that computed them.
+    ///
+    /// # Errors
+    /// As for [`logits_batch`](Self::logits_batch).
+    pub fn logits_batch_observed(
+        &self,
+        images: &[Vec<i64>],
+        finished: impl Fn(usize) + Send + Sync,
+    ) -> Result<Vec<Vec<BigInt>>, InputError> {
         self.check_all(images)?;
         let blocks = images.par_chunks(LANES).flat_map_iter(|block| {
             let lanes = block.len();
             let logits = self.run(block, |_, _| ()).into_big();
+            finished(lanes);
             (0..lanes)
                 .map(|lane| logits.iter().skip(lane).step_by(lanes).cloned().collect())
                 .collect::<Vec<_>>()

@@ -5,9 +5,9 @@ use crate::bfv::{BatchEncoder, Ciphertext, Context, Error, Evaluator, GaloisKeys
 use crate::clock;
 use crate::engine::EngineError;
 use crate::engine::error::Doing;
-use crate::engine::message::check_channels;
+use crate::engine::message::{check_channels, suffix};
 use crate::engine::residue::{bias_residue, centred};
-use crate::engine::stats::{LayerOps, Progress, Stage};
+use crate::engine::stats::{LayerOps, Progress, Stage, layer_stage};
 use crate::engine::stock::allow_transparent;
 use num_bigint::BigInt;
 use serde::{Deserialize, Serialize};
@@ -159,9 +159,13 @@ impl PaperServer {
         };
         let mut layers: Vec<PaperLayerTime> = Vec::new();
         let mut response = Vec::with_capacity(moduli);
-        for (channel, inputs) in self.channels.iter().zip(request).take(moduli) {
+        let planned = self.plan.layers();
+        let channels = self.channels.iter().zip(request).take(moduli);
+        for (number, (channel, inputs)) in channels.enumerate() {
+            progress.part(number as u64, moduli as u64);
+            let suffix = suffix(number, moduli);
             let mut values: Option<Vec<Ciphertext>> = None;
-            for (index, layer) in self.plan.layers().iter().enumerate() {
+            for (index, layer) in planned.iter().enumerate() {
                 let (start, cpu) = (Instant::now(), clock::thread_cpu_seconds());
                 let mut run = Run {
                     channel,
@@ -169,8 +173,9 @@ impl PaperServer {
                     part,
                 };
                 let given = values.as_deref().unwrap_or(inputs);
+                let stage = layer_stage(index, planned.len(), &layer.name, &suffix);
                 let done = run
-                    .step(&layer.name, &layer.step, given, progress)
+                    .step(&stage, &layer.step, given, progress)
                     .doing(|| format!("computing layer {}", layer.name))?;
                 values = Some(done.outputs);
                 let time = PaperLayerTime {
@@ -197,6 +202,7 @@ impl PaperServer {
             }
             response.extend(values.into_iter().flatten());
         }
+        progress.part(moduli as u64, moduli as u64);
         Ok(PaperEvaluation { response, layers })
     }
 }
@@ -220,7 +226,7 @@ struct Run<'a> {
 impl Run<'_> {
     fn step(
         &mut self,
-        name: &str,
+        stage: &str,
         step: &PaperStep,
         inputs: &[Ciphertext],
         progress: &dyn Progress,
@@ -231,7 +237,7 @@ impl Run<'_> {
             PaperStep::Linear(linear) => linear.diagonals.len(),
         };
         let units = self.part.of(all_units);
-        let stage = Stage::new(progress, name, units);
+        let stage = Stage::new(progress, stage, units);
         let (outputs, work): (Vec<Ciphertext>, Vec<u64>) = match step {
             PaperStep::Convolution { channels, mask } => {
                 let outputs = channels[..units]
