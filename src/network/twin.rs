@@ -5,8 +5,9 @@ use rayon::prelude::*;
 
 use super::{
     arithmetic::{Exact64, Exact128, ExactBig, Modular},
-    bounds::{Interval, proven},
+    bounds::proven,
     error::InputError,
+    interval::Interval,
     limbs::{ExactLimbs, Limbs},
     model::Network,
     shape::Shape,
@@ -260,7 +261,10 @@ macro_rules! of_any_width {
 
 impl Values {
     pub(super) fn into_big(self) -> Vec<BigInt> {
-        of_any_width!(self, values => values.into_iter().map(BigInt::from).collect())
+        fn big<T: Into<BigInt>>(values: Vec<T>) -> Vec<BigInt> {
+            values.into_iter().map(Into::into).collect()
+        }
+        of_any_width!(self, values => big(values))
     }
 
     /// Widened to `L` limbs; their low bits if these are too few.

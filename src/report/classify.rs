@@ -172,7 +172,7 @@ pub fn classify(
             })
             .map_err(during("evaluating the network"))?;
             if layer_noise && run.batches == 0 {
-                measure_layers(&plan, &client, &request, &mut run.layer_noise)?;
+                measure_layers(&plan, &client, &request, &mut run.layer_noise, progress)?;
             }
             parts.push(response);
             add_layers(&mut run.layers, layers);
@@ -270,9 +270,12 @@ fn measure_layers(
     client: &Client,
     request: &RequestPart,
     budgets: &mut Vec<(String, u32)>,
+    progress: &dyn Progress,
 ) -> Result<(), ClassifyError> {
     let during = || during("measuring the noise after each layer");
+    let total = plan.layers().len() as u64;
     for (index, layer) in plan.layers().iter().enumerate() {
+        progress.update("noise of layers", index as u64, total);
         let prefix = plan.prefix(index + 1, MEASURED_RESULTS);
         let keys = client.evaluation_keys().map_err(during())?;
         let server = Server::new(&prefix, keys).map_err(during())?;
@@ -283,6 +286,7 @@ fn measure_layers(
             None => budgets.push((layer.name.clone(), bits)),
         }
     }
+    progress.update("noise of layers", total, total);
     Ok(())
 }
 
