@@ -59,28 +59,19 @@ struct Parts {
     started: Instant,
     /// When this one began.
     since: Instant,
-    /// What all of them were predicted to take.
-    predicted: Option<Duration>,
 }
 
 impl Stages {
-    /// Of work that is not predicted.
     pub(super) fn new() -> Self {
-        Self::predicted(None)
-    }
-
-    /// Of work in parts that are predicted to take so many seconds together.
-    pub(super) fn predicted(seconds: Option<f64>) -> Self {
-        let now = Instant::now();
         Self {
             terminal: on_terminal(),
-            state: Mutex::new(State::new(now, seconds)),
+            state: Mutex::new(State::new(Instant::now())),
         }
     }
 }
 
 impl State {
-    fn new(now: Instant, predicted: Option<f64>) -> Self {
+    fn new(now: Instant) -> Self {
         Self {
             stage: None,
             ended: String::new(),
@@ -89,7 +80,6 @@ impl State {
                 total: 0,
                 started: now,
                 since: now,
-                predicted: predicted.and_then(|s| Duration::try_from_secs_f64(s).ok()),
             },
             spoken: now,
         }
@@ -160,7 +150,7 @@ impl Stage {
         let bar = terminal.then(|| {
             let bar = bar(
                 total,
-                "{prefix:>12} {bar:24} {percent:>3} % {elapsed} {msg}",
+                "{prefix:<32} {bar:24} {percent:>3} % {elapsed} {msg}",
             );
             bar.set_prefix(name.to_owned());
             // The time goes on where a unit of work takes long.
@@ -184,15 +174,10 @@ impl Parts {
         (self.done, self.total, self.since) = (done, total, now);
     }
 
-    /// The time that all of them still take: nothing if there is but one, or no knowing.
+    /// The time that all of them still take, once one has passed.
     fn left(&self, now: Instant) -> Option<Duration> {
-        if self.total < 2 {
-            return None;
-        }
-        match left(self.since - self.started, self.done, self.total) {
-            Some(left) => Some(left.saturating_sub(now - self.since)),
-            None => self.predicted?.checked_sub(now - self.started),
-        }
+        let left = left(self.since - self.started, self.done, self.total)?;
+        Some(left.saturating_sub(now - self.since))
     }
 }
 
@@ -302,7 +287,7 @@ mod tests {
     fn a_long_run_says_where_it_is_every_ten_seconds() {
         let begin = Instant::now();
         let mut now = begin;
-        let mut state = State::new(begin, Some(400.0));
+        let mut state = State::new(begin);
         let mut lines = Vec::new();
         for part in 0..6 {
             state.parts.update(now, part, 6);
@@ -318,10 +303,10 @@ mod tests {
             let line = lines.find(|(at, _)| *at == second);
             line.map_or("", |(_, line)| line.as_str())
         };
-        // First by the prediction, then by the parts that have passed.
+        // The whole is known once a part has passed.
         assert_eq!(
             said(10),
-            "batch 1/2, evaluate (t 1/3): 16 %, about 50 seconds left, 7 minutes in all"
+            "batch 1/2, evaluate (t 1/3): 16 %, about 50 seconds left"
         );
         assert_eq!(said(60), "batch 1/2, evaluate (t 1/3)     60.00 s");
         assert!(
@@ -340,7 +325,7 @@ mod tests {
     #[test]
     fn short_stages_are_not_told_without_a_terminal() {
         let begin = Instant::now();
-        let mut state = State::new(begin, None);
+        let mut state = State::new(begin);
         for second in 0..9 {
             let stage = format!("layer {second}/9");
             let now = begin + second * SECOND;

@@ -55,13 +55,12 @@ impl<const L: usize> Limbs<L> {
     fn add_product(&mut self, weight: i64, value: &Self) {
         // a - b = !(!a + b), so that a negative weight takes the same steps.
         let flip = if weight < 0 { u64::MAX } else { 0 };
-        let factor = u128::from(weight.unsigned_abs());
+        let factor = weight.unsigned_abs();
         let mut carry = 0;
         for (sum, &limb) in self.0.iter_mut().zip(&value.0) {
-            // At most (2^64 - 1)^2 + 2 (2^64 - 1) = 2^128 - 1.
-            let wide = factor * u128::from(limb) + u128::from(*sum ^ flip) + u128::from(carry);
-            *sum = wide as u64 ^ flip;
-            carry = (wide >> 64) as u64;
+            let low;
+            (low, carry) = factor.carrying_mul_add(limb, *sum ^ flip, carry);
+            *sum = low ^ flip;
         }
     }
 
@@ -74,10 +73,7 @@ impl<const L: usize> Limbs<L> {
             }
             let mut carry = 0;
             for (sum, &limb) in square.iter_mut().skip(index).zip(&magnitude) {
-                let wide =
-                    u128::from(factor) * u128::from(limb) + u128::from(*sum) + u128::from(carry);
-                *sum = wide as u64;
-                carry = (wide >> 64) as u64;
+                (*sum, carry) = factor.carrying_mul_add(limb, *sum, carry);
             }
         }
         Self(square)
