@@ -313,10 +313,7 @@ fn network(name: &str, options: &Options) -> Result<(Network, BoundRule), Box<dy
         "mnist" => random_hcnn(options.percent)?,
         "cifar" => random_cifar(false, options.percent)?,
         "cifar2" => random_cifar(true, options.percent)?,
-        "mnist-w2" => Network::load(concat!(
-            env!("CARGO_MANIFEST_DIR"),
-            "/models/mnist-w2/network.json"
-        ))?,
+        "mnist-w2" => Network::load(concat!(env!("CARGO_MANIFEST_DIR"), "/models/mnist-w2"))?,
         path => Network::load(path)?,
     };
     let (magnitude, source) = if let Some(bits) = options.plain_bits {

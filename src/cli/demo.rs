@@ -18,6 +18,8 @@ use crate::{
 
 /// How many images are drawn.
 const DRAWN: usize = 6;
+/// The columns that they take where there is no terminal.
+const PLAIN_COLUMNS: usize = 100;
 
 /// The paper's runs of one image on its own machine: parameters and seconds.
 const PAPER: [(&str, f64); 2] = [
@@ -60,7 +62,8 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> anyhow::Result<
         .filter_map(|index| drawing(&finished, index))
         .collect();
     let (_, height, width) = finished.images.shape();
-    let drawn = digits::draw(&drawings, height, width, output::columns());
+    let columns = output::columns().unwrap_or(PLAIN_COLUMNS);
+    let drawn = digits::draw(&drawings, height, width, columns);
     output.line(drawn.trim_end())?;
     output.line("")?;
     output.line(summary(&finished.record, true))?;

@@ -20,7 +20,7 @@ use crate::{
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
-    /// The model: a directory that holds network.json, or that file
+    /// The model: a directory that holds network.json.gz (or network.json), or that file
     model: PathBuf,
     /// Also observe the bounds on all images of this dataset
     #[arg(long, value_name = "NAME", value_parser = dataset_parser())]

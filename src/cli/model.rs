@@ -17,7 +17,7 @@ use super::progress::{self, Stages};
 use crate::{
     data::{self, Dataset, DatasetName, Source, Split},
     engine::Progress as _,
-    network::{LayerBound, Network, observed_bounds},
+    network::{LayerBound, Network, network_file, observed_bounds},
     params::{BoundRule, SecurityStandard},
 };
 
@@ -105,12 +105,13 @@ pub(super) fn start_threads(threads: Option<NonZeroUsize>) -> anyhow::Result<()>
         .context("cannot start the worker threads")
 }
 
-/// Loads a model: a directory that holds `network.json`, or that file itself.
+/// Loads a model: a directory that holds a network file, or that file itself.
 pub(super) fn load_network(model: &Path) -> anyhow::Result<Network> {
+    // Of what is not there, an error names the file that it would hold.
     let path = if model.is_file() {
         model.to_owned()
     } else {
-        model.join("network.json")
+        network_file(model)
     };
     Ok(Network::load(&path)?)
 }

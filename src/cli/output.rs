@@ -37,11 +37,10 @@ impl Output {
     }
 }
 
-/// Columns of the terminal on standard output; 100 where there is none.
-pub(super) fn columns() -> usize {
-    Term::stdout()
-        .size_checked()
-        .map_or(100, |(_, columns)| usize::from(columns))
+/// Columns of the terminal on standard output, if it is one.
+pub(super) fn columns() -> Option<usize> {
+    let size = Term::stdout().size_checked();
+    size.map(|(_, columns)| usize::from(columns))
 }
 
 /// Writes a line to standard error. If nobody can read it, there is nobody to tell.

@@ -28,79 +28,169 @@ pub(super) fn bar(total: u64, template: &str) -> ProgressBar {
     bar
 }
 
-/// Shows the stages of a run, one after the other.
+/// Shows the stages of a run, one after the other, and how long the rest may take.
 pub(super) struct Stages {
     terminal: bool,
-    current: Mutex<Option<Stage>>,
+    state: Mutex<State>,
+}
+
+/// What is going on.
+struct State {
+    stage: Option<Stage>,
+    /// The name of the stage that ended last.
+    ended: String,
+    parts: Parts,
+    /// When the last line was written.
+    spoken: Instant,
 }
 
 struct Stage {
     name: String,
     done: u64,
     started: Instant,
-    /// When the last line was written.
-    reported: Instant,
     bar: Option<ProgressBar>,
+}
+
+/// The work as a whole: parts that take the same steps.
+struct Parts {
+    done: u64,
+    total: u64,
+    /// When the first began.
+    started: Instant,
+    /// When this one began.
+    since: Instant,
 }
 
 impl Stages {
     pub(super) fn new() -> Self {
         Self {
             terminal: on_terminal(),
-            current: Mutex::new(None),
+            state: Mutex::new(State::new(Instant::now())),
+        }
+    }
+}
+
+impl State {
+    fn new(now: Instant) -> Self {
+        Self {
+            stage: None,
+            ended: String::new(),
+            parts: Parts {
+                done: 0,
+                total: 0,
+                started: now,
+                since: now,
+            },
+            spoken: now,
         }
     }
 
-    fn begin(&self, name: &str, total: u64) -> Stage {
-        let bar = self.terminal.then(|| {
+    /// Takes note of a stage. Gives the line that is to be written, if it is time for one; on a terminal there is a bar, and
+    /// a line for each stage that ends.
+    fn update(
+        &mut self,
+        now: Instant,
+        terminal: bool,
+        name: &str,
+        done: u64,
+        total: u64,
+    ) -> Option<String> {
+        // Threads may report out of order within a stage; the stage then is the same and nearly done.
+        let late = match &self.stage {
+            Some(stage) => stage.name == name && done <= stage.done,
+            None => self.ended == name && done > 0,
+        };
+        if late {
+            return None;
+        }
+        let old = self.stage.take_if(|stage| stage.name != name);
+        let mut line = old.and_then(|stage| self.end(stage, now, terminal));
+        let mut stage = match self.stage.take() {
+            Some(stage) => stage,
+            None => Stage::begin(name, total, now, terminal),
+        };
+        stage.done = done;
+        if done >= total {
+            return self.end(stage, now, terminal).or(line);
+        }
+        let left = times(left(now - stage.started, done, total), self.parts.left(now));
+        if let Some(bar) = &stage.bar {
+            bar.set_length(total);
+            bar.set_position(done);
+            bar.set_message(left);
+        } else if now - self.spoken >= PATIENCE {
+            self.spoken = now;
+            let percent = 100 * done / total.max(1);
+            let comma = if left.is_empty() { "" } else { ", " };
+            line = Some(format!("{name}: {percent} %{comma}{left}"));
+        }
+        self.stage = Some(stage);
+        line
+    }
+
+    /// The line of a stage that has ended. Where there is no terminal, of a long one only.
+    fn end(&mut self, stage: Stage, now: Instant, terminal: bool) -> Option<String> {
+        if let Some(bar) = stage.bar {
+            bar.finish_and_clear();
+        }
+        let took = now - stage.started;
+        let line = format!("{:>12}  {:8.2} s", stage.name, took.as_secs_f64());
+        self.ended = stage.name;
+        let short = self.parts.total > 1 || !terminal;
+        if short && took < PATIENCE {
+            return None;
+        }
+        self.spoken = now;
+        Some(line)
+    }
+}
+
+impl Stage {
+    fn begin(name: &str, total: u64, now: Instant, terminal: bool) -> Self {
+        let bar = terminal.then(|| {
             let bar = bar(
                 total,
-                "{prefix:>12} {bar:36} {percent:>3} % {elapsed} {msg}",
+                "{prefix:<32} {bar:24} {percent:>3} % {elapsed} {msg}",
             );
             bar.set_prefix(name.to_owned());
+            // The time goes on where a unit of work takes long.
+            bar.enable_steady_tick(Duration::from_secs(1));
             bar
         });
-        let now = Instant::now();
-        Stage {
+        Self {
             name: name.to_owned(),
             done: 0,
             started: now,
-            reported: now,
             bar,
         }
     }
 }
 
-impl Stage {
-    fn update(&mut self, done: u64, total: u64) {
-        self.done = done;
-        let left = left(self.started.elapsed(), done, total);
-        if let Some(bar) = &self.bar {
-            bar.set_length(total);
-            bar.set_position(done);
-            bar.set_message(match left {
-                Some(left) if left.as_secs() > 0 => format!("{} left", HumanDuration(left)),
-                _ => String::new(),
-            });
-        } else if self.reported.elapsed() >= PATIENCE {
-            self.reported = Instant::now();
-            let left = left.map_or(String::new(), |left| {
-                format!(", about {} left", HumanDuration(left))
-            });
-            note(format_args!(
-                "{}: {} %{left}",
-                self.name,
-                100 * done / total.max(1)
-            ));
+impl Parts {
+    fn update(&mut self, now: Instant, done: u64, total: u64) {
+        if done == 0 {
+            self.started = now;
         }
+        (self.done, self.total, self.since) = (done, total, now);
     }
 
-    fn finish(self) {
-        if let Some(bar) = self.bar {
-            bar.finish_and_clear();
-        }
-        let seconds = self.started.elapsed().as_secs_f64();
-        note(format_args!("{:>12}  {seconds:8.2} s", self.name));
+    /// The time that all of them still take, once one has passed.
+    fn left(&self, now: Instant) -> Option<Duration> {
+        let left = left(self.since - self.started, self.done, self.total)?;
+        Some(left.saturating_sub(now - self.since))
+    }
+}
+
+/// What is left of a stage and of the whole, in words.
+fn times(stage: Option<Duration>, whole: Option<Duration>) -> String {
+    let worth = |left: &Duration| left.as_secs() > 0;
+    let stage = stage.filter(worth).map(HumanDuration);
+    let whole = whole.filter(worth).map(HumanDuration);
+    match (stage, whole) {
+        (Some(stage), Some(whole)) => format!("about {stage} left, {whole} in all"),
+        (Some(stage), None) => format!("about {stage} left"),
+        (None, Some(whole)) => format!("about {whole} left in all"),
+        (None, None) => String::new(),
     }
 }
 
@@ -118,38 +208,22 @@ fn left(elapsed: Duration, done: u64, total: u64) -> Option<Duration> {
 
 impl engine::Progress for Stages {
     fn update(&self, stage: &str, done: u64, total: u64) {
-        let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
-        // Threads may report out of order within a stage; the stage then is the same and nearly done.
-        let late = current
-            .as_ref()
-            .is_some_and(|now| now.name == stage && done <= now.done);
-        if late {
-            return;
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(line) = state.update(Instant::now(), self.terminal, stage, done, total) {
+            note(line);
         }
-        if current.as_ref().is_some_and(|now| now.name != stage)
-            && let Some(old) = current.take()
-        {
-            old.finish();
-        }
-        let now = current.get_or_insert_with(|| self.begin(stage, total));
-        now.update(done, total);
-        if done >= total
-            && let Some(ended) = current.take()
-        {
-            ended.finish();
-        }
+    }
+
+    fn part(&self, done: u64, total: u64) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.parts.update(Instant::now(), done, total);
     }
 }
 
 impl Drop for Stages {
     fn drop(&mut self) {
-        let current = self
-            .current
-            .get_mut()
-            .unwrap_or_else(PoisonError::into_inner);
-        if let Some(stage) = current.take()
-            && let Some(bar) = stage.bar
-        {
+        let state = self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
+        if let Some(bar) = state.stage.take().and_then(|stage| stage.bar) {
             bar.finish_and_clear();
         }
     }
@@ -204,5 +278,64 @@ mod tests {
         assert_eq!(left(second, 5, 10), Some(second));
         assert_eq!(left(second, 10, 10), Some(Duration::ZERO));
         assert_eq!(left(second, 11, 10), Some(Duration::ZERO));
+    }
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    /// The lines that are written when a run of two batches under three moduli takes six minutes.
+    #[test]
+    fn a_long_run_says_where_it_is_every_ten_seconds() {
+        let begin = Instant::now();
+        let mut now = begin;
+        let mut state = State::new(begin);
+        let mut lines = Vec::new();
+        for part in 0..6 {
+            state.parts.update(now, part, 6);
+            let stage = format!("batch {}/2, evaluate (t {}/3)", part / 3 + 1, part % 3 + 1);
+            for done in 0..=120 {
+                let line = state.update(now, false, &stage, done, 120);
+                lines.extend(line.map(|line| ((now - begin).as_secs(), line)));
+                now += SECOND / 2;
+            }
+        }
+        let said = |second: u64| {
+            let mut lines = lines.iter();
+            let line = lines.find(|(at, _)| *at == second);
+            line.map_or("", |(_, line)| line.as_str())
+        };
+        // The whole is known once a part has passed.
+        assert_eq!(
+            said(10),
+            "batch 1/2, evaluate (t 1/3): 16 %, about 50 seconds left"
+        );
+        assert_eq!(said(60), "batch 1/2, evaluate (t 1/3)     60.00 s");
+        assert!(
+            said(100).starts_with("batch 1/2, evaluate (t 2/3): 65 %, about 21 seconds left, 4")
+        );
+        // Ten seconds lie before each; the ends of parts come between.
+        for two in lines.windows(2) {
+            assert!(
+                !two[1].1.contains('%') || two[1].0 - two[0].0 >= 10,
+                "{two:?}"
+            );
+        }
+        assert!((35..=45).contains(&lines.len()), "{}", lines.len());
+    }
+
+    #[test]
+    fn short_stages_are_not_told_without_a_terminal() {
+        let begin = Instant::now();
+        let mut state = State::new(begin);
+        for second in 0..9 {
+            let stage = format!("layer {second}/9");
+            let now = begin + second * SECOND;
+            assert_eq!(state.update(now, false, &stage, 0, 2), None);
+            assert_eq!(state.update(now + SECOND / 2, false, &stage, 2, 2), None);
+            // A thread that comes late.
+            assert_eq!(state.update(now + SECOND / 2, false, &stage, 1, 2), None);
+            assert!(state.stage.is_none());
+        }
+        let line = state.update(begin + 12 * SECOND, false, "twin", 0, 5);
+        assert_eq!(line.as_deref(), Some("twin: 0 %"));
     }
 }

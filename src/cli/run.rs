@@ -26,7 +26,7 @@ use anyhow::{Context as _, bail};
 /// What both commands take.
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct RunArguments {
-    /// The model: a directory that holds network.json
+    /// The model: a directory that holds network.json.gz (or network.json), or that file
     #[arg(long, value_name = "DIR", default_value = DEFAULT_MODEL)]
     pub(super) model: PathBuf,
     /// Worker threads [default: all processors]

@@ -7,13 +7,22 @@ use super::output;
 /// Tables are not made narrower than this.
 const MIN_COLUMNS: usize = 60;
 
-/// Cells too wide for the terminal are wrapped.
+/// Cells too wide for the terminal are wrapped; in a pipe or a file none is.
 fn empty() -> Table {
+    arranged(output::columns())
+}
+
+fn arranged(columns: Option<usize>) -> Table {
     let mut table = Table::new();
     table.load_style(presets::UTF8_FULL_CONDENSED);
-    table.set_content_arrangement(ContentArrangement::Dynamic);
-    let columns = output::columns().clamp(MIN_COLUMNS, usize::from(u16::MAX));
-    table.set_width(u16::try_from(columns).unwrap_or(u16::MAX));
+    match columns {
+        None => table.set_content_arrangement(ContentArrangement::Disabled),
+        Some(columns) => {
+            let columns = u16::try_from(columns.max(MIN_COLUMNS)).unwrap_or(u16::MAX);
+            table.set_content_arrangement(ContentArrangement::Dynamic);
+            table.set_width(columns)
+        }
+    };
     table
 }
 
@@ -85,6 +94,22 @@ pub(super) fn percent(fraction: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_a_terminal_wraps_cells() {
+        let words = "long words ".repeat(40);
+        let lines = |columns| {
+            let mut table = arranged(columns);
+            table.add_row([words.trim(), "1"]);
+            let lines: Vec<_> = table.lines().map(|line| line.chars().count()).collect();
+            (lines.len(), lines[0])
+        };
+        assert_eq!(lines(None).0, 3);
+        assert!(lines(None).1 > 440);
+        let (rows, columns) = lines(Some(70));
+        assert!(rows > 5 && columns <= 70, "{rows} {columns}");
+        assert!(lines(Some(10)).1 <= MIN_COLUMNS);
+    }
 
     #[test]
     fn numbers_are_readable() {

@@ -7,29 +7,17 @@ use super::message::{
     EvaluationKeys, Request, RequestPart, Response, ResponsePart, check_shape, suffix,
 };
 use super::plan::Plan;
+use super::secret::Channel;
 use super::seeded::{PlanContexts, SeededEvaluationKeys, SeededRequest};
 use super::stats::{Progress, Stage};
 use crate::bfv::{
-    BatchEncoder, Ciphertext, Context, Decryptor, Encryptor, Evaluator, KeyGenerator,
-    ParametersLiteral, Plaintext, SecretKey, SecurityLevel,
+    BatchEncoder, Context, Encryptor, Evaluator, KeyGenerator, ParametersLiteral, Plaintext,
+    SecurityLevel,
 };
 use crate::layout::Layout;
 use crate::params::Mode;
 use num_bigint::BigInt;
 use rayon::prelude::*;
-
-/// The secret side of one plaintext modulus.
-#[derive(Debug)]
-struct Channel {
-    context: Context,
-    secret_key: SecretKey,
-    encoder: BatchEncoder,
-    encryptor: Encryptor,
-    /// What decrypted slots are multiplied by modulo t.
-    correction: u64,
-    /// In fast mode, what brings ciphertexts into NTT form.
-    transform: Option<Evaluator>,
-}
 
 /// Holds the secret keys: encrypts images, decrypts logits. There is one key for each plaintext modulus.
 #[derive(Debug)]
@@ -378,70 +366,5 @@ impl Client {
             self.channels.len(),
             self.outputs,
         )
-    }
-}
-
-impl Channel {
-    fn plain_modulus(&self) -> u64 {
-        self.context.parameters().plain_modulus().value()
-    }
-
-    /// A fresh ciphertext; in fast mode in NTT form.
-    fn encrypt(&self, plain: &Plaintext) -> Result<Ciphertext, crate::bfv::Error> {
-        let mut encrypted = self.encryptor.encrypt_symmetric(plain)?;
-        if let Some(evaluator) = &self.transform {
-            evaluator.transform_to_ntt_inplace(&mut encrypted)?;
-        }
-        Ok(encrypted)
-    }
-
-    /// The slots, what the server left on them divided out.
-    fn decode(&self, plain: &Plaintext) -> Result<Vec<u64>, crate::bfv::Error> {
-        let mut slots = self.encoder.decode_u64(plain)?;
-        if self.correction != 1 {
-            let t = u128::from(self.plain_modulus());
-            for slot in &mut slots {
-                *slot = (u128::from(*slot) * u128::from(self.correction) % t) as u64;
-            }
-        }
-        Ok(slots)
-    }
-
-    fn residues(&self, values: &[i64]) -> Vec<u64> {
-        let t = i128::from(self.plain_modulus());
-        values
-            .iter()
-            .map(|&value| i128::from(value).rem_euclid(t) as u64)
-            .collect()
-    }
-
-    fn key_generator(&self) -> Result<KeyGenerator, crate::bfv::Error> {
-        KeyGenerator::from_secret_key(&self.context, &self.secret_key)
-    }
-
-    fn decryptor(&self) -> Result<Decryptor, EngineError> {
-        Decryptor::new(&self.context, &self.secret_key).doing(|| "making a decryptor".to_owned())
-    }
-
-    fn least_budget(&self, outputs: &[Ciphertext]) -> Result<u32, EngineError> {
-        let mut decryptor = self.decryptor()?;
-        let mut outputs = outputs.iter().enumerate();
-        outputs.try_fold(u32::MAX, |least, (output, encrypted)| {
-            Ok(least.min(self.budget(&mut decryptor, output, encrypted)?))
-        })
-    }
-
-    fn budget(
-        &self,
-        decryptor: &mut Decryptor,
-        logit: usize,
-        encrypted: &Ciphertext,
-    ) -> Result<u32, EngineError> {
-        decryptor.noise_budget_bits(encrypted).doing(|| {
-            format!(
-                "measuring the noise of logit {logit} modulo {}",
-                self.plain_modulus()
-            )
-        })
     }
 }

@@ -21,6 +21,7 @@ mod packed;
 pub mod paper;
 mod plan;
 mod residue;
+mod secret;
 mod seeded;
 mod server;
 mod stats;

@@ -9,7 +9,7 @@ use super::message::{
     check_size, suffix,
 };
 use super::plan::{Plan, Step};
-use super::stats::{LayerStats, Progress, Stage};
+use super::stats::{LayerStats, Progress, Stage, layer_stage};
 use super::stock::Stock;
 use crate::bfv::Ciphertext;
 use crate::kernels::Backend;
@@ -144,10 +144,15 @@ impl Server {
             self.plan.inputs(),
         )?;
         let mut layers = self.stats();
+        let parts = request.channels.len() as u64;
         let channels = request.channels.iter().enumerate();
         let channels = channels
-            .map(|(index, inputs)| self.evaluate_channel(index, inputs, &mut layers, progress))
+            .map(|(index, inputs)| {
+                progress.part(index as u64, parts);
+                self.evaluate_channel(index, inputs, &mut layers, progress)
+            })
             .collect::<Result<_, _>>()?;
+        progress.part(parts, parts);
         Ok(Evaluation {
             response: Response {
                 images: request.images,
@@ -228,9 +233,10 @@ impl Server {
     ) -> Result<Vec<Ciphertext>, EngineError> {
         // The request is only borrowed; what a layer made is consumed by the next.
         let mut values: Option<Vec<Ciphertext>> = None;
-        for (layer, stats) in self.plan.layers().iter().zip(layers.iter_mut()) {
+        let planned = self.plan.layers();
+        for (index, (layer, stats)) in planned.iter().zip(layers.iter_mut()).enumerate() {
             let start = Instant::now();
-            let name = format!("{}{suffix}", layer.name);
+            let name = layer_stage(index, planned.len(), &layer.name, suffix);
             let stage = Stage::new(progress, &name, layer.step.outputs());
             let (outputs, ops) = match &layer.step {
                 Step::Sums(sums) => stock.sums(

@@ -80,12 +80,22 @@ impl LayerStats {
 
 /// Hears how far the work is. `()` hears nothing.
 pub trait Progress: Sync {
-    /// `done` of `total` units of `stage` are finished. Called from any thread; `done` may arrive out of order.
+    /// `done` of `total` units of `stage` are finished. Called from any thread; `done` may arrive out of order. Every
+    /// stage begins with a call with `done` 0, on the thread that started the work.
     fn update(&self, stage: &str, done: u64, total: u64);
+
+    /// `done` of `total` parts of the whole work are finished. A part takes the same steps as any other: a batch of
+    /// images under one plaintext modulus. Called in order, on the thread that started the work.
+    fn part(&self, _done: u64, _total: u64) {}
 }
 
 impl Progress for () {
     fn update(&self, _stage: &str, _done: u64, _total: u64) {}
+}
+
+/// The stage's name of a layer, counted from 0, of so many.
+pub(super) fn layer_stage(index: usize, layers: usize, name: &str, suffix: &str) -> String {
+    format!("layer {}/{layers} {name}{suffix}", index + 1)
 }
 
 /// Counts the units of one stage.

@@ -1,7 +1,7 @@
 //! The arithmetics in which a network can be evaluated.
 //!
 //! One walk over a layer ([`Affine::evaluate`](super::steps::Affine::evaluate)) serves them all: exact integers of
-//! three widths, integers modulo `t`, intervals (`bounds`), and counts (`ops`).
+//! several widths (those of a few limbs are in `limbs`), integers modulo `t`, intervals (`bounds`), and counts (`ops`).
 
 use num_bigint::BigInt;
 

@@ -6,80 +6,9 @@
 use std::ops::Deref;
 
 use num_bigint::BigInt;
-use num_traits::ToPrimitive;
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 
-use super::{arithmetic::Arithmetic, model::Network, steps::Step};
-
-/// All integers from `min` to `max`, both included.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize)]
-pub struct Interval {
-    /// The smallest.
-    #[serde(serialize_with = "decimal")]
-    pub min: BigInt,
-    /// The largest; not below `min`.
-    #[serde(serialize_with = "decimal")]
-    pub max: BigInt,
-}
-
-impl Interval {
-    /// The interval between two integers, given in any order.
-    pub fn new(a: impl Into<BigInt>, b: impl Into<BigInt>) -> Self {
-        let (a, b) = (a.into(), b.into());
-        if a <= b {
-            Self { min: a, max: b }
-        } else {
-            Self { min: b, max: a }
-        }
-    }
-
-    /// The largest absolute value in it.
-    pub fn magnitude(&self) -> BigInt {
-        self.min
-            .magnitude()
-            .max(self.max.magnitude())
-            .clone()
-            .into()
-    }
-
-    /// The bits that a plaintext modulus needs for it: `ceil(log2(2 * magnitude + 1))`.
-    ///
-    /// A modulus `t` holds the interval, centred on 0, exactly if `t >= 2 * magnitude + 1`.
-    pub fn bits(&self) -> u64 {
-        // 2m + 1 is odd, so never a power of two but for m = 0.
-        match self.magnitude().bits() {
-            0 => 0,
-            bits => bits + 1,
-        }
-    }
-
-    /// The same without rounding up: `log2(2 * magnitude + 1)`, in bits.
-    pub fn bits_exact(&self) -> f64 {
-        let states = self.magnitude() * 2u32 + 1u32;
-        // A double holds less than 2^1024: shift wider integers into range, far beyond its precision.
-        let shift = states.bits().saturating_sub(1000);
-        (states >> shift).to_f64().map_or(f64::INFINITY, f64::log2) + shift as f64
-    }
-
-    /// Whether `value` lies in it.
-    pub fn contains(&self, value: &BigInt) -> bool {
-        self.min <= *value && *value <= self.max
-    }
-
-    /// Whether all of `other` lies in it.
-    pub fn encloses(&self, other: &Self) -> bool {
-        self.min <= other.min && other.max <= self.max
-    }
-
-    /// The smallest interval that holds both.
-    #[must_use]
-    pub fn hull(self, other: Self) -> Self {
-        Self {
-            min: self.min.min(other.min),
-            max: self.max.max(other.max),
-        }
-    }
-}
+use super::{arithmetic::Arithmetic, interval::Interval, model::Network, steps::Step};
 
 /// The range of all values at one point of a network.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -287,10 +216,6 @@ impl Arithmetic for WideIntervals {
     }
 }
 
-fn decimal<S: Serializer>(value: &BigInt, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_str(value)
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(
@@ -300,20 +225,6 @@ mod tests {
 
     use super::super::{InputQuantizer, InputSpec, Layer, NamedLayer, NetworkLiteral, Shape};
     use super::*;
-
-    #[test]
-    fn bits_are_what_a_modulus_needs() {
-        for (magnitude, bits) in [(0, 0), (1, 2), (2, 3), (3, 3), (4, 4), (127, 8), (128, 9)] {
-            assert_eq!(Interval::new(-magnitude, 0).bits(), bits);
-            assert_eq!(Interval::new(magnitude, 0).bits(), bits);
-            let exact = Interval::new(0, magnitude).bits_exact();
-            assert_eq!(exact.ceil() as u64, bits);
-            assert!((exact - f64::from(2 * magnitude + 1).log2()).abs() < 1e-12);
-        }
-        let wide = Interval::new(0, BigInt::from(3) << 5000u32);
-        assert_eq!(wide.bits(), 5003);
-        assert!((wide.bits_exact() - (5001.0 + 3f64.log2())).abs() < 1e-9);
-    }
 
     fn network(shape: Shape, classes: usize, layers: Vec<(&str, Layer)>) -> Network {
         let quantizer = InputQuantizer::uniform(2).unwrap();

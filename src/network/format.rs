@@ -1,6 +1,7 @@
-//! Networks as files: `network.json`, described in `docs/NETWORK_FORMAT.md`.
+//! Networks as files: `network.json.gz`, or `network.json`, described in `docs/NETWORK_FORMAT.md`.
 
 use std::{
+    borrow::Cow,
     fs::File,
     io::{self, Read},
     path::{Path, PathBuf},
@@ -10,6 +11,7 @@ use serde::Deserialize;
 
 use super::{
     error::NetworkError,
+    gzip,
     model::Network,
     raw::{RawNetwork, write_network},
 };
@@ -22,8 +24,12 @@ pub const VERSION: u64 = 1;
 /// The version of networks that read an [`InputEncoding`](super::InputEncoding). Both are read; the lower one that can
 /// hold a network is written.
 pub const ENCODED_VERSION: u64 = 2;
-/// The largest file that is read, in bytes: 256 MiB.
+/// The largest file that is read, in bytes, also when it is unpacked: 256 MiB.
 pub const MAX_FILE_BYTES: u64 = 256 << 20;
+/// What the network of a model directory is written to: compressed.
+pub const NETWORK_FILE: &str = "network.json.gz";
+/// What it may be called, too: not compressed. It is read only if there is no [`NETWORK_FILE`].
+pub const PLAIN_NETWORK_FILE: &str = "network.json";
 
 /// Why some bytes are not a network. Every message about a field starts with its name.
 #[derive(Debug, thiserror::Error)]
@@ -38,6 +44,15 @@ pub enum FormatError {
         /// The most that is read, in bytes.
         limit: u64,
     },
+    /// The compressed file is too large to be read.
+    #[error("unpacked, the file has more than {limit} bytes, the most that is read")]
+    Unpacked {
+        /// The most that is read, in bytes.
+        limit: u64,
+    },
+    /// The file begins as a gzip file does, and is none, or not one to its end.
+    #[error("the gzip file is cut off or damaged; copy it again, or train the network again")]
+    Gzip(#[source] io::Error),
     /// Not JSON, cut off, or not this format's fields.
     #[error("{field}: {problem}")]
     Json {
@@ -86,30 +101,47 @@ pub struct NetworkFileError {
     pub problem: FormatError,
 }
 
+/// The network file of a model directory: [`NETWORK_FILE`], else [`PLAIN_NETWORK_FILE`]. The first if there is neither.
+pub fn network_file(directory: impl AsRef<Path>) -> PathBuf {
+    let directory = directory.as_ref();
+    let packed = directory.join(NETWORK_FILE);
+    let plain = directory.join(PLAIN_NETWORK_FILE);
+    if !packed.exists() && plain.exists() {
+        plain
+    } else {
+        packed
+    }
+}
+
 impl Network {
-    /// Reads a network file.
+    /// Reads a network file, compressed or not, or that of a model directory ([`network_file`]).
     ///
     /// # Errors
     /// [`NetworkFileError`] with the path and, as its source, the [`FormatError`].
     pub fn load(path: impl AsRef<Path>) -> Result<Self, NetworkFileError> {
         let path = path.as_ref();
+        let path = if path.is_dir() {
+            Cow::Owned(network_file(path))
+        } else {
+            Cow::Borrowed(path)
+        };
         let read = || {
             let mut bytes = Vec::new();
             // Not the length that the file system states: it may lie, or the file may grow.
-            File::open(path)?
+            File::open(&path)?
                 .take(MAX_FILE_BYTES + 1)
                 .read_to_end(&mut bytes)?;
             Self::from_slice(&bytes)
         };
         read().map_err(|problem| NetworkFileError {
-            path: path.into(),
+            path: path.clone().into_owned(),
             action: "read",
             problem,
         })
     }
 
     /// Writes a network file: to a temporary name in the same directory, then renamed, so that nobody ever sees half
-    /// a file.
+    /// a file. A name that ends in `.gz` has it compressed; the same network gives the same bytes.
     ///
     /// # Errors
     /// [`NetworkFileError`] with the path and, as its source, what the file system says; [`FormatError::TooLarge`] if
@@ -123,7 +155,11 @@ impl Network {
                     limit: MAX_FILE_BYTES,
                 });
             }
-            write_atomically(path, json.as_bytes())?;
+            if path.extension().is_some_and(|extension| extension == "gz") {
+                write_atomically(path, &gzip::pack(json.as_bytes())?)?;
+            } else {
+                write_atomically(path, json.as_bytes())?;
+            }
             Ok(())
         };
         write().map_err(|problem| NetworkFileError {
@@ -133,7 +169,7 @@ impl Network {
         })
     }
 
-    /// Reads a network from the bytes of a file.
+    /// Reads a network from the bytes of a file, compressed or not.
     ///
     /// # Errors
     /// [`FormatError`], whose message names the field at fault.
@@ -143,6 +179,14 @@ impl Network {
                 limit: MAX_FILE_BYTES,
             });
         }
+        if gzip::is_packed(bytes) {
+            Self::from_json(&gzip::unpack(bytes, MAX_FILE_BYTES)?)
+        } else {
+            Self::from_json(bytes)
+        }
+    }
+
+    fn from_json(bytes: &[u8]) -> Result<Self, FormatError> {
         // First what the file says of itself: another version may have other fields.
         let header: Header = parse(bytes)?;
         if header.format != FORMAT {

@@ -6,8 +6,6 @@
     reason = "a test stops at the first thing that is wrong"
 )]
 
-use std::{error::Error as _, process::Command};
-
 use num_bigint::BigInt;
 use proptest::prelude::*;
 
@@ -16,7 +14,7 @@ use super::{tests::limits, *};
 const DOCUMENT: &str = include_str!("../../docs/NETWORK_FORMAT.md");
 
 /// The fenced blocks of the document in a language.
-fn blocks(language: &str) -> Vec<&'static str> {
+pub(super) fn blocks(language: &str) -> Vec<&'static str> {
     let fence = format!("```{language}\n");
     let after = DOCUMENT.split(fence.as_str()).skip(1);
     after
@@ -24,7 +22,7 @@ fn blocks(language: &str) -> Vec<&'static str> {
         .collect()
 }
 
-fn example() -> Network {
+pub(super) fn example() -> Network {
     Network::from_slice(blocks("json")[0].as_bytes()).unwrap()
 }
 
@@ -322,82 +320,8 @@ fn values_that_would_fill_the_memory_are_refused() {
     );
 }
 
-#[test]
-fn a_saved_network_is_loaded_again_and_no_other_file_stays() {
-    let directory = tempfile::tempdir().unwrap();
-    let path = directory.path().join("network.json");
-    std::fs::write(&path, "what was there before").unwrap();
-    let network = example();
-    network.save(&path).unwrap();
-    assert_eq!(Network::load(&path).unwrap(), network);
-    assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 1);
-    // A new file is as readable as any other that this user makes.
-    let (new, ordinary) = (
-        directory.path().join("new.json"),
-        directory.path().join("ordinary"),
-    );
-    network.save(&new).unwrap();
-    std::fs::write(&ordinary, "").unwrap();
-    let permissions = |path| std::fs::metadata(path).unwrap().permissions();
-    assert_eq!(permissions(&new), permissions(&ordinary));
-}
-
-#[test]
-fn a_file_that_cannot_be_read_or_written_is_named() {
-    let directory = tempfile::tempdir().unwrap();
-    let missing = directory.path().join("none/network.json");
-    let error = Network::load(&missing).unwrap_err();
-    assert!(
-        error
-            .to_string()
-            .ends_with("network.json: cannot read this network file"),
-        "{error}"
-    );
-    assert!(matches!(error.problem, FormatError::Io(_)));
-    let occupied = directory.path().join("a file");
-    std::fs::write(&occupied, "").unwrap();
-    let beneath = occupied.join("network.json");
-    let error = example().save(&beneath).unwrap_err();
-    assert_eq!(
-        (error.action, error.path.as_path()),
-        ("write", beneath.as_path())
-    );
-    let cut = directory.path().join("cut.json");
-    std::fs::write(&cut, &blocks("json")[0][..200]).unwrap();
-    let error = Network::load(&cut).unwrap_err();
-    assert!(
-        error
-            .source()
-            .unwrap()
-            .to_string()
-            .contains("EOF while parsing"),
-        "{error:?}"
-    );
-}
-
-#[test]
-fn a_file_larger_than_the_limit_is_refused_without_reading_it_all() {
-    let directory = tempfile::tempdir().unwrap();
-    let path = directory.path().join("large.json");
-    // A sparse file: it takes no room on the disk.
-    std::fs::File::create(&path)
-        .unwrap()
-        .set_len(MAX_FILE_BYTES * 4)
-        .unwrap();
-    let error = Network::load(&path).unwrap_err();
-    assert!(
-        matches!(
-            error.problem,
-            FormatError::TooLarge {
-                limit: MAX_FILE_BYTES
-            }
-        ),
-        "{error:?}"
-    );
-}
-
 /// A random network that reads contrasts.
-fn encoded_network(seed: u64) -> Network {
+pub(super) fn encoded_network(seed: u64) -> Network {
     let mut literal = random_network(seed, &NetworkLimits::default())
         .unwrap()
         .into_literal();
@@ -446,65 +370,5 @@ fn an_encoding_is_part_of_the_file() {
         assert!(floor.contains("encoding.floor"), "{floor}");
         let missing = complaint("\"floor\":4,", "");
         assert!(missing.contains("floor"), "{missing}");
-    }
-}
-
-/// The reader and evaluator of the document, in Python, give the twin's logits. Passes without Python.
-#[test]
-fn the_documented_python_agrees() {
-    let reader = blocks("python")[0].trim_end();
-    assert!(
-        reader.lines().filter(|line| !line.is_empty()).count() <= 10,
-        "{reader}"
-    );
-    let directory = tempfile::tempdir().unwrap();
-    let script = directory.path().join("read.py");
-    let main = "import sys\nfor path in sys.argv[1:]:\n    print(*logits(read(path), json.load(open(path + '.image'))))\n";
-    std::fs::write(&script, blocks("python").concat() + main).unwrap();
-
-    let mut networks = vec![example()];
-    networks.extend((0..20).map(|seed| {
-        let limits = if seed % 2 == 0 {
-            NetworkLimits::default()
-        } else {
-            NetworkLimits::wide()
-        };
-        random_network(seed, &limits).unwrap()
-    }));
-    networks.extend((20..28).map(encoded_network));
-    let mut random = SplitMix64::new(1);
-    let (mut paths, mut expected) = (Vec::new(), Vec::new());
-    for (index, network) in networks.iter().enumerate() {
-        let InputSpec { shape, quantizer } = network.input();
-        let pixels: Vec<u8> = (0..quantizer.image_shape(*shape).len())
-            .map(|_| random.between(0, 255) as u8)
-            .collect();
-        let path = directory.path().join(format!("{index}.json"));
-        network.save(&path).unwrap();
-        std::fs::write(
-            directory.path().join(format!("{index}.json.image")),
-            format!("{pixels:?}"),
-        )
-        .unwrap();
-        paths.push(path);
-        let logits = Twin::new(network)
-            .logits(&network.quantize_image(&pixels).unwrap())
-            .unwrap();
-        let logits: Vec<_> = logits.iter().map(BigInt::to_string).collect();
-        expected.push(logits.join(" ") + "\n");
-    }
-    match Command::new("python3").arg(&script).args(&paths).output() {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            eprintln!("no python3 here: not compared");
-        }
-        output => {
-            let output = output.unwrap();
-            assert!(
-                output.status.success(),
-                "{}",
-                String::from_utf8_lossy(&output.stderr)
-            );
-            assert_eq!(String::from_utf8_lossy(&output.stdout), expected.concat());
-        }
     }
 }

@@ -40,8 +40,11 @@ mod encoding;
 mod error;
 mod format;
 mod generate;
+mod gzip;
 mod hcnn;
+mod interval;
 mod layer;
+mod limbs;
 mod lower;
 mod model;
 mod modular;
@@ -53,13 +56,17 @@ mod shape;
 mod steps;
 mod twin;
 
-pub use bounds::{Bounds, Interval, LayerBound, proven_bounds};
+pub use bounds::{Bounds, LayerBound, proven_bounds};
 pub use crop::{CropError, Crops};
 pub use encoding::{Center, EncodedChannel, InputEncoding};
 pub use error::{InputError, LayerError, NetworkError};
-pub use format::{ENCODED_VERSION, FORMAT, FormatError, MAX_FILE_BYTES, NetworkFileError, VERSION};
+pub use format::{
+    ENCODED_VERSION, FORMAT, FormatError, MAX_FILE_BYTES, NETWORK_FILE, NetworkFileError,
+    PLAIN_NETWORK_FILE, VERSION, network_file,
+};
 pub use generate::{NetworkLimits, SplitMix64, random_images, random_network};
 pub use hcnn::random_hcnn;
+pub use interval::Interval;
 pub use layer::{Layer, MAX_BIAS_BITS, MAX_ELEMENTS, MAX_WEIGHT_BITS, MAX_WEIGHTS, NamedLayer};
 pub use lower::{LoweredLayer, LoweredOperation, Term, WeightedSums};
 pub use model::{InputSpec, MAX_LAYERS, MAX_VALUE_BITS, Network, NetworkLiteral};
@@ -70,6 +77,8 @@ pub use quantizer::InputQuantizer;
 pub use shape::Shape;
 pub use twin::{Twin, Width, argmax};
 
+#[cfg(test)]
+mod file_tests;
 #[cfg(test)]
 mod format_tests;
 #[cfg(test)]

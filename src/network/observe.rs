@@ -3,8 +3,9 @@
 use rayon::prelude::*;
 
 use super::{
-    bounds::{Bounds, Interval},
+    bounds::Bounds,
     error::InputError,
+    interval::Interval,
     model::Network,
     twin::{LANES, Twin, Values},
 };

@@ -114,7 +114,10 @@ proptest! {
             .iter()
             .map(|image| by_the_formula(&network, image).pop().unwrap())
             .collect();
-        for width in [Width::I64, Width::I128, Width::Big] {
+        let widths = [
+            Width::I64, Width::I128, Width::I256, Width::I384, Width::I512, Width::I768, Width::Big,
+        ];
+        for width in widths {
             let twin = Twin::with_minimum_width(&network, width);
             prop_assert!(twin.widths().iter().all(|&used| used >= width));
             prop_assert_eq!(&twin.logits_batch(&images).unwrap(), &expected);
@@ -410,8 +413,12 @@ fn random_networks_cover_all_kinds() {
         let widths = Twin::new(&network).widths();
         note("64 bits", widths.contains(&Width::I64));
         note("128 bits", widths.contains(&Width::I128));
+        note("256 bits", widths.contains(&Width::I256));
+        note("384 bits", widths.contains(&Width::I384));
+        note("512 bits", widths.contains(&Width::I512));
+        note("768 bits", widths.contains(&Width::I768));
         note("any width", widths.contains(&Width::Big));
     }
-    assert_eq!(seen.len(), 14, "{seen:?}");
+    assert_eq!(seen.len(), 18, "{seen:?}");
     assert!(seen.values().all(|&count| count >= 10), "{seen:?}");
 }

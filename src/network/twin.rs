@@ -5,8 +5,10 @@ use rayon::prelude::*;
 
 use super::{
     arithmetic::{Exact64, Exact128, ExactBig, Modular},
-    bounds::{Interval, proven},
+    bounds::proven,
     error::InputError,
+    interval::Interval,
+    limbs::{ExactLimbs, Limbs},
     model::Network,
     shape::Shape,
     steps::Step,
@@ -22,6 +24,14 @@ pub enum Width {
     I64,
     /// 128 bits.
     I128,
+    /// 256 bits: four limbs.
+    I256,
+    /// 384 bits: six limbs.
+    I384,
+    /// 512 bits: eight limbs.
+    I512,
+    /// 768 bits: twelve limbs.
+    I768,
     /// Any width.
     Big,
 }
@@ -32,6 +42,10 @@ impl Width {
         match reach.bits() {
             0..=63 => Self::I64,
             64..=127 => Self::I128,
+            128..=Limbs::<4>::BITS => Self::I256,
+            256..=Limbs::<6>::BITS => Self::I384,
+            384..=Limbs::<8>::BITS => Self::I512,
+            512..=Limbs::<12>::BITS => Self::I768,
             _ => Self::Big,
         }
     }
@@ -90,10 +104,23 @@ impl Twin {
     /// # Errors
     /// [`InputError::Image`] naming the first unusable image, as for [`logits`](Self::logits).
     pub fn logits_batch(&self, images: &[Vec<i64>]) -> Result<Vec<Vec<BigInt>>, InputError> {
+        self.logits_batch_observed(images, |_| ())
+    }
+
+    /// The same; `finished` hears now and then how many more images are done, on the thread that computed them.
+    ///
+    /// # Errors
+    /// As for [`logits_batch`](Self::logits_batch).
+    pub fn logits_batch_observed(
+        &self,
+        images: &[Vec<i64>],
+        finished: impl Fn(usize) + Send + Sync,
+    ) -> Result<Vec<Vec<BigInt>>, InputError> {
         self.check_all(images)?;
         let blocks = images.par_chunks(LANES).flat_map_iter(|block| {
             let lanes = block.len();
             let logits = self.run(block, |_, _| ()).into_big();
+            finished(lanes);
             (0..lanes)
                 .map(|lane| logits.iter().skip(lane).step_by(lanes).cloned().collect())
                 .collect::<Vec<_>>()
@@ -140,6 +167,18 @@ impl Twin {
                 }
                 (Width::I128, Values::I128(values)) => {
                     Values::I128(step.evaluate(&Exact128, values, lanes))
+                }
+                (Width::I256, values) => {
+                    Values::I256(step.evaluate(&ExactLimbs, values.into_limbs(), lanes))
+                }
+                (Width::I384, values) => {
+                    Values::I384(step.evaluate(&ExactLimbs, values.into_limbs(), lanes))
+                }
+                (Width::I512, values) => {
+                    Values::I512(step.evaluate(&ExactLimbs, values.into_limbs(), lanes))
+                }
+                (Width::I768, values) => {
+                    Values::I768(step.evaluate(&ExactLimbs, values.into_limbs(), lanes))
                 }
                 (_, values) => Values::Big(step.evaluate(&ExactBig, values.into_big(), lanes)),
             };
@@ -194,19 +233,50 @@ pub fn argmax<T: Ord>(logits: &[T]) -> usize {
     best
 }
 
-/// A tensor of one of the three widths.
+/// A tensor of one of the widths.
 pub(super) enum Values {
     I64(Vec<i64>),
     I128(Vec<i128>),
+    I256(Vec<Limbs<4>>),
+    I384(Vec<Limbs<6>>),
+    I512(Vec<Limbs<8>>),
+    I768(Vec<Limbs<12>>),
     Big(Vec<BigInt>),
+}
+
+/// What one of the widths makes of its values.
+macro_rules! of_any_width {
+    ($values:expr, $vector:ident => $result:expr) => {
+        match $values {
+            Values::I64($vector) => $result,
+            Values::I128($vector) => $result,
+            Values::I256($vector) => $result,
+            Values::I384($vector) => $result,
+            Values::I512($vector) => $result,
+            Values::I768($vector) => $result,
+            Values::Big($vector) => $result,
+        }
+    };
 }
 
 impl Values {
     pub(super) fn into_big(self) -> Vec<BigInt> {
+        fn big<T: Into<BigInt>>(values: Vec<T>) -> Vec<BigInt> {
+            values.into_iter().map(Into::into).collect()
+        }
+        of_any_width!(self, values => big(values))
+    }
+
+    /// Widened to `L` limbs; their low bits if these are too few.
+    fn into_limbs<const L: usize>(self) -> Vec<Limbs<L>> {
         match self {
-            Self::I64(values) => values.into_iter().map(BigInt::from).collect(),
-            Self::I128(values) => values.into_iter().map(BigInt::from).collect(),
-            Self::Big(values) => values,
+            Self::I64(values) => values.into_iter().map(Limbs::from).collect(),
+            Self::I128(values) => values.into_iter().map(Limbs::from).collect(),
+            Self::I256(values) => values.iter().map(Limbs::resized).collect(),
+            Self::I384(values) => values.iter().map(Limbs::resized).collect(),
+            Self::I512(values) => values.iter().map(Limbs::resized).collect(),
+            Self::I768(values) => values.iter().map(Limbs::resized).collect(),
+            Self::Big(values) => values.iter().map(Limbs::from).collect(),
         }
     }
 
@@ -220,11 +290,6 @@ impl Values {
             })
         }
         // Only an empty tensor has no hull, and no validated network has one.
-        match self {
-            Self::I64(values) => ends(values),
-            Self::I128(values) => ends(values),
-            Self::Big(values) => ends(values),
-        }
-        .unwrap_or_default()
+        of_any_width!(self, values => ends(values)).unwrap_or_default()
     }
 }

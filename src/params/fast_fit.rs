@@ -3,9 +3,9 @@
 use super::error::ParamsError;
 use super::fast::FastNoise;
 use super::noise::LayerNoise;
+use super::options::LayoutKind;
 use super::plain::plain_moduli;
 use super::security::SecurityStandard;
-use super::select::LayoutKind;
 use crate::bfv::{CIPHERTEXT_SIZES, coeff_modulus};
 use crate::kernels::{PRIME_BITS_MAX, square_work, sum_work, weighted_work};
 use crate::network::{Crops, LoweredLayer, LoweredOperation, Network};

@@ -4,17 +4,23 @@
 
 mod diagonal;
 mod error;
+mod explain;
 mod fast;
 mod fast_fit;
 mod moments;
 mod noise;
+mod options;
 mod paper;
 mod plain;
 mod security;
 mod select;
+mod selection;
+mod stock_fit;
 
 pub use error::ParamsError;
 pub use noise::LayerNoise;
+pub use options::{BoundRule, LayoutKind, Mode, SelectOptions};
 pub use paper::PaperParameters;
 pub use security::SecurityStandard;
-pub use select::{Bound, BoundRule, LayoutKind, Mode, SelectOptions, Selection, select};
+pub use select::select;
+pub use selection::{Bound, Selection};

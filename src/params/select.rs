@@ -3,10 +3,12 @@
 use super::diagonal::diagonal_fit;
 use super::error::ParamsError;
 use super::fast_fit::{Circuit, FastFit, fast_fit};
-use super::noise::{LayerNoise, NoiseParameters, noise_steps};
+pub(super) use super::options::LayoutKind;
+use super::options::{BoundRule, Mode, SelectOptions};
 use super::plain::plain_moduli;
 use super::security::SecurityStandard;
-use crate::bfv::coeff_modulus;
+use super::selection::{Bound, Selection};
+use super::stock_fit::stock_fit;
 use crate::network::{Crops, Network, proven_bounds};
 use num_bigint::{BigInt, BigUint, Sign};
 
@@ -14,260 +16,8 @@ use num_bigint::{BigInt, BigUint, Sign};
 const PLAIN_MODULI_MAX: usize = 16;
 /// The budget that must be left beside the 2^-40 tail of the noise model, in bits.
 const MARGIN_BITS: f64 = 1.0;
-/// SEAL's largest prime of q.
-const PRIME_BITS_MAX: i32 = 60;
-/// More data primes than this do not fit the largest degree's cap in a useful way.
-const DATA_PRIMES_MAX: usize = 24;
 /// With more images, the diagonal layout, which takes them one by one, is not looked at unless it is asked for.
 const DIAGONAL_IMAGES_MAX: usize = 16;
-
-/// Which bound on the logits decides the plaintext modulus.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub enum BoundRule {
-    /// Interval arithmetic over the exact integer network: holds for every input.
-    #[default]
-    Proven,
-    /// The largest magnitude seen on data: **other inputs may wrap around without notice**.
-    Observed {
-        /// The largest magnitude of a logit.
-        magnitude: BigInt,
-        /// The data, in words.
-        source: String,
-    },
-}
-
-impl BoundRule {
-    /// `proven` or `observed`.
-    pub const fn name(&self) -> &'static str {
-        match self {
-            Self::Proven => "proven",
-            Self::Observed { .. } => "observed",
-        }
-    }
-}
-
-/// How the server computes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Mode {
-    /// Stock SEAL calls.
-    #[default]
-    Stock,
-    /// Kernels of this project on SEAL's ciphertexts: squares without base conversion, nothing relinearised.
-    Fast,
-}
-
-impl Mode {
-    /// `stock` or `fast`.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Stock => "stock",
-            Self::Fast => "fast",
-        }
-    }
-}
-
-/// How images lie in slots.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum LayoutKind {
-    /// A ciphertext for each pixel position, an image in each slot.
-    #[default]
-    Batched,
-    /// A ciphertext for each pixel of the crop that one position of the last linear layer depends on; an image takes a
-    /// slot for each position and logit. For few images at a time. Fast mode only.
-    Packed,
-    /// One image in the slots of few ciphertexts, with rotations: for the least time to an answer. Fast mode only.
-    Diagonal,
-}
-
-impl LayoutKind {
-    /// `batched`, `packed` or `diagonal`.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Batched => "batched",
-            Self::Packed => "packed",
-            Self::Diagonal => "diagonal",
-        }
-    }
-}
-
-/// What the choice may depend on.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct SelectOptions {
-    /// Which bound decides t.
-    pub bound: BoundRule,
-    /// Which table caps q.
-    pub standard: SecurityStandard,
-    /// How the server computes.
-    pub mode: Mode,
-    /// How images lie in slots; `None` for the layout that is cheapest in fast mode.
-    pub layout: Option<LayoutKind>,
-    /// How many images there are, for [`Mode::Fast`], which chooses the cheapest parameters for them; `None` for full
-    /// batches.
-    pub images: Option<usize>,
-}
-
-/// The bound that decided t.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Bound {
-    /// Where it comes from.
-    pub rule: BoundRule,
-    /// The largest magnitude of a logit.
-    pub magnitude: BigInt,
-    /// ceil(log2(2 * magnitude + 1)): bits of a signed integer within the bound.
-    pub bits: u64,
-}
-
-/// Encryption parameters for a network: secure, large enough for its logits, with noise budget to spare.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Selection {
-    mode: Mode,
-    layout: LayoutKind,
-    standard: SecurityStandard,
-    bound: Bound,
-    poly_modulus_degree: usize,
-    plain_moduli: Vec<u64>,
-    coeff_modulus: Vec<u64>,
-    drops: Vec<usize>,
-    response_primes: usize,
-    predicted_noise: Vec<LayerNoise>,
-}
-
-impl Selection {
-    /// How the server computes.
-    pub const fn mode(&self) -> Mode {
-        self.mode
-    }
-
-    /// How images lie in slots.
-    pub const fn layout(&self) -> LayoutKind {
-        self.layout
-    }
-
-    /// N.
-    pub const fn poly_modulus_degree(&self) -> usize {
-        self.poly_modulus_degree
-    }
-
-    /// t, or the CRT primes whose product takes its place.
-    pub fn plain_moduli(&self) -> &[u64] {
-        &self.plain_moduli
-    }
-
-    /// The primes of q, the special prime last.
-    pub fn coeff_modulus(&self) -> &[u64] {
-        &self.coeff_modulus
-    }
-
-    /// Bits of each prime of q, the special prime last.
-    pub fn coeff_modulus_bits(&self) -> Vec<u32> {
-        self.coeff_modulus
-            .iter()
-            .map(|prime| u64::BITS - prime.leading_zeros())
-            .collect()
-    }
-
-    /// The table that caps q.
-    pub const fn standard(&self) -> SecurityStandard {
-        self.standard
-    }
-
-    /// The bound that decided t.
-    pub const fn bound(&self) -> &Bound {
-        &self.bound
-    }
-
-    /// In the diagonal layout, how many primes are dropped after each run of linear layers and after each square, in
-    /// turn; none after the last square.
-    pub fn drops(&self) -> &[usize] {
-        &self.drops
-    }
-
-    /// How many primes the response keeps: as few as its noise allows.
-    pub const fn response_primes(&self) -> usize {
-        self.response_primes
-    }
-
-    /// The predicted budget of a fresh ciphertext, after every layer, and of the response; the worst over the CRT primes.
-    pub fn predicted_noise(&self) -> &[LayerNoise] {
-        &self.predicted_noise
-    }
-
-    /// The choice in words, a sentence each.
-    pub fn explain(&self) -> Vec<String> {
-        let bits = self.coeff_modulus_bits();
-        let total: u32 = bits.iter().sum();
-        let (special, data) = bits.split_last().map_or((0, &[][..]), |(s, d)| (*s, d));
-        let mut sentences = vec![match &self.bound.rule {
-            BoundRule::Proven => format!(
-                "Every input the quantiser can produce gives logits of at most {} in magnitude (proven by interval \
-                 arithmetic): signed integers of {} bits.",
-                self.bound.magnitude, self.bound.bits
-            ),
-            BoundRule::Observed { source, .. } => format!(
-                "The logits reach {} in magnitude on {source} (observed, not proven): signed integers of {} bits. \
-                 Other inputs may exceed it and wrap around without notice.",
-                self.bound.magnitude, self.bound.bits
-            ),
-        }];
-        sentences.push(match self.plain_moduli.as_slice() {
-            [t] => format!("The plaintext modulus t = {t} is the smallest batching prime above twice that."),
-            several => format!(
-                "No single plaintext modulus of that size leaves noise budget at this degree: {} primes hold it \
-                 together by the Chinese remainder theorem, t = {}; the circuit runs once for each.",
-                several.len(),
-                several
-                    .iter()
-                    .map(u64::to_string)
-                    .collect::<Vec<_>>()
-                    .join(" * ")
-            ),
-        });
-        sentences.push(match self.mode {
-            Mode::Stock => format!(
-                "N = {} is the smallest degree that has room for the noise; it is also the number of images in a batch.",
-                self.poly_modulus_degree
-            ),
-            Mode::Fast => format!(
-                "The {} layout and N = {} are the cheapest for the images. Fast mode squares in BGV form {}",
-                self.layout.name(),
-                self.poly_modulus_degree,
-                if self.layout == LayoutKind::Diagonal {
-                    "and drops primes as noise grows: the server needs relinearisation and Galois keys."
-                } else {
-                    "and relinearises nothing: the server needs no keys, and the response has more polynomials."
-                }
-            ),
-        });
-        let cap = self
-            .standard
-            .max_coeff_modulus_bits(self.poly_modulus_degree)
-            .unwrap_or(0);
-        sentences.push(format!(
-            "q has {} data primes of {} bits and a special prime of {special} bits{}: {total} bits, within the cap of {cap} bits for {}.",
-            data.len(),
-            data.iter()
-                .map(u32::to_string)
-                .collect::<Vec<_>>()
-                .join(", "),
-            match self.mode {
-                Mode::Stock => " for key switching",
-                Mode::Fast if self.layout == LayoutKind::Diagonal => " for key switching",
-                Mode::Fast => ", which SEAL demands and nothing uses",
-            },
-            self.standard
-        ));
-        if let Some(last) = self.predicted_noise.last() {
-            sentences.push(format!(
-                "The response keeps {} data prime{} and a noise budget of at least {:.0} bits, with a failure \
-                 probability below 2^-40.",
-                self.response_primes,
-                if self.response_primes == 1 { "" } else { "s" },
-                last.budget_bits.floor()
-            ));
-        }
-        sentences
-    }
-}
 
 /// Chooses parameters for a network.
 ///
@@ -301,7 +51,7 @@ pub fn select(network: &Network, options: &SelectOptions) -> Result<Selection, P
                 continue;
             };
             if let Some((coeff_modulus, response_primes, predicted_noise)) =
-                fit(network, degree, cap, &moduli)
+                stock_fit(network, degree, cap, &moduli, MARGIN_BITS)
             {
                 return Ok(Selection {
                     mode: Mode::Stock,
@@ -444,70 +194,6 @@ fn bound(network: &Network, rule: &BoundRule) -> Result<Bound, ParamsError> {
         magnitude,
         bits,
     })
-}
-
-type Fit = (Vec<u64>, usize, Vec<LayerNoise>);
-
-/// The fewest, then smallest primes of q within the cap that leave budget for every plaintext modulus.
-fn fit(network: &Network, degree: usize, cap: u32, moduli: &[u64]) -> Option<Fit> {
-    let t_bits = moduli.iter().max().map_or(0, |t| {
-        i32::try_from(u64::BITS - t.leading_zeros()).unwrap_or(0)
-    });
-    let circuits: Vec<_> = moduli
-        .iter()
-        .map(|&t| (t, noise_steps(network, t)))
-        .collect();
-    let worst = |primes: &[u64], response: usize| -> Vec<LayerNoise> {
-        let (special, data) = match primes.split_last() {
-            Some((special, data)) => (*special, data),
-            None => (1, primes),
-        };
-        circuits
-            .iter()
-            .map(|(t, steps)| {
-                NoiseParameters {
-                    poly_modulus_degree: degree,
-                    plain_modulus: *t,
-                    log2_data_primes: data.iter().map(|&p| (p as f64).log2()).collect(),
-                    log2_special_prime: (special as f64).log2(),
-                }
-                .predict(steps, response)
-            })
-            .reduce(|mut worst, other| {
-                for (a, b) in worst.iter_mut().zip(other) {
-                    a.budget_bits = a.budget_bits.min(b.budget_bits);
-                }
-                worst
-            })
-            .unwrap_or_default()
-    };
-    let enough = |noise: &[LayerNoise]| noise.iter().all(|layer| layer.budget_bits >= MARGIN_BITS);
-
-    for count in 1..=DATA_PRIMES_MAX {
-        // Data primes larger than t keep them distinct from it; the special prime is of the same size.
-        for bits in (t_bits + 1).max(14)..=PRIME_BITS_MAX {
-            let total = bits.unsigned_abs() * (count as u32 + 1);
-            if total > cap {
-                break;
-            }
-            // Not enough primes of this size = 1 mod 2N: try the next size.
-            let Ok(primes) = coeff_modulus::create(degree, &vec![bits; count + 1]) else {
-                continue;
-            };
-            let mut primes: Vec<u64> = primes.into_iter().map(u64::from).collect();
-            // The largest prime is the special one: key switching noise is divided by it.
-            primes.sort_unstable();
-            if !enough(&worst(&primes, count)) {
-                continue;
-            }
-            let response = (1..=count)
-                .find(|&response| enough(&worst(&primes, response)))
-                .unwrap_or(count);
-            let noise = worst(&primes, response);
-            return Some((primes, response, noise));
-        }
-    }
-    None
 }
 
 #[cfg(test)]

@@ -1,6 +1,9 @@
 //! One run: images through client and server, every logit compared with the twin's.
 
-use std::time::Instant;
+use std::{
+    sync::atomic::{AtomicU64, Ordering},
+    time::Instant,
+};
 
 use num_bigint::BigInt;
 use thiserror::Error;
@@ -116,6 +119,7 @@ pub fn classify(
     }
     let mut seconds = Seconds::default();
     let mut bytes = Sizes::default();
+    progress.update("keys", 0, 1);
     let plan = timed(&mut seconds.setup, || Plan::new(network, selection))
         .map_err(during("planning the evaluation"))?;
     let client =
@@ -125,9 +129,12 @@ pub fn classify(
     let contexts = client.contexts();
     let sent = UploadSizes::of(&contexts)?;
     bytes.keys = sent.evaluation_keys;
+    progress.update("keys", 1, 1);
+    progress.update("server", 0, 1);
     let server = timed(&mut seconds.setup, || Server::new(&plan, keys))
         .map_err(during("preparing the server"))?;
     let twin = timed(&mut seconds.twin, || Twin::new(network));
+    progress.update("server", 1, 1);
 
     let mut run = Classified {
         predictions: Vec::with_capacity(images.len()),
@@ -141,25 +148,31 @@ pub fn classify(
         bytes,
         layer_noise: Vec::new(),
     };
-    for batch in images.chunks(plan.slots().max(1)) {
+    let batches = images.chunks(plan.slots().max(1));
+    let channels = contexts.contexts().len();
+    let total = batches.len();
+    let all_parts = (total * channels) as u64;
+    for batch in batches {
         let first = run.predictions.len();
+        let within = Batch::new(progress, run.batches, total);
         let start = Instant::now();
         let quantized = quantize(network, batch, first)?;
         run.seconds.encrypt += start.elapsed().as_secs_f64();
         run.bytes.upload += sent.request;
         let mut parts = Vec::new();
         // One plaintext modulus after the other: only one's ciphertexts are in memory.
-        for channel in 0..contexts.contexts().len() {
+        for channel in 0..channels {
+            progress.part((run.batches * channels + channel) as u64, all_parts);
             let request = timed(&mut run.seconds.encrypt, || {
-                client.encrypt_part(&quantized, channel, progress)
+                client.encrypt_part(&quantized, channel, &within)
             })
             .map_err(during("encrypting the images"))?;
             let (response, layers) = timed(&mut run.seconds.evaluate, || {
-                server.evaluate_part(&request, progress)
+                server.evaluate_part(&request, &within)
             })
             .map_err(during("evaluating the network"))?;
             if layer_noise && run.batches == 0 {
-                measure_layers(&plan, &client, &request, &mut run.layer_noise)?;
+                measure_layers(&plan, &client, &request, &mut run.layer_noise, progress)?;
             }
             parts.push(response);
             add_layers(&mut run.layers, layers);
@@ -175,8 +188,10 @@ pub fn classify(
             .map_err(during("measuring the noise budget"))?;
         run.noise_budget_bits = run.noise_budget_bits.min(budget);
 
-        let expected = timed(&mut run.seconds.twin, || twin.logits_batch(&quantized))
-            .map_err(|source| ClassifyError::Twin { first, source })?;
+        let expected = timed(&mut run.seconds.twin, || {
+            in_the_clear(&twin, &quantized, &within)
+        })
+        .map_err(|source| ClassifyError::Twin { first, source })?;
         for (index, expected) in expected.iter().enumerate() {
             let actual = decrypted.get(index).map_or(&[][..], Vec::as_slice);
             let differing = mismatches(actual, expected);
@@ -189,7 +204,47 @@ pub fn classify(
         }
         run.batches += 1;
     }
+    progress.part(all_parts, all_parts);
     Ok(run)
+}
+
+/// Names the batch in the stages, if there are several.
+struct Batch<'a> {
+    progress: &'a dyn Progress,
+    label: String,
+}
+
+impl<'a> Batch<'a> {
+    /// The batch of this number, counted from 0.
+    fn new(progress: &'a dyn Progress, number: usize, batches: usize) -> Self {
+        let label = match batches {
+            1 => String::new(),
+            _ => format!("batch {}/{batches}, ", number + 1),
+        };
+        Self { progress, label }
+    }
+}
+
+impl Progress for Batch<'_> {
+    fn update(&self, stage: &str, done: u64, total: u64) {
+        let stage = format!("{}{stage}", self.label);
+        self.progress.update(&stage, done, total);
+    }
+}
+
+/// The twin's logits.
+fn in_the_clear(
+    twin: &Twin,
+    images: &[Vec<i64>],
+    progress: &dyn Progress,
+) -> Result<Vec<Vec<BigInt>>, InputError> {
+    let (done, total) = (AtomicU64::new(0), images.len() as u64);
+    progress.update("twin", 0, total);
+    twin.logits_batch_observed(images, |finished| {
+        let finished = finished as u64;
+        let done = done.fetch_add(finished, Ordering::Relaxed) + finished;
+        progress.update("twin", done, total);
+    })
 }
 
 /// Adds the layers' times and operations to the totals.
@@ -215,9 +270,12 @@ fn measure_layers(
     client: &Client,
     request: &RequestPart,
     budgets: &mut Vec<(String, u32)>,
+    progress: &dyn Progress,
 ) -> Result<(), ClassifyError> {
     let during = || during("measuring the noise after each layer");
+    let total = plan.layers().len() as u64;
     for (index, layer) in plan.layers().iter().enumerate() {
+        progress.update("noise of layers", index as u64, total);
         let prefix = plan.prefix(index + 1, MEASURED_RESULTS);
         let keys = client.evaluation_keys().map_err(during())?;
         let server = Server::new(&prefix, keys).map_err(during())?;
@@ -228,6 +286,7 @@ fn measure_layers(
             None => budgets.push((layer.name.clone(), bits)),
         }
     }
+    progress.update("noise of layers", total, total);
     Ok(())
 }
 

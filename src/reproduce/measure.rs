@@ -10,7 +10,7 @@ use crate::{
 /// Images whose bounds are observed at once: bounds the memory that quantised images take.
 const AT_ONCE: usize = 2048;
 
-/// Images that are observed if the integers need more than 128 bits, which are slow.
+/// Images that are observed if the integers need more than 768 bits, which are slow.
 const FEW: usize = 500;
 
 /// Measures the integers of a network: proven, and observed on the test images and, where 64-bit integers suffice, on
@@ -27,7 +27,7 @@ pub fn measure(network: &Network, train: &Dataset, test: &Dataset) -> Result<Wid
             let words = format!("the first {} test images", few.len());
             (vec![few], words)
         }
-        Some(Width::I128) => (
+        Some(width) if width >= Width::I128 => (
             vec![test.clone()],
             format!("all {} test images", test.len()),
         ),

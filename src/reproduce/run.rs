@@ -6,8 +6,8 @@ use super::{Job, Method, ReproduceError, Row, measure};
 use crate::{
     data::{Dataset, DatasetName},
     file::write_atomically,
-    network::Network,
-    train::{self, NETWORK_FILE, Observer, PtqOptions, TrainConfig, TrainError, TrainRecord},
+    network::{Network, network_file},
+    train::{self, Observer, PtqOptions, TrainConfig, TrainError, TrainRecord},
 };
 
 /// Name of a row's file in its directory.
@@ -71,7 +71,7 @@ pub fn run(
                 ptq(dataset, &name, parent, &wanted, images, &dir)?
             }
             Job::Train { method, config } => {
-                if options.only_finished && !dir.join(NETWORK_FILE).exists() {
+                if options.only_finished && !network_file(&dir).exists() {
                     continue;
                 }
                 let mut observer = begin(&name);
@@ -146,7 +146,7 @@ fn ptq(
     let known = read(dir).filter(|row| {
         row.weights_sha256 == float.weights_sha256
             && row.test_images == images.test.len()
-            && dir.join(NETWORK_FILE).exists()
+            && network_file(dir).exists()
     });
     if let Some(row) = known {
         return Ok(row);
@@ -181,8 +181,8 @@ fn finish(row: &mut Row, images: &Images, dir: &Path) -> Result<(), ReproduceErr
         row.widths = known.widths;
     }
     if row.widths.is_none() {
-        let network = Network::load(dir.join(NETWORK_FILE))
-            .map_err(|error| ReproduceError::Network(Box::new(error)))?;
+        let network =
+            Network::load(dir).map_err(|error| ReproduceError::Network(Box::new(error)))?;
         let widths = measure(&network, &images.train, &images.test);
         row.widths = Some(widths.map_err(|source| ReproduceError::Input {
             name: row.name.clone(),

@@ -67,8 +67,8 @@ pub struct ImportRecord {
     pub spec: ImportSpec,
     /// SHA-256 of the tensors' file.
     pub source_sha256: String,
-    /// Whether the weights were integers: then the directory holds `network.json`, else a float network to be rounded or
-    /// trained on.
+    /// Whether the weights were integers: then the directory holds `network.json.gz`, else a float network to be rounded
+    /// or trained on.
     pub quantized: bool,
 }
 
@@ -83,7 +83,7 @@ struct Source<'a> {
     tensors: BTreeMap<String, (Vec<usize>, Values)>,
 }
 
-/// Reads a network and writes a model directory: `network.json` if the weights are integers; else `config.json` and
+/// Reads a network and writes a model directory: `network.json.gz` if the weights are integers; else `config.json` and
 /// `weights.safetensors`, a float network for [`ptq`](super::ptq()) or as the parent of quantised training.
 ///
 /// # Errors

@@ -6,7 +6,7 @@
 //! | --- | --- |
 //! | `config.json` | the configuration |
 //! | `record.json` | what happened: [`TrainRecord`] |
-//! | `network.json` | the integer network, of a quantised run |
+//! | `network.json.gz` | the integer network, of a quantised run |
 //! | `weights.safetensors` | the folded weights, of a float run |
 //! | `checkpoint.safetensors` | the state after the last epoch, while the run is not finished |
 //!
@@ -63,12 +63,12 @@ pub use record::{Agreement, Fit, TrainRecord, Versions};
 pub use run::run;
 pub use spec::{LayerSpec, NetworkSpec};
 
+pub use crate::network::NETWORK_FILE;
+
 /// Name of the configuration in a model directory.
 pub const CONFIG_FILE: &str = "config.json";
 /// Name of the record in a model directory.
 pub const RECORD_FILE: &str = "record.json";
-/// Name of the integer network in a model directory.
-pub const NETWORK_FILE: &str = "network.json";
 /// Name of the float weights in a model directory.
 pub const WEIGHTS_FILE: &str = "weights.safetensors";
 /// Name of an unfinished run's state in a model directory.

@@ -18,7 +18,7 @@ use super::{
 use crate::{data::Dataset, network::Shape, quant::WeightRule};
 
 /// Trains a network and writes it into `out_dir`: `config.json`, `record.json`, and `weights.safetensors` (a float
-/// network, batch norms folded) or `network.json` (a quantised one).
+/// network, batch norms folded) or `network.json.gz` (a quantised one).
 ///
 /// The last [`TrainConfig::validation_images`] images of `train` choose the epoch; `test` is read once, at the end.
 /// After each epoch the state is written to `checkpoint.safetensors`; with `resume` a run goes on from there to the

@@ -5,7 +5,7 @@ use std::{fs, path::Path};
 use predicates::prelude::*;
 use serde_json::Value;
 
-use crate::kit::{failure, network, sealquant, write_data, write_model};
+use crate::kit::{assert_no_cell_is_wrapped, failure, network, sealquant, write_data, write_model};
 
 /// Runs `infer` and returns its record.
 fn infer(model: &Path, data: &Path, arguments: &[&str]) -> Value {
@@ -34,6 +34,7 @@ fn infer(model: &Path, data: &Path, arguments: &[&str]) -> Value {
     ] {
         assert!(stdout.contains(shown), "{shown} is missing in:\n{stdout}");
     }
+    assert_no_cell_is_wrapped(&stdout);
     record
 }
 

@@ -1,6 +1,6 @@
 //! `sealquant inspect`.
 
-use crate::kit::{sealquant, write_data, write_model};
+use crate::kit::{assert_no_cell_is_wrapped, sealquant, write_data, write_model};
 
 #[test]
 fn inspect_explains_the_network_and_its_parameters() {
@@ -23,8 +23,8 @@ fn inspect_explains_the_network_and_its_parameters() {
         "square1",
         "linear2",
         "1x4x4",
-        // A narrow table breaks the name.
-        "conv1 +",
+        "conv1 + square1",
+        "noise budget left, bits",
         "images/s",
         "proven",
         "2024",
@@ -34,6 +34,7 @@ fn inspect_explains_the_network_and_its_parameters() {
         assert!(proven.contains(word), "{word} is missing in:\n{proven}");
     }
     assert!(!proven.contains("observed"), "{proven}");
+    assert_no_cell_is_wrapped(&proven);
     let data = data.to_str().unwrap();
     let observed = stdout(&[
         "--dataset",

@@ -5,7 +5,8 @@ use std::{fs, path::Path};
 use assert_cmd::{Command, cargo::cargo_bin_cmd};
 use num_bigint::BigInt;
 use sealquant::network::{
-    InputQuantizer, InputSpec, Layer, NamedLayer, Network, NetworkLiteral, Shape, SplitMix64,
+    InputQuantizer, InputSpec, Layer, NETWORK_FILE, NamedLayer, Network, NetworkLiteral, Shape,
+    SplitMix64,
 };
 
 /// The program, built.
@@ -82,7 +83,7 @@ pub fn write_model(directory: &Path) {
 /// Writes a network as a model.
 pub fn write_network(directory: &Path, network: &Network) {
     fs::create_dir_all(directory).unwrap();
-    network.save(directory.join("network.json")).unwrap();
+    network.save(directory.join(NETWORK_FILE)).unwrap();
 }
 
 /// Writes a dataset in MNIST's form: `images` random images a split, the labels 0 to 9 in turn.
@@ -104,6 +105,18 @@ pub fn write_data(directory: &Path, images: usize) {
         fs::write(directory.join(format!("{split}-images-idx3-ubyte")), pixels).unwrap();
         fs::write(directory.join(format!("{split}-labels-idx1-ubyte")), labels).unwrap();
     }
+}
+
+/// Every row of the tables on a standard output that is no terminal is one line: its first cell is not empty.
+pub fn assert_no_cell_is_wrapped(stdout: &str) {
+    let rows = stdout.lines().filter_map(|line| line.strip_prefix('│'));
+    let mut count = 0;
+    for row in rows {
+        let first = row.split(['┆', '│']).next().unwrap();
+        assert!(!first.trim().is_empty(), "{row}\n{stdout}");
+        count += 1;
+    }
+    assert!(count > 5, "{stdout}");
 }
 
 /// Runs a command that must fail with exit code 1 and one line on standard error (after any notes), which it returns.

@@ -42,7 +42,7 @@ fn weights_from_elsewhere_are_imported() {
         .success()
         .stdout(predicate::str::contains("classes differ on 0 of 60 images"));
     import("ternary");
-    let network = Network::load(top.path().join("ternary/network.json")).unwrap();
+    let network = Network::load(top.path().join("ternary/network.json.gz")).unwrap();
     assert_eq!(network.weight_bits()[0], Some(2));
     let bias = network.layers()[0].layer.bias().unwrap();
     assert_eq!(bias, [3, -2, 0, 1].map(BigInt::from));
@@ -126,7 +126,7 @@ fn a_network_is_trained_and_rounded_with_plain_lines_when_piped() {
         .assert()
         .success()
         .stdout(predicate::str::contains("classes differ on 0 of 60 images"));
-    let network = Network::load(Path::new(&rounded).join("network.json")).unwrap();
+    let network = Network::load(&rounded).unwrap();
     assert!(
         network
             .weight_bits()

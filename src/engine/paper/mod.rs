@@ -19,6 +19,7 @@
 //! A build with HEXL is not theirs: a report of its times must say so.
 
 mod client;
+mod layer;
 mod plan;
 mod server;
 #[cfg(test)]

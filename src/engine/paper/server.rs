@@ -1,15 +1,13 @@
 //! The server of the authors' schedule: stock SEAL calls, one after the other.
 
-use super::plan::{Diagonals, PaperPlan, PaperStep, Tap};
+use super::layer::Run;
+use super::plan::PaperPlan;
 use crate::bfv::{BatchEncoder, Ciphertext, Context, Error, Evaluator, GaloisKeys, RelinKeys};
 use crate::clock;
 use crate::engine::EngineError;
 use crate::engine::error::Doing;
-use crate::engine::message::check_channels;
-use crate::engine::residue::{bias_residue, centred};
-use crate::engine::stats::{LayerOps, Progress, Stage};
-use crate::engine::stock::allow_transparent;
-use num_bigint::BigInt;
+use crate::engine::message::{check_channels, suffix};
+use crate::engine::stats::{LayerOps, Progress, layer_stage};
 use serde::{Deserialize, Serialize};
 use std::time::Instant;
 
@@ -34,7 +32,7 @@ pub enum Part {
 }
 
 impl Part {
-    fn of(self, units: usize) -> usize {
+    pub(super) fn of(self, units: usize) -> usize {
         match self {
             Self::Whole => units,
             Self::Channels(channels) => units.min(channels.max(1)),
@@ -92,12 +90,13 @@ pub struct PaperServer {
     channels: Vec<Channel>,
 }
 
+/// What computes under one plaintext modulus.
 #[derive(Debug)]
-struct Channel {
-    plain_modulus: u64,
-    evaluator: Evaluator,
-    encoder: BatchEncoder,
-    keys: PaperKeys,
+pub(super) struct Channel {
+    pub(super) plain_modulus: u64,
+    pub(super) evaluator: Evaluator,
+    pub(super) encoder: BatchEncoder,
+    pub(super) keys: PaperKeys,
 }
 
 impl PaperServer {
@@ -159,9 +158,13 @@ impl PaperServer {
         };
         let mut layers: Vec<PaperLayerTime> = Vec::new();
         let mut response = Vec::with_capacity(moduli);
-        for (channel, inputs) in self.channels.iter().zip(request).take(moduli) {
+        let planned = self.plan.layers();
+        let channels = self.channels.iter().zip(request).take(moduli);
+        for (number, (channel, inputs)) in channels.enumerate() {
+            progress.part(number as u64, moduli as u64);
+            let suffix = suffix(number, moduli);
             let mut values: Option<Vec<Ciphertext>> = None;
-            for (index, layer) in self.plan.layers().iter().enumerate() {
+            for (index, layer) in planned.iter().enumerate() {
                 let (start, cpu) = (Instant::now(), clock::thread_cpu_seconds());
                 let mut run = Run {
                     channel,
@@ -169,8 +172,9 @@ impl PaperServer {
                     part,
                 };
                 let given = values.as_deref().unwrap_or(inputs);
+                let stage = layer_stage(index, planned.len(), &layer.name, &suffix);
                 let done = run
-                    .step(&layer.name, &layer.step, given, progress)
+                    .step(&stage, &layer.step, given, progress)
                     .doing(|| format!("computing layer {}", layer.name))?;
                 values = Some(done.outputs);
                 let time = PaperLayerTime {
@@ -197,264 +201,7 @@ impl PaperServer {
             }
             response.extend(values.into_iter().flatten());
         }
+        progress.part(moduli as u64, moduli as u64);
         Ok(PaperEvaluation { response, layers })
     }
-}
-
-/// The outputs of a layer, and how much of it was computed.
-struct Done {
-    outputs: Vec<Ciphertext>,
-    units: usize,
-    all_units: usize,
-    work: u64,
-    all_work: u64,
-}
-
-/// One layer at work.
-struct Run<'a> {
-    channel: &'a Channel,
-    ops: LayerOps,
-    part: Part,
-}
-
-impl Run<'_> {
-    fn step(
-        &mut self,
-        name: &str,
-        step: &PaperStep,
-        inputs: &[Ciphertext],
-        progress: &dyn Progress,
-    ) -> Result<Done, Error> {
-        let all_units = match step {
-            PaperStep::Convolution { channels, .. } => channels.len(),
-            PaperStep::Square(channels) | PaperStep::SumPool { channels, .. } => *channels,
-            PaperStep::Linear(linear) => linear.diagonals.len(),
-        };
-        let units = self.part.of(all_units);
-        let stage = Stage::new(progress, name, units);
-        let (outputs, work): (Vec<Ciphertext>, Vec<u64>) = match step {
-            PaperStep::Convolution { channels, mask } => {
-                let outputs = channels[..units]
-                    .iter()
-                    .map(|(taps, bias)| {
-                        let output = self.convolve(taps, bias, mask.as_deref(), inputs)?;
-                        stage.advance();
-                        Ok(output)
-                    })
-                    .collect::<Result<_, Error>>()?;
-                let work = channels.iter().map(|(taps, _)| work_of(taps)).collect();
-                (outputs, work)
-            }
-            PaperStep::Square(_) => {
-                let outputs = inputs[..units]
-                    .iter()
-                    .map(|input| {
-                        let output = self.square(input)?;
-                        stage.advance();
-                        Ok(output)
-                    })
-                    .collect::<Result<_, Error>>()?;
-                (outputs, vec![1; all_units])
-            }
-            PaperStep::SumPool { rotations, .. } => {
-                let outputs = inputs[..units]
-                    .iter()
-                    .map(|input| {
-                        let output = self.pool(input, rotations)?;
-                        stage.advance();
-                        Ok(output)
-                    })
-                    .collect::<Result<_, Error>>()?;
-                (outputs, vec![1; all_units])
-            }
-            PaperStep::Linear(linear) => {
-                let output = self.linear(linear, &inputs[..units], &stage)?;
-                let work = linear
-                    .diagonals
-                    .iter()
-                    .map(|diagonals| diagonals.len() as u64)
-                    .collect();
-                (vec![output], work)
-            }
-        };
-        // The channels that were left out.
-        let width = match step {
-            PaperStep::Linear(_) => 1,
-            _ => all_units,
-        };
-        let mut outputs = outputs;
-        while outputs.len() < width {
-            outputs.push(outputs[outputs.len() % units].try_clone()?);
-        }
-        Ok(Done {
-            outputs,
-            units,
-            all_units,
-            work: work[..units].iter().sum(),
-            all_work: work.iter().sum(),
-        })
-    }
-
-    fn convolve(
-        &mut self,
-        taps: &[Tap],
-        bias: &BigInt,
-        mask: Option<&[u64]>,
-        inputs: &[Ciphertext],
-    ) -> Result<Ciphertext, Error> {
-        let evaluator = &self.channel.evaluator;
-        let mut total = self.zero(&inputs[0])?;
-        let mut term = Ciphertext::new()?;
-        for tap in taps {
-            let weight = centred(i128::from(tap.weight), self.channel.plain_modulus);
-            if weight == 0 {
-                continue;
-            }
-            term.assign(&inputs[tap.input])?;
-            self.rotate(&mut term, tap.rotation)?;
-            // The weight in every slot, encoded anew each time: a constant.
-            let encoder = &self.channel.encoder;
-            let factor = encoder.encode_u64(&vec![weight.unsigned_abs(); encoder.slot_count()])?;
-            allow_transparent(evaluator.multiply_plain_inplace(&mut term, &factor))?;
-            self.ops.constant_multiplications += 1;
-            allow_transparent(if weight > 0 {
-                evaluator.add_inplace(&mut total, &term)
-            } else {
-                evaluator.sub_inplace(&mut total, &term)
-            })?;
-            self.ops.additions += 1;
-        }
-        self.add_bias(&mut total, |slots| {
-            vec![bias_residue(bias, self.channel.plain_modulus); slots]
-        })?;
-        if let Some(mask) = mask {
-            let encoder = &self.channel.encoder;
-            let slots = mask.iter().copied().cycle().take(encoder.slot_count());
-            let mask = encoder.encode_u64(&slots.collect::<Vec<_>>())?;
-            let evaluator = &self.channel.evaluator;
-            allow_transparent(evaluator.multiply_plain_inplace(&mut total, &mask))?;
-            self.ops.plain_multiplications += 1;
-        }
-        Ok(total)
-    }
-
-    fn square(&mut self, input: &Ciphertext) -> Result<Ciphertext, Error> {
-        let evaluator = &self.channel.evaluator;
-        let mut value = input.try_clone()?;
-        allow_transparent(evaluator.square_inplace(&mut value))?;
-        allow_transparent(
-            evaluator.relinearize_inplace(&mut value, &self.channel.keys.relin_keys),
-        )?;
-        self.ops.squares += 1;
-        self.ops.relinearizations += 1;
-        Ok(value)
-    }
-
-    fn pool(&mut self, input: &Ciphertext, rotations: &[usize]) -> Result<Ciphertext, Error> {
-        let mut total = input.try_clone()?;
-        let mut term = Ciphertext::new()?;
-        for &rotation in rotations {
-            term.assign(input)?;
-            self.rotate(&mut term, rotation)?;
-            allow_transparent(self.channel.evaluator.add_inplace(&mut total, &term))?;
-            self.ops.additions += 1;
-        }
-        Ok(total)
-    }
-
-    fn linear(
-        &mut self,
-        linear: &Diagonals,
-        inputs: &[Ciphertext],
-        stage: &Stage<'_>,
-    ) -> Result<Ciphertext, Error> {
-        let evaluator = &self.channel.evaluator;
-        let t = self.channel.plain_modulus;
-        let slots = self.channel.encoder.slot_count();
-        let mut total = self.zero(&inputs[0])?;
-        let mut term = Ciphertext::new()?;
-        for (input, diagonals) in inputs.iter().zip(&linear.diagonals) {
-            for (rotation, factors) in diagonals {
-                term.assign(input)?;
-                self.rotate(&mut term, *rotation)?;
-                let residues = factors
-                    .iter()
-                    .map(|&factor| i128::from(factor).rem_euclid(i128::from(t)) as u64);
-                let repeated: Vec<u64> = residues.cycle().take(slots).collect();
-                let factor = self.channel.encoder.encode_u64(&repeated)?;
-                if !factor.is_zero() {
-                    allow_transparent(evaluator.multiply_plain_inplace(&mut term, &factor))?;
-                    self.ops.plain_multiplications += 1;
-                    allow_transparent(evaluator.add_inplace(&mut total, &term))?;
-                    self.ops.additions += 1;
-                }
-            }
-            stage.advance();
-        }
-        let mut fold = linear.rows;
-        while fold < linear.period {
-            term.assign(&total)?;
-            self.rotate(&mut term, fold)?;
-            allow_transparent(evaluator.add_inplace(&mut total, &term))?;
-            self.ops.additions += 1;
-            fold *= 2;
-        }
-        self.add_bias(&mut total, |slots| {
-            let zeros = std::iter::repeat_n(0, linear.rows - linear.biases.len());
-            let biases = linear.biases.iter().map(|bias| bias_residue(bias, t));
-            let row: Vec<u64> = biases.chain(zeros).collect();
-            row.into_iter().cycle().take(slots).collect()
-        })?;
-        Ok(total)
-    }
-
-    /// A ciphertext of zero.
-    fn zero(&mut self, like: &Ciphertext) -> Result<Ciphertext, Error> {
-        let mut zero = like.try_clone()?;
-        allow_transparent(self.channel.evaluator.sub_inplace(&mut zero, like))?;
-        self.ops.additions += 1;
-        Ok(zero)
-    }
-
-    fn add_bias(
-        &mut self,
-        total: &mut Ciphertext,
-        slots: impl FnOnce(usize) -> Vec<u64>,
-    ) -> Result<(), Error> {
-        let encoder = &self.channel.encoder;
-        let bias = encoder.encode_u64(&slots(encoder.slot_count()))?;
-        if !bias.is_zero() {
-            allow_transparent(self.channel.evaluator.add_plain_inplace(total, &bias))?;
-            self.ops.plain_additions += 1;
-        }
-        Ok(())
-    }
-
-    fn rotate(&mut self, value: &mut Ciphertext, slots: usize) -> Result<(), Error> {
-        if slots == 0 {
-            return Ok(());
-        }
-        let steps = i32::try_from(slots).unwrap_or(i32::MAX);
-        allow_transparent(self.channel.evaluator.rotate_rows_inplace(
-            value,
-            steps,
-            &self.channel.keys.galois_keys,
-        ))?;
-        self.ops.rotations += 1;
-        self.ops.rotation_key_switches += key_switches(slots);
-        Ok(())
-    }
-}
-
-/// The nonzero digits of the signed binary form without adjacent ones, by which SEAL composes a rotation of powers of
-/// two.
-fn key_switches(slots: usize) -> u64 {
-    u64::from((slots ^ (3 * slots)).count_ones())
-}
-
-/// What the time of an output channel is about proportional to: key switches, and a little for each product.
-fn work_of(taps: &[Tap]) -> u64 {
-    taps.iter()
-        .map(|tap| 10 * key_switches(tap.rotation) + 1)
-        .sum()
 }

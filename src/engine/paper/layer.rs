@@ -1,0 +1,268 @@
+//! One layer of the authors' schedule at work: rotations, products and sums, one after the other.
+
+use super::plan::{Diagonals, PaperStep, Tap};
+use super::server::{Channel, Part};
+use crate::bfv::{Ciphertext, Error};
+use crate::engine::residue::{bias_residue, centred};
+use crate::engine::stats::{LayerOps, Progress, Stage};
+use crate::engine::stock::allow_transparent;
+use num_bigint::BigInt;
+
+/// The outputs of a layer, and how much of it was computed.
+pub(super) struct Done {
+    pub(super) outputs: Vec<Ciphertext>,
+    pub(super) units: usize,
+    pub(super) all_units: usize,
+    pub(super) work: u64,
+    pub(super) all_work: u64,
+}
+
+/// One layer at work.
+pub(super) struct Run<'a> {
+    pub(super) channel: &'a Channel,
+    pub(super) ops: LayerOps,
+    pub(super) part: Part,
+}
+
+impl Run<'_> {
+    /// Computes the layer, or the part of it.
+    pub(super) fn step(
+        &mut self,
+        stage: &str,
+        step: &PaperStep,
+        inputs: &[Ciphertext],
+        progress: &dyn Progress,
+    ) -> Result<Done, Error> {
+        let all_units = match step {
+            PaperStep::Convolution { channels, .. } => channels.len(),
+            PaperStep::Square(channels) | PaperStep::SumPool { channels, .. } => *channels,
+            PaperStep::Linear(linear) => linear.diagonals.len(),
+        };
+        let units = self.part.of(all_units);
+        let stage = Stage::new(progress, stage, units);
+        let (outputs, work): (Vec<Ciphertext>, Vec<u64>) = match step {
+            PaperStep::Convolution { channels, mask } => {
+                let outputs = channels[..units]
+                    .iter()
+                    .map(|(taps, bias)| {
+                        let output = self.convolve(taps, bias, mask.as_deref(), inputs)?;
+                        stage.advance();
+                        Ok(output)
+                    })
+                    .collect::<Result<_, Error>>()?;
+                let work = channels.iter().map(|(taps, _)| work_of(taps)).collect();
+                (outputs, work)
+            }
+            PaperStep::Square(_) => {
+                let outputs = inputs[..units]
+                    .iter()
+                    .map(|input| {
+                        let output = self.square(input)?;
+                        stage.advance();
+                        Ok(output)
+                    })
+                    .collect::<Result<_, Error>>()?;
+                (outputs, vec![1; all_units])
+            }
+            PaperStep::SumPool { rotations, .. } => {
+                let outputs = inputs[..units]
+                    .iter()
+                    .map(|input| {
+                        let output = self.pool(input, rotations)?;
+                        stage.advance();
+                        Ok(output)
+                    })
+                    .collect::<Result<_, Error>>()?;
+                (outputs, vec![1; all_units])
+            }
+            PaperStep::Linear(linear) => {
+                let output = self.linear(linear, &inputs[..units], &stage)?;
+                let work = linear
+                    .diagonals
+                    .iter()
+                    .map(|diagonals| diagonals.len() as u64)
+                    .collect();
+                (vec![output], work)
+            }
+        };
+        // The channels that were left out.
+        let width = match step {
+            PaperStep::Linear(_) => 1,
+            _ => all_units,
+        };
+        let mut outputs = outputs;
+        while outputs.len() < width {
+            outputs.push(outputs[outputs.len() % units].try_clone()?);
+        }
+        Ok(Done {
+            outputs,
+            units,
+            all_units,
+            work: work[..units].iter().sum(),
+            all_work: work.iter().sum(),
+        })
+    }
+
+    fn convolve(
+        &mut self,
+        taps: &[Tap],
+        bias: &BigInt,
+        mask: Option<&[u64]>,
+        inputs: &[Ciphertext],
+    ) -> Result<Ciphertext, Error> {
+        let evaluator = &self.channel.evaluator;
+        let mut total = self.zero(&inputs[0])?;
+        let mut term = Ciphertext::new()?;
+        for tap in taps {
+            let weight = centred(i128::from(tap.weight), self.channel.plain_modulus);
+            if weight == 0 {
+                continue;
+            }
+            term.assign(&inputs[tap.input])?;
+            self.rotate(&mut term, tap.rotation)?;
+            // The weight in every slot, encoded anew each time: a constant.
+            let encoder = &self.channel.encoder;
+            let factor = encoder.encode_u64(&vec![weight.unsigned_abs(); encoder.slot_count()])?;
+            allow_transparent(evaluator.multiply_plain_inplace(&mut term, &factor))?;
+            self.ops.constant_multiplications += 1;
+            allow_transparent(if weight > 0 {
+                evaluator.add_inplace(&mut total, &term)
+            } else {
+                evaluator.sub_inplace(&mut total, &term)
+            })?;
+            self.ops.additions += 1;
+        }
+        self.add_bias(&mut total, |slots| {
+            vec![bias_residue(bias, self.channel.plain_modulus); slots]
+        })?;
+        if let Some(mask) = mask {
+            let encoder = &self.channel.encoder;
+            let slots = mask.iter().copied().cycle().take(encoder.slot_count());
+            let mask = encoder.encode_u64(&slots.collect::<Vec<_>>())?;
+            let evaluator = &self.channel.evaluator;
+            allow_transparent(evaluator.multiply_plain_inplace(&mut total, &mask))?;
+            self.ops.plain_multiplications += 1;
+        }
+        Ok(total)
+    }
+
+    fn square(&mut self, input: &Ciphertext) -> Result<Ciphertext, Error> {
+        let evaluator = &self.channel.evaluator;
+        let mut value = input.try_clone()?;
+        allow_transparent(evaluator.square_inplace(&mut value))?;
+        allow_transparent(
+            evaluator.relinearize_inplace(&mut value, &self.channel.keys.relin_keys),
+        )?;
+        self.ops.squares += 1;
+        self.ops.relinearizations += 1;
+        Ok(value)
+    }
+
+    fn pool(&mut self, input: &Ciphertext, rotations: &[usize]) -> Result<Ciphertext, Error> {
+        let mut total = input.try_clone()?;
+        let mut term = Ciphertext::new()?;
+        for &rotation in rotations {
+            term.assign(input)?;
+            self.rotate(&mut term, rotation)?;
+            allow_transparent(self.channel.evaluator.add_inplace(&mut total, &term))?;
+            self.ops.additions += 1;
+        }
+        Ok(total)
+    }
+
+    fn linear(
+        &mut self,
+        linear: &Diagonals,
+        inputs: &[Ciphertext],
+        stage: &Stage<'_>,
+    ) -> Result<Ciphertext, Error> {
+        let evaluator = &self.channel.evaluator;
+        let t = self.channel.plain_modulus;
+        let slots = self.channel.encoder.slot_count();
+        let mut total = self.zero(&inputs[0])?;
+        let mut term = Ciphertext::new()?;
+        for (input, diagonals) in inputs.iter().zip(&linear.diagonals) {
+            for (rotation, factors) in diagonals {
+                term.assign(input)?;
+                self.rotate(&mut term, *rotation)?;
+                let residues = factors
+                    .iter()
+                    .map(|&factor| i128::from(factor).rem_euclid(i128::from(t)) as u64);
+                let repeated: Vec<u64> = residues.cycle().take(slots).collect();
+                let factor = self.channel.encoder.encode_u64(&repeated)?;
+                if !factor.is_zero() {
+                    allow_transparent(evaluator.multiply_plain_inplace(&mut term, &factor))?;
+                    self.ops.plain_multiplications += 1;
+                    allow_transparent(evaluator.add_inplace(&mut total, &term))?;
+                    self.ops.additions += 1;
+                }
+            }
+            stage.advance();
+        }
+        let mut fold = linear.rows;
+        while fold < linear.period {
+            term.assign(&total)?;
+            self.rotate(&mut term, fold)?;
+            allow_transparent(evaluator.add_inplace(&mut total, &term))?;
+            self.ops.additions += 1;
+            fold *= 2;
+        }
+        self.add_bias(&mut total, |slots| {
+            let zeros = std::iter::repeat_n(0, linear.rows - linear.biases.len());
+            let biases = linear.biases.iter().map(|bias| bias_residue(bias, t));
+            let row: Vec<u64> = biases.chain(zeros).collect();
+            row.into_iter().cycle().take(slots).collect()
+        })?;
+        Ok(total)
+    }
+
+    /// A ciphertext of zero.
+    fn zero(&mut self, like: &Ciphertext) -> Result<Ciphertext, Error> {
+        let mut zero = like.try_clone()?;
+        allow_transparent(self.channel.evaluator.sub_inplace(&mut zero, like))?;
+        self.ops.additions += 1;
+        Ok(zero)
+    }
+
+    fn add_bias(
+        &mut self,
+        total: &mut Ciphertext,
+        slots: impl FnOnce(usize) -> Vec<u64>,
+    ) -> Result<(), Error> {
+        let encoder = &self.channel.encoder;
+        let bias = encoder.encode_u64(&slots(encoder.slot_count()))?;
+        if !bias.is_zero() {
+            allow_transparent(self.channel.evaluator.add_plain_inplace(total, &bias))?;
+            self.ops.plain_additions += 1;
+        }
+        Ok(())
+    }
+
+    fn rotate(&mut self, value: &mut Ciphertext, slots: usize) -> Result<(), Error> {
+        if slots == 0 {
+            return Ok(());
+        }
+        let steps = i32::try_from(slots).unwrap_or(i32::MAX);
+        allow_transparent(self.channel.evaluator.rotate_rows_inplace(
+            value,
+            steps,
+            &self.channel.keys.galois_keys,
+        ))?;
+        self.ops.rotations += 1;
+        self.ops.rotation_key_switches += key_switches(slots);
+        Ok(())
+    }
+}
+
+/// The nonzero digits of the signed binary form without adjacent ones, by which SEAL composes a rotation of powers of
+/// two.
+fn key_switches(slots: usize) -> u64 {
+    u64::from((slots ^ (3 * slots)).count_ones())
+}
+
+/// What the time of an output channel is about proportional to: key switches, and a little for each product.
+fn work_of(taps: &[Tap]) -> u64 {
+    taps.iter()
+        .map(|tap| 10 * key_switches(tap.rotation) + 1)
+        .sum()
+}

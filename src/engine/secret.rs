@@ -1,0 +1,85 @@
+//! What a client has for one plaintext modulus: its key, and what encrypts and decrypts with it.
+
+use super::error::{Doing, EngineError};
+use crate::bfv::{
+    BatchEncoder, Ciphertext, Context, Decryptor, Encryptor, Evaluator, KeyGenerator, Plaintext,
+    SecretKey,
+};
+
+/// The secret side of one plaintext modulus.
+#[derive(Debug)]
+pub(super) struct Channel {
+    pub(super) context: Context,
+    pub(super) secret_key: SecretKey,
+    pub(super) encoder: BatchEncoder,
+    pub(super) encryptor: Encryptor,
+    /// What decrypted slots are multiplied by modulo t.
+    pub(super) correction: u64,
+    /// In fast mode, what brings ciphertexts into NTT form.
+    pub(super) transform: Option<Evaluator>,
+}
+
+impl Channel {
+    pub(super) fn plain_modulus(&self) -> u64 {
+        self.context.parameters().plain_modulus().value()
+    }
+
+    /// A fresh ciphertext; in fast mode in NTT form.
+    pub(super) fn encrypt(&self, plain: &Plaintext) -> Result<Ciphertext, crate::bfv::Error> {
+        let mut encrypted = self.encryptor.encrypt_symmetric(plain)?;
+        if let Some(evaluator) = &self.transform {
+            evaluator.transform_to_ntt_inplace(&mut encrypted)?;
+        }
+        Ok(encrypted)
+    }
+
+    /// The slots, what the server left on them divided out.
+    pub(super) fn decode(&self, plain: &Plaintext) -> Result<Vec<u64>, crate::bfv::Error> {
+        let mut slots = self.encoder.decode_u64(plain)?;
+        if self.correction != 1 {
+            let t = u128::from(self.plain_modulus());
+            for slot in &mut slots {
+                *slot = (u128::from(*slot) * u128::from(self.correction) % t) as u64;
+            }
+        }
+        Ok(slots)
+    }
+
+    pub(super) fn residues(&self, values: &[i64]) -> Vec<u64> {
+        let t = i128::from(self.plain_modulus());
+        values
+            .iter()
+            .map(|&value| i128::from(value).rem_euclid(t) as u64)
+            .collect()
+    }
+
+    pub(super) fn key_generator(&self) -> Result<KeyGenerator, crate::bfv::Error> {
+        KeyGenerator::from_secret_key(&self.context, &self.secret_key)
+    }
+
+    pub(super) fn decryptor(&self) -> Result<Decryptor, EngineError> {
+        Decryptor::new(&self.context, &self.secret_key).doing(|| "making a decryptor".to_owned())
+    }
+
+    pub(super) fn least_budget(&self, outputs: &[Ciphertext]) -> Result<u32, EngineError> {
+        let mut decryptor = self.decryptor()?;
+        let mut outputs = outputs.iter().enumerate();
+        outputs.try_fold(u32::MAX, |least, (output, encrypted)| {
+            Ok(least.min(self.budget(&mut decryptor, output, encrypted)?))
+        })
+    }
+
+    pub(super) fn budget(
+        &self,
+        decryptor: &mut Decryptor,
+        logit: usize,
+        encrypted: &Ciphertext,
+    ) -> Result<u32, EngineError> {
+        decryptor.noise_budget_bits(encrypted).doing(|| {
+            format!(
+                "measuring the noise of logit {logit} modulo {}",
+                self.plain_modulus()
+            )
+        })
+    }
+}

@@ -1,0 +1,93 @@
+//! Compressed network files: one gzip member (RFC 1952).
+
+use std::io::{self, Read as _, Write as _};
+
+use flate2::{Compression, GzBuilder, bufread::GzDecoder};
+
+use super::format::FormatError;
+
+/// How every gzip file begins.
+const MAGIC: [u8; 2] = [0x1f, 0x8b];
+
+/// Whether the bytes claim to be a gzip file. JSON never begins like that.
+pub(super) fn is_packed(bytes: &[u8]) -> bool {
+    bytes.starts_with(&MAGIC)
+}
+
+/// Compresses. The same bytes give the same file: no name, no time.
+pub(super) fn pack(bytes: &[u8]) -> io::Result<Vec<u8>> {
+    let mut encoder = GzBuilder::new()
+        .mtime(0)
+        .write(Vec::new(), Compression::best());
+    encoder.write_all(bytes)?;
+    encoder.finish()
+}
+
+/// Unpacks up to `limit` bytes, and checks length and checksum.
+pub(super) fn unpack(bytes: &[u8], limit: u64) -> Result<Vec<u8>, FormatError> {
+    let mut decoder = GzDecoder::new(bytes);
+    let mut unpacked = Vec::new();
+    // One byte more than allowed shows that there are too many; all others stay packed.
+    let read = decoder
+        .by_ref()
+        .take(limit + 1)
+        .read_to_end(&mut unpacked)
+        .map_err(FormatError::Gzip)?;
+    if read as u64 > limit {
+        return Err(FormatError::Unpacked { limit });
+    }
+    if !decoder.into_inner().is_empty() {
+        let reason = "bytes follow the compressed data";
+        return Err(FormatError::Gzip(io::Error::other(reason)));
+    }
+    Ok(unpacked)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test may stop at a surprise")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_packed_is_unpacked_and_nothing_of_the_machine_is_in_it() {
+        let text = b"some text, some text, some text".repeat(100);
+        let packed = pack(&text).unwrap();
+        assert!(is_packed(&packed) && packed.len() < text.len() / 10);
+        assert_eq!(packed, pack(&text).unwrap());
+        // No flags (so no name), no time, no operating system.
+        assert_eq!(packed[2..8], [8, 0, 0, 0, 0, 0]);
+        assert_eq!(packed[9], 255);
+        assert_eq!(unpack(&packed, text.len() as u64).unwrap(), text);
+    }
+
+    #[test]
+    fn more_than_the_limit_is_refused_before_it_is_unpacked() {
+        // A thousand times as much as it seems.
+        let packed = pack(&vec![b' '; 16 << 20]).unwrap();
+        assert!(packed.len() < 32 << 10);
+        let error = unpack(&packed, 1000).unwrap_err();
+        assert!(matches!(error, FormatError::Unpacked { limit: 1000 }));
+        assert_eq!(
+            error.to_string(),
+            "unpacked, the file has more than 1000 bytes, the most that is read"
+        );
+    }
+
+    #[test]
+    fn cut_extended_and_damaged_files_are_refused() {
+        let packed = pack(b"a network, or so it seems").unwrap();
+        for end in 0..packed.len() {
+            let error = unpack(&packed[..end], 1000).unwrap_err();
+            assert!(matches!(error, FormatError::Gzip(_)), "{end}: {error}");
+        }
+        let extended = [&packed[..], b"x"].concat();
+        let error = unpack(&extended, 1000).unwrap_err();
+        assert!(error.to_string().contains("cut off or damaged"), "{error}");
+        // The checksum, and the length.
+        for at in packed.len() - 8..packed.len() {
+            let mut damaged = packed.clone();
+            damaged[at] ^= 1;
+            assert!(unpack(&damaged, 1000).is_err(), "{at}");
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! What was chosen.
+
+use num_bigint::BigInt;
+
+use super::noise::LayerNoise;
+use super::options::{BoundRule, LayoutKind, Mode};
+use super::security::SecurityStandard;
+
+/// The bound that decided t.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Bound {
+    /// Where it comes from.
+    pub rule: BoundRule,
+    /// The largest magnitude of a logit.
+    pub magnitude: BigInt,
+    /// ceil(log2(2 * magnitude + 1)): bits of a signed integer within the bound.
+    pub bits: u64,
+}
+
+/// Encryption parameters for a network: secure, large enough for its logits, with noise budget to spare.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Selection {
+    pub(super) mode: Mode,
+    pub(super) layout: LayoutKind,
+    pub(super) standard: SecurityStandard,
+    pub(super) bound: Bound,
+    pub(super) poly_modulus_degree: usize,
+    pub(super) plain_moduli: Vec<u64>,
+    pub(super) coeff_modulus: Vec<u64>,
+    pub(super) drops: Vec<usize>,
+    pub(super) response_primes: usize,
+    pub(super) predicted_noise: Vec<LayerNoise>,
+}
+
+impl Selection {
+    /// How the server computes.
+    pub const fn mode(&self) -> Mode {
+        self.mode
+    }
+
+    /// How images lie in slots.
+    pub const fn layout(&self) -> LayoutKind {
+        self.layout
+    }
+
+    /// N.
+    pub const fn poly_modulus_degree(&self) -> usize {
+        self.poly_modulus_degree
+    }
+
+    /// t, or the CRT primes whose product takes its place.
+    pub fn plain_moduli(&self) -> &[u64] {
+        &self.plain_moduli
+    }
+
+    /// The primes of q, the special prime last.
+    pub fn coeff_modulus(&self) -> &[u64] {
+        &self.coeff_modulus
+    }
+
+    /// Bits of each prime of q, the special prime last.
+    pub fn coeff_modulus_bits(&self) -> Vec<u32> {
+        self.coeff_modulus
+            .iter()
+            .map(|prime| u64::BITS - prime.leading_zeros())
+            .collect()
+    }
+
+    /// The table that caps q.
+    pub const fn standard(&self) -> SecurityStandard {
+        self.standard
+    }
+
+    /// The bound that decided t.
+    pub const fn bound(&self) -> &Bound {
+        &self.bound
+    }
+
+    /// In the diagonal layout, how many primes are dropped after each run of linear layers and after each square, in
+    /// turn; none after the last square.
+    pub fn drops(&self) -> &[usize] {
+        &self.drops
+    }
+
+    /// How many primes the response keeps: as few as its noise allows.
+    pub const fn response_primes(&self) -> usize {
+        self.response_primes
+    }
+
+    /// The predicted budget of a fresh ciphertext, after every layer, and of the response; the worst over the CRT primes.
+    pub fn predicted_noise(&self) -> &[LayerNoise] {
+        &self.predicted_noise
+    }
+}

@@ -1,0 +1,81 @@
+//! The coefficient modulus for stock SEAL operations.
+
+use super::noise::{LayerNoise, NoiseParameters, noise_steps};
+use crate::bfv::coeff_modulus;
+use crate::network::Network;
+
+/// SEAL's largest prime of q.
+const PRIME_BITS_MAX: i32 = 60;
+/// More data primes than this do not fit the largest degree's cap in a useful way.
+const DATA_PRIMES_MAX: usize = 24;
+
+/// The primes of q, how many of them the response keeps, the predicted noise.
+pub(super) type StockFit = (Vec<u64>, usize, Vec<LayerNoise>);
+
+/// The fewest, then smallest primes of q within the cap that leave a budget of `margin_bits` for every plaintext modulus.
+pub(super) fn stock_fit(
+    network: &Network,
+    degree: usize,
+    cap: u32,
+    moduli: &[u64],
+    margin_bits: f64,
+) -> Option<StockFit> {
+    let t_bits = moduli.iter().max().map_or(0, |t| {
+        i32::try_from(u64::BITS - t.leading_zeros()).unwrap_or(0)
+    });
+    let circuits: Vec<_> = moduli
+        .iter()
+        .map(|&t| (t, noise_steps(network, t)))
+        .collect();
+    let worst = |primes: &[u64], response: usize| -> Vec<LayerNoise> {
+        let (special, data) = match primes.split_last() {
+            Some((special, data)) => (*special, data),
+            None => (1, primes),
+        };
+        circuits
+            .iter()
+            .map(|(t, steps)| {
+                NoiseParameters {
+                    poly_modulus_degree: degree,
+                    plain_modulus: *t,
+                    log2_data_primes: data.iter().map(|&p| (p as f64).log2()).collect(),
+                    log2_special_prime: (special as f64).log2(),
+                }
+                .predict(steps, response)
+            })
+            .reduce(|mut worst, other| {
+                for (a, b) in worst.iter_mut().zip(other) {
+                    a.budget_bits = a.budget_bits.min(b.budget_bits);
+                }
+                worst
+            })
+            .unwrap_or_default()
+    };
+    let enough = |noise: &[LayerNoise]| noise.iter().all(|layer| layer.budget_bits >= margin_bits);
+
+    for count in 1..=DATA_PRIMES_MAX {
+        // Data primes larger than t keep them distinct from it; the special prime is of the same size.
+        for bits in (t_bits + 1).max(14)..=PRIME_BITS_MAX {
+            let total = bits.unsigned_abs() * (count as u32 + 1);
+            if total > cap {
+                break;
+            }
+            // Not enough primes of this size = 1 mod 2N: try the next size.
+            let Ok(primes) = coeff_modulus::create(degree, &vec![bits; count + 1]) else {
+                continue;
+            };
+            let mut primes: Vec<u64> = primes.into_iter().map(u64::from).collect();
+            // The largest prime is the special one: key switching noise is divided by it.
+            primes.sort_unstable();
+            if !enough(&worst(&primes, count)) {
+                continue;
+            }
+            let response = (1..=count)
+                .find(|&response| enough(&worst(&primes, response)))
+                .unwrap_or(count);
+            let noise = worst(&primes, response);
+            return Some((primes, response, noise));
+        }
+    }
+    None
+}
