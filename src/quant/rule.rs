@@ -121,17 +121,8 @@ pub fn min_error_scale(weights: &[f32], n_bits: u32) -> f64 {
     if n_bits > 8 {
         return top;
     }
-    let limit = max_integer(n_bits) as f64;
-    let error = |scale: f64| -> f64 {
-        weights
-            .iter()
-            .map(|&w| {
-                let w = f64::from(w);
-                let difference = (w / scale).round_ties_even().clamp(-limit, limit) * scale - w;
-                difference * difference
-            })
-            .sum()
-    };
+    let sums = SortedSums::new(weights);
+    let error = |scale: f64| sums.error(scale, max_integer(n_bits));
     let mut best = (error(top), top);
     for step in 1..200 {
         let scale = single(top * (1.0 - f64::from(step) / 200.0));
@@ -143,6 +134,48 @@ pub fn min_error_scale(weights: &[f32], n_bits: u32) -> f64 {
         }
     }
     best.1
+}
+
+/// Magnitudes of weights in order, with running sums: the rounding error of a scale takes one search for each integer.
+struct SortedSums {
+    magnitudes: Vec<f32>,
+    /// Sum and sum of squares of the magnitudes before each position.
+    before: Vec<(f64, f64)>,
+}
+
+impl SortedSums {
+    fn new(weights: &[f32]) -> Self {
+        let mut magnitudes: Vec<f32> = weights.iter().map(|w| w.abs()).collect();
+        magnitudes.sort_unstable_by(f32::total_cmp);
+        let sums = magnitudes.iter().scan((0.0, 0.0), |sums, &w| {
+            let w = f64::from(w);
+            *sums = (sums.0 + w, sums.1 + w * w);
+            Some(*sums)
+        });
+        let before = std::iter::once((0.0, 0.0)).chain(sums).collect();
+        Self { magnitudes, before }
+    }
+
+    /// The squared error of rounding to multiples of `scale` of at most `limit`.
+    fn error(&self, scale: f64, limit: i64) -> f64 {
+        let (mut first, mut total) = (0, 0.0);
+        for integer in 0..=limit {
+            let end = if integer == limit {
+                self.magnitudes.len()
+            } else {
+                let border = (integer as f64 + 0.5) * scale;
+                self.magnitudes.partition_point(|&w| f64::from(w) <= border)
+            };
+            let (Some(from), Some(to)) = (self.before.get(first), self.before.get(end)) else {
+                break;
+            };
+            let value = integer as f64 * scale;
+            let count = (end - first) as f64;
+            total += value * (count * value - 2.0 * (to.0 - from.0)) + (to.1 - from.1);
+            first = end;
+        }
+        total
+    }
 }
 
 /// A scale is kept in single precision, as the training framework uses it.
@@ -333,6 +366,17 @@ mod tests {
                 let error = (f64::from(w) - q as f64 * levels.scale).abs();
                 prop_assert!(error <= levels.scale * 0.5 * (1.0 + 1e-4), "{error} {}", levels.scale);
             }
+        }
+
+        #[test]
+        fn sorted_sums_give_the_rounding_error(w in prop::collection::vec(-2.0_f32..2.0, 1..64), n_bits in 2_u32..=8, scale in 0.001_f64..3.0) {
+            let direct: f64 = w
+                .iter()
+                .zip(round_all(&w, n_bits, scale).integers)
+                .map(|(&w, integer)| (integer as f64 * scale - f64::from(w)).powi(2))
+                .sum();
+            let sums = SortedSums::new(&w).error(scale, max_integer(n_bits));
+            prop_assert!((sums - direct).abs() < 1e-9, "{} {}", sums, direct);
         }
 
         #[test]
