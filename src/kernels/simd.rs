@@ -17,6 +17,8 @@ pub struct Lane(pub [u64; LANES]);
 pub(super) trait Simd: Copy + Send + Sync {
     /// Eight words.
     type Vector: Copy;
+    /// Eight sums of products, of up to 116 bits.
+    type Wide: Copy;
 
     /// The same word eight times.
     fn splat(self, word: u64) -> Self::Vector;
@@ -41,6 +43,12 @@ pub(super) trait Simd: Copy + Send + Sync {
     fn mul_add_low(self, sum: Self::Vector, a: Self::Vector, b: Self::Vector) -> Self::Vector;
     /// `sum` + the high 52 bits of the product of the low 52 bits of `a` and `b`.
     fn mul_add_high(self, sum: Self::Vector, a: Self::Vector, b: Self::Vector) -> Self::Vector;
+    /// No products yet.
+    fn wide(self) -> Self::Wide;
+    /// `sum` + the product of `a` and `b`, which are below 2^52.
+    fn mul_add(self, sum: Self::Wide, a: Self::Vector, b: Self::Vector) -> Self::Wide;
+    /// `sum` as high * 2^52 + low: high first. Both are below 2^64, whatever they are.
+    fn halves(self, sum: Self::Wide) -> (Self::Vector, Self::Vector);
     /// Runs `kernel`, inlined, where the instructions may be used.
     fn vectorize<R>(self, kernel: impl FnOnce() -> R) -> R;
 }
@@ -63,6 +71,7 @@ fn product(a: u64, b: u64) -> u128 {
 macro_rules! words {
     () => {
         type Vector = [u64; LANES];
+        type Wide = [u128; LANES];
 
         #[inline(always)]
         fn splat(self, word: u64) -> Self::Vector {
@@ -121,6 +130,23 @@ macro_rules! words {
         fn mul_add_high(self, sum: Self::Vector, a: Self::Vector, b: Self::Vector) -> Self::Vector {
             let high = map2(a, b, |a, b| (product(a, b) >> 52) as u64);
             map2(sum, high, u64::wrapping_add)
+        }
+        #[inline(always)]
+        fn wide(self) -> Self::Wide {
+            [0; LANES]
+        }
+        #[inline(always)]
+        fn mul_add(self, sum: Self::Wide, a: Self::Vector, b: Self::Vector) -> Self::Wide {
+            std::array::from_fn(|lane| {
+                sum[lane].wrapping_add(u128::from(a[lane]) * u128::from(b[lane]))
+            })
+        }
+        #[inline(always)]
+        fn halves(self, sum: Self::Wide) -> (Self::Vector, Self::Vector) {
+            (
+                sum.map(|sum| (sum >> 52) as u64),
+                sum.map(|sum| sum as u64 & RADIX_MASK),
+            )
         }
     };
 }
@@ -187,6 +213,7 @@ mod x86 {
 
     impl Simd for Ifma {
         type Vector = __m512i;
+        type Wide = [__m512i; 2];
 
         #[inline(always)]
         fn splat(self, word: u64) -> __m512i {
@@ -257,6 +284,18 @@ mod x86 {
         fn mul_add_high(self, sum: __m512i, a: __m512i, b: __m512i) -> __m512i {
             // SAFETY: as `splat`.
             unsafe { _mm512_madd52hi_epu64(sum, a, b) }
+        }
+        #[inline(always)]
+        fn wide(self) -> [__m512i; 2] {
+            [self.splat(0); 2]
+        }
+        #[inline(always)]
+        fn mul_add(self, [high, low]: [__m512i; 2], a: __m512i, b: __m512i) -> [__m512i; 2] {
+            [self.mul_add_high(high, a, b), self.mul_add_low(low, a, b)]
+        }
+        #[inline(always)]
+        fn halves(self, [high, low]: [__m512i; 2]) -> (__m512i, __m512i) {
+            (high, low)
         }
 
         fn vectorize<R>(self, kernel: impl FnOnce() -> R) -> R {
