@@ -8,6 +8,8 @@ use super::prime::{Constants, Prime, RADIX_BITS};
 use super::residues::{Row, RowMut};
 use super::simd::{LANES, Lane, Portable, Simd};
 
+/// So many vectors before they are needed, what is read once is fetched from memory.
+const AHEAD: usize = 8;
 /// So many products of residues below 2^50 (or a residue below 2^52 and one below 2^50) can be added up lazily.
 const LAZY_TERMS: usize = 1024;
 
@@ -272,10 +274,13 @@ fn products<S: Simd, const P: usize>(
             let mut sums = [[simd.wide(); P]; TILE];
             for group in lazy.chunks(GROUP) {
                 for (at, sums) in tile.clone().zip(&mut sums) {
-                    let weights = &weights[at * terms.len() + done..];
-                    for (term, weight) in group.iter().zip(weights) {
-                        let weight = simd.load_words(weight);
+                    let base = at * terms.len() + done;
+                    let next = base + AHEAD * terms.len();
+                    for (index, term) in group.iter().enumerate() {
+                        simd.prefetch(weights, next + index);
+                        let weight = simd.load_words(&weights[base + index]);
                         for (sum, term) in sums.iter_mut().zip(term) {
+                            simd.prefetch(term, at + AHEAD);
                             *sum = simd.mul_add(*sum, simd.load_words(&term[at]), weight);
                         }
                     }
@@ -317,8 +322,12 @@ fn switches<S: Simd>(
         for rotation in rotations {
             let (from, order) = rotation.permutation.sources[at];
             let order = &rotation.permutation.orders[order as usize];
-            let key = &rotation.key[at * rotation.stride..][..2 * digits.len()];
-            for (digit, key) in digits.iter().zip(key.as_chunks::<2>().0) {
+            let base = at * rotation.stride;
+            let next = base + AHEAD * rotation.stride;
+            let key = &rotation.key[base..base + 2 * digits.len()];
+            for (index, (digit, key)) in digits.iter().zip(key.as_chunks::<2>().0).enumerate() {
+                simd.prefetch(rotation.key, next + 2 * index);
+                simd.prefetch(rotation.key, next + 2 * index + 1);
                 let digit = simd.permute(simd.load_words(&digit[from as usize]), order);
                 for (sum, key) in sums.iter_mut().zip(key) {
                     *sum = simd.mul_add(*sum, digit, simd.load_words(key));
