@@ -3,6 +3,7 @@
 //! Only the logits must fit the plaintext modulus: BFV computes in a ring, so what wraps around on the way cancels.
 
 mod diagonal;
+mod diagonal_work;
 mod error;
 mod fast;
 mod fast_fit;
@@ -10,10 +11,13 @@ mod moments;
 mod noise;
 mod paper;
 mod plain;
+mod plaintexts;
 mod security;
 mod select;
 
+pub use diagonal_work::{Work, WorkRates, diagonal_work};
 pub use error::ParamsError;
+pub use fast_fit::RESPOND_NANOSECONDS;
 pub use noise::LayerNoise;
 pub use paper::PaperParameters;
 pub use security::SecurityStandard;

@@ -18,8 +18,9 @@ const MARGIN_BITS: f64 = 1.0;
 const PRIME_BITS_MAX: i32 = 60;
 /// More data primes than this do not fit the largest degree's cap in a useful way.
 const DATA_PRIMES_MAX: usize = 24;
-/// With more images, the diagonal layout, which takes them one by one, is not looked at unless it is asked for.
-const DIAGONAL_IMAGES_MAX: usize = 16;
+/// With more images, the diagonal layout, which takes them one by one, is not looked at unless it is asked for: the work
+/// of a batch is that of some tens of images.
+const DIAGONAL_IMAGES_MAX: usize = 256;
 
 /// Which bound on the logits decides the plaintext modulus.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -272,8 +273,8 @@ impl Selection {
 /// Chooses parameters for a network.
 ///
 /// For stock SEAL operations the smallest N in the table wins, then the fewest plaintext primes, then the fewest and
-/// smallest data primes. In fast mode the time is proportional to the residues that the batches take together, times the
-/// work of the layout: the cheapest wins, then the smallest N.
+/// smallest data primes. In fast mode the least predicted time of all images wins, at nominal rates: the batches' in the
+/// batched and packed layouts, the images' one after the other in the diagonal one ([`super::diagonal_work`]).
 ///
 /// # Errors
 /// [`ParamsError::NothingFits`] says what ran out and what to do.
@@ -378,7 +379,8 @@ fn select_fast(
         Some(layout) => layout == LayoutKind::Diagonal,
     };
     if wanted {
-        match diagonal_fit(network, options.standard, product, MARGIN_BITS)? {
+        let images = options.images.unwrap_or(1);
+        match diagonal_fit(network, options.standard, product, images, MARGIN_BITS)? {
             Ok(Some(fit)) if best.as_ref().is_none_or(|best| fit.cost < best.cost) => {
                 best = Some(fit);
             }

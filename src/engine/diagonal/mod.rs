@@ -36,6 +36,11 @@ pub(super) struct Diagonals {
     masks: Option<Masks>,
 }
 
+/// Nanoseconds of a transform under a context's parameters, on this machine.
+pub(super) fn transform_nanoseconds(context: &Context) -> Result<f64, EngineError> {
+    Ring::new(context)?.transform_nanoseconds()
+}
+
 /// What lies between steps.
 enum Value {
     Pairs(Vec<Pair>),
