@@ -97,7 +97,7 @@ pub fn diagonal_work(layout: &Diagonal, levels: &[usize]) -> Vec<Work> {
                 for turns in pool {
                     count.fold(&mut work, turns.len() as f64, before);
                 }
-                count.decompose(&mut work, before);
+                decompose(&mut work, before);
                 for _ in 0..moved(babies) as usize {
                     count.switch(&mut work, 1.0, before);
                 }
@@ -109,7 +109,7 @@ pub fn diagonal_work(layout: &Diagonal, levels: &[usize]) -> Vec<Work> {
                     if giant.turn != Turn::NONE {
                         // The second polynomial without the special prime.
                         work.transforms += before + 1.0;
-                        count.decompose(&mut work, before);
+                        decompose(&mut work, before);
                         count.switch(&mut work, 1.0, before);
                     }
                 }
@@ -138,13 +138,18 @@ pub fn diagonal_work(layout: &Diagonal, levels: &[usize]) -> Vec<Work> {
             ..Work::default()
         };
         if index + 2 < stages.len() {
-            count.decompose(&mut square, after);
+            decompose(&mut square, after);
             count.switch(&mut square, 1.0, after);
             square.transforms += 2.0 * (after + 1.0);
         }
         all.push(square);
     }
     all
+}
+
+/// The digits of a polynomial.
+fn decompose(work: &mut Work, level: f64) {
+    work.transforms += level * level + level;
 }
 
 /// Counts for a degree.
@@ -160,10 +165,6 @@ impl Count {
         work.operations += level * self.vectors * SUM;
     }
 
-    fn decompose(&self, work: &mut Work, level: f64) {
-        work.transforms += level * level + level;
-    }
-
     /// Digits times the keys of so many rotations, which are added up.
     fn switch(&self, work: &mut Work, rotations: f64, level: f64) {
         let rows = (level + 1.0) * self.vectors;
@@ -172,7 +173,7 @@ impl Count {
     }
 
     fn fold(&self, work: &mut Work, rotations: f64, level: f64) {
-        self.decompose(work, level);
+        decompose(work, level);
         self.switch(work, rotations, level);
         work.transforms += 2.0 * (level + 1.0);
     }

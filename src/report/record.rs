@@ -262,8 +262,11 @@ mod tests {
             percentile_95: 38.0,
         };
         assert_eq!(BatchSeconds::of(&descending), expected);
-        let one = BatchSeconds::of(&[0.5]);
-        assert_eq!([one.median, one.percentile_95], [0.5, 0.5]);
+        let expected = BatchSeconds {
+            median: 0.5,
+            percentile_95: 0.5,
+        };
+        assert_eq!(BatchSeconds::of(&[0.5]), expected);
         assert_eq!(BatchSeconds::of(&[]), BatchSeconds::default());
     }
 }
