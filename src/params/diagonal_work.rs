@@ -115,7 +115,7 @@ pub fn diagonal_work(layout: &Diagonal, levels: &[usize]) -> Vec<Work> {
                 }
                 work.transforms += 2.0 * (before + 1.0);
                 for turns in folds {
-                    count.fold(&mut work, turns.len() as f64, before);
+                    count.fold(&mut work, turns.len() as f64, after);
                 }
             }
             StageStep::Last { responses, .. } => {
