@@ -229,11 +229,11 @@ impl Model<'_> {
                     1,
                     giants * self.switch(level) + (giants + 1.0) * self.rounding(2),
                 );
+                fold(&mut parts, &stage.folds, level);
             }
             if index + 1 < count {
                 dropped.push(self.drop(2 * index, &mut level, &mut parts));
             }
-            fold(&mut parts, &stage.folds, level);
             add(&mut parts, 1, t / 2.0);
             steps.push((stage.name.clone(), level, parts.clone()));
             let Some(square) = &stage.square else {

@@ -16,7 +16,7 @@ const SQUARED: f64 = 27.0;
 const LAST: f64 = 72.0;
 /// Nanoseconds for a word of the response before primes are dropped, and for a slot of a mask: SEAL's own calls.
 const RESPOND_NANOSECONDS: f64 = 4.0;
-const MASK_NANOSECONDS: f64 = 25.0;
+const MASK_NANOSECONDS: f64 = 10.0;
 
 /// What a step takes, for one plaintext modulus.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -115,7 +115,7 @@ pub fn diagonal_work(layout: &Diagonal, levels: &[usize]) -> Vec<Work> {
                 }
                 work.transforms += 2.0 * (before + 1.0);
                 for turns in folds {
-                    count.fold(&mut work, turns.len() as f64, after);
+                    count.fold(&mut work, turns.len() as f64, before);
                 }
             }
             StageStep::Last { responses, .. } => {
@@ -176,5 +176,38 @@ impl Count {
         decompose(work, level);
         self.switch(work, rotations, level);
         work.transforms += 2.0 * (level + 1.0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a failed test may panic")]
+    use super::*;
+    use crate::network::Network;
+
+    #[test]
+    fn the_work_of_hcnn_mnist_is_as_counted_by_hand() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/models/mnist-t17/network.json");
+        let layout = Diagonal::new(&Network::load(path).unwrap(), 8192).unwrap();
+        let work = diagonal_work(&layout, &[5, 4, 3, 2]);
+        // conv1: five rows of two polynomials divided. square1: 4 * 5 to decompose, two times 5 rows. conv2: 3 * 4 to
+        // decompose, a giant step of 4 + 12, two times 4 rows, two folds of 3 * 4 and two times 4 rows.
+        let transforms: Vec<f64> = work.iter().map(|work| work.transforms).collect();
+        assert_eq!(
+            format!("{transforms:?}"),
+            "[10.0, 30.0, 76.0, 0.0, 0.0, 12.0]"
+        );
+        // conv1: 16 products of three rows. square1: a key of 4 digits. conv2: 12 keys of 3 digits, 16
+        // plaintexts of 4 rows.
+        let rows: Vec<f64> = work.iter().map(|work| work.streamed / 1024.0).collect();
+        let expected = [16 * 3 * 5, 4 * 2 * 5, 12 * 24 + 16 * 4, 0, 4, 0].map(f64::from);
+        assert_eq!(format!("{rows:?}"), format!("{expected:?}"));
+        let rates = WorkRates {
+            transform: 1.0,
+            stream: 0.0,
+            operation: 0.0,
+        };
+        let square = &work[1];
+        assert_eq!(format!("{}", square.nanoseconds(&rates)), "30");
     }
 }

@@ -219,9 +219,14 @@ impl Diagonals {
                 for turns in pool {
                     value = self.fold(&value, turns, level, ops)?;
                 }
-                // Primes are dropped before the folds, which then take less.
-                let mut value = self.rotated(&value, babies, giants, keep, ops)?;
-                for turns in folds {
+                let before_folds = if folds.is_empty() { keep } else { level };
+                let mut value = self.rotated(&value, babies, giants, before_folds, ops)?;
+                for (index, turns) in folds.iter().enumerate() {
+                    let keep = if index + 1 == folds.len() {
+                        keep
+                    } else {
+                        level
+                    };
                     value = self.fold(&value, turns, keep, ops)?;
                 }
                 ops.mod_switches += (level - keep) as u64;

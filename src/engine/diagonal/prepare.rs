@@ -201,10 +201,8 @@ impl Tables {
                 } = &stage.step
                 {
                     let turned = giants.iter().map(|giant| &giant.turn);
-                    let turned = pool.iter().flatten().chain(babies).chain(turned);
-                    let after = points.get(2 * index).map_or(level, |point| point.level);
-                    let folded = folds.iter().flatten().map(|turn| (turn, after));
-                    for (&turn, level) in turned.map(|turn| (turn, level)).chain(folded) {
+                    let folded = pool.iter().chain(folds).flatten();
+                    for &turn in folded.chain(babies).chain(turned) {
                         let most = levels.entry(turn).or_default();
                         *most = level.max(*most);
                     }

@@ -11,7 +11,7 @@ const UPLOADS_MAX: usize = 1024;
 const RESPONSES_MAX: usize = 64;
 /// What a baby step costs, and a giant step, which is decomposed by itself.
 const BABY_COST: usize = 40;
-const GIANT_COST: usize = 100;
+const GIANT_COST: usize = 140;
 
 type Diagonals = BTreeMap<Turn, Vec<Entry>>;
 
