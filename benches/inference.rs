@@ -6,12 +6,13 @@
 //! with one or two linear layers; or directories of models), `--plain-bits B` (a product of plaintext moduli of at least so
 //! many bits, modulo which the logits are compared, whatever the network's bound), `--images N` (8192), `--repeat N` (3), `--threads A,B` (1,2), `--mode stock,fast`, `--packed` (few images in the
 //! packed layout instead), `--diagonal` (one image in the diagonal layout), `--percent P` (weights that are not zero), `--backend ifma|avx2|portable` (the fastest), `--seeded` (requests as they come over the wire: the server expands seeds, which is shown
-//! apart, and in fast mode transforms the ciphertexts). Wall times are the least of the repetitions; the processor time of
+//! apart, and in fast mode transforms the ciphertexts). Beside the time of a layer in fast mode is that of
+//! `Plan::forecast`, on one thread. Wall times are the least of the repetitions; the processor time of
 //! all threads, where Linux tells it, is that of the same repetition.
 
 use num_bigint::BigInt;
 use sealquant::engine::{Client, LayerStats, Plan, PlanContexts, Server};
-use sealquant::kernels::Backend;
+use sealquant::kernels::{Backend, Rates};
 use sealquant::network::{
     InputQuantizer, InputSpec, Layer, NamedLayer, Network, NetworkLiteral, Shape, SplitMix64, Twin,
     random_images,
@@ -260,6 +261,13 @@ fn measure(
         selection.coeff_modulus_bits(),
         selection.plain_moduli(),
     );
+    let forecast = plan.forecast(&Rates::measure(options.backend));
+    let predicted = |name: &str| {
+        let mut layers = forecast.iter().filter(|layer| layer.name == name);
+        layers.next().map_or(String::new(), |layer| {
+            format!(" (predicted {:.2})", layer.seconds * 1e3)
+        })
+    };
     let mut expected = Twin::new(network).logits_batch(&images)?;
     // What is decrypted are the residues around 0.
     let modulus: BigInt = selection.plain_moduli().iter().product();
@@ -293,7 +301,10 @@ fn measure(
         };
         let layers: Vec<String> = layers
             .iter()
-            .map(|layer| format!("{} {:.2}", layer.name, layer.seconds * 1e3))
+            .map(|layer| {
+                let milliseconds = layer.seconds * 1e3;
+                format!("{} {milliseconds:.2}{}", layer.name, predicted(&layer.name))
+            })
             .collect();
         println!(
             "  {threads} thread{}: {:.2} ms ({:.2} ms of processor time), {:.0} images/s ({} ms)",

@@ -18,7 +18,8 @@ use crate::{
     network::Network,
     params::{BoundRule, LayoutKind, Mode, SelectOptions, Selection, select},
     report::{
-        BoundRecord, Classified, DataFile, ForecastRecord, Host, NoiseRecord, RunRecord, classify,
+        BatchSeconds, BoundRecord, Classified, DataFile, ForecastRecord, Host, NoiseRecord,
+        RunRecord, classify,
     },
 };
 use anyhow::{Context as _, bail};
@@ -193,6 +194,7 @@ pub(super) fn run_again(
         plan: selection.explain(),
         noise: noise_records(&selection, &classified),
         seconds: classified.seconds,
+        evaluate_batch: BatchSeconds::of(&classified.batch_seconds),
         layers: classified.layers.clone(),
         forecast,
         bytes: classified.bytes,

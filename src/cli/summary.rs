@@ -92,6 +92,15 @@ fn times(record: &RunRecord, each_layer: bool) -> Vec<Row> {
         row("encryption (client)", table::seconds(seconds.encrypt)),
         row("evaluation (server)", table::seconds(seconds.evaluate)),
     ];
+    if record.batches > 1 {
+        let batch = record.evaluate_batch;
+        let words = format!(
+            "{} in the median, 95 % within {}",
+            table::seconds(batch.median),
+            table::seconds(batch.percentile_95)
+        );
+        rows.push(row("  of a batch", format!("  {words}")));
+    }
     if each_layer {
         let layer = |layer: &crate::report::LayerRecord| {
             row(

@@ -1,15 +1,13 @@
 //! What a plan in fast mode is predicted to take, layer by layer.
 
+use super::client::contexts;
+use super::diagonal::transform_nanoseconds;
 use super::fused::{fuse, reported};
-use super::plan::Plan;
+use super::plan::{Plan, Step};
 use super::stats::LayerOps;
 use crate::kernels::{LANES, Rates};
-use crate::params::Mode;
-
-/// Nanoseconds for eight words of the request: one thread reads about 8.5 GB/s (`docs/FAST.md`).
-const READ_NANOSECONDS: f64 = 7.5;
-/// Nanoseconds for a word of the results: put together, transformed, primes dropped.
-const RESPOND_NANOSECONDS: f64 = 15.0;
+use crate::layout::{Diagonal, Layout, StageStep, Turn};
+use crate::params::{Mode, RESPOND_NANOSECONDS, WorkRates, diagonal_work};
 
 /// A layer as the server computes it, in fast mode: squares joined with the sums before and the pool after them.
 #[derive(Debug, Clone, PartialEq)]
@@ -33,30 +31,30 @@ impl Plan {
     /// transforms. Nothing in stock mode, which has no model of time.
     ///
     /// The time is that of the vector operations of each layer (`docs/FAST.md`, "Cost") at the measured rates, of reading
-    /// the request, and of the response.
+    /// the request, and of the response. In the diagonal layout it is that of [`diagonal_work`]; transforms are timed here,
+    /// which takes the time of a SEAL context.
     pub fn forecast(&self, rates: &Rates) -> Vec<LayerForecast> {
         let selection = self.selection();
         if selection.mode() != Mode::Fast {
             return Vec::new();
         }
+        if let Layout::Diagonal(layout) = self.layout() {
+            return self.forecast_diagonal(layout, rates);
+        }
         let channels = selection.plain_moduli().len();
         let degree = selection.poly_modulus_degree();
         let primes = selection.coeff_modulus().len().saturating_sub(1);
         let chunks = (degree / LANES * primes * channels) as f64;
-        let budget = |name: &str| {
-            let mut noise = selection.predicted_noise().iter();
-            noise.find(|noise| noise.name == name)
-        };
         // Weights are reduced modulo t, which hardly matters here: the first stands for all.
         let t = selection.plain_moduli().first().copied().unwrap_or(2);
         let layers = reported(&fuse(self), self.inputs(), t);
-        let mut reading = READ_NANOSECONDS * (2 * self.inputs()) as f64;
+        let mut reading = rates.stream * (2 * self.inputs()) as f64;
         let mut forecast: Vec<LayerForecast> = layers
             .into_iter()
             .map(|layer| {
                 let nanoseconds = rates.nanoseconds(layer.work, layer.window_bytes);
                 LayerForecast {
-                    budget_bits: budget(&layer.last).map(|noise| noise.budget_bits),
+                    budget_bits: self.budget_bits(&layer.last),
                     ciphertexts: layer.values,
                     polynomials: layer.size,
                     ops: (0..channels).map(|_| layer.ops).sum(),
@@ -78,10 +76,106 @@ impl Plan {
                         as u64,
                     ..LayerOps::default()
                 },
-                budget_bits: budget("response").map(|noise| noise.budget_bits),
+                budget_bits: self.budget_bits("response"),
                 seconds: words as f64 * RESPOND_NANOSECONDS / 1e9,
             });
         }
         forecast
     }
+
+    /// What is predicted to be left after a layer.
+    fn budget_bits(&self, name: &str) -> Option<f64> {
+        let mut noise = self.selection().predicted_noise().iter();
+        let layer = noise.find(|noise| noise.name == name)?;
+        Some(layer.budget_bits)
+    }
+
+    fn forecast_diagonal(&self, layout: &Diagonal, rates: &Rates) -> Vec<LayerForecast> {
+        let selection = self.selection();
+        let channels = selection.plain_moduli().len();
+        let mut at = WorkRates {
+            stream: rates.stream,
+            operation: rates.near,
+            ..WorkRates::nominal(selection.poly_modulus_degree())
+        };
+        let measured = contexts(self)
+            .ok()
+            .and_then(|contexts| transform_nanoseconds(contexts.first()?).ok());
+        at.transform = measured.unwrap_or(at.transform);
+        let mut levels = vec![selection.coeff_modulus().len().saturating_sub(1)];
+        for drop in selection.drops() {
+            let level = levels.last().map_or(1, |level| level.saturating_sub(*drop));
+            levels.push(level.max(1));
+        }
+        let work = diagonal_work(layout, &levels);
+        let planned = self.layers().iter();
+        let names = planned
+            .map(|layer| (layer.name.as_str(), layer.step.outputs()))
+            .chain([("response", self.outputs())]);
+        let squares = layout.stages().len().saturating_sub(1);
+        names
+            .zip(work)
+            .enumerate()
+            .map(|(index, ((name, ciphertexts), work))| {
+                let stage = layout.stages().get(index / 2).filter(|_| index % 2 == 0);
+                let mut ops = stage.map_or_else(LayerOps::default, |stage| operations(&stage.step));
+                if let Some(Step::Square { relinearize, .. }) =
+                    self.layers().get(index).map(|layer| &layer.step)
+                {
+                    ops.squares = if index == 1 {
+                        layout.first_outputs()
+                    } else {
+                        1
+                    } as u64;
+                    ops.relinearizations = u64::from(*relinearize);
+                }
+                LayerForecast {
+                    name: name.to_owned(),
+                    ciphertexts,
+                    polynomials: if index + 1 >= 2 * squares { 3 } else { 2 },
+                    ops: (0..channels).map(|_| ops).sum(),
+                    budget_bits: self.budget_bits(name),
+                    seconds: channels as f64 * work.nanoseconds(&at) / 1e9,
+                }
+            })
+            .collect()
+    }
+}
+
+/// Products, additions and rotations of a stage.
+fn operations(step: &StageStep) -> LayerOps {
+    let mut ops = LayerOps::default();
+    match step {
+        StageStep::First { outputs } => {
+            for output in outputs {
+                let products = output.products.len();
+                ops.plain_multiplications += products as u64;
+                ops.additions += products.saturating_sub(1) as u64;
+            }
+            ops.plain_additions = outputs.len() as u64;
+        }
+        StageStep::Rotated {
+            pool,
+            babies,
+            giants,
+            folds,
+            ..
+        } => {
+            let products: usize = giants.iter().map(|giant| giant.diagonals.len()).sum();
+            let folded = pool.iter().chain(folds).map(Vec::len).sum::<usize>() as u64;
+            let turns = giants.iter().map(|giant| giant.turn);
+            let moved = turns.chain(babies.iter().copied());
+            let moved = moved.filter(|turn| *turn != Turn::NONE).count() as u64;
+            ops.plain_multiplications = products as u64;
+            ops.additions = products as u64 + folded;
+            ops.plain_additions = 1;
+            ops.rotations = folded + moved;
+            ops.rotation_key_switches = folded + moved;
+        }
+        StageStep::Last { responses, .. } => {
+            ops.plain_multiplications = responses.len() as u64;
+            ops.plain_additions = responses.len() as u64;
+        }
+    }
+    ops
 }

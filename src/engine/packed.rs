@@ -150,17 +150,25 @@ impl Masks {
 
 /// Uniform residues: words that would favour small residues are drawn again.
 fn uniform(count: usize, modulus: u64) -> Result<Vec<u64>, EngineError> {
-    let limit = u64::MAX - u64::MAX % modulus;
+    // Random bytes cost more than all else here: four make a word where that is enough.
+    let (width, largest) = if modulus >> 31 == 0 {
+        (size_of::<u32>(), u64::from(u32::MAX))
+    } else {
+        (size_of::<u64>(), u64::MAX)
+    };
+    let limit = largest - largest % modulus;
+    let word = |bytes: &[u8]| {
+        let bytes = bytes.iter().rev();
+        bytes.fold(0, |word, &byte| word << 8 | u64::from(byte))
+    };
     let mut residues = Vec::with_capacity(count);
     while residues.len() < count {
-        let mut bytes = vec![0; (count - residues.len()) * 8];
+        let mut bytes = vec![0; (count - residues.len()) * width];
         getrandom::fill(&mut bytes)?;
         residues.extend(
             bytes
-                .as_chunks::<8>()
-                .0
-                .iter()
-                .map(|bytes| u64::from_le_bytes(*bytes))
+                .chunks_exact(width)
+                .map(word)
                 .filter(|&word| word < limit)
                 .map(|word| word % modulus),
         );

@@ -196,7 +196,8 @@ impl Server {
         progress: &dyn Progress,
     ) -> Result<Vec<Ciphertext>, EngineError> {
         let suffix = suffix(index, self.channels.len());
-        match &self.channels {
+        // From a thread outside the pool every parallel loop would wake a worker and wait for it.
+        rayon::scope(|_| match &self.channels {
             Channels::Stock(channels) => {
                 self.evaluate_stock(&channels[index], inputs, &suffix, layers, progress)
             }
@@ -208,7 +209,7 @@ impl Server {
                 let primes = self.plan.response_primes();
                 channels[index].evaluate(inputs, primes, &suffix, layers, progress)
             }
-        }
+        })
     }
 
     /// A line for each layer, nothing counted yet.

@@ -3,6 +3,7 @@
 use super::backend::Backend;
 use super::prime::Prime;
 use super::program::{LayerSpec, Program, Scratch, Sum, Then};
+use super::residues::{Residues, Row};
 use std::time::Instant;
 
 /// The reduction of a sum.
@@ -35,15 +36,18 @@ pub struct Rates {
     pub near: f64,
     /// In other layers.
     pub far: f64,
+    /// Nanoseconds for eight words that are read from memory, once.
+    pub stream: f64,
 }
 
 impl Rates {
-    /// Measures both on this thread: programs of known work, the fastest of several runs. Takes some milliseconds; other
-    /// work on the machine makes them too slow.
+    /// Measures all on this thread: programs of known work, the fastest of several runs, and 50 MB read once. Takes some
+    /// tens of milliseconds; other work on the machine makes them too slow.
     pub fn measure(backend: Backend) -> Self {
         Self {
             near: measure(backend, NEAR_BYTES / 2),
             far: measure(backend, NEAR_BYTES * 2),
+            stream: stream(backend),
         }
     }
 
@@ -105,6 +109,36 @@ fn measure(backend: Backend, bytes: usize) -> f64 {
     fastest / (sum_work(2, OUTPUTS * TERMS, OUTPUTS) + square_work(2, OUTPUTS, OUTPUTS))
 }
 
+/// Nanoseconds for eight words of sums of products that are read for the first time.
+fn stream(backend: Backend) -> f64 {
+    const DEGREE: usize = 8192;
+    const TERMS: usize = 8;
+    const SUMS: usize = 32;
+    let Some(prime) = Prime::new((1 << 45) - 229_375) else {
+        return f64::NAN;
+    };
+    let sums: Vec<[Residues; 2]> = (0..SUMS)
+        .map(|_| {
+            [
+                Residues::zero(1, TERMS * DEGREE),
+                Residues::zero(2 * TERMS, DEGREE),
+            ]
+        })
+        .collect();
+    let mut out = Residues::zero(2, DEGREE);
+    let start = Instant::now();
+    for [weights, values] in &sums {
+        let terms: Vec<[Row<'_>; 2]> = (0..TERMS)
+            .map(|term| [values.row(2 * term), values.row(2 * term + 1)])
+            .collect();
+        if let Ok(out) = out.rows_mut().try_into() {
+            backend.products(&prime, weights.row(0), &terms, out);
+        }
+    }
+    let vectors = SUMS * 3 * TERMS * DEGREE / super::LANES;
+    start.elapsed().as_nanos() as f64 / vectors as f64
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -114,7 +148,7 @@ mod tests {
         for backend in Backend::available() {
             let rates = Rates::measure(backend);
             // A vector operation takes between a part of a cycle and some hundred.
-            for rate in [rates.near, rates.far] {
+            for rate in [rates.near, rates.far, rates.stream] {
                 assert!(
                     (0.01..1000.0).contains(&rate),
                     "{} {rates:?}",

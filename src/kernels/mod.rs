@@ -29,5 +29,5 @@ pub use cost::{Rates, square_work, sum_work, weighted_work};
 pub use prime::{PRIME_BITS_MAX, Prime};
 pub use program::{LayerSpec, Program, SIZES, Scratch, Sum, Then};
 pub use residues::{Pool, Residues, Row, RowMut, row_of};
-pub use rows::{Permutation, to_montgomery};
+pub use rows::{Permutation, Rotation, Source, to_montgomery};
 pub use simd::{LANES, Lane};

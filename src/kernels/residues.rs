@@ -67,6 +67,22 @@ impl Residues {
         }
     }
 
+    /// Polynomials of the same size in one: a row holds for each vector those of all polynomials.
+    pub fn interleave(polynomials: &[Self]) -> Self {
+        let first = polynomials.first();
+        let rows = first.map_or(0, Self::rows);
+        let length = first.map_or(0, |first| first.length);
+        let mut lanes = Vec::with_capacity(polynomials.len() * rows * length);
+        for at in 0..rows * length {
+            lanes.extend(polynomials.iter().filter_map(|part| part.lanes.get(at)));
+        }
+        Self {
+            lanes,
+            length: polynomials.len() * length,
+            home: None,
+        }
+    }
+
     /// Makes all rows zero.
     pub fn clear(&mut self) {
         self.lanes.fill(Lane::default());

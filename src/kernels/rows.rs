@@ -8,6 +8,8 @@ use super::prime::{Constants, Prime, RADIX_BITS};
 use super::residues::{Row, RowMut};
 use super::simd::{LANES, Lane, Portable, Simd};
 
+/// So many vectors before they are needed, what is read once is fetched from memory.
+const AHEAD: usize = 8;
 /// So many products of residues below 2^50 (or a residue below 2^52 and one below 2^50) can be added up lazily.
 const LAZY_TERMS: usize = 1024;
 
@@ -53,6 +55,28 @@ impl Permutation {
     }
 }
 
+/// A rotation with its key.
+#[derive(Clone, Copy)]
+pub struct Rotation<'a> {
+    /// What it does to rows.
+    pub permutation: &'a Permutation,
+    /// The key's row, interleaved: for each vector those of both polynomials for each digit, in Montgomery form.
+    pub key: Row<'a>,
+    /// Vectors of the key for each vector of a row: twice its digits, of which the first are used.
+    pub stride: usize,
+}
+
+/// A ciphertext that is rotated.
+#[derive(Clone, Copy)]
+pub struct Source<'a> {
+    /// The second polynomial's digits.
+    pub digits: &'a [Row<'a>],
+    /// The first polynomial, and a weight in Montgomery form.
+    pub first: Option<(Row<'a>, u64)>,
+    /// What is added without rotating it, and a weight in Montgomery form.
+    pub second: Option<([Row<'a>; 2], u64)>,
+}
+
 /// Runs a kernel with the instructions of a backend.
 macro_rules! dispatch {
     ($backend:expr, $simd:ident => $kernel:expr) => {{
@@ -82,28 +106,31 @@ macro_rules! dispatch {
 }
 
 impl Backend {
-    /// For each p: `out[p]` = the sum over terms of `first * second[p]`, the first (or the second) in Montgomery form. All
-    /// rows have the length of those of `out`.
+    /// For each p: `out[p]` = the sum over terms of `weight * term[p]`, the weights in Montgomery form and interleaved: for
+    /// each vector those of all terms. Terms have the length of the rows of `out`.
     pub fn products<const P: usize>(
         self,
         prime: &Prime,
-        terms: &[(Row<'_>, [Row<'_>; P])],
+        weights: Row<'_>,
+        terms: &[[Row<'_>; P]],
         out: [RowMut<'_>; P],
     ) {
-        dispatch!(self, simd => products(&prime.constants(simd), terms, out));
+        dispatch!(self, simd => products(&prime.constants(simd), weights, terms, out));
     }
 
-    /// The rotated digits of a polynomial times a key: `out[p]` = the sum over digits d of `permuted(d) * key[p]`, keys in
-    /// Montgomery form. With `first`, permuted(row) * weight is added to `out[0]`, the weight in Montgomery form.
-    pub fn switch(
+    /// The digits of a polynomial, rotated in several ways, times a key for each: `out[p]` = the sum over rotations and
+    /// digits d of `permuted(d) * key[p]`. `first` is rotated as well, times a weight, and added to `out[0]`; `second` is
+    /// added to `out` as it is, times a weight. Keys and weights are in Montgomery form. Computes the vectors of `out`
+    /// that begin at `start`; all other rows are whole.
+    pub fn switches(
         self,
         prime: &Prime,
-        permutation: &Permutation,
-        terms: &[(Row<'_>, [Row<'_>; 2])],
-        first: Option<(Row<'_>, u64)>,
+        rotations: &[Rotation<'_>],
+        source: &Source<'_>,
+        start: usize,
         out: [RowMut<'_>; 2],
     ) {
-        dispatch!(self, simd => switch(&prime.constants(simd), permutation, terms, first, out));
+        dispatch!(self, simd => switches(&prime.constants(simd), rotations, source, start, out));
     }
 
     /// The sum of the squares of pairs (polynomials a + b s) times `factor`, which is multiplied by 2^104 beforehand:
@@ -175,8 +202,8 @@ impl<S: Simd> Constants<S> {
     /// A product divided by 2^52, below twice the prime; the factors are below 2^52, one of them below 2^50.
     #[inline(always)]
     fn multiply(&self, a: S::Vector, b: S::Vector) -> S::Vector {
-        let high = self.simd.mul_add_high(self.zero, a, b);
-        let low = self.simd.mul_add_low(self.zero, a, b);
+        let simd = self.simd;
+        let (high, low) = simd.halves(simd.mul_add(simd.wide(), a, b));
         self.montgomery(high, low)
     }
 
@@ -230,79 +257,96 @@ fn permuted<S: Simd>(simd: S, permutation: &Permutation, at: usize, row: Row<'_>
 #[inline(always)]
 fn products<S: Simd, const P: usize>(
     constants: &Constants<S>,
-    terms: &[(Row<'_>, [Row<'_>; P])],
+    weights: Row<'_>,
+    terms: &[[Row<'_>; P]],
     mut out: [RowMut<'_>; P],
 ) {
-    /// Vectors at a time: rows lie far apart.
-    const BLOCK: usize = 4;
+    /// Vectors at a time, whose sums stay in the first-level cache; and terms at a time: a processor foresees few
+    /// streams of reads.
+    const TILE: usize = 32;
+    const GROUP: usize = 6;
     let simd = constants.simd;
     let length = out.first().map_or(0, |row| row.len());
-    for start in (0..length).step_by(BLOCK) {
-        let block = BLOCK.min(length - start);
-        let mut sums = [[constants.zero; BLOCK]; P];
-        for terms in terms.chunks(LAZY_TERMS) {
-            let mut high = [[constants.zero; BLOCK]; P];
-            let mut low = [[constants.zero; BLOCK]; P];
-            for (first, second) in terms {
-                let first = &first[start..start + block];
-                for p in 0..P {
-                    let second = &second[p][start..start + block];
-                    for (at, (a, b)) in first.iter().zip(second).enumerate() {
-                        let (a, b) = (simd.load_words(a), simd.load_words(b));
-                        high[p][at] = simd.mul_add_high(high[p][at], a, b);
-                        low[p][at] = simd.mul_add_low(low[p][at], a, b);
+    for start in (0..length).step_by(TILE) {
+        let tile = start..length.min(start + TILE);
+        let mut done = 0;
+        for lazy in terms.chunks(LAZY_TERMS) {
+            let mut sums = [[simd.wide(); P]; TILE];
+            for group in lazy.chunks(GROUP) {
+                for (at, sums) in tile.clone().zip(&mut sums) {
+                    let base = at * terms.len() + done;
+                    let next = base + AHEAD * terms.len();
+                    for (index, term) in group.iter().enumerate() {
+                        simd.prefetch(weights, next + index);
+                        let weight = simd.load_words(&weights[base + index]);
+                        for (sum, term) in sums.iter_mut().zip(term) {
+                            simd.prefetch(term, at + AHEAD);
+                            *sum = simd.mul_add(*sum, simd.load_words(&term[at]), weight);
+                        }
                     }
                 }
+                done += group.len();
             }
-            for p in 0..P {
-                for at in 0..block {
-                    let sum = constants.finish(high[p][at], low[p][at]);
-                    sums[p][at] = constants.wrap(simd.add(sums[p][at], sum));
+            let first = done == lazy.len();
+            for (at, sums) in tile.clone().zip(&sums) {
+                for (out, sum) in out.iter_mut().zip(sums) {
+                    let (high, low) = simd.halves(*sum);
+                    let mut sum = constants.finish(high, low);
+                    if !first {
+                        sum = constants.wrap(simd.add(sum, simd.load_words(&out[at])));
+                    }
+                    simd.store_words(sum, &mut out[at]);
                 }
-            }
-        }
-        for (out, sums) in out.iter_mut().zip(&sums) {
-            for (words, sum) in out[start..start + block].iter_mut().zip(sums) {
-                simd.store_words(*sum, words);
             }
         }
     }
 }
 
 #[inline(always)]
-fn switch<S: Simd>(
+fn switches<S: Simd>(
     constants: &Constants<S>,
-    permutation: &Permutation,
-    terms: &[(Row<'_>, [Row<'_>; 2])],
-    first: Option<(Row<'_>, u64)>,
+    rotations: &[Rotation<'_>],
+    source: &Source<'_>,
+    start: usize,
     out: [RowMut<'_>; 2],
 ) {
     let simd = constants.simd;
     let [out0, out1] = out;
-    let (row, weight) = match first {
-        Some((row, weight)) => (Some(row), simd.splat(weight)),
-        None => (None, constants.zero),
-    };
-    for (at, (words0, words1)) in out0.iter_mut().zip(out1.iter_mut()).enumerate() {
-        let (source, order) = permutation.sources[at];
-        let order = &permutation.orders[order as usize];
-        let mut high = [constants.zero; 2];
-        let mut low = [constants.zero; 2];
-        for (digit, keys) in terms {
-            let digit = simd.permute(simd.load_words(&digit[source as usize]), order);
-            for p in 0..2 {
-                let key = simd.load_words(&keys[p][at]);
-                high[p] = simd.mul_add_high(high[p], digit, key);
-                low[p] = simd.mul_add_low(low[p], digit, key);
+    let first = source.first.map(|(row, weight)| (row, simd.splat(weight)));
+    let second = source
+        .second
+        .map(|(rows, weight)| (rows, simd.splat(weight)));
+    let digits = source.digits;
+    for (at, (words0, words1)) in (start..).zip(out0.iter_mut().zip(out1.iter_mut())) {
+        let mut sums = [simd.wide(); 2];
+        for rotation in rotations {
+            let (from, order) = rotation.permutation.sources[at];
+            let order = &rotation.permutation.orders[order as usize];
+            let base = at * rotation.stride;
+            let next = base + AHEAD * rotation.stride;
+            let key = &rotation.key[base..base + 2 * digits.len()];
+            for (index, (digit, key)) in digits.iter().zip(key.as_chunks::<2>().0).enumerate() {
+                simd.prefetch(rotation.key, next + 2 * index);
+                simd.prefetch(rotation.key, next + 2 * index + 1);
+                let digit = simd.permute(simd.load_words(&digit[from as usize]), order);
+                for (sum, key) in sums.iter_mut().zip(key) {
+                    *sum = simd.mul_add(*sum, digit, simd.load_words(key));
+                }
+            }
+            if let Some((row, weight)) = first {
+                let value = simd.permute(simd.load_words(&row[from as usize]), order);
+                sums[0] = simd.mul_add(sums[0], value, weight);
             }
         }
-        if let Some(row) = row {
-            let value = simd.permute(simd.load_words(&row[source as usize]), order);
-            high[0] = simd.mul_add_high(high[0], value, weight);
-            low[0] = simd.mul_add_low(low[0], value, weight);
+        if let Some((rows, weight)) = second {
+            for (sum, row) in sums.iter_mut().zip(rows) {
+                *sum = simd.mul_add(*sum, simd.load_words(&row[at]), weight);
+            }
         }
-        simd.store_words(constants.finish(high[0], low[0]), words0);
-        simd.store_words(constants.finish(high[1], low[1]), words1);
+        for (sum, words) in sums.into_iter().zip([words0, words1]) {
+            let (high, low) = simd.halves(sum);
+            simd.store_words(constants.finish(high, low), words);
+        }
     }
 }
 
@@ -318,8 +362,7 @@ fn squares<S: Simd>(
     let length = out[0].len();
     let [out0, out1, out2] = out;
     for at in 0..length {
-        let mut high = [constants.zero; 3];
-        let mut low = [constants.zero; 3];
+        let mut sums = [simd.wide(); 3];
         for [a, b] in pairs {
             let (a, b) = (simd.load_words(&a[at]), simd.load_words(&b[at]));
             let (fa, fb) = (constants.multiply(a, factor), constants.multiply(b, factor));
@@ -327,13 +370,16 @@ fn squares<S: Simd>(
                 .into_iter()
                 .enumerate()
             {
-                high[power] = simd.mul_add_high(high[power], x, y);
-                low[power] = simd.mul_add_low(low[power], x, y);
+                sums[power] = simd.mul_add(sums[power], x, y);
             }
         }
-        simd.store_words(constants.finish(high[0], low[0]), &mut out0[at]);
-        simd.store_words(constants.finish(high[1], low[1]), &mut out1[at]);
-        simd.store_words(constants.finish(high[2], low[2]), &mut out2[at]);
+        for (sum, words) in sums
+            .into_iter()
+            .zip([&mut out0[at], &mut out1[at], &mut out2[at]])
+        {
+            let (high, low) = simd.halves(sum);
+            simd.store_words(constants.finish(high, low), words);
+        }
     }
 }
 

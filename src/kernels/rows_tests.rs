@@ -44,10 +44,19 @@ proptest! {
         let mut row = || residues(&mut random, q, extreme);
         let terms: Vec<(Vec<u64>, [Vec<u64>; 2])> = (0..count).map(|_| (row(), [row(), row()])).collect();
         let (first, weight) = (row(), row()[0]);
-        let rows: Vec<(Row<'_>, [Row<'_>; 2])> = terms
-            .iter()
-            .map(|(a, [b, c])| (row_of(a), [row_of(b), row_of(c)]))
-            .collect();
+        let second = [row(), row()];
+        let single = |row: &Vec<u64>| {
+            let mut made = Residues::zero(1, DEGREE);
+            made.row_mut(0).copy_from_slice(row_of(row));
+            made
+        };
+        let weights: Vec<Residues> = terms.iter().map(|(a, _)| single(a)).collect();
+        let weights = Residues::interleave(&weights);
+        let rows: Vec<[Row<'_>; 2]> = terms.iter().map(|(_, [b, c])| [row_of(b), row_of(c)]).collect();
+        let digits: Vec<Row<'_>> = terms.iter().map(|(a, _)| row_of(a)).collect();
+        // The key has a digit more than is used.
+        let key: Vec<Residues> = terms.iter().chain(&terms[..1]).flat_map(|(_, key)| key).map(single).collect();
+        let key = Residues::interleave(&key);
         let element = 2 * element + 1;
         let permutation = Permutation::new(DEGREE, element).unwrap();
         let bits = DEGREE.ilog2();
@@ -59,7 +68,7 @@ proptest! {
         for backend in Backend::available() {
             let mut out = [Residues::zero(1, DEGREE), Residues::zero(1, DEGREE)];
             let [a, b] = &mut out;
-            backend.products(&prime, &rows, [a.row_mut(0), b.row_mut(0)]);
+            backend.products(&prime, weights.row(0), &rows, [a.row_mut(0), b.row_mut(0)]);
             for (p, out) in out.iter().enumerate() {
                 for (i, word) in flat(out, 0).into_iter().enumerate() {
                     let sum = terms.iter().fold(0, |sum, (a, b)| {
@@ -69,8 +78,19 @@ proptest! {
                 }
             }
             let [a, b] = &mut out;
-            let extra = Some((row_of(&first), weight));
-            backend.switch(&prime, &permutation, &rows, extra, [a.row_mut(0), b.row_mut(0)]);
+            let source_rows = Source {
+                digits: &digits,
+                first: Some((row_of(&first), weight)),
+                second: Some(([row_of(&second[0]), row_of(&second[1])], weight)),
+            };
+            // Twice the same rotation; the rows in two parts.
+            let rotation = Rotation { permutation: &permutation, key: key.row(0), stride: 2 * count + 2 };
+            for part in 0..2 {
+                let half = DEGREE / LANES / 2;
+                let range = part * half..(part + 1) * half;
+                let out = [&mut a.row_mut(0)[range.clone()], &mut b.row_mut(0)[range]];
+                backend.switches(&prime, &[rotation; 2], &source_rows, part * half, out);
+            }
             for (p, out) in out.iter().enumerate() {
                 for (i, word) in flat(out, 0).into_iter().enumerate() {
                     let mut sum = terms.iter().fold(0, |sum, (a, b)| {
@@ -80,6 +100,8 @@ proptest! {
                         let extra = prime.multiply(prime.multiply(first[source(i)], weight), over);
                         sum = (sum + extra) % q;
                     }
+                    sum = (sum + sum) % q;
+                    sum = (sum + prime.multiply(prime.multiply(second[p][i], weight), over)) % q;
                     prop_assert_eq!(word, sum);
                 }
             }

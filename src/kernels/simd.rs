@@ -17,6 +17,8 @@ pub struct Lane(pub [u64; LANES]);
 pub(super) trait Simd: Copy + Send + Sync {
     /// Eight words.
     type Vector: Copy;
+    /// Eight sums of products, of up to 116 bits.
+    type Wide: Copy;
 
     /// The same word eight times.
     fn splat(self, word: u64) -> Self::Vector;
@@ -41,6 +43,14 @@ pub(super) trait Simd: Copy + Send + Sync {
     fn mul_add_low(self, sum: Self::Vector, a: Self::Vector, b: Self::Vector) -> Self::Vector;
     /// `sum` + the high 52 bits of the product of the low 52 bits of `a` and `b`.
     fn mul_add_high(self, sum: Self::Vector, a: Self::Vector, b: Self::Vector) -> Self::Vector;
+    /// Has words of a row fetched that will be read soon; there need be none with this index.
+    fn prefetch(self, row: &[[u64; LANES]], index: usize);
+    /// No products yet.
+    fn wide(self) -> Self::Wide;
+    /// `sum` + the product of `a` and `b`, which are below 2^52.
+    fn mul_add(self, sum: Self::Wide, a: Self::Vector, b: Self::Vector) -> Self::Wide;
+    /// `sum` as high * 2^52 + low: high first. Both are below 2^64, whatever they are.
+    fn halves(self, sum: Self::Wide) -> (Self::Vector, Self::Vector);
     /// Runs `kernel`, inlined, where the instructions may be used.
     fn vectorize<R>(self, kernel: impl FnOnce() -> R) -> R;
 }
@@ -59,10 +69,24 @@ fn product(a: u64, b: u64) -> u128 {
     u128::from(a & RADIX_MASK) * u128::from(b & RADIX_MASK)
 }
 
+#[inline(always)]
+fn prefetch(row: &[[u64; LANES]], index: usize) {
+    #[cfg(target_arch = "x86_64")]
+    {
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        let address = row.as_ptr().wrapping_add(index);
+        // SAFETY: SSE is part of x86-64, and the instruction does not fault, wherever an address points to.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(address.cast()) };
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = (row, index);
+}
+
 /// The arithmetic of [`Portable`]; `vectorize` is left to the caller.
 macro_rules! words {
     () => {
         type Vector = [u64; LANES];
+        type Wide = [u128; LANES];
 
         #[inline(always)]
         fn splat(self, word: u64) -> Self::Vector {
@@ -122,6 +146,27 @@ macro_rules! words {
             let high = map2(a, b, |a, b| (product(a, b) >> 52) as u64);
             map2(sum, high, u64::wrapping_add)
         }
+        #[inline(always)]
+        fn prefetch(self, row: &[[u64; LANES]], index: usize) {
+            prefetch(row, index);
+        }
+        #[inline(always)]
+        fn wide(self) -> Self::Wide {
+            [0; LANES]
+        }
+        #[inline(always)]
+        fn mul_add(self, sum: Self::Wide, a: Self::Vector, b: Self::Vector) -> Self::Wide {
+            std::array::from_fn(|lane| {
+                sum[lane].wrapping_add(u128::from(a[lane]) * u128::from(b[lane]))
+            })
+        }
+        #[inline(always)]
+        fn halves(self, sum: Self::Wide) -> (Self::Vector, Self::Vector) {
+            (
+                sum.map(|sum| (sum >> 52) as u64),
+                sum.map(|sum| sum as u64 & RADIX_MASK),
+            )
+        }
     };
 }
 
@@ -138,12 +183,12 @@ pub(super) use x86::{Avx2, Ifma};
 
 #[cfg(target_arch = "x86_64")]
 mod x86 {
-    use super::{LANES, Lane, RADIX_MASK, Simd, map2, product};
+    use super::{LANES, Lane, RADIX_MASK, Simd, map2, prefetch, product};
     use std::arch::x86_64::{
         __m512i, _mm_cvtsi64_si128, _mm512_add_epi64, _mm512_and_si512, _mm512_load_si512,
-        _mm512_loadu_si512, _mm512_madd52hi_epu64, _mm512_madd52lo_epu64, _mm512_min_epu64,
-        _mm512_mullo_epi64, _mm512_permutexvar_epi64, _mm512_set1_epi64, _mm512_srl_epi64,
-        _mm512_store_si512, _mm512_storeu_si512, _mm512_sub_epi64,
+        _mm512_madd52hi_epu64, _mm512_madd52lo_epu64, _mm512_min_epu64, _mm512_mullo_epi64,
+        _mm512_permutexvar_epi64, _mm512_set1_epi64, _mm512_srl_epi64, _mm512_store_si512,
+        _mm512_sub_epi64,
     };
 
     /// As [`super::Portable`], compiled for AVX2: sums become vectors of four, products stay scalar.
@@ -187,6 +232,7 @@ mod x86 {
 
     impl Simd for Ifma {
         type Vector = __m512i;
+        type Wide = [__m512i; 2];
 
         #[inline(always)]
         fn splat(self, word: u64) -> __m512i {
@@ -205,13 +251,14 @@ mod x86 {
         }
         #[inline(always)]
         fn load_words(self, words: &[u64; LANES]) -> __m512i {
-            // SAFETY: as `splat`; eight words are 64 bytes, and this load takes any alignment.
-            unsafe { _mm512_loadu_si512(words.as_ptr().cast()) }
+            // SAFETY: both are 64 bytes, and any words make a vector. (`_mm512_loadu_si512` would check its pointer on the
+            // way, with debug assertions.)
+            unsafe { std::mem::transmute::<[u64; LANES], __m512i>(*words) }
         }
         #[inline(always)]
         fn store_words(self, vector: __m512i, words: &mut [u64; LANES]) {
-            // SAFETY: as `load_words`; the reference is exclusive.
-            unsafe { _mm512_storeu_si512(words.as_mut_ptr().cast(), vector) }
+            // SAFETY: as `load_words`.
+            *words = unsafe { std::mem::transmute::<__m512i, [u64; LANES]>(vector) };
         }
         #[inline(always)]
         fn permute(self, a: __m512i, indices: &Lane) -> __m512i {
@@ -257,6 +304,22 @@ mod x86 {
         fn mul_add_high(self, sum: __m512i, a: __m512i, b: __m512i) -> __m512i {
             // SAFETY: as `splat`.
             unsafe { _mm512_madd52hi_epu64(sum, a, b) }
+        }
+        #[inline(always)]
+        fn prefetch(self, row: &[[u64; LANES]], index: usize) {
+            prefetch(row, index);
+        }
+        #[inline(always)]
+        fn wide(self) -> [__m512i; 2] {
+            [self.splat(0); 2]
+        }
+        #[inline(always)]
+        fn mul_add(self, [high, low]: [__m512i; 2], a: __m512i, b: __m512i) -> [__m512i; 2] {
+            [self.mul_add_high(high, a, b), self.mul_add_low(low, a, b)]
+        }
+        #[inline(always)]
+        fn halves(self, [high, low]: [__m512i; 2]) -> (__m512i, __m512i) {
+            (high, low)
         }
 
         fn vectorize<R>(self, kernel: impl FnOnce() -> R) -> R {

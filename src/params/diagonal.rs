@@ -7,21 +7,23 @@
 //! | step | deviation afterwards |
 //! | --- | --- |
 //! | fresh | t * sqrt(10.5 + 1/4): noise, and a message of at most t / 2 |
-//! | sum of k products with plaintexts | times t / 2 * sqrt(N k): no coefficient of a plaintext is above t / 2, the products are those of different ciphertexts, or of different rotations, whose values at a root of x^N + 1 are uncorrelated. One degree more; 2 for k >= 8 |
+//! | sum of products with plaintexts | times the norm of the plaintexts, see `plaintexts`: the products are those of different ciphertexts, or of different rotations, whose values at a root of x^N + 1 are uncorrelated. One degree more, but none if all roots are alike; at most 2 where at least 8 products count |
 //! | adding k rotations of itself | k + 1 times, plus k key switches |
 //! | square | of parts of degrees m and n: sqrt(C(m+n, m) * N) times both (Bombieri's inequality); m + n |
 //! | key switch | + t * sqrt(10.5 N * sum of `q_i`^2 / 12) / P: digits around 0, and rounding |
 //! | drop of p | 1/p, plus rounding, as in `fast` |
 //! | bias | + t / 2 |
 
+use super::diagonal_work::{WorkRates, diagonal_work};
 use super::error::ParamsError;
 use super::fast::{rounding, tail};
 use super::fast_fit::FastFit;
 use super::moments::ERROR_VARIANCE;
 use super::noise::LayerNoise;
+use super::options::LayoutKind;
 use super::plain::plain_moduli;
+use super::plaintexts::{Norm, norms};
 use super::security::SecurityStandard;
-use super::select::LayoutKind;
 use crate::bfv::coeff_modulus;
 use crate::layout::{Diagonal, DiagonalError, StageStep, Turn};
 use crate::network::Network;
@@ -29,26 +31,21 @@ use num_bigint::BigUint;
 use std::collections::BTreeMap;
 
 /// From this many products on a sum is as good as Gaussian.
-const MANY: usize = 8;
+const MANY: f64 = 8.0;
 /// Bits of the largest prime.
 const PRIME_BITS_MAX: u32 = crate::kernels::PRIME_BITS_MAX;
 /// A drop of fewer bits is not worth a prime.
 const DROP_BITS_MIN: f64 = 8.0;
 /// More plaintext primes than this are not tried: the circuit runs once for each.
 const PLAIN_MODULI_MAX: usize = 16;
-/// A row's transform, and a row's products and sums, in the unit of `fast_fit`.
-const TRANSFORM_WORK: f64 = 45.0;
-const ROW_WORK: f64 = 8.0;
-
 /// Noise of one part: its degree, and its deviation.
 type Parts = BTreeMap<u32, f64>;
 
-/// What a stage does to noise, and costs.
+/// What a stage does to noise.
 #[derive(Debug, Clone)]
 struct Shape {
     name: String,
     square: Option<String>,
-    products: usize,
     /// Rotations that are added, by groups: before the matrix, and after it.
     pool: Vec<usize>,
     folds: Vec<usize>,
@@ -60,8 +57,8 @@ struct Shape {
 
 /// A circuit in the diagonal layout.
 pub(super) struct Circuit {
+    layout: Diagonal,
     stages: Vec<Shape>,
-    uploads: usize,
     degree: f64,
 }
 
@@ -69,6 +66,8 @@ pub(super) struct Circuit {
 struct Model<'a> {
     circuit: &'a Circuit,
     t: f64,
+    /// Of the stages' plaintexts.
+    norms: &'a [Norm],
     /// log2 of the data primes, and of the special prime.
     data: Vec<f64>,
     special: f64,
@@ -97,7 +96,7 @@ fn scale(parts: &mut Parts, factor: f64) {
 }
 
 impl Circuit {
-    pub(super) fn new(layout: &Diagonal, degree: usize) -> Self {
+    pub(super) fn new(layout: Diagonal) -> Self {
         let stages = layout
             .stages()
             .iter()
@@ -107,7 +106,6 @@ impl Circuit {
                 let mut shape = Shape {
                     name: stage.name.clone(),
                     square: stage.square.clone(),
-                    products: stage.products().max(1),
                     pool: Vec::new(),
                     folds: Vec::new(),
                     babies: 0,
@@ -136,43 +134,16 @@ impl Circuit {
             .collect();
         Self {
             stages,
-            uploads: layout.uploads(),
-            degree: degree as f64,
+            degree: layout.slots() as f64,
+            layout,
         }
     }
 
-    /// Roughly the vector operations on eight coefficients, of one plaintext prime; `levels` are the primes of each
-    /// stage's input, then of the square after it.
-    fn work(&self, levels: &[usize]) -> f64 {
-        let level = |step: usize| levels.get(step).copied().unwrap_or(1) as f64;
-        let divide = |l: f64| TRANSFORM_WORK * 2.0 * (l + 1.0);
-        let switch = |l: f64| TRANSFORM_WORK * (l * l + l) + ROW_WORK * 2.0 * l * (l + 1.0);
-        let mut work = 0.0;
-        for (index, stage) in self.stages.iter().enumerate() {
-            let l = level(2 * index);
-            let products = stage.products as f64;
-            if index == 0 {
-                work += ROW_WORK * l * (2.0 * self.uploads as f64);
-                work += stage.outputs as f64 * (ROW_WORK * 3.0 * l * products + divide(l));
-            } else if stage.square.is_some() {
-                for &turns in stage.pool.iter().chain(&stage.folds) {
-                    work += switch(l) + divide(l);
-                    work += (turns - 1) as f64 * ROW_WORK * 2.0 * l * (l + 1.0);
-                }
-                work += TRANSFORM_WORK * (l * l + l);
-                work += stage.babies as f64 * ROW_WORK * 2.0 * l * (l + 1.0);
-                work += products * ROW_WORK * 3.0 * (l + 1.0);
-                work += stage.giants as f64 * (switch(l) + divide(l));
-                work += divide(l);
-            } else {
-                work += stage.outputs as f64 * l * (3.0 * TRANSFORM_WORK + 6.0 * ROW_WORK);
-            }
-            if stage.square.is_some() && index + 2 < self.stages.len() {
-                let l = level(2 * index + 1);
-                work += switch(l) + divide(l) + 8.0 * ROW_WORK * l;
-            }
-        }
-        work
+    /// Nanoseconds for one plaintext modulus, as [`diagonal_work`].
+    fn nanoseconds(&self, levels: &[usize]) -> f64 {
+        let rates = WorkRates::nominal(self.layout.slots());
+        let work = diagonal_work(&self.layout, levels);
+        work.iter().map(|work| work.nanoseconds(&rates)).sum()
     }
 }
 
@@ -239,16 +210,15 @@ impl Model<'_> {
             if stage.babies > 0 {
                 add(&mut parts, 1, self.switch(level));
             }
-            let factor = t / 2.0 * (n * stage.products as f64).sqrt();
+            let norm = self.norms.get(index).copied().unwrap_or(Norm::NONE);
             parts = parts
                 .into_iter()
                 .fold(Parts::new(), |mut all, (degree, deviation)| {
-                    let degree = if stage.products >= MANY {
-                        2
-                    } else {
-                        degree + 1
+                    let degree = match degree + u32::from(!norm.is_flat) {
+                        degree if norm.products >= MANY => degree.min(2),
+                        degree => degree,
                     };
-                    add(&mut all, degree, deviation * factor);
+                    add(&mut all, degree, deviation * norm.deviation);
                     all
                 });
             let is_rotated = index > 0 && index + 1 < count;
@@ -318,7 +288,13 @@ impl Model<'_> {
     }
 }
 
-/// Primes, drops, primes of the response, noise, and the work.
+/// A plaintext modulus.
+struct Channel {
+    t: u64,
+    norms: Vec<Norm>,
+}
+
+/// Primes, drops, primes of the response, noise, and the nanoseconds for one plaintext modulus.
 struct Chain {
     primes: Vec<u64>,
     drops: Vec<usize>,
@@ -330,15 +306,23 @@ struct Chain {
 /// The cheapest chain within the cap, if any leaves `margin` bits under every plaintext modulus.
 fn chain(circuit: &Circuit, cap: u32, moduli: &[u64], margin: f64) -> Option<Chain> {
     let mut best: Option<Chain> = None;
-    let t = *moduli.iter().max()? as f64;
+    let channels: Vec<Channel> = moduli
+        .iter()
+        .map(|&t| Channel {
+            t,
+            norms: norms(&circuit.layout, t),
+        })
+        .collect();
+    let largest = channels.iter().max_by_key(|channel| channel.t)?;
     for slack in 0..=6 {
         for special in (30..=PRIME_BITS_MAX).rev().step_by(2) {
             // Digits as large as the special prime would be noisy.
-            let largest = special.min(PRIME_BITS_MAX);
+            let bits = special.min(PRIME_BITS_MAX);
             let sketch = Model {
                 circuit,
-                t,
-                data: vec![f64::from(largest) - 2.0; 4],
+                t: largest.t as f64,
+                norms: &largest.norms,
+                data: vec![f64::from(bits) - 2.0; 4],
                 special: f64::from(special),
                 drops: Drops::Above(f64::from(slack) / 2.0),
             };
@@ -349,7 +333,7 @@ fn chain(circuit: &Circuit, cap: u32, moduli: &[u64], margin: f64) -> Option<Cha
                 let found = build(
                     circuit,
                     cap,
-                    moduli,
+                    &channels,
                     margin,
                     special,
                     base + 2 * spare,
@@ -371,7 +355,7 @@ fn chain(circuit: &Circuit, cap: u32, moduli: &[u64], margin: f64) -> Option<Cha
 fn build(
     circuit: &Circuit,
     cap: u32,
-    moduli: &[u64],
+    channels: &[Channel],
     margin: f64,
     special: u32,
     base: u32,
@@ -407,18 +391,19 @@ fn build(
         .into_iter()
         .map(u64::from)
         .collect();
-    if primes.iter().any(|prime| moduli.contains(prime)) {
+    if channels.iter().any(|channel| primes.contains(&channel.t)) {
         return None;
     }
     let log2: Vec<f64> = primes.iter().map(|&prime| (prime as f64).log2()).collect();
     let (&special, data) = log2.split_last()?;
     let predict = |response: usize| -> Vec<LayerNoise> {
-        moduli
+        channels
             .iter()
-            .map(|&t| {
+            .map(|channel| {
                 Model {
                     circuit,
-                    t: t as f64,
+                    t: channel.t as f64,
+                    norms: &channel.norms,
                     data: data.to_vec(),
                     special,
                     drops: Drops::Counts(&drops),
@@ -442,14 +427,14 @@ fn build(
     }
     Some(Chain {
         noise: predict(response_primes),
-        work: circuit.work(&levels),
+        work: circuit.nanoseconds(&levels),
         response_primes,
         primes,
         drops,
     })
 }
 
-/// The cheapest parameters for one image at a time; `None` if nothing fits.
+/// The cheapest parameters for so many images, one at a time; `None` if nothing fits.
 ///
 /// # Errors
 /// [`DiagonalError`] inside if no degree has room for the network.
@@ -457,6 +442,7 @@ pub(super) fn diagonal_fit(
     network: &Network,
     standard: SecurityStandard,
     product: &BigUint,
+    images: usize,
     margin: f64,
 ) -> Result<Result<Option<FastFit>, DiagonalError>, ParamsError> {
     let mut best: Option<FastFit> = None;
@@ -474,7 +460,7 @@ pub(super) fn diagonal_fit(
             }
             if circuit.is_none() {
                 match Diagonal::new(network, degree) {
-                    Ok(layout) => circuit = Some(Circuit::new(&layout, degree)),
+                    Ok(layout) => circuit = Some(Circuit::new(layout)),
                     Err(error) => {
                         refused = Some(error);
                         break;
@@ -483,7 +469,7 @@ pub(super) fn diagonal_fit(
             }
             let Some(circuit) = &circuit else { break };
             if let Some(chain) = chain(circuit, cap, &moduli, margin) {
-                let cost = (degree * count) as f64 * chain.work;
+                let cost = (images * count) as f64 * chain.work;
                 if best.as_ref().is_none_or(|best| cost < best.cost) {
                     best = Some(FastFit {
                         layout: LayoutKind::Diagonal,

@@ -30,7 +30,7 @@ use crate::network::{LoweredLayer, LoweredOperation};
 /// Gaussian coefficients lie within so many deviations.
 const GAUSSIAN_TAIL: f64 = 9.8;
 /// The square of a complex Gaussian of variance 1 lies below this.
-const ROOT_TAIL: f64 = 42.0;
+pub(super) const ROOT_TAIL: f64 = 42.0;
 
 /// The noise of a circuit under one plaintext modulus.
 pub(super) struct FastNoise {

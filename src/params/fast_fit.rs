@@ -1,5 +1,6 @@
 //! Parameters for fast mode: the cheapest degree, plaintext primes and data primes for a number of images.
 
+use super::diagonal_work::WorkRates;
 use super::error::ParamsError;
 use super::fast::FastNoise;
 use super::noise::LayerNoise;
@@ -7,7 +8,7 @@ use super::options::LayoutKind;
 use super::plain::plain_moduli;
 use super::security::SecurityStandard;
 use crate::bfv::{CIPHERTEXT_SIZES, coeff_modulus};
-use crate::kernels::{PRIME_BITS_MAX, square_work, sum_work, weighted_work};
+use crate::kernels::{LANES, PRIME_BITS_MAX, square_work, sum_work, weighted_work};
 use crate::network::{Crops, LoweredLayer, LoweredOperation, Network};
 use num_bigint::BigUint;
 
@@ -34,7 +35,8 @@ pub(super) struct FastFit {
     pub drops: Vec<usize>,
     pub response_primes: usize,
     pub noise: Vec<LayerNoise>,
-    /// What an image costs, in no unit.
+    /// Nanoseconds that all images are predicted to take on one thread, at nominal rates; those of an image of a full batch if their
+    /// number is not known.
     pub cost: f64,
 }
 
@@ -77,7 +79,7 @@ impl Circuit {
     /// Roughly the vector operations on eight coefficients of one prime.
     fn work(&self) -> f64 {
         let (mut size, mut values) = (2, self.inputs);
-        let mut work = values as f64 * INPUT_WORK;
+        let mut work = 0.0;
         for layer in &self.layers {
             match &layer.operation {
                 LoweredOperation::Sums(sums) => {
@@ -93,10 +95,41 @@ impl Circuit {
         let products = self.weighted.as_ref().map_or(0, |(_, count)| *count);
         work + weighted_work(size, products)
     }
+
+    /// Polynomials that a response holds.
+    fn response_polynomials(&self) -> usize {
+        let squares =
+            |layer: &&LoweredLayer| matches!(layer.operation, LoweredOperation::Square { .. });
+        let size = (1 << self.layers.iter().filter(squares).count()) + 1;
+        if self.weighted.is_some() {
+            return size;
+        }
+        let last = self
+            .layers
+            .iter()
+            .rev()
+            .find_map(|layer| match &layer.operation {
+                LoweredOperation::Sums(sums) => Some(sums.len()),
+                LoweredOperation::Square { .. } => None,
+            });
+        size * last.unwrap_or(self.inputs)
+    }
+
+    /// Nanoseconds that a batch is predicted to take on one thread at nominal rates: the model of `Plan::forecast`, but
+    /// for caches.
+    fn nanoseconds(&self, degree: usize, primes: usize, channels: usize) -> f64 {
+        let read = WorkRates::nominal(degree).stream * (2 * self.inputs) as f64;
+        let chunk = self.work() * OPERATION_NANOSECONDS + read;
+        let respond = (self.response_polynomials() * degree) as f64 * RESPOND_NANOSECONDS;
+        (primes * channels) as f64 * ((degree / LANES) as f64 * chunk + respond)
+    }
 }
 
-/// Two transforms, in the unit of [`Circuit::work`].
-const INPUT_WORK: f64 = 90.0;
+/// Nanoseconds for a vector operation, between those of layers whose windows the first-level cache holds and others.
+const OPERATION_NANOSECONDS: f64 = 0.38;
+/// Nanoseconds for a word of the results: put together, transformed, primes dropped.
+pub const RESPOND_NANOSECONDS: f64 = 15.0;
+
 /// The cheapest parameters for `images` images (a full batch if `None`) whose plaintext primes have at least this
 /// product; `None` if nothing fits.
 pub(super) fn fast_fit(
@@ -118,7 +151,6 @@ pub(super) fn fast_fit(
     let weighted = circuit.weighted.as_ref();
     let weighted = weighted.map(|(name, _)| (name.as_str(), circuit.slots));
     let largest_weight = largest_weight(layers);
-    let work = circuit.work();
     let mut best: Option<FastFit> = None;
     // The noise under a modulus of few bits at the smallest degree: computed once, then scaled.
     let base = (largest_weight < SMALL_MODULUS / 2).then(|| {
@@ -137,7 +169,6 @@ pub(super) fn fast_fit(
             continue;
         }
         let batches = images.map_or(1, |images| images.div_ceil(batch).max(1));
-        let per_image = images.unwrap_or(batch).max(1) as f64;
         for count in 1..=PLAIN_MODULI_MAX {
             let Some(moduli) = plain_moduli(degree, count, product)? else {
                 continue;
@@ -153,7 +184,13 @@ pub(super) fn fast_fit(
                 fit(&noises, degree, cap, &moduli, margin)
             {
                 let primes = coeff_modulus.len() - 1;
-                let cost = (batches * degree * count * primes) as f64 * work / per_image;
+                let cost = batches as f64 * circuit.nanoseconds(degree, primes, count);
+                // Full batches of different sizes are compared by the image.
+                let cost = if images.is_some() {
+                    cost
+                } else {
+                    cost / batch as f64
+                };
                 if best.as_ref().is_none_or(|best| cost < best.cost) {
                     best = Some(FastFit {
                         layout: circuit.layout,

@@ -3,8 +3,7 @@
 use super::diagonal::diagonal_fit;
 use super::error::ParamsError;
 use super::fast_fit::{Circuit, FastFit, fast_fit};
-pub(super) use super::options::LayoutKind;
-use super::options::{BoundRule, Mode, SelectOptions};
+use super::options::{BoundRule, LayoutKind, Mode, SelectOptions};
 use super::plain::plain_moduli;
 use super::security::SecurityStandard;
 use super::selection::{Bound, Selection};
@@ -16,14 +15,15 @@ use num_bigint::{BigInt, BigUint, Sign};
 const PLAIN_MODULI_MAX: usize = 16;
 /// The budget that must be left beside the 2^-40 tail of the noise model, in bits.
 const MARGIN_BITS: f64 = 1.0;
-/// With more images, the diagonal layout, which takes them one by one, is not looked at unless it is asked for.
-const DIAGONAL_IMAGES_MAX: usize = 16;
+/// With more images, the diagonal layout, which takes them one by one, is not looked at unless it is asked for: the work
+/// of a batch is that of some tens of images.
+const DIAGONAL_IMAGES_MAX: usize = 256;
 
 /// Chooses parameters for a network.
 ///
 /// For stock SEAL operations the smallest N in the table wins, then the fewest plaintext primes, then the fewest and
-/// smallest data primes. In fast mode the time is proportional to the residues that the batches take together, times the
-/// work of the layout: the cheapest wins, then the smallest N.
+/// smallest data primes. In fast mode the least predicted time of all images wins, at nominal rates: the batches' in the
+/// batched and packed layouts, the images' one after the other in the diagonal one ([`super::diagonal_work`]).
 ///
 /// # Errors
 /// [`ParamsError::NothingFits`] says what ran out and what to do.
@@ -128,7 +128,8 @@ fn select_fast(
         Some(layout) => layout == LayoutKind::Diagonal,
     };
     if wanted {
-        match diagonal_fit(network, options.standard, product, MARGIN_BITS)? {
+        let images = options.images.unwrap_or(1);
+        match diagonal_fit(network, options.standard, product, images, MARGIN_BITS)? {
             Ok(Some(fit)) if best.as_ref().is_none_or(|best| fit.cost < best.cost) => {
                 best = Some(fit);
             }

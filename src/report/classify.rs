@@ -36,6 +36,8 @@ pub struct Classified {
     pub noise_budget_bits: u32,
     /// Wall-clock time of each stage.
     pub seconds: Seconds,
+    /// What the server's work on each batch took.
+    pub batch_seconds: Vec<f64>,
     /// The server's time and operations, layer by layer.
     pub layers: Vec<LayerRecord>,
     /// What a client and a server apart would send.
@@ -144,6 +146,7 @@ pub fn classify(
         batches: 0,
         noise_budget_bits: u32::MAX,
         seconds,
+        batch_seconds: Vec::new(),
         layers: Vec::new(),
         bytes,
         layer_noise: Vec::new(),
@@ -160,6 +163,7 @@ pub fn classify(
         run.seconds.encrypt += start.elapsed().as_secs_f64();
         run.bytes.upload += sent.request;
         let mut parts = Vec::new();
+        let evaluated = run.seconds.evaluate;
         // One plaintext modulus after the other: only one's ciphertexts are in memory.
         for channel in 0..channels {
             progress.part((run.batches * channels + channel) as u64, all_parts);
@@ -177,6 +181,7 @@ pub fn classify(
             parts.push(response);
             add_layers(&mut run.layers, layers);
         }
+        run.batch_seconds.push(run.seconds.evaluate - evaluated);
         let response =
             Response::from_parts(parts).map_err(during("putting the response together"))?;
         run.bytes.response += response.wire_bytes(&contexts)?;

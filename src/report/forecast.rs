@@ -15,6 +15,8 @@ pub struct ForecastRecord {
     pub near_nanoseconds: f64,
     /// And where it does not.
     pub far_nanoseconds: f64,
+    /// Nanoseconds for eight words read from memory.
+    pub stream_nanoseconds: f64,
     /// The layers.
     pub layers: Vec<LayerForecastRecord>,
 }
@@ -55,6 +57,7 @@ impl ForecastRecord {
             backend: backend.name().to_owned(),
             near_nanoseconds: rates.near,
             far_nanoseconds: rates.far,
+            stream_nanoseconds: rates.stream,
             layers: layers
                 .map(|layer| LayerForecastRecord {
                     name: layer.name,

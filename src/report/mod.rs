@@ -14,7 +14,8 @@ pub use classify::{Classified, ClassifyError, classify};
 pub use forecast::{ForecastRecord, LayerForecastRecord};
 pub use host::Host;
 pub use record::{
-    BoundRecord, DataFile, LayerRecord, NoiseRecord, RecordError, RunRecord, Seconds, Sizes,
+    BatchSeconds, BoundRecord, DataFile, LayerRecord, NoiseRecord, RecordError, RunRecord, Seconds,
+    Sizes,
 };
 pub use scaling::{Axis, ScalingError, ScalingPoint, ScalingRecord, measure_scaling};
 pub use timing::{TimingCase, TimingError, TimingRecord, TimingRow, time_paper};

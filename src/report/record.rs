@@ -68,6 +68,8 @@ pub struct RunRecord {
     pub noise: Vec<NoiseRecord>,
     /// Wall-clock time of each stage.
     pub seconds: Seconds,
+    /// The server's work on a batch: in the diagonal layout, on an image.
+    pub evaluate_batch: BatchSeconds,
     /// The server's time and operations, layer by layer.
     pub layers: Vec<LayerRecord>,
     /// What was predicted of them: fast mode only.
@@ -129,6 +131,31 @@ pub struct Seconds {
     pub decrypt: f64,
     /// Exact clear evaluation, for comparison.
     pub twin: f64,
+}
+
+/// Wall-clock seconds of the server's work on a batch, over the batches of a run.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+pub struct BatchSeconds {
+    /// Half of the batches took at most this.
+    pub median: f64,
+    /// 95 % of the batches took at most this.
+    pub percentile_95: f64,
+}
+
+impl BatchSeconds {
+    /// Of what each batch took; zeros without batches.
+    pub fn of(batches: &[f64]) -> Self {
+        let mut sorted = batches.to_vec();
+        sorted.sort_unstable_by(f64::total_cmp);
+        let at = |percent: usize| {
+            let rank = (percent * sorted.len()).div_ceil(100).max(1);
+            sorted.get(rank - 1).copied().unwrap_or_default()
+        };
+        Self {
+            median: at(50),
+            percentile_95: at(95),
+        }
+    }
 }
 
 /// One layer on the server, totals over all batches.
@@ -220,5 +247,26 @@ impl RunRecord {
             path: path.into(),
             source,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn percentiles_are_values_of_the_run() {
+        let descending: Vec<f64> = (1..=40).rev().map(f64::from).collect();
+        let expected = BatchSeconds {
+            median: 20.0,
+            percentile_95: 38.0,
+        };
+        assert_eq!(BatchSeconds::of(&descending), expected);
+        let expected = BatchSeconds {
+            median: 0.5,
+            percentile_95: 0.5,
+        };
+        assert_eq!(BatchSeconds::of(&[0.5]), expected);
+        assert_eq!(BatchSeconds::of(&[]), BatchSeconds::default());
     }
 }

@@ -8,22 +8,21 @@ mod schedule;
 
 pub(super) use schedule::correction;
 
-use self::prepare::{Prepared, Tables};
-use self::ring::{Key, Pair, Ring};
+use self::prepare::{Prepared, Tables, Weights};
+use self::ring::{Pair, Ring, Turned, turned_row};
 use super::error::{Doing, EngineError};
 use super::packed::Masks;
 use super::plan::Plan;
 use super::stats::{LayerOps, LayerStats, Progress, Stage};
 use super::stock::Stock;
 use crate::bfv::{Ciphertext, Context, Error, GaloisKeys, RelinKeys};
-use crate::kernels::{Backend, Permutation, Residues, Row, RowMut, row_of, to_montgomery};
+use crate::kernels::{Backend, LANES, Residues, Row, RowMut, row_of, to_montgomery};
 use crate::layout::{Diagonal, Turn};
 use rayon::prelude::*;
 use std::time::Instant;
 
-/// Vectors of a row that are computed at a time where many rows are read: 36 pairs of them stay in the second-level
-/// cache.
-const TILE: usize = 64;
+/// Vectors of a row that are rotated at a time before they are multiplied: so that they stay in a cache.
+const TILE: usize = 32;
 
 /// The evaluator of one plaintext modulus.
 #[derive(Debug)]
@@ -31,11 +30,15 @@ pub(super) struct Diagonals {
     ring: Ring,
     stock: Stock,
     tables: Tables,
-    identity: Permutation,
     /// The names of the layers, of which a prefix of the plan has fewer.
     layers: Vec<String>,
     /// Before the last layer nothing is masked: those results are for measuring noise.
     masks: Option<Masks>,
+}
+
+/// Nanoseconds of a transform under a context's parameters, on this machine.
+pub(super) fn transform_nanoseconds(context: &Context) -> Result<f64, EngineError> {
+    Ring::new(context)?.transform_nanoseconds()
 }
 
 /// What lies between steps.
@@ -63,7 +66,6 @@ impl Diagonals {
         let (_, period) = layout.responses();
         Ok(Self {
             tables: Tables::new(&ring, plan, layout, relin_keys, galois_keys)?,
-            identity: Permutation::new(ring.degree, 1).ok_or(EngineError::EmptyPlan)?,
             masks: whole
                 .then(|| Masks::of_chunks(context, period))
                 .transpose()?,
@@ -249,7 +251,7 @@ impl Diagonals {
     /// One ciphertext before the first square.
     fn first(
         &self,
-        products: &[(usize, Residues)],
+        products: &Weights,
         bias: &Residues,
         inputs: &[Vec<Row<'_>>],
         keep: usize,
@@ -264,19 +266,19 @@ impl Diagonals {
             .zip(b.rows_mut())
             .enumerate()
             .for_each(|(row, (a, b))| {
-                let terms: Vec<(Row<'_>, [Row<'_>; 2])> = products
+                let terms: Vec<[Row<'_>; 2]> = products
+                    .of
                     .iter()
-                    .filter_map(|(input, weights)| {
-                        let input = inputs.get(*input)?;
-                        Some((weights.row(row), [input[row], input[primes + row]]))
-                    })
+                    .map(|&input| [inputs[input][row], inputs[input][primes + row]])
                     .collect();
-                ring.backend.products(ring.prime(row), &terms, [a, b]);
+                let weights = products.rows.row(row);
+                ring.backend
+                    .products(ring.prime(row), weights, &terms, [a, b]);
             });
         let mut sum = ring.divide_pair(sum, false, keep)?;
         ring.add(&mut sum[0], bias, false);
-        ops.plain_multiplications += products.len() as u64;
-        ops.additions += products.len().saturating_sub(1) as u64;
+        ops.plain_multiplications += products.of.len() as u64;
+        ops.additions += products.of.len().saturating_sub(1) as u64;
         ops.plain_additions += 1;
         ops.mod_switches += (primes - keep) as u64;
         Ok(sum)
@@ -287,15 +289,7 @@ impl Diagonals {
         [self.ring.take(rows), self.ring.take(rows)]
     }
 
-    fn zeros(&self, rows: usize) -> Pair {
-        let mut pair = self.pair(rows);
-        for polynomial in &mut pair {
-            polynomial.clear();
-        }
-        pair
-    }
-
-    fn turn(&self, turn: Turn) -> Result<&(Key, Permutation), EngineError> {
+    fn turn(&self, turn: Turn) -> Result<&Turned, EngineError> {
         self.tables.turns.get(&turn).ok_or(EngineError::EmptyPlan)
     }
 
@@ -309,22 +303,13 @@ impl Diagonals {
         ops: &mut LayerOps,
     ) -> Result<Pair, EngineError> {
         let digits = self.ring.decompose(&value[1])?;
-        let mut total: Option<Pair> = None;
-        for &turn in turns {
-            let (key, permutation) = self.turn(turn)?;
-            let switched = self.ring.switch(&digits, key, permutation, Some(&value[0]));
-            if let Some(total) = &mut total {
-                for (total, switched) in total.iter_mut().zip(&switched) {
-                    self.ring.add(total, switched, true);
-                }
-            } else {
-                total = Some(switched);
-            }
-        }
-        let mut total = total.ok_or(EngineError::EmptyPlan)?;
-        for (total, value) in total.iter_mut().zip(value) {
-            self.ring.add_special(total, value);
-        }
+        let rotations: Vec<&Turned> = turns
+            .iter()
+            .map(|&turn| self.turn(turn))
+            .collect::<Result<_, EngineError>>()?;
+        let [first, second] = value;
+        let itself = Some([first, second]);
+        let total = self.ring.switch(&digits, &rotations, Some(first), itself);
         let count = turns.len() as u64;
         ops.rotations += count;
         ops.rotation_key_switches += count;
@@ -337,72 +322,65 @@ impl Diagonals {
         &self,
         value: &Pair,
         babies: &[Turn],
-        giants: &[(Turn, Vec<(usize, Residues)>)],
+        giants: &[(Turn, Weights)],
         keep: usize,
         ops: &mut LayerOps,
     ) -> Result<Pair, EngineError> {
         let ring = &self.ring;
         let level = value[0].rows();
-        let digits = if babies.iter().any(|turn| *turn != Turn::NONE) {
-            ring.decompose(&value[1])?
-        } else {
-            Vec::new()
-        };
         // With the special prime in, which is divided out once at the end.
-        let rotated: Vec<Pair> = babies
-            .iter()
-            .map(|&turn| {
-                if turn == Turn::NONE {
-                    let mut raised = self.zeros(level + 1);
-                    for (raised, value) in raised.iter_mut().zip(value) {
-                        ring.add_special(raised, value);
-                    }
-                    return Ok(raised);
-                }
-                let (key, permutation) = self.turn(turn)?;
+        let sums = self.inner_sums(value, babies, giants)?;
+        let moved = babies.iter().filter(|turn| **turn != Turn::NONE).count() as u64;
+        ops.rotations += moved;
+        ops.rotation_key_switches += moved;
+        let mut total: Option<Pair> = None;
+        for (inner, (turn, weights)) in sums.into_iter().zip(giants) {
+            ops.plain_multiplications += weights.of.len() as u64;
+            ops.additions += weights.of.len() as u64;
+            let summand = if *turn == Turn::NONE {
+                inner
+            } else {
+                let turned = self.turn(*turn)?;
+                let [first, second] = inner;
+                let second = ring.divide(second, true, level)?;
+                let digits = ring.decompose(&second)?;
+                let mut switched = ring.switch(&digits, &[turned], None, None);
+                ring.add_turned(&mut switched[0], &first, &turned.1);
                 ops.rotations += 1;
                 ops.rotation_key_switches += 1;
-                Ok(ring.switch(&digits, key, permutation, Some(&value[0])))
-            })
-            .collect::<Result<_, EngineError>>()?;
-        drop(digits);
-        let mut total = self.zeros(level + 1);
-        for (inner, (turn, products)) in self
-            .inner_sums(&rotated, giants, level)
-            .into_iter()
-            .zip(giants)
-        {
-            ops.plain_multiplications += products.len() as u64;
-            ops.additions += products.len() as u64;
-            if *turn == Turn::NONE {
-                for (total, inner) in total.iter_mut().zip(&inner) {
-                    ring.add(total, inner, true);
+                switched
+            };
+            match &mut total {
+                None => total = Some(summand),
+                Some(total) => {
+                    for (total, summand) in total.iter_mut().zip(&summand) {
+                        ring.add(total, summand, true);
+                    }
                 }
-                continue;
             }
-            let (key, permutation) = self.turn(*turn)?;
-            let [first, second] = inner;
-            let second = ring.divide(second, true, level)?;
-            let digits = ring.decompose(&second)?;
-            let switched = ring.switch(&digits, key, permutation, None);
-            for (total, switched) in total.iter_mut().zip(&switched) {
-                ring.add(total, switched, true);
-            }
-            ring.add_turned(&mut total[0], &first, permutation);
-            ops.rotations += 1;
-            ops.rotation_key_switches += 1;
         }
-        ring.divide_pair(total, true, keep)
+        ring.divide_pair(total.ok_or(EngineError::EmptyPlan)?, true, keep)
     }
 
-    /// For each giant step the sum of its products, tile by tile: so that the baby steps stay in the cache.
+    /// For each giant step the sum of its products with rotated values, tile by tile: rotated values are not stored.
     fn inner_sums(
         &self,
-        rotated: &[Pair],
-        giants: &[(Turn, Vec<(usize, Residues)>)],
-        level: usize,
-    ) -> Vec<Pair> {
+        value: &Pair,
+        babies: &[Turn],
+        giants: &[(Turn, Weights)],
+    ) -> Result<Vec<Pair>, EngineError> {
         let ring = &self.ring;
+        let [first, second] = value;
+        let level = first.rows();
+        // What is not rotated is only multiplied by the special prime.
+        let rotations: Vec<Option<&Turned>> = babies
+            .iter()
+            .map(|&turn| match turn {
+                Turn::NONE => Ok(None),
+                turn => self.turn(turn).map(Some),
+            })
+            .collect::<Result<_, EngineError>>()?;
+        let digits = ring.decompose(second)?;
         let mut sums: Vec<Pair> = giants.iter().map(|_| self.pair(level + 1)).collect();
         let mut rows: Vec<Vec<[RowMut<'_>; 2]>> = (0..=level).map(|_| Vec::new()).collect();
         for [a, b] in &mut sums {
@@ -416,30 +394,40 @@ impl Diagonals {
         rows.into_par_iter()
             .enumerate()
             .for_each(|(row, mut sums)| {
-                let prime = ring.extended_prime(level, row);
                 let length = sums.first().map_or(0, |[a, _]| a.len());
+                let mut tiles = ring.pool.take(2 * babies.len(), TILE * LANES);
+                let itself = Some([first, second]);
                 for start in (0..length).step_by(TILE) {
-                    let end = length.min(start + TILE);
-                    for ([a, b], (_, products)) in sums.iter_mut().zip(giants) {
-                        let terms: Vec<(Row<'_>, [Row<'_>; 2])> = products
-                            .iter()
-                            .map(|(baby, weights)| {
-                                let [x, y] = &rotated[*baby];
-                                (
-                                    &weights.row(row)[start..end],
-                                    [&x.row(row)[start..end], &y.row(row)[start..end]],
-                                )
-                            })
-                            .collect();
-                        ring.backend.products(
-                            prime,
-                            &terms,
-                            [&mut a[start..end], &mut b[start..end]],
-                        );
+                    let size = TILE.min(length - start);
+                    for (rotation, [a, b]) in rotations.iter().zip(pairs(&mut tiles)) {
+                        let out = [&mut a[..size], &mut b[..size]];
+                        match rotation {
+                            Some(turned) => {
+                                ring.with_row(&digits, row, Some(first), None, |prime, source| {
+                                    let rotation = [turned_row(turned, level, row)];
+                                    ring.backend.switches(prime, &rotation, source, start, out);
+                                });
+                            }
+                            None => ring.with_row(&digits, row, None, itself, |prime, source| {
+                                ring.backend.switches(prime, &[], source, start, out);
+                            }),
+                        }
+                    }
+                    let prime = ring.extended_prime(level, row);
+                    for ([a, b], (_, weights)) in sums.iter_mut().zip(giants) {
+                        let tile = |&baby: &usize| {
+                            [2 * baby, 2 * baby + 1].map(|row| &tiles.row(row)[..size])
+                        };
+                        let terms: Vec<[Row<'_>; 2]> = weights.of.iter().map(tile).collect();
+                        let range = start..start + size;
+                        let of_tile = start * terms.len()..range.end * terms.len();
+                        let out = [&mut a[range.clone()], &mut b[range]];
+                        let weights = &weights.rows.row(row)[of_tile];
+                        ring.backend.products(prime, weights, &terms, out);
                     }
                 }
             });
-        sums
+        Ok(sums)
     }
 
     fn square(
@@ -476,9 +464,7 @@ impl Diagonals {
         let key = self.tables.relin.as_ref().ok_or(EngineError::EmptyPlan)?;
         let [first, second, third] = squared;
         let digits = ring.decompose(&third)?;
-        let mut switched = ring.switch(&digits, key, &self.identity, None);
-        ring.add_special(&mut switched[0], &first);
-        ring.add_special(&mut switched[1], &second);
+        let switched = ring.switch(&digits, &[key], None, Some([&first, &second]));
         ops.relinearizations += 1;
         ops.mod_switches += (level - keep) as u64;
         Ok(Value::Pairs(vec![ring.divide_pair(switched, true, keep)?]))
@@ -495,8 +481,8 @@ impl Diagonals {
             .enumerate()
             .for_each(|(row, ((a, b), c))| {
                 let value = [value[0].row(row), value[1].row(row), value[2].row(row)];
-                let terms = [(weights.row(row), value)];
-                ring.backend.products(ring.prime(row), &terms, [a, b, c]);
+                ring.backend
+                    .products(ring.prime(row), weights.row(row), &[value], [a, b, c]);
             });
         ring.add(&mut product[0], bias, false);
         product
@@ -553,6 +539,12 @@ impl Diagonals {
             })
             .collect()
     }
+}
+
+/// Rows two by two.
+fn pairs(rows: &mut Residues) -> impl Iterator<Item = [RowMut<'_>; 2]> {
+    let mut rows = rows.rows_mut().into_iter();
+    std::iter::from_fn(move || Some([rows.next()?, rows.next()?]))
 }
 
 #[cfg(test)]

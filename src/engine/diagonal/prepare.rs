@@ -1,6 +1,6 @@
 //! What the server makes once for a plan and a client's keys: plaintexts and keys as rows.
 
-use super::ring::{Key, Ring};
+use super::ring::{Ring, Turned};
 use super::schedule::{Point, schedule};
 use crate::bfv::{BatchEncoder, GaloisKeys, RelinKeys};
 use crate::engine::error::{Doing, EngineError};
@@ -16,11 +16,11 @@ use std::collections::BTreeMap;
 #[derive(Debug)]
 pub(super) enum Prepared {
     /// For each ciphertext the products, by index into the request, and what is added.
-    First(Vec<(Vec<(usize, Residues)>, Residues)>),
+    First(Vec<(Weights, Residues)>),
     Rotated {
         pool: Vec<Vec<Turn>>,
         babies: Vec<Turn>,
-        giants: Vec<(Turn, Vec<(usize, Residues)>)>,
+        giants: Vec<(Turn, Weights)>,
         folds: Vec<Vec<Turn>>,
         bias: Residues,
     },
@@ -28,13 +28,23 @@ pub(super) enum Prepared {
     Last(Vec<[Residues; 2]>),
 }
 
+/// Plaintexts of a sum of products.
+#[derive(Debug)]
+pub(super) struct Weights {
+    /// What each of them multiplies.
+    pub of: Vec<usize>,
+    /// Interleaved.
+    pub rows: Residues,
+}
+
 /// All that does not depend on a request.
 #[derive(Debug)]
 pub(super) struct Tables {
     pub stages: Vec<Prepared>,
     pub points: Vec<Point>,
-    pub relin: Option<Key>,
-    pub turns: BTreeMap<Turn, (Key, Permutation)>,
+    /// The key of the squares, which rotates nothing.
+    pub relin: Option<Turned>,
+    pub turns: BTreeMap<Turn, Turned>,
 }
 
 struct Maker<'a> {
@@ -93,14 +103,15 @@ impl Maker<'_> {
         matrix: &Modular,
         level: usize,
         special: bool,
-    ) -> Result<Vec<(usize, Residues)>, EngineError> {
-        products
+    ) -> Result<Weights, EngineError> {
+        let rows: Vec<Residues> = products
             .par_iter()
-            .map(|(index, entries)| {
-                let weights = self.weights(entries, matrix, level, special)?;
-                Ok((*index as usize, weights))
-            })
-            .collect()
+            .map(|(_, entries)| self.weights(entries, matrix, level, special))
+            .collect::<Result<_, EngineError>>()?;
+        Ok(Weights {
+            of: products.iter().map(|(index, _)| *index as usize).collect(),
+            rows: Residues::interleave(&rows),
+        })
     }
 
     /// A stage whose inputs have `level` primes.
@@ -211,7 +222,8 @@ impl Tables {
         };
         let relin = if plan.needs_relin_keys() {
             let keys = relin_keys.ok_or_else(|| missing("relinearisation keys"))?;
-            Some(ring.relin_key(points[0].level, keys)?)
+            let identity = Permutation::new(ring.degree, 1).ok_or(EngineError::EmptyPlan)?;
+            Some((ring.relin_key(points[0].level, keys)?, identity))
         } else {
             None
         };

@@ -7,9 +7,11 @@ use crate::bfv::{Context, GaloisKeys, RelinKeys};
 use crate::engine::error::{Doing, EngineError};
 use crate::engine::residue::centred;
 use crate::kernels::{
-    Backend, Permutation, Pool, Prime, Residues, Row, RowMut, row_of, to_montgomery,
+    Backend, Permutation, Pool, Prime, Residues, Rotation, Row, RowMut, Source, row_of,
+    to_montgomery,
 };
 use rayon::prelude::*;
+use std::time::Instant;
 
 /// The primes of a context and what rows are computed with.
 #[derive(Debug)]
@@ -22,13 +24,19 @@ pub(super) struct Ring {
     primes: Vec<Prime>,
     /// `inverses[i][j]`: the inverse of prime i modulo prime j.
     inverses: Vec<Vec<u64>>,
-    pool: Pool,
+    pub pool: Pool,
 }
 
-/// A key for the powers of a level's primes: for each digit two polynomials, in Montgomery form; the row of the special
-/// prime last.
+/// A key for the powers of a level's primes: two polynomials for each digit, interleaved, in Montgomery form; the row of
+/// the special prime last.
 #[derive(Debug)]
-pub(super) struct Key(Vec<[Residues; 2]>);
+pub(super) struct Key {
+    rows: Residues,
+    digits: usize,
+}
+
+/// A key and what its rotation does to rows.
+pub(super) type Turned = (Key, Permutation);
 
 /// Two polynomials.
 pub(super) type Pair = [Residues; 2];
@@ -94,6 +102,23 @@ impl Ring {
             .doing(|| "transforming".to_owned())
     }
 
+    /// Nanoseconds of a transform, of a row that is first made from another one: the fastest of several.
+    pub(super) fn transform_nanoseconds(&self) -> Result<f64, EngineError> {
+        const RUNS: usize = 9;
+        let mut rows = self.take(2);
+        rows.clear();
+        let mut fastest = f64::INFINITY;
+        for _ in 0..RUNS {
+            let start = Instant::now();
+            let (out, row) = rows.split();
+            let [from, to] = [self.data(), 0].map(|prime| &self.primes[prime]);
+            self.backend.lift(from, to, row, out);
+            self.forward(0, rows.row_mut(0))?;
+            fastest = fastest.min(start.elapsed().as_nanos() as f64);
+        }
+        Ok(fastest)
+    }
+
     /// Copies of rows in coefficient form.
     fn coefficients(&self, rows: &[(usize, Row<'_>)]) -> Result<Residues, EngineError> {
         let mut copies = self.take(rows.len());
@@ -136,56 +161,63 @@ impl Ring {
         Ok(digits)
     }
 
-    /// A rotated polynomial's digits times a key, with the special prime still in; `first` is rotated and added, multiplied
-    /// by the special prime. Cost: 2 `level` (`level` + 1) rows of multiply-adds.
+    /// The sum of a ciphertext's rotations, with the special prime still in: digits of the second polynomial times keys,
+    /// and the first one rotated, if it is given. `second` is added as it is. Cost: for each rotation 2 `level`
+    /// (`level` + 1) rows of multiply-adds.
     pub(super) fn switch(
         &self,
         digits: &[Residues],
-        key: &Key,
-        permutation: &Permutation,
+        rotations: &[&Turned],
         first: Option<&Residues>,
+        second: Option<[&Residues; 2]>,
     ) -> Pair {
         let level = digits.len();
-        let zero = || self.take(level + 1);
-        let mut out = [zero(), zero()];
+        let mut out = [(); 2].map(|()| self.take(level + 1));
         let [out0, out1] = &mut out;
         out0.rows_mut()
             .into_par_iter()
             .zip(out1.rows_mut())
             .enumerate()
             .for_each(|(row, (out0, out1))| {
-                let prime = &self.primes[self.extended(level, row)];
-                let of_key = if row == level { key.0.len() } else { row };
-                let terms: Vec<(Row<'_>, [Row<'_>; 2])> = digits
-                    .iter()
-                    .zip(&key.0)
-                    .map(|(digit, key)| (digit.row(row), [key[0].row(of_key), key[1].row(of_key)]))
-                    .collect();
-                let first = first
-                    .filter(|_| row < level)
-                    .map(|first| (first.row(row), self.special(prime)));
-                self.backend
-                    .switch(prime, permutation, &terms, first, [out0, out1]);
+                self.with_row(digits, row, first, second, |prime, source| {
+                    let rotations: Vec<Rotation<'_>> = rotations
+                        .iter()
+                        .map(|turned| turned_row(turned, level, row))
+                        .collect();
+                    self.backend
+                        .switches(prime, &rotations, source, 0, [out0, out1]);
+                });
             });
         out
+    }
+
+    /// Calls `f` with what a row of a rotated ciphertext is made of.
+    pub(super) fn with_row(
+        &self,
+        digits: &[Residues],
+        row: usize,
+        first: Option<&Residues>,
+        second: Option<[&Residues; 2]>,
+        f: impl FnOnce(&Prime, &Source<'_>),
+    ) {
+        let level = digits.len();
+        let prime = self.extended_prime(level, row);
+        let digits: Vec<Row<'_>> = digits.iter().map(|digit| digit.row(row)).collect();
+        let special = self.special(prime);
+        // Times the special prime they are 0 modulo it.
+        let first = first.filter(|_| row < level);
+        let second = second.filter(|_| row < level);
+        let source = Source {
+            digits: &digits,
+            first: first.map(|first| (first.row(row), special)),
+            second: second.map(|second| (second.map(|poly| poly.row(row)), special)),
+        };
+        f(prime, &source);
     }
 
     /// The special prime as a weight in Montgomery form.
     fn special(&self, prime: &Prime) -> u64 {
         to_montgomery(prime, self.primes[self.data()].value())
-    }
-
-    /// Adds a polynomial times the special prime to one that has a row for it.
-    pub(super) fn add_special(&self, target: &mut Residues, poly: &Residues) {
-        let rows = target.rows_mut();
-        rows.into_par_iter()
-            .zip(0..poly.rows())
-            .for_each(|(target, row)| {
-                let prime = &self.primes[row];
-                let weight = self.special(prime);
-                self.backend
-                    .multiply_add(prime, target, poly.row(row), weight);
-            });
     }
 
     /// Divides by the special prime, if the polynomial has a row for it, and by data primes until `keep` are left, rounding.
@@ -345,19 +377,21 @@ impl Ring {
             }
             made
         };
-        let parts = (0..level)
-            .map(|part| {
-                let limbs = limbs(part).filter(|limbs| limbs.len() == 2 * count * self.degree);
-                let limbs = limbs.ok_or(EngineError::Mismatch {
-                    message: "set of evaluation keys",
-                    what: "parts of a key",
-                    expected: self.data(),
-                    actual: part,
-                })?;
-                Ok([polynomial(limbs, 0), polynomial(limbs, 1)])
-            })
-            .collect::<Result<_, EngineError>>()?;
-        Ok(Key(parts))
+        let mut parts = Vec::with_capacity(2 * level);
+        for part in 0..level {
+            let limbs = limbs(part).filter(|limbs| limbs.len() == 2 * count * self.degree);
+            let limbs = limbs.ok_or(EngineError::Mismatch {
+                message: "set of evaluation keys",
+                what: "parts of a key",
+                expected: self.data(),
+                actual: part,
+            })?;
+            parts.extend([polynomial(limbs, 0), polynomial(limbs, 1)]);
+        }
+        Ok(Key {
+            rows: Residues::interleave(&parts),
+            digits: level,
+        })
     }
 
     pub(super) fn relin_key(&self, level: usize, keys: &RelinKeys) -> Result<Key, EngineError> {
@@ -371,5 +405,15 @@ impl Ring {
         element: u32,
     ) -> Result<Key, EngineError> {
         self.key(level, |part| keys.limbs(element, part))
+    }
+}
+
+/// The row of a rotation, of ciphertexts with `level` data primes.
+pub(super) fn turned_row((key, permutation): &Turned, level: usize, row: usize) -> Rotation<'_> {
+    let row = if row == level { key.digits } else { row };
+    Rotation {
+        permutation,
+        key: key.rows.row(row),
+        stride: 2 * key.digits,
     }
 }

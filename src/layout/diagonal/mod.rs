@@ -134,6 +134,11 @@ pub struct Diagonal {
 }
 
 impl Diagonal {
+    /// Slots of a ciphertext.
+    pub const fn slots(&self) -> usize {
+        self.slots
+    }
+
     /// The shape of an image.
     pub const fn image(&self) -> Shape {
         self.image

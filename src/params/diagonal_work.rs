@@ -1,0 +1,213 @@
+//! What the steps of the diagonal layout take: one model for the choice of parameters and layouts and for forecasts.
+
+use crate::layout::{Diagonal, StageStep, Turn};
+
+/// Operations of a product of a digit with a key: a permutation, two loads, two products of two halves each.
+const SWITCH: f64 = 8.0;
+/// Operations of what comes out of a key switch: two reductions.
+const SWITCHED: f64 = 40.0;
+/// Operations of a product with a plaintext, and of the reduction of a sum, for both polynomials.
+const PRODUCT: f64 = 6.0;
+const SUM: f64 = 28.0;
+/// Operations of a square, and of the reductions of a sum of squares.
+const SQUARE: f64 = 20.0;
+const SQUARED: f64 = 27.0;
+/// Operations of a product of three polynomials with a plaintext, reduced, and of a bias.
+const LAST: f64 = 72.0;
+/// Nanoseconds for a word of the response before primes are dropped, and for a slot of a mask: SEAL's own calls.
+const RESPOND_NANOSECONDS: f64 = 4.0;
+const MASK_NANOSECONDS: f64 = 10.0;
+
+/// What a step takes, for one plaintext modulus.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Work {
+    /// Number-theoretic transforms of a row, with what is done to the row before or after.
+    pub transforms: f64,
+    /// Vectors of eight words that are read from memory: the request, plaintexts, keys.
+    pub streamed: f64,
+    /// Operations on vectors of eight words that caches hold.
+    pub operations: f64,
+    /// What does not depend on these, in nanoseconds.
+    pub nanoseconds: f64,
+}
+
+/// What each of it takes on a machine, in nanoseconds.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct WorkRates {
+    /// A transform of a row of N words.
+    pub transform: f64,
+    /// Eight words read from memory.
+    pub stream: f64,
+    /// An operation on a vector.
+    pub operation: f64,
+}
+
+impl WorkRates {
+    /// Those that parameters are chosen for: measured on one thread of an AMD EPYC with AVX512-IFMA, see `docs/FAST.md`.
+    /// They are fixed, so that client and server choose the same.
+    pub fn nominal(degree: usize) -> Self {
+        Self {
+            // 18.3 us for 8,192 words.
+            transform: 0.172 * degree as f64 * f64::from(degree.max(2).ilog2()),
+            stream: 4.5,
+            operation: 0.34,
+        }
+    }
+}
+
+impl Work {
+    /// The time on one thread.
+    pub fn nanoseconds(&self, rates: &WorkRates) -> f64 {
+        self.transforms * rates.transform
+            + self.streamed * rates.stream
+            + self.operations * rates.operation
+            + self.nanoseconds
+    }
+}
+
+/// The work of every layer, in the order of a plan's, and of the response; `levels` are the data primes of the request,
+/// then after each layer but the last.
+pub fn diagonal_work(layout: &Diagonal, levels: &[usize]) -> Vec<Work> {
+    let count = Count {
+        vectors: layout.slots() as f64 / 8.0,
+    };
+    let level = |step: usize| levels.get(step).or(levels.last()).copied().unwrap_or(1) as f64;
+    let moved = |turns: &[Turn]| turns.iter().filter(|turn| **turn != Turn::NONE).count() as f64;
+    let stages = layout.stages();
+    let mut all = Vec::with_capacity(2 * stages.len());
+    for (index, stage) in stages.iter().enumerate() {
+        let (before, after) = (level(2 * index), level(2 * index + 1));
+        let mut work = Work::default();
+        let mut squares = 1.0;
+        match &stage.step {
+            StageStep::First { outputs } => {
+                squares = outputs.len() as f64;
+                for sum in outputs {
+                    count.products(&mut work, sum.products.len() as f64, before);
+                    work.transforms += 2.0 * before;
+                }
+            }
+            StageStep::Rotated {
+                pool,
+                babies,
+                giants,
+                folds,
+                ..
+            } => {
+                for turns in pool {
+                    count.fold(&mut work, turns.len() as f64, before);
+                }
+                decompose(&mut work, before);
+                for _ in 0..moved(babies) as usize {
+                    count.switch(&mut work, 1.0, before);
+                }
+                for giant in giants {
+                    let terms = giant.diagonals.len() as f64;
+                    let rows = (before + 1.0) * count.vectors;
+                    work.streamed += terms * rows;
+                    work.operations += rows * (PRODUCT * terms + SUM);
+                    if giant.turn != Turn::NONE {
+                        // The second polynomial without the special prime.
+                        work.transforms += before + 1.0;
+                        decompose(&mut work, before);
+                        count.switch(&mut work, 1.0, before);
+                    }
+                }
+                work.transforms += 2.0 * (before + 1.0);
+                for turns in folds {
+                    count.fold(&mut work, turns.len() as f64, before);
+                }
+            }
+            StageStep::Last { responses, .. } => {
+                let rows = responses.len() as f64 * before * count.vectors;
+                work.operations += rows * LAST;
+                work.streamed += rows;
+                let slots = responses.len() as f64 * layout.slots() as f64;
+                all.push(work);
+                all.push(Work {
+                    transforms: responses.len() as f64 * 3.0 * before,
+                    nanoseconds: slots * (3.0 * before * RESPOND_NANOSECONDS + MASK_NANOSECONDS),
+                    ..Work::default()
+                });
+                break;
+            }
+        }
+        all.push(work);
+        let mut square = Work {
+            operations: after * count.vectors * (SQUARE * squares + SQUARED),
+            ..Work::default()
+        };
+        if index + 2 < stages.len() {
+            decompose(&mut square, after);
+            count.switch(&mut square, 1.0, after);
+            square.transforms += 2.0 * (after + 1.0);
+        }
+        all.push(square);
+    }
+    all
+}
+
+/// The digits of a polynomial.
+fn decompose(work: &mut Work, level: f64) {
+    work.transforms += level * level + level;
+}
+
+/// Counts for a degree.
+struct Count {
+    /// Vectors of a row.
+    vectors: f64,
+}
+
+impl Count {
+    /// Sums of products of the request and plaintexts.
+    fn products(&self, work: &mut Work, terms: f64, level: f64) {
+        work.streamed += 3.0 * terms * level * self.vectors;
+        work.operations += level * self.vectors * SUM;
+    }
+
+    /// Digits times the keys of so many rotations, which are added up.
+    fn switch(&self, work: &mut Work, rotations: f64, level: f64) {
+        let rows = (level + 1.0) * self.vectors;
+        work.streamed += rotations * 2.0 * level * rows;
+        work.operations += rows * (SWITCH * rotations * level + SWITCHED);
+    }
+
+    fn fold(&self, work: &mut Work, rotations: f64, level: f64) {
+        decompose(work, level);
+        self.switch(work, rotations, level);
+        work.transforms += 2.0 * (level + 1.0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a failed test may panic")]
+    use super::*;
+    use crate::network::Network;
+
+    #[test]
+    fn the_work_of_hcnn_mnist_is_as_counted_by_hand() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/models/mnist-t17/network.json");
+        let layout = Diagonal::new(&Network::load(path).unwrap(), 8192).unwrap();
+        let work = diagonal_work(&layout, &[5, 4, 3, 2]);
+        // conv1: five rows of two polynomials divided. square1: 4 * 5 to decompose, two times 5 rows. conv2: 3 * 4 to
+        // decompose, a giant step of 4 + 12, two times 4 rows, two folds of 3 * 4 and two times 4 rows.
+        let transforms: Vec<f64> = work.iter().map(|work| work.transforms).collect();
+        assert_eq!(
+            format!("{transforms:?}"),
+            "[10.0, 30.0, 76.0, 0.0, 0.0, 12.0]"
+        );
+        // conv1: 16 products of three rows. square1: a key of 4 digits. conv2: 12 keys of 3 digits, 16
+        // plaintexts of 4 rows.
+        let rows: Vec<f64> = work.iter().map(|work| work.streamed / 1024.0).collect();
+        let expected = [16 * 3 * 5, 4 * 2 * 5, 12 * 24 + 16 * 4, 0, 4, 0].map(f64::from);
+        assert_eq!(format!("{rows:?}"), format!("{expected:?}"));
+        let rates = WorkRates {
+            transform: 1.0,
+            stream: 0.0,
+            operation: 0.0,
+        };
+        let square = &work[1];
+        assert_eq!(format!("{}", square.nanoseconds(&rates)), "30");
+    }
+}

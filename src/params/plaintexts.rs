@@ -1,0 +1,280 @@
+//! How large the plaintexts of the diagonal layout are, at the roots of x^N + 1.
+//!
+//! A product with a plaintext p multiplies noise at a root r by p(r), and a sum of products has at r the variance of the
+//! noise times S(r), the sum of abs(p(r))^2. Plaintexts are residues without order modulo t, so S is spread as if they
+//! were Gaussians, or less: sums of many products are flat, and so is a plaintext whose slots are all the same. The noise
+//! model takes S for the square of a Gaussian of the least variance that is nowhere below the truth: the moments E S^k
+//! are at most k! times its k-th power for k = 1, 2, 4 and 8 (more are not met within three squares), and the largest
+//! S is at most [`ROOT_TAIL`] times it. Or, if that is hardly more, it takes S for its maximum everywhere.
+//!
+//! Rotations of a sum move roots. By Minkowski's inequality the moments of a sum of rotated sums, to the power of 1 / k,
+//! are at most those of its parts added up.
+
+use super::fast::ROOT_TAIL;
+use crate::bfv::{
+    BatchEncoder, Context, EncryptionParameters, ParametersLiteral, SecurityLevel, coeff_modulus,
+};
+use crate::layout::{Diagonal, Entry, Stage, StageStep};
+use crate::network::Modular;
+use rayon::prelude::*;
+use std::f64::consts::PI;
+
+/// Stages with more plaintexts are not looked at in detail: it takes a millisecond for each.
+const PLAINTEXTS_MAX: usize = 192;
+/// The moments of S, and their factorials.
+const MOMENTS: [(i32, f64); 4] = [(1, 1.0), (2, 2.0), (4, 24.0), (8, 40_320.0)];
+/// S is taken for its maximum if that is at most so many times its mean.
+const FLAT: f64 = 1.5;
+
+/// What a stage's plaintexts do to noise.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Norm {
+    /// The deviation of a sum of products, in that of what is multiplied.
+    pub deviation: f64,
+    /// How many equal products would make up the sum at least.
+    pub products: f64,
+    /// Whether it is the same at all roots, so that the degree in Gaussians stays.
+    pub is_flat: bool,
+}
+
+impl Norm {
+    /// Of no product.
+    pub const NONE: Self = Self {
+        deviation: 1.0,
+        products: 1.0,
+        is_flat: true,
+    };
+
+    /// Of so many plaintexts of which nothing is known: no coefficient is above t / 2.
+    fn unknown(products: usize, degree: usize, t: u64) -> Self {
+        let products = products.max(1) as f64;
+        Self {
+            deviation: t as f64 / 2.0 * (degree as f64 * products).sqrt(),
+            products,
+            is_flat: false,
+        }
+    }
+
+    /// The worse of both.
+    fn or(self, other: Self) -> Self {
+        Self {
+            deviation: self.deviation.max(other.deviation),
+            products: self.products.min(other.products),
+            is_flat: self.is_flat && other.is_flat,
+        }
+    }
+}
+
+/// The norms of a layout's stages under a plaintext modulus.
+pub(super) fn norms(layout: &Diagonal, t: u64) -> Vec<Norm> {
+    let degree = layout.slots();
+    let encoder = encoder(degree, t);
+    layout
+        .stages()
+        .iter()
+        .map(|stage| {
+            let sums = sums(stage);
+            let count: usize = sums.iter().flatten().map(Vec::len).sum();
+            encoder
+                .as_ref()
+                .filter(|_| count <= PLAINTEXTS_MAX)
+                .and_then(|encoder| {
+                    let matrix = stage.matrix(t);
+                    let of_sum = |parts: &Vec<Vec<&[Entry]>>| norm(parts, &matrix, encoder, t);
+                    let norms: Option<Vec<Norm>> = sums.iter().map(of_sum).collect();
+                    norms?.into_iter().reduce(Norm::or)
+                })
+                .unwrap_or_else(|| Norm::unknown(stage.products(), degree, t))
+        })
+        .collect()
+}
+
+/// The sums of products of a stage; each in parts, which are rotated before they are added up.
+fn sums(stage: &Stage) -> Vec<Vec<Vec<&[Entry]>>> {
+    match &stage.step {
+        StageStep::First { outputs } => outputs
+            .iter()
+            .map(|output| vec![entries(&output.products)])
+            .collect(),
+        StageStep::Rotated { giants, .. } => vec![
+            giants
+                .iter()
+                .map(|giant| entries(&giant.diagonals))
+                .collect(),
+        ],
+        StageStep::Last { responses, .. } => responses
+            .iter()
+            .map(|[weights, _]| vec![vec![weights.as_slice()]])
+            .collect(),
+    }
+}
+
+fn entries(products: &[(u32, Vec<Entry>)]) -> Vec<&[Entry]> {
+    let entries = products.iter().map(|(_, entries)| entries.as_slice());
+    entries.collect()
+}
+
+/// SEAL's encoder; `None` if it refuses the modulus.
+fn encoder(degree: usize, t: u64) -> Option<BatchEncoder> {
+    // Any modulus above t will do.
+    let primes = coeff_modulus::create(degree, &[60]).ok()?;
+    let parameters = EncryptionParameters::new(&ParametersLiteral {
+        poly_modulus_degree: degree,
+        coeff_modulus: primes.into_iter().map(u64::from).collect(),
+        plain_modulus: t,
+        security: SecurityLevel::None,
+    });
+    BatchEncoder::new(&Context::new(parameters.ok()?).ok()?).ok()
+}
+
+/// The norm of a sum of products; `None` if a plaintext cannot be encoded.
+fn norm(parts: &[Vec<&[Entry]>], matrix: &Modular, encoder: &BatchEncoder, t: u64) -> Option<Norm> {
+    let roots = Roots::new(encoder.slot_count());
+    let (mut total, mut largest, mut maximum) = (0.0, 0.0, 0.0);
+    let mut moments = MOMENTS.map(|_| 0.0);
+    for part in parts {
+        let squares: Vec<Vec<f64>> = part
+            .par_iter()
+            .map(|entries| {
+                let mut slots = vec![0; encoder.slot_count()];
+                for entry in *entries {
+                    slots[entry.slot as usize] = matrix.weights()[entry.entry as usize];
+                }
+                let plain = encoder.encode_u64(&slots).ok()?;
+                Some(roots.squares(plain.coefficients(), t))
+            })
+            .collect::<Option<_>>()?;
+        let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
+        let mut spread = vec![0.0; encoder.slot_count()];
+        for squares in &squares {
+            let norm = mean(squares);
+            total += norm;
+            largest = f64::max(largest, norm);
+            for (sum, square) in spread.iter_mut().zip(squares) {
+                *sum += square;
+            }
+        }
+        maximum += spread.iter().copied().fold(0.0, f64::max);
+        for (moment, (power, factorial)) in moments.iter_mut().zip(MOMENTS) {
+            let powers: Vec<f64> = spread.iter().map(|s| s.powi(power)).collect();
+            *moment += (mean(&powers) / factorial).powf(1.0 / f64::from(power));
+        }
+    }
+    let gaussian = moments.into_iter().fold(maximum / ROOT_TAIL, f64::max);
+    let is_flat = maximum <= FLAT * total;
+    Some(Norm {
+        // A plaintext may be zero.
+        deviation: (if is_flat { maximum } else { gaussian }).sqrt().max(1.0),
+        products: total / f64::max(largest, f64::MIN_POSITIVE),
+        is_flat,
+    })
+}
+
+/// A complex number.
+type Complex = (f64, f64);
+
+const fn times((a, b): Complex, (c, d): Complex) -> Complex {
+    (a * c - b * d, a * d + b * c)
+}
+
+/// Powers of a root of x^N + 1: to evaluate real polynomials at all of them.
+struct Roots(Vec<Complex>);
+
+impl Roots {
+    fn new(degree: usize) -> Self {
+        let root = |index: usize| {
+            let angle = PI * index as f64 / degree as f64;
+            (angle.cos(), angle.sin())
+        };
+        Self((0..2 * degree).map(root).collect())
+    }
+
+    /// The squares of the magnitudes of a polynomial's values at the roots, in the transform's order. The coefficients are
+    /// residues modulo t around 0.
+    fn squares(&self, coefficients: &[u64], t: u64) -> Vec<f64> {
+        let degree = self.0.len() / 2;
+        let mut values: Vec<Complex> = self.0[..degree].to_vec();
+        for (index, value) in values.iter_mut().enumerate() {
+            let residue = coefficients.get(index).copied().unwrap_or(0);
+            let centred = if residue > t / 2 {
+                -((t - residue) as f64)
+            } else {
+                residue as f64
+            };
+            *value = (value.0 * centred, value.1 * centred);
+        }
+        // Decimation in frequency: the results are in the order of reversed bits, which does not matter here.
+        let mut half = degree / 2;
+        while half > 0 {
+            let step = degree / half;
+            for block in values.chunks_exact_mut(2 * half) {
+                let (low, high) = block.split_at_mut(half);
+                for (index, (a, b)) in low.iter_mut().zip(high).enumerate() {
+                    let difference = (a.0 - b.0, a.1 - b.1);
+                    *a = (a.0 + b.0, a.1 + b.1);
+                    *b = times(difference, self.0[index * step]);
+                }
+            }
+            half /= 2;
+        }
+        values
+            .into_iter()
+            .map(|(re, im)| re * re + im * im)
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a failed test may panic")]
+    use super::*;
+    use crate::network::SplitMix64;
+
+    const T: u64 = 65_537;
+
+    #[test]
+    fn squares_are_those_of_the_values_at_the_roots() {
+        let mut random = SplitMix64::new(1);
+        let coefficients: Vec<u64> = (0..16).map(|_| random.next_u64() % T).collect();
+        let mut squares = Roots::new(16).squares(&coefficients, T);
+        let mut expected: Vec<f64> = (0..16)
+            .map(|k| {
+                let mut value = (0.0, 0.0);
+                for (index, &residue) in coefficients.iter().enumerate() {
+                    let centred = if residue > T / 2 {
+                        residue as f64 - T as f64
+                    } else {
+                        residue as f64
+                    };
+                    let angle = PI * ((2 * k + 1) * index) as f64 / 16.0;
+                    value = (
+                        value.0 + centred * angle.cos(),
+                        value.1 + centred * angle.sin(),
+                    );
+                }
+                value.0 * value.0 + value.1 * value.1
+            })
+            .collect();
+        squares.sort_unstable_by(f64::total_cmp);
+        expected.sort_unstable_by(f64::total_cmp);
+        for (a, b) in squares.iter().zip(&expected) {
+            assert!((a - b).abs() < 1e-6 * b.max(1.0), "{a} {b}");
+        }
+    }
+
+    #[test]
+    fn a_constant_is_flat_and_random_slots_are_gaussian() {
+        let encoder = encoder(1024, 12_289).unwrap();
+        let roots = Roots::new(1024);
+        let same = encoder.encode_u64(&[5; 1024]).unwrap();
+        let squares = roots.squares(same.coefficients(), 12_289);
+        assert!(squares.iter().all(|square| (square - 25.0).abs() < 1e-6));
+        let mut random = SplitMix64::new(2);
+        let slots: Vec<u64> = (0..1024).map(|_| random.next_u64() % 3).collect();
+        let plain = encoder.encode_u64(&slots).unwrap();
+        let squares = roots.squares(plain.coefficients(), 12_289);
+        let mean = squares.iter().sum::<f64>() / 1024.0;
+        let uniform = 1024.0 * 12_289.0_f64.powi(2) / 12.0;
+        assert!((mean / uniform - 1.0).abs() < 0.2, "{mean} {uniform}");
+    }
+}
