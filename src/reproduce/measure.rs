@@ -10,7 +10,7 @@ use crate::{
 /// Images whose bounds are observed at once: bounds the memory that quantised images take.
 const AT_ONCE: usize = 2048;
 
-/// Images that are observed if the integers need more than 768 bits, which are slow.
+/// Images that are observed if the integers need more than 256 bits, which are slow.
 const FEW: usize = 500;
 
 /// Measures the integers of a network: proven, and observed on the test images and, where 64-bit integers suffice, on
@@ -22,7 +22,7 @@ pub fn measure(network: &Network, train: &Dataset, test: &Dataset) -> Result<Wid
     let proven = proven_bounds(network);
     let widest = Twin::new(network).widths().into_iter().max();
     let (sets, observed_on) = match widest {
-        Some(Width::Big) => {
+        Some(width) if width > Width::I256 => {
             let few = test.slice(0..FEW);
             let words = format!("the first {} test images", few.len());
             (vec![few], words)
