@@ -187,7 +187,7 @@ mod tests {
 
     #[test]
     fn the_work_of_hcnn_mnist_is_as_counted_by_hand() {
-        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/models/mnist-t17/network.json");
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/models/mnist-t17");
         let layout = Diagonal::new(&Network::load(path).unwrap(), 8192).unwrap();
         let work = diagonal_work(&layout, &[5, 4, 3, 2]);
         // conv1: five rows of two polynomials divided. square1: 4 * 5 to decompose, two times 5 rows. conv2: 3 * 4 to

@@ -232,7 +232,7 @@ fn the_noise_model_is_never_optimistic_and_not_far_off() {
 
 #[test]
 fn the_layout_of_the_least_predicted_time_is_chosen() {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/models/mnist-t17/network.json");
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/models/mnist-t17");
     let network = Network::load(path).unwrap();
     // `docs/FAST.md`, "Which layout", has what each of them was measured to take.
     let expected = [
