@@ -183,12 +183,11 @@ impl Count {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a failed test may panic")]
     use super::*;
-    use crate::network::Network;
+    use crate::network::random_hcnn;
 
     #[test]
     fn the_work_of_hcnn_mnist_is_as_counted_by_hand() {
-        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/models/mnist-t17");
-        let layout = Diagonal::new(&Network::load(path).unwrap(), 8192).unwrap();
+        let layout = Diagonal::new(&random_hcnn(1, 2, 100).unwrap(), 8192).unwrap();
         let work = diagonal_work(&layout, &[5, 4, 3, 2]);
         // conv1: five rows of two polynomials divided. square1: 4 * 5 to decompose, two times 5 rows. conv2: 3 * 4 to
         // decompose, a giant step of 4 + 12, two times 4 rows, two folds of 3 * 4 and two times 4 rows.
@@ -197,10 +196,10 @@ mod tests {
             format!("{transforms:?}"),
             "[10.0, 30.0, 76.0, 0.0, 0.0, 12.0]"
         );
-        // conv1: 16 products of three rows. square1: a key of 4 digits. conv2: 12 keys of 3 digits, 16
+        // conv1: 25 products of three rows. square1: a key of 4 digits. conv2: 12 keys of 3 digits, 16
         // plaintexts of 4 rows.
         let rows: Vec<f64> = work.iter().map(|work| work.streamed / 1024.0).collect();
-        let expected = [16 * 3 * 5, 4 * 2 * 5, 12 * 24 + 16 * 4, 0, 4, 0].map(f64::from);
+        let expected = [25 * 3 * 5, 4 * 2 * 5, 12 * 24 + 16 * 4, 0, 4, 0].map(f64::from);
         assert_eq!(format!("{rows:?}"), format!("{expected:?}"));
         let rates = WorkRates {
             transform: 1.0,
