@@ -169,7 +169,10 @@ fn infer_packs_few_images_and_says_what_it_cannot_pack() {
         .code(1)
         .stderr(predicate::str::contains("reads all positions at once"));
     for (arguments, layout) in [
-        (&["--images", "0..3"][..], "diagonal"),
+        (
+            &["--images", "0..3", "--layout", "diagonal"][..],
+            "diagonal",
+        ),
         (&["--images", "0..3", "--layout", "batched"], "batched"),
     ] {
         let record = infer(&model, &data, arguments);
