@@ -35,12 +35,13 @@ struct Inner {
     levels: Vec<Level>,
 }
 
-// SAFETY: `seal::SEALContext` is immutable after construction: every public member function but the assignments is
-// const (seal/context.h), it shares its tables through `shared_ptr<const ContextData>`, and its memory comes from
-// the global pool, which is a thread-safe `MemoryPoolMT` (seal/memorymanager.h, `MMProfGlobal`). Only shared
-// references are handed out. The one thing that changes later, `GaloisTool::permutation_tables_`, which key generators
-// fill, is written once and read under a lock (`generate_table_ntt`, seal/util/galois.cpp). That lock and the pool's are
+// The one thing in a context that changes later, `GaloisTool::permutation_tables_`, which key generators fill, is written
+// once and read under a lock (`generate_table_ntt`, seal/util/galois.cpp). That lock and the pool's are
 // `std::shared_mutex`, or, on x86-64 only, SEAL's own (seal/util/locks.h): src/ffi/context.cc refuses the rest.
+//
+// SAFETY: otherwise `seal::SEALContext` is immutable: all public member functions but the assignments are const
+// (seal/context.h), tables are `shared_ptr<const ContextData>`, memory is of the global pool, a thread-safe
+// `MemoryPoolMT` (seal/memorymanager.h, `MMProfGlobal`). Only shared references are handed out.
 unsafe impl Send for Inner {}
 // SAFETY: see `Send`.
 unsafe impl Sync for Inner {}

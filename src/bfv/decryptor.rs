@@ -18,10 +18,11 @@ pub struct Decryptor {
     plain_modulus: u64,
 }
 
+// There is no `Sync`, and every call needs `&mut self`: `dot_product_ct_sk_array` reads `secret_key_array_` without the lock
+// under which `compute_secret_key_array` frees it (seal/decryptor.cpp).
+//
 // SAFETY: a `seal::Decryptor` owns its key and its pool (`MMProfNew`, an MT pool of its own, seal/decryptor.h);
-// nothing in it is tied to a thread. It is not shared: there is no `Sync`, and every call needs `&mut self`, as
-// `dot_product_ct_sk_array` reads `secret_key_array_` without the lock under which `compute_secret_key_array` frees it
-// (seal/decryptor.cpp).
+// nothing in it is tied to a thread, and it is not shared.
 unsafe impl Send for Decryptor {}
 
 impl Decryptor {

@@ -197,10 +197,11 @@ pub struct KeyGenerator {
     inner: UniquePtr<bridge::KeyGenerator>,
 }
 
+// There is no `Sync`: `create_relin_keys` reads `secret_key_array_` after `compute_secret_key_array` has given its lock
+// back, while another call may free it there (seal/keygenerator.cpp).
+//
 // SAFETY: a `seal::KeyGenerator` owns its members (seal/keygenerator.h), its pool is `MMProfNew`, an MT pool of its
-// own; nothing in it is tied to a thread. It is not shared: there is no `Sync`, as `create_relin_keys` reads
-// `secret_key_array_` after `compute_secret_key_array` has given its lock back, while another call may free it there
-// (seal/keygenerator.cpp).
+// own; nothing in it is tied to a thread, and it is not shared.
 unsafe impl Send for KeyGenerator {}
 
 impl KeyGenerator {

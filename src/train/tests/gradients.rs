@@ -11,6 +11,7 @@ use crate::train::{
     model::{Model, Role, tensor, values},
     norm::NormKind,
     stage::{Blocks, Norm, StageWeights},
+    start,
 };
 
 /// The loss of a float model on fixed inputs, with one parameter moved.
@@ -313,4 +314,32 @@ fn frozen_stages_stand_still_and_the_rest_learns() {
         let learns = param.layer > 0 && param.role.is_trained();
         assert_eq!(gradient.is_some(), learns, "{}", param.name);
     }
+}
+
+#[test]
+fn settled_norms_have_the_statistics_of_the_network_as_it_is() {
+    let mut config = qat_config(Path::new("x"), 2, top_k(), QatStart::Copy);
+    config.quantization.as_mut().unwrap().normalize = true;
+    let mut model = Model::new(&config).unwrap();
+    let map = InputMap::new(&config, model.shapes[0], 1.0 / 3.0).unwrap();
+    let data = quadrants(16, 7);
+    let pixels: Vec<u8> = data.images().flatten().copied().collect();
+    let running = |model: &Model, layer| {
+        [Role::RunningMean, Role::RunningVar].map(|role| model.get(layer, role).unwrap())
+    };
+    let before = [running(&model, 0), running(&model, 1)];
+    let frozen = [true, false, false];
+    start::settle(&mut model, &map, &data, None, &frozen).unwrap();
+    assert_eq!(running(&model, 0), before[0], "frozen");
+    assert_ne!(running(&model, 1), before[1]);
+    // A pass over the same images finds what is there.
+    let rounded = model.round(None).unwrap();
+    let pass = model
+        .pass(&model.leaves(), &rounded, map.blocks(&pixels), &frozen)
+        .unwrap();
+    let mut again = model.clone();
+    for statistics in pass.statistics {
+        statistics.replace(&mut again);
+    }
+    assert_eq!(running(&again, 1), running(&model, 1));
 }
