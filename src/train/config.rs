@@ -379,6 +379,21 @@ impl OptimizerConfig {
 }
 
 impl QatConfig {
+    /// All layers by one rule, from the parent's weights as they are.
+    pub(super) fn by_rule(parent: &str, n_bits: u32, rule: WeightRule) -> Self {
+        Self {
+            parent: parent.to_owned(),
+            n_bits,
+            rules: vec![rule],
+            start: QatStart::Copy,
+            anneal: 0.0,
+            freeze: Vec::new(),
+            center_output: false,
+            plain_moduli: Vec::new(),
+            normalize: false,
+        }
+    }
+
     /// Checks the fields for a network of `layers` layers with weights.
     fn validate(&self, layers: usize) -> Result<(), TrainError> {
         check(

@@ -76,17 +76,11 @@ pub fn ptq(
         name: format!("{}-ptq{}", parent_config.name, options.n_bits),
         batch_norm: false,
         distillation: None,
-        quantization: Some(QatConfig {
-            parent: parent_dir.display().to_string(),
-            n_bits: options.n_bits,
-            rules: vec![options.rule],
-            start: QatStart::Copy,
-            anneal: 0.0,
-            freeze: Vec::new(),
-            center_output: false,
-            plain_moduli: Vec::new(),
-            normalize: false,
-        }),
+        quantization: Some(QatConfig::by_rule(
+            &parent_dir.display().to_string(),
+            options.n_bits,
+            options.rule,
+        )),
         ..parent_config.clone()
     };
     if let Some(thresholds) = &options.input_thresholds {

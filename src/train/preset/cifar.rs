@@ -74,15 +74,8 @@ pub(super) fn rule(n_bits: u32) -> TrainConfig {
             temperature: 2.0,
         }),
         quantization: Some(QatConfig {
-            parent: "models/cifar-float".into(),
-            n_bits,
-            rules: vec![rule],
-            start: QatStart::Copy,
-            anneal: 0.0,
-            freeze: Vec::new(),
-            center_output: false,
-            plain_moduli: Vec::new(),
             normalize: true,
+            ..QatConfig::by_rule("models/cifar-float", n_bits, rule)
         }),
         ..float()
     }

@@ -212,17 +212,11 @@ pub(super) fn paper_rule(n_bits: u32) -> TrainConfig {
         batch_norm: false,
         distillation: Some(distillation()),
         optimizer: fast(1e-3),
-        quantization: Some(QatConfig {
-            parent: "models/mnist-float".into(),
+        quantization: Some(QatConfig::by_rule(
+            "models/mnist-float",
             n_bits,
-            rules: vec![WeightRule::Max],
-            start: QatStart::Copy,
-            anneal: 0.0,
-            freeze: Vec::new(),
-            center_output: false,
-            plain_moduli: Vec::new(),
-            normalize: false,
-        }),
+            WeightRule::Max,
+        )),
         ..float()
     }
 }
