@@ -66,6 +66,8 @@ pub(super) struct Circuit {
 struct Model<'a> {
     circuit: &'a Circuit,
     t: f64,
+    /// Values that a response holds, under all plaintext moduli.
+    values: f64,
     /// Of the stages' plaintexts.
     norms: &'a [Norm],
     /// log2 of the data primes, and of the special prime.
@@ -137,6 +139,12 @@ impl Circuit {
             degree: layout.slots() as f64,
             layout,
         }
+    }
+
+    /// Values that a response holds under so many plaintext moduli.
+    fn values(&self, channels: usize) -> f64 {
+        let responses = self.stages.last().map_or(1, |stage| stage.outputs);
+        (responses * channels) as f64
     }
 
     /// Nanoseconds for one plaintext modulus, as [`diagonal_work`].
@@ -259,7 +267,7 @@ impl Model<'_> {
     fn bound(&self, parts: &Parts) -> f64 {
         parts
             .iter()
-            .map(|(&degree, deviation)| tail(degree, self.circuit.degree) * deviation)
+            .map(|(&degree, deviation)| tail(degree, self.circuit.degree, self.values) * deviation)
             .sum()
     }
 
@@ -321,6 +329,7 @@ fn chain(circuit: &Circuit, cap: u32, moduli: &[u64], margin: f64) -> Option<Cha
             let sketch = Model {
                 circuit,
                 t: largest.t as f64,
+                values: circuit.values(channels.len()),
                 norms: &largest.norms,
                 data: vec![f64::from(bits) - 2.0; 4],
                 special: f64::from(special),
@@ -403,6 +412,7 @@ fn build(
                 Model {
                     circuit,
                     t: channel.t as f64,
+                    values: circuit.values(channels.len()),
                     norms: &channel.norms,
                     data: data.to_vec(),
                     special,

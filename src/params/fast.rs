@@ -21,21 +21,23 @@
 //!
 //! A coefficient is 1/N times the sum over N/2 pairs of roots of values like E^(d/2) with E exponentially distributed.
 //! Such a sum is Gaussian but for single large summands: it stays below 9.8 deviations plus what one pair of roots
-//! contributes with E <= 42, each with a probability of at least 1 - 2^-41 for 2^23 coefficients and 2^20 roots.
+//! contributes with E <= ln(2^41 * pairs), each with a probability of at least 1 - 2^-41 for 2^23 coefficients and all
+//! pairs of roots of a response's values.
 
 use super::moments::Moments;
 use super::noise::LayerNoise;
 use crate::network::{LoweredLayer, LoweredOperation};
+use std::f64::consts::LN_2;
 
 /// Gaussian coefficients lie within so many deviations.
 const GAUSSIAN_TAIL: f64 = 9.8;
-/// The square of a complex Gaussian of variance 1 lies below this.
-pub(super) const ROOT_TAIL: f64 = 42.0;
 
 /// The noise of a circuit under one plaintext modulus.
 pub(super) struct FastNoise {
     degree: f64,
     plain_modulus: u64,
+    /// Values that a response holds, under all plaintext moduli.
+    values: f64,
     steps: Vec<Step>,
 }
 
@@ -59,10 +61,17 @@ fn largest(values: &[f64]) -> f64 {
     values.iter().copied().fold(0.0, f64::max)
 }
 
-/// How many deviations the largest coefficient of a polynomial of this degree in Gaussians has at most, but for a
-/// probability of 2^-40, for ciphertexts of degree `n`.
-pub(super) fn tail(degree: u32, n: f64) -> f64 {
-    let jump = 2.0 * ROOT_TAIL.powf(f64::from(degree) / 2.0) / (factorial(degree) * n).sqrt();
+/// The square of a complex Gaussian of variance 1 lies below this at all roots of so many `values` with ciphertexts of
+/// degree `n`, but for a probability of 2^-41.
+pub(super) fn root_tail(n: f64, values: f64) -> f64 {
+    LN_2 * 41.0 + (n / 2.0 * values).ln()
+}
+
+/// How many deviations the largest coefficient of polynomials of this degree in Gaussians has at most, but for a
+/// probability of 2^-40, for so many `values` with ciphertexts of degree `n`.
+pub(super) fn tail(degree: u32, n: f64, values: f64) -> f64 {
+    let jump =
+        2.0 * root_tail(n, values).powf(f64::from(degree) / 2.0) / (factorial(degree) * n).sqrt();
     GAUSSIAN_TAIL + jump
 }
 
@@ -135,10 +144,24 @@ impl FastNoise {
             let roots = i32::from(coefficients == degree);
             steps.push(step(name, &moments, squares, 1, roots));
         }
+        let values = if weighted.is_some() {
+            1
+        } else {
+            moments.deviations.len()
+        };
         Self {
             degree: n,
             plain_modulus,
+            values: values as f64,
             steps,
+        }
+    }
+
+    /// The same in a response under so many plaintext moduli.
+    pub(super) fn in_channels(self, channels: usize) -> Self {
+        Self {
+            values: self.values * channels as f64,
+            ..self
         }
     }
 
@@ -151,6 +174,7 @@ impl FastNoise {
         Self {
             degree: degree as f64,
             plain_modulus,
+            values: self.values,
             steps: self
                 .steps
                 .iter()
@@ -165,7 +189,7 @@ impl FastNoise {
 
     /// The largest coefficient, but for a probability of 2^-40.
     fn bound(&self, step: &Step) -> f64 {
-        tail(step.degree, self.degree) * step.deviation + step.constant
+        tail(step.degree, self.degree, self.values) * step.deviation + step.constant
     }
 
     /// The bits that Q must have for `margin` bits of budget to be left after every layer.

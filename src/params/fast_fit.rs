@@ -179,6 +179,7 @@ pub(super) fn fast_fit(
                     Some(base) if t >= SMALL_MODULUS => base.scaled(degree, t),
                     _ => FastNoise::new(layers, circuit.inputs, degree, t, weighted),
                 })
+                .map(|noise| noise.in_channels(count))
                 .collect();
             if let Some((coeff_modulus, response_primes, noise)) =
                 fit(&noises, degree, cap, &moduli, margin)

@@ -5,12 +5,12 @@
 //! were Gaussians, or less: sums of many products are flat, and so is a plaintext whose slots are all the same. The noise
 //! model takes S for the square of a Gaussian of the least variance that is nowhere below the truth: the moments E S^k
 //! are at most k! times its k-th power for k = 1, 2, 4 and 8 (more are not met within three squares), and the largest
-//! S is at most [`ROOT_TAIL`] times it. Or, if that is hardly more, it takes S for its maximum everywhere.
+//! S is at most [`root_tail`] times it. Or, if that is hardly more, it takes S for its maximum everywhere.
 //!
 //! Rotations of a sum move roots. By Minkowski's inequality the moments of a sum of rotated sums, to the power of 1 / k,
 //! are at most those of its parts added up.
 
-use super::fast::ROOT_TAIL;
+use super::fast::root_tail;
 use crate::bfv::{
     BatchEncoder, Context, EncryptionParameters, ParametersLiteral, SecurityLevel, coeff_modulus,
 };
@@ -160,7 +160,10 @@ fn norm(parts: &[Vec<&[Entry]>], matrix: &Modular, encoder: &BatchEncoder, t: u6
             *moment += (mean(&powers) / factorial).powf(1.0 / f64::from(power));
         }
     }
-    let gaussian = moments.into_iter().fold(maximum / ROOT_TAIL, f64::max);
+    let gaussian = moments.into_iter().fold(
+        maximum / root_tail(encoder.slot_count() as f64, 1.0),
+        f64::max,
+    );
     let is_flat = maximum <= FLAT * total;
     Some(Norm {
         // A plaintext may be zero.
