@@ -6,7 +6,7 @@ use super::fused::{fuse, reported};
 use super::plan::{Plan, Step};
 use super::stats::LayerOps;
 use crate::kernels::{LANES, Rates};
-use crate::layout::{Diagonal, Layout, StageStep, Turn};
+use crate::layout::{Diagonal, Layout, Stage, StageStep};
 use crate::params::{Mode, RESPOND_NANOSECONDS, WorkRates, diagonal_work};
 
 /// A layer as the server computes it, in fast mode: squares joined with the sums before and the pool after them.
@@ -118,7 +118,7 @@ impl Plan {
             .enumerate()
             .map(|(index, ((name, ciphertexts), work))| {
                 let stage = layout.stages().get(index / 2).filter(|_| index % 2 == 0);
-                let mut ops = stage.map_or_else(LayerOps::default, |stage| operations(&stage.step));
+                let mut ops = stage.map_or_else(LayerOps::default, operations);
                 if let Some(Step::Square { relinearize, .. }) =
                     self.layers().get(index).map(|layer| &layer.step)
                 {
@@ -143,39 +143,28 @@ impl Plan {
 }
 
 /// Products, additions and rotations of a stage.
-fn operations(step: &StageStep) -> LayerOps {
-    let mut ops = LayerOps::default();
-    match step {
+fn operations(stage: &Stage) -> LayerOps {
+    let outputs = stage.outputs() as u64;
+    let mut ops = LayerOps {
+        plain_additions: outputs,
+        ..LayerOps::default()
+    };
+    match &stage.step {
         StageStep::First { outputs } => {
             for output in outputs {
                 let products = output.products.len();
                 ops.plain_multiplications += products as u64;
                 ops.additions += products.saturating_sub(1) as u64;
             }
-            ops.plain_additions = outputs.len() as u64;
         }
-        StageStep::Rotated {
-            pool,
-            babies,
-            giants,
-            folds,
-            ..
-        } => {
-            let products: usize = giants.iter().map(|giant| giant.diagonals.len()).sum();
-            let folded = pool.iter().chain(folds).map(Vec::len).sum::<usize>() as u64;
-            let turns = giants.iter().map(|giant| giant.turn);
-            let moved = turns.chain(babies.iter().copied());
-            let moved = moved.filter(|turn| *turn != Turn::NONE).count() as u64;
-            ops.plain_multiplications = products as u64;
-            ops.additions = products as u64 + folded;
-            ops.plain_additions = 1;
-            ops.rotations = folded + moved;
-            ops.rotation_key_switches = folded + moved;
+        StageStep::Rotated { .. } => {
+            let rotations = stage.rotations();
+            ops.plain_multiplications = stage.products() as u64;
+            ops.additions = (stage.products() + rotations.added()) as u64;
+            ops.rotations = rotations.total() as u64;
+            ops.rotation_key_switches = ops.rotations;
         }
-        StageStep::Last { responses, .. } => {
-            ops.plain_multiplications = responses.len() as u64;
-            ops.plain_additions = responses.len() as u64;
-        }
+        StageStep::Last { .. } => ops.plain_multiplications = outputs,
     }
     ops
 }

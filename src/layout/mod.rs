@@ -7,7 +7,7 @@ mod paper;
 
 pub use batched::Batched;
 pub use diagonal::{
-    Diagonal, DiagonalError, Entry, FirstOutput, Giant, NOTHING, Stage, StageStep, Turn,
+    Diagonal, DiagonalError, Entry, FirstOutput, Giant, NOTHING, Rotations, Stage, StageStep, Turn,
 };
 pub use packed::Packed;
 pub use paper::Paper;

@@ -1,6 +1,6 @@
 //! Parameters for fast mode: the cheapest degree, plaintext primes and data primes for a number of images.
 
-use super::diagonal_work::WorkRates;
+use super::diagonal::WorkRates;
 use super::error::ParamsError;
 use super::fast::FastNoise;
 use super::noise::LayerNoise;

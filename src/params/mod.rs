@@ -3,7 +3,6 @@
 //! Only the logits must fit the plaintext modulus: BFV computes in a ring, so what wraps around on the way cancels.
 
 mod diagonal;
-mod diagonal_work;
 mod error;
 mod explain;
 mod fast;
@@ -13,13 +12,12 @@ mod noise;
 mod options;
 mod paper;
 mod plain;
-mod plaintexts;
 mod security;
 mod select;
 mod selection;
 mod stock_fit;
 
-pub use diagonal_work::{Work, WorkRates, diagonal_work};
+pub use diagonal::{Work, WorkRates, diagonal_work};
 pub use error::ParamsError;
 pub use fast_fit::RESPOND_NANOSECONDS;
 pub use noise::LayerNoise;

@@ -129,17 +129,20 @@ pub fn plot_accuracy(title: &str, rows: &[Row]) -> Result<String, ReproduceError
                 .label(format!("float: {y:.2} %"))
                 .legend(|(x, y)| PathElement::new([(x, y), (x + 14, y)], PAPER));
         }
+        let mut labels = Labels::default();
         for method in [Method::Ptq, Method::Qat, Method::Front] {
-            draw_method(&mut chart, method, &points, low)?;
+            draw_method(&mut chart, method, &points, low, &mut labels)?;
         }
         for &(words, bits, accuracy) in paper {
             let at = (bits, accuracy * 100.0);
+            labels.mark(&chart, at);
             chart
                 .draw_series([TriangleMarker::new(at, 7, PAPER.filled())])
                 .map_err(failed)?
                 .label(words)
                 .legend(|(x, y)| TriangleMarker::new((x + 7, y), 7, PAPER.filled()));
         }
+        labels.draw(&chart)?;
         legend(&mut chart, SeriesLabelPosition::LowerRight)?;
         area.present().map_err(failed)?;
     }
@@ -159,6 +162,7 @@ fn draw_method(
     method: Method,
     points: &[(&Row, f64)],
     low: f64,
+    labels: &mut Labels,
 ) -> Result<(), ReproduceError> {
     let mut of: Vec<&(&Row, f64)> = points.iter().filter(|p| p.0.method == method).collect();
     of.sort_by(|a, b| a.1.total_cmp(&b.1));
@@ -175,6 +179,7 @@ fn draw_method(
     // One name for the seeds of a width.
     let mut named: Vec<u32> = Vec::new();
     for p in of {
+        labels.mark(chart, at(p));
         let bits = p.0.weight_bits.unwrap_or(0);
         if method != Method::Front && named.contains(&bits) {
             continue;
@@ -187,17 +192,87 @@ fn draw_method(
         if p.0.test_accuracy < low {
             words = format!("{words}: {:.1} %", p.0.test_accuracy * 100.0);
         }
-        let style = ("sans-serif", 13).into_font().color(&colour);
-        // Rounding's names hang below, so that they and those of training do not cover each other.
-        let (side, shift) = match method {
-            Method::Ptq if p.0.test_accuracy >= low => (VPos::Top, 8),
-            _ => (VPos::Bottom, -8),
-        };
-        let place = Pos::new(HPos::Center, side);
-        let label = EmptyElement::at(at(p)) + Text::new(words, (0, shift), style.pos(place));
-        chart.draw_series([label]).map_err(failed)?;
+        labels.add(words, at(p), colour);
     }
     Ok(())
+}
+
+/// Left, top, right and bottom in pixels.
+type Rectangle = [i32; 4];
+
+/// Names of points, placed so that they cover neither points nor each other where that can be.
+#[derive(Default)]
+struct Labels {
+    taken: Vec<Rectangle>,
+    names: Vec<(String, (f64, f64), RGBColor)>,
+}
+
+impl Labels {
+    /// Where the middle of a name lies from its point, in half widths and in pixels: the nearest first.
+    const PLACES: [(i32, i32, i32); 10] = [
+        (0, 0, -15),
+        (0, 0, 15),
+        (1, 10, 0),
+        (-1, -10, 0),
+        (1, 6, -12),
+        (-1, -6, -12),
+        (1, 6, 12),
+        (-1, -6, 12),
+        (0, 0, -30),
+        (0, 0, 30),
+    ];
+    const HALF_HEIGHT: i32 = 7;
+    /// Of a character, on average.
+    const WIDTH: i32 = 7;
+
+    /// A point, that no name is to cover.
+    fn mark(&mut self, chart: &Chart<'_>, at: (f64, f64)) {
+        let (x, y) = chart.backend_coord(&at);
+        self.taken.push([x - 5, y - 5, x + 5, y + 5]);
+    }
+
+    fn add(&mut self, words: String, at: (f64, f64), colour: RGBColor) {
+        self.names.push((words, at, colour));
+    }
+
+    /// Draws all names, once all points are marked.
+    fn draw(mut self, chart: &Chart<'_>) -> Result<(), ReproduceError> {
+        let area = chart.plotting_area();
+        for (words, at, colour) in self.names {
+            let (x, y) = chart.backend_coord(&at);
+            let half = Self::WIDTH * i32::try_from(words.len()).unwrap_or(0) / 2;
+            let middle = |(halves, dx, dy): (i32, i32, i32)| (halves * half + dx, dy);
+            let rectangle = |place| {
+                let (dx, dy) = middle(place);
+                let (x, y) = (x + dx, y + dy);
+                let height = Self::HALF_HEIGHT;
+                [x - half, y - height, x + half, y + height]
+            };
+            let covered =
+                |place: &(i32, i32, i32)| -> i32 { covered(rectangle(*place), &self.taken) };
+            let Some(place) = Self::PLACES.into_iter().min_by_key(covered) else {
+                continue;
+            };
+            self.taken.push(rectangle(place));
+            let middle = middle(place);
+            let style = ("sans-serif", 13).into_font().color(&colour);
+            let style = style.pos(Pos::new(HPos::Center, VPos::Center));
+            area.draw(&(EmptyElement::at(at) + Text::new(words, middle, style)))
+                .map_err(failed)?;
+        }
+        Ok(())
+    }
+}
+
+/// Pixels of a rectangle that others cover.
+fn covered(rectangle: Rectangle, others: &[Rectangle]) -> i32 {
+    let [left, top, right, bottom] = rectangle;
+    let shared = |other: &Rectangle| {
+        let width = right.min(other[2]) - left.max(other[0]);
+        let height = bottom.min(other[3]) - top.max(other[1]);
+        width.max(0) * height.max(0)
+    };
+    others.iter().map(shared).sum()
 }
 
 /// Bits of the integers at the input and after each layer, proven and observed, a line a row: trained
@@ -311,5 +386,12 @@ mod tests {
         );
         assert!(text.contains("PTQ, 4-bit") && !text.contains("PTQ, 8-bit"));
         assert!(plot_accuracy("none", &[]).is_err() && plot_layers("none", &[]).is_err());
+    }
+
+    #[test]
+    fn covered_pixels_are_counted() {
+        let others = [[0, 0, 10, 10], [20, 0, 30, 10]];
+        assert_eq!(covered([5, 5, 25, 15], &others), 25 + 25);
+        assert_eq!(covered([10, 0, 20, 10], &others), 0);
     }
 }

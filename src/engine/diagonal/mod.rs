@@ -5,24 +5,22 @@
 mod prepare;
 mod ring;
 mod schedule;
+mod steps;
 
 pub(super) use schedule::correction;
 
-use self::prepare::{Prepared, Tables, Weights};
-use self::ring::{Pair, Ring, Turned, turned_row};
+use self::prepare::{Prepared, Tables};
+use self::ring::{Pair, Ring};
 use super::error::{Doing, EngineError};
 use super::packed::Masks;
 use super::plan::Plan;
 use super::stats::{LayerOps, LayerStats, Progress, Stage};
 use super::stock::Stock;
 use crate::bfv::{Ciphertext, Context, Error, GaloisKeys, RelinKeys};
-use crate::kernels::{Backend, LANES, Residues, Row, RowMut, row_of, to_montgomery};
-use crate::layout::{Diagonal, Turn};
+use crate::kernels::{Backend, Residues, Row, row_of};
+use crate::layout::Diagonal;
 use rayon::prelude::*;
 use std::time::Instant;
-
-/// Vectors of a row that are rotated at a time before they are multiplied: so that they stay in a cache.
-const TILE: usize = 32;
 
 /// The evaluator of one plaintext modulus.
 #[derive(Debug)]
@@ -248,246 +246,6 @@ impl Diagonals {
         }
     }
 
-    /// One ciphertext before the first square.
-    fn first(
-        &self,
-        products: &Weights,
-        bias: &Residues,
-        inputs: &[Vec<Row<'_>>],
-        keep: usize,
-        ops: &mut LayerOps,
-    ) -> Result<Pair, EngineError> {
-        let ring = &self.ring;
-        let primes = ring.data();
-        let mut sum = self.pair(primes);
-        let [a, b] = &mut sum;
-        a.rows_mut()
-            .into_par_iter()
-            .zip(b.rows_mut())
-            .enumerate()
-            .for_each(|(row, (a, b))| {
-                let terms: Vec<[Row<'_>; 2]> = products
-                    .of
-                    .iter()
-                    .map(|&input| [inputs[input][row], inputs[input][primes + row]])
-                    .collect();
-                let weights = products.rows.row(row);
-                ring.backend
-                    .products(ring.prime(row), weights, &terms, [a, b]);
-            });
-        let mut sum = ring.divide_pair(sum, false, keep)?;
-        ring.add(&mut sum[0], bias, false);
-        ops.plain_multiplications += products.of.len() as u64;
-        ops.additions += products.of.len().saturating_sub(1) as u64;
-        ops.plain_additions += 1;
-        ops.mod_switches += (primes - keep) as u64;
-        Ok(sum)
-    }
-
-    /// Two polynomials; what they hold is unspecified.
-    fn pair(&self, rows: usize) -> Pair {
-        [self.ring.take(rows), self.ring.take(rows)]
-    }
-
-    fn turn(&self, turn: Turn) -> Result<&Turned, EngineError> {
-        self.tables.turns.get(&turn).ok_or(EngineError::EmptyPlan)
-    }
-
-    /// A ciphertext plus itself rotated, with `keep` primes left. Cost: a decomposition, and for each rotation the
-    /// products with its key.
-    fn fold(
-        &self,
-        value: &Pair,
-        turns: &[Turn],
-        keep: usize,
-        ops: &mut LayerOps,
-    ) -> Result<Pair, EngineError> {
-        let digits = self.ring.decompose(&value[1])?;
-        let rotations: Vec<&Turned> = turns
-            .iter()
-            .map(|&turn| self.turn(turn))
-            .collect::<Result<_, EngineError>>()?;
-        let [first, second] = value;
-        let itself = Some([first, second]);
-        let total = self.ring.switch(&digits, &rotations, Some(first), itself);
-        let count = turns.len() as u64;
-        ops.rotations += count;
-        ops.rotation_key_switches += count;
-        ops.additions += count;
-        self.ring.divide_pair(total, true, keep)
-    }
-
-    /// The sum over giant steps of the rotated sums over baby steps of plaintext * rotated value.
-    fn rotated(
-        &self,
-        value: &Pair,
-        babies: &[Turn],
-        giants: &[(Turn, Weights)],
-        keep: usize,
-        ops: &mut LayerOps,
-    ) -> Result<Pair, EngineError> {
-        let ring = &self.ring;
-        let level = value[0].rows();
-        // With the special prime in, which is divided out once at the end.
-        let sums = self.inner_sums(value, babies, giants)?;
-        let moved = babies.iter().filter(|turn| **turn != Turn::NONE).count() as u64;
-        ops.rotations += moved;
-        ops.rotation_key_switches += moved;
-        let mut total: Option<Pair> = None;
-        for (inner, (turn, weights)) in sums.into_iter().zip(giants) {
-            ops.plain_multiplications += weights.of.len() as u64;
-            ops.additions += weights.of.len() as u64;
-            let summand = if *turn == Turn::NONE {
-                inner
-            } else {
-                let turned = self.turn(*turn)?;
-                let [first, second] = inner;
-                let second = ring.divide(second, true, level)?;
-                let digits = ring.decompose(&second)?;
-                let mut switched = ring.switch(&digits, &[turned], None, None);
-                ring.add_turned(&mut switched[0], &first, &turned.1);
-                ops.rotations += 1;
-                ops.rotation_key_switches += 1;
-                switched
-            };
-            match &mut total {
-                None => total = Some(summand),
-                Some(total) => {
-                    for (total, summand) in total.iter_mut().zip(&summand) {
-                        ring.add(total, summand, true);
-                    }
-                }
-            }
-        }
-        ring.divide_pair(total.ok_or(EngineError::EmptyPlan)?, true, keep)
-    }
-
-    /// For each giant step the sum of its products with rotated values, tile by tile: rotated values are not stored.
-    fn inner_sums(
-        &self,
-        value: &Pair,
-        babies: &[Turn],
-        giants: &[(Turn, Weights)],
-    ) -> Result<Vec<Pair>, EngineError> {
-        let ring = &self.ring;
-        let [first, second] = value;
-        let level = first.rows();
-        // What is not rotated is only multiplied by the special prime.
-        let rotations: Vec<Option<&Turned>> = babies
-            .iter()
-            .map(|&turn| match turn {
-                Turn::NONE => Ok(None),
-                turn => self.turn(turn).map(Some),
-            })
-            .collect::<Result<_, EngineError>>()?;
-        let digits = ring.decompose(second)?;
-        let mut sums: Vec<Pair> = giants.iter().map(|_| self.pair(level + 1)).collect();
-        let mut rows: Vec<Vec<[RowMut<'_>; 2]>> = (0..=level).map(|_| Vec::new()).collect();
-        for [a, b] in &mut sums {
-            for (rows, (a, b)) in rows
-                .iter_mut()
-                .zip(a.rows_mut().into_iter().zip(b.rows_mut()))
-            {
-                rows.push([a, b]);
-            }
-        }
-        rows.into_par_iter()
-            .enumerate()
-            .for_each(|(row, mut sums)| {
-                let length = sums.first().map_or(0, |[a, _]| a.len());
-                let mut tiles = ring.pool.take(2 * babies.len(), TILE * LANES);
-                let itself = Some([first, second]);
-                for start in (0..length).step_by(TILE) {
-                    let size = TILE.min(length - start);
-                    for (rotation, [a, b]) in rotations.iter().zip(pairs(&mut tiles)) {
-                        let out = [&mut a[..size], &mut b[..size]];
-                        match rotation {
-                            Some(turned) => {
-                                ring.with_row(&digits, row, Some(first), None, |prime, source| {
-                                    let rotation = [turned_row(turned, level, row)];
-                                    ring.backend.switches(prime, &rotation, source, start, out);
-                                });
-                            }
-                            None => ring.with_row(&digits, row, None, itself, |prime, source| {
-                                ring.backend.switches(prime, &[], source, start, out);
-                            }),
-                        }
-                    }
-                    let prime = ring.extended_prime(level, row);
-                    for ([a, b], (_, weights)) in sums.iter_mut().zip(giants) {
-                        let tile = |&baby: &usize| {
-                            [2 * baby, 2 * baby + 1].map(|row| &tiles.row(row)[..size])
-                        };
-                        let terms: Vec<[Row<'_>; 2]> = weights.of.iter().map(tile).collect();
-                        let range = start..start + size;
-                        let of_tile = start * terms.len()..range.end * terms.len();
-                        let out = [&mut a[range.clone()], &mut b[range]];
-                        let weights = &weights.rows.row(row)[of_tile];
-                        ring.backend.products(prime, weights, &terms, out);
-                    }
-                }
-            });
-        Ok(sums)
-    }
-
-    fn square(
-        &self,
-        value: Value,
-        keep: usize,
-        is_last: bool,
-        ops: &mut LayerOps,
-    ) -> Result<Value, EngineError> {
-        let Value::Pairs(pairs) = value else {
-            return Err(EngineError::EmptyPlan);
-        };
-        let ring = &self.ring;
-        let level = pairs.first().map_or(0, |pair| pair[0].rows());
-        let mut squared = [(); 3].map(|()| ring.take(level));
-        let [a, b, c] = &mut squared;
-        let rows = a.rows_mut().into_par_iter().zip(b.rows_mut());
-        rows.zip(c.rows_mut())
-            .enumerate()
-            .for_each(|(row, ((a, b), c))| {
-                let prime = ring.prime(row);
-                let factor = to_montgomery(prime, to_montgomery(prime, ring.plain_modulus));
-                let pairs: Vec<[Row<'_>; 2]> = pairs
-                    .iter()
-                    .map(|[x, y]| [x.row(row), y.row(row)])
-                    .collect();
-                ring.backend.squares(prime, &pairs, factor, [a, b, c]);
-            });
-        ops.squares += pairs.len() as u64;
-        ops.additions += pairs.len().saturating_sub(1) as u64;
-        if is_last {
-            return Ok(Value::Squared(squared));
-        }
-        let key = self.tables.relin.as_ref().ok_or(EngineError::EmptyPlan)?;
-        let [first, second, third] = squared;
-        let digits = ring.decompose(&third)?;
-        let switched = ring.switch(&digits, &[key], None, Some([&first, &second]));
-        ops.relinearizations += 1;
-        ops.mod_switches += (level - keep) as u64;
-        Ok(Value::Pairs(vec![ring.divide_pair(switched, true, keep)?]))
-    }
-
-    /// One ciphertext of the response.
-    fn last(&self, value: &[Residues; 3], weights: &Residues, bias: &Residues) -> [Residues; 3] {
-        let ring = &self.ring;
-        let level = value[0].rows();
-        let mut product = [(); 3].map(|()| ring.take(level));
-        let [a, b, c] = &mut product;
-        let rows = a.rows_mut().into_par_iter().zip(b.rows_mut());
-        rows.zip(c.rows_mut())
-            .enumerate()
-            .for_each(|(row, ((a, b), c))| {
-                let value = [value[0].row(row), value[1].row(row), value[2].row(row)];
-                ring.backend
-                    .products(ring.prime(row), weights.row(row), &[value], [a, b, c]);
-            });
-        ring.add(&mut product[0], bias, false);
-        product
-    }
-
     /// Ciphertexts of the results in coefficient form, with as few primes as the client needs, masked.
     fn respond(
         &self,
@@ -539,12 +297,6 @@ impl Diagonals {
             })
             .collect()
     }
-}
-
-/// Rows two by two.
-fn pairs(rows: &mut Residues) -> impl Iterator<Item = [RowMut<'_>; 2]> {
-    let mut rows = rows.rows_mut().into_iter();
-    std::iter::from_fn(move || Some([rows.next()?, rows.next()?]))
 }
 
 #[cfg(test)]

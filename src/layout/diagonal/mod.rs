@@ -121,6 +121,61 @@ impl Stage {
             StageStep::Last { .. } => 1,
         }
     }
+
+    /// Ciphertexts that come out; those of the first stage are squared and summed.
+    pub fn outputs(&self) -> usize {
+        match &self.step {
+            StageStep::First { outputs } => outputs.len(),
+            StageStep::Rotated { .. } => 1,
+            StageStep::Last { responses, .. } => responses.len(),
+        }
+    }
+
+    /// Its rotations.
+    pub fn rotations(&self) -> Rotations {
+        let StageStep::Rotated {
+            pool,
+            babies,
+            giants,
+            folds,
+            ..
+        } = &self.step
+        else {
+            return Rotations::default();
+        };
+        let moves = |turn: &Turn| *turn != Turn::NONE;
+        Rotations {
+            pool: pool.iter().map(Vec::len).collect(),
+            babies: babies.iter().copied().filter(moves).count(),
+            giants: giants.iter().map(|giant| giant.turn).filter(moves).count(),
+            folds: folds.iter().map(Vec::len).collect(),
+        }
+    }
+}
+
+/// How many rotations a stage takes; what is not moved does not count.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Rotations {
+    /// Those added before the matrix, group by group.
+    pub pool: Vec<usize>,
+    /// Of the ciphertext.
+    pub babies: usize,
+    /// Of sums.
+    pub giants: usize,
+    /// Those added after the matrix, group by group.
+    pub folds: Vec<usize>,
+}
+
+impl Rotations {
+    /// Those that are added, before and after the matrix.
+    pub fn added(&self) -> usize {
+        self.pool.iter().chain(&self.folds).sum()
+    }
+
+    /// All of them.
+    pub fn total(&self) -> usize {
+        self.added() + self.babies + self.giants
+    }
 }
 
 /// The diagonal layout of a network.
@@ -156,10 +211,7 @@ impl Diagonal {
 
     /// Ciphertexts that are squared first.
     pub fn first_outputs(&self) -> usize {
-        match self.stages.first().map(|stage| &stage.step) {
-            Some(StageStep::First { outputs }) => outputs.len(),
-            _ => 0,
-        }
+        self.stages.first().map_or(0, Stage::outputs)
     }
 
     /// Ciphertexts of a response, and the slots of a logit in them.

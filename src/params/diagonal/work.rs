@@ -72,7 +72,6 @@ pub fn diagonal_work(layout: &Diagonal, levels: &[usize]) -> Vec<Work> {
         vectors: layout.slots() as f64 / 8.0,
     };
     let level = |step: usize| levels.get(step).or(levels.last()).copied().unwrap_or(1) as f64;
-    let moved = |turns: &[Turn]| turns.iter().filter(|turn| **turn != Turn::NONE).count() as f64;
     let stages = layout.stages();
     let mut all = Vec::with_capacity(2 * stages.len());
     for (index, stage) in stages.iter().enumerate() {
@@ -87,18 +86,13 @@ pub fn diagonal_work(layout: &Diagonal, levels: &[usize]) -> Vec<Work> {
                     work.transforms += 2.0 * before;
                 }
             }
-            StageStep::Rotated {
-                pool,
-                babies,
-                giants,
-                folds,
-                ..
-            } => {
-                for turns in pool {
-                    count.fold(&mut work, turns.len() as f64, before);
+            StageStep::Rotated { giants, .. } => {
+                let rotations = stage.rotations();
+                for turns in rotations.pool {
+                    count.fold(&mut work, turns as f64, before);
                 }
                 decompose(&mut work, before);
-                for _ in 0..moved(babies) as usize {
+                for _ in 0..rotations.babies {
                     count.switch(&mut work, 1.0, before);
                 }
                 for giant in giants {
@@ -114,8 +108,8 @@ pub fn diagonal_work(layout: &Diagonal, levels: &[usize]) -> Vec<Work> {
                     }
                 }
                 work.transforms += 2.0 * (before + 1.0);
-                for turns in folds {
-                    count.fold(&mut work, turns.len() as f64, before);
+                for turns in rotations.folds {
+                    count.fold(&mut work, turns as f64, before);
                 }
             }
             StageStep::Last { responses, .. } => {

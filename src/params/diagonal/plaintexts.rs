@@ -10,7 +10,7 @@
 //! Rotations of a sum move roots. By Minkowski's inequality the moments of a sum of rotated sums, to the power of 1 / k,
 //! are at most those of its parts added up.
 
-use super::fast::root_tail;
+use super::super::fast::root_tail;
 use crate::bfv::{
     BatchEncoder, Context, EncryptionParameters, ParametersLiteral, SecurityLevel, coeff_modulus,
 };
