@@ -13,126 +13,18 @@
 use num_bigint::BigInt;
 use sealquant::engine::{Client, LayerStats, Plan, PlanContexts, Server};
 use sealquant::kernels::{Backend, Rates};
-use sealquant::network::{
-    InputQuantizer, InputSpec, Layer, NamedLayer, Network, NetworkLiteral, Shape, SplitMix64, Twin,
-    random_images,
-};
+use sealquant::network::{Network, Twin, random_hcnn, random_hcnn_cifar, random_images};
 use sealquant::params::{BoundRule, LayoutKind, Mode, SelectOptions, select};
 use std::error::Error;
 use std::time::Instant;
 
-/// Weights in -1, 0, 1, `percent` of them not zero.
-fn ternary(random: &mut SplitMix64, count: usize, percent: u64) -> Vec<i64> {
-    (0..count)
-        .map(|_| {
-            let word = random.next_u64();
-            if word % 100 >= percent {
-                0
-            } else if word >> 63 == 0 {
-                1
-            } else {
-                -1
-            }
-        })
-        .collect()
-}
-
-/// The CIFAR-10 network with random ternary weights, `percent` of them not zero, on two-bit pixels. With `hidden` there is a linear layer of 256 outputs before the last one.
-fn random_cifar(hidden: bool, percent: u64) -> Result<Network, Box<dyn Error>> {
-    let mut random = SplitMix64::new(2026);
-    let mut layers = Vec::new();
-    for (index, [in_channels, out_channels]) in
-        [[3, 32], [32, 64], [64, 128]].into_iter().enumerate()
-    {
-        let number = index + 1;
-        let conv = Layer::Conv2d {
-            in_channels,
-            out_channels,
-            kernel: [3, 3],
-            stride: [1, 1],
-            padding: [0, 0],
-            weight: ternary(&mut random, out_channels * in_channels * 9, percent),
-            bias: vec![BigInt::from(1); out_channels],
-            weight_scale: 1.0,
-        };
-        layers.push(NamedLayer::new(format!("conv{number}"), conv));
-        layers.push(NamedLayer::new(format!("square{number}"), Layer::Square));
-        let pool = Layer::SumPool {
-            kernel: [2, 2],
-            stride: [2, 2],
-        };
-        layers.push(NamedLayer::new(format!("pool{number}"), pool));
-    }
-    layers.push(NamedLayer::new("flatten", Layer::Flatten));
-    let sizes: &[[usize; 2]] = if hidden {
-        &[[512, 256], [256, 10]]
-    } else {
-        &[[512, 10]]
-    };
-    for (index, &[in_features, out_features]) in sizes.iter().enumerate() {
-        let linear = Layer::Linear {
-            in_features,
-            out_features,
-            weight: ternary(&mut random, in_features * out_features, percent),
-            bias: vec![BigInt::from(-1); out_features],
-            weight_scale: 1.0,
-        };
-        layers.push(NamedLayer::new(format!("linear{}", index + 1), linear));
-    }
-    Ok(Network::new(NetworkLiteral {
-        name: format!("random ternary CIFAR, {} linear", sizes.len()),
-        classes: 10,
-        input: InputSpec {
-            shape: Shape::new(3, 32, 32),
-            quantizer: InputQuantizer::uniform(2)?,
-        },
-        layers,
-    })?)
-}
-
-/// HCNN-MNIST with random ternary weights, on one-bit pixels.
-fn random_hcnn(percent: u64) -> Result<Network, Box<dyn Error>> {
-    let mut random = SplitMix64::new(2026);
-    let mut conv = |in_channels: usize, out_channels: usize| Layer::Conv2d {
-        in_channels,
-        out_channels,
-        kernel: [5, 5],
-        stride: [2, 2],
-        padding: [0, 0],
-        weight: ternary(&mut random, out_channels * in_channels * 25, percent),
-        bias: vec![BigInt::from(1); out_channels],
-        weight_scale: 1.0,
-    };
-    let (conv1, conv2) = (conv(1, 5), conv(5, 50));
-    let linear = Layer::Linear {
-        in_features: 800,
-        out_features: 10,
-        weight: ternary(&mut random, 8000, percent),
-        bias: vec![BigInt::from(-1); 10],
-        weight_scale: 1.0,
-    };
-    Ok(Network::new(NetworkLiteral {
-        name: "random ternary".to_owned(),
-        classes: 10,
-        input: InputSpec {
-            shape: Shape::new(1, 28, 28),
-            quantizer: InputQuantizer::uniform(1)?,
-        },
-        layers: vec![
-            NamedLayer::new("conv1", conv1),
-            NamedLayer::new("square1", Layer::Square),
-            NamedLayer::new("conv2", conv2),
-            NamedLayer::new("square2", Layer::Square),
-            NamedLayer::new("flatten", Layer::Flatten),
-            NamedLayer::new("linear", linear),
-        ],
-    })?)
-}
+/// Of random weights.
+const SEED: u64 = 2026;
 
 struct Options {
     networks: Vec<String>,
     plain_bits: Option<u32>,
-    percent: u64,
+    percent: usize,
     images: usize,
     repeat: usize,
     threads: Vec<usize>,
@@ -321,9 +213,9 @@ fn measure(
 /// The network of a name, and the bound on its logits to choose parameters for.
 fn network(name: &str, options: &Options) -> Result<(Network, BoundRule), Box<dyn Error>> {
     let network = match name {
-        "mnist" => random_hcnn(options.percent)?,
-        "cifar" => random_cifar(false, options.percent)?,
-        "cifar2" => random_cifar(true, options.percent)?,
+        "mnist" => random_hcnn(SEED, 2, options.percent)?,
+        "cifar" => random_hcnn_cifar(SEED, 2, 2, options.percent, false)?,
+        "cifar2" => random_hcnn_cifar(SEED, 2, 2, options.percent, true)?,
         "mnist-w2" => Network::load(concat!(env!("CARGO_MANIFEST_DIR"), "/models/mnist-w2"))?,
         path => Network::load(path)?,
     };

@@ -1,4 +1,4 @@
-//! Random networks of one well-known shape, to measure with.
+//! Random networks of two well-known shapes, to measure with.
 
 use num_bigint::BigInt;
 
@@ -10,6 +10,70 @@ use super::{
     quantizer::InputQuantizer,
     shape::Shape,
 };
+
+/// Random weights, and layers of them.
+struct Weights {
+    random: SplitMix64,
+    /// The largest magnitude.
+    most: usize,
+    nonzero_percent: usize,
+}
+
+impl Weights {
+    fn new(seed: u64, weight_bits: u32, nonzero_percent: usize) -> Self {
+        Self {
+            random: SplitMix64::new(seed),
+            most: (1_usize << weight_bits.clamp(2, 62).saturating_sub(1)) - 1,
+            nonzero_percent,
+        }
+    }
+
+    fn draw(&mut self, count: usize) -> Vec<i64> {
+        let random = &mut self.random;
+        (0..count)
+            .map(|_| {
+                let magnitude = random.between(1, self.most).cast_signed() as i64;
+                match (
+                    random.between(1, 100) <= self.nonzero_percent,
+                    random.between(0, 1),
+                ) {
+                    (false, _) => 0,
+                    (true, 0) => magnitude,
+                    (true, _) => -magnitude,
+                }
+            })
+            .collect()
+    }
+
+    /// A convolution without padding.
+    fn convolution(
+        &mut self,
+        [in_channels, out_channels]: [usize; 2],
+        side: usize,
+        stride: usize,
+    ) -> Layer {
+        Layer::Conv2d {
+            in_channels,
+            out_channels,
+            kernel: [side; 2],
+            stride: [stride; 2],
+            padding: [0, 0],
+            weight: self.draw(out_channels * in_channels * side * side),
+            bias: vec![BigInt::from(1); out_channels],
+            weight_scale: 1.0,
+        }
+    }
+
+    fn linear(&mut self, [in_features, out_features]: [usize; 2]) -> Layer {
+        Layer::Linear {
+            in_features,
+            out_features,
+            weight: self.draw(in_features * out_features),
+            bias: vec![BigInt::from(-1); out_features],
+            weight_scale: 1.0,
+        }
+    }
+}
 
 /// HCNN-MNIST (Al Badawi et al.) on one-bit pixels: 1x28x28, two convolutions of 5x5 and stride 2 (5 and 50 channels) each
 /// followed by squares, then 10 logits. About `nonzero_percent` of 100 weights are not zero; these are uniform over the
@@ -23,41 +87,7 @@ pub fn random_hcnn(
     weight_bits: u32,
     nonzero_percent: usize,
 ) -> Result<Network, NetworkError> {
-    let mut random = SplitMix64::new(seed);
-    let most = (1_usize << weight_bits.clamp(2, 62).saturating_sub(1)) - 1;
-    let mut weights = |count: usize| -> Vec<i64> {
-        (0..count)
-            .map(|_| {
-                let magnitude = random.between(1, most).cast_signed() as i64;
-                match (
-                    random.between(1, 100) <= nonzero_percent,
-                    random.between(0, 1),
-                ) {
-                    (false, _) => 0,
-                    (true, 0) => magnitude,
-                    (true, _) => -magnitude,
-                }
-            })
-            .collect()
-    };
-    let mut convolution = |in_channels: usize, out_channels: usize| Layer::Conv2d {
-        in_channels,
-        out_channels,
-        kernel: [5, 5],
-        stride: [2, 2],
-        padding: [0, 0],
-        weight: weights(out_channels * in_channels * 25),
-        bias: vec![BigInt::from(1); out_channels],
-        weight_scale: 1.0,
-    };
-    let (conv1, conv2) = (convolution(1, 5), convolution(5, 50));
-    let linear = Layer::Linear {
-        in_features: 800,
-        out_features: 10,
-        weight: weights(8000),
-        bias: vec![BigInt::from(-1); 10],
-        weight_scale: 1.0,
-    };
+    let mut weights = Weights::new(seed, weight_bits, nonzero_percent);
     Network::new(NetworkLiteral {
         name: format!("random-hcnn-w{weight_bits}"),
         classes: 10,
@@ -66,20 +96,70 @@ pub fn random_hcnn(
             quantizer: InputQuantizer::uniform(1)?,
         },
         layers: vec![
-            NamedLayer::new("conv1", conv1),
+            NamedLayer::new("conv1", weights.convolution([1, 5], 5, 2)),
             NamedLayer::new("square1", Layer::Square),
-            NamedLayer::new("conv2", conv2),
+            NamedLayer::new("conv2", weights.convolution([5, 50], 5, 2)),
             NamedLayer::new("square2", Layer::Square),
             NamedLayer::new("flatten", Layer::Flatten),
-            NamedLayer::new("linear", linear),
+            NamedLayer::new("linear", weights.linear([800, 10])),
         ],
+    })
+}
+
+/// As [`random_hcnn`], for CIFAR-10: pixels of `pixel_bits` bits, 3x32x32, three convolutions of 3x3 (32, 64 and 128
+/// channels) each squared and sum-pooled 2x2, then 10 logits; with the paper's layer of 256 before them if `hidden`.
+///
+/// # Errors
+/// [`NetworkError`] if the weights are wider than a network may have, or pixels have more than 8 bits.
+pub fn random_hcnn_cifar(
+    seed: u64,
+    pixel_bits: u32,
+    weight_bits: u32,
+    nonzero_percent: usize,
+    hidden: bool,
+) -> Result<Network, NetworkError> {
+    let mut weights = Weights::new(seed, weight_bits, nonzero_percent);
+    let mut layers = Vec::new();
+    for (index, channels) in [[3, 32], [32, 64], [64, 128]].into_iter().enumerate() {
+        let number = index + 1;
+        let pool = Layer::SumPool {
+            kernel: [2, 2],
+            stride: [2, 2],
+        };
+        layers.extend([
+            NamedLayer::new(format!("conv{number}"), weights.convolution(channels, 3, 1)),
+            NamedLayer::new(format!("square{number}"), Layer::Square),
+            NamedLayer::new(format!("pool{number}"), pool),
+        ]);
+    }
+    layers.push(NamedLayer::new("flatten", Layer::Flatten));
+    let sizes: &[[usize; 2]] = if hidden {
+        &[[512, 256], [256, 10]]
+    } else {
+        &[[512, 10]]
+    };
+    for (index, &size) in sizes.iter().enumerate() {
+        layers.push(NamedLayer::new(
+            format!("linear{}", index + 1),
+            weights.linear(size),
+        ));
+    }
+    Network::new(NetworkLiteral {
+        name: format!("random-hcnn-cifar-w{weight_bits}"),
+        classes: 10,
+        input: InputSpec {
+            shape: Shape::new(3, 32, 32),
+            quantizer: InputQuantizer::uniform(pixel_bits)?,
+        },
+        layers,
     })
 }
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "a test may stop at a surprise")]
 mod tests {
-    use super::random_hcnn;
+    use super::{random_hcnn, random_hcnn_cifar};
+    use crate::network::op_counts;
 
     #[test]
     fn weights_are_of_the_width_and_share_asked_for() {
@@ -98,6 +178,16 @@ mod tests {
             assert!((share - percent as f64).abs() < 3.0, "{share}");
             assert_eq!(random_hcnn(1, bits, percent).unwrap(), network);
             assert_ne!(random_hcnn(2, bits, percent).unwrap(), network);
+        }
+    }
+
+    #[test]
+    fn the_cifar_network_has_the_papers_multiplications() {
+        for (hidden, last) in [(false, 512 * 10), (true, 512 * 256 + 256 * 10)] {
+            let network = random_hcnn_cifar(1, 4, 2, 100, hidden).unwrap();
+            let macs: u64 = op_counts(&network).iter().map(|ops| ops.macs).sum();
+            let convolutions = 900 * 32 * 27 + 169 * 64 * 288 + 16 * 128 * 576;
+            assert_eq!(macs, convolutions + last, "{hidden}");
         }
     }
 }

@@ -65,7 +65,7 @@ pub use format::{
     PLAIN_NETWORK_FILE, VERSION, network_file,
 };
 pub use generate::{NetworkLimits, SplitMix64, random_images, random_network};
-pub use hcnn::random_hcnn;
+pub use hcnn::{random_hcnn, random_hcnn_cifar};
 pub use interval::Interval;
 pub use layer::{Layer, MAX_BIAS_BITS, MAX_ELEMENTS, MAX_WEIGHT_BITS, MAX_WEIGHTS, NamedLayer};
 pub use lower::{LoweredLayer, LoweredOperation, Term, WeightedSums};

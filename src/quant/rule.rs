@@ -14,7 +14,7 @@ pub enum WeightRule {
     /// The paper's: `scale = max|w| / (2^(b-1) - 1)`, `q = clamp(round(w / scale))`.
     Max,
     /// Ternary weight networks (Li et al., 2016): zero below 0.7 times the mean magnitude, scale the mean magnitude of
-    /// the rest. Two bits only.
+    /// the rest. Two bits, whatever `n_bits` is.
     TernaryMean,
     /// The scale, of a fine grid up to the paper's, with the least squared rounding error.
     MinError,

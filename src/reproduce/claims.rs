@@ -10,8 +10,8 @@ use crate::data::DatasetName;
 pub struct Claim {
     /// The rows of the quantised network: one for each seed.
     pub rows: Vec<String>,
-    /// Bits of a weight.
-    pub weight_bits: u32,
+    /// What the rows have in common: bits of a weight, or a network's name.
+    pub network: String,
     /// Mean test accuracy over the seeds.
     pub accuracy: f64,
     /// Largest less smallest test accuracy.
@@ -45,7 +45,7 @@ fn widest(row: &Row) -> Option<[f64; 2]> {
     Some([widths.proven.widest_bits, widths.observed.widest_bits])
 }
 
-/// For each width of weight, how much quantised training saves. The baseline is the rounded (PTQ) network with the
+/// For each width of weight, and for each network with a budget, how much quantised training saves. The baseline is the rounded (PTQ) network with the
 /// narrowest widest integer among those that lose at most 0.3 points (MNIST) or 1 point (CIFAR-10) against a float
 /// network: one of accuracy `reference`, or the one among the rows.
 pub fn claims(rows: &[Row], reference: Option<f64>) -> Vec<Claim> {
@@ -60,19 +60,21 @@ pub fn claims(rows: &[Row], reference: Option<f64>) -> Vec<Claim> {
             .min_by(|a, b| a.1.total_cmp(&b.1))
     };
     let baselines = [baseline(0), baseline(1)];
-    let mut bits: Vec<u32> = rows
-        .iter()
-        .filter(|row| row.method == Method::Qat)
-        .filter_map(|row| row.weight_bits)
-        .collect();
-    bits.sort_unstable();
-    bits.dedup();
-    bits.into_iter()
-        .map(|weight_bits| {
-            let of: Vec<&Row> = rows
-                .iter()
-                .filter(|row| row.method == Method::Qat && row.weight_bits == Some(weight_bits))
-                .collect();
+    let mut groups: Vec<(String, Vec<&Row>)> = Vec::new();
+    for row in rows {
+        let network = match (row.method, row.weight_bits) {
+            (Method::Qat, Some(bits)) => format!("{bits} bits"),
+            (Method::Front, _) => row.name.clone(),
+            _ => continue,
+        };
+        match groups.iter_mut().find(|(name, _)| *name == network) {
+            Some((_, of)) => of.push(row),
+            None => groups.push((network, vec![row])),
+        }
+    }
+    groups
+        .into_iter()
+        .map(|(network, of)| {
             let mean = |f: &dyn Fn(&Row) -> f64| {
                 of.iter().map(|row| f(row)).sum::<f64>() / of.len().max(1) as f64
             };
@@ -81,7 +83,7 @@ pub fn claims(rows: &[Row], reference: Option<f64>) -> Vec<Claim> {
                 [0, 1].map(|which| mean(&|row| widest(row).map_or(0.0, |w| w[which])));
             Claim {
                 rows: of.iter().map(|row| row.name.clone()).collect(),
-                weight_bits,
+                network,
                 accuracy: mean(&|row| row.test_accuracy),
                 spread: accuracies().fold(f64::MIN, f64::max)
                     - accuracies().fold(f64::MAX, f64::min),
@@ -164,10 +166,15 @@ pub(super) mod tests {
     #[test]
     fn savings_are_against_the_smallest_rounded_network_that_is_good_enough() {
         let found = claims(&table(), None);
-        let [two] = found.as_slice() else {
-            panic!("one width: {found:?}");
+        let [two, budget] = found.as_slice() else {
+            panic!("one width and one budget: {found:?}");
         };
+        assert_eq!(
+            (two.network.as_str(), budget.network.as_str()),
+            ("2 bits", "t17")
+        );
         assert_eq!(two.rows, ["w2-s1", "w2-s2"]);
+        assert!((budget.saved[1].unwrap_or(0.0) - 0.575).abs() < 1e-12);
         assert_eq!(two.baselines, ["ptq4", "ptq4"]);
         assert!((two.accuracy - 0.9855).abs() < 1e-12 && (two.spread - 0.001).abs() < 1e-12);
         assert!((two.saved[0].unwrap_or(0.0) - 0.4).abs() < 1e-12);

@@ -137,7 +137,7 @@ fn claim_tables(out: &mut String, dataset: DatasetName, rows: &[Row]) {
 
 fn claim_table(out: &mut String, claims: &[Claim]) {
     out.push_str(
-        "| weights | seeds | test, mean | test, spread | widest, proven | baseline | saved | widest, observed | baseline | saved |\n\
+        "| network | seeds | test, mean | test, spread | widest, proven | baseline | saved | widest, observed | baseline | saved |\n\
          | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |\n",
     );
     for claim in claims {
@@ -146,8 +146,8 @@ fn claim_table(out: &mut String, claims: &[Claim]) {
         };
         let _ = writeln!(
             out,
-            "| {} bits | {} | {} | {} | {:.2} | {} | {} | {:.2} | {} | {} |",
-            claim.weight_bits,
+            "| {} | {} | {} | {} | {:.2} | {} | {} | {:.2} | {} | {} |",
+            claim.network,
             claim.rows.len(),
             percent(claim.accuracy),
             percent(claim.spread),

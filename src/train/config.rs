@@ -414,11 +414,6 @@ impl QatConfig {
                 "the limit of a top-k rule must fit `n_bits`",
             )?;
             check(
-                self.n_bits == 2 || *rule != WeightRule::TernaryMean,
-                "quantization.rules",
-                "ternary-mean is for two bits only",
-            )?;
-            check(
                 !matches!(
                     rule,
                     WeightRule::TopK { keep: 0, .. } | WeightRule::TopK { limit: 0, .. }

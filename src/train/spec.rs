@@ -88,6 +88,12 @@ impl NetworkSpec {
     /// HCNN for MNIST (Al Badawi et al., 2018): two 5x5 convolutions of stride 2 (5 and 50 channels), each
     /// squared, and a linear layer 800 -> 10.
     pub fn hcnn_mnist() -> Self {
+        Self::hcnn_mnist_with([5, 50])
+    }
+
+    /// HCNN for MNIST with other numbers of channels: integers do not grow with them if the number of non-zero weights
+    /// stays.
+    pub fn hcnn_mnist_with([first, second]: [usize; 2]) -> Self {
         let conv = |out_channels| LayerSpec::Conv2d {
             out_channels,
             kernel: [5, 5],
@@ -97,9 +103,9 @@ impl NetworkSpec {
         Self {
             input: [1, 28, 28],
             layers: vec![
-                conv(5),
+                conv(first),
                 LayerSpec::Square,
-                conv(50),
+                conv(second),
                 LayerSpec::Square,
                 LayerSpec::Flatten,
                 LayerSpec::Linear { out_features: 10 },
