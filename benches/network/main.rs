@@ -11,13 +11,15 @@
 //! goes to `target/bench/network.json` unless `--out` names a file.
 
 mod paper;
+#[path = "../common/record.rs"]
+mod record;
 #[path = "../common/spread.rs"]
 mod spread;
 mod stock;
 
-use sealquant::bfv::{Ciphertext, HEXL, SEAL_VERSION};
+use record::Record;
+use sealquant::bfv::Ciphertext;
 use sealquant::network::Network;
-use sealquant::report::Host;
 use sealquant_native_bench::network::thread_nanoseconds;
 use serde::Serialize;
 use spread::Spread;
@@ -51,17 +53,6 @@ struct Row {
     control: Spread,
 }
 
-#[derive(Debug, Serialize)]
-struct Record {
-    time: String,
-    git_commit: String,
-    cpu: String,
-    seal_version: String,
-    hexl: bool,
-    arguments: Vec<String>,
-    rows: Vec<Row>,
-}
-
 struct Arguments {
     rounds: usize,
     only: Option<String>,
@@ -77,7 +68,7 @@ impl Arguments {
             only: None,
             layers: usize::MAX,
             channels: 2,
-            out: PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("target/bench/network.json"),
+            out: record::default_path("network"),
         };
         let mut rest = given.iter();
         while let Some(argument) = rest.next() {
@@ -114,31 +105,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         let mut paper = paper::Paper::new(&network, arguments.channels)?;
         rows.push(measure(&mut paper, arguments.rounds)?);
     }
-    let host = Host::now();
-    // Where the record lies is no part of it.
-    let mut given = given;
-    if let Some(at) = given.iter().position(|argument| argument == "--out") {
-        given.drain(at..at + 2);
-    }
-    let record = Record {
-        time: host.time,
-        git_commit: host.git_commit,
-        cpu: host.cpu,
-        seal_version: SEAL_VERSION.to_owned(),
-        hexl: HEXL,
-        arguments: given,
-        rows,
-    };
+    let record = Record::new(given, rows);
     println!("{}", table(&record));
-    if let Some(directory) = arguments.out.parent() {
-        std::fs::create_dir_all(directory)?;
-    }
-    std::fs::write(
-        &arguments.out,
-        serde_json::to_string_pretty(&record)? + "\n",
-    )?;
-    println!("record: {}", arguments.out.display());
-    Ok(())
+    record.write(&arguments.out)
 }
 
 /// Seconds of processor time of the calling thread.
@@ -187,7 +156,7 @@ fn measure(schedule: &mut dyn Schedule, rounds: usize) -> Result<Row, Box<dyn Er
     })
 }
 
-fn table(record: &Record) -> String {
+fn table(record: &Record<Row>) -> String {
     let mut text = format!(
         "{}, SEAL {} {}, commit {}, {}\n\n\
          | schedule | rounds | C++, s | this crate, s | crate / C++ | quartiles | C++ / C++ | quartiles |\n\

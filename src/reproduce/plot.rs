@@ -238,6 +238,10 @@ impl Labels {
     /// Draws all names, once all points are marked.
     fn draw(mut self, chart: &Chart<'_>) -> Result<(), ReproduceError> {
         let area = chart.plotting_area();
+        // The numbers of the axis.
+        let (across, down) = area.get_pixel_range();
+        self.taken
+            .push([across.start, down.end, across.end, down.end + 30]);
         for (words, at, colour) in self.names {
             let (x, y) = chart.backend_coord(&at);
             let half = Self::WIDTH * i32::try_from(words.len()).unwrap_or(0) / 2;

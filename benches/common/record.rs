@@ -1,0 +1,64 @@
+//! What a benchmark writes down. Shared by benchmarks through `#[path]`.
+
+use sealquant::bfv::{HEXL, SEAL_VERSION};
+use sealquant::report::Host;
+use serde::Serialize;
+use std::error::Error;
+use std::path::{Path, PathBuf};
+
+/// Where and when a benchmark ran, and what it found.
+#[derive(Debug, Serialize)]
+pub struct Record<R> {
+    pub time: String,
+    pub git_commit: String,
+    pub cpu: String,
+    pub seal_version: String,
+    pub hexl: bool,
+    pub arguments: Vec<String>,
+    /// Variables of the environment that choose HEXL's instructions.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub environment: Vec<String>,
+    pub rows: Vec<R>,
+}
+
+impl<R: Serialize> Record<R> {
+    /// Of rows that were just measured.
+    pub fn new(mut arguments: Vec<String>, rows: Vec<R>) -> Self {
+        let host = Host::now();
+        // Where the record lies is no part of it.
+        if let Some(at) = arguments.iter().position(|argument| argument == "--out") {
+            arguments.drain(at..(at + 2).min(arguments.len()));
+        }
+        let environment = std::env::vars().filter(|(name, _)| name.starts_with("HEXL_"));
+        Self {
+            time: host.time,
+            git_commit: host.git_commit,
+            cpu: host.cpu,
+            seal_version: SEAL_VERSION.to_owned(),
+            hexl: HEXL,
+            arguments,
+            environment: environment
+                .map(|(name, value)| format!("{name}={value}"))
+                .collect(),
+            rows,
+        }
+    }
+
+    /// Writes a file, and says where.
+    pub fn write(&self, path: &Path) -> Result<(), Box<dyn Error>> {
+        if let Some(directory) = path.parent() {
+            std::fs::create_dir_all(directory)?;
+        }
+        std::fs::write(path, serde_json::to_string_pretty(self)? + "\n")?;
+        println!("record: {}", path.display());
+        Ok(())
+    }
+}
+
+/// Where a benchmark's record goes if nothing else is asked for.
+pub fn default_path(benchmark: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+        .join("target/bench")
+        .join(benchmark)
+        .with_extension("json")
+}

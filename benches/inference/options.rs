@@ -1,0 +1,99 @@
+//! The command line.
+
+use crate::record::default_path;
+use sealquant::kernels::Backend;
+use sealquant::params::{LayoutKind, Mode};
+use std::error::Error;
+use std::path::PathBuf;
+
+/// What to measure, and how.
+pub struct Options {
+    pub networks: Vec<String>,
+    pub plain_bits: Option<u32>,
+    pub percent: usize,
+    pub images: usize,
+    pub repeat: usize,
+    pub threads: Vec<usize>,
+    pub modes: Vec<Mode>,
+    pub layout: LayoutKind,
+    pub seeded: bool,
+    /// At least one.
+    pub backends: Vec<Backend>,
+    /// Where the record goes.
+    pub out: PathBuf,
+}
+
+impl Options {
+    /// From the command line.
+    pub fn parse(given: &[String]) -> Result<Self, Box<dyn Error>> {
+        let mut options = Self {
+            networks: ["mnist", "mnist-w2"].map(str::to_owned).to_vec(),
+            plain_bits: None,
+            percent: 20,
+            images: 8192,
+            repeat: 3,
+            threads: vec![1, 2],
+            modes: vec![Mode::Stock, Mode::Fast],
+            layout: LayoutKind::Batched,
+            seeded: false,
+            backends: vec![Backend::detect()],
+            out: default_path("inference"),
+        };
+        let mut arguments = given.iter();
+        while let Some(name) = arguments.next() {
+            let mut value = || {
+                arguments
+                    .next()
+                    .ok_or_else(|| format!("{name} needs a value"))
+            };
+            match name.as_str() {
+                "--network" => options.networks = value()?.split(',').map(str::to_owned).collect(),
+                "--plain-bits" => options.plain_bits = Some(value()?.parse()?),
+                "--images" => options.images = value()?.parse()?,
+                "--repeat" => options.repeat = value()?.parse::<usize>()?.max(1),
+                "--threads" => {
+                    options.threads = value()?
+                        .split(',')
+                        .map(str::parse)
+                        .collect::<Result<_, _>>()?;
+                }
+                "--mode" => {
+                    options.modes = value()?
+                        .split(',')
+                        .map(|mode| match mode {
+                            "stock" => Ok(Mode::Stock),
+                            "fast" => Ok(Mode::Fast),
+                            other => Err(format!("no mode {other}")),
+                        })
+                        .collect::<Result<_, _>>()?;
+                }
+                // Cargo's own.
+                "--bench" => {}
+                "--out" => options.out = value()?.into(),
+                "--seeded" => options.seeded = true,
+                "--backend" => {
+                    let backend = |name: &str| {
+                        let mut known = Backend::available().into_iter();
+                        known
+                            .find(|backend| backend.name() == name)
+                            .ok_or_else(|| format!("this processor has no {name}"))
+                    };
+                    options.backends =
+                        value()?.split(',').map(backend).collect::<Result<_, _>>()?;
+                }
+                "--percent" => options.percent = value()?.parse()?,
+                "--diagonal" => {
+                    options.layout = LayoutKind::Diagonal;
+                    options.modes = vec![Mode::Fast];
+                    options.images = 1;
+                }
+                "--packed" => {
+                    options.layout = LayoutKind::Packed;
+                    options.modes = vec![Mode::Fast];
+                }
+                other => return Err(format!("no option {other}").into()),
+            }
+        }
+        Ok(options)
+    }
+}
