@@ -11,8 +11,7 @@
 //! | `--repeat N` | 3 runs that count, after one that does not |
 //! | `--threads A,B` | 1,2 |
 //! | `--mode stock,fast` | both |
-//! | `--packed` | few images in the packed layout |
-//! | `--diagonal` | one image in the diagonal layout |
+//! | `--layout batched,packed,diagonal` | the batched one, or several one after the other in the same run; the packed one with 16 images, the diagonal one with one; both in fast mode alone |
 //! | `--percent P` | random weights that are not zero, 20 |
 //! | `--backend ifma,avx2,portable` | kernels, one after the other in the same run: the fastest |
 //! | `--seeded` | requests as they come over the wire: the server expands seeds, which is shown apart, and in fast mode transforms the ciphertexts |
@@ -33,7 +32,7 @@ use record::Record;
 use sealquant::engine::{Client, Plan, PlanContexts, Server};
 use sealquant::kernels::{Backend, Rates};
 use sealquant::network::{Network, Twin, random_hcnn, random_hcnn_cifar, random_images};
-use sealquant::params::{BoundRule, Mode, SelectOptions, select};
+use sealquant::params::{BoundRule, LayoutKind, Mode, SelectOptions, select};
 use serde::Serialize;
 use spread::Spread;
 use std::error::Error;
@@ -41,6 +40,8 @@ use std::time::Instant;
 
 /// Of random weights.
 const SEED: u64 = 2026;
+/// In the packed layout.
+const PACKED_IMAGES: usize = 16;
 
 /// Milliseconds that this process's threads have spent on processors, on Linux.
 fn cpu_ms() -> Option<f64> {
@@ -133,23 +134,29 @@ fn measure(
     network: &Network,
     bound: &BoundRule,
     mode: Mode,
+    layout: LayoutKind,
     backend: Backend,
     options: &Options,
 ) -> Result<Vec<Row>, Box<dyn Error>> {
+    let count = match layout {
+        LayoutKind::Batched => options.images,
+        LayoutKind::Packed => options.images.min(PACKED_IMAGES),
+        LayoutKind::Diagonal => 1,
+    };
     let selection = select(
         network,
         &SelectOptions {
             bound: bound.clone(),
             mode,
-            layout: Some(options.layout),
-            images: Some(options.images),
+            layout: Some(layout),
+            images: Some(count),
             ..SelectOptions::default()
         },
     )?;
     let plan = Plan::new(network, &selection)?;
     let client = Client::new(&plan)?;
     let server = Server::new(&plan, client.evaluation_keys()?)?.with_backend(backend);
-    let images = random_images(1, network, options.images.min(plan.slots()));
+    let images = random_images(1, network, count.min(plan.slots()));
     let (request, expansion) = if options.seeded {
         let seeded = client.encrypt_seeded(&images, &())?;
         let start = cpu_ms();
@@ -264,13 +271,16 @@ fn main() -> Result<(), Box<dyn Error>> {
     for name in &options.networks {
         let (network, bound) = network(name, &options)?;
         for &mode in &options.modes {
-            // Stock mode has SEAL's own kernels.
-            let kernels = match mode {
-                Mode::Stock => &options.backends[..1],
-                Mode::Fast => &options.backends[..],
-            };
-            for &backend in kernels {
-                rows.extend(measure(&network, &bound, mode, backend, &options)?);
+            for &layout in &options.layouts {
+                // Stock mode has SEAL's own kernels, and one layout.
+                let kernels = match (mode, layout) {
+                    (Mode::Fast, _) => &options.backends[..],
+                    (Mode::Stock, LayoutKind::Batched) => &options.backends[..1],
+                    (Mode::Stock, _) => &[],
+                };
+                for &backend in kernels {
+                    rows.extend(measure(&network, &bound, mode, layout, backend, &options)?);
+                }
             }
         }
     }

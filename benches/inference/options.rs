@@ -15,7 +15,8 @@ pub struct Options {
     pub repeat: usize,
     pub threads: Vec<usize>,
     pub modes: Vec<Mode>,
-    pub layout: LayoutKind,
+    /// At least one.
+    pub layouts: Vec<LayoutKind>,
     pub seeded: bool,
     /// At least one.
     pub backends: Vec<Backend>,
@@ -34,7 +35,7 @@ impl Options {
             repeat: 3,
             threads: vec![1, 2],
             modes: vec![Mode::Stock, Mode::Fast],
-            layout: LayoutKind::Batched,
+            layouts: vec![LayoutKind::Batched],
             seeded: false,
             backends: vec![Backend::detect()],
             out: default_path("inference"),
@@ -82,14 +83,16 @@ impl Options {
                         value()?.split(',').map(backend).collect::<Result<_, _>>()?;
                 }
                 "--percent" => options.percent = value()?.parse()?,
-                "--diagonal" => {
-                    options.layout = LayoutKind::Diagonal;
-                    options.modes = vec![Mode::Fast];
-                    options.images = 1;
-                }
-                "--packed" => {
-                    options.layout = LayoutKind::Packed;
-                    options.modes = vec![Mode::Fast];
+                "--layout" => {
+                    options.layouts = value()?
+                        .split(',')
+                        .map(|name| match name {
+                            "batched" => Ok(LayoutKind::Batched),
+                            "packed" => Ok(LayoutKind::Packed),
+                            "diagonal" => Ok(LayoutKind::Diagonal),
+                            other => Err(format!("no layout {other}")),
+                        })
+                        .collect::<Result<_, _>>()?;
                 }
                 other => return Err(format!("no option {other}").into()),
             }
