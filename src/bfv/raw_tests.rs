@@ -39,6 +39,47 @@ fn stream_part(context: &Context, bytes: &[u8]) -> SeededPart {
 }
 
 #[test]
+fn seeds_in_ntt_form_stand_for_transformed_polynomials() {
+    let foreign = context(64, &[40, 36, 60]);
+    let foreign = KeyGenerator::new(&foreign).unwrap().secret_key().unwrap();
+    for context in grid() {
+        let secret = KeyGenerator::new(&context).unwrap().secret_key().unwrap();
+        let plain = Plaintext::from_coefficients(&context, &[1, 0, 3]).unwrap();
+        let seeded = secret.encrypt_seeded_ntt(&context, &plain).unwrap();
+        assert!(seeded.is_ntt_form());
+        assert_eq!(seeded.parms_id(), context.first_parms_id());
+        let again = secret.encrypt_seeded_ntt(&context, &plain).unwrap();
+        assert!(seeded.seed() != again.seed() && seeded.first() != again.first());
+
+        let mut encrypted = seeded.expand(&context).unwrap();
+        let evaluator = Evaluator::new(&context).unwrap();
+        evaluator
+            .transform_from_ntt_inplace(&mut encrypted)
+            .unwrap();
+        let mut decryptor = Decryptor::new(&context, &secret).unwrap();
+        let decrypted = decryptor.decrypt(&encrypted).unwrap();
+        assert_eq!(decrypted.coefficients()[..3], [1, 0, 3]);
+        let encryptor = Encryptor::symmetric(&context, &secret).unwrap();
+        let fresh = encryptor.encrypt_symmetric(&plain).unwrap();
+        let [ours, theirs] =
+            [&encrypted, &fresh].map(|of| decryptor.noise_budget_bits(of).unwrap());
+        assert!(ours.abs_diff(theirs) <= 2, "{ours} {theirs}");
+
+        assert!(matches!(
+            foreign.encrypt_seeded_ntt(&context, &plain),
+            Err(Error::Seal { .. })
+        ));
+        let transformed = evaluator
+            .transform_plain_to_ntt(&plain, context.first_parms_id())
+            .unwrap();
+        assert!(matches!(
+            secret.encrypt_seeded_ntt(&context, &transformed),
+            Err(Error::Seal { .. })
+        ));
+    }
+}
+
+#[test]
 fn seeds_expand_as_in_seals_own_loader() {
     for context in grid() {
         let mut generator = KeyGenerator::new(&context).unwrap();

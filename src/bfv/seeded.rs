@@ -3,11 +3,12 @@
 use super::ciphertext::{Ciphertext, Compression};
 use super::context::{Context, Level, ParmsId};
 use super::encryptor::Encryptor;
-use super::error::{Error, Result};
-use super::keys::{GaloisKeys, KeyGenerator, PublicKey, RelinKeys, Rotation};
+use super::error::{Error, Named, Result};
+use super::keys::{GaloisKeys, KeyGenerator, PublicKey, RelinKeys, Rotation, SecretKey};
 use super::plaintext::Plaintext;
 use super::raw::{RELIN_SLOTS, check_limbs, check_switching, is_galois_element};
 use super::seal_stream::SealStream;
+use crate::ffi::encryptor::bridge;
 
 /// The seed of SEAL's Blake2xb generator for a uniformly random polynomial. It is public: part of what is sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -291,6 +292,29 @@ impl Encryptor {
     ) -> Result<SeededCiphertext> {
         let bytes = self.seal_bytes_symmetric(plain, Compression::None)?;
         let mut stream = SealStream::new("Encryptor::encrypt_symmetric_seeded", &bytes);
+        let part = stream.part(context)?;
+        stream.end()?;
+        Ok(SeededCiphertext(part))
+    }
+}
+
+impl SecretKey {
+    /// As [`Encryptor::encrypt_symmetric_seeded`] with this key, at the highest data level and in NTT form, which the seed
+    /// stands for: the receiver has no transform to do. SEAL encrypts like this for BGV and CKKS; for BFV it has no such
+    /// call. Cost: a transform less for each prime than SEAL's call.
+    ///
+    /// # Errors
+    /// [`Error::Seal`] if the plaintext or this key does not fit the context, and [`Error::Seed`] as [`Encryptor::encrypt_symmetric_seeded`].
+    pub fn encrypt_seeded_ntt(
+        &self,
+        context: &Context,
+        plain: &Plaintext,
+    ) -> Result<SeededCiphertext> {
+        let operation = "SecretKey::encrypt_seeded_ntt";
+        let bytes =
+            bridge::encryptor_save_symmetric_ntt(context.as_ffi(), self.as_ffi(), plain.as_ffi())
+                .named(operation)?;
+        let mut stream = SealStream::new(operation, &bytes);
         let part = stream.part(context)?;
         stream.end()?;
         Ok(SeededCiphertext(part))

@@ -150,8 +150,7 @@ impl Client {
     }
 
     /// Encrypts a batch of quantised images with the secret keys, on all threads of the current rayon pool. In fast mode
-    /// the ciphertexts are in NTT form, which saves the server the transforms; the wire format carries those of
-    /// [`Client::encrypt_seeded`].
+    /// the ciphertexts are in NTT form, which saves the server the transforms.
     ///
     /// # Errors
     /// [`EngineError::BatchSize`], [`EngineError::ImageSize`], or [`EngineError::Bfv`] if memory is exhausted.
@@ -189,8 +188,7 @@ impl Client {
         })
     }
 
-    /// As [`Client::encrypt`], the random half of each ciphertext kept as a seed, in coefficient form: this is what to
-    /// send.
+    /// As [`Client::encrypt`], the random half of each ciphertext kept as a seed: this is what to send.
     ///
     /// # Errors
     /// As [`Client::encrypt`].
@@ -199,11 +197,7 @@ impl Client {
         images: &[Vec<i64>],
         progress: &dyn Progress,
     ) -> Result<SeededRequest, EngineError> {
-        let channels = self.encrypt_each(images, progress, |channel, plain| {
-            channel
-                .encryptor
-                .encrypt_symmetric_seeded(&channel.context, plain)
-        })?;
+        let channels = self.encrypt_each(images, progress, Channel::encrypt_seeded)?;
         Ok(SeededRequest {
             images: images.len(),
             channels,

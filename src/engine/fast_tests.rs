@@ -270,12 +270,36 @@ fn seeded_requests_and_responses_travel_over_the_wire() {
         let sent = sent.to_wire(&scope).unwrap();
         let request = SeededRequest::from_wire(&scope, &sent, &limits).unwrap();
         let request = request.expand(&scope).unwrap();
+        let forms = request.channels.iter().flatten();
+        assert!(forms.clone().count() > 0 && forms.clone().all(Ciphertext::is_ntt_form));
         let response = server.evaluate(&request, &()).unwrap().response;
         let returned = response.to_wire(&scope).unwrap();
         let response = Response::from_wire(&scope, &returned, &limits).unwrap();
         let expected = Twin::new(&network).logits_batch(&images).unwrap();
         assert_eq!(client.decrypt(&response).unwrap(), expected);
     }
+}
+
+#[test]
+fn stock_mode_refuses_requests_in_ntt_form() {
+    let network = convolutions(1, 6, 1, 1, 0);
+    let options = SelectOptions {
+        mode: Mode::Stock,
+        ..SelectOptions::default()
+    };
+    let plan = Plan::new(&network, &select(&network, &options).unwrap()).unwrap();
+    let client = Client::new(&plan).unwrap();
+    let server = Server::new(&plan, client.evaluation_keys().unwrap()).unwrap();
+    let mut request = client.encrypt(&random_images(1, &network, 2), &()).unwrap();
+    server.evaluate(&request, &()).unwrap();
+    let contexts = client.contexts();
+    let evaluator = crate::bfv::Evaluator::new(&contexts.contexts()[0]).unwrap();
+    evaluator
+        .transform_to_ntt_inplace(&mut request.channels[0][0])
+        .unwrap();
+    let refused = server.evaluate(&request, &()).map(drop).unwrap_err();
+    let source = std::error::Error::source(&refused).unwrap().to_string();
+    assert!(source.contains("coefficient form"), "{refused}: {source}");
 }
 
 #[test]

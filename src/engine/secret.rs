@@ -3,7 +3,7 @@
 use super::error::{Doing, EngineError};
 use crate::bfv::{
     BatchEncoder, Ciphertext, Context, Decryptor, Encryptor, Evaluator, KeyGenerator, Plaintext,
-    SecretKey,
+    SecretKey, SeededCiphertext,
 };
 
 /// The secret side of one plaintext modulus.
@@ -31,6 +31,19 @@ impl Channel {
             evaluator.transform_to_ntt_inplace(&mut encrypted)?;
         }
         Ok(encrypted)
+    }
+
+    /// The same with a seed in place of its random half.
+    pub(super) fn encrypt_seeded(
+        &self,
+        plain: &Plaintext,
+    ) -> Result<SeededCiphertext, crate::bfv::Error> {
+        if self.transform.is_some() {
+            self.secret_key.encrypt_seeded_ntt(&self.context, plain)
+        } else {
+            self.encryptor
+                .encrypt_symmetric_seeded(&self.context, plain)
+        }
     }
 
     /// The slots, what the server left on them divided out.

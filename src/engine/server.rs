@@ -232,6 +232,14 @@ impl Server {
         layers: &mut [LayerStats],
         progress: &dyn Progress,
     ) -> Result<Vec<Ciphertext>, EngineError> {
+        if inputs.iter().any(Ciphertext::is_ntt_form) {
+            return Err(crate::bfv::Error::WrongForm {
+                operation: "stock evaluation",
+                object: "ciphertext of the request",
+                expected: "coefficient form: encrypt it for stock mode",
+            })
+            .doing(|| "reading the request".to_owned());
+        }
         // The request is only borrowed; what a layer made is consumed by the next.
         let mut values: Option<Vec<Ciphertext>> = None;
         let planned = self.plan.layers();

@@ -26,4 +26,7 @@ namespace sealquant
     // As it is sent: the random half replaced by its seed, in SEAL's own format.
     rust::Vec<std::uint8_t> encryptor_save_symmetric(
         const seal::Encryptor &encryptor, const seal::Plaintext &plain, bool compress);
+    // The same in NTT form, uncompressed: the seed stands for the random half in that form.
+    rust::Vec<std::uint8_t> encryptor_save_symmetric_ntt(
+        const seal::SEALContext &context, const seal::SecretKey &secret_key, const seal::Plaintext &plain);
 } // namespace sealquant

@@ -55,5 +55,10 @@ pub mod bridge {
             plain: &Plaintext,
             compress: bool,
         ) -> Result<Vec<u8>>;
+        fn encryptor_save_symmetric_ntt(
+            context: &SEALContext,
+            secret_key: &SecretKey,
+            plain: &Plaintext,
+        ) -> Result<Vec<u8>>;
     }
 }

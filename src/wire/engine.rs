@@ -114,9 +114,13 @@ fn batch_size<E: Encrypted>(
     let channels = check_channels(plan, counts)?;
     check_field("items", u64::from(counts.items), items..=items)?;
     check_field("images", u64::from(counts.images), 1..=plan.slots() as u64)?;
-    check_field("NTT form", u64::from(counts.is_ntt_form), 0..=0)?;
     let one = check_encrypted::<E>(first(plan)?, counts)?;
     Ok(one.times(items).times(channels))
+}
+
+/// Checks that ciphertexts can be decrypted as they are.
+fn check_plain_form(_: &PlanContexts, counts: &Counts) -> WireResult<()> {
+    check_field("NTT form", u64::from(counts.is_ntt_form), 0..=0)
 }
 
 /// Checks that ciphertexts are fresh: of two polynomials, at the highest data level.
@@ -127,7 +131,7 @@ fn check_fresh(plan: &PlanContexts, counts: &Counts) -> WireResult<()> {
 }
 
 macro_rules! batch_body {
-    ($($object:ident, $name:literal, $encrypted:ident, $items:ident $(, $check:ident)?;)*) => {$(
+    ($($object:ident, $name:literal, $encrypted:ident, $items:ident, $check:ident;)*) => {$(
         impl Body for $object {
             type Scope = PlanContexts;
             const KIND: Kind = Kind::$object;
@@ -137,7 +141,7 @@ macro_rules! batch_body {
             }
 
             fn size(plan: &PlanContexts, counts: &Counts) -> WireResult<Size> {
-                $($check(plan, counts)?;)?
+                $check(plan, counts)?;
                 batch_size::<$encrypted>(plan, counts, plan.$items())
             }
 
@@ -174,7 +178,7 @@ macro_rules! batch_body {
 batch_body!(
     Request, "request", Ciphertext, inputs, check_fresh;
     SeededRequest, "seeded request", SeededCiphertext, inputs, check_fresh;
-    Response, "response", Ciphertext, outputs;
+    Response, "response", Ciphertext, outputs, check_plain_form;
 );
 
 /// The numbers of evaluation keys: relinearisation keys with as many slots for each plaintext modulus, or none.
