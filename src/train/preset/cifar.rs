@@ -81,6 +81,21 @@ pub(super) fn rule(n_bits: u32) -> TrainConfig {
     }
 }
 
+/// Three bits in the first two layers, from which integers grow most and which have the fewest weights; two in the others.
+pub(super) fn mixed() -> TrainConfig {
+    let base = rule(3);
+    let mut config = TrainConfig {
+        name: "cifar-mixed".into(),
+        epochs: 10,
+        ..base
+    };
+    if let Some(q) = &mut config.quantization {
+        q.rules = vec![WeightRule::MinError; 2];
+        q.rules.resize(5, WeightRule::TernaryMean);
+    }
+    config
+}
+
 /// Luminance less its mean, luminance less its blur, and red less blue: each in units of its own contrast.
 fn contrast(thresholds: &[i32]) -> InputEncoding {
     let luminance = |center| EncodedChannel {

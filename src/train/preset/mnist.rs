@@ -180,6 +180,49 @@ pub(super) fn front(
     }
 }
 
+/// Channels of the wide networks. More of them cost no bit of the logits: these grow with the non-zero weights of an output.
+const WIDE: [usize; 2] = [10, 80];
+const WIDER: [usize; 2] = [16, 128];
+
+/// [`float1`] with more channels.
+pub(super) fn wide1() -> TrainConfig {
+    TrainConfig {
+        name: "mnist-wide1".into(),
+        network: NetworkSpec::hcnn_mnist_with(WIDE),
+        ..float1()
+    }
+}
+
+pub(super) fn wider1() -> TrainConfig {
+    TrainConfig {
+        name: "mnist-wider1".into(),
+        network: NetworkSpec::hcnn_mnist_with(WIDER),
+        ..float1()
+    }
+}
+
+/// A quantised network with the channels of `float`, from it.
+fn from_float(config: TrainConfig, float: &TrainConfig) -> TrainConfig {
+    TrainConfig {
+        network: float.network.clone(),
+        quantization: config.quantization.map(|q| QatConfig {
+            parent: format!("models/{}", float.name),
+            ..q
+        }),
+        ..config
+    }
+}
+
+pub(super) fn t21() -> TrainConfig {
+    let narrow = front("mnist-t21", [8, 36, 300], 24, 1_785_857);
+    from_float(narrow, &wide1())
+}
+
+pub(super) fn wide17() -> TrainConfig {
+    let narrow = front("mnist-wide17", [5, 23, 210], 40, 114_689);
+    from_float(narrow, &wider1())
+}
+
 /// The same with norms folded into its biases.
 pub(super) fn normalized(mut config: TrainConfig) -> TrainConfig {
     if let Some(q) = &mut config.quantization {

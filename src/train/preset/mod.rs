@@ -7,19 +7,23 @@ use super::{TrainConfig, TrainError};
 use crate::data::DatasetName;
 
 /// The names that [`TrainConfig::preset`] knows; `hcnn-mnist-wB` and `hcnn-cifar-wB` are there for B from 2 to 16 and for 32.
-pub const PRESETS: [&str; 17] = [
+pub const PRESETS: [&str; 21] = [
     "teacher-mnist",
     "hcnn-mnist-float",
     "hcnn-mnist-paper",
     "hcnn-mnist-w2",
     "hcnn-mnist-wB",
     "hcnn-mnist-float1",
+    "hcnn-mnist-wide1",
+    "hcnn-mnist-wider1",
     "hcnn-mnist-t17",
+    "hcnn-mnist-wide17",
     "hcnn-mnist-t21",
     "hcnn-mnist-p20",
     "hcnn-mnist-best",
     "hcnn-cifar-float",
     "hcnn-cifar-wB",
+    "hcnn-cifar-mixed",
     "hcnn-cifar-contrast2",
     "hcnn-cifar-contrast4",
     "hcnn-cifar-34",
@@ -30,13 +34,19 @@ pub const PRESETS: [&str; 17] = [
 /// Networks of MNIST for few bits of the logits.
 const MNIST_FRONT: &[&str] = &[
     "hcnn-mnist-t17",
+    "hcnn-mnist-wide17",
     "hcnn-mnist-p20",
     "hcnn-mnist-t21",
     "hcnn-mnist-best",
 ];
 
 /// Those of CIFAR-10.
-const CIFAR_FRONT: &[&str] = &["hcnn-cifar-34", "hcnn-cifar-51", "hcnn-cifar-68"];
+const CIFAR_FRONT: &[&str] = &[
+    "hcnn-cifar-mixed",
+    "hcnn-cifar-34",
+    "hcnn-cifar-51",
+    "hcnn-cifar-68",
+];
 
 impl TrainConfig {
     /// The configuration of this name.
@@ -49,11 +59,15 @@ impl TrainConfig {
     /// - `hcnn-mnist-wB`: B-bit weights by the paper's rule, two-bit input, from `models/mnist-float`.
     /// - `hcnn-mnist-float1`: HCNN in floating point on one-bit input, taught by `models/mnist-teacher`.
     /// - `hcnn-mnist-best`: four-bit weights by the paper's rule on inputs of three levels, for logits of 33 bits.
-    /// - `hcnn-mnist-t17`, `hcnn-mnist-t21`, `hcnn-mnist-p20`: ternary networks on one-bit input from
-    ///   `models/mnist-float1`, for logits of 17 bits (t = 114689), of 21 bits, and of 20 bits proven.
+    /// - `hcnn-mnist-wide1`, `hcnn-mnist-wider1`: the same with 10 and 80, and 16 and 128 channels in place of 5 and 50.
+    /// - `hcnn-mnist-t17`, `hcnn-mnist-p20`: ternary networks on one-bit input from `models/mnist-float1`, for logits of 17 bits
+    ///   (t = 114689) and of 20 bits proven.
+    /// - `hcnn-mnist-t21`, `hcnn-mnist-wide17`: the same from `models/mnist-wide1` for logits of 21 bits, and from
+    ///   `models/mnist-wider1` for 17 bits.
     /// - `hcnn-cifar-float`: the paper's CIFAR-10 network in floating point, with plain pixels.
     /// - `hcnn-cifar-wB`: B-bit weights and four-bit pixels, from `models/cifar-float`. From four bits on by the paper's
     ///   rule, which is not stable below.
+    /// - `hcnn-cifar-mixed`: three bits in the first two layers, two in the others.
     /// - `hcnn-cifar-contrast2`, `hcnn-cifar-contrast4`: floating point on the contrast encoding of two and four levels,
     ///   with one linear layer.
     /// - `hcnn-cifar-34`, `hcnn-cifar-51`, `hcnn-cifar-68`: budgets of weights for logits of so many bits, from those two.
@@ -71,7 +85,10 @@ impl TrainConfig {
             ("hcnn-mnist-paper", _) => Ok(mnist::paper()),
             ("hcnn-mnist-float1", _) => Ok(mnist::float1()),
             ("hcnn-mnist-t17", _) => Ok(mnist::front("mnist-t17", [5, 24, 220], 24, 114_689)),
-            ("hcnn-mnist-t21", _) => Ok(mnist::front("mnist-t21", [10, 45, 350], 14, 1_785_857)),
+            ("hcnn-mnist-wide1", _) => Ok(mnist::wide1()),
+            ("hcnn-mnist-wider1", _) => Ok(mnist::wider1()),
+            ("hcnn-mnist-t21", _) => Ok(mnist::t21()),
+            ("hcnn-mnist-wide17", _) => Ok(mnist::wide17()),
             ("hcnn-mnist-best", _) => Ok(mnist::best()),
             ("hcnn-mnist-p20", _) => Ok(mnist::normalized(mnist::front(
                 "mnist-p20",
@@ -80,6 +97,7 @@ impl TrainConfig {
                 1_032_193,
             ))),
             ("hcnn-cifar-float", _) => Ok(cifar::float()),
+            ("hcnn-cifar-mixed", _) => Ok(cifar::mixed()),
             ("hcnn-cifar-contrast2", _) => Ok(cifar::contrasts("cifar-contrast2", &[0])),
             ("hcnn-cifar-contrast4", _) => Ok(cifar::contrasts("cifar-contrast4", &[-80, 0, 80])),
             ("hcnn-cifar-34", _) => Ok(cifar::hcnn_34()),
@@ -122,6 +140,9 @@ mod tests {
             "hcnn-mnist-w8",
             "hcnn-cifar-float",
             "hcnn-mnist-float1",
+            "hcnn-mnist-wide1",
+            "hcnn-mnist-wider1",
+            "hcnn-mnist-wide17",
             "hcnn-mnist-t17",
             "hcnn-mnist-t21",
             "hcnn-mnist-p20",
@@ -131,6 +152,7 @@ mod tests {
             "hcnn-cifar-51",
             "hcnn-cifar-68",
             "hcnn-cifar-contrast4",
+            "hcnn-cifar-mixed",
             "hcnn-cifar-w2",
             "hcnn-cifar-w8",
         ] {
