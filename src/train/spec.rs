@@ -116,8 +116,12 @@ impl NetworkSpec {
     /// The paper's network for CIFAR-10 (after Al Badawi et al., 2018): three 3x3 convolutions (32, 64 and 128
     /// channels), each squared and sum-pooled 2x2, and linear layers 512 -> 256 -> 10 with nothing between them.
     pub fn hcnn_cifar() -> Self {
+        Self::hcnn_cifar_with([32, 64, 128])
+    }
+
+    fn hcnn_cifar_with(channels: [usize; 3]) -> Self {
         let mut layers = Vec::new();
-        for out_channels in [32, 64, 128] {
+        for out_channels in channels {
             layers.extend([
                 LayerSpec::Conv2d {
                     out_channels,
@@ -143,10 +147,10 @@ impl NetworkSpec {
         }
     }
 
-    /// The same functions as [`hcnn_cifar`](Self::hcnn_cifar) with one linear layer 512 -> 10 in place of the two: fewer
-    /// bits of the logits.
-    pub fn hcnn_cifar_merged() -> Self {
-        let mut spec = Self::hcnn_cifar();
+    /// [`hcnn_cifar`](Self::hcnn_cifar) with so many channels and one linear layer in place of the two, which has the same
+    /// functions and fewer bits of the logits.
+    pub fn hcnn_cifar_merged(channels: [usize; 3]) -> Self {
+        let mut spec = Self::hcnn_cifar_with(channels);
         spec.layers
             .retain(|layer| *layer != LayerSpec::Linear { out_features: 256 });
         spec

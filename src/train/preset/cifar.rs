@@ -118,14 +118,26 @@ fn contrast(thresholds: &[i32]) -> InputEncoding {
     }
 }
 
-pub(super) fn contrasts(name: &str, thresholds: &[i32]) -> TrainConfig {
+/// Two levels, in a wide network: channels cost no bit of the logits, which grow with the non-zero weights of an output.
+pub(super) fn contrast2() -> TrainConfig {
     TrainConfig {
-        name: name.into(),
-        epochs: if thresholds.len() == 1 { 10 } else { 14 },
+        name: "cifar-contrast2".into(),
+        epochs: 10,
         input_thresholds: Vec::new(),
-        input_encoding: Some(contrast(thresholds)),
-        network: NetworkSpec::hcnn_cifar_merged(),
+        input_encoding: Some(contrast(&[0])),
+        network: NetworkSpec::hcnn_cifar_merged([48, 96, 192]),
         ..float()
+    }
+}
+
+/// Four levels, in the paper's channels.
+pub(super) fn contrast4() -> TrainConfig {
+    TrainConfig {
+        name: "cifar-contrast4".into(),
+        epochs: 14,
+        input_encoding: Some(contrast(&[-80, 0, 80])),
+        network: NetworkSpec::hcnn_cifar_merged([32, 64, 128]),
+        ..contrast2()
     }
 }
 
@@ -174,11 +186,10 @@ fn budget(
 }
 
 pub(super) fn hcnn_34() -> TrainConfig {
-    let float = contrasts("cifar-contrast2", &[0]);
     let rules = [2, 18, 60, 200].map(ternary_budget);
     budget(
         "cifar-34",
-        float,
+        contrast2(),
         rules,
         (14, 0.004, 0),
         &[114_689, 147_457],
@@ -186,16 +197,14 @@ pub(super) fn hcnn_34() -> TrainConfig {
 }
 
 pub(super) fn hcnn_51() -> TrainConfig {
-    let float = contrasts("cifar-contrast4", &[-80, 0, 80]);
     let rules = [4, 28, 96, 200].map(ternary_budget);
     let moduli = [65_537, 147_457, 163_841];
-    budget("cifar-51", float, rules, (12, 0.005, 1), &moduli)
+    budget("cifar-51", contrast4(), rules, (12, 0.005, 1), &moduli)
 }
 
 pub(super) fn hcnn_68() -> TrainConfig {
-    let float = contrasts("cifar-contrast4", &[-80, 0, 80]);
     let wide = |keep| WeightRule::TopK { keep, limit: 3 };
     let rules = [ternary_budget(9), wide(120), wide(300), wide(320)];
     let moduli = [65_537, 114_689, 147_457, 163_841];
-    budget("cifar-68", float, rules, (12, 0.004, 1), &moduli)
+    budget("cifar-68", contrast4(), rules, (12, 0.004, 1), &moduli)
 }

@@ -68,8 +68,8 @@ impl TrainConfig {
     /// - `hcnn-cifar-wB`: B-bit weights and four-bit pixels, from `models/cifar-float`. From four bits on by the paper's
     ///   rule, which is not stable below.
     /// - `hcnn-cifar-mixed`: three bits in the first two layers, two in the others.
-    /// - `hcnn-cifar-contrast2`, `hcnn-cifar-contrast4`: floating point on the contrast encoding of two and four levels,
-    ///   with one linear layer.
+    /// - `hcnn-cifar-contrast2`, `hcnn-cifar-contrast4`: floating point on the contrast encoding of two levels (48, 96 and 192
+    ///   channels) and of four (the paper's), with one linear layer.
     /// - `hcnn-cifar-34`, `hcnn-cifar-51`, `hcnn-cifar-68`: budgets of weights for logits of so many bits, from those two.
     ///
     /// # Errors
@@ -98,8 +98,8 @@ impl TrainConfig {
             ))),
             ("hcnn-cifar-float", _) => Ok(cifar::float()),
             ("hcnn-cifar-mixed", _) => Ok(cifar::mixed()),
-            ("hcnn-cifar-contrast2", _) => Ok(cifar::contrasts("cifar-contrast2", &[0])),
-            ("hcnn-cifar-contrast4", _) => Ok(cifar::contrasts("cifar-contrast4", &[-80, 0, 80])),
+            ("hcnn-cifar-contrast2", _) => Ok(cifar::contrast2()),
+            ("hcnn-cifar-contrast4", _) => Ok(cifar::contrast4()),
             ("hcnn-cifar-34", _) => Ok(cifar::hcnn_34()),
             ("hcnn-cifar-51", _) => Ok(cifar::hcnn_51()),
             ("hcnn-cifar-68", _) => Ok(cifar::hcnn_68()),
