@@ -122,6 +122,8 @@ pub(super) mod tests {
             method,
             name: name.into(),
             weight_bits,
+            narrowest_weight_bits: weight_bits,
+            channels: vec![5, 50],
             input_levels: 4,
             encoded: false,
             seed: Some(1),

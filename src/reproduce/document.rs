@@ -53,9 +53,18 @@ fn table(out: &mut String, rows: &[Row]) {
     );
     let mut observed: Vec<(String, Vec<String>)> = Vec::new();
     for row in rows {
-        let weights = row
-            .weight_bits
-            .map_or("float".into(), |b| format!("{b} bits"));
+        let weights = match (row.narrowest_weight_bits, row.weight_bits) {
+            (_, None) => "float".into(),
+            (Some(least), Some(most)) if least < most => format!("{least} to {most} bits"),
+            (_, Some(bits)) => format!("{bits} bits"),
+        };
+        // All but the first are compared with it.
+        let channels = if row.channels == rows[0].channels {
+            String::new()
+        } else {
+            let channels: Vec<String> = row.channels.iter().map(usize::to_string).collect();
+            format!(" ({} channels)", channels.join(", "))
+        };
         let input = match (row.encoded, row.input_levels) {
             (true, levels) => format!("contrast, {levels} levels"),
             (false, 256) => "pixels".into(),
@@ -65,7 +74,7 @@ fn table(out: &mut String, rows: &[Row]) {
         let widths = row.widths.as_ref();
         let _ = writeln!(
             out,
-            "| {} `{}` | {weights} | {input} | {} | {} | {} | {} | {} | {} | {} | {} |",
+            "| {} `{}`{channels} | {weights} | {input} | {} | {} | {} | {} | {} | {} | {} | {} |",
             row.method.label(),
             row.name,
             row.seed.map_or(String::new(), |s| s.to_string()),
@@ -168,7 +177,10 @@ mod tests {
 
     #[test]
     fn every_row_is_in_the_document_once() {
-        let rows = table();
+        let mut rows = table();
+        let last = rows.len() - 1;
+        let wide = &mut rows[last];
+        (wide.weight_bits, wide.channels) = (Some(3), vec![9, 8]);
         let text = document(&rows, &["a machine".into()]);
         for row in rows.iter().filter(|row| row.method != Method::Float) {
             assert_eq!(text.matches(&format!("`{}`", row.name)).count(), 1);
@@ -179,6 +191,10 @@ mod tests {
             "{text}"
         );
         assert!(text.contains("accuracy-mnist.svg") && text.ends_with("- a machine\n"));
+        assert!(
+            text.contains("`w2-s1` | 2 bits |")
+                && text.contains("`t17` (9, 8 channels) | 2 to 3 bits |")
+        );
         let columns = |line: &str| line.matches(" |").count();
         let lines: Vec<&str> = text.lines().filter(|l| l.starts_with('|')).collect();
         assert!(

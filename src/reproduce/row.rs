@@ -40,8 +40,14 @@ pub struct Row {
     pub method: Method,
     /// Its name: the directory of its run.
     pub name: String,
-    /// Bits of a weight, for a quantised one.
+    /// Bits of a weight, for a quantised one: of the widest layer.
     pub weight_bits: Option<u32>,
+    /// Those of the narrowest layer.
+    #[serde(default)]
+    pub narrowest_weight_bits: Option<u32>,
+    /// Channels of the convolutions.
+    #[serde(default)]
+    pub channels: Vec<usize>,
     /// How many integers an input can be; 256 for plain pixels.
     pub input_levels: i64,
     /// Whether the client encodes the image by contrast first.

@@ -7,7 +7,10 @@ use crate::{
     data::{Dataset, DatasetName},
     file::write_atomically,
     network::{Network, network_file},
-    train::{self, Observer, PtqOptions, TrainConfig, TrainError, TrainRecord},
+    quant::WeightRule,
+    train::{
+        self, LayerSpec, Observer, PtqOptions, QatConfig, TrainConfig, TrainError, TrainRecord,
+    },
 };
 
 /// Name of a row's file in its directory.
@@ -99,6 +102,8 @@ fn row_of(dataset: DatasetName, method: Method, name: &str, record: &TrainRecord
         method,
         name: name.to_owned(),
         weight_bits: config.quantization.as_ref().map(|q| q.n_bits),
+        narrowest_weight_bits: config.quantization.as_ref().map(narrowest),
+        channels: channels(config),
         input_levels: levels(config),
         encoded: config.input_encoding.is_some(),
         seed: Some(config.seed),
@@ -110,6 +115,27 @@ fn row_of(dataset: DatasetName, method: Method, name: &str, record: &TrainRecord
         weights_sha256: record.weights_sha256.clone(),
         widths: None,
     }
+}
+
+/// Bits of a weight of the narrowest layer.
+fn narrowest(config: &QatConfig) -> u32 {
+    let bits = |rule: &WeightRule| match rule.limit() {
+        // A sign and the magnitude.
+        Some(limit) => 1 + (i64::BITS - limit.leading_zeros()),
+        None => config.n_bits,
+    };
+    let bits = config.rules.iter().map(bits).min();
+    bits.map_or(config.n_bits, |bits| bits.min(config.n_bits))
+}
+
+fn channels(config: &TrainConfig) -> Vec<usize> {
+    let layers = config.network.layers.iter();
+    layers
+        .filter_map(|layer| match layer {
+            LayerSpec::Conv2d { out_channels, .. } => Some(*out_channels),
+            _ => None,
+        })
+        .collect()
 }
 
 fn levels(config: &TrainConfig) -> i64 {
@@ -157,6 +183,7 @@ fn ptq(
         method: Method::Ptq,
         name: name.to_owned(),
         weight_bits: Some(options.n_bits),
+        narrowest_weight_bits: Some(options.n_bits),
         input_levels: network.input().quantizer.max() + 1,
         encoded: network.input().quantizer.encoding().is_some(),
         seed: None,
