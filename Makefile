@@ -2,6 +2,9 @@
 # share compiled dependencies.
 
 CARGO ?= cargo
+# Incremental compilation cuts the program into more units; some kernels are slower then.
+CARGO_INCREMENTAL ?= 0
+export CARGO_INCREMENTAL
 
 .PHONY: help deps demo test bench plots docs fmt clippy ci
 
