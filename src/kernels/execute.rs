@@ -99,15 +99,15 @@ fn run_layer<S: Simd, const SIZE: usize>(
                         }
                     }
                     Squares::Single => {
-                        products = Products::new(constants);
                         products.add_square(constants, &sums);
                         products.store::<SIZE>(constants, spec.place, output);
+                        products.clear::<SIZE>(constants);
                     }
                     Squares::Pooled => {
                         products.add_square(constants, &sums);
                         if spec.last {
                             products.store::<SIZE>(constants, spec.place, output);
-                            products = Products::new(constants);
+                            products.clear::<SIZE>(constants);
                         }
                     }
                 }
@@ -256,7 +256,10 @@ impl<S: Simd> Products<S> {
         values: &[S::Vector; SIZE],
     ) {
         let simd = constants.simd;
-        let doubled: [S::Vector; SIZE] = std::array::from_fn(|i| simd.add(values[i], values[i]));
+        let mut doubled = *values;
+        for value in &mut doubled {
+            *value = simd.add(*value, *value);
+        }
         for power in 0..2 * SIZE - 1 {
             let first = (power + 1).saturating_sub(SIZE);
             for i in first..=power / 2 {
@@ -265,6 +268,15 @@ impl<S: Simd> Products<S> {
                 self.high[power] = simd.mul_add_high(self.high[power], factor, values[j]);
                 self.low[power] = simd.mul_add_low(self.low[power], factor, values[j]);
             }
+        }
+    }
+
+    /// Zero again. In place, and no more than was used: the whole of it would be copied.
+    #[inline(always)]
+    fn clear<const SIZE: usize>(&mut self, constants: &Constants<S>) {
+        let halves = self.high.iter_mut().zip(&mut self.low);
+        for (high, low) in halves.take(2 * SIZE - 1) {
+            (*high, *low) = (constants.zero, constants.zero);
         }
     }
 
