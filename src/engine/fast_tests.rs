@@ -245,11 +245,8 @@ fn the_noise_model_is_never_optimistic_and_not_far_off() {
                     "{name}, {}: {slack:.1?} bits below the measured",
                     layout.name()
                 );
-                // Behind three squares the tail alone is 4 bits, and plaintext products are bounded by magnitudes.
-                let most = match (squares, layout) {
-                    (3, LayoutKind::Packed) => 13.0,
-                    _ => 12.0,
-                };
+                // Behind three squares the tail alone is 4 bits, and the measured noise varies by one from run to run.
+                let most = if squares == 3 { 13.0 } else { 12.0 };
                 assert!(slack.iter().all(|&bits| bits <= most), "{slack:?}");
             }
         }
