@@ -118,7 +118,7 @@ fn contrast(thresholds: &[i32]) -> InputEncoding {
     }
 }
 
-/// Two levels, in a wide network: channels cost no bit of the logits, which grow with the non-zero weights of an output.
+/// Two levels, in a wide network: the bound on the logits grows with the non-zero weights of an output, not with channels.
 pub(super) fn contrast2() -> TrainConfig {
     TrainConfig {
         name: "cifar-contrast2".into(),

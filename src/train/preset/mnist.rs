@@ -180,7 +180,7 @@ pub(super) fn front(
     }
 }
 
-/// Channels of the wide networks. More of them cost no bit of the logits: these grow with the non-zero weights of an output.
+/// Channels of the wide networks. The bound on the logits does not grow with them, but with the non-zero weights of an output.
 const WIDE: [usize; 2] = [10, 80];
 const WIDER: [usize; 2] = [16, 128];
 
