@@ -112,7 +112,7 @@ pub(super) fn read_file(path: &Path) -> Result<Vec<u8>, DataError> {
 }
 
 /// SHA-256 in hexadecimal.
-pub(super) fn sha256_hex(bytes: &[u8]) -> String {
+pub(crate) fn sha256_hex(bytes: &[u8]) -> String {
     hex(&Sha256::digest(bytes))
 }
 

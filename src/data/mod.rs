@@ -22,9 +22,9 @@ use serde::{Deserialize, Serialize};
 
 pub use error::DataError;
 pub use fetch::fetch;
-#[cfg(feature = "train")]
-pub(crate) use find::hex;
 pub use find::{DATA_VARIABLE, cache_dir, load};
+#[cfg(feature = "train")]
+pub(crate) use find::{hex, sha256_hex};
 pub use name::{DatasetName, Split};
 
 /// Where [`load`] looks first.

@@ -67,6 +67,13 @@ impl PaperParameters {
             .collect()
     }
 
+    /// The same N and q with one plaintext prime, a run of those for each of several.
+    #[must_use]
+    pub fn with_plain_modulus(mut self, t: u64) -> Self {
+        self.plain_moduli = vec![t];
+        self
+    }
+
     /// The same N and t with a q of as many primes of the same bits as other parameters have.
     ///
     /// # Errors

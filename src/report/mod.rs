@@ -6,6 +6,7 @@
 mod classify;
 mod forecast;
 mod host;
+mod prime_run;
 mod record;
 mod scaling;
 mod timing;
@@ -13,9 +14,10 @@ mod timing;
 pub use classify::{Classified, ClassifyError, classify};
 pub use forecast::{ForecastRecord, LayerForecastRecord};
 pub use host::Host;
+pub use prime_run::{PrimeRun, PrimeSetting, PrimeSubject};
 pub use record::{
     BatchSeconds, BoundRecord, DataFile, LayerRecord, NoiseRecord, RecordError, RunRecord, Seconds,
     Sizes,
 };
 pub use scaling::{Axis, ScalingError, ScalingPoint, ScalingRecord, measure_scaling};
-pub use timing::{TimingCase, TimingError, TimingRecord, TimingRow, time_paper};
+pub use timing::{PrimeSummary, TimingCase, TimingError, TimingRecord, TimingRow};

@@ -1,22 +1,19 @@
-//! One image through the authors' schedule, timed.
+//! One image through the authors' schedule: the rows and the record of a comparison.
 
 use std::{
+    collections::BTreeSet,
     path::{Path, PathBuf},
-    time::Instant,
 };
 
-use num_bigint::BigInt;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use super::PrimeRun;
 use crate::{
     data::DatasetName,
-    engine::{
-        EngineError, Progress,
-        paper::{PaperClient, PaperLayerTime, PaperPlan, PaperServer, Part},
-    },
+    engine::{EngineError, paper::PaperLayerTime},
     file::write_atomically,
-    network::{InputError, Network, Twin},
+    network::InputError,
     params::PaperParameters,
 };
 
@@ -39,6 +36,28 @@ pub enum TimingCase {
 }
 
 impl TimingCase {
+    /// All of them, in the order of the comparison.
+    pub const ALL: [Self; 6] = [
+        Self::Baseline,
+        Self::SmallWeights,
+        Self::FewerPlainPrimes,
+        Self::SmallQ,
+        Self::SmallN,
+        Self::Masks,
+    ];
+
+    /// Its name in records and on the command line.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Baseline => "baseline",
+            Self::SmallWeights => "small-weights",
+            Self::FewerPlainPrimes => "fewer-plain-primes",
+            Self::SmallQ => "small-q",
+            Self::SmallN => "small-n",
+            Self::Masks => "masks",
+        }
+    }
+
     /// A few words for a table or a bar.
     pub const fn label(self) -> &'static str {
         match self {
@@ -67,9 +86,10 @@ pub struct TimingRow {
     pub plain_moduli: Vec<u64>,
     /// Bits of a signed integer that holds every logit of the dataset.
     pub logit_bits: u64,
-    /// Of each layer at most so many channels were computed, for the first plaintext modulus only, and the rest of the time
-    /// is extrapolated; nothing if all of it ran.
+    /// Of each layer at most so many channels were computed, and the rest of the time is extrapolated; nothing if all were.
     pub channels: Option<usize>,
+    /// The plaintext moduli that ran; the time of the others is extrapolated from them.
+    pub runs: Vec<PrimeSummary>,
     /// Making the keys: wall time.
     pub keygen_seconds: f64,
     /// Encrypting the image: wall time.
@@ -85,10 +105,26 @@ pub struct TimingRow {
     pub decrypt_seconds: f64,
     /// The layers.
     pub layers: Vec<PaperLayerTime>,
-    /// How many logits differ from the twin's; nothing where only a part was computed, or the noise hides them.
+    /// How many logits differ from the twin's, modulo a plaintext modulus that ran; nothing where only a part was computed, or
+    /// the noise hides them.
     pub twin_mismatches: Option<usize>,
     /// The least noise budget left at the end, in bits; of a part what is left there, which is about that of the whole.
     pub noise_budget_bits: u32,
+}
+
+/// The run of one plaintext modulus, in short.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PrimeSummary {
+    /// t.
+    pub plain_modulus: u64,
+    /// Evaluating what was computed: processor time where it is known, else wall time.
+    pub seconds: f64,
+    /// The noise budget left, in bits.
+    pub noise_budget_bits: u32,
+    /// The commit, `-dirty` if files differ from it.
+    pub git_commit: String,
+    /// When it ended: RFC 3339, UTC.
+    pub time: String,
 }
 
 /// A comparison, and where it ran.
@@ -126,10 +162,13 @@ pub enum TimingError {
     /// The image does not fit the network.
     #[error(transparent)]
     Input(#[from] InputError),
+    /// A row needs a run.
+    #[error("no plaintext modulus has run; run one at least")]
+    NoRuns,
     /// A record could not be read or written.
     #[error("cannot {what} {}", path.display())]
     File {
-        /// `read` or `write`.
+        /// `read`, `write` or `name`.
         what: &'static str,
         /// The file.
         path: PathBuf,
@@ -139,80 +178,53 @@ pub enum TimingError {
     },
 }
 
-/// Runs an image of bytes through a network by the authors' schedule, on the calling thread.
-///
-/// # Errors
-/// [`TimingError::Engine`] if the layout has no place for a layer, the noise budget does not suffice (but with
-/// [`TimingCase::Masks`], which is to show that) or SEAL refuses; [`TimingError::Input`] if the image does not fit.
-/// Logits that differ from the twin's are no error but counted.
-pub fn time_paper(
-    case: TimingCase,
-    network: &Network,
-    parameters: PaperParameters,
-    image: &[u8],
-    part: Part,
-    progress: &dyn Progress,
-) -> Result<TimingRow, TimingError> {
-    let quantized = network.quantize_image(image)?;
-    let coeff_modulus_bits = parameters.coeff_modulus_bits();
-    let (poly_modulus_degree, plain_moduli, logit_bits) = (
-        parameters.poly_modulus_degree,
-        parameters.plain_moduli.clone(),
-        parameters.logit_bits,
-    );
-    let plan = match case {
-        TimingCase::Masks => PaperPlan::with_masks(network, parameters)?,
-        _ => PaperPlan::new(network, parameters)?,
-    };
-
-    let start = Instant::now();
-    let client = PaperClient::new(&plan)?;
-    let server = PaperServer::new(&plan, client.evaluation_keys()?)?;
-    let keygen_seconds = start.elapsed().as_secs_f64();
-
-    let start = Instant::now();
-    let request = client.encrypt(&quantized)?;
-    let encrypt_seconds = start.elapsed().as_secs_f64();
-
-    let evaluation = server.evaluate(&request, part, progress)?;
-    let layers = evaluation.layers;
-
-    let noise_budget_bits = client.noise_budget_bits(&evaluation.response)?;
-    let start = Instant::now();
-    let twin_mismatches = match (part, case) {
-        (Part::Channels(_), _) => None,
-        (Part::Whole, TimingCase::Masks) if noise_budget_bits == 0 => None,
-        (Part::Whole, _) => {
-            let (logits, _) = client.decrypt(&evaluation.response)?;
-            let expected: Vec<BigInt> = Twin::new(network).logits(&quantized)?;
-            let equal = logits.iter().zip(&expected).filter(|(a, b)| a == b).count();
-            Some(expected.len().max(logits.len()) - equal)
-        }
-    };
-    Ok(TimingRow {
-        case,
-        network: network.name().to_owned(),
-        poly_modulus_degree,
-        coeff_modulus_bits,
-        plain_moduli,
-        logit_bits,
-        channels: match part {
-            Part::Whole => None,
-            Part::Channels(channels) => Some(channels),
-        },
-        keygen_seconds,
-        encrypt_seconds,
-        evaluate_seconds: layers.iter().map(|layer| layer.seconds).sum(),
-        evaluate_cpu_seconds: layers.iter().map(|layer| layer.cpu_seconds).sum(),
-        whole_seconds: layers.iter().map(PaperLayerTime::whole_seconds).sum(),
-        decrypt_seconds: start.elapsed().as_secs_f64(),
-        layers,
-        twin_mismatches,
-        noise_budget_bits,
-    })
-}
-
 impl TimingRow {
+    /// A row of finished runs, at least one: of the parameters' first plaintext moduli, each once.
+    ///
+    /// # Errors
+    /// [`TimingError::NoRuns`].
+    pub fn new(
+        case: TimingCase,
+        parameters: &PaperParameters,
+        runs: &[PrimeRun],
+    ) -> Result<Self, TimingError> {
+        let (Some(first), Some(noise_budget_bits)) = (
+            runs.first(),
+            runs.iter().map(|run| run.noise_budget_bits).min(),
+        ) else {
+            return Err(TimingError::NoRuns);
+        };
+        let sum = |seconds: fn(&PrimeRun) -> f64| runs.iter().map(seconds).sum();
+        let layers = total(runs, parameters.plain_moduli.len());
+        let wrong: Option<Vec<&Vec<usize>>> =
+            runs.iter().map(|run| run.wrong_logits.as_ref()).collect();
+        Ok(Self {
+            case,
+            network: first.setting.network.clone(),
+            poly_modulus_degree: parameters.poly_modulus_degree,
+            coeff_modulus_bits: parameters.coeff_modulus_bits(),
+            plain_moduli: parameters.plain_moduli.clone(),
+            logit_bits: parameters.logit_bits,
+            channels: first.setting.channels,
+            runs: runs.iter().map(PrimeSummary::of).collect(),
+            keygen_seconds: sum(|run| run.keygen_seconds),
+            encrypt_seconds: sum(|run| run.encrypt_seconds),
+            evaluate_seconds: layers.iter().map(|layer| layer.seconds).sum(),
+            evaluate_cpu_seconds: layers.iter().map(|layer| layer.cpu_seconds).sum(),
+            whole_seconds: layers.iter().map(PaperLayerTime::whole_seconds).sum(),
+            decrypt_seconds: sum(|run| run.decrypt_seconds),
+            layers,
+            twin_mismatches: wrong
+                .map(|wrong| wrong.into_iter().flatten().collect::<BTreeSet<_>>().len()),
+            noise_budget_bits,
+        })
+    }
+
+    /// Whether all of the network ran under each plaintext modulus.
+    pub const fn is_measured(&self) -> bool {
+        self.channels.is_none() && self.runs.len() == self.plain_moduli.len()
+    }
+
     /// Operations of what was computed, over all layers.
     pub fn ops(&self) -> crate::engine::LayerOps {
         self.layers.iter().map(|layer| layer.ops).sum()
@@ -230,6 +242,40 @@ impl TimingRow {
         self.twin_mismatches
             .is_none_or(|mismatches| mismatches == 0)
     }
+}
+
+impl PrimeSummary {
+    fn of(run: &PrimeRun) -> Self {
+        Self {
+            plain_modulus: run.setting.plain_modulus,
+            seconds: run.seconds(),
+            noise_budget_bits: run.noise_budget_bits,
+            git_commit: run.git_commit.clone(),
+            time: run.time.clone(),
+        }
+    }
+}
+
+/// The layers of all runs together, as a part of what `moduli` such runs would be.
+fn total(runs: &[PrimeRun], moduli: usize) -> Vec<PaperLayerTime> {
+    let mut layers: Vec<PaperLayerTime> = Vec::new();
+    for run in runs {
+        for (index, layer) in run.layers.iter().enumerate() {
+            // The circuit does not depend on the modulus.
+            let all_work = layer.all_work * moduli as u64;
+            match layers.get_mut(index) {
+                Some(total) => {
+                    total.add(layer);
+                    total.all_work = all_work;
+                }
+                None => layers.push(PaperLayerTime {
+                    all_work,
+                    ..layer.clone()
+                }),
+            }
+        }
+    }
+    layers
 }
 
 impl TimingRecord {

@@ -76,10 +76,53 @@ fn section(out: &mut String, record: &TimingRecord) {
             }
         );
     }
+    if record.rows.iter().any(has_primes_left) {
+        out.push_str(
+            "**Not every plaintext prime ran.** Under those that did, all of the network ran and every logit was compared \
+             modulo the prime. The circuit is the same for each prime, and so the others are taken to last as long as the \
+             mean of those that ran.\n\n",
+        );
+    }
     table(out, record);
+    runs(out, record);
     let _ = write!(out, "\n![Time of each case](timing-{name}.svg)\n");
     causes(out, record);
     layers(out, record);
+}
+
+/// Whether all of the network ran, but under some of the plaintext primes only.
+const fn has_primes_left(row: &TimingRow) -> bool {
+    row.channels.is_none() && !row.is_measured()
+}
+
+/// The time of each plaintext prime, where there are several.
+fn runs(out: &mut String, record: &TimingRecord) {
+    let rows = || {
+        let rows = record.rows.iter();
+        rows.filter(|row| row.channels.is_none() && row.plain_moduli.len() > 1)
+    };
+    if rows().next().is_none() {
+        return;
+    }
+    out.push_str(
+        "\nThe plaintext primes that ran:\n\n\
+         | case | t | processor time | budget left, bits | ended, at commit |\n\
+         | --- | ---: | ---: | ---: | --- |\n",
+    );
+    for row in rows() {
+        for run in &row.runs {
+            let _ = writeln!(
+                out,
+                "| {} | {} | {:.1} s | {} | {}, {} |",
+                row.case.label(),
+                run.plain_modulus,
+                run.seconds,
+                run.noise_budget_bits,
+                run.time,
+                run.git_commit
+            );
+        }
+    }
 }
 
 /// The rows that are compared with each other.
@@ -114,16 +157,21 @@ fn table(out: &mut String, record: &TimingRecord) {
                 .map_or("?".to_owned(), |seconds| format!("{seconds:.1}")),
             row.evaluate_seconds,
             row.whole_seconds,
-            if row.channels.is_some() {
-                " (extrapolated)"
-            } else {
+            if row.is_measured() {
                 ""
+            } else {
+                " (extrapolated)"
             },
             change(row.whole_seconds, first),
-            match (row.twin_mismatches, row.channels, row.noise_budget_bits) {
-                (Some(count), ..) => count.to_string(),
-                (None, _, 0) => "noise hides the logits".to_owned(),
-                (None, ..) => "not checked".to_owned(),
+            match (row.twin_mismatches, row.noise_budget_bits) {
+                (Some(count), _) if has_primes_left(row) => format!(
+                    "{count} modulo {} of {} primes",
+                    row.runs.len(),
+                    row.plain_moduli.len()
+                ),
+                (Some(count), _) => count.to_string(),
+                (None, 0) => "noise hides the logits".to_owned(),
+                (None, _) => "not checked".to_owned(),
             },
             row.noise_budget_bits,
         );
@@ -311,7 +359,7 @@ fn fold_cost(record: &TimingRecord) -> Option<String> {
     let row = compared(record).last()?;
     let ops = row.layers.last()?.ops;
     // For each plaintext prime: an addition that makes the zero to start from, one for each product, one for each fold.
-    let others = ops.plain_multiplications + row.plain_moduli.len() as u64;
+    let others = ops.plain_multiplications + row.runs.len() as u64;
     let folds = ops.additions.checked_sub(others)?;
     row.channels.is_none().then(|| {
         format!(
@@ -329,6 +377,7 @@ mod tests {
     use super::*;
     use crate::engine::LayerOps;
     use crate::engine::paper::PaperLayerTime;
+    use crate::report::PrimeSummary;
 
     fn row(case: TimingCase, seconds: f64, moduli: &[u64], budget: u32) -> TimingRow {
         let layer = |name: &str, seconds| PaperLayerTime {
@@ -353,6 +402,16 @@ mod tests {
             plain_moduli: moduli.to_vec(),
             logit_bits: 25,
             channels: None,
+            runs: moduli
+                .iter()
+                .map(|&plain_modulus| PrimeSummary {
+                    plain_modulus,
+                    seconds: seconds / moduli.len() as f64,
+                    noise_budget_bits: budget,
+                    git_commit: "unknown".to_owned(),
+                    time: "2026-01-01T00:00:00Z".to_owned(),
+                })
+                .collect(),
             keygen_seconds: 1.0,
             encrypt_seconds: 1.0,
             evaluate_seconds: 2.0 * seconds,
@@ -410,6 +469,19 @@ mod tests {
         part.rows[0].channels = Some(2);
         let text = timing_document(&[part]);
         assert!(text.contains("2 output channels") && text.contains("(extrapolated)"));
+        let mut primes = record();
+        primes.rows[0].runs.truncate(1);
+        let text = timing_document(&[primes]);
+        for words in [
+            "**Not every plaintext prime ran.**",
+            "| 0 modulo 1 of 2 primes |",
+            "| baseline | 65537 | 200.0 s | 90 |",
+            "400.0 s (extrapolated)",
+            "| small weights | 114689 | 50.0 s | 90 |",
+        ] {
+            assert!(text.contains(words), "{words} is missing in:\n{text}");
+        }
+        assert_eq!(text.matches("(extrapolated)").count(), 1, "{text}");
     }
 
     #[test]

@@ -5,7 +5,6 @@ use std::{collections::BTreeMap, fs, path::Path};
 use num_bigint::BigInt;
 use safetensors::{Dtype, SafeTensors};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
 
 use super::{
     CONFIG_FILE, LayerSpec, NETWORK_FILE, NetworkSpec, TrainConfig, TrainError, WEIGHTS_FILE,
@@ -14,7 +13,7 @@ use super::{
     tensors,
 };
 use crate::{
-    data::{DatasetName, hex},
+    data::{DatasetName, sha256_hex},
     network::{InputEncoding, InputSpec, Layer, NamedLayer, Network, NetworkLiteral},
 };
 
@@ -138,7 +137,7 @@ pub fn import(
     }
     let record = ImportRecord {
         spec: spec.clone(),
-        source_sha256: hex(&Sha256::digest(&bytes)),
+        source_sha256: sha256_hex(&bytes),
         quantized: whole == layers,
     };
     let mut text = serde_json::to_vec_pretty(&record).unwrap_or_default();

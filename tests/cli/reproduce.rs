@@ -166,6 +166,78 @@ fn timing_runs_every_case_and_separates_what_each_change_contributes() {
 }
 
 #[test]
+fn timing_goes_on_prime_by_prime() {
+    let top = tempfile::tempdir().unwrap();
+    let [small, large, data] = models(top.path());
+    let (runs, out) = (top.path().join("runs"), top.path().join("doc"));
+    let go = |more: &[&str]| {
+        sealquant()
+            .args(["reproduce", "timing", "--baseline", &large, "--model"])
+            .args([&small, "--data-dir", &data, "--degrees", "8192", "8192"])
+            .args(["--plain-bits", "14", "14", "--runs"])
+            .arg(&runs)
+            .arg("--document")
+            .arg(&out)
+            .args(more)
+            .assert()
+    };
+    let kept = || {
+        let mut files: Vec<_> = fs::read_dir(&runs)
+            .unwrap()
+            .map(|entry| entry.unwrap().path())
+            .collect();
+        files.sort();
+        files
+    };
+    go(&["--primes", "1", "--case", "baseline"]).success();
+    let first = kept();
+    assert_eq!(first.len(), 1, "{first:?}");
+    let before = fs::read(&first[0]).unwrap();
+
+    go(&["--primes", "1"]).success();
+    // The case of fewer primes begins as that of small weights.
+    assert_eq!(kept().len(), 2);
+    let record = read(&out.join("timing-mnist.json"));
+    for row in record["rows"].as_array().unwrap() {
+        assert_eq!(row["runs"].as_array().unwrap().len(), 1);
+        let moduli = row["plain_moduli"].as_array().unwrap().len() as f64;
+        let times = [
+            &row["whole_seconds"],
+            &row["runs"][0]["seconds"],
+            &row["twin_mismatches"],
+        ]
+        .map(|value| value.as_f64().unwrap());
+        assert!((times[0] / times[1] - moduli).abs() < 1e-6, "{row}");
+        assert_eq!(times[2], 0.0);
+    }
+    let text = fs::read_to_string(out.join("timing.md")).unwrap();
+    assert!(
+        text.contains("**Not every plaintext prime ran.**"),
+        "{text}"
+    );
+
+    go(&[]).success();
+    let rows = read(&out.join("timing-mnist.json"))["rows"].take();
+    assert_eq!(
+        kept().len(),
+        rows[0]["plain_moduli"].as_array().unwrap().len()
+            + rows[1]["plain_moduli"].as_array().unwrap().len()
+    );
+    let text = fs::read_to_string(out.join("timing.md")).unwrap();
+    assert!(!text.contains("extrapolated"), "{text}");
+    assert_eq!(fs::read(&first[0]).unwrap(), before, "it was not run again");
+
+    fs::write(&first[0], &before[..before.len() / 2]).unwrap();
+    let refused = go(&[]).failure();
+    let line = String::from_utf8_lossy(&refused.get_output().stderr).into_owned();
+    let name = first[0].file_name().unwrap().to_str().unwrap();
+    assert!(
+        line.contains("cannot read") && line.contains(name),
+        "{line}"
+    );
+}
+
+#[test]
 fn timing_refuses_what_cannot_be_compared() {
     let top = tempfile::tempdir().unwrap();
     let [small, large, data] = models(top.path());

@@ -17,10 +17,11 @@ use crate::{
     file::write_atomically,
     network::Network,
     params::PaperParameters,
-    report::{Host, TimingCase, TimingRecord, TimingRow, time_paper},
+    report::{Host, PrimeRun, PrimeSubject, TimingCase, TimingError, TimingRecord, TimingRow},
     reproduce::{plot_timing, timing_document},
 };
 use anyhow::{Context as _, bail};
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use num_bigint::BigInt;
 
 #[derive(Debug, clap::Args)]
@@ -48,6 +49,17 @@ pub(super) struct Arguments {
     /// hours, logits unchecked
     #[arg(long, value_name = "K")]
     channels: Option<usize>,
+    /// Run at most so many plaintext primes of each case, whole, and extrapolate the others, for which the circuit is the
+    /// same; logits are checked modulo those that ran
+    #[arg(long, value_name = "K", conflicts_with = "channels", value_parser = clap::value_parser!(u64).range(1..))]
+    primes: Option<u64>,
+    /// Run these cases only, so that others may run beside them
+    #[arg(long = "case", value_name = "CASE", value_parser = case_parser())]
+    cases: Vec<TimingCase>,
+    /// Keep the finished run of each plaintext prime in this directory, and take from there those that are finished:
+    /// an interrupted comparison goes on
+    #[arg(long, value_name = "DIR")]
+    runs: Option<PathBuf>,
     /// Run the last case once more with the masks of the authors' program, which correctness leaves no room for
     #[arg(long)]
     masks: bool,
@@ -62,6 +74,17 @@ pub(super) struct Arguments {
     document: Option<PathBuf>,
     #[command(flatten)]
     data: DataDirectory,
+}
+
+/// Parses the name of a case.
+fn case_parser() -> impl TypedValueParser<Value = TimingCase> {
+    PossibleValuesParser::new(TimingCase::ALL.map(TimingCase::as_str)).map(|name| {
+        let all = TimingCase::ALL.into_iter();
+        // clap has checked the name.
+        all.clone()
+            .find(|case| case.as_str() == name)
+            .unwrap_or(TimingCase::Baseline)
+    })
 }
 
 /// Two numbers: clap has counted them.
@@ -179,18 +202,23 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> anyhow::Result<
             test.len()
         );
     };
-    let part = arguments.channels.map_or(Part::Whole, Part::Channels);
     let mut rows = Vec::new();
     for (case, network, parameters) in cases(arguments, &baseline, &small)? {
-        note(format_args!(
-            "{}: {}, N = {}",
-            case.label(),
-            network.name(),
-            parameters.poly_modulus_degree
-        ));
-        let row = time_paper(case, network, parameters, image, part, &Stages::new())
+        if !arguments.cases.is_empty() && !arguments.cases.contains(&case) {
+            continue;
+        }
+        let subject = PrimeSubject {
+            network,
+            image,
+            part: arguments.channels.map_or(Part::Whole, Part::Channels),
+            masks: case == TimingCase::Masks,
+        };
+        let row = row(arguments, case, subject, &parameters)
             .with_context(|| format!("running {} by the authors' schedule", network.name()))?;
         rows.push(row);
+    }
+    if rows.is_empty() {
+        bail!("--case: there is no such case in this comparison");
     }
     let host = Host::now();
     let record = TimingRecord {
@@ -220,6 +248,57 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> anyhow::Result<
     } else {
         Outcome::Failure
     })
+}
+
+/// Runs the plaintext primes of a case that are asked for and not finished.
+fn row(
+    arguments: &Arguments,
+    case: TimingCase,
+    subject: PrimeSubject<'_>,
+    parameters: &PaperParameters,
+) -> anyhow::Result<TimingRow> {
+    let moduli = &parameters.plain_moduli;
+    let wanted = match (arguments.channels, arguments.primes) {
+        (Some(_), _) => 1,
+        (None, Some(primes)) => moduli.len().min(usize::try_from(primes)?),
+        (None, None) => moduli.len(),
+    };
+    let mut runs = Vec::with_capacity(wanted);
+    for (number, &t) in moduli.iter().take(wanted).enumerate() {
+        note(format_args!(
+            "{}: {}, N = {}, t = {t} ({} of {wanted})",
+            case.label(),
+            subject.network.name(),
+            parameters.poly_modulus_degree,
+            number + 1
+        ));
+        runs.push(prime_run(arguments, subject, parameters, t)?);
+    }
+    Ok(TimingRow::new(case, parameters, &runs)?)
+}
+
+/// The run of one plaintext prime: a finished one, or a new one.
+fn prime_run(
+    arguments: &Arguments,
+    subject: PrimeSubject<'_>,
+    parameters: &PaperParameters,
+    t: u64,
+) -> Result<PrimeRun, TimingError> {
+    let Some(directory) = &arguments.runs else {
+        return subject.run(parameters, t, &Stages::new());
+    };
+    if let Some(run) = subject.setting(parameters, t).kept(directory)? {
+        note(format_args!(
+            "finished {} at commit {}, kept in {}",
+            run.time,
+            run.git_commit,
+            directory.display()
+        ));
+        return Ok(run);
+    }
+    let run = subject.run(parameters, t, &Stages::new())?;
+    run.keep(directory)?;
+    Ok(run)
 }
 
 /// The record, then the plots and the document of all records in the directory.

@@ -26,8 +26,8 @@ pub enum Part {
     /// All of it: the logits are right.
     Whole,
     /// At most this many output channels of a convolution, square or pooling, and diagonals of so many input channels of
-    /// a fully connected layer, for the first plaintext modulus only. The other channels are copies of those: the time
-    /// can be extrapolated, the logits are wrong.
+    /// a fully connected layer. The other channels are copies of those: the time can be extrapolated, the logits are
+    /// wrong.
     Channels(usize),
 }
 
@@ -62,10 +62,24 @@ pub struct PaperLayerTime {
 }
 
 impl PaperLayerTime {
+    /// Seconds of what was executed, of processor time where it is known, else of wall time.
+    pub fn measured_seconds(&self) -> f64 {
+        self.cpu_seconds.unwrap_or(self.seconds)
+    }
+
+    /// Adds the same layer under another plaintext modulus.
+    pub(crate) fn add(&mut self, other: &Self) {
+        self.seconds += other.seconds;
+        self.cpu_seconds = self.cpu_seconds.zip(other.cpu_seconds).map(|(a, b)| a + b);
+        self.ops += other.ops;
+        self.work += other.work;
+        self.all_work += other.all_work;
+    }
+
     /// Seconds of the whole layer, of processor time where it is known, else of wall time: measured if all of it ran, else
     /// in proportion to its work.
     pub fn whole_seconds(&self) -> f64 {
-        let seconds = self.cpu_seconds.unwrap_or(self.seconds);
+        let seconds = self.measured_seconds();
         if self.work == 0 {
             seconds
         } else {
@@ -77,7 +91,7 @@ impl PaperLayerTime {
 /// A response and what it cost.
 #[derive(Debug)]
 pub struct PaperEvaluation {
-    /// For each plaintext modulus a ciphertext with the logits in its first slots; of a [`Part`] only for the first.
+    /// For each plaintext modulus a ciphertext with the logits in its first slots.
     pub response: Vec<Ciphertext>,
     /// The layers in order.
     pub layers: Vec<PaperLayerTime>,
@@ -152,14 +166,11 @@ impl PaperServer {
             self.channels.len(),
             self.plan.input().shape().channels,
         )?;
-        let (moduli, repeats) = match part {
-            Part::Whole => (self.channels.len(), 1),
-            Part::Channels(_) => (1, self.channels.len() as u64),
-        };
+        let moduli = self.channels.len();
         let mut layers: Vec<PaperLayerTime> = Vec::new();
         let mut response = Vec::with_capacity(moduli);
         let planned = self.plan.layers();
-        let channels = self.channels.iter().zip(request).take(moduli);
+        let channels = self.channels.iter().zip(request);
         for (number, (channel, inputs)) in channels.enumerate() {
             progress.part(number as u64, moduli as u64);
             let suffix = suffix(number, moduli);
@@ -185,18 +196,11 @@ impl PaperServer {
                     units: done.units as u64,
                     all_units: done.all_units as u64,
                     work: done.work,
-                    all_work: done.all_work * repeats,
+                    all_work: done.all_work,
                 };
                 match layers.get_mut(index) {
                     None => layers.push(time),
-                    Some(total) => {
-                        total.seconds += time.seconds;
-                        total.cpu_seconds =
-                            total.cpu_seconds.zip(time.cpu_seconds).map(|(a, b)| a + b);
-                        total.ops += time.ops;
-                        total.work += time.work;
-                        total.all_work += time.all_work;
-                    }
+                    Some(total) => total.add(&time),
                 }
             }
             response.extend(values.into_iter().flatten());

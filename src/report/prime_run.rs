@@ -1,0 +1,247 @@
+//! One plaintext prime's run of one image through the authors' schedule: what a timing is made of, and can go on from.
+
+use std::{
+    path::{Path, PathBuf},
+    time::Instant,
+};
+
+use num_bigint::BigInt;
+use serde::{Deserialize, Serialize};
+
+use super::{Host, TimingError};
+use crate::{
+    bfv,
+    data::sha256_hex,
+    engine::{
+        Progress,
+        paper::{PaperClient, PaperLayerTime, PaperPlan, PaperServer, Part},
+    },
+    file::write_atomically,
+    network::{Network, Twin},
+    params::PaperParameters,
+};
+
+/// What a run computes and on what: two runs of equal settings may stand for each other.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PrimeSetting {
+    /// The network's name.
+    pub network: String,
+    /// SHA-256 of the network's file, in hexadecimal.
+    pub network_sha256: String,
+    /// SHA-256 of the image's bytes, in hexadecimal.
+    pub image_sha256: String,
+    /// N.
+    pub poly_modulus_degree: usize,
+    /// The primes of q, the special prime last.
+    pub coeff_modulus: Vec<u64>,
+    /// t.
+    pub plain_modulus: u64,
+    /// Whether the masks of the authors' program are applied.
+    pub masks: bool,
+    /// At most so many channels of each layer are computed; nothing if all are.
+    pub channels: Option<usize>,
+    /// Whether SEAL was compiled with Intel HEXL.
+    pub hexl: bool,
+    /// The processor.
+    pub cpu: String,
+}
+
+/// A finished run under one plaintext prime, on one thread.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PrimeRun {
+    /// What ran.
+    pub setting: PrimeSetting,
+    /// Making the keys: wall time.
+    pub keygen_seconds: f64,
+    /// Encrypting the image: wall time.
+    pub encrypt_seconds: f64,
+    /// Decrypting the logits: wall time.
+    pub decrypt_seconds: f64,
+    /// The layers.
+    pub layers: Vec<PaperLayerTime>,
+    /// Which logits differ from the twin's modulo t; nothing where only a part was computed, or the noise hides them.
+    pub wrong_logits: Option<Vec<usize>>,
+    /// The noise budget left at the end, in bits; of a part what is left there, which is about that of the whole.
+    pub noise_budget_bits: u32,
+    /// The commit, `-dirty` if files differ from it.
+    pub git_commit: String,
+    /// When it ended: RFC 3339, UTC.
+    pub time: String,
+}
+
+/// A network and an image, about to be timed by the authors' schedule.
+#[derive(Debug, Clone, Copy)]
+pub struct PrimeSubject<'a> {
+    /// The network.
+    pub network: &'a Network,
+    /// The bytes of the image.
+    pub image: &'a [u8],
+    /// How much of each layer to compute.
+    pub part: Part,
+    /// Whether to apply the masks of the authors' program, which correctness may leave no room for.
+    pub masks: bool,
+}
+
+impl PrimeSubject<'_> {
+    /// What a run under plaintext prime `t` of these parameters would be.
+    pub fn setting(&self, parameters: &PaperParameters, t: u64) -> PrimeSetting {
+        PrimeSetting {
+            network: self.network.name().to_owned(),
+            network_sha256: sha256_hex(self.network.to_json().as_bytes()),
+            image_sha256: sha256_hex(self.image),
+            poly_modulus_degree: parameters.poly_modulus_degree,
+            coeff_modulus: parameters.coeff_modulus.clone(),
+            plain_modulus: t,
+            masks: self.masks,
+            channels: match self.part {
+                Part::Whole => None,
+                Part::Channels(channels) => Some(channels),
+            },
+            hexl: bfv::HEXL,
+            cpu: Host::now().cpu,
+        }
+    }
+
+    /// Runs the image through the network under plaintext prime `t`, one of those of the parameters, on the calling thread.
+    ///
+    /// # Errors
+    /// [`TimingError::Engine`] if the layout has no place for a layer, the noise budget does not suffice (but with masks,
+    /// where that is the finding) or SEAL refuses; [`TimingError::Input`] if the image does not fit. Logits that
+    /// differ from the twin's are no error but listed.
+    pub fn run(
+        &self,
+        parameters: &PaperParameters,
+        t: u64,
+        progress: &dyn Progress,
+    ) -> Result<PrimeRun, TimingError> {
+        let quantized = self.network.quantize_image(self.image)?;
+        let of_prime = parameters.clone().with_plain_modulus(t);
+        let plan = if self.masks {
+            PaperPlan::with_masks(self.network, of_prime)?
+        } else {
+            PaperPlan::new(self.network, of_prime)?
+        };
+
+        let start = Instant::now();
+        let client = PaperClient::new(&plan)?;
+        let server = PaperServer::new(&plan, client.evaluation_keys()?)?;
+        let keygen_seconds = start.elapsed().as_secs_f64();
+
+        let start = Instant::now();
+        let request = client.encrypt(&quantized)?;
+        let encrypt_seconds = start.elapsed().as_secs_f64();
+
+        let evaluation = server.evaluate(&request, self.part, progress)?;
+
+        let noise_budget_bits = client.noise_budget_bits(&evaluation.response)?;
+        let start = Instant::now();
+        let wrong_logits = match self.part {
+            Part::Channels(_) => None,
+            Part::Whole if self.masks && noise_budget_bits == 0 => None,
+            Part::Whole => {
+                let (logits, _) = client.decrypt(&evaluation.response)?;
+                let expected = Twin::new(self.network).logits(&quantized)?;
+                Some(wrong_logits(&logits, &expected, parameters, t))
+            }
+        };
+        let decrypt_seconds = start.elapsed().as_secs_f64();
+        let host = Host::now();
+        Ok(PrimeRun {
+            setting: self.setting(parameters, t),
+            keygen_seconds,
+            encrypt_seconds,
+            decrypt_seconds,
+            layers: evaluation.layers,
+            wrong_logits,
+            noise_budget_bits,
+            git_commit: host.git_commit,
+            time: host.time,
+        })
+    }
+}
+
+/// Which logits modulo `t` are not the twin's, or could not be told from another by all plaintext primes together.
+fn wrong_logits(
+    logits: &[BigInt],
+    expected: &[BigInt],
+    parameters: &PaperParameters,
+    t: u64,
+) -> Vec<usize> {
+    let product: BigInt = parameters.plain_moduli.iter().copied().product();
+    let zero = BigInt::ZERO;
+    (0..expected.len().max(logits.len()))
+        .filter(|&logit| {
+            let (Some(found), Some(wanted)) = (logits.get(logit), expected.get(logit)) else {
+                return true;
+            };
+            (found - wanted) % t != zero || BigInt::from(wanted.magnitude() * 2_u32) >= product
+        })
+        .collect()
+}
+
+impl PrimeSetting {
+    /// The name of the file in `directory` that keeps such a run.
+    fn file(&self, directory: &Path) -> Result<PathBuf, TimingError> {
+        let text = serde_json::to_vec(self).map_err(|error| TimingError::File {
+            what: "name",
+            path: directory.to_owned(),
+            source: error.into(),
+        })?;
+        let digest = sha256_hex(&text);
+        let (degree, t) = (self.poly_modulus_degree, self.plain_modulus);
+        Ok(directory.join(format!("n{degree}-t{t}-{}.json", &digest[..16])))
+    }
+
+    /// The finished run that `directory` keeps of this setting, if there is one.
+    ///
+    /// # Errors
+    /// [`TimingError::File`] for a file that cannot be read, is truncated, or holds another run.
+    pub fn kept(&self, directory: &Path) -> Result<Option<PrimeRun>, TimingError> {
+        let path = self.file(directory)?;
+        let read = || -> std::io::Result<PrimeRun> {
+            let run: PrimeRun = serde_json::from_slice(&std::fs::read(&path)?)?;
+            if run.setting == *self {
+                Ok(run)
+            } else {
+                Err(std::io::Error::other(
+                    "it holds another run than its name says; delete it",
+                ))
+            }
+        };
+        match read() {
+            Ok(run) => Ok(Some(run)),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(source) => Err(TimingError::File {
+                what: "read",
+                path,
+                source,
+            }),
+        }
+    }
+}
+
+impl PrimeRun {
+    /// Keeps the run in `directory`, to be found by [`PrimeSetting::kept`].
+    ///
+    /// # Errors
+    /// [`TimingError::File`].
+    pub fn keep(&self, directory: &Path) -> Result<(), TimingError> {
+        let path = self.setting.file(directory)?;
+        let write = || {
+            let mut text = serde_json::to_vec_pretty(self)?;
+            text.push(b'\n');
+            write_atomically(&path, &text)
+        };
+        write().map_err(|source: std::io::Error| TimingError::File {
+            what: "write",
+            path: path.clone(),
+            source,
+        })
+    }
+
+    /// Evaluating what was computed: processor time where it is known, else wall time.
+    pub fn seconds(&self) -> f64 {
+        let layers = self.layers.iter();
+        layers.map(PaperLayerTime::measured_seconds).sum()
+    }
+}
