@@ -22,9 +22,10 @@ use serde::{Deserialize, Serialize};
 
 pub use error::DataError;
 pub use fetch::fetch;
-pub use find::{DATA_VARIABLE, cache_dir, load};
 #[cfg(feature = "train")]
-pub(crate) use find::{hex, sha256_hex};
+pub(crate) use find::hex;
+pub(crate) use find::sha256_hex;
+pub use find::{DATA_VARIABLE, cache_dir, load};
 pub use name::{DatasetName, Split};
 
 /// Where [`load`] looks first.
