@@ -168,12 +168,20 @@ fn narrow_sums<S: Simd, const SIZE: usize>(
     sums
 }
 
-/// The two halves of a sum of products, brought back below 2^52 and the prime.
+/// A sum of products, its halves brought back below the prime and 2^52.
 #[inline(always)]
-fn fold<S: Simd>(constants: &Constants<S>, high: &mut S::Vector, low: &mut S::Vector) {
+fn fold<S: Simd>(constants: &Constants<S>, sum: S::Wide) -> S::Wide {
     let simd = constants.simd;
-    *high = constants.reduce(simd.add(*high, simd.shift_right(*low, 52)));
-    *low = constants.low52(*low);
+    let (high, low) = simd.halves(sum);
+    let high = constants.reduce(simd.add(high, simd.shift_right(low, 52)));
+    simd.widen(high, constants.low52(low))
+}
+
+/// A sum of products divided by 2^52, as [`Constants::montgomery`].
+#[inline(always)]
+fn divided<S: Simd>(constants: &Constants<S>, sum: S::Wide) -> S::Vector {
+    let (high, low) = constants.simd.halves(sum);
+    constants.montgomery(high, low)
 }
 
 /// Sums of products with weights in Montgomery form, below 2^62.
@@ -187,22 +195,23 @@ fn wide_sums<S: Simd, const SIZE: usize>(
     input: &[[Lane; SIZE]],
 ) -> [S::Vector; SIZE] {
     let simd = constants.simd;
-    let mut high = [constants.zero; SIZE];
-    let mut low = [constants.zero; SIZE];
+    let mut products = [simd.wide(); SIZE];
     for terms in terms.chunks(WIDE_TERMS) {
         for &(at, weight) in terms {
             let weight = simd.splat(weight);
-            for (polynomial, value) in input[at as usize].iter().enumerate() {
-                let value = simd.load(value);
-                high[polynomial] = simd.mul_add_high(high[polynomial], value, weight);
-                low[polynomial] = simd.mul_add_low(low[polynomial], value, weight);
+            for (product, value) in products.iter_mut().zip(&input[at as usize]) {
+                *product = simd.mul_add(*product, simd.load(value), weight);
             }
         }
-        for (high, low) in high.iter_mut().zip(&mut low) {
-            fold(constants, high, low);
+        for product in &mut products {
+            *product = fold(constants, *product);
         }
     }
-    std::array::from_fn(|polynomial| constants.montgomery(high[polynomial], low[polynomial]))
+    let mut sums = [constants.zero; SIZE];
+    for (sum, product) in sums.iter_mut().zip(products) {
+        *sum = divided(constants, product);
+    }
+    sums
 }
 
 /// As [`wide_sums`], with a weight for each coefficient.
@@ -214,39 +223,30 @@ fn weighted_sum<S: Simd, const SIZE: usize>(
     sums: &mut [S::Vector; SIZE],
 ) {
     let simd = constants.simd;
-    let mut high = [constants.zero; SIZE];
-    let mut low = [constants.zero; SIZE];
+    let mut products = [simd.wide(); SIZE];
     for (weights, input) in weights.chunks(WIDE_TERMS).zip(input.chunks(WIDE_TERMS)) {
         for (weight, value) in weights.iter().zip(input) {
             let weight = simd.load(weight);
-            for (polynomial, value) in value.iter().enumerate() {
-                let value = simd.load(value);
-                high[polynomial] = simd.mul_add_high(high[polynomial], value, weight);
-                low[polynomial] = simd.mul_add_low(low[polynomial], value, weight);
+            for (product, value) in products.iter_mut().zip(value) {
+                *product = simd.mul_add(*product, simd.load(value), weight);
             }
         }
-        for (high, low) in high.iter_mut().zip(&mut low) {
-            fold(constants, high, low);
+        for product in &mut products {
+            *product = fold(constants, *product);
         }
     }
-    for (polynomial, sum) in sums.iter_mut().enumerate() {
-        *sum = constants.montgomery(high[polynomial], low[polynomial]);
+    for (sum, product) in sums.iter_mut().zip(products) {
+        *sum = divided(constants, product);
     }
 }
 
-/// A sum of squares of polynomials in the secret key, with residues as coefficients: halves of products.
-struct Products<S: Simd> {
-    high: [S::Vector; PRODUCTS],
-    low: [S::Vector; PRODUCTS],
-}
+/// A sum of squares of polynomials in the secret key, with residues as coefficients.
+struct Products<S: Simd>([S::Wide; PRODUCTS]);
 
 impl<S: Simd> Products<S> {
     #[inline(always)]
     fn new(constants: &Constants<S>) -> Self {
-        Self {
-            high: [constants.zero; PRODUCTS],
-            low: [constants.zero; PRODUCTS],
-        }
+        Self([constants.simd.wide(); PRODUCTS])
     }
 
     #[inline(always)]
@@ -260,13 +260,12 @@ impl<S: Simd> Products<S> {
         for value in &mut doubled {
             *value = simd.add(*value, *value);
         }
-        for power in 0..2 * SIZE - 1 {
+        for (power, sum) in self.0.iter_mut().take(2 * SIZE - 1).enumerate() {
             let first = (power + 1).saturating_sub(SIZE);
             for i in first..=power / 2 {
                 let j = power - i;
                 let factor = if i == j { values[i] } else { doubled[i] };
-                self.high[power] = simd.mul_add_high(self.high[power], factor, values[j]);
-                self.low[power] = simd.mul_add_low(self.low[power], factor, values[j]);
+                *sum = simd.mul_add(*sum, factor, values[j]);
             }
         }
     }
@@ -274,9 +273,8 @@ impl<S: Simd> Products<S> {
     /// Zero again. In place, and no more than was used: the whole of it would be copied.
     #[inline(always)]
     fn clear<const SIZE: usize>(&mut self, constants: &Constants<S>) {
-        let halves = self.high.iter_mut().zip(&mut self.low);
-        for (high, low) in halves.take(2 * SIZE - 1) {
-            (*high, *low) = (constants.zero, constants.zero);
+        for sum in self.0.iter_mut().take(2 * SIZE - 1) {
+            *sum = constants.simd.wide();
         }
     }
 
@@ -290,9 +288,8 @@ impl<S: Simd> Products<S> {
     ) {
         let size = 2 * SIZE - 1;
         let output = &mut output[place * size..(place + 1) * size];
-        for (power, output) in output.iter_mut().enumerate() {
-            let reduced = constants.montgomery(self.high[power], self.low[power]);
-            constants.simd.store(reduced, output);
+        for (output, sum) in output.iter_mut().zip(&self.0) {
+            constants.simd.store(divided(constants, *sum), output);
         }
     }
 }

@@ -1,0 +1,232 @@
+//! Eight words in two vectors of AVX2.
+//!
+//! Its only product of integers is of 32 bits: 52-bit factors are split into halves of 26 bits, and the four products of
+//! halves are added up on their own, in three sums.
+
+use super::{LANES, Lane, Simd, prefetch};
+use crate::kernels::prime::RADIX_MASK;
+use std::arch::x86_64::{
+    __m256i, _mm_cvtsi64_si128, _mm256_add_epi64, _mm256_and_si256, _mm256_blendv_epi8,
+    _mm256_cmpgt_epi64, _mm256_mul_epu32, _mm256_permutevar8x32_epi32, _mm256_set1_epi64x,
+    _mm256_slli_epi64, _mm256_srl_epi64, _mm256_srli_epi64, _mm256_sub_epi64, _mm256_xor_si256,
+};
+
+/// Bits of a factor's lower half.
+const HALF_BITS: i32 = 26;
+const HALF_MASK: u64 = (1 << HALF_BITS) - 1;
+
+/// AVX2. Products take four instructions each.
+#[derive(Debug, Clone, Copy)]
+pub struct Avx2(());
+
+/// Eight sums of products, as high * 2^52 + middle * 2^26 + low; up to 2^11 products of factors below 2^52 fit.
+#[derive(Clone, Copy)]
+pub struct Sums {
+    high: [__m256i; 2],
+    middle: [__m256i; 2],
+    low: [__m256i; 2],
+}
+
+// Macros, not functions of closures, which would not be inlined where the instructions are enabled.
+
+/// An instruction on each of two vectors.
+macro_rules! each {
+    ($instruction:path, $a:expr) => {{
+        let a: [__m256i; 2] = $a;
+        // SAFETY: a value of `Avx2` exists only where `detect` found it.
+        unsafe { [$instruction(a[0]), $instruction(a[1])] }
+    }};
+}
+
+/// An instruction on two pairs of vectors.
+macro_rules! both {
+    ($instruction:path, $a:expr, $b:expr) => {{
+        let (a, b): ([__m256i; 2], [__m256i; 2]) = ($a, $b);
+        // SAFETY: a value of `Avx2` exists only where `detect` found it.
+        unsafe { [$instruction(a[0], b[0]), $instruction(a[1], b[1])] }
+    }};
+}
+
+impl Avx2 {
+    /// Where the processor has it.
+    pub fn detect() -> Option<Self> {
+        is_x86_feature_detected!("avx2").then_some(Self(()))
+    }
+
+    /// The products of the low 32 bits.
+    #[inline(always)]
+    fn product(self, a: [__m256i; 2], b: [__m256i; 2]) -> [__m256i; 2] {
+        both!(_mm256_mul_epu32, a, b)
+    }
+
+    /// What is above the low 26 bits, and these.
+    #[inline(always)]
+    fn split(self, a: [__m256i; 2]) -> ([__m256i; 2], [__m256i; 2]) {
+        let high = each!(_mm256_srli_epi64::<HALF_BITS>, a);
+        (high, self.and(a, self.splat(HALF_MASK)))
+    }
+
+    /// Where a mask is set `a`, else `b`.
+    #[inline(always)]
+    fn select(self, mask: [__m256i; 2], a: [__m256i; 2], b: [__m256i; 2]) -> [__m256i; 2] {
+        // SAFETY: as `splat`.
+        unsafe {
+            [
+                _mm256_blendv_epi8(b[0], a[0], mask[0]),
+                _mm256_blendv_epi8(b[1], a[1], mask[1]),
+            ]
+        }
+    }
+
+    /// By half the bits of a factor.
+    #[inline(always)]
+    fn shift_half_left(self, a: [__m256i; 2]) -> [__m256i; 2] {
+        each!(_mm256_slli_epi64::<HALF_BITS>, a)
+    }
+}
+
+impl Simd for Avx2 {
+    type Vector = [__m256i; 2];
+    type Wide = Sums;
+
+    #[inline(always)]
+    fn splat(self, word: u64) -> [__m256i; 2] {
+        // SAFETY: a value of this type exists only where `detect` found AVX2.
+        [unsafe { _mm256_set1_epi64x(word.cast_signed()) }; 2]
+    }
+    #[inline(always)]
+    fn load(self, words: &Lane) -> [__m256i; 2] {
+        self.load_words(&words.0)
+    }
+    #[inline(always)]
+    fn store(self, vector: [__m256i; 2], words: &mut Lane) {
+        self.store_words(vector, &mut words.0);
+    }
+    #[inline(always)]
+    fn load_words(self, words: &[u64; LANES]) -> [__m256i; 2] {
+        // SAFETY: both are 64 bytes, and any words make vectors. (`_mm256_loadu_si256` would check its pointer on the way,
+        // with debug assertions.)
+        unsafe { std::mem::transmute::<[u64; LANES], [__m256i; 2]>(*words) }
+    }
+    #[inline(always)]
+    fn store_words(self, vector: [__m256i; 2], words: &mut [u64; LANES]) {
+        // SAFETY: as `load_words`.
+        *words = unsafe { std::mem::transmute::<[__m256i; 2], [u64; LANES]>(vector) };
+    }
+    #[inline(always)]
+    fn permute(self, a: [__m256i; 2], indices: &Lane) -> [__m256i; 2] {
+        // The instruction moves 32-bit words: word i of four consists of 2 i and 2 i + 1, of which it takes the low three
+        // bits.
+        let index = self.load(indices);
+        let doubled = self.add(index, index);
+        let pairs = self.add(doubled, each!(_mm256_slli_epi64::<32>, doubled));
+        let pairs = self.add(pairs, self.splat(1 << 32));
+        let first = both!(_mm256_permutevar8x32_epi32, [a[0]; 2], pairs);
+        let second = both!(_mm256_permutevar8x32_epi32, [a[1]; 2], pairs);
+        // All bits of the words whose index has the bit of 4.
+        let third_bit = each!(_mm256_slli_epi64::<61>, index);
+        let from_second = both!(_mm256_cmpgt_epi64, self.splat(0), third_bit);
+        self.select(from_second, second, first)
+    }
+    #[inline(always)]
+    fn add(self, a: [__m256i; 2], b: [__m256i; 2]) -> [__m256i; 2] {
+        both!(_mm256_add_epi64, a, b)
+    }
+    #[inline(always)]
+    fn sub(self, a: [__m256i; 2], b: [__m256i; 2]) -> [__m256i; 2] {
+        both!(_mm256_sub_epi64, a, b)
+    }
+    #[inline(always)]
+    fn and(self, a: [__m256i; 2], b: [__m256i; 2]) -> [__m256i; 2] {
+        both!(_mm256_and_si256, a, b)
+    }
+    #[inline(always)]
+    fn min(self, a: [__m256i; 2], b: [__m256i; 2]) -> [__m256i; 2] {
+        // The comparison is of signed words.
+        let sign = self.splat(1 << 63);
+        let (flipped_a, flipped_b) = (
+            both!(_mm256_xor_si256, a, sign),
+            both!(_mm256_xor_si256, b, sign),
+        );
+        let greater = both!(_mm256_cmpgt_epi64, flipped_a, flipped_b);
+        self.select(greater, b, a)
+    }
+    #[inline(always)]
+    fn shift_right(self, a: [__m256i; 2], count: u32) -> [__m256i; 2] {
+        // SAFETY: as `splat`; SSE2 is part of x86-64.
+        unsafe {
+            let count = _mm_cvtsi64_si128(i64::from(count));
+            [_mm256_srl_epi64(a[0], count), _mm256_srl_epi64(a[1], count)]
+        }
+    }
+    #[inline(always)]
+    fn mul(self, a: [__m256i; 2], b: [__m256i; 2]) -> [__m256i; 2] {
+        let (high_a, high_b) = (self.shift_right(a, 32), self.shift_right(b, 32));
+        let cross = self.add(self.product(high_a, b), self.product(a, high_b));
+        self.add(self.product(a, b), each!(_mm256_slli_epi64::<32>, cross))
+    }
+    #[inline(always)]
+    fn mul_add_low(self, sum: [__m256i; 2], a: [__m256i; 2], b: [__m256i; 2]) -> [__m256i; 2] {
+        // What is lost of larger words counts 2^52 and more.
+        let ((high_a, low_a), (high_b, low_b)) = (self.split(a), self.split(b));
+        let cross = self.add(self.product(high_a, low_b), self.product(low_a, high_b));
+        let product = self.add(self.product(low_a, low_b), self.shift_half_left(cross));
+        self.add(sum, self.and(product, self.splat(RADIX_MASK)))
+    }
+    #[inline(always)]
+    fn mul_add_high(self, sum: [__m256i; 2], a: [__m256i; 2], b: [__m256i; 2]) -> [__m256i; 2] {
+        let product = self.mul_add(self.wide(), a, b);
+        let carried = each!(_mm256_srli_epi64::<HALF_BITS>, product.low);
+        let middle = self.add(product.middle, carried);
+        let above = each!(_mm256_srli_epi64::<HALF_BITS>, middle);
+        self.add(sum, self.add(product.high, above))
+    }
+    #[inline(always)]
+    fn prefetch(self, row: &[[u64; LANES]], index: usize) {
+        prefetch(row, index);
+    }
+    #[inline(always)]
+    fn wide(self) -> Sums {
+        let zero = self.splat(0);
+        Sums {
+            high: zero,
+            middle: zero,
+            low: zero,
+        }
+    }
+    #[inline(always)]
+    fn mul_add(self, sum: Sums, a: [__m256i; 2], b: [__m256i; 2]) -> Sums {
+        let ((high_a, low_a), (high_b, low_b)) = (self.split(a), self.split(b));
+        let middle = self.add(sum.middle, self.product(high_a, low_b));
+        Sums {
+            high: self.add(sum.high, self.product(high_a, high_b)),
+            middle: self.add(middle, self.product(low_a, high_b)),
+            low: self.add(sum.low, self.product(low_a, low_b)),
+        }
+    }
+    #[inline(always)]
+    fn widen(self, high: [__m256i; 2], low: [__m256i; 2]) -> Sums {
+        Sums {
+            high,
+            low,
+            ..self.wide()
+        }
+    }
+    #[inline(always)]
+    fn halves(self, sum: Sums) -> ([__m256i; 2], [__m256i; 2]) {
+        let (above, below) = self.split(sum.middle);
+        (
+            self.add(sum.high, above),
+            self.add(sum.low, self.shift_half_left(below)),
+        )
+    }
+
+    fn vectorize<R>(self, kernel: impl FnOnce() -> R) -> R {
+        #[target_feature(enable = "avx2")]
+        fn with_avx2<R>(kernel: impl FnOnce() -> R) -> R {
+            kernel()
+        }
+        // SAFETY: a value of this type exists only where `detect` found AVX2.
+        unsafe { with_avx2(kernel) }
+    }
+}

@@ -1,0 +1,129 @@
+//! Eight words in one vector of AVX-512.
+
+use super::{LANES, Lane, Simd, prefetch};
+use std::arch::x86_64::{
+    __m512i, _mm_cvtsi64_si128, _mm512_add_epi64, _mm512_and_si512, _mm512_load_si512,
+    _mm512_madd52hi_epu64, _mm512_madd52lo_epu64, _mm512_min_epu64, _mm512_mullo_epi64,
+    _mm512_permutexvar_epi64, _mm512_set1_epi64, _mm512_srl_epi64, _mm512_store_si512,
+    _mm512_sub_epi64,
+};
+
+/// AVX-512 with the 52-bit multiply-add.
+#[derive(Debug, Clone, Copy)]
+pub struct Ifma(());
+
+impl Ifma {
+    /// Where the processor has it.
+    pub fn detect() -> Option<Self> {
+        (is_x86_feature_detected!("avx512f")
+            && is_x86_feature_detected!("avx512dq")
+            && is_x86_feature_detected!("avx512ifma"))
+        .then_some(Self(()))
+    }
+}
+
+impl Simd for Ifma {
+    type Vector = __m512i;
+    type Wide = [__m512i; 2];
+
+    #[inline(always)]
+    fn splat(self, word: u64) -> __m512i {
+        // SAFETY: a value of this type exists only where `detect` found AVX-512 F, DQ and IFMA.
+        unsafe { _mm512_set1_epi64(word.cast_signed()) }
+    }
+    #[inline(always)]
+    fn load(self, words: &Lane) -> __m512i {
+        // SAFETY: as `splat`; a `Lane` is 64 bytes, aligned to 64.
+        unsafe { _mm512_load_si512(words.0.as_ptr().cast()) }
+    }
+    #[inline(always)]
+    fn store(self, vector: __m512i, words: &mut Lane) {
+        // SAFETY: as `load`; the reference is exclusive.
+        unsafe { _mm512_store_si512(words.0.as_mut_ptr().cast(), vector) }
+    }
+    #[inline(always)]
+    fn load_words(self, words: &[u64; LANES]) -> __m512i {
+        // SAFETY: both are 64 bytes, and any words make a vector. (`_mm512_loadu_si512` would check its pointer on the
+        // way, with debug assertions.)
+        unsafe { std::mem::transmute::<[u64; LANES], __m512i>(*words) }
+    }
+    #[inline(always)]
+    fn store_words(self, vector: __m512i, words: &mut [u64; LANES]) {
+        // SAFETY: as `load_words`.
+        *words = unsafe { std::mem::transmute::<__m512i, [u64; LANES]>(vector) };
+    }
+    #[inline(always)]
+    fn permute(self, a: __m512i, indices: &Lane) -> __m512i {
+        // SAFETY: as `splat`; the instruction takes the low three bits of each index.
+        unsafe { _mm512_permutexvar_epi64(self.load(indices), a) }
+    }
+    #[inline(always)]
+    fn add(self, a: __m512i, b: __m512i) -> __m512i {
+        // SAFETY: as `splat`.
+        unsafe { _mm512_add_epi64(a, b) }
+    }
+    #[inline(always)]
+    fn sub(self, a: __m512i, b: __m512i) -> __m512i {
+        // SAFETY: as `splat`.
+        unsafe { _mm512_sub_epi64(a, b) }
+    }
+    #[inline(always)]
+    fn and(self, a: __m512i, b: __m512i) -> __m512i {
+        // SAFETY: as `splat`.
+        unsafe { _mm512_and_si512(a, b) }
+    }
+    #[inline(always)]
+    fn min(self, a: __m512i, b: __m512i) -> __m512i {
+        // SAFETY: as `splat`.
+        unsafe { _mm512_min_epu64(a, b) }
+    }
+    #[inline(always)]
+    fn shift_right(self, a: __m512i, count: u32) -> __m512i {
+        // SAFETY: as `splat`; SSE2 is part of x86-64.
+        unsafe { _mm512_srl_epi64(a, _mm_cvtsi64_si128(i64::from(count))) }
+    }
+    #[inline(always)]
+    fn mul(self, a: __m512i, b: __m512i) -> __m512i {
+        // SAFETY: as `splat`.
+        unsafe { _mm512_mullo_epi64(a, b) }
+    }
+    #[inline(always)]
+    fn mul_add_low(self, sum: __m512i, a: __m512i, b: __m512i) -> __m512i {
+        // SAFETY: as `splat`.
+        unsafe { _mm512_madd52lo_epu64(sum, a, b) }
+    }
+    #[inline(always)]
+    fn mul_add_high(self, sum: __m512i, a: __m512i, b: __m512i) -> __m512i {
+        // SAFETY: as `splat`.
+        unsafe { _mm512_madd52hi_epu64(sum, a, b) }
+    }
+    #[inline(always)]
+    fn prefetch(self, row: &[[u64; LANES]], index: usize) {
+        prefetch(row, index);
+    }
+    #[inline(always)]
+    fn wide(self) -> [__m512i; 2] {
+        [self.splat(0); 2]
+    }
+    #[inline(always)]
+    fn mul_add(self, [high, low]: [__m512i; 2], a: __m512i, b: __m512i) -> [__m512i; 2] {
+        [self.mul_add_high(high, a, b), self.mul_add_low(low, a, b)]
+    }
+    #[inline(always)]
+    fn widen(self, high: __m512i, low: __m512i) -> [__m512i; 2] {
+        [high, low]
+    }
+    #[inline(always)]
+    fn halves(self, [high, low]: [__m512i; 2]) -> (__m512i, __m512i) {
+        (high, low)
+    }
+
+    fn vectorize<R>(self, kernel: impl FnOnce() -> R) -> R {
+        #[target_feature(enable = "avx512f,avx512dq,avx512ifma")]
+        fn with_ifma<R>(kernel: impl FnOnce() -> R) -> R {
+            kernel()
+        }
+        // SAFETY: a value of this type exists only where `detect` found these features.
+        unsafe { with_ifma(kernel) }
+    }
+}
