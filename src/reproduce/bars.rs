@@ -9,8 +9,11 @@ use super::{
 };
 use crate::report::TimingRow;
 
-/// The whole network's time, a bar for each case that is compared, its layers stacked. The text of an SVG
-/// file.
+/// The width that is left for the legend, in bars.
+const LEGEND: f64 = 0.5;
+
+/// The whole network's time, a bar for each case that is compared, its layers stacked; "about" where it is
+/// extrapolated. The text of an SVG file.
 ///
 /// # Errors
 /// [`ReproduceError::Plot`] if there is no case, or drawing fails.
@@ -28,7 +31,7 @@ pub fn plot_timing(title: &str, rows: &[TimingRow]) -> Result<String, ReproduceE
             .margin(14)
             .x_label_area_size(20)
             .y_label_area_size(72)
-            .build_cartesian_2d(0.0..rows.len() as f64, -0.16 * most..most * 1.12)
+            .build_cartesian_2d(0.0..rows.len() as f64 + LEGEND, -0.16 * most..most * 1.12)
             .map_err(failed)?;
         chart
             .configure_mesh()
@@ -76,11 +79,12 @@ pub fn plot_timing(title: &str, rows: &[TimingRow]) -> Result<String, ReproduceE
         for (at, row) in rows.iter().enumerate() {
             let middle = at as f64 + 0.5;
             let seconds = row.whole_seconds;
+            let about = if row.is_measured() { "" } else { "about " };
             let time = if at == 0 {
-                format!("{seconds:.1} s")
+                format!("{about}{seconds:.1} s")
             } else {
                 let change = 100.0 * (seconds / first.whole_seconds - 1.0);
-                format!("{seconds:.1} s ({change:+.0} %)")
+                format!("{about}{seconds:.1} s ({change:+.0} %)")
             };
             let bits: u32 = row.coeff_modulus_bits.iter().sum();
             let words = [

@@ -497,7 +497,14 @@ mod tests {
         ] {
             assert!(text.contains(words), "{words}");
         }
-        assert!(!text.contains("with masks"));
+        assert!(!text.contains("with masks") && !text.contains("about"));
+        let mut part = record.rows;
+        part[0].channels = Some(1);
+        assert!(
+            plot_timing("MNIST", &part)
+                .unwrap()
+                .contains("about 400.0 s")
+        );
         assert!(plot_timing("none", &[]).is_err());
     }
 }
