@@ -109,14 +109,22 @@ pub fn plot_timing(title: &str, rows: &[TimingRow]) -> Result<String, ReproduceE
     Ok(text)
 }
 
-/// `25 bits`, or `3 primes of 22, 22, 23 bits`.
+/// `25 bits`, `3 primes of 22, 22, 23 bits`, or `8 primes of 20 to 22 bits`.
 pub(super) fn primes_of_bits(moduli: &[u64]) -> String {
-    let bits: Vec<String> = moduli
+    const LISTED: usize = 3;
+    let bits: Vec<u32> = moduli
         .iter()
-        .map(|t| (u64::BITS - t.leading_zeros()).to_string())
+        .map(|t| u64::BITS - t.leading_zeros())
         .collect();
-    match bits.as_slice() {
-        [one] => format!("{one} bits"),
-        several => format!("{} primes of {} bits", several.len(), several.join(", ")),
+    let range = bits.iter().min().zip(bits.iter().max());
+    match (bits.as_slice(), range) {
+        ([one], _) => format!("{one} bits"),
+        (several, Some((least, most))) if several.len() > LISTED => {
+            format!("{} primes of {least} to {most} bits", several.len())
+        }
+        (several, _) => {
+            let listed: Vec<String> = several.iter().map(u32::to_string).collect();
+            format!("{} primes of {} bits", several.len(), listed.join(", "))
+        }
     }
 }

@@ -485,6 +485,14 @@ mod tests {
     }
 
     #[test]
+    fn many_primes_are_a_range() {
+        assert_eq!(
+            primes_of_bits(&[65537, 114_689, 786_433, 1_376_257]),
+            "4 primes of 17 to 21 bits"
+        );
+    }
+
+    #[test]
     fn bars_name_the_cases() {
         let record = record();
         let text = plot_timing("MNIST", &record.rows).unwrap();
