@@ -185,14 +185,14 @@ fn long_products_do_not_overflow() {
     let q = PRIMES[3];
     let prime = Prime::new(q).unwrap();
     let count = LAZY_TERMS + 3;
-    let row = vec![[q - 1; LANES]; 2];
+    let row = [[q - 1; LANES]; 2];
     let weights = vec![[q - 1; LANES]; 2 * count];
     let terms = vec![[&row[..]]; count];
     // (q - 1)^2 = 1, so many times, over the radix.
     let expected = prime.multiply(count as u64, prime.invert(prime.radix()));
     for backend in Backend::available() {
-        let mut out = vec![[0; LANES]; 2];
+        let mut out = [[0; LANES]; 2];
         backend.products(&prime, &weights, &terms, [&mut out]);
-        assert_eq!(out, vec![[expected; LANES]; 2], "{}", backend.name());
+        assert_eq!(out, [[expected; LANES]; 2], "{}", backend.name());
     }
 }

@@ -31,18 +31,18 @@ pub struct Sums {
 
 /// An instruction on each of two vectors.
 macro_rules! each {
-    ($instruction:path, $a:expr) => {{
-        let a: [__m256i; 2] = $a;
-        // SAFETY: a value of `Avx2` exists only where `detect` found it.
+    ($proof:expr, $instruction:path, $a:expr) => {{
+        let (Self(()), a): (Self, [__m256i; 2]) = ($proof, $a);
+        // SAFETY: a value of this type exists only where `detect` found AVX2.
         unsafe { [$instruction(a[0]), $instruction(a[1])] }
     }};
 }
 
 /// An instruction on two pairs of vectors.
 macro_rules! both {
-    ($instruction:path, $a:expr, $b:expr) => {{
-        let (a, b): ([__m256i; 2], [__m256i; 2]) = ($a, $b);
-        // SAFETY: a value of `Avx2` exists only where `detect` found it.
+    ($proof:expr, $instruction:path, $a:expr, $b:expr) => {{
+        let (Self(()), a, b): (Self, [__m256i; 2], [__m256i; 2]) = ($proof, $a, $b);
+        // SAFETY: a value of this type exists only where `detect` found AVX2.
         unsafe { [$instruction(a[0], b[0]), $instruction(a[1], b[1])] }
     }};
 }
@@ -56,19 +56,20 @@ impl Avx2 {
     /// The products of the low 32 bits.
     #[inline(always)]
     fn product(self, a: [__m256i; 2], b: [__m256i; 2]) -> [__m256i; 2] {
-        both!(_mm256_mul_epu32, a, b)
+        both!(self, _mm256_mul_epu32, a, b)
     }
 
     /// What is above the low 26 bits, and these.
     #[inline(always)]
     fn split(self, a: [__m256i; 2]) -> ([__m256i; 2], [__m256i; 2]) {
-        let high = each!(_mm256_srli_epi64::<HALF_BITS>, a);
+        let high = each!(self, _mm256_srli_epi64::<HALF_BITS>, a);
         (high, self.and(a, self.splat(HALF_MASK)))
     }
 
     /// Where a mask is set `a`, else `b`.
     #[inline(always)]
     fn select(self, mask: [__m256i; 2], a: [__m256i; 2], b: [__m256i; 2]) -> [__m256i; 2] {
+        let Self(()) = self;
         // SAFETY: as `splat`.
         unsafe {
             [
@@ -81,7 +82,7 @@ impl Avx2 {
     /// By half the bits of a factor.
     #[inline(always)]
     fn shift_half_left(self, a: [__m256i; 2]) -> [__m256i; 2] {
-        each!(_mm256_slli_epi64::<HALF_BITS>, a)
+        each!(self, _mm256_slli_epi64::<HALF_BITS>, a)
     }
 }
 
@@ -119,36 +120,36 @@ impl Simd for Avx2 {
         // bits.
         let index = self.load(indices);
         let doubled = self.add(index, index);
-        let pairs = self.add(doubled, each!(_mm256_slli_epi64::<32>, doubled));
+        let pairs = self.add(doubled, each!(self, _mm256_slli_epi64::<32>, doubled));
         let pairs = self.add(pairs, self.splat(1 << 32));
-        let first = both!(_mm256_permutevar8x32_epi32, [a[0]; 2], pairs);
-        let second = both!(_mm256_permutevar8x32_epi32, [a[1]; 2], pairs);
+        let first = both!(self, _mm256_permutevar8x32_epi32, [a[0]; 2], pairs);
+        let second = both!(self, _mm256_permutevar8x32_epi32, [a[1]; 2], pairs);
         // All bits of the words whose index has the bit of 4.
-        let third_bit = each!(_mm256_slli_epi64::<61>, index);
-        let from_second = both!(_mm256_cmpgt_epi64, self.splat(0), third_bit);
+        let third_bit = each!(self, _mm256_slli_epi64::<61>, index);
+        let from_second = both!(self, _mm256_cmpgt_epi64, self.splat(0), third_bit);
         self.select(from_second, second, first)
     }
     #[inline(always)]
     fn add(self, a: [__m256i; 2], b: [__m256i; 2]) -> [__m256i; 2] {
-        both!(_mm256_add_epi64, a, b)
+        both!(self, _mm256_add_epi64, a, b)
     }
     #[inline(always)]
     fn sub(self, a: [__m256i; 2], b: [__m256i; 2]) -> [__m256i; 2] {
-        both!(_mm256_sub_epi64, a, b)
+        both!(self, _mm256_sub_epi64, a, b)
     }
     #[inline(always)]
     fn and(self, a: [__m256i; 2], b: [__m256i; 2]) -> [__m256i; 2] {
-        both!(_mm256_and_si256, a, b)
+        both!(self, _mm256_and_si256, a, b)
     }
     #[inline(always)]
     fn min(self, a: [__m256i; 2], b: [__m256i; 2]) -> [__m256i; 2] {
         // The comparison is of signed words.
         let sign = self.splat(1 << 63);
         let (flipped_a, flipped_b) = (
-            both!(_mm256_xor_si256, a, sign),
-            both!(_mm256_xor_si256, b, sign),
+            both!(self, _mm256_xor_si256, a, sign),
+            both!(self, _mm256_xor_si256, b, sign),
         );
-        let greater = both!(_mm256_cmpgt_epi64, flipped_a, flipped_b);
+        let greater = both!(self, _mm256_cmpgt_epi64, flipped_a, flipped_b);
         self.select(greater, b, a)
     }
     #[inline(always)]
@@ -163,7 +164,10 @@ impl Simd for Avx2 {
     fn mul(self, a: [__m256i; 2], b: [__m256i; 2]) -> [__m256i; 2] {
         let (high_a, high_b) = (self.shift_right(a, 32), self.shift_right(b, 32));
         let cross = self.add(self.product(high_a, b), self.product(a, high_b));
-        self.add(self.product(a, b), each!(_mm256_slli_epi64::<32>, cross))
+        self.add(
+            self.product(a, b),
+            each!(self, _mm256_slli_epi64::<32>, cross),
+        )
     }
     #[inline(always)]
     fn mul_add_low(self, sum: [__m256i; 2], a: [__m256i; 2], b: [__m256i; 2]) -> [__m256i; 2] {
@@ -176,9 +180,9 @@ impl Simd for Avx2 {
     #[inline(always)]
     fn mul_add_high(self, sum: [__m256i; 2], a: [__m256i; 2], b: [__m256i; 2]) -> [__m256i; 2] {
         let product = self.mul_add(self.wide(), a, b);
-        let carried = each!(_mm256_srli_epi64::<HALF_BITS>, product.low);
+        let carried = each!(self, _mm256_srli_epi64::<HALF_BITS>, product.low);
         let middle = self.add(product.middle, carried);
-        let above = each!(_mm256_srli_epi64::<HALF_BITS>, middle);
+        let above = each!(self, _mm256_srli_epi64::<HALF_BITS>, middle);
         self.add(sum, self.add(product.high, above))
     }
     #[inline(always)]
