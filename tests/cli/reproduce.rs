@@ -201,14 +201,10 @@ fn timing_goes_on_prime_by_prime() {
     for row in record["rows"].as_array().unwrap() {
         assert_eq!(row["runs"].as_array().unwrap().len(), 1);
         let moduli = row["plain_moduli"].as_array().unwrap().len() as f64;
-        let times = [
-            &row["whole_seconds"],
-            &row["runs"][0]["seconds"],
-            &row["twin_mismatches"],
-        ]
-        .map(|value| value.as_f64().unwrap());
+        let times = [&row["whole_seconds"], &row["runs"][0]["seconds"]]
+            .map(|value| value.as_f64().unwrap());
         assert!((times[0] / times[1] - moduli).abs() < 1e-6, "{row}");
-        assert_eq!(times[2], 0.0);
+        assert_eq!(row["twin_mismatches"], 0);
     }
     let text = fs::read_to_string(out.join("timing.md")).unwrap();
     assert!(
