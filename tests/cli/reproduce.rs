@@ -248,6 +248,12 @@ fn timing_refuses_what_cannot_be_compared() {
     assert!(line.contains("the larger N comes first"), "{line}");
     let line = refused(&[&both[..], &["--image", "20"]].concat());
     assert!(line.contains("there are 20 test images"), "{line}");
+    let file = top.path().join("taken");
+    fs::write(&file, "in the way").unwrap();
+    let line = refused(&[&both[..], &["--runs", file.to_str().unwrap()]].concat());
+    assert!(line.contains("cannot keep runs in"), "{line}");
+    let line = refused(&[&both[..], &["--case", "masks"]].concat());
+    assert!(line.contains("there is no such case"), "{line}");
     let line = refused(&["--baseline", "models/none", "--model", &small]);
     assert!(line.contains("models/none"), "{line}");
 }

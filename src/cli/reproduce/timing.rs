@@ -78,12 +78,11 @@ pub(super) struct Arguments {
 
 /// Parses the name of a case.
 fn case_parser() -> impl TypedValueParser<Value = TimingCase> {
-    PossibleValuesParser::new(TimingCase::ALL.map(TimingCase::as_str)).map(|name| {
-        let all = TimingCase::ALL.into_iter();
-        // clap has checked the name.
-        all.clone()
+    PossibleValuesParser::new(TimingCase::ALL.map(TimingCase::as_str)).try_map(|name| {
+        let mut cases = TimingCase::ALL.into_iter();
+        cases
             .find(|case| case.as_str() == name)
-            .unwrap_or(TimingCase::Baseline)
+            .ok_or("there is no such case")
     })
 }
 
@@ -193,6 +192,10 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> anyhow::Result<
         .context("--baseline is missing")?;
     let baseline = Subject::load(arguments, baseline)?;
     let small = Subject::load(arguments, &arguments.model)?;
+    if let Some(directory) = &arguments.runs {
+        std::fs::create_dir_all(directory)
+            .with_context(|| format!("cannot keep runs in {}", directory.display()))?;
+    }
     let source = arguments.data.source();
     let test = model::load_images(&small.network, arguments.dataset, Split::Test, &source)?;
     let Some(image) = test.images().nth(arguments.image) else {
@@ -297,7 +300,13 @@ fn prime_run(
         return Ok(run);
     }
     let run = subject.run(parameters, t, &Stages::new())?;
-    run.keep(directory)?;
+    // What may have taken an hour is not lost to a full disk.
+    if let Err(error) = run.keep(directory) {
+        note(format_args!(
+            "this run counts here but could not be kept for the next time: {:#}",
+            anyhow::Error::from(error)
+        ));
+    }
     Ok(run)
 }
 
