@@ -6,9 +6,18 @@ use std::{
     path::Path,
 };
 
+use serde::Serialize;
+
 /// Writes `bytes` to a temporary name beside `path` and renames it; makes the directories on the way.
 pub(crate) fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
     replace(path, |file| file.write_all(bytes))?
+}
+
+/// Writes a value as JSON that people can read, as [`write_atomically`].
+pub(crate) fn write_json(path: &Path, value: &impl Serialize) -> io::Result<()> {
+    let mut text = serde_json::to_vec_pretty(value)?;
+    text.push(b'\n');
+    write_atomically(path, &text)
 }
 
 /// As [`write_atomically`], what `write` writes. If it refuses, `path` is as it was; its answer is passed on.
@@ -49,6 +58,16 @@ mod tests {
         assert_eq!(std::fs::read(&path).unwrap(), b"second");
         let entries = std::fs::read_dir(path.parent().unwrap()).unwrap().count();
         assert_eq!(entries, 1, "no temporary file is left");
+    }
+
+    #[test]
+    fn json_ends_with_a_line() {
+        let top = tempfile::tempdir().unwrap();
+        let path = top.path().join("record.json");
+        write_json(&path, &[1, 2]).unwrap();
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert!(text.ends_with("]\n"), "{text}");
+        assert_eq!(serde_json::from_str::<Vec<u64>>(&text).unwrap(), [1, 2]);
     }
 
     #[test]

@@ -16,7 +16,7 @@ use crate::{
         Progress,
         paper::{PaperClient, PaperLayerTime, PaperPlan, PaperServer, Part},
     },
-    file::write_atomically,
+    file::write_json,
     network::{Network, Twin},
     params::PaperParameters,
 };
@@ -227,14 +227,9 @@ impl PrimeRun {
     /// [`TimingError::File`].
     pub fn keep(&self, directory: &Path) -> Result<(), TimingError> {
         let path = self.setting.file(directory)?;
-        let write = || {
-            let mut text = serde_json::to_vec_pretty(self)?;
-            text.push(b'\n');
-            write_atomically(&path, &text)
-        };
-        write().map_err(|source: std::io::Error| TimingError::File {
+        write_json(&path, self).map_err(|source| TimingError::File {
             what: "write",
-            path: path.clone(),
+            path,
             source,
         })
     }

@@ -7,7 +7,7 @@ use thiserror::Error;
 
 use super::forecast::ForecastRecord;
 use crate::engine::LayerOps;
-use crate::file::write_atomically;
+use crate::file::write_json;
 
 /// Everything a figure in a report can be traced back to: one JSON object.
 ///
@@ -204,15 +204,6 @@ pub enum RecordError {
         #[source]
         source: std::io::Error,
     },
-    /// A value has no form in JSON.
-    #[error("cannot write the record {path}: a value has no form in JSON", path = path.display())]
-    Json {
-        /// Where the record was to go.
-        path: PathBuf,
-        /// Which value.
-        #[source]
-        source: serde_json::Error,
-    },
 }
 
 impl RunRecord {
@@ -238,12 +229,7 @@ impl RunRecord {
     /// [`RecordError`] with the path.
     pub fn save(&self, path: impl AsRef<Path>) -> Result<(), RecordError> {
         let path = path.as_ref();
-        let mut json = serde_json::to_vec_pretty(self).map_err(|source| RecordError::Json {
-            path: path.into(),
-            source,
-        })?;
-        json.push(b'\n');
-        write_atomically(path, &json).map_err(|source| RecordError::Io {
+        write_json(path, self).map_err(|source| RecordError::Io {
             path: path.into(),
             source,
         })

@@ -12,7 +12,7 @@ use super::Host;
 use crate::{
     clock,
     engine::{Client, EngineError, Plan, Server},
-    file::write_atomically,
+    file::write_json,
     network::{InputError, Network, Twin},
     params::Selection,
 };
@@ -220,12 +220,7 @@ impl ScalingRecord {
     /// # Errors
     /// [`ScalingError::Write`].
     pub fn save(&self, path: &Path) -> Result<(), ScalingError> {
-        let write = || {
-            let mut text = serde_json::to_vec_pretty(self)?;
-            text.push(b'\n');
-            write_atomically(path, &text)
-        };
-        write().map_err(|source: std::io::Error| ScalingError::Write {
+        write_json(path, self).map_err(|source| ScalingError::Write {
             path: path.to_owned(),
             source,
         })

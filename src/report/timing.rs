@@ -12,7 +12,7 @@ use super::PrimeRun;
 use crate::{
     data::DatasetName,
     engine::{EngineError, paper::PaperLayerTime},
-    file::write_atomically,
+    file::write_json,
     network::InputError,
     params::PaperParameters,
 };
@@ -284,12 +284,7 @@ impl TimingRecord {
     /// # Errors
     /// [`TimingError::File`].
     pub fn save(&self, path: &Path) -> Result<(), TimingError> {
-        let write = || {
-            let mut text = serde_json::to_vec_pretty(self)?;
-            text.push(b'\n');
-            write_atomically(path, &text)
-        };
-        write().map_err(|source: std::io::Error| TimingError::File {
+        write_json(path, self).map_err(|source| TimingError::File {
             what: "write",
             path: path.to_owned(),
             source,

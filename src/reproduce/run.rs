@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::{Job, Method, ReproduceError, Row, measure};
 use crate::{
     data::{Dataset, DatasetName},
-    file::write_atomically,
+    file::write_json,
     network::{Network, network_file},
     quant::WeightRule,
     train::{
@@ -217,9 +217,7 @@ fn finish(row: &mut Row, images: &Images, dir: &Path) -> Result<(), ReproduceErr
         })?);
     }
     let path = dir.join(ROW_FILE);
-    let mut text = serde_json::to_vec_pretty(row).unwrap_or_default();
-    text.push(b'\n');
-    write_atomically(&path, &text).map_err(|source| ReproduceError::Io {
+    write_json(&path, row).map_err(|source| ReproduceError::Io {
         what: "cannot write",
         path,
         source,

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     CONFIG_FILE, LayerSpec, NETWORK_FILE, NetworkSpec, TrainConfig, TrainError, WEIGHTS_FILE,
-    files::write_atomically,
+    files::write_json,
     model::{Model, NORM_EPSILON, Role},
     tensors,
 };
@@ -140,9 +140,7 @@ pub fn import(
         source_sha256: sha256_hex(&bytes),
         quantized: whole == layers,
     };
-    let mut text = serde_json::to_vec_pretty(&record).unwrap_or_default();
-    text.push(b'\n');
-    write_atomically(&out_dir.join(IMPORT_FILE), &text)?;
+    write_json(&out_dir.join(IMPORT_FILE), &record)?;
     Ok(record)
 }
 

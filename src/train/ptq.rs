@@ -5,8 +5,8 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Agreement, QatConfig, QatStart, TrainConfig, TrainError, Versions, export,
-    files::write_atomically, record::short, start,
+    Agreement, QatConfig, QatStart, TrainConfig, TrainError, Versions, export, files::write_json,
+    record::short, start,
 };
 use crate::{
     data::{Dataset, FileDigest},
@@ -56,9 +56,7 @@ impl PtqRecord {
     pub fn save(&self, network: &Network, dir: &Path) -> Result<(), TrainError> {
         std::fs::create_dir_all(dir).map_err(TrainError::io("cannot create", dir))?;
         network.save(dir.join(super::NETWORK_FILE))?;
-        let mut text = serde_json::to_vec_pretty(self).unwrap_or_default();
-        text.push(b'\n');
-        write_atomically(&dir.join(super::RECORD_FILE), &text)
+        write_json(&dir.join(super::RECORD_FILE), self)
     }
 }
 

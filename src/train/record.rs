@@ -4,7 +4,7 @@ use std::{fs, path::Path};
 
 use serde::{Deserialize, Serialize};
 
-use super::{EpochRecord, TrainConfig, TrainError, files::write_atomically};
+use super::{EpochRecord, TrainConfig, TrainError, files::write_json};
 use crate::data::FileDigest;
 
 /// Everything known about a finished training run.
@@ -141,8 +141,6 @@ impl TrainRecord {
     }
 
     pub(super) fn save(&self, path: &Path) -> Result<(), TrainError> {
-        let mut text = serde_json::to_vec_pretty(self).unwrap_or_default();
-        text.push(b'\n');
-        write_atomically(path, &text)
+        write_json(path, self)
     }
 }
