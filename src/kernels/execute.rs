@@ -100,13 +100,13 @@ fn run_layer<S: Simd, const SIZE: usize>(
                     }
                     Squares::Single => {
                         products.add_square(constants, &sums);
-                        products.store::<SIZE>(constants, spec.place, output);
+                        products.store::<SIZE>(constants, spec.place, layer.reduced, output);
                         products.clear::<SIZE>(constants);
                     }
                     Squares::Pooled => {
                         products.add_square(constants, &sums);
                         if spec.last {
-                            products.store::<SIZE>(constants, spec.place, output);
+                            products.store::<SIZE>(constants, spec.place, layer.reduced, output);
                             products.clear::<SIZE>(constants);
                         }
                     }
@@ -278,18 +278,23 @@ impl<S: Simd> Products<S> {
         }
     }
 
-    /// The sum divided by 2^52, at its place.
+    /// The sum divided by 2^52, at its place; reduced if asked for.
     #[inline(always)]
     fn store<const SIZE: usize>(
         &self,
         constants: &Constants<S>,
         place: usize,
+        reduced: bool,
         output: &mut [Lane],
     ) {
         let size = 2 * SIZE - 1;
         let output = &mut output[place * size..(place + 1) * size];
         for (output, sum) in output.iter_mut().zip(&self.0) {
-            constants.simd.store(divided(constants, *sum), output);
+            let mut value = divided(constants, *sum);
+            if reduced {
+                value = constants.reduce(value);
+            }
+            constants.simd.store(value, output);
         }
     }
 }

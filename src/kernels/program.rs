@@ -7,7 +7,7 @@
 //! Every value is a polynomial in the secret key with `size` coefficients; a square of size s has size 2s - 1. Squares
 //! are divided by 2^52 (Montgomery's reduction): the caller keeps account of that factor.
 
-use super::prime::Prime;
+use super::prime::{Prime, RADIX_BITS};
 use super::simd::{LANES, Lane};
 
 /// The sizes that values may have: fresh, and after one, two or three squares.
@@ -111,6 +111,8 @@ pub(super) struct Layer {
     pub size: usize,
     /// Whether sums below 3q are squared as they are.
     pub lazy: bool,
+    /// Whether sums of squares are reduced: they would be too large for the next layer's products.
+    pub reduced: bool,
 }
 
 impl Layer {
@@ -183,18 +185,24 @@ impl Program {
                     layer
                 }
             };
-            let layer = Layer {
+            let mut layer = Layer {
                 compiled: layer,
                 inputs,
                 outputs,
                 size,
                 lazy,
+                reduced: false,
             };
             bound = prime.value();
             if layer.output_size() != size {
                 // See `add_square`: at most `size` products of two factors for each square, divided by 2^52.
                 let factor = u128::from(bound) * if lazy { 3 } else { 1 };
-                bound += ((factor * factor * (size * summands) as u128) >> 52) as u64 + 2;
+                bound += ((factor * factor * (size * summands) as u128) >> RADIX_BITS) as u64 + 2;
+                // Factors of products are below 2^52.
+                if bound >> RADIX_BITS != 0 {
+                    layer.reduced = true;
+                    bound = prime.value();
+                }
             }
             (inputs, size) = (outputs, layer.output_size());
             compiled.push(layer);

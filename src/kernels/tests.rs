@@ -207,6 +207,36 @@ proptest! {
     }
 }
 
+/// Sums of squares that the next layer multiplies, modulo primes so large that they would exceed 52 bits.
+#[test]
+fn pooled_squares_are_small_enough_for_products() {
+    let mut random = SplitMix64::new(2);
+    let sum = |weight, inputs: u32| Sum {
+        terms: (0..inputs).map(|input| (input, weight)).collect(),
+        constant: 1,
+    };
+    for q in PRIMES {
+        let pooled = |sums: usize, weight, inputs| LayerSpec::Sums {
+            sums: vec![sum(weight, inputs); sums],
+            then: Then::Pool(vec![(0..sums as u32).collect()]),
+            order: vec![0],
+        };
+        let layers = [
+            pooled(16, 1, 2),
+            pooled(9, 1 << 60, 1),
+            LayerSpec::Sums {
+                sums: vec![sum(-1 << 60, 1)],
+                then: Then::Keep,
+                order: vec![0],
+            },
+        ];
+        let rows: Vec<Vec<u64>> = (0..4)
+            .map(|_| residues(&mut random, 32, q, false))
+            .collect();
+        check(q, 32, 2, &layers, &rows);
+    }
+}
+
 /// So many terms that lazy sums come close to their limits, narrow and wide.
 #[test]
 fn long_sums_do_not_overflow() {
