@@ -5,7 +5,7 @@
 //! [`plot_accuracy`] show them. Accuracy is read on the test images once for each row; epochs are chosen on validation
 //! images.
 //!
-//! Time: [`timing_document`] and [`plot_timing`] show the records of `report::time_paper`.
+//! Time: [`timing_document`] and [`plot_timing`] show records of type `report::TimingRecord`.
 
 mod bars;
 mod claims;
