@@ -19,8 +19,6 @@ mod exported;
 mod kit;
 mod measure;
 mod record;
-#[path = "../common/spread.rs"]
-mod spread;
 
 use crate::kit::{Caller, Kit, Outcome};
 use crate::measure::{Effort, measure};

@@ -13,16 +13,14 @@
 mod paper;
 #[path = "../common/record.rs"]
 mod record;
-#[path = "../common/spread.rs"]
-mod spread;
 mod stock;
 
 use record::Record;
 use sealquant::bfv::Ciphertext;
 use sealquant::network::Network;
 use sealquant_native_bench::network::thread_nanoseconds;
+use sealquant::report::Spread;
 use serde::Serialize;
-use spread::Spread;
 use std::error::Error;
 use std::ffi::c_void;
 use std::fmt::Write as _;

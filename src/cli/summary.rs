@@ -80,7 +80,7 @@ fn parameters(record: &RunRecord) -> Vec<Row> {
 fn sizes(record: &RunRecord) -> Vec<Row> {
     vec![
         row("evaluation keys", table::bytes(record.bytes.keys)),
-        row("upload", table::bytes(record.bytes.upload)),
+        row("upload, with seeds", table::bytes(record.bytes.upload)),
         row("response", table::bytes(record.bytes.response)),
     ]
 }
@@ -90,6 +90,7 @@ fn times(record: &RunRecord, each_layer: bool) -> Vec<Row> {
     let mut rows = vec![
         row("key generation (client)", table::seconds(seconds.keygen)),
         row("encryption (client)", table::seconds(seconds.encrypt)),
+        row("expansion of seeds (server)", table::seconds(seconds.expand)),
         row("evaluation (server)", table::seconds(seconds.evaluate)),
     ];
     if record.batches > 1 {

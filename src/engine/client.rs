@@ -8,7 +8,7 @@ use super::message::{
 };
 use super::plan::Plan;
 use super::secret::Channel;
-use super::seeded::{PlanContexts, SeededEvaluationKeys, SeededRequest};
+use super::seeded::{PlanContexts, SeededEvaluationKeys, SeededRequest, SeededRequestPart};
 use super::stats::{Progress, Stage};
 use crate::bfv::{
     BatchEncoder, Context, Encryptor, Evaluator, KeyGenerator, ParametersLiteral, Plaintext,
@@ -177,15 +177,43 @@ impl Client {
         channel: usize,
         progress: &dyn Progress,
     ) -> Result<RequestPart, EngineError> {
+        Ok(RequestPart {
+            images: images.len(),
+            channel,
+            ciphertexts: self.encrypt_one(images, channel, progress, Channel::encrypt)?,
+        })
+    }
+
+    /// As [`Client::encrypt_part`], the random half of each ciphertext kept as a seed: this is what to send.
+    ///
+    /// # Errors
+    /// As [`Client::encrypt_part`].
+    pub fn encrypt_seeded_part(
+        &self,
+        images: &[Vec<i64>],
+        channel: usize,
+        progress: &dyn Progress,
+    ) -> Result<SeededRequestPart, EngineError> {
+        Ok(SeededRequestPart {
+            images: images.len(),
+            channel,
+            ciphertexts: self.encrypt_one(images, channel, progress, Channel::encrypt_seeded)?,
+        })
+    }
+
+    /// The ciphertexts of a batch for one of the plaintext moduli.
+    fn encrypt_one<Encrypted: Send>(
+        &self,
+        images: &[Vec<i64>],
+        channel: usize,
+        progress: &dyn Progress,
+        encrypt: impl Fn(&Channel, &Plaintext) -> Result<Encrypted, crate::bfv::Error> + Sync,
+    ) -> Result<Vec<Encrypted>, EngineError> {
         self.check_batch(images)?;
         let secret = self.channel(channel)?;
         let name = format!("encrypt{}", suffix(channel, self.channels.len()));
         let stage = Stage::new(progress, &name, self.inputs);
-        Ok(RequestPart {
-            images: images.len(),
-            channel,
-            ciphertexts: self.encrypt_channel(images, secret, &stage, Channel::encrypt)?,
-        })
+        self.encrypt_channel(images, secret, &stage, encrypt)
     }
 
     /// As [`Client::encrypt`], the random half of each ciphertext kept as a seed: this is what to send.

@@ -32,6 +32,6 @@ pub use error::EngineError;
 pub use forecast::LayerForecast;
 pub use message::{EvaluationKeys, Request, RequestPart, Response, ResponsePart};
 pub use plan::{Plan, PlannedLayer, Step};
-pub use seeded::{PlanContexts, SeededEvaluationKeys, SeededRequest};
+pub use seeded::{PlanContexts, SeededEvaluationKeys, SeededRequest, SeededRequestPart};
 pub use server::{Evaluation, Server};
 pub use stats::{LayerOps, LayerStats, Progress};

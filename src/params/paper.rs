@@ -40,7 +40,7 @@ impl PaperParameters {
         let product = BigUint::from(2u32) * magnitude.magnitude() + 1u32;
         let Some(plain_moduli) = plain_moduli(poly_modulus_degree, count, &product)? else {
             return Err(ParamsError::NothingFits {
-                security: "HE-standard 2018, 128 bits".to_owned(),
+                security: "128 bits, classical (HE-standard 2018)".to_owned(),
                 magnitude: magnitude.clone(),
                 rule: "given",
                 bits: product.bits(),

@@ -104,7 +104,8 @@ fn timed<T>(total: &mut f64, work: impl FnOnce() -> T) -> T {
 /// With `layer_noise` the first batch is evaluated once more up to each layer, to measure the noise of a few results there.
 ///
 /// Client and server live in one process here, but share nothing except evaluation keys, requests and responses. These
-/// are handed over as they are; the sizes are those of the messages that a client and a server apart would send.
+/// are handed over without being written as bytes. Requests hold seeds in place of random polynomials, and the server
+/// expands them, as it would a request from the wire; the sizes are those of such messages.
 ///
 /// # Errors
 /// [`ClassifyError`]: no images, an image of the wrong size, or a failure of client or server. A logit that differs
@@ -167,10 +168,13 @@ pub fn classify(
         // One plaintext modulus after the other: only one's ciphertexts are in memory.
         for channel in 0..channels {
             progress.part((run.batches * channels + channel) as u64, all_parts);
-            let request = timed(&mut run.seconds.encrypt, || {
-                client.encrypt_part(&quantized, channel, &within)
+            let sent = timed(&mut run.seconds.encrypt, || {
+                client.encrypt_seeded_part(&quantized, channel, &within)
             })
             .map_err(during("encrypting the images"))?;
+            let request = timed(&mut run.seconds.expand, || sent.expand(&contexts))
+                .map_err(during("expanding the request"))?;
+            drop(sent);
             let (response, layers) = timed(&mut run.seconds.evaluate, || {
                 server.evaluate_part(&request, &within)
             })

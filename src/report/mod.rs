@@ -9,6 +9,7 @@ mod host;
 mod prime_run;
 mod record;
 mod scaling;
+mod spread;
 mod timing;
 
 pub use classify::{Classified, ClassifyError, classify};
@@ -20,4 +21,5 @@ pub use record::{
     Sizes,
 };
 pub use scaling::{Axis, ScalingError, ScalingPoint, ScalingRecord, measure_scaling};
+pub use spread::Spread;
 pub use timing::{PrimeSummary, TimingCase, TimingError, TimingRecord, TimingRow};

@@ -125,7 +125,9 @@ pub struct Seconds {
     pub setup: f64,
     /// The client encodes and encrypts.
     pub encrypt: f64,
-    /// The server's work alone, from encrypted images to encrypted logits.
+    /// The server expands the seeds of the request to whole ciphertexts.
+    pub expand: f64,
+    /// The server evaluates the network, from whole ciphertexts to encrypted logits.
     pub evaluate: f64,
     /// The client decrypts and decodes.
     pub decrypt: f64,

@@ -250,8 +250,8 @@ fn columns(record: &ScalingRecord) -> comfy_table::Table {
             point.axis.label().to_owned(),
             table::thousands(point.value),
             point.layout.clone(),
-            table::seconds(point.seconds),
-            format!("{:.0}", point.images as f64 / point.seconds),
+            table::seconds(point.seconds.median),
+            format!("{:.0}", point.images as f64 / point.seconds.median),
             point
                 .peak_memory_bytes
                 .map_or_else(|| "-".to_owned(), table::bytes),
