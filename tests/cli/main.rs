@@ -6,6 +6,8 @@
 )]
 
 mod demo;
+#[cfg(feature = "train")]
+mod documents;
 mod infer;
 mod inspect;
 mod kit;
