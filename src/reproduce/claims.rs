@@ -121,6 +121,7 @@ pub(super) mod tests {
             dataset: DatasetName::Mnist,
             method,
             name: name.into(),
+            recipe: "a rule".into(),
             weight_bits,
             narrowest_weight_bits: weight_bits,
             channels: vec![5, 50],

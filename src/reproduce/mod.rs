@@ -13,10 +13,14 @@ mod claims;
 mod curves;
 mod document;
 mod error;
+#[cfg(feature = "train")]
+mod finished;
 mod measure;
 #[cfg(feature = "train")]
 mod plan;
 mod plot;
+#[cfg(feature = "train")]
+mod recipe;
 mod row;
 #[cfg(feature = "train")]
 mod run;
@@ -29,6 +33,8 @@ pub use claims::{Claim, claims, paper_float};
 pub use curves::plot_curves;
 pub use document::document;
 pub use error::ReproduceError;
+#[cfg(feature = "train")]
+pub use finished::Document;
 pub use measure::measure;
 #[cfg(feature = "train")]
 pub use plan::{BITS, Job, plan};

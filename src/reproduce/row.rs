@@ -12,9 +12,9 @@ pub enum Method {
     Float,
     /// A float network rounded to integers.
     Ptq,
-    /// Quantised training by the paper's recipe.
+    /// Quantised training from a float parent, for one width of weights: [`Row::recipe`] says how.
     Qat,
-    /// Quantised training for a budget of bits of the logits.
+    /// Quantised training for a budget of bits of the logits; designed after the other rows were seen.
     Front,
 }
 
@@ -40,6 +40,9 @@ pub struct Row {
     pub method: Method,
     /// Its name: the directory of its run.
     pub name: String,
+    /// How its weights were made, in words.
+    #[serde(default)]
+    pub recipe: String,
     /// Bits of a weight, for a quantised one: of the widest layer.
     pub weight_bits: Option<u32>,
     /// Those of the narrowest layer.

@@ -16,8 +16,8 @@ use crate::{
     file::write_atomically,
     report::Host,
     reproduce::{
-        Images, Method, Options, ReproduceError, Row, document, plan, plot_accuracy, plot_layers,
-        run as run_rows,
+        Document, Images, Method, Options, ReproduceError, Row, document, plan, plot_accuracy,
+        plot_layers, run as run_rows,
     },
     train::RECORD_FILE,
 };
@@ -30,7 +30,7 @@ pub(super) struct Arguments {
     /// Only this dataset; may be given several times [default: mnist and cifar10]
     #[arg(long, value_name = "NAME", value_parser = crate::cli::model::dataset_parser())]
     only: Vec<DatasetName>,
-    /// Do not train; show the rows whose runs are finished
+    /// Do not train; take the rows that are finished among the runs or in the document, and round what is not rounded
     #[arg(long)]
     only_finished: bool,
     /// Where the runs are kept
@@ -60,6 +60,12 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> anyhow::Result<
             arguments.out.clone()
         },
         only_finished: arguments.only_finished,
+        finished: None,
+    };
+    let to = arguments.document.as_ref().unwrap_or(&options.out).clone();
+    let options = Options {
+        finished: (arguments.only_finished && !arguments.quick).then(|| to.clone()),
+        ..options
     };
     let mut rows = Vec::new();
     for &dataset in datasets {
@@ -82,9 +88,11 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> anyhow::Result<
     if arguments.quick {
         check(&rows)?;
     }
-    let to = arguments.document.as_ref().unwrap_or(&options.out);
-    write(&rows, to)?;
-    copy_records(&rows, &options.out, to)?;
+    if !arguments.quick {
+        keep_others(&mut rows, datasets, &to)?;
+    }
+    copy_records(&rows, &options.out, &to)?;
+    write(&rows, &to)?;
     output.line(columns(&rows))?;
     output.line(format_args!(
         "written: {}",
@@ -162,17 +170,26 @@ fn columns(rows: &[Row]) -> comfy_table::Table {
     table::columns(&header, rows)
 }
 
-/// Puts the record of each run beside the document: `records/<dataset>/<name>.json`.
+/// Adds the rows of other datasets that the document has, so that they are not lost from it.
+fn keep_others(rows: &mut Vec<Row>, asked: &[DatasetName], to: &Path) -> anyhow::Result<()> {
+    let earlier = Document::read(to)?;
+    let others = earlier.rows().iter().cloned();
+    rows.extend(others.filter(|row| !asked.contains(&row.dataset)));
+    Ok(())
+}
+
+/// Puts the record of each run beside the document: `records/<dataset>/<name>.json`. Rows of an earlier document have it
+/// there.
 fn copy_records(rows: &[Row], runs: &Path, to: &Path) -> anyhow::Result<()> {
     for row in rows.iter().filter(|row| row.method != Method::Float) {
         let dataset = row.dataset.as_str();
         let from = runs.join(dataset).join(&row.name).join(RECORD_FILE);
+        let path = to.join(Document::record(row.dataset, &row.name));
+        if !from.exists() && path.exists() {
+            continue;
+        }
         let bytes =
             std::fs::read(&from).with_context(|| format!("cannot read {}", from.display()))?;
-        let path = to
-            .join("records")
-            .join(dataset)
-            .join(format!("{}.json", row.name));
         write_atomically(&path, &bytes)
             .with_context(|| format!("cannot write {}", path.display()))?;
     }
