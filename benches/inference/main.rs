@@ -73,8 +73,10 @@ struct Row {
     mode: &'static str,
     kernels: Option<&'static str>,
     layout: &'static str,
-    /// Which bound on the logits t holds, and of which images.
-    bound: String,
+    /// Which bound on the logits t holds: `proven` or `observed`.
+    bound: &'static str,
+    /// What an observed bound was observed on.
+    observed_on: Option<String>,
     seeded: bool,
     images: usize,
     poly_modulus_degree: usize,
@@ -94,7 +96,7 @@ struct Row {
 impl Row {
     fn print(&self) {
         println!(
-            "{}, {} mode{}, {} layout, {} image{}, bound {}: N = {}, q = {:?} bits, t = {:?}",
+            "{}, {} mode{}, {} layout, {} image{}, {} bound: N = {}, q = {:?} bits, t = {:?}",
             self.network,
             self.mode,
             self.kernels
@@ -235,9 +237,10 @@ fn measure(
             mode: mode.name(),
             kernels: (mode == Mode::Fast).then(|| backend.name()),
             layout: selection.layout().name(),
-            bound: match bound {
-                BoundRule::Proven => "proven".to_owned(),
-                BoundRule::Observed { source, .. } => format!("observed on {source}"),
+            bound: bound.name(),
+            observed_on: match bound {
+                BoundRule::Proven => None,
+                BoundRule::Observed { source, .. } => Some(source.clone()),
             },
             seeded: options.seeded,
             images: images.len(),
