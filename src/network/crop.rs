@@ -120,8 +120,11 @@ impl Crops {
                 });
             }
             for axis in 0..2 {
-                size[axis] = (size[axis] - 1) * step[axis] + kernel[axis];
-                stride[axis] *= step[axis];
+                // A step beyond the image is never taken: there is one position then.
+                size[axis] = (size[axis] - 1)
+                    .saturating_mul(step[axis])
+                    .saturating_add(kernel[axis]);
+                stride[axis] = stride[axis].saturating_mul(step[axis]);
             }
             cropped.push(NamedLayer::new(named.name.clone(), layer));
         }
