@@ -101,7 +101,7 @@ pub(super) fn proven(
     let mut intervals = vec![values.hull()];
     let mut reaches = Vec::with_capacity(network.layers().len());
     for step in steps {
-        let step = step.borrow();
+        let step: &Step = step.borrow();
         let reach = step.reach(&intervals[intervals.len() - 1].magnitude());
         // i128 while every partial sum surely fits.
         values = match values {

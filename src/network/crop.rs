@@ -78,7 +78,7 @@ impl Crops {
         let Layer::Linear { weight, bias, .. } = &last.layer else {
             return Err(CropError::LastLayer);
         };
-        let (mut size, mut stride, mut padding) = ([1, 1], [1, 1], [0, 0]);
+        let (mut size, mut stride, mut padding) = ([1usize, 1], [1usize, 1], [0, 0]);
         let mut cropped: Vec<NamedLayer> = Vec::with_capacity(before.len());
         let mut positions = None;
         let mut padded: Option<&str> = None;

@@ -199,8 +199,9 @@ pub fn large(random: &mut SplitMix64) -> NetworkLiteral {
     let input = Shape::new(channels, height, width);
     let mut shape = input;
     let mut layers = Vec::new();
-    let (count, many) = (random.between(1, 8), random.between(0, 15) == 0);
-    for index in 0..if many { 200 } else { count } {
+    let many = random.between(0, 15) == 0;
+    let count = if many { 200 } else { random.between(1, 8) };
+    for index in 0..count {
         let window = [size(random, shape.height), size(random, shape.width)];
         let step = |random: &mut SplitMix64, kernel: usize| match random.between(0, 5) {
             0..=2 => 1,
