@@ -1,8 +1,12 @@
 //! How large q may be for 128 bits of security. The one place where it is decided.
+//!
+//! The 128 bits are against classical attackers, for a ternary secret. Against quantum attackers the guidelines of 2024
+//! allow less: a q of 161 bits at N = 8192 and of 322 at N = 16384, for 128 bits. What is selected here may exceed that.
 
 use serde::{Deserialize, Serialize};
 
-/// A published table of the largest log2(q) at each degree for 128 bits of security and a ternary secret.
+/// A published table of the largest log2(q) at each degree for 128 bits of security against classical attackers and a
+/// ternary secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 pub enum SecurityStandard {
     /// The 2024 guidelines: Bossuat et al., "Security Guidelines for Implementing Homomorphic Encryption",
