@@ -28,6 +28,12 @@ fn main() {
         println!("cargo:rustc-cfg=seal_c");
     }
 
+    // A user's dev profile, unlike this project's, leaves kernels without optimisation: `kernels::profile` says so.
+    println!("cargo:rustc-check-cfg=cfg(unoptimised)");
+    if env::var_os("OPT_LEVEL").is_some_and(|level| level == "0") {
+        println!("cargo:rustc-cfg=unoptimised");
+    }
+
     // Set by seal-sys through `links = "seal"`.
     let include = PathBuf::from(env::var_os("DEP_SEAL_INCLUDE").unwrap_or_default());
     let bridges = GROUPS.map(|group| format!("src/ffi/{group}.rs"));

@@ -37,7 +37,7 @@ fn run(directory: &Path) -> Result<(), Box<dyn Error>> {
         directory.join("response"),
         &Limits::default(),
     )?;
-    let logits = client.decrypt(&response)?;
+    let logits = client.decrypt(&response, images.len())?;
 
     assert_eq!(logits, Twin::new(&network).logits_batch(&images)?);
     println!("decrypted logits, equal to those computed in the clear:");

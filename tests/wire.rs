@@ -218,7 +218,7 @@ fn an_inference_over_the_wire_equals_the_twin() {
     let returned = evaluation.response.to_wire(&scope).unwrap();
     let response = Response::from_wire(&scope, &returned, &limits).unwrap();
     let expected = Twin::new(&network).logits_batch(&images).unwrap();
-    assert_eq!(client.decrypt(&response).unwrap(), expected);
+    assert_eq!(client.decrypt(&response, images.len()).unwrap(), expected);
 
     // Each is another kind, and a request is no response.
     for bytes in [&seeded, &sent, &whole, &returned] {

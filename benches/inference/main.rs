@@ -215,7 +215,7 @@ fn measure(
             let evaluation = pool.install(|| server.evaluate(&request, &()))?;
             let seconds = start.elapsed().as_secs_f64();
             let cpu = cpu_ms().zip(cpu).map(|(end, start)| end - start);
-            if client.decrypt(&evaluation.response)? != expected {
+            if client.decrypt(&evaluation.response, images.len())? != expected {
                 return Err("the logits differ from the twin's".into());
             }
             // The first warms up.

@@ -91,12 +91,12 @@ impl std::fmt::Display for Modulus {
 pub enum SecurityLevel {
     /// Nothing is enforced. **Insecure: for tests only.**
     None,
-    /// 128 bits.
+    /// 128 bits, against classical attackers.
     #[default]
     Bits128,
-    /// 192 bits.
+    /// 192 bits, likewise.
     Bits192,
-    /// 256 bits.
+    /// 256 bits, likewise.
     Bits256,
 }
 

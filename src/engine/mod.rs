@@ -16,6 +16,8 @@ mod error;
 mod fast;
 mod forecast;
 mod fused;
+#[cfg(test)]
+mod mask_tests;
 mod message;
 mod packed;
 pub mod paper;

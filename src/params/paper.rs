@@ -21,7 +21,7 @@ pub struct PaperParameters {
 }
 
 impl PaperParameters {
-    /// Default primes for 128 bits of security (HE-standard 2018), and the `count` smallest batching primes that hold
+    /// Default primes for 128 bits of security (HE-standard 2018, classical attackers), and the `count` smallest batching primes that hold
     /// logits of up to `magnitude`. Whether the noise allows it shows when it runs: the authors found N by trial.
     ///
     /// # Errors

@@ -190,8 +190,10 @@ pub fn classify(
             Response::from_parts(parts).map_err(during("putting the response together"))?;
         run.bytes.response += response.wire_bytes(&contexts)?;
 
-        let decrypted = timed(&mut run.seconds.decrypt, || client.decrypt(&response))
-            .map_err(during("decrypting the logits"))?;
+        let decrypted = timed(&mut run.seconds.decrypt, || {
+            client.decrypt(&response, batch.len())
+        })
+        .map_err(during("decrypting the logits"))?;
         let budget = client
             .noise_budget_bits(&response)
             .map_err(during("measuring the noise budget"))?;

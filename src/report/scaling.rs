@@ -208,7 +208,7 @@ pub fn measure_scaling(
         let budget = client.noise_budget_bits(&response)?;
         point.noise_budget_bits = point.noise_budget_bits.min(budget);
         let expected = Twin::new(network).logits_batch(batch)?;
-        let decrypted = client.decrypt(&response)?;
+        let decrypted = client.decrypt(&response, batch.len())?;
         let equal = decrypted
             .iter()
             .flatten()

@@ -1,4 +1,5 @@
-//! The state of a run between epochs: from it a run goes on to the same bits.
+//! The state of a run between epochs: from it a run goes on to the same bits, on a processor
+//! with the same features.
 
 use std::{collections::BTreeMap, path::Path};
 

@@ -10,8 +10,9 @@
 //! | `weights.safetensors` | the folded weights, of a float run |
 //! | `checkpoint.safetensors` | the state after the last epoch, while the run is not finished |
 //!
-//! The same configuration, data, program and kind of processor give the same weights, bit for bit, whatever the number of threads and
-//! wherever the run was interrupted and resumed.
+//! The same configuration, data and program on processors with the same features (AVX-512, AVX2) give the same weights,
+//! bit for bit, whatever the number of threads and wherever the run was interrupted and resumed. On processors with
+//! other features matrix products are rounded otherwise, and so are the weights.
 //!
 //! [`ptq`] rounds a float network without training.
 //!

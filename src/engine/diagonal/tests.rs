@@ -128,7 +128,7 @@ fn check(network: &Network, selection: &Selection) -> Vec<(String, f64)> {
         let keys = client.evaluation_keys().unwrap();
         let server = Server::new(&plan, keys).unwrap().with_backend(backend);
         let response = server.evaluate(&request, &()).unwrap().response;
-        let logits = client.decrypt(&response).unwrap();
+        let logits = client.decrypt(&response, 1).unwrap();
         assert_eq!(residues(logits), expected, "{}", network.name());
         if backend == Backend::detect() {
             let last = plan.layers().len() + 1;
@@ -279,5 +279,5 @@ fn messages_travel_over_the_wire() {
     let request = request.expand(&scope).unwrap();
     let response = server.evaluate(&request, &()).unwrap().response;
     let expected = Twin::new(&network).logits_batch(image).unwrap();
-    assert_eq!(client.decrypt(&response).unwrap(), expected);
+    assert_eq!(client.decrypt(&response, 1).unwrap(), expected);
 }
