@@ -78,11 +78,39 @@ pub enum TrainError {
         /// The checkpoint.
         path: PathBuf,
     },
-    /// There is a checkpoint and the caller did not ask to resume.
-    #[error("{path} exists: resume that run, delete it, or train into another directory", path = path.display())]
+    /// There is a checkpoint and the caller asked neither to resume nor to replace.
+    #[error("{path} holds an unfinished run: resume it, have it replaced, or choose another folder", path = path.display())]
     CheckpointExists {
         /// The checkpoint.
         path: PathBuf,
+    },
+    /// The folder holds a finished model and the caller did not ask to replace it.
+    #[error("{path} holds a finished model: have it replaced, or choose another folder", path = path.display())]
+    ModelExists {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// There is neither an unfinished run nor a finished model.
+    #[error("{path}: nothing to resume, neither an unfinished run nor a finished model", path = path.display())]
+    NothingToResume {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// The folder is not a model's.
+    #[error("{path} holds {file} and no model: choose a new or an empty folder", path = path.display(), file = file.display())]
+    OtherFiles {
+        /// The folder.
+        path: PathBuf,
+        /// The first file that does not belong to a model.
+        file: PathBuf,
+    },
+    /// A model would be written into the folder of what it is made from.
+    #[error("{path}: the new model is made from {input}, which lies there: choose another folder", path = path.display(), input = input.display())]
+    OutputIsInput {
+        /// The folder.
+        path: PathBuf,
+        /// The input.
+        input: PathBuf,
     },
     /// The observer asked the run to stop.
     #[error("stopped after epoch {epoch} of {epochs}: resume to go on")]

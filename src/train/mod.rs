@@ -55,6 +55,7 @@ pub use config::{
     AugmentConfig, DistillConfig, OptimizerConfig, QatConfig, QatStart, Schedule, TrainConfig,
 };
 pub use error::TrainError;
+pub use files::{Existing, OutputFolder, StagedModel};
 pub use import::{IMPORT_FILE, ImportRecord, ImportSpec, LayerTensors, import};
 pub use observer::{EpochRecord, Observer, TrainEvent};
 pub use preset::PRESETS;
