@@ -9,7 +9,8 @@ use crate::{
     network::{Network, network_file},
     quant::WeightRule,
     train::{
-        self, LayerSpec, Observer, PtqOptions, QatConfig, TrainConfig, TrainError, TrainRecord,
+        self, Existing, LayerSpec, Observer, OutputFolder, PtqOptions, QatConfig, TrainConfig,
+        TrainError, TrainRecord,
     },
 };
 
@@ -79,7 +80,8 @@ pub fn run(
                 }
                 let mut observer = begin(&name);
                 let (train, test) = (&images.train, &images.test);
-                let record = train::run(config, train, test, &dir, true, observer.as_mut())
+                let record = OutputFolder::claim(&dir, Existing::ResumeOrStart, &[])
+                    .and_then(|out| train::run(config, train, test, &out, observer.as_mut()))
                     .map_err(failed)?;
                 trained(*method, &name, &record, images, &dir)?
             }
@@ -177,8 +179,9 @@ fn ptq(
     if let Some(row) = known {
         return Ok(row);
     }
+    let out = OutputFolder::claim(dir, Existing::Replace, &[parent]).map_err(failed)?;
     let (network, record) = train::ptq(parent, options, &images.test).map_err(failed)?;
-    record.save(&network, dir).map_err(failed)?;
+    record.save(&network, &out).map_err(failed)?;
     let mut row = Row {
         method: Method::Ptq,
         name: name.to_owned(),

@@ -72,11 +72,17 @@ pub enum TrainError {
         /// The step in the epoch, from 1.
         step: usize,
     },
-    /// A checkpoint is of another configuration.
-    #[error("{path}: the checkpoint is of another configuration; delete it or train into another directory", path = path.display())]
-    OtherCheckpoint {
-        /// The checkpoint.
+    /// The run that is to go on, or was finished, is another one.
+    #[error("{path}: the run there is another: {what} was {before} and is {now} now; give it what it began with, have it replaced, or choose another folder", path = path.display())]
+    OtherRun {
+        /// The checkpoint or the record of the other run.
         path: PathBuf,
+        /// The first thing that differs, as in "`epochs`" or "the teacher's weights".
+        what: String,
+        /// What it was.
+        before: String,
+        /// What it is now.
+        now: String,
     },
     /// There is a checkpoint and the caller asked neither to resume nor to replace.
     #[error("{path} holds an unfinished run: resume it, have it replaced, or choose another folder", path = path.display())]

@@ -47,7 +47,7 @@ const READY: &str = ".model-ready";
 /// The same when the old model is gone and its files are on their way into the folder.
 const MOVING: &str = ".model-moving";
 /// How the names of temporary files begin.
-const TEMPORARY: &str = ".sealquant-";
+const TEMPORARY: &str = ".model-new-";
 
 /// What may be in the folder of a new model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -207,6 +207,7 @@ impl OutputFolder {
             let name = name.to_string_lossy();
             let name = name.as_ref();
             !name.starts_with(TEMPORARY)
+                && !name.starts_with(".sealquant-")
                 && (!MODEL_FILES.contains(&name) || GENERAL_NAMES.contains(&name))
         });
         match other {
