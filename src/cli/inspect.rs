@@ -37,7 +37,7 @@ pub(super) struct Arguments {
     #[arg(long, value_enum, default_value = "auto")]
     layout: Layout,
     /// Plan for so many images at a time [default: full batches]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = model::at_least_one)]
     images: Option<NonZeroUsize>,
     /// Choose the plaintext modulus for the largest logit on all images of the dataset instead of the proven bound
     #[arg(long, requires = "dataset")]

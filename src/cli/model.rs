@@ -107,13 +107,22 @@ pub(super) fn start_threads(threads: Option<NonZeroUsize>) -> anyhow::Result<()>
 
 /// Loads a model: a directory that holds a network file, or that file itself.
 pub(super) fn load_network(model: &Path) -> anyhow::Result<Network> {
-    // Of what is not there, an error names the file that it would hold.
-    let path = if model.is_file() {
+    // Of a directory that is not there, an error names the file that it would hold.
+    let is_named_as_file = model
+        .extension()
+        .is_some_and(|extension| extension == "json" || extension == "gz");
+    let path = if model.exists() || is_named_as_file {
         model.to_owned()
     } else {
         network_file(model)
     };
     Ok(Network::load(&path)?)
+}
+
+/// Parses a number of things of which there must be one at least.
+pub(super) fn at_least_one(text: &str) -> Result<NonZeroUsize, String> {
+    text.parse()
+        .map_err(|_| format!("expected a whole number from 1 to {}", usize::MAX))
 }
 
 /// Loads a split whose images fit the network.

@@ -31,7 +31,7 @@ pub(super) struct RunArguments {
     #[arg(long, value_name = "DIR", default_value = DEFAULT_MODEL)]
     pub(super) model: PathBuf,
     /// Worker threads [default: all processors]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = model::at_least_one)]
     pub(super) threads: Option<NonZeroUsize>,
     /// Write a record of the run to this file, as one JSON object
     #[arg(long, value_name = "FILE")]

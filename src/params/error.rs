@@ -1,5 +1,6 @@
 //! Why no parameters could be chosen.
 
+use crate::network::Abbreviated;
 use num_bigint::BigInt;
 use thiserror::Error;
 
@@ -9,8 +10,9 @@ use thiserror::Error;
 pub enum ParamsError {
     /// Nothing secure has room for the bound and the noise.
     #[error(
-        "no parameters with {security} hold logits up to {magnitude} in magnitude ({rule} bound, {bits} bits) through \
-         this network: {reason}; {advice}"
+        "no parameters with {security} hold logits up to {} in magnitude ({rule} bound, {bits} bits) through \
+         this network: {reason}; {advice}",
+        Abbreviated(magnitude)
     )]
     NothingFits {
         /// The security demanded.
@@ -36,7 +38,8 @@ pub enum ParamsError {
     },
     /// The observed bound is below the magnitude of nothing at all.
     #[error(
-        "the observed bound is {magnitude}: a magnitude cannot be negative; measure it on data with `observed_bounds`"
+        "the observed bound is {}: a magnitude cannot be negative; measure it on data with `observed_bounds`",
+        Abbreviated(magnitude)
     )]
     NegativeBound {
         /// The bound given.

@@ -2,6 +2,7 @@
 
 use super::options::{BoundRule, LayoutKind, Mode};
 use super::selection::Selection;
+use crate::network::Abbreviated;
 
 impl Selection {
     /// The choice in words, a sentence each.
@@ -13,12 +14,14 @@ impl Selection {
             BoundRule::Proven => format!(
                 "Every input the quantiser can produce gives logits of at most {} in magnitude (proven by interval \
                  arithmetic): signed integers of {} bits.",
-                self.bound.magnitude, self.bound.bits
+                Abbreviated(&self.bound.magnitude),
+                self.bound.bits
             ),
             BoundRule::Observed { source, .. } => format!(
                 "The logits reach {} in magnitude on {source} (observed, not proven): signed integers of {} bits. \
                  Other inputs may exceed it and wrap around without notice.",
-                self.bound.magnitude, self.bound.bits
+                Abbreviated(&self.bound.magnitude),
+                self.bound.bits
             ),
         }];
         sentences.push(match self.plain_moduli.as_slice() {

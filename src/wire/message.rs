@@ -16,17 +16,18 @@ use std::path::Path;
 pub struct Limits {
     /// Bytes of the message.
     pub message_bytes: u64,
-    /// Bytes that its residues take in memory. While a message is read, the ciphertext or key part in work takes its
-    /// size up to three times more.
+    /// Bytes that its residues take in memory; if the message is seeded, with those of the whole object that it is
+    /// expanded to, as both are held then: three times what is read. While a message is read, the ciphertext or key
+    /// part in work takes its size up to three times more.
     pub memory_bytes: u64,
 }
 
 impl Default for Limits {
-    /// 1 GiB of message, 2 GiB of memory.
+    /// 1 GiB of message, 4 GiB of memory.
     fn default() -> Self {
         Self {
             message_bytes: 1 << 30,
-            memory_bytes: 2 << 30,
+            memory_bytes: 4 << 30,
         }
     }
 }
@@ -53,12 +54,17 @@ impl Size {
         .times(count as u64)
     }
 
-    /// A pair of polynomials, the second one perhaps as a seed.
+    /// A pair of polynomials, the second one perhaps as a seed. What the seeded pair will be expanded to counts as
+    /// memory, too.
     pub(super) fn pair(context: &Context, primes: usize, seeded: bool) -> Self {
-        if seeded {
-            Self::polynomials(context, primes, 1).plus_bytes(Seed::BYTES as u64)
-        } else {
-            Self::polynomials(context, primes, 2)
+        let whole = Self::polynomials(context, primes, 2);
+        if !seeded {
+            return whole;
+        }
+        let read = Self::polynomials(context, primes, 1).plus_bytes(Seed::BYTES as u64);
+        Self {
+            memory: read.memory.saturating_add(whole.memory),
+            ..read
         }
     }
 
