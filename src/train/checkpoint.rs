@@ -58,6 +58,7 @@ pub(super) fn save(
     let text = serde_json::to_string(&progress).map_err(|source| TrainError::Json {
         path: path.to_owned(),
         what: "checkpoint",
+        field: String::new(),
         source,
     })?;
     tensors::save(path, &named, &[("progress", text)])
@@ -81,6 +82,7 @@ pub(super) fn load(
     let progress: Progress = serde_json::from_str(text).map_err(|source| TrainError::Json {
         path: path.to_owned(),
         what: "checkpoint",
+        field: String::new(),
         source,
     })?;
     if let Some(difference) = origin.difference(&progress.origin) {
