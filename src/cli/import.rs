@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use super::{Outcome, output::Output};
-use crate::train::{ImportSpec, import};
+use super::{Outcome, output::Output, train::with_advice};
+use crate::train::{Existing, ImportSpec, OutputFolder, import};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
@@ -16,11 +16,21 @@ pub(super) struct Arguments {
     /// The directory of the new model; made if it is missing
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
+    /// Replace the model in the directory, once the new one is complete
+    #[arg(long)]
+    overwrite: bool,
 }
 
 pub(super) fn run(arguments: &Arguments, output: &mut Output) -> anyhow::Result<Outcome> {
     let spec = ImportSpec::load(&arguments.layers)?;
-    let record = import(&spec, &arguments.weights, &arguments.out)?;
+    let existing = if arguments.overwrite {
+        Existing::Replace
+    } else {
+        Existing::Refuse
+    };
+    let inputs = [arguments.layers.as_path(), arguments.weights.as_path()];
+    let folder = OutputFolder::claim(&arguments.out, existing, &inputs).map_err(with_advice)?;
+    let record = import(&spec, &arguments.weights, &folder)?;
     let dir = arguments.out.display();
     output.line(if record.quantized {
         format!("{}: an integer network in {dir}; see it with: sealquant inspect {dir}", spec.name)

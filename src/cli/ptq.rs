@@ -5,12 +5,16 @@ use std::path::PathBuf;
 use clap::ValueEnum;
 
 use super::{
-    Outcome, model::DataDirectory, output::Output, progress, table, train::agreement_rows,
+    Outcome,
+    model::DataDirectory,
+    output::Output,
+    progress, table,
+    train::{agreement_rows, with_advice},
 };
 use crate::{
     data::{self, Split},
     quant::WeightRule,
-    train::{CONFIG_FILE, PtqOptions, TrainConfig, ptq},
+    train::{CONFIG_FILE, Existing, OutputFolder, PtqOptions, TrainConfig, ptq},
 };
 
 #[derive(Debug, clap::Args)]
@@ -27,6 +31,9 @@ pub(super) struct Arguments {
     /// The directory of the new model; made if it is missing
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
+    /// Replace the model in the directory, once the new one is complete
+    #[arg(long)]
+    overwrite: bool,
     #[command(flatten)]
     data: DataDirectory,
 }
@@ -53,6 +60,13 @@ impl From<Rule> for WeightRule {
 
 pub(super) fn run(arguments: &Arguments, output: &mut Output) -> anyhow::Result<Outcome> {
     let parent = TrainConfig::load(&arguments.model.join(CONFIG_FILE))?;
+    let existing = if arguments.overwrite {
+        Existing::Replace
+    } else {
+        Existing::Refuse
+    };
+    let folder =
+        OutputFolder::claim(&arguments.out, existing, &[&arguments.model]).map_err(with_advice)?;
     let source = arguments.data.source();
     let test = data::load(
         parent.dataset,
@@ -66,18 +80,24 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> anyhow::Result<
         input_thresholds: None,
     };
     let (network, record) = ptq(&arguments.model, &options, &test)?;
-    record.save(&network, &arguments.out)?;
+    record.save(&network, &folder)?;
+    let on_test = |correct: usize| {
+        format!(
+            "{} of {} test images ({})",
+            table::thousands(correct),
+            table::thousands(record.test_images),
+            table::percent(correct as f64 / record.test_images.max(1) as f64)
+        )
+    };
+    let float = record
+        .parent_test_correct
+        .map_or(String::new(), |correct| format!(": {}", on_test(correct)));
     let rows = [
         ("model", arguments.out.display().to_string()),
-        ("float parent", record.parent.clone()),
+        ("float parent", format!("{}{float}", record.parent)),
         (
-            "test accuracy",
-            format!(
-                "{} ({} of {})",
-                table::percent(record.test_accuracy),
-                table::thousands(record.test_correct),
-                table::thousands(record.test_images)
-            ),
+            "rounded to integers",
+            format!("{}: {}", network.name(), on_test(record.test_correct)),
         ),
     ];
     let rows = rows.into_iter().chain(agreement_rows(&record.agreement));

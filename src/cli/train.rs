@@ -14,7 +14,10 @@ use crate::{
     data::{self, Split},
     file::write_atomically,
     reproduce::plot_curves,
-    train::{self, Agreement, EpochRecord, Fit, Observer, PRESETS, TrainConfig, TrainEvent},
+    train::{
+        self, Agreement, EpochRecord, Existing, Fit, Observer, OutputFolder, PRESETS, TrainConfig,
+        TrainError, TrainEvent,
+    },
 };
 
 #[derive(Debug, clap::Args)]
@@ -25,9 +28,13 @@ pub(super) struct Arguments {
     /// The directory of the model; made if it is missing
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
-    /// Go on where an interrupted run of the same configuration stopped
+    /// Go on where an interrupted run stopped; the result has the same bits on a processor with the same instruction sets.
+    /// Configuration, data, parent and teacher must be those it began with
     #[arg(long)]
     resume: bool,
+    /// Replace the model or the unfinished run in DIR, once the new model is complete
+    #[arg(long, conflicts_with = "resume")]
+    overwrite: bool,
     /// Seed in place of the configuration's
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
@@ -54,6 +61,15 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> anyhow::Result<
     if let Some(epochs) = arguments.epochs {
         config.epochs = usize::try_from(epochs)?;
     }
+    // Before any work: a mistake is known at once.
+    config.validate()?;
+    let existing = match (arguments.resume, arguments.overwrite) {
+        (true, _) => Existing::Resume,
+        (false, true) => Existing::Replace,
+        (false, false) => Existing::Refuse,
+    };
+    let folder =
+        OutputFolder::claim(&arguments.out, existing, &config.inputs()).map_err(with_advice)?;
     let source = arguments.data.source();
     let load = |split| data::load(config.dataset, split, &source, &mut progress::data_events());
     let (train, test) = (load(Split::Train)?, load(Split::Test)?);
@@ -64,14 +80,7 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> anyhow::Result<
             .map(|path| (config.name.clone(), path)),
         ..Display::new()
     };
-    let record = train::run(
-        &config,
-        &train,
-        &test,
-        &arguments.out,
-        arguments.resume,
-        &mut observer,
-    )?;
+    let record = train::run(&config, &train, &test, &folder, &mut observer).map_err(with_advice)?;
     let mut rows = vec![
         ("model", arguments.out.display().to_string()),
         (
@@ -129,16 +138,28 @@ fn fit_words(fit: &Fit) -> String {
     }
 }
 
-/// How the exported integer network compares with the one that was trained.
+/// How the exported integer network compares with the same rounded weights as they were trained or chosen, in floating
+/// point. That the two agree says nothing about what rounding cost.
 pub(super) fn agreement_rows(agreement: &Agreement) -> [(&'static str, String); 4] {
+    let images = table::thousands(agreement.images);
+    let ties = match agreement.ties {
+        0 => String::new(),
+        ties => format!(
+            " but {}, which are ties in floating point",
+            table::thousands(ties)
+        ),
+    };
     [
         (
-            "integer network against the trained one",
-            format!(
-                "classes differ on {} of {} images",
-                agreement.argmax_differs,
-                table::thousands(agreement.images)
-            ),
+            "check of the export",
+            match agreement.argmax_differs {
+                0 => format!(
+                    "exact integers and floating point, of the same rounded weights, give the same class on all {images} images{ties}"
+                ),
+                differs => format!(
+                    "exact integers and floating point, of the same rounded weights, give other classes on {differs} of {images} images"
+                ),
+            },
         ),
         (
             "largest difference of a logit",
@@ -150,6 +171,19 @@ pub(super) fn agreement_rows(agreement: &Agreement) -> [(&'static str, String); 
         ),
         ("zero weights", table::percent(agreement.zero_fraction)),
     ]
+}
+
+/// Adds the options of the command line to an error that they answer.
+pub(super) fn with_advice(error: TrainError) -> anyhow::Error {
+    let advice = match &error {
+        TrainError::ModelExists { .. } => "--overwrite replaces it",
+        TrainError::CheckpointExists { .. } => "--resume goes on, --overwrite begins anew",
+        TrainError::NothingToResume { .. } => "begin without --resume",
+        TrainError::OtherRun { .. } => "--overwrite in place of --resume begins anew",
+        TrainError::Stopped { .. } => "--resume goes on",
+        _ => return error.into(),
+    };
+    anyhow::anyhow!("{error} ({advice})")
 }
 
 /// A file if there is one or if it looks like one, else a preset.

@@ -9,8 +9,8 @@ use crate::{
     network::{Network, network_file},
     quant::WeightRule,
     train::{
-        self, LayerSpec, Observer, PtqOptions, PtqRecord, QatConfig, TrainConfig, TrainError,
-        TrainRecord,
+        self, Existing, LayerSpec, Observer, OutputFolder, PtqOptions, PtqRecord, QatConfig,
+        TrainConfig, TrainError, TrainRecord,
     },
 };
 
@@ -93,7 +93,8 @@ pub fn run(
                 }
                 let mut observer = begin(&name);
                 let (train, test) = (&images.train, &images.test);
-                let record = train::run(config, train, test, &dir, true, observer.as_mut())
+                let record = OutputFolder::claim(&dir, Existing::ResumeOrStart, &[])
+                    .and_then(|out| train::run(config, train, test, &out, observer.as_mut()))
                     .map_err(failed)?;
                 trained(*method, &name, &record, images, &dir)?
             }
@@ -198,8 +199,9 @@ fn ptq(
         let recipe = recipe::rounded(options.rule);
         return Ok(Row { recipe, ..row });
     }
+    let out = OutputFolder::claim(dir, Existing::Replace, &[parent]).map_err(failed)?;
     let (network, record) = train::ptq(parent, options, &images.test).map_err(failed)?;
-    record.save(&network, dir).map_err(failed)?;
+    record.save(&network, &out).map_err(failed)?;
     let mut row = rounded(dataset, name, &float, &record);
     finish(&mut row, images, dir)?;
     Ok(row)
