@@ -121,6 +121,7 @@ pub(super) fn row_of(
         method,
         name: name.to_owned(),
         recipe: recipe::trained(config),
+        rounding: None,
         weight_bits: config.quantization.as_ref().map(|q| q.n_bits),
         narrowest_weight_bits: config.quantization.as_ref().map(narrowest),
         channels: channels(config),
@@ -195,8 +196,11 @@ fn ptq(
             && network_file(dir).exists()
     });
     if let Some(row) = known {
-        let recipe = recipe::rounded(options.rule);
-        return Ok(Row { recipe, ..row });
+        return Ok(Row {
+            recipe: recipe::rounded(options.rule),
+            rounding: Some(options.rule),
+            ..row
+        });
     }
     let (network, record) = train::ptq(parent, options, &images.test).map_err(failed)?;
     record.save(&network, dir).map_err(failed)?;
@@ -217,6 +221,7 @@ pub(super) fn rounded(
     let thresholds = options.input_thresholds.as_ref();
     Row {
         recipe: recipe::rounded(options.rule),
+        rounding: Some(options.rule),
         weight_bits: Some(options.n_bits),
         narrowest_weight_bits: Some(options.n_bits),
         input_levels: thresholds.map_or(of_float.input_levels, |t| t.len() as i64 + 1),
