@@ -163,6 +163,8 @@ mod tests {
                     if let Job::Train { config, .. } = job {
                         config.validate().unwrap();
                         assert_eq!(config.dataset, dataset);
+                        // As the document says of all of them.
+                        assert!(config.quantization.is_some() && config.distillation.is_some());
                     }
                 }
             }

@@ -122,6 +122,7 @@ pub(super) fn row_of(
         method,
         name: name.to_owned(),
         recipe: recipe::trained(config),
+        rounding: None,
         weight_bits: config.quantization.as_ref().map(|q| q.n_bits),
         narrowest_weight_bits: config.quantization.as_ref().map(narrowest),
         channels: channels(config),
@@ -196,8 +197,11 @@ fn ptq(
             && network_file(dir).exists()
     });
     if let Some(row) = known {
-        let recipe = recipe::rounded(options.rule);
-        return Ok(Row { recipe, ..row });
+        return Ok(Row {
+            recipe: recipe::rounded(options.rule),
+            rounding: Some(options.rule),
+            ..row
+        });
     }
     let out = OutputFolder::claim(dir, Existing::Replace, &[parent]).map_err(failed)?;
     let (network, record) = train::ptq(parent, options, &images.test).map_err(failed)?;
@@ -219,6 +223,7 @@ pub(super) fn rounded(
     let thresholds = options.input_thresholds.as_ref();
     Row {
         recipe: recipe::rounded(options.rule),
+        rounding: Some(options.rule),
         weight_bits: Some(options.n_bits),
         narrowest_weight_bits: Some(options.n_bits),
         input_levels: thresholds.map_or(of_float.input_levels, |t| t.len() as i64 + 1),

@@ -16,8 +16,8 @@ use crate::{
     file::write_atomically,
     report::Host,
     reproduce::{
-        Document, Images, Method, Options, ReproduceError, Row, document, plan, plot_accuracy,
-        plot_layers, run as run_rows,
+        Document, Images, Method, Options, ReproduceError, Row, claims, document, plan,
+        plot_accuracy, plot_layers, run as run_rows,
     },
     train::RECORD_FILE,
 };
@@ -210,13 +210,18 @@ fn write(rows: &[Row], to: &Path) -> anyhow::Result<()> {
             .to_owned(),
     ];
     save("accuracy.md", &document(rows, &notes))?;
-    save("rows.json", &(serde_json::to_string_pretty(rows)? + "\n"))?;
+    save(
+        Document::ROWS,
+        &(serde_json::to_string_pretty(rows)? + "\n"),
+    )?;
+    let mut found = Vec::new();
     for dataset in DatasetName::ALL {
         let of: Vec<Row> = rows
             .iter()
             .filter(|row| row.dataset == dataset)
             .cloned()
             .collect();
+        found.extend(claims(&of));
         if of.iter().all(|row| row.widths.is_none()) {
             continue;
         }
@@ -231,5 +236,9 @@ fn write(rows: &[Row], to: &Path) -> anyhow::Result<()> {
         let title = format!("{}: how integers grow through the layers", dataset.title());
         save(&format!("layers-{dataset}.svg"), &plot_layers(&title, &of)?)?;
     }
+    save(
+        "claims.json",
+        &(serde_json::to_string_pretty(&found)? + "\n"),
+    )?;
     Ok(())
 }

@@ -359,8 +359,12 @@ fn show(record: &TimingRecord, output: &mut Output) -> anyhow::Result<()> {
                 .join(" + "),
             table::thousands(ops.rotation_key_switches + ops.relinearizations),
             table::seconds(row.evaluate_seconds),
-            table::seconds(row.whole_seconds),
-            format!("{:+.1} %", 100.0 * (row.whole_seconds / first - 1.0)),
+            if row.is_measured() {
+                table::seconds(row.whole_seconds)
+            } else {
+                format!("about {}", table::seconds(row.estimated_seconds()))
+            },
+            format!("{:+.0} %", 100.0 * (row.whole_seconds / first - 1.0)),
             match row.twin_mismatches {
                 Some(count) => count.to_string(),
                 None if row.noise_budget_bits == 0 => "too noisy".to_owned(),
