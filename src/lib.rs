@@ -8,6 +8,7 @@ pub mod data;
 pub mod engine;
 mod ffi;
 mod file;
+mod file_kind;
 pub mod kernels;
 pub mod layout;
 pub mod network;
