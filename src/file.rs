@@ -16,9 +16,9 @@ use std::{
 
 use serde::Serialize;
 
-#[cfg(feature = "cli")]
-pub(crate) use target::check_directory;
 pub(crate) use target::check_output;
+#[cfg(feature = "cli")]
+pub(crate) use target::{check_directory, is_stream};
 #[cfg(feature = "cli")]
 pub(crate) use temporary::remove_temporaries;
 pub(crate) use temporary::{TemporaryDirectory, clear_abandoned, uninterrupted};
@@ -57,4 +57,3 @@ pub(crate) fn replace<T, E>(
     }
     Ok(written)
 }
-

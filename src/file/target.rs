@@ -75,7 +75,7 @@ impl Target {
                 Err(error) => return Err(error),
             };
             if found.is_symlink() {
-                if let Some(stream) = through_link(&at) {
+                if let Some(stream) = open_file(&at) {
                     return Ok(Self::Stream(stream));
                 }
                 let to = fs::read_link(&at)?;
@@ -105,17 +105,8 @@ fn names_a_directory(path: &Path) -> bool {
     path.file_name().is_none() || last.is_none_or(|&byte| std::path::is_separator(byte.into()))
 }
 
-/// The stream that a link leads to. Links of the system to open files of a process are not followed by name: the file
+/// What a link in `/proc` (Linux) to an open file of a process stands for. Such links are not followed by name: the file
 /// may be in use at a position of its own, and some of their names are of no file.
-fn through_link(link: &Path) -> Option<Stream> {
-    if let Some(of_a_process) = open_file(link) {
-        return Some(of_a_process);
-    }
-    let found = fs::metadata(link).ok()?;
-    (!found.is_file() && !found.is_dir()).then(|| Stream::Path(link.to_owned()))
-}
-
-/// What a link in `/proc` (Linux) stands for.
 #[cfg(unix)]
 fn open_file(link: &Path) -> Option<Stream> {
     let directory = directory_of(link).canonicalize().ok()?;
@@ -127,11 +118,11 @@ fn open_file(link: &Path) -> Option<Stream> {
     if to.is_dir() {
         return None;
     }
-    let own = Path::new("/proc/self/fd").canonicalize().ok();
+    let own = Path::new("/proc/self/fd").canonicalize().ok() == Some(directory);
     let number = link.file_name()?.to_str()?;
     Some(match number {
-        "1" if own == Some(directory) => Stream::Stdout,
-        "2" if own == Some(directory) => Stream::Stderr,
+        "1" if own => Stream::Stdout,
+        "2" if own => Stream::Stderr,
         _ => Stream::Path(link.to_owned()),
     })
 }
@@ -147,6 +138,12 @@ pub(super) fn directory_of(path: &Path) -> &Path {
         Some(parent) if parent != Path::new("") => parent,
         _ => Path::new("."),
     }
+}
+
+/// Whether `path` leads to a device, a pipe or an open file of this process.
+#[cfg(feature = "cli")]
+pub(crate) fn is_stream(path: &Path) -> bool {
+    matches!(Target::find(path), Ok(Target::Stream(_)))
 }
 
 /// Tries whether a file can be written to `path`, before the work that it is to hold. Leaves nothing behind, and makes no
@@ -194,10 +191,7 @@ pub(crate) fn check_directory(directory: &Path) -> io::Result<()> {
 }
 
 fn is_absent(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        ErrorKind::NotFound | ErrorKind::NotADirectory
-    )
+    matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory)
 }
 
 fn not_a_directory(path: &Path, what: &str) -> io::Error {

@@ -151,9 +151,7 @@ impl TemporaryDirectory {
         let mut live = live();
         clear(parent, prefix);
         for _ in 0..ATTEMPTS {
-            let directory = tempfile::Builder::new()
-                .prefix(prefix)
-                .tempdir_in(parent)?;
+            let directory = tempfile::Builder::new().prefix(prefix).tempdir_in(parent)?;
             let lock = File::open(directory.path()).ok();
             if let Some(lock) = &lock
                 && is_taken(lock, directory.path())

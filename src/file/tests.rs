@@ -78,7 +78,10 @@ fn impossible_outputs_are_known_beforehand() {
     let mut permissions = fs::metadata(at("file")).unwrap().permissions();
     permissions.set_readonly(true);
     fs::set_permissions(at("file"), permissions).unwrap();
-    for refused in [check_output(&at("file")), write_atomically(&at("file"), b"new")] {
+    for refused in [
+        check_output(&at("file")),
+        write_atomically(&at("file"), b"new"),
+    ] {
         assert!(refused.unwrap_err().to_string().contains("read-only"));
     }
     assert_eq!(fs::read(at("file")).unwrap(), b"old");
@@ -101,7 +104,13 @@ fn what_a_killed_process_left_is_removed_and_what_is_in_use_stays() {
     fs::write(parent.join(".sealquant-dEaD01"), b"half").unwrap();
     write_atomically(&parent.join("file"), b"new").unwrap();
     clear_abandoned(&parent, ".fetch-");
-    let name = used.path().file_name().unwrap().to_str().unwrap().to_owned();
+    let name = used
+        .path()
+        .file_name()
+        .unwrap()
+        .to_str()
+        .unwrap()
+        .to_owned();
     let mut left = vec![
         ".fetch-".to_owned(),
         ".fetch-a.b".to_owned(),
@@ -153,9 +162,15 @@ mod unix {
         write_atomically(&at("dangling"), b"new").unwrap();
         assert_eq!(fs::read(at("real/later/new")).unwrap(), b"new");
         for link in ["one", "two", "dangling", "folder"] {
-            assert!(fs::symlink_metadata(at(link)).unwrap().is_symlink(), "{link}");
+            assert!(
+                fs::symlink_metadata(at(link)).unwrap().is_symlink(),
+                "{link}"
+            );
         }
-        for refused in [check_output(&at("round")), write_atomically(&at("round"), b"")] {
+        for refused in [
+            check_output(&at("round")),
+            write_atomically(&at("round"), b""),
+        ] {
             assert!(refused.unwrap_err().to_string().contains("circles"));
         }
         symlink("nowhere", at("lost")).unwrap();
@@ -168,7 +183,13 @@ mod unix {
     fn pipes_and_devices_are_written_to_as_they_are() {
         let top = tempfile::tempdir().unwrap();
         let pipe = top.path().join("pipe");
-        assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+        assert!(
+            Command::new("mkfifo")
+                .arg(&pipe)
+                .status()
+                .unwrap()
+                .success()
+        );
         let link = top.path().join("link");
         symlink(&pipe, &link).unwrap();
         for path in [&pipe, &link] {
@@ -190,7 +211,12 @@ mod unix {
         for path in [Path::new("/dev/null"), &null] {
             check_output(path).unwrap();
             write_atomically(path, b"gone").unwrap();
-            assert!(fs::metadata("/dev/null").unwrap().file_type().is_char_device());
+            assert!(
+                fs::metadata("/dev/null")
+                    .unwrap()
+                    .file_type()
+                    .is_char_device()
+            );
         }
         assert_eq!(names(top.path()), ["link", "null", "pipe"]);
     }
