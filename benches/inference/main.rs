@@ -267,6 +267,7 @@ fn network(name: &str, options: &Options) -> Result<(Network, BoundRule), Box<dy
 fn main() -> Result<(), Box<dyn Error>> {
     let given: Vec<String> = std::env::args().skip(1).collect();
     let options = Options::parse(&given)?;
+    sealquant::report::check_record_path(&options.out)?;
     let mut rows = Vec::new();
     for name in &options.networks {
         let (network, bound) = network(name, &options)?;
