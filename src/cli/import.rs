@@ -2,7 +2,10 @@
 
 use std::path::PathBuf;
 
-use super::{Outcome, output::Output};
+use super::{
+    Outcome,
+    output::{Output, check_directory},
+};
 use crate::train::{ImportSpec, import};
 
 #[derive(Debug, clap::Args)]
@@ -19,6 +22,7 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments, output: &mut Output) -> anyhow::Result<Outcome> {
+    check_directory("--out", &arguments.out)?;
     let spec = ImportSpec::load(&arguments.layers)?;
     let record = import(&spec, &arguments.weights, &arguments.out)?;
     let dir = arguments.out.display();

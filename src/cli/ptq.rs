@@ -5,7 +5,11 @@ use std::path::PathBuf;
 use clap::ValueEnum;
 
 use super::{
-    Outcome, model::DataDirectory, output::Output, progress, table, train::agreement_rows,
+    Outcome,
+    model::DataDirectory,
+    output::{Output, check_directory},
+    progress, table,
+    train::agreement_rows,
 };
 use crate::{
     data::{self, Split},
@@ -52,6 +56,7 @@ impl From<Rule> for WeightRule {
 }
 
 pub(super) fn run(arguments: &Arguments, output: &mut Output) -> anyhow::Result<Outcome> {
+    check_directory("--out", &arguments.out)?;
     let parent = TrainConfig::load(&arguments.model.join(CONFIG_FILE))?;
     let source = arguments.data.source();
     let test = data::load(
@@ -66,7 +71,7 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> anyhow::Result<
         input_thresholds: None,
     };
     let (network, record) = ptq(&arguments.model, &options, &test)?;
-    record.save(&network, &arguments.out)?;
+    let saved = record.save(&network, &arguments.out);
     let rows = [
         ("model", arguments.out.display().to_string()),
         ("float parent", record.parent.clone()),
@@ -84,5 +89,6 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> anyhow::Result<
     output.line(table::facts(
         rows.map(|(name, value)| (name.to_owned(), value)),
     ))?;
+    saved?;
     Ok(Outcome::Success)
 }

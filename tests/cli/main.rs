@@ -5,11 +5,16 @@
     reason = "a test may stop at a surprise"
 )]
 
+mod data;
 mod demo;
 mod infer;
 mod inspect;
+#[cfg(unix)]
+mod interrupt;
 mod kit;
 mod misuse;
+mod outputs;
 mod reproduce;
+mod threads;
 #[cfg(feature = "train")]
 mod train;

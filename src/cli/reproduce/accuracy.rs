@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 
 use crate::cli::{
-    Outcome,
+    Outcome, interrupt,
     model::DataDirectory,
-    output::{Output, note},
+    output::{Output, check_directory, note},
     progress, table,
     train::Display,
 };
@@ -61,6 +61,13 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> anyhow::Result<
         },
         only_finished: arguments.only_finished,
     };
+    let to = arguments.document.as_ref().unwrap_or(&options.out);
+    check_directory("--out", &options.out)?;
+    check_directory("--document", to)?;
+    let kept = options.out.display().to_string();
+    interrupt::say(move || {
+        format!("finished rows and epochs are kept in {kept}; the same command goes on from there")
+    });
     let mut rows = Vec::new();
     for &dataset in datasets {
         let load = |split| data::load(dataset, split, &source, &mut progress::data_events());
@@ -82,10 +89,10 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> anyhow::Result<
     if arguments.quick {
         check(&rows)?;
     }
-    let to = arguments.document.as_ref().unwrap_or(&options.out);
+    let shown = output.line(columns(&rows));
     write(&rows, to)?;
     copy_records(&rows, &options.out, to)?;
-    output.line(columns(&rows))?;
+    shown?;
     output.line(format_args!(
         "written: {}",
         to.join("accuracy.md").display()
