@@ -17,7 +17,7 @@ use std::error::Error;
 use std::path::Path;
 
 fn main() -> Result<(), Box<dyn Error>> {
-    match std::env::args().nth(1) {
+    match std::env::args_os().nth(1) {
         Some(directory) => run(Path::new(&directory)),
         None => run(tempfile::tempdir()?.path()),
     }

@@ -13,6 +13,7 @@ pub mod kernels;
 pub mod layout;
 pub mod network;
 pub mod params;
+mod process;
 #[cfg(feature = "train")]
 pub mod quant;
 pub mod report;

@@ -354,6 +354,7 @@ fn images_for(
 fn main() -> Result<(), Box<dyn Error>> {
     let given: Vec<String> = std::env::args().skip(1).collect();
     let options = Options::parse(&given)?;
+    sealquant::report::check_record_path(&options.out)?;
     let mut rows = Vec::new();
     for name in &options.networks {
         let (network, bounds) = network(name, &options)?;

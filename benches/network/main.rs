@@ -92,6 +92,7 @@ impl Arguments {
 fn main() -> Result<(), Box<dyn Error>> {
     let given: Vec<String> = std::env::args().skip(1).collect();
     let arguments = Arguments::parse(&given)?;
+    sealquant::report::check_record_path(&arguments.out)?;
     let network = Network::load(concat!(env!("CARGO_MANIFEST_DIR"), "/models/mnist-w2"))?;
     let wanted = |name: &str| arguments.only.as_deref().is_none_or(|only| only == name);
     let mut rows = Vec::new();

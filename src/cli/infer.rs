@@ -1,12 +1,14 @@
 //! `sealquant infer`.
 
+use std::num::NonZeroUsize;
+
 use clap::ValueEnum;
 
 use super::{
     Outcome,
     model::{ImageRange, dataset_parser, split_parser},
     output::Output,
-    run::{self, RunArguments},
+    run::{self, Finished, RunArguments},
     summary::summary,
     table,
 };
@@ -30,6 +32,12 @@ pub(super) struct Arguments {
     layout: Layout,
     #[command(flatten)]
     run: RunArguments,
+}
+
+impl Arguments {
+    pub(super) fn threads(&self) -> Option<NonZeroUsize> {
+        self.run.threads
+    }
 }
 
 /// Times and operations, with what was predicted of them.
@@ -103,6 +111,13 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> anyhow::Result<
         arguments.split,
         arguments.images.as_ref(),
     )?;
+    let shown = show(&finished, arguments, output);
+    finished.save(&arguments.run, output)?;
+    shown?;
+    Ok(finished.outcome())
+}
+
+fn show(finished: &Finished, arguments: &Arguments, output: &mut Output) -> anyhow::Result<()> {
     output.line(summary(&finished.record, false))?;
     output.line(layer_table(&finished.record))?;
     let rows = finished.record.noise.iter().map(|layer| {
@@ -120,9 +135,5 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> anyhow::Result<
         "measured (each layer with --layer-noise)"
     };
     let header = ["after", "predicted noise budget, bits", measured];
-    output.line(table::columns(&header, rows))?;
-    if let Some(path) = &arguments.run.record {
-        output.line(format_args!("record: {}", path.display()))?;
-    }
-    Ok(finished.outcome())
+    output.line(table::columns(&header, rows))
 }

@@ -1,7 +1,8 @@
 //! The command line: a file for each subcommand.
 //!
 //! Results go to standard output, progress and errors to standard error. The exit code is 0 on success, 1 on any
-//! failure (a decrypted logit that differs from the twin's is one), and 2 on misuse.
+//! failure (a decrypted logit that differs from the twin's is one), 2 on misuse, and 130 when Ctrl-C or SIGTERM ended
+//! the command.
 
 mod data;
 mod demo;
@@ -10,6 +11,7 @@ mod digits;
 mod import;
 mod infer;
 mod inspect;
+mod interrupt;
 mod model;
 mod output;
 mod progress;
@@ -19,10 +21,11 @@ mod reproduce;
 mod run;
 mod summary;
 mod table;
+mod threads;
 #[cfg(feature = "train")]
 mod train;
 
-use std::{ffi::OsString, process::ExitCode};
+use std::{ffi::OsString, num::NonZeroUsize, process::ExitCode};
 
 use clap::{Parser, Subcommand};
 
@@ -83,20 +86,11 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
         }
     };
+    interrupt::listen();
     let mut output = Output::new();
-    let result = match cli.command {
-        Command::Data(arguments) => data::run(&arguments, &mut output),
-        #[cfg(feature = "train")]
-        Command::Train(arguments) => train::run(&arguments, &mut output),
-        #[cfg(feature = "train")]
-        Command::Ptq(arguments) => ptq::run(&arguments, &mut output),
-        #[cfg(feature = "train")]
-        Command::Import(arguments) => import::run(&arguments, &mut output),
-        Command::Reproduce(arguments) => reproduce::run(&arguments, &mut output),
-        Command::Inspect(arguments) => inspect::run(&arguments, &mut output),
-        Command::Infer(arguments) => infer::run(&arguments, &mut output),
-        Command::Demo(arguments) => demo::run(&arguments, &mut output),
-    };
+    let result =
+        threads::start(cli.command.threads()).and_then(|()| command(cli.command, &mut output));
+    interrupt::wait_if_stopping();
     match result {
         Ok(Outcome::Success) => ExitCode::SUCCESS,
         Ok(Outcome::Failure) => ExitCode::FAILURE,
@@ -104,6 +98,34 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             output::error_line(&error);
             ExitCode::FAILURE
         }
+    }
+}
+
+impl Command {
+    /// The number of worker threads, if the command line says it.
+    fn threads(&self) -> Option<NonZeroUsize> {
+        match self {
+            Self::Infer(arguments) => arguments.threads(),
+            Self::Demo(arguments) => arguments.threads(),
+            Self::Reproduce(arguments) => arguments.threads(),
+            _ => None,
+        }
+    }
+}
+
+fn command(command: Command, output: &mut Output) -> anyhow::Result<Outcome> {
+    match command {
+        Command::Data(arguments) => data::run(&arguments, output),
+        #[cfg(feature = "train")]
+        Command::Train(arguments) => train::run(&arguments, output),
+        #[cfg(feature = "train")]
+        Command::Ptq(arguments) => ptq::run(&arguments, output),
+        #[cfg(feature = "train")]
+        Command::Import(arguments) => import::run(&arguments, output),
+        Command::Reproduce(arguments) => reproduce::run(&arguments, output),
+        Command::Inspect(arguments) => inspect::run(&arguments, output),
+        Command::Infer(arguments) => infer::run(&arguments, output),
+        Command::Demo(arguments) => demo::run(&arguments, output),
     }
 }
 

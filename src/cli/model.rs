@@ -1,7 +1,6 @@
 //! Models and datasets, as the command line names them.
 
 use std::{
-    num::NonZeroUsize,
     ops::Range,
     path::{Path, PathBuf},
     str::FromStr,
@@ -94,15 +93,6 @@ impl FromStr for ImageRange {
         }
         Ok(Self(start..end))
     }
-}
-
-/// Starts the worker threads of everything that follows.
-pub(super) fn start_threads(threads: Option<NonZeroUsize>) -> anyhow::Result<()> {
-    rayon::ThreadPoolBuilder::new()
-        // 0 stands for all processors.
-        .num_threads(threads.map_or(0, NonZeroUsize::get))
-        .build_global()
-        .context("cannot start the worker threads")
 }
 
 /// Loads a model: a directory that holds a network file, or that file itself.

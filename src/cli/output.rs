@@ -3,9 +3,13 @@
 use std::{
     fmt::Display,
     io::{self, ErrorKind, Write},
+    path::Path,
 };
 
+use anyhow::Context as _;
 use console::Term;
+
+use crate::file;
 
 /// Standard output. Once its reader is gone, further lines are dropped: the command still does its work, so that a
 /// record is written and the exit code is right.
@@ -32,9 +36,20 @@ impl Output {
                 self.closed = true;
                 Ok(())
             }
-            other => Ok(other?),
+            other => other.context("cannot write to standard output"),
         }
     }
+}
+
+/// Tries whether `option` names a file that can be written, before the work that it is to hold.
+pub(super) fn check_file(option: &str, path: &Path) -> anyhow::Result<()> {
+    file::check_output(path).with_context(|| format!("{option}: cannot write {}", path.display()))
+}
+
+/// Tries whether `option` names a directory that files can be written into; it need not be there yet.
+pub(super) fn check_directory(option: &str, path: &Path) -> anyhow::Result<()> {
+    file::check_directory(path)
+        .with_context(|| format!("{option}: cannot write into {}", path.display()))
 }
 
 /// Columns of the terminal on standard output, if it is one.

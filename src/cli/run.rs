@@ -7,7 +7,7 @@ use clap::ValueEnum;
 use super::{
     Outcome,
     model::{self, DEFAULT_MODEL, DataDirectory, ImageRange, Security},
-    output::note,
+    output::{Output, check_file, note},
     progress::Stages,
     table,
 };
@@ -101,7 +101,7 @@ pub(super) struct Finished {
     pub(super) images: Dataset,
 }
 
-/// Starts the worker threads, then as [`run_again`].
+/// Classifies images under encryption. Without a range, all of the split.
 pub(super) fn run(
     arguments: &RunArguments,
     layout: Option<LayoutKind>,
@@ -109,18 +109,9 @@ pub(super) fn run(
     split: Split,
     range: Option<&ImageRange>,
 ) -> anyhow::Result<Finished> {
-    model::start_threads(arguments.threads)?;
-    run_again(arguments, layout, dataset, split, range)
-}
-
-/// Classifies images under encryption. Without a range, all of the split.
-pub(super) fn run_again(
-    arguments: &RunArguments,
-    layout: Option<LayoutKind>,
-    dataset: DatasetName,
-    split: Split,
-    range: Option<&ImageRange>,
-) -> anyhow::Result<Finished> {
+    if let Some(record) = &arguments.record {
+        check_file("--record", record)?;
+    }
     let network = model::load_network(&arguments.model)?;
     let source = arguments.data.source();
     let data = model::load_images(&network, dataset, split, &source)?;
@@ -206,9 +197,6 @@ pub(super) fn run_again(
         sealquant_version: env!("CARGO_PKG_VERSION").to_owned(),
         time: host.time,
     };
-    if let Some(path) = &arguments.record {
-        record.save(path)?;
-    }
     Ok(Finished {
         record,
         classified,
@@ -270,6 +258,16 @@ pub(super) fn command_line() -> String {
 }
 
 impl Finished {
+    /// Writes the record to the file that was asked for, after the results have been shown: neither is lost with the
+    /// other.
+    pub(super) fn save(&self, arguments: &RunArguments, output: &mut Output) -> anyhow::Result<()> {
+        let Some(path) = &arguments.record else {
+            return Ok(());
+        };
+        self.record.save(path)?;
+        output.line(format_args!("record: {}", path.display()))
+    }
+
     /// Failure if a decrypted logit differs from the twin's.
     pub(super) fn outcome(&self) -> Outcome {
         if self.record.twin_mismatches == 0 {

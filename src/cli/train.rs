@@ -1,13 +1,16 @@
 //! `sealquant train`.
 
-use std::path::{Path, PathBuf};
+use std::{
+    ffi::{OsStr, OsString},
+    path::{Path, PathBuf},
+};
 
 use indicatif::ProgressBar;
 
 use super::{
-    Outcome,
+    Outcome, interrupt,
     model::DataDirectory,
-    output::{Output, note},
+    output::{Output, check_file, note},
     progress, table,
 };
 use crate::{
@@ -15,8 +18,8 @@ use crate::{
     file::write_atomically,
     reproduce::plot_curves,
     train::{
-        self, Agreement, EpochRecord, Existing, Fit, Observer, OutputFolder, PRESETS, TrainConfig,
-        TrainError, TrainEvent,
+        self, Agreement, CHECKPOINT_FILE, EpochRecord, Existing, Fit, Observer, OutputFolder,
+        PRESETS, TrainConfig, TrainError, TrainEvent,
     },
 };
 
@@ -24,7 +27,7 @@ use crate::{
 pub(super) struct Arguments {
     /// A configuration file (JSON), or the name of a preset
     #[arg(long, value_name = "FILE|PRESET", long_help = config_help())]
-    config: String,
+    config: OsString,
     /// The directory of the model; made if it is missing
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
@@ -70,9 +73,14 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> anyhow::Result<
     };
     let folder =
         OutputFolder::claim(&arguments.out, existing, &config.inputs()).map_err(with_advice)?;
+    if let Some(plot) = &arguments.plot {
+        check_file("--plot", plot)?;
+    }
     let source = arguments.data.source();
     let load = |split| data::load(config.dataset, split, &source, &mut progress::data_events());
     let (train, test) = (load(Split::Train)?, load(Split::Test)?);
+    let checkpoint = arguments.out.join(CHECKPOINT_FILE);
+    interrupt::say(move || interrupted(&checkpoint));
     let mut observer = Display {
         plot: arguments
             .plot
@@ -113,6 +121,16 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> anyhow::Result<
             .map(|(name, value)| (name.to_owned(), value)),
     ))?;
     Ok(Outcome::Success)
+}
+
+/// What an interrupted run leaves, and how to go on.
+fn interrupted(checkpoint: &Path) -> String {
+    let path = checkpoint.display();
+    if checkpoint.exists() {
+        format!("{path} keeps the finished epochs; go on with --resume")
+    } else {
+        "no epoch was finished, nothing is kept".to_owned()
+    }
 }
 
 /// Whether logits fit, in words.
@@ -187,13 +205,13 @@ pub(super) fn with_advice(error: TrainError) -> anyhow::Error {
 }
 
 /// A file if there is one or if it looks like one, else a preset.
-fn load_config(text: &str) -> anyhow::Result<TrainConfig> {
+fn load_config(text: &OsStr) -> anyhow::Result<TrainConfig> {
     let path = Path::new(text);
     let like_a_path = path.components().count() > 1 || path.extension().is_some();
     Ok(if like_a_path || path.is_file() {
         TrainConfig::load(path)?
     } else {
-        TrainConfig::preset(text)?
+        TrainConfig::preset(&text.to_string_lossy())?
     })
 }
 
@@ -336,18 +354,22 @@ mod tests {
     #[test]
     fn a_configuration_is_a_preset_or_a_file() {
         for preset in PRESETS.iter().filter(|name| !name.ends_with('B')) {
-            load_config(preset).unwrap();
+            load_config(preset.as_ref()).unwrap();
         }
-        let unknown = load_config("no-such-preset").unwrap_err().to_string();
+        let unknown = load_config("no-such-preset".as_ref())
+            .unwrap_err()
+            .to_string();
         assert!(
             unknown.contains("no-such-preset") && unknown.contains(PRESETS[0]),
             "{unknown}"
         );
-        let missing = load_config("configs/none.json").unwrap_err().to_string();
+        let missing = load_config("configs/none.json".as_ref())
+            .unwrap_err()
+            .to_string();
         assert!(missing.contains("configs/none.json"), "{missing}");
         let file = tempfile::NamedTempFile::with_suffix(".json").unwrap();
         let config = TrainConfig::preset(PRESETS[0]).unwrap();
         config.save(file.path()).unwrap();
-        assert_eq!(load_config(file.path().to_str().unwrap()).unwrap(), config);
+        assert_eq!(load_config(file.path().as_os_str()).unwrap(), config);
     }
 }

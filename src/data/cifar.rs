@@ -261,6 +261,29 @@ mod tests {
         assert!(refused(b"GIF89a").contains("no PNG image"));
     }
 
+    /// As pigz, bgzip and cat write them: nothing after the first member is lost.
+    #[test]
+    fn files_of_several_gzip_members_are_read_whole() {
+        use std::io::Write as _;
+
+        let dir = tempfile::tempdir().unwrap();
+        let all = images(7);
+        let records: Vec<u8> = (0..7_u8)
+            .zip(all.chunks_exact(SIZE))
+            .flat_map(|(label, image)| [&[label][..], image].concat())
+            .collect();
+        let mut packed = Vec::new();
+        for part in records.chunks(2 * (1 + SIZE)) {
+            let mut gz = flate2::write::GzEncoder::new(packed, flate2::Compression::fast());
+            gz.write_all(part).unwrap();
+            packed = gz.finish().unwrap();
+        }
+        fs::write(dir.path().join("test_batch.bin.gz"), packed).unwrap();
+        let data = read(dir.path(), Split::Test).unwrap();
+        assert_eq!(data.labels(), [0, 1, 2, 3, 4, 5, 6]);
+        assert!(data.images().flatten().eq(&all));
+    }
+
     #[test]
     fn defects_name_the_file_and_the_reason() {
         let dir = tempfile::tempdir().unwrap();

@@ -69,9 +69,10 @@ fn git_commit() -> String {
 }
 
 fn commit_of(directory: &Path) -> Option<String> {
-    let top = git(directory, &["rev-parse", "--show-toplevel"])?;
+    // The way up, not the path, which need not be text.
+    let top = directory.join(git(directory, &["rev-parse", "--show-cdup"])?);
     // An installed program may lie in someone else's repository.
-    let manifest = std::fs::read_to_string(Path::new(&top).join("Cargo.toml")).ok()?;
+    let manifest = std::fs::read_to_string(top.join("Cargo.toml")).ok()?;
     if !manifest
         .lines()
         .any(|line| line.trim() == "name = \"sealquant\"")

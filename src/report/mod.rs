@@ -6,6 +6,7 @@
 mod classify;
 mod forecast;
 mod host;
+mod output;
 mod prime_run;
 mod record;
 mod scaling;
@@ -15,6 +16,7 @@ mod timing;
 pub use classify::{Classified, ClassifyError, classify};
 pub use forecast::{ForecastRecord, LayerForecastRecord};
 pub use host::Host;
+pub use output::{check_record_path, write_record};
 pub use prime_run::{PrimeRun, PrimeSetting, PrimeSubject};
 pub use record::{
     BatchSeconds, BoundRecord, DataFile, LayerRecord, NoiseRecord, RecordError, RunRecord, Seconds,

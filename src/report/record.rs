@@ -5,9 +5,8 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 use thiserror::Error;
 
-use super::forecast::ForecastRecord;
+use super::{forecast::ForecastRecord, output::write_record};
 use crate::engine::LayerOps;
-use crate::file::write_json;
 
 /// Everything a figure in a report can be traced back to: one JSON object.
 ///
@@ -208,6 +207,13 @@ pub enum RecordError {
     },
 }
 
+impl RecordError {
+    pub(super) fn at(path: &Path) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.to_owned();
+        move |source| Self::Io { path, source }
+    }
+}
+
 impl RunRecord {
     /// Images classified per second of the server's work.
     pub fn images_per_second(&self) -> f64 {
@@ -224,17 +230,12 @@ impl RunRecord {
         self.coeff_modulus_bits.iter().sum()
     }
 
-    /// Writes the record as one JSON object: to a temporary name in the same directory, then renamed. Missing
-    /// directories are made.
+    /// Writes the record as one JSON object, as [`write_record`].
     ///
     /// # Errors
     /// [`RecordError`] with the path.
     pub fn save(&self, path: impl AsRef<Path>) -> Result<(), RecordError> {
-        let path = path.as_ref();
-        write_json(path, self).map_err(|source| RecordError::Io {
-            path: path.into(),
-            source,
-        })
+        write_record(path, self)
     }
 }
 

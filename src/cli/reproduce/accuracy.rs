@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 
 use crate::cli::{
-    Outcome,
+    Outcome, interrupt,
     model::DataDirectory,
-    output::{Output, note},
+    output::{Output, check_directory, note},
     progress, table,
     train::Display,
 };
@@ -67,6 +67,12 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> anyhow::Result<
         finished: (arguments.only_finished && !arguments.quick).then(|| to.clone()),
         ..options
     };
+    check_directory("--out", &options.out)?;
+    check_directory("--document", &to)?;
+    let kept = options.out.display().to_string();
+    interrupt::say(move || {
+        format!("finished rows and epochs are kept in {kept}; the same command goes on from there")
+    });
     let mut rows = Vec::new();
     for &dataset in datasets {
         let load = |split| data::load(dataset, split, &source, &mut progress::data_events());

@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use crate::cli::{
-    Outcome,
+    Outcome, interrupt,
     model::{self, DataDirectory, dataset_parser},
-    output::{Output, note},
+    output::{Output, check_directory, check_file, note},
     progress::Stages,
     run::command_line,
     table,
@@ -190,11 +190,24 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> anyhow::Result<
         .baseline
         .as_deref()
         .context("--baseline is missing")?;
+    if let Some(path) = &arguments.record {
+        check_file("--record", path)?;
+    }
+    if let Some(directory) = &arguments.document {
+        check_directory("--document", directory)?;
+    }
     let baseline = Subject::load(arguments, baseline)?;
     let small = Subject::load(arguments, &arguments.model)?;
     if let Some(directory) = &arguments.runs {
         std::fs::create_dir_all(directory)
             .with_context(|| format!("cannot keep runs in {}", directory.display()))?;
+        check_directory("--runs", directory)?;
+        let directory = directory.display().to_string();
+        interrupt::say(move || {
+            format!(
+                "finished plaintext primes are kept in {directory}; the same command goes on from there"
+            )
+        });
     }
     let source = arguments.data.source();
     let test = model::load_images(&small.network, arguments.dataset, Split::Test, &source)?;
@@ -236,16 +249,18 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> anyhow::Result<
         git_commit: host.git_commit,
         time: host.time,
     };
-    show(&record, output)?;
-    if let Some(path) = &arguments.record {
+    // What took hours is shown and written wherever that is possible; then an error counts.
+    let shown = show(&record, output);
+    let saved = arguments.record.as_ref().map_or(Ok(()), |path| {
         record.save(path)?;
-        output.line(format_args!("record: {}", path.display()))?;
-    }
+        output.line(format_args!("record: {}", path.display()))
+    });
     if let Some(directory) = &arguments.document {
         write(&record, directory)?;
         let document = directory.join("timing.md");
         output.line(format_args!("written: {}", document.display()))?;
     }
+    shown.and(saved)?;
     Ok(if record.rows.iter().all(TimingRow::is_right) {
         Outcome::Success
     } else {
