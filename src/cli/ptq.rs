@@ -5,7 +5,11 @@ use std::path::PathBuf;
 use clap::ValueEnum;
 
 use super::{
-    Outcome, model::DataDirectory, output::Output, progress, table, train::agreement_rows,
+    Outcome,
+    model::{DataDirectory, RequiredFloat, whole},
+    output::Output,
+    progress, table,
+    train::agreement_rows,
 };
 use crate::{
     data::{self, Split},
@@ -15,11 +19,10 @@ use crate::{
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
-    /// The float network: a directory that `train` made
-    #[arg(long, value_name = "DIR")]
-    model: PathBuf,
+    #[command(flatten)]
+    model: RequiredFloat,
     /// Bits of a weight, the sign included
-    #[arg(long, value_name = "B", value_parser = clap::value_parser!(u32).range(2..=32))]
+    #[arg(long, value_name = "B", value_parser = whole::<u32>(2..=32))]
     bits: u32,
     /// How the integers are chosen
     #[arg(long, value_enum, default_value = "max")]
@@ -52,7 +55,7 @@ impl From<Rule> for WeightRule {
 }
 
 pub(super) fn run(arguments: &Arguments, output: &mut Output) -> anyhow::Result<Outcome> {
-    let parent = TrainConfig::load(&arguments.model.join(CONFIG_FILE))?;
+    let parent = TrainConfig::load(&arguments.model.path().join(CONFIG_FILE))?;
     let source = arguments.data.source();
     let test = data::load(
         parent.dataset,
@@ -65,7 +68,7 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> anyhow::Result<
         rule: arguments.rule.into(),
         input_thresholds: None,
     };
-    let (network, record) = ptq(&arguments.model, &options, &test)?;
+    let (network, record) = ptq(arguments.model.path(), &options, &test)?;
     record.save(&network, &arguments.out)?;
     let rows = [
         ("model", arguments.out.display().to_string()),

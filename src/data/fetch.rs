@@ -115,7 +115,7 @@ fn verify(
 
 fn advice(name: DatasetName, instead: &str) -> String {
     format!(
-        "{instead}, or put the files of {name} into a directory and name it with --data-dir or {}",
+        "{instead}, or put the files of {name} into a directory and name it as the data directory or in {}",
         super::DATA_VARIABLE
     )
 }
@@ -316,7 +316,7 @@ mod tests {
         };
         let missing = run("no-such-program-here", &[]).unwrap_err();
         assert!(matches!(missing, DataError::NoClient { .. }));
-        assert!(missing.to_string().contains("--data-dir"));
+        assert!(missing.to_string().contains("data directory"));
         let failing = run("sh", &["-c", "echo no network >&2; exit 3"])
             .unwrap_err()
             .to_string();

@@ -24,7 +24,7 @@ use crate::{
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
-    /// A few rows of MNIST, two epochs on few images: a check of the machinery, in a minute
+    /// A few rows of MNIST, two epochs on few images: a check of the machinery, in some seconds
     #[arg(long)]
     quick: bool,
     /// Only this dataset; may be given several times [default: mnist and cifar10]
@@ -137,7 +137,7 @@ fn check(rows: &[Row]) -> Result<(), ReproduceError> {
     Ok(())
 }
 
-fn columns(rows: &[Row]) -> comfy_table::Table {
+fn columns(rows: &[Row]) -> table::Table {
     let header = [
         "network",
         "test",
