@@ -316,7 +316,7 @@ mod tests {
         };
         let missing = run("no-such-program-here", &[]).unwrap_err();
         assert!(matches!(missing, DataError::NoClient { .. }));
-        assert!(missing.to_string().contains("data directory"));
+        assert!(missing.to_string().contains("SEALQUANT_DATA"));
         let failing = run("sh", &["-c", "echo no network >&2; exit 3"])
             .unwrap_err()
             .to_string();
