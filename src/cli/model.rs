@@ -233,11 +233,10 @@ pub(super) fn load_network(model: &Path) -> anyhow::Result<Network> {
             .with_context(|| format!("the model {} that is built in", model.display()));
     }
     let shown = model.display();
-    if let Some(directory) = float_directory(model) {
+    if float_directory(model).is_some() {
         bail!(
             "{shown} holds a float network, which cannot be encrypted: round it with `sealquant ptq {shown} --bits 4 \
-             --out DIR`, and see it with `sealquant inspect {}`",
-            directory.display()
+             --out DIR`, and see it with `sealquant inspect {shown}`"
         );
     }
     match std::fs::metadata(model) {

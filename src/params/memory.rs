@@ -16,12 +16,13 @@ const COMPILED_TERM: u64 = 8;
 
 /// Why the memory of a run cannot be predicted: the layout does not serve the network.
 #[derive(Debug, Error)]
-#[error(transparent)]
 #[non_exhaustive]
 pub enum MemoryError {
     /// The packed layout has no place for it.
+    #[error("the packed layout cannot serve this network")]
     Packed(#[from] CropError),
     /// The diagonal layout has none.
+    #[error("the diagonal layout cannot serve this network")]
     Diagonal(#[from] DiagonalError),
 }
 
