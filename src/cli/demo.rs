@@ -52,7 +52,7 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> anyhow::Result<
         "classifying encrypted images {}..{} of {dataset} {split} with {}",
         arguments.images.0.start,
         arguments.images.0.end,
-        arguments.run.model.display()
+        arguments.run.model.path().display()
     ));
     let alone = RunArguments {
         record: arguments.run.record.as_deref().and_then(beside),
@@ -109,14 +109,14 @@ fn beside(record: &Path) -> Option<PathBuf> {
 }
 
 /// Latency and throughput of these runs, and the paper's time for one image.
-fn comparison(records: &[&RunRecord]) -> comfy_table::Table {
+fn comparison(records: &[&RunRecord]) -> table::Table {
     let own = records.iter().map(|record| {
         let images = record.images;
         let words = if images == 1 { "one image" } else { "a batch" };
         vec![
             format!(
-                "here, {words}: N = {}, {} layout",
-                record.poly_modulus_degree, record.layout
+                "here, {words}: N = {}, {} layout, {} bound",
+                record.poly_modulus_degree, record.layout, record.bound.rule
             ),
             table::thousands(images),
             table::seconds(record.seconds.evaluate),

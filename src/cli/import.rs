@@ -33,10 +33,13 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> anyhow::Result<
     let record = import(&spec, &arguments.weights, &folder)?;
     let dir = arguments.out.display();
     output.line(if record.quantized {
-        format!("{}: an integer network in {dir}; see it with: sealquant inspect {dir}", spec.name)
+        format!(
+            "{}: an integer network in {dir}; see it with: sealquant inspect {dir}",
+            spec.name
+        )
     } else {
         format!(
-            "{}: a float network in {dir}; round it with: sealquant ptq --model {dir} --bits 4 --out DIR",
+            "{}: a float network in {dir}; round it with: sealquant ptq {dir} --bits 4 --out DIR",
             spec.name
         )
     })?;

@@ -7,6 +7,8 @@
 mod data;
 mod demo;
 mod digits;
+mod float;
+mod hint;
 #[cfg(feature = "train")]
 mod import;
 mod infer;
@@ -27,7 +29,7 @@ mod train;
 
 use std::{ffi::OsString, num::NonZeroUsize, process::ExitCode};
 
-use clap::{Parser, Subcommand};
+use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use output::Output;
 
@@ -78,8 +80,15 @@ enum Outcome {
 
 /// Parses the command line, runs the command, reports an error in one line. The first argument is the program's name.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let cli = match Cli::try_parse_from(arguments) {
-        Ok(cli) => cli,
+    let mut command = Cli::command();
+    let parsed = command
+        .try_get_matches_from_mut(arguments)
+        .and_then(|matches| {
+            let names = chosen(&matches);
+            Ok((Cli::from_arg_matches(&matches)?, names))
+        });
+    let (cli, names) = match parsed {
+        Ok(parsed) => parsed,
         Err(error) => {
             // Also `--help` and `--version`. A closed pipe is no failure.
             let _ = error.print();
@@ -95,7 +104,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(Outcome::Success) => ExitCode::SUCCESS,
         Ok(Outcome::Failure) => ExitCode::FAILURE,
         Err(error) => {
-            output::error_line(&error);
+            let takes = |option: &str| takes(&command, &names, option);
+            output::error_line(&error, hint::hint(&error, &takes));
             ExitCode::FAILURE
         }
     }
@@ -129,13 +139,57 @@ fn command(command: Command, output: &mut Output) -> anyhow::Result<Outcome> {
     }
 }
 
+/// The names of the command that was chosen, and of the commands above it.
+fn chosen(mut matches: &ArgMatches) -> Vec<String> {
+    let mut names = Vec::new();
+    while let Some((name, below)) = matches.subcommand() {
+        names.push(name.to_owned());
+        matches = below;
+    }
+    names
+}
+
+/// Whether a command has an option that says where or how it works. `data fetch --data-dir` says where copies go.
+fn takes(command: &clap::Command, names: &[String], option: &str) -> bool {
+    if names.first().is_some_and(|name| name == "data") {
+        return false;
+    }
+    let found = names
+        .iter()
+        .try_fold(command, |command, name| command.find_subcommand(name));
+    found.is_some_and(|command| {
+        command
+            .get_arguments()
+            .any(|argument| argument.get_long() == Some(option))
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory;
 
     #[test]
     fn the_definition_of_the_command_line_is_consistent() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn hints_know_the_options_of_commands() {
+        let command = Cli::command();
+        let names = |names: &[&str]| {
+            names
+                .iter()
+                .map(|&name| name.to_owned())
+                .collect::<Vec<_>>()
+        };
+        assert!(takes(&command, &names(&["infer"]), "accept-observed-bound"));
+        assert!(takes(
+            &command,
+            &names(&["reproduce", "timing"]),
+            "data-dir"
+        ));
+        assert!(!takes(&command, &names(&["reproduce", "scaling"]), "mode"));
+        assert!(!takes(&command, &names(&["data", "fetch"]), "data-dir"));
+        assert!(!takes(&command, &names(&["none"]), "mode"));
     }
 }

@@ -22,6 +22,14 @@ impl Output {
         Self { closed: false }
     }
 
+    /// Writes sentences, broken between words where the terminal ends.
+    ///
+    /// # Errors
+    /// As [`Output::line`].
+    pub(super) fn paragraph(&mut self, text: impl Display) -> anyhow::Result<()> {
+        self.line(super::table::paragraph(&text.to_string(), columns()))
+    }
+
     /// Writes a line, or several if the text has several.
     ///
     /// # Errors
@@ -52,10 +60,15 @@ pub(super) fn check_directory(option: &str, path: &Path) -> anyhow::Result<()> {
         .with_context(|| format!("{option}: cannot write into {}", path.display()))
 }
 
-/// Columns of the terminal on standard output, if it is one.
+/// Columns that lines on standard output may have: what the variable `COLUMNS` says, else those of the terminal. `None`
+/// in a pipe or a file: as many as they need.
 pub(super) fn columns() -> Option<usize> {
-    let size = Term::stdout().size_checked();
-    size.map(|(_, columns)| usize::from(columns))
+    let given = std::env::var("COLUMNS").ok();
+    let given = given.and_then(|columns| columns.parse().ok());
+    given.filter(|&columns| columns > 0).or_else(|| {
+        let size = Term::stdout().size_checked();
+        size.map(|(_, columns)| usize::from(columns))
+    })
 }
 
 /// Writes a line to standard error. If nobody can read it, there is nobody to tell.
@@ -63,9 +76,10 @@ pub(super) fn note(text: impl Display) {
     let _ = writeln!(io::stderr().lock(), "{text}");
 }
 
-/// `error: ` and the chain of causes, in one line.
-pub(super) fn error_line(error: &anyhow::Error) {
-    note(format_args!("error: {}", chain(error)));
+/// `error: `, the chain of causes and a hint, in one line.
+pub(super) fn error_line(error: &anyhow::Error, hint: Option<String>) {
+    let hint = hint.map_or(String::new(), |hint| format!(" ({hint})"));
+    note(format_args!("error: {}{hint}", chain(error)));
 }
 
 fn chain(error: &anyhow::Error) -> String {

@@ -380,7 +380,7 @@ fn four_squares_are_refused_with_a_way_out() {
         ..SelectOptions::default()
     };
     let error = select(&network, &options).unwrap_err().to_string();
-    assert!(error.contains("--mode stock"), "{error}");
+    assert!(error.contains("try stock mode"), "{error}");
 }
 
 #[test]

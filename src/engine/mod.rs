@@ -37,3 +37,6 @@ pub use plan::{Plan, PlannedLayer, Step};
 pub use seeded::{PlanContexts, SeededEvaluationKeys, SeededRequest, SeededRequestPart};
 pub use server::{Evaluation, Server};
 pub use stats::{LayerOps, LayerStats, Progress};
+
+#[cfg(test)]
+mod memory_tests;

@@ -43,9 +43,20 @@ impl Selection {
                 self.poly_modulus_degree
             ),
             Mode::Fast => format!(
-                "The {} layout and N = {} are the cheapest for the images. Fast mode squares in BGV form {}",
-                self.layout.name(),
-                self.poly_modulus_degree,
+                "{}. Fast mode squares in BGV form {}",
+                if self.layout_given {
+                    format!(
+                        "The {} layout was asked for; in it N = {} is the cheapest for the images",
+                        self.layout.name(),
+                        self.poly_modulus_degree
+                    )
+                } else {
+                    format!(
+                        "The {} layout and N = {} are the cheapest for the images",
+                        self.layout.name(),
+                        self.poly_modulus_degree
+                    )
+                },
                 if self.layout == LayoutKind::Diagonal {
                     "and drops primes as noise grows: the server needs relinearisation and Galois keys."
                 } else {

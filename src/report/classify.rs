@@ -122,7 +122,7 @@ pub fn classify(
     }
     let mut seconds = Seconds::default();
     let mut bytes = Sizes::default();
-    progress.update("keys", 0, 1);
+    progress.update("making keys", 0, 1);
     let plan = timed(&mut seconds.setup, || Plan::new(network, selection))
         .map_err(during("planning the evaluation"))?;
     let client =
@@ -132,12 +132,12 @@ pub fn classify(
     let contexts = client.contexts();
     let sent = UploadSizes::of(&contexts)?;
     bytes.keys = sent.evaluation_keys;
-    progress.update("keys", 1, 1);
-    progress.update("server", 0, 1);
+    progress.update("making keys", 1, 1);
+    progress.update("preparing the server", 0, 1);
     let server = timed(&mut seconds.setup, || Server::new(&plan, keys))
         .map_err(during("preparing the server"))?;
     let twin = timed(&mut seconds.twin, || Twin::new(network));
-    progress.update("server", 1, 1);
+    progress.update("preparing the server", 1, 1);
 
     let mut run = Classified {
         predictions: Vec::with_capacity(images.len()),

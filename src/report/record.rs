@@ -18,8 +18,8 @@ pub struct RunRecord {
     pub command: String,
     /// How the server computes: `stock` SEAL calls, or `fast` kernels.
     pub mode: String,
-    /// How images lie in ciphertexts: `batched` (a ciphertext for each pixel position, an image in each slot) or
-    /// `packed` (few images, a slot for each logit and position).
+    /// How images lie in ciphertexts: `batched` (a ciphertext for each pixel position, an image in each slot), `packed`
+    /// (few images, a slot for each logit and position) or `diagonal` (one image at a time, with rotations).
     pub layout: String,
     /// The model, as it was named on the command line.
     pub model: String,
@@ -83,6 +83,8 @@ pub struct RunRecord {
     pub cpu: String,
     /// The most memory the process ever held, in bytes, where the system tells.
     pub peak_memory_bytes: Option<u64>,
+    /// What was predicted of it before the run ([`crate::params::MemoryForecast::peak`]).
+    pub predicted_memory_bytes: Option<u64>,
     /// The commit checked out where the program lies, with `-dirty` if tracked files differ, or `unknown`.
     pub git_commit: String,
     /// The version of this crate.

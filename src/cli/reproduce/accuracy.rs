@@ -24,7 +24,7 @@ use crate::{
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
-    /// A few rows of MNIST, two epochs on few images: a check of the machinery, in a minute
+    /// A few rows of MNIST, two epochs on few images: a check of the machinery, in some seconds
     #[arg(long)]
     quick: bool,
     /// Only this dataset; may be given several times [default: mnist and cifar10]
@@ -97,9 +97,11 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> anyhow::Result<
     if !arguments.quick {
         keep_others(&mut rows, datasets, &to)?;
     }
+    // Shown even if it cannot be written.
+    let shown = output.line(columns(&rows));
     copy_records(&rows, &options.out, &to)?;
     write(&rows, &to)?;
-    output.line(columns(&rows))?;
+    shown?;
     output.line(format_args!(
         "written: {}",
         to.join("accuracy.md").display()
@@ -151,7 +153,7 @@ fn check(rows: &[Row]) -> Result<(), ReproduceError> {
     Ok(())
 }
 
-fn columns(rows: &[Row]) -> comfy_table::Table {
+fn columns(rows: &[Row]) -> table::Table {
     let header = [
         "network",
         "test",

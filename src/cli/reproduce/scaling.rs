@@ -40,8 +40,8 @@ pub(super) struct Arguments {
     /// The network of the curves over images and threads
     #[arg(long, value_name = "DIR", default_value = model::DEFAULT_MODEL)]
     model: PathBuf,
-    /// Evaluations of each point, of which the fastest counts
-    #[arg(long, value_name = "N", default_value = "3", value_parser = model::at_least_one)]
+    /// Evaluations of each point, of which the median counts, after one that warms up
+    #[arg(long, value_name = "N", default_value = "3", value_parser = model::whole::<NonZeroUsize>(1..=usize::MAX))]
     repeat: NonZeroUsize,
     /// Only this curve; may be given several times [default: all]
     #[arg(long, value_name = "AXIS", value_enum)]
@@ -257,7 +257,7 @@ fn write(record: &ScalingRecord, directory: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn columns(record: &ScalingRecord) -> comfy_table::Table {
+fn columns(record: &ScalingRecord) -> table::Table {
     let header = [
         "curve",
         "at",

@@ -36,22 +36,22 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "NAME", default_value = "mnist", value_parser = dataset_parser())]
     dataset: DatasetName,
     /// Which test image
-    #[arg(long, value_name = "NUMBER", default_value_t = 0)]
+    #[arg(long, value_name = "NUMBER", default_value = "0", value_parser = model::whole::<usize>(0..=usize::MAX))]
     image: usize,
     /// The larger and the smaller N; twice the same where the noise leaves no choice
-    #[arg(long, value_name = "N", num_args = 2, default_values_t = [16384, 8192])]
+    #[arg(long, value_name = "N", num_args = 2, default_values_t = [16384, 8192], value_parser = model::whole::<usize>(1024..=32768))]
     degrees: Vec<usize>,
     /// At the larger and at the smaller N: so many plaintext primes that each need not have more bits than this. Larger ones
     /// take more of the noise budget
-    #[arg(long, value_name = "BITS", num_args = 2, default_values_t = [40, 40], value_parser = clap::value_parser!(u64).range(14..=60))]
+    #[arg(long, value_name = "BITS", num_args = 2, default_values_t = [40, 40], value_parser = model::whole::<u64>(14..=60))]
     plain_bits: Vec<u64>,
     /// Compute at most so many channels of each layer, for one plaintext prime, and extrapolate the rest: minutes instead of
     /// hours, logits unchecked
-    #[arg(long, value_name = "K")]
+    #[arg(long, value_name = "K", value_parser = model::whole::<usize>(1..=usize::MAX))]
     channels: Option<usize>,
     /// Run at most so many plaintext primes of each case, whole, and extrapolate the others, for which the circuit is the
     /// same; logits are checked modulo those that ran
-    #[arg(long, value_name = "K", conflicts_with = "channels", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "K", conflicts_with = "channels", value_parser = model::whole::<u64>(1..=usize::MAX))]
     primes: Option<u64>,
     /// Run these cases only, so that others may run beside them
     #[arg(long = "case", value_name = "CASE", value_parser = case_parser())]
