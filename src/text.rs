@@ -199,7 +199,7 @@ mod tests {
                 .unwrap()
                 .contains("base64")
         );
-        assert_eq!(damage(b"XqFQBAAA", &[0x5E, 0xA2]), None);
+        assert_eq!(damage(b"XqFQBAAA", &[0x4E, 0xA1]), None);
         assert_eq!(damage(b"", MAGIC), None);
         assert_eq!(damage(b"plain text of some length", MAGIC), None);
     }

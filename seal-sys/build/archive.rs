@@ -14,8 +14,8 @@ use super::offline;
 /// Says what to do where cargo cannot fetch. `tree` is where unpacked source would be taken from.
 pub fn other_ways(tree: &Path) -> String {
     format!(
-        "set SEAL_SOURCE_DIR to a checkout of SEAL 4.x or SEAL_DIR to an installed SEAL, copy vendor/SEAL from where this \
-         package was built before to {}, or build once where cargo has a network",
+        "set SEAL_SOURCE_DIR to a checkout of SEAL 4.x or SEAL_DIR to an installed SEAL, copy vendor/SEAL of a \
+         checkout of this project that was built before to {}, or build once where cargo has a network",
         tree.display()
     )
 }

@@ -1,7 +1,6 @@
 //! Compiler options from the environment that would make libraries nobody can link.
 
 use std::env;
-use std::ffi::OsString;
 
 /// Takes link-time optimisation out of the options that cc and CMake read from the environment, and says so. Object
 /// files made with it hold the compiler's own intermediate code: in a static library, rustc's linker finds no function
@@ -26,14 +25,14 @@ pub fn leave_out_lto() {
 }
 
 /// The names under which the cc crate looks for options.
-fn variables(base: &str) -> Vec<OsString> {
+fn variables(base: &str) -> Vec<String> {
     let mut names = vec![base.to_owned()];
     names.extend(["HOST", "TARGET"].map(|kind| format!("{kind}_{base}")));
     if let Ok(target) = env::var("TARGET") {
         names.push(format!("{base}_{target}"));
         names.push(format!("{base}_{}", target.replace(['-', '.'], "_")));
     }
-    names.into_iter().map(OsString::from).collect()
+    names
 }
 
 /// The options without those of link-time optimisation; `None` if there are none of these.
