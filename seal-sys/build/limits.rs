@@ -1,5 +1,6 @@
 //! Takes the limits from SEAL's headers: they differ between versions of SEAL.
 
+use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 
@@ -101,11 +102,11 @@ pub fn value(header: &str, name: &str, detours: usize) -> Option<u32> {
 /// # Errors
 /// The file cannot be written.
 pub fn write(values: &[u32], out_dir: &Path) -> Result<()> {
-    let text: String = LIMITS
-        .iter()
-        .zip(values)
-        .map(|((name, what, _), value)| format!("/// {what}\npub const {name}: u32 = {value};\n"))
-        .collect();
+    let mut text = String::new();
+    for ((name, what, _), value) in LIMITS.iter().zip(values) {
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "/// {what}\npub const {name}: u32 = {value};");
+    }
     let path = out_dir.join("limits.rs");
     fs::write(&path, text).map_err(Failure::io("write", &path))
 }

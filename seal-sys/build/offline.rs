@@ -57,7 +57,7 @@ pub fn flag(arguments: &[u8]) -> Option<&'static str> {
 
 /// What a cargo configuration says about `net.offline`, if anything.
 pub fn configured(toml: &str) -> Option<bool> {
-    let mut section = String::new();
+    let mut section = "";
     let mut found = None;
     for line in toml.lines() {
         let line = line.split('#').next().unwrap_or_default().trim();
@@ -65,9 +65,9 @@ pub fn configured(toml: &str) -> Option<bool> {
             .strip_prefix('[')
             .and_then(|rest| rest.strip_suffix(']'))
         {
-            section = name.trim().to_owned();
+            section = name.trim();
         } else if let Some((key, value)) = line.split_once('=') {
-            let key = match section.as_str() {
+            let key = match section {
                 "" => key.trim().to_owned(),
                 section => format!("{section}.{}", key.trim()),
             };
