@@ -110,6 +110,7 @@ pub mod quant;
 pub mod report;
 #[cfg(feature = "cli")]
 pub mod reproduce;
+mod text;
 #[cfg(feature = "train")]
 pub mod train;
 pub mod wire;
