@@ -10,7 +10,7 @@
 //! Rotations of a sum move roots. By Minkowski's inequality the moments of a sum of rotated sums, to the power of 1 / k,
 //! are at most those of its parts added up.
 
-use super::super::fast::root_tail;
+use super::super::rules::root_tail;
 use crate::bfv::{
     BatchEncoder, Context, EncryptionParameters, ParametersLiteral, SecurityLevel, coeff_modulus,
 };
@@ -154,10 +154,12 @@ fn norm(parts: &[Vec<&[Entry]>], matrix: &Modular, encoder: &BatchEncoder, t: u6
                 *sum += square;
             }
         }
-        maximum += spread.iter().copied().fold(0.0, f64::max);
+        // Powers of what may be near 2^130 overflow.
+        let unit = spread.iter().copied().fold(f64::MIN_POSITIVE, f64::max);
+        maximum += unit;
         for (moment, (power, factorial)) in moments.iter_mut().zip(MOMENTS) {
-            let powers: Vec<f64> = spread.iter().map(|s| s.powi(power)).collect();
-            *moment += (mean(&powers) / factorial).powf(1.0 / f64::from(power));
+            let powers: Vec<f64> = spread.iter().map(|s| (s / unit).powi(power)).collect();
+            *moment += unit * (mean(&powers) / factorial).powf(1.0 / f64::from(power));
         }
     }
     let gaussian = moments.into_iter().fold(
