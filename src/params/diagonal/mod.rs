@@ -7,7 +7,7 @@ mod work;
 pub use work::{Work, WorkRates, diagonal_work};
 
 use self::noise::{Drops, Model};
-use self::plaintexts::{Norm, norms};
+use self::plaintexts::{COEFFICIENTS_MAX, Norm, norms};
 use super::error::ParamsError;
 use super::fast_fit::FastFit;
 use super::noise::LayerNoise;
@@ -92,24 +92,35 @@ struct Chain {
 /// The cheapest chain within the cap that leaves `margin` bits under every plaintext modulus, if any does and takes less
 /// than `most` nanoseconds.
 ///
-/// What plaintexts do to noise takes long to compute: it is done for one modulus if nothing fits without it, and for the
-/// others if something fits under that one.
-fn chain(circuit: &Circuit, cap: u32, moduli: &[u64], margin: f64, most: f64) -> Option<Chain> {
-    let channel = |norms: &dyn Fn(u64) -> Vec<Norm>, t: u64| Channel { t, norms: norms(t) };
-    let (largest, others) = moduli.split_last()?;
+/// What plaintexts do to noise takes long to compute: it is done for one modulus if something fits without it, and for the
+/// others if something fits under that one; and while coefficients are left of the budget.
+fn chain(
+    circuit: &Circuit,
+    cap: u32,
+    moduli: &[u64],
+    margin: f64,
+    (most, budget): (f64, &mut usize),
+) -> Option<Chain> {
     let fits = |channels: &[Channel]| {
         let found = chain_under(circuit, cap, channels, moduli.len(), margin);
         found.filter(|chain| chain.work < most)
     };
-    let quiet = |_| circuit.stages.iter().map(|_| Norm::NONE).collect();
-    fits(&[channel(&quiet, *largest)])?;
-    let of_plaintexts = |t| norms(&circuit.layout, t);
-    let mut channels = vec![channel(&of_plaintexts, *largest)];
+    let (&largest, others) = moduli.split_last()?;
+    let quiet = circuit.stages.iter().map(|_| Norm::NONE).collect();
+    fits(&[Channel {
+        t: largest,
+        norms: quiet,
+    }])?;
+    let mut channel = |t: u64| Channel {
+        t,
+        norms: norms(&circuit.layout, t, budget),
+    };
+    let mut channels = vec![channel(largest)];
     let found = fits(&channels)?;
     if others.is_empty() {
         return Some(found);
     }
-    channels.splice(0..0, others.iter().map(|&t| channel(&of_plaintexts, t)));
+    channels.splice(0..0, others.iter().map(|&t| channel(t)));
     fits(&channels)
 }
 
@@ -266,6 +277,7 @@ pub(super) fn diagonal_fit(
 ) -> Result<Result<Option<FastFit>, DiagonalError>, ParamsError> {
     let mut best: Option<FastFit> = None;
     let mut refused = None;
+    let mut budget = COEFFICIENTS_MAX;
     for degree in SecurityStandard::degrees() {
         let cap = standard.max_coeff_modulus_bits(degree).unwrap_or_default();
         let mut circuit = None;
@@ -289,7 +301,7 @@ pub(super) fn diagonal_fit(
             let Some(circuit) = &circuit else { break };
             let runs = (images * count) as f64;
             let most = best.as_ref().map_or(f64::INFINITY, |best| best.cost / runs);
-            if let Some(chain) = chain(circuit, cap, &moduli, margin, most) {
+            if let Some(chain) = chain(circuit, cap, &moduli, margin, (most, &mut budget)) {
                 let cost = runs * chain.work;
                 if best.as_ref().is_none_or(|best| cost < best.cost) {
                     best = Some(FastFit {
