@@ -13,6 +13,8 @@ mod noise;
 mod options;
 mod paper;
 mod plain;
+mod rules;
+mod scaled;
 mod security;
 mod select;
 mod selection;
