@@ -29,9 +29,9 @@ mod record;
 use num_bigint::BigInt;
 use options::{Bound, Options};
 use record::Record;
+use sealquant::data::{DatasetName, Source, Split};
 use sealquant::engine::{Client, Plan, PlanContexts, Server};
 use sealquant::kernels::{Backend, Rates};
-use sealquant::data::{DatasetName, Source, Split};
 use sealquant::network::{
     Network, Twin, observed_bounds, random_hcnn, random_hcnn_cifar, random_images,
 };

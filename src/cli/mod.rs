@@ -98,7 +98,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     interrupt::listen();
     let mut output = Output::new();
     let result =
-        threads::start(cli.command.threads()).and_then(|()| command(cli.command, &mut output));
+        threads::start(cli.command.threads()).and_then(|()| execute(cli.command, &mut output));
     interrupt::wait_if_stopping();
     match result {
         Ok(Outcome::Success) => ExitCode::SUCCESS,
@@ -123,7 +123,7 @@ impl Command {
     }
 }
 
-fn command(command: Command, output: &mut Output) -> anyhow::Result<Outcome> {
+fn execute(command: Command, output: &mut Output) -> anyhow::Result<Outcome> {
     match command {
         Command::Data(arguments) => data::run(&arguments, output),
         #[cfg(feature = "train")]

@@ -101,7 +101,10 @@ fn times(record: &RunRecord, each_layer: bool) -> Vec<Row> {
     let mut rows = vec![
         row("key generation (client)", table::seconds(seconds.keygen)),
         row("encryption (client)", table::seconds(seconds.encrypt)),
-        row("expansion of seeds (server)", table::seconds(seconds.expand)),
+        row(
+            "expansion of seeds (server)",
+            table::seconds(seconds.expand),
+        ),
         row("evaluation (server)", table::seconds(seconds.evaluate)),
     ];
     if record.batches > 1 {

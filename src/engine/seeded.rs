@@ -203,10 +203,7 @@ impl SeededRequestPart {
 }
 
 /// Expands the seeds of a channel's ciphertexts.
-fn expand(
-    channel: &[SeededCiphertext],
-    context: &Context,
-) -> Result<Vec<Ciphertext>, EngineError> {
+fn expand(channel: &[SeededCiphertext], context: &Context) -> Result<Vec<Ciphertext>, EngineError> {
     channel
         .par_iter()
         .map(|encrypted| encrypted.expand(context))

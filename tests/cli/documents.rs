@@ -65,7 +65,16 @@ fn root() -> &'static Path {
 /// The documents that users read: those of the root, docs, and README files of folders; comments of examples.
 fn documents() -> Vec<PathBuf> {
     let mut found = Vec::new();
-    for folder in ["", "docs", "docs/results", "configs", "fuzz", "vendor", "examples", "benches"] {
+    for folder in [
+        "",
+        "docs",
+        "docs/results",
+        "configs",
+        "fuzz",
+        "vendor",
+        "examples",
+        "benches",
+    ] {
         let Ok(entries) = fs::read_dir(root().join(folder)) else {
             continue;
         };
