@@ -67,7 +67,7 @@
 //! let server = Server::new(&plan, client.evaluation_keys()?)?;
 //! let evaluation = server.evaluate(&request, &())?;
 //!
-//! let logits = client.decrypt(&evaluation.response)?;
+//! let logits = client.decrypt(&evaluation.response, images.len())?;
 //! println!("class {}", argmax(&logits[0]));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```

@@ -103,8 +103,8 @@ mod tests {
                     folders.push(path);
                     continue;
                 }
-                // Documents that `reproduce` writes say how they were made; git has options, too.
-                let other = ["cli", "reproduce"].map(|part| src.join(part));
+                // Documents that are written say how they were made; git has options, too.
+                let other = ["cli", "reproduce", "train/tests"].map(|part| src.join(part));
                 if other.iter().any(|part| path.starts_with(part))
                     || path.ends_with("report/host.rs")
                 {

@@ -186,7 +186,7 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> anyhow::Result<
 
 fn show(finished: &Finished, arguments: &Arguments, output: &mut Output) -> anyhow::Result<()> {
     output.line(summary(&finished.record, false))?;
-    output.line(class_table(&finished))?;
+    output.line(class_table(finished))?;
     output.line(layer_table(&finished.record))?;
     let rows = finished.record.noise.iter().map(|layer| {
         vec![

@@ -104,6 +104,5 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> anyhow::Result<
     output.line(table::facts(
         rows.map(|(name, value)| (name.to_owned(), value)),
     ))?;
-    saved?;
     Ok(Outcome::Success)
 }
