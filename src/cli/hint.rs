@@ -10,6 +10,12 @@ use crate::{
 
 /// What helps, beside what the error itself says. `takes` tells whether the command has an option.
 pub(super) fn hint(error: &anyhow::Error, takes: &dyn Fn(&str) -> bool) -> Option<String> {
+    #[cfg(feature = "train")]
+    if takes("overwrite")
+        && let Some(words) = error.chain().find_map(of_folder)
+    {
+        return Some(words.to_owned());
+    }
     let options: Vec<String> = error
         .chain()
         .flat_map(options)
@@ -39,6 +45,21 @@ fn name(option: &str) -> &str {
     option.split(' ').next().unwrap_or(option)
 }
 
+/// What helps where the folder of a new model is not as the command expects it.
+#[cfg(feature = "train")]
+fn of_folder(cause: &(dyn Error + 'static)) -> Option<&'static str> {
+    use crate::train::TrainError;
+
+    match cause.downcast_ref::<TrainError>()? {
+        TrainError::ModelExists { .. } => Some("--overwrite replaces it"),
+        TrainError::CheckpointExists { .. } => Some("--resume goes on, --overwrite begins anew"),
+        TrainError::NothingToResume { .. } => Some("begin without --resume"),
+        TrainError::OtherRun { .. } => Some("--overwrite in place of --resume begins anew"),
+        TrainError::Stopped { .. } => Some("--resume goes on"),
+        _ => None,
+    }
+}
+
 /// The options that one cause calls for.
 fn options(cause: &(dyn Error + 'static)) -> Vec<&'static str> {
     if let Some(error) = cause.downcast_ref::<ParamsError>() {
@@ -61,7 +82,8 @@ fn options(cause: &(dyn Error + 'static)) -> Vec<&'static str> {
     }
     match cause.downcast_ref::<DataError>() {
         Some(
-            DataError::NotInDirectory { .. }
+            DataError::NoDirectory { .. }
+            | DataError::NotInDirectory { .. }
             | DataError::NoClient { .. }
             | DataError::ClientFailed { .. }
             | DataError::NoCache,

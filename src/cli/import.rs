@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::{Outcome, output::Output, train::with_advice};
+use super::{Outcome, output::Output};
 use crate::train::{Existing, ImportSpec, OutputFolder, import};
 
 #[derive(Debug, clap::Args)]
@@ -29,7 +29,7 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> anyhow::Result<
         Existing::Refuse
     };
     let inputs = [arguments.layers.as_path(), arguments.weights.as_path()];
-    let folder = OutputFolder::claim(&arguments.out, existing, &inputs).map_err(with_advice)?;
+    let folder = OutputFolder::claim(&arguments.out, existing, &inputs)?;
     let record = import(&spec, &arguments.weights, &folder)?;
     let dir = arguments.out.display();
     output.line(if record.quantized {

@@ -9,7 +9,7 @@ use super::{
     model::{DataDirectory, RequiredFloat, whole},
     output::Output,
     progress, table,
-    train::{agreement_rows, with_advice},
+    train::agreement_rows,
 };
 use crate::{
     data::{self, Split},
@@ -65,8 +65,7 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> anyhow::Result<
     } else {
         Existing::Refuse
     };
-    let folder =
-        OutputFolder::claim(&arguments.out, existing, &[parent_dir]).map_err(with_advice)?;
+    let folder = OutputFolder::claim(&arguments.out, existing, &[parent_dir])?;
     let source = arguments.data.source();
     let test = data::load(
         parent.dataset,

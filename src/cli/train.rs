@@ -19,7 +19,7 @@ use crate::{
     reproduce::plot_curves,
     train::{
         self, Agreement, CHECKPOINT_FILE, EpochRecord, Existing, Fit, Observer, OutputFolder,
-        PRESETS, TrainConfig, TrainError, TrainEvent,
+        PRESETS, TrainConfig, TrainEvent,
     },
 };
 
@@ -71,8 +71,7 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> anyhow::Result<
         (false, true) => Existing::Replace,
         (false, false) => Existing::Refuse,
     };
-    let folder =
-        OutputFolder::claim(&arguments.out, existing, &config.inputs()).map_err(with_advice)?;
+    let folder = OutputFolder::claim(&arguments.out, existing, &config.inputs())?;
     if let Some(plot) = &arguments.plot {
         check_file("--plot", plot)?;
     }
@@ -88,7 +87,7 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> anyhow::Result<
             .map(|path| (config.name.clone(), path)),
         ..Display::new()
     };
-    let record = train::run(&config, &train, &test, &folder, &mut observer).map_err(with_advice)?;
+    let record = train::run(&config, &train, &test, &folder, &mut observer)?;
     let mut rows = vec![
         ("model", arguments.out.display().to_string()),
         (
@@ -189,19 +188,6 @@ pub(super) fn agreement_rows(agreement: &Agreement) -> [(&'static str, String); 
         ),
         ("zero weights", table::percent(agreement.zero_fraction)),
     ]
-}
-
-/// Adds the options of the command line to an error that they answer.
-pub(super) fn with_advice(error: TrainError) -> anyhow::Error {
-    let advice = match &error {
-        TrainError::ModelExists { .. } => "--overwrite replaces it",
-        TrainError::CheckpointExists { .. } => "--resume goes on, --overwrite begins anew",
-        TrainError::NothingToResume { .. } => "begin without --resume",
-        TrainError::OtherRun { .. } => "--overwrite in place of --resume begins anew",
-        TrainError::Stopped { .. } => "--resume goes on",
-        _ => return error.into(),
-    };
-    anyhow::anyhow!("{error} ({advice})")
 }
 
 /// A file if there is one or if it looks like one, else a preset.
