@@ -118,10 +118,7 @@ impl State {
         // Nothing will be heard of a stage without steps before its end.
         if self.stage.is_none() && !terminal && total == 1 && done == 0 {
             self.spoken = now;
-            line = Some(line.map_or_else(
-                || name.to_owned(),
-                |line| format!("{line}\n{name}"),
-            ));
+            line = Some(line.map_or_else(|| name.to_owned(), |line| format!("{line}\n{name}")));
         }
         let mut stage = self
             .stage
