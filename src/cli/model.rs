@@ -145,11 +145,6 @@ where
     }
 }
 
-/// Parses a number of threads.
-pub(super) fn threads_parser() -> impl TypedValueParser<Value = NonZeroUsize> {
-    whole::<NonZeroUsize>(1..=rayon::max_num_threads())
-}
-
 /// Parses the name of a dataset, and lists the names in the help.
 pub(super) fn dataset_parser() -> impl TypedValueParser<Value = DatasetName> {
     PossibleValuesParser::new(DatasetName::ALL.map(DatasetName::as_str))
