@@ -2,7 +2,6 @@
 
 use std::{
     io::ErrorKind,
-    num::NonZeroUsize,
     ops::{Range, RangeInclusive},
     path::{Path, PathBuf},
     str::FromStr,
@@ -333,6 +332,7 @@ pub(super) fn observed_rule(bounds: &[LayerBound], source: String) -> anyhow::Re
 #[allow(clippy::unwrap_used, reason = "a test may stop at a surprise")]
 mod tests {
     use super::*;
+    use std::num::NonZeroUsize;
 
     #[test]
     fn models_that_are_built_in_are_those_of_the_folder() {
