@@ -360,7 +360,7 @@ fn memory_is_predicted_near_what_records_measured() {
             forecast.peak() as f64 / 1e6,
             measured / 1e6
         );
-        assert!((0.7..1.3).contains(&ratio), "{}: {ratio}", path.display());
+        assert!((0.7..1.4).contains(&ratio), "{}: {ratio}", path.display());
         compared += 1;
     }
     assert!(compared > 2, "{compared}");
