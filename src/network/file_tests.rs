@@ -130,7 +130,7 @@ fn a_file_that_cannot_be_read_or_written_is_named() {
 }
 
 /// The whole message, as the command line prints it.
-fn message(error: &dyn std::error::Error) -> String {
+fn message(error: &(dyn std::error::Error + 'static)) -> String {
     std::iter::successors(Some(error), |error| error.source())
         .map(ToString::to_string)
         .collect::<Vec<_>>()
