@@ -21,6 +21,7 @@ impl Ticks {
     }
 
     /// The same of an axis of whole numbers, such as epochs.
+    #[cfg(any(feature = "train", test))]
     pub(super) fn whole(low: f64, high: f64, most: usize) -> Self {
         Self::steps(low, high, most, 1.0)
     }

@@ -24,7 +24,7 @@ use crate::{
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
-    /// A few rows of MNIST, two epochs on few images: a check of the machinery, in a minute
+    /// A few rows of MNIST, two epochs on few images: a check of the machinery, in seconds
     #[arg(long)]
     quick: bool,
     /// Only this dataset; may be given several times [default: mnist and cifar10]
