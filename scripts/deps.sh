@@ -1,6 +1,7 @@
 #!/bin/sh
 # Installs what a build needs beyond Rust, git and make, and only what is missing: CMake, a C++ compiler,
-# and npm (which fetches the data sets). Says nothing if nothing is missing.
+# npm (which fetches the data sets) and python3 (whose documented example a test runs). Says nothing if nothing is
+# missing.
 set -eu
 
 has() {
@@ -28,6 +29,7 @@ has "${CMAKE:-cmake}" || need cmake "CMake (3.19 or newer)"
 has_cxx || need g++ "a C++ compiler"
 has make || need make "make"
 has npm || need npm "npm"
+has python3 || need python3 "python3"
 
 [ -n "$packages" ] || exit 0
 

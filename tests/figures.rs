@@ -319,7 +319,7 @@ fn step_by_step<'a>(record: &'a Value, pointer: &str) -> Option<&'a Value> {
                 let (key, wanted) = condition.split_once('=').unwrap_or((condition, ""));
                 item.get(key).is_some_and(|found| match found {
                     Value::String(found) => found == wanted,
-                    other => other.to_string() == wanted,
+                    other => serde_json::to_string(other).is_ok_and(|text| text == wanted),
                 })
             })
         };
@@ -374,7 +374,7 @@ fn a_figure_that_equals_its_record_passes() {
 #[test]
 fn a_wrong_figure_is_found() {
     let one = |text: &str, entry: &str| {
-        let entries = format!(r##"[{{"document": "README.md", {entry}}}]"##);
+        let entries = format!(r#"[{{"document": "README.md", {entry}}}]"#);
         let found = try_out(text, RECORD, &entries);
         assert_eq!(found.len(), 1, "{text}: {found:?}");
         found[0].clone()

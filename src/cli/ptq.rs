@@ -5,21 +5,24 @@ use std::path::PathBuf;
 use clap::ValueEnum;
 
 use super::{
-    Outcome, model::DataDirectory, output::Output, progress, table, train::agreement_rows,
+    Outcome,
+    model::{DataDirectory, RequiredFloat, whole},
+    output::Output,
+    progress, table,
+    train::agreement_rows,
 };
 use crate::{
     data::{self, Split},
     quant::WeightRule,
-    train::{CONFIG_FILE, PtqOptions, TrainConfig, ptq},
+    train::{CONFIG_FILE, Existing, OutputFolder, PtqOptions, TrainConfig, ptq},
 };
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
-    /// The float network: a directory that `train` made
-    #[arg(long, value_name = "DIR")]
-    model: PathBuf,
+    #[command(flatten)]
+    model: RequiredFloat,
     /// Bits of a weight, the sign included
-    #[arg(long, value_name = "B", value_parser = clap::value_parser!(u32).range(2..=32))]
+    #[arg(long, value_name = "B", value_parser = whole::<u32>(2..=32))]
     bits: u32,
     /// How the integers are chosen
     #[arg(long, value_enum, default_value = "max")]
@@ -27,6 +30,9 @@ pub(super) struct Arguments {
     /// The directory of the new model; made if it is missing
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
+    /// Replace the model in the directory, once the new one is complete
+    #[arg(long)]
+    overwrite: bool,
     #[command(flatten)]
     data: DataDirectory,
 }
@@ -52,7 +58,14 @@ impl From<Rule> for WeightRule {
 }
 
 pub(super) fn run(arguments: &Arguments, output: &mut Output) -> anyhow::Result<Outcome> {
-    let parent = TrainConfig::load(&arguments.model.join(CONFIG_FILE))?;
+    let parent_dir = arguments.model.path();
+    let parent = TrainConfig::load(&parent_dir.join(CONFIG_FILE))?;
+    let existing = if arguments.overwrite {
+        Existing::Replace
+    } else {
+        Existing::Refuse
+    };
+    let folder = OutputFolder::claim(&arguments.out, existing, &[parent_dir])?;
     let source = arguments.data.source();
     let test = data::load(
         parent.dataset,
@@ -65,19 +78,25 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> anyhow::Result<
         rule: arguments.rule.into(),
         input_thresholds: None,
     };
-    let (network, record) = ptq(&arguments.model, &options, &test)?;
-    record.save(&network, &arguments.out)?;
+    let (network, record) = ptq(parent_dir, &options, &test)?;
+    record.save(&network, &folder)?;
+    let on_test = |correct: usize| {
+        format!(
+            "{} of {} test images ({})",
+            table::thousands(correct),
+            table::thousands(record.test_images),
+            table::percent(correct as f64 / record.test_images.max(1) as f64)
+        )
+    };
+    let float = record
+        .parent_test_correct
+        .map_or(String::new(), |correct| format!(": {}", on_test(correct)));
     let rows = [
         ("model", arguments.out.display().to_string()),
-        ("float parent", record.parent.clone()),
+        ("float parent", format!("{}{float}", record.parent)),
         (
-            "test accuracy",
-            format!(
-                "{} ({} of {})",
-                table::percent(record.test_accuracy),
-                table::thousands(record.test_correct),
-                table::thousands(record.test_images)
-            ),
+            "rounded to integers",
+            format!("{}: {}", network.name(), on_test(record.test_correct)),
         ),
     ];
     let rows = rows.into_iter().chain(agreement_rows(&record.agreement));

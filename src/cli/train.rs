@@ -1,38 +1,48 @@
 //! `sealquant train`.
 
-use std::path::{Path, PathBuf};
+use std::{
+    ffi::{OsStr, OsString},
+    path::{Path, PathBuf},
+};
 
 use indicatif::ProgressBar;
 
 use super::{
-    Outcome,
-    model::DataDirectory,
-    output::{Output, note},
+    Outcome, interrupt,
+    model::{DataDirectory, whole},
+    output::{Output, check_file, note},
     progress, table,
 };
 use crate::{
     data::{self, Split},
     file::write_atomically,
     reproduce::plot_curves,
-    train::{self, Agreement, EpochRecord, Fit, Observer, PRESETS, TrainConfig, TrainEvent},
+    train::{
+        self, Agreement, CHECKPOINT_FILE, EpochRecord, Existing, Fit, Observer, OutputFolder,
+        PRESETS, TrainConfig, TrainEvent,
+    },
 };
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
     /// A configuration file (JSON), or the name of a preset
     #[arg(long, value_name = "FILE|PRESET", long_help = config_help())]
-    config: String,
+    config: OsString,
     /// The directory of the model; made if it is missing
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
-    /// Go on where an interrupted run of the same configuration stopped
+    /// Go on where an interrupted run stopped; the result has the same bits on a processor with the same instruction sets.
+    /// Configuration, data, parent and teacher must be those it began with
     #[arg(long)]
     resume: bool,
+    /// Replace the model or the unfinished run in DIR, once the new model is complete
+    #[arg(long, conflicts_with = "resume")]
+    overwrite: bool,
     /// Seed in place of the configuration's
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = whole::<u64>(0..=usize::MAX))]
     seed: Option<u64>,
     /// Epochs in place of the configuration's
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "N", value_parser = whole::<u32>(1..=u32::MAX as usize))]
     epochs: Option<u32>,
     /// Also write the run's curves (SVG) to this file, after each epoch; nothing is lost if the run is stopped
     #[arg(long, value_name = "FILE")]
@@ -54,9 +64,22 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> anyhow::Result<
     if let Some(epochs) = arguments.epochs {
         config.epochs = usize::try_from(epochs)?;
     }
+    // Before any work: a mistake is known at once.
+    config.validate()?;
+    let existing = match (arguments.resume, arguments.overwrite) {
+        (true, _) => Existing::Resume,
+        (false, true) => Existing::Replace,
+        (false, false) => Existing::Refuse,
+    };
+    let folder = OutputFolder::claim(&arguments.out, existing, &config.inputs())?;
+    if let Some(plot) = &arguments.plot {
+        check_file("--plot", plot)?;
+    }
     let source = arguments.data.source();
     let load = |split| data::load(config.dataset, split, &source, &mut progress::data_events());
     let (train, test) = (load(Split::Train)?, load(Split::Test)?);
+    let checkpoint = arguments.out.join(CHECKPOINT_FILE);
+    interrupt::say(move || interrupted(&checkpoint));
     let mut observer = Display {
         plot: arguments
             .plot
@@ -64,14 +87,7 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> anyhow::Result<
             .map(|path| (config.name.clone(), path)),
         ..Display::new()
     };
-    let record = train::run(
-        &config,
-        &train,
-        &test,
-        &arguments.out,
-        arguments.resume,
-        &mut observer,
-    )?;
+    let record = train::run(&config, &train, &test, &folder, &mut observer)?;
     let mut rows = vec![
         ("model", arguments.out.display().to_string()),
         (
@@ -106,6 +122,16 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> anyhow::Result<
     Ok(Outcome::Success)
 }
 
+/// What an interrupted run leaves, and how to go on.
+fn interrupted(checkpoint: &Path) -> String {
+    let path = checkpoint.display();
+    if checkpoint.exists() {
+        format!("{path} keeps the finished epochs; go on with --resume")
+    } else {
+        "no epoch was finished, nothing is kept".to_owned()
+    }
+}
+
 /// Whether logits fit, in words.
 fn fit_words(fit: &Fit) -> String {
     let available = format!("{:.2} bits", fit.available_bits);
@@ -129,16 +155,28 @@ fn fit_words(fit: &Fit) -> String {
     }
 }
 
-/// How the exported integer network compares with the one that was trained.
+/// How the exported integer network compares with the same rounded weights as they were trained or chosen, in floating
+/// point. That the two agree says nothing about what rounding cost.
 pub(super) fn agreement_rows(agreement: &Agreement) -> [(&'static str, String); 4] {
+    let images = table::thousands(agreement.images);
+    let ties = match agreement.ties {
+        0 => String::new(),
+        ties => format!(
+            " but {}, which are ties in floating point",
+            table::thousands(ties)
+        ),
+    };
     [
         (
-            "integer network against the trained one",
-            format!(
-                "classes differ on {} of {} images",
-                agreement.argmax_differs,
-                table::thousands(agreement.images)
-            ),
+            "check of the export",
+            match agreement.argmax_differs {
+                0 => format!(
+                    "exact integers and floating point, of the same rounded weights, give the same class on all {images} images{ties}"
+                ),
+                differs => format!(
+                    "exact integers and floating point, of the same rounded weights, give other classes on {differs} of {images} images"
+                ),
+            },
         ),
         (
             "largest difference of a logit",
@@ -153,13 +191,13 @@ pub(super) fn agreement_rows(agreement: &Agreement) -> [(&'static str, String); 
 }
 
 /// A file if there is one or if it looks like one, else a preset.
-fn load_config(text: &str) -> anyhow::Result<TrainConfig> {
+fn load_config(text: &OsStr) -> anyhow::Result<TrainConfig> {
     let path = Path::new(text);
     let like_a_path = path.components().count() > 1 || path.extension().is_some();
     Ok(if like_a_path || path.is_file() {
         TrainConfig::load(path)?
     } else {
-        TrainConfig::preset(text)?
+        TrainConfig::preset(&text.to_string_lossy())?
     })
 }
 
@@ -301,19 +339,23 @@ mod tests {
 
     #[test]
     fn a_configuration_is_a_preset_or_a_file() {
-        for preset in PRESETS.iter().filter(|name| !name.ends_with('B')) {
-            load_config(preset).unwrap();
+        for preset in PRESETS {
+            load_config(preset.as_ref()).unwrap();
         }
-        let unknown = load_config("no-such-preset").unwrap_err().to_string();
+        let unknown = load_config("no-such-preset".as_ref())
+            .unwrap_err()
+            .to_string();
         assert!(
             unknown.contains("no-such-preset") && unknown.contains(PRESETS[0]),
             "{unknown}"
         );
-        let missing = load_config("configs/none.json").unwrap_err().to_string();
+        let missing = load_config("configs/none.json".as_ref())
+            .unwrap_err()
+            .to_string();
         assert!(missing.contains("configs/none.json"), "{missing}");
         let file = tempfile::NamedTempFile::with_suffix(".json").unwrap();
         let config = TrainConfig::preset(PRESETS[0]).unwrap();
         config.save(file.path()).unwrap();
-        assert_eq!(load_config(file.path().to_str().unwrap()).unwrap(), config);
+        assert_eq!(load_config(file.path().as_os_str()).unwrap(), config);
     }
 }

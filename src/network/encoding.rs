@@ -13,23 +13,29 @@ const MAX_PLANE: usize = 1 << 16;
 /// number of thresholds that it reaches, in units of the channel's root mean square over the image plus
 /// [`floor`](Self::floor) grey levels.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct InputEncoding {
     /// The channels that the network reads, in order.
     pub channels: Vec<EncodedChannel>,
     /// Grey levels added to the root mean square: what has less contrast counts as flat. 0 to 255.
+    #[cfg_attr(test, schemars(range(max = 255)))]
     pub floor: u32,
     /// Strictly increasing, in hundredths.
+    #[cfg_attr(test, schemars(inner(range(min = -10_000, max = 10_000))))]
     pub thresholds: Vec<i32>,
 }
 
 /// One channel of an [`InputEncoding`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct EncodedChannel {
     /// The weight of each channel of the image, from -1024 to 1024.
+    #[cfg_attr(test, schemars(inner(range(min = -1024, max = 1024))))]
     pub mix: Vec<i32>,
     /// How much one grey level is worth in these weights: 256 for weights that sum to 256. 1 to 1024.
+    #[cfg_attr(test, schemars(range(min = 1, max = 1024)))]
     pub unit: u32,
     /// What is taken off.
     pub center: Center,
@@ -37,6 +43,7 @@ pub struct EncodedChannel {
 
 /// What is taken off a channel's values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Center {
     /// The image's mean times `[numerator, denominator]`, a fraction from 0 to 1 with a denominator up to 16.

@@ -155,10 +155,35 @@ mod tests {
 
     #[test]
     fn clamped_weights_get_no_gradient() {
+        let device = Device::flex().autodiff();
         // In integer units -2.4 is beyond -1.5, all others are inside.
         let levels = quantize(&W, 2, 2, WeightRule::Learned, 1.0);
         assert_eq!(levels.inside, [true, true, true, false, true, true]);
         assert_eq!(levels.integers, [1, 0, 0, -1, 1, 0]);
+        let scale = 0.5;
+        for own in [false, true] {
+            let latent = tensor(&W, [2, 3], &device).require_grad();
+            let own_scale = own.then(|| tensor(&[scale], [1, 1], &device).require_grad());
+            let out = fake_quantize(latent.clone(), &levels, own_scale.clone());
+            let grads = (out * tensor(&C, [2, 3], &device)).sum().backward();
+            let factor = if own { scale } else { 1.0 };
+            let expected: Vec<f32> = C
+                .iter()
+                .zip(&levels.inside)
+                .map(|(c, &inside)| if inside { c * factor } else { 0.0 })
+                .collect();
+            assert_eq!(values(&latent.grad(&grads).unwrap()), expected);
+            assert_eq!(expected[3].to_bits(), 0);
+            // The clamped weight still counts for the scale.
+            if let Some(own_scale) = own_scale {
+                let expected: f32 = C
+                    .iter()
+                    .zip(&levels.integers)
+                    .map(|(c, &q)| c * q as f32)
+                    .sum();
+                assert_eq!(values(&own_scale.grad(&grads).unwrap()), [expected]);
+            }
+        }
     }
 
     #[test]

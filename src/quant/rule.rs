@@ -8,13 +8,14 @@ use serde::{Deserialize, Serialize};
 
 /// How the integers of a weight tensor, and the scale between them and real weights, are chosen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum WeightRule {
     /// The paper's: `scale = max|w| / (2^(b-1) - 1)`, `q = clamp(round(w / scale))`.
     Max,
     /// Ternary weight networks (Li et al., 2016): zero below 0.7 times the mean magnitude, scale the mean magnitude of
-    /// the rest. Two bits, whatever `n_bits` is.
+    /// the rest. Always two bits.
     TernaryMean,
     /// The scale, of a fine grid up to the paper's, with the least squared rounding error.
     MinError,
@@ -25,9 +26,11 @@ pub enum WeightRule {
     /// parameter of its own.
     TopK {
         /// Non-zero weights of an output.
+        #[cfg_attr(test, schemars(range(min = 1)))]
         keep: usize,
         /// The largest integer: 1 for ternary weights.
         #[serde(default = "one", skip_serializing_if = "is_one")]
+        #[cfg_attr(test, schemars(range(min = 1), extend("default" = 1)))]
         limit: u32,
     },
 }
@@ -36,6 +39,15 @@ impl WeightRule {
     /// Whether the scale is a parameter beside the latent weights (which then are in integer units).
     pub const fn has_own_scale(self) -> bool {
         matches!(self, Self::Learned | Self::TopK { .. })
+    }
+
+    /// The bits of the widest integers that the rule gives, the sign included: `n_bits` unless the rule has a limit of its
+    /// own.
+    pub const fn bits(self, n_bits: u32) -> u32 {
+        match self.limit() {
+            Some(limit) => 1 + (i64::BITS - limit.leading_zeros()),
+            None => n_bits,
+        }
     }
 
     /// The largest integer that the rule can give with `n_bits` bits, if it is not all that fit.
@@ -312,6 +324,16 @@ mod tests {
             [1, 3, 7, 127, 32767, 2_147_483_647]
         );
         assert_eq!(max_integer(64), (1 << 61) - 1);
+    }
+
+    #[test]
+    fn a_rule_gives_the_bits_of_its_limit_or_all() {
+        assert_eq!(WeightRule::Max.bits(5), 5);
+        assert_eq!(WeightRule::Learned.bits(32), 32);
+        assert_eq!(WeightRule::TernaryMean.bits(5), 2);
+        for (limit, bits) in [(1, 2), (2, 3), (3, 3), (4, 4), (127, 8), (128, 9)] {
+            assert_eq!(WeightRule::TopK { keep: 1, limit }.bits(2), bits);
+        }
     }
 
     #[test]

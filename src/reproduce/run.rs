@@ -9,8 +9,8 @@ use crate::{
     network::{Network, network_file},
     quant::WeightRule,
     train::{
-        self, LayerSpec, Observer, PtqOptions, PtqRecord, QatConfig, TrainConfig, TrainError,
-        TrainRecord,
+        self, Existing, LayerSpec, Observer, OutputFolder, PtqOptions, PtqRecord, QatConfig,
+        TrainConfig, TrainError, TrainRecord,
     },
 };
 
@@ -93,7 +93,8 @@ pub fn run(
                 }
                 let mut observer = begin(&name);
                 let (train, test) = (&images.train, &images.test);
-                let record = train::run(config, train, test, &dir, true, observer.as_mut())
+                let record = OutputFolder::claim(&dir, Existing::ResumeOrStart, &[])
+                    .and_then(|out| train::run(config, train, test, &out, observer.as_mut()))
                     .map_err(failed)?;
                 trained(*method, &name, &record, images, &dir)?
             }
@@ -202,8 +203,9 @@ fn ptq(
             ..row
         });
     }
+    let out = OutputFolder::claim(dir, Existing::Replace, &[parent]).map_err(failed)?;
     let (network, record) = train::ptq(parent, options, &images.test).map_err(failed)?;
-    record.save(&network, dir).map_err(failed)?;
+    record.save(&network, &out).map_err(failed)?;
     let mut row = rounded(dataset, name, &float, &record);
     finish(&mut row, images, dir)?;
     Ok(row)
@@ -224,7 +226,9 @@ pub(super) fn rounded(
         rounding: Some(options.rule),
         weight_bits: Some(options.n_bits),
         narrowest_weight_bits: Some(options.n_bits),
-        input_levels: thresholds.map_or(of_float.input_levels, |t| t.len() as i64 + 1),
+        input_levels: thresholds
+            .and_then(|t| i64::try_from(t.len() + 1).ok())
+            .unwrap_or(of_float.input_levels),
         encoded: of_float.encoded && thresholds.is_none(),
         seed: None,
         epochs: None,

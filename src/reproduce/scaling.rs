@@ -27,7 +27,7 @@ pub fn plot_scaling(title: &str, points: &[&ScalingPoint]) -> Result<String, Rep
             .filter_map(|point| Some((point.value as f64, y(point)?)))
             .collect()
     };
-    let wall = curve(&|point| Some(point.seconds * 1e3));
+    let wall = curve(&|point| Some(point.seconds.median * 1e3));
     let cpu = curve(&|point| point.cpu_seconds.map(|seconds| seconds * 1e3));
     let memory = curve(&|point| point.peak_memory_bytes.map(|bytes| bytes as f64 / 1e9));
     let times = [
@@ -109,8 +109,8 @@ pub fn scaling_document(record: &ScalingRecord) -> String {
     let _ = write!(
         out,
         "Fast mode; every point ran in a process of its own, on random images, and all its logits were compared with the \
-         twin's. Times are of the server's evaluation of all images: the least wall time of {} evaluations, and the \
-         processor time of all threads in the same one. Memory is the most that the process held: client, server, \
+         twin's. Times are of the server's evaluation of all images: the medians of {} evaluations after one that \
+         does not count, wall time with its quartiles and the processor time of all threads. Memory is the most that the process held: client, server, \
          ciphertexts and twin.\n\n```sh\n{}\n```\n\n{}, SEAL {} {} HEXL, commit {}, {}. Record: \
          [scaling.json](scaling.json).\n",
         record.repeat,
@@ -166,8 +166,8 @@ fn capital(words: &str) -> String {
 fn table(out: &mut String, axis: Axis, points: &[&ScalingPoint]) {
     let _ = write!(
         out,
-        "| {} | network | layout | images | threads | N | q, bits | t, bits | wall, ms | processor, ms | images/s | encryption, ms | memory, MB | mismatches | budget left, bits |\n\
-         | ---: | --- | --- | ---: | ---: | ---: | --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |\n",
+        "| {} | network | layout | images | threads | N | q, bits | t, bits | wall, ms | quartiles | processor, ms | images/s | encryption, ms | memory, MB | mismatches | budget left, bits |\n\
+         | ---: | --- | --- | ---: | ---: | ---: | --- | --- | ---: | --- | ---: | ---: | ---: | ---: | ---: | ---: |\n",
         axis.label()
     );
     for point in points {
@@ -181,7 +181,7 @@ fn table(out: &mut String, axis: Axis, points: &[&ScalingPoint]) {
             |value: Option<f64>| value.map_or("?".to_owned(), |value| format!("{value:.0}"));
         let _ = writeln!(
             out,
-            "| {} | {} | {} | {} | {} | {} | {} | {} | {:.1} | {} | {:.0} | {:.0} | {} | {} | {} |",
+            "| {} | {} | {} | {} | {} | {} | {} | {} | {:.1} | {:.1}..{:.1} | {} | {:.0} | {:.0} | {} | {} | {} |",
             point.value,
             point.network,
             point.layout,
@@ -190,9 +190,11 @@ fn table(out: &mut String, axis: Axis, points: &[&ScalingPoint]) {
             point.poly_modulus_degree,
             bits(point.coeff_modulus_bits.clone()),
             bits(t),
-            point.seconds * 1e3,
+            point.seconds.median * 1e3,
+            point.seconds.lower * 1e3,
+            point.seconds.upper * 1e3,
             known(point.cpu_seconds.map(|seconds| seconds * 1e3)),
-            point.images as f64 / point.seconds,
+            point.images as f64 / point.seconds.median,
             point.encrypt_seconds * 1e3,
             known(point.peak_memory_bytes.map(|bytes| bytes as f64 / 1e6)),
             point.twin_mismatches,
@@ -205,6 +207,7 @@ fn table(out: &mut String, axis: Axis, points: &[&ScalingPoint]) {
 #[allow(clippy::unwrap_used, reason = "a test may stop at a surprise")]
 mod tests {
     use super::*;
+    use crate::report::Spread;
 
     fn point(axis: Axis, value: u64) -> ScalingPoint {
         ScalingPoint {
@@ -219,7 +222,7 @@ mod tests {
             poly_modulus_degree: 8192,
             coeff_modulus_bits: vec![41, 30],
             plain_moduli: vec![65537],
-            seconds: value as f64 / 1000.0,
+            seconds: Spread::of(vec![value as f64 / 1000.0]),
             cpu_seconds: None,
             encrypt_seconds: 0.5,
             peak_memory_bytes: Some(5_000_000),
@@ -243,7 +246,7 @@ mod tests {
         let text = scaling_document(&record);
         for words in [
             "## Images",
-            "| 64 | net | batched | 64 | 1 | 8192 | 41 30 | 17 | 64.0 | ? | 1000 | 500 | 5 | 0 | 7 |",
+            "| 64 | net | batched | 64 | 1 | 8192 | 41 30 | 17 | 64.0 | 64.0..64.0 | ? | 1000 | 500 | 5 | 0 | 7 |",
             "scaling-images.svg",
             "with HEXL",
         ] {

@@ -1,4 +1,5 @@
-//! The state of a run between epochs: from it a run goes on to the same bits.
+//! The state of a run between epochs: from it a run goes on to the same bits, on a processor
+//! with the same features.
 
 use std::{collections::BTreeMap, path::Path};
 
@@ -6,20 +7,20 @@ use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    EpochRecord, TrainConfig, TrainError,
+    EpochRecord, TrainError,
     model::{Model, tensor, values},
     optimizer::Optimizer,
+    origin::Origin,
     tensors::{self, Named},
 };
 
 /// What is not a tensor.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Progress {
-    pub config: TrainConfig,
+    /// What the run is made of; never changed.
+    pub origin: Origin,
     pub epochs: Vec<EpochRecord>,
     pub best_epoch: usize,
-    pub parent_sha256: Option<String>,
-    pub teacher_sha256: Option<String>,
     /// Adam's step counters by tensor; none before a tensor's first step.
     pub times: BTreeMap<String, usize>,
 }
@@ -55,13 +56,19 @@ pub(super) fn save(
         best.iter()
             .map(|(name, t)| (format!("best.{name}"), t.clone())),
     );
-    let text = serde_json::to_string(&progress).unwrap_or_default();
+    let text = serde_json::to_string(&progress).map_err(|source| TrainError::Json {
+        path: path.to_owned(),
+        what: "checkpoint",
+        field: String::new(),
+        source,
+    })?;
     tensors::save(path, &named, &[("progress", text)])
 }
 
+/// Reads the state of a run that is made of `origin`, and nothing else.
 pub(super) fn load(
     path: &Path,
-    config: &TrainConfig,
+    origin: &Origin,
     model: &mut Model,
     optimizer: &mut Optimizer,
 ) -> Result<(Best, Progress), TrainError> {
@@ -76,12 +83,14 @@ pub(super) fn load(
     let progress: Progress = serde_json::from_str(text).map_err(|source| TrainError::Json {
         path: path.to_owned(),
         what: "checkpoint",
+        field: String::new(),
         source,
     })?;
-    if progress.config != *config {
-        return Err(TrainError::OtherCheckpoint {
-            path: path.to_owned(),
-        });
+    if let Some(difference) = origin.difference(&progress.origin) {
+        return Err(difference.at(path));
+    }
+    if progress.epochs.len() > origin.config.epochs || progress.best_epoch > progress.epochs.len() {
+        return Err(damaged("holds more epochs than the run has"));
     }
     tensors::into_model(model, &named, "model.", path)?;
     let plain = Device::flex();
@@ -97,9 +106,12 @@ pub(super) fn load(
             optimizer.restore(index, time, moment("first")?, moment("second")?);
         }
     }
-    let best = named
+    let best: Best = named
         .into_iter()
         .filter_map(|(name, t)| name.strip_prefix("best.").map(|n| (n.to_owned(), t)))
         .collect();
+    if best.is_empty() != (progress.best_epoch == 0) {
+        return Err(damaged("holds no weights of the best epoch"));
+    }
     Ok((best, progress))
 }

@@ -1,41 +1,55 @@
 //! The configuration of a training run: everything that decides its result, but the data and this program.
 
-use std::{fs, path::Path};
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::{NetworkSpec, TrainError, files::write_atomically};
+use super::{NetworkSpec, TrainError, export, files::write_atomically, read};
 use crate::{
+    bfv::Modulus,
     data::DatasetName,
     network::{InputEncoding, InputQuantizer},
-    quant::{WeightRule, max_integer},
+    quant::WeightRule,
 };
+
+/// The most epochs of a run: steps are counted in all.
+const MAX_EPOCHS: usize = 1_000_000;
+/// SEAL's largest plaintext modulus, in bits.
+const MAX_PLAIN_MODULUS_BITS: u32 = 60;
+/// Twice the smallest degree N: primes that are 1 modulo it batch there.
+const SMALLEST_BATCHING_STEP: u64 = 2 * 1024;
 
 /// A training run. Stored as JSON beside the model it made.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct TrainConfig {
-    /// Name of the model.
+    /// Name of the model, which its files carry. At most 128 bytes.
+    #[cfg_attr(test, schemars(length(min = 1, max = 128)))]
     pub name: String,
-    /// The dataset that it was made for (the caller loads it).
+    /// The dataset to train and test on.
     pub dataset: DatasetName,
     /// Seed of initial weights, order of images and augmentation.
     pub seed: u64,
-    /// The layers.
+    /// The input and the layers.
     pub network: NetworkSpec,
     /// How pixels become numbers: a pixel's integer is the number of thresholds that it reaches, and its real value
-    /// that integer divided by the number of thresholds. The paper's two bits are `[85, 170, 255]`.
-    /// Empty if there is an encoding.
+    /// that integer divided by the number of thresholds. They increase strictly, from 1 on. The paper's two bits are
+    /// `[85, 170, 255]`. Must be given unless there is an `input_encoding`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(test, schemars(inner(range(min = 1))))]
     pub input_thresholds: Vec<u8>,
     /// An encoding by contrast in place of thresholds on pixels; the client computes it before it encrypts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub input_encoding: Option<InputEncoding>,
     /// How many of the last training images are held out to choose the best epoch.
+    #[cfg_attr(test, schemars(range(min = 1)))]
     pub validation_images: usize,
     /// Passes over the training images.
+    #[cfg_attr(test, schemars(range(min = 1, max = 1_000_000)))]
     pub epochs: usize,
-    /// Images in a step.
+    /// Images in a step. As many at least must be left when the validation images are held out.
+    #[cfg_attr(test, schemars(range(min = 2)))]
     pub batch_size: usize,
     /// How weights move.
     pub optimizer: OptimizerConfig,
@@ -45,9 +59,11 @@ pub struct TrainConfig {
     pub batch_norm: bool,
     /// First value of the factors of the batch norms. Below 1 keeps the values behind several squares small.
     #[serde(default = "one", skip_serializing_if = "is_one")]
+    #[cfg_attr(test, schemars(extend("exclusiveMinimum" = 0, "default" = 1.0)))]
     pub norm_gamma: f64,
-    /// Share of the target probability spread evenly over all classes, 0 to 1.
+    /// Share of the target probability spread evenly over all classes.
     #[serde(default)]
+    #[cfg_attr(test, schemars(extend("minimum" = 0, "maximum" = 1)))]
     pub label_smoothing: f64,
     /// Random affine changes of the training images.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -62,9 +78,11 @@ pub struct TrainConfig {
 
 /// Adam and its learning rate.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct OptimizerConfig {
     /// Highest learning rate.
+    #[cfg_attr(test, schemars(extend("exclusiveMinimum" = 0)))]
     pub learning_rate: f64,
     /// How the learning rate falls.
     #[serde(default)]
@@ -74,19 +92,24 @@ pub struct OptimizerConfig {
     pub warmup_steps: usize,
     /// Gradients are scaled down together to this Euclidean norm.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, schemars(extend("exclusiveMinimum" = 0)))]
     pub clip_norm: Option<f64>,
     /// Decay of weights (not of biases, factors or scales), decoupled from the gradient as in AdamW: each step takes
     /// this times the learning rate off a weight.
     #[serde(default, skip_serializing_if = "is_zero")]
+    #[cfg_attr(test, schemars(extend("minimum" = 0, "default" = 0.0)))]
     pub weight_decay: f64,
     /// Factor of the learning rate for the first layer's weights.
     #[serde(default = "one")]
+    #[cfg_attr(test, schemars(extend("minimum" = 0)))]
     pub first_layer_factor: f64,
     /// Factor of the learning rate for biases.
     #[serde(default = "one")]
+    #[cfg_attr(test, schemars(extend("minimum" = 0)))]
     pub bias_factor: f64,
     /// Factor of the learning rate for trained scales (which are trained as logarithms).
     #[serde(default = "one")]
+    #[cfg_attr(test, schemars(extend("minimum" = 0)))]
     pub scale_factor: f64,
 }
 
@@ -120,6 +143,7 @@ fn is_none(crop: &usize) -> bool {
 
 /// How the learning rate falls after warming up.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Schedule {
     /// Not at all.
@@ -132,65 +156,83 @@ pub enum Schedule {
 /// Random changes of training images. The bounds of the affine ones are those of a uniform draw within plus and minus
 /// the bound; all channels of an image change alike.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct AugmentConfig {
-    /// Degrees.
+    /// Rotation, in degrees.
     #[serde(default)]
+    #[cfg_attr(test, schemars(extend("minimum" = 0)))]
     pub rotation: f64,
-    /// Relative change of size.
+    /// Relative change of size: 0.1 is a tenth smaller to a tenth larger.
     #[serde(default)]
+    #[cfg_attr(test, schemars(extend("minimum" = 0, "exclusiveMaximum" = 1)))]
     pub scale: f64,
-    /// Pixels, in each direction.
+    /// Shift, in pixels, in each direction.
     #[serde(default)]
+    #[cfg_attr(test, schemars(extend("minimum" = 0)))]
     pub shift: f64,
     /// Horizontal shear, pixels per pixel.
     #[serde(default)]
+    #[cfg_attr(test, schemars(extend("minimum" = 0)))]
     pub shear: f64,
     /// Mirror every second image, left to right.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    #[cfg_attr(test, schemars(extend("default" = false)))]
     pub flip: bool,
     /// Shift by whole pixels, up to so many in each direction: the same as a random crop of the image with a black
-    /// border of this width.
+    /// border of this width. Smaller than the image.
     #[serde(default, skip_serializing_if = "is_none")]
+    #[cfg_attr(test, schemars(extend("default" = 0)))]
     pub crop: usize,
 }
 
 /// Learning from a teacher: `(1 - weight) * CE(labels) + weight * temperature^2 * KL(teacher, student)`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct DistillConfig {
     /// Model directory of the teacher, from the working directory.
     pub teacher: String,
-    /// Share of the teacher's loss, 0 to 1.
+    /// Share of the teacher's loss.
+    #[cfg_attr(test, schemars(extend("minimum" = 0, "maximum" = 1)))]
     pub weight: f64,
     /// Logits of both are divided by this before the softmax.
+    #[cfg_attr(test, schemars(extend("exclusiveMinimum" = 0)))]
     pub temperature: f64,
 }
 
 /// Quantised training from a float parent.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct QatConfig {
     /// Model directory of the float network to start from, from the working directory.
     pub parent: String,
-    /// Bits of a weight.
+    /// Bits of a weight, the sign included, in the layers with the widest integers: what the widest of `rules` gives.
+    #[cfg_attr(test, schemars(range(min = 2, max = 32)))]
     pub n_bits: u32,
     /// How the integers are chosen: one rule for all layers, or one for each layer with weights.
+    #[cfg_attr(test, schemars(length(min = 1)))]
     pub rules: Vec<WeightRule>,
     /// How the latent weights start.
     #[serde(default)]
     pub start: QatStart,
-    /// Share of the steps over which the budgets of [`WeightRule::TopK`] shrink, geometrically, from all weights.
+    /// Share of the steps over which the budgets of `top-k` rules shrink, geometrically, from all weights. No epoch before
+    /// its end is chosen.
     #[serde(default)]
+    #[cfg_attr(test, schemars(extend("minimum" = 0, "exclusiveMaximum" = 1)))]
     pub anneal: f64,
-    /// For each layer with weights but the last: the share of the steps after which it no longer changes.
+    /// For each layer with weights but the last, or for the first of them: the share of the steps after which it no longer
+    /// changes. None before the end of `anneal`, none before the layer in front.
     #[serde(default)]
+    #[cfg_attr(test, schemars(extend("items" = serde_json::json!({"type": "number", "exclusiveMinimum": 0, "maximum": 1}))))]
     pub freeze: Vec<f64>,
     /// At the end, take the rounded middle of the training logits off all output biases: the class with the largest
     /// logit stays the same, the integers get smaller.
     #[serde(default)]
     pub center_output: bool,
-    /// The plaintext modulus, or the CRT primes whose product takes its place, that the logits are to fit. An epoch in
+    /// The plaintext modulus, or the CRT primes whose product takes its place, that the logits are to fit: distinct primes
+    /// of at most 60 bits, each 1 modulo 2048 (or 2N of a larger N), so that they batch. An epoch in
     /// which those of the validation images do not fit is not chosen, and the record says whether the network fits for
     /// every input, or on which images.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -199,11 +241,13 @@ pub struct QatConfig {
     /// by one deviation (times `norm_gamma`). At the end it is folded into the integer biases, exactly. With it deep networks
     /// of few bits learn; a frozen layer's norm stands still with it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    #[cfg_attr(test, schemars(extend("default" = false)))]
     pub normalize: bool,
 }
 
 /// How quantised training starts from the float network.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum QatStart {
     /// With its weights as they are.
@@ -221,12 +265,7 @@ impl TrainConfig {
     /// # Errors
     /// [`TrainError::Io`], [`TrainError::Json`], or what [`validate`](Self::validate) finds.
     pub fn load(path: &Path) -> Result<Self, TrainError> {
-        let text = fs::read_to_string(path).map_err(TrainError::io("cannot read", path))?;
-        let config: Self = serde_json::from_str(&text).map_err(|source| TrainError::Json {
-            path: path.to_owned(),
-            what: "training configuration",
-            source,
-        })?;
+        let config: Self = read::json(path, "training configuration")?;
         config.validate()?;
         Ok(config)
     }
@@ -265,21 +304,38 @@ impl TrainConfig {
             .map_err(|error| TrainError::config("input_encoding", error.to_string()))
     }
 
+    /// The folders that a run reads: those of the parent and of the teacher.
+    pub fn inputs(&self) -> Vec<&Path> {
+        let parent = self.quantization.as_ref().map(|q| Path::new(&q.parent));
+        let teacher = self.distillation.as_ref().map(|d| Path::new(&d.teacher));
+        parent.into_iter().chain(teacher).collect()
+    }
+
     /// The rule of weight layer `index` (counting only layers with weights).
     pub(super) fn rule(&self, index: usize) -> Option<WeightRule> {
         let rules = &self.quantization.as_ref()?.rules;
         rules.get(index).or_else(|| rules.last()).copied()
     }
 
-    /// Checks every field.
+    /// Checks every field, and that the configuration describes an integer network (for a float one: but for its
+    /// activations and pooling), by building one.
     ///
     /// # Errors
-    /// [`TrainError::Config`] naming the first field that is wrong.
+    /// [`TrainError::Config`] naming the first field that is wrong; [`TrainError::NotExportable`].
     pub fn validate(&self) -> Result<(), TrainError> {
+        self.check_fields()?;
+        export::check_exportable(self)
+    }
+
+    fn check_fields(&self) -> Result<(), TrainError> {
         check(!self.name.is_empty(), "name", "is empty")?;
         self.network.shapes()?;
         self.quantizer()?;
-        check(self.epochs > 0, "epochs", "must be at least 1")?;
+        check(
+            (1..=MAX_EPOCHS).contains(&self.epochs),
+            "epochs",
+            "must be from 1 to 1000000",
+        )?;
         check(self.batch_size > 1, "batch_size", "must be at least 2")?;
         check(
             self.validation_images > 0,
@@ -349,6 +405,41 @@ fn is_share(x: f64) -> bool {
     (0.0..=1.0).contains(&x)
 }
 
+/// Checks that logits can be computed modulo the product: by the Chinese remainder theorem, for which the moduli must be
+/// distinct primes, each usable for batching.
+fn check_plain_moduli(moduli: &[u64]) -> Result<(), TrainError> {
+    for (index, &t) in moduli.iter().enumerate() {
+        let bad = |problem: String| {
+            TrainError::config(format!("quantization.plain_moduli[{index}]"), problem)
+        };
+        if t.checked_ilog2()
+            .is_none_or(|log2| log2 >= MAX_PLAIN_MODULUS_BITS)
+        {
+            return Err(bad(format!(
+                "{t} must be a prime of at most {MAX_PLAIN_MODULUS_BITS} bits"
+            )));
+        }
+        let prime = t > 1
+            && Modulus::new(t)
+                .and_then(Modulus::is_prime)
+                .map_err(|error| bad(error.to_string()))?;
+        if !prime {
+            return Err(bad(format!("{t} is no prime")));
+        }
+        if t % SMALLEST_BATCHING_STEP != 1 {
+            return Err(bad(format!(
+                "{t} does not batch: it must be 1 modulo {SMALLEST_BATCHING_STEP} at least, as 65537, 114689 and 147457 are"
+            )));
+        }
+        if moduli[..index].contains(&t) {
+            return Err(bad(format!(
+                "{t} is there twice: the primes must be distinct, or their product says nothing"
+            )));
+        }
+    }
+    Ok(())
+}
+
 impl OptimizerConfig {
     fn validate(&self) -> Result<(), TrainError> {
         let positive = |x: f64| x.is_finite() && x > 0.0;
@@ -408,12 +499,6 @@ impl QatConfig {
         )?;
         for rule in &self.rules {
             check(
-                rule.limit()
-                    .is_none_or(|limit| limit <= max_integer(self.n_bits)),
-                "quantization.rules",
-                "the limit of a top-k rule must fit `n_bits`",
-            )?;
-            check(
                 !matches!(
                     rule,
                     WeightRule::TopK { keep: 0, .. } | WeightRule::TopK { limit: 0, .. }
@@ -427,11 +512,17 @@ impl QatConfig {
                 "`equalized` needs rules with a scale of their own: learned or top-k",
             )?;
         }
-        check(
-            self.plain_moduli.iter().all(|&t| t > 1),
-            "quantization.plain_moduli",
-            "must be above 1",
-        )?;
+        let widest = self.rules.iter().map(|rule| rule.bits(self.n_bits)).max();
+        if let Some(widest) = widest.filter(|&bits| bits != self.n_bits) {
+            return Err(TrainError::config(
+                "quantization.n_bits",
+                format!(
+                    "is {}, but the widest integers of `quantization.rules` have {widest} bits",
+                    self.n_bits
+                ),
+            ));
+        }
+        check_plain_moduli(&self.plain_moduli)?;
         check(
             (0.0..1.0).contains(&self.anneal),
             "quantization.anneal",

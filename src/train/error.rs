@@ -25,15 +25,35 @@ pub enum TrainError {
         known: String,
     },
     /// A JSON file does not parse.
-    #[error("{path}: not a valid {what}", path = path.display())]
+    #[error("{path}: not a valid {what}: {field}{source}", path = path.display())]
     Json {
         /// The file.
         path: PathBuf,
         /// What it should be.
         what: &'static str,
+        /// The field at fault and `: `, if the parser knows it.
+        field: String,
         /// The parser's reason, with line and column.
         #[source]
         source: serde_json::Error,
+    },
+    /// A file holds something else than its name says.
+    #[error("{path}: not a {what}: this is {kind}", path = path.display())]
+    OtherKind {
+        /// The file.
+        path: PathBuf,
+        /// What it should be.
+        what: &'static str,
+        /// What it is, and what to do about it.
+        kind: &'static str,
+    },
+    /// A file is larger than any that has its place here.
+    #[error("{path}: larger than the {limit} bytes that are read at most: is it the right file?", path = path.display())]
+    FileTooLarge {
+        /// The file.
+        path: PathBuf,
+        /// The most that is read, in bytes.
+        limit: u64,
     },
     /// Reading or writing failed.
     #[error("{what} {path}", path = path.display())]
@@ -72,17 +92,51 @@ pub enum TrainError {
         /// The step in the epoch, from 1.
         step: usize,
     },
-    /// A checkpoint is of another configuration.
-    #[error("{path}: the checkpoint is of another configuration; delete it or train into another directory", path = path.display())]
-    OtherCheckpoint {
-        /// The checkpoint.
+    /// The run that is to go on, or was finished, is another one.
+    #[error("{path}: the run there is another: {what} was {before} and is {now} now; give it what it began with, have it replaced, or choose another folder", path = path.display())]
+    OtherRun {
+        /// The checkpoint or the record of the other run.
         path: PathBuf,
+        /// The first thing that differs, as in "`epochs`" or "the teacher's weights".
+        what: String,
+        /// What it was.
+        before: String,
+        /// What it is now.
+        now: String,
     },
-    /// There is a checkpoint and the caller did not ask to resume.
-    #[error("{path} exists: resume that run, delete it, or train into another directory", path = path.display())]
+    /// There is a checkpoint and the caller asked neither to resume nor to replace.
+    #[error("{path} holds an unfinished run: resume it, have it replaced, or choose another folder", path = path.display())]
     CheckpointExists {
         /// The checkpoint.
         path: PathBuf,
+    },
+    /// The folder holds a finished model and the caller did not ask to replace it.
+    #[error("{path} holds a finished model: have it replaced, or choose another folder", path = path.display())]
+    ModelExists {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// There is neither an unfinished run nor a finished model.
+    #[error("{path}: nothing to resume, neither an unfinished run nor a finished model", path = path.display())]
+    NothingToResume {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// The folder is not a model's.
+    #[error("{path} holds {file} and no model: choose a new or an empty folder", path = path.display(), file = file.display())]
+    OtherFiles {
+        /// The folder.
+        path: PathBuf,
+        /// The first file that does not belong to a model.
+        file: PathBuf,
+    },
+    /// A model would be written into the folder of what it is made from.
+    #[error("{path}: the new model is made from {input}, which lies there: choose another folder", path = path.display(), input = input.display())]
+    OutputIsInput {
+        /// The folder.
+        path: PathBuf,
+        /// The input.
+        input: PathBuf,
     },
     /// The observer asked the run to stop.
     #[error("stopped after epoch {epoch} of {epochs}: resume to go on")]

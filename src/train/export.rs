@@ -4,7 +4,7 @@ use num_bigint::BigInt;
 use num_traits::{FromPrimitive as _, Signed as _, ToPrimitive as _};
 
 use super::{
-    Agreement, Fit, LayerSpec, TrainConfig, TrainError,
+    Agreement, Fit, LayerSpec, NetworkSpec, TrainConfig, TrainError,
     batch::{InputMap, all_logits, argmax_rows},
     model::{Model, Rounded},
     record::short,
@@ -12,37 +12,25 @@ use super::{
 use crate::{
     data::Dataset,
     network::{
-        InputSpec, Interval, Layer, NamedLayer, Network, NetworkLiteral, Twin, argmax,
-        proven_bounds,
+        InputQuantizer, InputSpec, Interval, Layer, NamedLayer, Network, NetworkLiteral, Twin,
+        argmax, proven_bounds,
     },
+    quant::{WeightRule, max_integer},
 };
 
-/// The integer network of a quantised model.
-pub(super) fn to_network(
-    model: &Model,
-    config: &TrainConfig,
-    rounded: &[Option<Rounded>],
+/// Weights and biases of a layer, and the real value of a weight of 1.
+type Parts = (Vec<i64>, Vec<BigInt>, f64);
+
+/// The integer network of `spec`; `parts` gives those of each layer with weights, in order, of `[outputs, fan_in]`.
+fn build(
+    name: &str,
+    spec: &NetworkSpec,
+    quantizer: InputQuantizer,
+    parts: &mut dyn FnMut([usize; 2]) -> Result<Parts, TrainError>,
 ) -> Result<Network, TrainError> {
-    let mut next = 0;
-    let mut layers = Vec::with_capacity(model.spec.layers.len());
-    for (position, layer) in model.spec.layers.iter().enumerate() {
-        let refused = || TrainError::NotExportable {
-            layer: model.names[position].clone(),
-            kind: layer.kind(),
-        };
-        let mut parts = || -> Result<(Vec<i64>, Vec<BigInt>, f64), TrainError> {
-            let r = rounded
-                .get(next)
-                .and_then(Option::as_ref)
-                .ok_or_else(refused)?;
-            next += 1;
-            let bias = r
-                .bias
-                .iter()
-                .map(|&b| BigInt::from_f64(b).ok_or_else(refused))
-                .collect::<Result<_, _>>()?;
-            Ok((r.levels.integers.clone(), bias, r.levels.scale * r.factor))
-        };
+    let (shapes, names) = (spec.shapes()?, spec.names());
+    let mut layers = Vec::with_capacity(spec.layers.len());
+    for ((layer, name), &input) in spec.layers.iter().zip(names).zip(&shapes) {
         let exported = match *layer {
             LayerSpec::Conv2d {
                 out_channels,
@@ -50,8 +38,9 @@ pub(super) fn to_network(
                 stride,
                 padding,
             } => {
-                let (weight, bias, weight_scale) = parts()?;
-                let in_channels = model.shapes[position].channels;
+                let in_channels = input.channels;
+                let fan_in = in_channels * kernel[0] * kernel[1];
+                let (weight, bias, weight_scale) = parts([out_channels, fan_in])?;
                 Layer::Conv2d {
                     in_channels,
                     out_channels,
@@ -64,8 +53,8 @@ pub(super) fn to_network(
                 }
             }
             LayerSpec::Linear { out_features } => {
-                let (weight, bias, weight_scale) = parts()?;
-                let in_features = model.shapes[position].len();
+                let in_features = input.len();
+                let (weight, bias, weight_scale) = parts([out_features, in_features])?;
                 Layer::Linear {
                     in_features,
                     out_features,
@@ -77,21 +66,100 @@ pub(super) fn to_network(
             LayerSpec::Square => Layer::Square,
             LayerSpec::SumPool { kernel, stride } => Layer::SumPool { kernel, stride },
             LayerSpec::Flatten => Layer::Flatten,
-            LayerSpec::Relu | LayerSpec::MaxPool { .. } => return Err(refused()),
+            LayerSpec::Relu | LayerSpec::MaxPool { .. } => {
+                return Err(TrainError::NotExportable {
+                    layer: name,
+                    kind: layer.kind(),
+                });
+            }
         };
-        layers.push(NamedLayer::new(model.names[position].clone(), exported));
+        layers.push(NamedLayer::new(name, exported));
     }
-    let classes = model.shapes[model.shapes.len() - 1].len();
-    let quantizer = config.quantizer()?.with_scale(model.input_scale)?;
     Ok(Network::new(NetworkLiteral {
-        name: config.name.clone(),
+        name: name.to_owned(),
         input: InputSpec {
-            shape: model.shapes[0],
+            shape: shapes[0],
             quantizer,
         },
-        classes,
+        classes: shapes[shapes.len() - 1].len(),
         layers,
     })?)
+}
+
+/// The integer network of a quantised model.
+pub(super) fn to_network(
+    model: &Model,
+    config: &TrainConfig,
+    rounded: &[Option<Rounded>],
+) -> Result<Network, TrainError> {
+    let mut layers = rounded.iter();
+    let quantizer = config.quantizer()?.with_scale(model.input_scale)?;
+    build(&config.name, &model.spec, quantizer, &mut |_| {
+        let lost = || TrainError::Tensor("an integer layer".to_owned());
+        let layer = layers.next().and_then(Option::as_ref).ok_or_else(lost)?;
+        let bias = layer
+            .bias
+            .iter()
+            .map(|&b| BigInt::from_f64(b).ok_or_else(|| TrainError::Tensor("a bias".to_owned())))
+            .collect::<Result<_, _>>()?;
+        let scale = layer.levels.scale * layer.factor;
+        Ok((layer.levels.integers.clone(), bias, scale))
+    })
+}
+
+/// Builds the integer network of a configuration with weights of zero but for one of the largest integer in each layer,
+/// so that whatever [`Network::new`] refuses of names, sizes and widths is refused before anything is trained. A float
+/// network is held to the same, with layers that only train (`relu`, `max-pool`) replaced by others of their shapes.
+///
+/// # Errors
+/// [`TrainError::NotExportable`] for a quantised network with such a layer, else [`TrainError::Config`].
+pub(super) fn check_exportable(config: &TrainConfig) -> Result<(), TrainError> {
+    let mut spec = config.network.clone();
+    if config.quantization.is_none() {
+        for layer in &mut spec.layers {
+            *layer = match *layer {
+                LayerSpec::Relu => LayerSpec::SumPool {
+                    kernel: [1, 1],
+                    stride: [1, 1],
+                },
+                LayerSpec::MaxPool { kernel, stride } => LayerSpec::SumPool { kernel, stride },
+                other => other,
+            };
+        }
+    }
+    let mut index = 0;
+    // The scales are not known yet; 1 is refused nowhere.
+    let quantizer = config.quantizer()?.with_scale(1.0)?;
+    let built = build(
+        &config.name,
+        &spec,
+        quantizer,
+        &mut |[outputs, fan_in]: [usize; 2]| {
+            let mut weights = vec![0; outputs * fan_in];
+            if let (Some(first), Some(q)) = (weights.first_mut(), &config.quantization) {
+                let all = max_integer(q.n_bits);
+                *first = config
+                    .rule(index)
+                    .and_then(WeightRule::limit)
+                    .unwrap_or(all);
+            }
+            index += 1;
+            Ok((weights, vec![BigInt::ZERO; outputs], 1.0))
+        },
+    );
+    match built {
+        Err(TrainError::Network(error)) => {
+            let message = error.to_string();
+            let (field, problem) = message.split_once(": ").unwrap_or(("network", &message));
+            let field = match field {
+                "input.shape" => "network.input".to_owned(),
+                layer if layer.starts_with("layers") => format!("network.{layer}"),
+                other => other.to_owned(),
+            };
+            Err(TrainError::config(field, problem))
+        }
+        other => other.map(drop),
+    }
 }
 
 /// Takes the rounded middle of all logits of `data` off the output biases: no image changes its class.

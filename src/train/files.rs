@@ -1,10 +1,18 @@
-//! Writing the files of a run.
+//! Writing the files of a model: one folder for each, replaced as a whole or not at all.
 
-use std::path::Path;
+use std::{
+    ffi::OsString,
+    fs,
+    io::ErrorKind,
+    path::{Path, PathBuf},
+};
 
 use serde::Serialize;
+use tempfile::TempDir;
 
-use super::TrainError;
+use super::{
+    CHECKPOINT_FILE, CONFIG_FILE, IMPORT_FILE, NETWORK_FILE, RECORD_FILE, TrainError, WEIGHTS_FILE,
+};
 use crate::file;
 
 /// Writes `bytes` to a temporary name beside `path` and renames it.
@@ -15,4 +23,429 @@ pub(super) fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), TrainErr
 /// The same of a value as JSON.
 pub(super) fn write_json(path: &Path, value: &impl Serialize) -> Result<(), TrainError> {
     file::write_json(path, value).map_err(TrainError::io("cannot write", path))
+}
+
+/// The integer network without compression, which [`Network::load`](crate::network::Network::load) reads, too.
+const PLAIN_NETWORK_FILE: &str = "network.json";
+/// What `reproduce` measured of the network beside it.
+const ROW_FILE: &str = "row.json";
+/// The files that belong to a model. Replacing a model replaces or removes all of them, and nothing else.
+const MODEL_FILES: [&str; 8] = [
+    CONFIG_FILE,
+    RECORD_FILE,
+    NETWORK_FILE,
+    PLAIN_NETWORK_FILE,
+    WEIGHTS_FILE,
+    IMPORT_FILE,
+    CHECKPOINT_FILE,
+    ROW_FILE,
+];
+/// Names too general to be taken for a model's without the others.
+const GENERAL_NAMES: [&str; 2] = [CONFIG_FILE, WEIGHTS_FILE];
+/// A complete new model, from which on the old one is removed.
+const READY: &str = ".model-ready";
+/// The same when the old model is gone and its files are on their way into the folder.
+const MOVING: &str = ".model-moving";
+/// How the names of temporary files begin.
+const TEMPORARY: &str = ".model-new-";
+
+/// What may be in the folder of a new model.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Existing {
+    /// Nothing: a finished model or an unfinished run is refused.
+    Refuse,
+    /// A model or an unfinished run, which the new one replaces once it is complete.
+    Replace,
+    /// An unfinished run, which goes on, or a finished one.
+    Resume,
+    /// The same, or nothing: then the run begins.
+    ResumeOrStart,
+}
+
+/// What [`OutputFolder::claim`] found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Found {
+    Nothing,
+    Model,
+    /// The state of an unfinished run, beside a model that it will replace or not.
+    Checkpoint,
+}
+
+/// The folder of a model that is about to be made. Until the new model is complete, what the folder holds stays as it is.
+///
+/// Dropping it removes the folder if claiming made it and nothing was written into it.
+#[derive(Debug)]
+pub struct OutputFolder {
+    path: PathBuf,
+    existing: Existing,
+    found: Found,
+    made: bool,
+}
+
+impl OutputFolder {
+    /// Claims a folder for a new model before any work is done: makes it if it is missing, checks that it can be written
+    /// into and that what it holds is what `existing` allows. `inputs` are the files and folders that the model is made
+    /// from: they must lie elsewhere.
+    ///
+    /// # Errors
+    /// [`TrainError::ModelExists`], [`TrainError::CheckpointExists`], [`TrainError::NothingToResume`]; or
+    /// [`TrainError::OtherFiles`] for a folder that holds other files and no model; [`TrainError::OutputIsInput`];
+    /// [`TrainError::Io`].
+    pub fn claim(path: &Path, existing: Existing, inputs: &[&Path]) -> Result<Self, TrainError> {
+        let missing = match fs::metadata(path) {
+            Ok(metadata) if metadata.is_dir() => false,
+            Ok(_) => {
+                let source = ErrorKind::NotADirectory.into();
+                return Err(TrainError::io("cannot write into", path)(source));
+            }
+            Err(error) if error.kind() == ErrorKind::NotFound => true,
+            Err(error) => return Err(TrainError::io("cannot write into", path)(error)),
+        };
+        if missing {
+            if existing == Existing::Resume {
+                return Err(TrainError::NothingToResume {
+                    path: path.to_owned(),
+                });
+            }
+            fs::create_dir_all(path).map_err(TrainError::io("cannot create", path))?;
+        }
+        let mut folder = Self {
+            path: path.to_owned(),
+            existing,
+            found: Found::Nothing,
+            made: missing,
+        };
+        folder.refuse_inputs(inputs)?;
+        folder.writable()?;
+        folder.finish_commit()?;
+        folder.found = folder.look()?;
+        let path = path.to_owned();
+        match (existing, folder.found) {
+            (Existing::Refuse, Found::Model) => Err(TrainError::ModelExists { path }),
+            (Existing::Refuse, Found::Checkpoint) => Err(TrainError::CheckpointExists {
+                path: folder.path.join(CHECKPOINT_FILE),
+            }),
+            (Existing::Resume, Found::Nothing) => Err(TrainError::NothingToResume { path }),
+            _ => Ok(folder),
+        }
+    }
+
+    /// The folder.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Whether an unfinished run is to go on.
+    pub(super) fn resumes_checkpoint(&self) -> bool {
+        self.may_resume() && self.found == Found::Checkpoint
+    }
+
+    /// Whether a finished run is to be taken as it is.
+    pub(super) fn resumes_model(&self) -> bool {
+        self.may_resume() && self.found == Found::Model
+    }
+
+    const fn may_resume(&self) -> bool {
+        matches!(self.existing, Existing::Resume | Existing::ResumeOrStart)
+    }
+
+    /// A place for the files of the new model.
+    ///
+    /// # Errors
+    /// [`TrainError::Io`].
+    pub fn stage(&self) -> Result<StagedModel<'_>, TrainError> {
+        let mut builder = tempfile::Builder::new();
+        builder.prefix(TEMPORARY);
+        let directory = builder
+            .tempdir_in(&self.path)
+            .map_err(TrainError::io("cannot write into", &self.path))?;
+        Ok(StagedModel {
+            folder: self,
+            directory,
+        })
+    }
+
+    fn refuse_inputs(&self, inputs: &[&Path]) -> Result<(), TrainError> {
+        let here =
+            fs::canonicalize(&self.path).map_err(TrainError::io("cannot read", &self.path))?;
+        for &input in inputs {
+            // What is missing is reported by whoever reads it.
+            let Ok(full) = fs::canonicalize(input) else {
+                continue;
+            };
+            if full == here || full.parent() == Some(&here) {
+                return Err(TrainError::OutputIsInput {
+                    path: self.path.clone(),
+                    input: input.to_owned(),
+                });
+            }
+        }
+        Ok(())
+    }
+
+    fn writable(&self) -> Result<(), TrainError> {
+        let mut builder = tempfile::Builder::new();
+        builder
+            .prefix(TEMPORARY)
+            .tempfile_in(&self.path)
+            .map(drop)
+            .map_err(TrainError::io("cannot write into", &self.path))
+    }
+
+    /// What is in the folder.
+    fn look(&self) -> Result<Found, TrainError> {
+        let names = names(&self.path)?;
+        let has = |name: &str| names.iter().any(|found| found == name);
+        if has(CHECKPOINT_FILE) {
+            return Ok(Found::Checkpoint);
+        }
+        let described = has(RECORD_FILE) || has(IMPORT_FILE);
+        if has(NETWORK_FILE) || has(PLAIN_NETWORK_FILE) || has(CONFIG_FILE) && described {
+            return Ok(Found::Model);
+        }
+        let other = names.iter().find(|name| {
+            let name = name.to_string_lossy();
+            let name = name.as_ref();
+            !name.starts_with(TEMPORARY)
+                && !name.starts_with(".sealquant-")
+                && (!MODEL_FILES.contains(&name) || GENERAL_NAMES.contains(&name))
+        });
+        match other {
+            None => Ok(Found::Nothing),
+            Some(name) => Err(TrainError::OtherFiles {
+                path: self.path.clone(),
+                file: name.into(),
+            }),
+        }
+    }
+
+    /// Finishes what an earlier commit began: first the old model goes, then the new one's files come.
+    fn finish_commit(&self) -> Result<(), TrainError> {
+        let (ready, moving) = (self.path.join(READY), self.path.join(MOVING));
+        self.move_in(&moving)?;
+        if !ready.is_dir() {
+            return Ok(());
+        }
+        for name in MODEL_FILES {
+            let path = self.path.join(name);
+            match fs::remove_file(&path) {
+                Err(error) if error.kind() != ErrorKind::NotFound => {
+                    return Err(TrainError::io("cannot remove", path)(error));
+                }
+                _ => {}
+            }
+        }
+        fs::rename(&ready, &moving).map_err(TrainError::io("cannot rename", &ready))?;
+        self.move_in(&moving)
+    }
+
+    /// Moves all files of `from` into the folder, if there are any.
+    fn move_in(&self, from: &Path) -> Result<(), TrainError> {
+        if !from.is_dir() {
+            return Ok(());
+        }
+        for name in names(from)? {
+            let path = self.path.join(&name);
+            fs::rename(from.join(name), &path).map_err(TrainError::io("cannot write", &path))?;
+        }
+        fs::remove_dir(from).map_err(TrainError::io("cannot remove", from))
+    }
+}
+
+impl Drop for OutputFolder {
+    fn drop(&mut self) {
+        if self.made {
+            // Refused unless it is empty.
+            let _ = fs::remove_dir(&self.path);
+        }
+    }
+}
+
+/// The files of a new model, not yet in its folder. Dropping it removes them.
+#[derive(Debug)]
+pub struct StagedModel<'a> {
+    folder: &'a OutputFolder,
+    directory: TempDir,
+}
+
+impl StagedModel<'_> {
+    /// Where to write the file `name` of the new model.
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    /// Puts the files into the folder; of an older model (or a checkpoint) nothing stays. If the process ends in the
+    /// middle, the next [`OutputFolder::claim`] does the rest.
+    ///
+    /// # Errors
+    /// [`TrainError::Io`].
+    pub fn commit(self) -> Result<(), TrainError> {
+        let ready = self.folder.path.join(READY);
+        let staged = self.directory.keep();
+        fs::rename(staged, &ready).map_err(TrainError::io("cannot write", &ready))?;
+        self.folder.finish_commit()
+    }
+}
+
+/// The names in a folder, in order.
+fn names(path: &Path) -> Result<Vec<OsString>, TrainError> {
+    let mut names = fs::read_dir(path)
+        .and_then(|entries| {
+            entries
+                .map(|entry| Ok(entry?.file_name()))
+                .collect::<std::io::Result<Vec<_>>>()
+        })
+        .map_err(TrainError::io("cannot read", path))?;
+    names.sort_unstable();
+    Ok(names)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test may stop at a surprise")]
+mod tests {
+    use super::*;
+
+    fn write(path: &Path, names: &[&str]) {
+        fs::create_dir_all(path).unwrap();
+        for name in names {
+            fs::write(path.join(name), "old").unwrap();
+        }
+    }
+
+    fn claim(path: &Path, existing: Existing) -> Result<OutputFolder, TrainError> {
+        OutputFolder::claim(path, existing, &[])
+    }
+
+    fn message(path: &Path, existing: Existing) -> String {
+        claim(path, existing).unwrap_err().to_string()
+    }
+
+    const FINISHED: [&[&str]; 5] = [
+        &[CONFIG_FILE, RECORD_FILE, NETWORK_FILE, "row.json"],
+        &[CONFIG_FILE, RECORD_FILE, WEIGHTS_FILE],
+        &[RECORD_FILE, NETWORK_FILE],
+        &["network.json"],
+        &[CONFIG_FILE, WEIGHTS_FILE, IMPORT_FILE],
+    ];
+
+    #[test]
+    fn a_finished_model_is_replaced_by_permission_only_and_as_a_whole() {
+        for files in FINISHED {
+            let top = tempfile::tempdir().unwrap();
+            write(top.path(), files);
+            write(top.path(), &["notes.txt"]);
+            let refused = claim(top.path(), Existing::Refuse).unwrap_err();
+            assert!(matches!(refused, TrainError::ModelExists { .. }));
+            let folder = claim(top.path(), Existing::Replace).unwrap();
+            {
+                let abandoned = folder.stage().unwrap();
+                fs::write(abandoned.file(NETWORK_FILE), "new").unwrap();
+            }
+            for name in files {
+                assert_eq!(fs::read_to_string(top.path().join(name)).unwrap(), "old");
+            }
+            let staged = folder.stage().unwrap();
+            fs::write(staged.file(NETWORK_FILE), "new").unwrap();
+            fs::write(staged.file(RECORD_FILE), "new").unwrap();
+            fs::write(folder.path().join(CHECKPOINT_FILE), "half").unwrap();
+            staged.commit().unwrap();
+            assert_eq!(
+                names(top.path()).unwrap(),
+                [NETWORK_FILE, "notes.txt", RECORD_FILE]
+            );
+            assert_eq!(
+                fs::read_to_string(top.path().join(RECORD_FILE)).unwrap(),
+                "new"
+            );
+        }
+    }
+
+    #[test]
+    fn a_commit_that_was_cut_off_is_finished_by_the_next_claim() {
+        let new: &[&str] = &[CONFIG_FILE, RECORD_FILE, WEIGHTS_FILE];
+        for (stage, old, staged) in [
+            // Before the old model was removed, in the middle of it, and in the middle of moving.
+            (READY, &[NETWORK_FILE, RECORD_FILE][..], new),
+            (READY, &[RECORD_FILE], new),
+            (MOVING, &[CONFIG_FILE], &[RECORD_FILE, WEIGHTS_FILE]),
+            (MOVING, new, &[]),
+        ] {
+            let top = tempfile::tempdir().unwrap();
+            write(top.path(), old);
+            write(&top.path().join(stage), staged);
+            let found = claim(top.path(), Existing::Resume).unwrap().found;
+            assert_eq!(names(top.path()).unwrap(), new);
+            assert_eq!(found, Found::Model);
+        }
+    }
+
+    #[test]
+    fn unfinished_runs_and_folders_of_other_kinds_are_told_apart() {
+        let top = tempfile::tempdir().unwrap();
+        let path = |name: &str| top.path().join(name);
+        write(&path("run"), &[CHECKPOINT_FILE, "curves.svg"]);
+        let refused = claim(&path("run"), Existing::Refuse).unwrap_err();
+        assert!(matches!(refused, TrainError::CheckpointExists { .. }));
+        for allowed in [Existing::Resume, Existing::ResumeOrStart] {
+            assert!(claim(&path("run"), allowed).unwrap().resumes_checkpoint());
+        }
+        let replaced = claim(&path("run"), Existing::Replace).unwrap();
+        assert!(!replaced.resumes_checkpoint());
+
+        for (index, files) in [
+            &["weights.safetensors"][..],
+            &["config.json"],
+            &["record.json", "images"],
+            &["letter.txt"],
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            let other = path(&format!("other{index}"));
+            write(&other, files);
+            for existing in [
+                Existing::Refuse,
+                Existing::Replace,
+                Existing::Resume,
+                Existing::ResumeOrStart,
+            ] {
+                let said = message(&other, existing);
+                assert!(said.contains("no model"), "{said}");
+            }
+            assert_eq!(names(&other).unwrap(), files);
+        }
+        fs::write(path("file"), "").unwrap();
+        assert!(message(&path("file"), Existing::Replace).contains("file"));
+    }
+
+    #[test]
+    fn a_folder_that_nothing_was_written_into_goes_again() {
+        let top = tempfile::tempdir().unwrap();
+        let path = top.path().join("new");
+        assert!(message(&path, Existing::Resume).contains("nothing to resume"));
+        assert!(!path.exists());
+        let folder = claim(&path, Existing::ResumeOrStart).unwrap();
+        assert!(path.is_dir() && !folder.resumes_checkpoint() && !folder.resumes_model());
+        drop(folder);
+        assert!(!path.exists());
+        drop(claim(top.path(), Existing::Refuse).unwrap());
+        assert!(top.path().exists());
+        let said = message(top.path(), Existing::Resume);
+        assert!(said.contains("nothing to resume"), "{said}");
+    }
+
+    #[test]
+    fn a_model_is_not_written_where_its_inputs_lie() {
+        let top = tempfile::tempdir().unwrap();
+        let path = top.path().join("float");
+        write(&path, &[CONFIG_FILE, RECORD_FILE, WEIGHTS_FILE]);
+        let weights = path.join(WEIGHTS_FILE);
+        let roundabout = path.join("..").join("float");
+        for input in [&path, &weights, &roundabout] {
+            let error = OutputFolder::claim(&path, Existing::Replace, &[input]).unwrap_err();
+            assert!(matches!(error, TrainError::OutputIsInput { .. }), "{error}");
+        }
+        let missing = top.path().join("missing");
+        OutputFolder::claim(&path, Existing::Replace, &[&missing]).unwrap();
+    }
 }

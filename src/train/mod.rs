@@ -10,8 +10,11 @@
 //! | `weights.safetensors` | the folded weights, of a float run |
 //! | `checkpoint.safetensors` | the state after the last epoch, while the run is not finished |
 //!
-//! The same configuration, data, program and kind of processor give the same weights, bit for bit, whatever the number of threads and
-//! wherever the run was interrupted and resumed.
+//! An [`OutputFolder`] is claimed before the work; the files appear in it all at once, when the model is complete.
+//!
+//! The same configuration, data and program give the same weights, bit for bit, on processors with the same instruction
+//! sets ([`Versions::cpu_features`]), whatever the number of threads and wherever the run was interrupted and resumed.
+//! Products of matrices add up in another order with other instruction sets.
 //!
 //! [`ptq`] rounds a float network without training.
 //!
@@ -38,9 +41,11 @@ mod model;
 mod norm;
 mod observer;
 mod optimizer;
+mod origin;
 mod pass;
 mod preset;
 mod ptq;
+mod read;
 mod record;
 mod run;
 mod spec;
@@ -55,6 +60,7 @@ pub use config::{
     AugmentConfig, DistillConfig, OptimizerConfig, QatConfig, QatStart, Schedule, TrainConfig,
 };
 pub use error::TrainError;
+pub use files::{Existing, OutputFolder, StagedModel};
 pub use import::{IMPORT_FILE, ImportRecord, ImportSpec, LayerTensors, import};
 pub use observer::{EpochRecord, Observer, TrainEvent};
 pub use preset::PRESETS;

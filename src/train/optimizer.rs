@@ -109,8 +109,84 @@ impl Optimizer {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test may stop at a surprise")]
 mod tests {
+    use burn::tensor::Device;
+
     use super::*;
+    use crate::train::{TrainConfig, model::tensor};
+
+    /// Two steps by Adam's formulas, on one value of each tensor: the others move alike.
+    #[test]
+    fn steps_are_adams_with_clipping_factors_decay_and_frozen_layers() {
+        let config = OptimizerConfig {
+            learning_rate: 0.01,
+            schedule: Schedule::Constant,
+            warmup_steps: 0,
+            clip_norm: Some(3.0),
+            weight_decay: 0.5,
+            first_layer_factor: 0.25,
+            bias_factor: 0.5,
+            scale_factor: 1.0,
+        };
+        let mut model = Model::new(&TrainConfig::preset("hcnn-mnist-paper").unwrap()).unwrap();
+        let mut optimizer = Optimizer::new(model.params.len());
+        let frozen = [false, true, false];
+        let first = |model: &Model| -> Vec<f64> {
+            let value = |p: &super::super::model::Param| f64::from(values(&p.value).unwrap()[0]);
+            model.params.iter().map(value).collect()
+        };
+        let before = first(&model);
+        // The first step's gradients are clipped, the second's are not.
+        let gradients = [0.5_f64, -0.001];
+        let mut norm = 0.0;
+        let (mut m, mut v) = (0.0, 0.0);
+        let mut expected = before.clone();
+        for (step, &g) in gradients.iter().enumerate() {
+            let of = |shape: [usize; 2]| {
+                let all = vec![g as f32; shape[0] * shape[1]];
+                Some(tensor(all, shape, &Device::flex()))
+            };
+            let all: Vec<_> = model.params.iter().map(|p| of(p.value.dims())).collect();
+            optimizer
+                .step(&mut model, &all, &config, config.learning_rate, &frozen)
+                .unwrap();
+            let count: usize = (model.params.iter())
+                .filter(|p| !frozen[p.layer])
+                .map(|p| p.value.dims().iter().product::<usize>())
+                .sum();
+            norm = (count as f64).sqrt() * g.abs();
+            let clipped = g * (3.0 / norm).min(1.0);
+            m = 0.9 * m + 0.1 * clipped;
+            v = 0.999 * v + 0.001 * clipped * clipped;
+            let time = step as i32 + 1;
+            let direction = (m / (1.0 - 0.9_f64.powi(time)))
+                / ((v / (1.0 - 0.999_f64.powi(time))).sqrt() + 1e-8);
+            for (param, value) in model.params.iter().zip(&mut expected) {
+                let rate = match (param.layer, param.role) {
+                    (1, _) => continue,
+                    (0, Role::Weight) => 0.0025,
+                    (_, Role::Weight) => 0.01,
+                    _ => 0.005,
+                };
+                if param.role == Role::Weight {
+                    *value *= 1.0 - rate * 0.5;
+                }
+                *value -= rate * direction;
+            }
+        }
+        assert!(norm < 3.0);
+        for (param, (found, expected)) in
+            model.params.iter().zip(first(&model).iter().zip(&expected))
+        {
+            assert!(
+                (found - expected).abs() < 1e-5,
+                "{}: {found} {expected}",
+                param.name
+            );
+        }
+        assert_ne!(first(&model), before);
+    }
 
     #[test]
     fn the_rate_rises_then_falls_to_zero() {

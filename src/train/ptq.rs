@@ -5,8 +5,14 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Agreement, QatConfig, QatStart, TrainConfig, TrainError, Versions, export, files::write_json,
-    record::short, start,
+    Agreement, NETWORK_FILE, OutputFolder, QatConfig, RECORD_FILE, TrainConfig, TrainError,
+    Versions,
+    batch::{InputMap, all_logits, correct},
+    export,
+    files::write_json,
+    model::Model,
+    record::short,
+    start,
 };
 use crate::{
     data::{Dataset, FileDigest},
@@ -17,7 +23,7 @@ use crate::{
 /// How to round a float network.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PtqOptions {
-    /// Bits of a weight, 2 to 32.
+    /// Bits of a weight, 2 to 32. They must be those of the rule: [`WeightRule::TernaryMean`] is for 2.
     pub n_bits: u32,
     /// How the integers are chosen; the paper's rule is [`WeightRule::Max`].
     pub rule: WeightRule,
@@ -32,6 +38,9 @@ pub struct PtqRecord {
     pub parent: String,
     /// Hash of the parent's weights.
     pub parent_sha256: String,
+    /// Test images that the float parent classifies correctly; not in older records.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent_test_correct: Option<usize>,
     /// What was asked for.
     pub options: PtqOptions,
     /// The files of the test images, with their SHA-256.
@@ -49,18 +58,48 @@ pub struct PtqRecord {
 }
 
 impl PtqRecord {
-    /// Writes network and record into a model directory.
+    /// Writes network and record into a model's folder, in place of what it held before.
     ///
     /// # Errors
     /// [`TrainError::Io`] or [`TrainError::NetworkFile`].
-    pub fn save(&self, network: &Network, dir: &Path) -> Result<(), TrainError> {
-        std::fs::create_dir_all(dir).map_err(TrainError::io("cannot create", dir))?;
-        network.save(dir.join(super::NETWORK_FILE))?;
-        write_json(&dir.join(super::RECORD_FILE), self)
+    pub fn save(&self, network: &Network, folder: &OutputFolder) -> Result<(), TrainError> {
+        let model = folder.stage()?;
+        network.save(model.file(NETWORK_FILE))?;
+        write_json(&model.file(RECORD_FILE), self)?;
+        model.commit()
     }
 }
 
-/// Rounds the float network of `parent_dir` and evaluates the result on `test`.
+impl PtqOptions {
+    /// Refuses a rule that gives integers of other widths: the result would not be what its name says.
+    fn validate(&self) -> Result<(), TrainError> {
+        let bits = self.rule.bits(self.n_bits);
+        if bits == self.n_bits {
+            return Ok(());
+        }
+        Err(TrainError::config(
+            "n_bits",
+            format!(
+                "is {}, but the rule gives integers of {bits} bits",
+                self.n_bits
+            ),
+        ))
+    }
+
+    /// What is added to the parent's name: the bits, and the rule unless it is the paper's.
+    fn suffix(&self) -> String {
+        let rule = match self.rule {
+            WeightRule::Max => "",
+            WeightRule::TernaryMean => "-ternary-mean",
+            WeightRule::MinError => "-min-error",
+            WeightRule::Learned => "-learned",
+            WeightRule::TopK { .. } => "-top-k",
+        };
+        format!("-ptq{}{rule}", self.n_bits)
+    }
+}
+
+/// Rounds the float network of `parent_dir` and evaluates both on `test`. The images decide nothing about the result.
 ///
 /// # Errors
 /// If the directory holds no float network, an option is impossible, or the export fails.
@@ -69,9 +108,10 @@ pub fn ptq(
     options: &PtqOptions,
     test: &Dataset,
 ) -> Result<(Network, PtqRecord), TrainError> {
+    options.validate()?;
     let (parent_config, parent, parent_sha256) = start::load_float(parent_dir)?;
     let mut config = TrainConfig {
-        name: format!("{}-ptq{}", parent_config.name, options.n_bits),
+        name: format!("{}{}", parent_config.name, options.suffix()),
         batch_norm: false,
         distillation: None,
         quantization: Some(QatConfig::by_rule(
@@ -86,14 +126,18 @@ pub fn ptq(
         config.input_encoding = None;
     }
     config.validate()?;
-    let mut model = super::model::Model::new(&config)?;
-    start::from_parent(&mut model, &config, &parent, QatStart::Copy, test)?;
+    let mut model = Model::new(&config)?;
+    start::copy_parent(&mut model, &parent)?;
     let rounded = model.round(None)?;
     let network = export::to_network(&model, &config, &rounded)?;
     let (agreement, test_correct) = export::compare(&model, &config, &rounded, &network, test)?;
+    let map = InputMap::new(&parent_config, parent.shapes[0], parent.input_scale)?;
+    let logits = all_logits(&parent, &[], test, &map)?;
+    let parent_test_correct = correct(&logits, test.labels(), network.classes());
     let record = PtqRecord {
         parent: parent_config.name,
         parent_sha256,
+        parent_test_correct: Some(parent_test_correct),
         options: options.clone(),
         data: test.files().to_vec(),
         test_images: test.len(),

@@ -1,10 +1,10 @@
 //! The record of a run, stored beside the model that it made.
 
-use std::{fs, path::Path};
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::{EpochRecord, TrainConfig, TrainError, files::write_json};
+use super::{EpochRecord, TrainConfig, TrainError, read};
 use crate::data::FileDigest;
 
 /// Everything known about a finished training run.
@@ -112,6 +112,11 @@ pub struct Versions {
     pub burn: String,
     /// Processor architecture and operating system.
     pub target: String,
+    /// The instruction sets of the processor that decide how products of matrices are rounded, in the order of the
+    /// alphabet. The same weights, bit for bit, come only from the same sets. Empty in older records and where there is
+    /// but one.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub cpu_features: String,
 }
 
 impl Versions {
@@ -121,8 +126,28 @@ impl Versions {
             sealquant: env!("CARGO_PKG_VERSION").to_owned(),
             burn: "0.22.1 (flex)".to_owned(),
             target: format!("{}-{}", std::env::consts::ARCH, std::env::consts::OS),
+            cpu_features: cpu_features().join(" "),
         }
     }
+}
+
+/// The instruction sets among which the matrix products' code chooses when it runs.
+fn cpu_features() -> Vec<&'static str> {
+    #[cfg(target_arch = "x86_64")]
+    let sets = [
+        ("avx2", std::is_x86_feature_detected!("avx2")),
+        ("avx512bw", std::is_x86_feature_detected!("avx512bw")),
+        ("avx512cd", std::is_x86_feature_detected!("avx512cd")),
+        ("avx512dq", std::is_x86_feature_detected!("avx512dq")),
+        ("avx512f", std::is_x86_feature_detected!("avx512f")),
+        ("avx512vl", std::is_x86_feature_detected!("avx512vl")),
+        ("fma", std::is_x86_feature_detected!("fma")),
+    ];
+    #[cfg(not(target_arch = "x86_64"))]
+    let sets: [(&str, bool); 0] = [];
+    sets.into_iter()
+        .filter_map(|(name, found)| found.then_some(name))
+        .collect()
 }
 
 impl TrainRecord {
@@ -131,16 +156,6 @@ impl TrainRecord {
     /// # Errors
     /// [`TrainError::Io`] or [`TrainError::Json`].
     pub fn load(dir: &Path) -> Result<Self, TrainError> {
-        let path = dir.join(super::RECORD_FILE);
-        let text = fs::read_to_string(&path).map_err(TrainError::io("cannot read", &path))?;
-        serde_json::from_str(&text).map_err(|source| TrainError::Json {
-            path,
-            what: "training record",
-            source,
-        })
-    }
-
-    pub(super) fn save(&self, path: &Path) -> Result<(), TrainError> {
-        write_json(path, self)
+        read::json(&dir.join(super::RECORD_FILE), "training record")
     }
 }

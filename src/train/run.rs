@@ -5,53 +5,58 @@ use std::{path::Path, time::Instant};
 use burn::tensor::{Device, Tensor};
 
 use super::{
-    CHECKPOINT_FILE, CONFIG_FILE, EpochRecord, NETWORK_FILE, Observer, QatConfig, RECORD_FILE,
-    TrainConfig, TrainError, TrainEvent, TrainRecord, Versions, WEIGHTS_FILE, augment,
+    CHECKPOINT_FILE, CONFIG_FILE, EpochRecord, NETWORK_FILE, Observer, OutputFolder, QatConfig,
+    RECORD_FILE, StagedModel, TrainConfig, TrainError, TrainEvent, TrainRecord, Versions,
+    WEIGHTS_FILE, augment,
     batch::{InputMap, all_logits, argmax_rows, correct, cross_entropy, divergence, gather},
     checkpoint::{self, Best, Progress},
     export,
+    files::write_json,
     model::{Model, Role, tensor, values},
     optimizer::{Optimizer, learning_rate},
+    origin::{Images, Origin, finished_difference},
     record::short,
     start, tensors,
 };
 use crate::{data::Dataset, network::Shape, quant::WeightRule};
 
-/// Trains a network and writes it into `out_dir`: `config.json`, `record.json`, and `weights.safetensors` (a float
+/// Trains a network and writes it into `folder`: `config.json`, `record.json`, and `weights.safetensors` (a float
 /// network, batch norms folded) or `network.json.gz` (a quantised one).
 ///
 /// The last [`TrainConfig::validation_images`] images of `train` choose the epoch; `test` is read once, at the end.
-/// After each epoch the state is written to `checkpoint.safetensors`; with `resume` a run goes on from there to the
-/// same weights, bit for bit, as if it had not been interrupted. The file is removed at the end. With `resume`, a finished run of the same
-/// configuration is not repeated: its record is returned.
+/// After each epoch the state is written to `checkpoint.safetensors`; the model's files come at the end, all at once, and
+/// replace what the folder held before. If the folder was claimed to resume, the run goes on from the checkpoint to the
+/// same weights, bit for bit, as if it had not been interrupted (on a processor with the same instruction sets); a
+/// finished run is not repeated: its record is returned.
 ///
 /// # Errors
 /// Any [`TrainError`]: an impossible configuration, data that do not fit, divergence, an integer network that does not
-/// agree with the trained one.
+/// agree with the trained one; [`TrainError::OtherRun`] if the run to resume had another configuration, parent, teacher
+/// or data, or other programs.
 pub fn run(
     config: &TrainConfig,
     train: &Dataset,
     test: &Dataset,
-    out_dir: &Path,
-    resume: bool,
+    folder: &OutputFolder,
     observer: &mut dyn Observer,
 ) -> Result<TrainRecord, TrainError> {
     config.validate()?;
-    let checkpoint = out_dir.join(CHECKPOINT_FILE);
-    if resume && !checkpoint.exists() && out_dir.join(RECORD_FILE).exists() {
-        let record = TrainRecord::load(out_dir)?;
-        if record.config == *config {
-            return Ok(record);
-        }
+    let checkpoint = folder.path().join(CHECKPOINT_FILE);
+    if folder.resumes_model() {
+        let record = TrainRecord::load(folder.path())?;
+        return match finished_difference(&record, config, train, test)? {
+            None => Ok(record),
+            Some(difference) => Err(difference.at(&folder.path().join(RECORD_FILE))),
+        };
     }
-    if !resume && checkpoint.exists() {
-        return Err(TrainError::CheckpointExists { path: checkpoint });
-    }
-    std::fs::create_dir_all(out_dir).map_err(TrainError::io("cannot create", out_dir))?;
     let mut run = Run::new(config, train, test)?;
-    if checkpoint.exists() {
-        let (best, progress) =
-            checkpoint::load(&checkpoint, config, &mut run.model, &mut run.optimizer)?;
+    if folder.resumes_checkpoint() {
+        let (best, progress) = checkpoint::load(
+            &checkpoint,
+            &run.progress.origin,
+            &mut run.model,
+            &mut run.optimizer,
+        )?;
         run.best = best;
         run.progress = progress;
     }
@@ -88,10 +93,11 @@ pub fn run(
             });
         }
     }
-    let record = run.finish(test, out_dir, observer)?;
-    config.save(&out_dir.join(CONFIG_FILE))?;
-    record.save(&out_dir.join(RECORD_FILE))?;
-    std::fs::remove_file(&checkpoint).map_err(TrainError::io("cannot remove", &checkpoint))?;
+    let model = folder.stage()?;
+    let record = run.finish(test, &checkpoint, &model, observer)?;
+    config.save(&model.file(CONFIG_FILE))?;
+    write_json(&model.file(RECORD_FILE), &record)?;
+    model.commit()?;
     observer.observe(&TrainEvent::Finished {
         best_epoch: record.best_epoch,
         test_accuracy: record.test_accuracy,
@@ -160,11 +166,14 @@ impl<'a> Run<'a> {
                 config.batch_size
             ))
         })?;
+        let (images_of_train, images_of_test) = (Images::new(train), Images::new(test));
         let (train, validation) = (train.slice(0..kept), train.slice(kept..train.len()));
         let mut parent_sha256 = None;
         if let Some(q) = &config.quantization {
             let (_, parent, hash) = start::load_float(Path::new(&q.parent))?;
             start::from_parent(&mut model, config, &parent, q.start, &train)?;
+            // What the integer network refuses (say, a scale too small for a double) is known before the first epoch.
+            export::to_network(&model, config, &model.round(None)?)?;
             parent_sha256 = Some(hash);
         }
         let (teacher, teacher_sha256) = match &config.distillation {
@@ -187,11 +196,16 @@ impl<'a> Run<'a> {
             validation,
             best: Best::new(),
             progress: Progress {
-                config: config.clone(),
+                origin: Origin {
+                    config: config.clone(),
+                    parent_sha256,
+                    teacher_sha256,
+                    train: images_of_train,
+                    test: images_of_test,
+                    versions: Versions::current(),
+                },
                 epochs: Vec::new(),
                 best_epoch: 0,
-                parent_sha256,
-                teacher_sha256,
                 times: std::collections::BTreeMap::new(),
             },
             initial_rms,
@@ -404,11 +418,12 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    /// Evaluates the best weights and writes the network.
+    /// Evaluates the best weights and writes the network among `files`.
     fn finish(
         mut self,
         test: &Dataset,
-        out_dir: &Path,
+        checkpoint: &Path,
+        files: &StagedModel<'_>,
         observer: &mut dyn Observer,
     ) -> Result<TrainRecord, TrainError> {
         let best = std::mem::take(&mut self.best);
@@ -425,7 +440,7 @@ impl<'a> Run<'a> {
         }
         let (test_correct, agreement, weights_sha256);
         let mut fit = None;
-        tensors::into_model(&mut self.model, &best, "", &out_dir.join(CHECKPOINT_FILE))?;
+        tensors::into_model(&mut self.model, &best, "", checkpoint)?;
         if let Some(q) = &config.quantization {
             observer.observe(&TrainEvent::Exporting);
             let mut rounded = self.model.round(None)?;
@@ -442,13 +457,13 @@ impl<'a> Run<'a> {
                 ];
                 fit = Some(export::fit(&network, &q.plain_moduli, &sets)?);
             }
-            network.save(out_dir.join(NETWORK_FILE))?;
+            network.save(files.file(NETWORK_FILE))?;
             (test_correct, agreement, weights_sha256) =
                 (correct, Some(found), tensors::hash(&best));
         } else {
             let folded = self.model.folded()?;
             let named = tensors::of_model(&folded, "")?;
-            tensors::save(&out_dir.join(WEIGHTS_FILE), &named, &[])?;
+            tensors::save(&files.file(WEIGHTS_FILE), &named, &[])?;
             let logits = all_logits(&folded, &[], test, &self.map)?;
             let classes = logits.len() / test.len().max(1);
             (test_correct, agreement, weights_sha256) = (
@@ -477,11 +492,11 @@ impl<'a> Run<'a> {
             test_correct,
             test_accuracy: short(test_correct as f64 / test.len().max(1) as f64),
             weights_sha256,
-            parent_sha256: progress.parent_sha256,
-            teacher_sha256: progress.teacher_sha256,
+            parent_sha256: progress.origin.parent_sha256,
+            teacher_sha256: progress.origin.teacher_sha256,
             agreement,
             fit,
-            versions: Versions::current(),
+            versions: progress.origin.versions,
         })
     }
 }

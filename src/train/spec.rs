@@ -3,10 +3,14 @@
 use serde::{Deserialize, Serialize};
 
 use super::TrainError;
-use crate::network::Shape;
+use crate::network::{MAX_ELEMENTS, MAX_WEIGHTS, Shape};
+
+/// The most weights in all layers: training keeps four numbers for each.
+const MAX_ALL_WEIGHTS: usize = 1 << 26;
 
 /// One layer of a network to train.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 #[non_exhaustive]
 pub enum LayerSpec {
@@ -18,7 +22,7 @@ pub enum LayerSpec {
         kernel: [usize; 2],
         /// Stride down and across.
         stride: [usize; 2],
-        /// Zeros added on both sides, down and across.
+        /// Zeros added on both sides, down and across; fewer than the kernel is long.
         #[serde(default)]
         padding: [usize; 2],
     },
@@ -51,11 +55,13 @@ pub enum LayerSpec {
 
 /// A network to train: input shape and layers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct NetworkSpec {
-    /// Channels, height and width of the input.
+    /// Channels, height and width of the input, 2^24 values at most.
     pub input: [usize; 3],
-    /// The layers in order.
+    /// The layers in order, 256 at most. The last one has weights and gives one value a class; a linear layer needs a
+    /// `flatten` before it unless its input is a vector.
     pub layers: Vec<LayerSpec>,
 }
 
@@ -78,10 +84,43 @@ impl LayerSpec {
         matches!(self, Self::Square | Self::Relu)
     }
 
+    /// Weights of the layer on an input of shape `input`, at most the largest number there is; 0 for a layer without.
+    fn weight_count(&self, input: Shape) -> usize {
+        match *self {
+            Self::Conv2d {
+                out_channels,
+                kernel: [height, width],
+                ..
+            } => [out_channels, input.channels, height, width]
+                .into_iter()
+                .fold(1, usize::saturating_mul),
+            Self::Linear { out_features } => out_features.saturating_mul(input.len()),
+            _ => 0,
+        }
+    }
+
     /// Whether the layer has weights.
     pub const fn has_weights(&self) -> bool {
         matches!(self, Self::Conv2d { .. } | Self::Linear { .. })
     }
+}
+
+/// How many windows fit, down and across; `None` if none does or a size makes no sense.
+fn windows(
+    input: Shape,
+    kernel: [usize; 2],
+    stride: [usize; 2],
+    padding: [usize; 2],
+) -> Option<(usize, usize)> {
+    let count = |length: usize, i: usize| -> Option<usize> {
+        let padded = padding[i].checked_mul(2)?.checked_add(length)?;
+        if kernel[i] == 0 {
+            return None;
+        }
+        let steps = padded.checked_sub(kernel[i])?.checked_div(stride[i])?;
+        steps.checked_add(1)
+    };
+    count(input.height, 0).zip(count(input.width, 1))
 }
 
 impl NetworkSpec {
@@ -196,27 +235,18 @@ impl NetworkSpec {
             TrainError::config(format!("network.layers[{index}]"), problem)
         };
         let [c, h, w] = self.input;
-        if c == 0 || h == 0 || w == 0 {
+        let mut shape = Shape::new(c, h, w);
+        if shape.is_empty() || shape.len() > MAX_ELEMENTS {
             return Err(TrainError::config(
                 "network.input",
-                format!("{:?} has a zero", self.input),
+                format!("{:?} are 0 or more than {MAX_ELEMENTS} values", self.input),
             ));
         }
-        let mut shape = Shape::new(c, h, w);
         let mut shapes = vec![shape];
+        let mut weights = 0;
         for (index, layer) in self.layers.iter().enumerate() {
             let window = |kernel: [usize; 2], stride: [usize; 2], padding: [usize; 2]| {
-                let size = |length: usize, i: usize| -> Option<usize> {
-                    if kernel[i] == 0
-                        || stride[i] == 0
-                        || kernel[i] > 1 << 12
-                        || padding[i] > 1 << 12
-                    {
-                        return None;
-                    }
-                    Some((length + 2 * padding[i]).checked_sub(kernel[i])? / stride[i] + 1)
-                };
-                size(shape.height, 0).zip(size(shape.width, 1)).ok_or_else(|| {
+                windows(shape, kernel, stride, padding).ok_or_else(|| {
                     bad(
                         index,
                         format!(
@@ -226,6 +256,7 @@ impl NetworkSpec {
                     )
                 })
             };
+            let before = shape;
             shape = match *layer {
                 LayerSpec::Conv2d {
                     out_channels,
@@ -252,10 +283,26 @@ impl NetworkSpec {
                 LayerSpec::Flatten => Shape::new(shape.len(), 1, 1),
                 LayerSpec::Square | LayerSpec::Relu => shape,
             };
-            if shape.is_empty() || shape.len() > 1 << 24 {
+            if shape.is_empty() || shape.len() > MAX_ELEMENTS {
                 return Err(bad(
                     index,
-                    format!("output of shape {shape} is empty or too large"),
+                    format!(
+                        "an output of {shape} values, of which there must be 1 to {MAX_ELEMENTS}"
+                    ),
+                ));
+            }
+            let here = layer.weight_count(before);
+            if here > MAX_WEIGHTS {
+                return Err(bad(
+                    index,
+                    format!("{here} weights, at most {MAX_WEIGHTS} are supported in a layer"),
+                ));
+            }
+            weights += here;
+            if weights > MAX_ALL_WEIGHTS {
+                return Err(bad(
+                    index,
+                    format!("the network has more than {MAX_ALL_WEIGHTS} weights"),
                 ));
             }
             shapes.push(shape);
@@ -375,5 +422,52 @@ mod tests {
         assert!(with(vec![conv(6, 1), LayerSpec::Square]).contains("last layer"));
         assert!(with(vec![conv(3, 1)]).contains("no vector"));
         assert!(with(vec![]).contains("last layer"));
+    }
+
+    /// Refused by arithmetic alone: nothing of these sizes is ever allocated.
+    #[test]
+    fn sizes_beyond_all_memory_are_refused() {
+        let huge = [1 << 24, 1 << 40, 1 << 62, usize::MAX];
+        let refused = |input, layers| {
+            let spec = NetworkSpec { input, layers };
+            spec.shapes().unwrap_err().to_string()
+        };
+        let linear = |out_features| LayerSpec::Linear { out_features };
+        for size in huge {
+            let said = refused([1, 2, 2], vec![LayerSpec::Flatten, linear(size)]);
+            assert!(said.contains("layers[1]"), "{said}");
+            for input in [[size, 2, 1], [2, 1, size], [size, size, size]] {
+                let said = refused(input, vec![LayerSpec::Flatten, linear(2)]);
+                assert!(said.contains("network.input"), "{said}");
+            }
+            for (out_channels, kernel, stride, padding) in [
+                (size, [1, 1], [1, 1], [0, 0]),
+                (2, [size, 1], [1, 1], [0, 0]),
+                (2, [1, 1], [1, 1], [0, size]),
+                (2, [1, size], [1, 1], [size, size]),
+            ] {
+                let conv = LayerSpec::Conv2d {
+                    out_channels,
+                    kernel,
+                    stride,
+                    padding,
+                };
+                let said = refused([1, 6, 6], vec![conv, LayerSpec::Flatten, linear(2)]);
+                assert!(said.contains("layers[0]"), "{said}");
+            }
+            let pool = LayerSpec::SumPool {
+                kernel: [size, 1],
+                stride: [1, size],
+            };
+            assert!(refused([1, 6, 6], vec![pool]).contains("layers[0]"));
+        }
+        // Each layer is possible, all of them together are not.
+        let mut layers = vec![LayerSpec::Flatten];
+        layers.resize(200, linear(4096));
+        let said = refused([1, 64, 64], layers);
+        assert!(
+            said.contains("layers[5]") && said.contains("weights"),
+            "{said}"
+        );
     }
 }

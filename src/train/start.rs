@@ -42,7 +42,16 @@ pub(super) fn load_float(dir: &Path) -> Result<(TrainConfig, Model, String), Tra
     Ok((config, model, tensors::hash(&named)))
 }
 
-/// Gives `model` the parent's weights as `start` says, and its scales and bias units their first values.
+/// Gives `model` the parent's weights as they are. Nothing is measured on images, so none are needed; a model with norms
+/// or an equalised start takes [`from_parent`].
+pub(super) fn copy_parent(model: &mut Model, parent: &Model) -> Result<(), TrainError> {
+    let (weights, biases) = parts(model, parent)?;
+    set_layers(model, QatStart::Copy, weights, &biases);
+    Ok(())
+}
+
+/// Gives `model` the parent's weights as `start` says, and its scales and bias units their first values; what must be
+/// measured is measured on the training images.
 pub(super) fn from_parent(
     model: &mut Model,
     config: &TrainConfig,
@@ -50,16 +59,7 @@ pub(super) fn from_parent(
     start: QatStart,
     train: &Dataset,
 ) -> Result<(), TrainError> {
-    if parent.spec != model.spec {
-        return Err(TrainError::config("network", "differs from the parent's"));
-    }
-    let count = model.layers.len();
-    let mut weights = Vec::with_capacity(count);
-    let mut biases = Vec::with_capacity(count);
-    for index in 0..count {
-        weights.push(parent.get(index, Role::Weight)?);
-        biases.push(parent.get(index, Role::Bias)?);
-    }
+    let (mut weights, mut biases) = parts(model, parent)?;
     if start == QatStart::Equalized {
         equalize(
             model,
@@ -68,9 +68,39 @@ pub(super) fn from_parent(
             &mut biases,
         );
     }
-    if config.quantization.as_ref().is_some_and(|q| q.normalize) {
+    let normalized = config.quantization.as_ref().is_some_and(|q| q.normalize);
+    if normalized {
         normalize(model, config, parent, &mut weights, &biases, train)?;
     }
+    set_layers(model, start, weights, &biases);
+    if normalized {
+        let map = InputMap::new(config, model.shapes[0], model.input_scale)?;
+        settle(model, &map, train, None, &[])?;
+    }
+    if start == QatStart::Equalized {
+        normalize_biases(model, config, &biases, train)?;
+    }
+    Ok(())
+}
+
+type Layers = Vec<Vec<f32>>;
+
+/// The parent's weights and biases.
+fn parts(model: &Model, parent: &Model) -> Result<(Layers, Layers), TrainError> {
+    if parent.spec != model.spec {
+        return Err(TrainError::config("network", "differs from the parent's"));
+    }
+    let all = |role| {
+        (0..model.layers.len())
+            .map(|index| parent.get(index, role))
+            .collect::<Result<Layers, _>>()
+    };
+    Ok((all(Role::Weight)?, all(Role::Bias)?))
+}
+
+/// Sets weights and biases, and the scales of the rules that have their own.
+fn set_layers(model: &mut Model, start: QatStart, mut weights: Layers, biases: &[Vec<f32>]) {
+    let count = model.layers.len();
     for index in 0..count {
         let Some((n_bits, rule)) = model.layers[index].quantized else {
             continue;
@@ -87,17 +117,9 @@ pub(super) fn from_parent(
             }
             model.set(index, Role::LogScale, vec![scale.ln() as f32]);
         }
-        model.set(index, Role::Weight, weights[index].clone());
+        model.set(index, Role::Weight, std::mem::take(&mut weights[index]));
         model.set(index, Role::Bias, biases[index].clone());
     }
-    if config.quantization.as_ref().is_some_and(|q| q.normalize) {
-        let map = InputMap::new(config, model.shapes[0], model.input_scale)?;
-        settle(model, &map, train, None, &[])?;
-    }
-    if start == QatStart::Equalized {
-        normalize_biases(model, config, &biases, train)?;
-    }
-    Ok(())
 }
 
 /// The first images of the training set, as pixels.

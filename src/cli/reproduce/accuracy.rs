@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 
 use crate::cli::{
-    Outcome,
+    Outcome, interrupt,
     model::DataDirectory,
-    output::{Output, note},
+    output::{Output, check_directory, note},
     progress, table,
     train::Display,
 };
@@ -24,7 +24,7 @@ use crate::{
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
-    /// A few rows of MNIST, two epochs on few images: a check of the machinery, in seconds
+    /// A few rows of MNIST, two epochs on few images: a check of the machinery, in some seconds
     #[arg(long)]
     quick: bool,
     /// Only this dataset; may be given several times [default: mnist and cifar10]
@@ -67,6 +67,12 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> anyhow::Result<
         finished: (arguments.only_finished && !arguments.quick).then(|| to.clone()),
         ..options
     };
+    check_directory("--out", &options.out)?;
+    check_directory("--document", &to)?;
+    let kept = options.out.display().to_string();
+    interrupt::say(move || {
+        format!("finished rows and epochs are kept in {kept}; the same command goes on from there")
+    });
     let mut rows = Vec::new();
     for &dataset in datasets {
         let load = |split| data::load(dataset, split, &source, &mut progress::data_events());
@@ -91,9 +97,11 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> anyhow::Result<
     if !arguments.quick {
         keep_others(&mut rows, datasets, &to)?;
     }
+    // Shown even if it cannot be written.
+    let shown = output.line(columns(&rows));
     copy_records(&rows, &options.out, &to)?;
     write(&rows, &to)?;
-    output.line(columns(&rows))?;
+    shown?;
     output.line(format_args!(
         "written: {}",
         to.join("accuracy.md").display()
@@ -145,7 +153,7 @@ fn check(rows: &[Row]) -> Result<(), ReproduceError> {
     Ok(())
 }
 
-fn columns(rows: &[Row]) -> comfy_table::Table {
+fn columns(rows: &[Row]) -> table::Table {
     let header = [
         "network",
         "test",

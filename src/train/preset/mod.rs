@@ -6,13 +6,27 @@ mod mnist;
 use super::{TrainConfig, TrainError};
 use crate::data::DatasetName;
 
-/// The names that [`TrainConfig::preset`] knows; `hcnn-mnist-wB` and `hcnn-cifar-wB` are there for B from 2 to 16 and for 32.
-pub const PRESETS: [&str; 21] = [
+/// The names that [`TrainConfig::preset`] knows, all of them.
+pub const PRESETS: [&str; 50] = [
     "teacher-mnist",
     "hcnn-mnist-float",
     "hcnn-mnist-paper",
     "hcnn-mnist-w2",
-    "hcnn-mnist-wB",
+    "hcnn-mnist-w3",
+    "hcnn-mnist-w4",
+    "hcnn-mnist-w5",
+    "hcnn-mnist-w6",
+    "hcnn-mnist-w7",
+    "hcnn-mnist-w8",
+    "hcnn-mnist-w9",
+    "hcnn-mnist-w10",
+    "hcnn-mnist-w11",
+    "hcnn-mnist-w12",
+    "hcnn-mnist-w13",
+    "hcnn-mnist-w14",
+    "hcnn-mnist-w15",
+    "hcnn-mnist-w16",
+    "hcnn-mnist-w32",
     "hcnn-mnist-float1",
     "hcnn-mnist-wide1",
     "hcnn-mnist-wider1",
@@ -22,7 +36,22 @@ pub const PRESETS: [&str; 21] = [
     "hcnn-mnist-p20",
     "hcnn-mnist-best",
     "hcnn-cifar-float",
-    "hcnn-cifar-wB",
+    "hcnn-cifar-w2",
+    "hcnn-cifar-w3",
+    "hcnn-cifar-w4",
+    "hcnn-cifar-w5",
+    "hcnn-cifar-w6",
+    "hcnn-cifar-w7",
+    "hcnn-cifar-w8",
+    "hcnn-cifar-w9",
+    "hcnn-cifar-w10",
+    "hcnn-cifar-w11",
+    "hcnn-cifar-w12",
+    "hcnn-cifar-w13",
+    "hcnn-cifar-w14",
+    "hcnn-cifar-w15",
+    "hcnn-cifar-w16",
+    "hcnn-cifar-w32",
     "hcnn-cifar-mixed",
     "hcnn-cifar-contrast2",
     "hcnn-cifar-contrast4",
@@ -128,40 +157,27 @@ impl TrainConfig {
 #[allow(clippy::unwrap_used, reason = "a test may stop at a surprise")]
 mod tests {
     use super::*;
-    use crate::quant::WeightRule;
+    use crate::{
+        quant::WeightRule,
+        train::{LayerSpec, QatConfig, QatStart},
+    };
 
     #[test]
     fn presets_are_valid_and_survive_json() {
-        for name in [
-            "teacher-mnist",
-            "hcnn-mnist-float",
-            "hcnn-mnist-paper",
-            "hcnn-mnist-w2",
-            "hcnn-mnist-w8",
-            "hcnn-cifar-float",
-            "hcnn-mnist-float1",
-            "hcnn-mnist-wide1",
-            "hcnn-mnist-wider1",
-            "hcnn-mnist-wide17",
-            "hcnn-mnist-t17",
-            "hcnn-mnist-t21",
-            "hcnn-mnist-p20",
-            "hcnn-mnist-best",
-            "hcnn-cifar-contrast2",
-            "hcnn-cifar-34",
-            "hcnn-cifar-51",
-            "hcnn-cifar-68",
-            "hcnn-cifar-contrast4",
-            "hcnn-cifar-mixed",
-            "hcnn-cifar-w2",
-            "hcnn-cifar-w8",
-        ] {
+        for name in PRESETS {
             let config = TrainConfig::preset(name).unwrap();
             config.validate().unwrap();
             let back: TrainConfig = serde_json::from_slice(&config.to_json()).unwrap();
             assert_eq!(back, config);
         }
-        assert!(TrainConfig::preset("hcnn-mnist-w1").is_err());
+        // And there are no others.
+        for bits in (0..=64).filter(|bits| !matches!(bits, 2..=16 | 32)) {
+            for network in ["mnist", "cifar"] {
+                let name = format!("hcnn-{network}-w{bits}");
+                assert!(TrainConfig::preset(&name).is_err(), "{name}");
+            }
+        }
+        assert!(TrainConfig::preset("hcnn-mnist-wB").is_err());
         assert!(
             TrainConfig::preset("x")
                 .unwrap_err()
@@ -218,9 +234,133 @@ mod tests {
             &|c| c.quantization.as_mut().unwrap().freeze = vec![0.8, 0.5],
             "freeze",
         );
+        let q = |c: &mut TrainConfig| c.quantization.take().unwrap();
+        let with_rules = |n_bits, rules: &[WeightRule]| {
+            let rules = rules.to_vec();
+            move |c: &mut TrainConfig| {
+                let rest = QatConfig {
+                    start: QatStart::Copy,
+                    ..q(c)
+                };
+                c.quantization = Some(QatConfig {
+                    n_bits,
+                    rules: rules.clone(),
+                    ..rest
+                });
+            }
+        };
+        let (ternary, wide) = (
+            WeightRule::TernaryMean,
+            WeightRule::TopK { keep: 3, limit: 4 },
+        );
+        for (n_bits, rules) in [
+            (3, &[ternary][..]),
+            (3, &[wide]),
+            (5, &[wide]),
+            (3, &[ternary, wide, ternary]),
+            (33, &[WeightRule::Max]),
+            (1, &[WeightRule::Max]),
+        ] {
+            refused(&with_rules(n_bits, rules), "n_bits");
+        }
+        for (n_bits, rules) in [
+            (2, &[ternary][..]),
+            (4, &[wide]),
+            (4, &[ternary, wide, ternary]),
+            (5, &[ternary, wide, WeightRule::Learned]),
+        ] {
+            let mut config = base.clone();
+            with_rules(n_bits, rules)(&mut config);
+            config.validate().unwrap();
+        }
         let text = String::from_utf8(base.to_json())
             .unwrap()
             .replace("\"epochs\"", "\"epoch\"");
         assert!(serde_json::from_str::<TrainConfig>(&text).is_err());
+    }
+
+    /// The product of moduli holds logits by the Chinese remainder theorem: for distinct primes only.
+    #[test]
+    fn plain_moduli_are_distinct_primes_that_batch_or_the_entry_is_named() {
+        let check = |moduli: &[u64]| {
+            let mut config = TrainConfig::preset("hcnn-mnist-w2").unwrap();
+            config.quantization.as_mut().unwrap().plain_moduli = moduli.to_vec();
+            config.validate().map_err(|error| error.to_string())
+        };
+        for good in [
+            &[][..],
+            &[65_537],
+            &[12_289],
+            &[65_537, 114_689, 147_457],
+            &[1_073_692_673, 1_073_643_521],
+        ] {
+            check(good).unwrap();
+        }
+        for (bad, entry, words) in [
+            (&[65_537, 65_537][..], 1, "twice"),
+            (&[65_537, 114_689, 65_537], 2, "twice"),
+            (&[0], 0, "prime"),
+            (&[1], 0, "no prime"),
+            (&[2], 0, "batch"),
+            (&[65_536], 0, "no prime"),
+            (&[65_537, 1 << 40], 1, "no prime"),
+            // 65537 * 114689, which is 1 modulo 16384 and no prime.
+            (&[65_537 * 114_689], 0, "no prime"),
+            // 1 modulo 2048 and composite: 3 * 683.
+            (&[2049], 0, "no prime"),
+            // Primes without a root of unity for any N.
+            (&[65_539], 0, "batch"),
+            (&[7], 0, "batch"),
+            (&[1 << 60], 0, "60 bits"),
+            (&[u64::MAX], 0, "60 bits"),
+        ] {
+            let said = check(bad).unwrap_err();
+            let field = format!("plain_moduli[{entry}]");
+            assert!(said.contains(&field) && said.contains(words), "{said}");
+        }
+    }
+
+    /// What the integer network would refuse after the last epoch is refused before the first.
+    #[test]
+    fn a_configuration_without_an_integer_network_is_refused() {
+        let said = |name: &str, change: &dyn Fn(&mut TrainConfig)| {
+            let mut config = TrainConfig::preset(name).unwrap();
+            change(&mut config);
+            config.validate().unwrap_err().to_string()
+        };
+        for preset in ["hcnn-mnist-w2", "hcnn-mnist-float", "teacher-mnist"] {
+            for name in ["n".repeat(129), "two\nlines".into(), String::new()] {
+                let message = said(preset, &|c| c.name.clone_from(&name));
+                assert!(message.contains("`name`"), "{message}");
+            }
+            let message = said(preset, &|c| {
+                if let LayerSpec::Conv2d { padding, .. } = &mut c.network.layers[0] {
+                    *padding = [7, 7];
+                }
+            });
+            assert!(message.contains("`network.layers[0].padding`"), "{message}");
+        }
+        let message = said("hcnn-mnist-float", &|c| {
+            c.network.layers = vec![LayerSpec::Flatten; 256];
+            c.network
+                .layers
+                .push(LayerSpec::Linear { out_features: 10 });
+        });
+        assert!(
+            message.contains("`layers`") && message.contains("257"),
+            "{message}"
+        );
+        // Nine bits behind the first layer, squared nine times.
+        let message = said("hcnn-mnist-w2", &|c| {
+            for _ in 0..11 {
+                c.network.layers.insert(1, LayerSpec::Square);
+            }
+        });
+        assert!(
+            message.contains("4608 bits") && message.contains("layers[9]"),
+            "{message}"
+        );
+        let message = said("hcnn-mnist-w2", &|c| c.network.layers[1] = LayerSpec::Relu);
+        assert!(message.contains("relu1"), "{message}");
     }
 }
