@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{Baseline, Baselines, Choice, Claim, Claims, Row, Saved, claims};
+use super::{Baseline, Baselines, Choice, Claim, Claims, Row, Saved, claims, ticks::number};
 use crate::data::DatasetName;
 
 fn percent(share: f64) -> String {
@@ -204,11 +204,11 @@ fn claim_row(out: &mut String, claim: &Claim, float: f64) {
     };
     let _ = write!(
         out,
-        "| {}{} | {row} | {} | {:.2} | {:.2} | {:.2} | {} | {} |",
+        "| {}{} | {row} | {} | {} | {:.2} | {:.2} | {} | {} |",
         claim.network,
         if claim.designed_later { "*" } else { "" },
         percent(claim.accuracy),
-        (float - claim.accuracy) * 100.0,
+        number((float - claim.accuracy) * 100.0, 2),
         claim.proven_bits,
         claim.observed_bits,
         judged(claim.within, &claim.saved),
@@ -342,7 +342,10 @@ mod tests {
         ] {
             assert!(text.contains(words), "{words} is missing in:\n{text}");
         }
-        assert!(!text.contains("spread 0.00"), "{text}");
+        assert!(
+            !text.contains("spread 0.00") && !text.contains("-0.00"),
+            "{text}"
+        );
         tables_are_regular(&text);
     }
 
