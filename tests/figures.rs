@@ -271,7 +271,10 @@ fn check(root: &Path, entry: &Entry, figure: &str) -> Result<(), String> {
     if difference <= unit / 2.0 * (1.0 + 1e-9) {
         Ok(())
     } else {
-        Err(format!("{source} gives {value}, not {written} to {unit}"))
+        let digits = decimals + 3;
+        Err(format!(
+            "{source} gives {value:.digits$}, not {written} to {unit}"
+        ))
     }
 }
 
@@ -380,7 +383,7 @@ fn a_wrong_figure_is_found() {
         found[0].clone()
     };
     let is = r#""text": "8.3 ms", "is": "r.json#/seconds", "scale": 1000"#;
-    assert!(one("8.3 ms", is).contains("gives 8.23, not 8.3"));
+    assert!(one("8.3 ms", is).contains("gives 8.2300, not 8.3"));
     assert!(one("no figure", is).contains("occurs 0 times"));
     let entry = r#""text": "8.2", "is": "r.json#/seconds", "scale": 1000"#;
     assert!(one("8.2 and 8.2", entry).contains("occurs 2 times"));
