@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use anyhow::Context as _;
 use clap::ValueEnum;
 
 use super::{
@@ -59,13 +60,13 @@ impl From<Rule> for WeightRule {
 
 pub(super) fn run(arguments: &Arguments, output: &mut Output) -> anyhow::Result<Outcome> {
     let parent_dir = arguments.model.path();
-    let parent = TrainConfig::load(&parent_dir.join(CONFIG_FILE))?;
     let existing = if arguments.overwrite {
         Existing::Replace
     } else {
         Existing::Refuse
     };
-    let folder = OutputFolder::claim(&arguments.out, existing, &[parent_dir])?;
+    let folder = OutputFolder::claim(&arguments.out, existing, &[parent_dir]).context("--out")?;
+    let parent = TrainConfig::load(&parent_dir.join(CONFIG_FILE))?;
     let source = arguments.data.source();
     let test = data::load(
         parent.dataset,
