@@ -139,6 +139,7 @@ impl Drop for TemporaryFile {
 }
 
 /// A directory under a temporary name, removed with all that is in it.
+#[derive(Debug)]
 pub(crate) struct TemporaryDirectory {
     path: PathBuf,
     /// Open, and locked if that is possible.
@@ -167,6 +168,13 @@ impl TemporaryDirectory {
 
     pub(crate) fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Gives it the name under which it stays.
+    #[cfg(feature = "train")]
+    pub(crate) fn keep_as(self, path: &Path) -> io::Result<()> {
+        // Nothing is left under the temporary name that could be removed.
+        uninterrupted(|| fs::rename(&self.path, path))
     }
 }
 
