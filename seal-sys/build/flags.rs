@@ -15,8 +15,8 @@ pub fn leave_out_lto() {
                 continue;
             };
             println!(
-                "cargo::warning=SEAL is compiled without the link-time optimisation that {name} asks for: rustc could \
-                 not link the result"
+                "cargo::warning=C and C++ code is compiled without the link-time optimisation that {name} asks for: \
+                 rustc could not link the result"
             );
             // SAFETY: the build script has a single thread.
             unsafe { env::set_var(&name, rest) };

@@ -44,6 +44,10 @@ pub mod bindings;
 pub mod hresult;
 
 /// The limits in the headers of the SEAL that was built or found, as SEAL names them: they differ between versions.
+#[allow(
+    clippy::unreadable_literal,
+    reason = "the numbers are written as in SEAL's headers"
+)]
 pub mod limits {
     include!(concat!(env!("OUT_DIR"), "/limits.rs"));
 }

@@ -8,10 +8,7 @@ use super::{Outcome, output::Output};
 #[cfg(feature = "train")]
 pub(super) fn show(directory: &Path, output: &mut Output) -> anyhow::Result<Outcome> {
     use super::table;
-    use crate::{
-        network::Shape,
-        train::{CONFIG_FILE, LayerSpec, TrainConfig, TrainRecord},
-    };
+    use crate::train::{CONFIG_FILE, LayerSpec, TrainConfig, TrainRecord};
 
     let config = TrainConfig::load(&directory.join(CONFIG_FILE))?;
     let network = &config.network;
@@ -21,7 +18,7 @@ pub(super) fn show(directory: &Path, output: &mut Output) -> anyhow::Result<Outc
         config.name,
         config.dataset,
         shapes.first().map_or_else(String::new, ToString::to_string),
-        shapes.last().map_or(0, Shape::len)
+        shapes.last().map_or(0, |shape| shape.len())
     ))?;
     let layers = network.names().into_iter().zip(&network.layers);
     let rows = layers.zip(shapes.windows(2)).map(|((name, layer), pair)| {

@@ -1,6 +1,7 @@
 //! Parameters as the paper's tool had them.
 
 use super::error::ParamsError;
+use super::options::Mode;
 use super::plain::plain_moduli;
 use crate::bfv::{SecurityLevel, coeff_modulus};
 use num_bigint::{BigInt, BigUint};
@@ -44,6 +45,7 @@ impl PaperParameters {
                 magnitude: magnitude.clone(),
                 rule: "given",
                 bits: product.bits(),
+                mode: Mode::Stock,
                 reason: format!(
                     "{count} plaintext primes of at most 60 bits do not hold the logits"
                 ),

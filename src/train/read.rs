@@ -48,12 +48,13 @@ pub(super) fn bytes(path: &Path, limit: u64) -> Result<Vec<u8>, TrainError> {
 pub(super) fn json<T: DeserializeOwned>(path: &Path, what: &'static str) -> Result<T, TrainError> {
     let bytes = bytes(path, MAX_JSON_BYTES)?;
     let mut parser = serde_json::Deserializer::from_slice(&bytes);
-    let parsed = serde_path_to_error::deserialize(&mut parser).and_then(|value| {
-        parser.end().map(|()| value).map_err(|error| {
-            serde_path_to_error::Error::new(serde_path_to_error::Path::default(), error)
-        })
-    });
-    parsed.map_err(|error| match describe(&bytes) {
+    let parsed = serde_path_to_error::deserialize(&mut parser)
+        .map_err(|error| (error.path().to_string(), error.into_inner()))
+        .and_then(|value| match parser.end() {
+            Ok(()) => Ok(value),
+            Err(error) => Err((String::new(), error)),
+        });
+    parsed.map_err(|(field, source)| match describe(&bytes) {
         Some(kind) => TrainError::OtherKind {
             path: path.to_owned(),
             what,
@@ -62,11 +63,11 @@ pub(super) fn json<T: DeserializeOwned>(path: &Path, what: &'static str) -> Resu
         None => TrainError::Json {
             path: path.to_owned(),
             what,
-            field: match error.path().to_string().as_str() {
-                "." => String::new(),
+            field: match field.as_str() {
+                "" | "." => String::new(),
                 field => format!("`{field}`: "),
             },
-            source: error.into_inner(),
+            source,
         },
     })
 }

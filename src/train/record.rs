@@ -1,10 +1,10 @@
 //! The record of a run, stored beside the model that it made.
 
-use std::{fs, path::Path};
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::{EpochRecord, TrainConfig, TrainError};
+use super::{EpochRecord, TrainConfig, TrainError, read};
 use crate::data::FileDigest;
 
 /// Everything known about a finished training run.

@@ -287,7 +287,7 @@ fn several_images_one_after_the_other_equal_the_twin() {
         for (image, expected) in inputs.chunks(1).zip(expected) {
             let request = client.encrypt(image, &()).unwrap();
             let response = server.evaluate(&request, &()).unwrap().response;
-            assert_eq!(client.decrypt(&response).unwrap(), [expected]);
+            assert_eq!(client.decrypt(&response, 1).unwrap(), [expected]);
             let measured = f64::from(client.noise_budget_bits(&response).unwrap());
             assert!(measured >= predicted.floor(), "{measured} {predicted}");
         }
