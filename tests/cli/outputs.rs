@@ -29,7 +29,9 @@ impl Kit {
     fn infer(&self, record: &Path) -> assert_cmd::Command {
         let mut command = sealquant();
         command
-            .args(["infer", "--images", "0..2", "--threads", "1", "--model"])
+            .args([
+                "infer", "--images", "0..2", "--layout", "diagonal", "--model",
+            ])
             .arg(self.at("m"))
             .arg("--data-dir")
             .arg(self.at("data"))
@@ -150,7 +152,9 @@ mod unix {
             .open("/dev/full")
             .unwrap();
         let output = Process::new(env!("CARGO_BIN_EXE_sealquant"))
-            .args(["infer", "--images", "0..2", "--model"])
+            .args([
+                "infer", "--images", "0..2", "--layout", "diagonal", "--model",
+            ])
             .arg(kit.at("m"))
             .arg("--data-dir")
             .arg(kit.at("data"))
@@ -224,6 +228,8 @@ mod unix {
                 "infer",
                 "--images",
                 "0..2",
+                "--layout",
+                "diagonal",
                 "--record",
                 "/dev/stdout",
                 "--model",
@@ -273,7 +279,9 @@ mod unix {
             .success();
         let record = odd.join("runs/record.json");
         sealquant()
-            .args(["infer", "--images", "0..2", "--model"])
+            .args([
+                "infer", "--images", "0..2", "--layout", "diagonal", "--model",
+            ])
             .arg(odd.join("m"))
             .arg("--data-dir")
             .arg(odd.join("again"))
