@@ -293,19 +293,23 @@ fn the_global_pool_grows_with_what_is_allocated() {
     assert!(memory_pool::allocated_bytes().unwrap() >= after);
 }
 
+/// Reads bytes that must be refused.
+type Load<'a> = Box<dyn Fn(&[u8]) -> Error + 'a>;
+
 #[test]
 fn files_that_went_through_text_are_named_as_such() {
+    macro_rules! load {
+        ($type:ident) => {
+            Box::new(|bytes: &[u8]| {
+                $type::from_seal_bytes_trusted(&KIT.context, bytes).unwrap_err()
+            })
+        };
+    }
     let kit = &*KIT;
     let context = &kit.context;
     let mut generator = KeyGenerator::from_secret_key(context, &kit.secret_key).unwrap();
     let none = Compression::None;
     let rotations = [Rotation::Rows(1)];
-    type Load<'a> = Box<dyn Fn(&[u8]) -> Error + 'a>;
-    macro_rules! load {
-        ($type:ident) => {
-            Box::new(|bytes: &[u8]| $type::from_seal_bytes_trusted(context, bytes).unwrap_err())
-        };
-    }
     let files: [(Vec<u8>, Load<'_>); 7] = [
         (
             kit.encrypt(&[1]).seal_bytes(none).unwrap(),

@@ -51,7 +51,7 @@ unsafe impl GlobalAlloc for Counting {
 static ALLOCATOR: Counting = Counting;
 
 /// Generous, as tests share their processors with others and may be compiled without optimisation.
-const LONGEST: Duration = Duration::from_secs(120);
+const LONGEST: Duration = Duration::from_mins(2);
 
 #[test]
 fn what_would_take_too_long_is_refused_with_its_layer_at_once() {

@@ -30,12 +30,12 @@ use num_bigint::BigInt;
 use options::{Bound, Options};
 use record::Record;
 use sealquant::data::{DatasetName, Source, Split};
-use sealquant::engine::{Client, Plan, PlanContexts, Server};
+use sealquant::engine::{Client, EngineError, Evaluation, LayerStats, Plan, PlanContexts, Server};
 use sealquant::kernels::{Backend, Rates};
 use sealquant::network::{
     Network, Twin, observed_bounds, random_hcnn, random_hcnn_cifar, random_images,
 };
-use sealquant::params::{BoundRule, LayoutKind, Mode, SelectOptions, select};
+use sealquant::params::{BoundRule, LayoutKind, Mode, SelectOptions, Selection, select};
 use sealquant::report::Spread;
 use serde::Serialize;
 use std::error::Error;
@@ -183,46 +183,25 @@ fn measure(
         let layer = forecast.iter().find(|layer| layer.name == name)?;
         Some(layer.seconds * 1e3)
     };
-    let mut expected = Twin::new(network).logits_batch(&images)?;
-    // What is decrypted are the residues around 0.
-    let modulus: BigInt = selection.plain_moduli().iter().product();
-    for logit in expected.iter_mut().flatten() {
-        let residue = ((&*logit % &modulus) + &modulus) % &modulus;
-        *logit = if &residue * 2 > modulus {
-            residue - &modulus
-        } else {
-            residue
-        };
-    }
+    let expected = expected_logits(network, &selection, &images)?;
     let mut rows = Vec::new();
     for &threads in &options.threads {
         let pool = rayon::ThreadPoolBuilder::new()
             .num_threads(threads)
             .build()?;
-        let mut runs = Vec::new();
-        let mut expansions = Vec::new();
-        for run in 0..=options.repeat {
-            if let Some(seeded) = &seeded {
-                let start = Instant::now();
-                let request = pool.install(|| seeded.expand(&contexts))?;
-                let seconds = start.elapsed().as_secs_f64();
-                drop(request);
-                if run > 0 {
-                    expansions.push(seconds * 1e3);
+        let (mut runs, expansions) = {
+            let evaluate = || pool.install(|| server.evaluate(&request, &()));
+            let check = |evaluation: &Evaluation| -> Result<(), Box<dyn Error>> {
+                if client.decrypt(&evaluation.response, images.len())? == expected {
+                    return Ok(());
                 }
-            }
-            let (start, cpu) = (Instant::now(), cpu_ms());
-            let evaluation = pool.install(|| server.evaluate(&request, &()))?;
-            let seconds = start.elapsed().as_secs_f64();
-            let cpu = cpu_ms().zip(cpu).map(|(end, start)| end - start);
-            if client.decrypt(&evaluation.response, images.len())? != expected {
-                return Err("the logits differ from the twin's".into());
-            }
-            // The first warms up.
-            if run > 0 {
-                runs.push((seconds * 1e3, cpu, evaluation.layers));
-            }
-        }
+                Err("the logits differ from the twin's".into())
+            };
+            let expand = seeded
+                .as_ref()
+                .map(|seeded| || pool.install(|| seeded.expand(&contexts)).map(drop));
+            timed_runs(options.repeat, evaluate, check, expand)?
+        };
         runs.sort_by(|a, b| a.0.total_cmp(&b.0));
         let times: Vec<f64> = runs.iter().map(|(time, ..)| *time).collect();
         let milliseconds = Spread::of(times);
@@ -259,6 +238,56 @@ fn measure(
         rows.push(row);
     }
     Ok(rows)
+}
+
+/// The twin's logits as the client decrypts them: residues around 0 modulo the product of the plaintext moduli.
+fn expected_logits(
+    network: &Network,
+    selection: &Selection,
+    images: &[Vec<i64>],
+) -> Result<Vec<Vec<BigInt>>, Box<dyn Error>> {
+    let mut expected = Twin::new(network).logits_batch(images)?;
+    let modulus: BigInt = selection.plain_moduli().iter().product();
+    for logit in expected.iter_mut().flatten() {
+        let residue = ((&*logit % &modulus) + &modulus) % &modulus;
+        *logit = if &residue * 2 > modulus {
+            residue - &modulus
+        } else {
+            residue
+        };
+    }
+    Ok(expected)
+}
+
+/// Wall milliseconds, processor milliseconds and layers of an evaluation.
+type Run = (f64, Option<f64>, Vec<LayerStats>);
+
+/// The runs that count, after one that warms up, and the milliseconds of as many expansions, if there is something to expand.
+fn timed_runs(
+    repeat: usize,
+    evaluate: impl Fn() -> Result<Evaluation, EngineError>,
+    check: impl Fn(&Evaluation) -> Result<(), Box<dyn Error>>,
+    expand: Option<impl Fn() -> Result<(), EngineError>>,
+) -> Result<(Vec<Run>, Vec<f64>), Box<dyn Error>> {
+    let (mut runs, mut expansions) = (Vec::new(), Vec::new());
+    for run in 0..=repeat {
+        let start = Instant::now();
+        if let Some(expand) = &expand {
+            expand()?;
+            expansions.push(start.elapsed().as_secs_f64() * 1e3);
+        }
+        let (start, cpu) = (Instant::now(), cpu_ms());
+        let evaluation = evaluate()?;
+        let seconds = start.elapsed().as_secs_f64();
+        let cpu = cpu_ms().zip(cpu).map(|(end, start)| end - start);
+        check(&evaluation)?;
+        runs.push((seconds * 1e3, cpu, evaluation.layers));
+        if run == 0 {
+            runs.clear();
+            expansions.clear();
+        }
+    }
+    Ok((runs, expansions))
 }
 
 /// A network of a name, and the bounds on its logits to choose parameters for, by their names.

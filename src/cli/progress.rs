@@ -115,19 +115,15 @@ impl State {
         }
         let old = self.stage.take_if(|stage| stage.name != name);
         let mut line = old.and_then(|stage| self.end(stage, now, terminal));
-        let mut stage = match self.stage.take() {
-            Some(stage) => stage,
-            None => {
-                // Nothing will be heard of it before its end.
-                if !terminal && total == 1 && done == 0 {
-                    self.spoken = now;
-                    line = Some(
-                        line.map_or_else(|| name.to_owned(), |line| format!("{line}\n{name}")),
-                    );
-                }
-                Stage::begin(name, total, now, terminal)
-            }
-        };
+        // Nothing will be heard of a stage without steps before its end.
+        if self.stage.is_none() && !terminal && total == 1 && done == 0 {
+            self.spoken = now;
+            line = Some(line.map_or_else(|| name.to_owned(), |line| format!("{line}\n{name}")));
+        }
+        let mut stage = self
+            .stage
+            .take()
+            .unwrap_or_else(|| Stage::begin(name, total, now, terminal));
         stage.done = done;
         if done >= total {
             return self.end(stage, now, terminal).or(line);

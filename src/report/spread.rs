@@ -53,7 +53,14 @@ mod tests {
             upper,
         };
         assert_eq!(Spread::of(vec![4.0, 1.0, 3.0, 2.0]), expected);
-        assert_eq!(Spread::of(vec![7.0]).upper, 7.0);
+        assert_eq!(
+            Spread::of(vec![7.0]),
+            Spread {
+                lower: 7.0,
+                median: 7.0,
+                upper: 7.0
+            }
+        );
         assert_eq!(Spread::of(Vec::new()), Spread::default());
     }
 }

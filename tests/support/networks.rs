@@ -324,9 +324,18 @@ fn of(input: Shape, layers: Vec<Layer>) -> NetworkLiteral {
 }
 
 /// Networks that took, or might take, much more than they look like.
-pub fn known() -> Vec<(&'static str, NetworkLiteral)> {
-    let repeated = |layer: Layer, count: usize| vec![layer; count];
-    let huge = usize::MAX / 2;
+pub fn known() -> Vec<Named> {
+    [pools(), squares(), detours(), wide()].concat()
+}
+
+/// A network and what is special about it.
+pub type Named = (&'static str, NetworkLiteral);
+
+fn repeated(layer: Layer, count: usize) -> Vec<Layer> {
+    vec![layer; count]
+}
+
+fn pools() -> Vec<Named> {
     vec![
         (
             "a pool of 2048x2048 windows on 4095x4095",
@@ -372,6 +381,11 @@ pub fn known() -> Vec<(&'static str, NetworkLiteral)> {
             "a pool of 11x11 windows on 512x512",
             of(Shape::new(1, 512, 512), vec![pool([11; 2], [1; 2])]),
         ),
+    ]
+}
+
+fn squares() -> Vec<Named> {
+    vec![
         (
             "60 squares",
             of(Shape::vector(1), repeated(Layer::Square, 60)),
@@ -407,6 +421,13 @@ pub fn known() -> Vec<(&'static str, NetworkLiteral)> {
                 ],
             ),
         ),
+    ]
+}
+
+/// Layers that undo each other's sizes.
+fn detours() -> Vec<Named> {
+    let huge = usize::MAX / 2;
+    vec![
         (
             "strides that are never taken",
             of(
@@ -449,6 +470,11 @@ pub fn known() -> Vec<(&'static str, NetworkLiteral)> {
                 ],
             ),
         ),
+    ]
+}
+
+fn wide() -> Vec<Named> {
+    vec![
         (
             "linear layers as wide as they may be",
             of(

@@ -84,7 +84,7 @@ impl<'a> Source<'a> {
         if let Values::Real(values) = &values
             && let Some(at) = values
                 .iter()
-                .position(|x| !(x.abs() <= f64::from(f32::MAX)))
+                .position(|x| x.is_nan() || x.abs() > f64::from(f32::MAX))
         {
             return Err(self.refuse(format!(
                 "tensor `{name}`, channel {}: {} is no finite number of 32-bit floats",
