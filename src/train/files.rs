@@ -389,7 +389,7 @@ mod tests {
         for (index, files) in [
             &["weights.safetensors"][..],
             &["config.json"],
-            &["record.json", "images"],
+            &["images", "record.json"],
             &["letter.txt"],
         ]
         .into_iter()

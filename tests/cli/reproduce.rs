@@ -291,7 +291,9 @@ fn scaling_measures_points_that_equal_the_twin() {
     assert!(!of("threads").is_empty() && of("weight-bits").is_empty());
     for point in points {
         assert_eq!(point["twin_mismatches"], 0);
-        assert!(point["seconds"].as_f64().unwrap() > 0.0);
+        let quartile = |name: &str| point["seconds"][name].as_f64().unwrap();
+        assert!(0.0 < quartile("lower") && quartile("lower") <= quartile("median"));
+        assert!(quartile("median") <= quartile("upper"));
         assert_eq!(point["network"], "small");
         assert!(point["noise_budget_bits"].as_u64() > Some(0));
     }

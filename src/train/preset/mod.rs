@@ -347,7 +347,7 @@ mod tests {
                 .push(LayerSpec::Linear { out_features: 10 });
         });
         assert!(
-            message.contains("`layers`") && message.contains("257"),
+            message.contains("`network.layers`") && message.contains("257"),
             "{message}"
         );
         // Nine bits behind the first layer, squared nine times.
