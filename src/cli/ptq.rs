@@ -80,7 +80,7 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> anyhow::Result<
         input_thresholds: None,
     };
     let (network, record) = ptq(parent_dir, &options, &test)?;
-    record.save(&network, &folder)?;
+    let saved = record.save(&network, &folder);
     let on_test = |correct: usize| {
         format!(
             "{} of {} test images ({})",
@@ -104,5 +104,6 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> anyhow::Result<
     output.line(table::facts(
         rows.map(|(name, value)| (name.to_owned(), value)),
     ))?;
+    saved?;
     Ok(Outcome::Success)
 }

@@ -8,7 +8,6 @@ use std::{
 };
 
 use serde::Serialize;
-use tempfile::TempDir;
 
 use super::{
     CHECKPOINT_FILE, CONFIG_FILE, IMPORT_FILE, NETWORK_FILE, RECORD_FILE, TrainError, WEIGHTS_FILE,
@@ -154,10 +153,7 @@ impl OutputFolder {
     /// # Errors
     /// [`TrainError::Io`].
     pub fn stage(&self) -> Result<StagedModel<'_>, TrainError> {
-        let mut builder = tempfile::Builder::new();
-        builder.prefix(TEMPORARY);
-        let directory = builder
-            .tempdir_in(&self.path)
+        let directory = file::TemporaryDirectory::create(&self.path, TEMPORARY)
             .map_err(TrainError::io("cannot write into", &self.path))?;
         Ok(StagedModel {
             folder: self,
@@ -184,12 +180,7 @@ impl OutputFolder {
     }
 
     fn writable(&self) -> Result<(), TrainError> {
-        let mut builder = tempfile::Builder::new();
-        builder
-            .prefix(TEMPORARY)
-            .tempfile_in(&self.path)
-            .map(drop)
-            .map_err(TrainError::io("cannot write into", &self.path))
+        file::check_directory(&self.path).map_err(TrainError::io("cannot write into", &self.path))
     }
 
     /// What is in the folder.
@@ -265,7 +256,7 @@ impl Drop for OutputFolder {
 #[derive(Debug)]
 pub struct StagedModel<'a> {
     folder: &'a OutputFolder,
-    directory: TempDir,
+    directory: file::TemporaryDirectory,
 }
 
 impl StagedModel<'_> {
@@ -281,8 +272,9 @@ impl StagedModel<'_> {
     /// [`TrainError::Io`].
     pub fn commit(self) -> Result<(), TrainError> {
         let ready = self.folder.path.join(READY);
-        let staged = self.directory.keep();
-        fs::rename(staged, &ready).map_err(TrainError::io("cannot write", &ready))?;
+        self.directory
+            .keep_as(&ready)
+            .map_err(TrainError::io("cannot write", &ready))?;
         self.folder.finish_commit()
     }
 }
@@ -334,6 +326,8 @@ mod tests {
             let top = tempfile::tempdir().unwrap();
             write(top.path(), files);
             write(top.path(), &["notes.txt"]);
+            // What a killed process left.
+            write(&top.path().join(".model-new-dEaD01"), files);
             let refused = claim(top.path(), Existing::Refuse).unwrap_err();
             assert!(matches!(refused, TrainError::ModelExists { .. }));
             let folder = claim(top.path(), Existing::Replace).unwrap();
