@@ -28,8 +28,25 @@ fn main() {
         println!("cargo:rustc-cfg=seal_c");
     }
 
+    // A user's dev profile, unlike this project's, leaves kernels without optimisation: `kernels::profile` says so.
+    println!("cargo:rustc-check-cfg=cfg(unoptimised)");
+    if env::var_os("OPT_LEVEL").is_some_and(|level| level == "0") {
+        println!("cargo:rustc-cfg=unoptimised");
+    }
+
+    // docs.rs: no SEAL was built, and nothing is linked.
+    if env::var_os("DEP_SEAL_DOCS_ONLY").is_some_and(|only| only == "1") {
+        return;
+    }
+    leave_out_lto();
+
     // Set by seal-sys through `links = "seal"`.
     let include = PathBuf::from(env::var_os("DEP_SEAL_INCLUDE").unwrap_or_default());
+    // For the test that compares the documents with the headers.
+    println!(
+        "cargo:rustc-env=SEALQUANT_SEAL_INCLUDE={}",
+        include.display()
+    );
     let bridges = GROUPS.map(|group| format!("src/ffi/{group}.rs"));
     let sources = GROUPS.map(|group| format!("src/ffi/{group}.cc"));
     cxx_build::bridges(bridges)
@@ -41,4 +58,27 @@ fn main() {
         .define("NDEBUG", None)
         .flag_if_supported("-Wno-ignored-qualifiers")
         .compile("sealquant-ffi");
+}
+
+/// As `seal-sys/build/flags.rs`, which says why and warns: link-time optimisation makes libraries that rustc cannot link.
+fn leave_out_lto() {
+    let target = env::var("TARGET").unwrap_or_default();
+    let names = [
+        "CXXFLAGS".to_owned(),
+        "HOST_CXXFLAGS".to_owned(),
+        "TARGET_CXXFLAGS".to_owned(),
+        format!("CXXFLAGS_{target}"),
+        format!("CXXFLAGS_{}", target.replace(['-', '.'], "_")),
+    ];
+    for name in names {
+        let Ok(options) = env::var(&name) else {
+            continue;
+        };
+        let rest: Vec<&str> = options
+            .split_ascii_whitespace()
+            .filter(|option| !option.starts_with("-flto") && !option.contains("fat-lto-objects"))
+            .collect();
+        // SAFETY: the build script has a single thread.
+        unsafe { env::set_var(&name, rest.join(" ")) };
+    }
 }

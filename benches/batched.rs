@@ -43,7 +43,7 @@ fn kit(name: &str, shape: Shape, layer: Layer) -> Result<Kit, Box<dyn Error>> {
     let server = Server::new(&plan, client.evaluation_keys()?)?;
     let images = random_images(1, &network, selection.poly_modulus_degree());
     let request = client.encrypt(&images, &())?;
-    let logits = client.decrypt(&server.evaluate(&request, &())?.response)?;
+    let logits = client.decrypt(&server.evaluate(&request, &())?.response, images.len())?;
     let few = 16.min(images.len());
     if logits[..few] != Twin::new(&network).logits_batch(&images[..few])? {
         return Err(format!("{name}: the decrypted results are wrong").into());
@@ -116,7 +116,7 @@ fn engine(criterion: &mut Criterion) {
     });
     if let Ok(evaluation) = kit.server.evaluate(&kit.request, &()) {
         criterion.bench_function(&format!("decrypt of {name}"), |bencher| {
-            bencher.iter(|| black_box(kit.client.decrypt(&evaluation.response)));
+            bencher.iter(|| black_box(kit.client.decrypt(&evaluation.response, kit.images.len())));
         });
     }
 }

@@ -17,7 +17,7 @@ use std::error::Error;
 use std::path::Path;
 
 fn main() -> Result<(), Box<dyn Error>> {
-    match std::env::args().nth(1) {
+    match std::env::args_os().nth(1) {
         Some(directory) => run(Path::new(&directory)),
         None => run(tempfile::tempdir()?.path()),
     }
@@ -37,7 +37,7 @@ fn run(directory: &Path) -> Result<(), Box<dyn Error>> {
         directory.join("response"),
         &Limits::default(),
     )?;
-    let logits = client.decrypt(&response)?;
+    let logits = client.decrypt(&response, images.len())?;
 
     assert_eq!(logits, Twin::new(&network).logits_batch(&images)?);
     println!("decrypted logits, equal to those computed in the clear:");

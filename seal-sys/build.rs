@@ -7,12 +7,24 @@ mod archive;
 mod bindings;
 #[path = "build/compile.rs"]
 mod compile;
+#[path = "build/cross.rs"]
+mod cross;
+#[path = "build/docs.rs"]
+mod docs;
 #[path = "build/failure.rs"]
 mod failure;
+#[path = "build/flags.rs"]
+mod flags;
 #[path = "build/install.rs"]
 mod install;
+#[path = "build/layout.rs"]
+mod layout;
+#[path = "build/limits.rs"]
+mod limits;
 #[path = "build/manifest.rs"]
 mod manifest;
+#[path = "build/offline.rs"]
+mod offline;
 #[path = "build/source.rs"]
 mod source;
 #[path = "build/stage.rs"]
@@ -44,15 +56,22 @@ fn run() -> Result<()> {
         crate_dir: path_from_env("CARGO_MANIFEST_DIR")?,
         out_dir: path_from_env("OUT_DIR")?,
     };
+    if docs::only() {
+        return docs::announce(&roots);
+    }
+    flags::leave_out_lto();
+    let triple = env::var("TARGET")
+        .map_err(|_| Failure::new("TARGET is not set, so this is not run by cargo"))?;
     let install = match source::find(&roots)? {
         Source::Installed(prefix) => {
-            let install = Install::inspect(&prefix)?;
+            let install = Install::inspect(&prefix, &triple)?;
             install.watch();
             install
         }
-        Source::Tree(tree) => compile::build(&tree, &roots)?,
+        Source::Tree(tree) => compile::build(&tree, &roots, &triple)?,
     };
     install.announce();
+    limits::write(&limits::read(&install.include)?, &roots.out_dir)?;
     #[cfg(feature = "bindgen")]
     bindings::generate(&install, &roots)?;
     Ok(())

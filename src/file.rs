@@ -1,12 +1,30 @@
 //! Writing files so that a reader sees the old or the new one, never half of one.
+//!
+//! A link is followed: the file that it names is replaced. A device or a pipe is not a file that could be replaced:
+//! it is opened and written to.
+
+mod target;
+mod temporary;
+#[cfg(test)]
+mod tests;
 
 use std::{
-    fs::File,
+    fs::{self, File},
     io::{self, Write},
     path::Path,
 };
 
 use serde::Serialize;
+
+pub(crate) use target::check_output;
+#[cfg(feature = "cli")]
+pub(crate) use target::{check_directory, is_stream};
+#[cfg(feature = "cli")]
+pub(crate) use temporary::remove_temporaries;
+pub(crate) use temporary::{TemporaryDirectory, clear_abandoned, uninterrupted};
+
+use target::Target;
+use temporary::TemporaryFile;
 
 /// Writes `bytes` to a temporary name beside `path` and renames it; makes the directories on the way.
 pub(crate) fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
@@ -20,62 +38,22 @@ pub(crate) fn write_json(path: &Path, value: &impl Serialize) -> io::Result<()> 
     write_atomically(path, &text)
 }
 
-/// As [`write_atomically`], what `write` writes. If it refuses, `path` is as it was; its answer is passed on.
+/// Replaces `path` by what `write` writes, as [`write_atomically`]. If `write` refuses, `path` is as it was; its answer
+/// is passed on. A device, a pipe and this process's own standard output are written to as they are.
 pub(crate) fn replace<T, E>(
     path: &Path,
     write: impl FnOnce(&mut File) -> Result<T, E>,
 ) -> io::Result<Result<T, E>> {
-    let directory = match path.parent() {
-        Some(parent) if parent != Path::new("") => parent,
-        _ => Path::new("."),
+    let (path, permissions) = match Target::find(path)? {
+        Target::Stream(stream) => return Ok(write(&mut stream.open()?)),
+        Target::File { path, permissions } => (path, permissions),
     };
-    std::fs::create_dir_all(directory)?;
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(".sealquant-");
-    // Less the umask, as for any new file; the default of temporary files is private.
-    #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    let mut file = builder.tempfile_in(directory)?;
-    let written = write(file.as_file_mut());
+    let directory = target::directory_of(&path);
+    fs::create_dir_all(directory)?;
+    let mut file = TemporaryFile::create(directory)?;
+    let written = write(file.as_file_mut()?);
     if written.is_ok() {
-        file.as_file().sync_all()?;
-        file.persist(path).map_err(|refused| refused.error)?;
+        file.keep_as(&path, permissions)?;
     }
     Ok(written)
-}
-
-#[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a test may stop at a surprise")]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_file_is_replaced_whole_and_directories_are_made() {
-        let top = tempfile::tempdir().unwrap();
-        let path = top.path().join("runs/today/record.json");
-        write_atomically(&path, b"first, and longer").unwrap();
-        write_atomically(&path, b"second").unwrap();
-        assert_eq!(std::fs::read(&path).unwrap(), b"second");
-        let entries = std::fs::read_dir(path.parent().unwrap()).unwrap().count();
-        assert_eq!(entries, 1, "no temporary file is left");
-    }
-
-    #[test]
-    fn json_ends_with_a_line() {
-        let top = tempfile::tempdir().unwrap();
-        let path = top.path().join("record.json");
-        write_json(&path, &[1, 2]).unwrap();
-        let text = std::fs::read_to_string(&path).unwrap();
-        assert!(text.ends_with("]\n"), "{text}");
-        assert_eq!(serde_json::from_str::<Vec<u64>>(&text).unwrap(), [1, 2]);
-    }
-
-    #[test]
-    fn a_refusal_leaves_nothing_behind() {
-        let top = tempfile::tempdir().unwrap();
-        let path = top.path().join("taken");
-        std::fs::create_dir_all(path.join("inside")).unwrap();
-        write_atomically(&path, b"a directory is in the way").unwrap_err();
-        assert_eq!(std::fs::read_dir(top.path()).unwrap().count(), 1);
-    }
 }

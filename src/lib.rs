@@ -1,4 +1,95 @@
-//! Microsoft SEAL's BFV for Rust, and networks trained with small integers to run on it.
+//! Neural networks with weights of a few bits, run on encrypted images; and safe Rust bindings to the BFV scheme of
+//! Microsoft SEAL, which they run on.
+//!
+//! Start with the half that you need:
+//!
+//! - [`bfv`] binds SEAL's classes under SEAL's names: parameters, keys, encoders, encryption, evaluation. Errors are typed,
+//!   and no C++ type is in the API. [`wire`] sends keys and ciphertexts to somebody who need not be trusted.
+//! - [`network`] describes an integer network and computes it exactly in the clear, [`params`] chooses encryption parameters
+//!   that hold its largest logit and its noise, and [`engine`] runs it: a client encrypts, a server that holds no secret
+//!   computes, the client decrypts.
+//! - `quant` and `train` make such networks, in burn; [`data`] reads the datasets.
+//!
+//! # Arithmetic on encrypted numbers
+//!
+//! ```
+//! use sealquant::bfv::{BatchEncoder, Context, Decryptor, Encryptor, Evaluator, KeyGenerator};
+//! use sealquant::bfv::{ParametersLiteral, SecurityLevel, plain_modulus};
+//!
+//! // Public: N numbers in a ciphertext, computed modulo t, at 128 bits of (classical) security.
+//! let degree = 4096;
+//! let t = plain_modulus::batching(degree, &[20])?[0].value();
+//! let parameters = ParametersLiteral::bfv_default(degree, t, SecurityLevel::Bits128)?;
+//! let context = Context::from_literal(&parameters)?;
+//!
+//! // The client holds the secret key and encrypts.
+//! let secret_key = KeyGenerator::new(&context)?.secret_key()?;
+//! let encoder = BatchEncoder::new(&context)?;
+//! let encryptor = Encryptor::symmetric(&context, &secret_key)?;
+//! let encrypted = encryptor.encrypt_symmetric(&encoder.encode_i64(&[1, -2, 3])?)?;
+//!
+//! // The server computes without it.
+//! let doubled = Evaluator::new(&context)?.add(&encrypted, &encrypted)?;
+//!
+//! let decrypted = Decryptor::new(&context, &secret_key)?.decrypt(&doubled)?;
+//! assert_eq!(encoder.decode_i64(&decrypted)?[..3], [2, -4, 6]);
+//! # Ok::<(), sealquant::bfv::Error>(())
+//! ```
+//!
+//! # A network on encrypted images
+//!
+//! ```no_run
+//! use sealquant::engine::{Client, Plan, Server};
+//! use sealquant::network::{Network, argmax};
+//! use sealquant::params::{Mode, SelectOptions, select};
+//!
+//! // From the folder `models` of the source, or what `sealquant train` made.
+//! let network = Network::load("models/mnist-t17")?;
+//! let selection = select(
+//!     &network,
+//!     &SelectOptions {
+//!         mode: Mode::Fast,
+//!         images: Some(1),
+//!         ..SelectOptions::default()
+//!     },
+//! )?;
+//! for sentence in selection.explain() {
+//!     println!("{sentence}");
+//! }
+//! let plan = Plan::new(&network, &selection)?;
+//!
+//! // The client: pixels become the integers 0..=max of the network's quantiser, and are encrypted.
+//! let client = Client::new(&plan)?;
+//! let images = [network.quantize_image(&[0; 28 * 28])?];
+//! let request = client.encrypt(&images, &())?;
+//!
+//! // The server has evaluation keys and ciphertexts; no type of its own can hold a secret key.
+//! let server = Server::new(&plan, client.evaluation_keys()?)?;
+//! let evaluation = server.evaluate(&request, &())?;
+//!
+//! let logits = client.decrypt(&evaluation.response, images.len())?;
+//! println!("class {}", argmax(&logits[0]));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! Decrypted logits equal those of [`network::Twin`], bit for bit; [`report::classify`] compares them.
+//!
+//! # Features
+//!
+//! | feature | default | what it adds |
+//! | --- | --- | --- |
+//! | `cli` | yes | the program `sealquant` (module `cli`), and the tables and plots of `reproduce` |
+//! | `train` | yes | `quant` and `train`: quantised training in burn, rounding, import |
+//! | `hexl` | yes | SEAL with Intel HEXL; x86-64 only, ignored elsewhere |
+//! | `zstd` | yes | SEAL's own serialisation with Zstandard |
+//!
+//! Without default features there are the bindings, integer networks and encrypted inference.
+//!
+//! # Limits
+//!
+//! Security is that of parameters for 128 bits against classical attacks. The server knows the network; ciphertexts are not
+//! authenticated; noise budgets and failures of decryption must not reach a server. This is research software that nobody
+//! has audited.
 
 pub mod bfv;
 #[cfg(feature = "cli")]
@@ -8,15 +99,18 @@ pub mod data;
 pub mod engine;
 mod ffi;
 mod file;
+mod file_kind;
 pub mod kernels;
 pub mod layout;
 pub mod network;
 pub mod params;
+mod process;
 #[cfg(feature = "train")]
 pub mod quant;
 pub mod report;
 #[cfg(feature = "cli")]
 pub mod reproduce;
+mod text;
 #[cfg(feature = "train")]
 pub mod train;
 pub mod wire;

@@ -13,7 +13,7 @@ mod bfv_kit;
 
 use bfv_kit::{KITS, kind};
 use proptest::prelude::*;
-use sealquant::bfv::{Compression, KeyGenerator, Rotation, SealErrorKind};
+use sealquant::bfv::{Compression, Error, GaloisKeys, KeyGenerator, Rotation, SealErrorKind};
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(12))]
@@ -190,14 +190,64 @@ fn galois_keys_hold_exactly_what_was_asked_for() {
     let a = kit.encrypt_slots(&[1, 2]);
     let error = kit.evaluator.rotate_rows(&a, 2, keys).unwrap_err();
     assert_eq!(kind(&error), SealErrorKind::MissingGaloisKey);
-    let error = kit.evaluator.rotate_rows(&a, 512, keys).unwrap_err();
-    assert_eq!(kind(&error), SealErrorKind::InvalidArgument);
     let mut generator = KeyGenerator::from_secret_key(&kit.context, &kit.secret_key).unwrap();
-    let error = generator
-        .create_galois_keys(&[Rotation::Rows(512)])
-        .unwrap_err();
-    assert_eq!(kind(&error), SealErrorKind::InvalidArgument);
     let rows_only = generator.create_galois_keys(&[Rotation::Rows(1)]).unwrap();
     let error = kit.evaluator.rotate_columns(&a, &rows_only).unwrap_err();
     assert_eq!(kind(&error), SealErrorKind::MissingGaloisKey);
+}
+
+/// A step of 0 is SEAL's code for the swap of the two rows: it must not become that key.
+#[test]
+fn a_rotation_by_no_slot_or_a_whole_row_makes_no_key() {
+    let kit = &KITS[0];
+    let row = (kit.degree / 2) as i32;
+    let mut generator = KeyGenerator::from_secret_key(&kit.context, &kit.secret_key).unwrap();
+    let none = generator.create_galois_keys(&[Rotation::Rows(0)]).unwrap();
+    assert_eq!(none.count(), 0);
+    for rotation in [Rotation::Columns, Rotation::Rows(0), Rotation::Rows(1)] {
+        assert!(!none.has(&kit.context, rotation).unwrap(), "{rotation:?}");
+    }
+    let a = kit.encrypt_slots(&[1, 2]);
+    let same = kit.evaluator.rotate_rows(&a, 0, &none).unwrap();
+    assert_eq!(kit.decrypt_slots(&same)[..2], [1, 2]);
+    let error = kit.evaluator.rotate_columns(&a, &none).unwrap_err();
+    assert_eq!(kind(&error), SealErrorKind::MissingGaloisKey);
+
+    let one = generator
+        .create_galois_keys(&[Rotation::Rows(0), Rotation::Rows(1), Rotation::Rows(0)])
+        .unwrap();
+    assert_eq!(one.count(), 1);
+    let bytes = generator
+        .seal_bytes_galois_keys(&[Rotation::Rows(0), Rotation::Rows(1)], Compression::None)
+        .unwrap();
+    let sent = GaloisKeys::from_seal_bytes_trusted(&kit.context, &bytes).unwrap();
+    assert_eq!(sent.elements(), one.elements());
+
+    // The largest steps have keys of their own; each is the other's neighbour in a circle of N/2 slots.
+    let ends = [Rotation::Rows(row - 1), Rotation::Rows(1 - row)];
+    let keys = generator.create_galois_keys(&ends).unwrap();
+    assert_eq!(keys.count(), 2);
+    let turned = kit.evaluator.rotate_rows(&a, row - 1, &keys).unwrap();
+    assert_eq!(kit.decrypt_slots(&turned)[1..3], [1, 2]);
+
+    for step in [row, -row, row + 1, 2 * row, -2 * row, i32::MAX, i32::MIN] {
+        let rotation = Rotation::Rows(step);
+        for error in [
+            generator.create_galois_keys(&[rotation]).unwrap_err(),
+            generator
+                .create_galois_keys(&[Rotation::Rows(1), rotation])
+                .unwrap_err(),
+            generator
+                .seal_bytes_galois_keys(&[rotation], Compression::None)
+                .unwrap_err(),
+            keys.has(&kit.context, rotation).unwrap_err(),
+            kit.evaluator.rotate_rows(&a, step, &keys).unwrap_err(),
+        ] {
+            assert!(
+                matches!(error, Error::RotationStep { step: named, row: 512, .. } if named == step),
+                "{error}"
+            );
+            assert!(error.to_string().contains("the limit is 511"), "{error}");
+        }
+    }
 }

@@ -292,3 +292,73 @@ fn the_global_pool_grows_with_what_is_allocated() {
     drop(kit);
     assert!(memory_pool::allocated_bytes().unwrap() >= after);
 }
+
+/// Reads bytes that must be refused.
+type Load<'a> = Box<dyn Fn(&[u8]) -> Error + 'a>;
+
+#[test]
+fn files_that_went_through_text_are_named_as_such() {
+    macro_rules! load {
+        ($type:ident) => {
+            Box::new(|bytes: &[u8]| {
+                $type::from_seal_bytes_trusted(&KIT.context, bytes).unwrap_err()
+            })
+        };
+    }
+    let kit = &*KIT;
+    let context = &kit.context;
+    let mut generator = KeyGenerator::from_secret_key(context, &kit.secret_key).unwrap();
+    let none = Compression::None;
+    let rotations = [Rotation::Rows(1)];
+    let files: [(Vec<u8>, Load<'_>); 7] = [
+        (
+            kit.encrypt(&[1]).seal_bytes(none).unwrap(),
+            load!(Ciphertext),
+        ),
+        (
+            kit.plain(&[10, 13, 10]).seal_bytes(none).unwrap(),
+            load!(Plaintext),
+        ),
+        (kit.secret_key.seal_bytes(none).unwrap(), load!(SecretKey)),
+        (
+            generator.seal_bytes_public_key(none).unwrap(),
+            load!(PublicKey),
+        ),
+        (
+            generator.seal_bytes_relin_keys(none).unwrap(),
+            load!(RelinKeys),
+        ),
+        (
+            generator.seal_bytes_galois_keys(&rotations, none).unwrap(),
+            load!(GaloisKeys),
+        ),
+        (
+            context.seal_bytes_parameters(none).unwrap(),
+            Box::new(|bytes: &[u8]| {
+                ParametersLiteral::from_seal_bytes_trusted(bytes, SecurityLevel::None).unwrap_err()
+            }),
+        ),
+    ];
+    for (good, load) in files {
+        let characters: String = good.iter().map(|&byte| char::from(byte)).collect();
+        let mut damaged = vec![
+            String::from_utf8_lossy(&good).into_owned().into_bytes(),
+            characters.into_bytes(),
+        ];
+        if good.contains(&b'\n') {
+            let mut crlf = Vec::new();
+            for &byte in &good {
+                crlf.extend_from_slice(if byte == b'\n' {
+                    b"\r\n"
+                } else {
+                    std::slice::from_ref(&byte)
+                });
+            }
+            damaged.push(crlf);
+        }
+        for bytes in damaged {
+            let error = load(&bytes);
+            assert!(matches!(error, Error::Text { .. }), "{error}");
+        }
+    }
+}

@@ -123,14 +123,92 @@ fn what_the_parameters_lack_is_named() {
     one_prime.coeff_modulus = literal(1024, &[30, 30], T::Batching(17)).coeff_modulus;
     let context = Context::from_literal(&one_prime).unwrap();
     assert!(!context.using_batching());
-    assert!(matches!(
-        BatchEncoder::new(&context),
-        Err(Error::Unsupported { .. })
-    ));
-    assert!(matches!(
-        KeyGenerator::new(&context)
-            .unwrap()
-            .create_galois_keys(&[Rotation::Columns]),
-        Err(Error::Unsupported { .. })
-    ));
+    let refused = BatchEncoder::new(&context).unwrap_err();
+    assert_eq!(
+        refused.to_string(),
+        "BatchEncoder::new: plain_modulus 65536 is not prime, and 0 modulo 2N; batching at N = 1024 needs a prime that \
+         is 1 modulo 2N = 2048"
+    );
+    let mut generator = KeyGenerator::new(&context).unwrap();
+    for rotations in [&[Rotation::Columns][..], &[]] {
+        let seeded = generator.seal_bytes_galois_keys(rotations, Compression::None);
+        for refused in [
+            generator.create_galois_keys(rotations).unwrap_err(),
+            seeded.unwrap_err(),
+        ] {
+            assert!(
+                matches!(
+                    refused,
+                    Error::Batching {
+                        plain_modulus: 65_536,
+                        poly_modulus_degree: 1024,
+                        is_prime: false,
+                        ..
+                    }
+                ),
+                "{refused}"
+            );
+        }
+    }
+}
+
+#[test]
+fn each_condition_of_batching_is_named() {
+    let said = |t: u64| {
+        let mut literal = literal(1024, &[50, 50], T::Batching(17));
+        literal.plain_modulus = t;
+        let context = Context::from_literal(&literal).unwrap();
+        BatchEncoder::new(&context).map_err(|refused| refused.to_string())
+    };
+    assert!(said(12_289).is_ok());
+    // 2049 = 3 * 683 is 1 modulo 2048.
+    for (t, expected) in [
+        (2049, "plain_modulus 2049 is not prime; "),
+        (65_539, "plain_modulus 65539 is prime, but 3 modulo 2N; "),
+        (97, "plain_modulus 97 is prime, but 97 modulo 2N; "),
+        (
+            65_535,
+            "plain_modulus 65535 is not prime, and 2047 modulo 2N; ",
+        ),
+        (2, "plain_modulus 2 is prime, but 2 modulo 2N; "),
+    ] {
+        let message = said(t).unwrap_err();
+        assert!(message.contains(expected), "{message}");
+        assert!(
+            message.contains("N = 1024") && message.contains("2N = 2048"),
+            "{message}"
+        );
+    }
+}
+
+/// SEAL 4.0.0 allows 64 primes, later versions 256: the limit is that of the SEAL that was built.
+#[test]
+fn the_number_of_primes_is_limited_as_in_the_linked_seal() {
+    let limit = seal_sys::limits::SEAL_COEFF_MOD_COUNT_MAX as usize;
+    let mut many = literal(1024, &[30, 30], T::Batching(17));
+    many.coeff_modulus = vec![65_537; limit + 1];
+    let refused = Context::from_literal(&many).unwrap_err();
+    assert!(
+        refused
+            .to_string()
+            .contains(&format!("has {} primes, 1 to {limit} are", limit + 1)),
+        "{refused}"
+    );
+    // As many as possible pass this check, and SEAL sees that they are not coprime.
+    many.coeff_modulus.pop();
+    let refused = Context::from_literal(&many).unwrap_err();
+    assert!(
+        matches!(&refused, Error::Parameters { name, .. } if name != "invalid_coeff_modulus_size"),
+        "{refused}"
+    );
+    let version: Vec<u32> = seal_sys::SEAL_VERSION
+        .split('.')
+        .map(|part| part.parse().unwrap())
+        .collect();
+    if version == [4, 0, 0] {
+        assert_eq!(limit, 64);
+    }
+    if version >= vec![4, 1] {
+        assert_eq!(limit, 256);
+    }
 }

@@ -141,8 +141,21 @@ fn wrong_forms_sizes_and_levels_are_refused() {
         assert!(matches!(result, Err(Error::WrongForm { .. })));
     }
     let plain = kit.batch().encode_i64(&[2]).unwrap();
-    invalid(ev.multiply_plain(&ntt, &plain));
+    let ntt_plain = ev.transform_plain_to_ntt(&plain, fresh.parms_id()).unwrap();
+    for result in [
+        ev.multiply_plain(&ntt, &plain),
+        ev.multiply_plain(&fresh, &ntt_plain),
+    ] {
+        assert!(matches!(
+            result,
+            Err(Error::WrongForm {
+                object: "plaintext",
+                ..
+            })
+        ));
+    }
     invalid(ev.add_plain(&ntt, &plain));
+    invalid(ev.add_plain(&fresh, &ntt_plain));
     let error = Decryptor::new(&kit.context, &kit.secret_key)
         .unwrap()
         .decrypt(&ntt)

@@ -12,8 +12,9 @@ mod bfv_kit;
 use bfv_kit::KITS;
 use sealquant::bfv::{
     BatchEncoder, Ciphertext, Context, Decryptor, Encryptor, Evaluator, GaloisKeys, KeyGenerator,
-    Plaintext,
+    Plaintext, PublicKey, RelinKeys, SecretKey,
 };
+use static_assertions::{assert_impl_all, assert_not_impl_any};
 
 #[test]
 fn one_evaluator_encryptor_and_encoder_serve_many_threads() {
@@ -51,18 +52,61 @@ fn one_evaluator_encryptor_and_encoder_serve_many_threads() {
     }
 }
 
+// The table "Threads" in `sealquant::bfv`: this file does not compile if a line of it is wrong, in either direction.
+assert_impl_all!(Context: Send, Sync);
+assert_impl_all!(BatchEncoder: Send, Sync);
+assert_impl_all!(Encryptor: Send, Sync);
+assert_impl_all!(Evaluator: Send, Sync);
+assert_impl_all!(Plaintext: Send, Sync);
+assert_impl_all!(Ciphertext: Send, Sync);
+assert_impl_all!(SecretKey: Send, Sync);
+assert_impl_all!(PublicKey: Send, Sync);
+assert_impl_all!(RelinKeys: Send, Sync);
+assert_impl_all!(GaloisKeys: Send, Sync);
+assert_impl_all!(Decryptor: Send);
+assert_not_impl_any!(Decryptor: Sync);
+assert_impl_all!(KeyGenerator: Send);
+assert_not_impl_any!(KeyGenerator: Sync);
+
+/// Each line of the table is among the assertions above, and the other way round.
 #[test]
-fn the_documented_thread_safety_holds_at_compile_time() {
-    fn send<T: Send>() {}
-    fn sync<T: Sync>() {}
-    send::<Context>();
-    sync::<Context>();
-    sync::<Evaluator>();
-    sync::<Encryptor>();
-    sync::<BatchEncoder>();
-    sync::<Ciphertext>();
-    sync::<Plaintext>();
-    sync::<GaloisKeys>();
-    send::<Decryptor>();
-    send::<KeyGenerator>();
+fn the_documented_thread_safety_is_the_one_that_is_asserted() {
+    let rows: Vec<(String, bool)> = include_str!("../src/bfv/mod.rs")
+        .lines()
+        .skip_while(|line| !line.starts_with("//! # Threads"))
+        .skip(1)
+        .take_while(|line| !line.starts_with("//! #"))
+        .filter_map(|line| line.strip_prefix("//! | "))
+        .skip(2)
+        .flat_map(|row| {
+            let cells: Vec<&str> = row.split(" | ").collect();
+            assert_eq!(cells[1], "yes", "all can be sent: {row}");
+            let shared = match cells[2] {
+                "yes" => true,
+                "no" => false,
+                other => panic!("{other}"),
+            };
+            let types: Vec<String> = cells[0]
+                .split('`')
+                .skip(1)
+                .step_by(2)
+                .map(str::to_owned)
+                .collect();
+            types.into_iter().map(move |name| (name, shared))
+        })
+        .collect();
+    let own = include_str!("bfv_threads.rs");
+    for (name, shared) in &rows {
+        let assertion = if *shared {
+            format!("assert_impl_all!({name}: Send, Sync);")
+        } else {
+            format!("assert_not_impl_any!({name}: Sync);")
+        };
+        assert!(own.contains(&assertion), "{assertion}");
+    }
+    let asserted = own
+        .lines()
+        .filter(|line| line.starts_with("assert_") && line.contains("Sync"))
+        .count();
+    assert_eq!(asserted, rows.len());
 }

@@ -1,9 +1,9 @@
-//! docs/BINDINGS.md names every public member function of SEAL's classes that BFV needs.
-#![allow(clippy::unwrap_used, reason = "a failed test may panic")]
+//! docs/BINDINGS.md names every public member function of SEAL's classes that BFV needs, each with its class.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a failed test may panic")]
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 const HEADERS: [&str; 16] = [
     "batchencoder",
@@ -110,13 +110,15 @@ fn scope(declaration: &str) -> Scope {
 
 /// The name before the first parenthesis.
 fn method(declaration: &str, class: &str) -> Option<String> {
-    let (head, _) = declaration.split_once('(')?;
+    let (mut head, mut rest) = declaration.split_once('(')?;
+    // Annotations of locks stand before the declaration: `_Acquires_lock_(name)`.
+    while head.trim_start().starts_with('_') {
+        (head, rest) = rest.split_once(')')?.1.split_once('(')?;
+    }
     let name = head
         .rsplit(|c: char| !c.is_alphanumeric() && c != '_')
         .next()?;
-    // Annotations of locks, in capitals after an underscore, stand where a name would.
     let skipped = name.is_empty()
-        || name.starts_with('_')
         || name == class
         || head.contains('~')
         || head.contains("operator")
@@ -124,43 +126,134 @@ fn method(declaration: &str, class: &str) -> Option<String> {
     (!skipped).then(|| name.to_owned())
 }
 
-/// The words in code in the first column of the tables.
-fn named(document: &str) -> BTreeSet<&str> {
-    document
-        .lines()
-        .filter_map(|line| line.strip_prefix("| ")?.split(" | ").next())
-        .flat_map(|cell| cell.split('`').skip(1).step_by(2))
-        .flat_map(|code| code.split(|c: char| !c.is_alphanumeric() && c != '_'))
-        .collect()
+/// A method that the document names, and the version of SEAL since which it exists, if not since 4.0.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Named {
+    class: String,
+    method: String,
+    since: Option<u32>,
 }
 
-#[test]
-fn every_public_method_has_a_row() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let headers = root.join("vendor/SEAL/native/src/seal");
-    if !headers.is_dir() {
-        eprintln!("skipped: SEAL's source is not unpacked in vendor/SEAL");
-        return;
-    }
-    let document = fs::read_to_string(root.join("docs/BINDINGS.md")).unwrap();
-    let named = named(&document);
-    let mut count = 0;
-    let mut missing = Vec::new();
-    for header in HEADERS {
-        let methods =
-            public_methods(&fs::read_to_string(headers.join(header).with_extension("h")).unwrap());
-        assert!(!methods.is_empty(), "{header}.h has public methods");
-        for method in methods {
-            count += 1;
-            let name = method.rsplit("::").next().unwrap_or_default();
-            let base = name.strip_suffix("_inplace").unwrap_or(name);
-            if !named.contains(base) {
-                missing.push(method);
+/// The methods in the tables of the document: each name in code in the second column, of each class in code in the first
+/// column. Between the two may stand a version `4.x`.
+fn named(document: &str) -> BTreeSet<Named> {
+    let mut found = BTreeSet::new();
+    for line in document.lines() {
+        let Some(row) = line.strip_prefix("| ") else {
+            continue;
+        };
+        let mut cells = row.split(" | ");
+        let classes = cells.next().unwrap_or_default();
+        let mut methods = cells.next().unwrap_or_default();
+        let since = methods
+            .strip_prefix("4.")
+            .and_then(|minor| minor.parse().ok());
+        if since.is_some() {
+            methods = cells.next().unwrap_or_default();
+        }
+        for class in code(classes) {
+            for method in code(methods) {
+                found.insert(Named {
+                    class: class.to_owned(),
+                    method: method.to_owned(),
+                    since,
+                });
             }
         }
     }
+    found
+}
+
+/// The plain names between backquotes.
+fn code(cell: &str) -> impl Iterator<Item = &str> {
+    cell.split('`')
+        .skip(1)
+        .step_by(2)
+        .filter(|code| code.chars().all(|c| c.is_alphanumeric() || c == '_'))
+}
+
+/// The second number of the version of the SEAL that was built.
+fn minor_version() -> u32 {
+    let mut numbers = sealquant::bfv::SEAL_VERSION.split('.');
+    numbers.nth(1).unwrap().parse().unwrap()
+}
+
+/// SEAL's headers: those that this build used.
+fn headers() -> PathBuf {
+    Path::new(env!("SEALQUANT_SEAL_INCLUDE")).join("seal")
+}
+
+#[test]
+fn every_public_method_has_a_row_of_its_class() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let document = fs::read_to_string(root.join("docs/BINDINGS.md")).unwrap();
+    let named = named(&document);
+    let mut methods = BTreeSet::new();
+    for header in HEADERS {
+        let path = headers().join(header).with_extension("h");
+        let text = fs::read_to_string(&path)
+            .unwrap_or_else(|error| panic!("SEAL was built from {}: {error}", path.display()));
+        let found = public_methods(&text);
+        assert!(!found.is_empty(), "{header}.h has public methods");
+        methods.extend(found);
+    }
+    assert!(methods.len() > 200, "only {} methods", methods.len());
+    let here = minor_version();
+    let missing: Vec<&String> = methods
+        .iter()
+        .filter(|method| {
+            let (class, name) = method.split_once("::").unwrap();
+            let base = name.strip_suffix("_inplace").unwrap_or(name);
+            !named.iter().any(|row| {
+                row.class == class
+                    && (row.method == base || row.method == name)
+                    && row.since.is_none_or(|since| since <= here)
+            })
+        })
+        .collect();
     assert!(missing.is_empty(), "docs/BINDINGS.md lacks {missing:#?}");
-    assert!(count > 200, "only {count} methods were found");
+
+    // Nor does it name what the class does not have.
+    let classes: BTreeSet<&str> = methods
+        .iter()
+        .filter_map(|method| method.split("::").next())
+        .collect();
+    let strays: Vec<&Named> = named
+        .iter()
+        .filter(|row| row.since.is_none_or(|since| since <= here))
+        .filter(|row| classes.contains(row.class.as_str()))
+        .filter(|row| row.method != "Serializable")
+        .filter(|row| {
+            let Named { class, method, .. } = row;
+            !methods.contains(&format!("{class}::{method}"))
+        })
+        .collect();
+    assert!(strays.is_empty(), "SEAL 4.{here} has none of {strays:#?}");
+}
+
+#[test]
+fn a_name_counts_for_its_class_only() {
+    let document = "
+        ignored `Other`: `zero`
+| class | SEAL | here |
+| --- | --- | --- |
+| `One` | `a`, `b` of bytes | `c` |
+| `Two`, `Three` | `d`, in `d(x)` | no: `f` |
+| `Four` | 4.1 | `g` | `h` |
+| all | `i` | no |";
+    let row = |class: &str, method: &str, since| Named {
+        class: class.to_owned(),
+        method: method.to_owned(),
+        since,
+    };
+    let expected = [
+        row("One", "a", None),
+        row("One", "b", None),
+        row("Two", "d", None),
+        row("Three", "d", None),
+        row("Four", "g", Some(1)),
+    ];
+    assert_eq!(named(document), expected.into());
 }
 
 #[test]
@@ -171,8 +264,15 @@ fn the_scan_sees_what_is_public() {
           SEAL_NODISCARD inline int one(int x) const { return other(x); } // comment();
           template <typename T> void two(T t);
           Thing &operator=(const Thing &) = delete; ~Thing() {}
+          _Acquires_lock_(a_) inline void six() { a_.lock(); }
         private: void three(); struct Inner { void four(); }; public: void five() {} };
-        int six(); }";
-    let expected = ["Inner::four", "Thing::five", "Thing::one", "Thing::two"];
+        int seven(); }";
+    let expected = [
+        "Inner::four",
+        "Thing::five",
+        "Thing::one",
+        "Thing::six",
+        "Thing::two",
+    ];
     assert_eq!(public_methods(header), expected.map(str::to_owned).into());
 }

@@ -42,7 +42,8 @@ impl Seals {
 
     fn decode(&self, plain: &Plaintext, slots: usize) -> Vec<i64> {
         let mut values = vec![0; slots];
-        let mut count = 0;
+        // Since SEAL 4.4 it reads how many places there are; all versions write how many values there are.
+        let mut count = slots as u64;
         // SAFETY: SEAL writes one value a slot, and there is a place for each.
         let result = unsafe {
             let plain = plain.as_seal_ptr().cast_mut();

@@ -7,13 +7,13 @@
 )]
 
 use num_bigint::BigInt;
-use sealquant::engine::{Client, EngineError, Plan, Server, Step};
+use sealquant::engine::{Client, EngineError, Plan, Response, Server, Step};
 use sealquant::network::{
     InputQuantizer, InputSpec, Layer, NamedLayer, Network, NetworkLimits, NetworkLiteral, Shape,
     Twin, random_images, random_network,
 };
-use sealquant::params::{BoundRule, SelectOptions, Selection, select};
-use sealquant::wire::{Message, UploadSizes};
+use sealquant::params::{BoundRule, LayoutKind, Mode, SelectOptions, Selection, select};
+use sealquant::wire::{CHECKSUM_BYTES, Limits, Message, UploadSizes};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Runs images through encryption and the twin; returns the plan.
@@ -24,7 +24,7 @@ fn check(network: &Network, images: &[Vec<i64>], options: &SelectOptions) -> Pla
     let server = Server::new(&plan, client.evaluation_keys().unwrap()).unwrap();
     let request = client.encrypt(images, &()).unwrap();
     let evaluation = server.evaluate(&request, &()).unwrap();
-    let decrypted = client.decrypt(&evaluation.response).unwrap();
+    let decrypted = client.decrypt(&evaluation.response, images.len()).unwrap();
     let expected = Twin::new(network).logits_batch(images).unwrap();
     assert_eq!(decrypted, expected, "{}", network.name());
 
@@ -260,14 +260,144 @@ fn batches_requests_and_keys_that_do_not_fit_are_refused() {
     let request = client.encrypt(&images(2, 1), &()).unwrap();
     let response = server.evaluate(&request, &()).unwrap().response;
     assert!(matches!(
-        stranger.decrypt(&response),
+        stranger.decrypt(&response, 1),
         Err(EngineError::NoiseExhausted { logit: 0, .. })
     ));
-    assert_eq!(client.decrypt(&response).unwrap(), [[BigInt::from(2)]]);
+    assert_eq!(client.decrypt(&response, 1).unwrap(), [[BigInt::from(2)]]);
     assert!(matches!(
-        deep_client.decrypt(&response),
+        deep_client.decrypt(&response, 1),
         Err(EngineError::Bfv { .. } | EngineError::Mismatch { .. })
     ));
+}
+
+/// A convolution, a square and a linear layer: every layout serves it.
+fn convolution() -> Network {
+    let weights = |count: usize| (0..count).map(|i| [1, -1, 0, 1, 1][i % 5]).collect();
+    let conv = Layer::Conv2d {
+        in_channels: 1,
+        out_channels: 2,
+        kernel: [3, 3],
+        stride: [1, 1],
+        padding: [0, 0],
+        weight: weights(18),
+        bias: vec![BigInt::from(1); 2],
+        weight_scale: 1.0,
+    };
+    let linear = Layer::Linear {
+        in_features: 32,
+        out_features: 3,
+        weight: weights(96),
+        bias: vec![BigInt::from(-2); 3],
+        weight_scale: 1.0,
+    };
+    Network::new(NetworkLiteral {
+        name: "convolution".to_owned(),
+        classes: 3,
+        input: InputSpec {
+            shape: Shape::new(1, 6, 6),
+            quantizer: InputQuantizer::uniform(2).unwrap(),
+        },
+        layers: vec![
+            NamedLayer::new("conv", conv),
+            NamedLayer::new("square", Layer::Square),
+            NamedLayer::new("flatten", Layer::Flatten),
+            NamedLayer::new("linear", linear),
+        ],
+    })
+    .unwrap()
+}
+
+/// Plans in stock mode and in each layout of fast mode.
+fn plans(network: &Network) -> Vec<Plan> {
+    [
+        (Mode::Stock, LayoutKind::Batched),
+        (Mode::Fast, LayoutKind::Batched),
+        (Mode::Fast, LayoutKind::Packed),
+        (Mode::Fast, LayoutKind::Diagonal),
+    ]
+    .map(|(mode, layout)| {
+        let options = SelectOptions {
+            mode,
+            layout: Some(layout),
+            images: Some(1),
+            ..SelectOptions::default()
+        };
+        Plan::new(network, &select(network, &options).unwrap()).unwrap()
+    })
+    .into()
+}
+
+#[test]
+fn integers_outside_the_quantisers_range_are_refused_in_every_layout() {
+    let network = convolution();
+    for plan in plans(&network) {
+        let client = Client::new(&plan).unwrap();
+        assert_eq!(plan.input_max(), 3);
+        let count = plan.slots().min(3);
+        let good = vec![[0, 1, 2, 3].repeat(9); count];
+        client.encrypt(&good, &()).unwrap();
+        for (position, bad) in [(0, -1), (35, 4), (17, i64::MIN), (18, i64::MAX), (1, 255)] {
+            let mut images = good.clone();
+            images[count - 1][position] = bad;
+            let refused = [
+                client.encrypt(&images, &()).map(drop),
+                client.encrypt_seeded(&images, &()).map(drop),
+                client.encrypt_part(&images, 0, &()).map(drop),
+            ];
+            let expected = format!(
+                "image {} has {bad} at position {position}: the network reads integers from 0 to 3, as its input \
+                 quantiser makes them",
+                count - 1
+            );
+            for refused in refused {
+                assert_eq!(refused.unwrap_err().to_string(), expected);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_response_to_another_number_of_images_is_refused() {
+    let network = convolution();
+    for plan in plans(&network) {
+        let client = Client::new(&plan).unwrap();
+        let server = Server::new(&plan, client.evaluation_keys().unwrap()).unwrap();
+        let asked = plan.slots().min(3);
+        let images = random_images(2, &network, asked);
+        let request = client.encrypt(&images, &()).unwrap();
+        let response = server.evaluate(&request, &()).unwrap().response;
+        let expected = Twin::new(&network).logits_batch(&images).unwrap();
+        assert_eq!(client.decrypt(&response, asked).unwrap(), expected);
+        for other in [0, asked - 1, asked + 1, usize::MAX] {
+            let refused = client.decrypt(&response, other).unwrap_err();
+            assert!(
+                matches!(
+                    refused,
+                    EngineError::ImageCount { expected, actual } if (expected, actual) == (other, asked)
+                ),
+                "{refused}"
+            );
+        }
+        // A server that answers more images than it was asked about, over the wire.
+        if plan.slots() > asked {
+            let contexts = client.contexts();
+            let mut bytes = response.to_wire(&contexts).unwrap();
+            bytes[44..48].copy_from_slice(&(asked as u32 + 1).to_le_bytes());
+            let end = bytes.len() - CHECKSUM_BYTES;
+            let digest = xxhash_rust::xxh3::xxh3_64(&bytes[..end]);
+            bytes[end..].copy_from_slice(&digest.to_le_bytes());
+            let more = Response::from_wire(&contexts, &bytes, &Limits::default()).unwrap();
+            assert_eq!(more.images(), asked + 1);
+            let refused = client.decrypt(&more, asked).unwrap_err();
+            assert_eq!(
+                refused.to_string(),
+                format!(
+                    "the response answers {} images, {asked} were asked about: it is not the answer to this request",
+                    asked + 1
+                )
+            );
+        }
+    }
 }
 
 struct Count<'a>(&'a AtomicU64);

@@ -1,4 +1,4 @@
-//! The committed networks against the real MNIST (fetched on first use).
+//! The committed networks against the real MNIST and CIFAR-10 (fetched on first use).
 #![cfg(feature = "train")]
 #![allow(
     clippy::unwrap_used,
@@ -7,14 +7,20 @@
     reason = "a test may stop at a surprise"
 )]
 
-use std::path::{Path, PathBuf};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use num_traits::ToPrimitive as _;
 
 use sealquant::{
     data::{self, Dataset, DatasetName, Source, Split},
     network::{Network, Twin, argmax},
     quant::WeightRule,
-    train::{CONFIG_FILE, NETWORK_FILE, PtqOptions, TrainConfig, TrainRecord, ptq},
+    train::{CONFIG_FILE, NETWORK_FILE, PtqOptions, PtqRecord, TrainConfig, TrainRecord, ptq},
 };
+use serde_json::Value;
 
 fn model(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -91,18 +97,134 @@ fn mnist_w2_has_the_papers_setting_and_the_recorded_accuracy() {
     );
 }
 
+/// A committed model as its record describes it.
+struct Committed {
+    name: String,
+    record: Value,
+}
+
+/// The models of a dataset, those with an integer network or the others.
+fn committed(prefix: &str, integers: bool) -> Vec<Committed> {
+    let mut found: Vec<Committed> = fs::read_dir(model(""))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .filter(|name| name.starts_with(prefix))
+        .filter(|name| model(name).join(NETWORK_FILE).exists() == integers)
+        .map(|name| {
+            let text = fs::read(model(&name).join("record.json")).unwrap();
+            let record = serde_json::from_slice(&text).unwrap();
+            Committed { name, record }
+        })
+        .collect();
+    found.sort_by(|a, b| a.name.cmp(&b.name));
+    found
+}
+
+/// The record's accuracy, its largest logit and its test files are what the network gives on the real images.
+fn check_integer_network(model_: &Committed, test: &Dataset) {
+    let Committed { name, record } = model_;
+    let network = Network::load(model(name).join(NETWORK_FILE)).unwrap();
+    let inputs: Vec<Vec<i64>> = test
+        .images()
+        .map(|image| network.quantize_image(image).unwrap())
+        .collect();
+    let logits = Twin::new(&network).logits_batch(&inputs).unwrap();
+    let right = logits.iter().zip(test.labels());
+    let right = right.filter(|(z, label)| argmax(z) == usize::from(**label));
+    let right = right.count() as u64;
+    assert_eq!(record["test_correct"], right, "{name}");
+    assert_eq!(record["test_images"], test.len() as u64, "{name}");
+    let share = record["test_accuracy"].as_f64().unwrap();
+    assert!(
+        (share - right as f64 / test.len() as f64).abs() < 1e-12,
+        "{name}"
+    );
+
+    let largest = logits
+        .iter()
+        .flatten()
+        .map(|z| z.magnitude())
+        .max()
+        .unwrap();
+    let bits = (largest.to_f64().unwrap() * 2.0 + 1.0).log2();
+    let agreement = &record["agreement"];
+    let recorded = agreement["observed_bits"].as_f64().unwrap();
+    assert!((bits - recorded).abs() < 1e-6, "{name}: {bits} bits");
+    let layers = network.weight_bits();
+    assert!(layers.iter().flatten().all(|&bits| bits <= 8), "{name}");
+    assert_eq!(agreement["argmax_differs"], 0, "{name}");
+    assert_eq!(agreement["images"], test.len() as u64, "{name}");
+
+    let files = record["data"].as_array().unwrap();
+    for file in test.files() {
+        let same = |known: &&Value| known["name"] == *file.name && known["sha256"] == *file.sha256;
+        assert!(files.iter().any(|known| same(&known)), "{name}: {file:?}");
+    }
+}
+
+/// Every committed network of integers, on all test images.
 #[test]
-fn the_float_parent_rounded_to_eight_bits_keeps_its_accuracy() {
-    let dir = model("mnist-float");
+fn every_mnist_network_has_its_recorded_accuracy() {
+    let test = mnist(Split::Test);
+    let models = committed("mnist-", true);
+    assert_eq!(models.len(), 8);
+    for model in &models {
+        check_integer_network(model, &test);
+    }
+}
+
+#[test]
+fn every_cifar_network_has_its_recorded_accuracy() {
+    let source = Source::default();
+    let test = data::load(DatasetName::Cifar10, Split::Test, &source, &mut |_| ()).unwrap();
+    assert_eq!((test.len(), test.shape()), (10_000, (3, 32, 32)));
+    let models = committed("cifar-", true);
+    assert_eq!(models.len(), 5);
+    for model in &models {
+        let start = std::time::Instant::now();
+        check_integer_network(model, &test);
+        println!("{}: {:?}", model.name, start.elapsed());
+    }
+    let few = test.slice(0..20);
+    let floats = committed("cifar-", false);
+    assert_eq!(floats.len(), 3);
+    for Committed { name, .. } in floats {
+        check_float_network(&name, &few);
+    }
+}
+
+/// Rounds a float network to eight bits, if it is the one that its record hashes.
+fn check_float_network(name: &str, test: &Dataset) -> (TrainRecord, PtqRecord) {
+    let dir = model(name);
     let float = TrainRecord::load(&dir).unwrap();
+    assert_eq!(
+        TrainConfig::load(&dir.join(CONFIG_FILE)).unwrap(),
+        float.config
+    );
     let options = PtqOptions {
         n_bits: 8,
         rule: WeightRule::Max,
         input_thresholds: None,
     };
+    let (network, record) = ptq(&dir, &options, test).unwrap();
+    assert_eq!(record.parent_sha256, float.weights_sha256, "{name}");
+    assert_eq!(correct(&network, test), record.test_correct, "{name}");
+    (float, record)
+}
+
+/// Every committed float network of squares is the one that its record hashes and, rounded finely, keeps its accuracy.
+/// The teacher's ReLUs have no integers.
+#[test]
+fn every_mnist_float_network_is_the_recorded_one() {
     let test = mnist(Split::Test);
-    let (network, record) = ptq(&dir, &options, &test).unwrap();
-    assert_eq!(record.parent_sha256, float.weights_sha256);
-    assert_eq!(correct(&network, &test), record.test_correct);
-    assert!((record.test_accuracy - float.test_accuracy).abs() < 0.005);
+    let models = committed("mnist-", false);
+    assert_eq!(models.len(), 5);
+    for Committed { name, .. } in models {
+        if name == "mnist-teacher" {
+            continue;
+        }
+        let (float, rounded) = check_float_network(&name, &test);
+        let lost = float.test_accuracy - rounded.test_accuracy;
+        assert!(lost.abs() < 0.005, "{name}: {lost}");
+    }
 }

@@ -47,6 +47,54 @@ fn the_bytes_of_version_1_are_pinned() {
     }
 }
 
+/// A server expands what it has read: both are in memory then, and a limit on memory is one on both.
+#[test]
+fn the_limit_on_memory_counts_what_seeds_expand_to() {
+    let [world, _] = worlds();
+    let needed = |bytes: &[u8]| {
+        let limits = Limits {
+            memory_bytes: 0,
+            ..Limits::default()
+        };
+        match reencode(&world.context, Some(&world.plan), bytes, &limits) {
+            Err(WireError::Limit { field, needed, .. }) => {
+                assert_eq!(field, "bytes of memory");
+                needed
+            }
+            other => panic!("{other:?}"),
+        }
+    };
+    let mut pairs = 0;
+    for (name, bytes) in &world.messages {
+        let whole = name.strip_prefix("seeded_");
+        let whole = whole.and_then(|name| world.messages.iter().find(|(other, _)| *other == name));
+        let Some((_, whole)) = whole else {
+            continue;
+        };
+        pairs += 1;
+        let (seeded, whole) = (needed(bytes), needed(whole));
+        // The first polynomials, the seeds, and all polynomials once more.
+        assert!(seeded >= whole * 3 / 2, "{name}: {seeded} of {whole}");
+        assert!(
+            seeded <= whole * 3 / 2 + 64 * 200,
+            "{name}: {seeded} of {whole}"
+        );
+        let read = |memory_bytes| {
+            let limits = Limits {
+                memory_bytes,
+                ..Limits::default()
+            };
+            reencode(&world.context, Some(&world.plan), bytes, &limits)
+        };
+        assert!(read(seeded).is_ok(), "{name}");
+        assert!(
+            matches!(read(seeded - 1), Err(WireError::Limit { .. })),
+            "{name}"
+        );
+    }
+    assert!(pairs >= 6, "{pairs}");
+}
+
 #[test]
 fn the_expansion_of_a_seed_is_pinned() {
     let [World { context, .. }, _] = worlds();
@@ -170,7 +218,7 @@ fn an_inference_over_the_wire_equals_the_twin() {
     let returned = evaluation.response.to_wire(&scope).unwrap();
     let response = Response::from_wire(&scope, &returned, &limits).unwrap();
     let expected = Twin::new(&network).logits_batch(&images).unwrap();
-    assert_eq!(client.decrypt(&response).unwrap(), expected);
+    assert_eq!(client.decrypt(&response, images.len()).unwrap(), expected);
 
     // Each is another kind, and a request is no response.
     for bytes in [&seeded, &sent, &whole, &returned] {

@@ -1,7 +1,7 @@
 //! Interleaved timing.
 
 use crate::kit::{Caller, Kit};
-use crate::spread::Spread;
+use sealquant::report::Spread;
 use sealquant_native_bench::Operation;
 use serde::{Deserialize, Serialize};
 use std::error::Error;

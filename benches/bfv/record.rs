@@ -2,11 +2,10 @@
 
 use crate::measure::{Effort, Row, geometric_mean};
 use sealquant::bfv::{HEXL, SEAL_VERSION};
-use sealquant::report::Host;
+use sealquant::report::{Host, write_record};
 use serde::{Deserialize, Serialize};
 use std::error::Error;
 use std::fmt::Write as _;
-use std::io::Write as _;
 use std::path::Path;
 
 /// Everything that was measured, and where.
@@ -57,18 +56,9 @@ impl Record {
         Ok(serde_json::from_slice(&std::fs::read(path)?)?)
     }
 
-    /// Writes the record to a temporary name beside `path` and renames it.
+    /// Writes the record.
     pub fn write(&self, path: &Path) -> Result<(), Box<dyn Error>> {
-        let directory = path
-            .parent()
-            .filter(|parent| *parent != Path::new(""))
-            .unwrap_or(Path::new("."));
-        std::fs::create_dir_all(directory)?;
-        let mut file = tempfile::NamedTempFile::new_in(directory)?;
-        serde_json::to_writer_pretty(&mut file, self)?;
-        file.write_all(b"\n")?;
-        file.persist(path)?;
-        Ok(())
+        Ok(write_record(path, self)?)
     }
 
     /// The machine and the versions, in a line of Markdown.

@@ -1,7 +1,7 @@
 //! What a benchmark writes down. Shared by benchmarks through `#[path]`.
 
 use sealquant::bfv::{HEXL, SEAL_VERSION};
-use sealquant::report::Host;
+use sealquant::report::{Host, write_record};
 use serde::Serialize;
 use std::error::Error;
 use std::path::{Path, PathBuf};
@@ -29,7 +29,10 @@ impl<R: Serialize> Record<R> {
         if let Some(at) = arguments.iter().position(|argument| argument == "--out") {
             arguments.drain(at..(at + 2).min(arguments.len()));
         }
-        let environment = std::env::vars().filter(|(name, _)| name.starts_with("HEXL_"));
+        // Other variables need not be text.
+        let environment = std::env::vars_os()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value)))
+            .filter(|(name, _)| name.starts_with("HEXL_"));
         Self {
             time: host.time,
             git_commit: host.git_commit,
@@ -38,7 +41,7 @@ impl<R: Serialize> Record<R> {
             hexl: HEXL,
             arguments,
             environment: environment
-                .map(|(name, value)| format!("{name}={value}"))
+                .map(|(name, value)| format!("{name}={}", value.to_string_lossy()))
                 .collect(),
             rows,
         }
@@ -46,10 +49,7 @@ impl<R: Serialize> Record<R> {
 
     /// Writes a file, and says where.
     pub fn write(&self, path: &Path) -> Result<(), Box<dyn Error>> {
-        if let Some(directory) = path.parent() {
-            std::fs::create_dir_all(directory)?;
-        }
-        std::fs::write(path, serde_json::to_string_pretty(self)? + "\n")?;
+        write_record(path, self)?;
         println!("record: {}", path.display());
         Ok(())
     }

@@ -1,11 +1,13 @@
 //! Stock SEAL calls against fast mode, layer by layer and in total: `cargo bench --bench inference`.
 //!
-//! Two networks of HCNN-MNIST's shape: `mnist-w2`, the committed one, and a random ternary one whose logits on the
-//! batch fit a plaintext modulus of 17 bits. Every run's logits are compared with the twin's. Options, after `--`:
+//! Two networks of HCNN-MNIST's shape by default: `models/mnist-w2` with the bound that is proven for it, and a random
+//! ternary one whose logits on the batch fit a plaintext modulus of 17 bits. Models classify the first test images of
+//! their dataset, random networks random images. Every run's logits are compared with the twin's. Options, after `--`:
 //!
 //! | option | |
 //! | --- | --- |
-//! | `--network mnist,mnist-w2` | these two; `cifar` and `cifar2` are random ternary networks of the CIFAR-10 network's shape with one or two linear layers; or directories of models |
+//! | `--network mnist,models/mnist-w2` | `mnist` is a random ternary network of HCNN-MNIST's shape, `cifar` and `cifar2` are of the CIFAR-10 network's with one or two linear layers; others are directories of models, from the checkout's root |
+//! | `--bound proven,observed` | what the plaintext modulus must hold: the bound proven for every image, or the largest logit seen: of a model on all images of its dataset, training and test, of a random network on the batch. Without it the observed one for random networks, the proven one for models |
 //! | `--plain-bits B` | a product of plaintext moduli of at least so many bits, modulo which the logits are compared, whatever the network's bound |
 //! | `--images N` | 8192 |
 //! | `--repeat N` | 3 runs that count, after one that does not |
@@ -14,7 +16,7 @@
 //! | `--layout batched,packed,diagonal` | the batched one, or several one after the other in the same run; the packed one with 16 images, the diagonal one with one; both in fast mode alone |
 //! | `--percent P` | random weights that are not zero, 20 |
 //! | `--backend ifma,avx2,portable` | kernels, one after the other in the same run: the fastest |
-//! | `--seeded` | requests as they come over the wire: the server expands seeds, which is shown apart, and in fast mode transforms the ciphertexts |
+//! | `--seeded` | requests as they come over the wire: the server expands seeds, which is timed apart |
 //! | `--out FILE` | the record, `target/bench/inference.json` |
 //!
 //! Wall times are medians over the runs, with quartiles; those of layers are of the run in the middle. Beside the time of a
@@ -23,19 +25,21 @@
 mod options;
 #[path = "../common/record.rs"]
 mod record;
-#[path = "../common/spread.rs"]
-mod spread;
 
 use num_bigint::BigInt;
-use options::Options;
+use options::{Bound, Options};
 use record::Record;
-use sealquant::engine::{Client, Plan, PlanContexts, Server};
+use sealquant::data::{DatasetName, Source, Split};
+use sealquant::engine::{Client, EngineError, Evaluation, LayerStats, Plan, PlanContexts, Server};
 use sealquant::kernels::{Backend, Rates};
-use sealquant::network::{Network, Twin, random_hcnn, random_hcnn_cifar, random_images};
-use sealquant::params::{BoundRule, LayoutKind, Mode, SelectOptions, select};
+use sealquant::network::{
+    Network, Twin, observed_bounds, random_hcnn, random_hcnn_cifar, random_images,
+};
+use sealquant::params::{BoundRule, LayoutKind, Mode, SelectOptions, Selection, select};
+use sealquant::report::Spread;
 use serde::Serialize;
-use spread::Spread;
 use std::error::Error;
+use std::path::Path;
 use std::time::Instant;
 
 /// Of random weights.
@@ -69,6 +73,10 @@ struct Row {
     mode: &'static str,
     kernels: Option<&'static str>,
     layout: &'static str,
+    /// Which bound on the logits t holds: `proven` or `observed`.
+    bound: &'static str,
+    /// What an observed bound was observed on.
+    observed_on: Option<String>,
     seeded: bool,
     images: usize,
     poly_modulus_degree: usize,
@@ -79,8 +87,8 @@ struct Row {
     milliseconds: Spread,
     /// Of all threads, in the run in the middle; none where the system does not tell.
     processor_milliseconds: Option<f64>,
-    /// Of processor time, for all ciphertexts of a seeded request.
-    expansion_milliseconds: Option<f64>,
+    /// The server expands all ciphertexts of a seeded request, before the evaluation.
+    expansion_milliseconds: Option<Spread>,
     images_per_second: f64,
     layers: Vec<LayerTime>,
 }
@@ -88,7 +96,7 @@ struct Row {
 impl Row {
     fn print(&self) {
         println!(
-            "{}, {} mode{}, {} layout, {} image{}: N = {}, q = {:?} bits, t = {:?}",
+            "{}, {} mode{}, {} layout, {} image{}, {} bound: N = {}, q = {:?} bits, t = {:?}",
             self.network,
             self.mode,
             self.kernels
@@ -96,6 +104,7 @@ impl Row {
             self.layout,
             self.images,
             if self.images == 1 { "" } else { "s" },
+            self.bound,
             self.poly_modulus_degree,
             self.coeff_modulus_bits,
             self.plain_moduli,
@@ -120,8 +129,10 @@ impl Row {
             self.milliseconds.upper,
             self.processor_milliseconds.unwrap_or(f64::NAN),
             self.expansion_milliseconds
+                .as_ref()
                 .map_or_else(String::new, |ms| format!(
-                    "; seeds expanded in {ms:.1} before"
+                    "; seeds expanded in {:.1} ({:.1}..{:.1}) before",
+                    ms.median, ms.lower, ms.upper
                 )),
             self.images_per_second,
             layers.join(", ")
@@ -131,6 +142,7 @@ impl Row {
 
 /// Rows of a network in one mode with one kind of kernels, for each number of threads.
 fn measure(
+    name: &str,
     network: &Network,
     bound: &BoundRule,
     mode: Mode,
@@ -156,51 +168,40 @@ fn measure(
     let plan = Plan::new(network, &selection)?;
     let client = Client::new(&plan)?;
     let server = Server::new(&plan, client.evaluation_keys()?)?.with_backend(backend);
-    let images = random_images(1, network, count.min(plan.slots()));
-    let (request, expansion) = if options.seeded {
-        let seeded = client.encrypt_seeded(&images, &())?;
-        let start = cpu_ms();
-        let request = seeded.expand(&PlanContexts::new(&plan)?)?;
-        let expansion = cpu_ms().zip(start).map(|(end, start)| end - start);
-        (request, expansion)
-    } else {
-        (client.encrypt(&images, &())?, None)
+    let images = images_for(name, network, count.min(plan.slots()))?;
+    let contexts = PlanContexts::new(&plan)?;
+    let seeded = options
+        .seeded
+        .then(|| client.encrypt_seeded(&images, &()))
+        .transpose()?;
+    let request = match &seeded {
+        Some(seeded) => seeded.expand(&contexts)?,
+        None => client.encrypt(&images, &())?,
     };
     let forecast = plan.forecast(&Rates::measure(backend));
     let predicted = |name: &str| {
         let layer = forecast.iter().find(|layer| layer.name == name)?;
         Some(layer.seconds * 1e3)
     };
-    let mut expected = Twin::new(network).logits_batch(&images)?;
-    // What is decrypted are the residues around 0.
-    let modulus: BigInt = selection.plain_moduli().iter().product();
-    for logit in expected.iter_mut().flatten() {
-        let residue = ((&*logit % &modulus) + &modulus) % &modulus;
-        *logit = if &residue * 2 > modulus {
-            residue - &modulus
-        } else {
-            residue
-        };
-    }
+    let expected = expected_logits(network, &selection, &images)?;
     let mut rows = Vec::new();
     for &threads in &options.threads {
         let pool = rayon::ThreadPoolBuilder::new()
             .num_threads(threads)
             .build()?;
-        let mut runs = Vec::new();
-        for run in 0..=options.repeat {
-            let (start, cpu) = (Instant::now(), cpu_ms());
-            let evaluation = pool.install(|| server.evaluate(&request, &()))?;
-            let seconds = start.elapsed().as_secs_f64();
-            let cpu = cpu_ms().zip(cpu).map(|(end, start)| end - start);
-            if client.decrypt(&evaluation.response)? != expected {
-                return Err("the logits differ from the twin's".into());
-            }
-            // The first warms up.
-            if run > 0 {
-                runs.push((seconds * 1e3, cpu, evaluation.layers));
-            }
-        }
+        let (mut runs, expansions) = {
+            let evaluate = || pool.install(|| server.evaluate(&request, &()));
+            let check = |evaluation: &Evaluation| -> Result<(), Box<dyn Error>> {
+                if client.decrypt(&evaluation.response, images.len())? == expected {
+                    return Ok(());
+                }
+                Err("the logits differ from the twin's".into())
+            };
+            let expand = seeded
+                .as_ref()
+                .map(|seeded| || pool.install(|| seeded.expand(&contexts)).map(drop));
+            timed_runs(options.repeat, evaluate, check, expand)?
+        };
         runs.sort_by(|a, b| a.0.total_cmp(&b.0));
         let times: Vec<f64> = runs.iter().map(|(time, ..)| *time).collect();
         let milliseconds = Spread::of(times);
@@ -215,6 +216,11 @@ fn measure(
             mode: mode.name(),
             kernels: (mode == Mode::Fast).then(|| backend.name()),
             layout: selection.layout().name(),
+            bound: bound.name(),
+            observed_on: match bound {
+                BoundRule::Proven => None,
+                BoundRule::Observed { source, .. } => Some(source.clone()),
+            },
             seeded: options.seeded,
             images: images.len(),
             poly_modulus_degree: selection.poly_modulus_degree(),
@@ -225,7 +231,7 @@ fn measure(
             images_per_second: images.len() as f64 * 1e3 / milliseconds.median,
             milliseconds,
             processor_milliseconds,
-            expansion_milliseconds: expansion,
+            expansion_milliseconds: (!expansions.is_empty()).then(|| Spread::of(expansions)),
             layers: layers.collect(),
         };
         row.print();
@@ -234,52 +240,167 @@ fn measure(
     Ok(rows)
 }
 
-/// The network of a name, and the bound on its logits to choose parameters for.
-fn network(name: &str, options: &Options) -> Result<(Network, BoundRule), Box<dyn Error>> {
-    let network = match name {
-        "mnist" => random_hcnn(SEED, 2, options.percent)?,
-        "cifar" => random_hcnn_cifar(SEED, 2, 2, options.percent, false)?,
-        "cifar2" => random_hcnn_cifar(SEED, 2, 2, options.percent, true)?,
-        "mnist-w2" => Network::load(concat!(env!("CARGO_MANIFEST_DIR"), "/models/mnist-w2"))?,
-        path => Network::load(path)?,
+/// The twin's logits as the client decrypts them: residues around 0 modulo the product of the plaintext moduli.
+fn expected_logits(
+    network: &Network,
+    selection: &Selection,
+    images: &[Vec<i64>],
+) -> Result<Vec<Vec<BigInt>>, Box<dyn Error>> {
+    let mut expected = Twin::new(network).logits_batch(images)?;
+    let modulus: BigInt = selection.plain_moduli().iter().product();
+    for logit in expected.iter_mut().flatten() {
+        let residue = ((&*logit % &modulus) + &modulus) % &modulus;
+        *logit = if &residue * 2 > modulus {
+            residue - &modulus
+        } else {
+            residue
+        };
+    }
+    Ok(expected)
+}
+
+/// Wall milliseconds, processor milliseconds and layers of an evaluation.
+type Run = (f64, Option<f64>, Vec<LayerStats>);
+
+/// The runs that count, after one that warms up, and the milliseconds of as many expansions, if there is something to expand.
+fn timed_runs(
+    repeat: usize,
+    evaluate: impl Fn() -> Result<Evaluation, EngineError>,
+    check: impl Fn(&Evaluation) -> Result<(), Box<dyn Error>>,
+    expand: Option<impl Fn() -> Result<(), EngineError>>,
+) -> Result<(Vec<Run>, Vec<f64>), Box<dyn Error>> {
+    let (mut runs, mut expansions) = (Vec::new(), Vec::new());
+    for run in 0..=repeat {
+        let start = Instant::now();
+        if let Some(expand) = &expand {
+            expand()?;
+            expansions.push(start.elapsed().as_secs_f64() * 1e3);
+        }
+        let (start, cpu) = (Instant::now(), cpu_ms());
+        let evaluation = evaluate()?;
+        let seconds = start.elapsed().as_secs_f64();
+        let cpu = cpu_ms().zip(cpu).map(|(end, start)| end - start);
+        check(&evaluation)?;
+        runs.push((seconds * 1e3, cpu, evaluation.layers));
+        if run == 0 {
+            runs.clear();
+            expansions.clear();
+        }
+    }
+    Ok((runs, expansions))
+}
+
+/// A network of a name, and the bounds on its logits to choose parameters for, by their names.
+fn network(name: &str, options: &Options) -> Result<(Network, Vec<BoundRule>), Box<dyn Error>> {
+    let random = match name {
+        "mnist" => Some(random_hcnn(SEED, 2, options.percent)?),
+        "cifar" => Some(random_hcnn_cifar(SEED, 2, 2, options.percent, false)?),
+        "cifar2" => Some(random_hcnn_cifar(SEED, 2, 2, options.percent, true)?),
+        _ => None,
     };
-    let (magnitude, source) = if let Some(bits) = options.plain_bits {
+    let network = match &random {
+        Some(network) => network.clone(),
+        None => Network::load(Path::new(env!("CARGO_MANIFEST_DIR")).join(name))?,
+    };
+    let observed = |magnitude, source: &str| BoundRule::Observed {
+        magnitude,
+        source: source.to_owned(),
+    };
+    if let Some(bits) = options.plain_bits {
         // 2m + 1 = 2^bits - 1.
-        ((BigInt::from(1) << (bits - 1)) - 1, "nothing")
-    } else if name == "mnist-w2" {
-        return Ok((network, BoundRule::Proven));
+        let magnitude = (BigInt::from(1) << (bits - 1)) - 1;
+        return Ok((network, vec![observed(magnitude, "nothing")]));
+    }
+    let default = if random.is_some() {
+        Bound::Observed
     } else {
-        let images = random_images(1, &network, options.images);
-        let logits = Twin::new(&network).logits_batch(&images)?;
-        let magnitudes = logits
-            .iter()
-            .flatten()
-            .map(|logit| logit.magnitude().clone());
-        (
-            BigInt::from(magnitudes.max().unwrap_or_default()),
-            "the batch",
-        )
+        Bound::Proven
     };
-    let source = source.to_owned();
-    Ok((network, BoundRule::Observed { magnitude, source }))
+    let bounds = options.bounds.clone().unwrap_or_else(|| vec![default]);
+    let rules = bounds.iter().map(|bound| match (bound, &random) {
+        (Bound::Proven, _) => Ok(BoundRule::Proven),
+        (Bound::Observed, Some(network)) => {
+            let images = random_images(1, network, options.images);
+            Ok(observed(largest_logit(network, &images)?, "the batch"))
+        }
+        (Bound::Observed, None) => {
+            let dataset = dataset_of(name)?;
+            let magnitude = [Split::Train, Split::Test]
+                .into_iter()
+                .map(|split| largest_logit(&network, &images_of(&network, dataset, split)?))
+                .try_fold(BigInt::from(0), |all, split| {
+                    Ok::<_, Box<dyn Error>>(all.max(split?))
+                })?;
+            let source = format!("all images of {dataset}, training and test");
+            Ok(observed(magnitude, &source))
+        }
+    });
+    let rules = rules.collect::<Result<_, Box<dyn Error>>>()?;
+    Ok((network, rules))
+}
+
+/// The dataset that a model was trained on, by the record in its directory.
+fn dataset_of(name: &str) -> Result<DatasetName, Box<dyn Error>> {
+    let record = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join(name)
+        .join("record.json");
+    let record: serde_json::Value = serde_json::from_slice(&std::fs::read(record)?)?;
+    let dataset = record["config"]["dataset"].as_str().unwrap_or_default();
+    Ok(dataset.parse()?)
+}
+
+/// The quantised images of a split.
+fn images_of(
+    network: &Network,
+    dataset: DatasetName,
+    split: Split,
+) -> Result<Vec<Vec<i64>>, Box<dyn Error>> {
+    let data = sealquant::data::load(dataset, split, &Source::default(), &mut |_| ())?;
+    let images = data.images().map(|image| network.quantize_image(image));
+    Ok(images.collect::<Result<_, _>>()?)
+}
+
+/// The largest magnitude of a logit on these images.
+fn largest_logit(network: &Network, images: &[Vec<i64>]) -> Result<BigInt, Box<dyn Error>> {
+    let bounds = observed_bounds(network, images)?;
+    Ok(bounds.output().magnitude())
+}
+
+/// What is classified: random images, or the first test images of the dataset that a model was trained on.
+fn images_for(
+    name: &str,
+    network: &Network,
+    count: usize,
+) -> Result<Vec<Vec<i64>>, Box<dyn Error>> {
+    if ["mnist", "cifar", "cifar2"].contains(&name) {
+        return Ok(random_images(1, network, count));
+    }
+    let mut images = images_of(network, dataset_of(name)?, Split::Test)?;
+    images.truncate(count);
+    Ok(images)
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
     let given: Vec<String> = std::env::args().skip(1).collect();
     let options = Options::parse(&given)?;
+    sealquant::report::check_record_path(&options.out)?;
     let mut rows = Vec::new();
     for name in &options.networks {
-        let (network, bound) = network(name, &options)?;
-        for &mode in &options.modes {
-            for &layout in &options.layouts {
-                // Stock mode has SEAL's own kernels, and one layout.
-                let kernels = match (mode, layout) {
-                    (Mode::Fast, _) => &options.backends[..],
-                    (Mode::Stock, LayoutKind::Batched) => &options.backends[..1],
-                    (Mode::Stock, _) => &[],
-                };
-                for &backend in kernels {
-                    rows.extend(measure(&network, &bound, mode, layout, backend, &options)?);
+        let (network, bounds) = network(name, &options)?;
+        for bound in &bounds {
+            for &mode in &options.modes {
+                for &layout in &options.layouts {
+                    // Stock mode has SEAL's own kernels, and one layout.
+                    let kernels = match (mode, layout) {
+                        (Mode::Fast, _) => &options.backends[..],
+                        (Mode::Stock, LayoutKind::Batched) => &options.backends[..1],
+                        (Mode::Stock, _) => &[],
+                    };
+                    for &backend in kernels {
+                        rows.extend(measure(
+                            name, &network, bound, mode, layout, backend, &options,
+                        )?);
+                    }
                 }
             }
         }

@@ -6,9 +6,17 @@ use sealquant::params::{LayoutKind, Mode};
 use std::error::Error;
 use std::path::PathBuf;
 
+/// Which bound on the logits the plaintext modulus must hold.
+#[derive(Clone, Copy)]
+pub enum Bound {
+    Proven,
+    Observed,
+}
+
 /// What to measure, and how.
 pub struct Options {
     pub networks: Vec<String>,
+    pub bounds: Option<Vec<Bound>>,
     pub plain_bits: Option<u32>,
     pub percent: usize,
     pub images: usize,
@@ -28,7 +36,8 @@ impl Options {
     /// From the command line.
     pub fn parse(given: &[String]) -> Result<Self, Box<dyn Error>> {
         let mut options = Self {
-            networks: ["mnist", "mnist-w2"].map(str::to_owned).to_vec(),
+            networks: ["mnist", "models/mnist-w2"].map(str::to_owned).to_vec(),
+            bounds: None,
             plain_bits: None,
             percent: 20,
             images: 8192,
@@ -49,6 +58,15 @@ impl Options {
             };
             match name.as_str() {
                 "--network" => options.networks = value()?.split(',').map(str::to_owned).collect(),
+                "--bound" => {
+                    let bound = |name| match name {
+                        "proven" => Ok(Bound::Proven),
+                        "observed" => Ok(Bound::Observed),
+                        other => Err(format!("no bound {other}")),
+                    };
+                    let bounds = value()?.split(',').map(bound);
+                    options.bounds = Some(bounds.collect::<Result<_, _>>()?);
+                }
                 "--plain-bits" => options.plain_bits = Some(value()?.parse()?),
                 "--images" => options.images = value()?.parse()?,
                 "--repeat" => options.repeat = value()?.parse::<usize>()?.max(1),

@@ -1,8 +1,8 @@
 """Writes tensors as PyTorch's `state_dict` holds them, and the description of the layers that `sealquant import` reads.
 
-    python3 make_weights.py DIRECTORY
+    python3 make_weights.py [DIRECTORY]
 
-The weights are random: replace `tensors` by your own, or write the file with the `safetensors` package
+The directory is made if it is missing; without one the files go to `weights`. The weights are random: replace `tensors` by your own, or write the file with the `safetensors` package
 (`safetensors.torch.save_file(model.state_dict(), path)`), which gives the same format. Standard library only.
 """
 
@@ -27,6 +27,7 @@ def save(path, tensors):
 
 
 def main(directory):
+    directory.mkdir(parents=True, exist_ok=True)
     rng = random.Random(1)
     real = lambda *shape: ("F32", list(shape), [rng.gauss(0, 0.2) for _ in range(product(shape))])
     ternary = lambda *shape: ("I8", list(shape), [rng.choice((-1, 0, 1)) for _ in range(product(shape))])
@@ -82,4 +83,6 @@ def write(path, description):
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    if len(sys.argv) > 2 or sys.argv[1:] in (["-h"], ["--help"]):
+        sys.exit(__doc__)
+    main(Path(sys.argv[1] if len(sys.argv) == 2 else "weights"))

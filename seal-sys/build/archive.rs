@@ -9,24 +9,36 @@ use std::time::{Duration, SystemTime};
 
 use super::failure::{Failure, Result};
 use super::manifest::{Checksums, Manifest, safe_path, sha256};
+use super::offline;
 
-/// What to do where cargo cannot fetch.
-const OTHER_WAYS: &str = "set SEAL_SOURCE_DIR to a checkout of SEAL 4.x or SEAL_DIR to an installed SEAL, \
-     copy vendor/SEAL from another checkout of this project, or build once where cargo has a network";
+/// Says what to do where cargo cannot fetch. `tree` is where unpacked source would be taken from.
+pub fn other_ways(tree: &Path) -> String {
+    format!(
+        "set SEAL_SOURCE_DIR to a checkout of SEAL 4.x or SEAL_DIR to an installed SEAL, copy vendor/SEAL of a \
+         checkout of this project that was built before to {}, or build once where cargo has a network",
+        tree.display()
+    )
+}
 
 /// The checked archive, from cargo's cache; cargo is asked to fetch it if it is not there.
 ///
 /// # Errors
-/// Cargo cannot fetch it, or its hash is not the committed one.
-pub fn obtain(manifest: &Manifest) -> Result<Vec<u8>> {
+/// Cargo cannot or must not fetch it, or its hash is not the committed one. `ways` says what else can be done.
+pub fn obtain(manifest: &Manifest, out_dir: &Path, ways: &str) -> Result<Vec<u8>> {
     let mut candidates = cached(manifest);
     if candidates.is_empty() {
-        fetch(manifest)?;
+        if let Some(reason) = offline::reason(out_dir) {
+            return Err(Failure::new(format!(
+                "SEAL's source, {}, is not in cargo's cache, and cargo is offline ({reason}): {ways}",
+                manifest.archive_name()
+            )));
+        }
+        fetch(manifest, ways)?;
         candidates = cached(manifest);
     }
     let Some(last) = candidates.last() else {
         return Err(Failure::new(format!(
-            "cargo did not leave {} in its cache; {OTHER_WAYS}",
+            "cargo did not leave {} in its cache; {ways}",
             manifest.archive_name()
         )));
     };
@@ -79,16 +91,23 @@ fn cargo_home() -> Option<PathBuf> {
 }
 
 /// Has cargo download the archive: to describe a package, cargo fetches it.
-fn fetch(manifest: &Manifest) -> Result<()> {
+fn fetch(manifest: &Manifest, ways: &str) -> Result<()> {
     let package = format!("{}@{}", manifest.package, manifest.version);
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     // Cargo's own folder lies outside the workspace, whose lock file and configuration stay untouched.
     let outside = cargo_home().unwrap_or_else(env::temp_dir);
     fs::create_dir_all(&outside).map_err(Failure::io("create", &outside))?;
-    let output = Command::new(&cargo)
+    let mut command = Command::new(&cargo);
+    command
         .args(["info", "--color", "never", &package])
-        .current_dir(&outside)
-        .output();
+        .current_dir(&outside);
+    // Without a network, cargo's own patience is minutes.
+    for (name, value) in [("CARGO_NET_RETRY", "1"), ("CARGO_HTTP_TIMEOUT", "15")] {
+        if env::var_os(name).is_none() {
+            command.env(name, value);
+        }
+    }
+    let output = command.output();
     let output = output.map_err(Failure::io("run", Path::new(&cargo)))?;
     if output.status.success() {
         return Ok(());
@@ -100,7 +119,7 @@ fn fetch(manifest: &Manifest) -> Result<()> {
         .find(|line| line.starts_with("error"))
         .unwrap_or("cargo gave no reason");
     Err(Failure::new(format!(
-        "SEAL's source could not be fetched with `cargo info {package}` ({reason}); {OTHER_WAYS}"
+        "SEAL's source could not be fetched with `cargo info {package}` ({reason}); {ways}"
     )))
 }
 

@@ -60,7 +60,6 @@ pub fn generate(install: &Install, roots: &Roots) -> Result<()> {
         .clang_args(["-x", "c++", "-std=c++17"])
         .clang_arg(format!("-I{}", install.include.display()))
         .allowlist_file(".*/seal/c/[a-z]+\\.h")
-        .allowlist_var("SEAL_[A-Z_]+_(MAX|MIN)")
         // Error codes are in src/hresult.rs: bindgen cannot read most of these macros.
         .blocklist_item("FACILITY_WIN32|ERROR_.*")
         .allowlist_recursively(false)

@@ -6,6 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::failure::{Failure, Result};
+use super::layout;
 
 /// An installed SEAL.
 pub struct Install {
@@ -28,12 +29,29 @@ struct Library {
 }
 
 impl Install {
-    /// Reads SEAL's configuration from its headers and finds its libraries.
+    /// Reads SEAL's configuration from its headers and finds its libraries. `triple` names the target.
     ///
     /// # Errors
     /// The folder holds no SEAL 4.x.
-    pub fn inspect(prefix: &Path) -> Result<Self> {
-        let include = find_include(prefix)?;
+    pub fn inspect(prefix: &Path, triple: &str) -> Result<Self> {
+        let includes = find_includes(prefix)?;
+        let folders: Vec<PathBuf> = layout::library_folders(triple)
+            .iter()
+            .map(|name| prefix.join(name))
+            .filter(|folder| folder.is_dir())
+            .collect();
+        // Headers and libraries of one version: several may be installed.
+        let mut failure = None;
+        for include in includes {
+            match Self::with(prefix, include, &folders, triple) {
+                Ok(install) => return Ok(install),
+                Err(why) => failure = failure.or(Some(why)),
+            }
+        }
+        Err(failure.unwrap_or_else(|| Failure::new("no headers")))
+    }
+
+    fn with(prefix: &Path, include: PathBuf, folders: &[PathBuf], triple: &str) -> Result<Self> {
         let config = include.join("seal").join("util").join("config.h");
         let text = fs::read_to_string(&config).map_err(Failure::io("read", &config))?;
         let version = text
@@ -56,20 +74,20 @@ impl Install {
             .filter_map(|rest| rest.split_whitespace().next())
             .map(str::to_owned)
             .collect();
-        let lib = ["lib", "lib64"]
-            .iter()
-            .map(|name| prefix.join(name))
-            .find(|lib| lib.is_dir())
-            .ok_or_else(|| Failure::new(format!("{} has no folder lib", prefix.display())))?;
+        let Some((lib, seal)) = folders.iter().find_map(|lib| {
+            let library = find_library(lib, &format!("seal-{series}"), "seal")?;
+            Some((lib.clone(), library))
+        }) else {
+            return Err(Failure::new(format!(
+                "{} holds headers of SEAL {version}, but none of its folders {} holds the library (libseal-{series}.a \
+                 or libseal.so)",
+                prefix.display(),
+                layout::library_folders(triple).join(", ")
+            )));
+        };
 
         let mut libraries = Vec::new();
         libraries.extend(find_library(&lib, &format!("sealc-{series}"), "sealc"));
-        let seal = find_library(&lib, &format!("seal-{series}"), "seal").ok_or_else(|| {
-            Failure::new(format!(
-                "{} holds no library of SEAL {version}",
-                lib.display()
-            ))
-        })?;
         libraries.push(seal);
         // SEAL's static library usually contains these two; a SEAL built with SEAL_BUILD_DEPS=OFF does not.
         for (macro_name, name) in [
@@ -142,36 +160,34 @@ impl Install {
     }
 }
 
-/// `include/SEAL-4.x` (SEAL's own habit) or `include` (that of some distributions).
-fn find_include(prefix: &Path) -> Result<PathBuf> {
+/// `include/SEAL-4.x` (SEAL's own habit), the newest first, and `include` (that of some distributions).
+fn find_includes(prefix: &Path) -> Result<Vec<PathBuf>> {
     let include = prefix.join("include");
-    let mut places: Vec<PathBuf> = fs::read_dir(&include)
+    let mut versions: Vec<(u32, PathBuf)> = fs::read_dir(&include)
         .into_iter()
         .flatten()
         .flatten()
-        .map(|entry| entry.path())
-        .filter(|path| {
-            let name = path
-                .file_name()
-                .unwrap_or_default()
-                .to_string_lossy()
-                .into_owned();
-            name.starts_with("SEAL-4.")
+        .filter_map(|entry| {
+            let name = entry.file_name().into_string().ok()?;
+            let minor = name.strip_prefix("SEAL-4.")?.split('.').next()?;
+            Some((minor.parse().ok()?, entry.path()))
         })
         .collect();
-    // The newest first.
-    places.sort();
-    places.reverse();
-    places.push(include);
-    places
+    versions.sort();
+    versions.reverse();
+    let places: Vec<PathBuf> = versions
         .into_iter()
-        .find(|place| place.join("seal").join("seal.h").is_file())
-        .ok_or_else(|| {
-            Failure::new(format!(
-                "{} holds no SEAL 4.x: there is no include/SEAL-4.x/seal/seal.h in it",
-                prefix.display()
-            ))
-        })
+        .map(|(_, path)| path)
+        .chain([include])
+        .filter(|place| place.join("seal").join("seal.h").is_file())
+        .collect();
+    if places.is_empty() {
+        return Err(Failure::new(format!(
+            "{} holds no SEAL 4.x: there is no include/SEAL-4.x/seal/seal.h in it",
+            prefix.display()
+        )));
+    }
+    Ok(places)
 }
 
 /// A static library if there is one, else a shared one. Shared libraries carry no version in their names.

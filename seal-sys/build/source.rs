@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::archive;
 use super::failure::{Failure, Result};
-use super::manifest::{Checksums, Manifest};
+use super::manifest::Manifest;
 use super::verify::{self, File};
 
 /// The folders that cargo gives to the build.
@@ -31,6 +31,44 @@ pub struct Tree {
     pub origin: String,
     /// All files that a build needs.
     pub files: Vec<File>,
+}
+
+/// The parts of a build that carry source of their own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Parts {
+    /// Intel HEXL.
+    pub hexl: bool,
+    /// Zstandard.
+    pub zstd: bool,
+}
+
+impl Parts {
+    /// What the features ask for; HEXL is for x86-64 only.
+    pub fn from_env() -> Self {
+        let x86_64 = env::var("CARGO_CFG_TARGET_ARCH").is_ok_and(|arch| arch == "x86_64");
+        Self {
+            hexl: x86_64 && env::var_os("CARGO_FEATURE_HEXL").is_some(),
+            zstd: env::var_os("CARGO_FEATURE_ZSTD").is_some(),
+        }
+    }
+
+    /// The folders below `thirdparty` that are needed and not among the files.
+    pub fn missing(self, files: &[File]) -> Vec<&'static str> {
+        [("zstd", self.zstd), ("hexl", self.hexl)]
+            .into_iter()
+            .filter(|&(name, wanted)| {
+                let places = [
+                    format!("thirdparty/{name}/"),
+                    format!("thirdparty/{name}-src/"),
+                ];
+                wanted
+                    && !files
+                        .iter()
+                        .any(|(path, _)| places.iter().any(|place| path.starts_with(place)))
+            })
+            .map(|(name, _)| name)
+            .collect()
+    }
 }
 
 /// Takes the first of: `SEAL_DIR`, `SEAL_SOURCE_DIR`, `vendor/SEAL`, the package's archive.
@@ -63,15 +101,7 @@ fn folder_from_env(name: &str) -> Result<Option<PathBuf>> {
 
 /// The verified source, unpacked first if it is not there.
 fn read_vendored(roots: &Roots) -> Result<Tree> {
-    // In the repository, vendor/ lies beside seal-sys; in a published package, its two small files
-    // lie inside, and the source is unpacked where the build may write.
-    let beside = roots.crate_dir.join("..").join("vendor");
-    let in_repository = beside.join("manifest.json").is_file();
-    let data = if in_repository {
-        fs::canonicalize(&beside).map_err(Failure::io("open", &beside))?
-    } else {
-        roots.crate_dir.join("vendor")
-    };
+    let (data, in_repository) = data_folder(&roots.crate_dir);
     let (manifest, sums) = Manifest::load(&data)?;
     println!(
         "cargo::rerun-if-changed={}",
@@ -81,19 +111,21 @@ fn read_vendored(roots: &Roots) -> Result<Tree> {
         "cargo::rerun-if-changed={}",
         data.join(&manifest.checksums).display()
     );
-    let tree = if in_repository {
-        data.join("SEAL")
+    let beside = data.join("SEAL");
+    let ways = archive::other_ways(&beside);
+    // What lies there already is used wherever it is; a published package, or a checkout that may not be written, is
+    // left alone, and the source unpacked where the build may write.
+    let tree = if beside.exists() || (in_repository && !read_only(&data)) {
+        beside
     } else {
         roots.out_dir.join("SEAL")
     };
-    let files = match unpacked(&tree, &manifest, &sums) {
-        // A checkout that may not be written: the build's own folder does as well.
-        Err(_) if in_repository && !tree.exists() && read_only(&data) => {
-            let tree = roots.out_dir.join("SEAL");
-            unpacked(&tree, &manifest, &sums)?
-        }
-        outcome => outcome?,
-    };
+    if !tree.exists() {
+        let archive = archive::obtain(&manifest, &roots.out_dir, &ways)?;
+        archive::unpack(&archive, &manifest, &sums, &tree)?;
+    }
+    println!("cargo::rerun-if-changed={}", tree.display());
+    let files = verify::verified_files(&tree, &sums)?;
     let version = files
         .iter()
         .find(|(path, _)| path == "CMakeLists.txt")
@@ -113,13 +145,14 @@ fn read_vendored(roots: &Roots) -> Result<Tree> {
     })
 }
 
-fn unpacked(tree: &Path, manifest: &Manifest, sums: &Checksums) -> Result<Vec<File>> {
-    if !tree.exists() {
-        let archive = archive::obtain(manifest)?;
-        archive::unpack(&archive, manifest, sums, tree)?;
+/// The folder with the manifest, and whether it is the repository's: there, `vendor` lies beside `seal-sys`; a
+/// published package holds its two small files itself.
+pub fn data_folder(crate_dir: &Path) -> (PathBuf, bool) {
+    let beside = crate_dir.join("..").join("vendor");
+    match fs::canonicalize(&beside) {
+        Ok(beside) if beside.join("manifest.json").is_file() => (beside, true),
+        _ => (crate_dir.join("vendor"), false),
     }
-    println!("cargo::rerun-if-changed={}", tree.display());
-    verify::verified_files(tree, sums)
 }
 
 fn read_only(folder: &Path) -> bool {
@@ -182,20 +215,9 @@ fn read_checkout(checkout: &Path, roots: &Roots) -> Result<Tree> {
 }
 
 /// SEAL's own repository downloads Zstandard and HEXL while CMake runs. Nothing is downloaded here:
-/// the verified copies are put where SEAL's CMake files would have put the downloads.
+/// the verified copies of those that the features ask for are put where SEAL's CMake files would have put the downloads.
 fn add_third_party(files: &mut Vec<File>, roots: &Roots) -> Result<()> {
-    let missing: Vec<&str> = ["zstd", "hexl"]
-        .into_iter()
-        .filter(|name| {
-            let places = [
-                format!("thirdparty/{name}/"),
-                format!("thirdparty/{name}-src/"),
-            ];
-            !files
-                .iter()
-                .any(|(path, _)| places.iter().any(|place| path.starts_with(place)))
-        })
-        .collect();
+    let missing = Parts::from_env().missing(files);
     if missing.is_empty() {
         return Ok(());
     }

@@ -4,6 +4,7 @@ use std::env;
 use std::ffi::OsStr;
 use std::process::Command;
 
+use super::cross;
 use super::failure::{Failure, Result};
 
 /// The oldest CMake that knows all commands used in `hexl/cmake/`.
@@ -14,7 +15,7 @@ const CMAKE: (u32, u32) = (3, 19);
 ///
 /// # Errors
 /// Names what is missing and how to install it.
-pub fn check() -> Result<String> {
+pub fn check(host: &str, target: &str) -> Result<String> {
     for name in ["CMAKE", "CMAKE_GENERATOR", "CC", "CXX"] {
         println!("cargo::rerun-if-env-changed={name}");
     }
@@ -31,31 +32,27 @@ pub fn check() -> Result<String> {
         )));
     }
     let mut description = vec![cmake_text];
-    for (cpp, name, package) in [
-        (false, "a C compiler", "gcc"),
-        (true, "a C++ compiler", "g++"),
-    ] {
+    for cpp in [false, true] {
+        let missing =
+            |program: &str| Failure::new(cross::missing_compiler(program, cpp, host, target));
         let compiler = cc::Build::new()
             .cpp(cpp)
             .opt_level(0)
             .debug(false)
             .cargo_warnings(false)
             .try_get_compiler()
-            .map_err(|_| missing(name, package))?;
-        let path = compiler.path().as_os_str();
-        description.push(version_text(path).ok_or_else(|| missing(name, package))?);
-        description.push(format!(
-            "{} {:?}",
-            compiler.path().display(),
-            compiler.args()
-        ));
+            .map_err(|_| missing(if cpp { "c++" } else { "cc" }))?;
+        let path = compiler.path();
+        let version = version_text(path.as_os_str());
+        description.push(version.ok_or_else(|| missing(&path.display().to_string()))?);
+        description.push(format!("{} {:?}", path.display(), compiler.args()));
     }
     let generator = env::var_os("CMAKE_GENERATOR");
     let unix = env::var_os("CARGO_CFG_UNIX").is_some();
     if unix && generator.is_none() && version_text(OsStr::new("make")).is_none() {
         return Err(missing("make", "make"));
     }
-    description.push(format!("{generator:?} {:?}", env::var_os("TARGET")));
+    description.push(format!("{generator:?} {target}"));
     Ok(description.join("\n"))
 }
 

@@ -1,19 +1,5 @@
 // Generated from SEAL's headers by the feature `bindgen`: do not edit.
 
-pub const SEAL_MOD_BIT_COUNT_MAX: u32 = 61;
-pub const SEAL_MOD_BIT_COUNT_MIN: u32 = 2;
-pub const SEAL_USER_MOD_BIT_COUNT_MAX: u32 = 60;
-pub const SEAL_USER_MOD_BIT_COUNT_MIN: u32 = 2;
-pub const SEAL_PLAIN_MOD_BIT_COUNT_MAX: u32 = 60;
-pub const SEAL_PLAIN_MOD_BIT_COUNT_MIN: u32 = 2;
-pub const SEAL_COEFF_MOD_COUNT_MAX: u32 = 64;
-pub const SEAL_COEFF_MOD_COUNT_MIN: u32 = 1;
-pub const SEAL_POLY_MOD_DEGREE_MAX: u32 = 131072;
-pub const SEAL_POLY_MOD_DEGREE_MIN: u32 = 2;
-pub const SEAL_CIPHERTEXT_SIZE_MAX: u32 = 16;
-pub const SEAL_CIPHERTEXT_SIZE_MIN: u32 = 2;
-pub const SEAL_MULTIPLY_ACCUMULATE_MOD_MAX: u32 = 64;
-pub const SEAL_MULTIPLY_ACCUMULATE_USER_MOD_MAX: u32 = 256;
 unsafe extern "C" {
     pub fn BatchEncoder_Create(
         context: *mut ::std::os::raw::c_void,

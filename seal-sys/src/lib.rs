@@ -5,7 +5,8 @@
 //! A package that depends on this one and writes `use seal_sys as _;` links SEAL's static library. Its build
 //! script finds the folder of the C++ headers in the environment variable `DEP_SEAL_INCLUDE`, that of the
 //! libraries in `DEP_SEAL_LIB`, and what was built in `DEP_SEAL_VERSION`, `DEP_SEAL_HEXL`, `DEP_SEAL_ZSTD`
-//! and `DEP_SEAL_C_LAYER` (the last three are `0` or `1`).
+//! and `DEP_SEAL_C_LAYER` (the last three are `0` or `1`). If `DEP_SEAL_DOCS_ONLY` is `1`, only documentation is made,
+//! and there is no SEAL: docs.rs sets `DOCS_RS`, and then nothing is fetched or compiled.
 //!
 //! # Where SEAL comes from
 //!
@@ -34,12 +35,22 @@
     non_snake_case,
     reason = "generated from SEAL's headers, whose names it keeps"
 )]
-/// The functions of SEAL's C export layer and the limits in SEAL's headers, as SEAL names them.
+/// The functions of SEAL's C export layer, as SEAL 4.0.0 declares them.
 ///
-/// The functions are documented in SEAL's headers `seal/c/*.h`. Each returns one of [`hresult`]. If
-/// `SEAL_DIR` names an installation without this layer, calls to them do not link; the limits need no library.
+/// They are documented in SEAL's headers `seal/c/*.h`. Each returns one of [`hresult`]. If `SEAL_DIR` names an
+/// installation without this layer, calls to them do not link. SEAL 4.4.3 declares these functions alike, but reads
+/// the number that is given with a buffer as the buffer's size, which 4.0.0 only writes: give it in any case.
 pub mod bindings;
 pub mod hresult;
+
+/// The limits in the headers of the SEAL that was built or found, as SEAL names them: they differ between versions.
+#[allow(
+    clippy::unreadable_literal,
+    reason = "the numbers are written as in SEAL's headers"
+)]
+pub mod limits {
+    include!(concat!(env!("OUT_DIR"), "/limits.rs"));
+}
 
 /// SEAL's version, for example `4.0.0`.
 pub const SEAL_VERSION: &str = env!("SEAL_SYS_VERSION");

@@ -7,7 +7,7 @@
     reason = "a test stops at the first surprise"
 )]
 
-use seal_sys::bindings;
+use seal_sys::limits;
 
 /// The number that SEAL's header of limits gives to a name, by `#define name number` or by way of another name.
 fn limit_in_header(name: &str) -> u32 {
@@ -26,7 +26,7 @@ fn limit_in_header(name: &str) -> u32 {
 
 macro_rules! assert_limits {
     ($($name:ident)*) => {
-        $(assert_eq!(bindings::$name, limit_in_header(stringify!($name)), stringify!($name));)*
+        $(assert_eq!(limits::$name, limit_in_header(stringify!($name)), stringify!($name));)*
     };
 }
 

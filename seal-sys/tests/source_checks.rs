@@ -14,6 +14,10 @@ mod archive;
 mod failure;
 #[path = "../build/manifest.rs"]
 mod manifest;
+#[path = "../build/offline.rs"]
+mod offline;
+#[path = "../build/source.rs"]
+mod source;
 #[path = "../build/stage.rs"]
 mod stage;
 #[path = "../build/verify.rs"]
@@ -303,4 +307,84 @@ fn committed_manifest_and_list_agree() {
     ] {
         assert!(sums.contains_key(path), "{path} travels with the source");
     }
+}
+
+#[test]
+fn a_published_package_and_a_repository_keep_their_source_in_different_folders() {
+    let root = tempfile::tempdir().unwrap();
+    let crate_dir = root.path().join("seal-sys");
+    fs::create_dir_all(crate_dir.join("vendor")).unwrap();
+    // As cargo unpacks it: the files are inside, and nothing of ours lies beside.
+    assert_eq!(
+        source::data_folder(&crate_dir),
+        (crate_dir.join("vendor"), false)
+    );
+    // Somebody's folder beside it, of that name, is no repository of ours.
+    fs::create_dir_all(root.path().join("vendor")).unwrap();
+    assert!(!source::data_folder(&crate_dir).1);
+    fs::write(root.path().join("vendor/manifest.json"), "{}").unwrap();
+    let (folder, in_repository) = source::data_folder(&crate_dir);
+    assert!(in_repository);
+    assert_eq!(
+        folder,
+        fs::canonicalize(root.path().join("vendor")).unwrap()
+    );
+    // The advice names the folder that the build looks into.
+    let advice = archive::other_ways(&folder.join("SEAL"));
+    assert!(
+        advice.contains(&folder.join("SEAL").display().to_string()),
+        "{advice}"
+    );
+}
+
+#[test]
+fn a_checkout_needs_only_what_the_features_ask_for() {
+    let both = source::Parts {
+        hexl: true,
+        zstd: true,
+    };
+    let plain = [("CMakeLists.txt".to_owned(), Vec::new())];
+    assert_eq!(both.missing(&plain), ["zstd", "hexl"]);
+    let neither = source::Parts {
+        hexl: false,
+        zstd: false,
+    };
+    assert!(neither.missing(&plain).is_empty());
+    let zstd = source::Parts {
+        hexl: false,
+        ..both
+    };
+    assert_eq!(zstd.missing(&plain), ["zstd"]);
+    let own = [("thirdparty/hexl-src/a.cpp".to_owned(), Vec::new())];
+    assert_eq!(both.missing(&own), ["zstd"]);
+}
+
+#[test]
+fn offline_is_known_before_cargo_tries_the_network() {
+    assert_eq!(
+        offline::flag(b"cargo\0build\0--offline\0"),
+        Some("--offline")
+    );
+    assert_eq!(offline::flag(b"cargo\0--frozen\0test\0"), Some("--frozen"));
+    assert_eq!(offline::flag(b"cargo\0run\0--\0--offline\0"), None);
+    assert_eq!(offline::flag(b"cargo\0test\0offline\0"), None);
+    assert_eq!(
+        offline::configured("[net]\nretry = 2\noffline = true # a train"),
+        Some(true)
+    );
+    assert_eq!(offline::configured("net.offline = true"), Some(true));
+    assert_eq!(offline::configured("[net]\noffline = false"), Some(false));
+    assert_eq!(offline::configured("[http]\noffline = true"), None);
+    assert_eq!(offline::configured("[net]\n#offline = true"), None);
+
+    let root = tempfile::tempdir().unwrap();
+    let out = root.path().join("target/debug/build/seal-sys-0/out");
+    fs::create_dir_all(&out).unwrap();
+    fs::create_dir(root.path().join(".cargo")).unwrap();
+    fs::write(
+        root.path().join(".cargo/config.toml"),
+        "[net]\noffline = true\n",
+    )
+    .unwrap();
+    assert!(offline::reason(&out).unwrap().contains("net.offline"));
 }

@@ -2,6 +2,7 @@
 
 use super::context::{Context, ParmsId};
 use super::error::{Named, Result};
+use super::seal_stream::check_not_text;
 use crate::ffi::ciphertext::bridge;
 use cxx::UniquePtr;
 use std::pin::Pin;
@@ -119,10 +120,13 @@ impl Ciphertext {
     /// 4.0.0 does not withstand hostile bytes, whatever is checked afterwards.
     ///
     /// # Errors
-    /// [`super::Error::Seal`] if the bytes are no ciphertext that is valid for this context.
+    /// [`super::Error::Text`] if the bytes went through text, [`super::Error::Seal`] if they are no ciphertext that is
+    /// valid for this context.
     pub fn from_seal_bytes_trusted(context: &Context, bytes: &[u8]) -> Result<Self> {
+        let operation = "Ciphertext::load";
+        check_not_text(operation, bytes)?;
         Ok(Self {
-            inner: bridge::ciphertext_load(context.as_ffi(), bytes).named("Ciphertext::load")?,
+            inner: bridge::ciphertext_load(context.as_ffi(), bytes).named(operation)?,
         })
     }
 

@@ -24,15 +24,10 @@ impl BatchEncoder {
     /// An encoder for a context.
     ///
     /// # Errors
-    /// [`Error::Unsupported`] if t does not allow batching.
+    /// [`Error::Batching`] if t does not allow batching.
     pub fn new(context: &Context) -> Result<Self> {
         let operation = "BatchEncoder::new";
-        if !context.using_batching() {
-            return Err(Error::Unsupported {
-                operation,
-                reason: "batching needs a prime plain_modulus = 1 mod 2N",
-            });
-        }
+        check_batching(operation, context)?;
         Ok(Self {
             inner: bridge::batch_encoder_new(context.as_ffi()).named(operation)?,
             plain_modulus: context.parameters().plain_modulus().value(),
@@ -166,6 +161,21 @@ impl BatchEncoder {
         }
         Ok(())
     }
+}
+
+/// Refuses parameters without batching, and says which condition they miss.
+pub(super) fn check_batching(operation: &'static str, context: &Context) -> Result<()> {
+    if context.using_batching() {
+        return Ok(());
+    }
+    let parameters = context.parameters();
+    let plain_modulus = parameters.plain_modulus();
+    Err(Error::Batching {
+        operation,
+        plain_modulus: plain_modulus.value(),
+        poly_modulus_degree: parameters.poly_modulus_degree(),
+        is_prime: plain_modulus.is_prime()?,
+    })
 }
 
 impl std::fmt::Debug for BatchEncoder {

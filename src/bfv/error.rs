@@ -1,5 +1,7 @@
 //! What can go wrong in SEAL, and before a call reaches it.
 
+use super::raw::CIPHERTEXT_SIZES;
+use seal_sys::limits::SEAL_MOD_BIT_COUNT_MAX;
 use thiserror::Error;
 
 /// The kind of a C++ exception that SEAL threw.
@@ -69,7 +71,10 @@ pub enum Error {
         message: String,
     },
     /// A value is not a modulus that SEAL can use.
-    #[error("{value} is not a modulus: it must lie between 2 and 2^61 - 1")]
+    #[error(
+        "{value} is not a modulus: it must lie between 2 and 2^{} - 1",
+        SEAL_MOD_BIT_COUNT_MAX
+    )]
     Modulus {
         /// The offending value.
         value: u64,
@@ -81,6 +86,37 @@ pub enum Error {
         operation: &'static str,
         /// What is missing and what to do.
         reason: &'static str,
+    },
+    /// The plaintext modulus does not allow batching.
+    #[error(
+        "{operation}: plain_modulus {plain_modulus} {failed}; batching at N = {poly_modulus_degree} needs a prime that \
+         is 1 modulo 2N = {double}",
+        failed = failed_conditions(*plain_modulus, *poly_modulus_degree, *is_prime),
+        double = 2 * poly_modulus_degree
+    )]
+    Batching {
+        /// The operation that was called.
+        operation: &'static str,
+        /// t.
+        plain_modulus: u64,
+        /// N.
+        poly_modulus_degree: usize,
+        /// Whether t is prime.
+        is_prime: bool,
+    },
+    /// A rotation of the rows by as many slots as a row has, or more.
+    #[error(
+        "{operation}: a rotation by {step} slots is not possible: a row has {row} slots, so the limit is {limit} to \
+         either side",
+        limit = row.saturating_sub(1)
+    )]
+    RotationStep {
+        /// The operation that was called.
+        operation: &'static str,
+        /// The step.
+        step: i32,
+        /// N/2: how many slots a row has.
+        row: usize,
     },
     /// More values than slots, or coefficients than the degree.
     #[error("{operation}: {actual} values for {expected} places")]
@@ -141,7 +177,11 @@ pub enum Error {
         prime: u64,
     },
     /// A ciphertext with fewer or more polynomials than SEAL allows.
-    #[error("{operation}: a ciphertext has 2 to 16 polynomials, not {actual}")]
+    #[error(
+        "{operation}: a ciphertext has {} to {} polynomials, not {actual}",
+        CIPHERTEXT_SIZES.start(),
+        CIPHERTEXT_SIZES.end()
+    )]
     PolynomialCount {
         /// The operation that was called.
         operation: &'static str,
@@ -204,6 +244,14 @@ pub enum Error {
         /// What is wrong with it.
         reason: &'static str,
     },
+    /// Bytes in SEAL's own format went through something that handles text.
+    #[error("{operation}: the data are damaged: {how}; send and store them as bytes, not as text")]
+    Text {
+        /// The operation that was called.
+        operation: &'static str,
+        /// What happened to them.
+        how: &'static str,
+    },
     /// The two objects were made for different encryption parameters.
     #[error("{operation}: the {object} was made for other encryption parameters than the context")]
     ContextMismatch {
@@ -221,6 +269,17 @@ impl Error {
             Self::Seal { kind, .. } => Some(*kind),
             _ => None,
         }
+    }
+}
+
+/// Which conditions of batching a plaintext modulus fails.
+fn failed_conditions(plain_modulus: u64, poly_modulus_degree: usize, is_prime: bool) -> String {
+    let remainder = plain_modulus % (2 * poly_modulus_degree as u64);
+    match (is_prime, remainder == 1) {
+        (false, true) => "is not prime".to_owned(),
+        (true, false) => format!("is prime, but {remainder} modulo 2N"),
+        (false, false) => format!("is not prime, and {remainder} modulo 2N"),
+        (true, true) => "fits, but SEAL found no root of unity modulo it".to_owned(),
     }
 }
 

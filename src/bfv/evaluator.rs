@@ -7,6 +7,7 @@
 
 use super::ciphertext::Ciphertext;
 use super::context::Context;
+use super::encoder::check_batching;
 use super::error::{Error, Named, Result, SealErrorKind};
 use super::keys::{GaloisKeys, RelinKeys, Rotation};
 use super::plaintext::Plaintext;
@@ -147,9 +148,10 @@ impl Evaluator {
         ///
         /// # Errors
         /// [`Error::TooManyValues`] or [`Error::ValueOutOfRange`] for a plaintext of other parameters that does not fit,
-        /// [`Error::Seal`] if the forms differ, or the plaintext is zero (the result would be transparent).
+        /// [`Error::WrongForm`] if the forms differ, [`Error::Seal`] if the parameters or levels differ, or the plaintext
+        /// is zero (the result would be transparent).
         multiply_plain, multiply_plain_inplace, multiply_plain_into, evaluator_multiply_plain_inplace, "Evaluator::multiply_plain",
-        (plain: &Plaintext => plain.as_ffi()), check check_plain(plain)
+        (plain: &Plaintext => plain.as_ffi()), check check_factor(plain)
     );
     operation!(
         /// To NTT form, for repeated products with plaintexts. Cost: one NTT for each prime and polynomial.
@@ -168,12 +170,14 @@ impl Evaluator {
         "Evaluator::transform_from_ntt", ()
     );
     operation!(
-        /// Rotates both rows of slots by `steps`, to the left if positive, |steps| < N/2. Cost: one key switch if
-        /// the keys hold this step, else one for each non-zero digit of its non-adjacent form.
+        /// Rotates both rows of slots by `steps`, to the left if positive, |steps| < N/2; 0 steps change nothing and need
+        /// no key. Cost: one key switch if the keys hold this step, else one for each non-zero digit of its non-adjacent
+        /// form.
         ///
         /// # Errors
+        /// [`Error::Batching`] without batching, [`Error::RotationStep`] for a step of N/2 or more,
         /// [`Error::CiphertextSize`] unless the size is 2, [`Error::WrongForm`] in NTT form, [`Error::Seal`] if a key is
-        /// missing or the step is out of range. The ciphertext is left as it was.
+        /// missing. The ciphertext is left as it was.
         rotate_rows, rotate_rows_inplace, rotate_rows_into, evaluator_rotate_rows_inplace, "Evaluator::rotate_rows",
         (steps: i32 => steps, galois_keys: &GaloisKeys => galois_keys.as_ffi()), check check_rotation(steps, galois_keys)
     );
@@ -181,11 +185,11 @@ impl Evaluator {
         /// Swaps the two rows of slots. Cost: one key switch.
         ///
         /// # Errors
-        /// [`Error::CiphertextSize`] unless the size is 2, [`Error::WrongForm`] in NTT form, [`Error::Seal`] if the key
+        /// [`Error::Batching`] without batching, [`Error::CiphertextSize`] unless the size is 2, [`Error::WrongForm`] in NTT form, [`Error::Seal`] if the key
         /// is missing. The ciphertext is left as it was.
         rotate_columns, rotate_columns_inplace, rotate_columns_into, evaluator_rotate_columns_inplace,
         "Evaluator::rotate_columns",
-        (galois_keys: &GaloisKeys => galois_keys.as_ffi()), check check_switchable(galois_keys)
+        (galois_keys: &GaloisKeys => galois_keys.as_ffi()), check check_columns(galois_keys)
     );
     operation!(
         /// The automorphism x -> x^element of the plaintext polynomial, for an odd element below 2N. Needs no batching.
@@ -219,6 +223,29 @@ impl Evaluator {
             return Ok(());
         }
         plain.check_fits(operation, &self.context)
+    }
+
+    /// SEAL 4.0 refuses operands of different forms. Later versions transform one of them, the ciphertext even where
+    /// they refuse the plaintext afterwards: here all versions refuse them.
+    fn check_factor(
+        &self,
+        operation: &'static str,
+        encrypted: &Ciphertext,
+        plain: &Plaintext,
+    ) -> Result<()> {
+        self.check_plain(operation, encrypted, plain)?;
+        let expected = match (encrypted.is_ntt_form(), plain.is_ntt_form()) {
+            (true, false) => "NTT form, as the ciphertext is: transform it first",
+            (false, true) => {
+                "coefficient form, as the ciphertext is: or transform the ciphertext first"
+            }
+            _ => return Ok(()),
+        };
+        Err(Error::WrongForm {
+            operation,
+            object: "plaintext",
+            expected,
+        })
     }
 
     /// SEAL permutes the polynomials before it finds that the key switch is impossible.
@@ -263,6 +290,16 @@ impl Evaluator {
         self.check_switchable(operation, encrypted, galois_keys)
     }
 
+    fn check_columns(
+        &self,
+        operation: &'static str,
+        encrypted: &Ciphertext,
+        galois_keys: &GaloisKeys,
+    ) -> Result<()> {
+        check_batching(operation, &self.context)?;
+        self.check_switchable(operation, encrypted, galois_keys)
+    }
+
     /// SEAL composes a rotation without a key of its own from those it has, and finds a missing one half way.
     fn check_rotation(
         &self,
@@ -271,15 +308,16 @@ impl Evaluator {
         steps: i32,
         galois_keys: &GaloisKeys,
     ) -> Result<()> {
+        check_batching(operation, &self.context)?;
+        let rotation = Rotation::Rows(steps);
+        let step = rotation.step(operation, &self.context)?;
         self.check_switchable(operation, encrypted, galois_keys)?;
-        let row = i64::try_from(self.context.parameters().poly_modulus_degree() / 2).unwrap_or(0);
-        let in_range = i64::from(steps).abs() < row;
-        // SEAL itself names a step out of range.
-        if steps == 0 || !in_range || galois_keys.has(&self.context, Rotation::Rows(steps))? {
+        if step.is_none() || galois_keys.has(&self.context, rotation)? {
             return Ok(());
         }
+        let row = self.context.parameters().poly_modulus_degree() / 2;
         for step in non_adjacent_form(steps) {
-            let whole_row = i64::from(step).abs() == row;
+            let whole_row = step.unsigned_abs() as usize == row;
             if !whole_row && !galois_keys.has(&self.context, Rotation::Rows(step))? {
                 return Err(Error::Seal {
                     operation,

@@ -2,8 +2,10 @@
 
 use super::ciphertext::Compression;
 use super::context::{Context, ParmsId};
+use super::encoder::check_batching;
 use super::error::{Error, Named, Result};
 use super::evaluator::check_galois_element;
+use super::seal_stream::check_not_text;
 use crate::ffi::keys::bridge;
 use cxx::UniquePtr;
 use std::pin::Pin;
@@ -11,19 +13,34 @@ use std::pin::Pin;
 /// A rotation of the batching matrix (2 rows of N/2 slots).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Rotation {
-    /// Both rows by this many slots, to the left if positive.
+    /// Both rows by this many slots, to the left if positive, less than N/2 either way. 0 slots are no rotation: they
+    /// need no key and get none.
     Rows(i32),
     /// The two rows are swapped.
     Columns,
 }
 
+/// SEAL's step for the swap of the two rows.
+const SWAP: i32 = 0;
+
 impl Rotation {
-    /// SEAL's step: 0 stands for the columns.
-    const fn step(self) -> i32 {
-        match self {
-            Self::Rows(step) => step,
-            Self::Columns => 0,
+    /// SEAL's step, or `None` for a rotation by 0 slots: SEAL would take it for the swap of the two rows.
+    ///
+    /// # Errors
+    /// [`Error::RotationStep`] for a step of half a plaintext or more.
+    pub(super) fn step(self, operation: &'static str, context: &Context) -> Result<Option<i32>> {
+        let Self::Rows(step) = self else {
+            return Ok(Some(SWAP));
+        };
+        let row = context.parameters().poly_modulus_degree() / 2;
+        if step.unsigned_abs() as usize >= row {
+            return Err(Error::RotationStep {
+                operation,
+                step,
+                row,
+            });
         }
+        Ok(Some(step).filter(|&step| step != 0))
     }
 }
 
@@ -69,11 +86,13 @@ macro_rules! key {
             /// [`super::Ciphertext::from_seal_bytes_trusted`].
             ///
             /// # Errors
-            /// [`Error::Seal`] if the bytes are no such key that is valid for this context.
+            /// [`Error::Text`] if the bytes went through text, [`Error::Seal`] if they are no such key that is valid for
+            /// this context.
             pub fn from_seal_bytes_trusted(context: &Context, bytes: &[u8]) -> Result<Self> {
+                let operation = concat!(stringify!($name), "::load");
+                check_not_text(operation, bytes)?;
                 Ok(Self {
-                    inner: bridge::$load(context.as_ffi(), bytes)
-                        .named(concat!(stringify!($name), "::load"))?,
+                    inner: bridge::$load(context.as_ffi(), bytes).named(operation)?,
                 })
             }
 
@@ -168,13 +187,16 @@ impl GaloisKeys {
         bridge::galois_keys_count(&self.inner)
     }
 
-    /// Whether this very rotation has a key.
+    /// Whether this very rotation has a key. A rotation by 0 slots never has one, and needs none.
     ///
     /// # Errors
-    /// [`Error::Seal`] if the step is not below N/2.
+    /// [`Error::RotationStep`] if the step is not below N/2.
     pub fn has(&self, context: &Context, rotation: Rotation) -> Result<bool> {
-        bridge::galois_keys_has_step(&self.inner, context.as_ffi(), rotation.step())
-            .named("GaloisKeys::has_key")
+        let operation = "GaloisKeys::has_key";
+        let Some(step) = rotation.step(operation, context)? else {
+            return Ok(false);
+        };
+        bridge::galois_keys_has_step(&self.inner, context.as_ffi(), step).named(operation)
     }
 
     /// Whether this automorphism has a key.
@@ -262,16 +284,17 @@ impl KeyGenerator {
         })
     }
 
-    /// Galois keys for exactly these rotations: each costs as much memory as the relinearisation keys.
+    /// Galois keys for exactly these rotations: each costs as much memory as the relinearisation keys. Rotations by 0
+    /// slots get no key.
     ///
     /// # Errors
-    /// [`Error::Unsupported`] if the parameters lack a special prime or batching, [`Error::Seal`] if a step is not
-    /// below N/2.
+    /// [`Error::Unsupported`] if the parameters lack a special prime, [`Error::Batching`] if they lack batching,
+    /// [`Error::RotationStep`] if a step is not below N/2.
     pub fn create_galois_keys(&mut self, rotations: &[Rotation]) -> Result<GaloisKeys> {
         let operation = "KeyGenerator::create_galois_keys";
         self.check_keyswitching(operation)?;
-        self.check_batching(operation)?;
-        let steps = steps(rotations);
+        check_batching(operation, &self.context)?;
+        let steps = self.steps(operation, rotations)?;
         Ok(GaloisKeys {
             inner: bridge::key_generator_galois_keys(self.inner.pin_mut(), &steps)
                 .named(operation)?,
@@ -340,13 +363,10 @@ impl KeyGenerator {
     ) -> Result<Vec<u8>> {
         let operation = "GaloisKeys::save";
         self.check_keyswitching(operation)?;
-        self.check_batching(operation)?;
-        bridge::key_generator_save_galois_keys(
-            self.inner.pin_mut(),
-            &steps(rotations),
-            compression.is_on(),
-        )
-        .named(operation)
+        check_batching(operation, &self.context)?;
+        let steps = self.steps(operation, rotations)?;
+        bridge::key_generator_save_galois_keys(self.inner.pin_mut(), &steps, compression.is_on())
+            .named(operation)
     }
 
     /// As [`KeyGenerator::seal_bytes_galois_keys`], for automorphisms x -> x^element.
@@ -385,14 +405,11 @@ impl KeyGenerator {
         })
     }
 
-    fn check_batching(&self, operation: &'static str) -> Result<()> {
-        if self.context.using_batching() {
-            return Ok(());
-        }
-        Err(Error::Unsupported {
-            operation,
-            reason: "rotation needs batching: choose a prime plain_modulus = 1 mod 2N",
-        })
+    fn steps(&self, operation: &'static str, rotations: &[Rotation]) -> Result<Vec<i32>> {
+        rotations
+            .iter()
+            .filter_map(|rotation| rotation.step(operation, &self.context).transpose())
+            .collect()
     }
 
     pub(crate) fn as_ffi_mut(&mut self) -> Pin<&mut bridge::KeyGenerator> {
@@ -406,8 +423,4 @@ impl std::fmt::Debug for KeyGenerator {
             .debug_struct("KeyGenerator")
             .finish_non_exhaustive()
     }
-}
-
-fn steps(rotations: &[Rotation]) -> Vec<i32> {
-    rotations.iter().map(|rotation| rotation.step()).collect()
 }

@@ -29,7 +29,7 @@
 //! | type | `Send` | `Sync` | why |
 //! | --- | --- | --- | --- |
 //! | `Context`, `BatchEncoder`, `Encryptor`, `Evaluator` | yes | yes | const functions on const data, the global thread-safe pool |
-//! | `Plaintext`, `Ciphertext`, keys | yes | yes | plain data; mutation needs `&mut` |
+//! | `Plaintext`, `Ciphertext`, `SecretKey`, `PublicKey`, `RelinKeys`, `GaloisKeys` | yes | yes | plain data; mutation needs `&mut` |
 //! | `Decryptor`, `KeyGenerator` | yes | no | a cache of the secret key's powers, which SEAL replaces under a lock but reads without one |
 //!
 //! # Errors

@@ -2,6 +2,7 @@
 
 use super::error::{Error, Named, Result};
 use crate::ffi::modulus::bridge;
+use seal_sys::limits::SEAL_MOD_BIT_COUNT_MAX;
 use serde::{Deserialize, Serialize};
 
 /// A modulus that SEAL can compute with: 2 to 61 bits.
@@ -9,8 +10,8 @@ use serde::{Deserialize, Serialize};
 #[serde(try_from = "u64", into = "u64")]
 pub struct Modulus(u64);
 
-/// SEAL's `SEAL_MOD_BIT_COUNT_MAX`.
-const MODULUS_BITS_MAX: u32 = 61;
+/// The most bits of a modulus in SEAL.
+const MODULUS_BITS_MAX: u32 = SEAL_MOD_BIT_COUNT_MAX;
 
 impl Modulus {
     /// Checks the range.
@@ -91,12 +92,12 @@ impl std::fmt::Display for Modulus {
 pub enum SecurityLevel {
     /// Nothing is enforced. **Insecure: for tests only.**
     None,
-    /// 128 bits.
+    /// 128 bits, against classical attackers.
     #[default]
     Bits128,
-    /// 192 bits.
+    /// 192 bits, likewise.
     Bits192,
-    /// 256 bits.
+    /// 256 bits, likewise.
     Bits256,
 }
 

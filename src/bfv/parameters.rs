@@ -2,7 +2,9 @@
 
 use super::error::{Error, Result};
 use super::modulus::{Modulus, SecurityLevel, coeff_modulus};
+use seal_sys::limits;
 use serde::{Deserialize, Serialize};
+use std::ops::RangeInclusive;
 
 /// Encryption parameters as someone wrote them down: nothing is checked yet.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -49,33 +51,37 @@ pub struct EncryptionParameters {
     security: SecurityLevel,
 }
 
-/// SEAL's `SEAL_POLY_MOD_DEGREE_MAX`.
-const DEGREE_MAX: usize = 131_072;
-/// SEAL's `SEAL_COEFF_MOD_COUNT_MAX`.
-const COEFF_MODULUS_SIZE_MAX: usize = 64;
+/// N, as far as SEAL goes.
+const DEGREES: RangeInclusive<usize> =
+    limits::SEAL_POLY_MOD_DEGREE_MIN as usize..=limits::SEAL_POLY_MOD_DEGREE_MAX as usize;
+/// How many primes q can have. It differs between versions of SEAL.
+const COEFF_MODULUS_SIZES: RangeInclusive<usize> =
+    limits::SEAL_COEFF_MOD_COUNT_MIN as usize..=limits::SEAL_COEFF_MOD_COUNT_MAX as usize;
 
 impl EncryptionParameters {
     /// Validates a literal.
     ///
     /// # Errors
     /// [`Error::Modulus`] for a modulus out of range, [`Error::Parameters`] for a degree that is no power of two in
-    /// 2..=131072 or a number of primes outside 1..=64.
+    /// 2..=131072 or a number of primes outside SEAL's limits (1..=64 in SEAL 4.0, 1..=256 since SEAL 4.1).
     pub fn new(literal: &ParametersLiteral) -> Result<Self> {
         let degree = literal.poly_modulus_degree;
-        if !degree.is_power_of_two() || !(2..=DEGREE_MAX).contains(&degree) {
+        if !degree.is_power_of_two() || !DEGREES.contains(&degree) {
             return Err(Error::Parameters {
                 name: "invalid_poly_modulus_degree".to_owned(),
                 message: format!(
-                    "poly_modulus_degree {degree} is not a power of two in 2..={DEGREE_MAX}"
+                    "poly_modulus_degree {degree} is not a power of two in {DEGREES:?}"
                 ),
             });
         }
         let count = literal.coeff_modulus.len();
-        if !(1..=COEFF_MODULUS_SIZE_MAX).contains(&count) {
+        if !COEFF_MODULUS_SIZES.contains(&count) {
             return Err(Error::Parameters {
                 name: "invalid_coeff_modulus_size".to_owned(),
                 message: format!(
-                    "coeff_modulus has {count} primes, 1 to {COEFF_MODULUS_SIZE_MAX} are possible"
+                    "coeff_modulus has {count} primes, {} to {} are possible",
+                    COEFF_MODULUS_SIZES.start(),
+                    COEFF_MODULUS_SIZES.end()
                 ),
             });
         }

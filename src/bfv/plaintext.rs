@@ -3,6 +3,7 @@
 use super::ciphertext::Compression;
 use super::context::{Context, ParmsId};
 use super::error::{Error, Named, Result};
+use super::seal_stream::check_not_text;
 use crate::ffi::plaintext::bridge;
 use cxx::UniquePtr;
 use std::pin::Pin;
@@ -147,10 +148,13 @@ impl Plaintext {
     /// Reads SEAL's own format, which must come from a **trusted** source: see [`super::Ciphertext::from_seal_bytes_trusted`].
     ///
     /// # Errors
-    /// [`Error::Seal`] if the bytes are no plaintext that is valid for this context.
+    /// [`Error::Text`] if the bytes went through text, [`Error::Seal`] if they are no plaintext that is valid for this
+    /// context.
     pub fn from_seal_bytes_trusted(context: &Context, bytes: &[u8]) -> Result<Self> {
+        let operation = "Plaintext::load";
+        check_not_text(operation, bytes)?;
         Ok(Self {
-            inner: bridge::plaintext_load(context.as_ffi(), bytes).named("Plaintext::load")?,
+            inner: bridge::plaintext_load(context.as_ffi(), bytes).named(operation)?,
             below: u64::MAX,
         })
     }

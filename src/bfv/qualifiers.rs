@@ -5,6 +5,7 @@ use super::context::{Context, Level, ParmsId};
 use super::error::{Named, Result};
 use super::modulus::SecurityLevel;
 use super::parameters::ParametersLiteral;
+use super::seal_stream::check_not_text;
 use crate::ffi::context::bridge;
 
 /// `seal::EncryptionParameterQualifiers`: what is possible with the parameters at one level.
@@ -88,9 +89,11 @@ impl ParametersLiteral {
     /// [`super::Ciphertext::from_seal_bytes_trusted`]. They are a literal: [`Context::from_literal`] validates them.
     ///
     /// # Errors
-    /// [`super::Error::Seal`] if the bytes are no parameters of BFV.
+    /// [`super::Error::Text`] if the bytes went through text, [`super::Error::Seal`] if they are no parameters of BFV.
     pub fn from_seal_bytes_trusted(bytes: &[u8], security: SecurityLevel) -> Result<Self> {
-        let info = bridge::parameters_load(bytes).named("EncryptionParameters::load")?;
+        let operation = "EncryptionParameters::load";
+        check_not_text(operation, bytes)?;
+        let info = bridge::parameters_load(bytes).named(operation)?;
         Ok(Self {
             poly_modulus_degree: info.poly_modulus_degree,
             coeff_modulus: info.coeff_modulus,

@@ -10,12 +10,14 @@ use super::keys::{GaloisKeys, PublicKey, RelinKeys};
 use super::seeded::Seed;
 use crate::ffi::ciphertext::bridge::ciphertext_data_mut;
 use crate::ffi::raw::bridge;
+use seal_sys::limits;
 use std::ops::RangeInclusive;
 
-/// How many polynomials a ciphertext can have (SEAL's `SEAL_CIPHERTEXT_SIZE_MIN` and `_MAX`).
-pub const CIPHERTEXT_SIZES: RangeInclusive<usize> = 2..=16;
+/// How many polynomials a ciphertext can have in SEAL: 2 to 16.
+pub const CIPHERTEXT_SIZES: RangeInclusive<usize> =
+    limits::SEAL_CIPHERTEXT_SIZE_MIN as usize..=limits::SEAL_CIPHERTEXT_SIZE_MAX as usize;
 /// How many slots relinearisation keys can have: one for each ciphertext size above 2.
-pub const RELIN_SLOTS: RangeInclusive<usize> = 1..=14;
+pub const RELIN_SLOTS: RangeInclusive<usize> = 1..=limits::SEAL_CIPHERTEXT_SIZE_MAX as usize - 2;
 
 /// The first residue that is not below its prime, of polynomials with N residues for each of the primes in turn.
 pub(super) fn first_invalid(limbs: &[u64], degree: usize, primes: &[u64]) -> Option<(usize, u64)> {

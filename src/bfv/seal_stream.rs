@@ -5,12 +5,31 @@
 use super::context::Context;
 use super::error::{Error, Result};
 use super::seeded::{Seed, SeededPart};
+use crate::text;
 
 /// SEAL's `Serialization::seal_magic`.
 const MAGIC: [u8; 2] = 0xA15E_u16.to_le_bytes();
 const HEADER_BYTES: usize = 16;
 /// `prng_type::blake2xb`.
 const BLAKE2XB: u8 = 1;
+
+/// Refuses bytes in SEAL's own format that went through text. All else is left to SEAL to judge.
+pub(super) fn check_not_text(operation: &'static str, bytes: &[u8]) -> Result<()> {
+    let how = if bytes.starts_with(&MAGIC) {
+        // The header says how long the whole is.
+        bytes
+            .get(8..HEADER_BYTES)
+            .and_then(|length| words(length).next())
+            .filter(|&length| {
+                length < bytes.len() as u64
+                    && length == (bytes.len() - text::added_line_ends(bytes)) as u64
+            })
+            .map(|_| text::LINE_ENDS)
+    } else {
+        text::damage(bytes, &MAGIC)
+    };
+    how.map_or(Ok(()), |how| Err(Error::Text { operation, how }))
+}
 
 pub(super) struct SealStream<'a> {
     operation: &'static str,

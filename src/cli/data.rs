@@ -1,15 +1,23 @@
 //! `sealquant data`.
 
 use std::{
-    fs,
+    fs, io,
     path::{Path, PathBuf},
 };
 
 use anyhow::Context as _;
 use clap::Subcommand;
 
-use super::{Outcome, model::dataset_parser, output::Output, progress};
-use crate::data::{self, DataEvent, Dataset, DatasetName, Source, Split};
+use super::{
+    Outcome,
+    model::dataset_parser,
+    output::{Output, check_directory},
+    progress,
+};
+use crate::{
+    data::{self, DataEvent, Dataset, DatasetName, Source, Split},
+    file,
+};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
@@ -39,6 +47,9 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> anyhow::Result<
         [] => &[DatasetName::Mnist],
         given => given,
     };
+    if let Some(target) = &fetch.data_dir {
+        check_directory("--data-dir", target)?;
+    }
     for &name in datasets {
         let mut found = PathBuf::new();
         for split in [Split::Train, Split::Test] {
@@ -83,8 +94,6 @@ fn load(name: DatasetName, split: Split) -> anyhow::Result<(Dataset, PathBuf)> {
 
 /// Copies a file, compressed or not, under a temporary name first.
 fn copy(from: &Path, name: &str, to: &Path) -> anyhow::Result<()> {
-    fs::create_dir_all(to)
-        .with_context(|| format!("cannot make the directory {}", to.display()))?;
     let packed = format!("{name}.gz");
     let name = if from.join(name).is_file() {
         name
@@ -92,13 +101,11 @@ fn copy(from: &Path, name: &str, to: &Path) -> anyhow::Result<()> {
         &packed
     };
     let (source, target) = (from.join(name), to.join(name));
-    let copy = || -> std::io::Result<()> {
-        let temporary = tempfile::Builder::new().prefix(".copy-").tempfile_in(to)?;
-        fs::copy(&source, temporary.path())?;
-        temporary
-            .persist(&target)
-            .map_err(|refused| refused.error)?;
-        Ok(())
+    let copy = || {
+        let mut source = fs::File::open(&source)?;
+        file::replace(&target, |target| io::copy(&mut source, target))?
     };
-    copy().with_context(|| format!("cannot copy {} to {}", source.display(), target.display()))
+    copy()
+        .map(drop)
+        .with_context(|| format!("cannot copy {} to {}", source.display(), target.display()))
 }

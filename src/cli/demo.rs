@@ -1,18 +1,22 @@
 //! `sealquant demo`.
 
-use std::path::{Path, PathBuf};
+use std::{
+    num::NonZeroUsize,
+    path::{Path, PathBuf},
+};
 
 use super::{
     Outcome,
     digits::{self, Drawing},
     model::ImageRange,
-    output::{self, Output, note},
+    output::{self, Output, check_file, note},
     run::{self, Finished, RunArguments},
     summary::summary,
     table,
 };
 use crate::{
     data::{DatasetName, Split},
+    file,
     report::RunRecord,
 };
 
@@ -36,14 +40,27 @@ pub(super) struct Arguments {
     run: RunArguments,
 }
 
+impl Arguments {
+    pub(super) fn threads(&self) -> Option<NonZeroUsize> {
+        self.run.threads
+    }
+}
+
 pub(super) fn run(arguments: &Arguments, output: &mut Output) -> anyhow::Result<Outcome> {
     let (dataset, split) = (DatasetName::Mnist, Split::Test);
     note(format_args!(
         "classifying encrypted images {}..{} of {dataset} {split} with {}",
         arguments.images.0.start,
         arguments.images.0.end,
-        arguments.run.model.display()
+        arguments.run.model.path().display()
     ));
+    let alone = RunArguments {
+        record: arguments.run.record.as_deref().and_then(beside),
+        ..arguments.run.clone()
+    };
+    if let Some(record) = &alone.record {
+        check_file("--record", record)?;
+    }
     let finished = run::run(
         &arguments.run,
         None,
@@ -52,14 +69,21 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> anyhow::Result<
         Some(&arguments.images),
     )?;
     let first = ImageRange(arguments.images.0.start..arguments.images.0.start + 1);
-    let alone = RunArguments {
-        record: arguments.run.record.as_deref().map(beside),
-        ..arguments.run.clone()
-    };
-    let single = run::run_again(&alone, None, dataset, split, Some(&first))?;
-    let drawings: Vec<Drawing<'_>> = chosen(&finished)
+    let single = run::run(&alone, None, dataset, split, Some(&first))?;
+    let shown = show(&finished, &single, output);
+    finished.save(&arguments.run, output)?;
+    single.save(&alone, output)?;
+    shown?;
+    Ok(match finished.outcome() {
+        Outcome::Success => single.outcome(),
+        Outcome::Failure => Outcome::Failure,
+    })
+}
+
+fn show(finished: &Finished, single: &Finished, output: &mut Output) -> anyhow::Result<()> {
+    let drawings: Vec<Drawing<'_>> = chosen(finished)
         .into_iter()
-        .filter_map(|index| drawing(&finished, index))
+        .filter_map(|index| drawing(finished, index))
         .collect();
     let (_, height, width) = finished.images.shape();
     let columns = output::columns().unwrap_or(PLAIN_COLUMNS);
@@ -67,36 +91,32 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> anyhow::Result<
     output.line(drawn.trim_end())?;
     output.line("")?;
     output.line(summary(&finished.record, true))?;
-    output.line(comparison(&[&single.record, &finished.record]))?;
-    for path in [&arguments.run.record, &alone.record].into_iter().flatten() {
-        output.line(format_args!("record: {}", path.display()))?;
-    }
-    Ok(match finished.outcome() {
-        Outcome::Success => single.outcome(),
-        Outcome::Failure => Outcome::Failure,
-    })
+    output.line(comparison(&[&single.record, &finished.record]))
 }
 
-/// Where the record of the single image goes: `x-one.json` beside `x.json`.
-fn beside(record: &Path) -> PathBuf {
+/// Where the record of the single image goes: `x-one.json` beside `x.json`. A device or a pipe has nothing beside it.
+fn beside(record: &Path) -> Option<PathBuf> {
+    if file::is_stream(record) {
+        return None;
+    }
     let mut name = record.file_stem().unwrap_or_default().to_owned();
     name.push("-one");
     if let Some(extension) = record.extension() {
         name.push(".");
         name.push(extension);
     }
-    record.with_file_name(name)
+    Some(record.with_file_name(name))
 }
 
 /// Latency and throughput of these runs, and the paper's time for one image.
-fn comparison(records: &[&RunRecord]) -> comfy_table::Table {
+fn comparison(records: &[&RunRecord]) -> table::Table {
     let own = records.iter().map(|record| {
         let images = record.images;
         let words = if images == 1 { "one image" } else { "a batch" };
         vec![
             format!(
-                "here, {words}: N = {}, {} layout",
-                record.poly_modulus_degree, record.layout
+                "here, {words}: N = {}, {} layout, {} bound",
+                record.poly_modulus_degree, record.layout, record.bound.rule
             ),
             table::thousands(images),
             table::seconds(record.seconds.evaluate),
@@ -160,7 +180,10 @@ mod tests {
 
     #[test]
     fn the_second_record_lies_beside_the_first() {
-        assert_eq!(beside(Path::new("a/x.json")), Path::new("a/x-one.json"));
-        assert_eq!(beside(Path::new("x")), Path::new("x-one"));
+        let beside = |path: &str| beside(Path::new(path));
+        assert_eq!(beside("a/x.json"), Some("a/x-one.json".into()));
+        assert_eq!(beside("x"), Some("x-one".into()));
+        #[cfg(unix)]
+        assert_eq!(beside("/dev/stdout"), None);
     }
 }

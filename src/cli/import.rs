@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::{Outcome, output::Output};
-use crate::train::{ImportSpec, import};
+use crate::train::{Existing, ImportSpec, OutputFolder, import};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
@@ -16,17 +16,30 @@ pub(super) struct Arguments {
     /// The directory of the new model; made if it is missing
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
+    /// Replace the model in the directory, once the new one is complete
+    #[arg(long)]
+    overwrite: bool,
 }
 
 pub(super) fn run(arguments: &Arguments, output: &mut Output) -> anyhow::Result<Outcome> {
     let spec = ImportSpec::load(&arguments.layers)?;
-    let record = import(&spec, &arguments.weights, &arguments.out)?;
+    let existing = if arguments.overwrite {
+        Existing::Replace
+    } else {
+        Existing::Refuse
+    };
+    let inputs = [arguments.layers.as_path(), arguments.weights.as_path()];
+    let folder = OutputFolder::claim(&arguments.out, existing, &inputs)?;
+    let record = import(&spec, &arguments.weights, &folder)?;
     let dir = arguments.out.display();
     output.line(if record.quantized {
-        format!("{}: an integer network in {dir}; see it with: sealquant inspect {dir}", spec.name)
+        format!(
+            "{}: an integer network in {dir}; see it with: sealquant inspect {dir}",
+            spec.name
+        )
     } else {
         format!(
-            "{}: a float network in {dir}; round it with: sealquant ptq --model {dir} --bits 4 --out DIR",
+            "{}: a float network in {dir}; round it with: sealquant ptq {dir} --bits 4 --out DIR",
             spec.name
         )
     })?;

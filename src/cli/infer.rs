@@ -1,12 +1,14 @@
 //! `sealquant infer`.
 
+use std::num::NonZeroUsize;
+
 use clap::ValueEnum;
 
 use super::{
     Outcome,
     model::{ImageRange, dataset_parser, split_parser},
     output::Output,
-    run::{self, RunArguments},
+    run::{self, Finished, RunArguments},
     summary::summary,
     table,
 };
@@ -32,8 +34,79 @@ pub(super) struct Arguments {
     run: RunArguments,
 }
 
+impl Arguments {
+    pub(super) fn threads(&self) -> Option<NonZeroUsize> {
+        self.run.threads
+    }
+}
+
+/// So many images are listed one by one.
+const LISTED: usize = 20;
+
+/// The classes: of a few images one by one, of more a line for each class.
+fn class_table(finished: &Finished) -> table::Table {
+    let names = finished.images.classes();
+    let name = |class: usize| {
+        names
+            .get(class)
+            .map_or_else(|| class.to_string(), |&name| name.to_owned())
+    };
+    let predictions = &finished.classified.predictions;
+    let labels = finished
+        .images
+        .labels()
+        .iter()
+        .map(|&label| usize::from(label));
+    let pairs: Vec<(usize, usize)> = predictions.iter().copied().zip(labels).collect();
+    if pairs.len() <= LISTED {
+        let rows = pairs
+            .iter()
+            .enumerate()
+            .map(|(index, &(predicted, label))| {
+                vec![
+                    (finished.record.first_image + index).to_string(),
+                    name(predicted),
+                    name(label),
+                    if predicted == label { "right" } else { "wrong" }.to_owned(),
+                ]
+            });
+        return table::columns(&["image", "class", "label", "that is"], rows);
+    }
+    let rows = (0..names.len()).filter_map(|class| {
+        let of_class = || pairs.iter().filter(|(_, label)| *label == class);
+        let images = of_class().count();
+        let right = of_class()
+            .filter(|(predicted, _)| *predicted == class)
+            .count();
+        // What it is taken for most often, if it is not recognised.
+        let taken = |other: usize| {
+            of_class()
+                .filter(|(predicted, _)| *predicted == other)
+                .count()
+        };
+        let others = (0..names.len()).filter(|&other| other != class);
+        let other = others.max_by_key(|&other| (taken(other), std::cmp::Reverse(other)));
+        let other = other.filter(|&other| taken(other) > 0);
+        (images > 0).then(|| {
+            vec![
+                name(class),
+                table::thousands(images),
+                table::thousands(right),
+                table::percent(right as f64 / images as f64),
+                other.map_or(String::new(), |other| {
+                    format!("{} ({})", name(other), taken(other))
+                }),
+            ]
+        })
+    });
+    table::columns(
+        &["label", "images", "right", "share", "else mostly read as"],
+        rows,
+    )
+}
+
 /// Times and operations, with what was predicted of them.
-fn layer_table(record: &RunRecord) -> comfy_table::Table {
+fn layer_table(record: &RunRecord) -> table::Table {
     let header = [
         "layer",
         "time",
@@ -44,6 +117,7 @@ fn layer_table(record: &RunRecord) -> comfy_table::Table {
         "plain add.",
         "squares",
         "relin.",
+        "rotations",
         "mod switches",
     ];
     let forecast = |name: &str| {
@@ -61,6 +135,7 @@ fn layer_table(record: &RunRecord) -> comfy_table::Table {
             layer.ops.plain_additions,
             layer.ops.squares,
             layer.ops.relinearizations,
+            layer.ops.rotations,
             layer.ops.mod_switches,
         ];
         let times = [table::seconds(layer.seconds), forecast(&layer.name)];
@@ -69,12 +144,12 @@ fn layer_table(record: &RunRecord) -> comfy_table::Table {
             .chain(ops.map(table::thousands))
             .collect()
     });
-    table::columns(&header, rows)
+    table::counts(&header, rows)
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum Layout {
-    /// The cheapest for the number of images.
+    /// The fastest for the number of images, of those that memory holds.
     Auto,
     /// A ciphertext for each pixel position, an image in each slot.
     Batched,
@@ -103,7 +178,15 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> anyhow::Result<
         arguments.split,
         arguments.images.as_ref(),
     )?;
+    let shown = show(&finished, arguments, output);
+    finished.save(&arguments.run, output)?;
+    shown?;
+    Ok(finished.outcome())
+}
+
+fn show(finished: &Finished, arguments: &Arguments, output: &mut Output) -> anyhow::Result<()> {
     output.line(summary(&finished.record, false))?;
+    output.line(class_table(finished))?;
     output.line(layer_table(&finished.record))?;
     let rows = finished.record.noise.iter().map(|layer| {
         vec![
@@ -120,9 +203,5 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> anyhow::Result<
         "measured (each layer with --layer-noise)"
     };
     let header = ["after", "predicted noise budget, bits", measured];
-    output.line(table::columns(&header, rows))?;
-    if let Some(path) = &arguments.run.record {
-        output.line(format_args!("record: {}", path.display()))?;
-    }
-    Ok(finished.outcome())
+    output.line(table::columns(&header, rows))
 }

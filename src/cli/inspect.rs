@@ -1,27 +1,28 @@
 //! `sealquant inspect`.
 
-use std::{num::NonZeroUsize, path::PathBuf};
+use std::num::NonZeroUsize;
 
 use super::{
-    Outcome,
+    Outcome, float,
     infer::Layout,
-    model::{self, DataDirectory, Security, dataset_parser},
+    model::{self, DataDirectory, RequiredModel, Security, dataset_parser},
     output::Output,
-    run::ModeArgument,
+    progress::doing,
+    run::{ModeArgument, memory_words},
     table,
 };
 use crate::{
     data::DatasetName,
     engine::Plan,
     network::{Crops, LayerBound, Network, op_counts, proven_bounds},
-    params::{BoundRule, Mode, SelectOptions, Selection, select},
-    report::ForecastRecord,
+    params::{BoundRule, MemoryForecast, Mode, ParamsError, SelectOptions, Selection, select},
+    report::{ForecastRecord, Host},
 };
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
-    /// The model: a directory that holds network.json.gz (or network.json), or that file
-    model: PathBuf,
+    #[command(flatten)]
+    model: RequiredModel,
     /// Also observe the bounds on all images of this dataset
     #[arg(long, value_name = "NAME", value_parser = dataset_parser())]
     dataset: Option<DatasetName>,
@@ -37,21 +38,33 @@ pub(super) struct Arguments {
     #[arg(long, value_enum, default_value = "auto")]
     layout: Layout,
     /// Plan for so many images at a time [default: full batches]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = model::whole::<NonZeroUsize>(1..=usize::MAX))]
     images: Option<NonZeroUsize>,
     /// Choose the plaintext modulus for the largest logit on all images of the dataset instead of the proven bound
     #[arg(long, requires = "dataset")]
     accept_observed_bound: bool,
 }
 
+/// What the parameters are, before their values.
+const TERMS: [&str; 3] = [
+    "t (plain_modulus) is what the network is computed modulo: more than twice the magnitude of any logit.",
+    "N (poly_modulus_degree) is how many coefficients a polynomial has, and how many numbers a ciphertext holds: a larger N \
+     allows a larger q at the same security, and takes time and memory in proportion.",
+    "q (coeff_modulus) is what ciphertexts are computed modulo, a product of primes: t and the noise that each operation \
+     adds must fit it, and the larger it is, the larger N must be to stay secure.",
+];
+
 pub(super) fn run(arguments: &Arguments, output: &mut Output) -> anyhow::Result<Outcome> {
-    let network = model::load_network(&arguments.model)?;
+    if let Some(directory) = model::float_directory(arguments.model.path()) {
+        return float::show(directory, output);
+    }
+    let network = model::load_network(arguments.model.path())?;
     let observed = match arguments.dataset {
         Some(dataset) => Some(model::observe(&network, dataset, &arguments.data.source())?),
         None => None,
     };
     let input = network.input();
-    output.line(format_args!(
+    output.paragraph(format_args!(
         "{}: reads images of {} as integers 0 to {}, gives {} logits",
         network.name(),
         input.shape,
@@ -62,7 +75,7 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> anyhow::Result<
         &network,
         observed.as_ref().map(|(bounds, _)| bounds.as_slice()),
     ))?;
-    output.line(
+    output.paragraph(
         "Operations for one image (in the batched layout: on ciphertexts, for a whole batch):",
     )?;
     output.line(operation_table(&network))?;
@@ -73,32 +86,48 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> anyhow::Result<
         }
         _ => BoundRule::Proven,
     };
-    let selection = select(
-        &network,
-        &SelectOptions {
-            bound,
-            standard: arguments.security.into(),
-            mode: arguments.mode.into(),
-            layout: arguments.layout.into(),
-            images: arguments.images.map(NonZeroUsize::get),
-        },
-    )?;
+    let mut options = SelectOptions {
+        bound,
+        standard: arguments.security.into(),
+        mode: arguments.mode.into(),
+        layout: arguments.layout.into(),
+        images: arguments.images.map(NonZeroUsize::get),
+        memory: Host::available_memory_bytes(),
+    };
+    let selection = doing("choosing parameters", || match select(&network, &options) {
+        // What this machine cannot hold is shown all the same.
+        Err(ParamsError::Memory { .. }) => {
+            options.memory = None;
+            select(&network, &options)
+        }
+        other => other,
+    })?;
+    for sentence in TERMS {
+        output.paragraph(sentence)?;
+    }
     for sentence in selection.explain() {
-        output.line(sentence)?;
+        output.paragraph(sentence)?;
+    }
+    if let Ok(memory) = MemoryForecast::new(&network, &selection, options.images) {
+        output.paragraph(format_args!(
+            "Memory: {}.",
+            memory_words(&memory, &selection)
+        ))?;
     }
     if selection.mode() == Mode::Fast
         && let Err(reason) = Crops::new(&network)
     {
-        output.line(format_args!(
+        output.paragraph(format_args!(
             "The packed layout cannot serve this network: {reason}."
         ))?;
     }
     output.line(noise_table(&selection))?;
-    let plan = Plan::new(&network, &selection)?;
+    let plan = doing("planning", || Plan::new(&network, &selection))?;
     let images = arguments.images.map_or(plan.slots(), NonZeroUsize::get);
     let batches = images.div_ceil(plan.slots().max(1));
     if let Some(forecast) = ForecastRecord::measure(&plan, batches, 1) {
-        show_forecast(&forecast, images, batches, output)?;
+        let bound = selection.bound().rule.name();
+        show_forecast(&forecast, images, batches, bound, output)?;
     }
     Ok(Outcome::Success)
 }
@@ -108,9 +137,10 @@ fn show_forecast(
     forecast: &ForecastRecord,
     images: usize,
     batches: usize,
+    bound: &str,
     output: &mut Output,
 ) -> anyhow::Result<()> {
-    output.line(format_args!(
+    output.paragraph(format_args!(
         "The plan for {} image{} in {} batch{}, layer by layer (operations of a batch, over all plaintext moduli):",
         table::thousands(images),
         if images == 1 { "" } else { "s" },
@@ -141,10 +171,10 @@ fn show_forecast(
         "noise budget left, bits",
         "predicted time",
     ];
-    output.line(table::columns(&header, rows))?;
+    output.line(table::counts(&header, rows))?;
     let seconds = forecast.seconds();
-    output.line(format_args!(
-        "Predicted: {} on one thread, {:.0} images/s, from the operations of each layer and the time of one as just \
+    output.paragraph(format_args!(
+        "Predicted with the {bound} bound: {} on one thread, {:.0} images/s, from the operations of each layer and the time of one as just \
          measured here: {:.2} ns ({:.2} ns where the first-level cache does not hold a window; {} instructions).",
         table::seconds(seconds),
         images as f64 / seconds,
@@ -155,7 +185,7 @@ fn show_forecast(
     Ok(())
 }
 
-fn layer_table(network: &Network, observed: Option<&[LayerBound]>) -> comfy_table::Table {
+fn layer_table(network: &Network, observed: Option<&[LayerBound]>) -> table::Table {
     let proven = proven_bounds(network);
     let ops = op_counts(network);
     let mut header = vec![
@@ -211,7 +241,7 @@ fn layer_table(network: &Network, observed: Option<&[LayerBound]>) -> comfy_tabl
     table::columns(&header, rows)
 }
 
-fn operation_table(network: &Network) -> comfy_table::Table {
+fn operation_table(network: &Network) -> table::Table {
     let header = [
         "layer",
         "MACs, dense",
@@ -234,10 +264,10 @@ fn operation_table(network: &Network) -> comfy_table::Table {
             .chain(counts.map(table::thousands))
             .collect()
     });
-    table::columns(&header, rows)
+    table::counts(&header, rows)
 }
 
-fn noise_table(selection: &Selection) -> comfy_table::Table {
+fn noise_table(selection: &Selection) -> table::Table {
     let rows = selection
         .predicted_noise()
         .iter()

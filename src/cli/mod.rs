@@ -1,15 +1,19 @@
 //! The command line: a file for each subcommand.
 //!
 //! Results go to standard output, progress and errors to standard error. The exit code is 0 on success, 1 on any
-//! failure (a decrypted logit that differs from the twin's is one), and 2 on misuse.
+//! failure (a decrypted logit that differs from the twin's is one), 2 on misuse, and 130 when Ctrl-C or SIGTERM ended
+//! the command.
 
 mod data;
 mod demo;
 mod digits;
+mod float;
+mod hint;
 #[cfg(feature = "train")]
 mod import;
 mod infer;
 mod inspect;
+mod interrupt;
 mod model;
 mod output;
 mod progress;
@@ -19,12 +23,13 @@ mod reproduce;
 mod run;
 mod summary;
 mod table;
+mod threads;
 #[cfg(feature = "train")]
 mod train;
 
-use std::{ffi::OsString, process::ExitCode};
+use std::{ffi::OsString, num::NonZeroUsize, process::ExitCode};
 
-use clap::{Parser, Subcommand};
+use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use output::Output;
 
@@ -75,45 +80,116 @@ enum Outcome {
 
 /// Parses the command line, runs the command, reports an error in one line. The first argument is the program's name.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let cli = match Cli::try_parse_from(arguments) {
-        Ok(cli) => cli,
+    let mut command = Cli::command();
+    let parsed = command
+        .try_get_matches_from_mut(arguments)
+        .and_then(|matches| {
+            let names = chosen(&matches);
+            Ok((Cli::from_arg_matches(&matches)?, names))
+        });
+    let (cli, names) = match parsed {
+        Ok(parsed) => parsed,
         Err(error) => {
             // Also `--help` and `--version`. A closed pipe is no failure.
             let _ = error.print();
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
         }
     };
+    interrupt::listen();
     let mut output = Output::new();
-    let result = match cli.command {
-        Command::Data(arguments) => data::run(&arguments, &mut output),
-        #[cfg(feature = "train")]
-        Command::Train(arguments) => train::run(&arguments, &mut output),
-        #[cfg(feature = "train")]
-        Command::Ptq(arguments) => ptq::run(&arguments, &mut output),
-        #[cfg(feature = "train")]
-        Command::Import(arguments) => import::run(&arguments, &mut output),
-        Command::Reproduce(arguments) => reproduce::run(&arguments, &mut output),
-        Command::Inspect(arguments) => inspect::run(&arguments, &mut output),
-        Command::Infer(arguments) => infer::run(&arguments, &mut output),
-        Command::Demo(arguments) => demo::run(&arguments, &mut output),
-    };
+    let result =
+        threads::start(cli.command.threads()).and_then(|()| execute(cli.command, &mut output));
+    interrupt::wait_if_stopping();
     match result {
         Ok(Outcome::Success) => ExitCode::SUCCESS,
         Ok(Outcome::Failure) => ExitCode::FAILURE,
         Err(error) => {
-            output::error_line(&error);
+            let takes = |option: &str| takes(&command, &names, option);
+            output::error_line(&error, hint::hint(&error, &takes));
             ExitCode::FAILURE
         }
     }
 }
 
+impl Command {
+    /// The number of worker threads, if the command line says it.
+    fn threads(&self) -> Option<NonZeroUsize> {
+        match self {
+            Self::Infer(arguments) => arguments.threads(),
+            Self::Demo(arguments) => arguments.threads(),
+            Self::Reproduce(arguments) => arguments.threads(),
+            _ => None,
+        }
+    }
+}
+
+fn execute(command: Command, output: &mut Output) -> anyhow::Result<Outcome> {
+    match command {
+        Command::Data(arguments) => data::run(&arguments, output),
+        #[cfg(feature = "train")]
+        Command::Train(arguments) => train::run(&arguments, output),
+        #[cfg(feature = "train")]
+        Command::Ptq(arguments) => ptq::run(&arguments, output),
+        #[cfg(feature = "train")]
+        Command::Import(arguments) => import::run(&arguments, output),
+        Command::Reproduce(arguments) => reproduce::run(&arguments, output),
+        Command::Inspect(arguments) => inspect::run(&arguments, output),
+        Command::Infer(arguments) => infer::run(&arguments, output),
+        Command::Demo(arguments) => demo::run(&arguments, output),
+    }
+}
+
+/// The names of the command that was chosen, and of the commands above it.
+fn chosen(mut matches: &ArgMatches) -> Vec<String> {
+    let mut names = Vec::new();
+    while let Some((name, below)) = matches.subcommand() {
+        names.push(name.to_owned());
+        matches = below;
+    }
+    names
+}
+
+/// Whether a command has an option that says where or how it works. `data fetch --data-dir` says where copies go.
+fn takes(command: &clap::Command, names: &[String], option: &str) -> bool {
+    if names.first().is_some_and(|name| name == "data") {
+        return false;
+    }
+    let found = names
+        .iter()
+        .try_fold(command, |command, name| command.find_subcommand(name));
+    found.is_some_and(|command| {
+        command
+            .get_arguments()
+            .any(|argument| argument.get_long() == Some(option))
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory;
 
     #[test]
     fn the_definition_of_the_command_line_is_consistent() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn hints_know_the_options_of_commands() {
+        let command = Cli::command();
+        let names = |names: &[&str]| {
+            names
+                .iter()
+                .map(|&name| name.to_owned())
+                .collect::<Vec<_>>()
+        };
+        assert!(takes(&command, &names(&["infer"]), "accept-observed-bound"));
+        assert!(takes(
+            &command,
+            &names(&["reproduce", "timing"]),
+            "data-dir"
+        ));
+        assert!(!takes(&command, &names(&["reproduce", "scaling"]), "mode"));
+        assert!(!takes(&command, &names(&["data", "fetch"]), "data-dir"));
+        assert!(!takes(&command, &names(&["none"]), "mode"));
     }
 }

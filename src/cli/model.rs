@@ -1,8 +1,9 @@
 //! Models and datasets, as the command line names them.
 
 use std::{
+    io::ErrorKind,
     num::NonZeroUsize,
-    ops::Range,
+    ops::{Range, RangeInclusive},
     path::{Path, PathBuf},
     str::FromStr,
 };
@@ -17,12 +18,33 @@ use super::progress::{self, Stages};
 use crate::{
     data::{self, Dataset, DatasetName, Source, Split},
     engine::Progress as _,
-    network::{LayerBound, Network, network_file, observed_bounds},
+    network::{
+        LayerBound, NETWORK_FILE, Network, PLAIN_NETWORK_FILE, network_file, observed_bounds,
+    },
     params::{BoundRule, SecurityStandard},
 };
 
-/// The model that comes with the project.
+/// The model that is taken if none is named. It is built in.
 pub(super) const DEFAULT_MODEL: &str = "models/mnist-w2";
+
+/// The folder of the project's source that holds its models.
+pub(super) const MODELS: &str = "models";
+
+/// Models of the project that are part of the program, so that it works from any folder: a name in [`MODELS`], and the
+/// network file.
+const BUILT_IN: [(&str, &[u8]); 2] = [
+    (
+        "mnist-w2",
+        include_bytes!("../../models/mnist-w2/network.json.gz"),
+    ),
+    (
+        "mnist-t17",
+        include_bytes!("../../models/mnist-t17/network.json.gz"),
+    ),
+];
+
+/// What a directory of a float network holds.
+const FLOAT_WEIGHTS: &str = "weights.safetensors";
 
 /// Images whose bounds are observed at once: bounds the memory that quantised images take.
 const OBSERVED_AT_ONCE: usize = 4096;
@@ -42,6 +64,90 @@ impl DataDirectory {
             data_dir: self.data_dir.clone(),
         }
     }
+}
+
+/// The model of commands that have a default.
+#[derive(Debug, Clone, clap::Args)]
+pub(super) struct ModelArgument {
+    /// The model: a directory that holds network.json.gz (or network.json), that file, or the name of a model that is
+    /// built in (mnist-w2, mnist-t17) [default: models/mnist-w2]
+    #[arg(value_name = "MODEL")]
+    model: Option<PathBuf>,
+    /// The same as MODEL
+    #[arg(long = "model", value_name = "MODEL", conflicts_with = "model")]
+    model_option: Option<PathBuf>,
+}
+
+impl ModelArgument {
+    pub(super) fn path(&self) -> &Path {
+        let given = self.model.as_deref().or(self.model_option.as_deref());
+        given.unwrap_or_else(|| Path::new(DEFAULT_MODEL))
+    }
+}
+
+/// The model of commands that have no default.
+#[derive(Debug, Clone, clap::Args)]
+pub(super) struct RequiredModel {
+    /// The model: a directory, a network file, or the name of a model that is built in (mnist-w2, mnist-t17)
+    #[arg(value_name = "MODEL", required_unless_present = "model_option")]
+    model: Option<PathBuf>,
+    /// The same as MODEL
+    #[arg(long = "model", value_name = "MODEL", conflicts_with = "model")]
+    model_option: Option<PathBuf>,
+}
+
+impl RequiredModel {
+    pub(super) fn path(&self) -> &Path {
+        given(self.model.as_deref(), self.model_option.as_deref())
+    }
+}
+
+/// The float network of `ptq`.
+#[cfg(feature = "train")]
+#[derive(Debug, Clone, clap::Args)]
+pub(super) struct RequiredFloat {
+    /// The float network: a directory that `train` or `import` made
+    #[arg(value_name = "MODEL", required_unless_present = "model_option")]
+    model: Option<PathBuf>,
+    /// The same as MODEL
+    #[arg(long = "model", value_name = "MODEL", conflicts_with = "model")]
+    model_option: Option<PathBuf>,
+}
+
+#[cfg(feature = "train")]
+impl RequiredFloat {
+    pub(super) fn path(&self) -> &Path {
+        given(self.model.as_deref(), self.model_option.as_deref())
+    }
+}
+
+/// The one that is given: the command line is refused without.
+fn given<'a>(model: Option<&'a Path>, option: Option<&'a Path>) -> &'a Path {
+    model.or(option).unwrap_or_else(|| Path::new(""))
+}
+
+/// Parses a whole number of a range, and names the range if it is none.
+pub(super) fn whole<T>(
+    range: RangeInclusive<usize>,
+) -> impl Fn(&str) -> Result<T, String> + Clone + Send + Sync + 'static
+where
+    T: TryFrom<usize> + Send + Sync + Clone + 'static,
+{
+    move |text| {
+        let number = text.parse::<usize>().ok();
+        let number = number.filter(|number| range.contains(number));
+        number
+            .and_then(|number| T::try_from(number).ok())
+            .ok_or_else(|| match *range.end() {
+                usize::MAX => format!("write a whole number from {} on", range.start()),
+                end => format!("write a whole number from {} to {end}", range.start()),
+            })
+    }
+}
+
+/// Parses a number of threads.
+pub(super) fn threads_parser() -> impl TypedValueParser<Value = NonZeroUsize> {
+    whole::<NonZeroUsize>(1..=rayon::max_num_threads())
 }
 
 /// Parses the name of a dataset, and lists the names in the help.
@@ -96,24 +202,47 @@ impl FromStr for ImageRange {
     }
 }
 
-/// Starts the worker threads of everything that follows.
-pub(super) fn start_threads(threads: Option<NonZeroUsize>) -> anyhow::Result<()> {
-    rayon::ThreadPoolBuilder::new()
-        // 0 stands for all processors.
-        .num_threads(threads.map_or(0, NonZeroUsize::get))
-        .build_global()
-        .context("cannot start the worker threads")
+/// The directory of a float network, if the model is one.
+pub(super) fn float_directory(model: &Path) -> Option<&Path> {
+    let is_float = model.join(FLOAT_WEIGHTS).is_file() && !network_file(model).is_file();
+    is_float.then_some(model)
 }
 
-/// Loads a model: a directory that holds a network file, or that file itself.
+/// The model that is built in under this name, unless a file or directory of that name is there.
+fn built_in(model: &Path) -> Option<&'static [u8]> {
+    let name = model.strip_prefix(MODELS).unwrap_or(model);
+    let mut models = BUILT_IN.into_iter();
+    models
+        .find(|(known, _)| name == Path::new(known) && !model.exists())
+        .map(|(_, bytes)| bytes)
+}
+
+/// Loads an integer network: from a directory that holds a network file, from that file, or what is built in.
 pub(super) fn load_network(model: &Path) -> anyhow::Result<Network> {
-    // Of what is not there, an error names the file that it would hold.
-    let path = if model.is_file() {
-        model.to_owned()
-    } else {
-        network_file(model)
-    };
-    Ok(Network::load(&path)?)
+    if let Some(bytes) = built_in(model) {
+        return Network::from_slice(bytes)
+            .with_context(|| format!("the model {} that is built in", model.display()));
+    }
+    let shown = model.display();
+    if float_directory(model).is_some() {
+        bail!(
+            "{shown} holds a float network, which cannot be encrypted: round it with `sealquant ptq {shown} --bits 4 \
+             --out DIR`, and see it with `sealquant inspect {shown}`"
+        );
+    }
+    match std::fs::metadata(model) {
+        Err(error) if error.kind() == ErrorKind::NotFound => bail!(
+            "{shown}: No such file or directory: a model is a directory that holds {NETWORK_FILE}, or that file; built \
+             in are {}, others lie in the folder {MODELS} of sealquant's source, or make one with `sealquant train` or \
+             `sealquant import`",
+            BUILT_IN.map(|(name, _)| name).join(" and ")
+        ),
+        Ok(found) if found.is_dir() && !network_file(model).exists() => bail!(
+            "{shown} holds no network: neither {NETWORK_FILE} nor {PLAIN_NETWORK_FILE} (integers), nor {FLOAT_WEIGHTS} \
+             (floating point)"
+        ),
+        _ => Ok(Network::load(model)?),
+    }
 }
 
 /// Loads a split whose images fit the network.
@@ -209,6 +338,33 @@ pub(super) fn observed_rule(bounds: &[LayerBound], source: String) -> anyhow::Re
 #[allow(clippy::unwrap_used, reason = "a test may stop at a surprise")]
 mod tests {
     use super::*;
+
+    #[test]
+    fn models_that_are_built_in_are_those_of_the_folder() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(MODELS);
+        for (name, bytes) in BUILT_IN {
+            assert_eq!(
+                std::fs::read(network_file(folder.join(name))).unwrap(),
+                bytes
+            );
+            let elsewhere = Path::new("no-such-folder").join(name);
+            assert!(built_in(&elsewhere).is_none());
+            // Without a prefix, whatever the current folder is.
+            assert_eq!(load_network(Path::new(name)).unwrap().name(), name);
+        }
+        assert!(DEFAULT_MODEL.ends_with(BUILT_IN[0].0));
+    }
+
+    #[test]
+    fn whole_numbers_name_their_range() {
+        let parse = whole::<NonZeroUsize>(1..=8);
+        assert_eq!(parse("8").unwrap().get(), 8);
+        for bad in ["0", "9", "-1", "1.5", "", "x", "99999999999999999999999"] {
+            assert_eq!(parse(bad).unwrap_err(), "write a whole number from 1 to 8");
+        }
+        let parse = whole::<u64>(0..=usize::MAX);
+        assert_eq!(parse("-1").unwrap_err(), "write a whole number from 0 on");
+    }
 
     #[test]
     fn ranges_are_half_open_and_not_empty() {

@@ -3,9 +3,13 @@
 use std::{
     fmt::Display,
     io::{self, ErrorKind, Write},
+    path::Path,
 };
 
+use anyhow::Context as _;
 use console::Term;
+
+use crate::file;
 
 /// Standard output. Once its reader is gone, further lines are dropped: the command still does its work, so that a
 /// record is written and the exit code is right.
@@ -16,6 +20,14 @@ pub(super) struct Output {
 impl Output {
     pub(super) fn new() -> Self {
         Self { closed: false }
+    }
+
+    /// Writes sentences, broken between words where the terminal ends.
+    ///
+    /// # Errors
+    /// As [`Output::line`].
+    pub(super) fn paragraph(&mut self, text: impl Display) -> anyhow::Result<()> {
+        self.line(super::table::paragraph(&text.to_string(), columns()))
     }
 
     /// Writes a line, or several if the text has several.
@@ -32,15 +44,31 @@ impl Output {
                 self.closed = true;
                 Ok(())
             }
-            other => Ok(other?),
+            other => other.context("cannot write to standard output"),
         }
     }
 }
 
-/// Columns of the terminal on standard output, if it is one.
+/// Tries whether `option` names a file that can be written, before the work that it is to hold.
+pub(super) fn check_file(option: &str, path: &Path) -> anyhow::Result<()> {
+    file::check_output(path).with_context(|| format!("{option}: cannot write {}", path.display()))
+}
+
+/// Tries whether `option` names a directory that files can be written into; it need not be there yet.
+pub(super) fn check_directory(option: &str, path: &Path) -> anyhow::Result<()> {
+    file::check_directory(path)
+        .with_context(|| format!("{option}: cannot write into {}", path.display()))
+}
+
+/// Columns that lines on standard output may have: what the variable `COLUMNS` says, else those of the terminal. `None`
+/// in a pipe or a file: as many as they need.
 pub(super) fn columns() -> Option<usize> {
-    let size = Term::stdout().size_checked();
-    size.map(|(_, columns)| usize::from(columns))
+    let given = std::env::var("COLUMNS").ok();
+    let given = given.and_then(|columns| columns.parse().ok());
+    given.filter(|&columns| columns > 0).or_else(|| {
+        let size = Term::stdout().size_checked();
+        size.map(|(_, columns)| usize::from(columns))
+    })
 }
 
 /// Writes a line to standard error. If nobody can read it, there is nobody to tell.
@@ -48,9 +76,10 @@ pub(super) fn note(text: impl Display) {
     let _ = writeln!(io::stderr().lock(), "{text}");
 }
 
-/// `error: ` and the chain of causes, in one line.
-pub(super) fn error_line(error: &anyhow::Error) {
-    note(format_args!("error: {}", chain(error)));
+/// `error: `, the chain of causes and a hint, in one line.
+pub(super) fn error_line(error: &anyhow::Error, hint: Option<String>) {
+    let hint = hint.map_or(String::new(), |hint| format!(" ({hint})"));
+    note(format_args!("error: {}{hint}", chain(error)));
 }
 
 fn chain(error: &anyhow::Error) -> String {

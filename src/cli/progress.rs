@@ -14,6 +14,16 @@ use crate::{data::DataEvent, engine};
 /// How long a stage may run without a word when there is no terminal.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// Says what is being done while `work` does it: with a spinner on a terminal, with a line elsewhere.
+pub(super) fn doing<T>(what: &str, work: impl FnOnce() -> T) -> T {
+    use engine::Progress as _;
+    let stages = Stages::new();
+    stages.update(what, 0, 1);
+    let result = work();
+    stages.update(what, 1, 1);
+    result
+}
+
 /// Whether standard error is a terminal.
 pub(super) fn on_terminal() -> bool {
     io::stderr().is_terminal()
@@ -105,10 +115,15 @@ impl State {
         }
         let old = self.stage.take_if(|stage| stage.name != name);
         let mut line = old.and_then(|stage| self.end(stage, now, terminal));
-        let mut stage = match self.stage.take() {
-            Some(stage) => stage,
-            None => Stage::begin(name, total, now, terminal),
-        };
+        // Nothing will be heard of a stage without steps before its end.
+        if self.stage.is_none() && !terminal && total == 1 && done == 0 {
+            self.spoken = now;
+            line = Some(line.map_or_else(|| name.to_owned(), |line| format!("{line}\n{name}")));
+        }
+        let mut stage = self
+            .stage
+            .take()
+            .unwrap_or_else(|| Stage::begin(name, total, now, terminal));
         stage.done = done;
         if done >= total {
             return self.end(stage, now, terminal).or(line);
@@ -134,7 +149,7 @@ impl State {
             bar.finish_and_clear();
         }
         let took = now - stage.started;
-        let line = format!("{:>12}  {:8.2} s", stage.name, took.as_secs_f64());
+        let line = format!("{:>20}  {:8.2} s", stage.name, took.as_secs_f64());
         self.ended = stage.name;
         let short = self.parts.total > 1 || !terminal;
         if short && took < PATIENCE {
@@ -148,10 +163,12 @@ impl State {
 impl Stage {
     fn begin(name: &str, total: u64, now: Instant, terminal: bool) -> Self {
         let bar = terminal.then(|| {
-            let bar = bar(
-                total,
-                "{prefix:<32} {bar:24} {percent:>3} % {elapsed} {msg}",
-            );
+            let template = if total == 1 {
+                "{prefix:<32} {spinner} {elapsed}"
+            } else {
+                "{prefix:<32} {bar:24} {percent:>3} % {elapsed} {msg}"
+            };
+            let bar = bar(total, template);
             bar.set_prefix(name.to_owned());
             // The time goes on where a unit of work takes long.
             bar.enable_steady_tick(Duration::from_secs(1));
@@ -337,5 +354,22 @@ mod tests {
         }
         let line = state.update(begin + 12 * SECOND, false, "twin", 0, 5);
         assert_eq!(line.as_deref(), Some("twin: 0 %"));
+    }
+
+    #[test]
+    fn a_stage_without_steps_is_told_as_it_begins() {
+        let begin = Instant::now();
+        let mut state = State::new(begin);
+        let line = state.update(begin, false, "making keys", 0, 1);
+        assert_eq!(line.as_deref(), Some("making keys"));
+        // Its end is worth a line if it took long.
+        assert_eq!(
+            state.update(begin + SECOND, false, "making keys", 1, 1),
+            None
+        );
+        let line = state.update(begin + SECOND, false, "preparing the server", 0, 1);
+        assert_eq!(line.as_deref(), Some("preparing the server"));
+        let line = state.update(begin + 13 * SECOND, false, "preparing the server", 1, 1);
+        assert_eq!(line.as_deref(), Some("preparing the server     12.00 s"));
     }
 }

@@ -6,10 +6,10 @@ use clap::ValueEnum;
 
 use super::{
     Outcome,
-    model::DataDirectory,
+    model::{DataDirectory, RequiredFloat, whole},
     output::Output,
     progress, table,
-    train::{agreement_rows, with_advice},
+    train::agreement_rows,
 };
 use crate::{
     data::{self, Split},
@@ -19,11 +19,10 @@ use crate::{
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
-    /// The float network: a directory that `train` made
-    #[arg(long, value_name = "DIR")]
-    model: PathBuf,
+    #[command(flatten)]
+    model: RequiredFloat,
     /// Bits of a weight, the sign included
-    #[arg(long, value_name = "B", value_parser = clap::value_parser!(u32).range(2..=32))]
+    #[arg(long, value_name = "B", value_parser = whole::<u32>(2..=32))]
     bits: u32,
     /// How the integers are chosen
     #[arg(long, value_enum, default_value = "max")]
@@ -59,14 +58,14 @@ impl From<Rule> for WeightRule {
 }
 
 pub(super) fn run(arguments: &Arguments, output: &mut Output) -> anyhow::Result<Outcome> {
-    let parent = TrainConfig::load(&arguments.model.join(CONFIG_FILE))?;
+    let parent_dir = arguments.model.path();
+    let parent = TrainConfig::load(&parent_dir.join(CONFIG_FILE))?;
     let existing = if arguments.overwrite {
         Existing::Replace
     } else {
         Existing::Refuse
     };
-    let folder =
-        OutputFolder::claim(&arguments.out, existing, &[&arguments.model]).map_err(with_advice)?;
+    let folder = OutputFolder::claim(&arguments.out, existing, &[parent_dir])?;
     let source = arguments.data.source();
     let test = data::load(
         parent.dataset,
@@ -79,7 +78,7 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> anyhow::Result<
         rule: arguments.rule.into(),
         input_thresholds: None,
     };
-    let (network, record) = ptq(&arguments.model, &options, &test)?;
+    let (network, record) = ptq(parent_dir, &options, &test)?;
     record.save(&network, &folder)?;
     let on_test = |correct: usize| {
         format!(

@@ -6,9 +6,9 @@ use clap::ValueEnum;
 
 use super::{
     Outcome,
-    model::{self, DEFAULT_MODEL, DataDirectory, ImageRange, Security},
-    output::note,
-    progress::Stages,
+    model::{self, DataDirectory, ImageRange, ModelArgument, Security},
+    output::{Output, check_file, note},
+    progress::{Stages, doing},
     table,
 };
 use crate::{
@@ -16,7 +16,7 @@ use crate::{
     data::{Dataset, DatasetName, Split},
     engine::Plan,
     network::Network,
-    params::{BoundRule, LayoutKind, Mode, SelectOptions, Selection, select},
+    params::{BoundRule, LayoutKind, MemoryForecast, Mode, SelectOptions, Selection, select},
     report::{
         BatchSeconds, BoundRecord, Classified, DataFile, ForecastRecord, Host, NoiseRecord,
         RunRecord, classify,
@@ -27,11 +27,10 @@ use anyhow::{Context as _, bail};
 /// What both commands take.
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct RunArguments {
-    /// The model: a directory that holds network.json.gz (or network.json), or that file
-    #[arg(long, value_name = "DIR", default_value = DEFAULT_MODEL)]
-    pub(super) model: PathBuf,
+    #[command(flatten)]
+    pub(super) model: ModelArgument,
     /// Worker threads [default: all processors]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = model::threads_parser())]
     pub(super) threads: Option<NonZeroUsize>,
     /// Write a record of the run to this file, as one JSON object
     #[arg(long, value_name = "FILE")]
@@ -101,7 +100,7 @@ pub(super) struct Finished {
     pub(super) images: Dataset,
 }
 
-/// Starts the worker threads, then as [`run_again`].
+/// Classifies images under encryption. Without a range, all of the split.
 pub(super) fn run(
     arguments: &RunArguments,
     layout: Option<LayoutKind>,
@@ -109,19 +108,10 @@ pub(super) fn run(
     split: Split,
     range: Option<&ImageRange>,
 ) -> anyhow::Result<Finished> {
-    model::start_threads(arguments.threads)?;
-    run_again(arguments, layout, dataset, split, range)
-}
-
-/// Classifies images under encryption. Without a range, all of the split.
-pub(super) fn run_again(
-    arguments: &RunArguments,
-    layout: Option<LayoutKind>,
-    dataset: DatasetName,
-    split: Split,
-    range: Option<&ImageRange>,
-) -> anyhow::Result<Finished> {
-    let network = model::load_network(&arguments.model)?;
+    if let Some(record) = &arguments.record {
+        check_file("--record", record)?;
+    }
+    let network = model::load_network(arguments.model.path())?;
     let source = arguments.data.source();
     let data = model::load_images(&network, dataset, split, &source)?;
     let range = range.map_or(0..data.len(), |range| range.0.clone());
@@ -145,8 +135,10 @@ pub(super) fn run_again(
         mode: arguments.mode.into(),
         layout,
         images: Some(range.len()),
+        memory: Host::available_memory_bytes(),
     };
-    let selection = select(&network, &options)?;
+    let selection = doing("choosing parameters", || select(&network, &options))?;
+    let memory = predicted_memory(&network, &selection, range.len());
 
     let first_image = range.start;
     let images = data.slice(range);
@@ -154,7 +146,12 @@ pub(super) fn run_again(
     let pixels: Vec<&[u8]> = images.images().collect();
     let measure = arguments.layer_noise;
     let classified = classify(&network, &selection, &pixels, measure, &Stages::new())
-        .with_context(|| format!("running {} under encryption", arguments.model.display()))?;
+        .with_context(|| {
+            format!(
+                "running {} under encryption",
+                arguments.model.path().display()
+            )
+        })?;
     let labels = images.labels().iter().map(|&label| usize::from(label));
     let correct = classified
         .predictions
@@ -168,7 +165,7 @@ pub(super) fn run_again(
         command: command_line(),
         mode: selection.mode().name().to_owned(),
         layout: selection.layout().name().to_owned(),
-        model: arguments.model.display().to_string(),
+        model: arguments.model.path().display().to_string(),
         network: network.name().to_owned(),
         dataset: dataset.to_string(),
         split: split.to_string(),
@@ -202,13 +199,11 @@ pub(super) fn run_again(
         hexl: bfv::HEXL,
         cpu: host.cpu,
         peak_memory_bytes: Host::peak_memory_bytes(),
+        predicted_memory_bytes: memory,
         git_commit: host.git_commit,
         sealquant_version: env!("CARGO_PKG_VERSION").to_owned(),
         time: host.time,
     };
-    if let Some(path) = &arguments.record {
-        record.save(path)?;
-    }
     Ok(Finished {
         record,
         classified,
@@ -222,17 +217,59 @@ fn forecast(
     selection: &Selection,
     images: usize,
 ) -> anyhow::Result<Option<ForecastRecord>> {
-    let plan = Plan::new(network, selection)?;
+    let plan = doing("planning", || Plan::new(network, selection))?;
     let batches = images.div_ceil(plan.slots().max(1));
     let forecast = ForecastRecord::measure(&plan, batches, rayon::current_num_threads());
     if let Some(forecast) = &forecast {
         note(format_args!(
-            "{:>12}  about {} on the server",
+            "{:>20}  about {} on the server",
             "predicted",
             table::seconds(forecast.seconds())
         ));
     }
     Ok(forecast)
+}
+
+/// Memory from which on a run is announced with what it needs.
+const MUCH_MEMORY: u64 = 1_000_000_000;
+
+/// What client and server are predicted to hold, also as a warning if it is much.
+fn predicted_memory(network: &Network, selection: &Selection, images: usize) -> Option<u64> {
+    let memory = MemoryForecast::new(network, selection, Some(images)).ok()?;
+    if memory.peak() >= MUCH_MEMORY {
+        note(memory_words(&memory, selection));
+    }
+    Some(memory.peak())
+}
+
+/// What a run is predicted to hold, and whether there is so much.
+pub(super) fn memory_words(memory: &MemoryForecast, selection: &Selection) -> String {
+    let peak = memory.peak();
+    let available = Host::available_memory_bytes();
+    let left = match available {
+        Some(left) if left < peak => format!(
+            ", more than the {} that are available: the system may end the program",
+            table::bytes(left)
+        ),
+        Some(left) => format!(", of {} that are available", table::bytes(left)),
+        None => String::new(),
+    };
+    let much = if peak >= MUCH_MEMORY { "warning: " } else { "" };
+    format!(
+        "{much}the {} layout with these parameters takes about {} of memory{left}: evaluation keys of {}, weights and keys \
+         prepared for the server {}, a request {}, results {}{}",
+        selection.layout().name(),
+        table::bytes(peak),
+        table::bytes(memory.keys),
+        table::bytes(memory.constants),
+        table::bytes(memory.request),
+        table::bytes(memory.results),
+        if much.is_empty() {
+            ""
+        } else {
+            "; compare with other values of --layout in `sealquant inspect`"
+        }
+    )
 }
 
 fn bound_record(selection: &Selection) -> BoundRecord {
@@ -270,6 +307,16 @@ pub(super) fn command_line() -> String {
 }
 
 impl Finished {
+    /// Writes the record to the file that was asked for, after the results have been shown: neither is lost with the
+    /// other.
+    pub(super) fn save(&self, arguments: &RunArguments, output: &mut Output) -> anyhow::Result<()> {
+        let Some(path) = &arguments.record else {
+            return Ok(());
+        };
+        self.record.save(path)?;
+        output.line(format_args!("record: {}", path.display()))
+    }
+
     /// Failure if a decrypted logit differs from the twin's.
     pub(super) fn outcome(&self) -> Outcome {
         if self.record.twin_mismatches == 0 {

@@ -1,9 +1,7 @@
 //! The table of a run.
 
-use comfy_table::Table;
-
-use super::table;
-use crate::report::RunRecord;
+use super::table::{self, Table};
+use crate::report::{BoundRecord, RunRecord};
 
 type Row = (String, String);
 
@@ -41,7 +39,17 @@ fn results(record: &RunRecord) -> Vec<Row> {
         table::thousands(record.twin_mismatches),
         table::thousands(record.logits)
     );
+    let model = if record.model.ends_with(&record.network) {
+        record.model.clone()
+    } else {
+        format!("{}, the network {}", record.model, record.network)
+    };
     vec![
+        row("model", model),
+        row(
+            "computed",
+            format!("in {} mode, {} layout", record.mode, record.layout),
+        ),
         row("images", images),
         row("accuracy", accuracy),
         row("mismatches against the twin", mismatches),
@@ -56,11 +64,6 @@ fn parameters(record: &RunRecord) -> Vec<Row> {
         join(&record.coeff_modulus_bits, " + "),
         join(&record.plain_moduli, " * "),
     );
-    let bound = &record.bound;
-    let source = bound
-        .source
-        .as_ref()
-        .map_or(String::new(), |source| format!(" on {source}"));
     let noise = format!(
         "{} bits (predicted: at least {:.0})",
         record.noise_budget_bits,
@@ -69,18 +72,26 @@ fn parameters(record: &RunRecord) -> Vec<Row> {
     vec![
         row("parameters", words),
         row("security", record.security.clone()),
-        row(
-            "bound on the logits",
-            format!("{}{source}, {} bits", bound.rule, bound.bits),
-        ),
+        row("bound on the logits", bound(&record.bound)),
         row("noise budget left", noise),
     ]
+}
+
+/// Which bound the plaintext modulus was chosen for.
+fn bound(bound: &BoundRecord) -> String {
+    match &bound.source {
+        None => format!("{} for every input, {} bits", bound.rule, bound.bits),
+        Some(source) => format!(
+            "{} on {source}, {} bits; another input may exceed it unnoticed",
+            bound.rule, bound.bits
+        ),
+    }
 }
 
 fn sizes(record: &RunRecord) -> Vec<Row> {
     vec![
         row("evaluation keys", table::bytes(record.bytes.keys)),
-        row("upload", table::bytes(record.bytes.upload)),
+        row("upload, with seeds", table::bytes(record.bytes.upload)),
         row("response", table::bytes(record.bytes.response)),
     ]
 }
@@ -90,6 +101,10 @@ fn times(record: &RunRecord, each_layer: bool) -> Vec<Row> {
     let mut rows = vec![
         row("key generation (client)", table::seconds(seconds.keygen)),
         row("encryption (client)", table::seconds(seconds.encrypt)),
+        row(
+            "expansion of seeds (server)",
+            table::seconds(seconds.expand),
+        ),
         row("evaluation (server)", table::seconds(seconds.evaluate)),
     ];
     if record.batches > 1 {
@@ -127,9 +142,17 @@ fn machine(record: &RunRecord) -> Vec<Row> {
         record.seal_version,
         if record.hexl { "with" } else { "without" },
     );
-    let memory = record
-        .peak_memory_bytes
-        .map(|memory| row("peak memory", table::bytes(memory)));
+    let predicted = record
+        .predicted_memory_bytes
+        .map_or(String::new(), |memory| {
+            format!(" (predicted: about {})", table::bytes(memory))
+        });
+    let memory = record.peak_memory_bytes.map(|memory| {
+        row(
+            "peak memory",
+            format!("{}{predicted}", table::bytes(memory)),
+        )
+    });
     std::iter::once(row("machine", machine))
         .chain(memory)
         .collect()

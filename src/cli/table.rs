@@ -1,51 +1,218 @@
 //! Tables on standard output, and numbers in them.
 
-use comfy_table::{Attribute, Cell, CellAlignment, ContentArrangement, Table, presets};
+use std::fmt;
+
+use comfy_table::{
+    Attribute, Cell, CellAlignment, ColumnConstraint, ContentArrangement, Width, presets,
+};
+use console::measure_text_width;
 
 use super::output;
 
 /// Tables are not made narrower than this.
-const MIN_COLUMNS: usize = 60;
+const MIN_COLUMNS: usize = 40;
+/// A space that is no place to break a line. It is printed as a space.
+const NO_BREAK: char = '\u{a0}';
 
-/// Cells too wide for the terminal are wrapped; in a pipe or a file none is.
-fn empty() -> Table {
-    arranged(output::columns())
-}
+/// A table that fits the terminal: cells are wrapped between words, numbers keep their units, and columns for which there
+/// is no room make a second table below, beside the first column once more. In a pipe or a file nothing is wrapped.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Table(String);
 
-fn arranged(columns: Option<usize>) -> Table {
-    let mut table = Table::new();
-    table.load_style(presets::UTF8_FULL_CONDENSED);
-    match columns {
-        None => table.set_content_arrangement(ContentArrangement::Disabled),
-        Some(columns) => {
-            let columns = u16::try_from(columns.max(MIN_COLUMNS)).unwrap_or(u16::MAX);
-            table.set_content_arrangement(ContentArrangement::Dynamic);
-            table.set_width(columns)
-        }
-    };
-    table
-}
-
-/// A table with a header; every column but the first is aligned to the right.
-pub(super) fn columns(header: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> Table {
-    let mut table = empty();
-    table.set_header(
-        header
-            .iter()
-            .map(|text| Cell::new(text).add_attribute(Attribute::Bold)),
-    );
-    table.add_rows(rows);
-    for column in table.column_iter_mut().skip(1) {
-        column.set_cell_alignment(CellAlignment::Right);
+impl fmt::Display for Table {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
     }
-    table
+}
+
+/// A table with a header; every column but the first is aligned to the right. Columns of empty cells are left out.
+pub(super) fn columns(header: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> Table {
+    let rows = rows.into_iter().collect();
+    Grid::new(header, rows, str::is_empty).fitted(output::columns())
+}
+
+/// As [`columns`], for numbers of things that are done: columns in which nothing is counted are left out, too.
+pub(super) fn counts(header: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> Table {
+    let rows = rows.into_iter().collect();
+    Grid::new(header, rows, nothing).fitted(output::columns())
+}
+
+/// Whether a cell counts nothing.
+fn nothing(cell: &str) -> bool {
+    cell.is_empty() || cell == "0"
 }
 
 /// A table of names and values.
 pub(super) fn facts(rows: impl IntoIterator<Item = (String, String)>) -> Table {
-    let mut table = empty();
-    table.add_rows(rows.into_iter().map(|(name, value)| vec![name, value]));
-    table
+    let rows = rows.into_iter().map(|(name, value)| vec![name, value]);
+    Grid {
+        header: Vec::new(),
+        rows: rows.collect(),
+    }
+    .fitted(output::columns())
+}
+
+/// Cells in rows, with a header or without.
+struct Grid {
+    header: Vec<String>,
+    rows: Vec<Vec<String>>,
+}
+
+impl Grid {
+    /// Without the columns, but for the first, all of whose cells say nothing.
+    fn new(header: &[&str], mut rows: Vec<Vec<String>>, silent: impl Fn(&str) -> bool) -> Self {
+        let speaks = |column: usize| {
+            let mut cells = rows.iter().filter_map(|row| row.get(column));
+            column == 0 || rows.is_empty() || cells.any(|cell| !silent(cell))
+        };
+        let kept: Vec<usize> = (0..header.len()).filter(|&column| speaks(column)).collect();
+        let cell = |row: &[String], column: usize| row.get(column).cloned().unwrap_or_default();
+        for row in &mut rows {
+            *row = kept.iter().map(|&column| cell(row, column)).collect();
+        }
+        let header = kept.iter().filter_map(|&column| header.get(column));
+        Self {
+            header: header.map(|&text| text.to_owned()).collect(),
+            rows,
+        }
+    }
+
+    fn lines(&self) -> impl Iterator<Item = &Vec<String>> {
+        std::iter::once(&self.header).chain(&self.rows)
+    }
+
+    fn width(&self) -> usize {
+        self.lines().map(Vec::len).max().unwrap_or(0)
+    }
+
+    /// The widest of a column's cells, by this measure.
+    fn widest(&self, column: usize, measure: impl Fn(&str) -> usize) -> usize {
+        let cells = self.lines().filter_map(|line| line.get(column));
+        cells.map(|cell| measure(cell)).max().unwrap_or(0)
+    }
+
+    fn fitted(mut self, columns: Option<usize>) -> Table {
+        let Some(columns) = columns else {
+            let widths: Vec<usize> = (0..self.width())
+                .map(|column| self.widest(column, measure_text_width))
+                .collect();
+            return Table(self.part(&(0..widths.len()).collect::<Vec<_>>(), &widths));
+        };
+        let columns = columns.max(MIN_COLUMNS);
+        let has_header = !self.header.is_empty();
+        if has_header {
+            // A number and its unit stay together; names of layers may be wrapped.
+            for row in &mut self.rows {
+                for cell in row.iter_mut().skip(1) {
+                    *cell = cell.replace(' ', &NO_BREAK.to_string());
+                }
+            }
+        }
+        let natural: Vec<usize> = (0..self.width())
+            .map(|column| self.widest(column, measure_text_width))
+            .collect();
+        let least: Vec<usize> = (0..self.width())
+            .map(|column| self.widest(column, longest_word))
+            .collect();
+        // As many columns as have room, in their order; those of a table without a header belong together.
+        let mut parts: Vec<Vec<usize>> = Vec::new();
+        for column in 0..least.len() {
+            let room = |part: &[usize]| {
+                let cells: usize = part.iter().chain([&column]).map(|&c| least[c]).sum();
+                cells + frame(part.len() + 1) <= columns
+            };
+            match parts.last_mut() {
+                Some(part) if part.len() < 2 || !has_header || room(part) => part.push(column),
+                Some(_) => parts.push(vec![0, column]),
+                None => parts.push(vec![column]),
+            }
+        }
+        let tables: Vec<String> = parts
+            .iter()
+            .map(|part| {
+                let widths = share(part, &natural, &least, columns);
+                self.part(part, &widths).replace(NO_BREAK, " ")
+            })
+            .collect();
+        Table(tables.join("\n"))
+    }
+
+    /// Some of the columns, as wide as this.
+    fn part(&self, part: &[usize], widths: &[usize]) -> String {
+        let mut table = comfy_table::Table::new();
+        table.load_style(presets::UTF8_FULL_CONDENSED);
+        table.set_content_arrangement(ContentArrangement::Dynamic);
+        let pick = |line: &[String]| -> Vec<String> {
+            part.iter()
+                .map(|&column| line.get(column).cloned().unwrap_or_default())
+                .collect()
+        };
+        if !self.header.is_empty() {
+            let cells = pick(&self.header).into_iter();
+            table.set_header(cells.map(|text| Cell::new(text).add_attribute(Attribute::Bold)));
+        }
+        table.add_rows(self.rows.iter().map(|row| pick(row)));
+        for (index, (column, &width)) in table.column_iter_mut().zip(widths).enumerate() {
+            // A space on each side.
+            let width = u16::try_from(width + 2).unwrap_or(u16::MAX);
+            column.set_constraint(ColumnConstraint::Absolute(Width::Fixed(width)));
+            if index > 0 && !self.header.is_empty() {
+                column.set_cell_alignment(CellAlignment::Right);
+            }
+        }
+        table.to_string()
+    }
+}
+
+/// What lies around the cells of so many columns: a space on each side, lines between and around.
+const fn frame(columns: usize) -> usize {
+    3 * columns + 1
+}
+
+/// The widths of a part's columns: as wide as their cells if there is room, else the widest give way, but never so far
+/// that a word would be broken.
+fn share(part: &[usize], natural: &[usize], least: &[usize], columns: usize) -> Vec<usize> {
+    let mut widths: Vec<usize> = part.iter().map(|&column| natural[column]).collect();
+    let available = columns.saturating_sub(frame(part.len()));
+    while widths.iter().sum::<usize>() > available {
+        let wide = widths.iter_mut().zip(part);
+        let wide = wide.filter(|(width, column)| **width > least[**column]);
+        match wide.max_by_key(|(width, _)| **width) {
+            Some((width, _)) => *width -= 1,
+            None => break,
+        }
+    }
+    widths
+}
+
+/// Columns of the longest word: what a line cannot be narrower than.
+fn longest_word(text: &str) -> usize {
+    text.split([' ', '\n'])
+        .map(measure_text_width)
+        .max()
+        .unwrap_or(0)
+}
+
+/// Text in lines of at most so many columns, broken between words; as it is if there is no limit.
+pub(super) fn paragraph(text: &str, columns: Option<usize>) -> String {
+    let Some(columns) = columns.map(|columns| columns.max(MIN_COLUMNS)) else {
+        return text.to_owned();
+    };
+    let mut out = String::with_capacity(text.len());
+    let mut used = 0;
+    for word in text.split(' ') {
+        let width = measure_text_width(word);
+        if used > 0 && used + 1 + width > columns {
+            out.push('\n');
+            used = 0;
+        } else if used > 0 {
+            out.push(' ');
+            used += 1;
+        }
+        out.push_str(word);
+        used += width;
+    }
+    out
 }
 
 /// A number with its thousands separated: `8,192`.
@@ -95,20 +262,151 @@ pub(super) fn percent(fraction: f64) -> String {
 mod tests {
     use super::*;
 
+    fn owned(rows: &[&[&str]]) -> Vec<Vec<String>> {
+        let row = |row: &&[&str]| row.iter().map(|&cell| cell.to_owned()).collect();
+        rows.iter().map(row).collect()
+    }
+
+    const HEADER: [&str; 8] = [
+        "layer",
+        "ciphertexts",
+        "polynomials",
+        "additions",
+        "products",
+        "squares",
+        "noise budget left, bits",
+        "predicted time",
+    ];
+
+    /// As of a large network: names of joined layers, wide numbers.
+    fn large() -> Vec<Vec<String>> {
+        owned(&[
+            &[
+                "conv1 + square1 + pool1",
+                "7,200",
+                "3",
+                "123,456,789",
+                "1,234,567",
+                "28,800",
+                "145.3",
+                "1.23 s",
+            ],
+            &[
+                "linear1 + linear2",
+                "10",
+                "9",
+                "9,876,543",
+                "0",
+                "0",
+                "12.0",
+                "123 ms",
+            ],
+        ])
+    }
+
+    /// All words of the cells of `text`.
+    fn words(text: &str) -> Vec<&str> {
+        text.split(|c: char| c.is_whitespace() || "│┆╞╡═╪┌┐└┘─┬┴├┤┼╌".contains(c))
+            .filter(|word| !word.is_empty())
+            .collect()
+    }
+
+    #[test]
+    fn tables_fit_and_no_word_or_number_is_broken() {
+        for columns in [60, 80, 120] {
+            let Table(text) = Grid::new(&HEADER, large(), str::is_empty).fitted(Some(columns));
+            for line in text.lines() {
+                assert!(measure_text_width(line) <= columns, "{columns}:\n{text}");
+            }
+            let shown = words(&text);
+            for line in std::iter::once(HEADER.map(str::to_owned).to_vec()).chain(large()) {
+                for word in line.iter().flat_map(|cell| cell.split(' ')) {
+                    assert!(
+                        shown.contains(&word),
+                        "{word} is broken at {columns}:\n{text}"
+                    );
+                }
+            }
+            // A number stands beside its unit.
+            assert!(text.contains("1.23 s") && text.contains("123 ms"), "{text}");
+        }
+    }
+
+    #[test]
+    fn facts_fit_where_words_do() {
+        let rows = [
+            (
+                "machine",
+                "AMD EPYC 9B45, 2 threads, SEAL 4.0.0 with HEXL and some more words to wrap",
+            ),
+            (
+                "parameters",
+                "N = 8192, log2 q = 214 (46 + 46 + 46 + 46 + 30), t = 65537 * 114689",
+            ),
+        ];
+        for columns in [60, 80, 120] {
+            let grid = Grid {
+                header: Vec::new(),
+                rows: owned(
+                    &rows
+                        .map(|(name, value)| [name, value])
+                        .each_ref()
+                        .map(|r| &r[..]),
+                ),
+            };
+            let Table(text) = grid.fitted(Some(columns));
+            for line in text.lines() {
+                assert!(measure_text_width(line) <= columns, "{columns}:\n{text}");
+            }
+            let shown = words(&text);
+            for (name, value) in rows {
+                for word in std::iter::once(name).chain(value.split(' ')) {
+                    assert!(
+                        shown.contains(&word),
+                        "{word} is broken at {columns}:\n{text}"
+                    );
+                }
+            }
+        }
+    }
+
     #[test]
     fn only_a_terminal_wraps_cells() {
-        let words = "long words ".repeat(40);
-        let lines = |columns| {
-            let mut table = arranged(columns);
-            table.add_row([words.trim(), "1"]);
-            let lines: Vec<_> = table.lines().map(|line| line.chars().count()).collect();
-            (lines.len(), lines[0])
-        };
-        assert_eq!(lines(None).0, 3);
-        assert!(lines(None).1 > 440);
-        let (rows, columns) = lines(Some(70));
-        assert!(rows > 5 && columns <= 70, "{rows} {columns}");
-        assert!(lines(Some(10)).1 <= MIN_COLUMNS);
+        let Table(text) = Grid::new(&HEADER, large(), str::is_empty).fitted(None);
+        assert_eq!(text.lines().count(), 3 + 2 + 1, "{text}");
+        let Table(narrow) = Grid::new(&HEADER, large(), str::is_empty).fitted(Some(10));
+        assert!(
+            narrow
+                .lines()
+                .all(|line| measure_text_width(line) <= MIN_COLUMNS)
+        );
+    }
+
+    #[test]
+    fn columns_that_count_nothing_are_left_out() {
+        let rows = owned(&[&["a", "0", "1", ""], &["b", "0", "0", ""]]);
+        let header = ["layer", "squares", "additions", "time"];
+        let Table(text) = Grid::new(&header, rows.clone(), nothing).fitted(None);
+        assert!(
+            text.contains("additions") && text.contains("layer"),
+            "{text}"
+        );
+        assert!(
+            !text.contains("squares") && !text.contains("time"),
+            "{text}"
+        );
+        // Where zero is a result, it stays.
+        let Table(text) = Grid::new(&header, rows, str::is_empty).fitted(None);
+        assert!(text.contains("squares") && !text.contains("time"), "{text}");
+    }
+
+    #[test]
+    fn paragraphs_are_broken_between_words() {
+        let text = "one two three four five six seven eight nine ten eleven";
+        assert_eq!(paragraph(text, None), text);
+        let broken = paragraph(text, Some(40));
+        assert!(broken.lines().all(|line| line.len() <= 40) && broken.lines().count() == 2);
+        assert_eq!(broken.replace('\n', " "), text);
     }
 
     #[test]

@@ -1,13 +1,16 @@
 //! `sealquant train`.
 
-use std::path::{Path, PathBuf};
+use std::{
+    ffi::{OsStr, OsString},
+    path::{Path, PathBuf},
+};
 
 use indicatif::ProgressBar;
 
 use super::{
-    Outcome,
-    model::DataDirectory,
-    output::{Output, note},
+    Outcome, interrupt,
+    model::{DataDirectory, whole},
+    output::{Output, check_file, note},
     progress, table,
 };
 use crate::{
@@ -15,8 +18,8 @@ use crate::{
     file::write_atomically,
     reproduce::plot_curves,
     train::{
-        self, Agreement, EpochRecord, Existing, Fit, Observer, OutputFolder, PRESETS, TrainConfig,
-        TrainError, TrainEvent,
+        self, Agreement, CHECKPOINT_FILE, EpochRecord, Existing, Fit, Observer, OutputFolder,
+        PRESETS, TrainConfig, TrainEvent,
     },
 };
 
@@ -24,7 +27,7 @@ use crate::{
 pub(super) struct Arguments {
     /// A configuration file (JSON), or the name of a preset
     #[arg(long, value_name = "FILE|PRESET", long_help = config_help())]
-    config: String,
+    config: OsString,
     /// The directory of the model; made if it is missing
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
@@ -36,10 +39,10 @@ pub(super) struct Arguments {
     #[arg(long, conflicts_with = "resume")]
     overwrite: bool,
     /// Seed in place of the configuration's
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = whole::<u64>(0..=usize::MAX))]
     seed: Option<u64>,
     /// Epochs in place of the configuration's
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "N", value_parser = whole::<u32>(1..=u32::MAX as usize))]
     epochs: Option<u32>,
     /// Also write the run's curves (SVG) to this file, after each epoch; nothing is lost if the run is stopped
     #[arg(long, value_name = "FILE")]
@@ -68,11 +71,15 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> anyhow::Result<
         (false, true) => Existing::Replace,
         (false, false) => Existing::Refuse,
     };
-    let folder =
-        OutputFolder::claim(&arguments.out, existing, &config.inputs()).map_err(with_advice)?;
+    let folder = OutputFolder::claim(&arguments.out, existing, &config.inputs())?;
+    if let Some(plot) = &arguments.plot {
+        check_file("--plot", plot)?;
+    }
     let source = arguments.data.source();
     let load = |split| data::load(config.dataset, split, &source, &mut progress::data_events());
     let (train, test) = (load(Split::Train)?, load(Split::Test)?);
+    let checkpoint = arguments.out.join(CHECKPOINT_FILE);
+    interrupt::say(move || interrupted(&checkpoint));
     let mut observer = Display {
         plot: arguments
             .plot
@@ -80,7 +87,7 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> anyhow::Result<
             .map(|path| (config.name.clone(), path)),
         ..Display::new()
     };
-    let record = train::run(&config, &train, &test, &folder, &mut observer).map_err(with_advice)?;
+    let record = train::run(&config, &train, &test, &folder, &mut observer)?;
     let mut rows = vec![
         ("model", arguments.out.display().to_string()),
         (
@@ -113,6 +120,16 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> anyhow::Result<
             .map(|(name, value)| (name.to_owned(), value)),
     ))?;
     Ok(Outcome::Success)
+}
+
+/// What an interrupted run leaves, and how to go on.
+fn interrupted(checkpoint: &Path) -> String {
+    let path = checkpoint.display();
+    if checkpoint.exists() {
+        format!("{path} keeps the finished epochs; go on with --resume")
+    } else {
+        "no epoch was finished, nothing is kept".to_owned()
+    }
 }
 
 /// Whether logits fit, in words.
@@ -173,27 +190,14 @@ pub(super) fn agreement_rows(agreement: &Agreement) -> [(&'static str, String); 
     ]
 }
 
-/// Adds the options of the command line to an error that they answer.
-pub(super) fn with_advice(error: TrainError) -> anyhow::Error {
-    let advice = match &error {
-        TrainError::ModelExists { .. } => "--overwrite replaces it",
-        TrainError::CheckpointExists { .. } => "--resume goes on, --overwrite begins anew",
-        TrainError::NothingToResume { .. } => "begin without --resume",
-        TrainError::OtherRun { .. } => "--overwrite in place of --resume begins anew",
-        TrainError::Stopped { .. } => "--resume goes on",
-        _ => return error.into(),
-    };
-    anyhow::anyhow!("{error} ({advice})")
-}
-
 /// A file if there is one or if it looks like one, else a preset.
-fn load_config(text: &str) -> anyhow::Result<TrainConfig> {
+fn load_config(text: &OsStr) -> anyhow::Result<TrainConfig> {
     let path = Path::new(text);
     let like_a_path = path.components().count() > 1 || path.extension().is_some();
     Ok(if like_a_path || path.is_file() {
         TrainConfig::load(path)?
     } else {
-        TrainConfig::preset(text)?
+        TrainConfig::preset(&text.to_string_lossy())?
     })
 }
 
@@ -335,19 +339,23 @@ mod tests {
 
     #[test]
     fn a_configuration_is_a_preset_or_a_file() {
-        for preset in PRESETS.iter().filter(|name| !name.ends_with('B')) {
-            load_config(preset).unwrap();
+        for preset in PRESETS {
+            load_config(preset.as_ref()).unwrap();
         }
-        let unknown = load_config("no-such-preset").unwrap_err().to_string();
+        let unknown = load_config("no-such-preset".as_ref())
+            .unwrap_err()
+            .to_string();
         assert!(
             unknown.contains("no-such-preset") && unknown.contains(PRESETS[0]),
             "{unknown}"
         );
-        let missing = load_config("configs/none.json").unwrap_err().to_string();
+        let missing = load_config("configs/none.json".as_ref())
+            .unwrap_err()
+            .to_string();
         assert!(missing.contains("configs/none.json"), "{missing}");
         let file = tempfile::NamedTempFile::with_suffix(".json").unwrap();
         let config = TrainConfig::preset(PRESETS[0]).unwrap();
         config.save(file.path()).unwrap();
-        assert_eq!(load_config(file.path().to_str().unwrap()).unwrap(), config);
+        assert_eq!(load_config(file.path().as_os_str()).unwrap(), config);
     }
 }

@@ -1,5 +1,9 @@
 //! The forms in which CIFAR-10 is published: its own binary files, and PNG files with an image a row.
 
+use std::io::{self, Write};
+
+use flate2::write::ZlibDecoder;
+
 /// The most images in a file (the published ones have 10,000).
 const MAX_IMAGES: usize = 1 << 20;
 
@@ -10,14 +14,16 @@ pub(super) fn png_rows(
     (channels, height, width): (usize, usize, usize),
     pixels: &mut Vec<u8>,
 ) -> Result<(), String> {
-    let image = lodepng::decode24(bytes).map_err(|error| error.to_string())?;
+    let header = Header::read(bytes)?;
     let plane = height * width;
-    let (columns, rows) = (image.width, image.height);
+    let (columns, rows) = (header.columns, header.rows);
     if channels != 3 || columns != plane || rows > MAX_IMAGES {
         return Err(format!(
             "{columns}x{rows} pixels, expected {plane} pixels ({height}x{width}) in each of at most {MAX_IMAGES} rows"
         ));
     }
+    check_inflated(bytes, header.inflated_bytes())?;
+    let image = lodepng::decode24(bytes).map_err(|error| error.to_string())?;
     pixels.reserve(rows * plane * 3);
     for row in image.buffer.chunks_exact(plane) {
         pixels.extend(row.iter().map(|pixel| pixel.r));
@@ -25,6 +31,88 @@ pub(super) fn png_rows(
         pixels.extend(row.iter().map(|pixel| pixel.b));
     }
     Ok(())
+}
+
+/// What a PNG file says of itself before its pixels.
+struct Header {
+    columns: usize,
+    rows: usize,
+    bits_per_pixel: usize,
+}
+
+impl Header {
+    const SIGNATURE: &'static [u8] = b"\x89PNG\r\n\x1a\n";
+
+    fn read(bytes: &[u8]) -> Result<Self, String> {
+        let fields = bytes
+            .strip_prefix(Self::SIGNATURE)
+            .ok_or("no PNG image")?
+            .strip_prefix(b"\0\0\0\x0dIHDR")
+            .and_then(|rest| rest.first_chunk::<10>())
+            .ok_or("a PNG image that ends in its header")?;
+        let [a, b, c, d, e, f, g, h, depth, color] = *fields;
+        let channels = match color {
+            0 | 3 => 1,
+            2 => 3,
+            4 => 2,
+            6 => 4,
+            _ => return Err(format!("a PNG image of the unknown colour type {color}")),
+        };
+        Ok(Self {
+            columns: u32::from_be_bytes([a, b, c, d]) as usize,
+            rows: u32::from_be_bytes([e, f, g, h]) as usize,
+            bits_per_pixel: usize::from(depth.min(16)) * channels,
+        })
+    }
+
+    /// No more than this is there once it is inflated, also if it is interlaced: then each row is cut in up to four, each
+    /// with a byte for its filter and one that is not full.
+    fn inflated_bytes(&self) -> usize {
+        self.rows * ((self.columns * self.bits_per_pixel).div_ceil(8) + 8) + 64
+    }
+}
+
+/// Inflates a PNG file's pixels without keeping them, up to `limit` bytes: nobody should find out in memory how much a
+/// few bytes can become. What is wrong otherwise the decoder will tell.
+fn check_inflated(bytes: &[u8], limit: usize) -> Result<(), String> {
+    struct Room(Option<usize>);
+
+    impl Write for Room {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0 = self.0.and_then(|room| room.checked_sub(bytes.len()));
+            match self.0 {
+                Some(_) => Ok(bytes.len()),
+                None => Err(io::ErrorKind::FileTooLarge.into()),
+            }
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    let mut inflater = ZlibDecoder::new(Room(Some(limit)));
+    let mut rest = &bytes[Header::SIGNATURE.len().min(bytes.len())..];
+    while let Some((head, after)) = rest.split_first_chunk::<8>() {
+        let length = u32::from_be_bytes([head[0], head[1], head[2], head[3]]) as usize;
+        let Some(data) = after.get(..length) else {
+            break;
+        };
+        let done = head.ends_with(b"IDAT") && inflater.write_all(data).is_err();
+        // A checksum follows.
+        rest = after.get(length.saturating_add(4)..).unwrap_or_default();
+        if done {
+            break;
+        }
+    }
+    // What is still in its buffer is written when it ends.
+    let _ = inflater.try_finish();
+    match inflater.get_ref().0 {
+        Some(_) => Ok(()),
+        None => Err(format!(
+            "its pixels inflate to more than the {limit} bytes that its size allows"
+        )),
+    }
 }
 
 /// Reads labels: a JSON list of integers.
@@ -126,6 +214,74 @@ mod tests {
             assert!(data.files().iter().all(|f| !f.published));
         }
         assert_eq!((from_png.files().len(), from_binary.files().len()), (6, 5));
+    }
+
+    /// A PNG file of these dimensions whose pixels inflate to so many zeros.
+    fn bomb(columns: u32, rows: u32, inflated: usize) -> Vec<u8> {
+        let mut png = super::Header::SIGNATURE.to_vec();
+        let mut chunk = |kind: &[u8; 4], data: &[u8]| {
+            let mut crc = flate2::Crc::new();
+            crc.update(kind);
+            crc.update(data);
+            png.extend((data.len() as u32).to_be_bytes());
+            png.extend(kind);
+            png.extend(data);
+            png.extend(crc.sum().to_be_bytes());
+        };
+        let size = [columns.to_be_bytes(), rows.to_be_bytes()].concat();
+        chunk(b"IHDR", &[&size[..], &[8, 2, 0, 0, 0]].concat());
+        let mut zlib = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::best());
+        std::io::Write::write_all(&mut zlib, &vec![0; inflated]).unwrap();
+        for data in zlib.finish().unwrap().chunks(1000) {
+            chunk(b"IDAT", data);
+        }
+        chunk(b"IEND", &[]);
+        png
+    }
+
+    #[test]
+    fn a_png_file_is_not_inflated_beyond_its_dimensions_or_ours() {
+        let read = |bytes: &[u8]| {
+            let mut pixels = Vec::new();
+            super::png_rows(bytes, (3, 32, 32), &mut pixels).map(|()| pixels.len())
+        };
+        let exact = 2 * (1 + 3072);
+        assert_eq!(read(&bomb(1024, 2, exact)), Ok(2 * 3072));
+        let refused = |bytes: &[u8]| read(bytes).unwrap_err();
+        assert!(refused(&bomb(1024, 2, 64 << 20)).contains("inflate to more than"));
+        let wide = refused(&bomb(u32::MAX, u32::MAX, 10));
+        assert!(wide.starts_with("4294967295x4294967295 pixels"), "{wide}");
+        assert!(refused(&bomb(1024, 1 << 21, 10)).contains("pixels, expected 1024"));
+        // Too little is found by the decoder.
+        refused(&bomb(1024, 2, exact - 1));
+        let good = bomb(1024, 2, exact);
+        for end in 0..good.len() - 12 {
+            refused(&good[..end]);
+        }
+        assert!(refused(b"GIF89a").contains("no PNG image"));
+    }
+
+    /// As pigz, bgzip and cat write them: nothing after the first member is lost.
+    #[test]
+    fn files_of_several_gzip_members_are_read_whole() {
+        use std::io::Write as _;
+
+        let dir = tempfile::tempdir().unwrap();
+        let all = images(7);
+        let records: Vec<u8> = (0..7_u8)
+            .zip(all.chunks_exact(SIZE))
+            .flat_map(|(label, image)| [&[label][..], image].concat())
+            .collect();
+        let mut packed = Vec::new();
+        for part in records.chunks(2 * (1 + SIZE)) {
+            let mut gz = flate2::write::GzEncoder::new(packed, flate2::Compression::fast());
+            gz.write_all(part).unwrap();
+            packed = gz.finish().unwrap();
+        }
+        fs::write(dir.path().join("test_batch.bin.gz"), packed).unwrap();
+        let data = read(dir.path(), Split::Test).unwrap();
+        assert_eq!(data.labels(), [0, 1, 2, 3, 4, 5, 6]);
+        assert!(data.images().flatten().eq(&all));
     }
 
     #[test]

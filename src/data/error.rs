@@ -1,6 +1,6 @@
 //! What can go wrong when a dataset is found, fetched or read.
 
-use std::path::PathBuf;
+use std::{fmt, path::PathBuf};
 
 use super::DatasetName;
 
@@ -14,18 +14,33 @@ pub enum DataError {
     /// The name is of no split.
     #[error("unknown split `{0}`: expected `train` or `test`")]
     UnknownSplit(String),
-    /// A directory given by the user does not hold the files.
+    /// The directory that the user named is none.
+    #[error("{origin} {dir}, {problem}: {advice}", dir = dir.display(), advice = origin.advice())]
+    NoDirectory {
+        /// Where it was named.
+        origin: Origin,
+        /// The directory.
+        dir: PathBuf,
+        /// As in "which does not exist".
+        problem: String,
+    },
+    /// A directory named by the user does not hold the files.
     #[error(
-        "{dataset}: `{file}` (or `{file}.gz`) is neither in {dir} nor in {dir}/{dataset}: give the directory that holds the dataset's files",
-        dir = dir.display()
+        "{origin} {dir}, which does not hold {dataset}: {found}; {looked_for}; {advice}",
+        dir = dir.display(),
+        advice = origin.advice()
     )]
     NotInDirectory {
         /// The dataset that was asked for.
         dataset: DatasetName,
+        /// Where the directory was named.
+        origin: Origin,
         /// The directory that was searched.
         dir: PathBuf,
-        /// The first file that is missing.
-        file: String,
+        /// What it holds instead, or which of the files.
+        found: String,
+        /// The files of each form of the dataset.
+        looked_for: String,
     },
     /// Reading or writing failed.
     #[error("{what} {path}", path = path.display())]
@@ -38,7 +53,7 @@ pub enum DataError {
         #[source]
         source: std::io::Error,
     },
-    /// A file is not a well-formed IDX file of the expected kind.
+    /// A file is not what its name says.
     #[error("{path}: {reason}", path = path.display())]
     Malformed {
         /// The file.
@@ -113,6 +128,34 @@ pub enum DataError {
     /// Images, labels and shape of a dataset built by hand do not fit together.
     #[error("dataset: {0}")]
     Inconsistent(String),
+}
+
+/// Where a directory of datasets was named.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Origin {
+    /// In [`Source::data_dir`](super::Source::data_dir).
+    Source,
+    /// In the environment variable [`DATA_VARIABLE`](super::DATA_VARIABLE).
+    Variable,
+}
+
+impl Origin {
+    const fn advice(self) -> &'static str {
+        match self {
+            Self::Source => "name the directory that holds the dataset's files",
+            Self::Variable => "correct the variable, or unset it to fetch datasets into the cache",
+        }
+    }
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Source => f.write_str("the data directory is"),
+            Self::Variable => write!(f, "{} is", super::DATA_VARIABLE),
+        }
+    }
 }
 
 impl DataError {

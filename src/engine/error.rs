@@ -33,6 +33,31 @@ pub enum EngineError {
         /// What the network reads.
         expected: usize,
     },
+    /// An integer that the network's input quantiser cannot give: what was proven of the logits does not hold for it.
+    #[error(
+        "image {image} has {value} at position {position}: the network reads integers from 0 to {max}, as its input \
+         quantiser makes them"
+    )]
+    InputRange {
+        /// Which image of the batch.
+        image: usize,
+        /// Which of its values.
+        position: usize,
+        /// The value.
+        value: i64,
+        /// The largest that the network reads; the smallest is 0.
+        max: i64,
+    },
+    /// A response to another number of images than were asked about.
+    #[error(
+        "the response answers {actual} images, {expected} were asked about: it is not the answer to this request"
+    )]
+    ImageCount {
+        /// How many were asked about.
+        expected: usize,
+        /// How many it answers.
+        actual: usize,
+    },
     /// A message that was made for another plan.
     #[error(
         "the {message} holds {actual} {what}, this plan needs {expected}: it was made for another plan"

@@ -27,7 +27,7 @@ const TILE_MAX: usize = 256;
 const TILE_MIN: usize = 32;
 
 /// Coefficients of every input that a thread reads at once: a power of two.
-fn tile_width(rows: usize) -> usize {
+pub(super) fn tile_width(rows: usize) -> usize {
     let fits = TILE_BYTES / (8 * rows.max(1));
     (1 << fits.max(1).ilog2()).clamp(TILE_MIN, TILE_MAX)
 }
@@ -41,7 +41,7 @@ pub(super) struct Fast {
     layers: Vec<Reported>,
     /// For each data prime the compiled layers, and what results are multiplied by to be BFV ciphertexts.
     programs: Vec<(Program, u64)>,
-    /// In the packed layout, what hides a logit's summands.
+    /// In the packed layout, what hides a logit's summands in decrypted slots.
     masks: Option<Masks>,
 }
 
@@ -261,7 +261,7 @@ impl Fast {
             .doing(|| "transforming the response".to_owned())
     }
 
-    /// Ciphertexts of the results, masked, with as few primes as the client needs.
+    /// Ciphertexts of the results, with as few primes as the client needs, polynomial 0 masked in the packed layout.
     fn respond(
         &self,
         results: &[u64],

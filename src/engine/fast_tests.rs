@@ -56,7 +56,7 @@ fn check(network: &Network, layout: LayoutKind, images: usize, ntt: bool) -> [f6
     let evaluation = server.evaluate(&request, &()).unwrap();
     let expected = Twin::new(network).logits_batch(&images).unwrap();
     assert_eq!(
-        client.decrypt(&evaluation.response).unwrap(),
+        client.decrypt(&evaluation.response, images.len()).unwrap(),
         expected,
         "{}",
         network.name()
@@ -76,7 +76,7 @@ fn check(network: &Network, layout: LayoutKind, images: usize, ntt: bool) -> [f6
             })
             .collect(),
     };
-    assert_eq!(client.decrypt(&whole).unwrap(), expected);
+    assert_eq!(client.decrypt(&whole, images.len()).unwrap(), expected);
     let predicted = selection.predicted_noise();
     let before = &predicted[predicted.len() - 2];
     let after = &predicted[predicted.len() - 1];
@@ -278,7 +278,7 @@ fn seeded_requests_and_responses_travel_over_the_wire() {
         let returned = response.to_wire(&scope).unwrap();
         let response = Response::from_wire(&scope, &returned, &limits).unwrap();
         let expected = Twin::new(&network).logits_batch(&images).unwrap();
-        assert_eq!(client.decrypt(&response).unwrap(), expected);
+        assert_eq!(client.decrypt(&response, images.len()).unwrap(), expected);
     }
 }
 
@@ -340,7 +340,7 @@ fn parts_make_up_the_response() {
     let parts = (0..count).map(|channel| part(&images, channel)).collect();
     let response = Response::from_parts(parts).unwrap();
     let expected = Twin::new(&network).logits_batch(&images).unwrap();
-    assert_eq!(client.decrypt(&response).unwrap(), expected);
+    assert_eq!(client.decrypt(&response, images.len()).unwrap(), expected);
 
     for parts in [
         vec![],
@@ -380,7 +380,7 @@ fn four_squares_are_refused_with_a_way_out() {
         ..SelectOptions::default()
     };
     let error = select(&network, &options).unwrap_err().to_string();
-    assert!(error.contains("--mode stock"), "{error}");
+    assert!(error.contains("try stock mode"), "{error}");
 }
 
 #[test]

@@ -2,12 +2,13 @@
 
 use super::client::contexts;
 use super::diagonal::transform_nanoseconds;
+use super::fast::tile_width;
 use super::fused::{fuse, reported};
 use super::plan::{Plan, Step};
 use super::stats::LayerOps;
 use crate::kernels::{LANES, Rates};
 use crate::layout::{Diagonal, Layout, Stage, StageStep};
-use crate::params::{Mode, RESPOND_NANOSECONDS, WorkRates, diagonal_work};
+use crate::params::{Mode, RESPOND_NANOSECONDS, Work, WorkRates, diagonal_work};
 
 /// A layer as the server computes it, in fast mode: squares joined with the sums before and the pool after them.
 #[derive(Debug, Clone, PartialEq)]
@@ -24,6 +25,21 @@ pub struct LayerForecast {
     pub budget_bits: Option<f64>,
     /// What a batch is predicted to take on one thread, over all plaintext moduli.
     pub seconds: f64,
+    /// Of these, what no other thread helps with.
+    pub serial_seconds: f64,
+    /// Into how many equal parts the rest falls that can be computed at a time.
+    pub parts: usize,
+}
+
+impl LayerForecast {
+    /// What a batch is predicted to take on so many threads, if there is a processor for each: a thread computes one part
+    /// after another, so more threads than parts do not help, nor do those that are left without one in the last round.
+    pub fn seconds_on(&self, threads: usize) -> f64 {
+        let parts = self.parts.max(1);
+        let rounds = parts.div_ceil(threads.clamp(1, parts));
+        let parallel = self.seconds - self.serial_seconds;
+        self.serial_seconds + parallel * rounds as f64 / parts as f64
+    }
 }
 
 impl Plan {
@@ -48,6 +64,8 @@ impl Plan {
         // Weights are reduced modulo t, which hardly matters here: the first stands for all.
         let t = selection.plain_moduli().first().copied().unwrap_or(2);
         let layers = reported(&fuse(self), self.inputs(), t);
+        // Tiles of one prime are computed at a time; the primes and the plaintext moduli one after the other.
+        let tiles = degree / tile_width(2 * self.inputs()).min(degree).max(1);
         let mut reading = rates.stream * (2 * self.inputs()) as f64;
         let mut forecast: Vec<LayerForecast> = layers
             .into_iter()
@@ -59,12 +77,18 @@ impl Plan {
                     polynomials: layer.size,
                     ops: (0..channels).map(|_| layer.ops).sum(),
                     seconds: chunks * (nanoseconds + std::mem::take(&mut reading)) / 1e9,
+                    serial_seconds: 0.0,
+                    parts: tiles,
                     name: layer.name,
                 }
             })
             .collect();
         if let Some(last) = forecast.last() {
-            let words = last.ciphertexts * last.polynomials * primes * degree * channels;
+            let polynomials = last.ciphertexts * last.polynomials;
+            let rows = polynomials * primes * channels;
+            let seconds = (rows * degree) as f64 * RESPOND_NANOSECONDS / 1e9;
+            // Transforms of polynomials are computed at a time, what SEAL does with ciphertexts is not.
+            let transforms = rows as f64 * WorkRates::nominal(degree).transform / 1e9;
             forecast.push(LayerForecast {
                 name: "response".to_owned(),
                 ciphertexts: last.ciphertexts,
@@ -77,7 +101,9 @@ impl Plan {
                     ..LayerOps::default()
                 },
                 budget_bits: self.budget_bits("response"),
-                seconds: words as f64 * RESPOND_NANOSECONDS / 1e9,
+                seconds,
+                serial_seconds: (seconds - transforms).max(0.0),
+                parts: polynomials,
             });
         }
         forecast
@@ -113,6 +139,7 @@ impl Plan {
             .map(|layer| (layer.name.as_str(), layer.step.outputs()))
             .chain([("response", self.outputs())]);
         let squares = layout.stages().len().saturating_sub(1);
+        let level = |index: usize| levels.get(index).or(levels.last()).copied().unwrap_or(1);
         names
             .zip(work)
             .enumerate()
@@ -129,13 +156,33 @@ impl Plan {
                     } as u64;
                     ops.relinearizations = u64::from(*relinearize);
                 }
+                let is_response = index == self.layers().len();
+                let seconds = |work: &Work| channels as f64 * work.nanoseconds(&at) / 1e9;
+                // Rows of residues are computed at a time, one for each prime; those of keys have one for the special
+                // prime, too. Of the response SEAL drops primes, one ciphertext after the other.
+                let extended = ops.relinearizations + ops.rotations > 0;
+                let rows = level(index) + usize::from(extended);
+                let serial = if is_response {
+                    seconds(&Work {
+                        nanoseconds: work.nanoseconds,
+                        ..Work::default()
+                    })
+                } else {
+                    0.0
+                };
                 LayerForecast {
+                    seconds: seconds(&work),
+                    serial_seconds: serial,
+                    parts: if is_response {
+                        rows * ciphertexts
+                    } else {
+                        rows
+                    },
                     name: name.to_owned(),
                     ciphertexts,
                     polynomials: if index + 1 >= 2 * squares { 3 } else { 2 },
                     ops: (0..channels).map(|_| ops).sum(),
                     budget_bits: self.budget_bits(name),
-                    seconds: channels as f64 * work.nanoseconds(&at) / 1e9,
                 }
             })
             .collect()
@@ -168,3 +215,7 @@ fn operations(stage: &Stage) -> LayerOps {
     }
     ops
 }
+
+#[cfg(test)]
+#[path = "forecast_tests.rs"]
+mod tests;

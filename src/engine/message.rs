@@ -43,7 +43,10 @@ impl Request {
     }
 }
 
-/// Encrypted logits: for each channel a ciphertext for every logit. It carries nothing else of the computation.
+/// Encrypted logits: for each channel a ciphertext for every logit.
+///
+/// Decryption shows the logits, and in the packed and diagonal layouts masked summands of them. The ciphertexts
+/// themselves are functions of the request and the weights: no circuit privacy is claimed (see [`super::Plan`]).
 #[derive(Debug)]
 pub struct Response {
     pub(crate) images: usize,
@@ -116,6 +119,34 @@ impl Response {
             channels: parts.into_iter().map(|part| part.ciphertexts).collect(),
         })
     }
+}
+
+/// Refuses images of another size than `expected` values, and values outside 0 to `max`: the only guard of what is
+/// encrypted, through which every client passes.
+pub(super) fn check_images<'a>(
+    images: impl IntoIterator<Item = &'a [i64]>,
+    expected: usize,
+    max: i64,
+) -> Result<(), EngineError> {
+    for (image, values) in images.into_iter().enumerate() {
+        if values.len() != expected {
+            return Err(EngineError::ImageSize {
+                image,
+                actual: values.len(),
+                expected,
+            });
+        }
+        let outside = values.iter().position(|value| !(0..=max).contains(value));
+        if let Some(position) = outside {
+            return Err(EngineError::InputRange {
+                image,
+                position,
+                value: values[position],
+                max,
+            });
+        }
+    }
+    Ok(())
 }
 
 /// Refuses a message with another number of channels, or of ciphertexts in one, than the plan's.

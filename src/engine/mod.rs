@@ -16,6 +16,8 @@ mod error;
 mod fast;
 mod forecast;
 mod fused;
+#[cfg(test)]
+mod mask_tests;
 mod message;
 mod packed;
 pub mod paper;
@@ -32,6 +34,9 @@ pub use error::EngineError;
 pub use forecast::LayerForecast;
 pub use message::{EvaluationKeys, Request, RequestPart, Response, ResponsePart};
 pub use plan::{Plan, PlannedLayer, Step};
-pub use seeded::{PlanContexts, SeededEvaluationKeys, SeededRequest};
+pub use seeded::{PlanContexts, SeededEvaluationKeys, SeededRequest, SeededRequestPart};
 pub use server::{Evaluation, Server};
 pub use stats::{LayerOps, LayerStats, Progress};
+
+#[cfg(test)]
+mod memory_tests;

@@ -102,6 +102,10 @@ impl Plaintexts {
 }
 
 /// Random plaintexts whose slots add up to zero for each logit.
+///
+/// A mask hides a logit's summands from someone who sees the decrypted slots of the response to an honest request. It is
+/// added as a plaintext, to polynomial 0 of the response alone: a client that crafts its request so that the summands are
+/// in another polynomial reads them (`mask_tests`). No circuit privacy is claimed.
 #[derive(Debug)]
 pub(super) struct Masks {
     encoder: BatchEncoder,

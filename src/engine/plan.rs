@@ -28,8 +28,8 @@ pub enum Step {
         /// take size 3, and nothing after them squares again. In fast mode none are.
         relinearize: bool,
     },
-    /// The last layer of the packed layout: one sum of products with plaintexts, masked so that it reveals the sums of
-    /// each logit's slots and nothing else of the slots. Depth 0, but the noise of a plaintext product.
+    /// The last layer of the packed layout: one sum of products with plaintexts, masked (see [`Plan`]). Depth 0, but the
+    /// noise of a plaintext product.
     Positions {
         /// How many ciphertexts are summed.
         count: usize,
@@ -55,10 +55,19 @@ impl Step {
 
 /// What client and server agree on: encryption parameters, layout, and the steps. It depends on the network alone, not
 /// on images or keys. The client needs the parameters and sizes, not the weights.
+///
+/// # What a response shows
+/// In the packed and the diagonal layout the client sums the slots of a logit, and the server adds a random mask whose
+/// slots sum to zero for each logit. The mask hides the partial sums from someone who sees the decrypted slots of the
+/// response to an honest request. It does not hide them from a client that crafts its request: the mask is added as a
+/// plaintext, so it is in polynomial 0 of the response only, and the other polynomials are functions of the weights and
+/// the request as they are. In the batched layout nothing is masked, and the same holds. No circuit privacy is claimed
+/// for any layout.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Plan {
     selection: Selection,
     layout: Layout,
+    input_max: i64,
     inputs: usize,
     outputs: usize,
     response_primes: usize,
@@ -90,6 +99,7 @@ impl Plan {
         Ok(Self {
             layout: Layout::Batched(Batched::new(selection.poly_modulus_degree())),
             selection: selection.clone(),
+            input_max: network.input().quantizer.max(),
             inputs: network.input().shape.len(),
             outputs,
             response_primes: selection.response_primes(),
@@ -115,6 +125,7 @@ impl Plan {
             },
         });
         Ok(Self {
+            input_max: network.input().quantizer.max(),
             inputs: crops.network.input().shape.len(),
             outputs: 1,
             response_primes: selection.response_primes(),
@@ -161,6 +172,7 @@ impl Plan {
             }
         }
         Ok(Self {
+            input_max: network.input().quantizer.max(),
             inputs: diagonal.uploads(),
             outputs: diagonal.responses().0,
             response_primes: selection.response_primes(),
@@ -207,6 +219,11 @@ impl Plan {
             Layout::Packed(packed) => packed.image().len(),
             Layout::Diagonal(diagonal) => diagonal.image().len(),
         }
+    }
+
+    /// The largest integer that the network reads; the smallest is 0.
+    pub const fn input_max(&self) -> i64 {
+        self.input_max
     }
 
     /// How many ciphertexts a request holds for each plaintext modulus.

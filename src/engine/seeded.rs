@@ -2,7 +2,7 @@
 
 use super::client::contexts;
 use super::error::{Doing, EngineError};
-use super::message::{EvaluationKeys, Request, check_channels};
+use super::message::{EvaluationKeys, Request, RequestPart, check_channels};
 use super::plan::Plan;
 use crate::bfv::{Ciphertext, Context, SeededCiphertext, SeededGaloisKeys, SeededRelinKeys};
 use rayon::prelude::*;
@@ -162,17 +162,51 @@ impl SeededRequest {
             .channels
             .iter()
             .zip(&plan.contexts)
-            .map(|(channel, context)| {
-                channel
-                    .par_iter()
-                    .map(|encrypted| encrypted.expand(context))
-                    .collect::<Result<Vec<Ciphertext>, _>>()
-            })
-            .collect::<Result<_, _>>()
-            .doing(|| "expanding the request".to_owned())?;
+            .map(|(channel, context)| expand(channel, context))
+            .collect::<Result<_, _>>()?;
         Ok(Request {
             images: self.images,
             channels,
         })
     }
+}
+
+/// The part of a [`SeededRequest`] for one plaintext modulus.
+#[derive(Debug, Clone)]
+pub struct SeededRequestPart {
+    pub(crate) images: usize,
+    pub(crate) channel: usize,
+    pub(crate) ciphertexts: Vec<SeededCiphertext>,
+}
+
+impl SeededRequestPart {
+    /// Expands the seeds, for [`super::Server::evaluate_part`], on all threads of the current rayon pool.
+    ///
+    /// # Errors
+    /// [`EngineError::Mismatch`] or [`EngineError::Bfv`] if the part was made for another plan or memory is exhausted.
+    pub fn expand(&self, plan: &PlanContexts) -> Result<RequestPart, EngineError> {
+        let context = plan
+            .contexts
+            .get(self.channel)
+            .ok_or(EngineError::Mismatch {
+                message: "part of a request",
+                what: "plaintext moduli at least",
+                expected: self.channel + 1,
+                actual: plan.contexts.len(),
+            })?;
+        Ok(RequestPart {
+            images: self.images,
+            channel: self.channel,
+            ciphertexts: expand(&self.ciphertexts, context)?,
+        })
+    }
+}
+
+/// Expands the seeds of a channel's ciphertexts.
+fn expand(channel: &[SeededCiphertext], context: &Context) -> Result<Vec<Ciphertext>, EngineError> {
+    channel
+        .par_iter()
+        .map(|encrypted| encrypted.expand(context))
+        .collect::<Result<_, _>>()
+        .doing(|| "expanding the request".to_owned())
 }

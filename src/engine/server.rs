@@ -12,7 +12,7 @@ use super::plan::{Plan, Step};
 use super::stats::{LayerStats, Progress, Stage, layer_stage};
 use super::stock::Stock;
 use crate::bfv::Ciphertext;
-use crate::kernels::Backend;
+use crate::kernels::{Backend, warn_if_unoptimised};
 use crate::layout::Layout;
 use crate::params::Mode;
 use std::time::Instant;
@@ -129,6 +129,8 @@ impl Server {
 
     /// Evaluates the plan on a request, on all threads of the current rayon pool.
     ///
+    /// Logs a warning, once in a process, if fast mode was compiled without optimisation.
+    ///
     /// # Errors
     /// [`EngineError::Mismatch`] for a request to another plan; [`EngineError::Bfv`] if SEAL refuses a ciphertext or
     /// memory is exhausted.
@@ -195,6 +197,9 @@ impl Server {
         layers: &mut [LayerStats],
         progress: &dyn Progress,
     ) -> Result<Vec<Ciphertext>, EngineError> {
+        if !matches!(self.channels, Channels::Stock(_)) {
+            warn_if_unoptimised();
+        }
         let suffix = suffix(index, self.channels.len());
         // From a thread outside the pool every parallel loop would wake a worker and wait for it.
         rayon::scope(|_| match &self.channels {

@@ -89,7 +89,7 @@ impl Backend {
 }
 
 #[inline(always)]
-fn run<S: Simd>(
+pub(super) fn run<S: Simd>(
     simd: S,
     program: &Program,
     rows: &[&[u64]],

@@ -1,11 +1,9 @@
 //! The execution of a compiled program on eight coefficients.
 
-use super::prime::Constants;
+use super::prime::{Constants, LAZY_PRODUCTS};
 use super::program::{Compiled, Layer, Output, Program, SIZES, Scratch, Squares};
 use super::simd::{Lane, Simd};
 
-/// After so many products the halves of a wide sum are brought back below the prime.
-const WIDE_TERMS: usize = 2048;
 /// Coefficients of the largest square.
 const PRODUCTS: usize = 2 * SIZES[SIZES.len() - 1] - 1;
 
@@ -168,15 +166,6 @@ fn narrow_sums<S: Simd, const SIZE: usize>(
     sums
 }
 
-/// A sum of products, its halves brought back below the prime and 2^52.
-#[inline(always)]
-fn fold<S: Simd>(constants: &Constants<S>, sum: S::Wide) -> S::Wide {
-    let simd = constants.simd;
-    let (high, low) = simd.halves(sum);
-    let high = constants.reduce(simd.add(high, simd.shift_right(low, 52)));
-    simd.widen(high, constants.low52(low))
-}
-
 /// A sum of products divided by 2^52, as [`Constants::montgomery`].
 #[inline(always)]
 fn divided<S: Simd>(constants: &Constants<S>, sum: S::Wide) -> S::Vector {
@@ -184,10 +173,9 @@ fn divided<S: Simd>(constants: &Constants<S>, sum: S::Wide) -> S::Vector {
     constants.montgomery(high, low)
 }
 
-/// Sums of products with weights in Montgomery form, below 2^62.
+/// Sums of products with weights in Montgomery form, below twice the prime.
 ///
-/// Each product is below 2^51.2 * 2^50: between two folds the low halves add up to less than 2^12 * 2^52 and the high
-/// ones to less than 2^12 * 2^49.2.
+/// Values are below 2^52 (see [`Program::new`]) and weights below the prime.
 #[inline(always)]
 fn wide_sums<S: Simd, const SIZE: usize>(
     constants: &Constants<S>,
@@ -196,7 +184,7 @@ fn wide_sums<S: Simd, const SIZE: usize>(
 ) -> [S::Vector; SIZE] {
     let simd = constants.simd;
     let mut products = [simd.wide(); SIZE];
-    for terms in terms.chunks(WIDE_TERMS) {
+    for terms in terms.chunks(LAZY_PRODUCTS) {
         for &(at, weight) in terms {
             let weight = simd.splat(weight);
             for (product, value) in products.iter_mut().zip(&input[at as usize]) {
@@ -204,7 +192,7 @@ fn wide_sums<S: Simd, const SIZE: usize>(
             }
         }
         for product in &mut products {
-            *product = fold(constants, *product);
+            *product = constants.fold(*product);
         }
     }
     let mut sums = [constants.zero; SIZE];
@@ -224,7 +212,8 @@ fn weighted_sum<S: Simd, const SIZE: usize>(
 ) {
     let simd = constants.simd;
     let mut products = [simd.wide(); SIZE];
-    for (weights, input) in weights.chunks(WIDE_TERMS).zip(input.chunks(WIDE_TERMS)) {
+    let inputs = input.chunks(LAZY_PRODUCTS);
+    for (weights, input) in weights.chunks(LAZY_PRODUCTS).zip(inputs) {
         for (weight, value) in weights.iter().zip(input) {
             let weight = simd.load(weight);
             for (product, value) in products.iter_mut().zip(value) {
@@ -232,7 +221,7 @@ fn weighted_sum<S: Simd, const SIZE: usize>(
             }
         }
         for product in &mut products {
-            *product = fold(constants, *product);
+            *product = constants.fold(*product);
         }
     }
     for (sum, product) in sums.iter_mut().zip(products) {
@@ -241,6 +230,8 @@ fn weighted_sum<S: Simd, const SIZE: usize>(
 }
 
 /// A sum of squares of polynomials in the secret key, with residues as coefficients.
+///
+/// [`Program::new`] refuses more squares than can be added up lazily.
 struct Products<S: Simd>([S::Wide; PRODUCTS]);
 
 impl<S: Simd> Products<S> {

@@ -16,7 +16,10 @@
 mod backend;
 mod cost;
 mod execute;
+#[cfg(test)]
+mod limit_tests;
 mod prime;
+mod profile;
 mod program;
 mod residues;
 mod rows;
@@ -27,6 +30,7 @@ mod tests;
 pub use backend::Backend;
 pub use cost::{Rates, square_work, sum_work, weighted_work};
 pub use prime::{PRIME_BITS_MAX, Prime};
+pub(crate) use profile::warn_if_unoptimised;
 pub use program::{LayerSpec, Program, SIZES, Scratch, Sum, Then};
 pub use residues::{Pool, Residues, Row, RowMut, row_of};
 pub use rows::{Permutation, Rotation, Source, to_montgomery};

@@ -8,6 +8,17 @@ pub const PRIME_BITS_MAX: u32 = 50;
 pub(super) const RADIX_BITS: u32 = 52;
 pub(super) const RADIX_MASK: u64 = (1 << RADIX_BITS) - 1;
 
+/// So many products can be added up lazily under every backend, to nothing or to what [`Constants::fold`] left. One factor
+/// of each is below 2^52, the other below 2^50.
+///
+/// A product is then below 2^102, and so is what a fold leaves: its high half is below the prime, its low one below 2^52.
+/// So the sum is below (2^11 + 1) * 2^102. That the words of a backend hold it is asserted beside its products (`simd`).
+/// Here is what all of them need: the sum's high half and carry, below (2^11 + 1) * 2^50, plus the prime are reduced, and
+/// [`Constants::reduce`] takes less than 2^63.
+pub(super) const LAZY_PRODUCTS: usize = 1 << 11;
+
+const _: () = assert!((LAZY_PRODUCTS as u64 + 2) << PRIME_BITS_MAX <= 1 << 63);
+
 /// An odd prime between 2^12 and 2^50.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Prime {
@@ -154,6 +165,16 @@ impl<S: Simd> Constants<S> {
     #[inline(always)]
     pub fn low52(&self, x: S::Vector) -> S::Vector {
         self.simd.and(x, self.mask)
+    }
+
+    /// A sum of at most [`LAZY_PRODUCTS`] products, its high half brought below the prime and its low one below 2^52: it
+    /// takes the room of one product.
+    #[inline(always)]
+    pub fn fold(&self, sum: S::Wide) -> S::Wide {
+        let simd = self.simd;
+        let (high, low) = simd.halves(sum);
+        let high = self.reduce(simd.add(high, simd.shift_right(low, RADIX_BITS)));
+        simd.widen(high, self.low52(low))
     }
 
     /// (high * 2^52 + low) / 2^52 mod q, not fully reduced: between 1 and high + (low >> 52) + q.

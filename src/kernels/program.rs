@@ -7,15 +7,16 @@
 //! Every value is a polynomial in the secret key with `size` coefficients; a square of size s has size 2s - 1. Squares
 //! are divided by 2^52 (Montgomery's reduction): the caller keeps account of that factor.
 
-use super::prime::{Prime, RADIX_BITS};
+use super::prime::{LAZY_PRODUCTS, Prime, RADIX_BITS};
 use super::simd::{LANES, Lane};
 
 /// The sizes that values may have: fresh, and after one, two or three squares.
 pub const SIZES: [usize; 4] = [2, 3, 5, 9];
 /// Below this, twice three times a prime fits 52 bits with room, and squares stay below four times the prime.
 const LAZY_LIMIT: u64 = 1 << 48;
-/// So many products of 52 bits fit a word with room.
-const SUMMANDS_MAX: usize = 1 << 10;
+/// So many products of two coefficients can be added up: in a square each comes twice, or, as here, once with a factor
+/// doubled. Factors of lazy squares are below 3q < 2^50 and 6q < 2^51, of others below q < 2^50 and 2q < 2^51.
+const SUMMANDS_MAX: usize = LAZY_PRODUCTS / 2;
 
 /// One weighted sum: pairs of an input and its weight, and a constant that is added to the first polynomial.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -147,7 +148,8 @@ pub struct Scratch {
 
 impl Program {
     /// Compiles layers for `inputs` values of `size` polynomials, residues of the prime. `None` if a size is not among
-    /// [`SIZES`], a list does not match its layer, or an input does not exist.
+    /// [`SIZES`], a list does not match its layer, an input does not exist, or so many squares are added up that their
+    /// number times the size of a value exceeds 1,024. Sums may have any number of terms.
     pub fn new(prime: Prime, inputs: usize, size: usize, layers: Vec<LayerSpec>) -> Option<Self> {
         let (mut inputs, mut size) = (inputs, size);
         // All values are below this.
@@ -325,15 +327,19 @@ fn compile_sums(
         let (mut positive, mut negative) = (0u128, 0u128);
         for &(_, weight) in &terms {
             let magnitude = u128::from(weight.unsigned_abs()) * u128::from(bound);
-            *(if weight < 0 {
+            let total = if weight < 0 {
                 &mut negative
             } else {
                 &mut positive
-            }) += magnitude;
+            };
+            *total = total.saturating_add(magnitude);
         }
         // A multiple of the prime keeps the sum from becoming negative.
-        let start = negative.div_ceil(u128::from(prime.value())) * u128::from(prime.value());
-        let is_wide = start + positive + u128::from(prime.value()) >= 1 << 63;
+        let q = u128::from(prime.value());
+        let narrow = negative
+            .checked_next_multiple_of(q)
+            .filter(|start| start.saturating_add(positive).saturating_add(q) < 1 << 63);
+        let (start, is_wide) = (narrow.unwrap_or(0), narrow.is_none());
         for (input, weight) in terms {
             match weight {
                 0 => {}
@@ -353,7 +359,7 @@ fn compile_sums(
             minus: minus.len(),
             scaled: scaled.len(),
             wide: wide.len(),
-            start: if is_wide { 0 } else { start as u64 },
+            start: start as u64,
             constant: sum.constant,
         });
     }

@@ -4,14 +4,12 @@
 //! "in Montgomery form" is multiplied by 2^52 beforehand, as products are divided by 2^52. All results are residues.
 
 use super::backend::Backend;
-use super::prime::{Constants, Prime, RADIX_BITS};
+use super::prime::{Constants, LAZY_PRODUCTS, Prime, RADIX_BITS};
 use super::residues::{Row, RowMut};
 use super::simd::{LANES, Lane, Portable, Simd};
 
 /// So many vectors before they are needed, what is read once is fetched from memory.
 const AHEAD: usize = 8;
-/// So many products of residues below 2^50 (or a residue below 2^52 and one below 2^50) can be added up lazily.
-const LAZY_TERMS: usize = 1024;
 
 /// What rotating the slots does to residues in NTT form: every eight words come from eight others, in some order.
 #[derive(Debug, Clone)]
@@ -201,7 +199,7 @@ impl Backend {
 impl<S: Simd> Constants<S> {
     /// A product divided by 2^52, below twice the prime; the factors are below 2^52, one of them below 2^50.
     #[inline(always)]
-    fn multiply(&self, a: S::Vector, b: S::Vector) -> S::Vector {
+    pub(super) fn multiply(&self, a: S::Vector, b: S::Vector) -> S::Vector {
         let simd = self.simd;
         let (high, low) = simd.halves(simd.mul_add(simd.wide(), a, b));
         self.montgomery(high, low)
@@ -221,13 +219,28 @@ impl<S: Simd> Constants<S> {
         self.wrap(simd.min(x, simd.sub(x, simd.add(value, value))))
     }
 
-    /// The residue of a sum of at most [`LAZY_TERMS`] products, divided by 2^52.
-    ///
-    /// High halves are below 2^50: with the carry of the low ones they add up to less than 2^61, and stay there after
-    /// Montgomery's reduction adds the prime.
+    /// The residue of a sum of at most [`LAZY_PRODUCTS`] products and a folded sum, divided by 2^52.
     #[inline(always)]
     fn finish(&self, high: S::Vector, low: S::Vector) -> S::Vector {
         self.reduce(self.montgomery(high, low))
+    }
+}
+
+/// Makes room for `count` products, at most [`LAZY_PRODUCTS`], in each sum: folds the sums if those that they hold and the
+/// new ones are too many. `held` counts them. So any number of products can be added up.
+#[inline(always)]
+fn make_room<S: Simd, const P: usize>(
+    constants: &Constants<S>,
+    sums: &mut [S::Wide; P],
+    held: &mut usize,
+    count: usize,
+) {
+    *held += count;
+    if *held > LAZY_PRODUCTS {
+        for sum in sums {
+            *sum = constants.fold(*sum);
+        }
+        *held = count;
     }
 }
 
@@ -255,7 +268,7 @@ fn permuted<S: Simd>(simd: S, permutation: &Permutation, at: usize, row: Row<'_>
 }
 
 #[inline(always)]
-fn products<S: Simd, const P: usize>(
+pub(super) fn products<S: Simd, const P: usize>(
     constants: &Constants<S>,
     weights: Row<'_>,
     terms: &[[Row<'_>; P]],
@@ -266,11 +279,17 @@ fn products<S: Simd, const P: usize>(
     const TILE: usize = 32;
     const GROUP: usize = 6;
     let simd = constants.simd;
+    if terms.is_empty() {
+        for row in out {
+            row.fill([0; LANES]);
+        }
+        return;
+    }
     let length = out.first().map_or(0, |row| row.len());
     for start in (0..length).step_by(TILE) {
         let tile = start..length.min(start + TILE);
         let mut done = 0;
-        for lazy in terms.chunks(LAZY_TERMS) {
+        for lazy in terms.chunks(LAZY_PRODUCTS) {
             let mut sums = [[simd.wide(); P]; TILE];
             for group in lazy.chunks(GROUP) {
                 for (at, sums) in tile.clone().zip(&mut sums) {
@@ -303,7 +322,7 @@ fn products<S: Simd, const P: usize>(
 }
 
 #[inline(always)]
-fn switches<S: Simd>(
+pub(super) fn switches<S: Simd>(
     constants: &Constants<S>,
     rotations: &[Rotation<'_>],
     source: &Source<'_>,
@@ -318,27 +337,34 @@ fn switches<S: Simd>(
         .map(|(rows, weight)| (rows, simd.splat(weight)));
     let digits = source.digits;
     for (at, (words0, words1)) in (start..).zip(out0.iter_mut().zip(out1.iter_mut())) {
-        let mut sums = [simd.wide(); 2];
+        let (mut sums, mut held) = ([simd.wide(); 2], 0);
         for rotation in rotations {
             let (from, order) = rotation.permutation.sources[at];
             let order = &rotation.permutation.orders[order as usize];
             let base = at * rotation.stride;
             let next = base + AHEAD * rotation.stride;
             let key = &rotation.key[base..base + 2 * digits.len()];
-            for (index, (digit, key)) in digits.iter().zip(key.as_chunks::<2>().0).enumerate() {
-                simd.prefetch(rotation.key, next + 2 * index);
-                simd.prefetch(rotation.key, next + 2 * index + 1);
-                let digit = simd.permute(simd.load_words(&digit[from as usize]), order);
-                for (sum, key) in sums.iter_mut().zip(key) {
-                    *sum = simd.mul_add(*sum, digit, simd.load_words(key));
+            let key = key.as_chunks::<2>().0.chunks(LAZY_PRODUCTS);
+            for (group, (digits, key)) in digits.chunks(LAZY_PRODUCTS).zip(key).enumerate() {
+                make_room(constants, &mut sums, &mut held, digits.len());
+                let next = next + group * 2 * LAZY_PRODUCTS;
+                for (index, (digit, key)) in digits.iter().zip(key).enumerate() {
+                    simd.prefetch(rotation.key, next + 2 * index);
+                    simd.prefetch(rotation.key, next + 2 * index + 1);
+                    let digit = simd.permute(simd.load_words(&digit[from as usize]), order);
+                    for (sum, key) in sums.iter_mut().zip(key) {
+                        *sum = simd.mul_add(*sum, digit, simd.load_words(key));
+                    }
                 }
             }
             if let Some((row, weight)) = first {
+                make_room(constants, &mut sums, &mut held, 1);
                 let value = simd.permute(simd.load_words(&row[from as usize]), order);
                 sums[0] = simd.mul_add(sums[0], value, weight);
             }
         }
         if let Some((rows, weight)) = second {
+            make_room(constants, &mut sums, &mut held, 1);
             for (sum, row) in sums.iter_mut().zip(rows) {
                 *sum = simd.mul_add(*sum, simd.load_words(&row[at]), weight);
             }
@@ -351,7 +377,7 @@ fn switches<S: Simd>(
 }
 
 #[inline(always)]
-fn squares<S: Simd>(
+pub(super) fn squares<S: Simd>(
     constants: &Constants<S>,
     pairs: &[[Row<'_>; 2]],
     factor: u64,
@@ -362,8 +388,9 @@ fn squares<S: Simd>(
     let length = out[0].len();
     let [out0, out1, out2] = out;
     for at in 0..length {
-        let mut sums = [simd.wide(); 3];
+        let (mut sums, mut held) = ([simd.wide(); 3], 0);
         for [a, b] in pairs {
+            make_room(constants, &mut sums, &mut held, 1);
             let (a, b) = (simd.load_words(&a[at]), simd.load_words(&b[at]));
             let (fa, fb) = (constants.multiply(a, factor), constants.multiply(b, factor));
             for (power, (x, y)) in [(fa, a), (fa, simd.add(b, b)), (fb, b)]

@@ -178,21 +178,3 @@ proptest! {
         }
     }
 }
-
-/// So many products of the largest residues that lazy sums come close to their limits.
-#[test]
-fn long_products_do_not_overflow() {
-    let q = PRIMES[3];
-    let prime = Prime::new(q).unwrap();
-    let count = LAZY_TERMS + 3;
-    let row = [[q - 1; LANES]; 2];
-    let weights = vec![[q - 1; LANES]; 2 * count];
-    let terms = vec![[&row[..]]; count];
-    // (q - 1)^2 = 1, so many times, over the radix.
-    let expected = prime.multiply(count as u64, prime.invert(prime.radix()));
-    for backend in Backend::available() {
-        let mut out = [[0; LANES]; 2];
-        backend.products(&prime, &weights, &terms, [&mut out]);
-        assert_eq!(out, [[expected; LANES]; 2], "{}", backend.name());
-    }
-}

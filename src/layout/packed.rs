@@ -3,7 +3,7 @@
 //! What lies before the last linear layer is the same for every position (see [`Crops`]). A ciphertext holds one pixel
 //! of the crop, for every position in a slot of its own. An image takes a slot for each logit and position: the same
 //! pixels for each logit, and other weights of the last layer, which are multiplied as plaintexts. So the response is one
-//! ciphertext: the client sums the slots of a logit.
+//! ciphertext: the client sums the slots of a logit, which a mask hides as far as [`crate::engine::Plan`] says.
 
 use crate::network::{Crops, Shape};
 

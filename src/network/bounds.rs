@@ -3,7 +3,7 @@
 //! Only the logits must fit the plaintext modulus: `|y| < t / 2`. The bounds of the layers before tell where the bits
 //! come from.
 
-use std::ops::Deref;
+use std::{borrow::Borrow, ops::Deref};
 
 use num_bigint::BigInt;
 use serde::Serialize;
@@ -87,17 +87,21 @@ impl<'a> IntoIterator for &'a Bounds {
 /// They are exact up to the first layer that mixes values which depend on each other, and safe after it. Costs two
 /// multiplications per non-zero weight and window, as much as evaluating two images.
 pub fn proven_bounds(network: &Network) -> Bounds {
-    proven(network, &Step::of(network)).0
+    proven(network, Step::of(network)).0
 }
 
 /// The proven bounds, and for each step the largest magnitude that it, or a partial sum in it, can reach.
-pub(super) fn proven(network: &Network, steps: &[Step]) -> (Bounds, Vec<BigInt>) {
+pub(super) fn proven(
+    network: &Network,
+    steps: impl Iterator<Item = impl Borrow<Step>>,
+) -> (Bounds, Vec<BigInt>) {
     let input = network.input();
     let range = (0, i128::from(input.quantizer.max()));
     let mut values = Elements::Narrow(vec![range; input.shape.len()]);
     let mut intervals = vec![values.hull()];
-    let mut reaches = Vec::with_capacity(steps.len());
+    let mut reaches = Vec::with_capacity(network.layers().len());
     for step in steps {
+        let step: &Step = step.borrow();
         let reach = step.reach(&intervals[intervals.len() - 1].magnitude());
         // i128 while every partial sum surely fits.
         values = match values {

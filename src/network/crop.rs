@@ -78,7 +78,7 @@ impl Crops {
         let Layer::Linear { weight, bias, .. } = &last.layer else {
             return Err(CropError::LastLayer);
         };
-        let (mut size, mut stride, mut padding) = ([1, 1], [1, 1], [0, 0]);
+        let (mut size, mut stride, mut padding) = ([1usize, 1], [1usize, 1], [0, 0]);
         let mut cropped: Vec<NamedLayer> = Vec::with_capacity(before.len());
         let mut positions = None;
         let mut padded: Option<&str> = None;
@@ -120,8 +120,11 @@ impl Crops {
                 });
             }
             for axis in 0..2 {
-                size[axis] = (size[axis] - 1) * step[axis] + kernel[axis];
-                stride[axis] *= step[axis];
+                // A step beyond the image is never taken: there is one position then.
+                size[axis] = (size[axis] - 1)
+                    .saturating_mul(step[axis])
+                    .saturating_add(kernel[axis]);
+                stride[axis] = stride[axis].saturating_mul(step[axis]);
             }
             cropped.push(NamedLayer::new(named.name.clone(), layer));
         }

@@ -184,6 +184,65 @@ pub enum LayerError {
         /// The most allowed.
         limit: u64,
     },
+    /// The layers up to this one have more weights than this program handles.
+    #[error(
+        "weight: the layers up to this one have {weights} weights, at most {limit} are supported"
+    )]
+    TotalWeights {
+        /// The weights of this layer and all before it.
+        weights: u64,
+        /// The most allowed.
+        limit: u64,
+    },
+    /// The sums of the layers up to this one take longer than this program is ready to spend.
+    #[error(
+        "{field}: the sums of this layer have {terms} terms, with those of the layers before it {total}, at most {limit} \
+         are supported; use smaller windows, larger strides or fewer channels"
+    )]
+    Terms {
+        /// What makes them so many.
+        field: &'static str,
+        /// Windows times weights other than zero (or values in a pool's window), and the values given.
+        terms: u64,
+        /// The same of this layer and all before it.
+        total: u64,
+        /// The most allowed.
+        limit: u64,
+    },
+    /// The bounds of such wide values would take longer to prove than this program is ready to spend.
+    #[error(
+        "{field}: {terms} terms with values of up to {bits} bits, with the layers before it {total} steps to prove bounds, \
+         at most {limit} are supported; use fewer channels, fewer squares or narrower weights"
+    )]
+    Steps {
+        /// What makes them so many.
+        field: &'static str,
+        /// The terms of this layer.
+        terms: u64,
+        /// A bound on the width of its values, in bits.
+        bits: u64,
+        /// The steps of this layer and all before it.
+        total: u64,
+        /// The most allowed.
+        limit: u64,
+    },
+    /// What is known of the values before and after this layer would take more memory than this program is ready to use.
+    #[error(
+        "type: the {read} values before this layer and the {values} of up to {bits} bits after it take {bytes} bytes, at \
+         most {limit} are supported; use smaller images, fewer channels or fewer squares"
+    )]
+    TensorBytes {
+        /// How many the layer reads.
+        read: u64,
+        /// How many it gives.
+        values: u64,
+        /// A bound on their width, in bits.
+        bits: u64,
+        /// What they take in memory.
+        bytes: u64,
+        /// The most allowed.
+        limit: u64,
+    },
     /// The real value of one unit after this layer is not a normal floating-point number.
     #[error(
         "weight_scale: one unit after this layer would be worth {value}, which a double cannot hold with full precision"

@@ -129,6 +129,114 @@ fn a_file_that_cannot_be_read_or_written_is_named() {
     );
 }
 
+/// The whole message, as the command line prints it.
+fn message(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        text += &format!(": {error}");
+        source = error.source();
+    }
+    text
+}
+
+#[test]
+fn what_is_missing_is_said() {
+    let directory = tempfile::tempdir().unwrap();
+    let complaint = |path: &str| message(&Network::load(directory.path().join(path)).unwrap_err());
+    let none = complaint("none/network.json");
+    assert!(
+        none.contains("there is no directory") && none.ends_with("/none"),
+        "{none}"
+    );
+    let other = complaint("other.json");
+    assert!(other.contains("No such file in the directory"), "{other}");
+    assert!(!other.contains("network.json"), "{other}");
+    let empty = complaint("");
+    assert!(
+        empty.contains("holds neither network.json.gz nor network.json"),
+        "{empty}"
+    );
+    std::fs::write(directory.path().join("weights.safetensors"), "").unwrap();
+    let float = complaint("");
+    assert!(float.contains("floating point"), "{float}");
+    let beneath = complaint("weights.safetensors/network.json");
+    assert!(beneath.contains("is a file, not a directory"), "{beneath}");
+}
+
+/// Each gets one line that says what it is.
+#[test]
+fn a_file_of_another_kind_is_named() {
+    let gzip_of = |bytes: &[u8]| gzip::pack(bytes).unwrap();
+    let utf16: Vec<u8> = example()
+        .to_json()
+        .encode_utf16()
+        .flat_map(u16::to_le_bytes)
+        .collect();
+    let with_mark = [&b"\xff\xfe"[..], &utf16].concat();
+    let cases: [(&[u8], &str); 14] = [
+        (b"", "an empty file"),
+        (
+            b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n",
+            "a Git LFS pointer",
+        ),
+        (
+            b"<!DOCTYPE html>\n<html><body>Not found</body></html>",
+            "an HTML page",
+        ),
+        (b"PK\x03\x04\x14\x00\x00\x00\x00\x00", "a ZIP archive"),
+        (
+            b"\x80\x04\x95\x10\x00\x00\x00\x00\x00\x00\x00}",
+            "a Python pickle",
+        ),
+        (
+            b"{\"metadata\": {\"total_size\": 1}, \"weight_map\": {\"fc.weight\": \"a\"}}",
+            "an index of shards",
+        ),
+        (b"\x02\x00\x00\x00\x00\x00\x00\x00{}", "a safetensors file"),
+        (b"\x7fELF\x02\x01", "a program"),
+        (b"\x89PNG\r\n\x1a\n", "a PNG image"),
+        (b"%PDF-1.5", "a PDF document"),
+        (&utf16, "text in UTF-16"),
+        (&with_mark, "text in UTF-16"),
+        (&gzip_of(b"<html></html>"), "an HTML page"),
+        (&gzip_of(&gzip_of(b"{}")), "a gzip file"),
+    ];
+    for (bytes, expected) in cases {
+        let text = message(&Network::from_slice(bytes).unwrap_err());
+        let expected = format!("this is no network file but {expected}");
+        assert!(
+            text.starts_with(&expected) && !text.contains('\n'),
+            "{text}"
+        );
+    }
+    // What says that it is a network file is told what is wrong with it.
+    let text = example().to_json();
+    let cut = message(&Network::from_slice(&text.as_bytes()[..200]).unwrap_err());
+    assert!(cut.contains("EOF while parsing"), "{cut}");
+}
+
+#[test]
+fn a_byte_order_mark_before_utf_8_does_no_harm() {
+    let text = format!("\u{feff}{}", example().to_json());
+    assert_eq!(Network::from_slice(text.as_bytes()).unwrap(), example());
+    let packed = gzip::pack(text.as_bytes()).unwrap();
+    assert_eq!(Network::from_slice(&packed).unwrap(), example());
+}
+
+#[test]
+fn a_file_of_several_gzip_members_is_read_whole() {
+    let text = example().to_json();
+    let (head, tail) = text.as_bytes().split_at(text.len() / 2);
+    let packed = [gzip::pack(head).unwrap(), gzip::pack(tail).unwrap()].concat();
+    assert_eq!(Network::from_slice(&packed).unwrap(), example());
+    let error = Network::from_slice(&[&packed[..], b"rest"].concat()).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "4 bytes follow the compressed data and are none themselves; cut them off, or compress the network again"
+    );
+}
+
 #[test]
 fn a_file_larger_than_the_limit_is_refused_without_reading_it_all() {
     let directory = tempfile::tempdir().unwrap();

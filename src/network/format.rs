@@ -12,10 +12,11 @@ use serde::Deserialize;
 use super::{
     error::NetworkError,
     gzip,
+    layer::MAX_WEIGHTS,
     model::Network,
     raw::{RawNetwork, write_network},
 };
-use crate::file::write_atomically;
+use crate::{file::write_atomically, file_kind::describe};
 
 /// What a file states as its `format`.
 pub const FORMAT: &str = "sealquant-network";
@@ -53,6 +54,30 @@ pub enum FormatError {
     /// The file begins as a gzip file does, and is none, or not one to its end.
     #[error("the gzip file is cut off or damaged; copy it again, or train the network again")]
     Gzip(#[source] io::Error),
+    /// Something that is no gzip member follows the last one.
+    #[error(
+        "{bytes} bytes follow the compressed data and are none themselves; cut them off, or compress the network again"
+    )]
+    GzipRest {
+        /// How many bytes.
+        bytes: usize,
+    },
+    /// The bytes are something else that is well known.
+    #[error("this is no network file but {found}")]
+    Other {
+        /// What they are, and what to do.
+        found: &'static str,
+    },
+    /// More numbers than a network may have.
+    #[error(
+        "the file holds {values} values, at most {limit} are read; a network has at most {MAX_WEIGHTS} weights"
+    )]
+    Values {
+        /// How many, counted by their commas.
+        values: usize,
+        /// The most that are read.
+        limit: usize,
+    },
     /// Not JSON, cut off, or not this format's fields.
     #[error("{field}: {problem}")]
     Json {
@@ -128,7 +153,8 @@ impl Network {
         let read = || {
             let mut bytes = Vec::new();
             // Not the length that the file system states: it may lie, or the file may grow.
-            File::open(&path)?
+            File::open(&path)
+                .map_err(|error| not_opened(&path, error))?
                 .take(MAX_FILE_BYTES + 1)
                 .read_to_end(&mut bytes)?;
             Self::from_slice(&bytes)
@@ -187,8 +213,22 @@ impl Network {
     }
 
     fn from_json(bytes: &[u8]) -> Result<Self, FormatError> {
+        // Editors of some systems put it before UTF-8.
+        let bytes = bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes);
+        // Before any of them is kept: no other part of a network has more commas than its lists.
+        let values = bytes.iter().filter(|&&byte| byte == b',').count();
+        if values > MAX_VALUES {
+            return Err(FormatError::Values {
+                values,
+                limit: MAX_VALUES,
+            });
+        }
         // First what the file says of itself: another version may have other fields.
-        let header: Header = parse(bytes)?;
+        let header: Header = parse(bytes).map_err(|error| match describe(bytes) {
+            // Its beginning says that it is a network file: what is wrong is in it.
+            Some(found) if !says_network(bytes) => FormatError::Other { found },
+            _ => error,
+        })?;
         if header.format != FORMAT {
             return Err(FormatError::Format {
                 found: header.format.chars().take(64).collect(),
@@ -209,10 +249,82 @@ impl Network {
     }
 }
 
+/// Begins some files in UTF-8.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+/// The most values that are read: weights, biases, and the fields around them.
+const MAX_VALUES: usize = MAX_WEIGHTS + (1 << 22);
+
+/// Whether the first bytes name the format.
+fn says_network(bytes: &[u8]) -> bool {
+    let start = &bytes[..bytes.len().min(256)];
+    let name = FORMAT.as_bytes();
+    start.windows(name.len()).any(|window| window == name)
+}
+
+/// Says what is missing of a file that could not be opened, if that is why.
+fn not_opened(path: &Path, error: io::Error) -> io::Error {
+    let kind = error.kind();
+    if kind != io::ErrorKind::NotFound && kind != io::ErrorKind::NotADirectory {
+        return error;
+    }
+    let directory = match path.parent() {
+        Some(parent) if parent != Path::new("") => parent,
+        _ => Path::new("."),
+    };
+    let shown = directory.display();
+    let problem = if !directory.exists() {
+        format!("No such file: there is no directory {shown}")
+    } else if !directory.is_dir() {
+        format!("No such file: {shown} is a file, not a directory")
+    } else if path.file_name() != Some(NETWORK_FILE.as_ref()) {
+        format!("No such file in the directory {shown}")
+    } else if directory.join(WEIGHTS_FILE).exists() {
+        format!(
+            "No such file: {shown} holds a network with weights in floating point ({WEIGHTS_FILE}), which is not rounded to \
+             integers yet"
+        )
+    } else {
+        format!("No such file: {shown} holds neither {NETWORK_FILE} nor {PLAIN_NETWORK_FILE}")
+    };
+    io::Error::new(kind, problem)
+}
+
+/// What a directory holds whose network has weights in floating point only.
+const WEIGHTS_FILE: &str = "weights.safetensors";
+
 #[derive(Deserialize)]
 struct Header {
     format: String,
     version: u64,
+}
+
+/// Serde's words for some faults name Rust's types.
+fn in_plain_words(problem: String) -> String {
+    const WORDS: [(&str, &str); 5] = [
+        (
+            "invalid type: sequence, expected a string",
+            "a list, expected one number as a string (there is one for the whole layer, none for each channel)",
+        ),
+        (
+            "invalid type: map, expected a string",
+            "an object, expected a string",
+        ),
+        (
+            "invalid type: sequence, expected usize",
+            "a list, expected one integer that is not negative",
+        ),
+        (
+            ", expected usize",
+            ", expected an integer that is not negative",
+        ),
+        (", expected i64", ", expected an integer of 64 bits"),
+    ];
+    for (serde, plain) in WORDS {
+        if problem.contains(serde) {
+            return problem.replace(serde, plain);
+        }
+    }
+    problem
 }
 
 fn parse<'de, T: Deserialize<'de>>(bytes: &'de [u8]) -> Result<T, FormatError> {
@@ -227,7 +339,7 @@ fn parse<'de, T: Deserialize<'de>>(bytes: &'de [u8]) -> Result<T, FormatError> {
         };
         FormatError::Json {
             field,
-            problem: error.into_inner().to_string(),
+            problem: in_plain_words(error.into_inner().to_string()),
         }
     })?;
     let end = json.end();

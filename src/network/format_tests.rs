@@ -175,6 +175,36 @@ const COMPLAINTS: &[(&str, &str, &str)] = &[
         "layers[0].bias[1]: \"+2\" is not a decimal integer",
     ),
     (
+        "\"weight_scale\": \"0.125\"",
+        "\"weight_scale\": [\"0.125\", \"0.25\"]",
+        "layers[0].weight_scale: a list, expected one number as a string (there is one for the whole layer, none for each channel) at line 10 column 138",
+    ),
+    (
+        "\"scale\": \"0.3333333333333333\"",
+        "\"scale\": [\"0.3\"]",
+        "input.quantizer.scale: a list, expected one number as a string (there is one for the whole layer, none for each channel) at line 7 column 58",
+    ),
+    (
+        "\"out_features\": 2",
+        "\"out_features\": 1099511627776",
+        "layers[4].type: an output of 1099511627776x1x1 values, at most 16777216 are supported",
+    ),
+    (
+        "\"out_features\": 2",
+        "\"out_features\": -2",
+        "layers[4].out_features: invalid value: integer `-2`, expected an integer that is not negative at line 14 column 77",
+    ),
+    (
+        "\"padding\": [0, 0]",
+        "\"padding\": [18446744073709551615, 0]",
+        "layers[0].padding: 18446744073709551615x0 must be smaller than the kernel 2x2",
+    ),
+    (
+        "\"channels\": 1, \"height\": 4, \"width\": 4",
+        "\"channels\": 4294967296, \"height\": 4294967296, \"width\": 4",
+        "input.shape: 4294967296x4294967296x4 has 18446744073709551615 values, expected 1 to 16777216",
+    ),
+    (
         "\"-2\"",
         "\"1_0\"",
         "layers[0].bias[1]: \"1_0\" is not a decimal integer",

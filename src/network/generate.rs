@@ -4,7 +4,7 @@ use num_bigint::BigInt;
 
 use super::{
     error::NetworkError,
-    layer::{Layer, MAX_WEIGHT_BITS, NamedLayer},
+    layer::{Layer, MAX_ELEMENTS, MAX_WEIGHT_BITS, MAX_WEIGHTS, NamedLayer},
     model::{InputSpec, Network, NetworkLiteral},
     quantizer::InputQuantizer,
     shape::Shape,
@@ -186,7 +186,12 @@ impl Maker<'_> {
             self.random.between(0, kernel[0].min(3) - 1),
             self.random.between(0, kernel[1].min(3) - 1),
         ];
-        let (weight, bias) = self.parameters(out_channels, input.channels * kernel[0] * kernel[1]);
+        let (weight, bias) = self.parameters(
+            out_channels,
+            (input.channels)
+                .saturating_mul(kernel[0])
+                .saturating_mul(kernel[1]),
+        );
         Layer::Conv2d {
             in_channels: input.channels,
             out_channels,
@@ -249,7 +254,10 @@ impl Maker<'_> {
         } else {
             self.random.between(1, 4)
         };
-        let weight = (0..outputs * inputs).map(|_| {
+        // No more than shows that there are too many.
+        let (outputs, inputs) = (outputs.min(MAX_ELEMENTS + 1), inputs.min(MAX_WEIGHTS + 1));
+        let count = outputs.saturating_mul(inputs).min(MAX_WEIGHTS + 1);
+        let weight = (0..count).map(|_| {
             let weight = self.random.signed(bits);
             if sparsity > 0 && self.random.one_in(sparsity) {
                 weight

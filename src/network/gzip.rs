@@ -1,4 +1,4 @@
-//! Compressed network files: one gzip member (RFC 1952).
+//! Compressed network files: gzip members (RFC 1952), of which there may be several in a row.
 
 use std::io::{self, Read as _, Write as _};
 
@@ -23,24 +23,30 @@ pub(super) fn pack(bytes: &[u8]) -> io::Result<Vec<u8>> {
     encoder.finish()
 }
 
-/// Unpacks up to `limit` bytes, and checks length and checksum.
+/// Unpacks up to `limit` bytes of all members together, and checks their lengths and checksums.
 pub(super) fn unpack(bytes: &[u8], limit: u64) -> Result<Vec<u8>, FormatError> {
-    let mut decoder = GzDecoder::new(bytes);
     let mut unpacked = Vec::new();
-    // One byte more than allowed shows that there are too many; all others stay packed.
-    let read = decoder
-        .by_ref()
-        .take(limit + 1)
-        .read_to_end(&mut unpacked)
-        .map_err(FormatError::Gzip)?;
-    if read as u64 > limit {
-        return Err(FormatError::Unpacked { limit });
+    let mut rest = bytes;
+    loop {
+        let mut decoder = GzDecoder::new(rest);
+        // One byte more than allowed shows that there are too many; all others stay packed.
+        let room = limit.saturating_sub(unpacked.len() as u64);
+        let read = decoder
+            .by_ref()
+            .take(room.saturating_add(1))
+            .read_to_end(&mut unpacked)
+            .map_err(FormatError::Gzip)?;
+        if read as u64 > room {
+            return Err(FormatError::Unpacked { limit });
+        }
+        rest = decoder.into_inner();
+        if rest.is_empty() {
+            return Ok(unpacked);
+        }
+        if !is_packed(rest) {
+            return Err(FormatError::GzipRest { bytes: rest.len() });
+        }
     }
-    if !decoder.into_inner().is_empty() {
-        let reason = "bytes follow the compressed data";
-        return Err(FormatError::Gzip(io::Error::other(reason)));
-    }
-    Ok(unpacked)
 }
 
 #[cfg(test)]
@@ -73,6 +79,25 @@ mod tests {
         );
     }
 
+    /// As pigz, bgzip and cat write them.
+    #[test]
+    fn all_members_are_read_within_one_limit() {
+        let parts = [&b"{\"one\": "[..], b"", b"[1, 2, 3]", b"}"];
+        let packed: Vec<u8> = parts.iter().flat_map(|part| pack(part).unwrap()).collect();
+        assert_eq!(unpack(&packed, 1000).unwrap(), parts.concat());
+        let length = parts.concat().len() as u64;
+        assert_eq!(unpack(&packed, length).unwrap(), parts.concat());
+        let error = unpack(&packed, length - 1).unwrap_err();
+        assert!(matches!(error, FormatError::Unpacked { .. }), "{error}");
+        // Each within the limit, all together not.
+        let bomb = pack(&[b' '; 100]).unwrap().repeat(1000);
+        let error = unpack(&bomb, 10_000).unwrap_err();
+        assert!(matches!(error, FormatError::Unpacked { .. }), "{error}");
+        // The last one is cut off.
+        let error = unpack(&packed[..packed.len() - 3], 1000).unwrap_err();
+        assert!(matches!(error, FormatError::Gzip(_)), "{error}");
+    }
+
     #[test]
     fn cut_extended_and_damaged_files_are_refused() {
         let packed = pack(b"a network, or so it seems").unwrap();
@@ -80,9 +105,15 @@ mod tests {
             let error = unpack(&packed[..end], 1000).unwrap_err();
             assert!(matches!(error, FormatError::Gzip(_)), "{end}: {error}");
         }
-        let extended = [&packed[..], b"x"].concat();
-        let error = unpack(&extended, 1000).unwrap_err();
-        assert!(error.to_string().contains("cut off or damaged"), "{error}");
+        for rest in [&b"x"[..], b"\0\0\0", b"\n", b"{\"a\": 1, \"b\": 2}"] {
+            let extended = [&packed[..], rest].concat();
+            let error = unpack(&extended, 1000).unwrap_err();
+            let bytes = rest.len();
+            assert!(
+                matches!(error, FormatError::GzipRest { bytes: found } if found == bytes),
+                "{error}"
+            );
+        }
         // The checksum, and the length.
         for at in packed.len() - 8..packed.len() {
             let mut damaged = packed.clone();

@@ -1,5 +1,7 @@
 //! Ranges of integers.
 
+use std::fmt;
+
 use num_bigint::BigInt;
 use num_traits::ToPrimitive;
 use serde::{Serialize, Serializer};
@@ -74,6 +76,23 @@ impl Interval {
     }
 }
 
+/// An integer for people: all of its digits if they are few, else the first ones and the width in bits.
+pub(crate) struct Abbreviated<'a>(pub &'a BigInt);
+
+impl fmt::Display for Abbreviated<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const WHOLE: usize = 40;
+        const SHOWN: usize = 12;
+        let text = self.0.to_string();
+        let digits = text.trim_start_matches('-').len();
+        if digits <= WHOLE {
+            return f.write_str(&text);
+        }
+        let shown = &text[..text.len() - digits + SHOWN];
+        write!(f, "{shown}... ({digits} digits, {} bits)", self.0.bits())
+    }
+}
+
 fn decimal<S: Serializer>(value: &BigInt, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(value)
 }
@@ -81,6 +100,17 @@ fn decimal<S: Serializer>(value: &BigInt, serializer: S) -> Result<S::Ok, S::Err
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn long_integers_are_abbreviated_for_people() {
+        let shown = |value: &BigInt| Abbreviated(value).to_string();
+        assert_eq!(shown(&BigInt::from(-1_234)), "-1234");
+        let wide = BigInt::from(10).pow(39);
+        assert_eq!(shown(&wide), wide.to_string());
+        let wider: BigInt = BigInt::from(10).pow(600) * 7 / 3;
+        assert_eq!(shown(&wider), "233333333333... (601 digits, 1995 bits)");
+        assert_eq!(shown(&-wider), "-233333333333... (601 digits, 1995 bits)");
+    }
 
     #[test]
     fn bits_are_what_a_modulus_needs() {

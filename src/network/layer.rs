@@ -10,7 +10,7 @@ pub const MAX_WEIGHT_BITS: u32 = 62;
 pub const MAX_BIAS_BITS: u64 = 2048;
 /// The most values in one image or one layer's output.
 pub const MAX_ELEMENTS: usize = 1 << 24;
-/// The most weights in one layer.
+/// The most weights in all layers of a network.
 pub const MAX_WEIGHTS: usize = 1 << 24;
 
 /// A layer with its name.

@@ -40,7 +40,9 @@ pub struct WeightedSums {
     terms: Vec<Term>,
     /// Where the terms of each output end.
     ends: Vec<usize>,
+    /// One for so many outputs in a row.
     biases: Vec<BigInt>,
+    run: usize,
     windows: usize,
 }
 
@@ -64,7 +66,7 @@ impl WeightedSums {
     pub fn outputs(&self) -> impl ExactSizeIterator<Item = (&[Term], &BigInt)> {
         self.ends.iter().enumerate().map(|(output, &end)| {
             let start = output.checked_sub(1).map_or(0, |before| self.ends[before]);
-            (&self.terms[start..end], &self.biases[output])
+            (&self.terms[start..end], &self.biases[output / self.run])
         })
     }
 
@@ -77,7 +79,7 @@ impl WeightedSums {
     /// Keeps the first outputs only.
     pub fn truncate(&mut self, outputs: usize) {
         self.ends.truncate(outputs);
-        self.biases.truncate(outputs);
+        self.biases.truncate(outputs.div_ceil(self.run.max(1)));
         self.terms
             .truncate(self.ends.last().copied().unwrap_or_default());
         if !outputs.is_multiple_of(self.windows()) {
@@ -85,19 +87,21 @@ impl WeightedSums {
         }
     }
 
-    /// Without outputs yet.
-    pub(super) fn with_windows(windows: usize) -> Self {
+    /// Without outputs yet: `biases` channels of `windows` outputs each, with room for this many terms.
+    pub(super) fn of_channels(windows: usize, biases: Vec<BigInt>, terms: usize) -> Self {
         Self {
+            terms: Vec::with_capacity(terms),
+            ends: Vec::with_capacity(biases.len() * windows),
+            biases,
+            run: windows,
             windows,
-            ..Self::default()
         }
     }
 
     /// Adds an output.
-    pub(super) fn push(&mut self, terms: impl Iterator<Item = Term>, bias: &BigInt) {
+    pub(super) fn push(&mut self, terms: impl Iterator<Item = Term>) {
         self.terms.extend(terms);
         self.ends.push(self.terms.len());
-        self.biases.push(bias.clone());
     }
 }
 

@@ -66,10 +66,13 @@ pub use format::{
 };
 pub use generate::{NetworkLimits, SplitMix64, random_images, random_network};
 pub use hcnn::{random_hcnn, random_hcnn_cifar};
+pub(crate) use interval::Abbreviated;
 pub use interval::Interval;
 pub use layer::{Layer, MAX_BIAS_BITS, MAX_ELEMENTS, MAX_WEIGHT_BITS, MAX_WEIGHTS, NamedLayer};
 pub use lower::{LoweredLayer, LoweredOperation, Term, WeightedSums};
-pub use model::{InputSpec, MAX_LAYERS, MAX_VALUE_BITS, Network, NetworkLiteral};
+pub use model::{
+    InputSpec, MAX_LAYERS, MAX_STEPS, MAX_TERMS, MAX_VALUE_BITS, Network, NetworkLiteral,
+};
 pub use modular::Modular;
 pub use observe::observed_bounds;
 pub use ops::{LayerOps, op_counts};

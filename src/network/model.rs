@@ -2,7 +2,7 @@
 
 use super::{
     error::{InputError, LayerError, NetworkError},
-    layer::{Layer, MAX_ELEMENTS, NamedLayer},
+    layer::{Layer, MAX_ELEMENTS, MAX_WEIGHTS, NamedLayer},
     quantizer::InputQuantizer,
     shape::Shape,
 };
@@ -11,6 +11,16 @@ use super::{
 pub const MAX_LAYERS: usize = 256;
 /// The widest value that may occur anywhere in a network, in bits.
 pub const MAX_VALUE_BITS: u64 = 4096;
+/// The most terms that all sums of a network may have together, for one image: for each layer its windows times the
+/// weights other than zero (or the values of a pool's window), and one for each value that a layer gives.
+///
+/// Everything that walks over a network takes time and memory in proportion to it.
+pub const MAX_TERMS: u64 = 1 << 25;
+/// The most steps that the proven bounds of a network may take: a term is one step while values fit 126 bits, then
+/// four, and one more for every 256 bits.
+pub const MAX_STEPS: u64 = 1 << 26;
+/// The most bytes that what is known of the values before and after one layer may take.
+const MAX_TENSOR_BYTES: u64 = 1 << 28;
 /// The longest name, in bytes.
 const MAX_NAME_BYTES: usize = 128;
 
@@ -46,7 +56,8 @@ pub struct Network {
 
 impl Network {
     /// Checks a description: names, shapes, the length of every list, the range of every weight and bias, the scales,
-    /// and that no value can become wider than [`MAX_VALUE_BITS`].
+    /// that no value can become wider than [`MAX_VALUE_BITS`], and that the layers together have at most [`MAX_TERMS`]
+    /// terms and [`MAX_WEIGHTS`] weights: what a network costs to inspect is bounded before anything is computed.
     ///
     /// # Errors
     /// [`NetworkError`], whose message starts with the field at fault, like
@@ -79,8 +90,10 @@ impl Network {
             bit_length(quantizer.max().unsigned_abs()),
         );
         let (mut shapes, mut scales) = (vec![shape], vec![scale]);
+        let mut cost = Cost::default();
         for (index, NamedLayer { layer, .. }) in literal.layers.iter().enumerate() {
             let at = |problem| NetworkError::Layer { index, problem };
+            let read = (shape, bits);
             shape = layer.output_shape(shape).map_err(at)?;
             layer.check_parameters().map_err(at)?;
             bits = output_bits(layer, bits);
@@ -90,6 +103,7 @@ impl Network {
                     limit: MAX_VALUE_BITS,
                 }));
             }
+            cost.add(layer, read, (shape, bits)).map_err(at)?;
             scale = layer.output_scale(scale);
             if !scale.is_normal() {
                 return Err(at(LayerError::OutputScale { value: scale }));
@@ -237,6 +251,96 @@ fn check_layer_names(layers: &[NamedLayer]) -> Result<(), NetworkError> {
     Ok(())
 }
 
+/// What walks over a network's layers take, added up.
+#[derive(Default)]
+struct Cost {
+    weights: u64,
+    terms: u64,
+    steps: u64,
+}
+
+impl Cost {
+    /// Adds a layer whose other fields are known to be right, with the shapes and the widths in bits of what it reads
+    /// and gives.
+    fn add(
+        &mut self,
+        layer: &Layer,
+        (input, input_bits): (Shape, u64),
+        (output, bits): (Shape, u64),
+    ) -> Result<(), LayerError> {
+        let (read, values) = (input.len() as u64, output.len() as u64);
+        let windows = (output.height * output.width) as u64;
+        let weight = layer.weight().unwrap_or_default();
+        self.weights += weight.len() as u64;
+        if self.weights > MAX_WEIGHTS as u64 {
+            return Err(LayerError::TotalWeights {
+                weights: self.weights,
+                limit: MAX_WEIGHTS as u64,
+            });
+        }
+        let (field, sums) = match layer {
+            // The window fits the input, so its area does not overflow; that of all windows may.
+            Layer::SumPool { kernel, .. } => {
+                let area = (kernel[0] * kernel[1]) as u64;
+                ("kernel", values.saturating_mul(area))
+            }
+            Layer::Conv2d { .. } | Layer::Linear { .. } => {
+                let nonzero = weight.iter().filter(|&&w| w != 0).count() as u64;
+                ("weight", nonzero.saturating_mul(windows))
+            }
+            Layer::Square | Layer::Flatten => ("type", 0),
+        };
+        let terms = sums.saturating_add(values);
+        self.terms = self.terms.saturating_add(terms);
+        if self.terms > MAX_TERMS {
+            return Err(LayerError::Terms {
+                field,
+                terms,
+                total: self.terms,
+                limit: MAX_TERMS,
+            });
+        }
+        let steps = if bits <= NARROW_BITS {
+            1
+        } else {
+            4 + bits / 256
+        };
+        self.steps = self.steps.saturating_add(terms.saturating_mul(steps));
+        if self.steps > MAX_STEPS {
+            return Err(LayerError::Steps {
+                field,
+                terms,
+                bits,
+                total: self.steps,
+                limit: MAX_STEPS,
+            });
+        }
+        let taken = |values: u64, bits: u64| {
+            // A range of two integers, and what the noise model knows of a value.
+            let bytes = if bits <= NARROW_BITS {
+                64
+            } else {
+                96 + bits / 8 * 3
+            };
+            values.saturating_mul(bytes)
+        };
+        let bytes = taken(read, input_bits).saturating_add(taken(values, bits));
+        if bytes > MAX_TENSOR_BYTES {
+            return Err(LayerError::TensorBytes {
+                read,
+                values,
+                bits,
+                bytes,
+                limit: MAX_TENSOR_BYTES,
+            });
+        }
+        Ok(())
+    }
+}
+
+/// The widest values that intervals hold in fixed integers.
+const NARROW_BITS: u64 = 126;
+
 /// A cheap bound on the width of a layer's output, given one for its input (`|x| < 2^bits`).
 fn output_bits(layer: &Layer, bits: u64) -> u64 {
     match layer {
@@ -245,6 +349,7 @@ fn output_bits(layer: &Layer, bits: u64) -> u64 {
                 bit_length(weight.iter().map(|w| w.unsigned_abs()).max().unwrap_or(0));
             let taps = bit_length((weight.len() / bias.len().max(1)) as u64);
             let bias_bits = bias.iter().map(num_bigint::BigInt::bits).max().unwrap_or(0);
+            // A list without biases was refused before this is asked.
             (bits + weight_bits + taps).max(bias_bits) + 1
         }
         Layer::Square => 2 * bits,
@@ -326,6 +431,113 @@ mod tests {
         assert_eq!(
             error.to_string(),
             "layers[2].weight: 6249 values, expected 6250 (50x5x5x5)"
+        );
+    }
+
+    fn of(input: Shape, layers: Vec<Layer>) -> Result<Network, NetworkError> {
+        let mut shape = input;
+        for layer in &layers {
+            shape = layer.output_shape(shape).unwrap();
+        }
+        let named = |(index, layer)| NamedLayer::new(format!("layer{index}"), layer);
+        Network::new(NetworkLiteral {
+            name: "costly".into(),
+            input: InputSpec {
+                shape: input,
+                quantizer: InputQuantizer::uniform(2).unwrap(),
+            },
+            classes: shape.len(),
+            layers: layers.into_iter().enumerate().map(named).collect(),
+        })
+    }
+
+    fn pool(kernel: usize, stride: usize) -> Layer {
+        Layer::SumPool {
+            kernel: [kernel; 2],
+            stride: [stride; 2],
+        }
+    }
+
+    /// 367 bytes of file kept `inspect` busy for days, 15 kB took gigabytes.
+    #[test]
+    fn what_the_layers_take_together_is_bounded_and_the_layer_named() {
+        let error = of(
+            Shape::new(1, 4095, 4095),
+            vec![pool(2048, 1), pool(2048, 1)],
+        )
+        .unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "layers[0].kernel: the sums of this layer have 17592190238720 terms, with those of the layers before it \
+             17592190238720, at most 33554432 are supported; use smaller windows, larger strides or fewer channels"
+        );
+        let error = of(Shape::new(1, 512, 512), vec![pool(1, 1); 200]).unwrap_err();
+        let text = error.to_string();
+        assert!(
+            text.starts_with("layers[64].kernel: the sums of this layer have 524288 terms"),
+            "{text}"
+        );
+        of(Shape::new(1, 512, 512), vec![pool(1, 1); 64]).unwrap();
+        // An image may be as large as before, if the layers that read it are not.
+        let error = of(Shape::new(1, 4095, 4095), vec![pool(4095, 1)]).unwrap_err();
+        let text = error.to_string();
+        assert!(
+            text.starts_with("layers[0].type: the 16769025 values before this layer and the 1"),
+            "{text}"
+        );
+        of(Shape::new(1, 2047, 2047), vec![pool(2047, 1)]).unwrap();
+    }
+
+    /// Squares double widths, so that a few of them make values that memory does not hold.
+    #[test]
+    fn wide_values_count_by_their_width() {
+        let error = of(Shape::vector(1), vec![Layer::Square; 64]).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "layers[11].type: values after this layer may need 8192 bits, at most 4096 are supported"
+        );
+        let error = of(Shape::vector(1 << 20), vec![Layer::Square; 9]).unwrap_err();
+        let text = error.to_string();
+        assert!(
+            text.contains("of up to 128 bits") || text.contains("of up to 256 bits"),
+            "{text}"
+        );
+        assert!(
+            text.starts_with("layers[6].type: ") || text.starts_with("layers[5].type: "),
+            "{text}"
+        );
+        let linear = || Layer::Linear {
+            in_features: 2000,
+            out_features: 2000,
+            weight: vec![(1 << 61) - 1; 2000 * 2000],
+            bias: vec![BigInt::ZERO; 2000],
+            weight_scale: 1.0,
+        };
+        let mut layers = vec![linear(), Layer::Square];
+        of(Shape::vector(2000), layers.clone()).unwrap();
+        layers.extend([linear(), Layer::Square, linear()]);
+        let error = of(Shape::vector(2000), layers).unwrap_err();
+        let text = error.to_string();
+        assert!(
+            text.starts_with("layers[4].weight: 4002000 terms with values of up to"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn weights_are_counted_over_all_layers() {
+        let linear = || Layer::Linear {
+            in_features: 2048,
+            out_features: 2048,
+            weight: vec![0; 2048 * 2048],
+            bias: vec![BigInt::ZERO; 2048],
+            weight_scale: 1.0,
+        };
+        of(Shape::vector(2048), vec![linear(); 4]).unwrap();
+        let error = of(Shape::vector(2048), vec![linear(); 5]).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "layers[4].weight: the layers up to this one have 20971520 weights, at most 16777216 are supported"
         );
     }
 

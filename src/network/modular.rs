@@ -46,6 +46,32 @@ impl Modular {
         })
     }
 
+    /// Whether the product of layers may have more than `limit` entries, or take more than so many multiplications. Takes
+    /// no more time than that.
+    pub fn exceeds(layers: &[&WeightedSums], limit: usize) -> bool {
+        // The entries of each row, at most.
+        let mut entries: Option<Vec<usize>> = None;
+        for layer in layers {
+            let mut total = 0usize;
+            let mut rows = Vec::with_capacity(layer.len());
+            for (terms, _) in layer.outputs() {
+                let row = match &entries {
+                    None => terms.len(),
+                    Some(before) => terms.iter().fold(0usize, |sum, term| {
+                        sum.saturating_add(before[term.input as usize])
+                    }),
+                };
+                total = total.saturating_add(row);
+                rows.push(row);
+            }
+            if total > limit {
+                return true;
+            }
+            entries = Some(rows);
+        }
+        false
+    }
+
     fn of(sums: &WeightedSums, modulus: u64) -> Self {
         let mut made = Self {
             ends: Vec::with_capacity(sums.len()),

@@ -11,7 +11,7 @@ use serde::{
 use super::{
     encoding::InputEncoding,
     format::{ENCODED_VERSION, FORMAT, FormatError, VERSION},
-    layer::{Layer, MAX_BIAS_BITS, MAX_ELEMENTS, MAX_WEIGHTS, NamedLayer},
+    layer::{Layer, MAX_BIAS_BITS, MAX_WEIGHTS, NamedLayer},
     model::{InputSpec, MAX_LAYERS, Network, NetworkLiteral},
     quantizer::InputQuantizer,
     shape::Shape,
@@ -19,6 +19,9 @@ use super::{
 
 /// The most digits of a bias: enough for [`MAX_BIAS_BITS`] (2048 bits are 617 digits).
 const MAX_BIAS_DIGITS: usize = MAX_BIAS_BITS as usize / 3;
+
+/// The most biases that are read for one layer: no layer with more outputs is within the limits on its cost.
+const MAX_BIASES: usize = 1 << 22;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -63,7 +66,7 @@ struct RawLayer {
     stride: Option<[usize; 2]>,
     padding: Option<[usize; 2]>,
     weight: Option<AtMost<i64, MAX_WEIGHTS>>,
-    bias: Option<AtMost<String, MAX_ELEMENTS>>,
+    bias: Option<AtMost<Bias, MAX_BIASES>>,
     weight_scale: Option<String>,
 }
 
@@ -118,14 +121,14 @@ impl RawLayer {
                 stride: take!(stride),
                 padding: take!(padding),
                 weight: take!(weight).0,
-                bias: biases(&take!(bias).0, index)?,
+                bias: biases(take!(bias).0, index)?,
                 weight_scale: double(&take!(weight_scale), &at("weight_scale"))?,
             },
             "linear" => Layer::Linear {
                 in_features: take!(in_features),
                 out_features: take!(out_features),
                 weight: take!(weight).0,
-                bias: biases(&take!(bias).0, index)?,
+                bias: biases(take!(bias).0, index)?,
                 weight_scale: double(&take!(weight_scale), &at("weight_scale"))?,
             },
             "square" => Layer::Square,
@@ -171,27 +174,52 @@ impl RawLayer {
     }
 }
 
-fn biases(texts: &[String], layer: usize) -> Result<Vec<BigInt>, FormatError> {
-    let bias = |(index, text): (usize, &String)| {
-        let wrong = |problem| FormatError::Field {
+/// A bias: a decimal string, or why it is none. It is not kept as text, which would take more memory.
+struct Bias(Result<BigInt, String>);
+
+impl<'de> Deserialize<'de> for Bias {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Decimal;
+
+        impl Visitor<'_> for Decimal {
+            type Value = Bias;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a string of decimal digits")
+            }
+
+            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Bias, E> {
+                Ok(Bias(decimal(text)))
+            }
+        }
+
+        deserializer.deserialize_str(Decimal)
+    }
+}
+
+fn decimal(text: &str) -> Result<BigInt, String> {
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    if digits.len() > MAX_BIAS_DIGITS {
+        return Err(format!(
+            "{} characters, at most {MAX_BIAS_DIGITS} digits",
+            digits.len()
+        ));
+    }
+    if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err(format!("{text:?} is not a decimal integer"));
+    }
+    text.parse()
+        .map_err(|_| format!("{text:?} is not a decimal integer"))
+}
+
+fn biases(found: Vec<Bias>, layer: usize) -> Result<Vec<BigInt>, FormatError> {
+    let bias = |(index, Bias(bias)): (usize, Bias)| {
+        bias.map_err(|problem| FormatError::Field {
             field: format!("layers[{layer}].bias[{index}]"),
             problem,
-        };
-        let digits = text.strip_prefix('-').unwrap_or(text);
-        if digits.len() > MAX_BIAS_DIGITS {
-            let problem = format!(
-                "{} characters, at most {MAX_BIAS_DIGITS} digits",
-                digits.len()
-            );
-            return Err(wrong(problem));
-        }
-        if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
-            return Err(wrong(format!("{text:?} is not a decimal integer")));
-        }
-        text.parse()
-            .map_err(|_| wrong(format!("{text:?} is not a decimal integer")))
+        })
     };
-    texts.iter().enumerate().map(bias).collect()
+    found.into_iter().enumerate().map(bias).collect()
 }
 
 /// A double written as a string: a JSON number need not survive to its last bit.

@@ -1,5 +1,7 @@
 //! A network turned into the two things it is made of: weighted sums and squares.
 
+use std::sync::Arc;
+
 use num_bigint::BigInt;
 
 use super::{
@@ -34,10 +36,13 @@ pub(super) struct Affine {
 /// What one output channel sums.
 struct Channel {
     bias: BigInt,
-    taps: Vec<Tap>,
+    /// Shared by channels that sum the same.
+    taps: Arc<[Tap]>,
+    /// The first plane of the input that the taps read.
+    plane: u32,
 }
 
-/// One non-zero weight and its place: a plane of the input, and row and column in the window.
+/// One non-zero weight and its place: a plane of the input (from the channel's first one), and row and column in the window.
 struct Tap {
     channel: u32,
     row: u32,
@@ -46,15 +51,14 @@ struct Tap {
 }
 
 impl Step {
-    /// The steps of a network, one a layer.
-    pub(super) fn of(network: &Network) -> Vec<Self> {
+    /// The steps of a network, one a layer, made as they are asked for.
+    pub(super) fn of(network: &Network) -> impl Iterator<Item = Self> {
         let shapes = network.shapes().windows(2);
         network
             .layers()
             .iter()
             .zip(shapes)
             .map(|(named, shapes)| Self::new(&named.layer, shapes[0], shapes[1]))
-            .collect()
     }
 
     fn new(layer: &Layer, input: Shape, output: Shape) -> Self {
@@ -85,22 +89,21 @@ impl Step {
                 channels: channels(weight, bias, [1, 1]),
             }),
             // A convolution in which every output plane reads one input plane, with weights of 1.
-            Layer::SumPool { kernel, stride } => Self::Affine(Affine {
-                input,
-                windows,
-                stride: *stride,
-                padding: [0, 0],
-                channels: (0..input.channels as u32)
-                    .map(|channel| {
-                        let ones = taps(&vec![1; kernel[0] * kernel[1]], *kernel);
-                        let taps = ones.into_iter().map(|tap| Tap { channel, ..tap }).collect();
-                        Channel {
-                            bias: BigInt::ZERO,
-                            taps,
-                        }
-                    })
-                    .collect(),
-            }),
+            Layer::SumPool { kernel, stride } => {
+                let taps = taps(&vec![1; kernel[0] * kernel[1]], *kernel);
+                let channel = |plane| Channel {
+                    bias: BigInt::ZERO,
+                    taps: Arc::clone(&taps),
+                    plane,
+                };
+                Self::Affine(Affine {
+                    input,
+                    windows,
+                    stride: *stride,
+                    padding: [0, 0],
+                    channels: (0..input.channels as u32).map(channel).collect(),
+                })
+            }
         }
     }
 
@@ -159,8 +162,8 @@ impl Affine {
             for i in 0..down {
                 for j in 0..across {
                     sums.resize(lanes, bias.clone());
-                    for tap in &channel.taps {
-                        if let Some(at) = self.read(tap, i, j) {
+                    for tap in &*channel.taps {
+                        if let Some(at) = self.read(channel.plane, tap, i, j) {
                             let values = &input[at * lanes..(at + 1) * lanes];
                             arithmetic.mul_add(&mut sums, tap.weight, values);
                         }
@@ -175,29 +178,37 @@ impl Affine {
     /// Every output's summands and bias, over the flat input.
     pub(super) fn weighted_sums(&self) -> WeightedSums {
         let [down, across] = self.windows;
-        let mut sums = WeightedSums::with_windows(down * across);
+        let windows = down * across;
+        let taps: usize = self.channels.iter().map(|channel| channel.taps.len()).sum();
+        let biases = self
+            .channels
+            .iter()
+            .map(|channel| channel.bias.clone())
+            .collect();
+        // Within the network's limit on terms; taps in the padding leave a little room unused.
+        let mut sums = WeightedSums::of_channels(windows, biases, taps * windows);
         for channel in &self.channels {
             for i in 0..down {
                 for j in 0..across {
                     let terms = channel.taps.iter().filter_map(|tap| {
-                        self.read(tap, i, j).map(|at| Term {
+                        self.read(channel.plane, tap, i, j).map(|at| Term {
                             input: at as u32,
                             weight: tap.weight,
                         })
                     });
-                    sums.push(terms, &channel.bias);
+                    sums.push(terms);
                 }
             }
         }
         sums
     }
 
-    /// Where in the flat input a tap of window `(i, j)` reads; `None` in the padding.
-    fn read(&self, tap: &Tap, i: usize, j: usize) -> Option<usize> {
+    /// Where in the flat input a tap of window `(i, j)` reads, counted from a plane; `None` in the padding.
+    fn read(&self, plane: u32, tap: &Tap, i: usize, j: usize) -> Option<usize> {
         let y = (i * self.stride[0] + tap.row as usize).wrapping_sub(self.padding[0]);
         let x = (j * self.stride[1] + tap.column as usize).wrapping_sub(self.padding[1]);
         (y < self.input.height && x < self.input.width)
-            .then(|| self.input.index(tap.channel as usize, y, x))
+            .then(|| self.input.index((plane + tap.channel) as usize, y, x))
     }
 }
 
@@ -206,12 +217,13 @@ fn channels(weight: &[i64], bias: &[BigInt], kernel: [usize; 2]) -> Vec<Channel>
     let channel = |(filter, bias): (_, &BigInt)| Channel {
         bias: bias.clone(),
         taps: taps(filter, kernel),
+        plane: 0,
     };
     filters.zip(bias).map(channel).collect()
 }
 
 /// The non-zero weights of one filter, `[channels, kernel[0], kernel[1]]`.
-fn taps(filter: &[i64], kernel: [usize; 2]) -> Vec<Tap> {
+fn taps(filter: &[i64], kernel: [usize; 2]) -> Arc<[Tap]> {
     let place = |(at, &weight): (usize, &i64)| Tap {
         channel: (at / (kernel[0] * kernel[1])) as u32,
         row: (at / kernel[1] % kernel[0]) as u32,

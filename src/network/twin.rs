@@ -69,8 +69,8 @@ impl Twin {
 
     /// The same, with integers at least as wide as `minimum` in every layer: slower, and never another result.
     pub fn with_minimum_width(network: &Network, minimum: Width) -> Self {
-        let steps = Step::of(network);
-        let (_, reaches) = proven(network, &steps);
+        let steps: Vec<_> = Step::of(network).collect();
+        let (_, reaches) = proven(network, steps.iter());
         // Widths never shrink on the way, so that values are only ever widened.
         let widths = reaches.iter().scan(minimum, |width, reach| {
             *width = Width::holding(reach).max(*width);

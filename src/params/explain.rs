@@ -2,6 +2,7 @@
 
 use super::options::{BoundRule, LayoutKind, Mode};
 use super::selection::Selection;
+use crate::network::Abbreviated;
 
 impl Selection {
     /// The choice in words, a sentence each.
@@ -13,12 +14,14 @@ impl Selection {
             BoundRule::Proven => format!(
                 "Every input the quantiser can produce gives logits of at most {} in magnitude (proven by interval \
                  arithmetic): signed integers of {} bits.",
-                self.bound.magnitude, self.bound.bits
+                Abbreviated(&self.bound.magnitude),
+                self.bound.bits
             ),
             BoundRule::Observed { source, .. } => format!(
                 "The logits reach {} in magnitude on {source} (observed, not proven): signed integers of {} bits. \
                  Other inputs may exceed it and wrap around without notice.",
-                self.bound.magnitude, self.bound.bits
+                Abbreviated(&self.bound.magnitude),
+                self.bound.bits
             ),
         }];
         sentences.push(match self.plain_moduli.as_slice() {
@@ -40,9 +43,20 @@ impl Selection {
                 self.poly_modulus_degree
             ),
             Mode::Fast => format!(
-                "The {} layout and N = {} are the cheapest for the images. Fast mode squares in BGV form {}",
-                self.layout.name(),
-                self.poly_modulus_degree,
+                "{}. Fast mode squares in BGV form {}",
+                if self.layout_given {
+                    format!(
+                        "The {} layout was asked for; in it N = {} is the cheapest for the images",
+                        self.layout.name(),
+                        self.poly_modulus_degree
+                    )
+                } else {
+                    format!(
+                        "The {} layout and N = {} are the cheapest for the images",
+                        self.layout.name(),
+                        self.poly_modulus_degree
+                    )
+                },
                 if self.layout == LayoutKind::Diagonal {
                     "and drops primes as noise grows: the server needs relinearisation and Galois keys."
                 } else {

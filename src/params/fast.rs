@@ -12,25 +12,20 @@
 //! | --- | --- |
 //! | fresh | noise t * sqrt(10.5), independent for each ciphertext; message at most t / 2, in the worst case the same in all |
 //! | first sums | noise times the Euclidean norm of the weights; message times the sum of their magnitudes |
-//! | square of degree d | sqrt(C(2d, d) * N) * deviation^2: E abs(PQ)^2 <= C(m+n, m) E abs(P)^2 E abs(Q)^2 for homogeneous polynomials of degrees m and n in complex Gaussians (Bombieri's inequality, Beauzamy et al. 1990), at every root of x^N + 1 |
+//! | square of degree d | sqrt(C(2d, d) * N) * deviation^2 (Bombieri's inequality) |
 //! | sums after the first and the second square | from bounds on the covariances, computed from the weights: `moments.rs` |
 //! | other sums | the weights' magnitudes times the deviations: they may be the same |
 //! | bias | + t / 2 / sqrt(N): the same in all slots, so a constant polynomial; what biases make alone is one coefficient, and added to the bound |
 //! | product with a plaintext, summed over k | the sum of the deviations * t / 2 * sqrt(coefficients), as no coefficient of a plaintext is above t / 2, see `plaintext_coefficients` |
-//! | drop to a product of primes p smaller | 1/p, plus t * rounding, of variance sum over k of k! (2N/3)^k / 12 for the powers s^k of the secret |
+//! | drop to a product of primes p smaller | 1/p, plus a rounding of all d + 1 polynomials |
 //!
-//! A coefficient is 1/N times the sum over N/2 pairs of roots of values like E^(d/2) with E exponentially distributed.
-//! Such a sum is Gaussian but for single large summands: it stays below 9.8 deviations plus what one pair of roots
-//! contributes with E <= ln(2^41 * pairs), each with a probability of at least 1 - 2^-41 for 2^23 coefficients and all
-//! pairs of roots of a response's values.
+//! What a single step does, and how far the largest coefficient lies from the deviation, is in `rules.rs`. Nothing but
+//! the last rounding depends on the secret.
 
-use super::moments::Moments;
+use super::moments::{Detail, Moments, Weighing};
 use super::noise::LayerNoise;
+use super::rules::{self, Powers, tail};
 use crate::network::{LoweredLayer, LoweredOperation};
-use std::f64::consts::LN_2;
-
-/// Gaussian coefficients lie within so many deviations.
-const GAUSSIAN_TAIL: f64 = 9.8;
 
 /// The noise of a circuit under one plaintext modulus.
 pub(super) struct FastNoise {
@@ -38,6 +33,7 @@ pub(super) struct FastNoise {
     plain_modulus: u64,
     /// Values that a response holds, under all plaintext moduli.
     values: f64,
+    weighing: Weighing,
     steps: Vec<Step>,
 }
 
@@ -55,38 +51,19 @@ struct Step {
     power: i32,
     /// The power of sqrt(N) that it is proportional to.
     root_power: i32,
+    /// The power that it grows with at most if weights that are capped may be larger.
+    weight_power: i32,
 }
 
+/// The largest value; infinite if one of them overflowed so far that it is not a number.
 fn largest(values: &[f64]) -> f64 {
-    values.iter().copied().fold(0.0, f64::max)
-}
-
-/// The square of a complex Gaussian of variance 1 lies below this at all roots of so many `values` with ciphertexts of
-/// degree `n`, but for a probability of 2^-41.
-pub(super) fn root_tail(n: f64, values: f64) -> f64 {
-    LN_2 * 41.0 + (n / 2.0 * values).ln()
-}
-
-/// How many deviations the largest coefficient of polynomials of this degree in Gaussians has at most, but for a
-/// probability of 2^-40, for so many `values` with ciphertexts of degree `n`.
-pub(super) fn tail(degree: u32, n: f64, values: f64) -> f64 {
-    let jump =
-        2.0 * root_tail(n, values).powf(f64::from(degree) / 2.0) / (factorial(degree) * n).sqrt();
-    GAUSSIAN_TAIL + jump
-}
-
-/// The deviation that rounding adds to a value of `degree` + 1 polynomials when a prime is dropped.
-///
-/// The powers of the one secret in use may be larger than those of the average one: twice the variance.
-pub(super) fn rounding(n: f64, t: f64, degree: u32) -> f64 {
-    let variance: f64 = (0..=degree)
-        .map(|k| factorial(k) * (2.0 * n / 3.0).powi(k.cast_signed()) / 12.0)
-        .sum();
-    t * (2.0 * variance).sqrt()
-}
-
-fn factorial(n: u32) -> f64 {
-    (1..=n).map(f64::from).product()
+    values.iter().fold(0.0, |largest, &value| {
+        if value.is_nan() {
+            f64::INFINITY
+        } else {
+            f64::max(largest, value)
+        }
+    })
 }
 
 /// How many coefficients of a plaintext are not zero at most, if its slots repeat after `period`.
@@ -103,37 +80,44 @@ const fn plaintext_coefficients(degree: usize, period: usize) -> usize {
 
 impl FastNoise {
     /// Of layers; with a last layer of this name, of products with plaintexts whose slots repeat after this number, if
-    /// `weighted` is given.
+    /// `weighted` is given. Weights count as given, and covariances
+    /// in as much detail.
     pub(super) fn new(
         layers: &[LoweredLayer],
         inputs: usize,
         degree: usize,
         plain_modulus: u64,
+        (weighing, detail): (Weighing, Detail),
         weighted: Option<(&str, usize)>,
     ) -> Self {
         let (t, n) = (plain_modulus as f64, degree as f64);
-        let mut moments = Moments::fresh(inputs, degree, plain_modulus);
-        let mut squares = 0;
-        let step =
-            |name: &str, moments: &Moments, squares: i32, plaintexts: i32, roots: i32| Step {
-                name: name.to_owned(),
-                deviation: largest(&moments.deviations),
-                constant: largest(&moments.constants),
-                degree: moments.degree,
-                power: moments.degree.cast_signed() + plaintexts,
-                // Each square has a factor sqrt(N), and later squares square it.
-                root_power: (1 << squares) - 1 + roots,
-            };
-        let mut steps = vec![step("fresh", &moments, 0, 0, 0)];
+        let mut moments = Moments::fresh(inputs, degree, t, weighing, detail);
+        let (mut squares, mut weight_power) = (0, 0);
+        let step = |name: &str, moments: &Moments, squares: i32, weight_power: i32| Step {
+            name: name.to_owned(),
+            deviation: largest(&moments.deviations),
+            constant: largest(&moments.constants),
+            degree: moments.degree,
+            power: moments.degree.cast_signed(),
+            // Each square has a factor sqrt(N), and later squares square it.
+            root_power: (1 << squares) - 1,
+            weight_power,
+        };
+        let mut steps = vec![step("fresh", &moments, 0, 0)];
         for layer in layers {
             match &layer.operation {
-                LoweredOperation::Sums(sums) => moments.sums(sums),
+                LoweredOperation::Sums(sums) => {
+                    moments.sums(sums);
+                    let mut terms = sums.outputs().flat_map(|(terms, _)| terms);
+                    weight_power += i32::from(terms.any(|term| weighing.caps(term.weight)));
+                }
                 LoweredOperation::Square { .. } => {
                     moments.square();
                     squares += 1;
+                    weight_power *= 2;
                 }
             }
-            steps.push(step(&layer.name, &moments, squares, 0, 0));
+            steps.push(step(&layer.name, &moments, squares, weight_power));
         }
         if let Some((name, period)) = weighted {
             let total: f64 = moments.deviations.iter().sum();
@@ -141,8 +125,12 @@ impl FastNoise {
             moments.deviations = vec![(total * (coefficients as f64).sqrt() + 1.0) * t / 2.0];
             let constants: f64 = moments.constants.iter().sum();
             moments.constants = vec![(constants + 1.0) * t / 2.0];
-            let roots = i32::from(coefficients == degree);
-            steps.push(step(name, &moments, squares, 1, roots));
+            let last = step(name, &moments, squares, weight_power);
+            steps.push(Step {
+                power: last.power + 1,
+                root_power: last.root_power + i32::from(coefficients == degree),
+                ..last
+            });
         }
         let values = if weighted.is_some() {
             1
@@ -153,6 +141,7 @@ impl FastNoise {
             degree: n,
             plain_modulus,
             values: values as f64,
+            weighing,
             steps,
         }
     }
@@ -165,31 +154,38 @@ impl FastNoise {
         }
     }
 
-    /// The same at another degree and under another plaintext modulus, neither smaller, if all weights are below half of
-    /// both moduli: every deviation is proportional to powers of N and t (but for biases, which this overestimates).
+    /// The same at another degree and under another plaintext modulus, neither smaller: every deviation is proportional to
+    /// powers of N and t (but for biases, which this overestimates).
+    ///
+    /// Weights that count exactly stay as they are. Those that count by their magnitudes up to half the plaintext modulus do
+    /// so under the new one, too: none grows by more than the modulus does.
     pub(super) fn scaled(&self, degree: usize, plain_modulus: u64) -> Self {
         let ratio = plain_modulus as f64 / self.plain_modulus as f64;
         let root = (degree as f64 / self.degree).sqrt();
-        let scale = |step: &Step| ratio.powi(step.power) * root.powi(step.root_power);
+        let scale = |step: &Step| ratio.powi(step.power) * ratio.powi(step.weight_power);
         Self {
             degree: degree as f64,
             plain_modulus,
             values: self.values,
+            weighing: match self.weighing {
+                Weighing::Exact => Weighing::Exact,
+                Weighing::AtMost(most) => Weighing::AtMost(most * ratio),
+            },
             steps: self
                 .steps
                 .iter()
                 .map(|step| Step {
-                    deviation: step.deviation * scale(step),
-                    constant: step.constant * ratio.powi(step.power),
+                    deviation: step.deviation * (scale(step) * root.powi(step.root_power)),
+                    constant: step.constant * scale(step),
                     ..step.clone()
                 })
                 .collect(),
         }
     }
 
-    /// The largest coefficient, but for a probability of 2^-40.
+    /// The largest coefficient, but for a probability of 2^-41.
     fn bound(&self, step: &Step) -> f64 {
-        tail(step.degree, self.degree, self.values) * step.deviation + step.constant
+        tail(Powers::errors(step.degree), self.degree, self.values) * step.deviation + step.constant
     }
 
     /// The bits that Q must have for `margin` bits of budget to be left after every layer.
@@ -223,8 +219,10 @@ impl FastNoise {
         noise
     }
 
-    /// What rounding adds to a value of `degree` + 1 polynomials when a prime is dropped.
+    /// What rounding adds to the largest coefficient of a value of `degree` + 1 polynomials when a prime is dropped, but
+    /// for a probability of 2^-42: the other half is left to what comes before.
     fn rounding(&self, degree: u32) -> f64 {
-        GAUSSIAN_TAIL * rounding(self.degree, self.plain_modulus as f64, degree)
+        rules::rounding(self.degree, self.plain_modulus as f64, degree)
+            * tail(Powers::rounding(degree), self.degree, 2.0 * self.values)
     }
 }

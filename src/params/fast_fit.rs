@@ -6,6 +6,7 @@ use super::fast::FastNoise;
 use super::noise::LayerNoise;
 use super::options::LayoutKind;
 use super::plain::plain_moduli;
+use super::scaled::Noises;
 use super::security::SecurityStandard;
 use crate::bfv::{CIPHERTEXT_SIZES, coeff_modulus};
 use crate::kernels::{LANES, PRIME_BITS_MAX, square_work, sum_work, weighted_work};
@@ -18,11 +19,6 @@ const SPECIAL_BITS_MAX: u32 = 30;
 const DATA_PRIMES_MAX: u32 = 24;
 /// More plaintext primes than this are not tried: the circuit runs once for each.
 const PLAIN_MODULI_MAX: usize = 16;
-
-/// The noise model is evaluated for this degree and plaintext modulus: no other is smaller.
-const SMALL_DEGREE: usize = 1024;
-/// The smallest prime = 1 mod 2 * 1024.
-const SMALL_MODULUS: u64 = 12_289;
 
 /// What was chosen.
 pub(super) struct FastFit {
@@ -43,12 +39,12 @@ pub(super) struct FastFit {
 /// The circuit of one layout.
 pub(super) struct Circuit {
     pub layout: LayoutKind,
-    layers: Vec<LoweredLayer>,
-    inputs: usize,
+    pub layers: Vec<LoweredLayer>,
+    pub inputs: usize,
     /// The last layer's name and how many products with plaintexts it takes, in the packed layout.
-    weighted: Option<(String, usize)>,
+    pub weighted: Option<(String, usize)>,
     /// Slots that an image takes.
-    slots: usize,
+    pub slots: usize,
 }
 
 impl Circuit {
@@ -139,6 +135,18 @@ pub(super) fn fast_fit(
     images: Option<usize>,
     margin: f64,
 ) -> Result<Option<FastFit>, ParamsError> {
+    search(&mut Noises::new(circuit), standard, product, images, margin)
+}
+
+/// The same with the circuit's noise given.
+pub(super) fn search(
+    noises: &mut Noises<'_>,
+    standard: SecurityStandard,
+    product: &BigUint,
+    images: Option<usize>,
+    margin: f64,
+) -> Result<Option<FastFit>, ParamsError> {
+    let circuit = noises.circuit;
     let layers = &circuit.layers;
     let squares = layers
         .iter()
@@ -148,20 +156,7 @@ pub(super) fn fast_fit(
     if squares >= 8 || (1 << squares) + 1 > *CIPHERTEXT_SIZES.end() {
         return Ok(None);
     }
-    let weighted = circuit.weighted.as_ref();
-    let weighted = weighted.map(|(name, _)| (name.as_str(), circuit.slots));
-    let largest_weight = largest_weight(layers);
     let mut best: Option<FastFit> = None;
-    // The noise under a modulus of few bits at the smallest degree: computed once, then scaled.
-    let base = (largest_weight < SMALL_MODULUS / 2).then(|| {
-        FastNoise::new(
-            layers,
-            circuit.inputs,
-            SMALL_DEGREE,
-            SMALL_MODULUS,
-            weighted,
-        )
-    });
     for degree in SecurityStandard::degrees() {
         let cap = standard.max_coeff_modulus_bits(degree).unwrap_or_default();
         let batch = degree / circuit.slots;
@@ -173,16 +168,8 @@ pub(super) fn fast_fit(
             let Some(moduli) = plain_moduli(degree, count, product)? else {
                 continue;
             };
-            let noises: Vec<FastNoise> = moduli
-                .iter()
-                .map(|&t| match &base {
-                    Some(base) if t >= SMALL_MODULUS => base.scaled(degree, t),
-                    _ => FastNoise::new(layers, circuit.inputs, degree, t, weighted),
-                })
-                .map(|noise| noise.in_channels(count))
-                .collect();
             if let Some((coeff_modulus, response_primes, noise)) =
-                fit(&noises, degree, cap, &moduli, margin)
+                fit_under(noises, degree, cap, &moduli, margin)
             {
                 let primes = coeff_modulus.len() - 1;
                 let cost = batches as f64 * circuit.nanoseconds(degree, primes, count);
@@ -214,33 +201,47 @@ pub(super) fn fast_fit(
     Ok(best)
 }
 
-fn largest_weight(layers: &[LoweredLayer]) -> u64 {
-    layers
-        .iter()
-        .filter_map(|layer| match &layer.operation {
-            LoweredOperation::Sums(sums) => sums
-                .outputs()
-                .flat_map(|(terms, _)| terms)
-                .map(|term| term.weight.unsigned_abs())
-                .max(),
-            LoweredOperation::Square { .. } => None,
-        })
-        .max()
-        .unwrap_or(0)
-}
-
 type Fit = (Vec<u64>, usize, Vec<LayerNoise>);
 
-/// The fewest, then smallest primes within the cap that leave `margin` bits under every plaintext modulus.
-fn fit(noises: &[FastNoise], degree: usize, cap: u32, moduli: &[u64], margin: f64) -> Option<Fit> {
+/// [`fit`] under these plaintext moduli. Where even a bound from below does not fit, the noise itself is not computed.
+fn fit_under(
+    noises: &mut Noises<'_>,
+    degree: usize,
+    cap: u32,
+    moduli: &[u64],
+    margin: f64,
+) -> Option<Fit> {
+    let least: Vec<FastNoise> = moduli
+        .iter()
+        .filter_map(|&t| noises.least(degree, t))
+        .collect();
+    needed(&least, degree, cap, margin)?;
+    let of_moduli: Vec<FastNoise> = moduli
+        .iter()
+        .map(|&t| noises.under(degree, t).in_channels(moduli.len()))
+        .collect();
+    fit(&of_moduli, degree, cap, moduli, margin)
+}
+
+/// The least bits of one of the primes of q: there must be some = 1 mod 2N.
+fn least_prime_bits(degree: usize) -> u32 {
+    (2 * degree).ilog2() + 2
+}
+
+/// The bits that q must have without the special prime; `None` if that is more than the cap allows.
+fn needed(noises: &[FastNoise], degree: usize, cap: u32, margin: f64) -> Option<f64> {
     let needed = noises
         .iter()
         .map(|noise| noise.bits_needed(margin))
         .fold(0.0, f64::max);
-    let special_min = (2 * degree).ilog2() + 2;
-    if !needed.is_finite() || needed + f64::from(special_min) > f64::from(cap) {
-        return None;
-    }
+    let fits = needed + f64::from(least_prime_bits(degree)) <= f64::from(cap);
+    (needed.is_finite() && fits).then_some(needed)
+}
+
+/// The fewest, then smallest primes within the cap that leave `margin` bits under every plaintext modulus.
+fn fit(noises: &[FastNoise], degree: usize, cap: u32, moduli: &[u64], margin: f64) -> Option<Fit> {
+    let needed = needed(noises, degree, cap, margin)?;
+    let special_min = least_prime_bits(degree);
     for count in 1..=DATA_PRIMES_MAX {
         let smallest = (needed / f64::from(count)).ceil() as u32;
         for bits in smallest.max(special_min)..=PRIME_BITS_MAX {

@@ -16,12 +16,11 @@
 //! In a convolution without padding the windows of a channel are shifts of each other, and so are all covariances: one
 //! window of each channel is enough.
 
+use super::rules::{ERROR_VARIANCE, Powers, fresh, product};
 use crate::network::WeightedSums;
 use rayon::prelude::*;
 use std::collections::BTreeSet;
 
-/// SEAL's centred binomial error.
-pub(super) const ERROR_VARIANCE: f64 = 10.5;
 /// More multiplications than this are not spent on the covariances of a layer.
 const WORK_MAX: f64 = 8e9;
 /// A matrix of covariances has at most so many rows.
@@ -32,10 +31,21 @@ const TERMS_MAX: usize = 30_000_000;
 /// Index and weight, sorted by index.
 type Row = Vec<(u32, f64)>;
 
+/// What is computed of the covariances.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Detail {
+    /// All of them.
+    Full,
+    /// The variances alone, as if nothing had a covariance with anything else: in little time a bound from below on what
+    /// [`Detail::Full`] gives.
+    Least,
+}
+
 /// The values of a layer.
 pub(super) struct Moments {
     t: f64,
-    plain_modulus: u64,
+    weighing: Weighing,
+    detail: Detail,
     n: f64,
     /// The root mean square of each value's coefficients.
     pub deviations: Vec<f64>,
@@ -77,32 +87,45 @@ struct Second {
     biases: Vec<f64>,
 }
 
-/// The residue of a weight around 0.
-fn centred(weight: i64, modulus: u64) -> f64 {
-    let residue = i128::from(weight).rem_euclid(i128::from(modulus));
-    (if 2 * residue > i128::from(modulus) {
-        residue - i128::from(modulus)
-    } else {
-        residue
-    }) as f64
+/// How weights count.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Weighing {
+    /// As they are: under all plaintext moduli above twice the largest of them.
+    Exact,
+    /// By their magnitudes, but at most this: a bound on the residues around 0 under all plaintext moduli up to twice
+    /// that, whatever signs they have there.
+    AtMost(f64),
 }
 
-/// C(2d, d).
-fn central_binomial(degree: u32) -> f64 {
-    (1..=degree).fold(1.0, |product, k| {
-        product * f64::from(degree + k) / f64::from(k)
-    })
+impl Weighing {
+    fn of(self, weight: i64) -> f64 {
+        match self {
+            Self::Exact => weight as f64,
+            Self::AtMost(most) => (weight.unsigned_abs() as f64).min(most),
+        }
+    }
+
+    /// Whether a weight counts less than by its magnitude.
+    pub(super) fn caps(self, weight: i64) -> bool {
+        matches!(self, Self::AtMost(most) if weight.unsigned_abs() as f64 > most)
+    }
 }
 
 impl Moments {
     /// Fresh ciphertexts.
-    pub(super) fn fresh(inputs: usize, degree: usize, plain_modulus: u64) -> Self {
-        let t = plain_modulus as f64;
+    pub(super) fn fresh(
+        inputs: usize,
+        degree: usize,
+        t: f64,
+        weighing: Weighing,
+        detail: Detail,
+    ) -> Self {
         Self {
             t,
-            plain_modulus,
+            weighing,
+            detail,
             n: degree as f64,
-            deviations: vec![(ERROR_VARIANCE + 0.25).sqrt() * t; inputs],
+            deviations: vec![fresh(t); inputs],
             degree: 1,
             rows: Some((Basis::Inputs(inputs), identity(inputs))),
             biases: vec![0.0; inputs],
@@ -114,7 +137,8 @@ impl Moments {
 
     /// Every value squared.
     pub(super) fn square(&mut self) {
-        let factor = (central_binomial(self.degree) * self.n).sqrt();
+        let powers = Powers::errors(self.degree);
+        let factor = product(self.n, powers, powers);
         for deviation in &mut self.deviations {
             *deviation = factor * deviation.powi(2);
         }
@@ -141,9 +165,7 @@ impl Moments {
     /// Weighted sums of the values.
     pub(super) fn sums(&mut self, sums: &WeightedSums) {
         let weighted = |values: &[f64]| -> Vec<f64> {
-            let term = |input: u32, weight| {
-                centred(weight, self.plain_modulus).abs() * values[input as usize]
-            };
+            let term = |input: u32, weight| self.weighing.of(weight).abs() * values[input as usize];
             sums.outputs()
                 .map(|(terms, _)| terms.iter().map(|at| term(at.input, at.weight)).sum())
                 .collect()
@@ -159,7 +181,7 @@ impl Moments {
         self.uniform &= is_uniform(sums);
         self.windows = sums.windows();
         self.rows = self.rows.take().and_then(|(basis, rows)| {
-            compose(sums, &rows, self.plain_modulus).map(|rows| (basis, rows))
+            compose(sums, &rows, self.weighing).map(|rows| (basis, rows))
         });
         self.deviations = worst.iter().map(|worst| worst + half).collect();
         if let Some(computed) = self.computed() {
@@ -187,6 +209,12 @@ impl Moments {
                 };
                 chosen.iter().zip(biases).map(deviation).collect()
             }
+            Basis::Squares(first) if self.detail == Detail::Least => {
+                with_biases(&first.least(&chosen, self.n), biases)
+            }
+            Basis::FourthPowers(second) if self.detail == Detail::Least => {
+                with_biases(&second.least(&chosen, self.n), biases)
+            }
             Basis::Squares(first) => with_biases(&first.variances(&chosen, self.n)?, biases),
             Basis::FourthPowers(second) => with_biases(&second.variances(&chosen, self.n)?, biases),
         };
@@ -210,13 +238,13 @@ fn identity(count: usize) -> Vec<Row> {
 }
 
 /// The rows of sums of sums; `None` if they would be too long.
-fn compose(sums: &WeightedSums, rows: &[Row], plain_modulus: u64) -> Option<Vec<Row>> {
+fn compose(sums: &WeightedSums, rows: &[Row], weighing: Weighing) -> Option<Vec<Row>> {
     let mut total = 0;
     sums.outputs()
         .map(|(terms, _)| {
             let mut row: Row = Vec::new();
             for term in terms {
-                let weight = centred(term.weight, plain_modulus);
+                let weight = weighing.of(term.weight);
                 let inner = rows.get(term.input as usize)?;
                 row.extend(inner.iter().map(|(index, w)| (*index, w * weight)));
             }
@@ -359,6 +387,24 @@ impl First {
         (Touched::new(self.rows.len()), Touched::new(self.rows.len()))
     }
 
+    /// A bound on K_ii of each row from below: the terms with k = l.
+    fn least(&self, rows: &[&Row], n: f64) -> Vec<f64> {
+        let own: Vec<f64> = self
+            .rows
+            .iter()
+            .zip(&self.messages)
+            .map(|(row, message)| {
+                let dot: f64 = row.iter().map(|(_, w)| w * w).sum();
+                self.noise * dot + message * message
+            })
+            .collect();
+        let least = |row: &&Row| {
+            let squares = row.iter().map(|&(k, w)| (w * own[k as usize]).powi(2));
+            2.0 * n * squares.sum::<f64>()
+        };
+        rows.iter().map(least).collect()
+    }
+
     /// K_ii of each row.
     fn variances(&self, rows: &[&Row], n: f64) -> Option<Vec<f64>> {
         let terms: usize = rows.iter().map(|row| row.len()).sum();
@@ -377,6 +423,17 @@ impl First {
 }
 
 impl Second {
+    /// A bound on [`Second::variances`] from below: the terms with i = j.
+    fn least(&self, rows: &[&Row], n: f64) -> Vec<f64> {
+        let all: Vec<&Row> = self.rows.iter().collect();
+        let own = self.first.least(&all, n);
+        let least = |row: &&Row| {
+            let squares = row.iter().map(|&(i, v)| (v * own[i as usize]).powi(2));
+            6.0 * n * squares.sum::<f64>()
+        };
+        rows.iter().map(least).collect()
+    }
+
     /// 6 sum over i, j of abs(v_i v_j) K_ij^2 for each row v.
     fn variances(&self, rows: &[&Row], n: f64) -> Option<Vec<f64>> {
         let used: BTreeSet<u32> = rows
@@ -437,7 +494,7 @@ mod tests {
     use num_bigint::BigInt;
 
     /// The deviations of the last values of linear layers, each but the first of them after a square.
-    fn deviations(inputs: usize, weights: &[Vec<i64>], t: u64) -> Vec<f64> {
+    fn deviations(inputs: usize, weights: &[Vec<i64>], t: f64) -> Vec<f64> {
         let mut layers = Vec::new();
         let mut size = inputs;
         for (index, weight) in weights.iter().enumerate() {
@@ -465,7 +522,7 @@ mod tests {
             layers,
         })
         .unwrap();
-        let mut moments = Moments::fresh(inputs, 1024, t);
+        let mut moments = Moments::fresh(inputs, 1024, t, Weighing::Exact, Detail::Full);
         for layer in network.lower() {
             match &layer.operation {
                 LoweredOperation::Sums(sums) => moments.sums(sums),
@@ -483,7 +540,7 @@ mod tests {
 
     #[test]
     fn equal_values_add_up_and_independent_ones_less() {
-        let t = 65_537;
+        let t = 65_537.0;
         for squares in 1..=2 {
             let layers = |inputs: usize, outputs: usize, first: Vec<i64>| {
                 let mut weights = vec![first];
@@ -504,10 +561,10 @@ mod tests {
     #[test]
     fn covariances_of_squares_are_those_of_wicks_theorem() {
         // (x + y)^2 and (x - y)^2 of independent inputs: as forms, and noise alone counts at this t.
-        let t = 65_537;
+        let t = 65_537.0;
         let n = 1024.0_f64;
-        let noise = ERROR_VARIANCE * (t as f64).powi(2);
-        let message = (t as f64).powi(2);
+        let noise = ERROR_VARIANCE * f64::powi(t, 2);
+        let message = f64::powi(t, 2);
         let deviation = deviations(2, &[vec![1, 1, 1, -1], vec![1, 1]], t)[0];
         // Rows of norm 2, scalar product 0, messages t and the bias.
         let message = message * (1.0 + 0.5 / n.sqrt()).powi(2);

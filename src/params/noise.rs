@@ -1,25 +1,22 @@
 //! How much noise a network's circuit makes under stock BFV.
 //!
-//! Notation: N the degree, t the plaintext modulus, q the product of the data primes, P the special prime, s the secret
-//! (ternary, variance 2/3). For a ciphertext c let V be the standard deviation of a coefficient of [t * c(s)]_q: SEAL's
-//! noise budget is log2(q) - log2(max coefficient) - 1, and decryption is right while that is positive.
+//! Notation: N the degree, t the plaintext modulus, q the product of the data primes, P the special prime. For a
+//! ciphertext c let V be the deviation of t * c(s) mod q, see `rules.rs`, which also has the rules for single steps and for
+//! the largest coefficient. SEAL's noise budget is log2(q) - log2(max coefficient) - 1, and decryption is right while that
+//! is positive.
 //!
 //! | step | V afterwards |
 //! | --- | --- |
-//! | fresh, symmetric | t * sqrt(10.5 + 1/12): SEAL's centred binomial error has variance 10.5, rounding q*m/t adds 1/12 |
-//! | sum of w_i * c_i | V * sum of abs(w_i): the errors may be the same, so nothing is gained by averaging |
+//! | fresh, symmetric | the error, and rounding q*m/t |
+//! | sum of `w_i` * `c_i` | V * sum of abs(`w_i`): the errors may be the same, so nothing is gained by averaging |
 //! | add a plaintext | V + t |
-//! | square | 2 * t * sqrt(N) * K * V + t * N: K = sqrt(2N/9) bounds the deviation of c(s)/q |
-//! | relinearise | V + t * (sqrt(L * N * 3.5) * max(q_i) / P + sqrt(1/12 + N/18)) |
-//! | drop a prime p | V/p + t * rounding, with sqrt(1/12 + N/18), or N/5 for size 3 |
-//!
-//! The largest of all coefficients exceeds V * 2^TAIL_BITS with a probability below 2^-40.
+//! | square | times 2t * sqrt(N) * c(s) / q, plus a rounding of three polynomials, up to as many units off as base conversion leaves |
+//! | relinearise | plus a key switch and a rounding of two polynomials |
+//! | drop a prime p | V/p, plus a rounding |
 
+use super::rules::{self, Digits, Powers, tail};
 use crate::network::{Layer, Network};
 use serde::Serialize;
-
-/// 2^3.3 = 9.8 standard deviations: below 2^-40 for any of 2^23 Gaussian coefficients.
-const TAIL_BITS: f64 = 3.3;
 
 /// The predicted noise budget after a layer.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -44,6 +41,8 @@ pub(super) enum NoiseStep {
 pub(super) struct NoiseParameters {
     pub poly_modulus_degree: usize,
     pub plain_modulus: u64,
+    /// Values that a response holds, under all plaintext moduli.
+    pub values: f64,
     /// log2 of each data prime, highest level first.
     pub log2_data_primes: Vec<f64>,
     pub log2_special_prime: f64,
@@ -102,79 +101,85 @@ fn log2_sum(a: f64, b: f64) -> f64 {
 }
 
 impl NoiseParameters {
-    fn log2_n(&self) -> f64 {
-        (self.poly_modulus_degree as f64).log2()
+    fn n(&self) -> f64 {
+        self.poly_modulus_degree as f64
     }
 
-    fn log2_t(&self) -> f64 {
-        (self.plain_modulus as f64).log2()
+    fn t(&self) -> f64 {
+        self.plain_modulus as f64
     }
 
-    fn log2_rounding(&self, size: usize) -> f64 {
-        let n = self.poly_modulus_degree as f64;
-        if size == 2 {
-            (1.0 / 12.0 + n / 18.0).log2() / 2.0
-        } else {
-            (n / 5.0).log2()
-        }
+    /// log2 of what rounding makes of a value of so many polynomials.
+    fn log2_rounding(&self, size: u32) -> f64 {
+        rules::rounding(self.n(), self.t(), size - 1).log2()
     }
 
-    fn budget(&self, primes: usize, log2_v: f64) -> f64 {
-        self.log2_data_primes[..primes].iter().sum::<f64>() - log2_v - TAIL_BITS - 1.0
+    /// log2 of the largest coefficient behind so many squares.
+    fn log2_largest(&self, log2_v: f64, squares: u32) -> f64 {
+        log2_v + tail(Powers::stock(squares), self.n(), self.values).log2()
+    }
+
+    fn budget(&self, primes: usize, log2_largest: f64) -> f64 {
+        self.log2_data_primes[..primes].iter().sum::<f64>() - log2_largest - 1.0
     }
 
     /// The predicted budget after every step at the highest level, and after dropping to `response_primes` primes.
     pub(super) fn predict(&self, steps: &[NoiseStep], response_primes: usize) -> Vec<LayerNoise> {
         let all = self.log2_data_primes.len();
-        let mut log2_v = self.log2_t() + 10.6f64.log2() / 2.0;
-        let mut size = 2;
+        let log2_t = self.t().log2();
+        let mut log2_v = rules::fresh(self.t()).log2();
+        let (mut size, mut squares) = (2, 0);
         let mut noise = vec![LayerNoise {
             name: "fresh".to_owned(),
-            budget_bits: self.budget(all, log2_v),
+            budget_bits: self.budget(all, self.log2_largest(log2_v, squares)),
         }];
         for step in steps {
             let name = match step {
                 NoiseStep::Linear { name, log2_l1 } => {
-                    log2_v = log2_sum(log2_v + log2_l1, self.log2_t());
+                    log2_v = log2_sum(log2_v + log2_l1, log2_t);
                     name
                 }
                 NoiseStep::Square { name, relinearize } => {
-                    let log2_k = f64::midpoint(self.log2_n(), (2.0f64 / 9.0).log2());
-                    log2_v = log2_sum(
-                        1.0 + self.log2_t() + self.log2_n() / 2.0 + log2_k + log2_v,
-                        self.log2_t() + self.log2_n(),
-                    );
+                    let factor = rules::stock_square(self.n(), self.t(), squares);
+                    // Base conversion may be off by as many units as there are primes.
+                    let conversion = ((1 + 2 * all) as f64).log2() + self.log2_rounding(3);
+                    log2_v = log2_sum(factor.log2() + log2_v, conversion);
+                    squares += 1;
                     size = 3;
                     if *relinearize {
                         size = 2;
-                        log2_v = log2_sum(log2_v, self.log2_t() + self.log2_key_switch());
+                        log2_v = log2_sum(log2_v, self.log2_key_switch());
                     }
                     name
                 }
             };
             noise.push(LayerNoise {
                 name: name.clone(),
-                budget_bits: self.budget(all, log2_v),
+                budget_bits: self.budget(all, self.log2_largest(log2_v, squares)),
             });
         }
+        // Half the probability is left to the roundings.
+        let powers = Powers::rounding(size - 1);
+        let rounding = self.log2_rounding(size) + tail(powers, self.n(), 2.0 * self.values).log2();
+        let mut log2_largest = self.log2_largest(log2_v, squares);
         for dropped in (response_primes..all).rev() {
-            log2_v = log2_sum(
-                log2_v - self.log2_data_primes[dropped],
-                self.log2_t() + self.log2_rounding(size),
-            );
+            log2_largest = log2_sum(log2_largest - self.log2_data_primes[dropped], rounding);
         }
         noise.push(LayerNoise {
             name: "response".to_owned(),
-            budget_bits: self.budget(response_primes, log2_v),
+            budget_bits: self.budget(response_primes, log2_largest),
         });
         noise
     }
 
     fn log2_key_switch(&self) -> f64 {
-        let largest = self.log2_data_primes.iter().copied().fold(0.0, f64::max);
-        let digits = self.log2_data_primes.len() as f64;
-        let error =
-            f64::midpoint((digits * 3.5).log2(), self.log2_n()) + largest - self.log2_special_prime;
-        log2_sum(error, self.log2_rounding(2))
+        let switch = rules::key_switch(
+            self.n(),
+            self.t(),
+            Digits::Unsigned,
+            &self.log2_data_primes,
+            self.log2_special_prime,
+        );
+        log2_sum(switch.log2(), self.log2_rounding(2))
     }
 }

@@ -82,9 +82,13 @@ pub struct SelectOptions {
     pub standard: SecurityStandard,
     /// How the server computes.
     pub mode: Mode,
-    /// How images lie in slots; `None` for the layout that is cheapest in fast mode.
+    /// How images lie in slots; `None` for the layout that is cheapest in fast mode, among those that `memory` holds.
     pub layout: Option<LayoutKind>,
     /// How many images there are, for [`Mode::Fast`], which chooses the cheapest parameters for them; `None` for full
     /// batches.
     pub images: Option<usize>,
+    /// Bytes that client and server together may hold ([`super::MemoryForecast::peak`]): without a given `layout`, none
+    /// that is predicted to need more is chosen. `None` for no limit; then the choice depends on the network alone, and
+    /// client and server make the same.
+    pub memory: Option<u64>,
 }

@@ -1,6 +1,7 @@
 //! Parameters as the paper's tool had them.
 
 use super::error::ParamsError;
+use super::options::Mode;
 use super::plain::plain_moduli;
 use crate::bfv::{SecurityLevel, coeff_modulus};
 use num_bigint::{BigInt, BigUint};
@@ -21,7 +22,7 @@ pub struct PaperParameters {
 }
 
 impl PaperParameters {
-    /// Default primes for 128 bits of security (HE-standard 2018), and the `count` smallest batching primes that hold
+    /// Default primes for 128 bits of security (HE-standard 2018, classical attackers), and the `count` smallest batching primes that hold
     /// logits of up to `magnitude`. Whether the noise allows it shows when it runs: the authors found N by trial.
     ///
     /// # Errors
@@ -40,10 +41,11 @@ impl PaperParameters {
         let product = BigUint::from(2u32) * magnitude.magnitude() + 1u32;
         let Some(plain_moduli) = plain_moduli(poly_modulus_degree, count, &product)? else {
             return Err(ParamsError::NothingFits {
-                security: "HE-standard 2018, 128 bits".to_owned(),
+                security: "128 bits, classical (HE-standard 2018)".to_owned(),
                 magnitude: magnitude.clone(),
                 rule: "given",
                 bits: product.bits(),
+                mode: Mode::Stock,
                 reason: format!(
                     "{count} plaintext primes of at most 60 bits do not hold the logits"
                 ),

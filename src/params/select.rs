@@ -3,6 +3,7 @@
 use super::diagonal::diagonal_fit;
 use super::error::ParamsError;
 use super::fast_fit::{Circuit, FastFit, fast_fit};
+use super::memory::Size;
 use super::options::{BoundRule, LayoutKind, Mode, SelectOptions};
 use super::plain::plain_moduli;
 use super::security::SecurityStandard;
@@ -26,7 +27,9 @@ const DIAGONAL_IMAGES_MAX: usize = 256;
 /// batched and packed layouts, the images' one after the other in the diagonal one ([`super::diagonal_work`]).
 ///
 /// # Errors
-/// [`ParamsError::NothingFits`] says what ran out and what to do.
+/// [`ParamsError::NothingFits`] says what ran out and what to do; [`ParamsError::Layout`] and
+/// [`ParamsError::StockLayout`] why not in the layout that was asked for; [`ParamsError::Memory`] if no layout is predicted
+/// to fit [`SelectOptions::memory`].
 pub fn select(network: &Network, options: &SelectOptions) -> Result<Selection, ParamsError> {
     let bound = bound(network, &options.bound)?;
     // |y| <= (t - 1) / 2.
@@ -35,9 +38,8 @@ pub fn select(network: &Network, options: &SelectOptions) -> Result<Selection, P
         return select_fast(network, options, bound, &product);
     }
     if let Some(layout @ (LayoutKind::Packed | LayoutKind::Diagonal)) = options.layout {
-        return Err(ParamsError::Layout {
+        return Err(ParamsError::StockLayout {
             layout: layout.name(),
-            reason: "only fast mode computes in it".to_owned(),
         });
     }
     let mut reason = String::from("the table of degrees is empty");
@@ -56,6 +58,7 @@ pub fn select(network: &Network, options: &SelectOptions) -> Result<Selection, P
                 return Ok(Selection {
                     mode: Mode::Stock,
                     layout: LayoutKind::Batched,
+                    layout_given: options.layout.is_some(),
                     standard: options.standard,
                     bound,
                     poly_modulus_degree: degree,
@@ -77,9 +80,7 @@ pub fn select(network: &Network, options: &SelectOptions) -> Result<Selection, P
         );
     }
     let advice = match options.bound {
-        BoundRule::Proven => {
-            "train with fewer bits, or accept the bound observed on data with --accept-observed-bound"
-        }
+        BoundRule::Proven => "train with fewer bits, or accept a bound that was observed on data",
         BoundRule::Observed { .. } => "train with fewer bits or fewer squares",
     };
     Err(nothing_fits(options, &bound, reason, advice))
@@ -101,6 +102,7 @@ fn select_fast(
         });
     }
     let mut best: Option<FastFit> = None;
+    let mut memory = Memory::new(network, options);
     for layout in [LayoutKind::Batched, LayoutKind::Packed] {
         if options.layout.is_some_and(|wanted| wanted != layout) {
             continue;
@@ -116,6 +118,7 @@ fn select_fast(
             MARGIN_BITS,
         )?;
         if let Some(fit) = fit
+            && memory.holds(&fit)
             && best.as_ref().is_none_or(|best| fit.cost < best.cost)
         {
             best = Some(fit);
@@ -130,7 +133,9 @@ fn select_fast(
     if wanted {
         let images = options.images.unwrap_or(1);
         match diagonal_fit(network, options.standard, product, images, MARGIN_BITS)? {
-            Ok(Some(fit)) if best.as_ref().is_none_or(|best| fit.cost < best.cost) => {
+            Ok(Some(fit))
+                if best.as_ref().is_none_or(|best| fit.cost < best.cost) && memory.holds(&fit) =>
+            {
                 best = Some(fit);
             }
             Err(error) if options.layout.is_some() => {
@@ -143,16 +148,20 @@ fn select_fast(
         }
     }
     let Some(fit) = best else {
+        if let Some(error) = memory.refused {
+            return Err(error);
+        }
         return Err(nothing_fits(
             options,
             &bound,
             "fast mode relinearises nothing, and no degree holds both the logits and the noise of that".to_owned(),
-            "try stock mode (--mode stock), or train with fewer bits or fewer squares",
+            "try stock mode, or train with fewer bits or fewer squares",
         ));
     };
     Ok(Selection {
         mode: Mode::Fast,
         layout: fit.layout,
+        layout_given: options.layout.is_some(),
         standard: options.standard,
         bound,
         poly_modulus_degree: fit.degree,
@@ -162,6 +171,60 @@ fn select_fast(
         response_primes: fit.response_primes,
         predicted_noise: fit.noise,
     })
+}
+
+/// The memory that layouts may take which were not asked for.
+struct Memory<'a> {
+    network: &'a Network,
+    images: Option<usize>,
+    limit: Option<u64>,
+    /// What needs the least of those that need too much.
+    refused: Option<ParamsError>,
+}
+
+impl<'a> Memory<'a> {
+    fn new(network: &'a Network, options: &SelectOptions) -> Self {
+        Self {
+            network,
+            images: options.images,
+            limit: options.memory.filter(|_| options.layout.is_none()),
+            refused: None,
+        }
+    }
+
+    fn holds(&mut self, fit: &FastFit) -> bool {
+        let Some(limit) = self.limit else {
+            return true;
+        };
+        let size = Size {
+            mode: Mode::Fast,
+            layout: fit.layout,
+            degree: fit.degree,
+            primes: fit.coeff_modulus.len().saturating_sub(1),
+            drops: &fit.drops,
+            channels: fit.plain_moduli.len(),
+        };
+        // A layout that does not serve the network has no parameters.
+        let Ok(forecast) = size.forecast(self.network, self.images) else {
+            return true;
+        };
+        let peak = forecast.peak();
+        if peak <= limit {
+            return true;
+        }
+        let less = match &self.refused {
+            Some(ParamsError::Memory { needed, .. }) => peak < *needed,
+            _ => true,
+        };
+        if less {
+            self.refused = Some(ParamsError::Memory {
+                layout: fit.layout.name(),
+                needed: peak,
+                available: limit,
+            });
+        }
+        false
+    }
 }
 
 fn nothing_fits(
@@ -175,6 +238,7 @@ fn nothing_fits(
         magnitude: bound.magnitude.clone(),
         rule: options.bound.name(),
         bits: bound.bits,
+        mode: options.mode,
         reason,
         advice,
     }
@@ -295,7 +359,7 @@ mod tests {
         let error = select(&network, &SelectOptions::default()).unwrap_err();
         let text = error.to_string();
         assert!(text.contains("proven bound"), "{text}");
-        assert!(text.contains("--accept-observed-bound"), "{text}");
+        assert!(text.contains("accept a bound that was observed"), "{text}");
         assert!(text.contains("N = 32768"), "{text}");
     }
 }

@@ -22,6 +22,7 @@ pub struct Bound {
 pub struct Selection {
     pub(super) mode: Mode,
     pub(super) layout: LayoutKind,
+    pub(super) layout_given: bool,
     pub(super) standard: SecurityStandard,
     pub(super) bound: Bound,
     pub(super) poly_modulus_degree: usize,
@@ -41,6 +42,11 @@ impl Selection {
     /// How images lie in slots.
     pub const fn layout(&self) -> LayoutKind {
         self.layout
+    }
+
+    /// Whether [`super::SelectOptions::layout`] asked for this layout. If not, it is the cheapest.
+    pub const fn layout_given(&self) -> bool {
+        self.layout_given
     }
 
     /// N.

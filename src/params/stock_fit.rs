@@ -27,6 +27,7 @@ pub(super) fn stock_fit(
         .iter()
         .map(|&t| (t, noise_steps(network, t)))
         .collect();
+    let values = (network.classes() * moduli.len()) as f64;
     let worst = |primes: &[u64], response: usize| -> Vec<LayerNoise> {
         let (special, data) = match primes.split_last() {
             Some((special, data)) => (*special, data),
@@ -38,6 +39,7 @@ pub(super) fn stock_fit(
                 NoiseParameters {
                     poly_modulus_degree: degree,
                     plain_modulus: *t,
+                    values,
                     log2_data_primes: data.iter().map(|&p| (p as f64).log2()).collect(),
                     log2_special_prime: (special as f64).log2(),
                 }

@@ -104,7 +104,8 @@ fn timed<T>(total: &mut f64, work: impl FnOnce() -> T) -> T {
 /// With `layer_noise` the first batch is evaluated once more up to each layer, to measure the noise of a few results there.
 ///
 /// Client and server live in one process here, but share nothing except evaluation keys, requests and responses. These
-/// are handed over as they are; the sizes are those of the messages that a client and a server apart would send.
+/// are handed over without being written as bytes. Requests hold seeds in place of random polynomials, and the server
+/// expands them, as it would a request from the wire; the sizes are those of such messages.
 ///
 /// # Errors
 /// [`ClassifyError`]: no images, an image of the wrong size, or a failure of client or server. A logit that differs
@@ -121,7 +122,7 @@ pub fn classify(
     }
     let mut seconds = Seconds::default();
     let mut bytes = Sizes::default();
-    progress.update("keys", 0, 1);
+    progress.update("making keys", 0, 1);
     let plan = timed(&mut seconds.setup, || Plan::new(network, selection))
         .map_err(during("planning the evaluation"))?;
     let client =
@@ -131,12 +132,12 @@ pub fn classify(
     let contexts = client.contexts();
     let sent = UploadSizes::of(&contexts)?;
     bytes.keys = sent.evaluation_keys;
-    progress.update("keys", 1, 1);
-    progress.update("server", 0, 1);
+    progress.update("making keys", 1, 1);
+    progress.update("preparing the server", 0, 1);
     let server = timed(&mut seconds.setup, || Server::new(&plan, keys))
         .map_err(during("preparing the server"))?;
     let twin = timed(&mut seconds.twin, || Twin::new(network));
-    progress.update("server", 1, 1);
+    progress.update("preparing the server", 1, 1);
 
     let mut run = Classified {
         predictions: Vec::with_capacity(images.len()),
@@ -167,10 +168,13 @@ pub fn classify(
         // One plaintext modulus after the other: only one's ciphertexts are in memory.
         for channel in 0..channels {
             progress.part((run.batches * channels + channel) as u64, all_parts);
-            let request = timed(&mut run.seconds.encrypt, || {
-                client.encrypt_part(&quantized, channel, &within)
+            let sent = timed(&mut run.seconds.encrypt, || {
+                client.encrypt_seeded_part(&quantized, channel, &within)
             })
             .map_err(during("encrypting the images"))?;
+            let request = timed(&mut run.seconds.expand, || sent.expand(&contexts))
+                .map_err(during("expanding the request"))?;
+            drop(sent);
             let (response, layers) = timed(&mut run.seconds.evaluate, || {
                 server.evaluate_part(&request, &within)
             })
@@ -186,8 +190,10 @@ pub fn classify(
             Response::from_parts(parts).map_err(during("putting the response together"))?;
         run.bytes.response += response.wire_bytes(&contexts)?;
 
-        let decrypted = timed(&mut run.seconds.decrypt, || client.decrypt(&response))
-            .map_err(during("decrypting the logits"))?;
+        let decrypted = timed(&mut run.seconds.decrypt, || {
+            client.decrypt(&response, batch.len())
+        })
+        .map_err(during("decrypting the logits"))?;
         let budget = client
             .noise_budget_bits(&response)
             .map_err(during("measuring the noise budget"))?;

@@ -1,8 +1,9 @@
 //! What a run in fast mode is predicted to take.
 
 use serde::Serialize;
+use std::num::NonZeroUsize;
 
-use crate::engine::Plan;
+use crate::engine::{LayerForecast, Plan};
 use crate::kernels::{Backend, Rates};
 use crate::params::Mode;
 
@@ -36,22 +37,23 @@ pub struct LayerForecastRecord {
     pub products: u64,
     /// Squares.
     pub squares: u64,
-    /// Seconds for all batches on the threads of the run, if they share the work evenly.
+    /// Seconds for all batches on the threads of the run, as far as these can help (see [`LayerForecast::seconds_on`]).
     pub seconds: f64,
     /// The budget that is left after it at least, in bits.
     pub budget_bits: Option<f64>,
 }
 
 impl ForecastRecord {
-    /// Of so many batches on so many threads. Measures this machine, which takes some milliseconds. Nothing in stock mode,
-    /// whose time has no model.
+    /// Predicts so many batches on so many threads; those that this machine has no processor for are left out. Measures
+    /// this machine, which takes some milliseconds. Nothing in stock mode, whose time has no model.
     pub fn measure(plan: &Plan, batches: usize, threads: usize) -> Option<Self> {
         if plan.selection().mode() != Mode::Fast {
             return None;
         }
         let backend = Backend::detect();
         let rates = Rates::measure(backend);
-        let factor = batches as f64 / threads.max(1) as f64;
+        let processors = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+        let threads = threads.clamp(1, processors);
         let layers = plan.forecast(&rates).into_iter();
         Some(Self {
             backend: backend.name().to_owned(),
@@ -59,14 +61,14 @@ impl ForecastRecord {
             far_nanoseconds: rates.far,
             stream_nanoseconds: rates.stream,
             layers: layers
-                .map(|layer| LayerForecastRecord {
+                .map(|layer: LayerForecast| LayerForecastRecord {
+                    seconds: layer.seconds_on(threads) * batches as f64,
                     name: layer.name,
                     ciphertexts: layer.ciphertexts,
                     polynomials: layer.polynomials,
                     additions: layer.ops.additions,
                     products: layer.ops.constant_multiplications + layer.ops.plain_multiplications,
                     squares: layer.ops.squares,
-                    seconds: layer.seconds * factor,
                     budget_bits: layer.budget_bits,
                 })
                 .collect(),

@@ -32,6 +32,34 @@ impl Host {
     pub fn peak_memory_bytes() -> Option<u64> {
         peak_memory(&std::fs::read_to_string("/proc/self/status").ok()?)
     }
+
+    /// Memory that this process may still take without swapping, in bytes, where the system tells (Linux does): what the
+    /// machine has left, or what its control group allows, if that is less.
+    pub fn available_memory_bytes() -> Option<u64> {
+        let machine = kibibytes(
+            &std::fs::read_to_string("/proc/meminfo").ok()?,
+            "MemAvailable",
+        )?;
+        let group = |limit: &str, used: &str| {
+            let read = |path: &str| {
+                std::fs::read_to_string(path)
+                    .ok()?
+                    .trim()
+                    .parse::<u64>()
+                    .ok()
+            };
+            // Without a limit the file says `max`, or a number beyond any memory.
+            Some(read(limit)?.saturating_sub(read(used)?))
+        };
+        let left =
+            group("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current").or_else(|| {
+                group(
+                    "/sys/fs/cgroup/memory/memory.limit_in_bytes",
+                    "/sys/fs/cgroup/memory/memory.usage_in_bytes",
+                )
+            });
+        Some(left.map_or(machine, |left| left.min(machine)))
+    }
 }
 
 fn cpu() -> String {
@@ -49,8 +77,13 @@ fn cpu_model(cpuinfo: &str) -> Option<String> {
 
 /// `VmHWM` in the form of Linux's `/proc/self/status`, in bytes.
 fn peak_memory(status: &str) -> Option<u64> {
-    let kibibytes = field(status, "VmHWM")?.strip_suffix("kB")?.trim_end();
-    kibibytes.parse::<u64>().ok()?.checked_mul(1024)
+    kibibytes(status, "VmHWM")
+}
+
+/// A field of Linux's files that is a number of kibibytes, in bytes.
+fn kibibytes(text: &str, name: &str) -> Option<u64> {
+    let number = field(text, name)?.strip_suffix("kB")?.trim_end();
+    number.parse::<u64>().ok()?.checked_mul(1024)
 }
 
 fn field<'a>(text: &'a str, name: &str) -> Option<&'a str> {
@@ -69,9 +102,10 @@ fn git_commit() -> String {
 }
 
 fn commit_of(directory: &Path) -> Option<String> {
-    let top = git(directory, &["rev-parse", "--show-toplevel"])?;
+    // The way up, not the path, which need not be text.
+    let top = directory.join(git(directory, &["rev-parse", "--show-cdup"])?);
     // An installed program may lie in someone else's repository.
-    let manifest = std::fs::read_to_string(Path::new(&top).join("Cargo.toml")).ok()?;
+    let manifest = std::fs::read_to_string(top.join("Cargo.toml")).ok()?;
     if !manifest
         .lines()
         .any(|line| line.trim() == "name = \"sealquant\"")
@@ -119,6 +153,12 @@ mod tests {
             Some(12 * 1024)
         );
         assert_eq!(peak_memory("VmHWM:\t 12\n"), None);
+        let meminfo = "MemTotal:  20 kB\nMemAvailable:    7 kB\n";
+        assert_eq!(kibibytes(meminfo, "MemAvailable"), Some(7 * 1024));
+        if cfg!(target_os = "linux") {
+            let available = Host::available_memory_bytes().unwrap();
+            assert!(available > 0, "{available}");
+        }
         assert_eq!(peak_memory(""), None);
     }
 

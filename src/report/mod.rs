@@ -6,18 +6,22 @@
 mod classify;
 mod forecast;
 mod host;
+mod output;
 mod prime_run;
 mod record;
 mod scaling;
+mod spread;
 mod timing;
 
 pub use classify::{Classified, ClassifyError, classify};
 pub use forecast::{ForecastRecord, LayerForecastRecord};
 pub use host::Host;
+pub use output::{check_record_path, write_record};
 pub use prime_run::{PrimeRun, PrimeSetting, PrimeSubject};
 pub use record::{
     BatchSeconds, BoundRecord, DataFile, LayerRecord, NoiseRecord, RecordError, RunRecord, Seconds,
     Sizes,
 };
 pub use scaling::{Axis, ScalingError, ScalingPoint, ScalingRecord, measure_scaling};
+pub use spread::Spread;
 pub use timing::{PrimeSummary, TimingCase, TimingError, TimingRecord, TimingRow};

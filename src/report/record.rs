@@ -5,9 +5,8 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 use thiserror::Error;
 
-use super::forecast::ForecastRecord;
+use super::{forecast::ForecastRecord, output::write_record};
 use crate::engine::LayerOps;
-use crate::file::write_json;
 
 /// Everything a figure in a report can be traced back to: one JSON object.
 ///
@@ -19,8 +18,8 @@ pub struct RunRecord {
     pub command: String,
     /// How the server computes: `stock` SEAL calls, or `fast` kernels.
     pub mode: String,
-    /// How images lie in ciphertexts: `batched` (a ciphertext for each pixel position, an image in each slot) or
-    /// `packed` (few images, a slot for each logit and position).
+    /// How images lie in ciphertexts: `batched` (a ciphertext for each pixel position, an image in each slot), `packed`
+    /// (few images, a slot for each logit and position) or `diagonal` (one image at a time, with rotations).
     pub layout: String,
     /// The model, as it was named on the command line.
     pub model: String,
@@ -84,6 +83,8 @@ pub struct RunRecord {
     pub cpu: String,
     /// The most memory the process ever held, in bytes, where the system tells.
     pub peak_memory_bytes: Option<u64>,
+    /// What was predicted of it before the run ([`crate::params::MemoryForecast::peak`]).
+    pub predicted_memory_bytes: Option<u64>,
     /// The commit checked out where the program lies, with `-dirty` if tracked files differ, or `unknown`.
     pub git_commit: String,
     /// The version of this crate.
@@ -125,7 +126,9 @@ pub struct Seconds {
     pub setup: f64,
     /// The client encodes and encrypts.
     pub encrypt: f64,
-    /// The server's work alone, from encrypted images to encrypted logits.
+    /// The server expands the seeds of the request to whole ciphertexts.
+    pub expand: f64,
+    /// The server evaluates the network, from whole ciphertexts to encrypted logits.
     pub evaluate: f64,
     /// The client decrypts and decodes.
     pub decrypt: f64,
@@ -206,6 +209,13 @@ pub enum RecordError {
     },
 }
 
+impl RecordError {
+    pub(super) fn at(path: &Path) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.to_owned();
+        move |source| Self::Io { path, source }
+    }
+}
+
 impl RunRecord {
     /// Images classified per second of the server's work.
     pub fn images_per_second(&self) -> f64 {
@@ -222,17 +232,12 @@ impl RunRecord {
         self.coeff_modulus_bits.iter().sum()
     }
 
-    /// Writes the record as one JSON object: to a temporary name in the same directory, then renamed. Missing
-    /// directories are made.
+    /// Writes the record as one JSON object, as [`write_record`].
     ///
     /// # Errors
     /// [`RecordError`] with the path.
     pub fn save(&self, path: impl AsRef<Path>) -> Result<(), RecordError> {
-        let path = path.as_ref();
-        write_json(path, self).map_err(|source| RecordError::Io {
-            path: path.into(),
-            source,
-        })
+        write_record(path, self)
     }
 }
 

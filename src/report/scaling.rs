@@ -8,7 +8,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::Host;
+use super::{Host, Spread};
 use crate::{
     clock,
     engine::{Client, EngineError, Plan, Server},
@@ -86,9 +86,10 @@ pub struct ScalingPoint {
     pub coeff_modulus_bits: Vec<u32>,
     /// t; several if the circuit runs once for each.
     pub plain_moduli: Vec<u64>,
-    /// Wall time of the server's evaluation of all images: the least of the repetitions.
-    pub seconds: f64,
-    /// Processor time of all threads in the same repetition, where the system tells.
+    /// Wall seconds of the server's evaluation of all images: of each batch the quartiles of its repetitions, after one
+    /// that does not count, added up over the batches.
+    pub seconds: Spread,
+    /// Processor seconds of all threads: of each batch the median of its repetitions, where the system tells.
     pub cpu_seconds: Option<f64>,
     /// The client's encryption of all images: wall time, once.
     pub encrypt_seconds: f64,
@@ -142,8 +143,8 @@ pub enum ScalingError {
     },
 }
 
-/// Encrypts quantised images, evaluates them `repeat` times (at least once), decrypts and compares with the twin. Uses
-/// the current rayon pool, and should be alone in its process: memory is counted from the process's start.
+/// Encrypts quantised images, evaluates them once to warm up and then `repeat` times (at least once), decrypts and compares
+/// with the twin. Uses the current rayon pool, and should be alone in its process: memory is counted from the process's start.
 ///
 /// # Errors
 /// [`ScalingError::Engine`] if the network does not fit the selection or SEAL refuses, [`ScalingError::Input`] if an image
@@ -171,7 +172,7 @@ pub fn measure_scaling(
         poly_modulus_degree: selection.poly_modulus_degree(),
         coeff_modulus_bits: selection.coeff_modulus_bits(),
         plain_moduli: selection.plain_moduli().to_vec(),
-        seconds: 0.0,
+        seconds: Spread::default(),
         cpu_seconds: Some(0.0),
         encrypt_seconds: 0.0,
         peak_memory_bytes: None,
@@ -182,26 +183,32 @@ pub fn measure_scaling(
         let start = Instant::now();
         let request = client.encrypt(batch, &())?;
         point.encrypt_seconds += start.elapsed().as_secs_f64();
-        let mut least = (f64::INFINITY, None);
+        let (mut wall, mut processor) = (Vec::new(), Some(Vec::new()));
         let mut response = None;
-        for _ in 0..repeat.max(1) {
+        for run in 0..=repeat.max(1) {
             let (start, cpu) = (Instant::now(), clock::process_cpu_seconds());
             let evaluation = server.evaluate(&request, &())?;
             let seconds = start.elapsed().as_secs_f64();
             let cpu = clock::between(cpu, clock::process_cpu_seconds());
-            if seconds < least.0 {
-                least = (seconds, cpu);
+            // The first warms up.
+            if run > 0 {
+                wall.push(seconds);
+                processor = processor.zip(cpu).map(|(mut all, cpu)| {
+                    all.push(cpu);
+                    all
+                });
             }
             response = Some(evaluation.response);
         }
         point.batches += 1;
-        point.seconds += least.0;
-        point.cpu_seconds = point.cpu_seconds.zip(least.1).map(|(a, b)| a + b);
+        point.seconds += Spread::of(wall);
+        let median = processor.map(|all| Spread::of(all).median);
+        point.cpu_seconds = point.cpu_seconds.zip(median).map(|(a, b)| a + b);
         let Some(response) = response else { continue };
         let budget = client.noise_budget_bits(&response)?;
         point.noise_budget_bits = point.noise_budget_bits.min(budget);
         let expected = Twin::new(network).logits_batch(batch)?;
-        let decrypted = client.decrypt(&response)?;
+        let decrypted = client.decrypt(&response, batch.len())?;
         let equal = decrypted
             .iter()
             .flatten()

@@ -225,6 +225,16 @@ impl TimingRow {
         self.channels.is_none() && self.runs.len() == self.plain_moduli.len()
     }
 
+    /// The time of the whole network, to two significant digits where it is extrapolated.
+    pub fn estimated_seconds(&self) -> f64 {
+        let seconds = self.whole_seconds;
+        if self.is_measured() {
+            seconds
+        } else {
+            format!("{seconds:.1e}").parse().unwrap_or(seconds)
+        }
+    }
+
     /// Operations of what was computed, over all layers.
     pub fn ops(&self) -> crate::engine::LayerOps {
         self.layers.iter().map(|layer| layer.ops).sum()

@@ -5,15 +5,17 @@ use plotters::style::text_anchor::{HPos, Pos, VPos};
 
 use super::{
     ReproduceError,
-    plot::{LINES, canvas, failed, legend},
+    legend::{Entry, Mark, beside},
+    plot::{GRID, LINES, canvas, failed},
+    ticks::{self, Ticks},
 };
 use crate::report::TimingRow;
 
-/// The width that is left for the legend, in bars.
-const LEGEND: f64 = 0.5;
+/// Of the words under a bar, in pixels.
+const UNDER: u32 = 84;
 
-/// The whole network's time, a bar for each case that is compared, its layers stacked; "about" where it is
-/// extrapolated. The text of an SVG file.
+/// The whole network's time, a bar for each case that is compared, its layers stacked; "about" and two digits
+/// where it is extrapolated. The text of an SVG file.
 ///
 /// # Errors
 /// [`ReproduceError::Plot`] if there is no case, or drawing fails.
@@ -23,36 +25,36 @@ pub fn plot_timing(title: &str, rows: &[TimingRow]) -> Result<String, ReproduceE
         return Err(failed("there is no case"));
     };
     let most = rows.iter().map(|row| row.whole_seconds).fold(0.0, f64::max);
+    let colour = |index: usize| LINES[(index + 1) % LINES.len()];
+    let entries: Vec<Entry> = first
+        .layers
+        .iter()
+        .enumerate()
+        .map(|(index, layer)| Entry::new(layer.name.clone(), colour(index), Mark::Square))
+        .collect();
+    let up = Ticks::linear(0.0, most * 1.12, 10);
     let mut text = String::new();
     {
-        let area = canvas(&mut text)?;
+        let area = canvas(&mut text, title)?;
+        let area = beside(&area, &entries)?;
         let mut chart = ChartBuilder::on(&area)
-            .caption(title, ("sans-serif", 22))
             .margin(14)
-            .x_label_area_size(20)
+            .x_label_area_size(UNDER)
             .y_label_area_size(72)
-            .build_cartesian_2d(0.0..rows.len() as f64 + LEGEND, -0.16 * most..most * 1.12)
+            .build_cartesian_2d(0.0..rows.len() as f64, up.axis(0.0..most * 1.12))
             .map_err(failed)?;
         chart
             .configure_mesh()
             .disable_x_mesh()
             .disable_x_axis()
             .y_desc("seconds for one image, one thread")
-            .y_label_formatter(&|y| {
-                if *y < 0.0 {
-                    String::new()
-                } else {
-                    format!("{y:.0}")
-                }
-            })
+            .y_label_formatter(&|y| up.label(*y))
             .axis_desc_style(("sans-serif", 15))
             .label_style(("sans-serif", 13))
-            .max_light_lines(2)
-            .light_line_style(RGBColor(240, 240, 240))
+            .bold_line_style(GRID)
             .draw()
             .map_err(failed)?;
-        for (index, layer) in first.layers.iter().enumerate() {
-            let colour = LINES[(index + 1) % LINES.len()];
+        for index in 0..first.layers.len() {
             let bars = rows.iter().enumerate().map(|(at, row)| {
                 let times = || {
                     row.layers
@@ -62,30 +64,23 @@ pub fn plot_timing(title: &str, rows: &[TimingRow]) -> Result<String, ReproduceE
                 let below: f64 = times().take(index).sum();
                 let own = times().nth(index).unwrap_or(0.0);
                 let left = at as f64 + 0.2;
-                Rectangle::new([(left, below), (left + 0.6, below + own)], colour.filled())
+                let corners = [(left, below), (left + 0.6, below + own)];
+                Rectangle::new(corners, colour(index).filled())
             });
-            chart
-                .draw_series(bars)
-                .map_err(failed)?
-                .label(layer.name.clone())
-                .legend(move |(x, y)| {
-                    Rectangle::new([(x, y - 5), (x + 10, y + 5)], colour.filled())
-                });
+            chart.draw_series(bars).map_err(failed)?;
         }
         let style = |size: i32, side| {
             let style = ("sans-serif", size).into_font().color(&BLACK);
             style.pos(Pos::new(HPos::Center, side))
         };
+        // Outside of the axes, so by pixels of the picture.
+        let origin = area.get_base_pixel();
+        let pixel = |x: f64, y: f64| {
+            let (x, y) = chart.backend_coord(&(x, y));
+            (x - origin.0, y - origin.1)
+        };
         for (at, row) in rows.iter().enumerate() {
             let middle = at as f64 + 0.5;
-            let seconds = row.whole_seconds;
-            let about = if row.is_measured() { "" } else { "about " };
-            let time = if at == 0 {
-                format!("{about}{seconds:.1} s")
-            } else {
-                let change = 100.0 * (seconds / first.whole_seconds - 1.0);
-                format!("{about}{seconds:.1} s ({change:+.0} %)")
-            };
             let bits: u32 = row.coeff_modulus_bits.iter().sum();
             let words = [
                 row.case.label().to_owned(),
@@ -93,20 +88,34 @@ pub fn plot_timing(title: &str, rows: &[TimingRow]) -> Result<String, ReproduceE
                 format!("N = {}, q of {bits} bits", row.poly_modulus_degree),
                 format!("t: {}", primes_of_bits(&row.plain_moduli)),
             ];
-            let lines = (0_i32..).zip(words).map(|(line, words)| {
+            let (x, bottom) = pixel(middle, 0.0);
+            for (line, words) in (0_i32..).zip(words) {
                 let size = if line == 0 { 15 } else { 12 };
-                EmptyElement::at((middle, 0.0))
-                    + Text::new(words, (0, 6 + 16 * line), style(size, VPos::Top))
-            });
-            chart.draw_series(lines).map_err(failed)?;
-            let above = EmptyElement::at((middle, seconds))
-                + Text::new(time, (0, -6), style(15, VPos::Bottom));
-            chart.draw_series([above]).map_err(failed)?;
+                let under = (x, bottom + 8 + 16 * line);
+                area.draw(&Text::new(words, under, style(size, VPos::Top)))
+                    .map_err(failed)?;
+            }
+            let (x, top) = pixel(middle, row.whole_seconds);
+            let above = Text::new(
+                time(row, first, at == 0),
+                (x, top - 6),
+                style(15, VPos::Bottom),
+            );
+            area.draw(&above).map_err(failed)?;
         }
-        legend(&mut chart, SeriesLabelPosition::UpperRight)?;
         area.present().map_err(failed)?;
     }
     Ok(text)
+}
+
+/// The time of a bar, and but for the first how it changed.
+fn time(row: &TimingRow, first: &TimingRow, is_first: bool) -> String {
+    let time = ticks::seconds(row.whole_seconds, row.is_measured());
+    if is_first {
+        return time;
+    }
+    let change = 100.0 * (row.whole_seconds / first.whole_seconds - 1.0);
+    format!("{time} ({change:+.0} %)")
 }
 
 /// `25 bits`, `3 primes of 22, 22, 23 bits`, or `8 primes of 20 to 22 bits`.

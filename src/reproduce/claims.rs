@@ -1,27 +1,87 @@
-//! The paper's claims, and what the rows say to them.
+//! The paper's claim of smaller integers, and what the rows say to it.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::{Method, Row};
 use crate::data::DatasetName;
 
-/// A reduction of the integers by quantised training, against the smallest network that rounding alone gives.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Claim {
-    /// The rows of the quantised network: one for each seed.
-    pub rows: Vec<String>,
-    /// What the rows have in common: bits of a weight, or a network's name.
-    pub network: String,
-    /// Mean test accuracy over the seeds.
+/// What the rows of one dataset say to the paper's claim.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Claims {
+    /// The dataset.
+    pub dataset: DatasetName,
+    /// Bits of the widest integer that the paper saves, in percent.
+    pub paper_saves: u32,
+    /// How far below the float network a network may lie, as a share of the test images.
+    pub tolerance: f64,
+    /// Test accuracy of this project's float network.
+    pub float: f64,
+    /// The smallest rounded networks within the tolerance of it.
+    pub baselines: Baselines,
+    /// Test accuracy of the paper's own float network, where it is known.
+    pub paper_float: Option<f64>,
+    /// The smallest rounded networks within the tolerance of that one.
+    pub paper_baselines: Option<Baselines>,
+    /// The trained networks: each seed, and after several seeds their mean.
+    pub networks: Vec<Claim>,
+}
+
+/// The rounded (PTQ) networks with the narrowest widest integer that are good enough, by either bound.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Baselines {
+    /// By proven bounds; none if no rounded network is good enough.
+    pub proven: Option<Baseline>,
+    /// By the integers observed.
+    pub observed: Option<Baseline>,
+}
+
+/// A rounded network to compare with.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Baseline {
+    /// Its row.
+    pub name: String,
+    /// Its test accuracy.
     pub accuracy: f64,
-    /// Largest less smallest test accuracy.
-    pub spread: f64,
-    /// Bits of the widest integer, the mean over the seeds: proven, then observed.
-    pub widest_bits: [f64; 2],
-    /// The baseline's row by each of the two; empty if no rounded network is good enough.
-    pub baselines: [String; 2],
-    /// Share of the baseline's widest integer that is saved, by each of the two; none without a baseline.
-    pub saved: [Option<f64>; 2],
+    /// Bits of its widest integer.
+    pub bits: f64,
+}
+
+/// A trained network, or the mean of several seeds, against the baselines.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Claim {
+    /// What its seeds have in common: `2 bits`, or the name of a network with a budget.
+    pub network: String,
+    /// The row; none for a mean.
+    pub row: Option<String>,
+    /// How many seeds it is the mean of; 1 for a row.
+    pub seeds: usize,
+    /// Whether the network was designed after the tables were seen.
+    pub designed_later: bool,
+    /// Test accuracy.
+    pub accuracy: f64,
+    /// The largest test accuracy of the seeds less the smallest; none for a row.
+    pub spread: Option<f64>,
+    /// Whether it lies within the tolerance of this project's float network itself.
+    pub within: bool,
+    /// The same of the paper's float network.
+    pub within_paper: Option<bool>,
+    /// Bits of the widest integer, proven.
+    pub proven_bits: f64,
+    /// The same, observed.
+    pub observed_bits: f64,
+    /// Share of the baselines' widest integers that is saved, whether or not the network is within the tolerance.
+    pub saved: Saved,
+    /// The same against the baselines by the paper's float network.
+    pub paper_saved: Option<Saved>,
+}
+
+/// A share of bits saved by either bound; none without a baseline.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Saved {
+    /// Of the proven bits.
+    pub proven: Option<f64>,
+    /// Of the observed bits.
+    pub observed: Option<f64>,
 }
 
 /// What the paper's own float network reaches, where it is known.
@@ -32,36 +92,126 @@ pub const fn paper_float(dataset: DatasetName) -> Option<f64> {
     }
 }
 
-/// How much accuracy a baseline may lose against the float network.
-pub(super) const fn tolerance(dataset: DatasetName) -> f64 {
+/// How much accuracy a network may lose against the float network: ours, as the paper gives no number.
+const fn tolerance(dataset: DatasetName) -> f64 {
     match dataset {
         DatasetName::Cifar10 => 0.01,
         _ => 0.003,
     }
 }
 
-fn widest(row: &Row) -> Option<[f64; 2]> {
-    let widths = row.widths.as_ref()?;
-    Some([widths.proven.widest_bits, widths.observed.widest_bits])
+/// In percent.
+const fn paper_saves(dataset: DatasetName) -> u32 {
+    match dataset {
+        DatasetName::Cifar10 => 43,
+        _ => 33,
+    }
 }
 
-/// For each width of weight, and for each network with a budget, how much quantised training saves. The baseline is the rounded (PTQ) network with the
-/// narrowest widest integer among those that lose at most 0.3 points (MNIST) or 1 point (CIFAR-10) against a float
-/// network: one of accuracy `reference`, or the one among the rows.
-pub fn claims(rows: &[Row], reference: Option<f64>) -> Vec<Claim> {
-    let Some(float) = rows.iter().find(|row| row.method == Method::Float) else {
-        return Vec::new();
+impl Baselines {
+    /// Among `rows`, those of at least this accuracy.
+    fn of(rows: &[Row], least: f64) -> Self {
+        let smallest = |bits: fn(&super::Widths) -> f64| {
+            rows.iter()
+                .filter(|row| row.method == Method::Ptq && reaches(row.test_accuracy, least))
+                .filter_map(|row| {
+                    Some(Baseline {
+                        name: row.name.clone(),
+                        accuracy: row.test_accuracy,
+                        bits: bits(row.widths.as_ref()?),
+                    })
+                })
+                .min_by(|a, b| a.bits.total_cmp(&b.bits))
+        };
+        Self {
+            proven: smallest(|widths| widths.proven.widest_bits),
+            observed: smallest(|widths| widths.observed.widest_bits),
+        }
+    }
+
+    /// The share that integers of so many bits, proven and observed, save.
+    fn saved(&self, proven: f64, observed: f64) -> Saved {
+        let share =
+            |of: &Option<Baseline>, bits: f64| of.as_ref().map(|base| 1.0 - bits / base.bits);
+        Saved {
+            proven: share(&self.proven, proven),
+            observed: share(&self.observed, observed),
+        }
+    }
+}
+
+/// Whether an accuracy is at least another; a difference of two shares of some thousand images is not exact.
+fn reaches(accuracy: f64, least: f64) -> bool {
+    accuracy >= least - 1e-9
+}
+
+/// What the rows of one dataset say: the baseline is the rounded (PTQ) network with the narrowest widest integer among
+/// those that lose at most 0.3 points (MNIST) or 1 point (CIFAR-10) against the float network. None without a float
+/// network or trained ones.
+pub fn claims(rows: &[Row]) -> Option<Claims> {
+    let float = rows.iter().find(|row| row.method == Method::Float)?;
+    let dataset = float.dataset;
+    let tolerance = tolerance(dataset);
+    let least = float.test_accuracy - tolerance;
+    let paper_least = paper_float(dataset).map(|accuracy| accuracy - tolerance);
+    let baselines = Baselines::of(rows, least);
+    let paper_baselines = paper_least.map(|least| Baselines::of(rows, least));
+    let claim = |network: &str, of: &[&Row]| {
+        let mean = |f: &dyn Fn(&Row) -> f64| {
+            of.iter().map(|row| f(row)).sum::<f64>() / of.len().max(1) as f64
+        };
+        let widest = |bits: fn(&super::Widths) -> f64| {
+            mean(&|row| row.widths.as_ref().map_or(f64::NAN, bits))
+        };
+        let accuracies = || of.iter().map(|row| row.test_accuracy);
+        let spread =
+            || accuracies().fold(f64::MIN, f64::max) - accuracies().fold(f64::MAX, f64::min);
+        let accuracy = mean(&|row| row.test_accuracy);
+        let proven_bits = widest(|widths| widths.proven.widest_bits);
+        let observed_bits = widest(|widths| widths.observed.widest_bits);
+        Claim {
+            network: network.to_owned(),
+            row: match of {
+                [row] => Some(row.name.clone()),
+                _ => None,
+            },
+            seeds: of.len(),
+            designed_later: of.iter().any(|row| row.method == Method::Front),
+            accuracy,
+            spread: (of.len() > 1).then(spread),
+            within: reaches(accuracy, least),
+            within_paper: paper_least.map(|least| reaches(accuracy, least)),
+            proven_bits,
+            observed_bits,
+            saved: baselines.saved(proven_bits, observed_bits),
+            paper_saved: paper_baselines
+                .as_ref()
+                .map(|baselines| baselines.saved(proven_bits, observed_bits)),
+        }
     };
-    let least = reference.unwrap_or(float.test_accuracy) - tolerance(float.dataset);
-    let baseline = |which: usize| {
-        rows.iter()
-            .filter(|row| row.method == Method::Ptq && row.test_accuracy >= least)
-            .filter_map(|row| Some((row, widest(row)?[which])))
-            .min_by(|a, b| a.1.total_cmp(&b.1))
-    };
-    let baselines = [baseline(0), baseline(1)];
+    let mut networks = Vec::new();
+    for (name, of) in groups(rows) {
+        networks.extend(of.iter().map(|row| claim(&name, &[*row])));
+        if of.len() > 1 {
+            networks.push(claim(&name, &of));
+        }
+    }
+    (!networks.is_empty()).then(|| Claims {
+        dataset,
+        paper_saves: paper_saves(dataset),
+        tolerance,
+        float: float.test_accuracy,
+        paper_float: paper_float(dataset),
+        networks,
+        baselines: baselines.clone(),
+        paper_baselines: paper_baselines.clone(),
+    })
+}
+
+/// The trained rows: the seeds of a width together, each network with a budget alone.
+fn groups(rows: &[Row]) -> Vec<(String, Vec<&Row>)> {
     let mut groups: Vec<(String, Vec<&Row>)> = Vec::new();
-    for row in rows {
+    for row in rows.iter().filter(|row| row.widths.is_some()) {
         let network = match (row.method, row.weight_bits) {
             (Method::Qat, Some(bits)) => format!("{bits} bits"),
             (Method::Front, _) => row.name.clone(),
@@ -73,27 +223,26 @@ pub fn claims(rows: &[Row], reference: Option<f64>) -> Vec<Claim> {
         }
     }
     groups
-        .into_iter()
-        .map(|(network, of)| {
-            let mean = |f: &dyn Fn(&Row) -> f64| {
-                of.iter().map(|row| f(row)).sum::<f64>() / of.len().max(1) as f64
-            };
-            let accuracies = || of.iter().map(|row| row.test_accuracy);
-            let widest_bits =
-                [0, 1].map(|which| mean(&|row| widest(row).map_or(0.0, |w| w[which])));
-            Claim {
-                rows: of.iter().map(|row| row.name.clone()).collect(),
-                network,
-                accuracy: mean(&|row| row.test_accuracy),
-                spread: accuracies().fold(f64::MIN, f64::max)
-                    - accuracies().fold(f64::MAX, f64::min),
-                widest_bits,
-                baselines: baselines.map(|b| b.map_or(String::new(), |(row, _)| row.name.clone())),
-                saved: [0, 1]
-                    .map(|which| baselines[which].map(|(_, bits)| 1.0 - widest_bits[which] / bits)),
-            }
-        })
-        .collect()
+}
+
+impl Claims {
+    /// The network with the narrowest widest integer among those within the tolerance: whole groups only (a mean where there
+    /// are several seeds), those designed later if `later`.
+    pub fn smallest(&self, later: bool, bits: fn(&Claim) -> f64) -> Option<&Claim> {
+        self.networks
+            .iter()
+            .filter(|claim| claim.within && claim.designed_later == later)
+            .filter(|claim| claim.seeds > 1 || !self.has_mean(&claim.network))
+            .min_by(|a, b| bits(a).total_cmp(&bits(b)))
+    }
+
+    fn has_mean(&self, network: &str) -> bool {
+        let mut of = self
+            .networks
+            .iter()
+            .filter(|claim| claim.network == network);
+        of.any(|claim| claim.seeds > 1)
+    }
 }
 
 #[cfg(test)]
@@ -121,6 +270,8 @@ pub(super) mod tests {
             dataset: DatasetName::Mnist,
             method,
             name: name.into(),
+            recipe: "a rule".into(),
+            rounding: None,
             weight_bits,
             narrowest_weight_bits: weight_bits,
             channels: vec![5, 50],
@@ -165,33 +316,107 @@ pub(super) mod tests {
         ]
     }
 
+    fn near(a: Option<f64>, b: f64) -> bool {
+        a.is_some_and(|a| (a - b).abs() < 1e-9)
+    }
+
     #[test]
     fn savings_are_against_the_smallest_rounded_network_that_is_good_enough() {
-        let found = claims(&table(), None);
-        let [two, budget] = found.as_slice() else {
-            panic!("one width and one budget: {found:?}");
+        let Some(found) = claims(&table()) else {
+            panic!("the table has a float network");
         };
-        assert_eq!(
-            (two.network.as_str(), budget.network.as_str()),
-            ("2 bits", "t17")
-        );
-        assert_eq!(two.rows, ["w2-s1", "w2-s2"]);
-        assert!((budget.saved[1].unwrap_or(0.0) - 0.575).abs() < 1e-12);
-        assert_eq!(two.baselines, ["ptq4", "ptq4"]);
-        assert!((two.accuracy - 0.9855).abs() < 1e-12 && (two.spread - 0.001).abs() < 1e-12);
-        assert!((two.saved[0].unwrap_or(0.0) - 0.4).abs() < 1e-12);
-        assert!((two.saved[1].unwrap_or(0.0) - 0.375).abs() < 1e-12);
+        let base = |of: &Option<Baseline>| of.as_ref().map(|b| b.name.clone());
+        assert_eq!(base(&found.baselines.proven).as_deref(), Some("ptq4"));
+        assert_eq!(base(&found.baselines.observed).as_deref(), Some("ptq4"));
+        let [first, second, mean, budget] = found.networks.as_slice() else {
+            panic!("two seeds, their mean and one budget: {found:?}");
+        };
+        let names = |claim: &Claim| (claim.network.clone(), claim.row.clone(), claim.seeds);
+        assert_eq!(names(first), ("2 bits".into(), Some("w2-s1".into()), 1));
+        assert_eq!(names(second), ("2 bits".into(), Some("w2-s2".into()), 1));
+        assert_eq!(names(mean), ("2 bits".into(), None, 2));
+        assert_eq!(names(budget), ("t17".into(), Some("t17".into()), 1));
+        assert!(near(first.saved.proven, 1.0 - 31.0 / 50.0));
+        assert!(near(second.saved.observed, 1.0 - 26.0 / 40.0));
+        assert!(near(mean.saved.proven, 0.4) && near(mean.saved.observed, 0.375));
+        assert!(near(Some(mean.accuracy), 0.9855) && near(mean.spread, 0.001));
+        assert_eq!((first.spread, budget.spread), (None, None));
+        assert!(budget.designed_later && !mean.designed_later);
+        assert!(near(budget.saved.observed, 0.575));
+    }
+
+    #[test]
+    fn the_tolerance_binds_both_sides() {
+        let mut rows = table();
+        // 0.3 points below the float network: not exactly so in binary.
+        rows.push(row(
+            Method::Qat,
+            "w4-s1",
+            Some(4),
+            0.987,
+            Some([45.0, 36.0]),
+        ));
+        let Some(found) = claims(&rows) else {
+            panic!("the table has a float network");
+        };
+        let within: Vec<&str> = found
+            .networks
+            .iter()
+            .filter(|claim| claim.within)
+            .map(|claim| claim.network.as_str())
+            .collect();
+        assert_eq!(within, ["4 bits"], "two bits lose half a point");
+        let smallest = found.smallest(false, |claim| claim.observed_bits);
+        assert_eq!(smallest.map(|claim| claim.network.as_str()), Some("4 bits"));
+        assert_eq!(found.smallest(true, |claim| claim.observed_bits), None);
+        // By the paper's float network of 98.6 %, two bits are within.
+        let mean = &found.networks[2];
+        assert_eq!((mean.within, mean.within_paper), (false, Some(true)));
+        // A mean counts, not its best seed.
+        rows.push(row(
+            Method::Qat,
+            "w4-s2",
+            Some(4),
+            0.980,
+            Some([45.0, 36.0]),
+        ));
+        let found = claims(&rows);
+        let smallest = found.and_then(|c| c.smallest(false, |claim| claim.observed_bits).cloned());
+        assert_eq!(smallest, None);
+    }
+
+    #[test]
+    fn a_narrower_rounded_network_takes_the_baselines_place() {
+        let mut rows = table();
+        rows.push(row(
+            Method::Ptq,
+            "ptq4-min-error",
+            Some(4),
+            0.9871,
+            Some([48.0, 41.0]),
+        ));
+        let found = claims(&rows);
+        let base = |of: Option<Baseline>| of.map(|b| b.name);
+        let baselines = found.map(|found| found.baselines);
+        let names = baselines.map(|of| (base(of.proven), base(of.observed)));
+        let (proven, observed) = names.unwrap_or_default();
+        assert_eq!(proven.as_deref(), Some("ptq4-min-error"));
+        assert_eq!(observed.as_deref(), Some("ptq4"));
+    }
+
+    #[test]
+    fn without_a_baseline_nothing_is_saved() {
         let hopeless: Vec<Row> = table()
             .into_iter()
             .filter(|r| r.name != "ptq4" && r.name != "ptq8")
             .collect();
-        assert_eq!(claims(&hopeless, None)[0].saved, [None, None]);
-        assert!(claims(&table()[1..], None).is_empty());
-        assert_eq!(
-            claims(&table(), Some(0.5))
-                .first()
-                .map(|c| c.baselines[0].clone()),
-            Some("ptq2".into())
-        );
+        let saved = claims(&hopeless).map(|found| found.networks[0].saved);
+        let nothing = Saved {
+            proven: None,
+            observed: None,
+        };
+        assert_eq!(saved, Some(nothing));
+        assert!(claims(&table()[1..]).is_none(), "no float network");
+        assert!(claims(&table()[..4]).is_none(), "no trained network");
     }
 }

@@ -4,7 +4,9 @@ use plotters::prelude::*;
 
 use super::{
     ReproduceError,
-    plot::{canvas, failed, legend},
+    legend::{Entry, Mark, beside},
+    plot::{GRID, canvas, failed},
+    ticks::Ticks,
 };
 use crate::train::EpochRecord;
 
@@ -12,8 +14,8 @@ const LOSS: RGBColor = RGBColor(120, 120, 120);
 const TRAINING: RGBColor = RGBColor(0, 114, 178);
 const VALIDATION: RGBColor = RGBColor(213, 94, 0);
 
-/// Training loss (on the right), training and validation accuracy (on the left) after each epoch; in the caption the bits
-/// of the logits after the last. The text of an SVG file.
+/// Training loss (on the right), training and validation accuracy (on the left) after each epoch; a ring marks the epoch
+/// that would be kept, and the caption names it and the bits of its logits. The text of an SVG file.
 ///
 /// # Errors
 /// [`ReproduceError::Plot`] if there is no epoch, or drawing fails.
@@ -30,67 +32,93 @@ pub fn plot_curves(title: &str, epochs: &[EpochRecord]) -> Result<String, Reprod
     let room = ((high - low) * 0.1).max(0.2);
     let most = epochs.iter().map(|e| e.loss).fold(0.0, f64::max);
     let end = last.epoch.max(2) as f64;
-    let title = match last.logit_bits {
-        Some(bits) => format!("{title}: logits of {bits:.2} bits"),
-        None => title.to_owned(),
+    let kept = kept(epochs);
+    let title = match kept {
+        None => format!("{title}: no epoch to keep yet"),
+        Some(kept) => match kept.logit_bits {
+            Some(bits) => format!(
+                "{title}: epoch {} kept, logits of {bits:.2} bits",
+                kept.epoch
+            ),
+            None => format!("{title}: epoch {} kept", kept.epoch),
+        },
     };
+    let entries = [
+        Entry::new("training loss", LOSS, Mark::Line),
+        Entry::new("training images", TRAINING, Mark::Line),
+        Entry::new("validation images", VALIDATION, Mark::Line),
+        Entry::new("epoch kept", VALIDATION, Mark::Ring),
+    ];
+    let shown = if kept.is_some() { 4 } else { 3 };
+    let (low, high) = ((low - room).max(0.0), (high + room).min(100.0));
+    let loss = (most * 1.05).max(1e-6);
+    let across = Ticks::whole(1.0, end, 12);
+    let (shares, losses) = (Ticks::linear(low, high, 9), Ticks::linear(0.0, loss, 9));
     let mut text = String::new();
     {
-        let area = canvas(&mut text)?;
+        let area = canvas(&mut text, &title)?;
+        let area = beside(&area, &entries[..shown])?;
         let mut chart = ChartBuilder::on(&area)
-            .caption(title, ("sans-serif", 22))
             .margin(14)
             .x_label_area_size(48)
             .y_label_area_size(64)
             .right_y_label_area_size(64)
-            .build_cartesian_2d(1.0..end, (low - room).max(0.0)..(high + room).min(100.0))
+            .build_cartesian_2d(across.axis(1.0..end), shares.axis(low..high))
             .map_err(failed)?
-            .set_secondary_coord(1.0..end, 0.0..(most * 1.05).max(1e-6));
+            .set_secondary_coord(1.0..end, losses.axis(0.0..loss));
         chart
             .configure_mesh()
             .x_desc("epoch")
             .y_desc("accuracy, %")
             .axis_desc_style(("sans-serif", 15))
             .label_style(("sans-serif", 13))
-            .max_light_lines(2)
-            .x_label_formatter(&|x| format!("{x:.0}"))
-            .y_label_formatter(&|y| format!("{y:.1}"))
-            .light_line_style(RGBColor(240, 240, 240))
+            .x_label_formatter(&|x| across.label(*x))
+            .y_label_formatter(&|y| shares.label(*y))
+            .bold_line_style(GRID)
             .draw()
             .map_err(failed)?;
         chart
             .configure_secondary_axes()
             .y_desc("training loss")
+            .y_label_formatter(&|y| losses.label(*y))
             .axis_desc_style(("sans-serif", 15))
             .label_style(("sans-serif", 13))
             .draw()
             .map_err(failed)?;
-        let key = |colour: RGBColor| {
-            move |(x, y)| PathElement::new([(x, y), (x + 14, y)], colour.stroke_width(2))
-        };
         let line = |value: fn(&EpochRecord) -> f64, colour: RGBColor| {
             let points = epochs.iter().map(move |e| (e.epoch as f64, value(e)));
             LineSeries::new(points, colour.stroke_width(2)).point_size(3)
         };
         chart
             .draw_secondary_series(line(|e| e.loss, LOSS))
-            .map_err(failed)?
-            .label("training loss")
-            .legend(key(LOSS));
+            .map_err(failed)?;
         chart
             .draw_series(line(|e| e.train_accuracy * 100.0, TRAINING))
-            .map_err(failed)?
-            .label("training images")
-            .legend(key(TRAINING));
+            .map_err(failed)?;
         chart
             .draw_series(line(|e| e.validation_accuracy * 100.0, VALIDATION))
-            .map_err(failed)?
-            .label("validation images")
-            .legend(key(VALIDATION));
-        legend(&mut chart, SeriesLabelPosition::MiddleRight)?;
+            .map_err(failed)?;
+        if let Some(kept) = kept {
+            let at = (kept.epoch as f64, kept.validation_accuracy * 100.0);
+            chart
+                .draw_series([Circle::new(at, 8, VALIDATION.stroke_width(2))])
+                .map_err(failed)?;
+        }
         area.present().map_err(failed)?;
     }
     Ok(text)
+}
+
+/// The epoch whose weights a run keeps: the best on the validation images of those that may be chosen, the first of
+/// equals.
+fn kept(epochs: &[EpochRecord]) -> Option<&EpochRecord> {
+    epochs.iter().filter(|e| e.eligible).reduce(|best, e| {
+        if e.validation_accuracy > best.validation_accuracy {
+            e
+        } else {
+            best
+        }
+    })
 }
 
 #[cfg(test)]
@@ -98,24 +126,42 @@ pub fn plot_curves(title: &str, epochs: &[EpochRecord]) -> Result<String, Reprod
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_run_of_any_length_is_drawn() {
-        let epoch = |epoch: usize| EpochRecord {
+    fn epoch(epoch: usize) -> EpochRecord {
+        EpochRecord {
             epoch,
             loss: 1.0 / epoch as f64,
             train_accuracy: 0.9,
             validation_accuracy: 0.95,
             seconds: 1.0,
             eligible: true,
-            logit_bits: Some(17.25),
-        };
+            logit_bits: Some(17.0 + epoch as f64 / 4.0),
+        }
+    }
+
+    #[test]
+    fn a_run_of_any_length_is_drawn() {
         for length in [1, 2, 30] {
             let epochs: Vec<EpochRecord> = (1..=length).map(epoch).collect();
             let text = plot_curves("a run", &epochs).unwrap();
-            assert!(
-                text.contains("a run: logits of 17.25 bits") && text.contains("validation images")
-            );
+            // The first of equals.
+            assert!(text.contains("a run: epoch 1 kept, logits of 17.25 bits"));
+            assert!(text.contains("validation images"));
         }
         assert!(plot_curves("none", &[]).is_err());
+    }
+
+    #[test]
+    fn the_caption_is_of_the_epoch_kept() {
+        let mut epochs: Vec<EpochRecord> = (1..=5).map(epoch).collect();
+        epochs[1].validation_accuracy = 0.99;
+        epochs[3].validation_accuracy = 0.97;
+        epochs[1].eligible = false;
+        let text = plot_curves("a run", &epochs).unwrap();
+        assert!(text.contains("a run: epoch 4 kept, logits of 18.00 bits"));
+        for epoch in &mut epochs {
+            epoch.eligible = false;
+        }
+        let text = plot_curves("a run", &epochs).unwrap();
+        assert!(text.contains("no epoch to keep yet") && !text.contains("epoch kept"));
     }
 }

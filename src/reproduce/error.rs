@@ -43,6 +43,28 @@ pub enum ReproduceError {
         #[source]
         source: std::io::Error,
     },
+    /// A file of an earlier document is not one.
+    #[error("{path} is no file of an accuracy document", path = path.display())]
+    Json {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        #[source]
+        source: serde_json::Error,
+    },
+    /// A row of an earlier document was made by other work than the row of this name is now.
+    #[error(
+        "{name}: {path} is of other work ({differs} differ); make the row again, or remove it from rows.json",
+        path = path.display()
+    )]
+    Stale {
+        /// The row.
+        name: String,
+        /// Its record.
+        path: PathBuf,
+        /// What differs.
+        differs: &'static str,
+    },
     /// A plot could not be drawn.
     #[error("cannot draw: {0}")]
     Plot(String),

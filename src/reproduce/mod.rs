@@ -13,26 +13,36 @@ mod claims;
 mod curves;
 mod document;
 mod error;
+#[cfg(feature = "train")]
+mod finished;
+mod layers;
+mod legend;
 mod measure;
 #[cfg(feature = "train")]
 mod plan;
 mod plot;
+#[cfg(feature = "train")]
+mod recipe;
 mod row;
 #[cfg(feature = "train")]
 mod run;
 mod scaling;
+mod ticks;
 mod timing;
 
 pub use bars::plot_timing;
-pub use claims::{Claim, claims, paper_float};
+pub use claims::{Baseline, Baselines, Claim, Claims, Saved, claims, paper_float};
 #[cfg(feature = "train")]
 pub use curves::plot_curves;
 pub use document::document;
 pub use error::ReproduceError;
+#[cfg(feature = "train")]
+pub use finished::Document;
+pub use layers::plot_layers;
 pub use measure::measure;
 #[cfg(feature = "train")]
 pub use plan::{BITS, Job, plan};
-pub use plot::{plot_accuracy, plot_layers};
+pub use plot::plot_accuracy;
 pub use row::{Choice, LayerWidth, Method, Row, Widths};
 #[cfg(feature = "train")]
 pub use run::{Images, Options, run};

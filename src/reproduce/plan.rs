@@ -1,5 +1,7 @@
 //! Which rows there are.
 
+use std::ops::RangeInclusive;
+
 use crate::{
     data::DatasetName,
     quant::WeightRule,
@@ -10,6 +12,12 @@ use super::Method;
 
 /// The widths of weights in the paper's tables, in bits.
 pub const BITS: [u32; 7] = [2, 3, 4, 6, 8, 16, 32];
+
+/// The widths, in bits, among which the smallest rounded network is searched: by the paper's rule.
+const ROUNDED_BITS: RangeInclusive<u32> = 2..=10;
+
+/// The same by the rule of least error, which is the paper's beyond eight bits.
+const ROUNDED_BITS_MIN_ERROR: RangeInclusive<u32> = 2..=8;
 
 /// Seeds of each quantised row of MNIST.
 const MNIST_SEEDS: [u64; 3] = [1, 2, 3];
@@ -44,6 +52,11 @@ impl Job {
     pub fn name(&self) -> String {
         match self {
             Self::Given(_) => "float".to_owned(),
+            Self::Ptq {
+                n_bits,
+                rule: WeightRule::MinError,
+                ..
+            } => format!("ptq{n_bits}-min-error"),
             Self::Ptq { n_bits, .. } => format!("ptq{n_bits}"),
             Self::Train {
                 method: Method::Qat,
@@ -70,11 +83,10 @@ pub fn plan(dataset: DatasetName, quick: bool) -> Result<Vec<Job>, TrainError> {
     let quantised = TrainConfig::preset(&format!("{prefix}-w4"))?.input_thresholds;
     let thresholds = (dataset == DatasetName::Cifar10).then_some(quantised);
     let mut jobs = vec![Job::Given(parent)];
-    let bits: &[u32] = if quick { &[2, 4, 8] } else { &BITS };
-    jobs.extend(bits.iter().map(|&n_bits| Job::Ptq {
+    jobs.extend(rounded(quick).into_iter().map(|(n_bits, rule)| Job::Ptq {
         parent,
         n_bits,
-        rule: WeightRule::Max,
+        rule,
         input_thresholds: thresholds.clone(),
     }));
     let seeds: &[u64] = if quick || dataset == DatasetName::Cifar10 {
@@ -107,6 +119,19 @@ pub fn plan(dataset: DatasetName, quick: bool) -> Result<Vec<Job>, TrainError> {
     Ok(jobs)
 }
 
+/// The rounded networks: every width that a baseline may have, by both rules, and the paper's wide ones.
+fn rounded(quick: bool) -> Vec<(u32, WeightRule)> {
+    if quick {
+        return [2, 4, 8].map(|bits| (bits, WeightRule::Max)).to_vec();
+    }
+    let beyond = BITS.into_iter().filter(|bits| !ROUNDED_BITS.contains(bits));
+    let by_max = ROUNDED_BITS.chain(beyond);
+    by_max
+        .map(|bits| (bits, WeightRule::Max))
+        .chain(ROUNDED_BITS_MIN_ERROR.map(|bits| (bits, WeightRule::MinError)))
+        .collect()
+}
+
 /// Two epochs on few images.
 fn shorten(config: &mut TrainConfig) {
     config.epochs = 2;
@@ -122,6 +147,7 @@ fn shorten(config: &mut TrainConfig) {
 #[allow(clippy::unwrap_used, reason = "a test may stop at a surprise")]
 mod tests {
     use super::*;
+    use crate::quant::quantize;
 
     #[test]
     fn every_row_has_a_name_of_its_own_and_a_valid_configuration() {
@@ -137,11 +163,15 @@ mod tests {
                     if let Job::Train { config, .. } = job {
                         config.validate().unwrap();
                         assert_eq!(config.dataset, dataset);
+                        // As the document says of all of them.
+                        assert!(config.quantization.is_some() && config.distillation.is_some());
                     }
                 }
             }
         }
         let full = plan(DatasetName::Mnist, false).unwrap();
+        let rounded = |job: &&Job| matches!(job, Job::Ptq { .. });
+        assert_eq!(full.iter().filter(rounded).count(), 11 + 7);
         let trained = full.iter().filter(|j| {
             matches!(
                 j,
@@ -152,5 +182,27 @@ mod tests {
             )
         });
         assert_eq!(trained.count(), 21);
+    }
+
+    /// No row is left out: where the plan has one rule only, the other would give the same network.
+    #[test]
+    fn beyond_eight_bits_the_two_rules_are_one() {
+        // Two far outliers, which clamping would pay for at few bits.
+        let mut weights: Vec<f32> = (0..20_000_u16)
+            .map(|k| (f32::from(k) * 0.7).sin())
+            .collect();
+        weights.extend([9.0, -11.0]);
+        for n_bits in 2..=32 {
+            let [a, b] = [WeightRule::Max, WeightRule::MinError]
+                .map(|rule| quantize(&weights, 2, n_bits, rule, 1.0));
+            let planned = |rule| rounded(false).contains(&(n_bits, rule));
+            assert_eq!(
+                a == b,
+                !ROUNDED_BITS_MIN_ERROR.contains(&n_bits),
+                "{n_bits}"
+            );
+            assert!(!planned(WeightRule::MinError) || planned(WeightRule::Max));
+            assert!(planned(WeightRule::Max) || !(2..=10).contains(&n_bits));
+        }
     }
 }

@@ -1,12 +1,15 @@
-//! Plots of the tables, as SVG.
+//! A plot of accuracy against bits, and what all plots share, as SVG.
 
 use plotters::{
-    coord::{CoordTranslate, Shift, combinators::LogCoord},
     prelude::*,
     style::text_anchor::{HPos, Pos, VPos},
 };
 
-use super::{Method, ReproduceError, Row};
+use super::{
+    Method, ReproduceError, Row,
+    legend::{Area, Entry, Mark, beside},
+    ticks::{Axis, Ticks},
+};
 
 /// Width and height in pixels.
 pub(super) const SIZE: (u32, u32) = (900, 560);
@@ -24,6 +27,8 @@ pub(super) const LINES: [RGBColor; 11] = [
     RGBColor(90, 90, 160),
     RGBColor(110, 110, 110),
 ];
+/// Lines of the grid.
+pub(super) const GRID: RGBColor = RGBColor(215, 215, 215);
 /// Colours that stay apart for colour-blind readers.
 const PTQ: RGBColor = RGBColor(213, 94, 0);
 const QAT: RGBColor = RGBColor(0, 114, 178);
@@ -37,36 +42,43 @@ pub(super) fn failed(error: impl std::fmt::Display) -> ReproduceError {
     ReproduceError::Plot(error.to_string())
 }
 
-fn colour(method: Method) -> RGBColor {
-    match method {
-        Method::Float => PAPER,
-        Method::Ptq => PTQ,
-        Method::Qat => QAT,
-        Method::Front => FRONT,
+/// Points of one kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Series {
+    Max,
+    MinError,
+    Qat,
+    Front,
+}
+
+impl Series {
+    const ALL: [Self; 4] = [Self::Max, Self::MinError, Self::Qat, Self::Front];
+
+    fn of(row: &Row) -> Option<Self> {
+        match row.method {
+            Method::Float => None,
+            Method::Ptq if row.is_rounded_by_min_error() => Some(Self::MinError),
+            Method::Ptq => Some(Self::Max),
+            Method::Qat => Some(Self::Qat),
+            Method::Front => Some(Self::Front),
+        }
+    }
+
+    fn entry(self) -> Entry {
+        match self {
+            Self::Max => Entry::new(Method::Ptq.label(), PTQ, Mark::Dot),
+            Self::MinError => Entry::new("PTQ, min-error", PTQ, Mark::Ring),
+            Self::Qat => Entry::new(Method::Qat.label(), QAT, Mark::Dot),
+            Self::Front => Entry::new(Method::Front.label(), FRONT, Mark::Dot),
+        }
     }
 }
 
-pub(super) fn canvas(
-    text: &mut String,
-) -> Result<DrawingArea<SVGBackend<'_>, Shift>, ReproduceError> {
+/// An empty picture under a title.
+pub(super) fn canvas<'a>(text: &'a mut String, title: &str) -> Result<Area<'a>, ReproduceError> {
     let area = SVGBackend::with_string(text, SIZE).into_drawing_area();
     area.fill(&WHITE).map_err(failed)?;
-    Ok(area)
-}
-
-/// The names of a chart's series, in a corner of it.
-pub(super) fn legend<'a, B: DrawingBackend + 'a, C: CoordTranslate>(
-    chart: &mut ChartContext<'a, B, C>,
-    position: SeriesLabelPosition,
-) -> Result<(), ReproduceError> {
-    chart
-        .configure_series_labels()
-        .position(position)
-        .background_style(WHITE.mix(0.9))
-        .border_style(RGBColor(200, 200, 200))
-        .label_font(("sans-serif", 14))
-        .draw()
-        .map_err(failed)
+    area.titled(title, ("sans-serif", 22)).map_err(failed)
 }
 
 /// Test accuracy against the bits that the logits need (observed), a point a row: rounding, quantised training, budgets,
@@ -93,17 +105,34 @@ pub fn plot_accuracy(title: &str, rows: &[Row]) -> Result<String, ReproduceError
     let (low, high) = (top - span, (top + span / 10.0).min(1.0));
     let widest = points.iter().map(|p| p.1).fold(0.0, f64::max);
     let narrowest = points.iter().map(|p| p.1).fold(f64::MAX, f64::min);
+    let left = narrowest / 1.15;
+    let right = widest * 1.15;
+    let series = || {
+        let all = Series::ALL.into_iter();
+        all.filter(|kind| points.iter().any(|p| Series::of(p.0) == Some(*kind)))
+    };
+    let mut entries: Vec<Entry> = series().map(Series::entry).collect();
+    if let Some(float) = float {
+        let words = format!("float: {:.2} %", float.test_accuracy * 100.0);
+        entries.push(Entry::new(words, PAPER, Mark::Line));
+    }
+    let paper_entries = paper
+        .iter()
+        .map(|(words, ..)| Entry::new(*words, PAPER, Mark::Triangle));
+    entries.extend(paper_entries);
+    let bits = Ticks::doubling(left, right);
+    let shares = Ticks::linear(low * 100.0, high * 100.0, 9);
     let mut text = String::new();
     {
-        let area = canvas(&mut text)?;
+        let area = canvas(&mut text, title)?;
+        let area = beside(&area, &entries)?;
         let mut chart = ChartBuilder::on(&area)
-            .caption(title, ("sans-serif", 22))
             .margin(14)
             .x_label_area_size(48)
             .y_label_area_size(64)
             .build_cartesian_2d(
-                (narrowest / 1.15..widest * 1.15).log_scale().base(2.0),
-                low * 100.0..high * 100.0,
+                bits.logarithmic_axis(left..right),
+                shares.axis(low * 100.0..high * 100.0),
             )
             .map_err(failed)?;
         chart
@@ -112,81 +141,72 @@ pub fn plot_accuracy(title: &str, rows: &[Row]) -> Result<String, ReproduceError
             .y_desc("test accuracy, %")
             .axis_desc_style(("sans-serif", 15))
             .label_style(("sans-serif", 13))
-            .max_light_lines(2)
-            .x_label_formatter(&|x| format!("{x:.0}"))
-            .y_label_formatter(&|y| format!("{y:.1}"))
-            .light_line_style(RGBColor(240, 240, 240))
+            .x_label_formatter(&|x| bits.label(*x))
+            .y_label_formatter(&|y| shares.label(*y))
+            .bold_line_style(GRID)
             .draw()
             .map_err(failed)?;
+        let mut labels = Labels::default();
         if let Some(float) = float {
             let y = float.test_accuracy * 100.0;
+            labels.mark_line(&chart, y);
             chart
-                .draw_series(LineSeries::new(
-                    [(narrowest / 1.15, y), (widest * 1.15, y)],
-                    PAPER,
-                ))
-                .map_err(failed)?
-                .label(format!("float: {y:.2} %"))
-                .legend(|(x, y)| PathElement::new([(x, y), (x + 14, y)], PAPER));
+                .draw_series(LineSeries::new([(left, y), (right, y)], PAPER))
+                .map_err(failed)?;
         }
-        let mut labels = Labels::default();
-        for method in [Method::Ptq, Method::Qat, Method::Front] {
-            draw_method(&mut chart, method, &points, low, &mut labels)?;
+        for kind in series() {
+            draw_series(&mut chart, kind, &points, low, &mut labels)?;
         }
-        for &(words, bits, accuracy) in paper {
+        for &(_, bits, accuracy) in paper {
             let at = (bits, accuracy * 100.0);
             labels.mark(&chart, at);
             chart
                 .draw_series([TriangleMarker::new(at, 7, PAPER.filled())])
-                .map_err(failed)?
-                .label(words)
-                .legend(|(x, y)| TriangleMarker::new((x + 7, y), 7, PAPER.filled()));
+                .map_err(failed)?;
         }
         labels.draw(&chart)?;
-        legend(&mut chart, SeriesLabelPosition::LowerRight)?;
         area.present().map_err(failed)?;
     }
     Ok(text)
 }
 
 /// A chart of accuracy against bits.
-type Chart<'a> = ChartContext<
-    'a,
-    SVGBackend<'a>,
-    Cartesian2d<LogCoord<f64>, plotters::coord::types::RangedCoordf64>,
->;
+type Chart<'a> = ChartContext<'a, SVGBackend<'a>, Cartesian2d<Axis, Axis>>;
 
-/// The rows of a method (with their bits) as named points; those below `low` at the lower edge, with their accuracy.
-fn draw_method(
+/// The rows of a kind (with their bits) as named points; those below `low` at the lower edge, with their accuracy.
+fn draw_series(
     chart: &mut Chart<'_>,
-    method: Method,
+    kind: Series,
     points: &[(&Row, f64)],
     low: f64,
     labels: &mut Labels,
 ) -> Result<(), ReproduceError> {
-    let mut of: Vec<&(&Row, f64)> = points.iter().filter(|p| p.0.method == method).collect();
+    let mut of: Vec<&(&Row, f64)> = points
+        .iter()
+        .filter(|p| Series::of(p.0) == Some(kind))
+        .collect();
     of.sort_by(|a, b| a.1.total_cmp(&b.1));
-    if of.is_empty() {
-        return Ok(());
-    }
-    let colour = colour(method);
+    let Entry { colour, mark, .. } = kind.entry();
+    let style = if mark == Mark::Ring {
+        colour.stroke_width(2)
+    } else {
+        colour.filled()
+    };
     let at = |p: &(&Row, f64)| (p.1, p.0.test_accuracy.max(low) * 100.0);
     chart
-        .draw_series(of.iter().map(|p| Circle::new(at(p), 5, colour.filled())))
-        .map_err(failed)?
-        .label(method.label())
-        .legend(move |(x, y)| Circle::new((x + 7, y), 5, colour.filled()));
+        .draw_series(of.iter().map(|p| Circle::new(at(p), 5, style)))
+        .map_err(failed)?;
     // One name for the seeds of a width.
     let mut named: Vec<u32> = Vec::new();
     for p in of {
         labels.mark(chart, at(p));
         let bits = p.0.weight_bits.unwrap_or(0);
-        if method != Method::Front && named.contains(&bits) {
+        if kind != Series::Front && named.contains(&bits) {
             continue;
         }
         named.push(bits);
-        let mut words = match method {
-            Method::Front => p.0.name.clone(),
+        let mut words = match kind {
+            Series::Front => p.0.name.clone(),
             _ => format!("{bits}-bit"),
         };
         if p.0.test_accuracy < low {
@@ -229,6 +249,13 @@ impl Labels {
     fn mark(&mut self, chart: &Chart<'_>, at: (f64, f64)) {
         let (x, y) = chart.backend_coord(&at);
         self.taken.push([x - 5, y - 5, x + 5, y + 5]);
+    }
+
+    /// A line across, that no name is to cross.
+    fn mark_line(&mut self, chart: &Chart<'_>, y: f64) {
+        let (across, _) = chart.plotting_area().get_pixel_range();
+        let (_, y) = chart.backend_coord(&(64.0, y));
+        self.taken.push([across.start, y - 1, across.end, y + 1]);
     }
 
     fn add(&mut self, words: String, at: (f64, f64), colour: RGBColor) {
@@ -279,92 +306,6 @@ fn covered(rectangle: Rectangle, others: &[Rectangle]) -> i32 {
     others.iter().map(shared).sum()
 }
 
-/// Bits of the integers at the input and after each layer, proven and observed, a line a row: trained
-/// networks of up to 8-bit weights (the first seed of each), budgets, and the rounded one of 4-bit weights.
-/// The text of an SVG file.
-///
-/// # Errors
-/// [`ReproduceError::Plot`] if there is no row with integers, or drawing fails.
-pub fn plot_layers(title: &str, rows: &[Row]) -> Result<String, ReproduceError> {
-    let shown: Vec<(&Row, &super::Widths)> = rows
-        .iter()
-        .filter(|row| row.method != Method::Ptq || row.weight_bits == Some(4))
-        .filter(|row| row.method != Method::Qat || row.weight_bits.is_some_and(|b| b <= 8))
-        .filter(|row| row.method != Method::Qat || row.seed == Some(1))
-        .filter_map(|row| Some((row, row.widths.as_ref()?)))
-        .collect();
-    let Some((_, first)) = shown.first() else {
-        return Err(failed("no row has integers"));
-    };
-    let names: Vec<String> = first.layers.iter().map(|l| l.name.clone()).collect();
-    let most = shown
-        .iter()
-        .map(|(_, w)| w.proven.widest_bits)
-        .fold(0.0, f64::max);
-    let mut text = String::new();
-    {
-        let area = canvas(&mut text)?;
-        let last = names.len().saturating_sub(1) as f64;
-        let mut chart = ChartBuilder::on(&area)
-            .caption(title, ("sans-serif", 22))
-            .margin(14)
-            .x_label_area_size(48)
-            .y_label_area_size(64)
-            .build_cartesian_2d(-0.3..last + 0.3, 0.0..most * 1.05)
-            .map_err(failed)?;
-        chart
-            .configure_mesh()
-            .x_labels(names.len() * 2)
-            .x_label_formatter(&|x| {
-                let at = x.round();
-                if (x - at).abs() > 0.01 || at < 0.0 {
-                    return String::new();
-                }
-                names.get(at as usize).cloned().unwrap_or_default()
-            })
-            .y_desc("bits of an integer: solid observed, dashed proven")
-            .axis_desc_style(("sans-serif", 15))
-            .label_style(("sans-serif", 13))
-            .max_light_lines(2)
-            .light_line_style(RGBColor(240, 240, 240))
-            .draw()
-            .map_err(failed)?;
-        for (index, (row, widths)) in shown.iter().enumerate() {
-            let colour = LINES[index % LINES.len()];
-            let line = |bits: fn(&super::LayerWidth) -> f64| {
-                let points = widths.layers.iter().enumerate();
-                points
-                    .map(|(at, layer)| (at as f64, bits(layer)))
-                    .collect::<Vec<_>>()
-            };
-            chart
-                .draw_series(LineSeries::new(
-                    line(|l| l.observed_bits),
-                    colour.stroke_width(3),
-                ))
-                .map_err(failed)?
-                .label(match (row.method, row.weight_bits) {
-                    (Method::Front, _) | (_, None) => row.name.clone(),
-                    (method, Some(bits)) => format!("{}, {bits}-bit weights", method.label()),
-                })
-                .legend(move |(x, y)| {
-                    PathElement::new([(x, y), (x + 14, y)], colour.stroke_width(3))
-                });
-            chart
-                .draw_series(DashedLineSeries::new(
-                    line(|l| l.proven_bits),
-                    6,
-                    4,
-                    colour.stroke_width(1),
-                ))
-                .map_err(failed)?;
-        }
-        legend(&mut chart, SeriesLabelPosition::UpperLeft)?;
-        area.present().map_err(failed)?;
-    }
-    Ok(text)
-}
-
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "a test may stop at a surprise")]
 mod tests {
@@ -384,12 +325,15 @@ mod tests {
         ] {
             assert!(text.contains(word), "{word}");
         }
-        let text = plot_layers("MNIST", &table()).unwrap();
+        assert!(!text.contains("min-error"));
+        let mut rows = table();
+        rows[2].rounding = Some(crate::quant::WeightRule::MinError);
+        let text = plot_accuracy("MNIST", &rows).unwrap();
         assert!(
-            text.contains("linear1") && text.contains("QAT, 2-bit weights") && text.contains("t17")
+            text.contains("PTQ, min-error") && text.contains(">\nPTQ\n<"),
+            "{text}"
         );
-        assert!(text.contains("PTQ, 4-bit") && !text.contains("PTQ, 8-bit"));
-        assert!(plot_accuracy("none", &[]).is_err() && plot_layers("none", &[]).is_err());
+        assert!(plot_accuracy("none", &[]).is_err());
     }
 
     #[test]

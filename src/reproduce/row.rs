@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::data::DatasetName;
+use crate::{data::DatasetName, quant::WeightRule};
 
 /// How a network came about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -12,9 +12,9 @@ pub enum Method {
     Float,
     /// A float network rounded to integers.
     Ptq,
-    /// Quantised training by the paper's recipe.
+    /// Quantised training from a float parent, for one width of weights: [`Row::recipe`] says how.
     Qat,
-    /// Quantised training for a budget of bits of the logits.
+    /// Quantised training for a budget of bits of the logits; designed after the other rows were seen.
     Front,
 }
 
@@ -40,6 +40,12 @@ pub struct Row {
     pub method: Method,
     /// Its name: the directory of its run.
     pub name: String,
+    /// How its weights were made, in words.
+    #[serde(default)]
+    pub recipe: String,
+    /// How its weights were rounded, for a rounded one.
+    #[serde(default)]
+    pub rounding: Option<WeightRule>,
     /// Bits of a weight, for a quantised one: of the widest layer.
     pub weight_bits: Option<u32>,
     /// Those of the narrowest layer.
@@ -68,6 +74,13 @@ pub struct Row {
     pub weights_sha256: String,
     /// Its integers; none for a float network.
     pub widths: Option<Widths>,
+}
+
+impl Row {
+    /// Whether it is a rounded network, and not by the paper's rule but by that of least error.
+    pub fn is_rounded_by_min_error(&self) -> bool {
+        self.rounding == Some(WeightRule::MinError)
+    }
 }
 
 /// How wide the integers of a network are.

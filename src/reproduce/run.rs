@@ -2,15 +2,15 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Job, Method, ReproduceError, Row, measure};
+use super::{Job, Method, ReproduceError, Row, finished, measure, recipe};
 use crate::{
     data::{Dataset, DatasetName},
     file::write_json,
     network::{Network, network_file},
     quant::WeightRule,
     train::{
-        self, Existing, LayerSpec, Observer, OutputFolder, PtqOptions, QatConfig, TrainConfig,
-        TrainError, TrainRecord,
+        self, Existing, LayerSpec, Observer, OutputFolder, PtqOptions, PtqRecord, QatConfig,
+        TrainConfig, TrainError, TrainRecord,
     },
 };
 
@@ -22,8 +22,10 @@ const ROW_FILE: &str = "row.json";
 pub struct Options {
     /// Each row has a directory `<dataset>/<name>` here: the run's files and the row's own.
     pub out: PathBuf,
-    /// Do not train: rows whose runs are missing are left out.
+    /// Do not train: rows that are finished neither there nor in `finished` are left out.
     pub only_finished: bool,
+    /// The directory of an earlier document, whose rows count as finished where their records are of the same work.
+    pub finished: Option<PathBuf>,
 }
 
 /// The images of a dataset.
@@ -49,6 +51,10 @@ pub fn run(
     options: &Options,
     begin: &mut dyn FnMut(&str) -> Box<dyn Observer>,
 ) -> Result<Vec<Row>, ReproduceError> {
+    let earlier = match &options.finished {
+        Some(dir) => finished::Document::read(dir)?,
+        None => finished::Document::default(),
+    };
     let mut rows = Vec::with_capacity(jobs.len());
     for job in jobs {
         let name = job.name();
@@ -57,6 +63,13 @@ pub fn run(
             name: name.clone(),
             source: Box::new(source),
         };
+        if !matches!(job, Job::Given(_))
+            && !network_file(&dir).exists()
+            && let Some(row) = earlier.row(dataset, job, images.test.len())?
+        {
+            rows.push(row);
+            continue;
+        }
         let row = match job {
             Job::Given(parent) => given(dataset, &name, Path::new(parent)).map_err(failed)?,
             Job::Ptq {
@@ -97,12 +110,19 @@ fn given(dataset: DatasetName, name: &str, dir: &Path) -> Result<Row, TrainError
     Ok(row_of(dataset, Method::Float, name, &record))
 }
 
-fn row_of(dataset: DatasetName, method: Method, name: &str, record: &TrainRecord) -> Row {
+pub(super) fn row_of(
+    dataset: DatasetName,
+    method: Method,
+    name: &str,
+    record: &TrainRecord,
+) -> Row {
     let config = &record.config;
     Row {
         dataset,
         method,
         name: name.to_owned(),
+        recipe: recipe::trained(config),
+        rounding: None,
         weight_bits: config.quantization.as_ref().map(|q| q.n_bits),
         narrowest_weight_bits: config.quantization.as_ref().map(narrowest),
         channels: channels(config),
@@ -177,28 +197,45 @@ fn ptq(
             && network_file(dir).exists()
     });
     if let Some(row) = known {
-        return Ok(row);
+        return Ok(Row {
+            recipe: recipe::rounded(options.rule),
+            rounding: Some(options.rule),
+            ..row
+        });
     }
     let out = OutputFolder::claim(dir, Existing::Replace, &[parent]).map_err(failed)?;
     let (network, record) = train::ptq(parent, options, &images.test).map_err(failed)?;
     record.save(&network, &out).map_err(failed)?;
-    let mut row = Row {
-        method: Method::Ptq,
-        name: name.to_owned(),
+    let mut row = rounded(dataset, name, &float, &record);
+    finish(&mut row, images, dir)?;
+    Ok(row)
+}
+
+/// The row of a rounded network, without its integers.
+pub(super) fn rounded(
+    dataset: DatasetName,
+    name: &str,
+    float: &TrainRecord,
+    record: &PtqRecord,
+) -> Row {
+    let options = &record.options;
+    let of_float = row_of(dataset, Method::Ptq, name, float);
+    let thresholds = options.input_thresholds.as_ref();
+    Row {
+        recipe: recipe::rounded(options.rule),
+        rounding: Some(options.rule),
         weight_bits: Some(options.n_bits),
         narrowest_weight_bits: Some(options.n_bits),
-        input_levels: network.input().quantizer.max() + 1,
-        encoded: network.input().quantizer.encoding().is_some(),
+        input_levels: thresholds.map_or(of_float.input_levels, |t| t.len() as i64 + 1),
+        encoded: of_float.encoded && thresholds.is_none(),
         seed: None,
         epochs: None,
         validation_accuracy: None,
         test_images: record.test_images,
         test_correct: record.test_correct,
         test_accuracy: record.test_accuracy,
-        ..row_of(dataset, Method::Ptq, name, &float)
-    };
-    finish(&mut row, images, dir)?;
-    Ok(row)
+        ..of_float
+    }
 }
 
 /// Measures the row's network, or takes the measurement of a row that was made of the same one.

@@ -6,7 +6,9 @@ use plotters::prelude::*;
 
 use super::{
     ReproduceError,
-    plot::{LINES, canvas, failed, legend},
+    legend::{Area, Entry, Mark, beside},
+    plot::{GRID, LINES, canvas, failed},
+    ticks::Ticks,
 };
 use crate::report::{Axis, ScalingPoint, ScalingRecord};
 
@@ -25,21 +27,33 @@ pub fn plot_scaling(title: &str, points: &[&ScalingPoint]) -> Result<String, Rep
             .filter_map(|point| Some((point.value as f64, y(point)?)))
             .collect()
     };
-    let wall = curve(&|point| Some(point.seconds * 1e3));
+    let wall = curve(&|point| Some(point.seconds.median * 1e3));
     let cpu = curve(&|point| point.cpu_seconds.map(|seconds| seconds * 1e3));
     let memory = curve(&|point| point.peak_memory_bytes.map(|bytes| bytes as f64 / 1e9));
+    let times = [
+        ("wall time", wall, LINES[1]),
+        ("processor time", cpu, LINES[2]),
+    ];
+    let memory = [("memory", memory, LINES[3])];
+    let entries: Vec<Entry> = times
+        .iter()
+        .chain(&memory)
+        .filter(|(_, points, _)| !points.is_empty())
+        .map(|(words, _, colour)| Entry::new(*words, *colour, Mark::Line))
+        .collect();
     let mut text = String::new();
     {
-        let area = canvas(&mut text)?;
-        let area = area.titled(title, ("sans-serif", 22)).map_err(failed)?;
-        let (upper, lower) = area.split_vertically(320);
+        let area = canvas(&mut text, title)?;
+        let area = beside(&area, &entries)?;
         let x = first.axis.label();
-        let times = [
-            ("wall time", wall, LINES[1]),
-            ("processor time", cpu, LINES[2]),
-        ];
-        panel(&upper, x, "milliseconds", &times)?;
-        panel(&lower, x, "memory, GB", &[("memory", memory, LINES[3])])?;
+        if memory[0].1.is_empty() {
+            // Where the system does not tell it.
+            panel(&area, Some(x), "milliseconds", &times)?;
+        } else {
+            let (upper, lower) = area.split_vertically(300);
+            panel(&upper, None, "milliseconds", &times)?;
+            panel(&lower, Some(x), "memory, GB", &memory)?;
+        }
         area.present().map_err(failed)?;
     }
     Ok(text)
@@ -47,56 +61,42 @@ pub fn plot_scaling(title: &str, points: &[&ScalingPoint]) -> Result<String, Rep
 
 type Curve<'a> = (&'a str, Vec<(f64, f64)>, RGBColor);
 
-/// Curves over a logarithmic x, from 0.
+/// Curves over a logarithmic x, from 0; the lowest panel names what x is.
 fn panel(
-    area: &DrawingArea<SVGBackend<'_>, plotters::coord::Shift>,
-    x_desc: &str,
+    area: &Area<'_>,
+    x_desc: Option<&str>,
     y_desc: &str,
     curves: &[Curve<'_>],
 ) -> Result<(), ReproduceError> {
     let all = || curves.iter().flat_map(|(_, points, _)| points);
-    let most = all().map(|point| point.1).fold(0.0, f64::max);
-    let left = all().map(|point| point.0).fold(f64::MAX, f64::min);
-    let right = all().map(|point| point.0).fold(0.0, f64::max);
-    if most <= 0.0 {
-        // Such as memory where the system does not tell it.
-        return Ok(());
-    }
+    let most = all().map(|point| point.1).fold(f64::MIN_POSITIVE, f64::max) * 1.1;
+    let left = all().map(|point| point.0).fold(f64::MAX, f64::min) / 1.1;
+    let right = all().map(|point| point.0).fold(0.0, f64::max) * 1.1;
+    let values: Vec<f64> = all().map(|point| point.0).collect();
+    let across = Ticks::measured(&values, left, right);
+    let up = Ticks::linear(0.0, most, 7);
     let mut chart = ChartBuilder::on(area)
         .margin(10)
-        .x_label_area_size(40)
+        .x_label_area_size(if x_desc.is_some() { 44 } else { 24 })
         .y_label_area_size(64)
-        .build_cartesian_2d(
-            (left / 1.1..right * 1.1).log_scale().base(2.0),
-            0.0..most * 1.1,
-        )
+        .build_cartesian_2d(across.logarithmic_axis(left..right), up.axis(0.0..most))
         .map_err(failed)?;
     chart
         .configure_mesh()
-        .x_desc(x_desc)
+        .x_desc(x_desc.unwrap_or_default())
         .y_desc(y_desc)
-        .x_label_formatter(&|x| format!("{x:.0}"))
+        .x_label_formatter(&|x| across.label(*x))
+        .y_label_formatter(&|y| up.label(*y))
         .axis_desc_style(("sans-serif", 15))
         .label_style(("sans-serif", 13))
-        .max_light_lines(2)
-        .light_line_style(RGBColor(240, 240, 240))
+        .bold_line_style(GRID)
         .draw()
         .map_err(failed)?;
-    for (words, points, colour) in curves {
-        let colour = *colour;
-        chart
-            .draw_series(LineSeries::new(
-                points.iter().copied(),
-                colour.stroke_width(2),
-            ))
-            .map_err(failed)?
-            .label(*words)
-            .legend(move |(x, y)| PathElement::new([(x, y), (x + 14, y)], colour.stroke_width(2)));
+    for (_, points, colour) in curves {
+        let line = LineSeries::new(points.iter().copied(), colour.stroke_width(2));
+        chart.draw_series(line).map_err(failed)?;
         let dots = points.iter().map(|&at| Circle::new(at, 4, colour.filled()));
         chart.draw_series(dots).map_err(failed)?;
-    }
-    if curves.len() > 1 {
-        legend(&mut chart, SeriesLabelPosition::UpperLeft)?;
     }
     Ok(())
 }
@@ -109,8 +109,8 @@ pub fn scaling_document(record: &ScalingRecord) -> String {
     let _ = write!(
         out,
         "Fast mode; every point ran in a process of its own, on random images, and all its logits were compared with the \
-         twin's. Times are of the server's evaluation of all images: the least wall time of {} evaluations, and the \
-         processor time of all threads in the same one. Memory is the most that the process held: client, server, \
+         twin's. Times are of the server's evaluation of all images: the medians of {} evaluations after one that \
+         does not count, wall time with its quartiles and the processor time of all threads. Memory is the most that the process held: client, server, \
          ciphertexts and twin.\n\n```sh\n{}\n```\n\n{}, SEAL {} {} HEXL, commit {}, {}. Record: \
          [scaling.json](scaling.json).\n",
         record.repeat,
@@ -166,8 +166,8 @@ fn capital(words: &str) -> String {
 fn table(out: &mut String, axis: Axis, points: &[&ScalingPoint]) {
     let _ = write!(
         out,
-        "| {} | network | layout | images | threads | N | q, bits | t, bits | wall, ms | processor, ms | images/s | encryption, ms | memory, MB | mismatches | budget left, bits |\n\
-         | ---: | --- | --- | ---: | ---: | ---: | --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |\n",
+        "| {} | network | layout | images | threads | N | q, bits | t, bits | wall, ms | quartiles | processor, ms | images/s | encryption, ms | memory, MB | mismatches | budget left, bits |\n\
+         | ---: | --- | --- | ---: | ---: | ---: | --- | --- | ---: | --- | ---: | ---: | ---: | ---: | ---: | ---: |\n",
         axis.label()
     );
     for point in points {
@@ -181,7 +181,7 @@ fn table(out: &mut String, axis: Axis, points: &[&ScalingPoint]) {
             |value: Option<f64>| value.map_or("?".to_owned(), |value| format!("{value:.0}"));
         let _ = writeln!(
             out,
-            "| {} | {} | {} | {} | {} | {} | {} | {} | {:.1} | {} | {:.0} | {:.0} | {} | {} | {} |",
+            "| {} | {} | {} | {} | {} | {} | {} | {} | {:.1} | {:.1}..{:.1} | {} | {:.0} | {:.0} | {} | {} | {} |",
             point.value,
             point.network,
             point.layout,
@@ -190,9 +190,11 @@ fn table(out: &mut String, axis: Axis, points: &[&ScalingPoint]) {
             point.poly_modulus_degree,
             bits(point.coeff_modulus_bits.clone()),
             bits(t),
-            point.seconds * 1e3,
+            point.seconds.median * 1e3,
+            point.seconds.lower * 1e3,
+            point.seconds.upper * 1e3,
             known(point.cpu_seconds.map(|seconds| seconds * 1e3)),
-            point.images as f64 / point.seconds,
+            point.images as f64 / point.seconds.median,
             point.encrypt_seconds * 1e3,
             known(point.peak_memory_bytes.map(|bytes| bytes as f64 / 1e6)),
             point.twin_mismatches,
@@ -205,6 +207,7 @@ fn table(out: &mut String, axis: Axis, points: &[&ScalingPoint]) {
 #[allow(clippy::unwrap_used, reason = "a test may stop at a surprise")]
 mod tests {
     use super::*;
+    use crate::report::Spread;
 
     fn point(axis: Axis, value: u64) -> ScalingPoint {
         ScalingPoint {
@@ -219,7 +222,7 @@ mod tests {
             poly_modulus_degree: 8192,
             coeff_modulus_bits: vec![41, 30],
             plain_moduli: vec![65537],
-            seconds: value as f64 / 1000.0,
+            seconds: Spread::of(vec![value as f64 / 1000.0]),
             cpu_seconds: None,
             encrypt_seconds: 0.5,
             peak_memory_bytes: Some(5_000_000),
@@ -243,7 +246,7 @@ mod tests {
         let text = scaling_document(&record);
         for words in [
             "## Images",
-            "| 64 | net | batched | 64 | 1 | 8192 | 41 30 | 17 | 64.0 | ? | 1000 | 500 | 5 | 0 | 7 |",
+            "| 64 | net | batched | 64 | 1 | 8192 | 41 30 | 17 | 64.0 | 64.0..64.0 | ? | 1000 | 500 | 5 | 0 | 7 |",
             "scaling-images.svg",
             "with HEXL",
         ] {
@@ -253,6 +256,19 @@ mod tests {
         let points: Vec<&ScalingPoint> = record.points.iter().collect();
         let svg = plot_scaling("How time grows", &points).unwrap();
         assert!(svg.contains("How time grows") && svg.contains("memory, GB"));
+        // The numbers under each panel, once; what they are, once in all.
+        assert_eq!(svg.matches(">\n64\n<").count(), 2, "{svg}");
+        assert_eq!(svg.matches(">\nimages\n<").count(), 1, "{svg}");
+        let mut unknown = record.points.clone();
+        for point in &mut unknown {
+            point.peak_memory_bytes = None;
+        }
+        let points: Vec<&ScalingPoint> = unknown.iter().collect();
+        let svg = plot_scaling("How time grows", &points).unwrap();
+        assert!(
+            svg.contains("milliseconds") && !svg.contains("memory"),
+            "{svg}"
+        );
         assert!(plot_scaling("none", &[]).is_err());
     }
 }

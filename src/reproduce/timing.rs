@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::bars::primes_of_bits;
+use super::{bars::primes_of_bits, ticks};
 use crate::data::DatasetName;
 use crate::report::{TimingCase, TimingRecord, TimingRow};
 
@@ -136,15 +136,15 @@ fn table(out: &mut String, record: &TimingRecord) {
         "| case | network | logits, bits | N | log2 q | t | rotations | key switches | measured: processor, wall | whole network | against the first | mismatches | budget left, bits |\n\
          | --- | --- | ---: | ---: | ---: | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |\n",
     );
-    let first = record
-        .rows
-        .first()
-        .map_or(f64::NAN, |row| row.whole_seconds);
+    let first = record.rows.first();
+    let first = first.map_or((f64::NAN, false), |row| {
+        (row.whole_seconds, row.is_measured())
+    });
     for row in &record.rows {
         let ops = row.ops();
         let _ = writeln!(
             out,
-            "| {} | {} | {} | {} | {} | {} | {} | {} | {} s, {:.1} s | {:.1} s{} | {} | {} | {} |",
+            "| {} | {} | {} | {} | {} | {} | {} | {} | {} s, {:.1} s{} | {} | {} | {} | {} |",
             row.case.label(),
             row.network,
             row.logit_bits,
@@ -156,13 +156,13 @@ fn table(out: &mut String, record: &TimingRecord) {
             row.evaluate_cpu_seconds
                 .map_or("?".to_owned(), |seconds| format!("{seconds:.1}")),
             row.evaluate_seconds,
-            row.whole_seconds,
-            if row.is_measured() {
-                ""
+            if has_primes_left(row) {
+                format!(" ({} of {} primes)", row.runs.len(), row.plain_moduli.len())
             } else {
-                " (extrapolated)"
+                String::new()
             },
-            change(row.whole_seconds, first),
+            whole(row),
+            change(row.whole_seconds, first.0, row.is_measured() && first.1),
             match (row.twin_mismatches, row.noise_budget_bits) {
                 (Some(count), _) if has_primes_left(row) => format!(
                     "{count} modulo {} of {} primes",
@@ -178,8 +178,52 @@ fn table(out: &mut String, record: &TimingRecord) {
     }
 }
 
-fn change(seconds: f64, first: f64) -> String {
-    format!("{:+.1} %", 100.0 * (seconds / first - 1.0))
+/// The time of the whole network: "about" and two digits, where not all of it ran.
+fn whole(row: &TimingRow) -> String {
+    let seconds = ticks::seconds(row.whole_seconds, row.is_measured());
+    if row.is_measured() {
+        seconds
+    } else {
+        format!("{seconds} (extrapolated)")
+    }
+}
+
+/// How a time changed; of extrapolated ones without decimals.
+fn change(seconds: f64, first: f64, measured: bool) -> String {
+    let percent = 100.0 * (seconds / first - 1.0);
+    if measured {
+        format!("{percent:+.1} %")
+    } else {
+        format!("about {percent:+.0} %")
+    }
+}
+
+/// How many times as long one took as the other; of extrapolated ones with two digits.
+fn ratio(before: &TimingRow, after: &TimingRow) -> String {
+    let ratio = before.whole_seconds / after.whole_seconds;
+    if before.is_measured() && after.is_measured() {
+        format!("{ratio:.2}")
+    } else {
+        format!("about {}", ticks::two_digits(ratio))
+    }
+}
+
+/// Both ways of saying it.
+fn ratio_and_change(before: &TimingRow, after: &TimingRow) -> String {
+    let measured = before.is_measured() && after.is_measured();
+    format!(
+        "{}, that is {}",
+        ratio(before, after),
+        change(after.whole_seconds, before.whole_seconds, measured)
+    )
+}
+
+/// Wall time of the whole network, extrapolated as the processor time is.
+fn whole_wall_seconds(row: &TimingRow) -> f64 {
+    let layers = row.layers.iter();
+    layers
+        .map(|layer| layer.seconds * layer.all_work as f64 / layer.work.max(1) as f64)
+        .sum()
 }
 
 fn causes(out: &mut String, record: &TimingRecord) {
@@ -211,11 +255,7 @@ fn causes(out: &mut String, record: &TimingRecord) {
                 before.poly_modulus_degree, after.poly_modulus_degree
             ),
         };
-        let _ = writeln!(
-            out,
-            "| {words} | {:.2} |",
-            before.whole_seconds / after.whole_seconds
-        );
+        let _ = writeln!(out, "| {words} | {} |", ratio(before, after));
     }
     let (Some(first), Some(last)) = (rows.first(), rows.last()) else {
         return;
@@ -231,16 +271,19 @@ fn causes(out: &mut String, record: &TimingRecord) {
     {
         let _ = writeln!(
             out,
-            "| q and N alone, with the same weights | {:.2}, that is {} |",
-            same.whole_seconds / last.whole_seconds,
-            change(last.whole_seconds, same.whole_seconds)
+            "| q and N alone, with the same weights | {} |",
+            ratio_and_change(same, last)
         );
     }
+    let _ = writeln!(out, "| all | {} |", ratio_and_change(first, last));
     let _ = writeln!(
         out,
-        "| all | {:.2}, that is {} |",
-        first.whole_seconds / last.whole_seconds,
-        change(last.whole_seconds, first.whole_seconds)
+        "| all, by wall time | {} |",
+        change(
+            whole_wall_seconds(last),
+            whole_wall_seconds(first),
+            first.is_measured() && last.is_measured()
+        )
     );
     if let Some(claimed) = claimed(record.dataset) {
         let bits = 100.0 * (last.logit_bits as f64 / first.logit_bits as f64 - 1.0);
@@ -292,9 +335,16 @@ fn layers(out: &mut String, record: &TimingRecord) {
     out.push_str(&" ---: |".repeat(first.layers.len()));
     out.push('\n');
     for row in &record.rows {
-        let _ = write!(out, "| {} |", row.case.label());
+        let measured = row.is_measured();
+        let mark = if measured { "" } else { " (extrapolated)" };
+        let _ = write!(out, "| {}{mark} |", row.case.label());
         for layer in &row.layers {
-            let _ = write!(out, " {:.2} |", layer.whole_seconds());
+            let seconds = layer.whole_seconds();
+            let _ = if measured {
+                write!(out, " {seconds:.2} |")
+            } else {
+                write!(out, " {} |", ticks::seconds(seconds, false))
+            };
         }
         out.push('\n');
     }
@@ -455,6 +505,7 @@ mod tests {
             "| plaintext primes, 2 to 1 | 2.00 |",
             "| N, 16384 to 8192 | 2.50 |",
             "| all | 20.00, that is -95.0 % |",
+            "| all, by wall time | -95.0 % |",
             "the noise budget left from 12 to 0 bits: the logits cannot be decrypted",
             "| q and N alone, with the same weights | 2.50, that is -60.0 % |",
             "311.13",
@@ -476,12 +527,17 @@ mod tests {
             "**Not every plaintext prime ran.**",
             "| 0 modulo 1 of 2 primes |",
             "| baseline | 65537 | 200.0 s | 90 |",
-            "400.0 s (extrapolated)",
+            "400.0 s, 800.0 s (1 of 2 primes) | about 400 s (extrapolated) | about +0 % |",
+            "| baseline (extrapolated) | about 100 s | about 300 s |",
+            "| small weights | 25.00 | 75.00 |",
+            "| 100.0 s | about -75 % |",
+            "| all | about 20, that is about -95 % |",
+            "| all, by wall time | about -95 % |",
             "| small weights | 114689 | 50.0 s | 90 |",
         ] {
             assert!(text.contains(words), "{words} is missing in:\n{text}");
         }
-        assert_eq!(text.matches("(extrapolated)").count(), 1, "{text}");
+        assert_eq!(text.matches("(extrapolated)").count(), 2, "{text}");
     }
 
     #[test]
@@ -508,11 +564,7 @@ mod tests {
         assert!(!text.contains("with masks") && !text.contains("about"));
         let mut part = record.rows;
         part[0].channels = Some(1);
-        assert!(
-            plot_timing("MNIST", &part)
-                .unwrap()
-                .contains("about 400.0 s")
-        );
+        assert!(plot_timing("MNIST", &part).unwrap().contains("about 400 s"));
         assert!(plot_timing("none", &[]).is_err());
     }
 }

@@ -1,4 +1,5 @@
-//! The state of a run between epochs: from it a run goes on to the same bits.
+//! The state of a run between epochs: from it a run goes on to the same bits, on a processor
+//! with the same features.
 
 use std::{collections::BTreeMap, path::Path};
 
@@ -58,6 +59,7 @@ pub(super) fn save(
     let text = serde_json::to_string(&progress).map_err(|source| TrainError::Json {
         path: path.to_owned(),
         what: "checkpoint",
+        field: String::new(),
         source,
     })?;
     tensors::save(path, &named, &[("progress", text)])
@@ -81,6 +83,7 @@ pub(super) fn load(
     let progress: Progress = serde_json::from_str(text).map_err(|source| TrainError::Json {
         path: path.to_owned(),
         what: "checkpoint",
+        field: String::new(),
         source,
     })?;
     if let Some(difference) = origin.difference(&progress.origin) {

@@ -1,10 +1,10 @@
 //! The configuration of a training run: everything that decides its result, but the data and this program.
 
-use std::{fs, path::Path};
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::{NetworkSpec, TrainError, export, files::write_atomically};
+use super::{NetworkSpec, TrainError, export, files::write_atomically, read};
 use crate::{
     bfv::Modulus,
     data::DatasetName,
@@ -265,12 +265,7 @@ impl TrainConfig {
     /// # Errors
     /// [`TrainError::Io`], [`TrainError::Json`], or what [`validate`](Self::validate) finds.
     pub fn load(path: &Path) -> Result<Self, TrainError> {
-        let text = fs::read_to_string(path).map_err(TrainError::io("cannot read", path))?;
-        let config: Self = serde_json::from_str(&text).map_err(|source| TrainError::Json {
-            path: path.to_owned(),
-            what: "training configuration",
-            source,
-        })?;
+        let config: Self = read::json(path, "training configuration")?;
         config.validate()?;
         Ok(config)
     }

@@ -25,15 +25,35 @@ pub enum TrainError {
         known: String,
     },
     /// A JSON file does not parse.
-    #[error("{path}: not a valid {what}", path = path.display())]
+    #[error("{path}: not a valid {what}: {field}{source}", path = path.display())]
     Json {
         /// The file.
         path: PathBuf,
         /// What it should be.
         what: &'static str,
+        /// The field at fault and `: `, if the parser knows it.
+        field: String,
         /// The parser's reason, with line and column.
         #[source]
         source: serde_json::Error,
+    },
+    /// A file holds something else than its name says.
+    #[error("{path}: not a {what}: this is {kind}", path = path.display())]
+    OtherKind {
+        /// The file.
+        path: PathBuf,
+        /// What it should be.
+        what: &'static str,
+        /// What it is, and what to do about it.
+        kind: &'static str,
+    },
+    /// A file is larger than any that has its place here.
+    #[error("{path}: larger than the {limit} bytes that are read at most: is it the right file?", path = path.display())]
+    FileTooLarge {
+        /// The file.
+        path: PathBuf,
+        /// The most that is read, in bytes.
+        limit: u64,
     },
     /// Reading or writing failed.
     #[error("{what} {path}", path = path.display())]

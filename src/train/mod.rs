@@ -45,6 +45,7 @@ mod origin;
 mod pass;
 mod preset;
 mod ptq;
+mod read;
 mod record;
 mod run;
 mod spec;

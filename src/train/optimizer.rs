@@ -138,7 +138,7 @@ mod tests {
         };
         let before = first(&model);
         // The first step's gradients are clipped, the second's are not.
-        let gradients = [0.5, -0.001];
+        let gradients = [0.5_f64, -0.001];
         let mut norm = 0.0;
         let (mut m, mut v) = (0.0, 0.0);
         let mut expected = before.clone();

@@ -1,10 +1,10 @@
 //! The record of a run, stored beside the model that it made.
 
-use std::{fs, path::Path};
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::{EpochRecord, TrainConfig, TrainError};
+use super::{EpochRecord, TrainConfig, TrainError, read};
 use crate::data::FileDigest;
 
 /// Everything known about a finished training run.
@@ -156,12 +156,6 @@ impl TrainRecord {
     /// # Errors
     /// [`TrainError::Io`] or [`TrainError::Json`].
     pub fn load(dir: &Path) -> Result<Self, TrainError> {
-        let path = dir.join(super::RECORD_FILE);
-        let text = fs::read_to_string(&path).map_err(TrainError::io("cannot read", &path))?;
-        serde_json::from_str(&text).map_err(|source| TrainError::Json {
-            path,
-            what: "training record",
-            source,
-        })
+        read::json(&dir.join(super::RECORD_FILE), "training record")
     }
 }

@@ -1,6 +1,6 @@
 //! Tensors in files (safetensors), and their hash.
 
-use std::{collections::BTreeMap, fs, path::Path};
+use std::{collections::BTreeMap, path::Path};
 
 use burn::tensor::Device;
 use safetensors::{Dtype, SafeTensors, tensor::TensorView};
@@ -10,8 +10,12 @@ use super::{
     TrainError,
     files::write_atomically,
     model::{Model, tensor, values},
+    read,
 };
-use crate::data::hex;
+use crate::{data::hex, file_kind::describe};
+
+/// The largest file of weights or checkpoint, in bytes: a checkpoint holds weights, the best ones and two moments.
+const MAX_BYTES: u64 = 4 << 30;
 
 /// Named matrices in order of name.
 pub(super) type Named = BTreeMap<String, ([usize; 2], Vec<f32>)>;
@@ -70,8 +74,16 @@ pub(super) fn load(path: &Path) -> Result<(Named, BTreeMap<String, String>), Tra
         path: path.to_owned(),
         problem,
     };
-    let bytes = fs::read(path).map_err(TrainError::io("cannot read", path))?;
-    let (_, header) = SafeTensors::read_metadata(&bytes).map_err(|e| failed(e.to_string()))?;
+    let bytes = read::bytes(path, MAX_BYTES)?;
+    let (_, header) =
+        SafeTensors::read_metadata(&bytes).map_err(|error| match describe(&bytes) {
+            Some(kind) => TrainError::OtherKind {
+                path: path.to_owned(),
+                what: "file of tensors (safetensors)",
+                kind,
+            },
+            None => failed(error.to_string()),
+        })?;
     let metadata = header
         .metadata()
         .clone()

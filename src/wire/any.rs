@@ -1,5 +1,6 @@
 //! A message of any kind.
 
+use super::damage::explain;
 use super::error::{WireError, WireResult};
 use super::message::{Limits, Message};
 use crate::bfv::{
@@ -25,10 +26,13 @@ pub fn reencode(
         field: "header",
         offset: bytes.len() as u64,
     })?;
-    let unknown = || WireError::Field {
-        field: "kind",
-        actual: u64::from(kind),
-        expected: if plan.is_some() { "1 to 13" } else { "1 to 8" }.to_owned(),
+    let unknown = || {
+        let error = WireError::Field {
+            field: "kind",
+            actual: u64::from(kind),
+            expected: if plan.is_some() { "1 to 13" } else { "1 to 8" }.to_owned(),
+        };
+        explain(error, bytes, limits)
     };
     match kind {
         1 => again::<Ciphertext>(context, bytes, limits),

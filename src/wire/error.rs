@@ -41,6 +41,12 @@ pub enum WireError {
     /// The bytes are no message of this format.
     #[error("magic: the bytes are no message of this format")]
     Magic,
+    /// The message went through something that handles text.
+    #[error("the message was damaged on its way: {how}; send and store it as bytes, not as text")]
+    Text {
+        /// What happened to it.
+        how: &'static str,
+    },
     /// The message has another version.
     #[error("version: the message has version {actual}, this build reads {expected}")]
     Version {

@@ -1,5 +1,6 @@
 //! How every message is written and read: header, checks, body, checksum.
 
+use super::damage::{explain, explain_header};
 use super::error::{WireError, WireResult};
 use super::header::{CHECKSUM_BYTES, Counts, Fingerprint, HEADER_BYTES, Header, Kind};
 use super::pack::packed_bytes;
@@ -7,7 +8,7 @@ use super::stream::{Sink, Source, width};
 use crate::bfv::{Context, Level, Seed};
 use crate::file::replace;
 use std::fs::File;
-use std::io::{Read, Write};
+use std::io::{Read, Seek as _, Write};
 use std::path::Path;
 
 /// What a reader allows. Whoever sends can promise anything; nothing is allocated for a promise, and what is beyond
@@ -16,17 +17,18 @@ use std::path::Path;
 pub struct Limits {
     /// Bytes of the message.
     pub message_bytes: u64,
-    /// Bytes that its residues take in memory. While a message is read, the ciphertext or key part in work takes its
-    /// size up to three times more.
+    /// Bytes that its residues take in memory; if the message is seeded, with those of the whole object that it is
+    /// expanded to, as both are held then: three times what is read. While a message is read, the ciphertext or key
+    /// part in work takes its size up to three times more.
     pub memory_bytes: u64,
 }
 
 impl Default for Limits {
-    /// 1 GiB of message, 2 GiB of memory.
+    /// 1 GiB of message, 4 GiB of memory.
     fn default() -> Self {
         Self {
             message_bytes: 1 << 30,
-            memory_bytes: 2 << 30,
+            memory_bytes: 4 << 30,
         }
     }
 }
@@ -53,12 +55,17 @@ impl Size {
         .times(count as u64)
     }
 
-    /// A pair of polynomials, the second one perhaps as a seed.
+    /// A pair of polynomials, the second one perhaps as a seed. What the seeded pair will be expanded to counts as
+    /// memory, too.
     pub(super) fn pair(context: &Context, primes: usize, seeded: bool) -> Self {
-        if seeded {
-            Self::polynomials(context, primes, 1).plus_bytes(Seed::BYTES as u64)
-        } else {
-            Self::polynomials(context, primes, 2)
+        let whole = Self::polynomials(context, primes, 2);
+        if !seeded {
+            return whole;
+        }
+        let read = Self::polynomials(context, primes, 1).plus_bytes(Seed::BYTES as u64);
+        Self {
+            memory: read.memory.saturating_add(whole.memory),
+            ..read
         }
     }
 
@@ -145,21 +152,9 @@ pub trait Message: Body {
     /// # Errors
     /// Any [`WireError`]: each names the field that is wrong.
     fn read_from(scope: &Self::Scope, mut reader: impl Read, limits: &Limits) -> WireResult<Self> {
-        let mut source = Source::new(&mut reader);
-        let header = Header::decode(&source.header()?, Self::KIND, scope.fingerprint())?;
-        let size = Self::size(scope, &header.counts)?;
-        check_limit("message bytes", message_bytes(size), limits.message_bytes)?;
-        check_limit("bytes of memory", size.memory, limits.memory_bytes)?;
-        if header.body_bytes != size.bytes {
-            return Err(WireError::Field {
-                field: "body length",
-                actual: header.body_bytes,
-                expected: size.bytes.to_string(),
-            });
-        }
-        let message = Self::read_body(scope, &header.counts, &mut source)?;
-        source.finish()?;
-        Ok(message)
+        let mut header = [0; HEADER_BYTES];
+        read(scope, &mut reader, limits, &mut header)
+            .map_err(|error| explain_header(error, &header))
     }
 
     /// The message in memory.
@@ -179,15 +174,16 @@ pub trait Message: Body {
     /// Reads a message that is all of these bytes.
     ///
     /// # Errors
-    /// Any [`WireError`], [`WireError::Trailing`] if bytes follow.
+    /// Any [`WireError`], [`WireError::Trailing`] if bytes follow. All bytes are at hand, so a damaged message is told
+    /// from one for other parameters: [`WireError::Text`] or [`WireError::Checksum`].
     fn from_wire(scope: &Self::Scope, bytes: &[u8], limits: &Limits) -> WireResult<Self> {
         let mut rest = bytes;
-        let message = Self::read_from(scope, &mut rest, limits)?;
-        if rest.is_empty() {
-            Ok(message)
-        } else {
-            Err(WireError::Trailing { count: rest.len() })
-        }
+        let read = read(scope, &mut rest, limits, &mut [0; HEADER_BYTES]);
+        let whole = read.and_then(|message| match rest.len() {
+            0 => Ok(message),
+            count => Err(WireError::Trailing { count }),
+        });
+        whole.map_err(|error| explain(error, bytes, limits))
     }
 
     /// Writes the message to a file, under a temporary name that is renamed at the end: a reader sees the whole message
@@ -207,11 +203,20 @@ pub trait Message: Body {
     fn load(scope: &Self::Scope, path: impl AsRef<Path>, limits: &Limits) -> WireResult<Self> {
         let named = |source| file_error(path.as_ref(), source);
         let mut file = File::open(path.as_ref()).map_err(named)?;
-        let message = Self::read_from(scope, &mut file, limits)?;
-        match file.read(&mut [0]).map_err(named)? {
-            0 => Ok(message),
-            count => Err(WireError::Trailing { count }),
-        }
+        let mut header = [0; HEADER_BYTES];
+        let read = read(scope, &mut file, limits, &mut header);
+        let whole = match read {
+            Ok(message) => match file.read(&mut [0]).map_err(named)? {
+                0 => Ok(message),
+                count => Err(WireError::Trailing { count }),
+            },
+            Err(error) => Err(error),
+        };
+        whole.map_err(|error| match read_again(&mut file, limits) {
+            Some(bytes) => explain(error, &bytes, limits),
+            // A pipe, or a file that is too long.
+            None => explain_header(error, &header),
+        })
     }
 
     /// How long the message is in bytes, without writing it.
@@ -224,6 +229,45 @@ pub trait Message: Body {
 }
 
 impl<Object: Body> Message for Object {}
+
+/// Reads a message, and its header's bytes into `header_bytes`.
+fn read<M: Body>(
+    scope: &M::Scope,
+    reader: &mut dyn Read,
+    limits: &Limits,
+    header_bytes: &mut [u8; HEADER_BYTES],
+) -> WireResult<M> {
+    let mut source = Source::new(reader);
+    *header_bytes = source.header()?;
+    let header = Header::decode(header_bytes, M::KIND, scope.fingerprint())?;
+    let size = M::size(scope, &header.counts)?;
+    check_limit("message bytes", message_bytes(size), limits.message_bytes)?;
+    check_limit("bytes of memory", size.memory, limits.memory_bytes)?;
+    if header.body_bytes != size.bytes {
+        return Err(WireError::Field {
+            field: "body length",
+            actual: header.body_bytes,
+            expected: size.bytes.to_string(),
+        });
+    }
+    let message = M::read_body(scope, &header.counts, &mut source)?;
+    source.finish()?;
+    Ok(message)
+}
+
+/// The whole file once more, unless it is longer than a message may be.
+fn read_again(file: &mut File, limits: &Limits) -> Option<Vec<u8>> {
+    let length = file.metadata().ok()?.len();
+    if length > limits.message_bytes {
+        return None;
+    }
+    file.rewind().ok()?;
+    let mut bytes = Vec::new();
+    let room = usize::try_from(length).ok()?;
+    bytes.try_reserve_exact(room).ok()?;
+    file.take(length).read_to_end(&mut bytes).ok()?;
+    Some(bytes)
+}
 
 fn file_error(path: &Path, source: std::io::Error) -> WireError {
     WireError::File {

@@ -35,6 +35,7 @@
 
 mod any;
 mod ciphertext;
+mod damage;
 mod engine;
 mod error;
 mod header;

@@ -425,3 +425,103 @@ fn files_hold_one_whole_message() {
     std::fs::write(&path, &bytes).unwrap();
     assert!(matches!(load(), Err(WireError::Trailing { .. })));
 }
+
+/// What text handling makes of a message.
+fn through_text(good: &[u8]) -> Vec<(&'static str, Vec<u8>)> {
+    let lossy = String::from_utf8_lossy(good).into_owned();
+    let characters: String = good.iter().map(|&byte| char::from(byte)).collect();
+    let mut crlf = Vec::new();
+    for &byte in good {
+        if byte == b'\n' {
+            crlf.push(b'\r');
+        }
+        crlf.push(byte);
+    }
+    assert_ne!(crlf, good, "the message holds an LF");
+    let hex = good.iter().fold(String::new(), |mut hex, byte| {
+        use std::fmt::Write as _;
+        write!(hex, "{byte:02x}").unwrap();
+        hex
+    });
+    vec![
+        ("replaced", lossy.into_bytes()),
+        (
+            "UTF-16",
+            characters
+                .encode_utf16()
+                .flat_map(u16::to_le_bytes)
+                .collect(),
+        ),
+        ("encoded as UTF-8", characters.into_bytes()),
+        ("CR LF", crlf),
+        ("hexadecimal", hex.into_bytes()),
+    ]
+}
+
+#[test]
+fn a_message_that_went_through_text_says_so_and_not_other_parameters() {
+    let context = context(64, &[40, 35, 60]);
+    let other = self::context(64, &[40, 36, 60]);
+    let mut parties = Parties::new(context.clone());
+    let keys = parties.generator.create_relin_keys().unwrap();
+    let limits = Limits::default();
+    let top = tempfile::tempdir().unwrap();
+    let path = top.path().join("message");
+    let said = |error: WireError| match error {
+        WireError::Text { how } => how,
+        other => panic!("{other}"),
+    };
+    // Random residues: many messages, whose damage falls in different places.
+    for _ in 0..20 {
+        let good = parties.seeded().to_wire(&context).unwrap();
+        if !good.contains(&b'\n') {
+            continue;
+        }
+        for (expected, bytes) in through_text(&good) {
+            let read = SeededCiphertext::from_wire(&context, &bytes, &limits);
+            let how = said(read.unwrap_err());
+            assert!(how.contains(expected), "{how}");
+            // Whatever it is read as, from wherever.
+            assert!(
+                said(reencode(&context, None, &bytes, &limits).unwrap_err()).contains(expected)
+            );
+            std::fs::write(&path, &bytes).unwrap();
+            let read = SeededCiphertext::load(&context, &path, &limits);
+            assert!(said(read.unwrap_err()).contains(expected));
+            if expected != "CR LF" {
+                let read = SeededCiphertext::read_from(&context, &bytes[..], &limits);
+                assert!(said(read.unwrap_err()).contains(expected));
+            }
+        }
+        // Of other parameters, and whole.
+        for error in [
+            SeededCiphertext::from_wire(&other, &good, &limits).unwrap_err(),
+            SeededCiphertext::read_from(&other, &good[..], &limits).unwrap_err(),
+        ] {
+            assert!(matches!(error, WireError::Fingerprint), "{error}");
+        }
+        // Damaged where it names its parameters.
+        let mut damaged = good.clone();
+        damaged[10] ^= 4;
+        let error = SeededCiphertext::from_wire(&context, &damaged, &limits).unwrap_err();
+        assert!(matches!(error, WireError::Checksum), "{error}");
+        std::fs::write(&path, &damaged).unwrap();
+        let error = SeededCiphertext::load(&context, &path, &limits).unwrap_err();
+        assert!(matches!(error, WireError::Checksum), "{error}");
+    }
+    let good = keys.to_wire(&context).unwrap();
+    for (expected, bytes) in through_text(&good) {
+        let how = said(RelinKeys::from_wire(&context, &bytes, &limits).unwrap_err());
+        assert!(how.contains(expected), "{how}");
+    }
+    // More bytes than the reader allows are not hashed; text shows at their start.
+    let small = Limits {
+        message_bytes: 100,
+        ..limits
+    };
+    let lossy = String::from_utf8_lossy(&good).into_owned();
+    let read = RelinKeys::from_wire(&context, lossy.as_bytes(), &small);
+    assert!(matches!(read, Err(WireError::Text { .. })));
+    let read = RelinKeys::from_wire(&context, &good, &small);
+    assert!(matches!(read, Err(WireError::Limit { .. })));
+}

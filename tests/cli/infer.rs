@@ -25,12 +25,29 @@ fn infer(model: &Path, data: &Path, arguments: &[&str]) -> Value {
         .clone();
     let stdout = String::from_utf8(stdout).unwrap();
     let record: Value = serde_json::from_slice(&fs::read(&record).unwrap()).unwrap();
+    let text = |field: &str| record[field].as_str().unwrap();
     let mismatches = format!("{} of", record["twin_mismatches"]);
+    let computed = format!("in {} mode, {} layout", text("mode"), text("layout"));
+    let bound = record["bound"]["source"].as_str().map_or_else(
+        || "proven for every input".to_owned(),
+        |source| format!("observed on {source}"),
+    );
+    // Few images one by one, many by their labels.
+    let classes = if record["images"].as_u64().unwrap() <= 20 {
+        "that is"
+    } else {
+        "else mostly read as"
+    };
     for shown in [
         "accuracy",
         "mismatches against the twin",
         "conv1",
-        mismatches.as_str(),
+        text("model"),
+        text("network"),
+        &mismatches,
+        &computed,
+        &bound,
+        classes,
     ] {
         assert!(stdout.contains(shown), "{shown} is missing in:\n{stdout}");
     }
@@ -100,6 +117,9 @@ fn check_record(record: &Value, mode: &str, data: &Path) {
     let keys = record["bytes"]["keys"].as_u64().unwrap();
     assert_eq!(keys > 1000, mode == "stock", "fast mode needs no keys");
     assert!(!record["plan"].as_array().unwrap().is_empty());
+    let memory = |field: &str| record[field].as_f64().unwrap();
+    assert!(memory("predicted_memory_bytes") > 1e7);
+    assert!(memory("predicted_memory_bytes") < 1.1 * memory("peak_memory_bytes"));
     let layers = record["layers"].as_array().unwrap();
     // Fast mode joins sums and squares.
     let names: Vec<&str> = layers

@@ -14,6 +14,8 @@ pub fn sealquant() -> Command {
     let mut command = cargo_bin_cmd!("sealquant");
     // The user's own datasets stay out of the tests.
     command.env_remove("SEALQUANT_DATA");
+    // So is the width of the terminal that they run in.
+    command.env_remove("COLUMNS");
     command
 }
 

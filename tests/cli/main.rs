@@ -5,11 +5,18 @@
     reason = "a test may stop at a surprise"
 )]
 
+mod data;
 mod demo;
+#[cfg(feature = "train")]
+mod documents;
 mod infer;
 mod inspect;
+#[cfg(unix)]
+mod interrupt;
 mod kit;
 mod misuse;
+mod outputs;
 mod reproduce;
+mod threads;
 #[cfg(feature = "train")]
 mod train;

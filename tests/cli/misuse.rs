@@ -58,11 +58,166 @@ fn a_missing_model_is_one_line_with_its_path() {
     ] {
         let line = failure(command);
         assert!(
-            line.contains("models/no-such-model/network.json.gz"),
+            line.contains("models/no-such-model: No such file"),
             "{line}"
         );
-        assert!(line.contains("No such file"), "{line}");
+        // Where models come from, and what to give instead.
+        assert!(
+            line.contains("mnist-w2") && line.contains("sealquant train"),
+            "{line}"
+        );
     }
+    let empty = tempfile::tempdir().unwrap();
+    let line = failure(&["inspect", empty.path().to_str().unwrap()]);
+    assert!(line.contains("holds no network"), "{line}");
+}
+
+/// Presets start from models of the source: elsewhere an error says so.
+#[cfg(feature = "train")]
+#[test]
+fn what_needs_the_source_says_so_elsewhere() {
+    let top = tempfile::tempdir().unwrap();
+    let data = top.path().join("data");
+    crate::kit::write_data(&data, 40);
+    let output = sealquant()
+        .current_dir(top.path())
+        .args([
+            "reproduce",
+            "accuracy",
+            "--only",
+            "mnist",
+            "--data-dir",
+            "data",
+        ])
+        .assert()
+        .code(1);
+    let stderr = String::from_utf8(output.get_output().stderr.clone()).unwrap();
+    let line = stderr.lines().last().unwrap();
+    assert!(
+        line.starts_with("error: ") && line.contains("folder of sealquant's source"),
+        "{stderr}"
+    );
+}
+
+/// The options of the command that fails, and of no other.
+#[test]
+fn errors_name_the_options_that_help() {
+    let top = tempfile::tempdir().unwrap();
+    let model = top.path().join("m");
+    write_model(&model);
+    let model = model.to_str().unwrap();
+    let line = failure(&["inspect", model, "--mode", "stock", "--layout", "packed"]);
+    assert!(
+        line.contains("stock mode computes in the batched layout only"),
+        "{line}"
+    );
+    assert!(
+        line.ends_with("(see --mode fast and --layout batched)"),
+        "{line}"
+    );
+    let line = failure(&["infer", model, "--data-dir", model]);
+    assert!(line.ends_with("(see --data-dir DIR)"), "{line}");
+}
+
+/// A number out of range is told the range.
+#[test]
+fn numbers_name_their_range() {
+    for (arguments, range) in [
+        (&["infer", "--threads", "0"][..], "a whole number from 1 to"),
+        (
+            &["infer", "--threads", "99999999"],
+            "a whole number from 1 to",
+        ),
+        (&["infer", "--threads", "two"], "a whole number from 1 to"),
+        (
+            &["inspect", "m", "--images", "0"],
+            "a whole number from 1 on",
+        ),
+        (
+            &["reproduce", "scaling", "--repeat", "0"],
+            "a whole number from 1 on",
+        ),
+        (
+            &["reproduce", "timing", "--baseline", "m", "--channels", "0"],
+            "from 1 on",
+        ),
+        (
+            &["reproduce", "timing", "--baseline", "m", "--primes", "0"],
+            "from 1 on",
+        ),
+        (
+            &[
+                "reproduce",
+                "timing",
+                "--baseline",
+                "m",
+                "--plain-bits",
+                "13",
+                "61",
+            ],
+            "from 14 to 60",
+        ),
+        (
+            &["reproduce", "timing", "--baseline", "m", "--image", "-1"],
+            "unexpected argument",
+        ),
+        #[cfg(feature = "train")]
+        (&["ptq", "m", "--bits", "33", "--out", "o"], "from 2 to 32"),
+        #[cfg(feature = "train")]
+        (
+            &["train", "--config", "c", "--out", "o", "--epochs", "0"],
+            "from 1 to",
+        ),
+        #[cfg(feature = "train")]
+        (
+            &["train", "--config", "c", "--out", "o", "--seed", "x"],
+            "from 0 on",
+        ),
+    ] {
+        let output = sealquant().args(arguments).assert().code(2);
+        let stderr = String::from_utf8(output.get_output().stderr.clone()).unwrap();
+        assert!(stderr.contains(range), "{arguments:?}: {stderr}");
+        assert!(!stderr.contains("non-zero type"), "{stderr}");
+    }
+}
+
+/// A model is an argument or an option, not both.
+#[test]
+fn models_are_named_in_two_ways() {
+    let top = tempfile::tempdir().unwrap();
+    write_model(top.path());
+    let model = top.path().to_str().unwrap();
+    sealquant().args(["inspect", model]).assert().success();
+    sealquant()
+        .args(["inspect", "--model", model])
+        .assert()
+        .success();
+    for both in [
+        &["inspect", model, "--model", model][..],
+        &["infer", model, "--model", model],
+        &["demo", model, "--model", model],
+        #[cfg(feature = "train")]
+        &["ptq", "--bits", "4", "--out", "o"],
+    ] {
+        sealquant().args(both).assert().code(2);
+    }
+}
+
+/// Names in the help are names that work.
+#[cfg(feature = "train")]
+#[test]
+fn the_help_lists_presets_that_exist() {
+    let output = sealquant().args(["train", "--help"]).assert().success();
+    let help = String::from_utf8(output.get_output().stdout.clone()).unwrap();
+    let listed = help
+        .split(|c: char| c.is_whitespace() || c == ',')
+        .filter(|word| word.starts_with("hcnn-") || word.starts_with("teacher-"));
+    let mut count = 0;
+    for name in listed {
+        sealquant::train::TrainConfig::preset(name).unwrap();
+        count += 1;
+    }
+    assert_eq!(count, sealquant::train::PRESETS.len());
 }
 
 #[test]

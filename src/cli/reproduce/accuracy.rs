@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 
 use crate::cli::{
-    Outcome,
+    Outcome, interrupt,
     model::DataDirectory,
-    output::{Output, note},
+    output::{Output, check_directory, note},
     progress, table,
     train::Display,
 };
@@ -16,21 +16,21 @@ use crate::{
     file::write_atomically,
     report::Host,
     reproduce::{
-        Images, Method, Options, ReproduceError, Row, document, plan, plot_accuracy, plot_layers,
-        run as run_rows,
+        Document, Images, Method, Options, ReproduceError, Row, claims, document, plan,
+        plot_accuracy, plot_layers, run as run_rows,
     },
     train::RECORD_FILE,
 };
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
-    /// A few rows of MNIST, two epochs on few images: a check of the machinery, in a minute
+    /// A few rows of MNIST, two epochs on few images: a check of the machinery, in some seconds
     #[arg(long)]
     quick: bool,
     /// Only this dataset; may be given several times [default: mnist and cifar10]
     #[arg(long, value_name = "NAME", value_parser = crate::cli::model::dataset_parser())]
     only: Vec<DatasetName>,
-    /// Do not train; show the rows whose runs are finished
+    /// Do not train; take the rows that are finished among the runs or in the document, and round what is not rounded
     #[arg(long)]
     only_finished: bool,
     /// Where the runs are kept
@@ -60,7 +60,19 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> anyhow::Result<
             arguments.out.clone()
         },
         only_finished: arguments.only_finished,
+        finished: None,
     };
+    let to = arguments.document.as_ref().unwrap_or(&options.out).clone();
+    let options = Options {
+        finished: (arguments.only_finished && !arguments.quick).then(|| to.clone()),
+        ..options
+    };
+    check_directory("--out", &options.out)?;
+    check_directory("--document", &to)?;
+    let kept = options.out.display().to_string();
+    interrupt::say(move || {
+        format!("finished rows and epochs are kept in {kept}; the same command goes on from there")
+    });
     let mut rows = Vec::new();
     for &dataset in datasets {
         let load = |split| data::load(dataset, split, &source, &mut progress::data_events());
@@ -82,10 +94,14 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> anyhow::Result<
     if arguments.quick {
         check(&rows)?;
     }
-    let to = arguments.document.as_ref().unwrap_or(&options.out);
-    write(&rows, to)?;
-    copy_records(&rows, &options.out, to)?;
-    output.line(columns(&rows))?;
+    if !arguments.quick {
+        keep_others(&mut rows, datasets, &to)?;
+    }
+    // Shown even if it cannot be written.
+    let shown = output.line(columns(&rows));
+    copy_records(&rows, &options.out, &to)?;
+    write(&rows, &to)?;
+    shown?;
     output.line(format_args!(
         "written: {}",
         to.join("accuracy.md").display()
@@ -137,7 +153,7 @@ fn check(rows: &[Row]) -> Result<(), ReproduceError> {
     Ok(())
 }
 
-fn columns(rows: &[Row]) -> comfy_table::Table {
+fn columns(rows: &[Row]) -> table::Table {
     let header = [
         "network",
         "test",
@@ -162,17 +178,26 @@ fn columns(rows: &[Row]) -> comfy_table::Table {
     table::columns(&header, rows)
 }
 
-/// Puts the record of each run beside the document: `records/<dataset>/<name>.json`.
+/// Adds the rows of other datasets that the document has, so that they are not lost from it.
+fn keep_others(rows: &mut Vec<Row>, asked: &[DatasetName], to: &Path) -> anyhow::Result<()> {
+    let earlier = Document::read(to)?;
+    let others = earlier.rows().iter().cloned();
+    rows.extend(others.filter(|row| !asked.contains(&row.dataset)));
+    Ok(())
+}
+
+/// Puts the record of each run beside the document: `records/<dataset>/<name>.json`. Rows of an earlier document have it
+/// there.
 fn copy_records(rows: &[Row], runs: &Path, to: &Path) -> anyhow::Result<()> {
     for row in rows.iter().filter(|row| row.method != Method::Float) {
         let dataset = row.dataset.as_str();
         let from = runs.join(dataset).join(&row.name).join(RECORD_FILE);
+        let path = to.join(Document::record(row.dataset, &row.name));
+        if !from.exists() && path.exists() {
+            continue;
+        }
         let bytes =
             std::fs::read(&from).with_context(|| format!("cannot read {}", from.display()))?;
-        let path = to
-            .join("records")
-            .join(dataset)
-            .join(format!("{}.json", row.name));
         write_atomically(&path, &bytes)
             .with_context(|| format!("cannot write {}", path.display()))?;
     }
@@ -193,13 +218,18 @@ fn write(rows: &[Row], to: &Path) -> anyhow::Result<()> {
             .to_owned(),
     ];
     save("accuracy.md", &document(rows, &notes))?;
-    save("rows.json", &(serde_json::to_string_pretty(rows)? + "\n"))?;
+    save(
+        Document::ROWS,
+        &(serde_json::to_string_pretty(rows)? + "\n"),
+    )?;
+    let mut found = Vec::new();
     for dataset in DatasetName::ALL {
         let of: Vec<Row> = rows
             .iter()
             .filter(|row| row.dataset == dataset)
             .cloned()
             .collect();
+        found.extend(claims(&of));
         if of.iter().all(|row| row.widths.is_none()) {
             continue;
         }
@@ -214,5 +244,9 @@ fn write(rows: &[Row], to: &Path) -> anyhow::Result<()> {
         let title = format!("{}: how integers grow through the layers", dataset.title());
         save(&format!("layers-{dataset}.svg"), &plot_layers(&title, &of)?)?;
     }
+    save(
+        "claims.json",
+        &(serde_json::to_string_pretty(&found)? + "\n"),
+    )?;
     Ok(())
 }

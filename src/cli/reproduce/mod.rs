@@ -5,6 +5,8 @@ mod accuracy;
 mod scaling;
 mod timing;
 
+use std::num::NonZeroUsize;
+
 use clap::Subcommand;
 
 use super::{Outcome, output::Output};
@@ -27,6 +29,16 @@ enum Command {
     /// How time and memory of fast mode grow with images, bits of the weights, bits of the logits and threads: a plot
     /// each.
     Scaling(scaling::Arguments),
+}
+
+impl Arguments {
+    /// The number of worker threads, if the command line says it.
+    pub(super) fn threads(&self) -> Option<NonZeroUsize> {
+        match &self.command {
+            Command::Scaling(arguments) => arguments.threads(),
+            _ => None,
+        }
+    }
 }
 
 pub(super) fn run(arguments: &Arguments, output: &mut Output) -> anyhow::Result<Outcome> {

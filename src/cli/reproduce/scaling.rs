@@ -1,6 +1,7 @@
 //! `sealquant reproduce scaling`.
 
 use std::{
+    io::Read as _,
     num::NonZeroUsize,
     path::{Path, PathBuf},
     process::{Command, Stdio},
@@ -11,7 +12,7 @@ use num_bigint::BigInt;
 
 use crate::cli::{
     Outcome, model,
-    output::{Output, note},
+    output::{Output, check_directory, note},
     run::command_line,
     table,
 };
@@ -20,6 +21,7 @@ use crate::{
     file::write_atomically,
     network::{Network, random_hcnn, random_images},
     params::{BoundRule, LayoutKind, Mode, ParamsError, SelectOptions, select},
+    process::Running,
     report::{Axis, Host, ScalingPoint, ScalingRecord, measure_scaling},
     reproduce::{plot_scaling, scaling_document},
 };
@@ -38,8 +40,8 @@ pub(super) struct Arguments {
     /// The network of the curves over images and threads
     #[arg(long, value_name = "DIR", default_value = model::DEFAULT_MODEL)]
     model: PathBuf,
-    /// Evaluations of each point, of which the fastest counts
-    #[arg(long, value_name = "N", default_value = "3")]
+    /// Evaluations of each point, of which the median counts, after one that warms up
+    #[arg(long, value_name = "N", default_value = "3", value_parser = model::whole::<NonZeroUsize>(1..=usize::MAX))]
     repeat: NonZeroUsize,
     /// Only this curve; may be given several times [default: all]
     #[arg(long, value_name = "AXIS", value_enum)]
@@ -53,6 +55,17 @@ pub(super) struct Arguments {
     /// For the command itself: measure one point, and print it as JSON
     #[arg(long, hide = true, num_args = 2, value_names = ["AXIS", "VALUE"])]
     point: Vec<String>,
+}
+
+impl Arguments {
+    /// One thread for a point, but on the curve over threads.
+    pub(super) fn threads(&self) -> Option<NonZeroUsize> {
+        match self.point.as_slice() {
+            [axis, value] if axis == Axis::Threads.name() => value.parse().ok(),
+            [_, _] => Some(NonZeroUsize::MIN),
+            _ => None,
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -109,6 +122,7 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> anyhow::Result<
         output.line(serde_json::to_string(&point)?)?;
         return Ok(Outcome::Success);
     }
+    check_directory("--document", &arguments.document)?;
     let mut points = Vec::new();
     for axis in Axis::ALL {
         let wanted = |only: &AxisArgument| Axis::from(*only) == axis;
@@ -134,8 +148,9 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> anyhow::Result<
         git_commit: host.git_commit,
         time: host.time,
     };
+    let shown = output.line(columns(&record));
     write(&record, &arguments.document)?;
-    output.line(columns(&record))?;
+    shown?;
     output.line(format_args!(
         "written: {}",
         arguments.document.join("scaling.md").display()
@@ -157,22 +172,29 @@ fn spawn(arguments: &Arguments, axis: Axis, value: u64) -> anyhow::Result<Option
         .arg(value.to_string())
         .args(["--repeat", &arguments.repeat.to_string(), "--model"])
         .arg(&arguments.model)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
         .stderr(Stdio::inherit());
     if arguments.quick {
         command.arg("--quick");
     }
-    let done = command.output().context("cannot start a point")?;
-    if !done.status.success() {
+    let point = Running::start(&mut command).context("cannot start a point")?;
+    let mut printed = Vec::new();
+    if let Some(mut stdout) = point.stdout() {
+        stdout
+            .read_to_end(&mut printed)
+            .context("cannot read from a point")?;
+    }
+    let status = point.wait(|| ()).context("cannot wait for a point")?;
+    if !status.success() {
         bail!("the point {} = {value} failed", axis.name());
     }
-    serde_json::from_slice(&done.stdout)
+    serde_json::from_slice(&printed)
         .with_context(|| format!("the point {} = {value} printed no record", axis.name()))
 }
 
 /// In the process of a point.
 fn point(arguments: &Arguments, axis: Axis, value: u64) -> anyhow::Result<Option<ScalingPoint>> {
-    let threads = if axis == Axis::Threads { value } else { 1 };
-    model::start_threads(NonZeroUsize::new(usize::try_from(threads)?))?;
     let network: Network = match axis {
         Axis::Images | Axis::Threads => model::load_network(&arguments.model)?,
         Axis::WeightBits => random_hcnn(SEED, u32::try_from(value)?, DENSE_PERCENT)?,
@@ -235,7 +257,7 @@ fn write(record: &ScalingRecord, directory: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn columns(record: &ScalingRecord) -> comfy_table::Table {
+fn columns(record: &ScalingRecord) -> table::Table {
     let header = [
         "curve",
         "at",
@@ -250,8 +272,8 @@ fn columns(record: &ScalingRecord) -> comfy_table::Table {
             point.axis.label().to_owned(),
             table::thousands(point.value),
             point.layout.clone(),
-            table::seconds(point.seconds),
-            format!("{:.0}", point.images as f64 / point.seconds),
+            table::seconds(point.seconds.median),
+            format!("{:.0}", point.images as f64 / point.seconds.median),
             point
                 .peak_memory_bytes
                 .map_or_else(|| "-".to_owned(), table::bytes),

@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use crate::cli::{
-    Outcome,
+    Outcome, interrupt,
     model::{self, DataDirectory, dataset_parser},
-    output::{Output, note},
+    output::{Output, check_directory, check_file, note},
     progress::Stages,
     run::command_line,
     table,
@@ -36,22 +36,22 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "NAME", default_value = "mnist", value_parser = dataset_parser())]
     dataset: DatasetName,
     /// Which test image
-    #[arg(long, value_name = "NUMBER", default_value_t = 0)]
+    #[arg(long, value_name = "NUMBER", default_value = "0", value_parser = model::whole::<usize>(0..=usize::MAX))]
     image: usize,
     /// The larger and the smaller N; twice the same where the noise leaves no choice
-    #[arg(long, value_name = "N", num_args = 2, default_values_t = [16384, 8192])]
+    #[arg(long, value_name = "N", num_args = 2, default_values_t = [16384, 8192], value_parser = model::whole::<usize>(1024..=32768))]
     degrees: Vec<usize>,
     /// At the larger and at the smaller N: so many plaintext primes that each need not have more bits than this. Larger ones
     /// take more of the noise budget
-    #[arg(long, value_name = "BITS", num_args = 2, default_values_t = [40, 40], value_parser = clap::value_parser!(u64).range(14..=60))]
+    #[arg(long, value_name = "BITS", num_args = 2, default_values_t = [40, 40], value_parser = model::whole::<u64>(14..=60))]
     plain_bits: Vec<u64>,
     /// Compute at most so many channels of each layer, for one plaintext prime, and extrapolate the rest: minutes instead of
     /// hours, logits unchecked
-    #[arg(long, value_name = "K")]
+    #[arg(long, value_name = "K", value_parser = model::whole::<usize>(1..=usize::MAX))]
     channels: Option<usize>,
     /// Run at most so many plaintext primes of each case, whole, and extrapolate the others, for which the circuit is the
     /// same; logits are checked modulo those that ran
-    #[arg(long, value_name = "K", conflicts_with = "channels", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "K", conflicts_with = "channels", value_parser = model::whole::<u64>(1..=usize::MAX))]
     primes: Option<u64>,
     /// Run these cases only, so that others may run beside them
     #[arg(long = "case", value_name = "CASE", value_parser = case_parser())]
@@ -190,11 +190,24 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> anyhow::Result<
         .baseline
         .as_deref()
         .context("--baseline is missing")?;
+    if let Some(path) = &arguments.record {
+        check_file("--record", path)?;
+    }
+    if let Some(directory) = &arguments.document {
+        check_directory("--document", directory)?;
+    }
     let baseline = Subject::load(arguments, baseline)?;
     let small = Subject::load(arguments, &arguments.model)?;
     if let Some(directory) = &arguments.runs {
         std::fs::create_dir_all(directory)
             .with_context(|| format!("cannot keep runs in {}", directory.display()))?;
+        check_directory("--runs", directory)?;
+        let directory = directory.display().to_string();
+        interrupt::say(move || {
+            format!(
+                "finished plaintext primes are kept in {directory}; the same command goes on from there"
+            )
+        });
     }
     let source = arguments.data.source();
     let test = model::load_images(&small.network, arguments.dataset, Split::Test, &source)?;
@@ -236,16 +249,18 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> anyhow::Result<
         git_commit: host.git_commit,
         time: host.time,
     };
-    show(&record, output)?;
-    if let Some(path) = &arguments.record {
+    // What took hours is shown and written wherever that is possible; then an error counts.
+    let shown = show(&record, output);
+    let saved = arguments.record.as_ref().map_or(Ok(()), |path| {
         record.save(path)?;
-        output.line(format_args!("record: {}", path.display()))?;
-    }
+        output.line(format_args!("record: {}", path.display()))
+    });
     if let Some(directory) = &arguments.document {
         write(&record, directory)?;
         let document = directory.join("timing.md");
         output.line(format_args!("written: {}", document.display()))?;
     }
+    shown.and(saved)?;
     Ok(if record.rows.iter().all(TimingRow::is_right) {
         Outcome::Success
     } else {
@@ -359,8 +374,12 @@ fn show(record: &TimingRecord, output: &mut Output) -> anyhow::Result<()> {
                 .join(" + "),
             table::thousands(ops.rotation_key_switches + ops.relinearizations),
             table::seconds(row.evaluate_seconds),
-            table::seconds(row.whole_seconds),
-            format!("{:+.1} %", 100.0 * (row.whole_seconds / first - 1.0)),
+            if row.is_measured() {
+                table::seconds(row.whole_seconds)
+            } else {
+                format!("about {}", table::seconds(row.estimated_seconds()))
+            },
+            format!("{:+.0} %", 100.0 * (row.whole_seconds / first - 1.0)),
             match row.twin_mismatches {
                 Some(count) => count.to_string(),
                 None if row.noise_budget_bits == 0 => "too noisy".to_owned(),

@@ -30,7 +30,8 @@ pub(super) struct Diagonals {
     tables: Tables,
     /// The names of the layers, of which a prefix of the plan has fewer.
     layers: Vec<String>,
-    /// Before the last layer nothing is masked: those results are for measuring noise.
+    /// What hides a logit's summands in decrypted slots. Before the last layer nothing is masked: those results are for
+    /// measuring noise.
     masks: Option<Masks>,
 }
 
@@ -246,7 +247,7 @@ impl Diagonals {
         }
     }
 
-    /// Ciphertexts of the results in coefficient form, with as few primes as the client needs, masked.
+    /// Ciphertexts of the results in coefficient form, with as few primes as the client needs, polynomial 0 masked.
     fn respond(
         &self,
         value: Value,

@@ -8,6 +8,7 @@ use crate::bfv::{
 use crate::engine::EngineError;
 use crate::engine::crt::Crt;
 use crate::engine::error::Doing;
+use crate::engine::message::check_images;
 use crate::layout::Paper;
 use num_bigint::BigInt;
 
@@ -23,6 +24,7 @@ struct Channel {
 #[derive(Debug)]
 pub struct PaperClient {
     input: Paper,
+    input_max: i64,
     classes: usize,
     channels: Vec<Channel>,
     crt: Crt,
@@ -57,6 +59,7 @@ impl PaperClient {
             .doing(|| "making the secret keys".to_owned())?;
         Ok(Self {
             input: plan.input(),
+            input_max: plan.input_max(),
             classes: plan.classes(),
             channels,
             crt: Crt::new(&plan.parameters().plain_moduli),
@@ -85,16 +88,11 @@ impl PaperClient {
     /// Encrypts a quantised image with the public keys: for each plaintext modulus a ciphertext for each channel.
     ///
     /// # Errors
-    /// [`EngineError::ImageSize`], or [`EngineError::Bfv`] if memory is exhausted.
+    /// [`EngineError::ImageSize`], [`EngineError::InputRange`] for a value outside 0 to [`PaperPlan::input_max`], or
+    /// [`EngineError::Bfv`] if memory is exhausted.
     pub fn encrypt(&self, image: &[i64]) -> Result<Vec<Vec<Ciphertext>>, EngineError> {
         let shape = self.input.shape();
-        if image.len() != shape.len() {
-            return Err(EngineError::ImageSize {
-                image: 0,
-                actual: image.len(),
-                expected: shape.len(),
-            });
-        }
+        check_images([image], shape.len(), self.input_max)?;
         self.channels
             .iter()
             .map(|channel| {

@@ -13,9 +13,9 @@
 //!   constant -w as by t - w, at the noise of t - w: about log2(t) bits more for each layer. The number of operations
 //!   is the same.
 //! - **The partial results** of a fully connected layer, one for each input channel, are added and folded by the
-//!   server (log2(window / rows) more rotations). There, the client added them, and so learnt more than the logits.
+//!   server (log2(window / rows) more rotations). There, the client added them, and saw more than the logits.
 //!
-//! Parameters are SEAL's default primes for N: 128 bits of security by HE-standard 2018, as their tool had them.
+//! Parameters are SEAL's default primes for N: 128 bits of security against classical attackers by HE-standard 2018, as their tool had them.
 //! A build with HEXL is not theirs: a report of its times must say so.
 
 mod client;

@@ -70,6 +70,7 @@ pub struct PaperLayer {
 pub struct PaperPlan {
     parameters: PaperParameters,
     input: Paper,
+    input_max: i64,
     classes: usize,
     layers: Vec<PaperLayer>,
 }
@@ -182,6 +183,7 @@ impl PaperPlan {
             Some(_) => Ok(Self {
                 parameters,
                 input,
+                input_max: network.input().quantizer.max(),
                 classes: network.classes(),
                 layers,
             }),
@@ -196,6 +198,11 @@ impl PaperPlan {
     /// How the image lies in ciphertexts.
     pub const fn input(&self) -> Paper {
         self.input
+    }
+
+    /// The largest integer that the network reads; the smallest is 0.
+    pub const fn input_max(&self) -> i64 {
+        self.input_max
     }
 
     /// How many logits: in the first slots of the response.

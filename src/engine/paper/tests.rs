@@ -2,9 +2,9 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a failed test may panic")]
 
-use super::{PaperClient, PaperPlan, PaperServer, PaperStep, Part};
+use super::{PaperClient, PaperLayerTime, PaperPlan, PaperServer, PaperStep, Part};
 use crate::bfv::{SecurityLevel, coeff_modulus};
-use crate::engine::EngineError;
+use crate::engine::{EngineError, LayerOps};
 use crate::network::{
     Network, NetworkLimits, Twin, observed_bounds, random_images, random_network,
 };
@@ -26,6 +26,36 @@ fn insecure(network: &Network, images: &[Vec<i64>], count: usize) -> PaperParame
         .collect();
     parameters.security = SecurityLevel::None;
     parameters
+}
+
+#[test]
+fn integers_outside_the_quantisers_range_are_refused() {
+    let (network, plan) = (0..60)
+        .find_map(|seed| {
+            let network = random_network(seed, &NetworkLimits::default()).unwrap();
+            let images = random_images(seed, &network, 1);
+            let plan = PaperPlan::new(&network, insecure(&network, &images, 1)).ok()?;
+            Some((network, plan))
+        })
+        .unwrap();
+    let client = PaperClient::new(&plan).unwrap();
+    let max = network.input().quantizer.max();
+    assert_eq!(plan.input_max(), max);
+    let last = network.input().shape.len() - 1;
+    for value in [-1, max + 1, i64::MIN, i64::MAX] {
+        let mut image = vec![max; last + 1];
+        client.encrypt(&image).unwrap();
+        image[last] = value;
+        let refused = client.encrypt(&image).unwrap_err();
+        assert!(
+            matches!(
+                refused,
+                EngineError::InputRange { image: 0, position, value: found, max: most }
+                    if (position, found, most) == (last, value, max)
+            ),
+            "{refused}"
+        );
+    }
 }
 
 #[test]
@@ -78,6 +108,38 @@ fn random_networks_equal_the_twin() {
     assert_eq!(kinds, [true; 4], "convolution, square, pooling, linear");
 }
 
+/// Rotations, products and squares.
+const fn counted(ops: &LayerOps) -> [u64; 4] {
+    [
+        ops.rotations,
+        ops.constant_multiplications,
+        ops.plain_multiplications,
+        ops.squares,
+    ]
+}
+
+/// The same of so many units of a step, counted from its description.
+fn expected(step: &PaperStep, units: usize) -> [u64; 4] {
+    match step {
+        PaperStep::Convolution { channels, .. } => {
+            let taps: Vec<_> = channels[..units]
+                .iter()
+                .flat_map(|(taps, _)| taps)
+                .collect();
+            let rotated = taps.iter().filter(|tap| tap.rotation != 0).count();
+            [rotated as u64, taps.len() as u64, 0, 0]
+        }
+        PaperStep::Square(_) => [0, 0, 0, units as u64],
+        PaperStep::SumPool { rotations, .. } => [(units * rotations.len()) as u64, 0, 0, 0],
+        PaperStep::Linear(linear) => {
+            let diagonals: Vec<_> = linear.diagonals[..units].iter().flatten().collect();
+            let rotated = diagonals.iter().filter(|(shift, _)| *shift != 0).count();
+            let folds = (linear.period / linear.rows).ilog2() as usize;
+            [(rotated + folds) as u64, 0, diagonals.len() as u64, 0]
+        }
+    }
+}
+
 #[test]
 fn a_part_runs_less_and_says_so() {
     let limits = NetworkLimits {
@@ -103,11 +165,37 @@ fn a_part_runs_less_and_says_so() {
         let request = client.encrypt(&images[0]).unwrap();
         let whole = server.evaluate(&request, Part::Whole, &()).unwrap();
         let part = server.evaluate(&request, Part::Channels(1), &()).unwrap();
-        for (part, whole) in part.layers.iter().zip(&whole.layers) {
+        for ((part, whole), layer) in part.layers.iter().zip(&whole.layers).zip(plan.layers()) {
             assert_eq!(part.all_work, whole.work);
-            assert_eq!(part.units, 1);
-            assert!(part.ops.rotations <= whole.ops.rotations);
+            assert_eq!((part.units, part.all_units), (1, whole.units));
+            assert_eq!(
+                counted(&part.ops),
+                expected(&layer.step, 1),
+                "{}",
+                part.name
+            );
+            let units = usize::try_from(whole.units).unwrap();
+            assert_eq!(
+                counted(&whole.ops),
+                expected(&layer.step, units),
+                "{}",
+                whole.name
+            );
+            if part.work > 0 {
+                // The time of the whole is that of the part in proportion.
+                let seconds = part.measured_seconds() * whole.work as f64 / part.work as f64;
+                assert!((part.whole_seconds() - seconds).abs() <= 1e-9 * seconds);
+            }
         }
+        let total = |layers: &[PaperLayerTime]| -> [u64; 2] {
+            let ops = layers.iter().flat_map(|layer| counted(&layer.ops)).sum();
+            [ops, layers.iter().map(|layer| layer.work).sum()]
+        };
+        let [part, whole] = [total(&part.layers), total(&whole.layers)];
+        assert!(
+            part[0] < whole[0] && part[1] < whole[1],
+            "{part:?} {whole:?}"
+        );
         shortened += 1;
         if shortened == 3 {
             return;

@@ -4,7 +4,7 @@
 //! halves are added up on their own, in three sums.
 
 use super::{LANES, Lane, Simd, prefetch};
-use crate::kernels::prime::RADIX_MASK;
+use crate::kernels::prime::{LAZY_PRODUCTS, RADIX_MASK};
 use std::arch::x86_64::{
     __m256i, _mm_cvtsi64_si128, _mm256_add_epi64, _mm256_and_si256, _mm256_blendv_epi8,
     _mm256_cmpgt_epi64, _mm256_mul_epu32, _mm256_permutevar8x32_epi32, _mm256_set1_epi64x,
@@ -19,7 +19,12 @@ const HALF_MASK: u64 = (1 << HALF_BITS) - 1;
 #[derive(Debug, Clone, Copy)]
 pub struct Avx2(());
 
-/// Eight sums of products, as high * 2^52 + middle * 2^26 + low; up to 2^11 products of factors below 2^52 fit.
+// Products of halves are below 2^52. The middle sum takes two of them for each product, and none of a folded sum.
+const _: () = assert!((LAZY_PRODUCTS as u128 * 2) << (2 * HALF_BITS) <= 1 << 64);
+// The low one takes one for each product, a folded sum's low half, and in `halves` the lower half of the middle sum.
+const _: () = assert!((LAZY_PRODUCTS as u128 + 2) << (2 * HALF_BITS) <= 1 << 64);
+
+/// Eight sums of products, as high * 2^52 + middle * 2^26 + low.
 #[derive(Clone, Copy)]
 pub struct Sums {
     high: [__m256i; 2],

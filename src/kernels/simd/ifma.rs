@@ -1,12 +1,16 @@
 //! Eight words in one vector of AVX-512.
 
 use super::{LANES, Lane, Simd, prefetch};
+use crate::kernels::prime::{LAZY_PRODUCTS, RADIX_BITS};
 use std::arch::x86_64::{
     __m512i, _mm_cvtsi64_si128, _mm512_add_epi64, _mm512_and_si512, _mm512_load_si512,
     _mm512_madd52hi_epu64, _mm512_madd52lo_epu64, _mm512_min_epu64, _mm512_mullo_epi64,
     _mm512_permutexvar_epi64, _mm512_set1_epi64, _mm512_srl_epi64, _mm512_store_si512,
     _mm512_sub_epi64,
 };
+
+// The low half of a sum takes less than 2^52 for each product and for a folded sum; the high one takes less.
+const _: () = assert!((LAZY_PRODUCTS as u128 + 1) << RADIX_BITS <= 1 << 64);
 
 /// AVX-512 with the 52-bit multiply-add.
 #[derive(Debug, Clone, Copy)]

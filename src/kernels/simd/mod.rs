@@ -7,12 +7,16 @@
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod ifma;
+#[cfg(test)]
+mod model;
 mod portable;
 
 #[cfg(target_arch = "x86_64")]
 pub(super) use avx2::Avx2;
 #[cfg(target_arch = "x86_64")]
 pub(super) use ifma::Ifma;
+#[cfg(test)]
+pub(super) use model::IfmaModel;
 pub(super) use portable::Portable;
 
 /// Words in a vector.
@@ -27,7 +31,7 @@ pub struct Lane(pub [u64; LANES]);
 pub(super) trait Simd: Copy + Send + Sync {
     /// Eight words.
     type Vector: Copy;
-    /// Eight sums of products, of up to 116 bits.
+    /// Eight sums of products, of at most [`LAZY_PRODUCTS`](super::prime::LAZY_PRODUCTS) each.
     type Wide: Copy;
 
     /// The same word eight times.

@@ -9,6 +9,10 @@ use std::collections::{BTreeMap, BTreeSet};
 const UPLOADS_MAX: usize = 1024;
 /// Nor in a response.
 const RESPONSES_MAX: usize = 64;
+/// Nor so many products of a ciphertext of the request, or entries of the plaintexts of a stage, or of a product of
+/// layers: none of the networks that are worth it comes near.
+const PRODUCTS_MAX: usize = 4096;
+const ENTRIES_MAX: usize = 1 << 24;
 /// What a baby step costs, and a giant step, which is decomposed by itself.
 const BABY_COST: usize = 40;
 const GIANT_COST: usize = 140;
@@ -28,6 +32,15 @@ impl Diagonal {
     /// [`DiagonalError`] with the reason if the network does not fit.
     pub fn new(network: &Network, slots: usize) -> Result<Self, DiagonalError> {
         let (runs, tensors) = cut(network);
+        for run in &runs {
+            let layers: Vec<_> = run.layers.iter().collect();
+            if Modular::exceeds(&layers, ENTRIES_MAX) {
+                return refuse(format!(
+                    "the matrix of {} may have more than {ENTRIES_MAX} entries",
+                    run.names.join(" + ")
+                ));
+            }
+        }
         let input = network.input().shape;
         let mut sizes = vec![input.len()];
         sizes.extend(tensors.iter().map(|tensor| tensor.shape.len()));
@@ -88,7 +101,7 @@ impl Diagonal {
                         let pool = layers.remove(0);
                         inputs = pool.len();
                     }
-                    rotated_stage(&pattern(&layers, inputs), before, &after.values, slots)
+                    rotated_stage(&pattern(&layers, inputs), before, &after.values, slots)?
                 }
             };
             stages.push(Stage {
@@ -150,6 +163,12 @@ fn first_stage(
              {UPLOADS_MAX} at most"
         ));
     }
+    let products = most.saturating_mul(spread.len());
+    if products > PRODUCTS_MAX {
+        return refuse(format!(
+            "its first layer takes {products} products of a ciphertext of the request: {PRODUCTS_MAX} at most"
+        ));
+    }
     let mut uploads: Vec<Vec<u32>> = Vec::new();
     let mut outputs = Vec::with_capacity(spread.len());
     for values in spread {
@@ -168,6 +187,11 @@ fn first_stage(
                 })
                 .collect();
             of_pixel.push(upload(&mut uploads, wanted));
+            if uploads.len() > UPLOADS_MAX {
+                return refuse(format!(
+                    "a request takes more than {UPLOADS_MAX} ciphertexts"
+                ));
+            }
         }
         let mut entries: BTreeMap<usize, Vec<Entry>> = BTreeMap::new();
         for (slot, &value) in values.iter().enumerate().take(slots) {
@@ -247,9 +271,21 @@ fn folds(mut from: usize, to: usize, slots: usize) -> Vec<Vec<Turn>> {
 ///
 /// With an output period below the input's, the copies of an output sum over different inputs, and are then folded: so
 /// there are no more diagonals than the smaller period has slots.
-fn rotated_stage(matrix: &Modular, before: &Place, after: &Homes, slots: usize) -> StageStep {
+fn rotated_stage(
+    matrix: &Modular,
+    before: &Place,
+    after: &Homes,
+    slots: usize,
+) -> Result<StageStep, DiagonalError> {
     let inputs = &before.pooled;
     let (period_in, period_out) = (inputs.period, after.period);
+    let copies = slots / period_in.max(period_out).max(1);
+    if matrix.inputs().len().saturating_mul(copies) > ENTRIES_MAX {
+        return refuse(format!(
+            "a matrix of {} entries, {copies} times in a ciphertext, is too large: {ENTRIES_MAX} entries at most",
+            matrix.inputs().len()
+        ));
+    }
     let mut diagonals = Diagonals::new();
     for output in 0..matrix.len() {
         let to = after.slots[output] as usize;
@@ -279,13 +315,13 @@ fn rotated_stage(matrix: &Modular, before: &Place, after: &Homes, slots: usize) 
         }
     }
     let (babies, giants) = split(diagonals, slots);
-    StageStep::Rotated {
+    Ok(StageStep::Rotated {
         pool: folds(inputs.period, before.values.period.min(slots), slots),
         babies,
         giants,
         folds: folds(period_out, period_in, slots),
         biases: biases(after, slots),
-    }
+    })
 }
 
 /// Baby steps and giant steps, the cheapest split by a power of two.

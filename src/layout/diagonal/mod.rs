@@ -7,8 +7,8 @@
 //! is a channel at one phase of the strides still to come, a slot in it a position. So a convolution with any stride is a
 //! matrix between blocks, and a pool behind a square is a sum over blocks.
 //!
-//! The last layer multiplies by plaintexts and rotates nothing: the client sums the slots of each logit, which masks hide
-//! but for their sum.
+//! The last layer multiplies by plaintexts and rotates nothing: the client sums the slots of each logit. A mask hides them,
+//! but for their sum, in the decrypted slots of the response to an honest request (see [`crate::engine::Plan`]).
 
 mod build;
 mod place;

@@ -57,7 +57,11 @@ pub(super) fn cut(network: &Network) -> (Vec<Run>, Vec<Tensor>) {
         };
         match stride {
             Some(stride) if shape == shapes[0] => {
-                run.stride = [run.stride[0] * stride[0], run.stride[1] * stride[1]];
+                // A stride beyond the tensor is never taken.
+                run.stride = [
+                    run.stride[0].saturating_mul(stride[0]),
+                    run.stride[1].saturating_mul(stride[1]),
+                ];
             }
             _ => run.spatial = false,
         }
@@ -68,6 +72,9 @@ pub(super) fn cut(network: &Network) -> (Vec<Run>, Vec<Tensor>) {
     runs.push(run);
     (runs, tensors)
 }
+
+/// More ciphertexts than this are not worth it for the first tensor.
+const FIRST_MAX: usize = 1024;
 
 /// Any modulus shows which entries a matrix has.
 pub(super) const PATTERN: u64 = 3;
@@ -142,7 +149,10 @@ pub(super) fn places(
     phases[end] = pool(end);
     for l in (1..end).rev() {
         let (stride, after) = (runs[l].stride, phases[l + 1]);
-        phases[l] = [stride[0] * after[0], stride[1] * after[1]];
+        phases[l] = [
+            stride[0].saturating_mul(after[0]),
+            stride[1].saturating_mul(after[1]),
+        ];
     }
     let mut size = [1, 1];
     for l in 1 + usize::from(skip_first)..=end {
@@ -161,12 +171,33 @@ pub(super) fn places(
             if l == 1 && skip_first {
                 return Ok(Place::default());
             }
-            let place = if l <= end {
-                place(tensor.shape, &needed[l - 1], phases[l], pool(l), grid)
+            let (shape, phases, pool) = if l <= end {
+                (tensor.shape, phases[l], pool(l))
             } else {
-                let flat = Shape::vector(tensor.shape.len());
-                place(flat, &needed[l - 1], [1, 1], [1, 1], grid)
+                (Shape::vector(tensor.shape.len()), [1, 1], [1, 1])
             };
+            // What is surely too large is not even counted.
+            let least = (shape.channels)
+                .saturating_mul(phases[0] / pool[0])
+                .saturating_mul(phases[1] / pool[1])
+                .saturating_mul(grid.block);
+            if least > slots {
+                return Err(DiagonalError {
+                    reason: format!(
+                        "what {} squares takes at least {least} slots, a ciphertext has {slots}",
+                        tensor.square
+                    ),
+                });
+            }
+            let place = place(shape, &needed[l - 1], phases, pool, grid);
+            if place.values.period > FIRST_MAX * slots {
+                return Err(DiagonalError {
+                    reason: format!(
+                        "what {} squares takes {} slots, more than those of {FIRST_MAX} ciphertexts",
+                        tensor.square, place.values.period
+                    ),
+                });
+            }
             // Only the first tensor may take several ciphertexts, which are summed once squared.
             let size = if l == 1 && l < count {
                 place.pooled.period

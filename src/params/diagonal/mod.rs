@@ -7,7 +7,7 @@ mod work;
 pub use work::{Work, WorkRates, diagonal_work};
 
 use self::noise::{Drops, Model};
-use self::plaintexts::{Norm, norms};
+use self::plaintexts::{COEFFICIENTS_MAX, Norm, norms};
 use super::error::ParamsError;
 use super::fast_fit::FastFit;
 use super::noise::LayerNoise;
@@ -89,25 +89,61 @@ struct Chain {
     work: f64,
 }
 
-/// The cheapest chain within the cap, if any leaves `margin` bits under every plaintext modulus.
-fn chain(circuit: &Circuit, cap: u32, moduli: &[u64], margin: f64) -> Option<Chain> {
+/// The cheapest chain within the cap that leaves `margin` bits under every plaintext modulus, if any does and takes less
+/// than `most` nanoseconds.
+///
+/// What plaintexts do to noise takes long to compute: it is done for one modulus if something fits without it, and for the
+/// others if something fits under that one; and while coefficients are left of the budget.
+fn chain(
+    circuit: &Circuit,
+    cap: u32,
+    moduli: &[u64],
+    margin: f64,
+    (most, budget): (f64, &mut usize),
+) -> Option<Chain> {
+    let fits = |channels: &[Channel]| {
+        let found = chain_under(circuit, cap, channels, moduli.len(), margin);
+        found.filter(|chain| chain.work < most)
+    };
+    let (&largest, others) = moduli.split_last()?;
+    let quiet = circuit.stages.iter().map(|_| Norm::NONE).collect();
+    fits(&[Channel {
+        t: largest,
+        norms: quiet,
+    }])?;
+    let mut channel = |t: u64| Channel {
+        t,
+        norms: norms(&circuit.layout, t, budget),
+    };
+    let mut channels = vec![channel(largest)];
+    let found = fits(&channels)?;
+    if others.is_empty() {
+        return Some(found);
+    }
+    channels.splice(0..0, others.iter().map(|&t| channel(t)));
+    fits(&channels)
+}
+
+/// The same for given channels, of `count` in all.
+fn chain_under(
+    circuit: &Circuit,
+    cap: u32,
+    channels: &[Channel],
+    count: usize,
+    margin: f64,
+) -> Option<Chain> {
     let mut best: Option<Chain> = None;
-    let channels: Vec<Channel> = moduli
-        .iter()
-        .map(|&t| Channel {
-            t,
-            norms: norms(&circuit.layout, t),
-        })
-        .collect();
+    let values = circuit.values(count);
     let largest = channels.iter().max_by_key(|channel| channel.t)?;
-    for slack in 0..=6 {
+    // Half a bit to 3.5 bits above a rounding: noise is dropped to about what the rounding itself makes.
+    for slack in 1..=7 {
         for special in (30..=PRIME_BITS_MAX).rev().step_by(2) {
             // Digits as large as the special prime would be noisy.
             let bits = special.min(PRIME_BITS_MAX);
             let sketch = Model {
                 circuit,
                 t: largest.t as f64,
-                values: circuit.values(channels.len()),
+                values,
                 norms: &largest.norms,
                 data: vec![f64::from(bits) - 2.0; 4],
                 special: f64::from(special),
@@ -115,12 +151,18 @@ fn chain(circuit: &Circuit, cap: u32, moduli: &[u64], margin: f64) -> Option<Cha
             };
             let (steps, dropped) = sketch.run();
             let (_, _, last) = steps.last()?;
-            let base = (sketch.bound(last).log2() + 1.0 + margin).ceil() as u32;
+            let base = (sketch.bound(last).log2() + 1.0 + margin).ceil();
+            // Also where noise overflows.
+            let total = base + dropped.iter().sum::<f64>();
+            if !(0.0..=f64::from(cap)).contains(&total) {
+                continue;
+            }
+            let base = base as u32;
             for spare in 0..4 {
                 let found = build(
                     circuit,
                     cap,
-                    &channels,
+                    (channels, values),
                     margin,
                     special,
                     base + 2 * spare,
@@ -142,7 +184,7 @@ fn chain(circuit: &Circuit, cap: u32, moduli: &[u64], margin: f64) -> Option<Cha
 fn build(
     circuit: &Circuit,
     cap: u32,
-    channels: &[Channel],
+    (channels, values): (&[Channel], f64),
     margin: f64,
     special: u32,
     base: u32,
@@ -190,7 +232,7 @@ fn build(
                 Model {
                     circuit,
                     t: channel.t as f64,
-                    values: circuit.values(channels.len()),
+                    values,
                     norms: &channel.norms,
                     data: data.to_vec(),
                     special,
@@ -235,6 +277,7 @@ pub(super) fn diagonal_fit(
 ) -> Result<Result<Option<FastFit>, DiagonalError>, ParamsError> {
     let mut best: Option<FastFit> = None;
     let mut refused = None;
+    let mut budget = COEFFICIENTS_MAX;
     for degree in SecurityStandard::degrees() {
         let cap = standard.max_coeff_modulus_bits(degree).unwrap_or_default();
         let mut circuit = None;
@@ -256,8 +299,10 @@ pub(super) fn diagonal_fit(
                 }
             }
             let Some(circuit) = &circuit else { break };
-            if let Some(chain) = chain(circuit, cap, &moduli, margin) {
-                let cost = (images * count) as f64 * chain.work;
+            let runs = (images * count) as f64;
+            let most = best.as_ref().map_or(f64::INFINITY, |best| best.cost / runs);
+            if let Some(chain) = chain(circuit, cap, &moduli, margin, (most, &mut budget)) {
+                let cost = runs * chain.work;
                 if best.as_ref().is_none_or(|best| cost < best.cost) {
                     best = Some(FastFit {
                         layout: LayoutKind::Diagonal,

@@ -1,22 +1,21 @@
 //! The noise of the diagonal layout.
 //!
 //! As in `fast`, noise is the phase of the BGV ciphertext, t * c(s) mod Q, by the root mean square of its coefficients
-//! (its deviation). It is a sum of parts, each a polynomial of some degree in Gaussians: the degree says how heavy its
-//! tail is.
+//! (its deviation). It is a sum of parts, each a product of powers of Gaussians, which say how heavy its tail is
+//! ([`Powers`]). What a single step does is in `rules.rs`.
 //!
 //! | step | deviation afterwards |
 //! | --- | --- |
-//! | fresh | t * sqrt(10.5 + 1/4): noise, and a message of at most t / 2 |
-//! | sum of products with plaintexts | times the norm of the plaintexts, see `plaintexts`: the products are those of different ciphertexts, or of different rotations, whose values at a root of x^N + 1 are uncorrelated. One degree more, but none if all roots are alike; at most 2 where at least 8 products count |
+//! | fresh | noise, and a message of at most t / 2 |
+//! | sum of products with plaintexts | times the norm of the plaintexts, see `plaintexts`: the products are those of different ciphertexts, or of different rotations, whose values at a root of x^N + 1 are uncorrelated. One degree more, but none if all roots are alike; at most 2 where at least 8 products count, the secret's power included, as rotations move roots |
 //! | adding k rotations of itself | k + 1 times, plus k key switches |
-//! | square | of parts of degrees m and n: sqrt(C(m+n, m) * N) times both (Bombieri's inequality); m + n |
-//! | key switch | + t * sqrt(10.5 N * sum of `q_i`^2 / 12) / P: digits around 0, and rounding |
-//! | drop of p | 1/p, plus rounding, as in `fast` |
+//! | square | of each pair of parts the product |
+//! | key switch | + digits around 0 times errors, and a rounding of two polynomials |
+//! | drop of p | 1/p, plus a rounding |
 //! | bias | + t / 2 |
 
-use super::super::fast::{rounding, tail};
-use super::super::moments::ERROR_VARIANCE;
 use super::super::noise::LayerNoise;
+use super::super::rules::{self, Digits, Powers, key_switch, product, tail};
 use super::plaintexts::Norm;
 use super::{Circuit, PRIME_BITS_MAX};
 use std::collections::BTreeMap;
@@ -25,8 +24,8 @@ use std::collections::BTreeMap;
 const MANY: f64 = 8.0;
 /// A drop of fewer bits is not worth a prime.
 const DROP_BITS_MIN: f64 = 8.0;
-/// Noise of one part: its degree, and its deviation.
-pub(super) type Parts = BTreeMap<u32, f64>;
+/// The parts of noise, and the deviation of each.
+pub(super) type Parts = BTreeMap<Powers, f64>;
 
 /// Where noise is looked at.
 pub(super) struct Model<'a> {
@@ -53,8 +52,8 @@ fn total(parts: &Parts) -> f64 {
     parts.values().sum()
 }
 
-fn add(parts: &mut Parts, degree: u32, deviation: f64) {
-    *parts.entry(degree).or_default() += deviation;
+fn add(parts: &mut Parts, powers: Powers, deviation: f64) {
+    *parts.entry(powers).or_default() += deviation;
 }
 
 fn scale(parts: &mut Parts, factor: f64) {
@@ -63,19 +62,45 @@ fn scale(parts: &mut Parts, factor: f64) {
     }
 }
 
+/// The powers of a sum of products with plaintexts.
+fn multiplied(powers: Powers, norm: Norm) -> Powers {
+    let spread = u32::from(!norm.is_flat);
+    if norm.products >= MANY {
+        // Products of other rotations have the secret's values at other roots: their sum has the mean.
+        let degree = (powers.noise + powers.secret + spread).min(2);
+        return Powers {
+            given: (powers.given + spread).min(degree - 1),
+            ..Powers::errors(degree)
+        };
+    }
+    Powers {
+        noise: powers.noise + spread,
+        given: powers.given + spread,
+        ..powers
+    }
+}
+
 impl Model<'_> {
-    fn rounding(&self, size: u32) -> f64 {
-        rounding(self.circuit.degree, self.t, size - 1)
+    /// The deviation of a rounding of two polynomials.
+    fn rounding(&self) -> f64 {
+        rules::rounding(self.circuit.degree, self.t, 1)
     }
 
-    /// What a key switch adds at a level, without rounding.
-    fn switch(&self, level: usize) -> f64 {
-        let n = self.circuit.degree;
-        let digits: f64 = self.data[..level.min(self.data.len())]
-            .iter()
-            .map(|log2| (2.0 * (log2 - self.special)).exp2())
-            .sum();
-        self.t * (ERROR_VARIANCE * n * digits / 12.0).sqrt()
+    fn add_roundings(&self, parts: &mut Parts, count: f64) {
+        add(parts, Powers::rounding(1), count * self.rounding());
+    }
+
+    /// Adds what so many key switches at a level make, without their roundings.
+    fn add_switches(&self, parts: &mut Parts, count: f64, level: usize) {
+        let digits = &self.data[..level.min(self.data.len())];
+        let deviation = key_switch(
+            self.circuit.degree,
+            self.t,
+            Digits::Centred,
+            digits,
+            self.special,
+        );
+        add(parts, Powers::key_switch(), count * deviation);
     }
 
     /// Drops primes after a step; also says how many bits went.
@@ -87,12 +112,12 @@ impl Model<'_> {
                     *level = level.saturating_sub(1);
                     let log2 = self.data.get(*level).copied().unwrap_or(0.0);
                     scale(parts, (-log2).exp2());
-                    add(parts, 1, self.rounding(2));
+                    self.add_roundings(parts, 1.0);
                 }
                 return 0.0;
             }
             Drops::Above(slack) => {
-                let bits = (total(parts) / self.rounding(2)).log2() - slack;
+                let bits = (total(parts) / self.rounding()).log2() - slack;
                 if bits < DROP_BITS_MIN {
                     return 0.0;
                 }
@@ -102,7 +127,7 @@ impl Model<'_> {
             }
         };
         scale(parts, (-bits).exp2());
-        add(parts, 1, count * self.rounding(2));
+        self.add_roundings(parts, count);
         bits
     }
 
@@ -110,7 +135,7 @@ impl Model<'_> {
     pub(super) fn run(&self) -> (Vec<(String, usize, Parts)>, Vec<f64>) {
         let (n, t) = (self.circuit.degree, self.t);
         let mut level = self.data.len();
-        let mut parts = Parts::from([(1, (ERROR_VARIANCE + 0.25).sqrt() * t)]);
+        let mut parts = Parts::from([(Powers::errors(1), rules::fresh(t))]);
         let mut steps = vec![("fresh".to_owned(), level, parts.clone())];
         let mut dropped = Vec::new();
         let count = self.circuit.stages.len();
@@ -119,52 +144,55 @@ impl Model<'_> {
                 for &turns in groups {
                     let turns = turns as f64;
                     scale(parts, turns + 1.0);
-                    add(parts, 1, turns * self.switch(level) + self.rounding(2));
+                    self.add_switches(parts, turns, level);
+                    self.add_roundings(parts, 1.0);
                 }
             };
             fold(&mut parts, &stage.rotations.pool, level);
             if stage.rotations.babies > 0 {
-                add(&mut parts, 1, self.switch(level));
+                self.add_switches(&mut parts, 1.0, level);
             }
             let norm = self.norms.get(index).copied().unwrap_or(Norm::NONE);
             parts = parts
                 .into_iter()
-                .fold(Parts::new(), |mut all, (degree, deviation)| {
-                    let degree = match degree + u32::from(!norm.is_flat) {
-                        degree if norm.products >= MANY => degree.min(2),
-                        degree => degree,
-                    };
-                    add(&mut all, degree, deviation * norm.deviation);
+                .fold(Parts::new(), |mut all, (powers, deviation)| {
+                    add(
+                        &mut all,
+                        multiplied(powers, norm),
+                        deviation * norm.deviation,
+                    );
                     all
                 });
             let is_rotated = index > 0 && index + 1 < count;
             if is_rotated {
                 let giants = stage.rotations.giants as f64;
-                add(
-                    &mut parts,
-                    1,
-                    giants * self.switch(level) + (giants + 1.0) * self.rounding(2),
-                );
+                self.add_switches(&mut parts, giants, level);
+                self.add_roundings(&mut parts, giants + 1.0);
                 fold(&mut parts, &stage.rotations.folds, level);
             }
             if index + 1 < count {
                 dropped.push(self.drop(2 * index, &mut level, &mut parts));
             }
-            add(&mut parts, 1, t / 2.0);
+            add(&mut parts, Powers::errors(1), t / 2.0);
             steps.push((stage.name.clone(), level, parts.clone()));
             let Some(square) = &stage.square else {
                 continue;
             };
             let mut squared = Parts::new();
-            for (&m, &a) in &parts {
-                for (&k, &b) in &parts {
-                    let deviation = (binomial(m + k, m) * n).sqrt() * a * b;
-                    add(&mut squared, m + k, deviation * stage.outputs as f64);
+            for (&one, &a) in &parts {
+                for (&other, &b) in &parts {
+                    let deviation = product(n, one, other) * a * b;
+                    add(
+                        &mut squared,
+                        one.product(other),
+                        deviation * stage.outputs as f64,
+                    );
                 }
             }
             parts = squared;
             if index + 2 < count {
-                add(&mut parts, 1, self.switch(level) + self.rounding(2));
+                self.add_switches(&mut parts, 1.0, level);
+                self.add_roundings(&mut parts, 1.0);
                 dropped.push(self.drop(2 * index + 1, &mut level, &mut parts));
             }
             steps.push((square.clone(), level, parts.clone()));
@@ -172,10 +200,12 @@ impl Model<'_> {
         (steps, dropped)
     }
 
+    /// The largest coefficient, but for a probability of 2^-41, of which each part has its share.
     pub(super) fn bound(&self, parts: &Parts) -> f64 {
+        let events = self.values * parts.len() as f64;
         parts
             .iter()
-            .map(|(&degree, deviation)| tail(degree, self.circuit.degree, self.values) * deviation)
+            .map(|(&powers, deviation)| tail(powers, self.circuit.degree, events) * deviation)
             .sum()
     }
 
@@ -193,7 +223,8 @@ impl Model<'_> {
             let mut parts = parts.clone();
             for gone in (response_primes..*level).rev() {
                 scale(&mut parts, (-self.data[gone]).exp2());
-                add(&mut parts, 1, self.rounding(3));
+                let deviation = rules::rounding(self.circuit.degree, self.t, 2);
+                add(&mut parts, Powers::rounding(2), deviation);
             }
             noise.push(LayerNoise {
                 name: "response".to_owned(),
@@ -202,11 +233,4 @@ impl Model<'_> {
         }
         noise
     }
-}
-
-/// C(n, k).
-fn binomial(n: u32, k: u32) -> f64 {
-    (1..=k).fold(1.0, |product, i| {
-        product * f64::from(n - k + i) / f64::from(i)
-    })
 }

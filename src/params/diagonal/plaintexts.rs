@@ -10,7 +10,7 @@
 //! Rotations of a sum move roots. By Minkowski's inequality the moments of a sum of rotated sums, to the power of 1 / k,
 //! are at most those of its parts added up.
 
-use super::super::fast::root_tail;
+use super::super::rules::root_tail;
 use crate::bfv::{
     BatchEncoder, Context, EncryptionParameters, ParametersLiteral, SecurityLevel, coeff_modulus,
 };
@@ -19,8 +19,11 @@ use crate::network::Modular;
 use rayon::prelude::*;
 use std::f64::consts::PI;
 
-/// Stages with more plaintexts are not looked at in detail: it takes a millisecond for each.
+/// Stages with more plaintexts are not looked at in detail: it takes most of a millisecond for each.
 const PLAINTEXTS_MAX: usize = 192;
+/// More coefficients of plaintexts than this are not looked at in a search: 16 plaintext moduli of 256 plaintexts at N =
+/// 8192, which takes about a second on two threads.
+pub(super) const COEFFICIENTS_MAX: usize = 1 << 25;
 /// The moments of S, and their factorials.
 const MOMENTS: [(i32, f64); 4] = [(1, 1.0), (2, 2.0), (4, 24.0), (8, 40_320.0)];
 /// S is taken for its maximum if that is at most so many times its mean.
@@ -65,8 +68,9 @@ impl Norm {
     }
 }
 
-/// The norms of a layout's stages under a plaintext modulus.
-pub(super) fn norms(layout: &Diagonal, t: u64) -> Vec<Norm> {
+/// The norms of a layout's stages under a plaintext modulus. Plaintexts are looked at in detail while coefficients are
+/// left of `budget`, which says how many.
+pub(super) fn norms(layout: &Diagonal, t: u64, budget: &mut usize) -> Vec<Norm> {
     let degree = layout.slots();
     let encoder = encoder(degree, t);
     layout
@@ -75,10 +79,13 @@ pub(super) fn norms(layout: &Diagonal, t: u64) -> Vec<Norm> {
         .map(|stage| {
             let sums = sums(stage);
             let count: usize = sums.iter().flatten().map(Vec::len).sum();
+            let left = budget.checked_sub(count * degree);
             encoder
                 .as_ref()
                 .filter(|_| count <= PLAINTEXTS_MAX)
+                .filter(|_| left.is_some())
                 .and_then(|encoder| {
+                    *budget = left.unwrap_or(0);
                     let matrix = stage.matrix(t);
                     let of_sum = |parts: &Vec<Vec<&[Entry]>>| norm(parts, &matrix, encoder, t);
                     let norms: Option<Vec<Norm>> = sums.iter().map(of_sum).collect();
@@ -145,7 +152,7 @@ fn norm(parts: &[Vec<&[Entry]>], matrix: &Modular, encoder: &BatchEncoder, t: u6
             })
             .collect::<Option<_>>()?;
         let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
-        let mut spread = vec![0.0; encoder.slot_count()];
+        let mut spread = vec![0.0; encoder.slot_count() / 2];
         for squares in &squares {
             let norm = mean(squares);
             total += norm;
@@ -154,10 +161,12 @@ fn norm(parts: &[Vec<&[Entry]>], matrix: &Modular, encoder: &BatchEncoder, t: u6
                 *sum += square;
             }
         }
-        maximum += spread.iter().copied().fold(0.0, f64::max);
+        // Powers of what may be near 2^130 overflow.
+        let unit = spread.iter().copied().fold(f64::MIN_POSITIVE, f64::max);
+        maximum += unit;
         for (moment, (power, factorial)) in moments.iter_mut().zip(MOMENTS) {
-            let powers: Vec<f64> = spread.iter().map(|s| s.powi(power)).collect();
-            *moment += (mean(&powers) / factorial).powf(1.0 / f64::from(power));
+            let powers: Vec<f64> = spread.iter().map(|s| (s / unit).powi(power)).collect();
+            *moment += unit * (mean(&powers) / factorial).powf(1.0 / f64::from(power));
         }
     }
     let gaussian = moments.into_iter().fold(
@@ -192,24 +201,27 @@ impl Roots {
         Self((0..2 * degree).map(root).collect())
     }
 
-    /// The squares of the magnitudes of a polynomial's values at the roots, in the transform's order. The coefficients are
-    /// residues modulo t around 0.
+    /// The squares of the magnitudes of a polynomial's values at one root of each of the N/2 conjugate pairs, in the
+    /// transform's order. The coefficients are residues modulo t around 0.
+    ///
+    /// At the roots r with r^(N/2) = i the upper half of the coefficients counts i times.
     fn squares(&self, coefficients: &[u64], t: u64) -> Vec<f64> {
-        let degree = self.0.len() / 2;
-        let mut values: Vec<Complex> = self.0[..degree].to_vec();
-        for (index, value) in values.iter_mut().enumerate() {
+        let size = self.0.len() / 4;
+        let centred = |index: usize| {
             let residue = coefficients.get(index).copied().unwrap_or(0);
-            let centred = if residue > t / 2 {
+            if residue > t / 2 {
                 -((t - residue) as f64)
             } else {
                 residue as f64
-            };
-            *value = (value.0 * centred, value.1 * centred);
-        }
+            }
+        };
+        let mut values: Vec<Complex> = (0..size)
+            .map(|index| times((centred(index), centred(index + size)), self.0[index]))
+            .collect();
         // Decimation in frequency: the results are in the order of reversed bits, which does not matter here.
-        let mut half = degree / 2;
+        let mut half = size / 2;
         while half > 0 {
-            let step = degree / half;
+            let step = 2 * size / half;
             for block in values.chunks_exact_mut(2 * half) {
                 let (low, high) = block.split_at_mut(half);
                 for (index, (a, b)) in low.iter_mut().zip(high).enumerate() {
@@ -240,7 +252,8 @@ mod tests {
         let mut random = SplitMix64::new(1);
         let coefficients: Vec<u64> = (0..16).map(|_| random.next_u64() % T).collect();
         let mut squares = Roots::new(16).squares(&coefficients, T);
-        let mut expected: Vec<f64> = (0..16)
+        // One of each pair of conjugates.
+        let mut expected: Vec<f64> = (0..8)
             .map(|k| {
                 let mut value = (0.0, 0.0);
                 for (index, &residue) in coefficients.iter().enumerate() {
@@ -276,7 +289,8 @@ mod tests {
         let slots: Vec<u64> = (0..1024).map(|_| random.next_u64() % 3).collect();
         let plain = encoder.encode_u64(&slots).unwrap();
         let squares = roots.squares(plain.coefficients(), 12_289);
-        let mean = squares.iter().sum::<f64>() / 1024.0;
+        assert_eq!(squares.len(), 512);
+        let mean = squares.iter().sum::<f64>() / 512.0;
         let uniform = 1024.0 * 12_289.0_f64.powi(2) / 12.0;
         assert!((mean / uniform - 1.0).abs() < 0.2, "{mean} {uniform}");
     }

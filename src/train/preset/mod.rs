@@ -6,13 +6,27 @@ mod mnist;
 use super::{TrainConfig, TrainError};
 use crate::data::DatasetName;
 
-/// The names that [`TrainConfig::preset`] knows; `hcnn-mnist-wB` and `hcnn-cifar-wB` are there for B from 2 to 16 and for 32.
-pub const PRESETS: [&str; 21] = [
+/// The names that [`TrainConfig::preset`] knows, all of them.
+pub const PRESETS: [&str; 50] = [
     "teacher-mnist",
     "hcnn-mnist-float",
     "hcnn-mnist-paper",
     "hcnn-mnist-w2",
-    "hcnn-mnist-wB",
+    "hcnn-mnist-w3",
+    "hcnn-mnist-w4",
+    "hcnn-mnist-w5",
+    "hcnn-mnist-w6",
+    "hcnn-mnist-w7",
+    "hcnn-mnist-w8",
+    "hcnn-mnist-w9",
+    "hcnn-mnist-w10",
+    "hcnn-mnist-w11",
+    "hcnn-mnist-w12",
+    "hcnn-mnist-w13",
+    "hcnn-mnist-w14",
+    "hcnn-mnist-w15",
+    "hcnn-mnist-w16",
+    "hcnn-mnist-w32",
     "hcnn-mnist-float1",
     "hcnn-mnist-wide1",
     "hcnn-mnist-wider1",
@@ -22,7 +36,22 @@ pub const PRESETS: [&str; 21] = [
     "hcnn-mnist-p20",
     "hcnn-mnist-best",
     "hcnn-cifar-float",
-    "hcnn-cifar-wB",
+    "hcnn-cifar-w2",
+    "hcnn-cifar-w3",
+    "hcnn-cifar-w4",
+    "hcnn-cifar-w5",
+    "hcnn-cifar-w6",
+    "hcnn-cifar-w7",
+    "hcnn-cifar-w8",
+    "hcnn-cifar-w9",
+    "hcnn-cifar-w10",
+    "hcnn-cifar-w11",
+    "hcnn-cifar-w12",
+    "hcnn-cifar-w13",
+    "hcnn-cifar-w14",
+    "hcnn-cifar-w15",
+    "hcnn-cifar-w16",
+    "hcnn-cifar-w32",
     "hcnn-cifar-mixed",
     "hcnn-cifar-contrast2",
     "hcnn-cifar-contrast4",
@@ -135,36 +164,20 @@ mod tests {
 
     #[test]
     fn presets_are_valid_and_survive_json() {
-        for name in [
-            "teacher-mnist",
-            "hcnn-mnist-float",
-            "hcnn-mnist-paper",
-            "hcnn-mnist-w2",
-            "hcnn-mnist-w8",
-            "hcnn-cifar-float",
-            "hcnn-mnist-float1",
-            "hcnn-mnist-wide1",
-            "hcnn-mnist-wider1",
-            "hcnn-mnist-wide17",
-            "hcnn-mnist-t17",
-            "hcnn-mnist-t21",
-            "hcnn-mnist-p20",
-            "hcnn-mnist-best",
-            "hcnn-cifar-contrast2",
-            "hcnn-cifar-34",
-            "hcnn-cifar-51",
-            "hcnn-cifar-68",
-            "hcnn-cifar-contrast4",
-            "hcnn-cifar-mixed",
-            "hcnn-cifar-w2",
-            "hcnn-cifar-w8",
-        ] {
+        for name in PRESETS {
             let config = TrainConfig::preset(name).unwrap();
             config.validate().unwrap();
             let back: TrainConfig = serde_json::from_slice(&config.to_json()).unwrap();
             assert_eq!(back, config);
         }
-        assert!(TrainConfig::preset("hcnn-mnist-w1").is_err());
+        // And there are no others.
+        for bits in (0..=64).filter(|bits| !matches!(bits, 2..=16 | 32)) {
+            for network in ["mnist", "cifar"] {
+                let name = format!("hcnn-{network}-w{bits}");
+                assert!(TrainConfig::preset(&name).is_err(), "{name}");
+            }
+        }
+        assert!(TrainConfig::preset("hcnn-mnist-wB").is_err());
         assert!(
             TrainConfig::preset("x")
                 .unwrap_err()

@@ -1,6 +1,7 @@
 //! Networks from elsewhere.
 
 use super::*;
+use std::path::{Path, PathBuf};
 
 #[test]
 fn an_imported_float_network_computes_what_its_tensors_say() {
@@ -46,8 +47,8 @@ fn an_imported_float_network_computes_what_its_tensors_say() {
         names.push(LayerTensors {
             weight: format!("l{layer}.weight"),
             bias: Some(format!("l{layer}.bias")),
-            weight_scale: None,
             norm: (layer < 2).then(|| format!("bn{layer}")),
+            ..LayerTensors::default()
         });
     }
     let views = parts.iter().map(|(name, shape, bytes)| {
@@ -67,7 +68,8 @@ fn an_imported_float_network_computes_what_its_tensors_say() {
         tensors: names,
     };
     let dir = top.path().join("imported");
-    let record = import(&spec, &file, &dir).unwrap();
+    let claim = |dir: &Path| OutputFolder::claim(dir, Existing::Refuse, &[&file]).unwrap();
+    let record = import(&spec, &file, &claim(&dir)).unwrap();
     assert!(!record.quantized);
     let (_, imported, _) = start::load_float(&dir).unwrap();
     let map = InputMap::new(&config, model.shapes[0], 1.0 / 3.0).unwrap();
@@ -81,7 +83,7 @@ fn an_imported_float_network_computes_what_its_tensors_say() {
     let refused = |change: &dyn Fn(&mut ImportSpec), words: &str| {
         let mut spec = spec.clone();
         change(&mut spec);
-        let message = import(&spec, &file, &top.path().join("bad"))
+        let message = import(&spec, &file, &claim(&top.path().join("bad")))
             .unwrap_err()
             .to_string();
         assert!(message.contains(words), "{message}");
@@ -93,4 +95,273 @@ fn an_imported_float_network_computes_what_its_tensors_say() {
     );
     refused(&|s| s.tensors[1].norm = Some("none".into()), "none.weight");
     refused(&|s| s.input_thresholds.clear(), "thresholds");
+    refused(&|s| s.tensors[0].norm_epsilon = Some(0.0), "epsilon");
+    refused(&|s| s.tensors[2].norm_epsilon = Some(1e-3), "batch norm");
+    refused(
+        &|s| s.tensors[2].weight_scale = Some(0.5),
+        "integer weights",
+    );
+    assert!(!top.path().join("bad").exists());
+}
+
+/// A network of one linear layer of two inputs and three outputs, and a file with its tensors.
+fn single(top: &Path, tensors: &[(&str, safetensors::Dtype, &[usize], Vec<u8>)]) -> PathBuf {
+    let views = tensors.iter().map(|(name, dtype, shape, bytes)| {
+        (
+            *name,
+            safetensors::tensor::TensorView::new(*dtype, shape.to_vec(), bytes).unwrap(),
+        )
+    });
+    let file = top.join("single.safetensors");
+    std::fs::write(&file, safetensors::serialize(views, None).unwrap()).unwrap();
+    file
+}
+
+fn single_spec() -> ImportSpec {
+    ImportSpec {
+        name: "single".into(),
+        dataset: DatasetName::Mnist,
+        network: NetworkSpec {
+            input: [1, 1, 2],
+            layers: vec![LayerSpec::Flatten, LayerSpec::Linear { out_features: 3 }],
+        },
+        input_thresholds: vec![128],
+        input_encoding: None,
+        tensors: vec![LayerTensors {
+            weight: "w".into(),
+            ..LayerTensors::default()
+        }],
+    }
+}
+
+fn bytes<const N: usize>(values: impl IntoIterator<Item = [u8; N]>) -> Vec<u8> {
+    values.into_iter().flatten().collect()
+}
+
+#[test]
+fn tensors_of_every_width_are_read_as_what_they_are() {
+    use half::{bf16, f16};
+    use safetensors::Dtype;
+    let top = tempfile::tempdir().unwrap();
+    let numbers = [0.5, -1.0, 2.0, 0.0, -0.25, 8.0];
+    for (dtype, data) in [
+        (
+            Dtype::F16,
+            bytes(numbers.map(|x| f16::from_f64(x).to_le_bytes())),
+        ),
+        (
+            Dtype::BF16,
+            bytes(numbers.map(|x| bf16::from_f64(x).to_le_bytes())),
+        ),
+        (Dtype::F32, bytes(numbers.map(|x| (x as f32).to_le_bytes()))),
+        (Dtype::F64, bytes(numbers.map(f64::to_le_bytes))),
+    ] {
+        let file = single(top.path(), &[("w", dtype, &[3, 2], data)]);
+        let dir = top.path().join(format!("{dtype:?}"));
+        let folder = OutputFolder::claim(&dir, Existing::Refuse, &[]).unwrap();
+        assert!(!import(&single_spec(), &file, &folder).unwrap().quantized);
+        let (_, model, _) = start::load_float(&dir).unwrap();
+        let found = model.get(0, Role::Weight).unwrap();
+        assert_eq!(found, numbers.map(|x| x as f32), "{dtype:?}");
+    }
+    let mut spec = single_spec();
+    spec.tensors[0].weight_scale = Some(0.5);
+    let whole = [0_u8, 1, 2, 100, 127, 3];
+    for (dtype, data) in [
+        (Dtype::U8, whole.to_vec()),
+        (Dtype::I8, whole.to_vec()),
+        (Dtype::U16, bytes(whole.map(|x| u16::from(x).to_le_bytes()))),
+        (Dtype::I16, bytes(whole.map(|x| i16::from(x).to_le_bytes()))),
+        (Dtype::U32, bytes(whole.map(|x| u32::from(x).to_le_bytes()))),
+        (Dtype::I32, bytes(whole.map(|x| i32::from(x).to_le_bytes()))),
+        (Dtype::U64, bytes(whole.map(|x| u64::from(x).to_le_bytes()))),
+        (Dtype::I64, bytes(whole.map(|x| i64::from(x).to_le_bytes()))),
+    ] {
+        let file = single(top.path(), &[("w", dtype, &[3, 2], data)]);
+        let dir = top.path().join(format!("{dtype:?}"));
+        let folder = OutputFolder::claim(&dir, Existing::Refuse, &[]).unwrap();
+        assert!(import(&spec, &file, &folder).unwrap().quantized);
+        let network = crate::network::Network::load(&dir).unwrap();
+        let weights = network.layers()[1].layer.weight().unwrap();
+        assert_eq!(weights, whole.map(i64::from), "{dtype:?}");
+    }
+}
+
+#[test]
+fn numbers_that_are_none_are_refused_by_tensor_and_channel() {
+    use safetensors::Dtype;
+    let top = tempfile::tempdir().unwrap();
+    let out = top.path().join("out");
+    let refused = |spec: &ImportSpec, file: &Path, words: &[&str]| {
+        let folder = OutputFolder::claim(&out, Existing::Refuse, &[]).unwrap();
+        let message = import(spec, file, &folder).unwrap_err().to_string();
+        for words in words {
+            assert!(message.contains(words), "{words} is missing in: {message}");
+        }
+        drop(folder);
+        assert!(!out.exists());
+    };
+    let weight = |values: [f64; 6]| {
+        (
+            "w",
+            Dtype::F64,
+            &[3_usize, 2][..],
+            bytes(values.map(f64::to_le_bytes)),
+        )
+    };
+    for bad in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, 1e39, -1e300] {
+        let file = single(top.path(), &[weight([0.0, 1.0, 2.0, 3.0, bad, 5.0])]);
+        refused(&single_spec(), &file, &["`w`", "channel 2"]);
+    }
+    let norm = |variance: [f64; 3], gamma: f64| {
+        let part = |values: [f64; 3]| bytes(values.map(f64::to_le_bytes));
+        single(
+            top.path(),
+            &[
+                weight([1.0; 6]),
+                ("n.weight", Dtype::F64, &[3], part([gamma; 3])),
+                ("n.bias", Dtype::F64, &[3], part([0.0; 3])),
+                ("n.running_mean", Dtype::F64, &[3], part([0.0; 3])),
+                ("n.running_var", Dtype::F64, &[3], part(variance)),
+            ],
+        )
+    };
+    let mut spec = single_spec();
+    spec.tensors[0].norm = Some("n".into());
+    for variance in [-1e-6, -0.5, f64::NAN] {
+        let file = norm([1.0, variance, 1.0], 1.0);
+        refused(&spec, &file, &["`n.running_var`", "channel 1"]);
+    }
+    // A small epsilon makes a factor beyond 32 bits of a variance of zero.
+    spec.tensors[0].norm_epsilon = Some(1e-300);
+    refused(
+        &spec,
+        &norm([1.0, 0.0, 1.0], 1.0),
+        &["`w`", "channel 1", "batch norm"],
+    );
+    // Keras' epsilon counts.
+    spec.tensors[0].norm_epsilon = Some(1e-3);
+    let folder = OutputFolder::claim(&out, Existing::Refuse, &[]).unwrap();
+    import(&spec, &norm([0.0; 3], 1.0), &folder).unwrap();
+    let (_, model, _) = start::load_float(&out).unwrap();
+    let expected = 1.0 / 1e-3_f64.sqrt();
+    for weight in model.get(0, Role::Weight).unwrap() {
+        assert!(
+            (f64::from(weight) / expected - 1.0).abs() < 1e-6,
+            "{weight}"
+        );
+    }
+    drop(folder);
+    std::fs::remove_dir_all(&out).unwrap();
+
+    let eight_bit_floats = single(top.path(), &[("w", Dtype::F8_E4M3, &[3, 2], vec![0; 6])]);
+    refused(
+        &single_spec(),
+        &eight_bit_floats,
+        &["`w`", "F8_E4M3", "convert"],
+    );
+    let large = [u64::MAX, 0, 0, 0, 0, 0];
+    let large = single(
+        top.path(),
+        &[("w", Dtype::U64, &[3, 2], bytes(large.map(u64::to_le_bytes)))],
+    );
+    let mut whole = single_spec();
+    whole.tensors[0].weight_scale = Some(1.0);
+    refused(&whole, &large, &["`w`", "63 bits"]);
+
+    for (content, words) in [
+        (&b"PK\x03\x04 and so on"[..], "zip"),
+        (
+            b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n",
+            "LFS",
+        ),
+        (b"<!DOCTYPE html><html></html>", "HTML"),
+        (b"", "empty"),
+        (&[255; 64], "safetensors"),
+    ] {
+        let file = top.path().join("other.safetensors");
+        std::fs::write(&file, content).unwrap();
+        refused(&single_spec(), &file, &[words, "other.safetensors"]);
+    }
+}
+
+#[test]
+fn descriptions_name_the_field_at_fault() {
+    let top = tempfile::tempdir().unwrap();
+    let path = top.path().join("layers.json");
+    let text = serde_json::to_string(&single_spec()).unwrap();
+    let refused = |text: &str, words: &str| {
+        std::fs::write(&path, text).unwrap();
+        let message = ImportSpec::load(&path).unwrap_err().to_string();
+        assert!(message.contains(words), "{message}");
+    };
+    let with = |field: &str| text.replace("\"weight\":\"w\"", &format!("\"weight\":\"w\",{field}"));
+    refused(
+        &with("\"weight_scale\":[0.5,0.25,0.5]"),
+        "one number for the whole tensor",
+    );
+    refused(
+        &with("\"weight_scale\":[0.5,0.25,0.5]"),
+        "tensors[0].weight_scale",
+    );
+    refused(
+        &with("\"norm_epsilon\":\"small\""),
+        "tensors[0].norm_epsilon",
+    );
+    refused(&with("\"norme\":1"), "norme");
+    std::fs::write(&path, with("\"weight_scale\":0.5")).unwrap();
+    assert_eq!(
+        ImportSpec::load(&path).unwrap().tensors[0].weight_scale,
+        Some(0.5)
+    );
+}
+
+#[test]
+fn a_folder_holds_one_kind_of_network() {
+    use safetensors::Dtype;
+    let top = tempfile::tempdir().unwrap();
+    let out = top.path().join("model");
+    let real = single(
+        top.path(),
+        &[(
+            "w",
+            Dtype::F32,
+            &[3, 2],
+            bytes([1.0_f32; 6].map(f32::to_le_bytes)),
+        )],
+    );
+    let claim = |existing| OutputFolder::claim(&out, existing, &[]);
+    import(&single_spec(), &real, &claim(Existing::Refuse).unwrap()).unwrap();
+    assert!(matches!(
+        claim(Existing::Refuse),
+        Err(TrainError::ModelExists { .. })
+    ));
+
+    let whole = single(top.path(), &[("w", Dtype::I8, &[3, 2], vec![1; 6])]);
+    let mut spec = single_spec();
+    spec.tensors[0].weight_scale = Some(1.0);
+    import(&spec, &whole, &claim(Existing::Replace).unwrap()).unwrap();
+    let names = || {
+        let mut names: Vec<_> = std::fs::read_dir(&out)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        names
+    };
+    assert_eq!(names(), ["import.json", "network.json.gz"]);
+    let real = single(
+        top.path(),
+        &[(
+            "w",
+            Dtype::F32,
+            &[3, 2],
+            bytes([1.0_f32; 6].map(f32::to_le_bytes)),
+        )],
+    );
+    import(&single_spec(), &real, &claim(Existing::Replace).unwrap()).unwrap();
+    assert_eq!(
+        names(),
+        ["config.json", "import.json", "weights.safetensors"]
+    );
 }

@@ -1,0 +1,225 @@
+//! Throws network files at the reader and at what `sealquant inspect` does: no panic, no file that is accepted and then
+//! takes long or much memory.
+//!
+//! ```sh
+//! cargo run --no-default-features --features hexl,zstd --example network_torture -- 10000
+//! ```
+//!
+//! The first argument is the number of tries, the second a seed, the third how many seconds and the fourth how many MiB
+//! a try may take; a try that takes more ends the run. What is printed is the record: how the tries ended, and the tries
+//! that took the most time in each step and the most memory.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    missing_docs,
+    reason = "a failed try must end the run"
+)]
+
+#[path = "../tests/support/networks.rs"]
+mod support;
+
+use sealquant::network::{FormatError, MAX_TERMS, Network, NetworkError, SplitMix64};
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+use support::{WAYS, file, inspect, known};
+
+/// Counts the bytes that Rust code holds, and their peak.
+struct Counting;
+
+static HELD: AtomicUsize = AtomicUsize::new(0);
+static PEAK: AtomicUsize = AtomicUsize::new(0);
+
+fn more(size: usize) {
+    let held = HELD.fetch_add(size, Ordering::Relaxed) + size;
+    PEAK.fetch_max(held, Ordering::Relaxed);
+}
+
+// SAFETY: every call goes to the system's allocator unchanged; only counters are kept beside.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        more(layout.size());
+        // SAFETY: as the caller promised.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        more(layout.size());
+        // SAFETY: as the caller promised.
+        unsafe { System.alloc_zeroed(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        HELD.fetch_sub(layout.size(), Ordering::Relaxed);
+        // SAFETY: as the caller promised.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+
+    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        if let Some(grown) = size.checked_sub(layout.size()) {
+            more(grown);
+        } else {
+            HELD.fetch_sub(layout.size() - size, Ordering::Relaxed);
+        }
+        // SAFETY: as the caller promised.
+        unsafe { System.realloc(pointer, layout, size) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// The try that is under way: its name and the start of its step.
+static UNDER_WAY: Mutex<Option<(String, Instant)>> = Mutex::new(None);
+
+/// What a try may take.
+#[derive(Clone, Copy)]
+struct Allowed {
+    time: Duration,
+    bytes: usize,
+}
+
+#[derive(Default)]
+struct Tally {
+    /// By the way they end.
+    ends: BTreeMap<String, u64>,
+    /// The longest of each step, and the try.
+    longest: BTreeMap<String, (Duration, String)>,
+    /// The most bytes held, and the try.
+    most: (usize, String),
+    /// The longest of all steps together, and the try.
+    slowest: (Duration, String),
+    failures: Vec<String>,
+}
+
+impl Tally {
+    /// Reads bytes and inspects what they are.
+    fn try_bytes(&mut self, name: &str, bytes: &[u8], allowed: Allowed) {
+        *UNDER_WAY.lock().unwrap() = Some((name.to_owned(), Instant::now()));
+        let before = HELD.load(Ordering::Relaxed);
+        PEAK.store(before, Ordering::Relaxed);
+        let start = Instant::now();
+        let mut steps: Vec<(String, Duration)> = Vec::new();
+        let end = match Network::from_slice(bytes) {
+            Ok(network) => {
+                steps.push(("load".into(), start.elapsed()));
+                inspect(&network, &WAYS, |step, time| {
+                    steps.push((step.to_owned(), time));
+                });
+                "accepted".to_owned()
+            }
+            Err(error) => {
+                steps.push(("refuse".into(), start.elapsed()));
+                variant(&error)
+            }
+        };
+        let held = PEAK.load(Ordering::Relaxed) - before;
+        let time: Duration = steps.iter().map(|(_, time)| *time).sum();
+        if time > allowed.time || held > allowed.bytes {
+            let steps: Vec<_> = steps
+                .iter()
+                .map(|(step, time)| format!("{step} {:.2}", time.as_secs_f64()))
+                .collect();
+            let failure = format!(
+                "{name}: {:.2} s, {} MiB; a file of {} bytes; seconds by step: {}",
+                time.as_secs_f64(),
+                held >> 20,
+                bytes.len(),
+                steps.join(", ")
+            );
+            println!("TOO MUCH {failure}");
+            self.failures.push(failure);
+        }
+        if held > self.most.0 {
+            self.most = (held, name.to_owned());
+        }
+        if time > self.slowest.0 {
+            self.slowest = (time, name.to_owned());
+        }
+        for (step, time) in steps {
+            let longest = self.longest.entry(step).or_default();
+            if time > longest.0 {
+                *longest = (time, name.to_owned());
+            }
+        }
+        *self.ends.entry(end).or_default() += 1;
+        *UNDER_WAY.lock().unwrap() = None;
+    }
+}
+
+/// The name of the error's variant.
+fn variant(error: &FormatError) -> String {
+    let text = match error {
+        FormatError::Network(NetworkError::Layer { problem, .. }) => format!("{problem:?}"),
+        FormatError::Network(error) => format!("{error:?}"),
+        error => format!("{error:?}"),
+    };
+    let end = text.find([' ', '(', '{']).unwrap_or(text.len());
+    text[..end].to_owned()
+}
+
+/// Ends the process if a try does not.
+fn watch(allowed: Allowed) {
+    std::thread::spawn(move || {
+        loop {
+            std::thread::sleep(Duration::from_secs(1));
+            let under_way = UNDER_WAY.lock().unwrap().clone();
+            if let Some((name, start)) = under_way
+                && start.elapsed() > 20 * allowed.time
+            {
+                println!("ENDLESS {name}: more than {:?}", 20 * allowed.time);
+                std::process::exit(1);
+            }
+        }
+    });
+}
+
+fn main() {
+    let mut arguments = std::env::args().skip(1);
+    let mut argument = |default: u64| {
+        let text = arguments.next();
+        text.map_or(default, |text| text.parse().unwrap())
+    };
+    let (tries, seed, seconds, mebibytes) =
+        (argument(1000), argument(1), argument(10), argument(1024));
+    let allowed = Allowed {
+        time: Duration::from_secs(seconds),
+        bytes: (mebibytes as usize) << 20,
+    };
+    watch(allowed);
+    let mut tally = Tally::default();
+    let start = Instant::now();
+    for (name, literal) in known() {
+        match Network::new(literal) {
+            Ok(network) => tally.try_bytes(name, network.to_json().as_bytes(), allowed),
+            Err(error) => println!("refused: {name}: {error}"),
+        }
+    }
+    let mut random = SplitMix64::new(seed);
+    for number in 1..=tries {
+        let bytes = file(&mut random);
+        tally.try_bytes(&format!("try {number}"), &bytes, allowed);
+    }
+    println!(
+        "{tries} tries (seed {seed}) and {} known networks in {:.1} s; at most {MAX_TERMS} terms",
+        known().len(),
+        start.elapsed().as_secs_f64()
+    );
+    for (end, count) in &tally.ends {
+        println!("{end}: {count}");
+    }
+    for (step, (time, name)) in &tally.longest {
+        println!("longest {step}: {:.2} s ({name})", time.as_secs_f64());
+    }
+    let (time, name) = &tally.slowest;
+    println!("longest of all: {:.2} s ({name})", time.as_secs_f64());
+    let (bytes, name) = &tally.most;
+    println!("most memory: {} MiB ({name})", bytes >> 20);
+    println!(
+        "{} tries took more than {seconds} s or {mebibytes} MiB",
+        tally.failures.len()
+    );
+    assert!(tally.failures.is_empty(), "see above");
+}

@@ -1,0 +1,19 @@
+//! Any bytes as a network file, compressed or not: never a panic, and what is accepted is written and read again, and
+//! inspected in each layout. libFuzzer's own limits on time and memory decide what is too much.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use sealquant::network::Network;
+use support::{WAYS, inspect};
+
+#[allow(dead_code, reason = "the fuzzer has its own ways to make files")]
+#[path = "../../tests/support/networks.rs"]
+mod support;
+
+fuzz_target!(|data: &[u8]| {
+    if let Ok(network) = Network::from_slice(data) {
+        let text = network.to_json();
+        assert_eq!(Network::from_slice(text.as_bytes()).unwrap(), network);
+        inspect(&network, &WAYS, |_, _| ());
+    }
+});

@@ -1,0 +1,102 @@
+#!/bin/sh
+# Runs again every run whose figures README.md and docs/RESULTS.md cite, and writes the records to docs/results. Takes
+# about 45 minutes on two cores; nothing else should run meanwhile. All records must be of one commit: commit first, or
+# they say `-dirty` and `cargo test --test figures` refuses them.
+#
+# scripts/record.sh [PART...]    parts: infer inference plain network scaling timing; all without one
+set -eu
+cd "$(dirname "$0")/.."
+
+CARGO_INCREMENTAL=0
+export CARGO_INCREMENTAL
+results=docs/results
+# A build beside the ordinary one: SEAL without HEXL, as the paper's.
+plain="--no-default-features --features cli,zstd"
+
+# Records of a run must not make the next one look changed: they are put in place at the end.
+fresh=$(mktemp -d)
+trap 'rm -rf "$fresh"' EXIT
+
+infer() {
+    cargo build
+    run=target/debug/sealquant
+    $run demo --record "$fresh/demo-mnist-w2.json"
+    rm -f "$fresh/demo-mnist-w2-one.json"
+    for threads in 1 2; do
+        $run infer models/mnist-w2 --images 0..10000 --threads $threads \
+            --record "$fresh/batched-mnist-w2-0-10000-threads-$threads.json"
+        $run infer models/mnist-t17 --images 0..8192 --threads $threads --accept-observed-bound \
+            --record "$fresh/batched-mnist-t17-0-8192-threads-$threads.json"
+    done
+    $run infer models/mnist-t17 --images 0..100 --threads 1 --layout diagonal --accept-observed-bound \
+        --record "$fresh/diagonal-mnist-t17-0-100-observed.json"
+    $run infer models/mnist-t17 --images 0..100 --threads 1 --layout diagonal \
+        --record "$fresh/diagonal-mnist-t17-0-100-proven.json"
+    $run infer models/mnist-w2 --images 0..8192 --threads 2 --mode stock \
+        --record "$fresh/stock-mnist-w2-0-8192.json"
+    $run infer models/mnist-w2 --images 0..8192 --threads 2 --layer-noise \
+        --record "$fresh/noise-mnist-w2-0-8192.json"
+    $run infer models/cifar-51 --dataset cifar10 --images 0..10 --threads 1 --layout diagonal --accept-observed-bound \
+        --record "$fresh/diagonal-cifar-51-0-10.json"
+    $run infer models/cifar-51 --dataset cifar10 --images 0..8192 --threads 1 --layout batched --accept-observed-bound \
+        --record "$fresh/batched-cifar-51-0-8192.json"
+}
+
+inference() {
+    models=models/mnist-t17,models/mnist-wide17,models/mnist-t21
+    cargo bench --bench inference -- --network mnist --mode fast --layout diagonal,packed,batched --threads 1,2 \
+        --repeat 7 --seeded --out "$fresh/inference-random.json"
+    cargo bench --bench inference -- --network $models --bound observed,proven --mode fast --layout diagonal,packed \
+        --threads 1 --repeat 20 --seeded --out "$fresh/inference-few.json"
+    cargo bench --bench inference -- --network models/mnist-w2,$models --bound observed,proven --mode fast \
+        --threads 1,2 --repeat 7 --seeded --out "$fresh/inference-batched.json"
+    HEXL_DISABLE_AVX512DQ=1 HEXL_DISABLE_AVX512IFMA=1 cargo bench --bench inference -- \
+        --network mnist,models/mnist-t17 --bound observed --mode fast --layout diagonal,packed,batched --threads 1 \
+        --backend avx2 --repeat 7 --out "$fresh/inference-avx2.json"
+    cargo bench --bench inference -- --network mnist,models/mnist-w2 --mode fast --threads 1 \
+        --backend ifma,avx2,portable --repeat 5 --out "$fresh/inference-batched-kernels.json"
+    cargo bench --bench inference -- --network mnist,models/mnist-w2 --threads 1,2 --repeat 3 \
+        --out "$fresh/inference-stock.json"
+}
+
+plain() {
+    # shellcheck disable=SC2086 # a list of words
+    cargo bench $plain --bench inference -- --network mnist,models/mnist-w2 --threads 1,2 --repeat 3 \
+        --out "$fresh/inference-stock-plain.json"
+}
+
+network() {
+    cargo bench --bench network -- --rounds 9 --out "$fresh/bench-network-hexl.json"
+    # shellcheck disable=SC2086
+    cargo bench $plain --bench network -- --rounds 9 --layers 2 --out "$fresh/bench-network-plain.json"
+}
+
+scaling() {
+    cargo build
+    target/debug/sealquant reproduce scaling --repeat 5 --document "$fresh"
+}
+
+timing() {
+    # shellcheck disable=SC2086
+    cargo build $plain
+    target/debug/sealquant reproduce timing --baseline models/mnist-ptq4 --model models/mnist-w2 --masks \
+        --document "$results"
+}
+
+if [ $# -eq 0 ]; then
+    set -- infer inference plain network scaling
+fi
+for part in "$@"; do
+    case $part in
+    infer | inference | plain | network | scaling | timing) ;;
+    *)
+        echo "no part $part: infer, inference, plain, network, scaling, timing" >&2
+        exit 2
+        ;;
+    esac
+done
+for part in "$@"; do
+    "$part"
+done
+cp "$fresh"/* "$results"/
+echo "records are in $results"

@@ -1,0 +1,157 @@
+//! The one place where errors of the library get the options of the command line that help.
+
+use std::{error::Error, path::Path};
+
+use super::model::MODELS;
+use crate::{
+    data::DataError,
+    params::{BoundRule, Mode, ParamsError},
+};
+
+/// What helps, beside what the error itself says. `takes` tells whether the command has an option.
+pub(super) fn hint(error: &anyhow::Error, takes: &dyn Fn(&str) -> bool) -> Option<String> {
+    #[cfg(feature = "train")]
+    if takes("overwrite")
+        && let Some(words) = error.chain().find_map(of_folder)
+    {
+        return Some(words.to_owned());
+    }
+    let options: Vec<String> = error
+        .chain()
+        .flat_map(options)
+        .filter(|option| takes(name(option)))
+        .map(|option| format!("--{option}"))
+        .collect();
+    if !options.is_empty() {
+        return Some(format!("see {}", options.join(" and ")));
+    }
+    // Presets start from networks of the project, by paths in its source.
+    let names_models = error.chain().any(|cause| {
+        cause
+            .to_string()
+            .split([' ', '`', ':'])
+            .any(|word| Path::new(word).starts_with(MODELS) && word.contains('/'))
+    });
+    (names_models && !Path::new(MODELS).is_dir()).then(|| {
+        format!(
+            "{MODELS} is a folder of sealquant's source and not here: run this in a checkout, or name a model or a \
+             configuration of your own"
+        )
+    })
+}
+
+/// The option without its value.
+fn name(option: &str) -> &str {
+    option.split(' ').next().unwrap_or(option)
+}
+
+/// What helps where the folder of a new model is not as the command expects it.
+#[cfg(feature = "train")]
+fn of_folder(cause: &(dyn Error + 'static)) -> Option<&'static str> {
+    use crate::train::TrainError;
+
+    match cause.downcast_ref::<TrainError>()? {
+        TrainError::ModelExists { .. } => Some("--overwrite replaces it"),
+        TrainError::CheckpointExists { .. } => Some("--resume goes on, --overwrite begins anew"),
+        TrainError::NothingToResume { .. } => Some("begin without --resume"),
+        TrainError::OtherRun { .. } => Some("--overwrite in place of --resume begins anew"),
+        TrainError::Stopped { .. } => Some("--resume goes on"),
+        _ => None,
+    }
+}
+
+/// The options that one cause calls for.
+fn options(cause: &(dyn Error + 'static)) -> Vec<&'static str> {
+    if let Some(error) = cause.downcast_ref::<ParamsError>() {
+        return match error {
+            ParamsError::NothingFits { rule, mode, .. } => {
+                let mut options = Vec::new();
+                if *mode == Mode::Fast {
+                    options.push("mode stock");
+                }
+                if *rule == BoundRule::Proven.name() {
+                    options.push("accept-observed-bound");
+                }
+                options
+            }
+            ParamsError::Layout { .. } => vec!["layout auto"],
+            ParamsError::StockLayout { .. } => vec!["mode fast", "layout batched"],
+            ParamsError::Memory { .. } => vec!["layout"],
+            _ => Vec::new(),
+        };
+    }
+    match cause.downcast_ref::<DataError>() {
+        Some(
+            DataError::NoDirectory { .. }
+            | DataError::NotInDirectory { .. }
+            | DataError::NoClient { .. }
+            | DataError::ClientFailed { .. }
+            | DataError::NoCache,
+        ) => vec!["data-dir DIR"],
+        _ => Vec::new(),
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test may stop at a surprise")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn options_are_named_where_the_command_has_them() {
+        let error = || {
+            anyhow::Error::new(ParamsError::StockLayout { layout: "packed" }).context("choosing")
+        };
+        let all = hint(&error(), &|_| true).unwrap();
+        assert_eq!(all, "see --mode fast and --layout batched");
+        let some = hint(&error(), &|option| option == "mode").unwrap();
+        assert_eq!(some, "see --mode fast");
+        assert_eq!(hint(&error(), &|_| false), None);
+        assert_eq!(hint(&anyhow::anyhow!("other"), &|_| true), None);
+        let data = anyhow::Error::new(DataError::NoCache);
+        assert_eq!(hint(&data, &|_| true).unwrap(), "see --data-dir DIR");
+    }
+
+    /// Errors of the library say what is wrong; which option helps is said here.
+    #[test]
+    fn the_library_names_no_options() {
+        let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+        let mut folders = vec![src.clone()];
+        let mut found = Vec::new();
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() {
+                    folders.push(path);
+                    continue;
+                }
+                // Documents that are written say how they were made; git has options, too.
+                let other = ["cli", "reproduce", "train/tests"].map(|part| src.join(part));
+                if other.iter().any(|part| path.starts_with(part))
+                    || path.ends_with("report/host.rs")
+                {
+                    continue;
+                }
+                let text = std::fs::read_to_string(&path).unwrap_or_default();
+                for option in [
+                    "--data-dir",
+                    "--mode",
+                    "--layout",
+                    "--accept",
+                    "--out",
+                    "--resume",
+                    "--model",
+                    "--config",
+                ] {
+                    if text
+                        .lines()
+                        .any(|line| line.contains(option) && !line.trim_start().starts_with("//"))
+                    {
+                        found.push(format!("{}: {option}", path.display()));
+                    }
+                }
+            }
+        }
+        assert!(found.is_empty(), "{found:?}");
+    }
+}

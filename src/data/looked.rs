@@ -1,0 +1,107 @@
+//! What was looked for in a directory, and what was found, in words.
+
+use std::{
+    fs::{self, File},
+    io::Read,
+    path::{Path, PathBuf},
+};
+
+use super::{DatasetName, find::present, name::FileSet};
+use crate::file_kind;
+
+/// So many names of other files are said.
+const NAMES: usize = 6;
+
+/// As many bytes of a file show what it is.
+const START_BYTES: u64 = 4096;
+
+/// The files of each form.
+pub(super) fn looked_for(name: DatasetName, forms: &[FileSet]) -> String {
+    let forms: Vec<String> = forms
+        .iter()
+        .map(|set| listed(&set.files.iter().map(|file| file.name).collect::<Vec<_>>()))
+        .collect();
+    format!(
+        "looked there and in its subdirectory `{name}` for {} (each plain or with .gz)",
+        forms.join(", or for ")
+    )
+}
+
+/// What is in `places`: of the form of which most is there the missing files, else what is there instead.
+pub(super) fn found(places: &[PathBuf], forms: &[FileSet]) -> String {
+    let mut best: Option<(&Path, Vec<&str>, Vec<&str>)> = None;
+    for place in places {
+        for set in forms {
+            let names = set.files.iter().map(|file| file.name);
+            let (here, missing): (Vec<_>, Vec<_>) =
+                names.partition(|name| present(place, name).is_some());
+            if here.len() > best.as_ref().map_or(0, |(_, here, _)| here.len()) {
+                best = Some((place, here, missing));
+            }
+        }
+    }
+    if let Some((place, here, missing)) = best {
+        let verb = if missing.len() == 1 { "is" } else { "are" };
+        return format!(
+            "{} {verb} missing in {}, which has {}",
+            listed(&missing),
+            place.display(),
+            listed(&here)
+        );
+    }
+    let others: Vec<String> = places.iter().flat_map(|place| entries(place)).collect();
+    match others.as_slice() {
+        [] => "it is empty".to_owned(),
+        few if few.len() <= NAMES => format!("found {}", listed(few)),
+        many => format!(
+            "found {} and {} more",
+            many[..NAMES].join(", "),
+            many.len() - NAMES
+        ),
+    }
+}
+
+/// The names in a directory, in order, with what the files really are where that is plain to see.
+fn entries(directory: &Path) -> Vec<String> {
+    let Ok(entries) = fs::read_dir(directory) else {
+        return Vec::new();
+    };
+    let mut paths: Vec<PathBuf> = entries.filter_map(Result::ok).map(|e| e.path()).collect();
+    paths.sort();
+    let mut names = Vec::with_capacity(paths.len());
+    for (index, path) in paths.iter().enumerate() {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        // Only those that are said are opened.
+        let kind = (index < NAMES).then(|| kind(path)).flatten();
+        names.push(match kind {
+            Some(kind) => format!("{name} ({kind})"),
+            None => name.into_owned(),
+        });
+    }
+    names
+}
+
+fn kind(path: &Path) -> Option<&'static str> {
+    if path.is_dir() {
+        return Some("a directory");
+    }
+    // A pipe would keep its reader waiting.
+    if !path.is_file() {
+        return None;
+    }
+    let mut start = Vec::new();
+    let file = File::open(path).ok()?;
+    file.take(START_BYTES).read_to_end(&mut start).ok()?;
+    // Without the advice, which is for files that were opened as what they are not.
+    file_kind::describe(&start)?.split([',', ';']).next()
+}
+
+/// "a, b and c".
+fn listed<T: AsRef<str>>(names: &[T]) -> String {
+    let names: Vec<&str> = names.iter().map(AsRef::as_ref).collect();
+    match names.as_slice() {
+        [] => "nothing".to_owned(),
+        [one] => (*one).to_owned(),
+        [start @ .., last] => format!("{} and {last}", start.join(", ")),
+    }
+}

@@ -1,0 +1,132 @@
+//! Reading a file of a dataset, compressed or not.
+
+use std::{
+    fs,
+    io::{BufRead, BufReader, Read},
+    path::Path,
+};
+
+use flate2::bufread::MultiGzDecoder;
+
+use super::DataError;
+
+/// An unpacked file is refused beyond this size in bytes (the largest known one has 47 MB).
+pub(super) const MAX_FILE_BYTES: u64 = 1 << 30;
+
+/// How every gzip file begins. None of the forms of datasets begins so.
+const GZIP: &[u8] = &[0x1f, 0x8b];
+
+/// Reads a file, unpacking it if its bytes are a gzip file's. Programs that compress in parallel write several members,
+/// which are one file all the same. Names are not asked: browsers unpack files whose names go on ending in `.gz`.
+pub(super) fn read_file(path: &Path) -> Result<Vec<u8>, DataError> {
+    read_limited(path, MAX_FILE_BYTES)
+}
+
+fn read_limited(path: &Path, limit: u64) -> Result<Vec<u8>, DataError> {
+    let file = fs::File::open(path).map_err(DataError::io("cannot open", path))?;
+    let mut file = BufReader::new(file);
+    let start = file
+        .fill_buf()
+        .map_err(DataError::io("cannot read", path))?;
+    let packed = start.starts_with(GZIP);
+    let mut bytes = Vec::new();
+    // One byte more than allowed shows that there are too many.
+    if packed {
+        MultiGzDecoder::new(file)
+            .take(limit + 1)
+            .read_to_end(&mut bytes)
+            .map_err(DataError::io("cannot unpack", path))?;
+    } else {
+        file.take(limit + 1)
+            .read_to_end(&mut bytes)
+            .map_err(DataError::io("cannot read", path))?;
+    }
+    if bytes.len() as u64 > limit {
+        let unpacked = if packed { "unpacked, it has " } else { "" };
+        return Err(DataError::Malformed {
+            path: path.to_owned(),
+            reason: format!("{unpacked}more than {limit} bytes, the most that is read"),
+        });
+    }
+    Ok(bytes)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test may stop at a surprise")]
+mod tests {
+    use std::io::Write;
+
+    use flate2::{Compression, GzBuilder, write::GzEncoder};
+
+    use super::*;
+
+    fn member(bytes: &[u8]) -> Vec<u8> {
+        let mut gz = GzEncoder::new(Vec::new(), Compression::fast());
+        gz.write_all(bytes).unwrap();
+        gz.finish().unwrap()
+    }
+
+    /// A block as bgzip writes it: a member with an extra field (here a length of 0, which readers of gzip ignore).
+    fn block(bytes: &[u8]) -> Vec<u8> {
+        let mut gz = GzBuilder::new()
+            .extra(&b"BC\x02\x00\x00\x00"[..])
+            .write(Vec::new(), Compression::fast());
+        gz.write_all(bytes).unwrap();
+        gz.finish().unwrap()
+    }
+
+    #[test]
+    fn all_members_are_read() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("file.gz");
+        let text: Vec<u8> = (0..100_000_u32).flat_map(u32::to_le_bytes).collect();
+        let halves = text.split_at(150_001);
+        for packed in [
+            member(&text),
+            [member(halves.0), member(halves.1)].concat(),
+            // bgzip ends with an empty block.
+            [block(halves.0), block(halves.1), block(b"")].concat(),
+            text.chunks(999).flat_map(member).collect(),
+            // A browser has unpacked it.
+            text.clone(),
+        ] {
+            fs::write(&path, packed).unwrap();
+            assert!(read_file(&path).unwrap() == text);
+        }
+    }
+
+    #[test]
+    fn cut_and_extended_files_are_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("file.gz");
+        let (one, two) = (member(b"the first member"), member(b"the second one"));
+        let whole = [&one[..], &two].concat();
+        for end in (3..whole.len()).filter(|&end| end != one.len()) {
+            fs::write(&path, &whole[..end]).unwrap();
+            let error = read_file(&path).unwrap_err().to_string();
+            assert!(
+                error.contains("cannot unpack") && error.contains("file.gz"),
+                "{end}: {error}"
+            );
+        }
+        fs::write(&path, [&whole[..], b"something else"].concat()).unwrap();
+        read_file(&path).unwrap_err();
+    }
+
+    #[test]
+    fn too_much_is_refused_and_not_cut() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("file");
+        let bytes = [7; 1000];
+        // The members by themselves are small enough.
+        for packed in [
+            bytes.to_vec(),
+            [member(&bytes[..600]), member(&bytes[600..])].concat(),
+        ] {
+            fs::write(&path, packed).unwrap();
+            assert_eq!(read_limited(&path, 1000).unwrap(), bytes);
+            let error = read_limited(&path, 999).unwrap_err().to_string();
+            assert!(error.contains("more than 999 bytes"), "{error}");
+        }
+    }
+}

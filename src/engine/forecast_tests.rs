@@ -1,0 +1,115 @@
+//! Forecasts on several threads.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a failed test may panic")]
+
+use super::*;
+use crate::kernels::Backend;
+use crate::network::{Network, random_hcnn};
+use crate::params::{BoundRule, LayoutKind, SelectOptions, select};
+use num_bigint::BigInt;
+
+fn layer(parts: usize) -> LayerForecast {
+    LayerForecast {
+        name: "layer".to_owned(),
+        ciphertexts: 1,
+        polynomials: 2,
+        ops: LayerOps::default(),
+        budget_bits: None,
+        seconds: 9.0,
+        serial_seconds: 1.0,
+        parts,
+    }
+}
+
+#[test]
+fn a_time_is_divided_by_threads_that_have_a_part() {
+    let on = |parts: usize| {
+        [0, 1, 2, 3, 4, 5, 8, 50_000, usize::MAX]
+            .map(|threads| layer(parts).seconds_on(threads).to_string())
+    };
+    assert_eq!(on(1), ["9"; 9]);
+    assert_eq!(on(0), ["9"; 9]);
+    assert_eq!(on(4), ["9", "9", "5", "5", "3", "3", "3", "3", "3"]);
+    assert_eq!(on(8), ["9", "9", "5", "4", "3", "3", "2", "2", "2"]);
+}
+
+fn plan(network: &Network, layout: LayoutKind) -> Plan {
+    let options = SelectOptions {
+        mode: Mode::Fast,
+        layout: Some(layout),
+        images: Some(1),
+        bound: BoundRule::Observed {
+            magnitude: BigInt::from(50_000),
+            source: "the test".to_owned(),
+        },
+        ..SelectOptions::default()
+    };
+    Plan::new(network, &select(network, &options).unwrap()).unwrap()
+}
+
+#[test]
+fn layers_have_as_many_parts_as_are_computed_at_a_time() {
+    let network = random_hcnn(1, 2, 100).unwrap();
+    let rates = Rates {
+        near: 0.3,
+        far: 0.4,
+        stream: 4.5,
+    };
+    for layout in [
+        LayoutKind::Batched,
+        LayoutKind::Packed,
+        LayoutKind::Diagonal,
+    ] {
+        let plan = plan(&network, layout);
+        let selection = plan.selection();
+        let degree = selection.poly_modulus_degree();
+        let data = selection.coeff_modulus().len() - 1;
+        let forecast = plan.forecast(&rates);
+        let (response, layers) = forecast.split_last().unwrap();
+        assert_eq!(response.name, "response");
+        for (index, layer) in layers.iter().enumerate() {
+            let expected = if layout == LayoutKind::Diagonal {
+                // The primes that are left, and the special one where a key is used.
+                let dropped: usize = selection.drops().iter().take(index).sum();
+                data - dropped + usize::from(layer.ops.rotations + layer.ops.relinearizations > 0)
+            } else {
+                degree / tile_width(2 * plan.inputs())
+            };
+            assert_eq!(layer.parts, expected, "{} {}", layout.name(), layer.name);
+            assert_eq!(layer.serial_seconds.to_string(), "0");
+        }
+        // SEAL's drops of primes and masks are made one after the other.
+        assert!(response.serial_seconds > 0.0 && response.serial_seconds < response.seconds);
+        for layer in &forecast {
+            let least = layer.seconds / layer.parts as f64;
+            for threads in [2, 3, 50_000] {
+                let seconds = layer.seconds_on(threads);
+                assert!(seconds >= least * 0.999 && seconds <= layer.seconds);
+                assert!(seconds >= layer.seconds / threads as f64 * 0.999);
+            }
+        }
+    }
+}
+
+/// Of 50,000 threads, most have no processor. One thread is predicted to take what the layers take.
+#[test]
+fn threads_without_a_processor_do_not_shorten_a_forecast() {
+    use crate::report::ForecastRecord;
+    let plan = plan(&random_hcnn(1, 2, 100).unwrap(), LayoutKind::Packed);
+    let processors = std::thread::available_parallelism().unwrap().get();
+    // Other work slows the measurement of this machine at times.
+    let least = |seconds: &dyn Fn() -> f64| (0..3).map(|_| seconds()).fold(f64::INFINITY, f64::min);
+    let on = |threads| {
+        least(&|| {
+            ForecastRecord::measure(&plan, 3, threads)
+                .unwrap()
+                .seconds()
+        })
+    };
+    let (one, many) = (on(1), on(50_000));
+    assert!(many > one / (2 * processors) as f64, "{one} {many}");
+    let sum = least(&|| {
+        let forecast = plan.forecast(&Rates::measure(Backend::detect()));
+        forecast.iter().map(|layer| 3.0 * layer.seconds).sum()
+    });
+    assert!((0.25..4.0).contains(&(one / sum)), "{one} {sum}");
+}

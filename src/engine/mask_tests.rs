@@ -1,0 +1,282 @@
+//! What masks hide, and what they do not: the partial sums of a logit in the packed and the diagonal layout.
+//!
+//! A mask is added as a plaintext: to polynomial 0 of the response. Whoever decrypts the response to an honest request
+//! sees masked slots. A client that sends (0, Delta m) in place of an encryption finds the partial sums in another
+//! polynomial, without a mask.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a failed test may panic")]
+
+use super::fused::correction;
+use super::residue::multiply;
+use super::{EvaluationKeys, Plan, PlanContexts, Request, Server};
+use crate::bfv::{
+    BatchEncoder, Ciphertext, Context, Decryptor, Encryptor, Evaluator, KeyGenerator, SecretKey,
+};
+use crate::layout::{Diagonal, Layout, Packed, StageStep};
+use crate::network::{
+    InputQuantizer, InputSpec, Layer, NamedLayer, Network, NetworkLiteral, Shape, SplitMix64, Twin,
+    random_images,
+};
+use crate::params::{LayoutKind, Mode, SelectOptions, select};
+use num_bigint::BigInt;
+
+/// A convolution without biases, a square and a linear layer.
+fn network() -> Network {
+    let mut random = SplitMix64::new(4);
+    let mut weights = |count: usize| -> Vec<i64> {
+        (0..count)
+            .map(|_| [-1, 1, 2][(random.next_u64() % 3) as usize])
+            .collect()
+    };
+    let conv = Layer::Conv2d {
+        in_channels: 1,
+        out_channels: 2,
+        kernel: [3, 3],
+        stride: [1, 1],
+        padding: [0, 0],
+        weight: weights(2 * 9),
+        bias: vec![BigInt::ZERO; 2],
+        weight_scale: 1.0,
+    };
+    let linear = Layer::Linear {
+        in_features: 2 * 16,
+        out_features: 3,
+        weight: weights(3 * 2 * 16),
+        bias: [5, -7, 11].map(BigInt::from).to_vec(),
+        weight_scale: 1.0,
+    };
+    Network::new(NetworkLiteral {
+        name: "partial sums".to_owned(),
+        classes: 3,
+        input: InputSpec {
+            shape: Shape::new(1, 6, 6),
+            quantizer: InputQuantizer::uniform(2).unwrap(),
+        },
+        layers: vec![
+            NamedLayer::new("conv", conv),
+            NamedLayer::new("square", Layer::Square),
+            NamedLayer::new("flatten", Layer::Flatten),
+            NamedLayer::new("linear", linear),
+        ],
+    })
+    .unwrap()
+}
+
+/// The partial sums of each ciphertext of a response by slot, without the last biases; `None` in slots that are not summed.
+type Sums = Vec<Vec<Option<u64>>>;
+
+fn residue(value: &BigInt, t: u64) -> u64 {
+    super::residue::bias_residue(value, t)
+}
+
+fn packed_sums(packed: &Packed, image: &[i64], t: u64) -> Sums {
+    let crops = packed.crops();
+    let (planes, positions) = (crops.network.classes(), packed.positions());
+    let elements: Vec<Vec<i64>> = (0..crops.network.input().shape.len())
+        .map(|element| packed.gather(&[image.to_vec()], element))
+        .collect();
+    let twin = Twin::new(&crops.network);
+    let sums = (0..packed.logits() * positions).map(|slot| {
+        let crop: Vec<i64> = elements.iter().map(|element| element[slot]).collect();
+        let values = twin.logits(&crop).unwrap();
+        let (logit, position) = (slot / positions, slot % positions);
+        let sum: BigInt = values
+            .iter()
+            .enumerate()
+            .map(|(plane, value)| {
+                value * crops.weight[(logit * planes + plane) * positions + position]
+            })
+            .sum();
+        Some(residue(&sum, t))
+    });
+    vec![sums.collect()]
+}
+
+fn diagonal_sums(layout: &Diagonal, image: &[i64], t: u64) -> Sums {
+    let [first, last] = layout.stages() else {
+        panic!("one square has a stage before it and one after it");
+    };
+    let StageStep::First { outputs } = &first.step else {
+        panic!("not the first stage");
+    };
+    let StageStep::Last { responses, .. } = &last.step else {
+        panic!("not the last stage");
+    };
+    let matrix = first.matrix(t);
+    let mut squares = vec![0; layout.slots()];
+    for output in outputs {
+        let mut slots = vec![0; layout.slots()];
+        for (upload, entries) in &output.products {
+            let values = layout.gather(&[image.to_vec()], *upload as usize);
+            for entry in entries {
+                let (slot, weight) = (entry.slot as usize, matrix.weights()[entry.entry as usize]);
+                slots[slot] = (slots[slot] + multiply(weight, values[slot] as u64, t)) % t;
+            }
+        }
+        for (square, value) in squares.iter_mut().zip(slots) {
+            *square = (*square + multiply(value, value, t)) % t;
+        }
+    }
+    let matrix = last.matrix(t);
+    responses
+        .iter()
+        .map(|[weights, _]| {
+            let mut sums = vec![None; layout.slots()];
+            for entry in weights {
+                let (slot, weight) = (entry.slot as usize, matrix.weights()[entry.entry as usize]);
+                sums[slot] = Some(multiply(weight, squares[slot], t));
+            }
+            sums
+        })
+        .collect()
+}
+
+/// What a client has under one plaintext modulus.
+struct Kit {
+    context: Context,
+    key: SecretKey,
+    encoder: BatchEncoder,
+    correction: u64,
+    t: u64,
+}
+
+impl Kit {
+    /// The slots of a decrypted ciphertext.
+    fn slots(&self, encrypted: &Ciphertext) -> Vec<u64> {
+        let mut decryptor = Decryptor::new(&self.context, &self.key).unwrap();
+        let plain = decryptor.decrypt(encrypted).unwrap();
+        let slots = self.encoder.decode_u64(&plain).unwrap().into_iter();
+        slots
+            .map(|slot| multiply(slot, self.correction, self.t))
+            .collect()
+    }
+
+    /// An honest encryption of slots.
+    fn encrypt(&self, slots: &[u64]) -> Ciphertext {
+        let encryptor = Encryptor::symmetric(&self.context, &self.key).unwrap();
+        let plain = self.encoder.encode_u64(slots).unwrap();
+        encryptor.encrypt_symmetric(&plain).unwrap()
+    }
+
+    /// (0, Delta m) for the message m of slots: what adding a plaintext adds to polynomial 0, as polynomial 1.
+    fn crafted(&self, slots: &[u64]) -> Ciphertext {
+        let before = self.encrypt(&[0]);
+        let mut after = before.try_clone().unwrap();
+        let plain = self.encoder.encode_u64(slots).unwrap();
+        let evaluator = Evaluator::new(&self.context).unwrap();
+        evaluator.add_plain_inplace(&mut after, &plain).unwrap();
+        let degree = self.context.parameters().poly_modulus_degree();
+        let half = before.limbs().len() / 2;
+        let scaled = after.limbs()[..half]
+            .iter()
+            .zip(before.limbs())
+            .zip(
+                self.context
+                    .primes()
+                    .iter()
+                    .flat_map(|&q| std::iter::repeat_n(q, degree)),
+            )
+            .map(|((after, before), q)| (after + q - before) % q);
+        let limbs: Vec<u64> = std::iter::repeat_n(0, half).chain(scaled).collect();
+        self.of_limbs(&before, &limbs)
+    }
+
+    /// One polynomial of a ciphertext as one that decrypts to what the polynomial holds, whatever the key.
+    fn polynomial(&self, encrypted: &Ciphertext, index: usize) -> Ciphertext {
+        let length = encrypted.limbs().len() / encrypted.size();
+        let mut limbs = encrypted.limbs()[index * length..(index + 1) * length].to_vec();
+        limbs.resize(2 * length, 0);
+        self.of_limbs(encrypted, &limbs)
+    }
+
+    fn of_limbs(&self, like: &Ciphertext, limbs: &[u64]) -> Ciphertext {
+        Ciphertext::from_limbs(&self.context, like.parms_id(), 2, false, limbs).unwrap()
+    }
+}
+
+fn check(layout: LayoutKind, sums: impl Fn(&Layout, &[i64], u64) -> Sums) {
+    let network = network();
+    let options = SelectOptions {
+        mode: Mode::Fast,
+        layout: Some(layout),
+        images: Some(1),
+        ..SelectOptions::default()
+    };
+    let plan = Plan::new(&network, &select(&network, &options).unwrap()).unwrap();
+    let context = PlanContexts::new(&plan).unwrap().contexts()[0].clone();
+    let t = context.parameters().plain_modulus().value();
+    let kit = Kit {
+        key: KeyGenerator::new(&context).unwrap().secret_key().unwrap(),
+        encoder: BatchEncoder::new(&context).unwrap(),
+        correction: correction(&plan, t),
+        context,
+        t,
+    };
+    assert_eq!(plan.selection().plain_moduli(), [t]);
+    // One square: nothing is relinearised or rotated, the server needs no keys.
+    let keys = EvaluationKeys {
+        relin_keys: vec![None],
+        galois_keys: vec![None],
+    };
+    let server = Server::new(&plan, keys).unwrap();
+    let image = random_images(9, &network, 3).pop().unwrap();
+    let expected = sums(plan.layout(), &image, t);
+    let logits = Twin::new(&network).logits(&image).unwrap();
+    let evaluate = |encrypt: &dyn Fn(&[u64]) -> Ciphertext| {
+        let inputs = (0..plan.inputs()).map(|element| {
+            let values = plan.layout().gather(std::slice::from_ref(&image), element);
+            encrypt(&values.iter().map(|&value| value as u64).collect::<Vec<_>>())
+        });
+        let request = Request {
+            images: 1,
+            channels: vec![inputs.collect()],
+        };
+        let response = server.evaluate(&request, &()).unwrap().response;
+        response.channels.into_iter().next().unwrap()
+    };
+    // How many of the slots that are summed hold their partial sum, and how many there are.
+    let right = |found: &[Vec<u64>]| {
+        let pairs = found.iter().flatten().zip(expected.iter().flatten());
+        let known = pairs.filter_map(|(found, expected)| Some((found, (*expected)?)));
+        let known: Vec<bool> = known.map(|(found, expected)| *found == expected).collect();
+        (known.iter().filter(|right| **right).count(), known.len())
+    };
+
+    // The honest client sees the logits, and slots that are others each time.
+    let seen = [(); 2].map(|()| {
+        let response = evaluate(&|slots| kit.encrypt(slots));
+        let slots: Vec<Vec<u64>> = response.iter().map(|output| kit.slots(output)).collect();
+        let sums = plan.layout().collect(slots.clone(), 1, t);
+        let decrypted: Vec<u64> = sums.iter().map(|of_images| of_images[0]).collect();
+        let residues: Vec<u64> = logits.iter().map(|logit| residue(logit, t)).collect();
+        assert_eq!(decrypted, residues);
+        let (right, all) = right(&slots);
+        assert!(all >= 3 * 16 && right <= all / 8, "{right} of {all}");
+        slots
+    });
+    assert_ne!(seen[0], seen[1]);
+
+    // The client that crafts its request reads the partial sums in the last polynomial, all of them.
+    let response = evaluate(&|slots| kit.crafted(slots));
+    let read: Vec<Vec<u64>> = response
+        .iter()
+        .map(|output| kit.slots(&kit.polynomial(output, output.size() - 1)))
+        .collect();
+    let (right, all) = right(&read);
+    assert_eq!(right, all);
+}
+
+#[test]
+fn masks_of_the_packed_layout_hide_sums_from_honest_clients_only() {
+    check(LayoutKind::Packed, |layout, image, t| match layout {
+        Layout::Packed(packed) => packed_sums(packed, image, t),
+        _ => panic!("not packed"),
+    });
+}
+
+#[test]
+fn masks_of_the_diagonal_layout_hide_sums_from_honest_clients_only() {
+    check(LayoutKind::Diagonal, |layout, image, t| match layout {
+        Layout::Diagonal(diagonal) => diagonal_sums(diagonal, image, t),
+        _ => panic!("not diagonal"),
+    });
+}

@@ -1,0 +1,247 @@
+//! Temporary files and directories that go away with the process, however it ends.
+//!
+//! Each is listed while it is in use, so that an interrupted program can remove it, and locked, so that another process
+//! can tell one in use from one that a killed process left behind. A lock is known on every machine that sees the file,
+//! where a process number is not.
+
+use std::{
+    collections::BTreeSet,
+    ffi::OsStr,
+    fs::{self, File, OpenOptions, Permissions, TryLockError},
+    io,
+    path::{Path, PathBuf},
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use tempfile::NamedTempFile;
+
+/// How the names of temporary files begin.
+const FILE_PREFIX: &str = ".sealquant-";
+
+/// Where locks are not to be had, what nobody has changed for so long is abandoned.
+const OLD: Duration = Duration::from_secs(24 * 3600);
+
+/// How often a name is tried. Only another process that clears the directory at that moment takes one away.
+const ATTEMPTS: usize = 16;
+
+/// What this process has made and not yet removed.
+struct Live {
+    paths: Vec<PathBuf>,
+    /// The directories that were cleared of what other processes left behind.
+    cleared: BTreeSet<PathBuf>,
+}
+
+static LIVE: Mutex<Live> = Mutex::new(Live {
+    paths: Vec::new(),
+    cleared: BTreeSet::new(),
+});
+
+fn live() -> MutexGuard<'static, Live> {
+    LIVE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Live {
+    fn forget(&mut self, path: &Path) {
+        self.paths.retain(|known| known != path);
+    }
+
+    fn clear_once(&mut self, directory: &Path) {
+        if self.cleared.insert(directory.to_owned()) {
+            clear(directory, FILE_PREFIX);
+        }
+    }
+}
+
+/// Removes all temporary files and directories of this process, and keeps it from making or renaming any more: whoever
+/// tries waits forever. For a process that is about to end.
+#[cfg(feature = "cli")]
+pub(crate) fn remove_temporaries() {
+    let live = live();
+    for path in &live.paths {
+        // A thread may be writing into a directory.
+        for _ in 0..50 {
+            if remove(path).is_ok() || fs::symlink_metadata(path).is_err() {
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+    std::mem::forget(live);
+}
+
+/// Does what must not be cut in two by [`remove_temporaries`]. It must not make temporary files itself.
+pub(crate) fn uninterrupted<T>(work: impl FnOnce() -> T) -> T {
+    let _live = live();
+    work()
+}
+
+/// A file under a temporary name, removed unless it is kept.
+pub(super) struct TemporaryFile {
+    /// Until it is kept.
+    file: Option<NamedTempFile>,
+    path: PathBuf,
+}
+
+impl TemporaryFile {
+    /// Makes one in `directory`, and removes those that killed processes left there.
+    pub(super) fn create(directory: &Path) -> io::Result<Self> {
+        let mut builder = tempfile::Builder::new();
+        builder.prefix(FILE_PREFIX);
+        // Less the umask, as for any new file; the default of temporary files is private.
+        #[cfg(unix)]
+        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+        let mut live = live();
+        live.clear_once(directory);
+        for _ in 0..ATTEMPTS {
+            let file = builder.tempfile_in(directory)?;
+            if is_taken(file.as_file(), file.path()) {
+                continue;
+            }
+            let path = file.path().to_owned();
+            live.paths.push(path.clone());
+            let file = Some(file);
+            return Ok(Self { file, path });
+        }
+        Err(io::Error::other("temporary files vanish"))
+    }
+
+    pub(super) fn as_file_mut(&mut self) -> io::Result<&mut File> {
+        let file = self.file.as_mut().map(NamedTempFile::as_file_mut);
+        file.ok_or_else(|| io::Error::other("the file has its name already"))
+    }
+
+    /// Renames it once its bytes are on the disk.
+    pub(super) fn keep_as(
+        mut self,
+        path: &Path,
+        permissions: Option<Permissions>,
+    ) -> io::Result<()> {
+        let Some(file) = self.file.take() else {
+            return Ok(());
+        };
+        if let Some(permissions) = permissions {
+            // Some file systems have none.
+            let _ = file.as_file().set_permissions(permissions);
+        }
+        file.as_file().sync_all()?;
+        let persisted = uninterrupted(|| file.persist(path));
+        persisted.map_err(|refused| refused.error)?;
+        Ok(())
+    }
+}
+
+impl Drop for TemporaryFile {
+    fn drop(&mut self) {
+        drop(self.file.take());
+        live().forget(&self.path);
+    }
+}
+
+/// A directory under a temporary name, removed with all that is in it.
+pub(crate) struct TemporaryDirectory {
+    path: PathBuf,
+    /// Open, and locked if that is possible.
+    _lock: Option<File>,
+}
+
+impl TemporaryDirectory {
+    /// Makes one in `parent`, and removes those of this prefix that killed processes left there.
+    pub(crate) fn create(parent: &Path, prefix: &str) -> io::Result<Self> {
+        let mut live = live();
+        clear(parent, prefix);
+        for _ in 0..ATTEMPTS {
+            let directory = tempfile::Builder::new().prefix(prefix).tempdir_in(parent)?;
+            let lock = File::open(directory.path()).ok();
+            if let Some(lock) = &lock
+                && is_taken(lock, directory.path())
+            {
+                continue;
+            }
+            let path = directory.keep();
+            live.paths.push(path.clone());
+            return Ok(Self { path, _lock: lock });
+        }
+        Err(io::Error::other("temporary directories vanish"))
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+impl Drop for TemporaryDirectory {
+    fn drop(&mut self) {
+        // What cannot be removed now is by the next process.
+        let _ = remove(&self.path);
+        live().forget(&self.path);
+    }
+}
+
+/// Locks what was just made. True if another process, which clears the directory, was faster.
+fn is_taken(file: &File, path: &Path) -> bool {
+    match file.try_lock() {
+        Err(TryLockError::WouldBlock) => true,
+        // Without a lock it is known by its age.
+        Err(TryLockError::Error(_)) => false,
+        Ok(()) => fs::symlink_metadata(path).is_err(),
+    }
+}
+
+/// Removes the temporary files and directories of this prefix in `directory` that no process uses.
+pub(crate) fn clear_abandoned(directory: &Path, prefix: &str) {
+    let _live = live();
+    clear(directory, prefix);
+}
+
+fn clear(directory: &Path, prefix: &str) {
+    let Ok(entries) = fs::read_dir(directory) else {
+        return;
+    };
+    for entry in entries.filter_map(Result::ok) {
+        if !has_temporary_name(&entry.file_name(), prefix) {
+            continue;
+        }
+        let path = entry.path();
+        // The lock is held until the name is gone: whoever made it in this moment tries another.
+        if let Some(_lock) = abandoned(&path) {
+            // What cannot be removed stays.
+            let _ = remove(&path);
+        }
+    }
+}
+
+/// The prefix, then letters and digits.
+fn has_temporary_name(name: &OsStr, prefix: &str) -> bool {
+    let name = name.as_encoded_bytes();
+    let rest = name.strip_prefix(prefix.as_bytes());
+    rest.is_some_and(|rest| !rest.is_empty() && rest.iter().all(u8::is_ascii_alphanumeric))
+}
+
+/// The file or directory, opened and locked if that is possible, if no process uses it.
+fn abandoned(path: &Path) -> Option<File> {
+    let found = fs::symlink_metadata(path).ok()?;
+    let file = if found.is_dir() {
+        File::open(path).ok()?
+    } else if found.is_file() {
+        OpenOptions::new().read(true).write(true).open(path).ok()?
+    } else {
+        return None;
+    };
+    match file.try_lock() {
+        Ok(()) => Some(file),
+        Err(TryLockError::WouldBlock) => None,
+        Err(TryLockError::Error(_)) => {
+            let age = found.modified().ok()?.elapsed().ok()?;
+            (age > OLD).then_some(file)
+        }
+    }
+}
+
+fn remove(path: &Path) -> io::Result<()> {
+    if fs::symlink_metadata(path)?.is_dir() {
+        fs::remove_dir_all(path)
+    } else {
+        fs::remove_file(path)
+    }
+}

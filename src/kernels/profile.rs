@@ -1,0 +1,43 @@
+//! The profile that kernels were compiled under: a warning, once, where it leaves them slow.
+
+use std::sync::Once;
+
+/// What [`warn_if_unoptimised`] logs.
+const MESSAGE: &str = "sealquant was compiled without optimisation, as cargo's dev profile does: fast mode takes about a \
+    hundred times as long; set `opt-level = 3` under `[profile.dev.package.sealquant]` in your Cargo.toml";
+
+/// Logs a warning, once in a process, if this crate was compiled without optimisation. Evaluations and measurements of
+/// kernels begin with it.
+pub(crate) fn warn_if_unoptimised() {
+    static WARNED: Once = Once::new();
+    // The optimisation of this crate, by the build script: debug assertions may be on in an optimised build.
+    warn_once(&WARNED, cfg!(unoptimised), || log::warn!("{MESSAGE}"));
+}
+
+fn warn_once(warned: &Once, is_unoptimised: bool, warn: impl FnOnce()) {
+    if is_unoptimised {
+        warned.call_once(warn);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_warning_comes_once_and_only_without_optimisation() {
+        let warned = Once::new();
+        let mut count = 0;
+        for (is_unoptimised, expected) in [(false, 0), (true, 1), (true, 1), (false, 1)] {
+            warn_once(&warned, is_unoptimised, || count += 1);
+            assert_eq!(count, expected);
+        }
+    }
+
+    #[test]
+    fn the_message_names_the_lines_to_add() {
+        for part in ["[profile.dev.package.sealquant]", "opt-level = 3"] {
+            assert!(MESSAGE.contains(part), "{MESSAGE}");
+        }
+    }
+}

@@ -1,0 +1,281 @@
+//! The noise of a circuit in fast mode under many plaintext moduli, for the search.
+
+use super::fast::FastNoise;
+use super::fast_fit::Circuit;
+use super::moments::{Detail, Weighing};
+use crate::network::{LoweredLayer, LoweredOperation};
+use std::collections::BTreeMap;
+
+/// The noise model is evaluated for this degree: no other is smaller.
+const SMALL_DEGREE: usize = 1024;
+/// The smallest prime = 1 mod 2 * 1024: no plaintext modulus is smaller.
+const SMALL_MODULUS: u64 = 12_289;
+/// Where weights are wider than plaintext moduli, the model is evaluated once for moduli that differ by so many bits at
+/// most.
+const WINDOW_BITS: u32 = 12;
+
+/// The noise of a circuit under any plaintext modulus, from few evaluations of the model.
+///
+/// While no weight reaches half the modulus, weights count as they are, and all deviations are proportional to powers of
+/// the modulus and the degree: one evaluation serves all. Under smaller moduli weights are residues, without order in size
+/// and sign. They are bounded by their magnitudes, and by half the modulus. Such a bound grows no faster than in proportion to the
+/// modulus, so an evaluation for the smallest of a window of moduli bounds them all: closely where most weights exceed
+/// half of each of them, by up to a factor of the window's width for each weight that lies in between.
+pub(super) struct Noises<'a> {
+    pub circuit: &'a Circuit,
+    largest_weight: u64,
+    exact: Option<FastNoise>,
+    /// By the window, counted from [`SMALL_MODULUS`] on.
+    capped: BTreeMap<u32, FastNoise>,
+    /// Bounds on these from below.
+    least: BTreeMap<u32, FastNoise>,
+}
+
+impl<'a> Noises<'a> {
+    pub(super) fn new(circuit: &'a Circuit) -> Self {
+        Self {
+            circuit,
+            largest_weight: largest_weight(&circuit.layers),
+            exact: None,
+            capped: BTreeMap::new(),
+            least: BTreeMap::new(),
+        }
+    }
+
+    fn evaluate(circuit: &Circuit, modulus: u64, weighing: Weighing, detail: Detail) -> FastNoise {
+        let weighted = circuit.weighted.as_ref();
+        FastNoise::new(
+            &circuit.layers,
+            circuit.inputs,
+            SMALL_DEGREE,
+            modulus,
+            (weighing, detail),
+            weighted.map(|(name, _)| (name.as_str(), circuit.slots)),
+        )
+    }
+
+    /// Whether a modulus is above twice every weight.
+    fn is_exact(&self, modulus: u64) -> bool {
+        self.largest_weight < modulus.div_ceil(2)
+    }
+
+    /// Of a window: the smallest modulus, and its weights.
+    fn evaluate_window(circuit: &Circuit, window: u32, detail: Detail) -> FastNoise {
+        let smallest = SMALL_MODULUS << (window * WINDOW_BITS);
+        let weighing = Weighing::AtMost(smallest as f64 / 2.0);
+        Self::evaluate(circuit, smallest, weighing, detail)
+    }
+
+    /// The noise at a degree under a plaintext modulus, neither below the smallest there are.
+    pub(super) fn under(&mut self, degree: usize, modulus: u64) -> FastNoise {
+        let circuit = self.circuit;
+        let noise = if self.is_exact(modulus) {
+            self.exact.get_or_insert_with(|| {
+                Self::evaluate(circuit, SMALL_MODULUS, Weighing::Exact, Detail::Full)
+            })
+        } else {
+            let window = window(modulus);
+            self.capped
+                .entry(window)
+                .or_insert_with(|| Self::evaluate_window(circuit, window, Detail::Full))
+        };
+        noise.scaled(degree, modulus)
+    }
+
+    /// No more than [`Noises::under`] gives, and in little time; nothing where that is known already.
+    pub(super) fn least(&mut self, degree: usize, modulus: u64) -> Option<FastNoise> {
+        let (circuit, window) = (self.circuit, window(modulus));
+        if self.is_exact(modulus) || self.capped.contains_key(&window) {
+            return None;
+        }
+        let least = self
+            .least
+            .entry(window)
+            .or_insert_with(|| Self::evaluate_window(circuit, window, Detail::Least));
+        Some(least.scaled(degree, modulus))
+    }
+
+    /// How often the model was evaluated.
+    #[cfg(test)]
+    pub(super) fn evaluations(&self) -> usize {
+        self.capped.len() + usize::from(self.exact.is_some())
+    }
+}
+
+/// Which moduli one evaluation serves where weights are wider.
+fn window(modulus: u64) -> u32 {
+    (modulus / SMALL_MODULUS).max(1).ilog2() / WINDOW_BITS
+}
+
+fn largest_weight(layers: &[LoweredLayer]) -> u64 {
+    layers
+        .iter()
+        .filter_map(|layer| match &layer.operation {
+            LoweredOperation::Sums(sums) => sums
+                .outputs()
+                .flat_map(|(terms, _)| terms)
+                .map(|term| term.weight.unsigned_abs())
+                .max(),
+            LoweredOperation::Square { .. } => None,
+        })
+        .max()
+        .unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a failed test may panic")]
+    use super::super::fast_fit::search;
+    use super::super::options::LayoutKind;
+    use super::super::security::SecurityStandard;
+    use super::*;
+    use crate::network::{
+        InputQuantizer, InputSpec, Layer, NamedLayer, Network, NetworkLiteral, Shape, SplitMix64,
+        proven_bounds,
+    };
+    use num_bigint::{BigInt, BigUint};
+
+    /// Two convolutions with squares and a linear layer, its weights uniform up to a number of bits.
+    fn weights(bits: u32) -> [Vec<i64>; 3] {
+        let mut random = SplitMix64::new(u64::from(bits));
+        [2 * 9, 3 * 2 * 4, 4 * 3 * 4].map(|count| {
+            let weight = |word: u64| {
+                let magnitude = (1 + (word >> 8) % ((1 << (bits - 1)) - 1)).cast_signed();
+                if word.is_multiple_of(2) {
+                    magnitude
+                } else {
+                    -magnitude
+                }
+            };
+            (0..count).map(|_| weight(random.next_u64())).collect()
+        })
+    }
+
+    fn network([first, second, last]: [Vec<i64>; 3]) -> Network {
+        let conv = |in_channels, out_channels, side, stride, weight| Layer::Conv2d {
+            in_channels,
+            out_channels,
+            kernel: [side; 2],
+            stride: [stride; 2],
+            padding: [0, 0],
+            weight,
+            bias: vec![BigInt::from(1); out_channels],
+            weight_scale: 1.0,
+        };
+        Network::new(NetworkLiteral {
+            name: "wide".to_owned(),
+            classes: 4,
+            input: InputSpec {
+                shape: Shape::new(1, 9, 9),
+                quantizer: InputQuantizer::uniform(1).unwrap(),
+            },
+            layers: vec![
+                NamedLayer::new("conv1", conv(1, 2, 3, 2, first)),
+                NamedLayer::new("square1", Layer::Square),
+                NamedLayer::new("conv2", conv(2, 3, 2, 2, second)),
+                NamedLayer::new("square2", Layer::Square),
+                NamedLayer::new("flatten", Layer::Flatten),
+                NamedLayer::new(
+                    "linear",
+                    Layer::Linear {
+                        in_features: 12,
+                        out_features: 4,
+                        weight: last,
+                        bias: vec![BigInt::from(-1); 4],
+                        weight_scale: 1.0,
+                    },
+                ),
+            ],
+        })
+        .unwrap()
+    }
+
+    #[test]
+    fn few_evaluations_serve_a_search_whatever_the_width_of_weights() {
+        for bits in [2, 8, 13, 14, 16, 20, 24, 32, 40, 50, 61, 62] {
+            let network = network(weights(bits));
+            let magnitude = proven_bounds(&network).output().magnitude();
+            let product = BigUint::from(2u32) * magnitude.magnitude() + 1u32;
+            for layout in [LayoutKind::Batched, LayoutKind::Packed] {
+                let circuit = Circuit::new(&network, layout).unwrap();
+                let mut noises = Noises::new(&circuit);
+                let standard = SecurityStandard::HeStandard2024;
+                let found = search(&mut noises, standard, &product, None, 1.0).unwrap();
+                let evaluations = noises.evaluations();
+                println!(
+                    "{bits} bits, {}: {evaluations} evaluations, N {:?}",
+                    layout.name(),
+                    found.map(|found| found.degree)
+                );
+                // Weights of up to 13 bits are below half of every modulus.
+                let most = if bits <= 13 { 1 } else { 5 };
+                assert!(
+                    (1..=most).contains(&evaluations),
+                    "{bits} bits: {evaluations}"
+                );
+            }
+        }
+    }
+
+    /// The residue around 0.
+    fn centred(weight: i64, modulus: u64) -> i64 {
+        let modulus = modulus.cast_signed();
+        let residue = weight.rem_euclid(modulus);
+        residue - if residue > modulus / 2 { modulus } else { 0 }
+    }
+
+    #[test]
+    fn no_noise_is_below_that_of_the_residues_themselves() {
+        let moduli = [
+            12_289,
+            18_433,
+            65_537,
+            557_057,
+            50_331_649,
+            (1 << 33) + 1,
+            (1 << 47) + 1,
+            (1 << 59) + 1,
+        ];
+        let (degree, primes) = (4096, [60.0; 16]);
+        for bits in [6, 14, 17, 20, 27, 40, 61] {
+            let network_of = network;
+            let wide = network_of(weights(bits));
+            let circuit = Circuit::new(&wide, LayoutKind::Batched).unwrap();
+            let mut noises = Noises::new(&circuit);
+            for t in moduli {
+                let least = noises.least(degree, t);
+                let bound = noises.under(degree, t).predict(&primes, 8);
+                if let Some(least) = least {
+                    for (least, bound) in least.predict(&primes, 8).iter().zip(&bound) {
+                        assert!(least.budget_bits >= bound.budget_bits - 1e-6, "{least:?}");
+                    }
+                }
+                let residues =
+                    weights(bits).map(|layer| layer.iter().map(|&w| centred(w, t)).collect());
+                let residues = network_of(residues);
+                let itself = FastNoise::new(
+                    &residues.lower(),
+                    circuit.inputs,
+                    degree,
+                    t,
+                    (Weighing::Exact, Detail::Full),
+                    None,
+                );
+                let itself = itself.predict(&primes, 8);
+                let mut most: f64 = 0.0;
+                for (bound, itself) in bound.iter().zip(&itself) {
+                    let below = itself.budget_bits - bound.budget_bits;
+                    assert!(below > -1e-6, "{bits} bits, t = {t}: {below} {bound:?}");
+                    most = most.max(below);
+                }
+                println!("{bits} bits, t = {t}: at most {most:.2} bits below");
+                // Nothing is lost without residues; else a bit for each power of a weight, of seven.
+                let is_exact = t >> bits != 0;
+                assert!(
+                    most < if is_exact { 0.1 } else { 8.0 },
+                    "{bits}, {t}: {most}"
+                );
+            }
+        }
+    }
+}

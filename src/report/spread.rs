@@ -1,0 +1,66 @@
+//! The middle of some measurements.
+
+use serde::{Deserialize, Serialize};
+
+/// The middle of some values, and half of them around it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct Spread {
+    /// The first quartile.
+    pub lower: f64,
+    /// The median.
+    pub median: f64,
+    /// The third quartile.
+    pub upper: f64,
+}
+
+impl Spread {
+    /// Finds the quartiles of values, between neighbours where one is not a value itself; zeros without values.
+    pub fn of(mut values: Vec<f64>) -> Self {
+        values.sort_by(f64::total_cmp);
+        let at = |fraction: f64| {
+            let position = fraction * values.len().saturating_sub(1) as f64;
+            let value = |index: f64| values.get(index as usize).copied().unwrap_or_default();
+            let (below, above) = (value(position.floor()), value(position.ceil()));
+            below + (above - below) * position.fract()
+        };
+        Self {
+            lower: at(0.25),
+            median: at(0.5),
+            upper: at(0.75),
+        }
+    }
+}
+
+impl std::ops::AddAssign for Spread {
+    /// Adds quartile by quartile: what follows each other.
+    fn add_assign(&mut self, other: Self) {
+        self.lower += other.lower;
+        self.median += other.median;
+        self.upper += other.upper;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Spread;
+
+    #[test]
+    fn quartiles_lie_between_their_neighbours() {
+        let (lower, median, upper) = (1.75, 2.5, 3.25);
+        let expected = Spread {
+            lower,
+            median,
+            upper,
+        };
+        assert_eq!(Spread::of(vec![4.0, 1.0, 3.0, 2.0]), expected);
+        assert_eq!(
+            Spread::of(vec![7.0]),
+            Spread {
+                lower: 7.0,
+                median: 7.0,
+                upper: 7.0
+            }
+        );
+        assert_eq!(Spread::of(Vec::new()), Spread::default());
+    }
+}

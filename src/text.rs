@@ -1,0 +1,219 @@
+//! Recognises binary data that went through text: decoded as UTF-8, given other line ends, or left as base64 or hex.
+
+use xxhash_rust::xxh3::Xxh3;
+
+/// The replacement character U+FFFD in UTF-8: what a decoder writes for bytes that are no text.
+const REPLACEMENT: &[u8] = "\u{FFFD}".as_bytes();
+
+/// The mark that some programs put before UTF-8.
+const BYTE_ORDER_MARK: &[u8] = "\u{FEFF}".as_bytes();
+
+/// How many bytes are looked at: text shows at once.
+const LOOKED_AT: usize = 1 << 16;
+
+/// Says what text handling did to the start of binary data whose first bytes should be `magic`; `None` if nothing of
+/// the kind shows. Only for data that cannot be read: a part of the data that is valid is text by chance at times.
+pub(crate) fn damage(bytes: &[u8], magic: &[u8]) -> Option<&'static str> {
+    let bytes = bytes.get(..LOOKED_AT).unwrap_or(bytes);
+    if bytes.starts_with(BYTE_ORDER_MARK) {
+        return Some("a byte-order mark stands before it");
+    }
+    if is_utf8(bytes) && !bytes.is_ascii() {
+        return Some(
+            if bytes
+                .windows(REPLACEMENT.len())
+                .any(|window| window == REPLACEMENT)
+            {
+                "it was decoded as UTF-8, which replaced its bytes above 127"
+            } else {
+                "its bytes were taken for characters and encoded as UTF-8"
+            },
+        );
+    }
+    if is_utf16(bytes, magic) {
+        return Some("its bytes were taken for characters and encoded as UTF-16");
+    }
+    if bytes.len() > magic.len() && bytes.is_ascii() && !bytes.starts_with(magic) {
+        if starts_with_hex(bytes, magic) {
+            return Some("it is still in hexadecimal digits");
+        }
+        if starts_with_base64(bytes, magic) {
+            return Some("it is still in base64");
+        }
+    }
+    None
+}
+
+/// What [`is_crlf_of_checked`] found, as [`damage`] says it.
+pub(crate) const LINE_ENDS: &str = "its line ends were changed from LF to CR LF";
+
+/// Whether the data are those that a checksum belongs to, but with LF turned into CR LF: the last 8 bytes without that
+/// are the XXH3 of the rest, in little-endian order.
+pub(crate) fn is_crlf_of_checked(bytes: &[u8]) -> bool {
+    let added = added_line_ends(bytes);
+    let Some(hashed) = (bytes.len() - added).checked_sub(8) else {
+        return false;
+    };
+    if added == 0 {
+        return false;
+    }
+    let mut hash = Xxh3::new();
+    let mut last = Vec::with_capacity(8);
+    let mut done = 0;
+    // Pieces between the CRs that were added; each begins with an LF but for the first.
+    let mut start = 0;
+    for (index, pair) in bytes.windows(2).enumerate() {
+        if pair == b"\r\n" {
+            take(
+                &bytes[start..index],
+                hashed,
+                &mut done,
+                &mut hash,
+                &mut last,
+            );
+            start = index + 1;
+        }
+    }
+    take(&bytes[start..], hashed, &mut done, &mut hash, &mut last);
+    last == hash.digest().to_le_bytes()
+}
+
+/// How many bytes LF turned into CR LF would have added.
+pub(crate) fn added_line_ends(bytes: &[u8]) -> usize {
+    bytes.windows(2).filter(|pair| *pair == b"\r\n").count()
+}
+
+fn take(piece: &[u8], hashed: usize, done: &mut usize, hash: &mut Xxh3, last: &mut Vec<u8>) {
+    let (body, tail) = piece.split_at(piece.len().min(hashed.saturating_sub(*done)));
+    hash.update(body);
+    last.extend_from_slice(tail);
+    *done += piece.len();
+}
+
+/// Whether the bytes are UTF-8, perhaps cut within a character.
+fn is_utf8(bytes: &[u8]) -> bool {
+    match std::str::from_utf8(bytes) {
+        Ok(_) => true,
+        Err(error) => error.error_len().is_none(),
+    }
+}
+
+fn is_utf16(bytes: &[u8], magic: &[u8]) -> bool {
+    let bytes = match bytes {
+        [0xFF, 0xFE, rest @ ..] | [0xFE, 0xFF, rest @ ..] => rest,
+        _ => bytes,
+    };
+    let pairs = bytes.as_chunks::<2>().0;
+    pairs.len() > magic.len()
+        && [0, 1].iter().any(|&low| {
+            pairs
+                .iter()
+                .zip(magic)
+                .all(|(pair, &byte)| pair[low] == byte && pair[1 - low] == 0)
+        })
+}
+
+fn starts_with_hex(bytes: &[u8], magic: &[u8]) -> bool {
+    let digit = |byte: u8| char::from(byte).to_digit(16);
+    magic
+        .iter()
+        .zip(bytes.as_chunks::<2>().0)
+        .all(|(&byte, pair)| {
+            digit(pair[0])
+                .zip(digit(pair[1]))
+                .is_some_and(|(high, low)| 16 * high + low == u32::from(byte))
+        })
+}
+
+/// Compares the whole digits of six bits; both alphabets, with and without `-` and `_`.
+fn starts_with_base64(bytes: &[u8], magic: &[u8]) -> bool {
+    let value = |byte: u8| match byte {
+        b'A'..=b'Z' => Some(byte - b'A'),
+        b'a'..=b'z' => Some(byte - b'a' + 26),
+        b'0'..=b'9' => Some(byte - b'0' + 52),
+        b'+' | b'-' => Some(62),
+        b'/' | b'_' => Some(63),
+        _ => None,
+    };
+    let bit = |index: usize| magic[index / 8] >> (7 - index % 8) & 1;
+    (0..8 * magic.len() / 6).all(|digit| {
+        let expected = (6 * digit..6 * digit + 6).fold(0, |all, index| 2 * all + bit(index));
+        bytes.get(digit).copied().and_then(value) == Some(expected)
+    })
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    const MAGIC: &[u8] = b"SQWF";
+
+    /// A message as the wire format makes it: magic, noise, checksum.
+    fn message(length: usize) -> Vec<u8> {
+        let mut bytes = MAGIC.to_vec();
+        let mut state = 7u32;
+        for _ in 0..length {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            bytes.push((state >> 24) as u8);
+        }
+        let checksum = xxhash_rust::xxh3::xxh3_64(&bytes);
+        bytes.extend(checksum.to_le_bytes());
+        bytes
+    }
+
+    fn crlf(bytes: &[u8]) -> Vec<u8> {
+        let mut out = Vec::new();
+        for &byte in bytes {
+            if byte == b'\n' {
+                out.push(b'\r');
+            }
+            out.push(byte);
+        }
+        out
+    }
+
+    #[test]
+    fn each_way_through_text_is_recognised() {
+        use std::fmt::Write as _;
+        let good = message(5000);
+        assert_eq!(damage(&good, MAGIC), None);
+        let lossy = String::from_utf8_lossy(&good).into_owned();
+        assert!(damage(lossy.as_bytes(), MAGIC).unwrap().contains("decoded"));
+        let latin: String = good.iter().map(|&byte| char::from(byte)).collect();
+        assert!(damage(latin.as_bytes(), MAGIC).unwrap().contains("UTF-8"));
+        let marked = format!("\u{FEFF}{lossy}");
+        assert!(damage(marked.as_bytes(), MAGIC).unwrap().contains("mark"));
+        let wide: Vec<u8> = latin.encode_utf16().flat_map(u16::to_le_bytes).collect();
+        assert!(damage(&wide, MAGIC).unwrap().contains("UTF-16"));
+        let hex = good.iter().fold(String::new(), |mut hex, byte| {
+            write!(hex, "{byte:02X}").unwrap();
+            hex
+        });
+        assert!(damage(hex.as_bytes(), MAGIC).unwrap().contains("hexa"));
+        // The start in base64: "SQWF" and a few bytes.
+        assert!(damage(b"U1FXRgEAAgA=", MAGIC).unwrap().contains("base64"));
+        // SEAL's own magic, 5E A1 10, in base64.
+        assert!(
+            damage(b"XqEQBAAA", &[0x5E, 0xA1])
+                .unwrap()
+                .contains("base64")
+        );
+        assert_eq!(damage(b"XqFQBAAA", &[0x4E, 0xA1]), None);
+        assert_eq!(damage(b"", MAGIC), None);
+        assert_eq!(damage(b"plain text of some length", MAGIC), None);
+    }
+
+    #[test]
+    fn line_ends_are_undone_to_the_byte() {
+        for length in (0..600).chain([5000]) {
+            let good = message(length);
+            let damaged = crlf(&good);
+            assert_eq!(is_crlf_of_checked(&damaged), damaged != good, "{length}");
+            assert_eq!(damaged.len() - added_line_ends(&damaged), good.len());
+            assert!(!is_crlf_of_checked(&good));
+        }
+        assert!(!is_crlf_of_checked(b"\r\n"));
+        assert!(!is_crlf_of_checked(b""));
+    }
+}

@@ -1,0 +1,98 @@
+//! Floating-point weights: batch norms are folded, numbers become 32-bit floats.
+
+use super::{ImportSpec, LayerTensors, source::Source, weight_shape};
+use crate::train::{
+    TrainConfig, TrainError,
+    model::{Model, NORM_EPSILON, Role},
+};
+
+/// The float network of the tensors.
+pub(super) fn network(
+    spec: &ImportSpec,
+    config: &TrainConfig,
+    source: &Source<'_>,
+) -> Result<Model, TrainError> {
+    let mut model = Model::new(config)?;
+    for (index, names) in spec.tensors.iter().enumerate() {
+        let at = model.layers[index];
+        let shape = weight_shape(&spec.network.layers[at.position], &model, index);
+        let mut weight = source.real(&names.weight, &shape)?;
+        let mut bias = match &names.bias {
+            Some(name) => source.real(name, &[at.outputs])?,
+            None => vec![0.0; at.outputs],
+        };
+        if names.weight_scale.is_some() {
+            return Err(TrainError::config(
+                format!("tensors[{index}].weight_scale"),
+                format!(
+                    "is for integer weights, and tensor `{}` holds floating-point numbers",
+                    names.weight
+                ),
+            ));
+        }
+        fold(index, names, source, &mut weight, &mut bias)?;
+        let single = |values: Vec<f64>, per_channel: usize, name: &str| {
+            let single = |(at, value): (usize, f64)| {
+                let single = value as f32;
+                if single.is_finite() {
+                    return Ok(single);
+                }
+                Err(source.refuse(format!(
+                    "tensor `{name}`, channel {}: {value} with the batch norm folded in is no finite number of 32-bit floats",
+                    at / per_channel.max(1)
+                )))
+            };
+            let values = values.into_iter().enumerate();
+            values.map(single).collect::<Result<Vec<f32>, _>>()
+        };
+        model.set(
+            index,
+            Role::Weight,
+            single(weight, at.fan_in, &names.weight)?,
+        );
+        let bias_name = names.bias.as_deref().unwrap_or(&names.weight);
+        model.set(index, Role::Bias, single(bias, 1, bias_name)?);
+    }
+    Ok(model)
+}
+
+/// Folds a layer's batch norm, if it has one, into weights and biases.
+fn fold(
+    index: usize,
+    names: &LayerTensors,
+    source: &Source<'_>,
+    weight: &mut [f64],
+    bias: &mut [f64],
+) -> Result<(), TrainError> {
+    let refused =
+        |problem: &str| TrainError::config(format!("tensors[{index}].norm_epsilon"), problem);
+    let Some(prefix) = &names.norm else {
+        if names.norm_epsilon.is_some() {
+            return Err(refused("needs a batch norm, which `norm` names"));
+        }
+        return Ok(());
+    };
+    let epsilon = names.norm_epsilon.unwrap_or(NORM_EPSILON);
+    if !(epsilon.is_finite() && epsilon > 0.0) {
+        return Err(refused("must be a positive finite number"));
+    }
+    let outputs = bias.len();
+    let part = |suffix: &str| source.real(&format!("{prefix}.{suffix}"), &[outputs]);
+    let (gamma, beta) = (part("weight")?, part("bias")?);
+    let (mean, variance) = (part("running_mean")?, part("running_var")?);
+    if let Some(channel) = variance.iter().position(|&variance| variance < 0.0) {
+        return Err(source.refuse(format!(
+            "tensor `{prefix}.running_var`, channel {channel}: {} is no variance, which is never negative",
+            variance[channel]
+        )));
+    }
+    let rows = weight.chunks_exact_mut((weight.len() / outputs.max(1)).max(1));
+    for (c, row) in rows.enumerate() {
+        let factor = gamma[c] / (variance[c] + epsilon).sqrt();
+        for w in row {
+            *w *= factor;
+        }
+        bias[c] = (bias[c] - mean[c]) * factor + beta[c];
+    }
+    Ok(())
+}

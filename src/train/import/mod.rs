@@ -1,0 +1,179 @@
+//! Networks from elsewhere: tensors of a safetensors file, named by a description of the layers.
+
+mod float;
+mod integer;
+mod source;
+
+use std::path::Path;
+
+use serde::{Deserialize, Deserializer, Serialize};
+
+use super::{
+    CONFIG_FILE, LayerSpec, NETWORK_FILE, NetworkSpec, OutputFolder, TrainConfig, TrainError,
+    WEIGHTS_FILE, files::write_json, model::Model, read, tensors,
+};
+use crate::{
+    data::{DatasetName, sha256_hex},
+    network::InputEncoding,
+};
+use source::Source;
+
+/// Name of the import's record in a model directory.
+pub const IMPORT_FILE: &str = "import.json";
+
+/// The largest file of tensors, in bytes.
+const MAX_WEIGHTS_BYTES: u64 = 1 << 30;
+
+/// What the tensors of a file mean. Stored as JSON.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ImportSpec {
+    /// Name of the network.
+    pub name: String,
+    /// What it classifies.
+    pub dataset: DatasetName,
+    /// The layers.
+    pub network: NetworkSpec,
+    /// As in [`TrainConfig::input_thresholds`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub input_thresholds: Vec<u8>,
+    /// As in [`TrainConfig::input_encoding`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub input_encoding: Option<InputEncoding>,
+    /// For each layer with weights, in order: its tensors.
+    pub tensors: Vec<LayerTensors>,
+}
+
+/// The tensors of one layer.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LayerTensors {
+    /// `[out, in, rows, columns]` of a convolution, `[out, in]` of a linear layer, as PyTorch stores them. Floating-point
+    /// numbers, or integers in every layer for a quantised network.
+    pub weight: String,
+    /// `[out]`; zeros if there is none. Floating-point numbers; integers are in units of the layer's sums.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bias: Option<String>,
+    /// The real value of an integer weight of 1: one positive number for the whole tensor.
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "one_scale"
+    )]
+    pub weight_scale: Option<f64>,
+    /// A batch norm after the layer, folded into floating-point weights: the prefix of `.weight`, `.bias`,
+    /// `.running_mean` and `.running_var` (each `[out]`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub norm: Option<String>,
+    /// The batch norm's epsilon, which is added to variances: PyTorch's 1e-5 if none is given; Keras takes 1e-3.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub norm_epsilon: Option<f64>,
+}
+
+/// Refuses a list of scales by saying what is missing here: a place for one scale for each channel.
+fn one_scale<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<f64>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Scale {
+        One(f64),
+        Other(serde::de::IgnoredAny),
+    }
+    match Option::<Scale>::deserialize(deserializer)? {
+        None => Ok(None),
+        Some(Scale::One(scale)) => Ok(Some(scale)),
+        Some(Scale::Other(_)) => Err(serde::de::Error::custom(
+            "one number for the whole tensor is expected; scales for each channel have no place in an integer network: \
+             quantise with one scale for each tensor, or import the weights as floating-point numbers",
+        )),
+    }
+}
+
+/// What became of the tensors.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ImportRecord {
+    /// The description.
+    pub spec: ImportSpec,
+    /// SHA-256 of the tensors' file.
+    pub source_sha256: String,
+    /// Whether the weights were integers: then the directory holds `network.json.gz`, else a float network to be rounded
+    /// or trained on.
+    pub quantized: bool,
+}
+
+/// Reads a network and writes a model's folder, in place of what it held before: `network.json.gz` if the weights are
+/// integers; else `config.json` and `weights.safetensors`, a float network for [`ptq`](super::ptq()) or as the parent of
+/// quantised training.
+///
+/// # Errors
+/// [`TrainError`] naming the field, or the tensor and channel, that is missing or does not fit. The folder is then as it
+/// was.
+pub fn import(
+    spec: &ImportSpec,
+    weights: &Path,
+    folder: &OutputFolder,
+) -> Result<ImportRecord, TrainError> {
+    let layers = spec.network.weight_layers();
+    if spec.tensors.len() != layers {
+        return Err(TrainError::config(
+            "tensors",
+            format!(
+                "has {} entries, the network has {layers} layers with weights",
+                spec.tensors.len()
+            ),
+        ));
+    }
+    let config = TrainConfig {
+        name: spec.name.clone(),
+        dataset: spec.dataset,
+        network: spec.network.clone(),
+        input_thresholds: spec.input_thresholds.clone(),
+        input_encoding: spec.input_encoding.clone(),
+        ..TrainConfig::preset("hcnn-mnist-paper")?
+    };
+    config.validate()?;
+    let bytes = read::bytes(weights, MAX_WEIGHTS_BYTES)?;
+    let source = Source::new(&bytes, weights)?;
+    let mut named = spec.tensors.iter();
+    let quantized = named.all(|names| source.is_whole(&names.weight));
+    let model = folder.stage()?;
+    if quantized {
+        integer::network(spec, &config, &source)?.save(model.file(NETWORK_FILE))?;
+    } else {
+        let network = float::network(spec, &config, &source)?;
+        let named = tensors::of_model(&network, "")?;
+        tensors::save(&model.file(WEIGHTS_FILE), &named, &[])?;
+        config.save(&model.file(CONFIG_FILE))?;
+    }
+    let record = ImportRecord {
+        spec: spec.clone(),
+        source_sha256: sha256_hex(&bytes),
+        quantized,
+    };
+    write_json(&model.file(IMPORT_FILE), &record)?;
+    model.commit()?;
+    Ok(record)
+}
+
+impl ImportSpec {
+    /// Reads a description.
+    ///
+    /// # Errors
+    /// [`TrainError`] naming the file, and the field at fault.
+    pub fn load(path: &Path) -> Result<Self, TrainError> {
+        read::json(path, "description of layers")
+    }
+}
+
+/// The shape of a layer's weights as PyTorch stores them.
+fn weight_shape(layer: &LayerSpec, model: &Model, index: usize) -> Vec<usize> {
+    let at = model.layers[index];
+    match *layer {
+        LayerSpec::Conv2d { kernel, .. } => vec![
+            at.outputs,
+            model.shapes[at.position].channels,
+            kernel[0],
+            kernel[1],
+        ],
+        _ => vec![at.outputs, at.fan_in],
+    }
+}

@@ -1,0 +1,113 @@
+//! Reading the files that a user gives: bounded, and named by what they really are if they are something else.
+
+use std::{
+    fs::File,
+    io::{BufReader, Read as _},
+    path::Path,
+};
+
+use serde::de::DeserializeOwned;
+
+use super::TrainError;
+use crate::file_kind::describe;
+
+/// The largest description, configuration or record, in bytes.
+const MAX_JSON_BYTES: u64 = 64 << 20;
+
+/// Reads a whole file of at most `limit` bytes, whatever the system says of its size: a device has none.
+///
+/// # Errors
+/// [`TrainError::Io`], [`TrainError::FileTooLarge`].
+pub(super) fn bytes(path: &Path, limit: u64) -> Result<Vec<u8>, TrainError> {
+    let failed = || TrainError::io("cannot read", path);
+    let too_large = || TrainError::FileTooLarge {
+        path: path.to_owned(),
+        limit,
+    };
+    let file = File::open(path).map_err(failed())?;
+    // Refused before a byte is read, if the size is known.
+    if file.metadata().map_err(failed())?.len() > limit {
+        return Err(too_large());
+    }
+    let mut bytes = Vec::new();
+    BufReader::new(file)
+        .take(limit + 1)
+        .read_to_end(&mut bytes)
+        .map_err(failed())?;
+    if bytes.len() as u64 > limit {
+        return Err(too_large());
+    }
+    Ok(bytes)
+}
+
+/// Reads a value from a JSON file; `what` names what the file should be.
+///
+/// # Errors
+/// [`TrainError::Io`], [`TrainError::FileTooLarge`], [`TrainError::OtherKind`] if the bytes are something else,
+/// [`TrainError::Json`] with the field at fault.
+pub(super) fn json<T: DeserializeOwned>(path: &Path, what: &'static str) -> Result<T, TrainError> {
+    let bytes = bytes(path, MAX_JSON_BYTES)?;
+    let mut parser = serde_json::Deserializer::from_slice(&bytes);
+    let parsed = serde_path_to_error::deserialize(&mut parser)
+        .map_err(|error| (error.path().to_string(), error.into_inner()))
+        .and_then(|value| match parser.end() {
+            Ok(()) => Ok(value),
+            Err(error) => Err((String::new(), error)),
+        });
+    parsed.map_err(|(field, source)| match describe(&bytes) {
+        Some(kind) => TrainError::OtherKind {
+            path: path.to_owned(),
+            what,
+            kind,
+        },
+        None => TrainError::Json {
+            path: path.to_owned(),
+            what,
+            field: match field.as_str() {
+                "" | "." => String::new(),
+                field => format!("`{field}`: "),
+            },
+            source,
+        },
+    })
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test may stop at a surprise")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_are_bounded_and_named_by_what_they_are() {
+        let top = tempfile::tempdir().unwrap();
+        let path = top.path().join("file");
+        std::fs::write(&path, [7; 100]).unwrap();
+        assert_eq!(bytes(&path, 100).unwrap().len(), 100);
+        let error = bytes(&path, 99).unwrap_err().to_string();
+        assert!(error.contains("99 bytes"), "{error}");
+        #[cfg(unix)]
+        {
+            let error = bytes(Path::new("/dev/zero"), 1000).unwrap_err();
+            assert!(matches!(error, TrainError::FileTooLarge { .. }), "{error}");
+        }
+        let refused = |content: &[u8]| {
+            std::fs::write(&path, content).unwrap();
+            let error = json::<Vec<[u8; 2]>>(&path, "list of pairs").unwrap_err();
+            let reason = std::error::Error::source(&error).map(ToString::to_string);
+            format!("{error} {}", reason.unwrap_or_default())
+        };
+        for (content, words) in [
+            (&b"[[1, 2], [3, 400]]"[..], "`[1][1]`"),
+            (b"[[1, 2]] and more", "trailing"),
+            (b"\xef\xbb\xbf[[1, 2]]", "byte-order mark"),
+            (b"\xff\xfe[\0]\0", "UTF-16"),
+            (b"<!DOCTYPE html><html></html>", "HTML"),
+            (b"", "empty file"),
+        ] {
+            let message = refused(content);
+            assert!(message.contains(words), "{message}");
+        }
+        std::fs::write(&path, b"[[1, 2]]\n").unwrap();
+        assert_eq!(json::<Vec<[u8; 2]>>(&path, "list").unwrap(), [[1, 2]]);
+    }
+}

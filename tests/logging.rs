@@ -1,0 +1,87 @@
+//! What the library logs: that its kernels were compiled without optimisation, once, and nothing in this project's profiles.
+#![allow(clippy::unwrap_used, reason = "a failed test may panic")]
+
+use log::{Level, LevelFilter, Log, Metadata, Record};
+use num_bigint::BigInt;
+use sealquant::engine::{Client, Plan, Server};
+use sealquant::kernels::{Backend, Rates};
+use sealquant::network::{
+    InputQuantizer, InputSpec, Layer, NamedLayer, Network, NetworkLiteral, Shape,
+};
+use sealquant::params::{Mode, SelectOptions, select};
+use std::sync::Mutex;
+
+/// Keeps what is logged.
+struct Kept(Mutex<Vec<(Level, String)>>);
+
+impl Log for Kept {
+    fn enabled(&self, _: &Metadata<'_>) -> bool {
+        true
+    }
+
+    fn log(&self, record: &Record<'_>) {
+        if record.target().starts_with("sealquant") {
+            let line = (record.level(), record.args().to_string());
+            self.0.lock().unwrap().push(line);
+        }
+    }
+
+    fn flush(&self) {}
+}
+
+static KEPT: Kept = Kept(Mutex::new(Vec::new()));
+
+fn evaluate(mode: Mode) {
+    let network = Network::new(NetworkLiteral {
+        name: "small".to_owned(),
+        classes: 1,
+        input: InputSpec {
+            shape: Shape::vector(2),
+            quantizer: InputQuantizer::uniform(1).unwrap(),
+        },
+        layers: vec![NamedLayer::new(
+            "linear",
+            Layer::Linear {
+                in_features: 2,
+                out_features: 1,
+                weight: vec![1, -1],
+                bias: vec![BigInt::from(1)],
+                weight_scale: 1.0,
+            },
+        )],
+    })
+    .unwrap();
+    let options = SelectOptions {
+        mode,
+        ..SelectOptions::default()
+    };
+    let plan = Plan::new(&network, &select(&network, &options).unwrap()).unwrap();
+    let client = Client::new(&plan).unwrap();
+    let server = Server::new(&plan, client.evaluation_keys().unwrap()).unwrap();
+    let request = client.encrypt(&[vec![1, 0]], &()).unwrap();
+    let response = server.evaluate(&request, &()).unwrap().response;
+    assert_eq!(client.decrypt(&response, 1).unwrap(), [[BigInt::from(2)]]);
+}
+
+#[test]
+fn only_a_build_without_optimisation_is_warned_about_and_once() {
+    log::set_logger(&KEPT).unwrap();
+    log::set_max_level(LevelFilter::Trace);
+    // SEAL and what calls it are optimised under every profile.
+    evaluate(Mode::Stock);
+    assert!(KEPT.0.lock().unwrap().is_empty());
+    for _ in 0..2 {
+        evaluate(Mode::Fast);
+        Rates::measure(Backend::detect());
+    }
+    let logged = KEPT.0.lock().unwrap();
+    if cfg!(unoptimised) {
+        let [(level, line)] = &logged[..] else {
+            unreachable!("one line is logged: {logged:?}");
+        };
+        assert_eq!(*level, Level::Warn);
+        assert!(line.contains("[profile.dev.package.sealquant]"), "{line}");
+    } else {
+        assert!(logged.is_empty(), "{logged:?}");
+    }
+}

@@ -1,0 +1,497 @@
+//! Network files that cost as much as they may, or try to cost more: random ones, damaged ones, and known ones; and what
+//! `sealquant inspect` does with a file.
+
+use num_bigint::BigInt;
+use sealquant::engine::Plan;
+use sealquant::network::{
+    InputQuantizer, InputSpec, Layer, MAX_BIAS_BITS, NamedLayer, Network, NetworkLimits,
+    NetworkLiteral, Shape, SplitMix64, op_counts, proven_bounds, random_network,
+};
+use sealquant::params::{LayoutKind, Mode, SelectOptions, select};
+use std::time::{Duration, Instant};
+
+/// How a file is inspected: the mode, the layout that is asked for, and the number of images.
+pub type Way = (Mode, Option<LayoutKind>, Option<usize>);
+
+/// All ways that differ in what they compute.
+pub const WAYS: [Way; 5] = [
+    (Mode::Stock, None, None),
+    (Mode::Fast, Some(LayoutKind::Batched), None),
+    (Mode::Fast, Some(LayoutKind::Packed), None),
+    (Mode::Fast, Some(LayoutKind::Diagonal), Some(1)),
+    (Mode::Fast, None, Some(1)),
+];
+
+/// What an accepted network took, step by step. Steps that refuse it have their time, too.
+pub fn inspect(network: &Network, ways: &[Way], mut taken: impl FnMut(&str, Duration)) {
+    let mut timed = |step: &str, run: &mut dyn FnMut()| {
+        let start = Instant::now();
+        run();
+        taken(step, start.elapsed());
+    };
+    timed("bounds", &mut || {
+        let bounds = proven_bounds(network);
+        assert_eq!(bounds.len(), network.layers().len() + 1);
+        assert_eq!(bounds.classes().len(), network.classes());
+    });
+    timed("operations", &mut || {
+        assert_eq!(op_counts(network).len(), network.layers().len());
+        assert!((0.0..=1.0).contains(&network.zero_fraction()));
+        network.weight_bits();
+    });
+    for &(mode, layout, images) in ways {
+        let name = match layout {
+            _ if mode == Mode::Stock => "stock",
+            Some(layout) => layout.name(),
+            None => "any layout",
+        };
+        timed(name, &mut || {
+            let options = SelectOptions {
+                mode,
+                layout,
+                images,
+                ..SelectOptions::default()
+            };
+            match select(network, &options) {
+                Ok(selection) => {
+                    assert!(!selection.explain().is_empty());
+                    if let Err(error) = Plan::new(network, &selection) {
+                        assert!(!error.to_string().is_empty());
+                    }
+                }
+                // However wide the bound, the message is for people.
+                Err(error) => assert!(error.to_string().len() < 1000, "{error}"),
+            }
+        });
+    }
+}
+
+/// A network file: random and near the limits, a damaged one, or one with extreme numbers.
+pub fn file(random: &mut SplitMix64) -> Vec<u8> {
+    match random.between(0, 5) {
+        0..=2 => match Network::new(large(random)) {
+            Ok(network) => network.to_json().into_bytes(),
+            Err(error) => error.to_string().into_bytes(),
+        },
+        3 => extreme_numbers(random),
+        4 => damaged(random),
+        _ => {
+            // Unpacked it may be anything.
+            let mut packed = Vec::new();
+            for _ in 0..random.between(1, 3) {
+                let part = damaged(random);
+                packed.extend(gzip(&part));
+            }
+            if random.between(0, 3) == 0 {
+                flip(random, &mut packed);
+            }
+            packed
+        }
+    }
+}
+
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    std::io::Write::write_all(&mut encoder, bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
+fn small(random: &mut SplitMix64) -> String {
+    let limits = if random.between(0, 1) == 0 {
+        NetworkLimits::default()
+    } else {
+        NetworkLimits::wide()
+    };
+    random_network(random.next_u64(), &limits)
+        .unwrap()
+        .to_json()
+}
+
+fn flip(random: &mut SplitMix64, bytes: &mut [u8]) {
+    for _ in 0..random.between(1, 4) {
+        let at = random.between(0, bytes.len() - 1);
+        bytes[at] = random.next_u64() as u8;
+    }
+}
+
+fn damaged(random: &mut SplitMix64) -> Vec<u8> {
+    let mut bytes = small(random).into_bytes();
+    flip(random, &mut bytes);
+    if random.between(0, 3) == 0 {
+        bytes.truncate(random.between(0, bytes.len()));
+    }
+    bytes
+}
+
+/// A small network with some of its numbers replaced by others, most of them extreme.
+pub fn extreme_numbers(random: &mut SplitMix64) -> Vec<u8> {
+    let text = small(random);
+    let mut changed = String::with_capacity(text.len());
+    let one_in = random.between(1, 40);
+    let mut rest = text.as_str();
+    while let Some(start) = rest.find(|c: char| c.is_ascii_digit()) {
+        let digits = rest[start..].find(|c: char| !c.is_ascii_digit()).unwrap();
+        changed.push_str(&rest[..start]);
+        if random.between(1, one_in) == 1 {
+            changed.push_str(&number(random));
+        } else {
+            changed.push_str(&rest[start..start + digits]);
+        }
+        rest = &rest[start + digits..];
+    }
+    changed.push_str(rest);
+    changed.into_bytes()
+}
+
+/// Around a power of two.
+fn number(random: &mut SplitMix64) -> String {
+    let power = 1_u128 << random.between(0, 66);
+    match random.between(0, 2) {
+        0 => power,
+        1 => power - 1,
+        _ => power + 1,
+    }
+    .to_string()
+}
+
+/// From 1 to `most`, each order of magnitude as likely as the others.
+fn size(random: &mut SplitMix64, most: usize) -> usize {
+    let most = most.max(1);
+    let bits = random.between(0, most.ilog2() as usize);
+    random.between(1 << bits, (2 << bits) - 1).min(most)
+}
+
+fn weights(random: &mut SplitMix64, count: usize) -> Vec<i64> {
+    let bits = random.between(1, 61);
+    let mask = (1_i64 << bits) - 1;
+    let percent = [0, 1, 10, 50, 100][random.between(0, 4)];
+    (0..count)
+        .map(|_| {
+            let bits = random.next_u64();
+            let weight = (bits >> 3).cast_signed() & mask;
+            match (random.between(1, 100) <= percent, bits & 1) {
+                (false, _) => 0,
+                (true, 0) => weight,
+                (true, _) => -weight,
+            }
+        })
+        .collect()
+}
+
+fn biases(random: &mut SplitMix64, count: usize) -> Vec<BigInt> {
+    let bits = match random.between(0, 9) {
+        0 => random.between(0, MAX_BIAS_BITS as usize),
+        1..=4 => random.between(0, 60),
+        _ => 0,
+    };
+    let bias = (BigInt::from(1) << bits) - 1;
+    vec![bias; count]
+}
+
+/// A network whose sizes go up to the limits, and sometimes beyond; what does not fit is made to fit in most cases.
+pub fn large(random: &mut SplitMix64) -> NetworkLiteral {
+    /// Weights of a layer; more only take longer to write and read.
+    const WEIGHTS: usize = 1 << 21;
+    let room = 1 << random.between(0, 24);
+    let channels = size(random, room);
+    let height = size(random, room / channels);
+    let width = size(random, room / channels / height);
+    let input = Shape::new(channels, height, width);
+    let mut shape = input;
+    let mut layers = Vec::new();
+    let many = random.between(0, 15) == 0;
+    let count = if many { 200 } else { random.between(1, 8) };
+    for index in 0..count {
+        let window = [size(random, shape.height), size(random, shape.width)];
+        let step = |random: &mut SplitMix64, kernel: usize| match random.between(0, 5) {
+            0..=2 => 1,
+            3..=4 => kernel,
+            _ => size(random, usize::MAX / 2),
+        };
+        let stride = [step(random, window[0]), step(random, window[1])];
+        let layer = match random.between(0, if many { 3 } else { 9 }) {
+            0..=2 => Layer::SumPool {
+                kernel: if many { [1, 1] } else { window },
+                stride: if many { [1, 1] } else { stride },
+            },
+            3 => Layer::Flatten,
+            4..=5 => Layer::Square,
+            6..=7 => {
+                let room = WEIGHTS / (shape.channels * window[0] * window[1]).max(1);
+                let out_channels = size(random, room);
+                // Where the window is larger than one value, it may hang over.
+                let padding = if random.between(0, 1) == 0 {
+                    [0, 0]
+                } else {
+                    [window[0] - 1, window[1] - 1]
+                };
+                let count = out_channels
+                    .saturating_mul(shape.channels * window[0] * window[1])
+                    .min(4 * WEIGHTS);
+                Layer::Conv2d {
+                    in_channels: shape.channels,
+                    out_channels,
+                    kernel: window,
+                    stride,
+                    padding,
+                    weight: weights(random, count),
+                    bias: biases(random, out_channels),
+                    weight_scale: 1.0,
+                }
+            }
+            _ => {
+                let out_features = size(random, WEIGHTS / shape.len());
+                let count = out_features.saturating_mul(shape.len()).min(4 * WEIGHTS);
+                Layer::Linear {
+                    in_features: shape.len(),
+                    out_features,
+                    weight: weights(random, count),
+                    bias: biases(random, out_features),
+                    weight_scale: 1.0,
+                }
+            }
+        };
+        let Ok(output) = layer.output_shape(shape) else {
+            continue;
+        };
+        shape = output;
+        layers.push(NamedLayer::new(format!("layer{index}"), layer));
+    }
+    let max = random.between(1, 255) as u8;
+    NetworkLiteral {
+        name: "large".into(),
+        input: InputSpec {
+            shape: input,
+            quantizer: InputQuantizer::from_thresholds((1..=max).collect()).unwrap(),
+        },
+        classes: shape.len(),
+        layers,
+    }
+}
+
+/// A pool.
+fn pool(kernel: [usize; 2], stride: [usize; 2]) -> Layer {
+    Layer::SumPool { kernel, stride }
+}
+
+fn linear(in_features: usize, out_features: usize, weight: i64) -> Layer {
+    Layer::Linear {
+        in_features,
+        out_features,
+        weight: vec![weight; in_features * out_features],
+        bias: vec![BigInt::ZERO; out_features],
+        weight_scale: 1.0,
+    }
+}
+
+/// A convolution of all planes with weights of 1.
+fn conv(
+    [in_channels, out_channels]: [usize; 2],
+    kernel: [usize; 2],
+    stride: [usize; 2],
+    padding: [usize; 2],
+) -> Layer {
+    Layer::Conv2d {
+        in_channels,
+        out_channels,
+        kernel,
+        stride,
+        padding,
+        weight: vec![1; in_channels * out_channels * kernel[0] * kernel[1]],
+        bias: vec![BigInt::ZERO; out_channels],
+        weight_scale: 1.0,
+    }
+}
+
+fn of(input: Shape, layers: Vec<Layer>) -> NetworkLiteral {
+    let mut shape = input;
+    for layer in &layers {
+        shape = layer.output_shape(shape).unwrap_or(shape);
+    }
+    NetworkLiteral {
+        name: "known".into(),
+        input: InputSpec {
+            shape: input,
+            quantizer: InputQuantizer::uniform(8).unwrap(),
+        },
+        classes: shape.len(),
+        layers: layers
+            .into_iter()
+            .enumerate()
+            .map(|(index, layer)| NamedLayer::new(format!("layer{index}"), layer))
+            .collect(),
+    }
+}
+
+/// Networks that took, or might take, much more than they look like.
+pub fn known() -> Vec<(&'static str, NetworkLiteral)> {
+    let repeated = |layer: Layer, count: usize| vec![layer; count];
+    let huge = usize::MAX / 2;
+    vec![
+        (
+            "a pool of 2048x2048 windows on 4095x4095",
+            of(Shape::new(1, 4095, 4095), vec![pool([2048; 2], [1; 2])]),
+        ),
+        (
+            "the same twice",
+            of(
+                Shape::new(1, 4095, 4095),
+                repeated(pool([2048; 2], [1; 2]), 2),
+            ),
+        ),
+        (
+            "two pools of 1024x1024 windows on 2047x2047",
+            of(
+                Shape::new(1, 2047, 2047),
+                vec![pool([1024; 2], [1; 2]), pool([1024; 2], [1; 2])],
+            ),
+        ),
+        (
+            "200 copying pools on 4095x4095",
+            of(
+                Shape::new(1, 4095, 4095),
+                repeated(pool([1; 2], [1; 2]), 200),
+            ),
+        ),
+        (
+            "200 copying pools on 1024x1024",
+            of(
+                Shape::new(1, 1024, 1024),
+                repeated(pool([1; 2], [1; 2]), 200),
+            ),
+        ),
+        (
+            "200 copying pools on 256x256",
+            of(Shape::new(1, 256, 256), repeated(pool([1; 2], [1; 2]), 200)),
+        ),
+        (
+            "7 copying pools on 1448x1448",
+            of(Shape::new(1, 1448, 1448), repeated(pool([1; 2], [1; 2]), 7)),
+        ),
+        (
+            "a pool of 11x11 windows on 512x512",
+            of(Shape::new(1, 512, 512), vec![pool([11; 2], [1; 2])]),
+        ),
+        (
+            "60 squares",
+            of(Shape::vector(1), repeated(Layer::Square, 60)),
+        ),
+        (
+            "9 squares of a million values",
+            of(Shape::vector(1 << 20), repeated(Layer::Square, 9)),
+        ),
+        (
+            "8 squares of 100,000 values, then a sum",
+            of(
+                Shape::vector(100_000),
+                [repeated(Layer::Square, 8), vec![linear(100_000, 1, 1)]].concat(),
+            ),
+        ),
+        (
+            "widest weights and squares",
+            of(
+                Shape::vector(1000),
+                (0..5)
+                    .flat_map(|_| [linear(1000, 1000, (1 << 61) - 1), Layer::Square])
+                    .collect(),
+            ),
+        ),
+        (
+            "a thousand wide sums",
+            of(
+                Shape::vector(1000),
+                vec![
+                    linear(1000, 1000, (1 << 61) - 1),
+                    linear(1000, 1000, -(1 << 60)),
+                    linear(1000, 10, 1),
+                ],
+            ),
+        ),
+        (
+            "strides that are never taken",
+            of(
+                Shape::new(2, 8, 8),
+                vec![
+                    conv([2, 2], [3, 3], [huge; 2], [0; 2]),
+                    Layer::Square,
+                    pool([1; 2], [huge; 2]),
+                    conv([2, 2], [1, 1], [huge; 2], [0; 2]),
+                    Layer::Square,
+                    conv([2, 2], [1, 1], [huge; 2], [0; 2]),
+                    Layer::Square,
+                    linear(2, 2, 1),
+                ],
+            ),
+        ),
+        (
+            "a sum, then many copies of it",
+            of(
+                Shape::vector(1 << 20),
+                vec![
+                    Layer::Square,
+                    linear(1 << 20, 1, 1),
+                    linear(1, 1 << 20, 1),
+                    Layer::Square,
+                    pool([1; 2], [1; 2]),
+                ],
+            ),
+        ),
+        (
+            "a pool of 512x512, then a plane of 128x128 from one value",
+            of(
+                Shape::new(1, 512, 512),
+                vec![
+                    Layer::Square,
+                    pool([512; 2], [512; 2]),
+                    conv([1, 4], [128; 2], [1; 2], [127; 2]),
+                    Layer::Square,
+                    linear(4 * 128 * 128, 10, 1),
+                ],
+            ),
+        ),
+        (
+            "linear layers as wide as they may be",
+            of(
+                Shape::vector(2048),
+                vec![
+                    linear(2048, 2048, 1),
+                    Layer::Square,
+                    linear(2048, 2048, 1),
+                    Layer::Square,
+                    linear(2048, 2048, 1),
+                ],
+            ),
+        ),
+        (
+            "the same with weights of 14 bits",
+            of(
+                Shape::vector(1024),
+                vec![
+                    linear(1024, 1024, 8191),
+                    Layer::Square,
+                    linear(1024, 1024, 8191),
+                    Layer::Square,
+                    linear(1024, 10, 8191),
+                ],
+            ),
+        ),
+        (
+            "convolutions as of CIFAR-10, four times as wide",
+            of(
+                Shape::new(3, 32, 32),
+                vec![
+                    conv([3, 64], [3; 2], [1; 2], [0; 2]),
+                    Layer::Square,
+                    pool([2; 2], [2; 2]),
+                    conv([64, 128], [3; 2], [1; 2], [0; 2]),
+                    Layer::Square,
+                    pool([2; 2], [2; 2]),
+                    conv([128, 256], [3; 2], [1; 2], [0; 2]),
+                    Layer::Square,
+                    pool([2; 2], [2; 2]),
+                    linear(1024, 10, 1),
+                ],
+            ),
+        ),
+    ]
+}
