@@ -8,12 +8,11 @@ use std::{
 };
 
 use serde::Serialize;
-use tempfile::TempDir;
 
 use super::{
     CHECKPOINT_FILE, CONFIG_FILE, IMPORT_FILE, NETWORK_FILE, RECORD_FILE, TrainError, WEIGHTS_FILE,
 };
-use crate::file;
+use crate::file::{self, TemporaryDirectory, uninterrupted};
 
 /// Writes `bytes` to a temporary name beside `path` and renames it.
 pub(super) fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), TrainError> {
@@ -117,7 +116,7 @@ impl OutputFolder {
         };
         folder.refuse_inputs(inputs)?;
         folder.writable()?;
-        folder.finish_commit()?;
+        uninterrupted(|| folder.finish_commit())?;
         folder.found = folder.look()?;
         let path = path.to_owned();
         match (existing, folder.found) {
@@ -154,10 +153,7 @@ impl OutputFolder {
     /// # Errors
     /// [`TrainError::Io`].
     pub fn stage(&self) -> Result<StagedModel<'_>, TrainError> {
-        let mut builder = tempfile::Builder::new();
-        builder.prefix(TEMPORARY);
-        let directory = builder
-            .tempdir_in(&self.path)
+        let directory = TemporaryDirectory::create(&self.path, TEMPORARY)
             .map_err(TrainError::io("cannot write into", &self.path))?;
         Ok(StagedModel {
             folder: self,
@@ -262,10 +258,9 @@ impl Drop for OutputFolder {
 }
 
 /// The files of a new model, not yet in its folder. Dropping it removes them.
-#[derive(Debug)]
 pub struct StagedModel<'a> {
     folder: &'a OutputFolder,
-    directory: TempDir,
+    directory: TemporaryDirectory,
 }
 
 impl StagedModel<'_> {
@@ -281,9 +276,11 @@ impl StagedModel<'_> {
     /// [`TrainError::Io`].
     pub fn commit(self) -> Result<(), TrainError> {
         let ready = self.folder.path.join(READY);
-        let staged = self.directory.keep();
-        fs::rename(staged, &ready).map_err(TrainError::io("cannot write", &ready))?;
-        self.folder.finish_commit()
+        uninterrupted(|| {
+            fs::rename(self.directory.path(), &ready)
+                .map_err(TrainError::io("cannot write", &ready))?;
+            self.folder.finish_commit()
+        })
     }
 }
 
