@@ -39,8 +39,9 @@ const MODEL_FILES: [&str; 8] = [
     CHECKPOINT_FILE,
     ROW_FILE,
 ];
-/// Names too general to be taken for a model's without the others.
-const GENERAL_NAMES: [&str; 2] = [CONFIG_FILE, WEIGHTS_FILE];
+/// What may stay behind of a model without being in the way. Other files of a model's names, alone, are somebody's: their
+/// names are common.
+const REMAINS: [&str; 1] = [ROW_FILE];
 /// A complete new model, from which on the old one is removed.
 const READY: &str = ".model-ready";
 /// The same when the old model is gone and its files are on their way into the folder.
@@ -204,7 +205,7 @@ impl OutputFolder {
             let name = name.as_ref();
             !name.starts_with(TEMPORARY)
                 && !name.starts_with(".sealquant-")
-                && (!MODEL_FILES.contains(&name) || GENERAL_NAMES.contains(&name))
+                && !REMAINS.contains(&name)
         });
         match other {
             None => Ok(Found::Nothing),
@@ -392,7 +393,10 @@ mod tests {
         for (index, files) in [
             &["weights.safetensors"][..],
             &["config.json"],
-            &["record.json", "images"],
+            &["images", "record.json"],
+            &["record.json"],
+            &["record.json", "weights.safetensors"],
+            &["import.json"],
             &["letter.txt"],
         ]
         .into_iter()
