@@ -169,13 +169,6 @@ impl TemporaryDirectory {
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
-
-    /// Gives it the name under which it stays.
-    #[cfg(feature = "train")]
-    pub(crate) fn keep_as(self, path: &Path) -> io::Result<()> {
-        // Nothing is left under the temporary name that could be removed.
-        uninterrupted(|| fs::rename(&self.path, path))
-    }
 }
 
 impl Drop for TemporaryDirectory {

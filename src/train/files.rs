@@ -12,7 +12,7 @@ use serde::Serialize;
 use super::{
     CHECKPOINT_FILE, CONFIG_FILE, IMPORT_FILE, NETWORK_FILE, RECORD_FILE, TrainError, WEIGHTS_FILE,
 };
-use crate::file;
+use crate::file::{self, TemporaryDirectory, uninterrupted};
 
 /// Writes `bytes` to a temporary name beside `path` and renames it.
 pub(super) fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), TrainError> {
@@ -39,8 +39,9 @@ const MODEL_FILES: [&str; 8] = [
     CHECKPOINT_FILE,
     ROW_FILE,
 ];
-/// Names too general to be taken for a model's without the others.
-const GENERAL_NAMES: [&str; 2] = [CONFIG_FILE, WEIGHTS_FILE];
+/// What may stay behind of a model without being in the way. Other files of a model's names, alone, are somebody's: their
+/// names are common.
+const REMAINS: [&str; 1] = [ROW_FILE];
 /// A complete new model, from which on the old one is removed.
 const READY: &str = ".model-ready";
 /// The same when the old model is gone and its files are on their way into the folder.
@@ -116,7 +117,7 @@ impl OutputFolder {
         };
         folder.refuse_inputs(inputs)?;
         folder.writable()?;
-        folder.finish_commit()?;
+        uninterrupted(|| folder.finish_commit())?;
         folder.found = folder.look()?;
         let path = path.to_owned();
         match (existing, folder.found) {
@@ -153,7 +154,7 @@ impl OutputFolder {
     /// # Errors
     /// [`TrainError::Io`].
     pub fn stage(&self) -> Result<StagedModel<'_>, TrainError> {
-        let directory = file::TemporaryDirectory::create(&self.path, TEMPORARY)
+        let directory = TemporaryDirectory::create(&self.path, TEMPORARY)
             .map_err(TrainError::io("cannot write into", &self.path))?;
         Ok(StagedModel {
             folder: self,
@@ -199,7 +200,7 @@ impl OutputFolder {
             let name = name.as_ref();
             !name.starts_with(TEMPORARY)
                 && !name.starts_with(".sealquant-")
-                && (!MODEL_FILES.contains(&name) || GENERAL_NAMES.contains(&name))
+                && !REMAINS.contains(&name)
         });
         match other {
             None => Ok(Found::Nothing),
@@ -253,10 +254,9 @@ impl Drop for OutputFolder {
 }
 
 /// The files of a new model, not yet in its folder. Dropping it removes them.
-#[derive(Debug)]
 pub struct StagedModel<'a> {
     folder: &'a OutputFolder,
-    directory: file::TemporaryDirectory,
+    directory: TemporaryDirectory,
 }
 
 impl StagedModel<'_> {
@@ -272,10 +272,11 @@ impl StagedModel<'_> {
     /// [`TrainError::Io`].
     pub fn commit(self) -> Result<(), TrainError> {
         let ready = self.folder.path.join(READY);
-        self.directory
-            .keep_as(&ready)
-            .map_err(TrainError::io("cannot write", &ready))?;
-        self.folder.finish_commit()
+        uninterrupted(|| {
+            fs::rename(self.directory.path(), &ready)
+                .map_err(TrainError::io("cannot write", &ready))?;
+            self.folder.finish_commit()
+        })
     }
 }
 
@@ -390,6 +391,9 @@ mod tests {
             &["weights.safetensors"][..],
             &["config.json"],
             &["images", "record.json"],
+            &["record.json"],
+            &["record.json", "weights.safetensors"],
+            &["import.json"],
             &["letter.txt"],
         ]
         .into_iter()

@@ -17,10 +17,13 @@ pub enum LayerSpec {
     /// Convolution with bias.
     Conv2d {
         /// Output channels.
+        #[cfg_attr(test, schemars(range(min = 1)))]
         out_channels: usize,
         /// Kernel height and width.
+        #[cfg_attr(test, schemars(inner(range(min = 1))))]
         kernel: [usize; 2],
         /// Stride down and across.
+        #[cfg_attr(test, schemars(inner(range(min = 1))))]
         stride: [usize; 2],
         /// Zeros added on both sides, down and across; fewer than the kernel is long.
         #[serde(default)]
@@ -29,6 +32,7 @@ pub enum LayerSpec {
     /// Fully connected layer with bias.
     Linear {
         /// Output features.
+        #[cfg_attr(test, schemars(range(min = 1)))]
         out_features: usize,
     },
     /// The square of each value: the activation of encrypted networks.
@@ -36,8 +40,10 @@ pub enum LayerSpec {
     /// The sum over windows: average-pooling without the division.
     SumPool {
         /// Window height and width.
+        #[cfg_attr(test, schemars(inner(range(min = 1))))]
         kernel: [usize; 2],
         /// Stride down and across.
+        #[cfg_attr(test, schemars(inner(range(min = 1))))]
         stride: [usize; 2],
     },
     /// Values in channel-major order, as a vector.
@@ -47,8 +53,10 @@ pub enum LayerSpec {
     /// The maximum over windows: for teachers only, cannot be exported.
     MaxPool {
         /// Window height and width.
+        #[cfg_attr(test, schemars(inner(range(min = 1))))]
         kernel: [usize; 2],
         /// Stride down and across.
+        #[cfg_attr(test, schemars(inner(range(min = 1))))]
         stride: [usize; 2],
     },
 }
@@ -59,6 +67,7 @@ pub enum LayerSpec {
 #[serde(deny_unknown_fields)]
 pub struct NetworkSpec {
     /// Channels, height and width of the input, 2^24 values at most.
+    #[cfg_attr(test, schemars(inner(range(min = 1))))]
     pub input: [usize; 3],
     /// The layers in order, 256 at most. The last one has weights and gives one value a class; a linear layer needs a
     /// `flatten` before it unless its input is a vector.

@@ -350,14 +350,14 @@ mod tests {
             message.contains("`network.layers`") && message.contains("257"),
             "{message}"
         );
-        // Nine bits behind the first layer, squared nine times.
+        // Each square doubles the bits.
         let message = said("hcnn-mnist-w2", &|c| {
             for _ in 0..11 {
                 c.network.layers.insert(1, LayerSpec::Square);
             }
         });
         assert!(
-            message.contains("4608 bits") && message.contains("layers[9]"),
+            message.contains("network.layers[") && message.contains("bits, at most"),
             "{message}"
         );
         let message = said("hcnn-mnist-w2", &|c| c.network.layers[1] = LayerSpec::Relu);
