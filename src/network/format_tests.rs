@@ -256,7 +256,7 @@ const JSON_COMPLAINTS: &[(&str, &str, &str)] = &[
     (
         "[1, 0, -1, 1,",
         "[1, 0, 1.5, 1,",
-        "layers[0].weight[2]: invalid type: floating point `1.5`, expected i64 at line ",
+        "layers[0].weight[2]: invalid type: floating point `1.5`, expected an integer of 64 bits at line ",
     ),
     (
         "[85, 170, 255]",
