@@ -19,7 +19,8 @@ pub(crate) fn damage(bytes: &[u8], magic: &[u8]) -> Option<&'static str> {
         return Some("a byte-order mark stands before it");
     }
     if let Some(text) = longest_text(bytes)
-        && text.chars().filter(|c| !c.is_ascii()).count() >= TELLING
+        && (starts_with_text_of(text, magic)
+            || text.chars().filter(|c| !c.is_ascii()).count() >= TELLING)
     {
         return Some(if text.contains(char::REPLACEMENT_CHARACTER) {
             "it was decoded as UTF-8, which replaced its bytes above 127"
@@ -94,6 +95,13 @@ fn take(piece: &[u8], hashed: usize, done: &mut usize, hash: &mut Xxh3, last: &m
     hash.update(body);
     last.extend_from_slice(tail);
     *done += piece.len();
+}
+
+/// Whether text starts with what becomes of a magic number that is not ASCII.
+fn starts_with_text_of(text: &str, magic: &[u8]) -> bool {
+    let characters: String = magic.iter().map(|&byte| char::from(byte)).collect();
+    !magic.is_ascii()
+        && (text.starts_with(&*String::from_utf8_lossy(magic)) || text.starts_with(&characters))
 }
 
 /// The bytes as UTF-8 without a last character that is cut, if they are UTF-8.
@@ -210,6 +218,18 @@ mod tests {
         );
         assert_eq!(damage(b"XqFQBAAA", &[0x4E, 0xA1]), None);
         assert_eq!(damage(b"", MAGIC), None);
+        // Little more than the magic number.
+        for (text, expected) in [
+            ("^\u{FFFD}\x10\x04", "decoded"),
+            ("^\u{A1}\x10\x04", "encoded"),
+        ] {
+            assert!(
+                damage(text.as_bytes(), &[0x5E, 0xA1])
+                    .unwrap()
+                    .contains(expected)
+            );
+            assert_eq!(damage(text.as_bytes(), MAGIC), None);
+        }
         // The start of a message can be UTF-8 by chance, or end within what could be a character.
         for start in [
             &b"SQWF\x01\0\xC3"[..],
