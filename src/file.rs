@@ -16,9 +16,11 @@ use std::{
 
 use serde::Serialize;
 
+#[cfg(any(feature = "cli", feature = "train"))]
+pub(crate) use target::check_directory;
 pub(crate) use target::check_output;
 #[cfg(feature = "cli")]
-pub(crate) use target::{check_directory, is_stream};
+pub(crate) use target::is_stream;
 #[cfg(feature = "cli")]
 pub(crate) use temporary::remove_temporaries;
 pub(crate) use temporary::{TemporaryDirectory, clear_abandoned, uninterrupted};

@@ -2,14 +2,14 @@
 
 use xxhash_rust::xxh3::Xxh3;
 
-/// The replacement character U+FFFD in UTF-8: what a decoder writes for bytes that are no text.
-const REPLACEMENT: &[u8] = "\u{FFFD}".as_bytes();
-
 /// The mark that some programs put before UTF-8.
 const BYTE_ORDER_MARK: &[u8] = "\u{FEFF}".as_bytes();
 
 /// How many bytes are looked at: text shows at once.
 const LOOKED_AT: usize = 1 << 16;
+
+/// How many characters beyond ASCII tell text from bytes that are UTF-8 by chance, as the first few of a message can be.
+const TELLING: usize = 4;
 
 /// Says what text handling did to the start of binary data whose first bytes should be `magic`; `None` if nothing of
 /// the kind shows. Only for data that cannot be read: a part of the data that is valid is text by chance at times.
@@ -18,17 +18,14 @@ pub(crate) fn damage(bytes: &[u8], magic: &[u8]) -> Option<&'static str> {
     if bytes.starts_with(BYTE_ORDER_MARK) {
         return Some("a byte-order mark stands before it");
     }
-    if is_utf8(bytes) && !bytes.is_ascii() {
-        return Some(
-            if bytes
-                .windows(REPLACEMENT.len())
-                .any(|window| window == REPLACEMENT)
-            {
-                "it was decoded as UTF-8, which replaced its bytes above 127"
-            } else {
-                "its bytes were taken for characters and encoded as UTF-8"
-            },
-        );
+    if let Some(text) = longest_text(bytes)
+        && text.chars().filter(|c| !c.is_ascii()).count() >= TELLING
+    {
+        return Some(if text.contains(char::REPLACEMENT_CHARACTER) {
+            "it was decoded as UTF-8, which replaced its bytes above 127"
+        } else {
+            "its bytes were taken for characters and encoded as UTF-8"
+        });
     }
     if is_utf16(bytes, magic) {
         return Some("its bytes were taken for characters and encoded as UTF-16");
@@ -79,8 +76,17 @@ pub(crate) fn is_crlf_of_checked(bytes: &[u8]) -> bool {
 }
 
 /// How many bytes LF turned into CR LF would have added.
-pub(crate) fn added_line_ends(bytes: &[u8]) -> usize {
+fn added_line_ends(bytes: &[u8]) -> usize {
     bytes.windows(2).filter(|pair| *pair == b"\r\n").count()
+}
+
+/// Whether data that should have this length are as many bytes longer as LF turned into CR LF adds, and hold no LF that
+/// was left: random data do.
+pub(crate) fn is_crlf_of_length(bytes: &[u8], length: u64) -> bool {
+    let feeds = bytes.split(|&byte| byte == b'\n').count() - 1;
+    length < bytes.len() as u64
+        && feeds == added_line_ends(bytes)
+        && length == (bytes.len() - feeds) as u64
 }
 
 fn take(piece: &[u8], hashed: usize, done: &mut usize, hash: &mut Xxh3, last: &mut Vec<u8>) {
@@ -90,11 +96,14 @@ fn take(piece: &[u8], hashed: usize, done: &mut usize, hash: &mut Xxh3, last: &m
     *done += piece.len();
 }
 
-/// Whether the bytes are UTF-8, perhaps cut within a character.
-fn is_utf8(bytes: &[u8]) -> bool {
+/// The bytes as UTF-8 without a last character that is cut, if they are UTF-8.
+fn longest_text(bytes: &[u8]) -> Option<&str> {
     match std::str::from_utf8(bytes) {
-        Ok(_) => true,
-        Err(error) => error.error_len().is_none(),
+        Ok(text) => Some(text),
+        Err(error) if error.error_len().is_none() => {
+            std::str::from_utf8(&bytes[..error.valid_up_to()]).ok()
+        }
+        Err(_) => None,
     }
 }
 
@@ -201,6 +210,14 @@ mod tests {
         );
         assert_eq!(damage(b"XqFQBAAA", &[0x4E, 0xA1]), None);
         assert_eq!(damage(b"", MAGIC), None);
+        // The start of a message can be UTF-8 by chance, or end within what could be a character.
+        for start in [
+            &b"SQWF\x01\0\xC3"[..],
+            b"SQWF\x01\0\xC3\xA9\x7F",
+            b"SQWF\xE2\x82",
+        ] {
+            assert_eq!(damage(start, MAGIC), None);
+        }
         assert_eq!(damage(b"plain text of some length", MAGIC), None);
     }
 
@@ -212,7 +229,11 @@ mod tests {
             assert_eq!(is_crlf_of_checked(&damaged), damaged != good, "{length}");
             assert_eq!(damaged.len() - added_line_ends(&damaged), good.len());
             assert!(!is_crlf_of_checked(&good));
+            let length = good.len() as u64;
+            assert_eq!(is_crlf_of_length(&damaged, length), damaged != good);
         }
+        // One byte too many, and one CR LF by chance.
+        assert!(!is_crlf_of_length(b"ab\ncd\r\n0", 8));
         assert!(!is_crlf_of_checked(b"\r\n"));
         assert!(!is_crlf_of_checked(b""));
     }

@@ -345,7 +345,8 @@ fn files_that_went_through_text_are_named_as_such() {
             String::from_utf8_lossy(&good).into_owned().into_bytes(),
             characters.into_bytes(),
         ];
-        if good.contains(&b'\n') {
+        // In the header of 16 bytes a changed line end moves the version and the length, which say what follows.
+        if good[16..].contains(&b'\n') && !good[..16].contains(&b'\n') {
             let mut crlf = Vec::new();
             for &byte in &good {
                 crlf.extend_from_slice(if byte == b'\n' {

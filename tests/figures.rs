@@ -271,7 +271,10 @@ fn check(root: &Path, entry: &Entry, figure: &str) -> Result<(), String> {
     if difference <= unit / 2.0 * (1.0 + 1e-9) {
         Ok(())
     } else {
-        Err(format!("{source} gives {value}, not {written} to {unit}"))
+        let digits = decimals + 3;
+        Err(format!(
+            "{source} gives {value:.digits$}, not {written} to {unit}"
+        ))
     }
 }
 
@@ -319,7 +322,7 @@ fn step_by_step<'a>(record: &'a Value, pointer: &str) -> Option<&'a Value> {
                 let (key, wanted) = condition.split_once('=').unwrap_or((condition, ""));
                 item.get(key).is_some_and(|found| match found {
                     Value::String(found) => found == wanted,
-                    other => other.to_string() == wanted,
+                    other => serde_json::to_string(other).is_ok_and(|text| text == wanted),
                 })
             })
         };
@@ -374,13 +377,13 @@ fn a_figure_that_equals_its_record_passes() {
 #[test]
 fn a_wrong_figure_is_found() {
     let one = |text: &str, entry: &str| {
-        let entries = format!(r##"[{{"document": "README.md", {entry}}}]"##);
+        let entries = format!(r#"[{{"document": "README.md", {entry}}}]"#);
         let found = try_out(text, RECORD, &entries);
         assert_eq!(found.len(), 1, "{text}: {found:?}");
         found[0].clone()
     };
     let is = r#""text": "8.3 ms", "is": "r.json#/seconds", "scale": 1000"#;
-    assert!(one("8.3 ms", is).contains("gives 8.23, not 8.3"));
+    assert!(one("8.3 ms", is).contains("gives 8.2300, not 8.3"));
     assert!(one("no figure", is).contains("occurs 0 times"));
     let entry = r#""text": "8.2", "is": "r.json#/seconds", "scale": 1000"#;
     assert!(one("8.2 and 8.2", entry).contains("occurs 2 times"));

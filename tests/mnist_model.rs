@@ -12,6 +12,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use num_bigint::BigInt;
 use num_traits::ToPrimitive as _;
 
 use sealquant::{
@@ -143,7 +144,7 @@ fn check_integer_network(model_: &Committed, test: &Dataset) {
     let largest = logits
         .iter()
         .flatten()
-        .map(|z| z.magnitude())
+        .map(BigInt::magnitude)
         .max()
         .unwrap();
     let bits = (largest.to_f64().unwrap() * 2.0 + 1.0).log2();

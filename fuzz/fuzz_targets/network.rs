@@ -4,6 +4,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use sealquant::network::Network;
+use std::time::Duration;
 use support::{WAYS, inspect};
 
 #[allow(dead_code, reason = "the fuzzer has its own ways to make files")]
@@ -14,6 +15,6 @@ fuzz_target!(|data: &[u8]| {
     if let Ok(network) = Network::from_slice(data) {
         let text = network.to_json();
         assert_eq!(Network::from_slice(text.as_bytes()).unwrap(), network);
-        inspect(&network, &WAYS, |_, _| ());
+        inspect(&network, &WAYS, || Duration::ZERO, |_, _| ());
     }
 });

@@ -20,10 +20,7 @@ pub(super) fn check_not_text(operation: &'static str, bytes: &[u8]) -> Result<()
         bytes
             .get(8..HEADER_BYTES)
             .and_then(|length| words(length).next())
-            .filter(|&length| {
-                length < bytes.len() as u64
-                    && length == (bytes.len() - text::added_line_ends(bytes)) as u64
-            })
+            .filter(|&length| text::is_crlf_of_length(bytes, length))
             .map(|_| text::LINE_ENDS)
     } else {
         text::damage(bytes, &MAGIC)

@@ -32,7 +32,10 @@ pub(super) fn hint(error: &anyhow::Error, takes: &dyn Fn(&str) -> bool) -> Optio
             .split([' ', '`', ':'])
             .any(|word| Path::new(word).starts_with(MODELS) && word.contains('/'))
     });
-    (names_models && !Path::new(MODELS).is_dir()).then(|| {
+    let said = error
+        .chain()
+        .any(|cause| cause.to_string().contains("sealquant's source"));
+    (names_models && !said && !Path::new(MODELS).is_dir()).then(|| {
         format!(
             "{MODELS} is a folder of sealquant's source and not here: run this in a checkout, or name a model or a \
              configuration of your own"

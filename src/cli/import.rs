@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use anyhow::Context as _;
+
 use super::{Outcome, output::Output};
 use crate::train::{Existing, ImportSpec, OutputFolder, import};
 
@@ -22,14 +24,14 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments, output: &mut Output) -> anyhow::Result<Outcome> {
-    let spec = ImportSpec::load(&arguments.layers)?;
     let existing = if arguments.overwrite {
         Existing::Replace
     } else {
         Existing::Refuse
     };
     let inputs = [arguments.layers.as_path(), arguments.weights.as_path()];
-    let folder = OutputFolder::claim(&arguments.out, existing, &inputs)?;
+    let folder = OutputFolder::claim(&arguments.out, existing, &inputs).context("--out")?;
+    let spec = ImportSpec::load(&arguments.layers)?;
     let record = import(&spec, &arguments.weights, &folder)?;
     let dir = arguments.out.display();
     output.line(if record.quantized {

@@ -2,7 +2,6 @@
 
 use std::{
     io::ErrorKind,
-    num::NonZeroUsize,
     ops::{Range, RangeInclusive},
     path::{Path, PathBuf},
     str::FromStr,
@@ -143,11 +142,6 @@ where
                 end => format!("write a whole number from {} to {end}", range.start()),
             })
     }
-}
-
-/// Parses a number of threads.
-pub(super) fn threads_parser() -> impl TypedValueParser<Value = NonZeroUsize> {
-    whole::<NonZeroUsize>(1..=rayon::max_num_threads())
 }
 
 /// Parses the name of a dataset, and lists the names in the help.
@@ -338,6 +332,7 @@ pub(super) fn observed_rule(bounds: &[LayerBound], source: String) -> anyhow::Re
 #[allow(clippy::unwrap_used, reason = "a test may stop at a surprise")]
 mod tests {
     use super::*;
+    use std::num::NonZeroUsize;
 
     #[test]
     fn models_that_are_built_in_are_those_of_the_folder() {

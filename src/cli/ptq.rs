@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use anyhow::Context as _;
 use clap::ValueEnum;
 
 use super::{
@@ -59,13 +60,13 @@ impl From<Rule> for WeightRule {
 
 pub(super) fn run(arguments: &Arguments, output: &mut Output) -> anyhow::Result<Outcome> {
     let parent_dir = arguments.model.path();
-    let parent = TrainConfig::load(&parent_dir.join(CONFIG_FILE))?;
     let existing = if arguments.overwrite {
         Existing::Replace
     } else {
         Existing::Refuse
     };
-    let folder = OutputFolder::claim(&arguments.out, existing, &[parent_dir])?;
+    let folder = OutputFolder::claim(&arguments.out, existing, &[parent_dir]).context("--out")?;
+    let parent = TrainConfig::load(&parent_dir.join(CONFIG_FILE))?;
     let source = arguments.data.source();
     let test = data::load(
         parent.dataset,
@@ -79,7 +80,7 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> anyhow::Result<
         input_thresholds: None,
     };
     let (network, record) = ptq(parent_dir, &options, &test)?;
-    record.save(&network, &folder)?;
+    let saved = record.save(&network, &folder);
     let on_test = |correct: usize| {
         format!(
             "{} of {} test images ({})",
@@ -103,5 +104,6 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> anyhow::Result<
     output.line(table::facts(
         rows.map(|(name, value)| (name.to_owned(), value)),
     ))?;
+    saved?;
     Ok(Outcome::Success)
 }

@@ -30,7 +30,7 @@ pub(super) struct RunArguments {
     #[command(flatten)]
     pub(super) model: ModelArgument,
     /// Worker threads [default: all processors]
-    #[arg(long, value_name = "N", value_parser = model::threads_parser())]
+    #[arg(long, value_name = "N", value_parser = model::whole::<NonZeroUsize>(1..=usize::MAX))]
     pub(super) threads: Option<NonZeroUsize>,
     /// Write a record of the run to this file, as one JSON object
     #[arg(long, value_name = "FILE")]
@@ -237,7 +237,10 @@ const MUCH_MEMORY: u64 = 1_000_000_000;
 fn predicted_memory(network: &Network, selection: &Selection, images: usize) -> Option<u64> {
     let memory = MemoryForecast::new(network, selection, Some(images)).ok()?;
     if memory.peak() >= MUCH_MEMORY {
-        note(memory_words(&memory, selection));
+        note(format_args!(
+            "warning: {}",
+            memory_words(&memory, selection)
+        ));
     }
     Some(memory.peak())
 }
@@ -254,9 +257,8 @@ pub(super) fn memory_words(memory: &MemoryForecast, selection: &Selection) -> St
         Some(left) => format!(", of {} that are available", table::bytes(left)),
         None => String::new(),
     };
-    let much = if peak >= MUCH_MEMORY { "warning: " } else { "" };
     format!(
-        "{much}the {} layout with these parameters takes about {} of memory{left}: evaluation keys of {}, weights and keys \
+        "the {} layout with these parameters takes about {} of memory{left}: evaluation keys of {}, weights and keys \
          prepared for the server {}, a request {}, results {}{}",
         selection.layout().name(),
         table::bytes(peak),
@@ -264,10 +266,10 @@ pub(super) fn memory_words(memory: &MemoryForecast, selection: &Selection) -> St
         table::bytes(memory.constants),
         table::bytes(memory.request),
         table::bytes(memory.results),
-        if much.is_empty() {
-            ""
-        } else {
+        if peak >= MUCH_MEMORY {
             "; compare with other values of --layout in `sealquant inspect`"
+        } else {
+            ""
         }
     )
 }

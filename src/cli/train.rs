@@ -5,6 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use anyhow::Context as _;
 use indicatif::ProgressBar;
 
 use super::{
@@ -71,7 +72,8 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> anyhow::Result<
         (false, true) => Existing::Replace,
         (false, false) => Existing::Refuse,
     };
-    let folder = OutputFolder::claim(&arguments.out, existing, &config.inputs())?;
+    let folder =
+        OutputFolder::claim(&arguments.out, existing, &config.inputs()).context("--out")?;
     if let Some(plot) = &arguments.plot {
         check_file("--plot", plot)?;
     }

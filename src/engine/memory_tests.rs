@@ -119,7 +119,8 @@ fn keys_and_requests_take_the_predicted_memory() {
             forecast.results
         );
         assert!(forecast.constants > 0);
-        let working = forecast.request + forecast.results;
+        assert_eq!(forecast.sent, (forecast.request - integers) / 2);
+        let working = forecast.request + forecast.results.max(forecast.sent);
         assert_eq!(
             forecast.peak(),
             forecast.constants + working.max(forecast.keys)

@@ -20,7 +20,7 @@ use tempfile::NamedTempFile;
 const FILE_PREFIX: &str = ".sealquant-";
 
 /// Where locks are not to be had, what nobody has changed for so long is abandoned.
-const OLD: Duration = Duration::from_secs(24 * 3600);
+const OLD: Duration = Duration::from_hours(24);
 
 /// How often a name is tried. Only another process that clears the directory at that moment takes one away.
 const ATTEMPTS: usize = 16;
@@ -139,6 +139,7 @@ impl Drop for TemporaryFile {
 }
 
 /// A directory under a temporary name, removed with all that is in it.
+#[derive(Debug)]
 pub(crate) struct TemporaryDirectory {
     path: PathBuf,
     /// Open, and locked if that is possible.

@@ -57,9 +57,10 @@ fn best<T>(mut draw: impl FnMut(&mut SplitMix64) -> (u64, T)) -> T {
     best.1
 }
 
-/// A residue a little below `q`.
+/// A residue a little below `q`: so near that a product's high half is as large as it gets, and so far that its low half may
+/// be anything. (2^50 - u) (2^50 - v) has the low half of u v plus a multiple of 2^50, and u v must exceed 2^52 for that.
 fn near(q: u64, random: &mut SplitMix64) -> u64 {
-    q - 1 - random.next_u64() % (1 << 20)
+    q - 1 - random.next_u64() % (1 << 27)
 }
 
 /// Two residues near the prime whose product has a low half near 2^52.

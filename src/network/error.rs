@@ -1,6 +1,23 @@
 //! What can be wrong with a network, and with what is fed to it.
 
+use std::fmt;
+
 use super::shape::Shape;
+
+/// A double without hundreds of zeros.
+struct Short(f64);
+
+impl fmt::Display for Short {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(value) = self;
+        let magnitude = value.abs();
+        if magnitude == 0.0 || !value.is_finite() || (1e-6..1e15).contains(&magnitude) {
+            write!(f, "{value}")
+        } else {
+            write!(f, "{value:e}")
+        }
+    }
+}
 
 /// Why a description is not a network. Every message starts with the field at fault.
 #[derive(Debug, thiserror::Error, Clone, PartialEq)]
@@ -45,7 +62,7 @@ pub enum NetworkError {
         problem: &'static str,
     },
     /// The quantiser's scale is not a positive number.
-    #[error("input.quantizer.scale: {value} is not a positive finite number")]
+    #[error("input.quantizer.scale: {} is not a positive finite number", Short(*value))]
     InputScale {
         /// The scale given.
         value: f64,
@@ -141,7 +158,7 @@ pub enum LayerError {
         limit: u64,
     },
     /// The scale of the weights is not a positive number.
-    #[error("weight_scale: {value} is not a positive finite number")]
+    #[error("weight_scale: {} is not a positive finite number", Short(*value))]
     WeightScale {
         /// The scale given.
         value: f64,
@@ -245,7 +262,8 @@ pub enum LayerError {
     },
     /// The real value of one unit after this layer is not a normal floating-point number.
     #[error(
-        "weight_scale: one unit after this layer would be worth {value}, which a double cannot hold with full precision"
+        "weight_scale: one unit after this layer would be worth {}, which a double cannot hold with full precision",
+        Short(*value)
     )]
     OutputScale {
         /// The value that it would have.

@@ -130,12 +130,12 @@ fn a_file_that_cannot_be_read_or_written_is_named() {
 }
 
 /// The whole message, as the command line prints it.
-fn message(error: &dyn std::error::Error) -> String {
+fn message(error: &(dyn std::error::Error + 'static)) -> String {
     let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        text += &format!(": {error}");
-        source = error.source();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
     }
     text
 }

@@ -216,7 +216,7 @@ impl Network {
         // Editors of some systems put it before UTF-8.
         let bytes = bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes);
         // Before any of them is kept: no other part of a network has more commas than its lists.
-        let values = bytes.iter().filter(|&&byte| byte == b',').count();
+        let values: usize = bytes.iter().map(|&byte| usize::from(byte == b',')).sum();
         if values > MAX_VALUES {
             return Err(FormatError::Values {
                 values,

@@ -175,24 +175,9 @@ const COMPLAINTS: &[(&str, &str, &str)] = &[
         "layers[0].bias[1]: \"+2\" is not a decimal integer",
     ),
     (
-        "\"weight_scale\": \"0.125\"",
-        "\"weight_scale\": [\"0.125\", \"0.25\"]",
-        "layers[0].weight_scale: a list, expected one number as a string (there is one for the whole layer, none for each channel) at line 10 column 138",
-    ),
-    (
-        "\"scale\": \"0.3333333333333333\"",
-        "\"scale\": [\"0.3\"]",
-        "input.quantizer.scale: a list, expected one number as a string (there is one for the whole layer, none for each channel) at line 7 column 58",
-    ),
-    (
         "\"out_features\": 2",
         "\"out_features\": 1099511627776",
         "layers[4].type: an output of 1099511627776x1x1 values, at most 16777216 are supported",
-    ),
-    (
-        "\"out_features\": 2",
-        "\"out_features\": -2",
-        "layers[4].out_features: invalid value: integer `-2`, expected an integer that is not negative at line 14 column 77",
     ),
     (
         "\"padding\": [0, 0]",
@@ -271,7 +256,7 @@ const JSON_COMPLAINTS: &[(&str, &str, &str)] = &[
     (
         "[1, 0, -1, 1,",
         "[1, 0, 1.5, 1,",
-        "layers[0].weight[2]: invalid type: floating point `1.5`, expected i64 at line ",
+        "layers[0].weight[2]: invalid type: floating point `1.5`, expected an integer of 64 bits at line ",
     ),
     (
         "[85, 170, 255]",
@@ -287,6 +272,21 @@ const JSON_COMPLAINTS: &[(&str, &str, &str)] = &[
         "\"type\": \"flatten\"",
         "\"typ\": \"flatten\"",
         "layers[3].typ: unknown field `typ`",
+    ),
+    (
+        "\"weight_scale\": \"0.125\"",
+        "\"weight_scale\": [\"0.125\", \"0.25\"]",
+        "layers[0].weight_scale: a list, expected one number as a string (there is one for the whole layer, none for each channel) at line ",
+    ),
+    (
+        "\"scale\": \"0.3333333333333333\"",
+        "\"scale\": [\"0.3\"]",
+        "input.quantizer.scale: a list, expected one number as a string (there is one for the whole layer, none for each channel) at line ",
+    ),
+    (
+        "\"out_features\": 2",
+        "\"out_features\": -2",
+        "layers[4].out_features: invalid value: integer `-2`, expected an integer that is not negative at line ",
     ),
     (
         "\"classes\": 2,",

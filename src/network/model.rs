@@ -52,6 +52,7 @@ pub struct Network {
     literal: NetworkLiteral,
     shapes: Vec<Shape>,
     scales: Vec<f64>,
+    terms: u64,
 }
 
 impl Network {
@@ -122,6 +123,7 @@ impl Network {
             literal,
             shapes,
             scales,
+            terms: cost.terms,
         })
     }
 
@@ -161,6 +163,12 @@ impl Network {
     /// The real value of one unit of a logit.
     pub fn output_scale(&self) -> f64 {
         self.scales[self.scales.len() - 1]
+    }
+
+    /// The terms of all sums together for one image, as [`MAX_TERMS`] counts them: what anything that walks over the
+    /// network takes grows with it.
+    pub fn terms(&self) -> u64 {
+        self.terms
     }
 
     /// The width in bits that each layer's weights need as signed (two's complement) integers, `None` for a layer
@@ -444,7 +452,8 @@ mod tests {
             name: "costly".into(),
             input: InputSpec {
                 shape: input,
-                quantizer: InputQuantizer::uniform(2).unwrap(),
+                // Of scale 1: squares keep it.
+                quantizer: InputQuantizer::uniform(1).unwrap(),
             },
             classes: shape.len(),
             layers: layers.into_iter().enumerate().map(named).collect(),
@@ -494,16 +503,12 @@ mod tests {
         let error = of(Shape::vector(1), vec![Layer::Square; 64]).unwrap_err();
         assert_eq!(
             error.to_string(),
-            "layers[11].type: values after this layer may need 8192 bits, at most 4096 are supported"
+            "layers[12].type: values after this layer may need 8192 bits, at most 4096 are supported"
         );
         let error = of(Shape::vector(1 << 20), vec![Layer::Square; 9]).unwrap_err();
         let text = error.to_string();
         assert!(
-            text.contains("of up to 128 bits") || text.contains("of up to 256 bits"),
-            "{text}"
-        );
-        assert!(
-            text.starts_with("layers[6].type: ") || text.starts_with("layers[5].type: "),
+            text.starts_with("layers[7].type: the 1048576 values before this layer and the 1048576 of up to 256 bits"),
             "{text}"
         );
         let linear = || Layer::Linear {
@@ -514,12 +519,13 @@ mod tests {
             weight_scale: 1.0,
         };
         let mut layers = vec![linear(), Layer::Square];
-        of(Shape::vector(2000), layers.clone()).unwrap();
         layers.extend([linear(), Layer::Square, linear()]);
+        of(Shape::vector(2000), layers.clone()).unwrap();
+        layers.extend([Layer::Square, linear()]);
         let error = of(Shape::vector(2000), layers).unwrap_err();
         let text = error.to_string();
         assert!(
-            text.starts_with("layers[4].weight: 4002000 terms with values of up to"),
+            text.starts_with("layers[6].weight: 4002000 terms with values of up to"),
             "{text}"
         );
     }

@@ -38,6 +38,8 @@ pub struct MemoryForecast {
     pub constants: u64,
     /// The ciphertexts of a batch under one plaintext modulus, and its images as integers.
     pub request: u64,
+    /// The same ciphertexts as they are sent, with seeds in place of random halves: held until they are expanded.
+    pub sent: u64,
     /// The largest results that lie between two layers, or the response.
     pub results: u64,
 }
@@ -65,14 +67,14 @@ impl MemoryForecast {
 
     /// The most that is held at once. The client's keys are gone once the server has made its constants of them.
     pub const fn peak(&self) -> u64 {
-        let working = self.request.saturating_add(self.results);
-        let beside = if self.keys > working {
-            self.keys
-        } else {
-            working
-        };
-        self.constants.saturating_add(beside)
+        let beside_request = larger(self.sent, self.results);
+        let working = self.request.saturating_add(beside_request);
+        self.constants.saturating_add(larger(self.keys, working))
     }
+}
+
+const fn larger(one: u64, other: u64) -> u64 {
+    if one > other { one } else { other }
 }
 
 /// What of the parameters decides.
@@ -94,11 +96,14 @@ impl Size<'_> {
         images: Option<usize>,
     ) -> Result<MemoryForecast, MemoryError> {
         let mut forecast = match self.layout {
-            LayoutKind::Batched => self.sums(&network.lower(), network.input().shape.len()),
+            LayoutKind::Batched => self.sums(&network.lower(), network.input().shape.len(), None),
             LayoutKind::Packed => {
                 let crops = Crops::new(network)?;
-                let mut forecast =
-                    self.sums(&crops.network.lower(), crops.network.input().shape.len());
+                let mut forecast = self.sums(
+                    &crops.network.lower(),
+                    crops.network.input().shape.len(),
+                    Some(1),
+                );
                 // A plaintext for each result of the layers before, under each prime.
                 let plaintexts = (crops.network.classes() * self.primes * self.channels) as u64;
                 forecast.constants += plaintexts * self.row();
@@ -131,8 +136,13 @@ impl Size<'_> {
         (self.primes * 2 * (self.primes + 1)) as u64 * self.row()
     }
 
-    /// Sums and squares, a ciphertext for each value.
-    fn sums(&self, layers: &[LoweredLayer], inputs: usize) -> MemoryForecast {
+    /// Sums and squares, a ciphertext for each value; `responses` of them come out of a last sum, if there is one.
+    fn sums(
+        &self,
+        layers: &[LoweredLayer],
+        inputs: usize,
+        responses: Option<usize>,
+    ) -> MemoryForecast {
         let all_squares = layers
             .iter()
             .filter(|layer| matches!(layer.operation, LoweredOperation::Square { .. }))
@@ -163,7 +173,7 @@ impl Size<'_> {
                 }
             }
         }
-        let response = values as u64 * self.ciphertext(size);
+        let response = responses.unwrap_or(values) as u64 * self.ciphertext(size);
         let (keys, results, compiled) = match self.mode {
             // Relinearisation behind all squares but the last.
             Mode::Stock if squares > 1 => (self.channels as u64 * self.key(), largest, 0),
@@ -180,6 +190,7 @@ impl Size<'_> {
             keys,
             constants: terms * TERM + compiled,
             request: inputs as u64 * self.ciphertext(2),
+            sent: inputs as u64 * self.ciphertext(1),
             results,
         }
     }
@@ -241,6 +252,7 @@ impl Size<'_> {
             keys: channels * keys as u64 * self.key(),
             constants: channels * rows as u64 * self.row(),
             request: layout.uploads() as u64 * self.ciphertext(2),
+            sent: layout.uploads() as u64 * self.ciphertext(1),
             // The sums before the first square, and what is squared, decomposed and summed of them at a time.
             results: (layout.first_outputs().max(responses) + 4) as u64 * self.ciphertext(3),
         }

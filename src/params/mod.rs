@@ -30,3 +30,12 @@ pub use paper::PaperParameters;
 pub use security::SecurityStandard;
 pub use select::select;
 pub use selection::{Bound, Selection};
+
+/// log2 of the tails, in deviations, that the models count on for so many `values` in ciphertexts of degree `n`: of a phase of
+/// `degree` in errors, and of a rounding of `degree` + 1 polynomials.
+#[cfg(test)]
+pub(crate) fn tail_bits(degree: u32, n: usize, values: usize) -> [f64; 2] {
+    use rules::{Powers, tail};
+    [Powers::errors(degree), Powers::rounding(degree)]
+        .map(|powers| tail(powers, n as f64, values as f64).log2())
+}

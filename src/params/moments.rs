@@ -17,7 +17,7 @@
 //! window of each channel is enough.
 
 use super::rules::{ERROR_VARIANCE, Powers, fresh, product};
-use crate::network::WeightedSums;
+use crate::network::{Term, WeightedSums};
 use rayon::prelude::*;
 use std::collections::BTreeSet;
 
@@ -27,6 +27,9 @@ const WORK_MAX: f64 = 8e9;
 const MATRIX_MAX: usize = 6000;
 /// Composed rows have at most so many terms.
 const TERMS_MAX: usize = 30_000_000;
+
+/// More terms than this are not sorted to compose rows.
+const COMPOSE_MAX: usize = 2 * TERMS_MAX;
 
 /// Index and weight, sorted by index.
 type Row = Vec<(u32, f64)>;
@@ -239,6 +242,12 @@ fn identity(count: usize) -> Vec<Row> {
 
 /// The rows of sums of sums; `None` if they would be too long.
 fn compose(sums: &WeightedSums, rows: &[Row], weighing: Weighing) -> Option<Vec<Row>> {
+    let length = |input: u32| rows.get(input as usize).map_or(0, Vec::len);
+    let lengths =
+        |(terms, _): (&[Term], _)| -> usize { terms.iter().map(|term| length(term.input)).sum() };
+    if sums.outputs().map(lengths).sum::<usize>() > COMPOSE_MAX {
+        return None;
+    }
     let mut total = 0;
     sums.outputs()
         .map(|(terms, _)| {
@@ -269,7 +278,7 @@ fn is_uniform(sums: &WeightedSums) -> bool {
             first = Some(terms);
         }
         let Some(first) = first else { return false };
-        let shift = |terms: &[crate::network::Term]| terms.first().map_or(0, |term| term.input);
+        let shift = |terms: &[Term]| terms.first().map_or(0, |term| term.input);
         let (here, there) = (shift(terms), shift(first));
         terms.len() == first.len()
             && terms.iter().zip(first).all(|(a, b)| {

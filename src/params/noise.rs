@@ -36,13 +36,36 @@ pub(super) enum NoiseStep {
     Square { name: String, relinearize: bool },
 }
 
+/// log2 of how many deviations the largest coefficient has at most, which does not depend on q.
+#[derive(Debug, Clone)]
+pub(super) struct Tails {
+    /// Behind none, one and more squares.
+    squares: Vec<f64>,
+    /// Of a rounding of two and three polynomials, with half the probability.
+    roundings: [f64; 2],
+}
+
+impl Tails {
+    /// For steps at a degree, and so many values in a response under all plaintext moduli.
+    pub(super) fn new(steps: &[NoiseStep], degree: usize, values: usize) -> Self {
+        let (n, values) = (degree as f64, values as f64);
+        let is_square = |step: &&NoiseStep| matches!(step, NoiseStep::Square { .. });
+        let squares = steps.iter().filter(is_square).count() as u32;
+        Self {
+            squares: (0..=squares)
+                .map(|squares| tail(Powers::stock(squares), n, values).log2())
+                .collect(),
+            roundings: [1, 2].map(|degree| tail(Powers::rounding(degree), n, 2.0 * values).log2()),
+        }
+    }
+}
+
 /// What the noise depends on beside the circuit.
 #[derive(Debug, Clone)]
-pub(super) struct NoiseParameters {
+pub(super) struct NoiseParameters<'a> {
     pub poly_modulus_degree: usize,
     pub plain_modulus: u64,
-    /// Values that a response holds, under all plaintext moduli.
-    pub values: f64,
+    pub tails: &'a Tails,
     /// log2 of each data prime, highest level first.
     pub log2_data_primes: Vec<f64>,
     pub log2_special_prime: f64,
@@ -100,7 +123,7 @@ fn log2_sum(a: f64, b: f64) -> f64 {
     a.max(b) + (1.0 + (-(a - b).abs()).exp2()).log2()
 }
 
-impl NoiseParameters {
+impl NoiseParameters<'_> {
     fn n(&self) -> f64 {
         self.poly_modulus_degree as f64
     }
@@ -116,7 +139,8 @@ impl NoiseParameters {
 
     /// log2 of the largest coefficient behind so many squares.
     fn log2_largest(&self, log2_v: f64, squares: u32) -> f64 {
-        log2_v + tail(Powers::stock(squares), self.n(), self.values).log2()
+        let tail = self.tails.squares.get(squares as usize);
+        log2_v + tail.copied().unwrap_or(f64::INFINITY)
     }
 
     fn budget(&self, primes: usize, log2_largest: f64) -> f64 {
@@ -158,9 +182,7 @@ impl NoiseParameters {
                 budget_bits: self.budget(all, self.log2_largest(log2_v, squares)),
             });
         }
-        // Half the probability is left to the roundings.
-        let powers = Powers::rounding(size - 1);
-        let rounding = self.log2_rounding(size) + tail(powers, self.n(), 2.0 * self.values).log2();
+        let rounding = self.log2_rounding(size) + self.tails.roundings[usize::from(size > 2)];
         let mut log2_largest = self.log2_largest(log2_v, squares);
         for dropped in (response_primes..all).rev() {
             log2_largest = log2_sum(log2_largest - self.log2_data_primes[dropped], rounding);

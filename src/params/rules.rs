@@ -179,26 +179,37 @@ pub(super) fn root_tail(n: f64, values: f64) -> f64 {
 /// its mean, the product of the p!. If the sum of m such E stays below L, the product is largest where each E has a share of L in
 /// proportion to its power. The sum exceeds L with a probability of exp(-L) times the sum over k < m of L^k / k!.
 pub(super) fn jump(powers: Powers, n: f64, values: f64, bits: f64) -> f64 {
-    let drawn = powers.noise.saturating_sub(powers.given);
-    let of_factors: Vec<u32> = [drawn, powers.secret]
-        .into_iter()
-        .chain((0..powers.quotients).map(|_| 1))
-        .filter(|&power| power > 0)
-        .collect();
+    // Powers, and how many Gaussians have each.
+    let factors = [
+        (powers.noise.saturating_sub(powers.given), 1),
+        (powers.secret, 1),
+        (1, powers.quotients),
+    ];
+    let drawn = factors.iter().filter(|(power, _)| *power > 0);
+    let (number, total) = drawn.fold((0, 0), |(number, total), (power, count)| {
+        (number + count, total + power * count)
+    });
     let exponent = LN_2 * bits + (n / 2.0 * values).ln();
     let mut most = exponent;
     // A contraction: the sum's logarithm grows by less than m / L.
     for _ in 0..32 {
         let (mut term, mut sum) = (1.0, 0.0);
-        for k in 0..of_factors.len().max(1) {
+        for k in 0..number.max(1) {
             sum += term;
-            term *= most / (k + 1) as f64;
+            term *= most / f64::from(k + 1);
         }
-        most = exponent + f64::ln(sum);
+        let before = std::mem::replace(&mut most, exponent + f64::ln(sum));
+        if (most - before).abs() < 1e-9 {
+            break;
+        }
     }
-    let total = f64::from(of_factors.iter().sum::<u32>());
-    let share = |power: &u32| f64::from(*power) * (most * f64::from(*power) / total).ln();
-    let log_size = of_factors.iter().map(share).sum::<f64>() + f64::from(powers.given) * most.ln()
+    let share = |power: u32| {
+        let power = f64::from(power);
+        let share = most * power / f64::from(total);
+        if power > 0.0 { power * share.ln() } else { 0.0 }
+    };
+    let shares = factors.map(|(power, count)| f64::from(count) * share(power));
+    let log_size = shares.iter().sum::<f64>() + f64::from(powers.given) * most.ln()
         - factorial(powers.noise).ln()
         - factorial(powers.secret).ln();
     2.0 * (log_size / 2.0).exp() / n.sqrt()

@@ -234,7 +234,7 @@ mod tests {
             50_331_649,
             (1 << 33) + 1,
             (1 << 47) + 1,
-            (1 << 59) + 1,
+            (1 << 50) + 1,
         ];
         let (degree, primes) = (4096, [60.0; 16]);
         for bits in [6, 14, 17, 20, 27, 40, 61] {
@@ -269,7 +269,7 @@ mod tests {
                     most = most.max(below);
                 }
                 println!("{bits} bits, t = {t}: at most {most:.2} bits below");
-                // Nothing is lost without residues; else a bit for each power of a weight, of seven.
+                // Nothing is lost without residues. Else signs are, and up to a bit for each power of a weight, of seven.
                 let is_exact = t >> bits != 0;
                 assert!(
                     most < if is_exact { 0.1 } else { 8.0 },

@@ -1,6 +1,6 @@
 //! The coefficient modulus for stock SEAL operations.
 
-use super::noise::{LayerNoise, NoiseParameters, noise_steps};
+use super::noise::{LayerNoise, NoiseParameters, Tails, noise_steps};
 use crate::bfv::coeff_modulus;
 use crate::network::Network;
 
@@ -27,7 +27,11 @@ pub(super) fn stock_fit(
         .iter()
         .map(|&t| (t, noise_steps(network, t)))
         .collect();
-    let values = (network.classes() * moduli.len()) as f64;
+    let values = network.classes() * moduli.len();
+    let tails = circuits.first().map_or_else(
+        || Tails::new(&[], degree, values),
+        |(_, steps)| Tails::new(steps, degree, values),
+    );
     let worst = |primes: &[u64], response: usize| -> Vec<LayerNoise> {
         let (special, data) = match primes.split_last() {
             Some((special, data)) => (*special, data),
@@ -39,7 +43,7 @@ pub(super) fn stock_fit(
                 NoiseParameters {
                     poly_modulus_degree: degree,
                     plain_modulus: *t,
-                    values,
+                    tails: &tails,
                     log2_data_primes: data.iter().map(|&p| (p as f64).log2()).collect(),
                     log2_special_prime: (special as f64).log2(),
                 }

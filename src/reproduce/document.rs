@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{Baseline, Baselines, Choice, Claim, Claims, Row, Saved, claims};
+use super::{Baseline, Baselines, Choice, Claim, Claims, Row, Saved, claims, ticks::number};
 use crate::data::DatasetName;
 
 fn percent(share: f64) -> String {
@@ -204,11 +204,11 @@ fn claim_row(out: &mut String, claim: &Claim, float: f64) {
     };
     let _ = write!(
         out,
-        "| {}{} | {row} | {} | {:.2} | {:.2} | {:.2} | {} | {} |",
+        "| {}{} | {row} | {} | {} | {:.2} | {:.2} | {} | {} |",
         claim.network,
         if claim.designed_later { "*" } else { "" },
         percent(claim.accuracy),
-        (float - claim.accuracy) * 100.0,
+        number((float - claim.accuracy) * 100.0, 2),
         claim.proven_bits,
         claim.observed_bits,
         judged(claim.within, &claim.saved),
@@ -336,13 +336,16 @@ mod tests {
             "| 2 bits | `w2-s1` | 98.50 | 0.50 | 31.00 | 24.00 | too far below | -38 % / -40 % | -38 % / -40 % |",
             "| 2 bits | mean of 2, spread 0.10 | 98.55 |",
             "| 4 bits | `w4-s1` | 98.90 | 0.10 | 45.00 | 36.00 | -10 % / -10 % | -10 % / -10 % | -10 % / -10 % |",
-            "| t17* | `t17` | 98.00 | 1.00 | 22.00 | 17.00 | too far below | -56 % / -58 % | too far below |",
+            "| t17* | `t17` | 98.00 | 1.00 | 22.00 | 17.20 | too far below | -56 % / -57 % | too far below |",
             "of the rows by width: proven -10 % (4 bits, 98.90 %); observed -10 % (4 bits, 98.90 %).",
             "of those designed later: proven none; observed none.",
         ] {
             assert!(text.contains(words), "{words} is missing in:\n{text}");
         }
-        assert!(!text.contains("spread 0.00"), "{text}");
+        assert!(
+            !text.contains("spread 0.00") && !text.contains("-0.00"),
+            "{text}"
+        );
         tables_are_regular(&text);
     }
 

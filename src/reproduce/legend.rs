@@ -42,7 +42,7 @@ impl Entry {
 /// Of a line of names, in pixels.
 const LINE: i32 = 22;
 /// Of a character, on average.
-const CHARACTER: usize = 7;
+const CHARACTER: usize = 6;
 /// The mark before a name, and the space around it.
 const BEFORE: i32 = 30;
 

@@ -70,7 +70,7 @@ impl Job {
     }
 }
 
-/// The rows of a dataset, in the order of the table. With `quick`, a few rows of MNIST with one epoch on few images.
+/// The rows of a dataset, in the order of the table. With `quick`, a few rows with two epochs on few images.
 ///
 /// # Errors
 /// [`TrainError`] if a preset is missing, which would be a mistake in this program.

@@ -78,6 +78,7 @@ impl Series {
 pub(super) fn canvas<'a>(text: &'a mut String, title: &str) -> Result<Area<'a>, ReproduceError> {
     let area = SVGBackend::with_string(text, SIZE).into_drawing_area();
     area.fill(&WHITE).map_err(failed)?;
+    let area = area.margin(8, 0, 0, 0);
     area.titled(title, ("sans-serif", 22)).map_err(failed)
 }
 
@@ -209,10 +210,20 @@ fn draw_series(
             Series::Front => p.0.name.clone(),
             _ => format!("{bits}-bit"),
         };
-        if p.0.test_accuracy < low {
+        let rank = if p.0.test_accuracy < low {
             words = format!("{words}: {:.1} %", p.0.test_accuracy * 100.0);
-        }
-        labels.add(words, at(p), colour);
+            Rank::Edge
+        } else if matches!(kind, Series::Max | Series::MinError) {
+            Rank::Rounded
+        } else {
+            Rank::Trained
+        };
+        labels.names.push(Name {
+            words,
+            at: at(p),
+            colour,
+            rank,
+        });
     }
     Ok(())
 }
@@ -220,16 +231,35 @@ fn draw_series(
 /// Left, top, right and bottom in pixels.
 type Rectangle = [i32; 4];
 
+/// What a name is of, in the order in which names get their places.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Rank {
+    /// A point at the lower edge: its name says its value, and stands above it.
+    Edge,
+    /// A trained network.
+    Trained,
+    /// A rounded one, which goes without a name where there is no room.
+    Rounded,
+}
+
+/// The name of a point.
+struct Name {
+    words: String,
+    at: (f64, f64),
+    colour: RGBColor,
+    rank: Rank,
+}
+
 /// Names of points, placed so that they cover neither points nor each other where that can be.
 #[derive(Default)]
 struct Labels {
     taken: Vec<Rectangle>,
-    names: Vec<(String, (f64, f64), RGBColor)>,
+    names: Vec<Name>,
 }
 
 impl Labels {
     /// Where the middle of a name lies from its point, in half widths and in pixels: the nearest first.
-    const PLACES: [(i32, i32, i32); 10] = [
+    const PLACES: [(i32, i32, i32); 11] = [
         (0, 0, -15),
         (0, 0, 15),
         (1, 10, 0),
@@ -240,10 +270,11 @@ impl Labels {
         (-1, -6, 12),
         (0, 0, -30),
         (0, 0, 30),
+        (0, 0, -45),
     ];
     const HALF_HEIGHT: i32 = 7;
     /// Of a character, on average.
-    const WIDTH: i32 = 7;
+    const WIDTH: i32 = 6;
 
     /// A point, that no name is to cover.
     fn mark(&mut self, chart: &Chart<'_>, at: (f64, f64)) {
@@ -258,10 +289,6 @@ impl Labels {
         self.taken.push([across.start, y - 1, across.end, y + 1]);
     }
 
-    fn add(&mut self, words: String, at: (f64, f64), colour: RGBColor) {
-        self.names.push((words, at, colour));
-    }
-
     /// Draws all names, once all points are marked.
     fn draw(mut self, chart: &Chart<'_>) -> Result<(), ReproduceError> {
         let area = chart.plotting_area();
@@ -269,9 +296,10 @@ impl Labels {
         let (across, down) = area.get_pixel_range();
         self.taken
             .push([across.start, down.end, across.end, down.end + 30]);
-        for (words, at, colour) in self.names {
-            let (x, y) = chart.backend_coord(&at);
-            let half = Self::WIDTH * i32::try_from(words.len()).unwrap_or(0) / 2;
+        self.names.sort_by_key(|name| name.rank);
+        for name in self.names {
+            let (x, y) = chart.backend_coord(&name.at);
+            let half = Self::WIDTH * i32::try_from(name.words.len()).unwrap_or(0) / 2;
             let middle = |(halves, dx, dy): (i32, i32, i32)| (halves * half + dx, dy);
             let rectangle = |place| {
                 let (dx, dy) = middle(place);
@@ -279,16 +307,23 @@ impl Labels {
                 let height = Self::HALF_HEIGHT;
                 [x - half, y - height, x + half, y + height]
             };
-            let covered =
-                |place: &(i32, i32, i32)| -> i32 { covered(rectangle(*place), &self.taken) };
-            let Some(place) = Self::PLACES.into_iter().min_by_key(covered) else {
+            let possible = |place: &(i32, i32, i32)| {
+                let above = place.0 == 0 && place.2 < 0;
+                above || name.rank != Rank::Edge
+            };
+            let covered = |place: (i32, i32, i32)| covered(rectangle(place), &self.taken);
+            let places = Self::PLACES.into_iter().filter(possible);
+            let Some(place) = places.min_by_key(|place| covered(*place)) else {
                 continue;
             };
+            if name.rank == Rank::Rounded && covered(place) > 0 {
+                continue;
+            }
             self.taken.push(rectangle(place));
             let middle = middle(place);
-            let style = ("sans-serif", 13).into_font().color(&colour);
+            let style = ("sans-serif", 13).into_font().color(&name.colour);
             let style = style.pos(Pos::new(HPos::Center, VPos::Center));
-            area.draw(&(EmptyElement::at(at) + Text::new(words, middle, style)))
+            area.draw(&(EmptyElement::at(name.at) + Text::new(name.words, middle, style)))
                 .map_err(failed)?;
         }
         Ok(())

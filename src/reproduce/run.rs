@@ -226,7 +226,9 @@ pub(super) fn rounded(
         rounding: Some(options.rule),
         weight_bits: Some(options.n_bits),
         narrowest_weight_bits: Some(options.n_bits),
-        input_levels: thresholds.map_or(of_float.input_levels, |t| t.len() as i64 + 1),
+        input_levels: thresholds
+            .and_then(|t| i64::try_from(t.len() + 1).ok())
+            .unwrap_or(of_float.input_levels),
         encoded: of_float.encoded && thresholds.is_none(),
         seed: None,
         epochs: None,

@@ -21,6 +21,7 @@ impl Ticks {
     }
 
     /// The same of an axis of whole numbers, such as epochs.
+    #[cfg(any(feature = "train", test))]
     pub(super) fn whole(low: f64, high: f64, most: usize) -> Self {
         Self::steps(low, high, most, 1.0)
     }
@@ -168,7 +169,7 @@ pub(super) fn number(x: f64, decimals: usize) -> String {
 /// Seconds in words: measured ones to a tenth (whole from 1,000 on), others as "about" two digits.
 pub(super) fn seconds(seconds: f64, measured: bool) -> String {
     if !measured {
-        let decimals = if seconds < 10.0 { 1 } else { 0 };
+        let decimals = usize::from(seconds < 10.0);
         return format!("about {} s", number(two_digits(seconds), decimals));
     }
     let decimals = usize::from(seconds < 1000.0);

@@ -181,12 +181,7 @@ impl OutputFolder {
     }
 
     fn writable(&self) -> Result<(), TrainError> {
-        let mut builder = tempfile::Builder::new();
-        builder
-            .prefix(TEMPORARY)
-            .tempfile_in(&self.path)
-            .map(drop)
-            .map_err(TrainError::io("cannot write into", &self.path))
+        file::check_directory(&self.path).map_err(TrainError::io("cannot write into", &self.path))
     }
 
     /// What is in the folder.
@@ -332,6 +327,8 @@ mod tests {
             let top = tempfile::tempdir().unwrap();
             write(top.path(), files);
             write(top.path(), &["notes.txt"]);
+            // What a killed process left.
+            write(&top.path().join(".model-new-dEaD01"), files);
             let refused = claim(top.path(), Existing::Refuse).unwrap_err();
             assert!(matches!(refused, TrainError::ModelExists { .. }));
             let folder = claim(top.path(), Existing::Replace).unwrap();

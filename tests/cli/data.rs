@@ -49,7 +49,9 @@ fn a_misspelt_variable_is_an_error_and_nothing_is_fetched() {
     }
     let mut infer = sealquant();
     infer
-        .args(["infer", "--images", "0..1", "--model"])
+        .args([
+            "infer", "--images", "0..1", "--layout", "diagonal", "--model",
+        ])
         .arg(&model)
         .env("SEALQUANT_DATA", &missing);
     assert!(refused(&mut infer).contains(misspelt));
@@ -77,7 +79,9 @@ fn a_misspelt_variable_is_an_error_and_nothing_is_fetched() {
     // Set to nothing is not set; a directory that is given is the only one that counts.
     let mut infer = sealquant();
     infer
-        .args(["infer", "--images", "0..1", "--model"])
+        .args([
+            "infer", "--images", "0..1", "--layout", "diagonal", "--model",
+        ])
         .arg(&model)
         .arg("--data-dir")
         .arg(&copies)

@@ -50,7 +50,6 @@ const RULES: &[(&str, Rule)] = &[
     ("cargo bench --bench ", Exists),
     ("cargo run ", Exists),
     ("cargo rustc ", Exists),
-    ("cargo test ", Exists),
     ("cargo install cargo-fuzz", Shell),
     ("cargo +nightly fuzz ", Exists),
     ("LD_PRELOAD=", Shell),

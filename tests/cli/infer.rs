@@ -303,3 +303,65 @@ fn images_and_data_that_are_not_there_are_refused() {
     let line = failure(&["infer", "--model", model, "--data-dir", data]);
     assert!(line.contains("t10k-images-idx3-ubyte"), "{line}");
 }
+
+/// The records of finished runs say what their processes held at most; from half a gigabyte on that is keys and
+/// ciphertexts.
+#[test]
+fn memory_is_predicted_near_what_records_measured() {
+    use sealquant::{
+        network::Network,
+        params::{BoundRule, LayoutKind, MemoryForecast, Mode, SelectOptions, select},
+    };
+    let top = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut compared = 0;
+    for entry in fs::read_dir(top.join("docs/results")).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_none_or(|extension| extension != "json") {
+            continue;
+        }
+        let record: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+        let (Some(measured), Some(magnitude)) = (
+            record["peak_memory_bytes"].as_f64(),
+            record["bound"]["magnitude"].as_str(),
+        ) else {
+            continue;
+        };
+        if measured < 5e8 {
+            continue;
+        }
+        let text = |field: &str| record[field].as_str().unwrap();
+        let network = Network::load(top.join(text("model"))).unwrap();
+        let images = usize::try_from(record["images"].as_u64().unwrap()).unwrap();
+        let options = SelectOptions {
+            bound: BoundRule::Observed {
+                magnitude: magnitude.parse().unwrap(),
+                source: "the record".to_owned(),
+            },
+            mode: [Mode::Stock, Mode::Fast]
+                .into_iter()
+                .find(|mode| mode.name() == text("mode"))
+                .unwrap(),
+            layout: [
+                LayoutKind::Batched,
+                LayoutKind::Packed,
+                LayoutKind::Diagonal,
+            ]
+            .into_iter()
+            .find(|layout| layout.name() == text("layout")),
+            images: Some(images),
+            ..SelectOptions::default()
+        };
+        let selection = select(&network, &options).unwrap();
+        let forecast = MemoryForecast::new(&network, &selection, Some(images)).unwrap();
+        let ratio = forecast.peak() as f64 / measured;
+        println!(
+            "{}: {:.0} MB predicted, {:.0} MB measured",
+            path.display(),
+            forecast.peak() as f64 / 1e6,
+            measured / 1e6
+        );
+        assert!((0.7..1.4).contains(&ratio), "{}: {ratio}", path.display());
+        compared += 1;
+    }
+    assert!(compared > 2, "{compared}");
+}

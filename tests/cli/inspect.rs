@@ -153,5 +153,5 @@ fn float_networks_are_shown_with_what_to_do_next() {
         );
         shown += 1;
     }
-    assert_eq!(shown, 7);
+    assert_eq!(shown, 8);
 }

@@ -71,7 +71,7 @@ fn wait_for<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
             return found;
         }
         assert!(
-            begun.elapsed() < Duration::from_secs(120),
+            begun.elapsed() < Duration::from_mins(2),
             "waited too long for {what}"
         );
         thread::sleep(Duration::from_millis(20));
@@ -148,7 +148,7 @@ fn an_interrupted_fetch_leaves_nothing() {
         let (code, stderr) = running.end();
         assert_eq!(code, Some(130), "{stderr}");
         assert!(last_line(&stderr).starts_with("interrupted: "), "{stderr}");
-        assert!(!stderr.contains("error"), "{stderr}");
+        assert!(!stderr.contains("error: "), "{stderr}");
         assert_eq!(fs::read_dir(client.cache()).unwrap().count(), 0);
         let gone = || (!Path::new(&format!("/proc/{id}")).exists()).then_some(());
         wait_for("the client's end", gone);
@@ -258,7 +258,6 @@ fn an_interrupted_training_keeps_its_checkpoint_and_says_how_to_go_on() {
         Running::start(&mut command)
     };
     let checkpoint = out.join(CHECKPOINT_FILE);
-    let mut done = 0;
     for (signal, more) in [("INT", &[][..]), ("TERM", &["--resume"])] {
         // What a killed run left.
         fs::create_dir_all(&out).unwrap();
@@ -278,8 +277,11 @@ fn an_interrupted_training_keeps_its_checkpoint_and_says_how_to_go_on() {
             line.starts_with("interrupted: ") && line.contains(name) && line.contains("--resume"),
             "{stderr}"
         );
-        assert_eq!(stderr.contains(" of them done"), done > 0, "{stderr}");
-        done += 1;
+        assert_eq!(
+            stderr.contains(" of them done"),
+            !more.is_empty(),
+            "{stderr}"
+        );
         let left: Vec<_> = fs::read_dir(&out)
             .unwrap()
             .map(|e| e.unwrap().file_name())

@@ -123,12 +123,8 @@ fn errors_name_the_options_that_help() {
 #[test]
 fn numbers_name_their_range() {
     for (arguments, range) in [
-        (&["infer", "--threads", "0"][..], "a whole number from 1 to"),
-        (
-            &["infer", "--threads", "99999999"],
-            "a whole number from 1 to",
-        ),
-        (&["infer", "--threads", "two"], "a whole number from 1 to"),
+        (&["infer", "--threads", "0"][..], "a whole number from 1 on"),
+        (&["infer", "--threads", "two"], "a whole number from 1 on"),
         (
             &["inspect", "m", "--images", "0"],
             "a whole number from 1 on",

@@ -49,6 +49,101 @@ fn the_tables_are_made_again_quickly() {
     assert_eq!(go(), first);
 }
 
+/// Copies the committed document of accuracy, without the plots.
+#[cfg(feature = "train")]
+fn copy_document(to: &Path) {
+    let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/results/accuracy");
+    fs::create_dir_all(to).unwrap();
+    fs::copy(from.join("rows.json"), to.join("rows.json")).unwrap();
+    for dataset in ["mnist", "cifar10"] {
+        let records = Path::new("records").join(dataset);
+        fs::create_dir_all(to.join(&records)).unwrap();
+        for entry in fs::read_dir(from.join(&records)).unwrap() {
+            let name = records.join(entry.unwrap().file_name());
+            fs::copy(from.join(&name), to.join(&name)).unwrap();
+        }
+    }
+}
+
+/// Every row of MNIST is taken from the document, and those of CIFAR-10 stay in it.
+#[cfg(feature = "train")]
+#[test]
+fn finished_rows_come_from_the_document() {
+    let top = tempfile::tempdir().unwrap();
+    let document = top.path().join("doc");
+    copy_document(&document);
+    let before = read(&document.join("rows.json"));
+    let arguments = ["reproduce", "accuracy", "--only-finished", "--only"];
+    sealquant()
+        .args(arguments)
+        .args(["mnist", "--out"])
+        .arg(top.path().join("runs"))
+        .arg("--document")
+        .arg(&document)
+        .assert()
+        .success();
+    let after = read(&document.join("rows.json"));
+    let results = |rows: &Value| {
+        let rows = rows.as_array().unwrap().iter();
+        let mut results: Vec<String> = rows
+            .map(|row| {
+                let [dataset, name, right] =
+                    ["dataset", "name", "test_correct"].map(|key| &row[key]);
+                format!("{dataset} {name} {right} {}", row["widths"])
+            })
+            .collect();
+        results.sort();
+        results
+    };
+    let after_results = results(&after);
+    for row in results(&before) {
+        assert!(after_results.contains(&row), "{row}");
+    }
+    // The rounded networks of all widths by both rules are there, and every saving of the table.
+    for name in ["ptq5", "ptq10", "ptq2-min-error", "ptq8-min-error"] {
+        assert!(
+            after_results
+                .iter()
+                .any(|row| row.starts_with(&format!("\"mnist\" \"{name}\"")))
+        );
+    }
+    let claims = read(&document.join("claims.json"));
+    assert_eq!(claims.as_array().unwrap().len(), 2);
+    for claims in claims.as_array().unwrap() {
+        assert!(claims["baselines"]["observed"]["bits"].as_f64() > Some(0.0));
+        assert!(claims["networks"].as_array().unwrap().len() > 10);
+    }
+    let text = fs::read_to_string(document.join("accuracy.md")).unwrap();
+    assert!(
+        text.contains("too far below") && !text.contains("( channels)"),
+        "{text}"
+    );
+    assert!(!text.contains("spread 0.00"), "{text}");
+
+    // A row of other work is not taken for the row.
+    let record = document.join("records/mnist/w4-s1.json");
+    let other = fs::read_to_string(&record)
+        .unwrap()
+        .replace("\"epochs\": 12", "\"epochs\": 11");
+    fs::write(&record, other).unwrap();
+    let out = top.path().join("runs");
+    let line = failure(&[
+        "reproduce",
+        "accuracy",
+        "--only-finished",
+        "--only",
+        "mnist",
+        "--out",
+        out.to_str().unwrap(),
+        "--document",
+        document.to_str().unwrap(),
+    ]);
+    assert!(
+        line.contains("w4-s1") && line.contains("configurations differ"),
+        "{line}"
+    );
+}
+
 /// A directory with the models `small` and `large` (weights seven times those of `small`) and data of 20 images.
 fn models(top: &Path) -> [String; 3] {
     let path = |name: &str| top.join(name).to_str().unwrap().to_owned();
@@ -291,7 +386,9 @@ fn scaling_measures_points_that_equal_the_twin() {
     assert!(!of("threads").is_empty() && of("weight-bits").is_empty());
     for point in points {
         assert_eq!(point["twin_mismatches"], 0);
-        assert!(point["seconds"].as_f64().unwrap() > 0.0);
+        let quartile = |name: &str| point["seconds"][name].as_f64().unwrap();
+        assert!(0.0 < quartile("lower") && quartile("lower") <= quartile("median"));
+        assert!(quartile("median") <= quartile("upper"));
         assert_eq!(point["network"], "small");
         assert!(point["noise_budget_bits"].as_u64() > Some(0));
     }

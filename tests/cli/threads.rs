@@ -25,8 +25,10 @@ fn absurd_numbers_of_threads_are_cut_with_a_note() {
             "infer",
             "--images",
             "0..2",
+            "--layout",
+            "diagonal",
             "--threads",
-            "100000",
+            "60000",
             "--model",
         ])
         .arg(&model)
@@ -34,7 +36,7 @@ fn absurd_numbers_of_threads_are_cut_with_a_note() {
         .arg(&data)
         .assert()
         .success()
-        .stderr(predicate::str::contains("--threads asks for 100000"));
+        .stderr(predicate::str::contains("--threads asks for 60000"));
     #[cfg(feature = "train")]
     {
         use sealquant::train::TrainConfig;

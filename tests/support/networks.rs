@@ -8,7 +8,7 @@ use sealquant::network::{
     NetworkLiteral, Shape, SplitMix64, op_counts, proven_bounds, random_network,
 };
 use sealquant::params::{LayoutKind, Mode, SelectOptions, select};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// How a file is inspected: the mode, the layout that is asked for, and the number of images.
 pub type Way = (Mode, Option<LayoutKind>, Option<usize>);
@@ -22,12 +22,18 @@ pub const WAYS: [Way; 5] = [
     (Mode::Fast, None, Some(1)),
 ];
 
-/// What an accepted network took, step by step. Steps that refuse it have their time, too.
-pub fn inspect(network: &Network, ways: &[Way], mut taken: impl FnMut(&str, Duration)) {
+/// Does what is done to show a network, and tells what each step took by a clock. Steps that refuse it have their time,
+/// too.
+pub fn inspect(
+    network: &Network,
+    ways: &[Way],
+    clock: impl Fn() -> Duration,
+    mut taken: impl FnMut(&str, Duration),
+) {
     let mut timed = |step: &str, run: &mut dyn FnMut()| {
-        let start = Instant::now();
+        let start = clock();
         run();
-        taken(step, start.elapsed());
+        taken(step, clock().saturating_sub(start));
     };
     timed("bounds", &mut || {
         let bounds = proven_bounds(network);
@@ -312,7 +318,8 @@ fn of(input: Shape, layers: Vec<Layer>) -> NetworkLiteral {
         name: "known".into(),
         input: InputSpec {
             shape: input,
-            quantizer: InputQuantizer::uniform(8).unwrap(),
+            // Of scale 1, which squares keep.
+            quantizer: InputQuantizer::uniform(1).unwrap(),
         },
         classes: shape.len(),
         layers: layers
@@ -324,9 +331,18 @@ fn of(input: Shape, layers: Vec<Layer>) -> NetworkLiteral {
 }
 
 /// Networks that took, or might take, much more than they look like.
-pub fn known() -> Vec<(&'static str, NetworkLiteral)> {
-    let repeated = |layer: Layer, count: usize| vec![layer; count];
-    let huge = usize::MAX / 2;
+pub fn known() -> Vec<Named> {
+    [pools(), squares(), detours(), wide()].concat()
+}
+
+/// A network and what is special about it.
+pub type Named = (&'static str, NetworkLiteral);
+
+fn repeated(layer: Layer, count: usize) -> Vec<Layer> {
+    vec![layer; count]
+}
+
+fn pools() -> Vec<Named> {
     vec![
         (
             "a pool of 2048x2048 windows on 4095x4095",
@@ -372,6 +388,11 @@ pub fn known() -> Vec<(&'static str, NetworkLiteral)> {
             "a pool of 11x11 windows on 512x512",
             of(Shape::new(1, 512, 512), vec![pool([11; 2], [1; 2])]),
         ),
+    ]
+}
+
+fn squares() -> Vec<Named> {
+    vec![
         (
             "60 squares",
             of(Shape::vector(1), repeated(Layer::Square, 60)),
@@ -407,6 +428,13 @@ pub fn known() -> Vec<(&'static str, NetworkLiteral)> {
                 ],
             ),
         ),
+    ]
+}
+
+/// Layers that undo each other's sizes.
+fn detours() -> Vec<Named> {
+    let huge = usize::MAX / 2;
+    vec![
         (
             "strides that are never taken",
             of(
@@ -449,6 +477,11 @@ pub fn known() -> Vec<(&'static str, NetworkLiteral)> {
                 ],
             ),
         ),
+    ]
+}
+
+fn wide() -> Vec<Named> {
+    vec![
         (
             "linear layers as wide as they may be",
             of(

@@ -183,6 +183,12 @@ fn keep_others(rows: &mut Vec<Row>, asked: &[DatasetName], to: &Path) -> anyhow:
     let earlier = Document::read(to)?;
     let others = earlier.rows().iter().cloned();
     rows.extend(others.filter(|row| !asked.contains(&row.dataset)));
+    let place = |row: &Row| {
+        DatasetName::ALL
+            .iter()
+            .position(|name| *name == row.dataset)
+    };
+    rows.sort_by_key(place);
     Ok(())
 }
 

@@ -80,8 +80,11 @@ fn convolutions(sizes: &[(usize, usize, usize)], pools: bool, input: Shape, seed
     .unwrap()
 }
 
-/// A predicted budget is at most so many bits below the measured one.
-const SLACK_MAX: f64 = 12.0;
+/// How many bits a predicted budget lies below the measured one at most. Behind three squares (degree 8 in the errors) it is
+/// one more: the tail that 2^-40 asks for is 7.5 bits there, of which the largest coefficient of a run shows about 2.
+const fn slack_max(squares: usize) -> f64 {
+    if squares < 3 { 12.0 } else { 13.0 }
+}
 
 /// Runs a network with every backend, comparing residues modulo the plaintext primes, and compares the budgets after each
 /// layer with the predicted ones: the bits by which a prediction is below.
@@ -177,7 +180,7 @@ fn random_networks_equal_the_twin() {
         if has_noise {
             checked[squares] += 1;
             assert!(
-                slack.iter().all(|(_, bits)| *bits <= SLACK_MAX),
+                slack.iter().all(|(_, bits)| *bits <= slack_max(squares)),
                 "{slack:?}"
             );
         } else {
@@ -229,7 +232,9 @@ fn the_noise_model_is_never_optimistic_and_not_far_off() {
         let slack = check(&network, &selection);
         println!("  {slack:.1?}");
         assert!(
-            slack.iter().all(|(_, bits)| *bits <= SLACK_MAX),
+            slack
+                .iter()
+                .all(|(_, bits)| *bits <= slack_max(sizes.len())),
             "{slack:?}"
         );
     }

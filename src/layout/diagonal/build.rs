@@ -2,15 +2,16 @@
 
 use super::place::{Homes, Place, Run, Tensor, cut, pattern, places};
 use super::{Diagonal, DiagonalError, Entry, FirstOutput, Giant, NOTHING, Stage, StageStep, Turn};
-use crate::network::{Modular, Network};
+use crate::network::{Layer, Modular, Network};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// More ciphertexts in a request are not worth it.
 const UPLOADS_MAX: usize = 1024;
 /// Nor in a response.
 const RESPONSES_MAX: usize = 64;
-/// Nor so many products of a ciphertext of the request, or entries of the plaintexts of a stage, or of a product of
+/// Nor so many terms of the network, products of a ciphertext of the request, entries of the plaintexts of a stage, or of a product of
 /// layers: none of the networks that are worth it comes near.
+const TERMS_MAX: u64 = 1 << 23;
 const PRODUCTS_MAX: usize = 4096;
 const ENTRIES_MAX: usize = 1 << 24;
 /// What a baby step costs, and a giant step, which is decomposed by itself.
@@ -31,6 +32,15 @@ impl Diagonal {
     /// # Errors
     /// [`DiagonalError`] with the reason if the network does not fit.
     pub fn new(network: &Network, slots: usize) -> Result<Self, DiagonalError> {
+        if !(network.layers().iter()).any(|named| named.layer == Layer::Square) {
+            return refuse("it squares nothing, so there is nothing to rotate for");
+        }
+        if network.terms() > TERMS_MAX {
+            return refuse(format!(
+                "its sums have {} terms, more than the {TERMS_MAX} for which this layout is tried",
+                network.terms()
+            ));
+        }
         let (runs, tensors) = cut(network);
         for run in &runs {
             let layers: Vec<_> = run.layers.iter().collect();

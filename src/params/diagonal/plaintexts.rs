@@ -243,7 +243,11 @@ impl Roots {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a failed test may panic")]
     use super::*;
-    use crate::network::SplitMix64;
+    use crate::network::{
+        InputQuantizer, InputSpec, Layer, LoweredOperation, NamedLayer, Network, NetworkLiteral,
+        Shape, SplitMix64,
+    };
+    use num_bigint::BigInt;
 
     const T: u64 = 65_537;
 
@@ -293,5 +297,157 @@ mod tests {
         let mean = squares.iter().sum::<f64>() / 512.0;
         let uniform = 1024.0 * 12_289.0_f64.powi(2) / 12.0;
         assert!((mean / uniform - 1.0).abs() < 0.2, "{mean} {uniform}");
+    }
+
+    /// Sums of products whose slots hold these entries of a matrix of one column.
+    fn sum(slots: &[Vec<u64>]) -> (Modular, Vec<Vec<Entry>>) {
+        let weights: Vec<i64> = slots.concat().iter().map(|&w| w.cast_signed()).collect();
+        let count = weights.len();
+        let layer = Layer::Linear {
+            in_features: count,
+            out_features: 1,
+            weight: weights.iter().map(|w| w + 1).collect(),
+            bias: vec![BigInt::ZERO],
+            weight_scale: 1.0,
+        };
+        let network = Network::new(NetworkLiteral {
+            name: "entries".to_owned(),
+            classes: 1,
+            input: InputSpec {
+                shape: Shape::vector(count),
+                quantizer: InputQuantizer::uniform(1).unwrap(),
+            },
+            layers: vec![NamedLayer::new("linear", layer)],
+        })
+        .unwrap();
+        let LoweredOperation::Sums(sums) = &network.lower()[0].operation else {
+            unreachable!()
+        };
+        let mut next = 0;
+        let entries = slots
+            .iter()
+            .map(|slots| {
+                let entry = |slot| {
+                    next += 1;
+                    Entry {
+                        slot: slot as u32,
+                        entry: next - 1,
+                    }
+                };
+                (0..slots.len()).map(entry).collect()
+            })
+            .collect();
+        (Modular::new(&[sums], count, T), entries)
+    }
+
+    /// S at one root of each pair.
+    fn spread(plaintexts: &[Vec<Entry>], matrix: &Modular, encoder: &BatchEncoder) -> Vec<f64> {
+        let roots = Roots::new(encoder.slot_count());
+        let mut spread = vec![0.0; encoder.slot_count() / 2];
+        for entries in plaintexts {
+            let mut slots = vec![0; encoder.slot_count()];
+            for entry in entries {
+                slots[entry.slot as usize] = matrix.weights()[entry.entry as usize];
+            }
+            let plain = encoder.encode_u64(&slots).unwrap();
+            let squares = roots.squares(plain.coefficients(), T);
+            for (sum, square) in spread.iter_mut().zip(squares) {
+                *sum += square;
+            }
+        }
+        spread
+    }
+
+    #[test]
+    fn a_gaussian_of_the_norm_has_no_smaller_moment_than_the_plaintexts() {
+        let degree = 1024;
+        let encoder = encoder(degree, T).unwrap();
+        let mut random = SplitMix64::new(3);
+        let mut random_slots = |used: usize, most: u64| -> Vec<u64> {
+            (0..used).map(|_| random.next_u64() % most).collect()
+        };
+        // One product and many, few slots and all, and slots that repeat, so that few coefficients are not zero.
+        let cases: Vec<Vec<Vec<u64>>> = vec![
+            vec![random_slots(1, 2)],
+            vec![random_slots(8, 3)],
+            vec![random_slots(degree, 2)],
+            (0..3).map(|_| random_slots(degree, 3)).collect(),
+            (0..20).map(|_| random_slots(64, 3)).collect(),
+            vec![random_slots(4, 9).repeat(degree / 4)],
+            vec![vec![6; degree]],
+        ];
+        for (case, slots) in cases.iter().enumerate() {
+            let (matrix, plaintexts) = sum(slots);
+            let parts: Vec<Vec<&[Entry]>> = vec![plaintexts.iter().map(Vec::as_slice).collect()];
+            let norm = norm(&parts, &matrix, &encoder, T).unwrap();
+            let spread = spread(&plaintexts, &matrix, &encoder);
+            let variance = norm.deviation.powi(2);
+            let maximum = spread.iter().copied().fold(0.0, f64::max);
+            let mean = |power: i32| {
+                let powers = spread.iter().map(|s| (s / variance).powi(power));
+                powers.sum::<f64>() / spread.len() as f64
+            };
+            // Where the degree stays, nothing may exceed the deviation; else no moment that up to three squares meet may
+            // exceed that of the square of a Gaussian.
+            let mut tightest: f64 = 0.0;
+            for power in [1, 2, 4, 8] {
+                let gaussian: f64 = (1..=power).map(f64::from).product();
+                let most = if norm.is_flat { 1.0 } else { gaussian };
+                let share = mean(power) / most;
+                assert!(share <= 1.0 + 1e-9, "case {case}, moment {power}: {share}");
+                tightest = tightest.max(share.powf(1.0 / f64::from(power)));
+            }
+            let most = if norm.is_flat {
+                variance
+            } else {
+                variance * root_tail(degree as f64, 1.0)
+            };
+            assert!(maximum <= most * (1.0 + 1e-9), "case {case}");
+            // And no more than needed.
+            tightest = tightest.max(maximum / most);
+            assert!(tightest > 1.0 - 1e-9, "case {case}: {tightest}");
+            assert_eq!(norm.is_flat, case == 6, "case {case}: {norm:?}");
+        }
+    }
+
+    #[test]
+    fn squared_sums_of_products_have_no_more_noise_than_the_norm_says() {
+        let degree = 1024;
+        let encoder = encoder(degree, T).unwrap();
+        let mut random = SplitMix64::new(4);
+        for products in [1, 3, 12] {
+            let slots: Vec<Vec<u64>> = (0..products)
+                .map(|_| (0..degree).map(|_| random.next_u64() % 3).collect())
+                .collect();
+            let (matrix, plaintexts) = sum(&slots);
+            let parts: Vec<Vec<&[Entry]>> = vec![plaintexts.iter().map(Vec::as_slice).collect()];
+            let norm = norm(&parts, &matrix, &encoder, T).unwrap();
+            let spread = spread(&plaintexts, &matrix, &encoder);
+            // Noise of variance 1 at the roots: the value of a sum is a Gaussian of variance S.
+            let mut moments = [0.0; 2];
+            let draws = 200;
+            for _ in 0..draws {
+                for s in &spread {
+                    // The square of a complex Gaussian is exponentially distributed.
+                    let uniform = (random.next_u64() >> 11) as f64 / (1u64 << 53) as f64;
+                    let square = -s * f64::ln(1.0 - uniform);
+                    moments[0] += square;
+                    moments[1] += square * square;
+                }
+            }
+            let count = f64::from(draws) * spread.len() as f64;
+            let [second, fourth] = moments.map(|moment| moment / count);
+            let variance = norm.deviation.powi(2);
+            // A sum counts as a polynomial of degree 2, and its square, by Bombieri's inequality, C(4, 2) times as much.
+            let bound = crate::params::rules::product(
+                1.0,
+                crate::params::rules::Powers::errors(2),
+                crate::params::rules::Powers::errors(2),
+            );
+            assert!(second <= variance * 1.02, "{second} {variance}");
+            let share = fourth / (bound * variance).powi(2);
+            println!("{products} products: {share:.3} of the bound");
+            assert!((0.2..=1.0).contains(&share), "{products}: {share}");
+        }
     }
 }

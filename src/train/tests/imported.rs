@@ -270,7 +270,7 @@ fn numbers_that_are_none_are_refused_by_tensor_and_channel() {
     refused(&whole, &large, &["`w`", "63 bits"]);
 
     for (content, words) in [
-        (&b"PK\x03\x04 and so on"[..], "zip"),
+        (&b"PK\x03\x04 and so on"[..], "ZIP"),
         (
             b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n",
             "LFS",
