@@ -21,8 +21,8 @@ use crate::{
     quant::WeightRule,
 };
 
-mod gradients;
 mod folder;
+mod gradients;
 mod imported;
 mod reference;
 
