@@ -159,7 +159,7 @@ mod tests {
             let clipped = g * (3.0 / norm).min(1.0);
             m = 0.9 * m + 0.1 * clipped;
             v = 0.999 * v + 0.001 * clipped * clipped;
-            let time = step as i32 + 1;
+            let time = i32::try_from(step).unwrap() + 1;
             let direction = (m / (1.0 - 0.9_f64.powi(time)))
                 / ((v / (1.0 - 0.999_f64.powi(time))).sqrt() + 1e-8);
             for (param, value) in model.params.iter().zip(&mut expected) {
