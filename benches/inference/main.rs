@@ -200,7 +200,7 @@ fn measure(
             let expand = seeded
                 .as_ref()
                 .map(|seeded| || pool.install(|| seeded.expand(&contexts)).map(drop));
-            timed_runs(options.repeat, evaluate, check, expand)?
+            timed_runs(options.repeat, evaluate, check, expand.as_ref())?
         };
         runs.sort_by(|a, b| a.0.total_cmp(&b.0));
         let times: Vec<f64> = runs.iter().map(|(time, ..)| *time).collect();
@@ -267,12 +267,12 @@ fn timed_runs(
     repeat: usize,
     evaluate: impl Fn() -> Result<Evaluation, EngineError>,
     check: impl Fn(&Evaluation) -> Result<(), Box<dyn Error>>,
-    expand: Option<impl Fn() -> Result<(), EngineError>>,
+    expand: Option<&impl Fn() -> Result<(), EngineError>>,
 ) -> Result<(Vec<Run>, Vec<f64>), Box<dyn Error>> {
     let (mut runs, mut expansions) = (Vec::new(), Vec::new());
     for run in 0..=repeat {
         let start = Instant::now();
-        if let Some(expand) = &expand {
+        if let Some(expand) = expand {
             expand()?;
             expansions.push(start.elapsed().as_secs_f64() * 1e3);
         }

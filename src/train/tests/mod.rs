@@ -317,7 +317,11 @@ fn the_exported_network_is_what_was_trained_for_every_rule_and_width() {
 
 /// The smallest prime that batches and is above `bound`.
 fn batching_prime_above(bound: u64) -> u64 {
-    let prime = |n: u64| (2..n).take_while(|d| d * d <= n).all(|d| !n.is_multiple_of(d));
+    let prime = |n: u64| {
+        (2..n)
+            .take_while(|d| d * d <= n)
+            .all(|d| !n.is_multiple_of(d))
+    };
     (1..1 << 40)
         .map(|k| 2048 * k + 1)
         .find(|&n| n > bound && prime(n))
