@@ -266,7 +266,7 @@ const JSON_COMPLAINTS: &[(&str, &str, &str)] = &[
     (
         "\"bias\": [\"1\"",
         "\"bias\": [1",
-        "layers[0].bias[0]: invalid type: integer `1`, expected a string at line ",
+        "layers[0].bias[0]: invalid type: integer `1`, expected a string of decimal digits at line ",
     ),
     (
         "\"type\": \"flatten\"",

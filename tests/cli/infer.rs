@@ -314,7 +314,7 @@ fn memory_is_predicted_near_what_records_measured() {
     };
     let top = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut compared = 0;
-    for entry in fs::read_dir(top.join("docs/results")).unwrap() {
+    for entry in fs::read_dir(top.join("tests/records")).unwrap() {
         let path = entry.unwrap().path();
         if path.extension().is_none_or(|extension| extension != "json") {
             continue;

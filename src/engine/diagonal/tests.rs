@@ -80,11 +80,9 @@ fn convolutions(sizes: &[(usize, usize, usize)], pools: bool, input: Shape, seed
     .unwrap()
 }
 
-/// How many bits a predicted budget lies below the measured one at most. Behind three squares (degree 8 in the errors) it is
-/// one more: the tail that 2^-40 asks for is 7.5 bits there, of which the largest coefficient of a run shows about 2.
-const fn slack_max(squares: usize) -> f64 {
-    if squares < 3 { 12.0 } else { 13.0 }
-}
+/// How many bits a predicted budget lies below the measured one at most: 12, and one for the powers of the secret key, which
+/// count with what 2^-40 of all keys exceed, while most keys' lie below their mean.
+const SLACK_MAX: f64 = 13.0;
 
 /// Runs a network with every backend, comparing residues modulo the plaintext primes, and compares the budgets after each
 /// layer with the predicted ones: the bits by which a prediction is below.
@@ -180,7 +178,7 @@ fn random_networks_equal_the_twin() {
         if has_noise {
             checked[squares] += 1;
             assert!(
-                slack.iter().all(|(_, bits)| *bits <= slack_max(squares)),
+                slack.iter().all(|(_, bits)| *bits <= SLACK_MAX),
                 "{slack:?}"
             );
         } else {
@@ -232,9 +230,7 @@ fn the_noise_model_is_never_optimistic_and_not_far_off() {
         let slack = check(&network, &selection);
         println!("  {slack:.1?}");
         assert!(
-            slack
-                .iter()
-                .all(|(_, bits)| *bits <= slack_max(sizes.len())),
+            slack.iter().all(|(_, bits)| *bits <= SLACK_MAX),
             "{slack:?}"
         );
     }
