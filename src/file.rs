@@ -10,7 +10,7 @@ mod tests;
 
 use std::{
     fs::{self, File},
-    io::{self, Write},
+    io::{self, Read, Write},
     path::Path,
 };
 
@@ -27,6 +27,17 @@ pub(crate) use temporary::{TemporaryDirectory, clear_abandoned, uninterrupted};
 
 use target::Target;
 use temporary::TemporaryFile;
+
+/// Reads all of `source` if that is at most `limit` bytes, and `None` if there are more: lengths that a system states may
+/// lie, a file may grow, and a device has no end.
+pub(crate) fn read_at_most(source: impl Read, limit: u64) -> io::Result<Option<Vec<u8>>> {
+    let mut bytes = Vec::new();
+    // One byte more than allowed shows that there are too many.
+    source
+        .take(limit.saturating_add(1))
+        .read_to_end(&mut bytes)?;
+    Ok((bytes.len() as u64 <= limit).then_some(bytes))
+}
 
 /// Writes `bytes` to a temporary name beside `path` and renames it; makes the directories on the way.
 pub(crate) fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {

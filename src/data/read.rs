@@ -2,13 +2,14 @@
 
 use std::{
     fs,
-    io::{BufRead, BufReader, Read},
+    io::{BufRead, BufReader},
     path::Path,
 };
 
 use flate2::bufread::MultiGzDecoder;
 
 use super::DataError;
+use crate::file::read_at_most;
 
 /// An unpacked file is refused beyond this size in bytes (the largest known one has 47 MB).
 pub(super) const MAX_FILE_BYTES: u64 = 1 << 30;
@@ -29,26 +30,18 @@ fn read_limited(path: &Path, limit: u64) -> Result<Vec<u8>, DataError> {
         .fill_buf()
         .map_err(DataError::io("cannot read", path))?;
     let packed = start.starts_with(GZIP);
-    let mut bytes = Vec::new();
-    // One byte more than allowed shows that there are too many.
-    if packed {
-        MultiGzDecoder::new(file)
-            .take(limit + 1)
-            .read_to_end(&mut bytes)
+    let (bytes, unpacked) = if packed {
+        let bytes = read_at_most(MultiGzDecoder::new(file), limit)
             .map_err(DataError::io("cannot unpack", path))?;
+        (bytes, "unpacked, it has ")
     } else {
-        file.take(limit + 1)
-            .read_to_end(&mut bytes)
-            .map_err(DataError::io("cannot read", path))?;
-    }
-    if bytes.len() as u64 > limit {
-        let unpacked = if packed { "unpacked, it has " } else { "" };
-        return Err(DataError::Malformed {
-            path: path.to_owned(),
-            reason: format!("{unpacked}more than {limit} bytes, the most that is read"),
-        });
-    }
-    Ok(bytes)
+        let bytes = read_at_most(file, limit).map_err(DataError::io("cannot read", path))?;
+        (bytes, "")
+    };
+    bytes.ok_or_else(|| DataError::Malformed {
+        path: path.to_owned(),
+        reason: format!("{unpacked}more than {limit} bytes, the most that is read"),
+    })
 }
 
 #[cfg(test)]

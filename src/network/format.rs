@@ -3,7 +3,7 @@
 use std::{
     borrow::Cow,
     fs::File,
-    io::{self, Read},
+    io,
     path::{Path, PathBuf},
 };
 
@@ -16,7 +16,10 @@ use super::{
     model::Network,
     raw::{RawNetwork, write_network},
 };
-use crate::{file::write_atomically, file_kind::describe};
+use crate::{
+    file::{read_at_most, write_atomically},
+    file_kind::describe,
+};
 
 /// What a file states as its `format`.
 pub const FORMAT: &str = "sealquant-network";
@@ -151,12 +154,10 @@ impl Network {
             Cow::Borrowed(path)
         };
         let read = || {
-            let mut bytes = Vec::new();
-            // Not the length that the file system states: it may lie, or the file may grow.
-            File::open(&path)
-                .map_err(|error| not_opened(&path, error))?
-                .take(MAX_FILE_BYTES + 1)
-                .read_to_end(&mut bytes)?;
+            let file = File::open(&path).map_err(|error| not_opened(&path, error))?;
+            let bytes = read_at_most(file, MAX_FILE_BYTES)?.ok_or(FormatError::TooLarge {
+                limit: MAX_FILE_BYTES,
+            })?;
             Self::from_slice(&bytes)
         };
         read().map_err(|problem| NetworkFileError {

@@ -85,7 +85,7 @@ impl Selection {
         if let Some(last) = self.predicted_noise.last() {
             sentences.push(format!(
                 "The response keeps {} data prime{} and a noise budget of at least {:.0} bits, with a failure \
-                 probability below 2^-40.",
+                 probability below 2^-40 for the whole response, over all keys.",
                 self.response_primes,
                 if self.response_primes == 1 { "" } else { "s" },
                 last.budget_bits.floor()

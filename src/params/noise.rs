@@ -17,6 +17,7 @@
 use super::rules::{self, Digits, Powers, tail};
 use crate::network::{Layer, Network};
 use serde::Serialize;
+use std::collections::BTreeMap;
 
 /// The predicted noise budget after a layer.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -71,8 +72,47 @@ pub(super) struct NoiseParameters<'a> {
     pub log2_special_prime: f64,
 }
 
+/// The network's steps under plaintext moduli.
+pub(super) struct NoiseSteps<'a> {
+    network: &'a Network,
+    largest_weight: u64,
+    /// With the weights as they are, and under each modulus that some weight's residue differs for.
+    plain: Option<Vec<NoiseStep>>,
+    residues: BTreeMap<u64, Vec<NoiseStep>>,
+}
+
+impl<'a> NoiseSteps<'a> {
+    pub(super) fn new(network: &'a Network) -> Self {
+        let weights = network
+            .layers()
+            .iter()
+            .filter_map(|named| named.layer.weight())
+            .flatten();
+        Self {
+            network,
+            largest_weight: weights.map(|w| w.unsigned_abs()).max().unwrap_or(0),
+            plain: None,
+            residues: BTreeMap::new(),
+        }
+    }
+
+    /// Returns the steps under a plaintext modulus: weights count as their centred residues. All moduli above twice every
+    /// weight share one walk over the network.
+    pub(super) fn under(&mut self, plain_modulus: u64) -> &[NoiseStep] {
+        let network = self.network;
+        if self.largest_weight < plain_modulus.div_ceil(2) {
+            self.plain
+                .get_or_insert_with(|| noise_steps(network, plain_modulus))
+        } else {
+            self.residues
+                .entry(plain_modulus)
+                .or_insert_with(|| noise_steps(network, plain_modulus))
+        }
+    }
+}
+
 /// The network's steps under a plaintext modulus: weights count as their centred residues.
-pub(super) fn noise_steps(network: &Network, plain_modulus: u64) -> Vec<NoiseStep> {
+fn noise_steps(network: &Network, plain_modulus: u64) -> Vec<NoiseStep> {
     let last_square = network
         .layers()
         .iter()

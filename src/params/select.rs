@@ -4,6 +4,7 @@ use super::diagonal::diagonal_fit;
 use super::error::ParamsError;
 use super::fast_fit::{Circuit, FastFit, fast_fit};
 use super::memory::Size;
+use super::noise::NoiseSteps;
 use super::options::{BoundRule, LayoutKind, Mode, SelectOptions};
 use super::plain::plain_moduli;
 use super::security::SecurityStandard;
@@ -14,7 +15,7 @@ use num_bigint::{BigInt, BigUint, Sign};
 
 /// More plaintext primes than this are not tried: the circuit runs once for each.
 const PLAIN_MODULI_MAX: usize = 16;
-/// The budget that must be left beside the 2^-40 tail of the noise model, in bits.
+/// The budget that must be left beside the noise model's tail of 2^-40 for a whole response, in bits.
 const MARGIN_BITS: f64 = 1.0;
 /// With more images, the diagonal layout, which takes them one by one, is not looked at unless it is asked for: the work
 /// of a batch is that of some tens of images.
@@ -42,6 +43,7 @@ pub fn select(network: &Network, options: &SelectOptions) -> Result<Selection, P
             layout: layout.name(),
         });
     }
+    let mut steps = NoiseSteps::new(network);
     let mut reason = String::from("the table of degrees is empty");
     for degree in SecurityStandard::degrees() {
         let cap = options
@@ -53,7 +55,7 @@ pub fn select(network: &Network, options: &SelectOptions) -> Result<Selection, P
                 continue;
             };
             if let Some((coeff_modulus, response_primes, predicted_noise)) =
-                stock_fit(network, degree, cap, &moduli, MARGIN_BITS)
+                stock_fit(&mut steps, degree, cap, &moduli, MARGIN_BITS)
             {
                 return Ok(Selection {
                     mode: Mode::Stock,

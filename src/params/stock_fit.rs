@@ -1,8 +1,7 @@
 //! The coefficient modulus for stock SEAL operations.
 
-use super::noise::{LayerNoise, NoiseParameters, Tails, noise_steps};
+use super::noise::{LayerNoise, NoiseParameters, NoiseStep, NoiseSteps, Tails};
 use crate::bfv::coeff_modulus;
-use crate::network::Network;
 
 /// SEAL's largest prime of q.
 const PRIME_BITS_MAX: i32 = 60;
@@ -14,7 +13,7 @@ pub(super) type StockFit = (Vec<u64>, usize, Vec<LayerNoise>);
 
 /// The fewest, then smallest primes of q within the cap that leave a budget of `margin_bits` for every plaintext modulus.
 pub(super) fn stock_fit(
-    network: &Network,
+    steps: &mut NoiseSteps<'_>,
     degree: usize,
     cap: u32,
     moduli: &[u64],
@@ -23,11 +22,11 @@ pub(super) fn stock_fit(
     let t_bits = moduli.iter().max().map_or(0, |t| {
         i32::try_from(u64::BITS - t.leading_zeros()).unwrap_or(0)
     });
-    let circuits: Vec<_> = moduli
+    let circuits: Vec<(u64, Vec<NoiseStep>)> = moduli
         .iter()
-        .map(|&t| (t, noise_steps(network, t)))
+        .map(|&t| (t, steps.under(t).to_vec()))
         .collect();
-    let values = network.classes() * moduli.len();
+    let values = steps.classes() * moduli.len();
     let tails = circuits.first().map_or_else(
         || Tails::new(&[], degree, values),
         |(_, steps)| Tails::new(steps, degree, values),

@@ -7,7 +7,6 @@ use crate::{
     data::{Dataset, DatasetName},
     file::write_json,
     network::{Network, network_file},
-    quant::WeightRule,
     train::{
         self, Existing, LayerSpec, Observer, OutputFolder, PtqOptions, PtqRecord, QatConfig,
         TrainConfig, TrainError, TrainRecord,
@@ -141,12 +140,8 @@ pub(super) fn row_of(
 
 /// Bits of a weight of the narrowest layer.
 fn narrowest(config: &QatConfig) -> u32 {
-    let bits = |rule: &WeightRule| match rule.limit() {
-        // A sign and the magnitude.
-        Some(limit) => 1 + (i64::BITS - limit.leading_zeros()),
-        None => config.n_bits,
-    };
-    let bits = config.rules.iter().map(bits).min();
+    let bits = config.rules.iter().map(|rule| rule.bits(config.n_bits));
+    let bits = bits.min();
     bits.map_or(config.n_bits, |bits| bits.min(config.n_bits))
 }
 

@@ -19,16 +19,33 @@ use crate::{
 };
 
 /// Weights and biases of a layer, and the real value of a weight of 1.
-type Parts = (Vec<i64>, Vec<BigInt>, f64);
+pub(super) type Parts = (Vec<i64>, Vec<BigInt>, f64);
 
-/// The integer network of `spec`; `parts` gives those of each layer with weights, in order, of `[outputs, fan_in]`.
-fn build(
+/// What [`build`] asks for: the parts of one layer with weights.
+pub(super) struct Wanted {
+    /// Of the weights, as PyTorch stores them: `[out, in, rows, columns]` or `[out, in]`.
+    pub shape: Vec<usize>,
+    /// The real value of an input of 1.
+    pub input_scale: f64,
+}
+
+/// Builds the integer network of `spec`; `parts` gives those of each layer with weights, in order.
+pub(super) fn build(
     name: &str,
     spec: &NetworkSpec,
     quantizer: InputQuantizer,
-    parts: &mut dyn FnMut([usize; 2]) -> Result<Parts, TrainError>,
+    parts: &mut dyn FnMut(&Wanted) -> Result<Parts, TrainError>,
 ) -> Result<Network, TrainError> {
     let (shapes, names) = (spec.shapes()?, spec.names());
+    let mut input_scale = quantizer.scale();
+    let mut parts = |shape: Vec<usize>, input_scale: &mut f64| {
+        let parts = parts(&Wanted {
+            shape,
+            input_scale: *input_scale,
+        })?;
+        *input_scale *= parts.2;
+        Ok::<_, TrainError>(parts)
+    };
     let mut layers = Vec::with_capacity(spec.layers.len());
     for ((layer, name), &input) in spec.layers.iter().zip(names).zip(&shapes) {
         let exported = match *layer {
@@ -39,8 +56,8 @@ fn build(
                 padding,
             } => {
                 let in_channels = input.channels;
-                let fan_in = in_channels * kernel[0] * kernel[1];
-                let (weight, bias, weight_scale) = parts([out_channels, fan_in])?;
+                let shape = vec![out_channels, in_channels, kernel[0], kernel[1]];
+                let (weight, bias, weight_scale) = parts(shape, &mut input_scale)?;
                 Layer::Conv2d {
                     in_channels,
                     out_channels,
@@ -54,7 +71,8 @@ fn build(
             }
             LayerSpec::Linear { out_features } => {
                 let in_features = input.len();
-                let (weight, bias, weight_scale) = parts([out_features, in_features])?;
+                let (weight, bias, weight_scale) =
+                    parts(vec![out_features, in_features], &mut input_scale)?;
                 Layer::Linear {
                     in_features,
                     out_features,
@@ -63,7 +81,10 @@ fn build(
                     weight_scale,
                 }
             }
-            LayerSpec::Square => Layer::Square,
+            LayerSpec::Square => {
+                input_scale *= input_scale;
+                Layer::Square
+            }
             LayerSpec::SumPool { kernel, stride } => Layer::SumPool { kernel, stride },
             LayerSpec::Flatten => Layer::Flatten,
             LayerSpec::Relu | LayerSpec::MaxPool { .. } => {
@@ -130,23 +151,18 @@ pub(super) fn check_exportable(config: &TrainConfig) -> Result<(), TrainError> {
     let mut index = 0;
     // The scales are not known yet; 1 is refused nowhere.
     let quantizer = config.quantizer()?.with_scale(1.0)?;
-    let built = build(
-        &config.name,
-        &spec,
-        quantizer,
-        &mut |[outputs, fan_in]: [usize; 2]| {
-            let mut weights = vec![0; outputs * fan_in];
-            if let (Some(first), Some(q)) = (weights.first_mut(), &config.quantization) {
-                let all = max_integer(q.n_bits);
-                *first = config
-                    .rule(index)
-                    .and_then(WeightRule::limit)
-                    .unwrap_or(all);
-            }
-            index += 1;
-            Ok((weights, vec![BigInt::ZERO; outputs], 1.0))
-        },
-    );
+    let built = build(&config.name, &spec, quantizer, &mut |wanted| {
+        let mut weights = vec![0; wanted.shape.iter().product()];
+        if let (Some(first), Some(q)) = (weights.first_mut(), &config.quantization) {
+            let all = max_integer(q.n_bits);
+            *first = config
+                .rule(index)
+                .and_then(WeightRule::limit)
+                .unwrap_or(all);
+        }
+        index += 1;
+        Ok((weights, vec![BigInt::ZERO; wanted.shape[0]], 1.0))
+    });
     match built {
         Err(TrainError::Network(error)) => {
             let message = error.to_string();

@@ -80,7 +80,6 @@ pub(super) struct WeightLayer {
 pub(super) struct Model {
     pub spec: NetworkSpec,
     pub shapes: Vec<Shape>,
-    pub names: Vec<String>,
     /// Real value of an input of one.
     pub input_scale: f64,
     pub layers: Vec<WeightLayer>,
@@ -230,7 +229,6 @@ impl Model {
         Ok(Self {
             spec,
             shapes,
-            names,
             input_scale,
             layers,
             params,

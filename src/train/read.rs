@@ -1,15 +1,11 @@
 //! Reading the files that a user gives: bounded, and named by what they really are if they are something else.
 
-use std::{
-    fs::File,
-    io::{BufReader, Read as _},
-    path::Path,
-};
+use std::{fs::File, path::Path};
 
 use serde::de::DeserializeOwned;
 
 use super::TrainError;
-use crate::file_kind::describe;
+use crate::{file::read_at_most, file_kind::describe};
 
 /// The largest description, configuration or record, in bytes.
 const MAX_JSON_BYTES: u64 = 64 << 20;
@@ -29,15 +25,9 @@ pub(super) fn bytes(path: &Path, limit: u64) -> Result<Vec<u8>, TrainError> {
     if file.metadata().map_err(failed())?.len() > limit {
         return Err(too_large());
     }
-    let mut bytes = Vec::new();
-    BufReader::new(file)
-        .take(limit + 1)
-        .read_to_end(&mut bytes)
-        .map_err(failed())?;
-    if bytes.len() as u64 > limit {
-        return Err(too_large());
-    }
-    Ok(bytes)
+    read_at_most(file, limit)
+        .map_err(failed())?
+        .ok_or_else(too_large)
 }
 
 /// Reads a value from a JSON file; `what` names what the file should be.
