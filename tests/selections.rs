@@ -1,15 +1,28 @@
-//! The parameters that are selected for the networks in `models`, against a list: a change in a noise model or in the
-//! search shows here, model by model.
+//! The parameters, operations and work that are selected for networks, against a list: a change in a noise model, in the
+//! search or in what is computed shows here, network by network. The networks are those in `models` and random ones.
 //!
 //! After a change that is meant, write the list anew with `SEALQUANT_WRITE_SELECTIONS=1 cargo test --test selections` and
 //! look at the difference.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a failed test may panic")]
 
 use num_bigint::BigInt;
-use sealquant::network::Network;
-use sealquant::params::{BoundRule, LayoutKind, Mode, SelectOptions, select};
+use rayon::prelude::*;
+use sealquant::engine::{LayerOps, Plan};
+use sealquant::kernels::Rates;
+use sealquant::layout::Diagonal;
+use sealquant::network::{Network, NetworkLimits, op_counts, random_hcnn, random_network};
+use sealquant::params::{
+    BoundRule, LayoutKind, Mode, SelectOptions, Selection, WorkRates, diagonal_work, select,
+};
 use std::fmt::Write as _;
 use std::path::Path;
+
+/// Fixed rates, so that predicted times are units of work: what a vector operation takes near and far, and a read.
+const UNITS: Rates = Rates {
+    near: 1.0,
+    far: 2.0,
+    stream: 0.5,
+};
 
 /// The bound that a model's record says was observed, rounded up to a power of two.
 fn observed(model: &Path) -> BoundRule {
@@ -22,22 +35,101 @@ fn observed(model: &Path) -> BoundRule {
     }
 }
 
-/// A line for each way to compute a network.
+/// Writes what the selection is.
+fn chosen(selection: &Selection) -> String {
+    let noise: Vec<String> = selection
+        .predicted_noise()
+        .iter()
+        .map(|layer| format!("{} {:.2}", layer.name, layer.budget_bits))
+        .collect();
+    format!(
+        "{} N {}, t {:?}, q {:?}, drops {:?}, response {}, budgets {}",
+        selection.layout().name(),
+        selection.poly_modulus_degree(),
+        selection.plain_moduli(),
+        selection.coeff_modulus(),
+        selection.drops(),
+        selection.response_primes(),
+        noise.join(", "),
+    )
+}
+
+/// Writes the operations that are not 0, as JSON names them.
+fn operations(ops: &LayerOps) -> String {
+    let ops = serde_json::to_value(ops).unwrap();
+    let ops = ops.as_object().unwrap().iter();
+    ops.filter(|(_, count)| count.as_u64() != Some(0))
+        .map(|(name, count)| format!(" {name} {count}"))
+        .collect()
+}
+
+/// Writes what a plan takes: ciphertexts and polynomials after each layer, operations over all plain primes, units of work.
+fn work(network: &Network, plan: &Plan) -> String {
+    let selection = plan.selection();
+    let mut line = format!(
+        "inputs {}, outputs {}, batch {}, keys {}",
+        plan.inputs(),
+        plan.outputs(),
+        plan.slots(),
+        plan.galois_elements().len()
+    );
+    if selection.mode() == Mode::Stock {
+        for layer in op_counts(network) {
+            let counts = [
+                layer.multiplications,
+                layer.additions,
+                layer.bias_additions,
+                layer.squares,
+            ];
+            write!(line, "; {} {counts:?}", layer.name).unwrap();
+        }
+        return line;
+    }
+    for layer in plan.forecast(&UNITS) {
+        write!(
+            line,
+            "; {} {}x{}{}",
+            layer.name,
+            layer.ciphertexts,
+            layer.polynomials,
+            operations(&layer.ops)
+        )
+        .unwrap();
+        if selection.layout() != LayoutKind::Diagonal {
+            write!(line, " work {:.0}", layer.seconds * 1e9).unwrap();
+        }
+    }
+    if selection.layout() == LayoutKind::Diagonal {
+        let degree = selection.poly_modulus_degree();
+        let layout = Diagonal::new(network, degree).unwrap();
+        let mut levels = vec![selection.coeff_modulus().len() - 1];
+        for drop in selection.drops() {
+            levels.push(levels.last().unwrap() - drop);
+        }
+        line += "; work";
+        for work in diagonal_work(&layout, &levels) {
+            write!(
+                line,
+                " {:.0}",
+                work.nanoseconds(&WorkRates::nominal(degree))
+            )
+            .unwrap();
+        }
+    }
+    line
+}
+
+/// Two lines for each way to compute a network, or why it cannot be computed so.
 fn selections(name: &str, network: &Network, bound: &BoundRule) -> String {
     let ways = [
-        (Mode::Stock, None, None),
-        (Mode::Fast, Some(LayoutKind::Batched), None),
-        (Mode::Fast, Some(LayoutKind::Packed), None),
-        (Mode::Fast, Some(LayoutKind::Diagonal), Some(1)),
+        ("stock", Mode::Stock, None, None),
+        ("batched", Mode::Fast, Some(LayoutKind::Batched), None),
+        ("packed", Mode::Fast, Some(LayoutKind::Packed), None),
+        ("diagonal", Mode::Fast, Some(LayoutKind::Diagonal), Some(1)),
+        ("any, one image", Mode::Fast, None, Some(1)),
     ];
-    // In fast mode the covariances of the networks for CIFAR-10 take seconds each.
-    let count = if name.starts_with("cifar") {
-        1
-    } else {
-        ways.len()
-    };
     let mut lines = String::new();
-    for (mode, layout, images) in ways.into_iter().take(count) {
+    for (way, mode, layout, images) in ways {
         let options = SelectOptions {
             bound: bound.clone(),
             mode,
@@ -45,26 +137,15 @@ fn selections(name: &str, network: &Network, bound: &BoundRule) -> String {
             images,
             ..SelectOptions::default()
         };
-        let way = layout.map_or("stock", LayoutKind::name);
         write!(lines, "{name}, {}, {way}: ", bound.name()).unwrap();
         match select(network, &options) {
-            Ok(chosen) => {
-                let noise: Vec<String> = chosen
-                    .predicted_noise()
-                    .iter()
-                    .map(|layer| format!("{} {:.2}", layer.name, layer.budget_bits))
-                    .collect();
-                writeln!(
-                    lines,
-                    "N {}, t {:?}, q {:?}, drops {:?}, response {}, budgets {}",
-                    chosen.poly_modulus_degree(),
-                    chosen.plain_moduli(),
-                    chosen.coeff_modulus(),
-                    chosen.drops(),
-                    chosen.response_primes(),
-                    noise.join(", "),
-                )
-                .unwrap();
+            Ok(selection) => {
+                writeln!(lines, "{}", chosen(&selection)).unwrap();
+                // What is chosen of all layouts has its line already.
+                if mode == Mode::Stock || layout.is_some() {
+                    let plan = Plan::new(network, &selection).unwrap();
+                    writeln!(lines, "  {}", work(network, &plan)).unwrap();
+                }
             }
             Err(error) => {
                 let error = error.to_string();
@@ -75,25 +156,53 @@ fn selections(name: &str, network: &Network, bound: &BoundRule) -> String {
     lines
 }
 
-#[test]
-fn the_committed_models_get_the_parameters_of_the_list() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let mut models: Vec<_> = std::fs::read_dir(root.join("models"))
+/// The committed integer networks with their bounds, then random ones with the proven bound.
+fn networks() -> Vec<(String, Network, Vec<BoundRule>)> {
+    let models = Path::new(env!("CARGO_MANIFEST_DIR")).join("models");
+    let mut models: Vec<_> = std::fs::read_dir(models)
         .unwrap()
         .map(|entry| entry.unwrap().path())
         .filter(|model| model.join("network.json.gz").exists())
         .collect();
     models.sort();
     assert!(models.len() > 10);
-    let mut actual = String::new();
-    for model in &models {
-        let network = Network::load(model).unwrap();
-        let name = model.file_name().unwrap().to_string_lossy();
-        for bound in [BoundRule::Proven, observed(model)] {
-            actual += &selections(&name, &network, &bound);
-        }
-    }
-    let list = root.join("tests/selections.txt");
+    let models = models.iter().map(|model| {
+        let name = model.file_name().unwrap().to_string_lossy().into_owned();
+        let bounds = vec![BoundRule::Proven, observed(model)];
+        (name, Network::load(model).unwrap(), bounds)
+    });
+    let hcnn = (1..=3).map(|seed| {
+        let network = random_hcnn(seed, 1 + seed as u32, 20).unwrap();
+        (format!("hcnn {seed}"), network)
+    });
+    let narrow = NetworkLimits::default();
+    let wide = NetworkLimits::wide();
+    let random = [("narrow", &narrow, 40), ("wide", &wide, 20)];
+    let random = random.into_iter().flat_map(|(kind, limits, count)| {
+        (1..=count).map(move |seed| {
+            let network = random_network(seed, limits).unwrap();
+            (format!("{kind} {seed}"), network)
+        })
+    });
+    let random = hcnn
+        .chain(random)
+        .map(|(name, network)| (name, network, vec![BoundRule::Proven]));
+    models.chain(random).collect()
+}
+
+#[test]
+fn networks_get_the_parameters_and_the_work_of_the_list() {
+    let networks = networks();
+    let actual: Vec<String> = networks
+        .par_iter()
+        .flat_map(|(name, network, bounds)| {
+            bounds
+                .par_iter()
+                .map(|bound| selections(name, network, bound))
+        })
+        .collect();
+    let actual = actual.concat();
+    let list = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/selections.txt");
     if std::env::var_os("SEALQUANT_WRITE_SELECTIONS").is_some() {
         std::fs::write(&list, &actual).unwrap();
     }
