@@ -96,6 +96,11 @@ impl<'a> NoiseSteps<'a> {
         }
     }
 
+    /// The number of logits.
+    pub(super) fn classes(&self) -> usize {
+        self.network.classes()
+    }
+
     /// Returns the steps under a plaintext modulus: weights count as their centred residues. All moduli above twice every
     /// weight share one walk over the network.
     pub(super) fn under(&mut self, plain_modulus: u64) -> &[NoiseStep] {
