@@ -10,7 +10,8 @@ cd "$(dirname "$0")/.."
 CARGO_INCREMENTAL=0
 export CARGO_INCREMENTAL
 results=docs/results
-# A build beside the ordinary one: SEAL without HEXL, as the paper's.
+# Builds for measuring need no training. The second has SEAL without HEXL, as the paper's.
+own="--no-default-features --features cli,hexl,zstd"
 plain="--no-default-features --features cli,zstd"
 
 # Records of a run must not make the next one look changed: they are put in place at the end.
@@ -42,32 +43,33 @@ infer() {
         --record "$fresh/batched-cifar-51-0-8192.json"
 }
 
+# shellcheck disable=SC2086 # lists of words
 inference() {
     models=models/mnist-t17,models/mnist-wide17,models/mnist-t21
-    cargo bench --bench inference -- --network mnist --mode fast --layout diagonal,packed,batched --threads 1,2 \
+    cargo bench $own --bench inference -- --network mnist --mode fast --layout diagonal,packed,batched --threads 1,2 \
         --repeat 7 --seeded --out "$fresh/inference-random.json"
-    cargo bench --bench inference -- --network $models --bound observed,proven --mode fast --layout diagonal,packed \
+    cargo bench $own --bench inference -- --network $models --bound observed,proven --mode fast --layout diagonal,packed \
         --threads 1 --repeat 20 --seeded --out "$fresh/inference-few.json"
-    cargo bench --bench inference -- --network models/mnist-w2,$models --bound observed,proven --mode fast \
+    cargo bench $own --bench inference -- --network models/mnist-w2,$models --bound observed,proven --mode fast \
         --threads 1,2 --repeat 7 --seeded --out "$fresh/inference-batched.json"
-    HEXL_DISABLE_AVX512DQ=1 HEXL_DISABLE_AVX512IFMA=1 cargo bench --bench inference -- \
+    HEXL_DISABLE_AVX512DQ=1 HEXL_DISABLE_AVX512IFMA=1 cargo bench $own --bench inference -- \
         --network mnist,models/mnist-t17 --bound observed --mode fast --layout diagonal,packed,batched --threads 1 \
         --backend avx2 --repeat 7 --out "$fresh/inference-avx2.json"
-    cargo bench --bench inference -- --network mnist,models/mnist-w2 --mode fast --threads 1 \
+    cargo bench $own --bench inference -- --network mnist,models/mnist-w2 --mode fast --threads 1 \
         --backend ifma,avx2,portable --repeat 5 --out "$fresh/inference-batched-kernels.json"
-    cargo bench --bench inference -- --network mnist,models/mnist-w2 --threads 1,2 --repeat 3 \
+    cargo bench $own --bench inference -- --network mnist,models/mnist-w2 --threads 1,2 --repeat 3 \
         --out "$fresh/inference-stock.json"
 }
 
+# shellcheck disable=SC2086
 plain() {
-    # shellcheck disable=SC2086 # a list of words
     cargo bench $plain --bench inference -- --network mnist,models/mnist-w2 --threads 1,2 --repeat 3 \
         --out "$fresh/inference-stock-plain.json"
 }
 
+# shellcheck disable=SC2086
 network() {
-    cargo bench --bench network -- --rounds 9 --out "$fresh/bench-network-hexl.json"
-    # shellcheck disable=SC2086
+    cargo bench $own --bench network -- --rounds 9 --out "$fresh/bench-network-hexl.json"
     cargo bench $plain --bench network -- --rounds 9 --layers 2 --out "$fresh/bench-network-plain.json"
 }
 
