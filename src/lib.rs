@@ -105,7 +105,6 @@ pub mod layout;
 pub mod network;
 pub mod params;
 mod process;
-#[cfg(feature = "train")]
 pub mod quant;
 pub mod report;
 #[cfg(feature = "cli")]

@@ -5,9 +5,11 @@
 //! [`fake_quantize`] puts the rounded weights into burn's graph with a straight-through estimator.
 //! Pixels become integers by the network's own [`InputQuantizer`](crate::network::InputQuantizer).
 
+#[cfg(feature = "train")]
 mod fake;
 mod rule;
 
+#[cfg(feature = "train")]
 pub use fake::{fake_quantize, round_bias};
 pub use rule::{
     Levels, WeightRule, budget_scale, max_integer, max_scale, min_error_scale, quantize,
