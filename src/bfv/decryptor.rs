@@ -53,7 +53,7 @@ impl Decryptor {
     /// As [`Decryptor::decrypt`], reusing a plaintext.
     ///
     /// # Errors
-    /// As [`Decryptor::decrypt`].
+    /// Same as [`Decryptor::decrypt`].
     pub fn decrypt_into(
         &mut self,
         encrypted: &Ciphertext,
@@ -74,7 +74,7 @@ impl Decryptor {
     /// A diagnostic for the client. **Never send it to a server**: on ciphertexts the server chose it can leak the key.
     ///
     /// # Errors
-    /// As [`Decryptor::decrypt`].
+    /// Same as [`Decryptor::decrypt`].
     pub fn noise_budget_bits(&mut self, encrypted: &Ciphertext) -> Result<u32> {
         bridge::decryptor_noise_budget_bits(self.inner.pin_mut(), encrypted.as_ffi())
             .named("Decryptor::invariant_noise_budget")

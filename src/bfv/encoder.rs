@@ -52,7 +52,7 @@ impl BatchEncoder {
     /// As [`BatchEncoder::encode_u64`], reusing a plaintext. After an error the plaintext is either unchanged or zero.
     ///
     /// # Errors
-    /// As [`BatchEncoder::encode_u64`].
+    /// Same as [`BatchEncoder::encode_u64`].
     pub fn encode_u64_into(&self, values: &[u64], destination: &mut Plaintext) -> Result<()> {
         let operation = "BatchEncoder::encode_u64";
         self.check_count(operation, values.len())?;
@@ -76,7 +76,7 @@ impl BatchEncoder {
     /// As [`BatchEncoder::encode_i64`], reusing a plaintext. After an error the plaintext is either unchanged or zero.
     ///
     /// # Errors
-    /// As [`BatchEncoder::encode_i64`].
+    /// Same as [`BatchEncoder::encode_i64`].
     pub fn encode_i64_into(&self, values: &[i64], destination: &mut Plaintext) -> Result<()> {
         let operation = "BatchEncoder::encode_i64";
         self.check_count(operation, values.len())?;

@@ -79,7 +79,7 @@ impl Encryptor {
     /// As [`Encryptor::encrypt`], reusing a ciphertext.
     ///
     /// # Errors
-    /// As [`Encryptor::encrypt`].
+    /// Same as [`Encryptor::encrypt`].
     pub fn encrypt_into(&self, plain: &Plaintext, destination: &mut Ciphertext) -> Result<()> {
         bridge::encryptor_encrypt(&self.inner, plain.as_ffi(), destination.as_ffi_mut())
             .named("Encryptor::encrypt")
@@ -98,7 +98,7 @@ impl Encryptor {
     /// As [`Encryptor::encrypt_symmetric`], reusing a ciphertext.
     ///
     /// # Errors
-    /// As [`Encryptor::encrypt_symmetric`].
+    /// Same as [`Encryptor::encrypt_symmetric`].
     pub fn encrypt_symmetric_into(
         &self,
         plain: &Plaintext,
@@ -129,7 +129,7 @@ impl Encryptor {
     /// As [`Encryptor::encrypt_zero_at`], reusing a ciphertext.
     ///
     /// # Errors
-    /// As [`Encryptor::encrypt_zero_at`].
+    /// Same as [`Encryptor::encrypt_zero_at`].
     pub fn encrypt_zero_into(&self, level: ParmsId, destination: &mut Ciphertext) -> Result<()> {
         let operation = "Encryptor::encrypt_zero";
         self.check_level(operation, level)?;
@@ -158,7 +158,7 @@ impl Encryptor {
     /// As [`Encryptor::encrypt_zero_symmetric_at`], reusing a ciphertext.
     ///
     /// # Errors
-    /// As [`Encryptor::encrypt_zero_symmetric_at`].
+    /// Same as [`Encryptor::encrypt_zero_symmetric_at`].
     pub fn encrypt_zero_symmetric_into(
         &self,
         level: ParmsId,
@@ -173,7 +173,7 @@ impl Encryptor {
     /// A fresh encryption with the secret key as it is sent: its random half replaced by a seed, in SEAL's own format.
     ///
     /// # Errors
-    /// As [`Encryptor::encrypt_symmetric`].
+    /// Same as [`Encryptor::encrypt_symmetric`].
     pub fn seal_bytes_symmetric(
         &self,
         plain: &Plaintext,

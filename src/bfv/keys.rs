@@ -344,7 +344,7 @@ impl KeyGenerator {
     /// Fresh relinearisation keys as they are sent, their random half replaced by seeds, in SEAL's own format.
     ///
     /// # Errors
-    /// As [`KeyGenerator::create_relin_keys`].
+    /// Same as [`KeyGenerator::create_relin_keys`].
     pub fn seal_bytes_relin_keys(&mut self, compression: Compression) -> Result<Vec<u8>> {
         let operation = "RelinKeys::save";
         self.check_keyswitching(operation)?;
@@ -355,7 +355,7 @@ impl KeyGenerator {
     /// Fresh Galois keys as they are sent, their random half replaced by seeds, in SEAL's own format.
     ///
     /// # Errors
-    /// As [`KeyGenerator::create_galois_keys`].
+    /// Same as [`KeyGenerator::create_galois_keys`].
     pub fn seal_bytes_galois_keys(
         &mut self,
         rotations: &[Rotation],
@@ -372,7 +372,7 @@ impl KeyGenerator {
     /// As [`KeyGenerator::seal_bytes_galois_keys`], for automorphisms x -> x^element.
     ///
     /// # Errors
-    /// As [`KeyGenerator::create_galois_keys_of_elements`].
+    /// Same as [`KeyGenerator::create_galois_keys_of_elements`].
     pub fn seal_bytes_galois_keys_of_elements(
         &mut self,
         elements: &[u32],
