@@ -147,9 +147,9 @@ impl Evaluator {
         /// **SEAL 4.0.0 treats the constant -w as t - w, with the noise of t - w**: multiply by w and subtract instead.
         ///
         /// # Errors
-        /// [`Error::TooManyValues`] or [`Error::ValueOutOfRange`] for a plaintext of other parameters that does not fit,
-        /// [`Error::WrongForm`] if the forms differ, [`Error::Seal`] if the parameters or levels differ, or the plaintext
-        /// is zero (the result would be transparent).
+        /// [`Error::TooManyValues`] or [`Error::ValueOutOfRange`] for a plaintext of other parameters that does not
+        /// fit, [`Error::WrongForm`] if the forms differ, [`Error::Seal`] if the parameters or levels differ, or the
+        /// plaintext is zero (the result would be transparent).
         multiply_plain, multiply_plain_inplace, multiply_plain_into, evaluator_multiply_plain_inplace, "Evaluator::multiply_plain",
         (plain: &Plaintext => plain.as_ffi()), check check_factor(plain)
     );
