@@ -481,7 +481,7 @@ fn a_message_that_went_through_text_says_so_and_not_other_parameters() {
             let read = SeededCiphertext::from_wire(&context, &bytes, &limits);
             let how = said(read.unwrap_err());
             assert!(how.contains(expected), "{how}");
-            // The error is the same for every expected kind and every source.
+            // The same damage is reported whatever kind is expected and wherever the bytes come from.
             assert!(
                 said(reencode(&context, None, &bytes, &limits).unwrap_err()).contains(expected)
             );
