@@ -26,8 +26,8 @@
 //!   AVX-512 off for a run.
 //! - `zstd` (default): lets SEAL's own serialisation compress with Zstandard.
 //! - `bindgen`: generates the declarations in [`bindings`] again (needs libclang). The test `declarations` then
-//!   compares them with the committed ones. With `SEAL_SYS_UPDATE_BINDINGS=1` in the environment, the build writes them to
-//!   `src/bindings.rs`.
+//!   compares them with the committed ones. With `SEAL_SYS_UPDATE_BINDINGS=1` in the environment, the build writes
+//!   them to `src/bindings.rs`.
 
 #[allow(
     clippy::unreadable_literal,

@@ -11,7 +11,7 @@ use std::pin::Pin;
 /// A plaintext: a polynomial with coefficients modulo t, or, in NTT form, modulo each prime of a level.
 pub struct Plaintext {
     inner: UniquePtr<bridge::Plaintext>,
-    /// In coefficient form, an exclusive upper bound known for all coefficients; `u64::MAX` if none is known.
+    /// An exclusive upper bound known for all coefficients in coefficient form; `u64::MAX` if none is known.
     below: u64,
 }
 

@@ -134,9 +134,9 @@ pub enum DataError {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Origin {
-    /// In [`Source::data_dir`](super::Source::data_dir).
+    /// Named in [`Source::data_dir`](super::Source::data_dir).
     Source,
-    /// In the environment variable [`DATA_VARIABLE`](super::DATA_VARIABLE).
+    /// Named in the environment variable [`DATA_VARIABLE`](super::DATA_VARIABLE).
     Variable,
 }
 
