@@ -11,8 +11,8 @@ use super::raw::{RELIN_SLOTS, check_limbs, check_switching, is_galois_element};
 use super::seal_stream::SealStream;
 use crate::ffi::encryptor::bridge;
 
-/// A seed of SEAL's Blake2xb generator that stands for a uniformly random polynomial. It is public and sent in the
-/// clear.
+/// A seed of SEAL's Blake2xb generator that stands for a uniformly random polynomial. It is public and part of what
+/// is sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Seed(pub [u64; 8]);
 
