@@ -1,4 +1,4 @@
-//! Builds SEAL and tells cargo how to link it; the README beside `vendor/` says where the source comes from.
+//! Builds SEAL and tells cargo how to link it. The README in `vendor/` says where the source comes from.
 
 #[path = "build/archive.rs"]
 mod archive;
@@ -43,7 +43,7 @@ use source::{Roots, Source};
 
 fn main() {
     if let Err(failure) = run() {
-        // Cargo shows this line and fails the build, without a backtrace around it.
+        // Cargo shows this line and fails the build, without adding a backtrace.
         println!("cargo::error={failure}");
     }
 }
@@ -77,7 +77,7 @@ fn run() -> Result<()> {
     Ok(())
 }
 
-/// A path that cargo hands to build scripts.
+/// Reads a path that cargo passes to build scripts.
 fn path_from_env(name: &str) -> Result<PathBuf> {
     env::var_os(name)
         .map(PathBuf::from)

@@ -1,13 +1,14 @@
-//! Processor time, where the system tells.
+//! Processor time, where the system reports it.
 
-/// Seconds that the calling thread has spent on processors, to a tick of the scheduler (1 to 10 ms); Linux only.
+/// Seconds of processor time used by the calling thread, accurate to a scheduler tick (1 to 10 ms). Linux only.
 ///
-/// Beside other work it says more than wall time: it does not count the time in which another process had the processor.
+/// On a busy machine this says more than wall time, because it excludes time in which another process had the
+/// processor.
 pub(crate) fn thread_cpu_seconds() -> Option<f64> {
     seconds(&std::fs::read_to_string("/proc/thread-self/schedstat").ok()?)
 }
 
-/// Seconds that all living threads of this process have spent on processors; Linux only.
+/// Seconds of processor time used by all living threads of this process. Linux only.
 pub(crate) fn process_cpu_seconds() -> Option<f64> {
     let mut total = 0.0;
     for task in std::fs::read_dir("/proc/self/task").ok()? {
@@ -19,12 +20,12 @@ pub(crate) fn process_cpu_seconds() -> Option<f64> {
     Some(total)
 }
 
-/// The time between two readings, if there are both.
+/// Returns the time between two readings, if both exist.
 pub(crate) fn between(start: Option<f64>, end: Option<f64>) -> Option<f64> {
     Some(end? - start?)
 }
 
-/// The first number is nanoseconds on a processor.
+/// Parses the time on a processor, which is the first number, in nanoseconds.
 fn seconds(schedstat: &str) -> Option<f64> {
     let nanoseconds: u64 = schedstat.split_whitespace().next()?.parse().ok()?;
     Some(nanoseconds as f64 / 1e9)

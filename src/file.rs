@@ -1,7 +1,7 @@
-//! Writing files so that a reader sees the old or the new one, never half of one.
+//! Writes files so that a reader sees either the old or the new file, never half of one.
 //!
-//! A link is followed: the file that it names is replaced. A device or a pipe is not a file that could be replaced:
-//! it is opened and written to.
+//! Links are followed: the file that a link names is replaced. A device or a pipe cannot be replaced like a file, so it
+//! is opened and written to.
 
 mod target;
 mod temporary;
@@ -28,31 +28,31 @@ pub(crate) use temporary::{TemporaryDirectory, clear_abandoned, uninterrupted};
 use target::Target;
 use temporary::TemporaryFile;
 
-/// Reads all of `source` if that is at most `limit` bytes, and `None` if there are more: lengths that a system states may
-/// lie, a file may grow, and a device has no end.
+/// Reads all of `source` if that is at most `limit` bytes; returns `None` if there are more. It does not rely on
+/// lengths, because the length that a system states may be wrong, a file may grow, and a device has no end.
 pub(crate) fn read_at_most(source: impl Read, limit: u64) -> io::Result<Option<Vec<u8>>> {
     let mut bytes = Vec::new();
-    // One byte more than allowed shows that there are too many.
+    // Reading one byte more than allowed shows that there are too many.
     source
         .take(limit.saturating_add(1))
         .read_to_end(&mut bytes)?;
     Ok((bytes.len() as u64 <= limit).then_some(bytes))
 }
 
-/// Writes `bytes` to a temporary name beside `path` and renames it; makes the directories on the way.
+/// Writes `bytes` under a temporary name beside `path` and renames the file. Creates missing directories.
 pub(crate) fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
     replace(path, |file| file.write_all(bytes))?
 }
 
-/// Writes a value as JSON that people can read, as [`write_atomically`].
+/// Writes a value as human-readable JSON, like [`write_atomically`].
 pub(crate) fn write_json(path: &Path, value: &impl Serialize) -> io::Result<()> {
     let mut text = serde_json::to_vec_pretty(value)?;
     text.push(b'\n');
     write_atomically(path, &text)
 }
 
-/// Replaces `path` by what `write` writes, as [`write_atomically`]. If `write` refuses, `path` is as it was; its answer
-/// is passed on. A device, a pipe and this process's own standard output are written to as they are.
+/// Replaces `path` with what `write` writes, like [`write_atomically`], and returns the result of `write`. If `write`
+/// fails, `path` is unchanged. A device, a pipe and this process's own standard output are written to directly.
 pub(crate) fn replace<T, E>(
     path: &Path,
     write: impl FnOnce(&mut File) -> Result<T, E>,

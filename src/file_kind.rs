@@ -1,9 +1,10 @@
-//! Recognises what some bytes really are, for the message about a file that is not what its name says.
+//! Recognises the true contents of a file, for the message that they do not fit its name.
 
-/// Describes well-known content in a phrase that follows "this is", like "an HTML page, ...", with what to do about it.
+/// Describes well-known content in a phrase that follows "this is", like "an HTML page, ...", and says what to do about
+/// it.
 ///
-/// Looks at the beginning only (a few kilobytes are enough), and never at the file's name. Call it once the bytes have
-/// turned out not to be what was expected: the guess decides the words of an error, not whether there is one.
+/// It looks only at the beginning (a few kilobytes are enough), and never at the file's name. Call it once the bytes
+/// have turned out not to be what was expected: the guess affects the wording of an error, not whether there is one.
 pub(crate) fn describe(bytes: &[u8]) -> Option<&'static str> {
     if bytes.is_empty() {
         return Some("an empty file; copy or download it again");
@@ -20,7 +21,7 @@ pub(crate) fn describe(bytes: &[u8]) -> Option<&'static str> {
 const ZEROS: &str =
     "a file of zero bytes only, as an interrupted copy leaves behind; copy or download it again";
 
-/// Signatures at the beginning of a file. The longer ones come first where one begins like another.
+/// Signatures at the beginning of a file. If one starts with another, the longer one comes first.
 const SIGNATURES: &[(&[u8], &str)] = &[
     (
         b"version https://git-lfs",
@@ -90,7 +91,7 @@ fn by_signature(bytes: &[u8]) -> Option<&'static str> {
     if start.get(257..262) == Some(b"ustar") {
         return Some("a tar archive; unpack it first");
     }
-    // The first field of an ONNX model is a small version, the next the name of the producer.
+    // The first field of an ONNX model is a small version number, the next the producer's name.
     if start[0] == 8
         && [&b"onnx"[..], b"pytorch"]
             .iter()
@@ -98,7 +99,7 @@ fn by_signature(bytes: &[u8]) -> Option<&'static str> {
     {
         return Some("an ONNX model; its tensors are needed as safetensors");
     }
-    // Protocols 2 to 5, each followed by an instruction that opens a frame or a container, or names a class.
+    // Protocols 2 to 5, followed by an instruction that opens a frame or a container, or names a class.
     let opens = |byte: &u8| b"\x95}](cX\x8c\x8a".contains(byte);
     if start[0] == 0x80
         && start
@@ -113,7 +114,7 @@ fn by_signature(bytes: &[u8]) -> Option<&'static str> {
     None
 }
 
-/// Whether there is a length of a header and then, where it belongs, the header's first brace.
+/// Tells whether the bytes state the length of a header and then start the header with a brace.
 fn is_safetensors(bytes: &[u8]) -> bool {
     let Some((length, rest)) = bytes.split_first_chunk::<8>() else {
         return false;
@@ -129,7 +130,7 @@ fn zip(bytes: &[u8]) -> Option<&'static str> {
     if !bytes.starts_with(b"PK\x03\x04") {
         return None;
     }
-    // The first entry's name follows 30 bytes, of which two state its length.
+    // The first entry's name starts at byte 30; two of the bytes before it state its length.
     let name = bytes.get(26..28).and_then(|length| {
         let length = usize::from(u16::from_le_bytes([length[0], length[1]]));
         bytes.get(30..30 + length)
@@ -192,7 +193,7 @@ mod tests {
     fn well_known_files_are_recognised() {
         let mut tar = vec![b'a'; 600];
         tar[257..262].copy_from_slice(b"ustar");
-        // A safetensors header of 640 bytes begins as a pickle of protocol 2 does.
+        // A safetensors header of 640 bytes starts like a pickle of protocol 2.
         let safetensors = [&640u64.to_le_bytes()[..], b"{\"__metadata__\":{}}"].concat();
         let cases: [(&[u8], &str); 33] = [
             (b"", "an empty file"),
@@ -263,7 +264,7 @@ mod tests {
             b"<svg>",
             b"\x80",
             b"\x80\x03",
-            // An image of CIFAR-10: a label, then pixels.
+            // A CIFAR-10 image: a label, then pixels.
             b"\x08\x05\x12\x10",
         ];
         for bytes in cases {

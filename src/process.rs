@@ -1,4 +1,4 @@
-//! Programs that this one starts, and that do not outlive it.
+//! Child programs, which do not outlive this process.
 
 #[cfg(feature = "cli")]
 use std::process::ChildStdout;
@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-/// How often a running program is asked whether it has ended.
+/// Interval at which a running program is polled for its end.
 const PAUSE: Duration = Duration::from_millis(20);
 
 type Shared = Arc<Mutex<Child>>;
@@ -21,7 +21,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// A program that runs; killed when this is dropped before it has ended.
+/// A running program, which is killed if this is dropped before the program ends.
 pub(crate) struct Running(Shared);
 
 impl Running {
@@ -33,13 +33,13 @@ impl Running {
         Ok(Self(child))
     }
 
-    /// Its standard output, if that was to be a pipe; once.
+    /// Takes the program's standard output, if it is a pipe. This works only once.
     #[cfg(feature = "cli")]
     pub(crate) fn stdout(&self) -> Option<ChildStdout> {
         lock(&self.0).stdout.take()
     }
 
-    /// Waits until it ends. In the meantime calls `tell` every 20 ms.
+    /// Waits until the program ends, calling `tell` every 20 ms.
     pub(crate) fn wait(&self, mut tell: impl FnMut()) -> io::Result<ExitStatus> {
         loop {
             if let Some(status) = lock(&self.0).try_wait()? {
@@ -60,7 +60,7 @@ impl Drop for Running {
 
 fn kill(child: &Shared) {
     let mut child = lock(child);
-    // Both fail for a program that has ended and been waited for.
+    // Both calls fail for a program that has ended and been waited for.
     if let Ok(None) = child.try_wait()
         && child.kill().is_ok()
     {
@@ -68,7 +68,7 @@ fn kill(child: &Shared) {
     }
 }
 
-/// Kills all programs that run, and keeps this process from starting any more: whoever tries waits forever. For a
+/// Kills all running programs. From then on this process cannot start any: threads that try wait forever. This is for a
 /// process that is about to end.
 #[cfg(feature = "cli")]
 pub(crate) fn kill_all() {

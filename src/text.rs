@@ -1,18 +1,19 @@
-//! Recognises binary data that went through text: decoded as UTF-8, given other line ends, or left as base64 or hex.
+//! Recognises binary data that was handled as text: decoded as UTF-8, given other line ends, or left as base64 or hex.
 
 use xxhash_rust::xxh3::Xxh3;
 
-/// The mark that some programs put before UTF-8.
+/// The mark that some programs put before UTF-8 text.
 const BYTE_ORDER_MARK: &[u8] = "\u{FEFF}".as_bytes();
 
-/// How many bytes are looked at: text shows at once.
+/// Number of bytes examined; handling as text shows early.
 const LOOKED_AT: usize = 1 << 16;
 
-/// How many characters beyond ASCII tell text from bytes that are UTF-8 by chance, as the first few of a message can be.
+/// Number of non-ASCII characters that show that data are text, and not bytes that happen to be UTF-8, as the first few
+/// bytes of a message can be.
 const TELLING: usize = 4;
 
-/// Says what text handling did to the start of binary data whose first bytes should be `magic`; `None` if nothing of
-/// the kind shows. Only for data that cannot be read: a part of the data that is valid is text by chance at times.
+/// Describes what text handling did to binary data whose first bytes should be `magic`; `None` if there is no sign of
+/// it. Use this only for data that cannot be read: part of valid data may look like text by chance.
 pub(crate) fn damage(bytes: &[u8], magic: &[u8]) -> Option<&'static str> {
     let bytes = bytes.get(..LOOKED_AT).unwrap_or(bytes);
     if bytes.starts_with(BYTE_ORDER_MARK) {
@@ -42,11 +43,11 @@ pub(crate) fn damage(bytes: &[u8], magic: &[u8]) -> Option<&'static str> {
     None
 }
 
-/// What [`is_crlf_of_checked`] found, as [`damage`] says it.
+/// The finding of [`is_crlf_of_checked`], phrased like those of [`damage`].
 pub(crate) const LINE_ENDS: &str = "its line ends were changed from LF to CR LF";
 
-/// Whether the data are those that a checksum belongs to, but with LF turned into CR LF: the last 8 bytes without that
-/// are the XXH3 of the rest, in little-endian order.
+/// Tells whether the data match their checksum once each CR LF is turned back into LF: the last 8 bytes are then the
+/// XXH3 of the rest, in little-endian order.
 pub(crate) fn is_crlf_of_checked(bytes: &[u8]) -> bool {
     let added = added_line_ends(bytes);
     let Some(hashed) = (bytes.len() - added).checked_sub(8) else {
@@ -58,7 +59,7 @@ pub(crate) fn is_crlf_of_checked(bytes: &[u8]) -> bool {
     let mut hash = Xxh3::new();
     let mut last = Vec::with_capacity(8);
     let mut done = 0;
-    // Pieces between the CRs that were added; each begins with an LF but for the first.
+    // Hash the pieces between the added CRs; each piece except the first starts with an LF.
     let mut start = 0;
     for (index, pair) in bytes.windows(2).enumerate() {
         if pair == b"\r\n" {
@@ -76,13 +77,13 @@ pub(crate) fn is_crlf_of_checked(bytes: &[u8]) -> bool {
     last == hash.digest().to_le_bytes()
 }
 
-/// How many bytes LF turned into CR LF would have added.
+/// Counts the bytes that turning LF into CR LF would have added.
 fn added_line_ends(bytes: &[u8]) -> usize {
     bytes.windows(2).filter(|pair| *pair == b"\r\n").count()
 }
 
-/// Whether data that should have this length are as many bytes longer as LF turned into CR LF adds, and hold no LF that
-/// was left: random data do.
+/// Tells whether data exceed the length they should have by exactly the bytes that turning LF into CR LF adds, and hold
+/// no other LF. Random data would hold some.
 pub(crate) fn is_crlf_of_length(bytes: &[u8], length: u64) -> bool {
     let feeds = bytes.split(|&byte| byte == b'\n').count() - 1;
     length < bytes.len() as u64
@@ -97,14 +98,14 @@ fn take(piece: &[u8], hashed: usize, done: &mut usize, hash: &mut Xxh3, last: &m
     *done += piece.len();
 }
 
-/// Whether text starts with what becomes of a magic number that is not ASCII.
+/// Tells whether text starts with what a magic number that is not ASCII becomes as text.
 fn starts_with_text_of(text: &str, magic: &[u8]) -> bool {
     let characters: String = magic.iter().map(|&byte| char::from(byte)).collect();
     !magic.is_ascii()
         && (text.starts_with(&*String::from_utf8_lossy(magic)) || text.starts_with(&characters))
 }
 
-/// The bytes as UTF-8 without a last character that is cut, if they are UTF-8.
+/// Interprets the bytes as UTF-8, ignoring a last character that is cut off. `None` if they are not UTF-8.
 fn longest_text(bytes: &[u8]) -> Option<&str> {
     match std::str::from_utf8(bytes) {
         Ok(text) => Some(text),
@@ -142,7 +143,7 @@ fn starts_with_hex(bytes: &[u8], magic: &[u8]) -> bool {
         })
 }
 
-/// Compares the whole digits of six bits; both alphabets, with and without `-` and `_`.
+/// Compares the complete 6-bit digits, in either base64 alphabet (with `-` and `_` or without).
 fn starts_with_base64(bytes: &[u8], magic: &[u8]) -> bool {
     let value = |byte: u8| match byte {
         b'A'..=b'Z' => Some(byte - b'A'),
@@ -166,7 +167,7 @@ mod tests {
 
     const MAGIC: &[u8] = b"SQWF";
 
-    /// A message as the wire format makes it: magic, noise, checksum.
+    /// Builds a message like those of the wire format: magic, noise, checksum.
     fn message(length: usize) -> Vec<u8> {
         let mut bytes = MAGIC.to_vec();
         let mut state = 7u32;
@@ -208,7 +209,7 @@ mod tests {
             hex
         });
         assert!(damage(hex.as_bytes(), MAGIC).unwrap().contains("hexa"));
-        // The start in base64: "SQWF" and a few bytes.
+        // The start of a message in base64: "SQWF" and a few bytes.
         assert!(damage(b"U1FXRgEAAgA=", MAGIC).unwrap().contains("base64"));
         // SEAL's own magic, 5E A1 10, in base64.
         assert!(
@@ -218,7 +219,7 @@ mod tests {
         );
         assert_eq!(damage(b"XqFQBAAA", &[0x4E, 0xA1]), None);
         assert_eq!(damage(b"", MAGIC), None);
-        // Little more than the magic number.
+        // Text with little more than the magic number.
         for (text, expected) in [
             ("^\u{FFFD}\x10\x04", "decoded"),
             ("^\u{A1}\x10\x04", "encoded"),
@@ -230,7 +231,7 @@ mod tests {
             );
             assert_eq!(damage(text.as_bytes(), MAGIC), None);
         }
-        // The start of a message can be UTF-8 by chance, or end within what could be a character.
+        // The start of a message can be UTF-8 by chance, or end in the middle of a possible character.
         for start in [
             &b"SQWF\x01\0\xC3"[..],
             b"SQWF\x01\0\xC3\xA9\x7F",
@@ -252,7 +253,7 @@ mod tests {
             let length = good.len() as u64;
             assert_eq!(is_crlf_of_length(&damaged, length), damaged != good);
         }
-        // One byte too many, and one CR LF by chance.
+        // One byte too many, with one CR LF by chance.
         assert!(!is_crlf_of_length(b"ab\ncd\r\n0", 8));
         assert!(!is_crlf_of_checked(b"\r\n"));
         assert!(!is_crlf_of_checked(b""));

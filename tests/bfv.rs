@@ -1,6 +1,6 @@
-//! The BFV layer through its public API: every operation on slots against plain arithmetic.
+//! Tests the BFV layer through its public API: every operation on slots against plain arithmetic.
 //!
-//! The parameters are insecure on purpose: small degrees keep the tests fast.
+//! The parameters are deliberately insecure: small degrees keep the tests fast.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -165,7 +165,7 @@ fn sizes_in_seals_format_halve_with_a_seed() {
             .unwrap()
             .is_empty()
     );
-    // Residues of 36 bits in words of 64: Zstandard finds the zeros.
+    // 36-bit residues in 64-bit words: Zstandard finds the zeros.
     #[cfg(feature = "zstd")]
     {
         let small_primes = KITS[2].encrypt_slots(&[1]);
@@ -196,7 +196,7 @@ fn galois_keys_hold_exactly_what_was_asked_for() {
     assert_eq!(kind(&error), SealErrorKind::MissingGaloisKey);
 }
 
-/// A step of 0 is SEAL's code for the swap of the two rows: it must not become that key.
+/// Checks that a step of 0, which is SEAL's code for swapping the two rows, does not become that key.
 #[test]
 fn a_rotation_by_no_slot_or_a_whole_row_makes_no_key() {
     let kit = &KITS[0];
@@ -223,7 +223,7 @@ fn a_rotation_by_no_slot_or_a_whole_row_makes_no_key() {
     let sent = GaloisKeys::from_seal_bytes_trusted(&kit.context, &bytes).unwrap();
     assert_eq!(sent.elements(), one.elements());
 
-    // The largest steps have keys of their own; each is the other's neighbour in a circle of N/2 slots.
+    // The largest steps have keys of their own. On a circle of N/2 slots, each equals a step of one the other way.
     let ends = [Rotation::Rows(row - 1), Rotation::Rows(1 - row)];
     let keys = generator.create_galois_keys(&ends).unwrap();
     assert_eq!(keys.count(), 2);

@@ -1,7 +1,7 @@
-//! Every operation over a grid of degrees, chains and plaintext moduli, against arithmetic of polynomials in Rust.
+//! Tests every operation over a grid of degrees, chains and plaintext moduli, against polynomial arithmetic in Rust.
 //!
-//! Plaintexts are polynomials modulo x^N + 1 and t, so that the grid holds plaintext moduli without batching, too. One
-//! factor of each product has few terms: the reference multiplies term by term.
+//! Plaintexts are polynomials modulo x^N + 1 and t, so the grid also includes plaintext moduli without batching. One
+//! factor of each product has few terms, because the reference multiplies term by term.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
@@ -32,7 +32,7 @@ impl Values {
         (0..kit.degree).map(|_| self.next() % kit.t).collect()
     }
 
-    /// Up to five terms, one of them at the highest degree; never zero.
+    /// Generates a non-zero polynomial of up to five terms, one of them at the highest degree.
     fn sparse(&mut self, kit: &Kit) -> Vec<u64> {
         let mut polynomial = vec![0; kit.degree];
         polynomial[kit.degree - 1] = 1 + self.next() % (kit.t - 1);
@@ -65,7 +65,7 @@ fn negate(kit: &Kit, a: &[u64]) -> Vec<u64> {
     sub(kit, &vec![0; kit.degree], a)
 }
 
-/// a * b modulo x^N + 1 and t, term by term of b.
+/// Computes a * b modulo x^N + 1 and t, one term of b at a time.
 fn multiply(kit: &Kit, a: &[u64], b: &[u64]) -> Vec<u64> {
     let (n, t) = (kit.degree, u128::from(kit.t));
     let mut product = vec![0u128; n];
@@ -84,7 +84,7 @@ fn multiply(kit: &Kit, a: &[u64], b: &[u64]) -> Vec<u64> {
     product.into_iter().map(|value| value as u64).collect()
 }
 
-/// x -> x^element.
+/// Applies x -> x^element.
 fn automorphism(kit: &Kit, a: &[u64], element: usize) -> Vec<u64> {
     let n = kit.degree;
     let mut image = vec![0; n];
@@ -116,7 +116,7 @@ fn expect(kit: &Kit, encrypted: &Ciphertext, expected: &[u64]) {
     }
 }
 
-/// Sums, differences and products with plaintexts, for any size and level.
+/// Checks sums, differences and products with plaintexts, for any size and level.
 fn linear(kit: &Kit, encrypted: &Ciphertext, value: &[u64], values: &mut Values) {
     let ev = &kit.evaluator;
     let b = values.dense(kit);
@@ -160,7 +160,7 @@ fn linear(kit: &Kit, encrypted: &Ciphertext, value: &[u64], values: &mut Values)
         &sub(kit, &b, value),
     );
 
-    // A monomial costs no noise: it fits at every level, in both forms.
+    // A monomial costs no noise, so it works at every level and in both forms.
     let mut monomial = vec![0; kit.degree];
     monomial[values.next() as usize % kit.degree] = 1;
     let plain = kit.plain(&monomial);
@@ -204,7 +204,7 @@ fn every_operation(kit: &Kit, seed: u64) {
     assert_eq!(short.size(), 2);
     expect(kit, &short, &ab);
 
-    // Size 2 and 3 at every level; only sums and monomials at the lowest, where noise is largest.
+    // Test sizes 2 and 3 at every level; at the lowest, where noise is largest, only sums and monomials.
     let (mut low, mut low_long) = (ca.try_clone().unwrap(), long.try_clone().unwrap());
     for level in &kit.context.data_levels()[1..] {
         ev.mod_switch_to_next_inplace(&mut low).unwrap();
@@ -221,7 +221,7 @@ fn every_operation(kit: &Kit, seed: u64) {
         ] {
             let zero = zero.unwrap();
             assert_eq!(zero.parms_id(), level.parms_id);
-            // The public key is masked by a ternary polynomial, which for a tiny degree may be zero.
+            // The public key is masked by a ternary polynomial, which may be zero for a tiny degree.
             assert!(kit.degree < 64 || !zero.is_transparent());
             expect(kit, &zero, &vec![0; kit.degree]);
         }
@@ -251,7 +251,7 @@ fn key_switches(kit: &Kit, encrypted: &Ciphertext, value: &[u64]) {
     let Some(encoder) = &kit.encoder else { return };
     let slots = encoder.decode_u64(&kit.plain(value)).unwrap();
     let half = slots.len() / 2;
-    // 3 is composed of 4 and -1.
+    // SEAL composes 3 from 4 and -1.
     for step in [1i32, -1, 4, 3] {
         let rotated = ev.rotate_rows(encrypted, step, &kit.galois_keys).unwrap();
         let expected: Vec<u64> = (0..slots.len())
@@ -317,7 +317,7 @@ grid! {
     degree_16384_wide: 1 x 16384, [48, 48, 48, 49, 49, 49], T::Batching(30);
 }
 
-/// Degrees far below any use: the transforms have special cases there.
+/// Tests degrees far below any practical use, because the transforms have special cases there.
 #[test]
 fn the_smallest_degrees_agree_too() {
     for degree in [4usize, 8, 16, 32, 64, 128, 256, 512] {

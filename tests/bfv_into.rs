@@ -1,4 +1,5 @@
-//! Every form with a destination does what the form with a new result does, whatever the destination held.
+//! Checks that every form with a destination gives the same result as the form that returns a new object, whatever the
+//! destination held.
 #![allow(clippy::unwrap_used, reason = "a failed test may panic")]
 
 mod bfv_kit;
@@ -13,7 +14,7 @@ fn same(ours: &Ciphertext, theirs: &Ciphertext, name: &str) {
     assert_eq!(ours.is_ntt_form(), theirs.is_ntt_form(), "{name}");
 }
 
-/// Destinations of every shape: empty, smaller, larger, in the other form.
+/// Creates destinations of every shape: empty, smaller, larger, in the other form.
 fn destinations(kit: &Kit) -> Vec<Ciphertext> {
     let ev = &kit.evaluator;
     let fresh = kit.encrypt_slots(&[-1]);

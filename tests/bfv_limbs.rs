@@ -1,4 +1,4 @@
-//! Residues by modulus, and edits of them: what is written is used by SEAL, what does not fit never stays.
+//! Tests residues by modulus and edits of them: SEAL uses what is written, and values that do not fit never stay.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a failed test may panic")]
 
 mod bfv_kit;
@@ -52,7 +52,7 @@ fn views_cover_all_limbs_in_order() {
     }
 }
 
-/// A sum by a kernel of ours equals SEAL's, at every level, of sizes 2 and 3, in both forms.
+/// Checks that a sum by our own kernel equals SEAL's, at every level, for sizes 2 and 3, in both forms.
 #[test]
 fn edits_are_used_by_seal() {
     for kit in kits() {
@@ -92,7 +92,7 @@ fn edits_are_used_by_seal() {
                 assert_eq!(edited.limbs(), expected.limbs());
                 assert_eq!(seen, expected.limb(1, 0).unwrap()[0]);
 
-                // The same, written into ciphertexts of another shape.
+                // Write the same into ciphertexts of another shape.
                 for mut target in [Ciphertext::new().unwrap(), kit.encrypt(&[9]), long(&kit)] {
                     target
                         .write_limbs(
@@ -167,7 +167,7 @@ fn a_residue_that_does_not_fit_leaves_zeros() {
             assert_eq!(edited.limbs().len(), fresh.limbs().len());
             assert!(edited.limbs().iter().all(|&residue| residue == 0));
             assert!(edited.is_valid_for(&kit.context).unwrap());
-            // It hides nothing, and SEAL goes on with it.
+            // The ciphertext hides nothing, but SEAL still computes with it.
             assert!(edited.is_transparent());
             let sum = kit.evaluator.add(&fresh, &edited).unwrap();
             assert_eq!(sum.limbs(), fresh.limbs());
@@ -232,7 +232,7 @@ fn several_ciphertexts_are_edited_at_once() {
     for (ours, theirs) in all.iter().zip(&expected) {
         assert_eq!(ours.limbs(), theirs.limbs());
     }
-    // Exchanged views keep their moduli: all is still checked.
+    // Swapped views keep their moduli, so everything is still checked.
     let before = all[0].limbs().len();
     let outcome = Ciphertext::edit_limbs_of_all(&mut all, &kit.context, |all| {
         all.swap(0, 1);

@@ -1,4 +1,4 @@
-//! Misuse that SEAL 4.0.0 does not find, or finds too late: each one a typed error, and no operand changed.
+//! Tests misuse that SEAL 4.0.0 detects too late or not at all: each case gives a typed error and changes no operand.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a failed test may panic")]
 
 mod bfv_kit;
@@ -9,11 +9,11 @@ use sealquant::bfv::{
 };
 use std::sync::LazyLock;
 
-/// An operation in place.
+/// An in-place operation.
 type Call<'a> = &'a dyn Fn(&mut Ciphertext) -> Result<(), Error>;
 
 static KIT: LazyLock<Kit> = LazyLock::new(|| Kit::new(1024, &[50, 50, 51], T::Batching(14)));
-/// The same chain, a larger t.
+/// A kit with the same chain and a larger t.
 static LARGER_T: LazyLock<Kit> = LazyLock::new(|| Kit::new(1024, &[50, 50, 51], T::Batching(20)));
 static LARGER_N: LazyLock<Kit> = LazyLock::new(|| Kit::new(2048, &[50, 50, 51], T::Batching(14)));
 
@@ -38,7 +38,7 @@ fn a_plaintext_of_a_larger_t_is_refused_if_it_does_not_fit() {
         assert_eq!(error.seal_kind(), Some(SealErrorKind::InvalidArgument));
     }
     assert_eq!(encrypted.limbs(), before);
-    // What fits is taken: a polynomial has no owner.
+    // A plaintext that fits is accepted, because a polynomial does not belong to a context.
     ev.add_plain_inplace(&mut encrypted, &LARGER_T.plain(&[7]))
         .unwrap();
     assert_eq!(kit.decrypt(&encrypted)[0], 12);
@@ -118,7 +118,7 @@ fn a_refused_key_switch_leaves_the_ciphertext_as_it_was() {
             Error::CiphertextSize { actual: 0, .. }
         ));
     }
-    // 7 = 8 - 1: SEAL would rotate by -1, and only then miss the 8.
+    // 7 = 8 - 1: SEAL would rotate by -1, and only then notice that the key for 8 is missing.
     let error = unchanged(&fresh, &|c| ev.rotate_rows_inplace(c, 7, keys));
     assert_eq!(error.seal_kind(), Some(SealErrorKind::MissingGaloisKey));
     let error = unchanged(&fresh, &|c| ev.apply_galois_inplace(c, 5, keys));
@@ -194,7 +194,7 @@ fn empty_sums_and_products_and_the_exponent_0_are_refused() {
     assert_eq!(kit.decrypt(&ev.add_many(&one).unwrap())[0], 3);
     let product = ev.multiply_many(&one, &kit.relin_keys).unwrap();
     assert_eq!(kit.decrypt(&product)[0], 3);
-    // The exponent that would make SEAL copy the ciphertext 2^63 times.
+    // With this exponent SEAL would copy the ciphertext 2^63 times.
     let power = ev.exponentiate(&one[0], 1 << 63, &kit.relin_keys).unwrap();
     assert_eq!(power.size(), 2);
     let mixed = [kit.encrypt(&[1]), ev.transform_to_ntt(&one[0]).unwrap()];

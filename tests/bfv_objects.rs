@@ -1,4 +1,4 @@
-//! Plaintexts, contexts and moduli as objects, and SEAL's own format for trusted files.
+//! Tests plaintexts, contexts and moduli as objects, and SEAL's own format for trusted files.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a failed test may panic")]
 
 mod bfv_kit;
@@ -269,7 +269,7 @@ fn files_of_other_parameters_kinds_or_lengths_are_refused() {
         Some(SealErrorKind::InvalidArgument),
         "{error}"
     );
-    // The last residue, all ones: not below its prime.
+    // Fill the last residue with ones, so that it is not below its prime.
     let mut wrong = bytes;
     let end = wrong.len();
     wrong[end - 8..].fill(0xFF);
@@ -284,7 +284,7 @@ fn files_of_other_parameters_kinds_or_lengths_are_refused() {
 #[test]
 fn the_global_pool_grows_with_what_is_allocated() {
     let before = memory_pool::allocated_bytes().unwrap();
-    // Larger than anything the other tests of this file free.
+    // This is larger than anything that the other tests in this file free.
     let kit = Kit::new(8192, &[60, 60, 60, 60], T::Value(16));
     let after = memory_pool::allocated_bytes().unwrap();
     assert!(after >= before + 8192 * 3 * 2 * 8, "{before} {after}");
@@ -293,7 +293,7 @@ fn the_global_pool_grows_with_what_is_allocated() {
     assert!(memory_pool::allocated_bytes().unwrap() >= after);
 }
 
-/// Reads bytes that must be refused.
+/// Reads bytes that must be refused, and returns the error.
 type Load<'a> = Box<dyn Fn(&[u8]) -> Error + 'a>;
 
 #[test]
@@ -345,7 +345,7 @@ fn files_that_went_through_text_are_named_as_such() {
             String::from_utf8_lossy(&good).into_owned().into_bytes(),
             characters.into_bytes(),
         ];
-        // In the header of 16 bytes a changed line end moves the version and the length, which say what follows.
+        // In the 16-byte header a changed line end would move the version and the length, which say what follows.
         if good[16..].contains(&b'\n') && !good[..16].contains(&b'\n') {
             let mut crlf = Vec::new();
             for &byte in &good {

@@ -1,4 +1,4 @@
-//! Parameters, moduli and levels: what SEAL accepts, and why it refuses the rest.
+//! Tests which parameters, moduli and levels SEAL accepts, and why it refuses the rest.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -181,7 +181,7 @@ fn each_condition_of_batching_is_named() {
     }
 }
 
-/// SEAL 4.0.0 allows 64 primes, later versions 256: the limit is that of the SEAL that was built.
+/// Checks the limit on the number of primes. SEAL 4.0.0 allows 64, later versions 256; the SEAL that was built decides.
 #[test]
 fn the_number_of_primes_is_limited_as_in_the_linked_seal() {
     let limit = seal_sys::limits::SEAL_COEFF_MOD_COUNT_MAX as usize;
@@ -194,7 +194,7 @@ fn the_number_of_primes_is_limited_as_in_the_linked_seal() {
             .contains(&format!("has {} primes, 1 to {limit} are", limit + 1)),
         "{refused}"
     );
-    // As many as possible pass this check, and SEAL sees that they are not coprime.
+    // The maximum number of primes passes this check, and SEAL then finds that they are not coprime.
     many.coeff_modulus.pop();
     let refused = Context::from_literal(&many).unwrap_err();
     assert!(

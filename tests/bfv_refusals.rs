@@ -1,4 +1,4 @@
-//! Operands that do not fit an operation are refused with a typed error, and left as they were.
+//! Checks that operands that do not fit an operation are refused with a typed error and left unchanged.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

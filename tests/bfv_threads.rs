@@ -1,4 +1,4 @@
-//! What may be shared between threads, and moved to others.
+//! Tests which objects may be shared between threads or moved to others.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -46,13 +46,13 @@ fn one_evaluator_encryptor_and_encoder_serve_many_threads() {
             .map(|handle| handle.join().unwrap())
             .collect()
     });
-    // The ciphertexts outlive the threads that made them.
+    // The ciphertexts outlive the threads that created them.
     for (value, encrypted) in results {
         assert_eq!(kit.decrypt_slots(&encrypted)[..64], [value * value; 64]);
     }
 }
 
-// The table "Threads" in `sealquant::bfv`: this file does not compile if a line of it is wrong, in either direction.
+// This is the table "Threads" in `sealquant::bfv`: this file does not compile if a row is wrong, in either direction.
 assert_impl_all!(Context: Send, Sync);
 assert_impl_all!(BatchEncoder: Send, Sync);
 assert_impl_all!(Encryptor: Send, Sync);
@@ -68,7 +68,7 @@ assert_not_impl_any!(Decryptor: Sync);
 assert_impl_all!(KeyGenerator: Send);
 assert_not_impl_any!(KeyGenerator: Sync);
 
-/// Each line of the table is among the assertions above, and the other way round.
+/// Checks that each row of the table has an assertion above, and that each assertion has a row.
 #[test]
 fn the_documented_thread_safety_is_the_one_that_is_asserted() {
     let rows: Vec<(String, bool)> = include_str!("../src/bfv/mod.rs")

@@ -1,4 +1,4 @@
-//! docs/BINDINGS.md names every public member function of SEAL's classes that BFV needs, each with its class.
+//! Checks that docs/BINDINGS.md names every public member function, with its class, of the SEAL classes that BFV needs.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a failed test may panic")]
 
 use std::collections::BTreeSet;
@@ -30,11 +30,11 @@ enum Scope {
         name: String,
         public: bool,
     },
-    /// A function's body, an enumeration, an initialiser.
+    /// The body of a function, an enumeration, or an initialiser.
     Other,
 }
 
-/// `Class::method` for every public member function that is not a constructor, a destructor or an operator.
+/// Lists `Class::method` for every public member function that is not a constructor, a destructor or an operator.
 fn public_methods(header: &str) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     let mut scopes: Vec<Scope> = Vec::new();
@@ -108,10 +108,10 @@ fn scope(declaration: &str) -> Scope {
     }
 }
 
-/// The name before the first parenthesis.
+/// Returns the name before the first parenthesis.
 fn method(declaration: &str, class: &str) -> Option<String> {
     let (mut head, mut rest) = declaration.split_once('(')?;
-    // Annotations of locks stand before the declaration: `_Acquires_lock_(name)`.
+    // Lock annotations come before the declaration: `_Acquires_lock_(name)`.
     while head.trim_start().starts_with('_') {
         (head, rest) = rest.split_once(')')?.1.split_once('(')?;
     }
@@ -126,7 +126,7 @@ fn method(declaration: &str, class: &str) -> Option<String> {
     (!skipped).then(|| name.to_owned())
 }
 
-/// A method that the document names, and the version of SEAL since which it exists, if not since 4.0.
+/// A method that the document names, with the version of SEAL that introduced it, if later than 4.0.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Named {
     class: String,
@@ -134,8 +134,8 @@ struct Named {
     since: Option<u32>,
 }
 
-/// The methods in the tables of the document: each name in code in the second column, of each class in code in the first
-/// column. Between the two may stand a version `4.x`.
+/// Lists the methods in the document's tables: each name in code in the second column, for each class in code in the
+/// first column. A version `4.x` may stand between the two.
 fn named(document: &str) -> BTreeSet<Named> {
     let mut found = BTreeSet::new();
     for line in document.lines() {
@@ -164,7 +164,7 @@ fn named(document: &str) -> BTreeSet<Named> {
     found
 }
 
-/// The plain names between backquotes.
+/// Returns the plain names between backquotes.
 fn code(cell: &str) -> impl Iterator<Item = &str> {
     cell.split('`')
         .skip(1)
@@ -172,13 +172,13 @@ fn code(cell: &str) -> impl Iterator<Item = &str> {
         .filter(|code| code.chars().all(|c| c.is_alphanumeric() || c == '_'))
 }
 
-/// The second number of the version of the SEAL that was built.
+/// Returns the second number in the version of the SEAL that was built.
 fn minor_version() -> u32 {
     let mut numbers = sealquant::bfv::SEAL_VERSION.split('.');
     numbers.nth(1).unwrap().parse().unwrap()
 }
 
-/// SEAL's headers: those that this build used.
+/// Returns the folder of SEAL's headers that this build used.
 fn headers() -> PathBuf {
     Path::new(env!("SEALQUANT_SEAL_INCLUDE")).join("seal")
 }
@@ -213,7 +213,7 @@ fn every_public_method_has_a_row_of_its_class() {
         .collect();
     assert!(missing.is_empty(), "docs/BINDINGS.md lacks {missing:#?}");
 
-    // Nor does it name what the class does not have.
+    // The document must not name what the class does not have.
     let classes: BTreeSet<&str> = methods
         .iter()
         .filter_map(|method| method.split("::").next())

@@ -1,4 +1,4 @@
-//! The crate's encoder against SEAL's own, through SEAL's C export layer.
+//! Compares the crate's encoder with SEAL's own, through SEAL's C export layer.
 #![cfg(seal_c)]
 #![allow(
     clippy::unwrap_used,
@@ -30,7 +30,7 @@ impl Seals {
 
     fn encode(&self, values: &[i64]) -> Plaintext {
         let mut plain = Plaintext::new().unwrap();
-        // SAFETY: the values are only read, as many as there are.
+        // SAFETY: the values are only read, and their number is right.
         let result = unsafe {
             let values_ptr = values.as_ptr().cast_mut();
             let count = values.len() as u64;
@@ -42,9 +42,9 @@ impl Seals {
 
     fn decode(&self, plain: &Plaintext, slots: usize) -> Vec<i64> {
         let mut values = vec![0; slots];
-        // Since SEAL 4.4 it reads how many places there are; all versions write how many values there are.
+        // Since SEAL 4.4 this is read as the buffer's capacity; all versions write the number of values to it.
         let mut count = slots as u64;
-        // SAFETY: SEAL writes one value a slot, and there is a place for each.
+        // SAFETY: SEAL writes one value for each slot, and there is room for each.
         let result = unsafe {
             let plain = plain.as_seal_ptr().cast_mut();
             c::BatchEncoder_Decode2(
@@ -62,7 +62,7 @@ impl Seals {
 
 impl Drop for Seals {
     fn drop(&mut self) {
-        // SAFETY: made by `new`, and destroyed here only.
+        // SAFETY: the encoder was made by `new` and is destroyed only here.
         unsafe { c::BatchEncoder_Destroy(self.0) };
     }
 }
@@ -76,7 +76,7 @@ fn context(degree: usize, t_bits: i32) -> Context {
             .map(u64::from)
             .collect(),
         plain_modulus: plain_modulus::batching(degree, &[t_bits]).unwrap()[0].value(),
-        // The parameters are insecure on purpose: small degrees keep the test fast.
+        // The parameters are deliberately insecure: small degrees keep the test fast.
         security: SecurityLevel::None,
     })
     .unwrap()
@@ -107,7 +107,7 @@ proptest! {
         let (ours, seals) = (BatchEncoder::new(&context).unwrap(), Seals::new(&context));
 
         let expected = seals.encode(&values);
-        // The destination is used twice, and longer before than after.
+        // The destination is used twice, and is longer before than after.
         let mut plain = ours.encode_i64(&values).unwrap();
         prop_assert_eq!(plain.coefficients(), expected.coefficients());
         ours.encode_u64_into(&residues, &mut plain).unwrap();
@@ -120,7 +120,7 @@ proptest! {
         prop_assert!(decoded[values.len()..].iter().all(|&value| value == 0));
         prop_assert_eq!(&ours.decode_u64(&expected).unwrap()[..values.len()], &residues[..]);
 
-        // A plaintext of fewer coefficients than N.
+        // A plaintext of fewer than N coefficients.
         let short = Plaintext::from_coefficients(&context, &[1, 2, 3]).unwrap();
         prop_assert_eq!(ours.decode_i64(&short).unwrap(), seals.decode(&short, degree));
     }

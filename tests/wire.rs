@@ -1,4 +1,4 @@
-//! The wire format: pinned bytes, damaged messages, and a whole inference over it.
+//! Tests the wire format: pinned bytes, damaged messages, and a whole inference over it.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
@@ -30,7 +30,8 @@ fn pinned(name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(format!("tests/wire/{name}.bin"))
 }
 
-/// Set `SEALQUANT_PIN_WIRE` to write the files anew: only together with a new version of the format.
+/// Checks the pinned bytes. Set `SEALQUANT_PIN_WIRE` to rewrite the files: only together with a new version of the
+/// format.
 #[test]
 fn the_bytes_of_version_1_are_pinned() {
     for world in worlds() {
@@ -47,7 +48,7 @@ fn the_bytes_of_version_1_are_pinned() {
     }
 }
 
-/// A server expands what it has read: both are in memory then, and a limit on memory is one on both.
+/// Checks that a limit on memory counts both what was read and what a server expands it to, as both are in memory then.
 #[test]
 fn the_limit_on_memory_counts_what_seeds_expand_to() {
     let [world, _] = worlds();
@@ -73,7 +74,7 @@ fn the_limit_on_memory_counts_what_seeds_expand_to() {
         };
         pairs += 1;
         let (seeded, whole) = (needed(bytes), needed(whole));
-        // The first polynomials, the seeds, and all polynomials once more.
+        // This is the first polynomials, the seeds, and all polynomials once more.
         assert!(seeded >= whole * 3 / 2, "{name}: {seeded} of {whole}");
         assert!(
             seeded <= whole * 3 / 2 + 64 * 200,
@@ -119,7 +120,7 @@ fn the_expansion_of_a_seed_is_pinned() {
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(256))]
-    /// Nothing panics; what is accepted is the one way to write it.
+    /// Checks that nothing panics, and that an accepted message is the only encoding of its object.
     #[test]
     fn damaged_messages_are_refused_or_valid(seed: u64) {
         thread_local! {
@@ -149,7 +150,7 @@ fn linear(rows: &[&[i64]], bias: &[i64]) -> Layer {
     }
 }
 
-/// Two squares, and weights so wide that several plaintext moduli are needed.
+/// Builds a network with two squares, and with weights so wide that it needs several plain primes.
 fn network() -> Network {
     let layers = [
         linear(&[&[1 << 40, -3, 7], &[-(1 << 60), 5, 0]], &[-9, 1 << 50]),
@@ -220,7 +221,7 @@ fn an_inference_over_the_wire_equals_the_twin() {
     let expected = Twin::new(&network).logits_batch(&images).unwrap();
     assert_eq!(client.decrypt(&response, images.len()).unwrap(), expected);
 
-    // Each is another kind, and a request is no response.
+    // Each message is of another kind, and a request is not accepted as a response.
     for bytes in [&seeded, &sent, &whole, &returned] {
         let context = &scope.contexts()[0];
         let again = reencode(context, Some(&scope), bytes, &limits).unwrap();
@@ -234,7 +235,7 @@ fn an_inference_over_the_wire_equals_the_twin() {
             Err(WireError::Kind { .. })
         ));
     }
-    // More images than a batch holds.
+    // State more images than a batch holds.
     let mut bytes = sent.clone();
     bytes[44..48].copy_from_slice(&u32::MAX.to_le_bytes());
     assert!(matches!(

@@ -1,4 +1,4 @@
-//! Finds the package's archive by way of cargo, checks it, and unpacks SEAL from it.
+//! Finds the package's archive through cargo, checks it, and unpacks SEAL from it.
 
 use std::env;
 use std::fs;
@@ -11,7 +11,7 @@ use super::failure::{Failure, Result};
 use super::manifest::{Checksums, Manifest, safe_path, sha256};
 use super::offline;
 
-/// Says what to do where cargo cannot fetch. `tree` is where unpacked source would be taken from.
+/// Says what to do if cargo cannot fetch. `tree` is the folder from which unpacked source would be taken.
 pub fn other_ways(tree: &Path) -> String {
     format!(
         "set SEAL_SOURCE_DIR to a checkout of SEAL 4.x or SEAL_DIR to an installed SEAL, copy vendor/SEAL of a \
@@ -20,10 +20,11 @@ pub fn other_ways(tree: &Path) -> String {
     )
 }
 
-/// The checked archive, from cargo's cache; cargo is asked to fetch it if it is not there.
+/// Returns the checked archive from cargo's cache. If it is not there, asks cargo to fetch it.
 ///
 /// # Errors
-/// Cargo cannot or must not fetch it, or its hash is not the committed one. `ways` says what else can be done.
+/// Fails if cargo cannot or must not fetch it, or if its hash is not the committed one. `ways` says what else can be
+/// done.
 pub fn obtain(manifest: &Manifest, out_dir: &Path, ways: &str) -> Result<Vec<u8>> {
     let mut candidates = cached(manifest);
     if candidates.is_empty() {
@@ -56,7 +57,7 @@ pub fn obtain(manifest: &Manifest, out_dir: &Path, ways: &str) -> Result<Vec<u8>
 /// Compares an archive's hash with the committed one.
 ///
 /// # Errors
-/// The hashes differ.
+/// Fails if the hashes differ.
 pub fn check(path: &Path, bytes: &[u8], expected: &str) -> Result<()> {
     let actual = sha256(bytes);
     if actual == expected {
@@ -68,7 +69,7 @@ pub fn check(path: &Path, bytes: &[u8], expected: &str) -> Result<()> {
     )))
 }
 
-/// Copies of the archive in cargo's cache, one per registry it was fetched from.
+/// Lists the copies of the archive in cargo's cache, one for each registry that it was fetched from.
 fn cached(manifest: &Manifest) -> Vec<PathBuf> {
     let Some(cache) = cargo_home().map(|home| home.join("registry").join("cache")) else {
         return Vec::new();
@@ -90,18 +91,18 @@ fn cargo_home() -> Option<PathBuf> {
         .or_else(|| env::home_dir().map(|home| home.join(".cargo")))
 }
 
-/// Has cargo download the archive: to describe a package, cargo fetches it.
+/// Makes cargo download the archive: cargo fetches a package in order to describe it.
 fn fetch(manifest: &Manifest, ways: &str) -> Result<()> {
     let package = format!("{}@{}", manifest.package, manifest.version);
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    // Cargo's own folder lies outside the workspace, whose lock file and configuration stay untouched.
+    // Cargo's own folder is outside the workspace, so the workspace's lock file and configuration stay untouched.
     let outside = cargo_home().unwrap_or_else(env::temp_dir);
     fs::create_dir_all(&outside).map_err(Failure::io("create", &outside))?;
     let mut command = Command::new(&cargo);
     command
         .args(["info", "--color", "never", &package])
         .current_dir(&outside);
-    // Without a network, cargo's own patience is minutes.
+    // Without a network, cargo would by default wait for minutes.
     for (name, value) in [("CARGO_NET_RETRY", "1"), ("CARGO_HTTP_TIMEOUT", "15")] {
         if env::var_os(name).is_none() {
             command.env(name, value);
@@ -123,12 +124,12 @@ fn fetch(manifest: &Manifest, ways: &str) -> Result<()> {
     )))
 }
 
-/// Unpacks the listed files into `tree`, all or nothing: into a temporary folder beside it, which is
-/// then renamed. If another build was faster, its tree stays (and is verified like any other).
+/// Unpacks the listed files into `tree`, all or nothing: it unpacks into a temporary folder beside `tree` and then
+/// renames that folder. If another build was faster, its tree stays (and is verified like any other).
 ///
 /// # Errors
-/// The archive is malformed, has a path that leaves its folder, or lacks or alters a listed file;
-/// or `tree` cannot be written.
+/// Fails if the archive is malformed, has a path that leaves its folder, or lacks or alters a listed file, or if `tree`
+/// cannot be written.
 pub fn unpack(archive: &[u8], manifest: &Manifest, sums: &Checksums, tree: &Path) -> Result<()> {
     let parent = tree.parent().unwrap_or(Path::new("."));
     fs::create_dir_all(parent).map_err(Failure::io("create", parent))?;
@@ -187,8 +188,8 @@ fn extract(archive: &[u8], manifest: &Manifest, sums: &Checksums, into: &Path) -
     }
 }
 
-/// Cargo runs a build script again if a file it read is younger than the last run. What the script
-/// itself unpacked is therefore dated back (to September 2001).
+/// Returns a date for the files that the build script itself unpacks: September 2001. Cargo runs a build script again
+/// if a file that it read is younger than the last run, so these files are dated back.
 fn long_ago() -> SystemTime {
     SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000)
 }
@@ -213,7 +214,7 @@ fn age_folders(folder: &Path) -> Result<()> {
             age_folders(&path)?;
         }
     }
-    // Where folders cannot be dated, the next build merely verifies once more.
+    // If folders cannot be dated, the next build merely verifies once more.
     let _ = fs::File::open(folder).and_then(|folder| folder.set_modified(long_ago()));
     Ok(())
 }
@@ -223,7 +224,7 @@ struct Temporary(PathBuf);
 
 impl Drop for Temporary {
     fn drop(&mut self) {
-        // Already renamed, or a left-over that git ignores.
+        // The folder has already been renamed, or is a leftover that git ignores.
         let _ = fs::remove_dir_all(&self.0);
     }
 }

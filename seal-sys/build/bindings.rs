@@ -1,4 +1,4 @@
-//! Generates the declarations of SEAL's C export layer from its headers. Needs libclang.
+//! Generates the declarations of SEAL's C export layer from its headers. This needs libclang.
 
 use std::env;
 use std::fs;
@@ -8,7 +8,7 @@ use super::failure::{Failure, Result};
 use super::install::Install;
 use super::source::Roots;
 
-/// The headers of the C export layer, but for what only Windows has.
+/// The headers of the C export layer, except for those that only Windows has.
 const HEADERS: [&str; 23] = [
     "batchencoder",
     "ciphertext",
@@ -39,7 +39,7 @@ const HEADERS: [&str; 23] = [
 /// `SEAL_SYS_UPDATE_BINDINGS` is `1`. A test compares the two.
 ///
 /// # Errors
-/// libclang rejects the headers, or a file cannot be written.
+/// Fails if libclang rejects the headers or a file cannot be written.
 pub fn generate(install: &Install, roots: &Roots) -> Result<()> {
     println!("cargo::rerun-if-env-changed=SEAL_SYS_UPDATE_BINDINGS");
     let includes: Vec<String> = HEADERS
@@ -60,7 +60,7 @@ pub fn generate(install: &Install, roots: &Roots) -> Result<()> {
         .clang_args(["-x", "c++", "-std=c++17"])
         .clang_arg(format!("-I{}", install.include.display()))
         .allowlist_file(".*/seal/c/[a-z]+\\.h")
-        // Error codes are in src/hresult.rs: bindgen cannot read most of these macros.
+        // The error codes are in src/hresult.rs, because bindgen cannot read most of these macros.
         .blocklist_item("FACILITY_WIN32|ERROR_.*")
         .allowlist_recursively(false)
         .merge_extern_blocks(true)

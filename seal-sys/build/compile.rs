@@ -1,4 +1,4 @@
-//! Compiles SEAL with CMake: always in Release, static, position independent.
+//! Compiles SEAL with CMake: always in Release mode, static, and position-independent.
 
 use std::env;
 use std::fs;
@@ -15,14 +15,14 @@ use super::stage;
 use super::tools;
 use super::verify;
 
-/// Compiles and installs SEAL, unless an earlier build did just that.
+/// Compiles and installs SEAL, unless an earlier build already did so.
 ///
-/// SEAL is compiled in the same way whatever cargo's profile, so all builds in one target folder (dev,
-/// release, clippy) share one compiled SEAL.
+/// SEAL is compiled in the same way for every cargo profile, so all builds in one target folder (dev, release, clippy)
+/// share one compiled SEAL.
 ///
 /// # Errors
-/// A tool is missing or the target folder cannot be written. (If a compiler rejects the source, the
-/// cmake crate stops the build with the compiler's own messages.)
+/// Fails if a tool is missing or the target folder cannot be written. (If a compiler rejects the source, the cmake
+/// crate stops the build with the compiler's own messages.)
 pub fn build(tree: &Tree, roots: &Roots, triple: &str) -> Result<Install> {
     let host = env::var("HOST").unwrap_or_default();
     let tools = tools::check(&host, triple)?;
@@ -32,13 +32,13 @@ pub fn build(tree: &Tree, roots: &Roots, triple: &str) -> Result<Install> {
     let way = format!("{tools}{} {options:?}", tree.origin);
     let state = fingerprint(tree, &portable_hexl, &way)?;
 
-    // One folder for each way, so that builds of two ways in turn compile each once.
+    // Each way of building has its own folder, so builds that alternate between two ways compile each only once.
     let shared = layout::target_folder(&roots.out_dir, triple)
         .unwrap_or(&roots.out_dir)
         .join("seal");
     let work = shared.join(&sha256(way.as_bytes())[..16]);
     fs::create_dir_all(&work).map_err(Failure::io("create", &work))?;
-    // Two builds that want the same SEAL: the second waits, and finds it compiled.
+    // If two builds want the same SEAL, the second waits and then finds it compiled.
     let lock_path = work.join("lock");
     let lock = fs::File::create(&lock_path).map_err(Failure::io("create", &lock_path))?;
     lock.lock().map_err(Failure::io("lock", &lock_path))?;
@@ -48,7 +48,7 @@ pub fn build(tree: &Tree, roots: &Roots, triple: &str) -> Result<Install> {
     let install = match Install::inspect(&work, triple) {
         Ok(install) if compiled => install,
         _ => {
-            // Away first, so that an interrupted build is not taken for a finished one.
+            // Remove this first, so that an interrupted build is not taken for a finished one.
             if done.exists() {
                 fs::remove_file(&done).map_err(Failure::io("remove", &done))?;
             }
@@ -59,7 +59,7 @@ pub fn build(tree: &Tree, roots: &Roots, triple: &str) -> Result<Install> {
             install
         }
     };
-    // If someone deletes the compiled SEAL, the build script has to run again.
+    // If the compiled SEAL is deleted, the build script has to run again.
     println!("cargo::rerun-if-changed={}", done.display());
     if parts.hexl {
         println!("cargo::rerun-if-changed={}", portable_hexl.display());
@@ -67,7 +67,7 @@ pub fn build(tree: &Tree, roots: &Roots, triple: &str) -> Result<Install> {
     Ok(install)
 }
 
-/// What CMake is told, but for paths.
+/// Returns the options passed to CMake, except for paths.
 fn options(parts: Parts, is_cross: bool) -> Vec<(&'static str, &'static str)> {
     let on_off = |on: bool| if on { "ON" } else { "OFF" };
     let mut options = vec![
@@ -86,7 +86,7 @@ fn options(parts: Parts, is_cross: bool) -> Vec<(&'static str, &'static str)> {
         ("SEAL_USE_INTEL_HEXL", on_off(parts.hexl)),
         // Nothing is downloaded while CMake runs.
         ("FETCHCONTENT_FULLY_DISCONNECTED", "ON"),
-        // Zstandard's CMake file names a version of CMake that CMake 4 no longer imitates.
+        // Zstandard's CMake file names a version of CMake that CMake 4 no longer emulates.
         ("CMAKE_POLICY_VERSION_MINIMUM", "3.5"),
     ];
     if is_cross {
@@ -116,7 +116,7 @@ fn compile(work: &Path, options: &[(&str, &str)], portable_hexl: Option<&PathBuf
         }
     }
     if let Some(ours) = portable_hexl {
-        // HEXL's CMake files find ours first; hexl/cmake/hexl-util.cmake explains what they change.
+        // HEXL's CMake files find our files first; hexl/cmake/hexl-util.cmake explains what these change.
         cmake
             .define("CMAKE_MODULE_PATH", ours.join("cmake"))
             .define("CpuFeatures_DIR", ours.join("CpuFeatures"));
@@ -124,7 +124,7 @@ fn compile(work: &Path, options: &[(&str, &str)], portable_hexl: Option<&PathBuf
     cmake.build();
 }
 
-/// Changes when any file that is compiled changes, or the way it is compiled.
+/// Computes a fingerprint that changes when any compiled file changes, or the way it is compiled.
 fn fingerprint(tree: &Tree, portable_hexl: &Path, way: &str) -> Result<String> {
     let mut lines = vec![way.to_owned()];
     for (path, bytes) in &tree.files {

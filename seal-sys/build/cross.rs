@@ -1,6 +1,6 @@
-//! What CMake cannot find out when it compiles for another machine than it runs on.
+//! Answers what CMake cannot find out when it compiles for another machine than the one it runs on.
 
-/// A target, in cargo's words (`CARGO_CFG_TARGET_*`).
+/// A target, in cargo's terms (`CARGO_CFG_TARGET_*`).
 pub struct Target<'a> {
     /// For example `aarch64`.
     pub arch: &'a str,
@@ -10,8 +10,9 @@ pub struct Target<'a> {
     pub env: &'a str,
 }
 
-/// The results of the checks for which SEAL's CMake files run a program. It could not run here: CMake would ask for
-/// the results, or (3.25) crash. What is not known for sure is off, and SEAL takes its plain code instead.
+/// Returns the results of the checks for which SEAL's CMake files run a program. When cross-compiling the program
+/// cannot run: CMake would ask for the results or (3.25) crash. A result that is not certain is off, and SEAL then uses
+/// its plain code.
 pub fn results(target: &Target<'_>) -> Vec<(&'static str, &'static str)> {
     let x86_64 = target.arch == "x86_64";
     let msvc = target.env == "msvc";
@@ -22,7 +23,7 @@ pub fn results(target: &Target<'_>) -> Vec<(&'static str, &'static str)> {
         ("SEAL__SUBBORROW_U64_FOUND", x86_64),
         ("SEAL__UMUL128_FOUND", x86_64 && msvc),
         ("SEAL__BITSCANREVERSE64_FOUND", msvc),
-        // Asked by later versions than 4.0.
+        // Only versions later than 4.0 ask for these.
         ("SEAL___UMULH_FOUND", msvc),
         ("SEAL___BUILTIN_ADDCLL_FOUND", false),
         ("SEAL___BUILTIN_SUBCLL_FOUND", false),
@@ -31,7 +32,7 @@ pub fn results(target: &Target<'_>) -> Vec<(&'static str, &'static str)> {
     .to_vec()
 }
 
-/// What to say of a compiler that cannot be run: its name, the Debian package that has it, and how to name another.
+/// Explains that a compiler cannot be run: its name, the Debian package that has it, and how to choose another.
 pub fn missing_compiler(program: &str, cpp: bool, host: &str, target: &str) -> String {
     let (language, variable, tool) = if cpp {
         ("C++", "CXX", "g++")
@@ -48,7 +49,7 @@ pub fn missing_compiler(program: &str, cpp: bool, host: &str, target: &str) -> S
     } else {
         format!("{variable}_{}", target.replace(['-', '.'], "_"))
     };
-    // Debian's package for aarch64-linux-gnu-g++ is g++-aarch64-linux-gnu.
+    // The Debian package of aarch64-linux-gnu-g++ is g++-aarch64-linux-gnu.
     let package = match program
         .strip_suffix(tool)
         .and_then(|prefix| prefix.strip_suffix('-'))

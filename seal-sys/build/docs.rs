@@ -1,4 +1,4 @@
-//! The build on docs.rs: there is no network and nothing is linked, so nothing is fetched or compiled.
+//! The build on docs.rs, where there is no network and nothing is linked, so nothing is fetched or compiled.
 
 use std::env;
 
@@ -7,16 +7,17 @@ use super::limits;
 use super::manifest::Manifest;
 use super::source::{self, Roots};
 
-/// Whether only documentation is made: docs.rs sets `DOCS_RS`.
+/// Tells whether only documentation is made: docs.rs sets `DOCS_RS`.
 pub fn only() -> bool {
     println!("cargo::rerun-if-env-changed=DOCS_RS");
     env::var_os("DOCS_RS").is_some_and(|value| !value.is_empty() && value != "0")
 }
 
-/// Tells what the documentation needs to know of the SEAL that a build would compile. Nothing can be linked then.
+/// Announces what the documentation needs to know about the SEAL that a build would compile. Nothing can be linked
+/// then.
 ///
 /// # Errors
-/// The package lacks its manifest, or the output folder cannot be written.
+/// Fails if the package lacks its manifest or the output folder cannot be written.
 pub fn announce(roots: &Roots) -> Result<()> {
     let (manifest, _) = Manifest::load(&source::data_folder(&roots.crate_dir).0)?;
     println!("cargo::warning=DOCS_RS is set: SEAL is not built, so nothing can be linked with it");

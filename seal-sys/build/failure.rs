@@ -1,4 +1,4 @@
-//! The one kind of error of the build: a sentence for the person who builds.
+//! The build's only error type: a sentence for the person who builds.
 
 use std::fmt;
 use std::path::Path;
@@ -7,7 +7,7 @@ use std::path::Path;
 #[derive(Debug)]
 pub struct Failure(String);
 
-/// Shorthand for results of the build.
+/// The result type of the build.
 pub type Result<T> = std::result::Result<T, Failure>;
 
 impl Failure {

@@ -1,10 +1,10 @@
-//! Compiler options from the environment that would make libraries nobody can link.
+//! Handles compiler options from the environment that would make the libraries impossible to link.
 
 use std::env;
 
-/// Takes link-time optimisation out of the options that cc and CMake read from the environment, and says so. Object
-/// files made with it hold the compiler's own intermediate code: in a static library, rustc's linker finds no function
-/// in them.
+/// Removes link-time optimisation from the options that cc and CMake read from the environment, and reports it. Object
+/// files made with it hold the compiler's own intermediate code, and rustc's linker finds no functions in a static
+/// library of such files.
 pub fn leave_out_lto() {
     for base in ["CFLAGS", "CXXFLAGS"] {
         for name in variables(base) {
@@ -18,13 +18,13 @@ pub fn leave_out_lto() {
                 "cargo::warning=C and C++ code is compiled without the link-time optimisation that {name} asks for: \
                  rustc could not link the result"
             );
-            // SAFETY: the build script has a single thread.
+            // SAFETY: the build script has only one thread.
             unsafe { env::set_var(&name, rest) };
         }
     }
 }
 
-/// The names under which the cc crate looks for options.
+/// Lists the names under which the cc crate looks for options.
 fn variables(base: &str) -> Vec<String> {
     let mut names = vec![base.to_owned()];
     names.extend(["HOST", "TARGET"].map(|kind| format!("{kind}_{base}")));
@@ -35,7 +35,7 @@ fn variables(base: &str) -> Vec<String> {
     names
 }
 
-/// The options without those of link-time optimisation; `None` if there are none of these.
+/// Returns the options without those of link-time optimisation; `None` if there are none of these.
 pub fn without_lto(options: &str) -> Option<String> {
     let is_lto = |option: &&str| {
         ["-flto", "-ffat-lto-objects", "-fno-fat-lto-objects"]

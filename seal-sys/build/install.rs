@@ -1,4 +1,4 @@
-//! Looks at an installed SEAL, ours or someone else's, and tells cargo how to link it.
+//! Inspects an installed SEAL, ours or someone else's, and tells cargo how to link it.
 
 use std::collections::BTreeSet;
 use std::env;
@@ -10,7 +10,7 @@ use super::layout;
 
 /// An installed SEAL.
 pub struct Install {
-    /// The folder to hand to the compiler: `seal/seal.h` lies below it.
+    /// The folder to pass to the compiler; `seal/seal.h` is below it.
     pub include: PathBuf,
     /// The folder with the libraries.
     pub lib: PathBuf,
@@ -32,7 +32,7 @@ impl Install {
     /// Reads SEAL's configuration from its headers and finds its libraries. `triple` names the target.
     ///
     /// # Errors
-    /// The folder holds no SEAL 4.x.
+    /// Fails if the folder holds no SEAL 4.x.
     pub fn inspect(prefix: &Path, triple: &str) -> Result<Self> {
         let includes = find_includes(prefix)?;
         let folders: Vec<PathBuf> = layout::library_folders(triple)
@@ -40,7 +40,7 @@ impl Install {
             .map(|name| prefix.join(name))
             .filter(|folder| folder.is_dir())
             .collect();
-        // Headers and libraries of one version: several may be installed.
+        // Headers and libraries must be of one version, and several versions may be installed.
         let mut failure = None;
         for include in includes {
             match Self::with(prefix, include, &folders, triple) {
@@ -108,7 +108,7 @@ impl Install {
         })
     }
 
-    /// Has cargo run the build script again when this installation changes, which somebody else made.
+    /// Makes cargo run the build script again when this installation, which someone else made, changes.
     pub fn watch(&self) {
         let config = self.include.join("seal").join("util").join("config.h");
         println!("cargo::rerun-if-changed={}", config.display());
@@ -160,7 +160,8 @@ impl Install {
     }
 }
 
-/// `include/SEAL-4.x` (SEAL's own habit), the newest first, and `include` (that of some distributions).
+/// Lists `include/SEAL-4.x` (SEAL's own convention), newest first, and `include` (the convention of some
+/// distributions).
 fn find_includes(prefix: &Path) -> Result<Vec<PathBuf>> {
     let include = prefix.join("include");
     let mut versions: Vec<(u32, PathBuf)> = fs::read_dir(&include)
@@ -190,7 +191,7 @@ fn find_includes(prefix: &Path) -> Result<Vec<PathBuf>> {
     Ok(places)
 }
 
-/// A static library if there is one, else a shared one. Shared libraries carry no version in their names.
+/// Finds a static library, or else a shared one. Shared libraries have no version in their names.
 fn find_library(lib: &Path, static_name: &str, shared_name: &str) -> Option<Library> {
     let candidates = [
         ("static", static_name, format!("lib{static_name}.a")),
@@ -208,7 +209,7 @@ fn find_library(lib: &Path, static_name: &str, shared_name: &str) -> Option<Libr
         .find(|library| library.file.is_file())
 }
 
-/// The C++ runtime, and threads.
+/// Lists the libraries of the C++ runtime and of threads.
 fn runtime_libraries() -> Vec<String> {
     println!("cargo::rerun-if-env-changed=CXXSTDLIB");
     let os = env::var("CARGO_CFG_TARGET_OS").unwrap_or_default();

@@ -1,13 +1,13 @@
-//! Where cargo puts things, and where systems put libraries.
+//! The folders where cargo puts its output, and where systems put libraries.
 
 use std::path::Path;
 
-/// Cargo's target folder, from the folder that cargo gives to this build script; `None` if it is laid out in another
-/// way, as other build tools do.
+/// Finds cargo's target folder from the folder that cargo gives to this build script. `None` if the layout is not
+/// cargo's, as with other build tools.
 ///
-/// Cargo's layout is `target[/TRIPLE]/PROFILE/build/seal-sys-HASH/out` or, since its new layout,
-/// `target[/TRIPLE]/PROFILE/build/seal-sys/HASH/out`. Nothing is looked for outside: a folder above may be marked as
-/// a cache, too, and belong to someone else.
+/// Cargo's layout is `target[/TRIPLE]/PROFILE/build/seal-sys-HASH/out` or, in its newer form,
+/// `target[/TRIPLE]/PROFILE/build/seal-sys/HASH/out`. The search never goes further out: a folder above may also be
+/// marked as a cache and belong to someone else.
 pub fn target_folder<'a>(out_dir: &'a Path, triple: &str) -> Option<&'a Path> {
     if out_dir.file_name()? != "out" {
         return None;
@@ -22,21 +22,21 @@ pub fn target_folder<'a>(out_dir: &'a Path, triple: &str) -> Option<&'a Path> {
         return None;
     }
     let above = build.parent()?.parent()?;
-    // A build for a named target has a folder of its own; the target folder itself may bear any name but this.
+    // A build for a named target has its own folder. The target folder itself may have any name but this.
     if above.file_name().is_some_and(|name| name == triple) {
         return above.parent();
     }
     Some(above)
 }
 
-/// The folders below an installation's prefix that may hold libraries, in the order in which they are tried.
+/// Lists the folders below an installation's prefix that may hold libraries, in the order in which they are tried.
 pub fn library_folders(triple: &str) -> Vec<String> {
     let mut folders = vec!["lib".to_owned(), "lib64".to_owned()];
     folders.extend(multiarch(triple).map(|name| format!("lib/{name}")));
     folders
 }
 
-/// Debian's name of a target, as its folders of libraries bear it: `x86_64-linux-gnu`.
+/// Returns Debian's name for a target, as used in its library folders: `x86_64-linux-gnu`.
 fn multiarch(triple: &str) -> Option<String> {
     let mut parts = triple.split('-');
     let arch = parts.next()?;

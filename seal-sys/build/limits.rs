@@ -1,4 +1,4 @@
-//! Takes the limits from SEAL's headers: they differ between versions of SEAL.
+//! Reads the limits from SEAL's headers, because they differ between versions of SEAL.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -6,8 +6,8 @@ use std::path::Path;
 
 use super::failure::{Failure, Result};
 
-/// The limits that this crate passes on, with what they limit and their values in SEAL 4.0.0, for where there is no
-/// header.
+/// The limits that this crate passes on: name, description, and the value in SEAL 4.0.0, which is used where there is
+/// no header.
 pub const LIMITS: [(&str, &str, u32); 12] = [
     ("SEAL_MOD_BIT_COUNT_MAX", "The most bits of a modulus.", 61),
     ("SEAL_MOD_BIT_COUNT_MIN", "The fewest bits of a modulus.", 2),
@@ -68,10 +68,10 @@ pub fn of_4_0_0() -> Vec<u32> {
     LIMITS.iter().map(|&(_, _, value)| value).collect()
 }
 
-/// The values in the headers below a folder.
+/// Reads the values from the headers below a folder.
 ///
 /// # Errors
-/// The header is missing, or gives a limit no number.
+/// Fails if the header is missing or gives a limit no number.
 pub fn read(include: &Path) -> Result<Vec<u32>> {
     let path = include.join("seal").join("util").join("defines.h");
     let text = fs::read_to_string(&path).map_err(Failure::io("read", &path))?;
@@ -84,7 +84,7 @@ pub fn read(include: &Path) -> Result<Vec<u32>> {
         .collect()
 }
 
-/// The number that `#define name number` gives, perhaps by way of other names.
+/// Finds the number that `#define name number` gives, possibly via other names.
 pub fn value(header: &str, name: &str, detours: usize) -> Option<u32> {
     let word = header.lines().find_map(|line| {
         let mut words = line.split_whitespace();
@@ -100,7 +100,7 @@ pub fn value(header: &str, name: &str, detours: usize) -> Option<u32> {
 /// Writes `limits.rs`, which `src/lib.rs` includes.
 ///
 /// # Errors
-/// The file cannot be written.
+/// Fails if the file cannot be written.
 pub fn write(values: &[u32], out_dir: &Path) -> Result<()> {
     let mut text = String::new();
     for ((name, what, _), value) in LIMITS.iter().zip(values) {

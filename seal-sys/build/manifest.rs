@@ -1,4 +1,4 @@
-//! What is vendored: the package, its archive's hash, and the hash of each file that is unpacked.
+//! The vendored package, the hash of its archive, and the hash of each file that is unpacked.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -17,9 +17,9 @@ pub struct Manifest {
     pub package: String,
     /// Version of that package.
     pub version: String,
-    /// SHA-256 of its archive, in lower-case hexadecimal.
+    /// SHA-256 of the package's archive, in lower-case hexadecimal.
     pub archive_sha256: String,
-    /// Version of SEAL inside.
+    /// Version of the SEAL inside.
     pub seal_version: String,
     /// The folder of the archive that holds SEAL.
     pub root: String,
@@ -36,7 +36,7 @@ impl Manifest {
     /// Reads `manifest.json` and the list of hashes that it names.
     ///
     /// # Errors
-    /// A file that cannot be read, or does not say what it must.
+    /// Fails if a file cannot be read or lacks required content.
     pub fn load(folder: &Path) -> Result<(Self, Checksums)> {
         let path = folder.join("manifest.json");
         let text = fs::read_to_string(&path).map_err(Failure::io("read", &path))?;
@@ -68,7 +68,7 @@ impl Manifest {
 /// Reads the format of `sha256sum`: 64 hexadecimal digits, two spaces, a path.
 ///
 /// # Errors
-/// Names the line that is not of this form, or whose path leaves the folder.
+/// Names the line that does not have this form, or whose path leaves the folder.
 pub fn parse_checksums(text: &str) -> Result<Checksums> {
     let mut sums = Checksums::new();
     for (number, line) in text.lines().enumerate() {
@@ -92,13 +92,13 @@ pub fn parse_checksums(text: &str) -> Result<Checksums> {
     Ok(sums)
 }
 
-/// The path, if it is relative and made of plain names only: it cannot lead out of a folder.
+/// Returns the path if it is relative and consists only of plain names, so that it cannot lead out of a folder.
 pub fn safe_path(path: &Path) -> Option<PathBuf> {
     let plain = path.components().all(|c| matches!(c, Component::Normal(_)));
     (plain && path.components().next().is_some()).then(|| path.to_path_buf())
 }
 
-/// SHA-256 in lower-case hexadecimal.
+/// Computes the SHA-256 in lower-case hexadecimal.
 pub fn sha256(bytes: &[u8]) -> String {
     use std::fmt::Write as _;
     Sha256::digest(bytes)

@@ -1,11 +1,11 @@
-//! Finds out whether cargo may use the network: it tells build scripts nothing of it.
+//! Finds out whether cargo may use the network, which cargo does not tell build scripts.
 
 use std::env;
 use std::fs;
 use std::path::Path;
 
-/// Who says that cargo must not use the network, if someone does: the environment, cargo's own command line (readable
-/// on Linux), or a configuration file of the workspace.
+/// Names the setting that forbids cargo the network, if there is one: the environment, cargo's own command line
+/// (readable on Linux), or a configuration file of the workspace.
 pub fn reason(out_dir: &Path) -> Option<String> {
     if let Some(value) = env::var_os("CARGO_NET_OFFLINE")
         && is_true(&value.to_string_lossy())
@@ -15,7 +15,7 @@ pub fn reason(out_dir: &Path) -> Option<String> {
     if let Some(flag) = command_line().as_deref().and_then(flag) {
         return Some(format!("cargo was called with {flag}"));
     }
-    // The target folder usually lies in the workspace. A closer file overrides one further out.
+    // The target folder is usually inside the workspace. A closer file overrides one further out.
     out_dir.ancestors().find_map(|folder| {
         ["config.toml", "config"].iter().find_map(|name| {
             let path = folder.join(".cargo").join(name);
@@ -31,7 +31,7 @@ fn is_true(value: &str) -> bool {
     matches!(value.trim(), "true" | "1")
 }
 
-/// The arguments of the process that runs this build script, separated by NUL.
+/// Reads the arguments of the process that runs this build script, separated by NUL.
 #[cfg(target_os = "linux")]
 fn command_line() -> Option<Vec<u8>> {
     let parent = std::os::unix::process::parent_id();
@@ -43,7 +43,7 @@ fn command_line() -> Option<Vec<u8>> {
     None
 }
 
-/// The argument that keeps cargo from the network. What follows `--` is not for cargo.
+/// Finds the argument that keeps cargo from the network. Arguments after `--` are not for cargo.
 pub fn flag(arguments: &[u8]) -> Option<&'static str> {
     arguments
         .split(|&byte| byte == 0)
@@ -55,7 +55,7 @@ pub fn flag(arguments: &[u8]) -> Option<&'static str> {
         })
 }
 
-/// What a cargo configuration says about `net.offline`, if anything.
+/// Returns what a cargo configuration says about `net.offline`, if anything.
 pub fn configured(toml: &str) -> Option<bool> {
     let mut section = "";
     let mut found = None;

@@ -1,4 +1,4 @@
-//! Decides where SEAL comes from: the order is in `vendor/README.md`.
+//! Decides which source of SEAL to use. `vendor/README.md` states the order.
 
 use std::env;
 use std::fs;
@@ -13,27 +13,27 @@ use super::verify::{self, File};
 pub struct Roots {
     /// The folder of `seal-sys`.
     pub crate_dir: PathBuf,
-    /// Where the build may write.
+    /// The folder that the build may write to.
     pub out_dir: PathBuf,
 }
 
-/// Where SEAL comes from.
+/// The source from which SEAL is taken.
 pub enum Source {
-    /// Built and installed by someone else: the folder that holds `include/` and `lib/`.
+    /// A SEAL that someone else built and installed: the folder that holds `include/` and `lib/`.
     Installed(PathBuf),
-    /// Source to compile.
+    /// Source code to compile.
     Tree(Tree),
 }
 
 /// SEAL's source, read into memory.
 pub struct Tree {
-    /// Where it was read from; tells the builds of different sources apart.
+    /// The place that the source was read from, which distinguishes the builds of different sources.
     pub origin: String,
     /// All files that a build needs.
     pub files: Vec<File>,
 }
 
-/// The parts of a build that carry source of their own.
+/// The optional parts of a build that have source code of their own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Parts {
     /// Intel HEXL.
@@ -43,7 +43,7 @@ pub struct Parts {
 }
 
 impl Parts {
-    /// What the features ask for; HEXL is for x86-64 only.
+    /// Returns the parts that the features ask for; HEXL only on x86-64.
     pub fn from_env() -> Self {
         let x86_64 = env::var("CARGO_CFG_TARGET_ARCH").is_ok_and(|arch| arch == "x86_64");
         Self {
@@ -52,7 +52,7 @@ impl Parts {
         }
     }
 
-    /// The folders below `thirdparty` that are needed and not among the files.
+    /// Lists the folders below `thirdparty` that are needed but not among the files.
     pub fn missing(self, files: &[File]) -> Vec<&'static str> {
         [("zstd", self.zstd), ("hexl", self.hexl)]
             .into_iter()
@@ -71,10 +71,10 @@ impl Parts {
     }
 }
 
-/// Takes the first of: `SEAL_DIR`, `SEAL_SOURCE_DIR`, `vendor/SEAL`, the package's archive.
+/// Takes the first that is present of `SEAL_DIR`, `SEAL_SOURCE_DIR`, `vendor/SEAL` and the package's archive.
 ///
 /// # Errors
-/// The chosen source is unusable; later ones are not tried in its place.
+/// Fails if the chosen source is unusable; later ones are not tried in its place.
 pub fn find(roots: &Roots) -> Result<Source> {
     println!("cargo::rerun-if-env-changed=SEAL_DIR");
     println!("cargo::rerun-if-env-changed=SEAL_SOURCE_DIR");
@@ -99,7 +99,7 @@ fn folder_from_env(name: &str) -> Result<Option<PathBuf>> {
         .ok_or_else(|| Failure::new(format!("{name} is {}, which is no folder", path.display())))
 }
 
-/// The verified source, unpacked first if it is not there.
+/// Reads the verified source, unpacking it first if it is not there.
 fn read_vendored(roots: &Roots) -> Result<Tree> {
     let (data, in_repository) = data_folder(&roots.crate_dir);
     let (manifest, sums) = Manifest::load(&data)?;
@@ -113,8 +113,8 @@ fn read_vendored(roots: &Roots) -> Result<Tree> {
     );
     let beside = data.join("SEAL");
     let ways = archive::other_ways(&beside);
-    // What lies there already is used wherever it is; a published package, or a checkout that may not be written, is
-    // left alone, and the source unpacked where the build may write.
+    // Use source that is there already, wherever it is. Leave a published package, or a checkout that is not writable,
+    // unchanged, and unpack the source where the build may write.
     let tree = if beside.exists() || (in_repository && !read_only(&data)) {
         beside
     } else {
@@ -139,14 +139,14 @@ fn read_vendored(roots: &Roots) -> Result<Tree> {
         )));
     }
     Ok(Tree {
-        // Verified, so the same wherever it lies.
+        // Verified source is the same wherever it is.
         origin: manifest.root,
         files,
     })
 }
 
-/// The folder with the manifest, and whether it is the repository's: there, `vendor` lies beside `seal-sys`; a
-/// published package holds its two small files itself.
+/// Returns the folder with the manifest, and true if that folder is the repository's. In the repository `vendor` is
+/// beside `seal-sys`; a published package holds the two small files itself.
 pub fn data_folder(crate_dir: &Path) -> (PathBuf, bool) {
     let beside = crate_dir.join("..").join("vendor");
     match fs::canonicalize(&beside) {
@@ -158,7 +158,7 @@ pub fn data_folder(crate_dir: &Path) -> (PathBuf, bool) {
 fn read_only(folder: &Path) -> bool {
     let probe = folder.join(".SEAL-probe");
     let outcome = fs::write(&probe, b"");
-    // It is empty and ignored by git, should it stay.
+    // If the file stays after all, it is empty and ignored by git.
     let _ = fs::remove_file(&probe);
     outcome.is_err()
 }
@@ -175,7 +175,7 @@ const PARTS: [&str; 8] = [
     "thirdparty",
 ];
 
-/// Somebody's own checkout: not compared with any list of hashes, that is its point.
+/// Reads a user's own checkout. It is not compared with any list of hashes; allowing changes is its purpose.
 fn read_checkout(checkout: &Path, roots: &Roots) -> Result<Tree> {
     let cmake = checkout.join("CMakeLists.txt");
     let text = fs::read_to_string(&cmake).unwrap_or_default();
@@ -214,8 +214,9 @@ fn read_checkout(checkout: &Path, roots: &Roots) -> Result<Tree> {
     })
 }
 
-/// SEAL's own repository downloads Zstandard and HEXL while CMake runs. Nothing is downloaded here:
-/// the verified copies of those that the features ask for are put where SEAL's CMake files would have put the downloads.
+/// Adds third-party source to a checkout. SEAL's own repository downloads Zstandard and HEXL while CMake runs, but
+/// nothing is downloaded here: the verified copies of those that the features ask for go where SEAL's CMake files would
+/// have put the downloads.
 fn add_third_party(files: &mut Vec<File>, roots: &Roots) -> Result<()> {
     let missing = Parts::from_env().missing(files);
     if missing.is_empty() {
@@ -235,7 +236,7 @@ fn read(path: &Path) -> Result<Vec<u8>> {
     fs::read(path).map_err(Failure::io("read", path))
 }
 
-/// The version in `project(SEAL VERSION 4.0.0 ...)`.
+/// Parses the version in `project(SEAL VERSION 4.0.0 ...)`.
 fn project_version(cmake: &str) -> Option<String> {
     let (_, rest) = cmake.split_once("project(SEAL VERSION")?;
     let version = rest.split_whitespace().next()?.trim_end_matches(')');

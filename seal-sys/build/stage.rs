@@ -1,4 +1,4 @@
-//! Puts the source where CMake may work on it: HEXL's and SEAL's CMake files write into their own source.
+//! Puts the source where CMake may modify it, because HEXL's and SEAL's CMake files write into their own source.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -7,11 +7,11 @@ use std::path::Path;
 use super::failure::{Failure, Result};
 use super::verify::{self, File};
 
-/// Makes `folder` hold `files`. What is already right stays untouched, with its time stamp, so that a
-/// second build compiles nothing; what was there and is no longer wanted is removed.
+/// Makes `folder` hold exactly `files`. Files that are already right stay untouched, including their time stamps, so
+/// that a second build compiles nothing. Files that are no longer wanted are removed.
 ///
 /// # Errors
-/// The folder cannot be written.
+/// Fails if the folder cannot be written.
 pub fn stage(files: &[File], folder: &Path) -> Result<()> {
     fs::create_dir_all(folder).map_err(Failure::io("create", folder))?;
     for (path, bytes) in files {
@@ -35,7 +35,7 @@ pub fn stage(files: &[File], folder: &Path) -> Result<()> {
     Ok(())
 }
 
-/// What HEXL's CMake files write into HEXL's source.
+/// Tells whether HEXL's CMake files write this file into HEXL's source.
 fn generated(path: &str) -> bool {
     [
         "/util/defines.hpp",

@@ -1,4 +1,4 @@
-//! Asks for the tools before they are needed, so that a missing one is named in one sentence.
+//! Checks for the tools before they are needed, so that a single sentence can name a missing one.
 
 use std::env;
 use std::ffi::OsStr;
@@ -10,11 +10,11 @@ use super::failure::{Failure, Result};
 /// The oldest CMake that knows all commands used in `hexl/cmake/`.
 const CMAKE: (u32, u32) = (3, 19);
 
-/// Checks that there are CMake, a C++ compiler and a tool that runs CMake's build. Returns a description that
-/// changes when one of them, or the options it gets from the environment, changes.
+/// Checks that CMake, a C++ compiler and a tool that runs CMake's build are available. Returns a description that
+/// changes when one of them changes, or when the options that it gets from the environment change.
 ///
 /// # Errors
-/// Names what is missing and how to install it.
+/// Names the missing tool and says how to install it.
 pub fn check(host: &str, target: &str) -> Result<String> {
     for name in ["CMAKE", "CMAKE_GENERATOR", "CC", "CXX"] {
         println!("cargo::rerun-if-env-changed={name}");
@@ -71,7 +71,7 @@ fn version_text(program: &OsStr) -> Option<String> {
         .then(|| String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
-/// Major and minor number in "cmake version 3.25.1".
+/// Parses the major and minor number in "cmake version 3.25.1".
 fn cmake_version(text: &str) -> Option<(u32, u32)> {
     let number = text.lines().next()?.split_whitespace().nth(2)?;
     let mut parts = number.split('.').map(str::parse::<u32>);

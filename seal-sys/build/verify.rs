@@ -9,7 +9,7 @@ use super::manifest::{Checksums, sha256};
 /// A file's path below the tree, with `/`, and its content.
 pub type File = (String, Vec<u8>);
 
-/// Reads every listed file and returns what was read, so that what was checked is what gets compiled.
+/// Reads every listed file and returns the contents, so that exactly what was checked is compiled.
 ///
 /// # Errors
 /// Names the first file that is missing, differs, or is not listed.
@@ -34,10 +34,10 @@ pub fn verified_files(tree: &Path, sums: &Checksums) -> Result<Vec<File>> {
         .collect()
 }
 
-/// All entries below `folder` that are no folders, as sorted paths relative to the tree.
+/// Lists all entries below `folder` that are not folders, as sorted paths relative to the tree.
 ///
 /// # Errors
-/// A folder that cannot be read, or a name that is not Unicode.
+/// Fails if a folder cannot be read or a name is not Unicode.
 pub fn list_files(tree: &Path, folder: &str, found: &mut Vec<String>) -> Result<()> {
     let full = tree.join(folder);
     for entry in fs::read_dir(&full).map_err(Failure::io("read the folder", &full))? {
@@ -54,7 +54,7 @@ pub fn list_files(tree: &Path, folder: &str, found: &mut Vec<String>) -> Result<
         } else {
             format!("{folder}/{name}")
         };
-        // Does not follow links: a link is listed as a file, and so refused.
+        // This does not follow links: a link is listed as a file and therefore refused.
         let kind = entry
             .file_type()
             .map_err(Failure::io("inspect", &entry.path()))?;

@@ -1,4 +1,4 @@
-//! What the build decides before it compiles anything: where it works, what it links, what it tells CMake.
+//! Tests the decisions that the build makes before compiling: where it works, what it links, and what it tells CMake.
 
 #![allow(
     clippy::unwrap_used,
@@ -46,14 +46,14 @@ fn the_target_folder_is_read_from_cargos_layout_alone() {
             "aarch64-unknown-linux-gnu",
             Some("/w/target"),
         ),
-        // Any name, a profile of any name, and folders above that are called as cargo's own.
+        // Any folder name, any profile name, and outer folders with the same names as cargo's own.
         ("/cache/quick/build/seal-sys-1/out", LINUX, Some("/cache")),
         (
             "/build/out/build/x/debug/build/seal-sys-1/out",
             LINUX,
             Some("/build/out/build/x"),
         ),
-        // Not cargo's layout: the caller stays in its own folder.
+        // Not cargo's layout: the caller then stays in its own folder.
         ("/bazel/seal-sys-1/out", LINUX, None),
         ("/w/target/debug/build/other-1/out", LINUX, None),
         ("/w/target/debug/build/seal-sys-1/elsewhere", LINUX, None),
@@ -68,7 +68,8 @@ fn the_target_folder_is_read_from_cargos_layout_alone() {
     }
 }
 
-/// A cache mounted into a container, in a home folder that is marked as a cache: cargo marks only what it made itself.
+/// Tests a cache mounted into a container, in a home folder marked as a cache: cargo marks only folders that it
+/// created.
 #[test]
 fn a_mark_on_a_folder_above_is_not_followed() {
     let root = tempfile::tempdir().unwrap();
@@ -79,7 +80,7 @@ fn a_mark_on_a_folder_above_is_not_followed() {
     assert_eq!(folder, root.path().join("target"));
 }
 
-/// An installation with these files, and headers of this version below this folder.
+/// Creates an installation with these libraries, and with headers of the given versions in the given folders.
 fn installation(root: &Path, headers: &[(&str, &str)], libraries: &[&str]) -> PathBuf {
     for (folder, version) in headers {
         let seal = root.join(folder).join("seal");
@@ -109,7 +110,7 @@ fn libraries_are_found_wherever_systems_put_them() {
         for name in ["libseal-4.1.a", "libseal.so"] {
             let root = tempfile::tempdir().unwrap();
             let library = format!("{folder}/{name}");
-            // There is always a lib, of other things.
+            // There is always a `lib` folder with other libraries.
             let files = [library.as_str(), "lib/libother.a"];
             let headers = [("include/SEAL-4.1", "4.1.2")];
             let prefix = installation(root.path(), &headers, &files);
@@ -180,7 +181,7 @@ fn what_cmake_cannot_run_is_told_for_each_target() {
     assert!(on(&apple).contains(&"SEAL_MEMSET_S_FOUND".to_owned()));
 }
 
-/// No check of the source at hand is left to CMake, which would stop or crash.
+/// Checks that no check in the available source is left to CMake, which would stop or crash.
 #[test]
 fn every_check_that_runs_a_program_has_a_result() {
     let vendor = Path::new(env!("CARGO_MANIFEST_DIR")).join("../vendor");
@@ -205,7 +206,7 @@ fn every_check_that_runs_a_program_has_a_result() {
     for entry in folder {
         let text = fs::read_to_string(entry.unwrap().path()).unwrap();
         for check in text.split("check_cxx_source_runs(").skip(1) {
-            // The source in quotes, some of them escaped, then the name of the result.
+            // The source is in quotes, some of them escaped; the name of the result follows.
             let code = check.replace("\\\"", "");
             let name = code.split('"').nth(2).unwrap();
             let name = name.trim_start().split([')', '\n']).next().unwrap().trim();
@@ -286,7 +287,7 @@ fn limits_are_read_through_other_names_and_must_be_there() {
     assert_eq!(limits::read(root.path()).unwrap(), limits::of_4_0_0());
 }
 
-/// The values for docs.rs are those of the SEAL that a build compiles.
+/// Checks that the values for docs.rs are those of the SEAL that a build compiles.
 #[test]
 fn the_values_for_documentation_are_those_of_4_0_0() {
     if seal_sys::SEAL_VERSION == "4.0.0" {

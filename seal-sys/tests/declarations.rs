@@ -1,4 +1,4 @@
-//! The committed declarations, against the library that was built and the headers it was built from.
+//! Compares the committed declarations with the library that was built and with the headers it was built from.
 
 #![allow(
     clippy::unwrap_used,
@@ -9,7 +9,8 @@
 
 use seal_sys::limits;
 
-/// The number that SEAL's header of limits gives to a name, by `#define name number` or by way of another name.
+/// Reads the number that SEAL's header of limits gives to a name, directly by `#define name number` or via another
+/// name.
 fn limit_in_header(name: &str) -> u32 {
     let path = concat!(env!("SEAL_SYS_INCLUDE"), "/seal/util/defines.h");
     let text = std::fs::read_to_string(path).unwrap();
@@ -79,7 +80,7 @@ mod calls {
 
     fn create(value: u64) -> Result<*mut c_void, Hresult> {
         let mut modulus = null_mut();
-        // SAFETY: the pointer to write to is valid for the call.
+        // SAFETY: the pointer that is written to is valid for the call.
         let code = unsafe { Modulus_Create1(value, &raw mut modulus) };
         if code == S_OK { Ok(modulus) } else { Err(code) }
     }
@@ -91,7 +92,7 @@ mod calls {
             .iter_mut()
             .zip([Version_Major, Version_Minor, Version_Patch])
         {
-            // SAFETY: the pointer to write to is valid for the call.
+            // SAFETY: the pointer that is written to is valid for the call.
             assert_eq!(unsafe { ask(&raw mut *part) }, S_OK);
         }
         let [major, minor, patch] = parts;
@@ -115,10 +116,10 @@ mod calls {
 
     #[test]
     fn bad_calls_return_the_documented_codes() {
-        // More than SEAL_MOD_BIT_COUNT_MAX bits.
+        // This has more than SEAL_MOD_BIT_COUNT_MAX bits.
         assert_eq!(create(u64::MAX), Err(E_INVALIDARG));
         assert_eq!(create(1), Err(E_INVALIDARG));
-        // SAFETY: SEAL checks both pointers before it uses them.
+        // SAFETY: SEAL checks both pointers before using them.
         let code = unsafe { Modulus_Value(null_mut(), null_mut()) };
         assert_eq!(code, E_POINTER);
     }

@@ -1,4 +1,4 @@
-//! What the build refuses: the modules of the build script, on small trees and archives made here.
+//! Tests what the build refuses: runs the build script's modules on small trees and archives made here.
 
 #![allow(
     clippy::unwrap_used,
@@ -55,7 +55,7 @@ fn sums() -> Checksums {
         .collect()
 }
 
-/// A gzipped tar archive. Paths are written as they are, which the tar crate's own functions refuse to do.
+/// Builds a gzipped tar archive. Paths are written unchanged, which the tar crate's own functions refuse to do.
 fn pack(entries: &[(&str, &[u8])]) -> Vec<u8> {
     let mut tar = tar::Builder::new(Vec::new());
     for (path, bytes) in entries {
@@ -71,7 +71,7 @@ fn pack(entries: &[(&str, &[u8])]) -> Vec<u8> {
     gzip.finish().unwrap()
 }
 
-/// The good archive, with an entry or two more.
+/// Builds the good archive with additional entries.
 fn archive_with(more: &[(&str, &[u8])]) -> Vec<u8> {
     let named: Vec<(String, &[u8])> = FILES
         .iter()
@@ -82,7 +82,7 @@ fn archive_with(more: &[(&str, &[u8])]) -> Vec<u8> {
     pack(&entries)
 }
 
-/// A folder `SEAL` unpacked from the good archive.
+/// Unpacks the good archive to a folder `SEAL`.
 fn good_tree(root: &Path) -> std::path::PathBuf {
     let tree = root.join("SEAL");
     archive::unpack(&archive_with(&[]), &manifest(), &sums(), &tree).unwrap();
@@ -109,7 +109,7 @@ fn unpacked_tree_passes_and_holds_nothing_else() {
         1,
         "nothing temporary is left"
     );
-    // Older than any build, or cargo would run the build script once more.
+    // The tree must be older than any build, otherwise cargo would run the build script once more.
     let age = fs::metadata(&tree).unwrap().modified().unwrap();
     assert!(age < SystemTime::now() - std::time::Duration::from_hours(24));
 }
@@ -283,7 +283,7 @@ fn staging_touches_only_what_changed() {
             .unwrap();
         opened.set_modified(old).unwrap();
     }
-    // What HEXL's CMake files write stays; a file of an older source goes.
+    // A file written by HEXL's CMake files stays; a file of an older source is removed.
     fs::create_dir_all(folder.join("hexl/util")).unwrap();
     fs::write(folder.join("hexl/util/defines.hpp"), "made").unwrap();
     stage::stage(&[file("a", "1"), file("b/c", "changed")], &folder).unwrap();
@@ -314,12 +314,12 @@ fn a_published_package_and_a_repository_keep_their_source_in_different_folders()
     let root = tempfile::tempdir().unwrap();
     let crate_dir = root.path().join("seal-sys");
     fs::create_dir_all(crate_dir.join("vendor")).unwrap();
-    // As cargo unpacks it: the files are inside, and nothing of ours lies beside.
+    // This is how cargo unpacks the package: the files are inside, and nothing of ours is beside it.
     assert_eq!(
         source::data_folder(&crate_dir),
         (crate_dir.join("vendor"), false)
     );
-    // Somebody's folder beside it, of that name, is no repository of ours.
+    // An unrelated folder of that name beside the package does not make it our repository.
     fs::create_dir_all(root.path().join("vendor")).unwrap();
     assert!(!source::data_folder(&crate_dir).1);
     fs::write(root.path().join("vendor/manifest.json"), "{}").unwrap();
@@ -329,7 +329,7 @@ fn a_published_package_and_a_repository_keep_their_source_in_different_folders()
         folder,
         fs::canonicalize(root.path().join("vendor")).unwrap()
     );
-    // The advice names the folder that the build looks into.
+    // The advice names the folder that the build searches.
     let advice = archive::other_ways(&folder.join("SEAL"));
     assert!(
         advice.contains(&folder.join("SEAL").display().to_string()),

@@ -7,10 +7,10 @@ use crate::ffi::ciphertext::bridge;
 use cxx::UniquePtr;
 use std::pin::Pin;
 
-/// How [`Ciphertext::seal_bytes`] and its like compress.
+/// Compression used by [`Ciphertext::seal_bytes`] and similar functions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Compression {
-    /// Not at all.
+    /// No compression.
     None,
     /// SEAL's default: Zstandard if SEAL was built with it.
     SealDefault,
@@ -27,15 +27,15 @@ pub struct Ciphertext {
     inner: UniquePtr<bridge::Ciphertext>,
 }
 
-// SAFETY: a `seal::Ciphertext` owns its coefficients, allocated from the global thread-safe pool
-// (`MemoryManager::GetPool` under `MMProfGlobal`, seal/memorymanager.h); nothing in it is tied to a thread.
-// Mutation needs `&mut self`.
+// SAFETY: a `seal::Ciphertext` owns its coefficients, which come from the global thread-safe pool
+// (`MemoryManager::GetPool` under `MMProfGlobal`, seal/memorymanager.h). Nothing in it is tied to a thread, and
+// mutation needs `&mut self`.
 unsafe impl Send for Ciphertext {}
-// SAFETY: through `&self` only const member functions run (seal/ciphertext.h), which cache nothing.
+// SAFETY: only const member functions are called through `&self` (seal/ciphertext.h), and these cache nothing.
 unsafe impl Sync for Ciphertext {}
 
 impl Ciphertext {
-    /// An empty ciphertext without memory: for use as a destination.
+    /// Creates an empty ciphertext that holds no memory, for use as a destination.
     ///
     /// # Errors
     /// [`super::Error::Seal`] if memory is exhausted.
@@ -45,7 +45,7 @@ impl Ciphertext {
         })
     }
 
-    /// A copy.
+    /// Copies the ciphertext.
     ///
     /// # Errors
     /// [`super::Error::Seal`] if memory is exhausted.
@@ -55,7 +55,7 @@ impl Ciphertext {
         })
     }
 
-    /// Copies another ciphertext into this one, reusing its memory where it suffices.
+    /// Copies another ciphertext into this one, reusing this one's memory if it is large enough.
     ///
     /// # Errors
     /// [`super::Error::Seal`] if memory is exhausted.
@@ -63,7 +63,7 @@ impl Ciphertext {
         bridge::ciphertext_assign(self.inner.pin_mut(), &source.inner).named("Ciphertext::assign")
     }
 
-    /// How many polynomials: 2 when fresh or relinearised, 3 after one multiplication.
+    /// Number of polynomials: 2 when fresh or relinearised, 3 after one multiplication.
     pub fn size(&self) -> usize {
         bridge::ciphertext_size(&self.inner)
     }
@@ -73,32 +73,32 @@ impl Ciphertext {
         bridge::ciphertext_poly_modulus_degree(&self.inner)
     }
 
-    /// How many primes q still has.
+    /// Number of primes left in q.
     pub fn coeff_modulus_size(&self) -> usize {
         bridge::ciphertext_coeff_modulus_size(&self.inner)
     }
 
-    /// Whether the ciphertext is in NTT form.
+    /// Tells whether the ciphertext is in NTT form.
     pub fn is_ntt_form(&self) -> bool {
         bridge::ciphertext_is_ntt_form(&self.inner)
     }
 
-    /// Whether the ciphertext hides nothing: every polynomial but the first is zero.
+    /// Tells whether the ciphertext hides nothing, that is, whether every polynomial but the first is zero.
     pub fn is_transparent(&self) -> bool {
         bridge::ciphertext_is_transparent(&self.inner)
     }
 
-    /// The level.
+    /// The ciphertext's level.
     pub fn parms_id(&self) -> ParmsId {
         ParmsId(bridge::ciphertext_parms_id(&self.inner))
     }
 
-    /// The raw residues: polynomial after polynomial, in each one prime after the other, N values for each.
+    /// The raw residues, ordered by polynomial, then by prime, with N values for each prime.
     pub fn limbs(&self) -> &[u64] {
         bridge::ciphertext_data(&self.inner)
     }
 
-    /// The ciphertext in SEAL's own format.
+    /// Serializes the ciphertext in SEAL's own format.
     ///
     /// # Errors
     /// [`super::Error::Seal`] if memory is exhausted.
@@ -114,14 +114,14 @@ impl Ciphertext {
         self.inner
     }
 
-    /// Reads SEAL's own format, seeded or whole, and checks that the ciphertext is valid for the context.
+    /// Reads a ciphertext in SEAL's own format, seeded or whole, and checks that it is valid for the context.
     ///
-    /// **Only for bytes from a source that is trusted as this program itself is**, such as a file of one's own: SEAL
-    /// 4.0.0 does not withstand hostile bytes, whatever is checked afterwards.
+    /// **Use this only for bytes from a source that you trust as much as this program**, such as a file of your own.
+    /// SEAL 4.0.0 does not withstand hostile bytes, whatever is checked afterwards.
     ///
     /// # Errors
-    /// [`super::Error::Text`] if the bytes went through text, [`super::Error::Seal`] if they are no ciphertext that is
-    /// valid for this context.
+    /// [`super::Error::Text`] if the bytes were handled as text on the way, [`super::Error::Seal`] if they are not a
+    /// ciphertext that is valid for this context.
     pub fn from_seal_bytes_trusted(context: &Context, bytes: &[u8]) -> Result<Self> {
         let operation = "Ciphertext::load";
         check_not_text(operation, bytes)?;
@@ -130,21 +130,21 @@ impl Ciphertext {
         })
     }
 
-    /// Whether SEAL finds the ciphertext valid for this context, residues included.
+    /// Tells whether SEAL considers the ciphertext valid for this context, including its residues.
     ///
     /// # Errors
-    /// None in practice: [`super::Error::Seal`] is decoded if SEAL ever throws.
+    /// None in practice; if SEAL ever throws, the exception becomes [`super::Error::Seal`].
     pub fn is_valid_for(&self, context: &Context) -> Result<bool> {
         bridge::ciphertext_is_valid_for(&self.inner, context.as_ffi())
             .named("Ciphertext::is_valid_for")
     }
 
-    /// How many polynomials fit before memory is allocated anew.
+    /// Number of polynomials that fit before SEAL must allocate new memory.
     pub fn size_capacity(&self) -> usize {
         bridge::ciphertext_size_capacity(&self.inner)
     }
 
-    /// Gives the memory back: an empty ciphertext.
+    /// Releases the memory, which leaves an empty ciphertext.
     pub fn release(&mut self) {
         bridge::ciphertext_release(self.inner.pin_mut());
     }

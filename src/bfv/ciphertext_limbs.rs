@@ -1,4 +1,4 @@
-//! The residues of ciphertexts by polynomial and prime, and edits of them.
+//! Access to the residues of ciphertexts by polynomial and prime, and edits of them.
 
 use super::ciphertext::Ciphertext;
 use super::context::{Context, ParmsId};
@@ -8,8 +8,8 @@ use super::raw::CIPHERTEXT_SIZES;
 use crate::ffi::ciphertext::bridge;
 
 impl Ciphertext {
-    /// The residues of one polynomial modulo one prime of its level: N of them. `None` if there is no such polynomial
-    /// or prime.
+    /// Returns the N residues of one polynomial modulo one prime of its level. `None` if there is no such polynomial or
+    /// prime.
     pub fn limb(&self, polynomial: usize, modulus_index: usize) -> Option<&[u64]> {
         limb(
             self.limbs(),
@@ -20,7 +20,7 @@ impl Ciphertext {
         )
     }
 
-    /// All limbs: polynomial after polynomial, in each one prime after the other.
+    /// Iterates over all limbs, ordered by polynomial, then by prime.
     pub fn limbs_by_modulus(&self) -> impl ExactSizeIterator<Item = Limb<'_>> {
         let moduli = self.coeff_modulus_size().max(1);
         self.limbs()
@@ -33,20 +33,20 @@ impl Ciphertext {
             })
     }
 
-    /// Says which form the residues are in, without touching them: for kernels that transform by themselves. A wrong
-    /// word makes results wrong, no more.
+    /// Sets the flag that tells which form the residues are in, without touching the residues. This is for kernels that
+    /// transform the residues themselves. A wrong flag makes results wrong but does no other harm.
     pub fn set_ntt_form(&mut self, is_ntt_form: bool) {
         bridge::ciphertext_set_ntt_form(self.as_ffi_mut(), is_ntt_form);
     }
 
-    /// Edits the residues in place; size, level and form stay.
+    /// Edits the residues in place; size, level and form do not change.
     ///
-    /// Cost: the closure, and one pass that compares each residue with its prime. If that fails, or the closure panics,
-    /// all residues are zero afterwards.
+    /// Cost: the closure, and one pass that compares each residue with its prime. If this check fails or the closure
+    /// panics, all residues become zero.
     ///
     /// # Errors
-    /// [`Error::ContextMismatch`] if the ciphertext is empty or was made for other parameters, before the closure runs.
-    /// [`Error::Residue`] if a residue is not below its prime at the end.
+    /// [`Error::ContextMismatch`], before the closure runs, if the ciphertext is empty or was made for other
+    /// parameters. [`Error::Residue`] if a residue is not below its prime at the end.
     pub fn edit_limbs<R>(
         &mut self,
         context: &Context,
@@ -56,11 +56,11 @@ impl Ciphertext {
         Edit::new([self.limbs_mut(operation, context)?]).run(operation, |[limbs]| edit(limbs))
     }
 
-    /// As [`Ciphertext::edit_limbs`], of several ciphertexts at once, whatever their sizes, levels and forms.
+    /// Like [`Ciphertext::edit_limbs`], but edits several ciphertexts at once. They may differ in size, level and form.
     ///
     /// # Errors
-    /// As [`Ciphertext::edit_limbs`]. The index of a wrong residue counts through all ciphertexts, and a wrong residue
-    /// in one leaves all of them zero.
+    /// Same as [`Ciphertext::edit_limbs`]. The index of a wrong residue counts across all ciphertexts, and a wrong
+    /// residue in one sets all of them to zero.
     pub fn edit_limbs_of_all<R>(
         ciphertexts: &mut [Self],
         context: &Context,
@@ -74,16 +74,17 @@ impl Ciphertext {
         Edit::new(set).run(operation, |set| edit(set))
     }
 
-    /// Makes this a ciphertext of the given size, level and form, and writes its residues in place: no copy, and no
-    /// allocation if the memory suffices. What the closure finds there is unspecified.
+    /// Turns this into a ciphertext of the given size, level and form, and lets the closure write its residues in
+    /// place. Nothing is copied, and nothing is allocated if the memory suffices. The initial values that the closure
+    /// sees are unspecified.
     ///
-    /// Cost: as [`Ciphertext::edit_limbs`], and memory set to zero where it is new. If the check fails, or the closure
-    /// panics, the ciphertext has the new shape and all its residues are zero.
+    /// Cost: same as [`Ciphertext::edit_limbs`], plus zeroing any new memory. If the check fails or the closure panics,
+    /// the ciphertext has the new shape and all its residues are zero.
     ///
     /// # Errors
     /// [`Error::ContextMismatch`] if the context has no such data level, [`Error::PolynomialCount`] if the size lies
-    /// outside [`CIPHERTEXT_SIZES`]: the ciphertext is left as it was. [`Error::Residue`] if a residue is not below its
-    /// prime at the end, [`Error::Seal`] if memory is exhausted.
+    /// outside [`CIPHERTEXT_SIZES`]; in both cases the ciphertext is unchanged. [`Error::Residue`] if a residue is not
+    /// below its prime at the end, [`Error::Seal`] if memory is exhausted.
     pub fn write_limbs<R>(
         &mut self,
         context: &Context,

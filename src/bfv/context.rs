@@ -1,4 +1,4 @@
-//! The context: validated parameters with everything SEAL precomputes from them.
+//! The context: validated parameters with everything that SEAL precomputes from them.
 
 use super::error::{Error, Named, Result};
 use super::parameters::{EncryptionParameters, ParametersLiteral};
@@ -11,18 +11,18 @@ use std::sync::Arc;
 pub struct ParmsId(pub(crate) [u64; 4]);
 
 impl ParmsId {
-    /// The identifier of plaintexts in coefficient form.
+    /// The identifier used by plaintexts in coefficient form.
     pub const ZERO: Self = Self([0; 4]);
 }
 
 /// One level of the modulus switching chain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Level {
-    /// The identifier.
+    /// SEAL's identifier of the level.
     pub parms_id: ParmsId,
-    /// 0 at the lowest level; each switch to the next level lowers it by one.
+    /// Position in the chain: 0 at the lowest level; each switch to the next level lowers it by one.
     pub chain_index: usize,
-    /// How many primes q has at this level.
+    /// Number of primes of q at this level.
     pub coeff_modulus_size: usize,
     /// log2(q) at this level, in bits, rounded up.
     pub total_bits: u32,
@@ -35,28 +35,28 @@ struct Inner {
     levels: Vec<Level>,
 }
 
-// The one thing in a context that changes later, `GaloisTool::permutation_tables_`, which key generators fill, is written
-// once and read under a lock (`generate_table_ntt`, seal/util/galois.cpp). That lock and the pool's are
-// `std::shared_mutex`, or, on x86-64 only, SEAL's own (seal/util/locks.h): src/ffi/context.cc refuses the rest.
+// Only one thing in a context changes later: `GaloisTool::permutation_tables_`, which key generators fill. It is
+// written once and read under a lock (`generate_table_ntt`, seal/util/galois.cpp). That lock and the pool's are
+// `std::shared_mutex` or, on x86-64 only, SEAL's own (seal/util/locks.h); src/ffi/context.cc refuses all others.
 //
-// SAFETY: otherwise `seal::SEALContext` is immutable: all public member functions but the assignments are const
-// (seal/context.h), tables are `shared_ptr<const ContextData>`, memory is of the global pool, a thread-safe
-// `MemoryPoolMT` (seal/memorymanager.h, `MMProfGlobal`). Only shared references are handed out.
+// SAFETY: otherwise `seal::SEALContext` is immutable. All public member functions except the assignments are const
+// (seal/context.h), the tables are `shared_ptr<const ContextData>`, and the memory comes from the global pool, a
+// thread-safe `MemoryPoolMT` (seal/memorymanager.h, `MMProfGlobal`). Only shared references are handed out.
 unsafe impl Send for Inner {}
 // SAFETY: see `Send`.
 unsafe impl Sync for Inner {}
 
-/// Validated parameters with everything SEAL precomputes from them. Cheap to clone, shared between threads.
+/// Validated parameters with everything that SEAL precomputes from them. Cheap to clone and shared between threads.
 #[derive(Clone)]
 pub struct Context {
     inner: Arc<Inner>,
 }
 
 impl Context {
-    /// Precomputes the tables. Takes milliseconds to seconds, growing with N and the number of primes.
+    /// Precomputes the tables. This takes milliseconds to seconds and grows with N and the number of primes.
     ///
     /// # Errors
-    /// [`Error::Parameters`] with SEAL's reason if SEAL refuses the parameters.
+    /// [`Error::Parameters`], with SEAL's reason, if SEAL refuses the parameters.
     pub fn new(parameters: EncryptionParameters) -> Result<Self> {
         let primes: Vec<u64> = parameters
             .coeff_modulus()
@@ -101,33 +101,33 @@ impl Context {
     /// Validates a literal and builds its context.
     ///
     /// # Errors
-    /// As [`EncryptionParameters::new`] and [`Context::new`].
+    /// Same as [`EncryptionParameters::new`] and [`Context::new`].
     pub fn from_literal(literal: &ParametersLiteral) -> Result<Self> {
         Self::new(EncryptionParameters::new(literal)?)
     }
 
-    /// The parameters.
+    /// The validated parameters.
     pub fn parameters(&self) -> &EncryptionParameters {
         &self.inner.parameters
     }
 
-    /// Whether t allows batching.
+    /// Tells whether t allows batching.
     pub fn using_batching(&self) -> bool {
         bridge::context_using_batching(&self.inner.context)
     }
 
-    /// Whether there is a special prime, so that relinearisation and rotation are possible.
+    /// Tells whether there is a special prime, which relinearisation and rotation need.
     pub fn using_keyswitching(&self) -> bool {
         bridge::context_using_keyswitching(&self.inner.context)
     }
 
-    /// All levels: the key level first, then the data levels from the highest to the lowest. With a single prime
+    /// All levels: the key level first, then the data levels from the highest to the lowest. If q has a single prime,
     /// the key level is the only data level.
     pub fn levels(&self) -> &[Level] {
         &self.inner.levels
     }
 
-    /// The levels a ciphertext can be at, the level of fresh ciphertexts first.
+    /// The levels that a ciphertext can be at, starting with the level of fresh ciphertexts.
     pub fn data_levels(&self) -> &[Level] {
         match self.inner.levels.as_slice() {
             [_key, data @ ..] if !data.is_empty() => data,
@@ -135,7 +135,7 @@ impl Context {
         }
     }
 
-    /// The level with this identifier.
+    /// Finds the level with this identifier.
     pub fn level(&self, parms_id: ParmsId) -> Option<Level> {
         self.inner
             .levels

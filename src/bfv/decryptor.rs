@@ -9,24 +9,24 @@ use crate::ffi::decryptor::bridge;
 use cxx::UniquePtr;
 use std::pin::Pin;
 
-/// Decrypts. It holds the secret key: it belongs to the client.
+/// Decrypts ciphertexts. It holds the secret key, so it belongs to the client.
 ///
-/// `Send` but not `Sync`: SEAL 4.0.0 replaces its cache of the secret key's powers under a lock, but reads it without
-/// one. One for each thread.
+/// `Send` but not `Sync`: SEAL 4.0.0 replaces its cache of the secret key's powers under a lock but reads the cache
+/// without one. Use one decryptor for each thread.
 pub struct Decryptor {
     inner: UniquePtr<bridge::Decryptor>,
     plain_modulus: u64,
 }
 
-// There is no `Sync`, and every call needs `&mut self`: `dot_product_ct_sk_array` reads `secret_key_array_` without the lock
+// Not `Sync`, and every call needs `&mut self`: `dot_product_ct_sk_array` reads `secret_key_array_` without the lock
 // under which `compute_secret_key_array` frees it (seal/decryptor.cpp).
 //
-// SAFETY: a `seal::Decryptor` owns its key and its pool (`MMProfNew`, an MT pool of its own, seal/decryptor.h);
-// nothing in it is tied to a thread, and it is not shared.
+// SAFETY: a `seal::Decryptor` owns its key and its pool (`MMProfNew`, an MT pool of its own, seal/decryptor.h). Nothing
+// in it is tied to a thread, and it is not shared.
 unsafe impl Send for Decryptor {}
 
 impl Decryptor {
-    /// A decryptor for a secret key.
+    /// Creates a decryptor for a secret key.
     ///
     /// # Errors
     /// [`super::Error::Seal`] if the key was made for other parameters.
@@ -38,9 +38,9 @@ impl Decryptor {
         })
     }
 
-    /// Decrypts a ciphertext in coefficient form, of any size and level.
+    /// Decrypts a ciphertext in coefficient form, of any size and at any level.
     ///
-    /// The result is wrong, without an error, once the noise budget is spent.
+    /// Once the noise budget is used up, the result is wrong but no error is reported.
     ///
     /// # Errors
     /// [`super::Error::Seal`] if the ciphertext is empty, in NTT form, or made for other parameters.
@@ -50,10 +50,10 @@ impl Decryptor {
         Ok(plain)
     }
 
-    /// As [`Decryptor::decrypt`], reusing a plaintext.
+    /// Like [`Decryptor::decrypt`], but reuses a plaintext.
     ///
     /// # Errors
-    /// As [`Decryptor::decrypt`].
+    /// Same as [`Decryptor::decrypt`].
     pub fn decrypt_into(
         &mut self,
         encrypted: &Ciphertext,
@@ -69,12 +69,13 @@ impl Decryptor {
         Ok(())
     }
 
-    /// The invariant noise budget in bits; at 0 decryption fails.
+    /// Computes the invariant noise budget in bits; at 0 decryption fails.
     ///
-    /// A diagnostic for the client. **Never send it to a server**: on ciphertexts the server chose it can leak the key.
+    /// This is a diagnostic for the client. **Never send it to a server**: for ciphertexts chosen by the server it can
+    /// leak the key.
     ///
     /// # Errors
-    /// As [`Decryptor::decrypt`].
+    /// Same as [`Decryptor::decrypt`].
     pub fn noise_budget_bits(&mut self, encrypted: &Ciphertext) -> Result<u32> {
         bridge::decryptor_noise_budget_bits(self.inner.pin_mut(), encrypted.as_ffi())
             .named("Decryptor::invariant_noise_budget")

@@ -1,4 +1,4 @@
-//! Batching: vectors of integers modulo t in the slots of a plaintext.
+//! Batching: packs vectors of integers modulo t into the slots of a plaintext.
 
 use super::context::Context;
 use super::error::{Error, Named, Result};
@@ -6,7 +6,7 @@ use super::plaintext::Plaintext;
 use crate::ffi::encoder::bridge;
 use cxx::UniquePtr;
 
-/// Encodes N integers modulo t into one plaintext, so that one operation works on all of them.
+/// Encodes N integers modulo t into one plaintext, so that one operation computes on all of them.
 ///
 /// The slots form a matrix of 2 rows of N/2; shorter inputs are padded with zeros.
 pub struct BatchEncoder {
@@ -14,14 +14,14 @@ pub struct BatchEncoder {
     plain_modulus: u64,
 }
 
-// SAFETY: a `sealquant::BatchEncoder` (src/ffi/encoder.h) owns its table of places and a context of const data; nothing
-// in it is tied to a thread.
+// SAFETY: a `sealquant::BatchEncoder` (src/ffi/encoder.h) owns its index table and a context of const data. Nothing in
+// it is tied to a thread.
 unsafe impl Send for BatchEncoder {}
-// SAFETY: `encode` and `decode` are const, read the tables only, and allocate from the global thread-safe pool.
+// SAFETY: `encode` and `decode` are const, only read the tables, and allocate from the global thread-safe pool.
 unsafe impl Sync for BatchEncoder {}
 
 impl BatchEncoder {
-    /// An encoder for a context.
+    /// Creates an encoder for a context.
     ///
     /// # Errors
     /// [`Error::Batching`] if t does not allow batching.
@@ -34,7 +34,7 @@ impl BatchEncoder {
         })
     }
 
-    /// N: how many integers a plaintext holds.
+    /// N, the number of integers in a plaintext.
     pub fn slot_count(&self) -> usize {
         bridge::batch_encoder_slot_count(&self.inner)
     }
@@ -42,17 +42,18 @@ impl BatchEncoder {
     /// Encodes integers in 0..t.
     ///
     /// # Errors
-    /// [`Error::TooManyValues`] or [`Error::ValueOutOfRange`].
+    /// [`Error::TooManyValues`] for more than N values, [`Error::ValueOutOfRange`] for a value outside the range.
     pub fn encode_u64(&self, values: &[u64]) -> Result<Plaintext> {
         let mut plain = Plaintext::new()?;
         self.encode_u64_into(values, &mut plain)?;
         Ok(plain)
     }
 
-    /// As [`BatchEncoder::encode_u64`], reusing a plaintext. After an error the plaintext is either unchanged or zero.
+    /// Like [`BatchEncoder::encode_u64`], but reuses a plaintext. After an error the plaintext is either unchanged or
+    /// zero.
     ///
     /// # Errors
-    /// As [`BatchEncoder::encode_u64`].
+    /// Same as [`BatchEncoder::encode_u64`].
     pub fn encode_u64_into(&self, values: &[u64], destination: &mut Plaintext) -> Result<()> {
         let operation = "BatchEncoder::encode_u64";
         self.check_count(operation, values.len())?;
@@ -65,7 +66,7 @@ impl BatchEncoder {
 
     /// Encodes integers in -(t-1)/2..=(t-1)/2.
     ///
-    /// # Errors
+    /// [`Error::TooManyValues`] for more than N values, [`Error::ValueOutOfRange`] for a value outside the range.
     /// [`Error::TooManyValues`] or [`Error::ValueOutOfRange`].
     pub fn encode_i64(&self, values: &[i64]) -> Result<Plaintext> {
         let mut plain = Plaintext::new()?;
@@ -73,10 +74,11 @@ impl BatchEncoder {
         Ok(plain)
     }
 
-    /// As [`BatchEncoder::encode_i64`], reusing a plaintext. After an error the plaintext is either unchanged or zero.
+    /// Like [`BatchEncoder::encode_i64`], but reuses a plaintext. After an error the plaintext is either unchanged or
+    /// zero.
     ///
     /// # Errors
-    /// As [`BatchEncoder::encode_i64`].
+    /// Same as [`BatchEncoder::encode_i64`].
     pub fn encode_i64_into(&self, values: &[i64], destination: &mut Plaintext) -> Result<()> {
         let operation = "BatchEncoder::encode_i64";
         self.check_count(operation, values.len())?;
@@ -90,7 +92,7 @@ impl BatchEncoder {
         Ok(())
     }
 
-    /// All N slots as integers in 0..t.
+    /// Decodes all N slots as integers in 0..t.
     ///
     /// # Errors
     /// [`Error::Seal`] if the plaintext is in NTT form or does not fit the parameters.
@@ -100,16 +102,16 @@ impl BatchEncoder {
         Ok(values)
     }
 
-    /// As [`BatchEncoder::decode_u64`], into a slice of exactly N values.
+    /// Like [`BatchEncoder::decode_u64`], but writes to a slice of exactly N values.
     ///
     /// # Errors
-    /// As [`BatchEncoder::decode_u64`], and [`Error::Seal`] if the slice has another length.
+    /// Same as [`BatchEncoder::decode_u64`], and [`Error::Seal`] if the slice has another length.
     pub fn decode_u64_into(&self, plain: &Plaintext, destination: &mut [u64]) -> Result<()> {
         bridge::batch_encoder_decode_u64(&self.inner, plain.as_ffi(), destination)
             .named("BatchEncoder::decode_u64")
     }
 
-    /// All N slots as integers around 0.
+    /// Decodes all N slots as signed integers centred on 0.
     ///
     /// # Errors
     /// [`Error::Seal`] if the plaintext is in NTT form or does not fit the parameters.
@@ -119,17 +121,17 @@ impl BatchEncoder {
         Ok(values)
     }
 
-    /// As [`BatchEncoder::decode_i64`], into a slice of exactly N values.
+    /// Like [`BatchEncoder::decode_i64`], but writes to a slice of exactly N values.
     ///
     /// # Errors
-    /// As [`BatchEncoder::decode_i64`], and [`Error::Seal`] if the slice has another length.
+    /// Same as [`BatchEncoder::decode_i64`], and [`Error::Seal`] if the slice has another length.
     pub fn decode_i64_into(&self, plain: &Plaintext, destination: &mut [i64]) -> Result<()> {
         bridge::batch_encoder_decode_i64(&self.inner, plain.as_ffi(), destination)
             .named("BatchEncoder::decode_i64")
     }
 
-    /// Names the first value that does not fit. The values are looked at while they are encoded: looking at them
-    /// before would cost a few percent.
+    /// Reports the first value that does not fit. The encoding itself checks the values; a separate check before it
+    /// would cost a few percent.
     fn check_fits<Value: Copy + Into<i128>>(
         &self,
         operation: &'static str,
@@ -163,7 +165,7 @@ impl BatchEncoder {
     }
 }
 
-/// Refuses parameters without batching, and says which condition they miss.
+/// Refuses parameters without batching, and names the condition that they fail.
 pub(super) fn check_batching(operation: &'static str, context: &Context) -> Result<()> {
     if context.using_batching() {
         return Ok(());

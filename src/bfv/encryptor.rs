@@ -1,4 +1,4 @@
-//! Encryption, with the public or the secret key.
+//! Encryption with the public or the secret key.
 
 use super::ciphertext::{Ciphertext, Compression};
 use super::context::{Context, ParmsId};
@@ -14,15 +14,15 @@ pub struct Encryptor {
     context: Context,
 }
 
-// SAFETY: a `seal::Encryptor` owns copies of its keys and a context of const data (seal/encryptor.h); nothing in it
-// is tied to a thread.
+// SAFETY: a `seal::Encryptor` owns copies of its keys and a context of const data (seal/encryptor.h). Nothing in it is
+// tied to a thread.
 unsafe impl Send for Encryptor {}
-// SAFETY: every encryption is const, makes a random generator of its own for the call
+// SAFETY: every encryption function is const, makes its own random generator for the call
 // (`parms.random_generator()->create()`, seal/util/rlwe.cpp), and allocates from the global thread-safe pool.
 unsafe impl Sync for Encryptor {}
 
 impl Encryptor {
-    /// Encrypts with the public key.
+    /// Creates an encryptor that uses the public key.
     ///
     /// # Errors
     /// [`super::Error::Seal`] if the key was made for other parameters.
@@ -34,7 +34,8 @@ impl Encryptor {
         })
     }
 
-    /// Encrypts with the secret key: less noise, and half the size when sent with a seed.
+    /// Creates an encryptor that uses the secret key: its ciphertexts have less noise, and half the size if sent with a
+    /// seed.
     ///
     /// # Errors
     /// [`super::Error::Seal`] if the key was made for other parameters.
@@ -46,7 +47,7 @@ impl Encryptor {
         })
     }
 
-    /// Encrypts with either key.
+    /// Creates an encryptor that can use either key.
     ///
     /// # Errors
     /// [`super::Error::Seal`] if a key was made for other parameters.
@@ -69,17 +70,17 @@ impl Encryptor {
     /// Encrypts with the public key.
     ///
     /// # Errors
-    /// [`super::Error::Seal`]: no public key was given, or the plaintext does not fit the parameters.
+    /// [`super::Error::Seal`] if no public key was given or the plaintext does not fit the parameters.
     pub fn encrypt(&self, plain: &Plaintext) -> Result<Ciphertext> {
         let mut encrypted = Ciphertext::new()?;
         self.encrypt_into(plain, &mut encrypted)?;
         Ok(encrypted)
     }
 
-    /// As [`Encryptor::encrypt`], reusing a ciphertext.
+    /// Like [`Encryptor::encrypt`], but reuses a ciphertext.
     ///
     /// # Errors
-    /// As [`Encryptor::encrypt`].
+    /// Same as [`Encryptor::encrypt`].
     pub fn encrypt_into(&self, plain: &Plaintext, destination: &mut Ciphertext) -> Result<()> {
         bridge::encryptor_encrypt(&self.inner, plain.as_ffi(), destination.as_ffi_mut())
             .named("Encryptor::encrypt")
@@ -88,17 +89,17 @@ impl Encryptor {
     /// Encrypts with the secret key.
     ///
     /// # Errors
-    /// [`super::Error::Seal`]: no secret key was given, or the plaintext does not fit the parameters.
+    /// [`super::Error::Seal`] if no secret key was given or the plaintext does not fit the parameters.
     pub fn encrypt_symmetric(&self, plain: &Plaintext) -> Result<Ciphertext> {
         let mut encrypted = Ciphertext::new()?;
         self.encrypt_symmetric_into(plain, &mut encrypted)?;
         Ok(encrypted)
     }
 
-    /// As [`Encryptor::encrypt_symmetric`], reusing a ciphertext.
+    /// Like [`Encryptor::encrypt_symmetric`], but reuses a ciphertext.
     ///
     /// # Errors
-    /// As [`Encryptor::encrypt_symmetric`].
+    /// Same as [`Encryptor::encrypt_symmetric`].
     pub fn encrypt_symmetric_into(
         &self,
         plain: &Plaintext,
@@ -108,7 +109,7 @@ impl Encryptor {
             .named("Encryptor::encrypt_symmetric")
     }
 
-    /// An encryption of zero with the public key, at the highest data level.
+    /// Encrypts zero with the public key, at the highest data level.
     ///
     /// # Errors
     /// [`super::Error::Seal`] if no public key was given.
@@ -116,20 +117,20 @@ impl Encryptor {
         self.encrypt_zero_at(self.context.first_parms_id())
     }
 
-    /// An encryption of zero with the public key, at a data level.
+    /// Encrypts zero with the public key, at a data level.
     ///
     /// # Errors
-    /// [`Error::NotADataLevel`], or [`super::Error::Seal`] if no public key was given.
+    /// [`Error::NotADataLevel`] for any other level, [`super::Error::Seal`] if no public key was given.
     pub fn encrypt_zero_at(&self, level: ParmsId) -> Result<Ciphertext> {
         let mut encrypted = Ciphertext::new()?;
         self.encrypt_zero_into(level, &mut encrypted)?;
         Ok(encrypted)
     }
 
-    /// As [`Encryptor::encrypt_zero_at`], reusing a ciphertext.
+    /// Like [`Encryptor::encrypt_zero_at`], but reuses a ciphertext.
     ///
     /// # Errors
-    /// As [`Encryptor::encrypt_zero_at`].
+    /// Same as [`Encryptor::encrypt_zero_at`].
     pub fn encrypt_zero_into(&self, level: ParmsId, destination: &mut Ciphertext) -> Result<()> {
         let operation = "Encryptor::encrypt_zero";
         self.check_level(operation, level)?;
@@ -137,7 +138,7 @@ impl Encryptor {
             .named(operation)
     }
 
-    /// An encryption of zero with the secret key, at the highest data level.
+    /// Encrypts zero with the secret key, at the highest data level.
     ///
     /// # Errors
     /// [`super::Error::Seal`] if no secret key was given.
@@ -145,20 +146,20 @@ impl Encryptor {
         self.encrypt_zero_symmetric_at(self.context.first_parms_id())
     }
 
-    /// An encryption of zero with the secret key, at a data level.
+    /// Encrypts zero with the secret key, at a data level.
     ///
     /// # Errors
-    /// [`Error::NotADataLevel`], or [`super::Error::Seal`] if no secret key was given.
+    /// [`Error::NotADataLevel`] for any other level, [`super::Error::Seal`] if no secret key was given.
     pub fn encrypt_zero_symmetric_at(&self, level: ParmsId) -> Result<Ciphertext> {
         let mut encrypted = Ciphertext::new()?;
         self.encrypt_zero_symmetric_into(level, &mut encrypted)?;
         Ok(encrypted)
     }
 
-    /// As [`Encryptor::encrypt_zero_symmetric_at`], reusing a ciphertext.
+    /// Like [`Encryptor::encrypt_zero_symmetric_at`], but reuses a ciphertext.
     ///
     /// # Errors
-    /// As [`Encryptor::encrypt_zero_symmetric_at`].
+    /// Same as [`Encryptor::encrypt_zero_symmetric_at`].
     pub fn encrypt_zero_symmetric_into(
         &self,
         level: ParmsId,
@@ -170,10 +171,11 @@ impl Encryptor {
             .named(operation)
     }
 
-    /// A fresh encryption with the secret key as it is sent: its random half replaced by a seed, in SEAL's own format.
+    /// Encrypts with the secret key and serializes the result for sending, in SEAL's own format with a seed for its
+    /// random half.
     ///
     /// # Errors
-    /// As [`Encryptor::encrypt_symmetric`].
+    /// Same as [`Encryptor::encrypt_symmetric`].
     pub fn seal_bytes_symmetric(
         &self,
         plain: &Plaintext,
@@ -187,7 +189,7 @@ impl Encryptor {
         &self.inner
     }
 
-    /// SEAL would also encrypt at the key level, where nothing can be done with the result.
+    /// Refuses levels other than data levels. SEAL would also encrypt at the key level, where the result is useless.
     fn check_level(&self, operation: &'static str, level: ParmsId) -> Result<()> {
         let mut known = self.context.data_levels().iter();
         if known.any(|data| data.parms_id == level) {

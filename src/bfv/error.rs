@@ -1,4 +1,4 @@
-//! What can go wrong in SEAL, and before a call reaches it.
+//! Errors that SEAL reports, and errors detected before a call reaches SEAL.
 
 use super::raw::CIPHERTEXT_SIZES;
 use seal_sys::limits::SEAL_MOD_BIT_COUNT_MAX;
@@ -14,9 +14,9 @@ pub enum SealErrorKind {
     OutOfRange,
     /// `std::logic_error`: the object or the parameters do not support the operation.
     Logic,
-    /// The result would be a transparent ciphertext: one that hides nothing.
+    /// The result would be a transparent ciphertext, one that hides nothing.
     TransparentCiphertext,
-    /// No Galois key for the requested rotation, nor for the steps it could be composed of.
+    /// There is no Galois key for the requested rotation, nor for the steps that could compose it.
     MissingGaloisKey,
     /// `std::bad_alloc`: memory is exhausted.
     OutOfMemory,
@@ -65,7 +65,7 @@ pub enum Error {
     /// SEAL refuses the encryption parameters.
     #[error("encryption parameters refused: {message} ({name})")]
     Parameters {
-        /// SEAL's name of the reason, for example `invalid_plain_modulus_coprimality`.
+        /// SEAL's name for the reason, for example `invalid_plain_modulus_coprimality`.
         name: String,
         /// SEAL's explanation.
         message: String,
@@ -79,12 +79,12 @@ pub enum Error {
         /// The offending value.
         value: u64,
     },
-    /// The parameters exist, but lack something the operation needs.
+    /// The parameters exist but lack something that the operation needs.
     #[error("{operation}: {reason}")]
     Unsupported {
         /// The operation that was called.
         operation: &'static str,
-        /// What is missing and what to do.
+        /// Says what is missing and what to do.
         reason: &'static str,
     },
     /// The plaintext modulus does not allow batching.
@@ -101,10 +101,10 @@ pub enum Error {
         plain_modulus: u64,
         /// N.
         poly_modulus_degree: usize,
-        /// Whether t is prime.
+        /// True if t is prime.
         is_prime: bool,
     },
-    /// A rotation of the rows by as many slots as a row has, or more.
+    /// A rotation of the rows by at least as many slots as a row has.
     #[error(
         "{operation}: a rotation by {step} slots is not possible: a row has {row} slots, so the limit is {limit} to \
          either side",
@@ -115,17 +115,17 @@ pub enum Error {
         operation: &'static str,
         /// The step.
         step: i32,
-        /// N/2: how many slots a row has.
+        /// N/2, the number of slots in a row.
         row: usize,
     },
-    /// More values than slots, or coefficients than the degree.
+    /// More values than slots, or more coefficients than the degree allows.
     #[error("{operation}: {actual} values for {expected} places")]
     TooManyValues {
         /// The operation that was called.
         operation: &'static str,
-        /// How many fit.
+        /// Number of values that fit.
         expected: usize,
-        /// How many were given.
+        /// Number of values given.
         actual: usize,
     },
     /// A value does not fit the plaintext modulus.
@@ -142,7 +142,7 @@ pub enum Error {
         /// t.
         plain_modulus: u64,
     },
-    /// An operation that needs a ciphertext of two polynomials got another size.
+    /// A ciphertext of another size, where the operation needs one of two polynomials.
     #[error(
         "{operation}: the ciphertext has {actual} polynomials, {expected} are needed: relinearize it first"
     )]
@@ -154,14 +154,14 @@ pub enum Error {
         /// The actual size.
         actual: usize,
     },
-    /// Raw residues of a wrong number.
+    /// A wrong number of raw residues.
     #[error("{operation}: {actual} residues, {expected} are needed")]
     LimbCount {
         /// The operation that was called.
         operation: &'static str,
-        /// How many are needed.
+        /// Number of residues needed.
         expected: usize,
-        /// How many were given.
+        /// Number of residues given.
         actual: usize,
     },
     /// A raw residue that is not below its prime.
@@ -185,25 +185,25 @@ pub enum Error {
     PolynomialCount {
         /// The operation that was called.
         operation: &'static str,
-        /// How many were given.
+        /// Number of polynomials given.
         actual: usize,
     },
-    /// A seeded object could not be taken apart.
+    /// A seeded object could not be parsed.
     #[error("{operation}: {reason}")]
     Seed {
         /// The operation that was called.
         operation: &'static str,
-        /// What was unexpected.
+        /// Says what was unexpected.
         reason: &'static str,
     },
-    /// An object in NTT form where coefficient form is needed, or the other way round.
+    /// An object in NTT form where coefficient form is needed, or vice versa.
     #[error("{operation}: the {object} is in the wrong form, it must be in {expected}")]
     WrongForm {
         /// The operation that was called.
         operation: &'static str,
-        /// What is in the wrong form.
+        /// The object in the wrong form.
         object: &'static str,
-        /// The needed form and how to get there.
+        /// The form that is needed and how to get there.
         expected: &'static str,
     },
     /// A Galois element that is even or not below 2N.
@@ -216,13 +216,13 @@ pub enum Error {
         /// 2N.
         bound: usize,
     },
-    /// A sum or a product of no ciphertexts.
+    /// A sum or product of zero ciphertexts.
     #[error("{operation}: no ciphertexts were given, at least one is needed")]
     NoCiphertexts {
         /// The operation that was called.
         operation: &'static str,
     },
-    /// A power with the exponent 0: the result would hide nothing.
+    /// A power with exponent 0, whose result would hide nothing.
     #[error("{operation}: the exponent is 0, it must be at least 1")]
     ZeroExponent {
         /// The operation that was called.
@@ -239,17 +239,17 @@ pub enum Error {
     Polynomial {
         /// The operation that was called.
         operation: &'static str,
-        /// Which term, counted from 1.
+        /// Index of the term, counted from 1.
         term: usize,
-        /// What is wrong with it.
+        /// Says what is wrong with the term.
         reason: &'static str,
     },
-    /// Bytes in SEAL's own format went through something that handles text.
+    /// Bytes in SEAL's own format were handled as text on the way.
     #[error("{operation}: the data are damaged: {how}; send and store them as bytes, not as text")]
     Text {
         /// The operation that was called.
         operation: &'static str,
-        /// What happened to them.
+        /// Says what happened to them.
         how: &'static str,
     },
     /// The two objects were made for different encryption parameters.
@@ -257,7 +257,7 @@ pub enum Error {
     ContextMismatch {
         /// The operation that was called.
         operation: &'static str,
-        /// What does not belong.
+        /// The object that does not belong.
         object: &'static str,
     },
 }
@@ -272,7 +272,7 @@ impl Error {
     }
 }
 
-/// Which conditions of batching a plaintext modulus fails.
+/// Names the batching conditions that a plaintext modulus fails.
 fn failed_conditions(plain_modulus: u64, poly_modulus_degree: usize, is_prime: bool) -> String {
     let remainder = plain_modulus % (2 * poly_modulus_degree as u64);
     match (is_prime, remainder == 1) {
@@ -283,10 +283,10 @@ fn failed_conditions(plain_modulus: u64, poly_modulus_degree: usize, is_prime: b
     }
 }
 
-/// A result of the BFV layer.
+/// The result type of the BFV layer.
 pub type Result<T> = std::result::Result<T, Error>;
 
-/// Decodes what `src/ffi/guard.h` encoded.
+/// Decodes an exception encoded by `src/ffi/guard.h`.
 pub(crate) fn decode(operation: &'static str, exception: &cxx::Exception) -> Error {
     let what = exception.what();
     let mut characters = what.chars();
@@ -311,9 +311,9 @@ pub(crate) fn decode(operation: &'static str, exception: &cxx::Exception) -> Err
     }
 }
 
-/// Names the operation in the error of a bridge call.
+/// Adds the operation's name to the error of a bridge call.
 pub(crate) trait Named<T> {
-    /// Decodes the exception, if there is one.
+    /// Decodes the exception, if there is one, and attaches the operation's name.
     fn named(self, operation: &'static str) -> Result<T>;
 }
 

@@ -1,9 +1,9 @@
 //! Operations on ciphertexts.
 //!
-//! Most have three forms: `x_inplace` overwrites its first ciphertext, `x` returns a new one and `x_into` reuses the
-//! memory of another (a copy, then `x_inplace`, which is what SEAL does too).
+//! Most operations have three forms: `x_inplace` overwrites its first ciphertext, `x` returns a new one, and `x_into`
+//! reuses the memory of another. Like SEAL, `x_into` makes a copy and works on it in place.
 //!
-//! Depth is counted in multiplications of ciphertexts. Costs are relative; `docs/` holds measured ones.
+//! Depth counts multiplications of ciphertexts. Costs are relative; `docs/` holds measured ones.
 
 use super::ciphertext::Ciphertext;
 use super::context::Context;
@@ -14,21 +14,21 @@ use super::plaintext::Plaintext;
 use crate::ffi::evaluator::bridge;
 use cxx::UniquePtr;
 
-/// Computes on ciphertexts without any secret. One may be shared by all threads.
+/// Computes on ciphertexts without any secret. All threads may share one evaluator.
 pub struct Evaluator {
     inner: UniquePtr<bridge::Evaluator>,
     context: Context,
 }
 
-// SAFETY: a `seal::Evaluator` holds nothing but a context of const data (seal/evaluator.h); it is not tied to a thread.
+// SAFETY: a `seal::Evaluator` holds only a context of const data (seal/evaluator.h) and is not tied to a thread.
 unsafe impl Send for Evaluator {}
-// SAFETY: all its functions are const and allocate from the global thread-safe pool. The one lazy table of the
-// context, `GaloisTool::permutation_tables_`, is not used: BFV rotates by `apply_galois`
+// SAFETY: all its functions are const and allocate from the global thread-safe pool. They do not use the context's one
+// lazily filled table, `GaloisTool::permutation_tables_`: BFV rotates by `apply_galois`
 // (`Evaluator::apply_galois_inplace`, seal/evaluator.cpp), not by `apply_galois_ntt`.
 unsafe impl Sync for Evaluator {}
 
-/// Defines `$inplace`, which calls the bridge, `$name`, which works on a copy, and `$into`, which works on a copy in a
-/// ciphertext that is there already.
+/// Defines `$inplace`, which calls the bridge, `$name`, which works on a new copy, and `$into`, which works on a copy
+/// stored in an existing ciphertext.
 macro_rules! operation {
     (
         $(#[$documentation:meta])*
@@ -68,7 +68,7 @@ macro_rules! operation {
 }
 
 impl Evaluator {
-    /// An evaluator for a context.
+    /// Creates an evaluator for a context.
     ///
     /// # Errors
     /// [`Error::Seal`] if memory is exhausted.
@@ -80,28 +80,28 @@ impl Evaluator {
     }
 
     operation!(
-        /// -a. Cost: one pass over the limbs; no noise.
+        /// Computes -a. Cost: one pass over the limbs; no noise.
         ///
         /// # Errors
         /// [`Error::Seal`] if the ciphertext is empty or made for other parameters.
         negate, negate_inplace, negate_into, evaluator_negate_inplace, "Evaluator::negate", ()
     );
     operation!(
-        /// a + b, of any sizes. Cost: one pass over the limbs; about one bit of noise.
+        /// Computes a + b for ciphertexts of any sizes. Cost: one pass over the limbs; about one bit of noise.
         ///
         /// # Errors
         /// [`Error::Seal`] if levels or forms differ, or the result is transparent.
         add, add_inplace, add_into, evaluator_add_inplace, "Evaluator::add", (other: &Ciphertext => other.as_ffi())
     );
     operation!(
-        /// a - b, of any sizes. Cost: one pass over the limbs; about one bit of noise.
+        /// Computes a - b for ciphertexts of any sizes. Cost: one pass over the limbs; about one bit of noise.
         ///
         /// # Errors
         /// [`Error::Seal`] if levels or forms differ, or the result is transparent (as a - a is).
         sub, sub_inplace, sub_into, evaluator_sub_inplace, "Evaluator::sub", (other: &Ciphertext => other.as_ffi())
     );
     operation!(
-        /// a * b: a ciphertext of size(a) + size(b) - 1. Depth 1; about log2(t) + log2(N) + 3 bits of noise.
+        /// Computes a * b, a ciphertext of size(a) + size(b) - 1. Depth 1; about log2(t) + log2(N) + 3 bits of noise.
         ///
         /// # Errors
         /// [`Error::Seal`] if levels differ or a ciphertext is in NTT form.
@@ -109,75 +109,75 @@ impl Evaluator {
         (other: &Ciphertext => other.as_ffi())
     );
     operation!(
-        /// a * a, cheaper than a multiplication: a ciphertext of size 3. Depth 1.
+        /// Computes a * a, a ciphertext of size 3, for less than a multiplication costs. Depth 1.
         ///
         /// # Errors
         /// [`Error::Seal`] if the ciphertext is in NTT form.
         square, square_inplace, square_into, evaluator_square_inplace, "Evaluator::square", ()
     );
     operation!(
-        /// Brings a ciphertext of size 3 back to size 2; size 2 stays. Cost: one key switch.
+        /// Brings a ciphertext of size 3 back to size 2; leaves one of size 2 unchanged. Cost: one key switch.
         ///
         /// # Errors
-        /// [`Error::Seal`] if the ciphertext is larger than the keys serve, or was made for other parameters.
+        /// [`Error::Seal`] if the ciphertext is larger than the keys support, or was made for other parameters.
         relinearize, relinearize_inplace, relinearize_into, evaluator_relinearize_inplace, "Evaluator::relinearize",
         (relin_keys: &RelinKeys => relin_keys.as_ffi())
     );
     operation!(
-        /// a + p. Next to no noise.
+        /// Computes a + p. Adds almost no noise.
         ///
         /// # Errors
-        /// [`Error::TooManyValues`] or [`Error::ValueOutOfRange`] for a plaintext of other parameters that does not fit,
-        /// [`Error::Seal`] if a form does not fit or the parameters differ.
+        /// [`Error::TooManyValues`] or [`Error::ValueOutOfRange`] for a plaintext of other parameters that does not
+        /// fit, [`Error::Seal`] if a form is wrong or the parameters differ.
         add_plain, add_plain_inplace, add_plain_into, evaluator_add_plain_inplace, "Evaluator::add_plain",
         (plain: &Plaintext => plain.as_ffi()), check check_plain(plain)
     );
     operation!(
-        /// a - p. Next to no noise.
+        /// Computes a - p. Adds almost no noise.
         ///
         /// # Errors
-        /// [`Error::TooManyValues`] or [`Error::ValueOutOfRange`] for a plaintext of other parameters that does not fit,
-        /// [`Error::Seal`] if a form does not fit or the parameters differ.
+        /// [`Error::TooManyValues`] or [`Error::ValueOutOfRange`] for a plaintext of other parameters that does not
+        /// fit, [`Error::Seal`] if a form is wrong or the parameters differ.
         sub_plain, sub_plain_inplace, sub_plain_into, evaluator_sub_plain_inplace, "Evaluator::sub_plain",
         (plain: &Plaintext => plain.as_ffi()), check check_plain(plain)
     );
     operation!(
-        /// a * p, slot by slot. A dense plaintext costs about log2(t) + log2(N)/2 bits of noise, a constant w about
-        /// log2|w|. Cheapest with both in NTT form, or with a plaintext of a single coefficient. **SEAL 4.0.0 takes the
-        /// constant -w as t - w, at the noise of t - w**: multiply by w and subtract instead.
+        /// Computes a * p, slot by slot. A dense plaintext costs about log2(t) + log2(N)/2 bits of noise, a constant w
+        /// about log2|w|. The product is cheapest if both are in NTT form or the plaintext has a single coefficient.
+        /// **SEAL 4.0.0 treats the constant -w as t - w, with the noise of t - w**: multiply by w and subtract instead.
         ///
         /// # Errors
-        /// [`Error::TooManyValues`] or [`Error::ValueOutOfRange`] for a plaintext of other parameters that does not fit,
-        /// [`Error::WrongForm`] if the forms differ, [`Error::Seal`] if the parameters or levels differ, or the plaintext
-        /// is zero (the result would be transparent).
+        /// [`Error::TooManyValues`] or [`Error::ValueOutOfRange`] for a plaintext of other parameters that does not
+        /// fit, [`Error::WrongForm`] if the forms differ, [`Error::Seal`] if the parameters or levels differ, or the
+        /// plaintext is zero (the result would be transparent).
         multiply_plain, multiply_plain_inplace, multiply_plain_into, evaluator_multiply_plain_inplace, "Evaluator::multiply_plain",
         (plain: &Plaintext => plain.as_ffi()), check check_factor(plain)
     );
     operation!(
-        /// To NTT form, for repeated products with plaintexts. Cost: one NTT for each prime and polynomial.
+        /// Transforms to NTT form, for repeated products with plaintexts. Cost: one NTT for each prime and polynomial.
         ///
         /// # Errors
-        /// [`Error::Seal`] if it is in NTT form already.
+        /// [`Error::Seal`] if the ciphertext is in NTT form already.
         transform_to_ntt, transform_to_ntt_inplace, transform_to_ntt_into, evaluator_transform_to_ntt_inplace,
         "Evaluator::transform_to_ntt", ()
     );
     operation!(
-        /// Back to coefficient form.
+        /// Transforms back to coefficient form.
         ///
         /// # Errors
-        /// [`Error::Seal`] if it is not in NTT form.
+        /// [`Error::Seal`] if the ciphertext is not in NTT form.
         transform_from_ntt, transform_from_ntt_inplace, transform_from_ntt_into, evaluator_transform_from_ntt_inplace,
         "Evaluator::transform_from_ntt", ()
     );
     operation!(
-        /// Rotates both rows of slots by `steps`, to the left if positive, |steps| < N/2; 0 steps change nothing and need
-        /// no key. Cost: one key switch if the keys hold this step, else one for each non-zero digit of its non-adjacent
-        /// form.
+        /// Rotates both rows of slots by `steps`, to the left if positive; |steps| < N/2. A rotation by 0 steps changes
+        /// nothing and needs no key. Cost: one key switch if the keys hold this step, otherwise one for each non-zero
+        /// digit of its non-adjacent form.
         ///
         /// # Errors
         /// [`Error::Batching`] without batching, [`Error::RotationStep`] for a step of N/2 or more,
-        /// [`Error::CiphertextSize`] unless the size is 2, [`Error::WrongForm`] in NTT form, [`Error::Seal`] if a key is
-        /// missing. The ciphertext is left as it was.
+        /// [`Error::CiphertextSize`] unless the size is 2, [`Error::WrongForm`] in NTT form, [`Error::Seal`] if a key
+        /// is missing. After an error the ciphertext is unchanged.
         rotate_rows, rotate_rows_inplace, rotate_rows_into, evaluator_rotate_rows_inplace, "Evaluator::rotate_rows",
         (steps: i32 => steps, galois_keys: &GaloisKeys => galois_keys.as_ffi()), check check_rotation(steps, galois_keys)
     );
@@ -185,20 +185,20 @@ impl Evaluator {
         /// Swaps the two rows of slots. Cost: one key switch.
         ///
         /// # Errors
-        /// [`Error::Batching`] without batching, [`Error::CiphertextSize`] unless the size is 2, [`Error::WrongForm`] in NTT form, [`Error::Seal`] if the key
-        /// is missing. The ciphertext is left as it was.
+        /// [`Error::Batching`] without batching, [`Error::CiphertextSize`] unless the size is 2, [`Error::WrongForm`]
+        /// in NTT form, [`Error::Seal`] if the key is missing. After an error the ciphertext is unchanged.
         rotate_columns, rotate_columns_inplace, rotate_columns_into, evaluator_rotate_columns_inplace,
         "Evaluator::rotate_columns",
         (galois_keys: &GaloisKeys => galois_keys.as_ffi()), check check_columns(galois_keys)
     );
     operation!(
-        /// The automorphism x -> x^element of the plaintext polynomial, for an odd element below 2N. Needs no batching.
-        /// Cost: one key switch.
+        /// Applies the automorphism x -> x^element to the plaintext polynomial, for an odd element below 2N. This needs
+        /// no batching. Cost: one key switch.
         ///
         /// # Errors
         /// [`Error::GaloisElement`] for an element that is even or too large, [`Error::CiphertextSize`] unless the size
-        /// is 2, [`Error::WrongForm`] in NTT form, [`Error::Seal`] if the key is missing. The ciphertext is left as it
-        /// was.
+        /// is 2, [`Error::WrongForm`] in NTT form, [`Error::Seal`] if the key is missing. After an error the ciphertext
+        /// is unchanged.
         apply_galois, apply_galois_inplace, apply_galois_into, evaluator_apply_galois_inplace,
         "Evaluator::apply_galois",
         (element: u32 => element, galois_keys: &GaloisKeys => galois_keys.as_ffi()), check check_galois(element, galois_keys)
@@ -212,7 +212,7 @@ impl Evaluator {
         &self.context
     }
 
-    /// SEAL compares a plaintext in coefficient form with N, but not its coefficients with t.
+    /// Checks the plaintext's coefficients. In coefficient form SEAL compares their number with N, but not them with t.
     fn check_plain(
         &self,
         operation: &'static str,
@@ -225,8 +225,8 @@ impl Evaluator {
         plain.check_fits(operation, &self.context)
     }
 
-    /// SEAL 4.0 refuses operands of different forms. Later versions transform one of them, the ciphertext even where
-    /// they refuse the plaintext afterwards: here all versions refuse them.
+    /// Refuses operands of different forms, as SEAL 4.0 does. Later versions transform one of them, and may transform
+    /// the ciphertext even where they then refuse the plaintext.
     fn check_factor(
         &self,
         operation: &'static str,
@@ -248,7 +248,7 @@ impl Evaluator {
         })
     }
 
-    /// SEAL permutes the polynomials before it finds that the key switch is impossible.
+    /// Checks that a key switch is possible. SEAL would discover this only after permuting the polynomials.
     fn check_switchable(
         &self,
         operation: &'static str,
@@ -300,7 +300,8 @@ impl Evaluator {
         self.check_switchable(operation, encrypted, galois_keys)
     }
 
-    /// SEAL composes a rotation without a key of its own from those it has, and finds a missing one half way.
+    /// Checks that every needed key is there. SEAL composes a rotation that has no key from those that it has, and
+    /// would discover a missing one halfway.
     fn check_rotation(
         &self,
         operation: &'static str,
@@ -336,7 +337,7 @@ impl std::fmt::Debug for Evaluator {
     }
 }
 
-/// Galois elements are odd and below 2N.
+/// Checks that a Galois element is odd and below 2N.
 pub(super) fn check_galois_element(
     operation: &'static str,
     context: &Context,
@@ -353,7 +354,7 @@ pub(super) fn check_galois_element(
     Ok(())
 }
 
-/// The signed powers of two, no two of them neighbours, that add up to the value: what SEAL rotates by, one by one.
+/// Splits a value into signed powers of two, no two adjacent. SEAL rotates by these one after the other.
 fn non_adjacent_form(value: i32) -> Vec<i32> {
     let mut digits = Vec::new();
     let mut rest = i64::from(value);

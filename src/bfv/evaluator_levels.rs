@@ -1,4 +1,4 @@
-//! Levels: switching to smaller moduli, and plaintexts in NTT form, which belong to a level.
+//! Levels: switching to a smaller modulus, and plaintexts in NTT form, which belong to a level.
 
 use super::ciphertext::Ciphertext;
 use super::context::ParmsId;
@@ -8,31 +8,31 @@ use super::plaintext::Plaintext;
 use crate::ffi::evaluator::bridge;
 
 impl Evaluator {
-    /// Drops one prime of q: everything after costs less. The noise budget falls by at most a few bits if noise was
-    /// already larger than the rounding.
+    /// Drops one prime of q, which makes every later operation cheaper. The noise budget falls by at most a few bits if
+    /// the noise already exceeded the rounding error.
     ///
     /// # Errors
-    /// [`Error::Seal`] at the lowest level, in NTT form, or if the result is transparent.
+    /// [`Error::Seal`] if the ciphertext is at the lowest level or in NTT form, or if the result is transparent.
     pub fn mod_switch_to_next_inplace(&self, encrypted: &mut Ciphertext) -> Result<()> {
         bridge::evaluator_mod_switch_to_next_inplace(self.as_ffi(), encrypted.as_ffi_mut())
             .named("Evaluator::mod_switch_to_next")
     }
 
-    /// As [`Evaluator::mod_switch_to_next_inplace`], into a new ciphertext.
+    /// Like [`Evaluator::mod_switch_to_next_inplace`], but returns a new ciphertext.
     ///
     /// # Errors
-    /// As [`Evaluator::mod_switch_to_next_inplace`].
+    /// Same as [`Evaluator::mod_switch_to_next_inplace`].
     pub fn mod_switch_to_next(&self, encrypted: &Ciphertext) -> Result<Ciphertext> {
         let mut result = Ciphertext::new()?;
         self.mod_switch_to_next_into(encrypted, &mut result)?;
         Ok(result)
     }
 
-    /// As [`Evaluator::mod_switch_to_next_inplace`], into a ciphertext whose memory is reused. As cheap as in place: SEAL
-    /// works on a copy in either form.
+    /// Like [`Evaluator::mod_switch_to_next_inplace`], but writes to a ciphertext whose memory is reused. This is as
+    /// cheap as working in place, because SEAL works on a copy in either case.
     ///
     /// # Errors
-    /// As [`Evaluator::mod_switch_to_next_inplace`]; the destination is unspecified then.
+    /// Same as [`Evaluator::mod_switch_to_next_inplace`]; after an error the destination is unspecified.
     pub fn mod_switch_to_next_into(
         &self,
         encrypted: &Ciphertext,
@@ -46,30 +46,31 @@ impl Evaluator {
         .named("Evaluator::mod_switch_to_next")
     }
 
-    /// Drops primes of q down to a level, one after the other.
+    /// Drops primes of q one by one until the ciphertext is at the given level.
     ///
     /// # Errors
-    /// [`Error::Seal`] if the level is unknown or above the ciphertext's, in NTT form, or if the result is transparent.
+    /// [`Error::Seal`] if the level is unknown or above the ciphertext's, if the ciphertext is in NTT form, or if the
+    /// result is transparent.
     pub fn mod_switch_to_inplace(&self, encrypted: &mut Ciphertext, level: ParmsId) -> Result<()> {
         bridge::evaluator_mod_switch_to_inplace(self.as_ffi(), encrypted.as_ffi_mut(), &level.0)
             .named("Evaluator::mod_switch_to")
     }
 
-    /// As [`Evaluator::mod_switch_to_inplace`], into a new ciphertext.
+    /// Like [`Evaluator::mod_switch_to_inplace`], but returns a new ciphertext.
     ///
     /// # Errors
-    /// As [`Evaluator::mod_switch_to_inplace`].
+    /// Same as [`Evaluator::mod_switch_to_inplace`].
     pub fn mod_switch_to(&self, encrypted: &Ciphertext, level: ParmsId) -> Result<Ciphertext> {
         let mut result = Ciphertext::new()?;
         self.mod_switch_to_into(encrypted, level, &mut result)?;
         Ok(result)
     }
 
-    /// As [`Evaluator::mod_switch_to_inplace`], into a ciphertext whose memory is reused. One copy less than SEAL's own
-    /// form, which copies before the first step and within each.
+    /// Like [`Evaluator::mod_switch_to_inplace`], but writes to a ciphertext whose memory is reused. This makes one
+    /// copy less than SEAL's own form, which copies before the first step and again within each step.
     ///
     /// # Errors
-    /// As [`Evaluator::mod_switch_to_inplace`]; the destination is unspecified then.
+    /// Same as [`Evaluator::mod_switch_to_inplace`]; after an error the destination is unspecified.
     pub fn mod_switch_to_into(
         &self,
         encrypted: &Ciphertext,
@@ -81,15 +82,15 @@ impl Evaluator {
             (Some(target), Some(own)) if target < own => {
                 self.mod_switch_to_next_into(encrypted, destination)?;
             }
-            // The level is the ciphertext's, or SEAL says what is wrong with it.
+            // Either the ciphertext is at this level already, or SEAL reports what is wrong with the level.
             _ => destination.assign(encrypted)?,
         }
         self.mod_switch_to_inplace(destination, level)
     }
 }
 
-/// Defines the forms of an operation on plaintexts that works in place: `$name` works on a copy, `$into` on a copy in a
-/// plaintext that is there already. SEAL's own forms do the same.
+/// Defines the three forms of an operation on plaintexts: `$inplace` overwrites its argument, `$name` works on a new
+/// copy, and `$into` works on a copy stored in an existing plaintext. SEAL's own forms do the same.
 macro_rules! plain_operation {
     (
         $(#[$documentation:meta])*
@@ -125,10 +126,11 @@ macro_rules! plain_operation {
 
 impl Evaluator {
     plain_operation!(
-        /// Brings a plaintext to NTT form at a level, for [`Evaluator::multiply_plain`]. Cost: one NTT for each prime.
+        /// Transforms a plaintext to NTT form at a level, for [`Evaluator::multiply_plain`]. Cost: one NTT for each
+        /// prime.
         ///
         /// # Errors
-        /// [`Error::Seal`] if it is in NTT form already or the level is unknown.
+        /// [`Error::Seal`] if the plaintext is in NTT form already or the level is unknown.
         transform_plain_to_ntt, transform_plain_to_ntt_inplace, transform_plain_to_ntt_into,
         evaluator_transform_plain_to_ntt_inplace, "Evaluator::transform_to_ntt (plaintext)", (level)
     );
@@ -141,7 +143,7 @@ impl Evaluator {
         evaluator_mod_switch_plain_to_next_inplace, "Evaluator::mod_switch_to_next (plaintext)", (), check check_ntt
     );
     plain_operation!(
-        /// Drops primes of a plaintext in NTT form down to a level.
+        /// Drops primes of a plaintext in NTT form until it is at the given level.
         ///
         /// # Errors
         /// [`Error::WrongForm`] in coefficient form, [`Error::Seal`] if the level is unknown or above the plaintext's.

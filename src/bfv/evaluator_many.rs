@@ -1,4 +1,4 @@
-//! Sums, products and powers of many ciphertexts, as SEAL's `add_many`, `multiply_many` and `exponentiate`.
+//! Sums, products and powers of many ciphertexts, like SEAL's `add_many`, `multiply_many` and `exponentiate`.
 
 use super::ciphertext::Ciphertext;
 use super::error::{Error, Result};
@@ -7,20 +7,20 @@ use super::keys::RelinKeys;
 use std::collections::VecDeque;
 
 impl Evaluator {
-    /// The sum of all ciphertexts.
+    /// Adds all ciphertexts.
     ///
     /// # Errors
-    /// [`Error::NoCiphertexts`] for an empty slice, else as [`Evaluator::add_inplace`].
+    /// [`Error::NoCiphertexts`] for an empty slice, otherwise the same as [`Evaluator::add_inplace`].
     pub fn add_many(&self, encrypteds: &[Ciphertext]) -> Result<Ciphertext> {
         let mut sum = Ciphertext::new()?;
         self.add_many_into(encrypteds, &mut sum)?;
         Ok(sum)
     }
 
-    /// As [`Evaluator::add_many`], into a ciphertext whose memory is reused.
+    /// Like [`Evaluator::add_many`], but writes to a ciphertext whose memory is reused.
     ///
     /// # Errors
-    /// As [`Evaluator::add_many`]; the destination is unspecified then.
+    /// Same as [`Evaluator::add_many`]; after an error the destination is unspecified.
     pub fn add_many_into(
         &self,
         encrypteds: &[Ciphertext],
@@ -38,11 +38,11 @@ impl Evaluator {
         Ok(())
     }
 
-    /// The product of all ciphertexts, relinearised after each multiplication, in a tree of the least depth:
-    /// ceil(log2(count)). Of one ciphertext, a copy.
+    /// Multiplies all ciphertexts in a tree of minimal depth, ceil(log2(count)), and relinearises after each
+    /// multiplication. For a single ciphertext the result is a copy.
     ///
     /// # Errors
-    /// [`Error::NoCiphertexts`] for an empty slice, else as [`Evaluator::multiply_inplace`] and
+    /// [`Error::NoCiphertexts`] for an empty slice, otherwise the same as [`Evaluator::multiply_inplace`] and
     /// [`Evaluator::relinearize_inplace`].
     pub fn multiply_many(
         &self,
@@ -70,12 +70,13 @@ impl Evaluator {
         }
     }
 
-    /// The power, relinearised after each multiplication: floor(log2(exponent)) squarings and one multiplication for
-    /// each further bit of the exponent, at depth ceil(log2(exponent)). SEAL's own form takes exponent - 1
-    /// multiplications and as many copies at the same depth.
+    /// Raises a ciphertext to a power and relinearises after each multiplication. This takes floor(log2(exponent))
+    /// squarings and one multiplication for each further set bit of the exponent, at depth ceil(log2(exponent)). SEAL's
+    /// own form takes exponent - 1 multiplications and as many copies at the same depth.
     ///
     /// # Errors
-    /// [`Error::ZeroExponent`], else as [`Evaluator::square_inplace`] and [`Evaluator::relinearize_inplace`].
+    /// [`Error::ZeroExponent`] if the exponent is 0, otherwise the same as [`Evaluator::square_inplace`] and
+    /// [`Evaluator::relinearize_inplace`].
     pub fn exponentiate(
         &self,
         encrypted: &Ciphertext,
@@ -107,10 +108,10 @@ impl Evaluator {
         }
     }
 
-    /// As [`Evaluator::exponentiate`], overwriting the ciphertext.
+    /// Like [`Evaluator::exponentiate`], but overwrites the ciphertext.
     ///
     /// # Errors
-    /// As [`Evaluator::exponentiate`]; the ciphertext is left as it was then.
+    /// Same as [`Evaluator::exponentiate`]; after an error the ciphertext is unchanged.
     pub fn exponentiate_inplace(
         &self,
         encrypted: &mut Ciphertext,

@@ -1,8 +1,8 @@
-//! Raw pointers to the objects behind the types, for C++ code that links the same SEAL: kernels of one's own, or SEAL's C
-//! export layer as declared in `seal_sys::bindings` (tests/encoder.rs and benches/native use it so).
+//! Raw pointers to the SEAL objects behind these types, for C++ code that links the same SEAL: your own kernels, or
+//! SEAL's C export layer as declared in `seal_sys::bindings`. tests/encoder.rs and benches/native use it this way.
 //!
-//! Taking a pointer is safe; what is done with it is not, and what it must keep to stands with each. For residues alone no
-//! pointer is needed: see [`Ciphertext::edit_limbs`].
+//! Getting a pointer is safe. Using it is not, and each function states the rules. To access only residues you need no
+//! pointer: see [`Ciphertext::edit_limbs`].
 
 use super::ciphertext::Ciphertext;
 use super::context::Context;
@@ -19,8 +19,8 @@ macro_rules! seal_pointer {
             impl $name {
                 #[doc = concat!("The `", $class, "` behind this value, for C++ code that links the same SEAL.")]
                 ///
-                /// The pointer is valid while this value lives. Nothing may change the object through it, and the
-                /// thread rules of this type hold for it.
+                /// The pointer is valid while this value lives. Do not change the object through it. This type's thread
+                /// rules apply to the pointer too.
                 pub fn as_seal_ptr(&self) -> *const c_void {
                     std::ptr::from_ref(self.as_ffi()).cast()
                 }
@@ -47,11 +47,11 @@ macro_rules! seal_pointer_mut {
             impl $name {
                 #[doc = concat!("The `", $class, "` behind this value, for C++ code that links the same SEAL to change.")]
                 ///
-                /// The pointer is valid while this value lives; take it anew for each change. What it points to must
-                /// stay a whole object (not moved from, not destroyed) with each residue below its modulus, and must
-                /// not change while a reference to this value is in use.
+                /// The pointer is valid while this value lives; get it anew for each change. The object it points to
+                /// must stay whole (not moved from, not destroyed), with each residue below its modulus. It must not
+                /// change while a reference to this value is in use.
                 pub fn as_seal_mut_ptr(&mut self) -> *mut c_void {
-                    // SAFETY: the object is not moved: only its address is taken.
+                    // SAFETY: only the object's address is taken; the object is not moved.
                     let object = unsafe { self.as_ffi_mut().get_unchecked_mut() };
                     std::ptr::from_mut(object).cast()
                 }

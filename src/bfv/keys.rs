@@ -1,4 +1,4 @@
-//! Keys and their generator.
+//! Keys, and the generator that makes them.
 
 use super::ciphertext::Compression;
 use super::context::{Context, ParmsId};
@@ -13,21 +13,21 @@ use std::pin::Pin;
 /// A rotation of the batching matrix (2 rows of N/2 slots).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Rotation {
-    /// Both rows by this many slots, to the left if positive, less than N/2 either way. 0 slots are no rotation: they
-    /// need no key and get none.
+    /// Rotates both rows by this many slots, to the left if positive. The step must be less than N/2 in magnitude. A
+    /// step of 0 is no rotation: it needs no key and gets none.
     Rows(i32),
-    /// The two rows are swapped.
+    /// Swaps the two rows.
     Columns,
 }
 
-/// SEAL's step for the swap of the two rows.
+/// SEAL's step number for swapping the two rows.
 const SWAP: i32 = 0;
 
 impl Rotation {
-    /// SEAL's step, or `None` for a rotation by 0 slots: SEAL would take it for the swap of the two rows.
+    /// SEAL's step, or `None` for a rotation by 0 slots, which SEAL would mistake for the swap of the two rows.
     ///
     /// # Errors
-    /// [`Error::RotationStep`] for a step of half a plaintext or more.
+    /// [`Error::RotationStep`] for a step of N/2 or more.
     pub(super) fn step(self, operation: &'static str, context: &Context) -> Result<Option<i32>> {
         let Self::Rows(step) = self else {
             return Ok(Some(SWAP));
@@ -44,7 +44,7 @@ impl Rotation {
     }
 }
 
-/// Declares a key: its type, evidence for threads, a fallible clone, an opaque `Debug`.
+/// Defines a key: its type, the evidence for its thread safety, a fallible clone and an opaque `Debug`.
 macro_rules! key {
     (
         $(#[$documentation:meta])*
@@ -55,15 +55,16 @@ macro_rules! key {
             inner: UniquePtr<bridge::$ffi>,
         }
 
-        // SAFETY: the object owns its polynomials, allocated from pools that are not tied to a thread (the global
-        // `MemoryPoolMT`; for the secret key a pool of its own, `MMProfNew`, also an MT pool). Mutation needs `&mut`.
+        // SAFETY: the object owns its polynomials, which come from pools that are not tied to a thread: the global
+        // `MemoryPoolMT`, or, for the secret key, a pool of its own (`MMProfNew`), which is an MT pool too. Mutation
+        // needs `&mut`.
         unsafe impl Send for $name {}
-        // SAFETY: through `&self` only const member functions run (seal/secretkey.h, publickey.h, kswitchkeys.h),
-        // which cache nothing.
+        // SAFETY: only const member functions are called through `&self` (seal/secretkey.h, publickey.h,
+        // kswitchkeys.h), and these cache nothing.
         unsafe impl Sync for $name {}
 
         impl $name {
-            /// A copy.
+            /// Copies the key.
             ///
             /// # Errors
             /// [`Error::Seal`] if memory is exhausted.
@@ -73,7 +74,7 @@ macro_rules! key {
                 })
             }
 
-            /// The key in SEAL's own format.
+            /// Serializes the key in SEAL's own format.
             ///
             /// # Errors
             /// [`Error::Seal`] if memory is exhausted.
@@ -82,12 +83,12 @@ macro_rules! key {
                     .named(concat!(stringify!($name), "::save"))
             }
 
-            /// Reads SEAL's own format, seeded or whole, which must come from a **trusted** source: see
+            /// Reads a key in SEAL's own format, seeded or whole. The bytes must come from a **trusted** source: see
             /// [`super::Ciphertext::from_seal_bytes_trusted`].
             ///
             /// # Errors
-            /// [`Error::Text`] if the bytes went through text, [`Error::Seal`] if they are no such key that is valid for
-            /// this context.
+            /// [`Error::Text`] if the bytes were handled as text on the way, [`Error::Seal`] if they are not a key of
+            /// this type that is valid for this context.
             pub fn from_seal_bytes_trusted(context: &Context, bytes: &[u8]) -> Result<Self> {
                 let operation = concat!(stringify!($name), "::load");
                 check_not_text(operation, bytes)?;
@@ -96,16 +97,16 @@ macro_rules! key {
                 })
             }
 
-            /// Whether SEAL finds the key valid for this context, residues included.
+            /// Tells whether SEAL considers the key valid for this context, including its residues.
             ///
             /// # Errors
-            /// None in practice: [`Error::Seal`] is decoded if SEAL ever throws.
+            /// None in practice; if SEAL ever throws, the exception becomes [`Error::Seal`].
             pub fn is_valid_for(&self, context: &Context) -> Result<bool> {
                 bridge::$valid(&self.inner, context.as_ffi())
                     .named(concat!(stringify!($name), "::is_valid_for"))
             }
 
-            /// The key level of the parameters the key was made for.
+            /// The key level of the parameters that the key was made for.
             pub fn parms_id(&self) -> ParmsId {
                 ParmsId(bridge::$parms_id(&self.inner))
             }
@@ -134,7 +135,7 @@ macro_rules! key {
 }
 
 key!(
-    /// The secret key. Its memory is cleared when it is dropped; `Debug` shows nothing of it.
+    /// The secret key. Its memory is cleared when it is dropped, and `Debug` reveals nothing about it.
     SecretKey,
     SecretKey,
     secret_key_clone,
@@ -144,7 +145,7 @@ key!(
     secret_key_parms_id
 );
 key!(
-    /// The public key: encrypts, nothing else.
+    /// The public key, which can only encrypt.
     PublicKey,
     PublicKey,
     public_key_clone,
@@ -154,7 +155,7 @@ key!(
     public_key_parms_id
 );
 key!(
-    /// Relinearisation keys: bring a ciphertext of size 3 back to size 2.
+    /// Relinearisation keys, which bring a ciphertext of size 3 back to size 2.
     RelinKeys,
     RelinKeys,
     relin_keys_clone,
@@ -164,7 +165,7 @@ key!(
     relin_keys_parms_id
 );
 key!(
-    /// Galois keys: rotate. They hold exactly the rotations they were made for.
+    /// Galois keys, which rotate. They serve exactly the rotations they were made for.
     GaloisKeys,
     GaloisKeys,
     galois_keys_clone,
@@ -175,19 +176,19 @@ key!(
 );
 
 impl RelinKeys {
-    /// How many powers of the secret key have a key: 1, for ciphertexts of size 3.
+    /// Number of powers of the secret key that have a key: 1, for ciphertexts of size 3.
     pub fn count(&self) -> usize {
         bridge::relin_keys_count(&self.inner)
     }
 }
 
 impl GaloisKeys {
-    /// How many rotations have a key.
+    /// Number of rotations that have a key.
     pub fn count(&self) -> usize {
         bridge::galois_keys_count(&self.inner)
     }
 
-    /// Whether this very rotation has a key. A rotation by 0 slots never has one, and needs none.
+    /// Tells whether exactly this rotation has a key. A rotation by 0 slots never has one, and needs none.
     ///
     /// # Errors
     /// [`Error::RotationStep`] if the step is not below N/2.
@@ -199,7 +200,7 @@ impl GaloisKeys {
         bridge::galois_keys_has_step(&self.inner, context.as_ffi(), step).named(operation)
     }
 
-    /// Whether this automorphism has a key.
+    /// Tells whether this automorphism has a key.
     ///
     /// # Errors
     /// [`Error::GaloisElement`] for an element that is even or not below 2N.
@@ -210,24 +211,24 @@ impl GaloisKeys {
     }
 }
 
-/// Makes the keys. It holds the secret key: it belongs to the client.
+/// Makes the keys. It holds the secret key, so it belongs to the client.
 ///
-/// `Send` but not `Sync`: SEAL 4.0.0 replaces its cache of the secret key's powers under a lock, but reads it without
-/// one. One for each thread.
+/// `Send` but not `Sync`: SEAL 4.0.0 replaces its cache of the secret key's powers under a lock but reads the cache
+/// without one. Use one generator for each thread.
 pub struct KeyGenerator {
     context: Context,
     inner: UniquePtr<bridge::KeyGenerator>,
 }
 
-// There is no `Sync`: `create_relin_keys` reads `secret_key_array_` after `compute_secret_key_array` has given its lock
-// back, while another call may free it there (seal/keygenerator.cpp).
+// Not `Sync`: `create_relin_keys` reads `secret_key_array_` after `compute_secret_key_array` has released its lock,
+// while another call may free the array under that lock (seal/keygenerator.cpp).
 //
-// SAFETY: a `seal::KeyGenerator` owns its members (seal/keygenerator.h), its pool is `MMProfNew`, an MT pool of its
-// own; nothing in it is tied to a thread, and it is not shared.
+// SAFETY: a `seal::KeyGenerator` owns its members (seal/keygenerator.h). Its pool is `MMProfNew`, an MT pool of its
+// own. Nothing in it is tied to a thread, and it is not shared.
 unsafe impl Send for KeyGenerator {}
 
 impl KeyGenerator {
-    /// A generator with a fresh secret key.
+    /// Creates a generator with a fresh secret key.
     ///
     /// # Errors
     /// [`Error::Seal`] if memory or the system's randomness is exhausted.
@@ -238,7 +239,7 @@ impl KeyGenerator {
         })
     }
 
-    /// A generator for an existing secret key.
+    /// Creates a generator for an existing secret key.
     ///
     /// # Errors
     /// [`Error::Seal`] if the key was made for other parameters.
@@ -250,7 +251,7 @@ impl KeyGenerator {
         })
     }
 
-    /// The secret key.
+    /// Copies the secret key.
     ///
     /// # Errors
     /// [`Error::Seal`] if memory is exhausted.
@@ -261,7 +262,7 @@ impl KeyGenerator {
         })
     }
 
-    /// A public key.
+    /// Creates a public key.
     ///
     /// # Errors
     /// [`Error::Seal`] if memory is exhausted.
@@ -272,7 +273,7 @@ impl KeyGenerator {
         })
     }
 
-    /// Relinearisation keys for ciphertexts of size 3.
+    /// Creates relinearisation keys for ciphertexts of size 3.
     ///
     /// # Errors
     /// [`Error::Unsupported`] if the parameters have no special prime.
@@ -284,8 +285,8 @@ impl KeyGenerator {
         })
     }
 
-    /// Galois keys for exactly these rotations: each costs as much memory as the relinearisation keys. Rotations by 0
-    /// slots get no key.
+    /// Creates Galois keys for exactly these rotations. Each takes as much memory as the relinearisation keys.
+    /// Rotations by 0 slots get no key.
     ///
     /// # Errors
     /// [`Error::Unsupported`] if the parameters lack a special prime, [`Error::Batching`] if they lack batching,
@@ -301,9 +302,10 @@ impl KeyGenerator {
         })
     }
 
-    /// Galois keys for every rotation by a power of two to either side, and of the columns if there is batching:
-    /// 2 log2(N) - 2 keys, as half a row is the same to either side. Every other rotation is composed of these; keys for exactly the needed ones are smaller and
-    /// faster.
+    /// Creates Galois keys for every rotation by a power of two in either direction and, if there is batching, for the
+    /// swap of the rows. These are 2 log2(N) - 2 keys, because a rotation by half a row is the same in either
+    /// direction. SEAL composes every other rotation from these; keys for exactly the rotations you need are smaller
+    /// and faster.
     ///
     /// # Errors
     /// [`Error::Unsupported`] if the parameters have no special prime.
@@ -315,7 +317,7 @@ impl KeyGenerator {
         })
     }
 
-    /// Galois keys for automorphisms x -> x^element: needs no batching.
+    /// Creates Galois keys for automorphisms x -> x^element. This needs no batching.
     ///
     /// # Errors
     /// [`Error::Unsupported`] if the parameters have no special prime, [`Error::GaloisElement`] for an element that is
@@ -332,7 +334,7 @@ impl KeyGenerator {
         })
     }
 
-    /// A fresh public key as it is sent, its random half replaced by a seed, in SEAL's own format.
+    /// Creates a fresh public key and serializes it for sending, in SEAL's own format with a seed for its random half.
     ///
     /// # Errors
     /// [`Error::Seal`] if memory is exhausted.
@@ -341,10 +343,11 @@ impl KeyGenerator {
             .named("PublicKey::save")
     }
 
-    /// Fresh relinearisation keys as they are sent, their random half replaced by seeds, in SEAL's own format.
+    /// Creates fresh relinearisation keys and serializes them for sending, in SEAL's own format with seeds for their
+    /// random halves.
     ///
     /// # Errors
-    /// As [`KeyGenerator::create_relin_keys`].
+    /// Same as [`KeyGenerator::create_relin_keys`].
     pub fn seal_bytes_relin_keys(&mut self, compression: Compression) -> Result<Vec<u8>> {
         let operation = "RelinKeys::save";
         self.check_keyswitching(operation)?;
@@ -352,10 +355,11 @@ impl KeyGenerator {
             .named(operation)
     }
 
-    /// Fresh Galois keys as they are sent, their random half replaced by seeds, in SEAL's own format.
+    /// Creates fresh Galois keys and serializes them for sending, in SEAL's own format with seeds for their random
+    /// halves.
     ///
     /// # Errors
-    /// As [`KeyGenerator::create_galois_keys`].
+    /// Same as [`KeyGenerator::create_galois_keys`].
     pub fn seal_bytes_galois_keys(
         &mut self,
         rotations: &[Rotation],
@@ -369,10 +373,10 @@ impl KeyGenerator {
             .named(operation)
     }
 
-    /// As [`KeyGenerator::seal_bytes_galois_keys`], for automorphisms x -> x^element.
+    /// Like [`KeyGenerator::seal_bytes_galois_keys`], but for automorphisms x -> x^element.
     ///
     /// # Errors
-    /// As [`KeyGenerator::create_galois_keys_of_elements`].
+    /// Same as [`KeyGenerator::create_galois_keys_of_elements`].
     pub fn seal_bytes_galois_keys_of_elements(
         &mut self,
         elements: &[u32],

@@ -1,6 +1,6 @@
-//! Residues one by one: views by polynomial and modulus, and edits that cannot leave a residue out of range.
+//! Access to single residues: views by polynomial and modulus, and edits that cannot leave a residue out of range.
 //!
-//! A kernel reads [`super::Ciphertext::limb`] or [`super::Ciphertext::limbs_by_modulus`], and writes within a closure:
+//! A kernel reads [`super::Ciphertext::limb`] or [`super::Ciphertext::limbs_by_modulus`], and writes inside a closure:
 //!
 //! ```
 //! # use sealquant::bfv::{Ciphertext, Context, Error, ParametersLiteral, SecurityLevel, coeff_modulus};
@@ -28,8 +28,8 @@
 //! ```
 //!
 //! # Cost
-//! No copy, and no allocation where the memory suffices. When the closure ends, one vectorised pass compares each
-//! residue with its modulus.
+//! Nothing is copied, and nothing is allocated if the memory suffices. When the closure ends, one vectorised pass
+//! compares each residue with its modulus.
 
 use super::context::ParmsId;
 use super::error::{Error, Result};
@@ -38,24 +38,24 @@ use super::raw::first_invalid;
 /// The residues of one polynomial modulo one modulus.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limb<'a> {
-    /// Which polynomial, from 0.
+    /// Index of the polynomial, from 0.
     pub polynomial: usize,
-    /// Which prime of the level, from 0.
+    /// Index of the prime within the level, from 0.
     pub modulus_index: usize,
     /// N residues.
     pub residues: &'a [u64],
 }
 
-/// As [`Limb`], to be written.
+/// A [`Limb`] that can be written.
 #[derive(Debug, PartialEq, Eq)]
 pub struct LimbMut<'a> {
-    /// Which polynomial, from 0.
+    /// Index of the polynomial, from 0.
     pub polynomial: usize,
-    /// Which modulus of the level, from 0.
+    /// Index of the modulus within the level, from 0.
     pub modulus_index: usize,
     /// The modulus.
     pub modulus: u64,
-    /// The residues. Any value may stand here for a while; when the edit ends, each must be below the modulus.
+    /// The residues. They may hold any value during the edit; when the edit ends, each must be below the modulus.
     pub residues: &'a mut [u64],
 }
 
@@ -64,40 +64,40 @@ pub struct LimbMut<'a> {
 pub struct LimbsMut<'a> {
     pub(super) residues: &'a mut [u64],
     pub(super) moduli: &'a [u64],
-    /// Residues in a limb.
+    /// Number of residues in a limb.
     pub(super) count: usize,
     pub(super) parms_id: ParmsId,
     pub(super) is_ntt_form: bool,
 }
 
 impl LimbsMut<'_> {
-    /// How many polynomials: 1 of a plaintext.
+    /// Number of polynomials: 1 for a plaintext.
     pub fn polynomials(&self) -> usize {
         let polynomial = self.count * self.moduli.len();
         self.residues.len().checked_div(polynomial).unwrap_or(1)
     }
 
-    /// The moduli of each polynomial: the primes of the level, or t of a plaintext in coefficient form.
+    /// The moduli of each polynomial: the primes of the level, or t for a plaintext in coefficient form.
     pub const fn moduli(&self) -> &[u64] {
         self.moduli
     }
 
-    /// How many residues a limb has: N; in a plaintext in coefficient form, as many as it has coefficients.
+    /// Number of residues in a limb: N, or the number of coefficients for a plaintext in coefficient form.
     pub const fn limb_len(&self) -> usize {
         self.count
     }
 
-    /// The level, [`ParmsId::ZERO`] of a plaintext in coefficient form.
+    /// The level; [`ParmsId::ZERO`] for a plaintext in coefficient form.
     pub const fn parms_id(&self) -> ParmsId {
         self.parms_id
     }
 
-    /// Whether the residues are in NTT form.
+    /// Tells whether the residues are in NTT form.
     pub const fn is_ntt_form(&self) -> bool {
         self.is_ntt_form
     }
 
-    /// One limb. `None` if there is no such polynomial or modulus.
+    /// Returns one limb. `None` if there is no such polynomial or modulus.
     pub fn limb(&self, polynomial: usize, modulus_index: usize) -> Option<&[u64]> {
         limb(
             self.residues,
@@ -108,13 +108,13 @@ impl LimbsMut<'_> {
         )
     }
 
-    /// One limb, to be written. `None` if there is no such polynomial or modulus.
+    /// Returns one limb for writing. `None` if there is no such polynomial or modulus.
     pub fn limb_mut(&mut self, polynomial: usize, modulus_index: usize) -> Option<&mut [u64]> {
         let range = limb_range(self.moduli.len(), self.count, polynomial, modulus_index)?;
         self.residues.get_mut(range)
     }
 
-    /// All limbs: polynomial after polynomial, in each one modulus after the other.
+    /// Iterates over all limbs, ordered by polynomial, then by modulus.
     pub fn limbs_mut(&mut self) -> impl ExactSizeIterator<Item = LimbMut<'_>> {
         let moduli = self.moduli;
         self.residues
@@ -133,7 +133,7 @@ impl LimbsMut<'_> {
         self.residues
     }
 
-    /// All residues to be written, in the order of [`LimbsMut::limbs_mut`].
+    /// All residues for writing, in the order of [`LimbsMut::limbs_mut`].
     pub const fn as_mut_slice(&mut self) -> &mut [u64] {
         self.residues
     }
@@ -163,7 +163,7 @@ pub(super) fn limb(
     residues.get(limb_range(moduli, count, polynomial, modulus_index)?)
 }
 
-/// Residues under edit. Whatever ends the edit but a successful check, a panic as well, leaves zeros.
+/// Residues under edit. Unless the edit ends with a successful check, all residues become zero, even after a panic.
 pub(super) struct Edit<'a, Set: AsMut<[LimbsMut<'a>]>> {
     set: Set,
     valid: bool,

@@ -1,23 +1,24 @@
-//! `seal::MemoryPoolHandle`: what may be known of the global pool, from which everything here is allocated.
+//! Statistics of SEAL's global memory pool (`seal::MemoryPoolHandle`), from which everything here is allocated.
 //!
-//! SEAL never returns this memory to the system: the numbers only grow, and freed objects are reused. Other pools are not
-//! offered: an object must not outlive a thread-local pool, and a pool of one's own brings nothing that is safe.
+//! SEAL reuses the memory of freed objects but never returns it to the system, so these numbers only grow. This module
+//! offers no other pools: an object must not outlive a thread-local pool, and a private pool has no safe advantage.
 
 use super::error::{Named, Result};
 use crate::ffi::memory::bridge;
 
-/// Bytes the global pool has taken from the system, in use or not. A snapshot: other threads allocate meanwhile.
+/// Number of bytes that the global pool has taken from the system, in use or not. This is a snapshot: other threads may
+/// allocate meanwhile.
 ///
 /// # Errors
-/// None in practice: [`super::Error::Seal`] is decoded if SEAL ever throws.
+/// None in practice; if SEAL ever throws, the exception becomes [`super::Error::Seal`].
 pub fn allocated_bytes() -> Result<usize> {
     bridge::global_pool_allocated_bytes().named("MemoryPoolHandle::alloc_byte_count")
 }
 
-/// How many sizes of allocation the global pool serves.
+/// Number of allocation sizes that the global pool serves.
 ///
 /// # Errors
-/// None in practice: [`super::Error::Seal`] is decoded if SEAL ever throws.
+/// None in practice; if SEAL ever throws, the exception becomes [`super::Error::Seal`].
 pub fn size_classes() -> Result<usize> {
     bridge::global_pool_count().named("MemoryPoolHandle::pool_count")
 }

@@ -1,4 +1,4 @@
-//! The BFV scheme of Microsoft SEAL, one file for each of its classes, under SEAL's own names.
+//! Bindings to SEAL's BFV scheme: one file for each SEAL class, under SEAL's own names.
 //!
 //! ```
 //! use sealquant::bfv::{BatchEncoder, Context, Decryptor, Encryptor, Evaluator, KeyGenerator};
@@ -34,8 +34,8 @@
 //!
 //! # Errors
 //!
-//! A C++ exception arrives as [`Error::Seal`] with the operation, its kind and SEAL's message. What SEAL 4.0.0 itself
-//! does not check is checked here before the call.
+//! A C++ exception becomes [`Error::Seal`], which holds the operation, the exception's kind and SEAL's message. This
+//! module also checks, before the call, what SEAL 4.0.0 itself does not check.
 
 mod ciphertext;
 mod ciphertext_limbs;
@@ -78,7 +78,7 @@ pub use plaintext::Plaintext;
 pub use qualifiers::Qualifiers;
 pub(crate) use raw::is_galois_element;
 pub use raw::{CIPHERTEXT_SIZES, RELIN_SLOTS};
-/// The version of SEAL this build is linked to, and whether SEAL was compiled with Intel HEXL.
+/// The version of SEAL that this build links, and a flag that tells whether SEAL was compiled with Intel HEXL.
 pub use seal_sys::{HEXL, SEAL_VERSION};
 pub(crate) use seeded::SeededPart;
 pub use seeded::{Seed, SeededCiphertext, SeededGaloisKeys, SeededPublicKey, SeededRelinKeys};

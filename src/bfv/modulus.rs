@@ -1,20 +1,20 @@
-//! Moduli, and how SEAL generates them.
+//! Moduli, and SEAL's generation of them.
 
 use super::error::{Error, Named, Result};
 use crate::ffi::modulus::bridge;
 use seal_sys::limits::SEAL_MOD_BIT_COUNT_MAX;
 use serde::{Deserialize, Serialize};
 
-/// A modulus that SEAL can compute with: 2 to 61 bits.
+/// A modulus of 2 to 61 bits, with which SEAL can compute.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "u64", into = "u64")]
 pub struct Modulus(u64);
 
-/// The most bits of a modulus in SEAL.
+/// Maximum number of bits of a modulus in SEAL.
 const MODULUS_BITS_MAX: u32 = SEAL_MOD_BIT_COUNT_MAX;
 
 impl Modulus {
-    /// Checks the range.
+    /// Creates a modulus after checking its range.
     ///
     /// # Errors
     /// [`Error::Modulus`] for 0, 1 and values of more than 61 bits.
@@ -25,22 +25,22 @@ impl Modulus {
         Ok(Self(value))
     }
 
-    /// The value.
+    /// The modulus as a number.
     pub const fn value(self) -> u64 {
         self.0
     }
 
-    /// Bits of the value.
+    /// Number of bits of the value.
     pub const fn bit_count(self) -> u32 {
         u64::BITS - self.0.leading_zeros()
     }
 
-    /// Words of 64 bits the value takes: always 1.
+    /// Number of 64-bit words of the value: always 1.
     pub const fn uint64_count(self) -> usize {
         1
     }
 
-    /// The constants of Barrett reduction: floor(2^128 / value), the lower word first, and the remainder.
+    /// The constants for Barrett reduction: floor(2^128 / value), lower word first, then the remainder.
     pub const fn const_ratio(self) -> [u64; 3] {
         let value = self.0 as u128;
         let (mut ratio, mut remainder) = (u128::MAX / value, u128::MAX % value + 1);
@@ -51,12 +51,12 @@ impl Modulus {
         [ratio as u64, (ratio >> 64) as u64, remainder as u64]
     }
 
-    /// The value modulo this modulus.
+    /// Reduces a value modulo this modulus.
     pub const fn reduce(self, value: u64) -> u64 {
         value % self.0
     }
 
-    /// Whether the modulus is prime, by SEAL's Miller-Rabin test.
+    /// Tells whether the modulus is prime, by SEAL's Miller-Rabin test.
     ///
     /// # Errors
     /// [`Error::Seal`] only if memory is exhausted.
@@ -85,24 +85,24 @@ impl std::fmt::Display for Modulus {
     }
 }
 
-/// What SEAL itself enforces, by the HE-standard tables of 2018 (classical attacks, ternary secret).
+/// The security level that SEAL itself enforces, by the HE-standard tables of 2018 (classical attacks, ternary secret).
 ///
-/// `sealquant::params` holds the stricter caps of 2024, which are the default of everything above this layer.
+/// `sealquant::params` holds the stricter caps of 2024, which everything above this layer uses by default.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 pub enum SecurityLevel {
-    /// Nothing is enforced. **Insecure: for tests only.**
+    /// No security level is enforced. **Insecure: for tests only.**
     None,
-    /// 128 bits, against classical attackers.
+    /// 128 bits against classical attackers.
     #[default]
     Bits128,
-    /// 192 bits, likewise.
+    /// 192 bits against classical attackers.
     Bits192,
-    /// 256 bits, likewise.
+    /// 256 bits against classical attackers.
     Bits256,
 }
 
 impl SecurityLevel {
-    /// Bits of security, 0 for [`SecurityLevel::None`].
+    /// Security in bits; 0 for [`SecurityLevel::None`].
     pub const fn bits(self) -> u32 {
         match self {
             Self::None => 0,
@@ -121,16 +121,16 @@ fn moduli(values: Vec<u64>) -> Result<Vec<Modulus>> {
 pub mod coeff_modulus {
     use super::{Modulus, Named, Result, SecurityLevel, bridge, moduli};
 
-    /// The largest log2(q), in bits, that SEAL accepts at this degree; 0 for a degree outside its table.
+    /// Returns the largest log2(q), in bits, that SEAL accepts for this degree; 0 for a degree outside its table.
     ///
     /// # Errors
-    /// None in practice: [`super::Error::Seal`] is decoded if SEAL ever throws.
+    /// None in practice; if SEAL ever throws, the exception becomes [`super::Error::Seal`].
     pub fn max_bit_count(poly_modulus_degree: usize, security: SecurityLevel) -> Result<u32> {
         bridge::coeff_modulus_max_bit_count(poly_modulus_degree, security.bits())
             .named("CoeffModulus::MaxBitCount")
     }
 
-    /// SEAL's default primes for BFV.
+    /// Returns SEAL's default primes for BFV.
     ///
     /// # Errors
     /// [`super::Error::Seal`] if SEAL's table has no entry.
@@ -144,7 +144,7 @@ pub mod coeff_modulus {
         )
     }
 
-    /// Distinct primes = 1 mod 2N of the given sizes in bits, the largest of each size.
+    /// Generates distinct primes = 1 mod 2N of the given sizes in bits, the largest of each size.
     ///
     /// # Errors
     /// [`super::Error::Seal`] if a size lies outside 2..=60 bits or there are not enough primes.
@@ -160,7 +160,7 @@ pub mod coeff_modulus {
 pub mod plain_modulus {
     use super::{Modulus, Named, Result, bridge, moduli};
 
-    /// Distinct primes = 1 mod 2N of the given sizes in bits.
+    /// Generates distinct primes = 1 mod 2N of the given sizes in bits.
     ///
     /// # Errors
     /// [`super::Error::Seal`] if there is no such prime.

@@ -1,4 +1,4 @@
-//! Encryption parameters: an unchecked literal, and the validated immutable type made from it.
+//! Encryption parameters: an unchecked literal, and the validated, immutable type made from it.
 
 use super::error::{Error, Result};
 use super::modulus::{Modulus, SecurityLevel, coeff_modulus};
@@ -6,25 +6,25 @@ use seal_sys::limits;
 use serde::{Deserialize, Serialize};
 use std::ops::RangeInclusive;
 
-/// Encryption parameters as someone wrote them down: nothing is checked yet.
+/// Encryption parameters as the user wrote them; nothing is checked yet.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct ParametersLiteral {
-    /// N: a power of two; also the number of slots.
+    /// N, a power of two, which is also the number of slots.
     pub poly_modulus_degree: usize,
-    /// The primes of q, the special prime of key switching last.
+    /// The primes of q; the last one is the special prime for key switching.
     pub coeff_modulus: Vec<u64>,
-    /// t: a prime = 1 mod 2N if batching is wanted.
+    /// t; batching needs a prime = 1 mod 2N.
     pub plain_modulus: u64,
-    /// What SEAL enforces.
+    /// The security level that SEAL enforces.
     #[serde(default)]
     pub security: SecurityLevel,
 }
 
 impl ParametersLiteral {
-    /// With SEAL's default primes for this degree and security level: [`super::coeff_modulus::bfv_default`].
+    /// Uses SEAL's default primes for this degree and security level: [`super::coeff_modulus::bfv_default`].
     ///
     /// # Errors
-    /// [`Error::Seal`] if SEAL's table has no entry. The rest is checked later: this is a literal.
+    /// [`Error::Seal`] if SEAL's table has no entry. Everything else is checked later, because this is a literal.
     pub fn bfv_default(
         poly_modulus_degree: usize,
         plain_modulus: u64,
@@ -42,7 +42,7 @@ impl ParametersLiteral {
 
 /// Encryption parameters of BFV within SEAL's limits.
 ///
-/// What only SEAL can judge (coprimality, security, NTT support) is checked by [`super::Context::new`].
+/// [`super::Context::new`] checks what only SEAL can judge: coprimality, security and NTT support.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct EncryptionParameters {
     poly_modulus_degree: usize,
@@ -51,10 +51,10 @@ pub struct EncryptionParameters {
     security: SecurityLevel,
 }
 
-/// N, as far as SEAL goes.
+/// Values of N that SEAL allows.
 const DEGREES: RangeInclusive<usize> =
     limits::SEAL_POLY_MOD_DEGREE_MIN as usize..=limits::SEAL_POLY_MOD_DEGREE_MAX as usize;
-/// How many primes q can have. It differs between versions of SEAL.
+/// Numbers of primes that q can have, which differ between versions of SEAL.
 const COEFF_MODULUS_SIZES: RangeInclusive<usize> =
     limits::SEAL_COEFF_MOD_COUNT_MIN as usize..=limits::SEAL_COEFF_MOD_COUNT_MAX as usize;
 
@@ -62,8 +62,8 @@ impl EncryptionParameters {
     /// Validates a literal.
     ///
     /// # Errors
-    /// [`Error::Modulus`] for a modulus out of range, [`Error::Parameters`] for a degree that is no power of two in
-    /// 2..=131072 or a number of primes outside SEAL's limits (1..=64 in SEAL 4.0, 1..=256 since SEAL 4.1).
+    /// [`Error::Modulus`] for a modulus out of range; [`Error::Parameters`] for a degree that is not a power of two in
+    /// 2..=131072, or for a number of primes outside SEAL's limits (1..=64 in SEAL 4.0, 1..=256 since SEAL 4.1).
     pub fn new(literal: &ParametersLiteral) -> Result<Self> {
         let degree = literal.poly_modulus_degree;
         if !degree.is_power_of_two() || !DEGREES.contains(&degree) {
@@ -102,7 +102,7 @@ impl EncryptionParameters {
         self.poly_modulus_degree
     }
 
-    /// The primes of q, the special prime last.
+    /// The primes of q; the last one is the special prime.
     pub fn coeff_modulus(&self) -> &[Modulus] {
         &self.coeff_modulus
     }
@@ -112,12 +112,12 @@ impl EncryptionParameters {
         self.plain_modulus
     }
 
-    /// What SEAL enforces.
+    /// The security level that SEAL enforces.
     pub const fn security(&self) -> SecurityLevel {
         self.security
     }
 
-    /// Bits of each prime of q.
+    /// Number of bits of each prime of q.
     pub fn coeff_modulus_bits(&self) -> Vec<u32> {
         self.coeff_modulus
             .iter()

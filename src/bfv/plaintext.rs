@@ -11,18 +11,19 @@ use std::pin::Pin;
 /// A plaintext: a polynomial with coefficients modulo t, or, in NTT form, modulo each prime of a level.
 pub struct Plaintext {
     inner: UniquePtr<bridge::Plaintext>,
-    /// In coefficient form, all coefficients are known to be below this; `u64::MAX` if nothing is known.
+    /// An exclusive upper bound known for all coefficients in coefficient form; `u64::MAX` if none is known.
     below: u64,
 }
 
-// SAFETY: a `seal::Plaintext` owns its coefficients, allocated from the global thread-safe pool (`MemoryManager::GetPool`
-// under `MMProfGlobal`, seal/memorymanager.h); nothing in it is tied to a thread. Mutation needs `&mut self`.
+// SAFETY: a `seal::Plaintext` owns its coefficients, which come from the global thread-safe pool
+// (`MemoryManager::GetPool` under `MMProfGlobal`, seal/memorymanager.h). Nothing in it is tied to a thread, and
+// mutation needs `&mut self`.
 unsafe impl Send for Plaintext {}
-// SAFETY: through `&self` only const member functions run (seal/plaintext.h), which cache nothing.
+// SAFETY: only const member functions are called through `&self` (seal/plaintext.h), and these cache nothing.
 unsafe impl Sync for Plaintext {}
 
 impl Plaintext {
-    /// The zero polynomial, without memory yet: for use as a destination.
+    /// Creates the zero polynomial, which holds no memory yet, for use as a destination.
     ///
     /// # Errors
     /// [`Error::Seal`] if memory is exhausted.
@@ -33,7 +34,7 @@ impl Plaintext {
         })
     }
 
-    /// A polynomial from its coefficients, the constant first.
+    /// Creates a polynomial from its coefficients, the constant first.
     ///
     /// # Errors
     /// [`Error::TooManyValues`] for more than N coefficients, [`Error::ValueOutOfRange`] for one that is not below t.
@@ -48,7 +49,7 @@ impl Plaintext {
         })
     }
 
-    /// A copy.
+    /// Copies the plaintext.
     ///
     /// # Errors
     /// [`Error::Seal`] if memory is exhausted.
@@ -59,7 +60,7 @@ impl Plaintext {
         })
     }
 
-    /// Copies another plaintext into this one, reusing its memory where it suffices.
+    /// Copies another plaintext into this one, reusing this one's memory if it is large enough.
     ///
     /// # Errors
     /// [`Error::Seal`] if memory is exhausted.
@@ -69,16 +70,16 @@ impl Plaintext {
         Ok(())
     }
 
-    /// Sets all coefficients to zero; their number, the form and the level stay.
+    /// Sets all coefficients to zero. Their number, the form and the level do not change.
     pub fn set_zero(&mut self) {
         bridge::plaintext_set_zero(self.inner.pin_mut());
         self.below = 1;
     }
 
-    /// Cuts off the highest coefficients, or appends zeros.
+    /// Changes the number of coefficients: cuts off the highest ones, or appends zeros.
     ///
     /// # Errors
-    /// [`Error::TooManyValues`] above N, [`Error::WrongForm`] in NTT form.
+    /// [`Error::TooManyValues`] for more than N coefficients, [`Error::WrongForm`] in NTT form.
     pub fn resize(&mut self, context: &Context, coeff_count: usize) -> Result<()> {
         let operation = "Plaintext::resize";
         self.check_coefficient_form(operation)?;
@@ -86,18 +87,18 @@ impl Plaintext {
         bridge::plaintext_resize(self.inner.pin_mut(), coeff_count).named(operation)
     }
 
-    /// Gives the memory back: the zero polynomial without coefficients, in coefficient form.
+    /// Releases the memory, which leaves the zero polynomial without coefficients, in coefficient form.
     pub fn release(&mut self) {
         bridge::plaintext_release(self.inner.pin_mut());
         self.below = 1;
     }
 
-    /// How many coefficients fit before memory is allocated anew.
+    /// Number of coefficients that fit before SEAL must allocate new memory.
     pub fn capacity(&self) -> usize {
         bridge::plaintext_capacity(&self.inner)
     }
 
-    /// How many coefficients are not zero.
+    /// Number of coefficients that are not zero.
     pub fn nonzero_coeff_count(&self) -> usize {
         self.coefficients()
             .iter()
@@ -105,39 +106,39 @@ impl Plaintext {
             .count()
     }
 
-    /// Whether all coefficients are zero.
+    /// Tells whether all coefficients are zero.
     pub fn is_zero(&self) -> bool {
         self.coefficients()
             .iter()
             .all(|&coefficient| coefficient == 0)
     }
 
-    /// How many coefficients are stored.
+    /// Number of coefficients stored.
     pub fn coeff_count(&self) -> usize {
         bridge::plaintext_coeff_count(&self.inner)
     }
 
-    /// How many coefficients there are up to the highest that is not zero. In coefficient form only.
+    /// Number of coefficients up to the highest one that is not zero. In coefficient form only.
     pub fn significant_coeff_count(&self) -> usize {
         bridge::plaintext_significant_coeff_count(&self.inner)
     }
 
-    /// Whether the plaintext is in NTT form.
+    /// Tells whether the plaintext is in NTT form.
     pub fn is_ntt_form(&self) -> bool {
         bridge::plaintext_is_ntt_form(&self.inner)
     }
 
-    /// The level of a plaintext in NTT form, [`ParmsId::ZERO`] in coefficient form.
+    /// The level of a plaintext in NTT form; [`ParmsId::ZERO`] in coefficient form.
     pub fn parms_id(&self) -> ParmsId {
         ParmsId(bridge::plaintext_parms_id(&self.inner))
     }
 
-    /// The coefficients; in NTT form the limbs of one prime after the other.
+    /// The coefficients; in NTT form, the limbs of one prime after the other.
     pub fn coefficients(&self) -> &[u64] {
         bridge::plaintext_data(&self.inner)
     }
 
-    /// The plaintext in SEAL's own format.
+    /// Serializes the plaintext in SEAL's own format.
     ///
     /// # Errors
     /// [`Error::Seal`] if memory is exhausted.
@@ -145,11 +146,12 @@ impl Plaintext {
         bridge::plaintext_save(&self.inner, compression.is_on()).named("Plaintext::save")
     }
 
-    /// Reads SEAL's own format, which must come from a **trusted** source: see [`super::Ciphertext::from_seal_bytes_trusted`].
+    /// Reads a plaintext in SEAL's own format. The bytes must come from a **trusted** source: see
+    /// [`super::Ciphertext::from_seal_bytes_trusted`].
     ///
     /// # Errors
-    /// [`Error::Text`] if the bytes went through text, [`Error::Seal`] if they are no plaintext that is valid for this
-    /// context.
+    /// [`Error::Text`] if the bytes were handled as text on the way, [`Error::Seal`] if they are not a plaintext that
+    /// is valid for this context.
     pub fn from_seal_bytes_trusted(context: &Context, bytes: &[u8]) -> Result<Self> {
         let operation = "Plaintext::load";
         check_not_text(operation, bytes)?;
@@ -159,10 +161,10 @@ impl Plaintext {
         })
     }
 
-    /// Whether SEAL finds the plaintext valid for this context, coefficients included.
+    /// Tells whether SEAL considers the plaintext valid for this context, including its coefficients.
     ///
     /// # Errors
-    /// None in practice: [`Error::Seal`] is decoded if SEAL ever throws.
+    /// None in practice; if SEAL ever throws, the exception becomes [`Error::Seal`].
     pub fn is_valid_for(&self, context: &Context) -> Result<bool> {
         bridge::plaintext_is_valid_for(&self.inner, context.as_ffi()).named("is_valid_for")
     }
@@ -171,18 +173,20 @@ impl Plaintext {
         &self.inner
     }
 
-    /// What is known of the coefficients is lost: see [`Plaintext::mark_below`].
+    /// Discards what is known about the coefficients (see [`Plaintext::mark_below`]), because the caller may change
+    /// them.
     pub(crate) fn as_ffi_mut(&mut self) -> Pin<&mut bridge::Plaintext> {
         self.below = u64::MAX;
         self.inner.pin_mut()
     }
 
-    /// Records that all coefficients are below this: SEAL has just written them modulo t.
+    /// Records that all coefficients are below this modulus, as SEAL has just written them modulo t.
     pub(super) const fn mark_below(&mut self, plain_modulus: u64) {
         self.below = plain_modulus;
     }
 
-    /// Refuses coefficients that do not fit a context. Next to free for plaintexts of the same t, else one pass.
+    /// Refuses coefficients that do not fit a context. This is almost free for plaintexts of the same t, otherwise one
+    /// pass.
     pub(super) fn check_fits(&self, operation: &'static str, context: &Context) -> Result<()> {
         self.check_count(operation, context)?;
         let plain_modulus = context.parameters().plain_modulus().value();
@@ -192,7 +196,7 @@ impl Plaintext {
         check_below(operation, self.coefficients(), plain_modulus)
     }
 
-    /// Refuses more coefficients than N.
+    /// Refuses more than N coefficients.
     pub(super) fn check_count(&self, operation: &'static str, context: &Context) -> Result<()> {
         check_degree(operation, context, self.coeff_count())
     }
@@ -209,7 +213,7 @@ impl Plaintext {
     }
 }
 
-/// As SEAL compares: the same form and level, and the same coefficients but for zeros at the end.
+/// Compares like SEAL: the form and level must be equal, and so must the coefficients, ignoring zeros at the end.
 impl PartialEq for Plaintext {
     fn eq(&self, other: &Self) -> bool {
         let (a, b) = (self.coefficients(), other.coefficients());
@@ -232,7 +236,7 @@ impl std::fmt::Debug for Plaintext {
     }
 }
 
-/// Refuses values that are not below t: SEAL checks this only in its debug build.
+/// Refuses values that are not below t. SEAL checks this only in its debug build.
 fn check_below(operation: &'static str, values: &[u64], plain_modulus: u64) -> Result<()> {
     match values.iter().position(|&value| value >= plain_modulus) {
         None => Ok(()),
@@ -245,7 +249,7 @@ fn check_below(operation: &'static str, values: &[u64], plain_modulus: u64) -> R
     }
 }
 
-/// Refuses more coefficients than N.
+/// Refuses more than N coefficients.
 fn check_degree(operation: &'static str, context: &Context, actual: usize) -> Result<()> {
     let expected = context.parameters().poly_modulus_degree();
     if actual > expected {

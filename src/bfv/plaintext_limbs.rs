@@ -1,4 +1,4 @@
-//! The residues of plaintexts, modulo t or by prime, and edits of them.
+//! Access to the residues of plaintexts (modulo t, or by prime), and edits of them.
 
 use super::context::{Context, ParmsId};
 use super::error::{Named, Result};
@@ -7,20 +7,20 @@ use super::plaintext::Plaintext;
 use crate::ffi::plaintext::bridge;
 
 impl Plaintext {
-    /// In NTT form the N residues modulo one prime of the level; in coefficient form, where t is the only modulus, the
-    /// coefficients. `None` if there is no such modulus, or the plaintext was made for other parameters.
+    /// Returns the N residues modulo one prime of the level, or, in coefficient form, where t is the only modulus, the
+    /// coefficients. `None` if there is no such modulus, or if the plaintext was made for other parameters.
     pub fn limb(&self, context: &Context, modulus_index: usize) -> Option<&[u64]> {
         let (moduli, count) = self.limb_shape("Plaintext::limb", context).ok()?;
         limb(self.coefficients(), moduli, count, 0, modulus_index)
     }
 
-    /// Edits the residues in place, in NTT form modulo the primes of the level, in coefficient form modulo t; level and
-    /// number of coefficients stay. Cost as [`super::Ciphertext::edit_limbs`]; if a check fails, or the closure panics, all
-    /// residues are zero afterwards.
+    /// Edits the residues in place: modulo the level's primes in NTT form, modulo t in coefficient form. The level and
+    /// the number of coefficients do not change. Cost: same as [`super::Ciphertext::edit_limbs`]. If a check fails or
+    /// the closure panics, all residues become zero.
     ///
     /// # Errors
-    /// [`super::Error::ContextMismatch`] or [`super::Error::TooManyValues`] if the plaintext was made for other parameters, before the
-    /// closure runs. [`super::Error::Residue`] if a residue is not below its modulus at the end.
+    /// [`super::Error::ContextMismatch`] or [`super::Error::TooManyValues`], before the closure runs, if the plaintext
+    /// was made for other parameters. [`super::Error::Residue`] if a residue is not below its modulus at the end.
     pub fn edit_limbs<R>(
         &mut self,
         context: &Context,
@@ -31,13 +31,15 @@ impl Plaintext {
         self.run_edit(operation, context, moduli, count, edit)
     }
 
-    /// Makes this a plaintext of N coefficients, or one in NTT form at a level, and writes it in place: no copy, and no
-    /// allocation if the memory suffices. [`ParmsId::ZERO`] stands for coefficient form. What the closure finds there is
-    /// unspecified. Cost and failures as [`super::Ciphertext::write_limbs`].
+    /// Turns this into a plaintext of N coefficients, or into one in NTT form at a level, and lets the closure write it
+    /// in place. [`ParmsId::ZERO`] stands for coefficient form. Nothing is copied, and nothing is allocated if the
+    /// memory suffices. The initial values that the closure sees are unspecified. Cost and failures: same as
+    /// [`super::Ciphertext::write_limbs`].
     ///
     /// # Errors
-    /// [`super::Error::ContextMismatch`] if the context has no such data level: the plaintext is left as it was.
-    /// [`super::Error::Residue`] if a residue is not below its modulus at the end, [`super::Error::Seal`] if memory is exhausted.
+    /// [`super::Error::ContextMismatch`] if the context has no such data level; the plaintext is then unchanged.
+    /// [`super::Error::Residue`] if a residue is not below its modulus at the end, [`super::Error::Seal`] if memory is
+    /// exhausted.
     pub fn write_limbs<R>(
         &mut self,
         context: &Context,
@@ -86,7 +88,7 @@ impl Plaintext {
         Ok(outcome)
     }
 
-    /// How many moduli, and how many residues for each.
+    /// Returns the number of moduli, and the number of residues for each.
     fn limb_shape(&self, operation: &'static str, context: &Context) -> Result<(usize, usize)> {
         let degree = context.parameters().poly_modulus_degree();
         if self.is_ntt_form() {

@@ -1,4 +1,4 @@
-//! SEAL's notation of plaintext polynomials: `7FFx^3 + 1x^1 + 3`, coefficients in hexadecimal.
+//! SEAL's notation for plaintext polynomials: `7FFx^3 + 1x^1 + 3`, with hexadecimal coefficients.
 
 use super::context::Context;
 use super::error::{Error, Result};
@@ -6,14 +6,15 @@ use super::plaintext::Plaintext;
 use std::fmt::Write as _;
 
 impl Plaintext {
-    /// Parses SEAL's notation: terms `Cx^E` with hexadecimal coefficients and decimal exponents that fall strictly from
-    /// term to term, joined by ` + `; the constant is the bare coefficient. Example: `7FFx^3 + 1x^1 + 3`.
+    /// Parses a polynomial in SEAL's notation: terms `Cx^E` joined by ` + `. Coefficients are hexadecimal. Exponents
+    /// are decimal and strictly decrease from term to term. The constant term is the bare coefficient. Example: `7FFx^3
+    /// + 1x^1 + 3`.
     ///
-    /// Unlike SEAL's parser it never allocates for an exponent of N or more.
+    /// Unlike SEAL's parser, this one never allocates memory for an exponent of N or more.
     ///
     /// # Errors
-    /// [`Error::Polynomial`] for another notation, [`Error::TooManyValues`] for an exponent that is not below N,
-    /// [`Error::ValueOutOfRange`] for a coefficient that is not below t.
+    /// [`Error::Polynomial`] for any other notation, [`Error::TooManyValues`] for an exponent of N or more,
+    /// [`Error::ValueOutOfRange`] for a coefficient of t or more.
     pub fn from_hex(context: &Context, text: &str) -> Result<Self> {
         let operation = "Plaintext::from_hex";
         let degree = context.parameters().poly_modulus_degree();
@@ -48,10 +49,10 @@ impl Plaintext {
         Self::from_coefficients(context, &coefficients)
     }
 
-    /// The polynomial in SEAL's notation, which [`Plaintext::from_hex`] reads. Terms with the coefficient 0 are left out.
+    /// Writes the polynomial in SEAL's notation, which [`Plaintext::from_hex`] reads. Zero terms are omitted.
     ///
     /// # Errors
-    /// [`Error::WrongForm`] in NTT form.
+    /// [`Error::WrongForm`] if the plaintext is in NTT form.
     pub fn to_hex(&self) -> Result<String> {
         self.check_coefficient_form("Plaintext::to_hex")?;
         let mut text = String::new();

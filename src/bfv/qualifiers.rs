@@ -1,4 +1,4 @@
-//! What SEAL found out about the parameters of a context, and the parameters in SEAL's own format.
+//! SEAL's findings about the parameters of a context, and the parameters in SEAL's own format.
 
 use super::ciphertext::Compression;
 use super::context::{Context, Level, ParmsId};
@@ -8,29 +8,29 @@ use super::parameters::ParametersLiteral;
 use super::seal_stream::check_not_text;
 use crate::ffi::context::bridge;
 
-/// `seal::EncryptionParameterQualifiers`: what is possible with the parameters at one level.
+/// `seal::EncryptionParameterQualifiers`: the operations and speedups that the parameters allow at one level.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[expect(
     clippy::struct_excessive_bools,
     reason = "SEAL's own structure: independent findings"
 )]
 pub struct Qualifiers {
-    /// Whether the degree is a power of two, so that polynomials are multiplied by transforms. Always true for BFV.
+    /// True if the degree is a power of two, so that transforms multiply polynomials. Always true for BFV.
     pub using_fft: bool,
-    /// Whether all primes are 1 mod 2N, so that the transforms are NTTs. Always true for BFV.
+    /// True if all primes are 1 mod 2N, so that the transforms are NTTs. Always true for BFV.
     pub using_ntt: bool,
-    /// Whether t is a prime = 1 mod 2N.
+    /// True if t is a prime = 1 mod 2N.
     pub using_batching: bool,
-    /// Whether every prime of q is larger than t: then products with plaintexts are faster.
+    /// True if every prime of q is larger than t, which makes products with plaintexts faster.
     pub using_fast_plain_lift: bool,
-    /// Whether the primes of q fall strictly.
+    /// True if the primes of q are strictly decreasing.
     pub using_descending_modulus_chain: bool,
     /// The security level that SEAL enforced.
     pub security: SecurityLevel,
 }
 
 impl Context {
-    /// The qualifiers at a level.
+    /// Returns the qualifiers at a level.
     ///
     /// # Errors
     /// [`super::Error::Seal`] if the context has no such level.
@@ -52,7 +52,7 @@ impl Context {
         })
     }
 
-    /// The level of keys: all primes of q.
+    /// The level of keys, which has all primes of q.
     pub fn key_parms_id(&self) -> ParmsId {
         self.levels().first().map_or(ParmsId::ZERO, parms_id)
     }
@@ -62,19 +62,19 @@ impl Context {
         self.data_levels().first().map_or(ParmsId::ZERO, parms_id)
     }
 
-    /// The lowest level: one prime of q.
+    /// The lowest level, which has one prime of q.
     pub fn last_parms_id(&self) -> ParmsId {
         self.data_levels().last().map_or(ParmsId::ZERO, parms_id)
     }
 
-    /// The level after this one, with one prime less. `None` at the lowest level, and for an unknown one.
+    /// The level after this one, with one prime less. `None` for the lowest level and for an unknown one.
     pub fn next_level(&self, level: ParmsId) -> Option<Level> {
         let mut levels = self.levels().iter();
         levels.find(|this| this.parms_id == level)?;
         levels.next().copied()
     }
 
-    /// The parameters in SEAL's own format. It does not hold the security level.
+    /// Serializes the parameters in SEAL's own format, which does not include the security level.
     ///
     /// # Errors
     /// [`super::Error::Seal`] if memory is exhausted.
@@ -85,11 +85,13 @@ impl Context {
 }
 
 impl ParametersLiteral {
-    /// Reads BFV parameters in SEAL's own format, which must come from a **trusted** source: see
-    /// [`super::Ciphertext::from_seal_bytes_trusted`]. They are a literal: [`Context::from_literal`] validates them.
+    /// Reads BFV parameters in SEAL's own format. The bytes must come from a **trusted** source: see
+    /// [`super::Ciphertext::from_seal_bytes_trusted`]. The result is a literal, which [`Context::from_literal`]
+    /// validates.
     ///
     /// # Errors
-    /// [`super::Error::Text`] if the bytes went through text, [`super::Error::Seal`] if they are no parameters of BFV.
+    /// [`super::Error::Text`] if the bytes were handled as text on the way, [`super::Error::Seal`] if they are not BFV
+    /// parameters.
     pub fn from_seal_bytes_trusted(bytes: &[u8], security: SecurityLevel) -> Result<Self> {
         let operation = "EncryptionParameters::load";
         check_not_text(operation, bytes)?;

@@ -1,7 +1,7 @@
-//! Checked raw access: residues out of ciphertexts and keys, and back into them.
+//! Checked raw access: reads residues from ciphertexts and keys, and builds ciphertexts and keys from residues.
 //!
-//! What is built here has passed every check that SEAL would make of it, and those that SEAL 4.0.0 omits: each residue is
-//! below its prime, key polynomials lie at the key level in NTT form, and each key has its full length.
+//! Everything built here passes every check that SEAL would make, and also those that SEAL 4.0.0 omits: each residue is
+//! below its prime, key polynomials are at the key level in NTT form, and each key has its full length.
 
 use super::ciphertext::Ciphertext;
 use super::context::{Context, Level, ParmsId};
@@ -13,13 +13,13 @@ use crate::ffi::raw::bridge;
 use seal_sys::limits;
 use std::ops::RangeInclusive;
 
-/// How many polynomials a ciphertext can have in SEAL: 2 to 16.
+/// Numbers of polynomials that a ciphertext can have in SEAL: 2 to 16.
 pub const CIPHERTEXT_SIZES: RangeInclusive<usize> =
     limits::SEAL_CIPHERTEXT_SIZE_MIN as usize..=limits::SEAL_CIPHERTEXT_SIZE_MAX as usize;
-/// How many slots relinearisation keys can have: one for each ciphertext size above 2.
+/// Numbers of slots that relinearisation keys can have: one slot for each ciphertext size above 2.
 pub const RELIN_SLOTS: RangeInclusive<usize> = 1..=limits::SEAL_CIPHERTEXT_SIZE_MAX as usize - 2;
 
-/// The first residue that is not below its prime, of polynomials with N residues for each of the primes in turn.
+/// Finds the first residue that is not below its prime, in polynomials with N residues for each prime in turn.
 pub(super) fn first_invalid(limbs: &[u64], degree: usize, primes: &[u64]) -> Option<(usize, u64)> {
     limbs
         .chunks(degree.max(1))
@@ -39,7 +39,7 @@ pub(super) fn first_invalid(limbs: &[u64], degree: usize, primes: &[u64]) -> Opt
         })
 }
 
-/// Refuses limbs of a wrong number, or that are not residues.
+/// Refuses limbs if their number is wrong or one is not a residue.
 pub(super) fn check_limbs(
     operation: &'static str,
     context: &Context,
@@ -69,7 +69,7 @@ pub(super) fn check_limbs(
 }
 
 impl Context {
-    /// The level of keys: all primes.
+    /// The level of keys, which has all primes.
     pub(crate) fn key_level(&self) -> Level {
         self.levels()[0]
     }
@@ -79,12 +79,12 @@ impl Context {
         self.data_levels()[0]
     }
 
-    /// How many parts a key has in each slot: one for each prime of the first data level.
+    /// Number of parts that a key has in each slot: one for each prime of the first data level.
     pub(crate) fn key_parts(&self) -> usize {
         self.first_level().coeff_modulus_size
     }
 
-    /// Residues of one key part: two polynomials at the key level.
+    /// Number of residues of one key part, which is two polynomials at the key level.
     pub(crate) fn key_part_limbs(&self) -> usize {
         2 * self.key_level().coeff_modulus_size * self.parameters().poly_modulus_degree()
     }
@@ -104,8 +104,8 @@ impl Context {
 }
 
 impl Ciphertext {
-    /// A ciphertext from its residues, in the order of [`Ciphertext::limbs`]: `size` polynomials, in each the primes of
-    /// the level in turn, N residues for each.
+    /// Creates a ciphertext from its residues, in the order of [`Ciphertext::limbs`]: `size` polynomials, each with N
+    /// residues for each prime of the level in turn.
     ///
     /// # Errors
     /// [`Error::ContextMismatch`] if the context has no such data level, [`Error::PolynomialCount`] if the size lies
@@ -129,7 +129,7 @@ impl Ciphertext {
         Self::from_checked_limbs(context, level, size, is_ntt_form, limbs)
     }
 
-    /// As [`Ciphertext::from_limbs`], of residues that have been checked; also at the key level.
+    /// Like [`Ciphertext::from_limbs`], but takes residues that have been checked, and also works at the key level.
     pub(crate) fn from_checked_limbs(
         context: &Context,
         level: Level,
@@ -143,7 +143,7 @@ impl Ciphertext {
         ))
     }
 
-    /// From the first polynomial, checked, and the seed of the second.
+    /// Creates a ciphertext from its first polynomial, already checked, and the seed of the second.
     pub(super) fn from_checked_seed(
         context: &Context,
         level: Level,
@@ -169,7 +169,7 @@ impl PublicKey {
         crate::ffi::ciphertext::bridge::ciphertext_data(bridge::raw_public_key_data(self.as_ffi()))
     }
 
-    /// A public key from its residues.
+    /// Creates a public key from its residues.
     ///
     /// # Errors
     /// [`Error::LimbCount`] or [`Error::Residue`] if the limbs do not fit the key level.
@@ -188,7 +188,7 @@ impl PublicKey {
     }
 }
 
-/// The raw side that relinearisation and Galois keys share.
+/// Defines the raw access that relinearisation and Galois keys share.
 macro_rules! switching_keys {
     ($name:ident, $base:ident, $new:ident, $push:ident) => {
         impl $name {
@@ -202,7 +202,7 @@ macro_rules! switching_keys {
                 bridge::raw_parts(bridge::$base(self.as_ffi()), slot)
             }
 
-            /// Keys without a slot yet.
+            /// Creates keys that have no slot yet.
             pub(crate) fn start(context: &Context) -> Result<Self> {
                 Ok(Self::from_inner(
                     bridge::$new(context.as_ffi())
@@ -227,12 +227,12 @@ switching_keys!(
 );
 
 impl RelinKeys {
-    /// How many slots: one for each power of the secret key from the second on.
+    /// Number of slots: one for each power of the secret key, starting with the second.
     pub fn slots(&self) -> usize {
         bridge::raw_slots(bridge::raw_relin_base(self.as_ffi()))
     }
 
-    /// How many parts a slot has: one for each prime of the first data level.
+    /// Number of parts in a slot: one for each prime of the first data level.
     pub fn parts(&self, slot: usize) -> usize {
         self.part_count(slot)
     }
@@ -243,7 +243,7 @@ impl RelinKeys {
         self.part_limbs(slot, part)
     }
 
-    /// Keys from their residues: for each slot, all its parts one after the other.
+    /// Creates keys from their residues: for each slot, all its parts one after the other.
     ///
     /// # Errors
     /// [`Error::Unsupported`] if the context has no special prime or the number of slots lies outside
@@ -272,8 +272,8 @@ impl RelinKeys {
 }
 
 impl GaloisKeys {
-    /// The Galois elements that have a key, ascending. The element 3^s mod 2N rotates the rows by s, 2N - 1 swaps the
-    /// columns.
+    /// The Galois elements that have a key, in ascending order. The element 3^s mod 2N rotates the rows by s; 2N - 1
+    /// swaps the two rows.
     pub fn elements(&self) -> Vec<u32> {
         let slots = bridge::raw_slots(bridge::raw_galois_base(self.as_ffi()));
         (0..slots)
@@ -282,7 +282,7 @@ impl GaloisKeys {
             .collect()
     }
 
-    /// How many parts the key of an element has: one for each prime of the first data level.
+    /// Number of parts in an element's key: one for each prime of the first data level.
     pub fn parts(&self, element: u32) -> usize {
         galois_slot(element).map_or(0, |slot| self.part_count(slot))
     }
@@ -293,7 +293,7 @@ impl GaloisKeys {
         self.part_limbs(galois_slot(element)?, part)
     }
 
-    /// Keys from their residues: for each Galois element, all its parts one after the other.
+    /// Creates keys from their residues: for each Galois element, all its parts one after the other.
     ///
     /// # Errors
     /// [`Error::Unsupported`] if the context has no special prime, or an element is even, not below 2N, or repeated;
@@ -316,7 +316,7 @@ impl GaloisKeys {
         Ok(made)
     }
 
-    /// The element must be one.
+    /// Appends a part to an element's key. The argument must be a Galois element.
     pub(crate) fn append(&mut self, element: u32, part: Ciphertext) -> Result<()> {
         match galois_slot(element) {
             Some(slot) => self.push_part(slot, part),
@@ -328,7 +328,7 @@ impl GaloisKeys {
     }
 }
 
-/// Whether a Galois element is odd and below 2N.
+/// Tells whether a number is a Galois element: odd and below 2N.
 pub(crate) fn is_galois_element(context: &Context, element: u32) -> bool {
     element % 2 == 1 && (element as usize) < 2 * context.parameters().poly_modulus_degree()
 }
@@ -351,7 +351,7 @@ pub(super) fn check_switching(operation: &'static str, context: &Context) -> Res
     })
 }
 
-/// The parts of one slot, checked.
+/// Splits one slot into its parts and checks them.
 fn parts<'a>(
     operation: &'static str,
     context: &'a Context,

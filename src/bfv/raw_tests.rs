@@ -1,4 +1,5 @@
-//! Seeds expand to what SEAL's own loader makes of the same bytes; raw limbs survive the round trip; misfits are refused.
+//! Checks that seeds expand to what SEAL's own loader makes of the same bytes, that raw limbs survive the round trip,
+//! and that limbs that do not fit are refused.
 
 use super::super::{
     Ciphertext, Compression, Context, Decryptor, Encryptor, Error, Evaluator, GaloisKeys,
@@ -235,7 +236,7 @@ fn what_does_not_fit_is_refused() {
     );
     bad[16 + 5] = prime - 1;
     make(2, &bad).unwrap();
-    // Ciphertexts do not live at the key level.
+    // Ciphertexts cannot be at the key level.
     let key_level = context.key_level();
     let limbs = vec![0; 2 * 16 * 3];
     assert!(matches!(

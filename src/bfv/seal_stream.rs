@@ -1,6 +1,6 @@
-//! Takes SEAL's own uncompressed stream of a seeded object apart, which SEAL wrote a moment ago in this process.
+//! Parses SEAL's own uncompressed stream of a seeded object, which SEAL has just written in this process.
 //!
-//! It is the only public way to a seed: SEAL's `Serializable` shows nothing else.
+//! This is the only public way to get a seed: SEAL's `Serializable` exposes nothing else.
 
 use super::context::Context;
 use super::error::{Error, Result};
@@ -13,10 +13,10 @@ const HEADER_BYTES: usize = 16;
 /// `prng_type::blake2xb`.
 const BLAKE2XB: u8 = 1;
 
-/// Refuses bytes in SEAL's own format that went through text. All else is left to SEAL to judge.
+/// Refuses bytes in SEAL's own format that were handled as text. All other checks are left to SEAL.
 pub(super) fn check_not_text(operation: &'static str, bytes: &[u8]) -> Result<()> {
     let how = if bytes.starts_with(&MAGIC) {
-        // The header says how long the whole is.
+        // The header states the length of the whole stream.
         bytes
             .get(8..HEADER_BYTES)
             .and_then(|length| words(length).next())
@@ -74,20 +74,20 @@ impl<'a> SealStream<'a> {
         Ok(())
     }
 
-    /// The parms_id of keys, and how many slots follow.
+    /// Skips the keys' parms_id and returns the number of slots that follow.
     pub(super) fn slots(&mut self) -> Result<usize> {
         self.header()?;
         self.take(32)?;
         self.count()
     }
 
-    /// A slot of keys; empty if it has no key.
+    /// Reads one slot of keys; the result is empty if the slot has no key.
     pub(super) fn slot(&mut self, context: &Context) -> Result<Vec<SeededPart>> {
         let parts = self.count()?;
         (0..parts).map(|_| self.part(context)).collect()
     }
 
-    /// A seeded ciphertext.
+    /// Reads a seeded ciphertext.
     pub(super) fn part(&mut self, context: &Context) -> Result<SeededPart> {
         self.header()?;
         let mut parms_id = [0; 4];
@@ -98,7 +98,7 @@ impl<'a> SealStream<'a> {
         let size = self.count()?;
         let degree = self.count()?;
         let primes = self.count()?;
-        // The scale and the correction factor: both 1 in BFV.
+        // The scale and the correction factor, both 1 in BFV.
         self.take(16)?;
         self.header()?;
         let limbs = self.count()?;
@@ -144,7 +144,7 @@ impl<'a> SealStream<'a> {
     }
 }
 
-/// Words in the byte order of SEAL's streams: that of the machine.
+/// Reads words in the byte order of SEAL's streams, which is the machine's.
 fn words(bytes: &[u8]) -> impl Iterator<Item = u64> + '_ {
     let (words, _) = bytes.as_chunks::<8>();
     words.iter().map(|&word| u64::from_ne_bytes(word))

@@ -1,4 +1,5 @@
-//! Fresh objects with a seed in place of their random half: half the size to send, expanded by the receiver.
+//! Fresh objects with a seed in place of their random half: they are half the size to send, and the receiver expands
+//! them.
 
 use super::ciphertext::{Ciphertext, Compression};
 use super::context::{Context, Level, ParmsId};
@@ -10,16 +11,17 @@ use super::raw::{RELIN_SLOTS, check_limbs, check_switching, is_galois_element};
 use super::seal_stream::SealStream;
 use crate::ffi::encryptor::bridge;
 
-/// The seed of SEAL's Blake2xb generator for a uniformly random polynomial. It is public: part of what is sent.
+/// A seed of SEAL's Blake2xb generator that stands for a uniformly random polynomial. It is public and part of what
+/// is sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Seed(pub [u64; 8]);
 
 impl Seed {
-    /// How many bytes it takes.
+    /// Size in bytes.
     pub const BYTES: usize = 64;
 }
 
-/// A pair of polynomials, the second one as a seed; at a data level or the key level.
+/// A pair of polynomials at a data level or the key level, with a seed in place of the second one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct SeededPart {
     pub(crate) level: Level,
@@ -58,12 +60,12 @@ impl SeededPart {
     }
 }
 
-/// A fresh symmetric encryption, its random polynomial as a seed.
+/// A fresh symmetric encryption with a seed in place of its random polynomial.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SeededCiphertext(pub(crate) SeededPart);
 
 impl SeededCiphertext {
-    /// From the first polynomial's residues and the seed of the second.
+    /// Builds the ciphertext from the residues of the first polynomial and the seed of the second.
     ///
     /// # Errors
     /// [`Error::ContextMismatch`] if the context has no such data level, [`Error::LimbCount`] or [`Error::Residue`] if
@@ -86,12 +88,12 @@ impl SeededCiphertext {
         }))
     }
 
-    /// The level.
+    /// The ciphertext's level.
     pub const fn parms_id(&self) -> ParmsId {
         self.0.level.parms_id
     }
 
-    /// Whether it is in NTT form.
+    /// Tells whether the ciphertext is in NTT form.
     pub const fn is_ntt_form(&self) -> bool {
         self.0.is_ntt_form
     }
@@ -101,12 +103,12 @@ impl SeededCiphertext {
         self.0.seed
     }
 
-    /// The residues of the first polynomial: one prime after the other, N for each.
+    /// The residues of the first polynomial: N residues for each prime, one prime after the other.
     pub fn first(&self) -> &[u64] {
         &self.0.first
     }
 
-    /// The whole ciphertext. Costs the generation of a random polynomial.
+    /// Expands the seed and returns the whole ciphertext. Cost: generating one random polynomial.
     ///
     /// # Errors
     /// [`Error::ContextMismatch`] for another context, [`Error::Seal`] if memory is exhausted.
@@ -115,12 +117,12 @@ impl SeededCiphertext {
     }
 }
 
-/// A fresh public key, its random polynomial as a seed.
+/// A fresh public key with a seed in place of its random polynomial.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SeededPublicKey(pub(crate) SeededPart);
 
 impl SeededPublicKey {
-    /// From the first polynomial's residues and the seed of the second.
+    /// Builds the key from the residues of the first polynomial and the seed of the second.
     ///
     /// # Errors
     /// [`Error::LimbCount`] or [`Error::Residue`] if the limbs do not fit the key level.
@@ -128,12 +130,12 @@ impl SeededPublicKey {
         SeededPart::key("SeededPublicKey::new", context, seed, first).map(Self)
     }
 
-    /// The seed and the first polynomial's residues.
+    /// The seed and the residues of the first polynomial.
     pub fn part(&self) -> (Seed, &[u64]) {
         (self.0.seed, &self.0.first)
     }
 
-    /// The whole key.
+    /// Expands the seed and returns the whole key.
     ///
     /// # Errors
     /// [`Error::ContextMismatch`] for another context, [`Error::Seal`] if memory is exhausted.
@@ -142,7 +144,7 @@ impl SeededPublicKey {
     }
 }
 
-/// The parts of a slot: seeds and first polynomials.
+/// The parts of one key slot, each a seed and the residues of the first polynomial.
 pub type SeededSlot<'a> = [(Seed, &'a [u64])];
 
 fn slot(
@@ -162,14 +164,14 @@ fn slot(
         .collect()
 }
 
-/// Fresh relinearisation keys, their random polynomials as seeds.
+/// Fresh relinearisation keys with seeds in place of their random polynomials.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SeededRelinKeys {
     pub(crate) slots: Vec<Vec<SeededPart>>,
 }
 
 impl SeededRelinKeys {
-    /// From seeds and first polynomials: slots of parts.
+    /// Builds the keys from slots of parts, each a seed and the residues of the first polynomial.
     ///
     /// # Errors
     /// [`Error::Unsupported`] for a wrong number of slots or parts, [`Error::LimbCount`] or [`Error::Residue`] if the
@@ -191,14 +193,15 @@ impl SeededRelinKeys {
         })
     }
 
-    /// For each slot its parts: seed and residues of the first polynomial, in NTT form at the key level.
+    /// Iterates over the slots and, in each, over its parts: the seed, and the residues of the first polynomial in NTT
+    /// form at the key level.
     pub fn parts(&self) -> impl Iterator<Item = impl Iterator<Item = (Seed, &[u64])>> {
         self.slots
             .iter()
             .map(|parts| parts.iter().map(|part| (part.seed, part.first.as_slice())))
     }
 
-    /// The whole keys.
+    /// Expands the seeds and returns the whole keys.
     ///
     /// # Errors
     /// [`Error::ContextMismatch`] for another context, [`Error::Seal`] if memory is exhausted.
@@ -216,18 +219,18 @@ impl SeededRelinKeys {
     }
 }
 
-/// Fresh Galois keys, their random polynomials as seeds.
+/// Fresh Galois keys with seeds in place of their random polynomials.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SeededGaloisKeys {
-    /// Ascending by element.
+    /// Sorted by Galois element, ascending.
     pub(crate) keys: Vec<(u32, Vec<SeededPart>)>,
 }
 
 impl SeededGaloisKeys {
-    /// From Galois elements with seeds and first polynomials.
+    /// Builds the keys from Galois elements with their parts, each a seed and the residues of the first polynomial.
     ///
     /// # Errors
-    /// [`Error::Unsupported`] for an element that is even, not below 2N or repeated, or a wrong number of parts;
+    /// [`Error::Unsupported`] for an element that is even, not below 2N or repeated, or for a wrong number of parts;
     /// [`Error::LimbCount`] or [`Error::Residue`] if the limbs do not fit the key level.
     pub fn new(context: &Context, keys: &[(u32, &SeededSlot<'_>)]) -> Result<Self> {
         let operation = "SeededGaloisKeys::new";
@@ -250,12 +253,13 @@ impl SeededGaloisKeys {
         Ok(Self { keys: made })
     }
 
-    /// The Galois elements, ascending.
+    /// The Galois elements in ascending order.
     pub fn elements(&self) -> impl Iterator<Item = u32> {
         self.keys.iter().map(|&(element, _)| element)
     }
 
-    /// The parts of an element's key: seed and residues of the first polynomial, in NTT form at the key level.
+    /// Iterates over the parts of an element's key: the seed, and the residues of the first polynomial in NTT form at
+    /// the key level.
     pub fn parts(&self, element: u32) -> impl Iterator<Item = (Seed, &[u64])> {
         self.keys
             .iter()
@@ -264,7 +268,7 @@ impl SeededGaloisKeys {
             .map(|part| (part.seed, part.first.as_slice()))
     }
 
-    /// The whole keys.
+    /// Expands the seeds and returns the whole keys.
     ///
     /// # Errors
     /// [`Error::ContextMismatch`] for another context, [`Error::Seal`] if memory is exhausted.
@@ -280,11 +284,11 @@ impl SeededGaloisKeys {
 }
 
 impl Encryptor {
-    /// Encrypts with the secret key; the random polynomial is kept as a seed.
+    /// Encrypts with the secret key and keeps the random polynomial as a seed.
     ///
     /// # Errors
-    /// As [`Encryptor::encrypt_symmetric`], and [`Error::Seed`] if N is too small for SEAL to use a seed or SEAL was
-    /// built with another generator than Blake2xb.
+    /// Same as [`Encryptor::encrypt_symmetric`], and [`Error::Seed`] if N is too small for SEAL to use a seed or if
+    /// SEAL was built with a generator other than Blake2xb.
     pub fn encrypt_symmetric_seeded(
         &self,
         context: &Context,
@@ -299,12 +303,14 @@ impl Encryptor {
 }
 
 impl SecretKey {
-    /// As [`Encryptor::encrypt_symmetric_seeded`] with this key, at the highest data level and in NTT form, which the seed
-    /// stands for: the receiver has no transform to do. SEAL encrypts like this for BGV and CKKS; for BFV it has no such
-    /// call. Cost: a transform less for each prime than SEAL's call.
+    /// Encrypts with this key at the highest data level, in NTT form, and keeps the random polynomial as a seed. The
+    /// seed stands for a polynomial in NTT form, so the receiver need not transform it. SEAL encrypts like this for BGV
+    /// and CKKS but has no such call for BFV. Cost: one transform less for each prime than
+    /// [`Encryptor::encrypt_symmetric_seeded`].
     ///
     /// # Errors
-    /// [`Error::Seal`] if the plaintext or this key does not fit the context, and [`Error::Seed`] as [`Encryptor::encrypt_symmetric_seeded`].
+    /// [`Error::Seal`] if the plaintext or this key does not fit the context; [`Error::Seed`] under the same conditions
+    /// as [`Encryptor::encrypt_symmetric_seeded`].
     pub fn encrypt_seeded_ntt(
         &self,
         context: &Context,
@@ -322,10 +328,11 @@ impl SecretKey {
 }
 
 impl KeyGenerator {
-    /// A fresh public key; the random polynomial is kept as a seed.
+    /// Creates a fresh public key and keeps the random polynomial as a seed.
     ///
     /// # Errors
-    /// As [`KeyGenerator::create_public_key`], and [`Error::Seed`] as [`Encryptor::encrypt_symmetric_seeded`].
+    /// Same as [`KeyGenerator::create_public_key`], and [`Error::Seed`] under the same conditions as
+    /// [`Encryptor::encrypt_symmetric_seeded`].
     pub fn create_public_key_seeded(&self) -> Result<SeededPublicKey> {
         let bytes = self.seal_bytes_public_key(Compression::None)?;
         let mut stream = SealStream::new("KeyGenerator::create_public_key_seeded", &bytes);
@@ -334,10 +341,11 @@ impl KeyGenerator {
         Ok(SeededPublicKey(part))
     }
 
-    /// Fresh relinearisation keys; the random polynomials are kept as seeds.
+    /// Creates fresh relinearisation keys and keeps the random polynomials as seeds.
     ///
     /// # Errors
-    /// As [`KeyGenerator::create_relin_keys`], and [`Error::Seed`] as [`Encryptor::encrypt_symmetric_seeded`].
+    /// Same as [`KeyGenerator::create_relin_keys`], and [`Error::Seed`] under the same conditions as
+    /// [`Encryptor::encrypt_symmetric_seeded`].
     pub fn create_relin_keys_seeded(&mut self) -> Result<SeededRelinKeys> {
         let bytes = self.seal_bytes_relin_keys(Compression::None)?;
         let mut stream = SealStream::new("KeyGenerator::create_relin_keys_seeded", &bytes);
@@ -349,10 +357,11 @@ impl KeyGenerator {
         Ok(SeededRelinKeys { slots })
     }
 
-    /// Fresh Galois keys for exactly these rotations; the random polynomials are kept as seeds.
+    /// Creates fresh Galois keys for exactly these rotations and keeps the random polynomials as seeds.
     ///
     /// # Errors
-    /// As [`KeyGenerator::create_galois_keys`], and [`Error::Seed`] as [`Encryptor::encrypt_symmetric_seeded`].
+    /// Same as [`KeyGenerator::create_galois_keys`], and [`Error::Seed`] under the same conditions as
+    /// [`Encryptor::encrypt_symmetric_seeded`].
     pub fn create_galois_keys_seeded(
         &mut self,
         rotations: &[Rotation],
@@ -361,10 +370,10 @@ impl KeyGenerator {
         self.read_galois_keys("KeyGenerator::create_galois_keys_seeded", &bytes)
     }
 
-    /// As [`KeyGenerator::create_galois_keys_seeded`], for automorphisms x -> x^element.
+    /// Like [`KeyGenerator::create_galois_keys_seeded`], but for automorphisms x -> x^element.
     ///
     /// # Errors
-    /// As [`KeyGenerator::create_galois_keys_of_elements`], and [`Error::Seed`] as
+    /// Same as [`KeyGenerator::create_galois_keys_of_elements`], and [`Error::Seed`] under the same conditions as
     /// [`Encryptor::encrypt_symmetric_seeded`].
     pub fn create_galois_keys_of_elements_seeded(
         &mut self,

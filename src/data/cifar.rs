@@ -1,14 +1,14 @@
-//! The forms in which CIFAR-10 is published: its own binary files, and PNG files with an image a row.
+//! Reads CIFAR-10 in its published forms: its own binary files, and PNG files in which each row is an image.
 
 use std::io::{self, Write};
 
 use flate2::write::ZlibDecoder;
 
-/// The most images in a file (the published ones have 10,000).
+/// Maximum number of images in a file (the published files have 10,000).
 const MAX_IMAGES: usize = 1 << 20;
 
-/// Reads a PNG file in which each row is an image, its pixels in reading order; appends the images to
-/// `pixels`, channel by channel.
+/// Reads a PNG file in which each row is an image, its pixels in reading order. Appends the images to `pixels`, channel
+/// by channel.
 pub(super) fn png_rows(
     bytes: &[u8],
     (channels, height, width): (usize, usize, usize),
@@ -33,7 +33,7 @@ pub(super) fn png_rows(
     Ok(())
 }
 
-/// What a PNG file says of itself before its pixels.
+/// The properties that a PNG file states before its pixels.
 struct Header {
     columns: usize,
     rows: usize,
@@ -65,15 +65,15 @@ impl Header {
         })
     }
 
-    /// No more than this is there once it is inflated, also if it is interlaced: then each row is cut in up to four, each
-    /// with a byte for its filter and one that is not full.
+    /// Maximum number of bytes of the inflated pixels. This also covers interlaced images, whose rows are cut into up
+    /// to four pieces, each with a filter byte and one byte that is not full.
     fn inflated_bytes(&self) -> usize {
         self.rows * ((self.columns * self.bits_per_pixel).div_ceil(8) + 8) + 64
     }
 }
 
-/// Inflates a PNG file's pixels without keeping them, up to `limit` bytes: nobody should find out in memory how much a
-/// few bytes can become. What is wrong otherwise the decoder will tell.
+/// Inflates a PNG file's pixels up to `limit` bytes without keeping them, so that a small file cannot expand to fill
+/// the memory. Any other fault is left for the decoder to report.
 fn check_inflated(bytes: &[u8], limit: usize) -> Result<(), String> {
     struct Room(Option<usize>);
 
@@ -99,13 +99,13 @@ fn check_inflated(bytes: &[u8], limit: usize) -> Result<(), String> {
             break;
         };
         let done = head.ends_with(b"IDAT") && inflater.write_all(data).is_err();
-        // A checksum follows.
+        // Skip the checksum that follows.
         rest = after.get(length.saturating_add(4)..).unwrap_or_default();
         if done {
             break;
         }
     }
-    // What is still in its buffer is written when it ends.
+    // Ending the stream writes what is still in its buffer.
     let _ = inflater.try_finish();
     match inflater.get_ref().0 {
         Some(_) => Ok(()),
@@ -120,7 +120,7 @@ pub(super) fn json_labels(bytes: &[u8]) -> Result<Vec<u8>, String> {
     serde_json::from_slice(bytes).map_err(|error| format!("no JSON list of labels: {error}"))
 }
 
-/// Reads records of a label byte and the pixels' bytes, channel by channel; appends to both lists.
+/// Reads records, each a label byte and the pixels' bytes, channel by channel. Appends to both lists.
 pub(super) fn binary(
     bytes: &[u8],
     (channels, height, width): (usize, usize, usize),
@@ -159,7 +159,7 @@ mod tests {
 
     const SIZE: usize = 3 * 32 * 32;
 
-    /// Images whose every byte is known: channel-major.
+    /// Generates images, channel-major, in which every byte is known.
     fn images(count: usize) -> Vec<u8> {
         (0..count * SIZE)
             .map(|i| (i * 31 % 251 + i / SIZE) as u8)
@@ -216,7 +216,7 @@ mod tests {
         assert_eq!((from_png.files().len(), from_binary.files().len()), (6, 5));
     }
 
-    /// A PNG file of these dimensions whose pixels inflate to so many zeros.
+    /// Builds a PNG file of these dimensions whose pixels inflate to this many zeros.
     fn bomb(columns: u32, rows: u32, inflated: usize) -> Vec<u8> {
         let mut png = super::Header::SIGNATURE.to_vec();
         let mut chunk = |kind: &[u8; 4], data: &[u8]| {
@@ -252,7 +252,7 @@ mod tests {
         let wide = refused(&bomb(u32::MAX, u32::MAX, 10));
         assert!(wide.starts_with("4294967295x4294967295 pixels"), "{wide}");
         assert!(refused(&bomb(1024, 1 << 21, 10)).contains("pixels, expected 1024"));
-        // Too little is found by the decoder.
+        // The decoder finds that there are too few bytes.
         refused(&bomb(1024, 2, exact - 1));
         let good = bomb(1024, 2, exact);
         for end in 0..good.len() - 12 {
@@ -261,7 +261,7 @@ mod tests {
         assert!(refused(b"GIF89a").contains("no PNG image"));
     }
 
-    /// As pigz, bgzip and cat write them: nothing after the first member is lost.
+    /// Checks files as pigz, bgzip and cat write them: nothing after the first member is lost.
     #[test]
     fn files_of_several_gzip_members_are_read_whole() {
         use std::io::Write as _;

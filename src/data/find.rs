@@ -1,4 +1,4 @@
-//! Where a dataset's files are, and reading them.
+//! Finds a dataset's files and reads them.
 
 use std::{
     env, fs,
@@ -20,13 +20,13 @@ use crate::file_kind;
 /// The environment variable that names a directory of datasets.
 pub const DATA_VARIABLE: &str = "SEALQUANT_DATA";
 
-/// Where Debian's package installs Fashion-MNIST.
+/// The directory in which Debian's package installs Fashion-MNIST.
 const SYSTEM_FASHION: &str = "/usr/share/datasets/fashion-mnist";
 
-/// A label and the pixels of CIFAR-10.
+/// Number of bytes of a CIFAR-10 record: a label and the pixels.
 const CIFAR_RECORD: usize = 1 + 3 * 32 * 32;
 
-/// The directory of fetched datasets: `sealquant` in the user's cache directory.
+/// Returns the directory of fetched datasets: `sealquant` in the user's cache directory.
 ///
 /// # Errors
 /// [`DataError::NoCache`] if the system names no such directory.
@@ -35,9 +35,9 @@ pub fn cache_dir() -> Result<PathBuf, DataError> {
     Ok(base.cache_dir().join("sealquant"))
 }
 
-/// Loads one split of a dataset, fetching the dataset if no directory is named and it is nowhere on this machine.
+/// Loads one split of a dataset. Fetches the dataset if no directory is named and it is nowhere on this machine.
 ///
-/// `progress` is told of each step.
+/// `progress` receives each step.
 ///
 /// # Errors
 /// Any [`DataError`]: a directory without the files, a malformed or damaged file, a failed fetch.
@@ -69,7 +69,7 @@ pub fn load(
     read_split(name, published, &dir, true, progress)
 }
 
-/// The directory that the caller or the environment names.
+/// Returns the directory that the caller or the environment names.
 fn named(source: &Source) -> Option<(PathBuf, Origin)> {
     if let Some(given) = &source.data_dir {
         return Some((given.clone(), Origin::Source));
@@ -78,7 +78,7 @@ fn named(source: &Source) -> Option<(PathBuf, Origin)> {
     Some((given.into(), Origin::Variable))
 }
 
-/// The place in a named directory, and the form, in which it holds the dataset.
+/// Finds the place in a named directory that holds the dataset, and the form in which it holds it.
 fn in_named(
     given: &Path,
     origin: Origin,
@@ -110,31 +110,31 @@ fn in_named(
     })
 }
 
-/// `given`, and its subdirectory of the dataset's name.
+/// Lists the places to search: `given`, and its subdirectory with the dataset's name.
 fn places(given: &Path, name: DatasetName) -> [PathBuf; 2] {
     [given.join(name.as_str()), given.to_path_buf()]
 }
 
-/// The place that has all `files`.
+/// Finds the place that has all `files`.
 fn directory_with(given: &Path, name: DatasetName, files: &[KnownFile]) -> Option<PathBuf> {
     places(given, name)
         .into_iter()
         .find(|dir| files.iter().all(|file| present(dir, file.name).is_some()))
 }
 
-/// The path of `file` in `dir`, plain or compressed.
+/// Finds the path of `file` in `dir`, plain or compressed.
 pub(super) fn present(dir: &Path, file: &str) -> Option<PathBuf> {
     [dir.join(file), dir.join(format!("{file}.gz"))]
         .into_iter()
         .find(|path| path.is_file())
 }
 
-/// SHA-256 in hexadecimal.
+/// Computes the SHA-256 in hexadecimal.
 pub(crate) fn sha256_hex(bytes: &[u8]) -> String {
     hex(&Sha256::digest(bytes))
 }
 
-/// Bytes in hexadecimal.
+/// Formats bytes in hexadecimal.
 pub(crate) fn hex(bytes: &[u8]) -> String {
     let digit = |d: u8| char::from_digit(u32::from(d), 16).unwrap_or('0');
     bytes
@@ -143,7 +143,7 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
         .collect()
 }
 
-/// Compares a file with the published ones: its digest, or why it is refused.
+/// Computes a file's digest and compares it with the published ones. Returns an error if the file is refused.
 fn digest(
     name: DatasetName,
     file: &KnownFile,
@@ -180,14 +180,14 @@ fn digest(
     })
 }
 
-/// A file as it was read.
+/// A file with the bytes read from it.
 struct Part {
     path: PathBuf,
     bytes: Vec<u8>,
 }
 
 impl Part {
-    /// What is wrong with the file. If it is something well-known, that is what is wrong.
+    /// Builds the error for a malformed file. If the contents are of a well-known kind, that is the reason given.
     fn malformed(&self, reason: impl Into<String>) -> DataError {
         let reason = match file_kind::describe(&self.bytes) {
             Some(kind) if self.is_unexpected(kind) => format!("this is {kind}"),
@@ -199,7 +199,7 @@ impl Part {
         }
     }
 
-    /// Whether a kind is none that a file of this name could be of: a damaged image is still an image, and records may
+    /// Tells whether a file of this name cannot be of this kind. A damaged image is still an image, and records may
     /// look like anything.
     fn is_unexpected(&self, kind: &str) -> bool {
         let name = self.path.file_name().unwrap_or_default().to_string_lossy();
@@ -220,7 +220,7 @@ fn read_split(
 ) -> Result<Dataset, DataError> {
     let (mut parts, mut digests) = (Vec::new(), Vec::new());
     for file in set.files {
-        // It was there a moment ago.
+        // The file was there a moment ago.
         let gone = || DataError::io("cannot open", dir.join(file.name))(ErrorKind::NotFound.into());
         let path = present(dir, file.name).ok_or_else(gone)?;
         let bytes = read_file(&path)?;
@@ -388,7 +388,7 @@ mod tests {
         assert!(message(dir.path()).contains("t10k-labels-idx1-ubyte.gz"));
     }
 
-    /// A directory that is named and does not hold the dataset is an error that says what it holds.
+    /// Checks that a named directory without the dataset is an error that says what the directory holds.
     #[test]
     fn what_was_looked_for_and_what_was_found_is_said() {
         let top = tempfile::tempdir().unwrap();

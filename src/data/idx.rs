@@ -1,9 +1,9 @@
 //! The IDX format of the MNIST family: a four-byte magic number, big-endian sizes, unsigned bytes.
 //!
-//! Parsing is strict: the magic number must say "unsigned bytes" with the expected number of
-//! dimensions, and the data must have exactly the length that the sizes announce.
+//! Parsing is strict. The magic number must say "unsigned bytes" with the expected number of dimensions, and the data
+//! must have exactly the length that the sizes announce.
 
-/// The sizes and bytes of an IDX file; `dims` has one entry a dimension, slowest first.
+/// The sizes and bytes of an IDX file. `dims` has one entry for each dimension, slowest first.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Idx<'a> {
     pub dims: Vec<usize>,
@@ -13,7 +13,7 @@ pub(super) struct Idx<'a> {
 /// Parses `bytes` as an IDX file of unsigned bytes with `rank` dimensions.
 ///
 /// # Errors
-/// A sentence with expected and actual values, to be prefixed by the file's name.
+/// A sentence with expected and actual values, to which the caller prefixes the file's name.
 pub(super) fn parse(bytes: &[u8], rank: u8) -> Result<Idx<'_>, String> {
     let header = 4 + 4 * usize::from(rank);
     if bytes.len() < header {

@@ -1,4 +1,4 @@
-//! What was looked for in a directory, and what was found, in words.
+//! Describes in words what was looked for in a directory and what was found.
 
 use std::{
     fs::{self, File},
@@ -9,13 +9,13 @@ use std::{
 use super::{DatasetName, find::present, name::FileSet};
 use crate::file_kind;
 
-/// So many names of other files are said.
+/// Maximum number of other files' names that are listed.
 const NAMES: usize = 6;
 
-/// As many bytes of a file show what it is.
+/// Number of bytes read from a file to recognise its kind.
 const START_BYTES: u64 = 4096;
 
-/// The files of each form.
+/// Lists the files of each form.
 pub(super) fn looked_for(name: DatasetName, forms: &[FileSet]) -> String {
     let forms: Vec<String> = forms
         .iter()
@@ -27,7 +27,8 @@ pub(super) fn looked_for(name: DatasetName, forms: &[FileSet]) -> String {
     )
 }
 
-/// What is in `places`: of the form of which most is there the missing files, else what is there instead.
+/// Describes the contents of `places`: the missing files of the form that is most complete, or else what is there
+/// instead.
 pub(super) fn found(places: &[PathBuf], forms: &[FileSet]) -> String {
     let mut best: Option<(&Path, Vec<&str>, Vec<&str>)> = None;
     for place in places {
@@ -61,7 +62,7 @@ pub(super) fn found(places: &[PathBuf], forms: &[FileSet]) -> String {
     }
 }
 
-/// The names in a directory, in order, with what the files really are where that is plain to see.
+/// Lists the names in a directory in order, adding what a file really is where that is obvious.
 fn entries(directory: &Path) -> Vec<String> {
     let Ok(entries) = fs::read_dir(directory) else {
         return Vec::new();
@@ -71,7 +72,7 @@ fn entries(directory: &Path) -> Vec<String> {
     let mut names = Vec::with_capacity(paths.len());
     for (index, path) in paths.iter().enumerate() {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
-        // Only those that are said are opened.
+        // Open only the files that will be listed.
         let kind = (index < NAMES).then(|| kind(path)).flatten();
         names.push(match kind {
             Some(kind) => format!("{name} ({kind})"),
@@ -92,11 +93,11 @@ fn kind(path: &Path) -> Option<&'static str> {
     let mut start = Vec::new();
     let file = File::open(path).ok()?;
     file.take(START_BYTES).read_to_end(&mut start).ok()?;
-    // Without the advice, which is for files that were opened as what they are not.
+    // Cut off the advice, which is for files that were opened as something they are not.
     file_kind::describe(&start)?.split([',', ';']).next()
 }
 
-/// "a, b and c".
+/// Joins names like "a, b and c".
 fn listed<T: AsRef<str>>(names: &[T]) -> String {
     let names: Vec<&str> = names.iter().map(AsRef::as_ref).collect();
     match names.as_slice() {

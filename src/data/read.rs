@@ -1,4 +1,4 @@
-//! Reading a file of a dataset, compressed or not.
+//! Reads a dataset's file, compressed or not.
 
 use std::{
     fs,
@@ -11,14 +11,15 @@ use flate2::bufread::MultiGzDecoder;
 use super::DataError;
 use crate::file::read_at_most;
 
-/// An unpacked file is refused beyond this size in bytes (the largest known one has 47 MB).
+/// Maximum size of an unpacked file in bytes; larger files are refused (the largest known one has 47 MB).
 pub(super) const MAX_FILE_BYTES: u64 = 1 << 30;
 
-/// How every gzip file begins. None of the forms of datasets begins so.
+/// The first bytes of every gzip file. No dataset form starts with these.
 const GZIP: &[u8] = &[0x1f, 0x8b];
 
-/// Reads a file, unpacking it if its bytes are a gzip file's. Programs that compress in parallel write several members,
-/// which are one file all the same. Names are not asked: browsers unpack files whose names go on ending in `.gz`.
+/// Reads a file and unpacks it if its bytes are those of a gzip file. Programs that compress in parallel write several
+/// members, which still form one file. The file's name does not matter, because browsers unpack files whose names keep
+/// ending in `.gz`.
 pub(super) fn read_file(path: &Path) -> Result<Vec<u8>, DataError> {
     read_limited(path, MAX_FILE_BYTES)
 }
@@ -59,7 +60,7 @@ mod tests {
         gz.finish().unwrap()
     }
 
-    /// A block as bgzip writes it: a member with an extra field (here a length of 0, which readers of gzip ignore).
+    /// Builds a block as bgzip writes it: a member with an extra field (here a length of 0, which gzip readers ignore).
     fn block(bytes: &[u8]) -> Vec<u8> {
         let mut gz = GzBuilder::new()
             .extra(&b"BC\x02\x00\x00\x00"[..])
@@ -80,7 +81,7 @@ mod tests {
             // bgzip ends with an empty block.
             [block(halves.0), block(halves.1), block(b"")].concat(),
             text.chunks(999).flat_map(member).collect(),
-            // A browser has unpacked it.
+            // A browser has already unpacked the file.
             text.clone(),
         ] {
             fs::write(&path, packed).unwrap();
@@ -111,7 +112,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("file");
         let bytes = [7; 1000];
-        // The members by themselves are small enough.
+        // Each member alone is small enough.
         for packed in [
             bytes.to_vec(),
             [member(&bytes[..600]), member(&bytes[600..])].concat(),

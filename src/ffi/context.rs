@@ -11,7 +11,7 @@ pub mod bridge {
         total_bits: u32,
     }
 
-    /// What SEAL found out about the parameters at one level.
+    /// SEAL's findings about the parameters at one level.
     #[derive(Debug, Clone, Copy, PartialEq, Eq)]
     struct QualifierInfo {
         using_fft: bool,

@@ -1,4 +1,4 @@
-//! What `seal::BatchEncoder` does, on slices.
+//! An encoder that works on slices and does the same as `seal::BatchEncoder`.
 
 #[cxx::bridge(namespace = "sealquant")]
 pub mod bridge {

@@ -1,5 +1,5 @@
-//! `seal::Evaluator`. Every call works in place: SEAL's other forms are a copy followed by these. The exception is
-//! `mod_switch_to_next`, whose form in place copies.
+//! `seal::Evaluator`. Every call works in place, because SEAL's other forms are a copy followed by these. The exception
+//! is `mod_switch_to_next`, whose in-place form makes a copy.
 
 #[cxx::bridge(namespace = "sealquant")]
 pub mod bridge {

@@ -1,4 +1,4 @@
-//! `seal::KeyGenerator` and the keys it makes.
+//! `seal::KeyGenerator` and the keys that it makes.
 
 #[cxx::bridge(namespace = "sealquant")]
 pub mod bridge {

@@ -1,4 +1,4 @@
-//! Memory: `seal::MemoryPoolHandle`, and buffers of Rust's for C++ to fill.
+//! Memory: `seal::MemoryPoolHandle`, and Rust buffers for C++ to fill.
 
 #[cxx::bridge(namespace = "sealquant")]
 pub mod bridge {
@@ -14,7 +14,7 @@ pub mod bridge {
     }
 }
 
-/// A buffer of this many zeros; an empty one if memory is exhausted.
+/// Allocates a buffer of `length` zeros; an empty one if memory is exhausted.
 fn zeroed_bytes(length: usize) -> Vec<u8> {
     let mut bytes = Vec::new();
     if bytes.try_reserve_exact(length).is_ok() {

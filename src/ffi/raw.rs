@@ -1,4 +1,4 @@
-//! Residues into and out of ciphertexts and keys.
+//! Copies residues into and out of ciphertexts and keys.
 
 #[cxx::bridge(namespace = "sealquant")]
 pub mod bridge {

@@ -1,4 +1,4 @@
-//! Where the bytes of an output go.
+//! Finds the destination of an output's bytes.
 
 use std::{
     fs::{self, File, OpenOptions, Permissions},
@@ -8,30 +8,30 @@ use std::{
 
 use super::temporary::TemporaryFile;
 
-/// As many links are followed one after another as Linux follows.
+/// Maximum number of links followed one after another, the same as in Linux.
 const MAX_LINKS: usize = 40;
 
-/// What a path leads to, links followed.
+/// The destination that a path leads to, after following links.
 #[derive(Debug)]
 pub(super) enum Target {
     /// A regular file, or nothing yet.
     File {
-        /// The file itself, where the path led through links.
+        /// The file itself, if the path led through links.
         path: PathBuf,
-        /// Those of the file that is there.
+        /// The permissions of the existing file.
         permissions: Option<Permissions>,
     },
-    /// What cannot be replaced by another file.
+    /// Something that cannot be replaced by a file.
     Stream(Stream),
 }
 
 /// A device, a pipe, or an open file of this process.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Stream {
-    /// This process's standard output, whose position in a file it shares.
+    /// This process's standard output, which shares its position in a file.
     #[cfg(unix)]
     Stdout,
-    /// The same of standard error.
+    /// This process's standard error, which shares its position in a file.
     #[cfg(unix)]
     Stderr,
     /// Anything else.
@@ -39,7 +39,7 @@ pub(super) enum Stream {
 }
 
 impl Stream {
-    /// Opens it for writing. What is there stays.
+    /// Opens the stream for writing. Existing contents stay.
     pub(super) fn open(&self) -> io::Result<File> {
         #[cfg(unix)]
         use std::os::fd::AsFd as _;
@@ -54,11 +54,11 @@ impl Stream {
 }
 
 impl Target {
-    /// Follows the links of `path`, also one to a file that is not there yet.
+    /// Follows the links of `path`, even a link to a file that does not exist yet.
     ///
     /// # Errors
-    /// If it leads to a directory or round in circles, or a directory on the way cannot be read; if the file is
-    /// read-only.
+    /// Fails if the path leads to a directory or in a circle, if a directory on the way cannot be read, or if the file
+    /// is read-only.
     pub(super) fn find(path: &Path) -> io::Result<Self> {
         if names_a_directory(path) {
             let reason = "it names a directory, not a file";
@@ -99,21 +99,21 @@ impl Target {
     }
 }
 
-/// Whether the text of a path can be no file's: it is empty, or ends in a separator or in `..`.
+/// Tells whether the text of a path cannot name a file: it is empty, or ends in a separator or in `..`.
 fn names_a_directory(path: &Path) -> bool {
     let last = path.as_os_str().as_encoded_bytes().last();
     path.file_name().is_none() || last.is_none_or(|&byte| std::path::is_separator(byte.into()))
 }
 
-/// What a link in `/proc` (Linux) to an open file of a process stands for. Such links are not followed by name: the file
-/// may be in use at a position of its own, and some of their names are of no file.
+/// Resolves a link in `/proc` (Linux) to an open file of a process. Such links are not followed by name: the file may
+/// be in use at a position of its own, and some of the names do not name a file.
 #[cfg(unix)]
 fn open_file(link: &Path) -> Option<Stream> {
     let directory = directory_of(link).canonicalize().ok()?;
     if !directory.starts_with("/proc") {
         return None;
     }
-    // The link `/proc/self` itself is one of names.
+    // `/proc/self` itself is an ordinary link that is followed by name.
     let to = fs::metadata(link).ok()?;
     if to.is_dir() {
         return None;
@@ -132,7 +132,7 @@ fn open_file(_link: &Path) -> Option<Stream> {
     None
 }
 
-/// The directory that holds `path`.
+/// Returns the directory that holds `path`.
 pub(super) fn directory_of(path: &Path) -> &Path {
     match path.parent() {
         Some(parent) if parent != Path::new("") => parent,
@@ -140,24 +140,24 @@ pub(super) fn directory_of(path: &Path) -> &Path {
     }
 }
 
-/// Whether `path` leads to a device, a pipe or an open file of this process.
+/// Tells whether `path` leads to a device, a pipe or an open file of this process.
 #[cfg(feature = "cli")]
 pub(crate) fn is_stream(path: &Path) -> bool {
     matches!(Target::find(path), Ok(Target::Stream(_)))
 }
 
-/// Tries whether a file can be written to `path`, before the work that it is to hold. Leaves nothing behind, and makes no
-/// directory.
+/// Checks whether a file can be written to `path`, before doing the work whose result it will hold. Leaves nothing
+/// behind and creates no directory.
 ///
 /// # Errors
-/// What [`super::replace`] would say, as far as it can be known: the path is a directory, the file read-only, its
-/// directory not writable or impossible to make.
+/// The errors that [`super::replace`] would return, as far as they can be known in advance: the path is a directory,
+/// the file is read-only, or its directory is not writable or cannot be created.
 pub(crate) fn check_output(path: &Path) -> io::Result<()> {
     match Target::find(path) {
-        // A pipe may wait for its reader, a device may do things when it is opened.
+        // Opening would be wrong here: a pipe may wait for its reader, and a device may act on being opened.
         Ok(Target::Stream(_)) => Ok(()),
         Ok(Target::File { path, .. }) => check_directory(directory_of(&path)),
-        // Names the file on the way that is no directory.
+        // Name the file on the way that is not a directory.
         Err(error) if error.kind() == ErrorKind::NotADirectory => {
             check_directory(directory_of(path)).and(Err(error))
         }
@@ -165,10 +165,10 @@ pub(crate) fn check_output(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Tries whether files can be written into `directory`, which need not be there yet. Leaves nothing behind.
+/// Checks whether files can be written into `directory`, which need not exist yet. Leaves nothing behind.
 ///
 /// # Errors
-/// If it is no directory, cannot be made, or cannot be written into.
+/// Fails if it is not a directory, cannot be created, or cannot be written into.
 pub(crate) fn check_directory(directory: &Path) -> io::Result<()> {
     for ancestor in directory.ancestors() {
         let ancestor = if ancestor == Path::new("") {
@@ -182,7 +182,7 @@ pub(crate) fn check_directory(directory: &Path) -> io::Result<()> {
             Err(_) if fs::symlink_metadata(ancestor).is_ok() => {
                 return Err(not_a_directory(ancestor, "is a link that leads nowhere"));
             }
-            // Perhaps further up: a file is in the way.
+            // A file may be in the way further up.
             Err(error) if is_absent(&error) => {}
             Err(error) => return Err(error),
         }

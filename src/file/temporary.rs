@@ -1,8 +1,8 @@
-//! Temporary files and directories that go away with the process, however it ends.
+//! Temporary files and directories that are removed with the process, however it ends.
 //!
-//! Each is listed while it is in use, so that an interrupted program can remove it, and locked, so that another process
-//! can tell one in use from one that a killed process left behind. A lock is known on every machine that sees the file,
-//! where a process number is not.
+//! Each is listed while it is in use, so that an interrupted program can remove it. Each is also locked, so that
+//! another process can distinguish one in use from one that a killed process left behind. A lock, unlike a process
+//! number, is known on every machine that sees the file.
 
 use std::{
     collections::BTreeSet,
@@ -16,19 +16,19 @@ use std::{
 
 use tempfile::NamedTempFile;
 
-/// How the names of temporary files begin.
+/// Prefix of the names of temporary files.
 const FILE_PREFIX: &str = ".sealquant-";
 
-/// Where locks are not to be had, what nobody has changed for so long is abandoned.
+/// Age after which an unchanged file counts as abandoned where locks are not available.
 const OLD: Duration = Duration::from_hours(24);
 
-/// How often a name is tried. Only another process that clears the directory at that moment takes one away.
+/// Number of names to try. A name is lost only if another process clears the directory at that moment.
 const ATTEMPTS: usize = 16;
 
-/// What this process has made and not yet removed.
+/// The temporary files and directories that this process has created and not yet removed.
 struct Live {
     paths: Vec<PathBuf>,
-    /// The directories that were cleared of what other processes left behind.
+    /// The directories that have been cleared of what other processes left behind.
     cleared: BTreeSet<PathBuf>,
 }
 
@@ -53,13 +53,13 @@ impl Live {
     }
 }
 
-/// Removes all temporary files and directories of this process, and keeps it from making or renaming any more: whoever
-/// tries waits forever. For a process that is about to end.
+/// Removes all temporary files and directories of this process. From then on it cannot create or rename any: threads
+/// that try wait forever. This is for a process that is about to end.
 #[cfg(feature = "cli")]
 pub(crate) fn remove_temporaries() {
     let live = live();
     for path in &live.paths {
-        // A thread may be writing into a directory.
+        // A thread may still be writing into a directory.
         for _ in 0..50 {
             if remove(path).is_ok() || fs::symlink_metadata(path).is_err() {
                 break;
@@ -70,25 +70,25 @@ pub(crate) fn remove_temporaries() {
     std::mem::forget(live);
 }
 
-/// Does what must not be cut in two by [`remove_temporaries`]. It must not make temporary files itself.
+/// Runs work that [`remove_temporaries`] must not cut in two. The work must not create temporary files itself.
 pub(crate) fn uninterrupted<T>(work: impl FnOnce() -> T) -> T {
     let _live = live();
     work()
 }
 
-/// A file under a temporary name, removed unless it is kept.
+/// A file under a temporary name, which is removed unless it is kept.
 pub(super) struct TemporaryFile {
-    /// Until it is kept.
+    /// The open file; `None` once it is kept.
     file: Option<NamedTempFile>,
     path: PathBuf,
 }
 
 impl TemporaryFile {
-    /// Makes one in `directory`, and removes those that killed processes left there.
+    /// Creates one in `directory`, and removes those that killed processes left there.
     pub(super) fn create(directory: &Path) -> io::Result<Self> {
         let mut builder = tempfile::Builder::new();
         builder.prefix(FILE_PREFIX);
-        // Less the umask, as for any new file; the default of temporary files is private.
+        // Less the umask, as for any new file; temporary files are private by default.
         #[cfg(unix)]
         builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
         let mut live = live();
@@ -111,7 +111,7 @@ impl TemporaryFile {
         file.ok_or_else(|| io::Error::other("the file has its name already"))
     }
 
-    /// Renames it once its bytes are on the disk.
+    /// Renames the file once its bytes are on the disk.
     pub(super) fn keep_as(
         mut self,
         path: &Path,
@@ -121,7 +121,7 @@ impl TemporaryFile {
             return Ok(());
         };
         if let Some(permissions) = permissions {
-            // Some file systems have none.
+            // Some file systems have no permissions.
             let _ = file.as_file().set_permissions(permissions);
         }
         file.as_file().sync_all()?;
@@ -138,16 +138,16 @@ impl Drop for TemporaryFile {
     }
 }
 
-/// A directory under a temporary name, removed with all that is in it.
+/// A directory under a temporary name, which is removed with its contents.
 #[derive(Debug)]
 pub(crate) struct TemporaryDirectory {
     path: PathBuf,
-    /// Open, and locked if that is possible.
+    /// The open directory, locked if that is possible.
     _lock: Option<File>,
 }
 
 impl TemporaryDirectory {
-    /// Makes one in `parent`, and removes those of this prefix that killed processes left there.
+    /// Creates one in `parent`, and removes those with this prefix that killed processes left there.
     pub(crate) fn create(parent: &Path, prefix: &str) -> io::Result<Self> {
         let mut live = live();
         clear(parent, prefix);
@@ -173,23 +173,23 @@ impl TemporaryDirectory {
 
 impl Drop for TemporaryDirectory {
     fn drop(&mut self) {
-        // What cannot be removed now is by the next process.
+        // Leave what cannot be removed now to the next process.
         let _ = remove(&self.path);
         live().forget(&self.path);
     }
 }
 
-/// Locks what was just made. True if another process, which clears the directory, was faster.
+/// Locks a file that was just created. Returns true if another process that clears the directory was faster.
 fn is_taken(file: &File, path: &Path) -> bool {
     match file.try_lock() {
         Err(TryLockError::WouldBlock) => true,
-        // Without a lock it is known by its age.
+        // Without a lock, its age shows whether it is in use.
         Err(TryLockError::Error(_)) => false,
         Ok(()) => fs::symlink_metadata(path).is_err(),
     }
 }
 
-/// Removes the temporary files and directories of this prefix in `directory` that no process uses.
+/// Removes the temporary files and directories in `directory` that have this prefix and that no process uses.
 pub(crate) fn clear_abandoned(directory: &Path, prefix: &str) {
     let _live = live();
     clear(directory, prefix);
@@ -204,22 +204,22 @@ fn clear(directory: &Path, prefix: &str) {
             continue;
         }
         let path = entry.path();
-        // The lock is held until the name is gone: whoever made it in this moment tries another.
+        // Hold the lock until the name is gone: a process that has just created the file then tries another name.
         if let Some(_lock) = abandoned(&path) {
-            // What cannot be removed stays.
+            // Leave what cannot be removed.
             let _ = remove(&path);
         }
     }
 }
 
-/// The prefix, then letters and digits.
+/// Tells whether a name consists of the prefix followed by letters and digits.
 fn has_temporary_name(name: &OsStr, prefix: &str) -> bool {
     let name = name.as_encoded_bytes();
     let rest = name.strip_prefix(prefix.as_bytes());
     rest.is_some_and(|rest| !rest.is_empty() && rest.iter().all(u8::is_ascii_alphanumeric))
 }
 
-/// The file or directory, opened and locked if that is possible, if no process uses it.
+/// Opens a file or directory that no process uses, and locks it if that is possible. `None` if it is in use.
 fn abandoned(path: &Path) -> Option<File> {
     let found = fs::symlink_metadata(path).ok()?;
     let file = if found.is_dir() {

@@ -49,7 +49,7 @@ fn a_refusal_leaves_nothing_behind() {
     assert_eq!(names(top.path()), ["file", "taken"]);
 }
 
-/// What cannot be a file is said before the work and after it, and nothing is made by asking.
+/// Checks that impossible outputs are reported before the work as well as after it, and that checking creates nothing.
 #[test]
 fn impossible_outputs_are_known_beforehand() {
     let top = tempfile::tempdir().unwrap();
@@ -98,7 +98,7 @@ fn what_a_killed_process_left_is_removed_and_what_is_in_use_stays() {
     for kept in [".fetch-", ".fetch-a.b", "fetch-abc"] {
         fs::create_dir(parent.join(kept)).unwrap();
     }
-    // A file of another process is as one of another handle.
+    // A file locked through another handle behaves like a file of another process.
     let in_use = File::create(parent.join(".sealquant-uSed12")).unwrap();
     in_use.lock().unwrap();
     fs::write(parent.join(".sealquant-dEaD01"), b"half").unwrap();
@@ -241,14 +241,14 @@ mod unix {
             assert_eq!(found(name), Stream::Stdout, "{name}");
         }
         assert_eq!(found("/dev/stderr"), Stream::Stderr);
-        // A file that this process has open.
+        // This process has the file open.
         let file = tempfile::tempfile().unwrap();
         let number = std::os::fd::AsRawFd::as_raw_fd(&file);
         let name = format!("/proc/self/fd/{number}");
         assert_eq!(found(&name), Stream::Path((&name).into()));
     }
 
-    /// Where the system keeps programs from writing (root may write anywhere).
+    /// Checks a directory that cannot be written into, where the system enforces that (root may write anywhere).
     #[test]
     fn a_directory_that_cannot_be_written_into_is_known_beforehand() {
         let top = tempfile::tempdir().unwrap();

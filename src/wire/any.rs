@@ -1,4 +1,4 @@
-//! A message of any kind.
+//! Messages of any kind.
 
 use super::damage::explain;
 use super::error::{WireError, WireResult};
@@ -11,11 +11,11 @@ use crate::engine::{
     EvaluationKeys, PlanContexts, Request, Response, SeededEvaluationKeys, SeededRequest,
 };
 
-/// Reads a message of whatever kind its header names, and writes it again. There is one way to write an object: what
-/// is accepted comes back byte for byte. The engine's kinds need the contexts of a plan.
+/// Reads a message of the kind that its header names, and writes it again. Each object has exactly one encoding, so an
+/// accepted message comes back byte for byte. The engine's kinds need the contexts of a plan.
 ///
 /// # Errors
-/// Any [`WireError`]; [`WireError::Field`] for a kind that does not exist, or needs a plan that is not given.
+/// Any [`WireError`]; [`WireError::Field`] for a kind that does not exist, or that needs a plan when none is given.
 pub fn reencode(
     context: &Context,
     plan: Option<&PlanContexts>,

@@ -7,12 +7,12 @@ use super::stream::{Sink, Source};
 use crate::bfv::{CIPHERTEXT_SIZES, Ciphertext, Context, Level, SeededCiphertext, SeededPart};
 use std::ops::RangeInclusive;
 
-/// Refuses what does not belong to the context.
+/// Refuses an object that does not belong to the context.
 pub(super) fn fit(object: &'static str, fits: bool) -> WireResult<()> {
     if fits { Ok(()) } else { Err(unfit(object)) }
 }
 
-/// What does not belong to the context.
+/// The error for an object that does not belong to the context.
 pub(super) const fn unfit(object: &'static str) -> WireError {
     WireError::Unfit {
         object,
@@ -20,7 +20,7 @@ pub(super) const fn unfit(object: &'static str) -> WireError {
     }
 }
 
-/// Writes polynomials of a level.
+/// Writes the polynomials of one level.
 pub(super) fn write_polynomials(
     context: &Context,
     limbs: &[u64],
@@ -92,10 +92,11 @@ pub(super) fn read_seeded(
 /// A ciphertext, whole or seeded.
 pub(super) trait Encrypted: Sized {
     const NAME: &'static str;
-    /// How many polynomials it can have, a seeded one included.
+    /// Numbers of polynomials that it can have, counting a seeded one.
     const SIZES: RangeInclusive<u64>;
 
-    /// Its data level, if it has one in this context, its polynomials, and whether they are in NTT form.
+    /// Its data level, its number of polynomials, and whether they are in NTT form. `None` if it has no data level in
+    /// this context.
     fn shape(&self, context: &Context) -> Option<(Level, usize, bool)>;
     fn size_of(context: &Context, primes: usize, polynomials: usize) -> Size;
     fn write(&self, context: &Context, level: Level, sink: &mut Sink<'_>) -> WireResult<()>;
@@ -178,7 +179,7 @@ pub(super) fn write_encrypted<E: Encrypted>(
     encrypted.write(context, level, sink)
 }
 
-/// Reads a ciphertext whose numbers have been checked.
+/// Reads a ciphertext whose counts have been checked.
 pub(super) fn read_encrypted<E: Encrypted>(
     context: &Context,
     counts: &Counts,
@@ -193,7 +194,7 @@ pub(super) fn read_encrypted<E: Encrypted>(
     )
 }
 
-/// Checks a ciphertext's polynomials and primes; its size.
+/// Checks the number of polynomials and of primes of a ciphertext, and returns its size.
 pub(super) fn check_encrypted<E: Encrypted>(
     context: &Context,
     counts: &Counts,

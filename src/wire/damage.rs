@@ -1,4 +1,4 @@
-//! Tells a damaged message from one of other parameters.
+//! Distinguishes a damaged message from one for other parameters.
 
 use super::error::WireError;
 use super::header::{CHECKSUM_BYTES, MAGIC};
@@ -6,13 +6,13 @@ use super::message::Limits;
 use crate::text;
 use xxhash_rust::xxh3::xxh3_64;
 
-/// The error to report for a whole message that cannot be read for this reason: that it went through text, or was
-/// damaged, comes before what its bytes seem to say.
+/// Chooses the error to report for a whole message that cannot be read because of `error`. Damage, or handling as text,
+/// takes precedence over what the bytes seem to say.
 pub(super) fn explain(error: WireError, bytes: &[u8], limits: &Limits) -> WireError {
     if !says_what_the_bytes_say(&error) {
         return error;
     }
-    // A pass over all bytes, so none over more than the reader would have read.
+    // This is a pass over all bytes, so do not make it over more bytes than the reader would have read.
     let small = bytes.len() as u64 <= limits.message_bytes;
     if small && checksum_fits(bytes) {
         return error;
@@ -31,7 +31,7 @@ pub(super) fn explain(error: WireError, bytes: &[u8], limits: &Limits) -> WireEr
     }
 }
 
-/// As [`explain`], for a header that was read from a stream.
+/// Like [`explain`], but for a header that was read from a stream.
 pub(super) fn explain_header(error: WireError, header: &[u8]) -> WireError {
     match text::damage(header, &MAGIC) {
         Some(how) if says_what_the_bytes_say(&error) => WireError::Text { how },
@@ -39,7 +39,7 @@ pub(super) fn explain_header(error: WireError, header: &[u8]) -> WireError {
     }
 }
 
-/// Whether an error is about the bytes rather than the reader, memory or the object.
+/// Tells whether an error concerns the bytes, not the reader, the memory or the object.
 const fn says_what_the_bytes_say(error: &WireError) -> bool {
     match error {
         WireError::Truncated { .. }

@@ -1,4 +1,4 @@
-//! The engine's messages on the wire: one part for each plaintext modulus, all of the same shape.
+//! The engine's messages on the wire: one part for each plain prime, all of the same shape.
 
 use super::ciphertext::{Encrypted, check_encrypted, fit, read_encrypted, unfit, write_encrypted};
 use super::error::WireResult;
@@ -19,17 +19,17 @@ impl Scope for PlanContexts {
     }
 }
 
-/// How many bytes a client sends for a plan: known before a key is made.
+/// Number of bytes that a client sends for a plan, known before any key is made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct UploadSizes {
-    /// The message of [`SeededEvaluationKeys`], once.
+    /// Size of the [`SeededEvaluationKeys`] message, sent once.
     pub evaluation_keys: u64,
-    /// The message of a [`SeededRequest`], for each batch. It does not depend on the number of images.
+    /// Size of the [`SeededRequest`] message, sent for each batch. It does not depend on the number of images.
     pub request: u64,
 }
 
 impl UploadSizes {
-    /// For a plan. Nothing is made or written: the sizes follow from the parameters.
+    /// Computes the sizes for a plan. They follow from the parameters: nothing is made or written.
     ///
     /// # Errors
     /// None in practice: [`super::WireError::Field`] if the contexts are not those of a plan.
@@ -54,7 +54,7 @@ impl UploadSizes {
     }
 }
 
-/// The contexts of a plan differ in the plaintext modulus alone.
+/// Returns the first context of a plan. The plan's contexts differ only in the plaintext modulus.
 fn first(plan: &PlanContexts) -> WireResult<&Context> {
     plan.contexts().first().ok_or(unfit("plan"))
 }
@@ -65,7 +65,7 @@ fn check_channels(plan: &PlanContexts, counts: &Counts) -> WireResult<u64> {
     Ok(channels)
 }
 
-/// The numbers of ciphertexts, which must all have the shape of the first.
+/// Returns the header's counts for ciphertexts, which must all have the shape of the first.
 fn batch_counts<E: Encrypted>(
     object: &'static str,
     plan: &PlanContexts,
@@ -104,7 +104,7 @@ fn batch_counts<E: Encrypted>(
     })
 }
 
-/// Checks the numbers of a request or response, of which a plan has `items` ciphertexts for each plaintext modulus.
+/// Checks the counts of a request or response. The plan has `items` ciphertexts for each plain prime.
 fn batch_size<E: Encrypted>(
     plan: &PlanContexts,
     counts: &Counts,
@@ -118,12 +118,12 @@ fn batch_size<E: Encrypted>(
     Ok(one.times(items).times(channels))
 }
 
-/// Checks that ciphertexts can be decrypted as they are.
+/// Checks that the ciphertexts can be decrypted as they are.
 fn check_plain_form(_: &PlanContexts, counts: &Counts) -> WireResult<()> {
     check_field("NTT form", u64::from(counts.is_ntt_form), 0..=0)
 }
 
-/// Checks that ciphertexts are fresh: of two polynomials, at the highest data level.
+/// Checks that the ciphertexts are fresh: two polynomials, at the highest data level.
 fn check_fresh(plan: &PlanContexts, counts: &Counts) -> WireResult<()> {
     check_field("polynomials", u64::from(counts.polynomials), 2..=2)?;
     let primes = first(plan)?.first_level().coeff_modulus_size as u64;
@@ -181,8 +181,8 @@ batch_body!(
     Response, "response", Ciphertext, outputs, check_plain_form;
 );
 
-/// The numbers of evaluation keys: relinearisation keys with as many slots for each plaintext modulus, or none.
-/// Galois keys follow them, for the elements that the plan knows.
+/// Returns the header's counts for evaluation keys. Each plain prime has the same number of relinearisation key slots,
+/// or each has none. Galois keys follow, for the elements that the plan knows.
 fn keys_counts<K: Keys, G: Rotating>(
     plan: &PlanContexts,
     keys: &[Option<K>],
@@ -216,7 +216,7 @@ fn keys_counts<K: Keys, G: Rotating>(
 
 /// Galois keys, whole or seeded.
 trait Rotating: Keys {
-    /// Whether they are for these elements, ascending, and no others.
+    /// Tells whether the keys are for exactly these elements, given in ascending order.
     fn is_for(&self, elements: &[u32]) -> bool;
 }
 

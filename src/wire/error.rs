@@ -1,17 +1,17 @@
-//! What can be wrong with a message.
+//! Errors of reading and writing messages.
 
 use super::header::Kind;
 use std::path::PathBuf;
 use thiserror::Error;
 
-/// What can be wrong with a message, or keep one from being written.
+/// A fault in a message, or a reason why one cannot be written.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum WireError {
     /// The reader or writer failed.
     #[error("{field}: {source}")]
     Io {
-        /// What was being read or written.
+        /// The field being read or written.
         field: &'static str,
         /// The failure.
         source: std::io::Error,
@@ -19,7 +19,7 @@ pub enum WireError {
     /// A file cannot be written or opened.
     #[error("{path}", path = path.display())]
     File {
-        /// Which file.
+        /// The file's path.
         path: PathBuf,
         /// The failure.
         source: std::io::Error,
@@ -27,69 +27,69 @@ pub enum WireError {
     /// The message ends early.
     #[error("{field}: the message ends after {offset} bytes, in the midst of it")]
     Truncated {
-        /// What was being read.
+        /// The field being read.
         field: &'static str,
-        /// How many bytes there were.
+        /// Number of bytes that there were.
         offset: u64,
     },
     /// Bytes follow the end of the message.
     #[error("at least {count} bytes follow the end of the message")]
     Trailing {
-        /// How many were seen.
+        /// Number of bytes seen.
         count: usize,
     },
-    /// The bytes are no message of this format.
+    /// The bytes are not a message in this format.
     #[error("magic: the bytes are no message of this format")]
     Magic,
-    /// The message went through something that handles text.
+    /// The message was handled as text on the way.
     #[error("the message was damaged on its way: {how}; send and store it as bytes, not as text")]
     Text {
-        /// What happened to it.
+        /// Says what happened to it.
         how: &'static str,
     },
     /// The message has another version.
     #[error("version: the message has version {actual}, this build reads {expected}")]
     Version {
-        /// What this build reads.
+        /// The version that this build reads.
         expected: u16,
-        /// What the message says.
+        /// The version that the message states.
         actual: u16,
     },
-    /// The message holds something else.
+    /// The message holds another kind of object.
     #[error("kind: a {expected} is expected, the message is {actual}")]
     Kind {
-        /// What was asked for.
+        /// The kind that was asked for.
         expected: Kind,
-        /// What the message says.
+        /// The kind that the message states.
         actual: u8,
     },
     /// The message was made for other encryption parameters.
     #[error("fingerprint: the message was made for other encryption parameters")]
     Fingerprint,
-    /// A number of the header, or in the body, that cannot be.
+    /// A number in the header or the body has an impossible value.
     #[error("{field}: {actual} is not possible here, {expected} is")]
     Field {
-        /// Which number.
+        /// The field's name.
         field: &'static str,
-        /// What it is.
+        /// The field's value.
         actual: u64,
-        /// What it could be.
+        /// The values that are possible.
         expected: String,
     },
     /// The message is larger than the reader allows.
     #[error("{field}: {needed} exceed the limit of {limit}")]
     Limit {
-        /// What is limited.
+        /// The limited quantity.
         field: &'static str,
-        /// How much the message would need.
+        /// The amount that the message would need.
         needed: u64,
-        /// How much is allowed.
+        /// The amount that is allowed.
         limit: u64,
     },
     /// A residue that is not below its prime.
     #[error("residue {index} of {field}: {value} is not below its prime {prime}")]
     Residue {
-        /// Which polynomial it belongs to.
+        /// The polynomial that the residue belongs to.
         field: &'static str,
         /// Its position among the polynomial's residues modulo this prime.
         index: usize,
@@ -101,30 +101,30 @@ pub enum WireError {
     /// Bits that must be zero are not.
     #[error("{field}: padding bits are not zero")]
     Padding {
-        /// Where.
+        /// The place of the padding.
         field: &'static str,
     },
     /// Memory is exhausted.
     #[error("{field}: memory is exhausted")]
     Memory {
-        /// For what.
+        /// The field that needed the memory.
         field: &'static str,
     },
-    /// The checksum does not fit the message: it was damaged on its way.
+    /// The checksum does not match the message, which was damaged on its way.
     #[error("checksum: the message was damaged on its way")]
     Checksum,
     /// The object cannot be written: it does not belong to the context, or is empty.
     #[error("the {object} cannot be written: {reason}")]
     Unfit {
-        /// What.
+        /// The object.
         object: &'static str,
-        /// Why not.
+        /// The reason.
         reason: &'static str,
     },
-    /// SEAL refused what the message holds, or memory is exhausted.
+    /// SEAL refused the contents of the message, or memory is exhausted.
     #[error("building the object")]
     Bfv(#[from] crate::bfv::Error),
 }
 
-/// A result of the wire format.
+/// The result type of the wire format.
 pub type WireResult<T> = Result<T, WireError>;

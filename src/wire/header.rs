@@ -1,4 +1,4 @@
-//! The header: what a message is, for which parameters, and how much follows.
+//! The header: states what a message holds, for which parameters, and how much follows.
 
 use super::error::{WireError, WireResult};
 use crate::bfv::Context;
@@ -6,14 +6,14 @@ use sha2::{Digest, Sha256};
 
 /// The first bytes of each message.
 pub const MAGIC: [u8; 4] = *b"SQWF";
-/// The version this build writes and reads.
+/// The version that this build writes and reads.
 pub const VERSION: u16 = 1;
 /// Length of the header in bytes.
 pub const HEADER_BYTES: usize = 48;
-/// Length of the checksum at the end of a message in bytes.
+/// Length of the checksum at the end of a message, in bytes.
 pub const CHECKSUM_BYTES: usize = 8;
 
-/// What a message holds.
+/// The kind of object that a message holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 #[repr(u8)]
@@ -52,20 +52,20 @@ impl std::fmt::Display for Kind {
     }
 }
 
-/// A short identification of encryption parameters: the start of a SHA-256 over N, the primes and t.
+/// A short identifier of encryption parameters: the start of a SHA-256 hash over N, the primes and t.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Fingerprint(pub [u8; Self::BYTES]);
 
 impl Fingerprint {
-    /// How many bytes it has.
+    /// Size in bytes.
     pub const BYTES: usize = 16;
 
-    /// Of the parameters of one context.
+    /// Computes the fingerprint of one context's parameters.
     pub fn of(context: &Context) -> Self {
         Self::of_all(std::slice::from_ref(context))
     }
 
-    /// Of several contexts, in order: of a message with a part for each plaintext modulus.
+    /// Computes the fingerprint of several contexts, in order, for a message with a part for each plain prime.
     pub fn of_all(contexts: &[Context]) -> Self {
         let mut hash = Sha256::new();
         hash.update(b"sealquant parameters 1");
@@ -87,20 +87,20 @@ impl Fingerprint {
     }
 }
 
-/// The numbers of a header. What a kind does not use is zero.
+/// The counts in a header. A kind sets those that it does not use to zero.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Counts {
-    /// Whether the polynomials are in NTT form.
+    /// True if the polynomials are in NTT form.
     pub(super) is_ntt_form: bool,
-    /// Polynomials of each ciphertext, the seeded one included.
+    /// Number of polynomials of each ciphertext, counting the seeded one.
     pub(super) polynomials: u16,
-    /// Primes of their level.
+    /// Number of primes of their level.
     pub(super) primes: u16,
-    /// Plaintext moduli.
+    /// Number of plain primes.
     pub(super) channels: u32,
-    /// Ciphertexts or key slots, for each plaintext modulus.
+    /// Number of ciphertexts or key slots for each plain prime.
     pub(super) items: u32,
-    /// Images of a request or response.
+    /// Number of images in a request or response.
     pub(super) images: u32,
 }
 
@@ -131,7 +131,7 @@ impl Header {
         bytes
     }
 
-    /// Checks all but the numbers, whose meaning depends on the kind.
+    /// Decodes a header and checks everything but the counts, whose meaning depends on the kind.
     pub(super) fn decode(
         bytes: &[u8; HEADER_BYTES],
         kind: Kind,

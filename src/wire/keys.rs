@@ -1,4 +1,4 @@
-//! Keys on the wire, whole or seeded. Their polynomials lie at the key level, in NTT form.
+//! Keys on the wire, whole or seeded. Their polynomials are at the key level, in NTT form.
 
 use super::ciphertext::{fit, read_seeded, read_whole, write_polynomials, write_seeded};
 use super::error::{WireError, WireResult};
@@ -14,21 +14,21 @@ use std::ops::RangeInclusive;
 /// Keys, whole or seeded: slots of parts.
 pub(super) trait Keys: Sized {
     const NAME: &'static str;
-    /// Whether they are for key switching, which needs a special prime.
+    /// True for keys used in key switching, which needs a special prime.
     const SWITCHING: bool;
 
-    /// How many slots they can have.
+    /// Numbers of slots that the keys can have.
     fn possible(context: &Context) -> RangeInclusive<u64>;
     fn slots(&self) -> usize;
-    /// Whether they belong to the context and each slot is complete.
+    /// Tells whether the keys belong to the context and each slot is complete.
     fn complete(&self, context: &Context) -> bool;
     fn slot_size(context: &Context) -> Size;
     fn write(&self, context: &Context, sink: &mut Sink<'_>) -> WireResult<()>;
-    /// The number of slots has been checked.
+    /// Reads the keys. The caller has checked the number of slots.
     fn read(context: &Context, slots: u32, source: &mut Source<'_>) -> WireResult<Self>;
 }
 
-/// The header's numbers of keys with this many slots.
+/// The header's counts for keys with this many slots.
 pub(super) fn key_counts(context: &Context, slots: usize) -> Counts {
     Counts {
         is_ntt_form: true,
@@ -39,7 +39,7 @@ pub(super) fn key_counts(context: &Context, slots: usize) -> Counts {
     }
 }
 
-/// Checks what all keys have in common.
+/// Checks the counts that all keys have in common.
 pub(super) fn check_key(context: &Context, counts: &Counts) -> WireResult<()> {
     let primes = context.key_level().coeff_modulus_size as u64;
     check_field("NTT form", u64::from(counts.is_ntt_form), 1..=1)?;
@@ -108,17 +108,17 @@ fn read_seeded_slot(context: &Context, source: &mut Source<'_>) -> WireResult<Ve
         .collect()
 }
 
-/// Whether a seeded part is one of a key.
+/// Tells whether a seeded part can be part of a key.
 fn is_key_part(context: &Context, part: &SeededPart) -> bool {
     part.level == context.key_level() && part.is_ntt_form
 }
 
-/// Whether the parts of a seeded slot are all there.
+/// Tells whether a seeded slot has all its parts.
 fn complete(context: &Context, parts: &[SeededPart]) -> bool {
     parts.len() == context.key_parts() && parts.iter().all(|part| is_key_part(context, part))
 }
 
-/// A public key's polynomials.
+/// Size of a public key's polynomials.
 fn public_size(context: &Context, seeded: bool) -> Size {
     Size::pair(context, context.key_level().coeff_modulus_size, seeded)
 }
@@ -273,7 +273,7 @@ fn write_element(element: u32, sink: &mut Sink<'_>) -> WireResult<()> {
     sink.bytes("Galois element", &element.to_le_bytes())
 }
 
-/// A Galois element: valid, and above the one before it.
+/// Reads a Galois element, which must be valid and larger than the one before it.
 fn read_element(
     context: &Context,
     last: &mut Option<u32>,

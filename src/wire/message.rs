@@ -1,4 +1,4 @@
-//! How every message is written and read: header, checks, body, checksum.
+//! Writes and reads messages of every kind: header, checks, body and checksum.
 
 use super::damage::{explain, explain_header};
 use super::error::{WireError, WireResult};
@@ -11,20 +11,20 @@ use std::fs::File;
 use std::io::{Read, Seek as _, Write};
 use std::path::Path;
 
-/// What a reader allows. Whoever sends can promise anything; nothing is allocated for a promise, and what is beyond
-/// these limits is refused when the header has been read.
+/// The limits that a reader sets. A sender can promise any size: nothing is allocated on the strength of a promise, and
+/// a message beyond these limits is refused as soon as its header has been read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// Bytes of the message.
+    /// Maximum size of the message, in bytes.
     pub message_bytes: u64,
-    /// Bytes that its residues take in memory; if the message is seeded, with those of the whole object that it is
-    /// expanded to, as both are held then: three times what is read. While a message is read, the ciphertext or key
-    /// part in work takes its size up to three times more.
+    /// Maximum size of the message's residues in memory, in bytes. A seeded message also counts the whole object that
+    /// it expands to, because both are held at once: three times what is read. While a message is read, the current
+    /// ciphertext or key part temporarily takes up to three times its own size more.
     pub memory_bytes: u64,
 }
 
 impl Default for Limits {
-    /// 1 GiB of message, 4 GiB of memory.
+    /// Allows 1 GiB of message and 4 GiB of memory.
     fn default() -> Self {
         Self {
             message_bytes: 1 << 30,
@@ -33,7 +33,7 @@ impl Default for Limits {
     }
 }
 
-/// How large a body is on the wire and in memory.
+/// Size of a body on the wire and in memory, in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Size {
     pub(super) bytes: u64,
@@ -41,7 +41,7 @@ pub struct Size {
 }
 
 impl Size {
-    /// Polynomials modulo the first primes of a context.
+    /// Returns the size of polynomials modulo the first primes of a context.
     pub(super) fn polynomials(context: &Context, primes: usize, count: usize) -> Self {
         let degree = context.parameters().poly_modulus_degree();
         let bytes: usize = context.primes()[..primes]
@@ -55,8 +55,8 @@ impl Size {
         .times(count as u64)
     }
 
-    /// A pair of polynomials, the second one perhaps as a seed. What the seeded pair will be expanded to counts as
-    /// memory, too.
+    /// Returns the size of a pair of polynomials, optionally with a seed for the second. The memory of a seeded pair
+    /// includes the whole pair that it expands to.
     pub(super) fn pair(context: &Context, primes: usize, seeded: bool) -> Self {
         let whole = Self::polynomials(context, primes, 2);
         if !seeded {
@@ -69,7 +69,7 @@ impl Size {
         }
     }
 
-    /// A slot of keys.
+    /// Returns the size of a slot of keys.
     pub(super) fn slot(context: &Context, seeded: bool) -> Self {
         let primes = context.key_level().coeff_modulus_size;
         Self::pair(context, primes, seeded).times(context.key_parts() as u64)
@@ -97,7 +97,7 @@ impl Size {
     }
 }
 
-/// What a message is read against: it must have been made for the same.
+/// The parameters that a message is read against; the message must have been made for the same ones.
 pub trait Scope {
     /// Identifies the encryption parameters.
     fn fingerprint(&self) -> Fingerprint;
@@ -109,27 +109,27 @@ impl Scope for Context {
     }
 }
 
-/// What differs between kinds of messages.
+/// The parts of a message that differ between kinds.
 pub trait Body: Sized {
-    /// What a message is read against.
+    /// The parameters that a message is read against.
     type Scope: Scope + ?Sized;
-    /// Which kind it is.
+    /// The kind named in the header.
     const KIND: Kind;
 
-    /// The header's numbers, or why the object does not fit.
+    /// Returns the header's counts, or an error if the object does not fit.
     fn counts(&self, scope: &Self::Scope) -> WireResult<Counts>;
-    /// Checks the header's numbers; how large the body is.
+    /// Checks the header's counts and returns the size of the body.
     fn size(scope: &Self::Scope, counts: &Counts) -> WireResult<Size>;
     /// Writes the body.
     fn write_body(&self, scope: &Self::Scope, sink: &mut Sink<'_>) -> WireResult<()>;
-    /// Reads the body, whose numbers have been checked.
+    /// Reads a body whose counts have been checked.
     fn read_body(scope: &Self::Scope, counts: &Counts, source: &mut Source<'_>)
     -> WireResult<Self>;
 }
 
 /// An object with a wire format. Implemented by ciphertexts, keys and the engine's messages, seeded or whole.
 pub trait Message: Body {
-    /// Writes the message; its length in bytes. The writer is flushed.
+    /// Writes the message, flushes the writer and returns the message's length in bytes.
     ///
     /// # Errors
     /// [`WireError::Unfit`] if the object was made for other parameters or is empty, [`WireError::Io`] if the writer
@@ -147,17 +147,17 @@ pub trait Message: Body {
         sink.finish()
     }
 
-    /// Reads one message and not a byte more. Nothing is returned that is not valid for the scope.
+    /// Reads exactly one message and not a byte more. Only objects that are valid for the scope are returned.
     ///
     /// # Errors
-    /// Any [`WireError`]: each names the field that is wrong.
+    /// Any [`WireError`]; each names the field that is wrong.
     fn read_from(scope: &Self::Scope, mut reader: impl Read, limits: &Limits) -> WireResult<Self> {
         let mut header = [0; HEADER_BYTES];
         read(scope, &mut reader, limits, &mut header)
             .map_err(|error| explain_header(error, &header))
     }
 
-    /// The message in memory.
+    /// Serializes the message to memory.
     ///
     /// # Errors
     /// [`WireError::Unfit`] if the object was made for other parameters or is empty.
@@ -171,11 +171,11 @@ pub trait Message: Body {
         Ok(bytes)
     }
 
-    /// Reads a message that is all of these bytes.
+    /// Reads a message that spans exactly these bytes.
     ///
     /// # Errors
-    /// Any [`WireError`], [`WireError::Trailing`] if bytes follow. All bytes are at hand, so a damaged message is told
-    /// from one for other parameters: [`WireError::Text`] or [`WireError::Checksum`].
+    /// Any [`WireError`]; [`WireError::Trailing`] if bytes follow. Because all bytes are available, a damaged message
+    /// is distinguished from one for other parameters: [`WireError::Text`] or [`WireError::Checksum`].
     fn from_wire(scope: &Self::Scope, bytes: &[u8], limits: &Limits) -> WireResult<Self> {
         let mut rest = bytes;
         let read = read(scope, &mut rest, limits, &mut [0; HEADER_BYTES]);
@@ -186,20 +186,20 @@ pub trait Message: Body {
         whole.map_err(|error| explain(error, bytes, limits))
     }
 
-    /// Writes the message to a file, under a temporary name that is renamed at the end: a reader sees the whole message
-    /// or none. Missing directories are made. The message's length in bytes.
+    /// Writes the message to a file and returns its length in bytes. The file is written under a temporary name and
+    /// renamed at the end, so a reader sees the whole message or none. Missing directories are created.
     ///
     /// # Errors
-    /// [`WireError::File`] if the file cannot be made, else as [`Message::write_to`].
+    /// [`WireError::File`] if the file cannot be created, otherwise the same as [`Message::write_to`].
     fn save(&self, scope: &Self::Scope, path: impl AsRef<Path>) -> WireResult<u64> {
         replace(path.as_ref(), |file| self.write_to(scope, file))
             .map_err(|source| file_error(path.as_ref(), source))?
     }
 
-    /// Reads a file that is one message.
+    /// Reads a file that contains one message.
     ///
     /// # Errors
-    /// [`WireError::File`] if the file cannot be opened, else as [`Message::from_wire`].
+    /// [`WireError::File`] if the file cannot be opened, otherwise the same as [`Message::from_wire`].
     fn load(scope: &Self::Scope, path: impl AsRef<Path>, limits: &Limits) -> WireResult<Self> {
         let named = |source| file_error(path.as_ref(), source);
         let mut file = File::open(path.as_ref()).map_err(named)?;
@@ -214,15 +214,15 @@ pub trait Message: Body {
         };
         whole.map_err(|error| match read_again(&mut file, limits) {
             Some(bytes) => explain(error, &bytes, limits),
-            // A pipe, or a file that is too long.
+            // The file is a pipe or is too long.
             None => explain_header(error, &header),
         })
     }
 
-    /// How long the message is in bytes, without writing it.
+    /// Computes the length of the message in bytes without writing it.
     ///
     /// # Errors
-    /// [`WireError::Unfit`] as for [`Message::write_to`].
+    /// [`WireError::Unfit`] under the same conditions as [`Message::write_to`].
     fn wire_bytes(&self, scope: &Self::Scope) -> WireResult<u64> {
         Ok(message_bytes(Self::size(scope, &self.counts(scope)?)?))
     }
@@ -230,7 +230,7 @@ pub trait Message: Body {
 
 impl<Object: Body> Message for Object {}
 
-/// Reads a message, and its header's bytes into `header_bytes`.
+/// Reads a message, and stores the bytes of its header in `header_bytes`.
 fn read<M: Body>(
     scope: &M::Scope,
     reader: &mut dyn Read,
@@ -255,7 +255,7 @@ fn read<M: Body>(
     Ok(message)
 }
 
-/// The whole file once more, unless it is longer than a message may be.
+/// Reads the whole file once more. `None` if it is longer than a message may be.
 fn read_again(file: &mut File, limits: &Limits) -> Option<Vec<u8>> {
     let length = file.metadata().ok()?.len();
     if length > limits.message_bytes {
@@ -276,7 +276,7 @@ fn file_error(path: &Path, source: std::io::Error) -> WireError {
     }
 }
 
-/// The length of a message with a body of this size.
+/// Length of a message with a body of this size.
 pub(super) const fn message_bytes(size: Size) -> u64 {
     size.bytes
         .saturating_add((HEADER_BYTES + CHECKSUM_BYTES) as u64)
@@ -293,7 +293,7 @@ fn check_limit(field: &'static str, needed: u64, limit: u64) -> WireResult<()> {
     })
 }
 
-/// Refuses a number of the header that is not in the range.
+/// Refuses a header number that is outside the range.
 pub(super) fn check_field(
     field: &'static str,
     actual: u64,
@@ -314,13 +314,13 @@ pub(super) fn check_field(
     })
 }
 
-/// Checks what single objects do not use.
+/// Checks that the counts that single objects do not use are zero.
 pub(super) fn check_single(counts: &Counts) -> WireResult<()> {
     check_field("channels", u64::from(counts.channels), 0..=0)?;
     check_field("images", u64::from(counts.images), 0..=0)
 }
 
-/// The data level with this many primes.
+/// Finds the data level with this many primes.
 pub(super) fn data_level(context: &Context, primes: u16) -> WireResult<Level> {
     let levels = context.data_levels();
     levels

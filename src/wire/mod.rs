@@ -1,8 +1,9 @@
-//! The wire format: how keys, ciphertexts, requests and responses travel.
+//! The wire format, in which keys, ciphertexts, requests and responses travel.
 //!
-//! A message is a header (kind, fingerprint of the encryption parameters, counts), residues packed to the width of their
-//! prime, seeds instead of random polynomials where there are any, and a checksum. Everything is checked in Rust before
-//! SEAL sees a word: hostile bytes end in a [`WireError`] that names the field. `docs/WIRE.md` gives every byte.
+//! A message consists of a header (kind, fingerprint of the encryption parameters, counts), residues packed to the
+//! width of their prime, seeds in place of random polynomials where possible, and a checksum. Rust code checks
+//! everything before SEAL sees a word: hostile bytes end in a [`WireError`] that names the field. `docs/WIRE.md`
+//! describes every byte.
 //!
 //! ```
 //! use sealquant::bfv::{Context, Encryptor, KeyGenerator, ParametersLiteral, Plaintext, SecurityLevel};
@@ -31,7 +32,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! There is no compression: packed residues are uniformly random below their primes, and do not compress.
+//! Messages are not compressed: packed residues are uniformly random below their primes, so compression gains nothing.
 
 mod any;
 mod ciphertext;

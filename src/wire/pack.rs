@@ -1,11 +1,12 @@
-//! Residues packed to the width of their prime: a stream of bits, the lowest bit of the first residue first.
+//! Packs residues to the width of their prime, as a stream of bits that starts with the first residue's lowest bit.
 //!
-//! 64 residues of w bits are exactly w words: a loop for each width, with constant shifts, does the bulk.
+//! 64 residues of w bits are exactly w words. The bulk is therefore done in blocks, by a loop for each width that has
+//! constant shifts.
 
-/// How many residues a block has.
+/// Number of residues in a block.
 pub(super) const BLOCK: usize = 64;
 
-/// Bytes that `count` residues of this width take: the last byte is filled with zero bits.
+/// Number of bytes that `count` residues of this width take; zero bits fill up the last byte.
 pub(super) const fn packed_bytes(count: usize, width: u32) -> usize {
     (count * width as usize).div_ceil(8)
 }
@@ -27,7 +28,7 @@ fn pack_block<const WIDTH: usize>(residues: &[u64; BLOCK], bytes: &mut [u8]) {
             words[next] = word.to_le_bytes();
             next += 1;
             filled -= 64;
-            // What did not fit; nothing if it ended on the boundary.
+            // Keep the bits that did not fit; there are none if the residue ended on the word boundary.
             word = if filled == 0 {
                 0
             } else {
@@ -57,7 +58,7 @@ fn unpack_block<const WIDTH: usize>(bytes: &[u8], residues: &mut [u64; BLOCK]) {
     }
 }
 
-/// Calls a function of a constant width for any width a modulus can have, else another.
+/// Calls a function with a constant width for any width that a modulus can have, otherwise evaluates `$other`.
 macro_rules! with_width {
     ($width:expr, $function:ident($from:expr, $to:expr), $other:expr, $($constant:literal)*) => {
         match $width {
@@ -89,7 +90,7 @@ pub(super) fn pack(residues: &[u64], width: u32, bytes: &mut [u8]) {
     pack_tail(tail, width, rest);
 }
 
-/// Unpacks as many residues as the slice takes.
+/// Unpacks residues until the slice is full.
 pub(super) fn unpack(bytes: &[u8], width: u32, residues: &mut [u64]) {
     let (blocks, tail) = residues.as_chunks_mut::<BLOCK>();
     let (body, rest) = bytes.split_at(blocks.len() * 8 * width as usize);
@@ -99,7 +100,7 @@ pub(super) fn unpack(bytes: &[u8], width: u32, residues: &mut [u64]) {
     unpack_tail(rest, width, tail);
 }
 
-/// Whether the bits after the last residue are zero.
+/// Tells whether the bits after the last residue are zero.
 pub(super) fn padding_is_zero(bytes: &[u8], count: usize, width: u32) -> bool {
     let used = count * width as usize % 8;
     used == 0 || bytes.last().is_none_or(|&last| last >> used == 0)
@@ -160,7 +161,7 @@ mod tests {
                 .collect();
             let mut bytes = vec![0xFF; packed_bytes(count, width)];
             pack(&residues, width, &mut bytes);
-            // The blocks make the same stream as the plain loop.
+            // The blocks must produce the same stream as the plain loop.
             let mut plain = vec![0xFF; bytes.len()];
             pack_tail(&residues, width, &mut plain);
             prop_assert_eq!(&bytes, &plain);

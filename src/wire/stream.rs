@@ -1,4 +1,4 @@
-//! Bytes in and out, through the checksum, in pieces of bounded size.
+//! Reads and writes bytes through the checksum, in pieces of bounded size.
 
 use super::error::{WireError, WireResult};
 use super::header::{CHECKSUM_BYTES, HEADER_BYTES, Header};
@@ -7,18 +7,18 @@ use crate::bfv::{Context, Seed};
 use std::io::{ErrorKind, Read, Write};
 use xxhash_rust::xxh3::Xxh3;
 
-/// How many residues are packed at once: 32 KiB of them, a multiple of the packing's block.
+/// Number of residues packed at once: 32 KiB of them, a multiple of the packing's block.
 const CHUNK: usize = 4096;
 
-/// What a polynomial is called in errors.
+/// Name of a polynomial in error messages.
 const POLYNOMIAL: &str = "polynomial";
 
-/// Bits of a prime.
+/// Number of bits of a prime.
 pub(super) const fn width(prime: u64) -> u32 {
     u64::BITS - prime.leading_zeros()
 }
 
-/// A message on its way out.
+/// A message being written.
 pub struct Sink<'a> {
     writer: &'a mut dyn Write,
     hash: Xxh3,
@@ -54,7 +54,7 @@ impl<'a> Sink<'a> {
         self.bytes("seed", &bytes)
     }
 
-    /// Whole polynomials: for each prime in turn N residues, then the next polynomial.
+    /// Writes whole polynomials: for each prime in turn N residues, then the next polynomial.
     pub(super) fn polynomials(
         &mut self,
         limbs: &[u64],
@@ -81,7 +81,7 @@ impl<'a> Sink<'a> {
         Ok(())
     }
 
-    /// Writes the checksum; the length of the whole message.
+    /// Writes the checksum and returns the length of the whole message.
     pub(super) fn finish(mut self) -> WireResult<u64> {
         let digest = self.hash.digest();
         self.bytes("checksum", &digest.to_le_bytes())?;
@@ -93,7 +93,7 @@ impl<'a> Sink<'a> {
     }
 }
 
-/// A message on its way in.
+/// A message being read.
 pub struct Source<'a> {
     reader: &'a mut dyn Read,
     hash: Xxh3,
@@ -121,7 +121,7 @@ impl<'a> Source<'a> {
                     });
                 }
                 Ok(count) => {
-                    // A reader that claims more than it was given room for breaks its contract.
+                    // A reader that claims more bytes than the buffer holds breaks its contract.
                     let count = count.min(bytes.len());
                     self.offset += count as u64;
                     bytes = &mut bytes[count..];
@@ -160,7 +160,7 @@ impl<'a> Source<'a> {
         Ok(Seed(words))
     }
 
-    /// Appends this many polynomials. Memory grows as data arrive, whatever the header promised.
+    /// Reads and appends this many polynomials. Memory grows only as data arrive, whatever the header promised.
     pub(super) fn polynomials(
         &mut self,
         count: usize,
@@ -232,7 +232,7 @@ impl<'a> Source<'a> {
     }
 }
 
-/// Without an early exit the compiler vectorises the pass.
+/// Tells whether all residues are below the prime. Without an early exit the compiler vectorises the pass.
 fn all_below(residues: &[u64], prime: u64) -> bool {
     let mut valid = true;
     for &residue in residues {

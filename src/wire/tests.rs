@@ -1,4 +1,4 @@
-//! Round trips, sizes against the information limit and SEAL's own format, and refusals.
+//! Tests of round trips, of refusals, and of sizes against the information limit and SEAL's own format.
 
 use super::*;
 use crate::bfv::{
@@ -22,7 +22,7 @@ fn context(degree: usize, bits: &[i32]) -> Context {
     .unwrap()
 }
 
-/// The object read back; its message.
+/// Writes an object and reads it back; returns the object read and its message.
 fn round_trip<M: Message>(scope: &M::Scope, object: &M) -> (M, Vec<u8>) {
     let bytes = object.to_wire(scope).unwrap();
     assert_eq!(bytes.len() as u64, object.wire_bytes(scope).unwrap());
@@ -117,7 +117,7 @@ fn ciphertexts_and_keys_survive() {
         if context.parameters().poly_modulus_degree() < 4096 {
             continue;
         }
-        // The keys still do what keys do.
+        // The keys must still work as keys.
         let mut square = evaluator.square(&encrypted).unwrap();
         evaluator.relinearize_inplace(&mut square, &relin).unwrap();
         let decrypted = parties.decryptor.decrypt(&square).unwrap();
@@ -129,7 +129,7 @@ fn ciphertexts_and_keys_survive() {
     }
 }
 
-/// Bytes that the residues need at least: the sum of log2 of the primes.
+/// Minimum number of bytes that the residues need: the sum of log2 of the primes.
 fn information(context: &Context, primes: usize, polynomials: usize) -> f64 {
     let bits: f64 = context.primes()[..primes]
         .iter()
@@ -232,7 +232,7 @@ fn packed_residues_do_not_compress() {
     assert!(compressed.len() as f64 > 0.999 * bytes.len() as f64);
 }
 
-/// Puts the right checksum at the end.
+/// Writes the right checksum at the end.
 fn seal(bytes: &mut [u8]) {
     let (message, checksum) = bytes.split_at_mut(bytes.len() - CHECKSUM_BYTES);
     checksum.copy_from_slice(&xxhash_rust::xxh3::xxh3_64(message).to_le_bytes());
@@ -329,7 +329,7 @@ fn each_wrong_field_is_named() {
     ));
 }
 
-/// Gives a byte at a time.
+/// A reader that returns one byte at a time.
 struct Slow<'a>(&'a [u8]);
 
 impl Read for Slow<'_> {
@@ -408,7 +408,7 @@ fn files_hold_one_whole_message() {
     assert_eq!(length, object.wire_bytes(&context).unwrap());
     assert_eq!(load().unwrap(), object);
 
-    // A refusal leaves the file as it was, and nothing beside it.
+    // A refusal leaves the file unchanged and leaves nothing beside it.
     let other = self::context(16, &[29, 31]);
     assert!(matches!(
         object.save(&other, &path),
@@ -426,7 +426,7 @@ fn files_hold_one_whole_message() {
     assert!(matches!(load(), Err(WireError::Trailing { .. })));
 }
 
-/// What text handling makes of a message.
+/// Damages a message in the ways that text handling does.
 fn through_text(good: &[u8]) -> Vec<(&'static str, Vec<u8>)> {
     let lossy = String::from_utf8_lossy(good).into_owned();
     let characters: String = good.iter().map(|&byte| char::from(byte)).collect();
@@ -471,7 +471,7 @@ fn a_message_that_went_through_text_says_so_and_not_other_parameters() {
         WireError::Text { how } => how,
         other => panic!("{other}"),
     };
-    // Random residues: many messages, whose damage falls in different places.
+    // Random residues give many messages, each damaged in different places.
     for _ in 0..20 {
         let good = parties.seeded().to_wire(&context).unwrap();
         if !good.contains(&b'\n') {
@@ -481,7 +481,7 @@ fn a_message_that_went_through_text_says_so_and_not_other_parameters() {
             let read = SeededCiphertext::from_wire(&context, &bytes, &limits);
             let how = said(read.unwrap_err());
             assert!(how.contains(expected), "{how}");
-            // Whatever it is read as, from wherever.
+            // The same damage is reported whatever kind is expected and wherever the bytes come from.
             assert!(
                 said(reencode(&context, None, &bytes, &limits).unwrap_err()).contains(expected)
             );
@@ -493,14 +493,14 @@ fn a_message_that_went_through_text_says_so_and_not_other_parameters() {
                 assert!(said(read.unwrap_err()).contains(expected));
             }
         }
-        // Of other parameters, and whole.
+        // A whole message for other parameters.
         for error in [
             SeededCiphertext::from_wire(&other, &good, &limits).unwrap_err(),
             SeededCiphertext::read_from(&other, &good[..], &limits).unwrap_err(),
         ] {
             assert!(matches!(error, WireError::Fingerprint), "{error}");
         }
-        // Damaged where it names its parameters.
+        // A message damaged where it names its parameters.
         let mut damaged = good.clone();
         damaged[10] ^= 4;
         let error = SeededCiphertext::from_wire(&context, &damaged, &limits).unwrap_err();
@@ -514,7 +514,7 @@ fn a_message_that_went_through_text_says_so_and_not_other_parameters() {
         let how = said(RelinKeys::from_wire(&context, &bytes, &limits).unwrap_err());
         assert!(how.contains(expected), "{how}");
     }
-    // More bytes than the reader allows are not hashed; text shows at their start.
+    // A message longer than the reader allows is not hashed, but handling as text shows at its start.
     let small = Limits {
         message_bytes: 100,
         ..limits

@@ -1,4 +1,4 @@
-//! What the BFV tests share: a context with all its tools. The parameters are insecure on purpose.
+//! Shared by the BFV tests: a context with all its tools. The parameters are deliberately insecure.
 #![allow(
     dead_code,
     clippy::unwrap_used,
@@ -22,23 +22,23 @@ pub static KITS: LazyLock<[Kit; 3]> = LazyLock::new(|| {
     ]
 });
 
-/// The kind of SEAL's exception.
+/// Returns the kind of SEAL's exception.
 pub fn kind(error: &Error) -> SealErrorKind {
     error
         .seal_kind()
         .unwrap_or_else(|| panic!("SEAL did not throw: {error}"))
 }
 
-/// How a test chooses t.
+/// A test's choice of t.
 #[derive(Debug, Clone, Copy)]
 pub enum T {
     /// A prime of this many bits that allows batching.
     Batching(i32),
-    /// This very value.
+    /// Exactly this value.
     Value(u64),
 }
 
-/// Encryption parameters, insecure.
+/// Builds insecure encryption parameters.
 pub fn literal(degree: usize, prime_bits: &[i32], t: T) -> ParametersLiteral {
     ParametersLiteral {
         poly_modulus_degree: degree,
@@ -55,7 +55,7 @@ pub fn literal(degree: usize, prime_bits: &[i32], t: T) -> ParametersLiteral {
     }
 }
 
-/// Everything a test needs, for one set of parameters.
+/// Everything that a test needs for one set of parameters.
 pub struct Kit {
     pub context: Context,
     pub secret_key: SecretKey,
@@ -70,7 +70,7 @@ pub struct Kit {
 }
 
 impl Kit {
-    /// With Galois keys for row steps of 1, -1 and 4 and the columns, or for the elements 3 and 2N - 1.
+    /// Creates a kit with Galois keys for row steps of 1, -1 and 4 and the columns, or for the elements 3 and 2N - 1.
     pub fn new(degree: usize, prime_bits: &[i32], t: T) -> Self {
         let context = Context::from_literal(&literal(degree, prime_bits, t)).unwrap();
         let mut generator = KeyGenerator::new(&context).unwrap();
@@ -108,7 +108,7 @@ impl Kit {
             .unwrap()
     }
 
-    /// All N coefficients.
+    /// Decrypts all N coefficients.
     pub fn decrypt(&self, encrypted: &Ciphertext) -> Vec<u64> {
         let mut decryptor = Decryptor::new(&self.context, &self.secret_key).unwrap();
         let plain = decryptor.decrypt(encrypted).unwrap();
@@ -117,7 +117,7 @@ impl Kit {
         coefficients
     }
 
-    /// The encoder of parameters that allow batching.
+    /// Returns the encoder; only for parameters that allow batching.
     pub fn batch(&self) -> &BatchEncoder {
         self.encoder.as_ref().unwrap()
     }
@@ -127,7 +127,7 @@ impl Kit {
         self.encryptor.encrypt_symmetric(&plain).unwrap()
     }
 
-    /// All N slots.
+    /// Decrypts all N slots.
     pub fn decrypt_slots(&self, encrypted: &Ciphertext) -> Vec<i64> {
         let mut decryptor = Decryptor::new(&self.context, &self.secret_key).unwrap();
         let plain = decryptor.decrypt(encrypted).unwrap();
@@ -139,7 +139,7 @@ impl Kit {
         decryptor.noise_budget_bits(encrypted).unwrap()
     }
 
-    /// The centred residue modulo t.
+    /// Returns the centred residue modulo t.
     pub fn reduce(&self, value: i128) -> i64 {
         let t = i128::from(self.t);
         let residue = value.rem_euclid(t);

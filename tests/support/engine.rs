@@ -1,22 +1,22 @@
-//! Fixed messages of the engine's kinds, for the same small, insecure parameters. They are put together from the bodies
-//! of messages of single objects: no network, plan or secret key is needed.
+//! Fixed messages of the engine's kinds, for the same small, insecure parameters. They are assembled from the bodies of
+//! single-object messages, so no network, plan or secret key is needed.
 
 use super::{DEGREE, PRIMES, parameters};
 use sealquant::bfv::Context;
 use sealquant::engine::PlanContexts;
 use sealquant::wire::{CHECKSUM_BYTES, HEADER_BYTES, Kind, MAGIC, Scope, VERSION};
 
-/// Ciphertexts of a request and of a response, for each plaintext modulus.
+/// Number of ciphertexts of a request and of a response, for each plain prime.
 const INPUTS: usize = 3;
 const OUTPUTS: usize = 2;
 
-/// Two plaintext moduli, with evaluation keys. The first context is that of the other messages.
+/// Builds a plan with two plain primes and evaluation keys. The first context is that of the other messages.
 pub fn plan(first: &Context) -> PlanContexts {
     let second = parameters(DEGREE, &PRIMES, 193);
     PlanContexts::from_contexts(vec![first.clone(), second], INPUTS, OUTPUTS, true).unwrap()
 }
 
-/// A message whose body is the bodies of `count` copies of a message of a single object.
+/// Builds a message whose body consists of `count` copies of the body of a single object's message.
 fn repeated(
     plan: &PlanContexts,
     kind: Kind,
@@ -29,7 +29,7 @@ fn repeated(
     bytes.extend(MAGIC);
     bytes.extend(VERSION.to_le_bytes());
     bytes.push(kind as u8);
-    // NTT form, polynomials and primes are as in the single one.
+    // NTT form, polynomials and primes are those of the single message.
     bytes.push(single[7]);
     bytes.extend(plan.fingerprint().0);
     bytes.extend(((body.len() * count) as u64).to_le_bytes());
@@ -45,7 +45,7 @@ fn repeated(
     bytes
 }
 
-/// A message of each kind of the engine, by name, from those of the BFV layer.
+/// Builds a message of each of the engine's kinds, with its name, from the messages of the BFV layer.
 pub fn messages(
     plan: &PlanContexts,
     singles: &[(&'static str, Vec<u8>)],

@@ -27,10 +27,10 @@ impl Random {
 }
 
 const DEGREE: usize = 16;
-/// Primes that are 1 mod 32 of 30, 31 and 32 bits.
+/// Primes of 30, 31 and 32 bits that are 1 mod 32.
 const PRIMES: [u64; 3] = [1_073_741_441, 2_147_483_489, 4_294_966_657];
 
-/// Parameters far too small to hide anything: for tests only.
+/// Builds parameters that are far too small to hide anything: for tests only.
 fn parameters(degree: usize, primes: &[u64], plain_modulus: u64) -> Context {
     Context::from_literal(&ParametersLiteral {
         poly_modulus_degree: degree,
@@ -41,15 +41,15 @@ fn parameters(degree: usize, primes: &[u64], plain_modulus: u64) -> Context {
     .unwrap()
 }
 
-/// Messages and what they are read against.
+/// Messages, and the contexts against which they are read.
 pub struct World {
     pub context: Context,
     pub plan: PlanContexts,
-    /// By name.
+    /// The messages with their names.
     pub messages: Vec<(&'static str, Vec<u8>)>,
 }
 
-/// Messages of all kinds; and some of a degree so small that bytes are filled up with zero bits.
+/// Builds messages of all kinds, and some of a degree so small that zero bits fill up their bytes.
 pub fn worlds() -> [World; 2] {
     let context = parameters(DEGREE, &PRIMES, 97);
     let plan = engine::plan(&context);
@@ -82,7 +82,7 @@ fn seed(random: &mut Random) -> Seed {
     Seed(std::array::from_fn(|_| random.next()))
 }
 
-/// Four residues of 31 bits take 16 bytes less 4 bits.
+/// Builds messages that need padding: four residues of 31 bits take 16 bytes less 4 bits.
 fn padded_messages(context: &Context) -> Vec<(&'static str, Vec<u8>)> {
     let random = &mut Random(4);
     let level = context.data_levels()[0].parms_id;
@@ -107,7 +107,7 @@ fn padded_messages(context: &Context) -> Vec<(&'static str, Vec<u8>)> {
     ]
 }
 
-/// A message of each kind of the BFV layer, by name.
+/// Builds a message of each kind of the BFV layer, with its name.
 fn messages(context: &Context) -> Vec<(&'static str, Vec<u8>)> {
     let random = &mut Random(2026);
     let first = context.data_levels()[0].parms_id;
@@ -189,7 +189,7 @@ fn messages(context: &Context) -> Vec<(&'static str, Vec<u8>)> {
     ]
 }
 
-/// Damages a message in one to three ways. Most results get a right checksum, and often a right length, so that the
+/// Damages a message in one to three ways. Most results get a correct checksum, and often a correct length, so that the
 /// checks behind these are reached.
 pub fn damage(random: &mut Random, messages: &[(&'static str, Vec<u8>)]) -> Vec<u8> {
     let mut bytes = messages[random.below(messages.len())].1.clone();
@@ -203,13 +203,13 @@ pub fn damage(random: &mut Random, messages: &[(&'static str, Vec<u8>)]) -> Vec<
                 let extra = random.below(64);
                 bytes.extend((0..extra).map(|_| random.next() as u8));
             }
-            // The head of this one, the tail of another.
+            // Join the head of this message to the tail of another.
             4 => {
                 let other = &messages[random.below(messages.len())].1;
                 bytes.truncate(random.below(length + 1));
                 bytes.extend(&other[random.below(other.len())..]);
             }
-            // A piece repeated.
+            // Repeat a piece.
             5 if length > 0 => {
                 let start = random.below(length);
                 let end = start + random.below((length - start).min(64) + 1);
@@ -217,7 +217,7 @@ pub fn damage(random: &mut Random, messages: &[(&'static str, Vec<u8>)]) -> Vec<
                 let at = random.below(length);
                 bytes.splice(at..at, piece);
             }
-            // A number of the header: small, or anything.
+            // Change a number in the header to a small or to an arbitrary value.
             6 | 7 if length >= HEADER_BYTES => {
                 let (at, width) =
                     [(24, 8), (32, 2), (34, 2), (36, 4), (40, 4), (44, 4)][random.below(6)];
@@ -228,13 +228,13 @@ pub fn damage(random: &mut Random, messages: &[(&'static str, Vec<u8>)]) -> Vec<
                 };
                 bytes[at..at + width].copy_from_slice(&value.to_le_bytes()[..width]);
             }
-            // Ones, as in a residue that is not below its prime.
+            // Write ones, as in a residue that is not below its prime.
             9 if length > HEADER_BYTES => {
                 let start = HEADER_BYTES + random.below(length - HEADER_BYTES);
                 let end = length.min(start + 4 + random.below(8));
                 bytes[start..end].fill(0xFF);
             }
-            // Kind or form.
+            // Change the kind or the form.
             8 if length >= HEADER_BYTES => bytes[6 + random.below(2)] = random.below(16) as u8,
             _ => {}
         }

@@ -1,4 +1,4 @@
-//! Network files that cost as much as they may, or try to cost more: random ones, damaged ones, and known ones; and what
+//! Network files that cost as much as they may, or try to cost more: random, damaged and known ones. Also repeats what
 //! `sealquant inspect` does with a file.
 
 use num_bigint::BigInt;
@@ -10,7 +10,7 @@ use sealquant::network::{
 use sealquant::params::{LayoutKind, Mode, SelectOptions, select};
 use std::time::Duration;
 
-/// How a file is inspected: the mode, the layout that is asked for, and the number of images.
+/// A way to inspect a file: the mode, the layout that is asked for, and the number of images.
 pub type Way = (Mode, Option<LayoutKind>, Option<usize>);
 
 /// All ways that differ in what they compute.
@@ -22,8 +22,8 @@ pub const WAYS: [Way; 5] = [
     (Mode::Fast, None, Some(1)),
 ];
 
-/// Does what is done to show a network, and tells what each step took by a clock. Steps that refuse it have their time,
-/// too.
+/// Runs all steps that showing a network takes, and reports the time that each step took by `clock`, including steps
+/// that refuse the network.
 pub fn inspect(
     network: &Network,
     ways: &[Way],
@@ -65,14 +65,14 @@ pub fn inspect(
                         assert!(!error.to_string().is_empty());
                     }
                 }
-                // However wide the bound, the message is for people.
+                // However wide the bound, the message must stay readable.
                 Err(error) => assert!(error.to_string().len() < 1000, "{error}"),
             }
         });
     }
 }
 
-/// A network file: random and near the limits, a damaged one, or one with extreme numbers.
+/// Generates a network file: a random one near the limits, a damaged one, or one with extreme numbers.
 pub fn file(random: &mut SplitMix64) -> Vec<u8> {
     match random.between(0, 5) {
         0..=2 => match Network::new(large(random)) {
@@ -82,7 +82,7 @@ pub fn file(random: &mut SplitMix64) -> Vec<u8> {
         3 => extreme_numbers(random),
         4 => damaged(random),
         _ => {
-            // Unpacked it may be anything.
+            // Once unpacked, the file may be anything.
             let mut packed = Vec::new();
             for _ in 0..random.between(1, 3) {
                 let part = damaged(random);
@@ -129,7 +129,7 @@ fn damaged(random: &mut SplitMix64) -> Vec<u8> {
     bytes
 }
 
-/// A small network with some of its numbers replaced by others, most of them extreme.
+/// Generates a small network in which some numbers are replaced by others, most of them extreme.
 pub fn extreme_numbers(random: &mut SplitMix64) -> Vec<u8> {
     let text = small(random);
     let mut changed = String::with_capacity(text.len());
@@ -149,7 +149,7 @@ pub fn extreme_numbers(random: &mut SplitMix64) -> Vec<u8> {
     changed.into_bytes()
 }
 
-/// Around a power of two.
+/// Generates a number around a power of two.
 fn number(random: &mut SplitMix64) -> String {
     let power = 1_u128 << random.between(0, 66);
     match random.between(0, 2) {
@@ -160,7 +160,7 @@ fn number(random: &mut SplitMix64) -> String {
     .to_string()
 }
 
-/// From 1 to `most`, each order of magnitude as likely as the others.
+/// Generates a size from 1 to `most`, with each order of magnitude equally likely.
 fn size(random: &mut SplitMix64, most: usize) -> usize {
     let most = most.max(1);
     let bits = random.between(0, most.ilog2() as usize);
@@ -194,9 +194,10 @@ fn biases(random: &mut SplitMix64, count: usize) -> Vec<BigInt> {
     vec![bias; count]
 }
 
-/// A network whose sizes go up to the limits, and sometimes beyond; what does not fit is made to fit in most cases.
+/// Generates a network whose sizes go up to the limits and sometimes beyond; in most cases, what does not fit is made
+/// to fit.
 pub fn large(random: &mut SplitMix64) -> NetworkLiteral {
-    /// Weights of a layer; more only take longer to write and read.
+    /// Maximum number of weights in a layer; more would only take longer to write and read.
     const WEIGHTS: usize = 1 << 21;
     let room = 1 << random.between(0, 24);
     let channels = size(random, room);
@@ -225,7 +226,7 @@ pub fn large(random: &mut SplitMix64) -> NetworkLiteral {
             6..=7 => {
                 let room = WEIGHTS / (shape.channels * window[0] * window[1]).max(1);
                 let out_channels = size(random, room);
-                // Where the window is larger than one value, it may hang over.
+                // A window larger than one value may extend beyond the edge.
                 let padding = if random.between(0, 1) == 0 {
                     [0, 0]
                 } else {
@@ -275,7 +276,7 @@ pub fn large(random: &mut SplitMix64) -> NetworkLiteral {
     }
 }
 
-/// A pool.
+/// Builds a pool.
 fn pool(kernel: [usize; 2], stride: [usize; 2]) -> Layer {
     Layer::SumPool { kernel, stride }
 }
@@ -290,7 +291,7 @@ fn linear(in_features: usize, out_features: usize, weight: i64) -> Layer {
     }
 }
 
-/// A convolution of all planes with weights of 1.
+/// Builds a convolution of all planes with weights of 1.
 fn conv(
     [in_channels, out_channels]: [usize; 2],
     kernel: [usize; 2],
@@ -318,7 +319,7 @@ fn of(input: Shape, layers: Vec<Layer>) -> NetworkLiteral {
         name: "known".into(),
         input: InputSpec {
             shape: input,
-            // Of scale 1, which squares keep.
+            // The scale is 1, which squares keep.
             quantizer: InputQuantizer::uniform(1).unwrap(),
         },
         classes: shape.len(),
@@ -330,12 +331,12 @@ fn of(input: Shape, layers: Vec<Layer>) -> NetworkLiteral {
     }
 }
 
-/// Networks that took, or might take, much more than they look like.
+/// Lists networks that took, or might take, much more than they seem to.
 pub fn known() -> Vec<Named> {
     [pools(), squares(), detours(), wide()].concat()
 }
 
-/// A network and what is special about it.
+/// A network with a description of what is special about it.
 pub type Named = (&'static str, NetworkLiteral);
 
 fn repeated(layer: Layer, count: usize) -> Vec<Layer> {
@@ -431,7 +432,7 @@ fn squares() -> Vec<Named> {
     ]
 }
 
-/// Layers that undo each other's sizes.
+/// Builds networks whose layers undo each other's sizes.
 fn detours() -> Vec<Named> {
     let huge = usize::MAX / 2;
     vec![

@@ -1,20 +1,20 @@
-//! The generator: for each counter a root hash of seed and counter, and 64 blocks of output from the root.
+//! The generator: hashes seed and counter to a root, then derives 64 output blocks from each root.
 
 use super::lanes::{IV, Lanes, Words, compress};
 use crate::bfv::Seed;
 
-/// Bytes of output for each counter: SEAL's buffer.
+/// Output bytes for each counter value, which is the size of SEAL's buffer.
 const OUTPUT_BYTES: u64 = 4096;
-/// Blocks of output for each counter.
+/// Output blocks for each counter value.
 pub(super) const BLOCKS: usize = 64;
 const BUFFER: usize = 8 * BLOCKS;
 
-/// The first words of Blake2b's parameter block: digest of 64 bytes, key length, fanout and depth; leaf length.
+/// Builds the first words of Blake2b's parameter block: 64-byte digest, key length, fanout, depth and leaf length.
 const fn tree(key_bytes: u64, fanout: u64, depth: u64, leaf_bytes: u64) -> u64 {
     64 | key_bytes << 8 | fanout << 16 | depth << 24 | leaf_bytes << 32
 }
 
-/// Where the hash of a block of output starts, but for its number, which goes to the lower half of the second word.
+/// Initial hash state of an output block, except for the block's number, which is XORed into the lower half of word 1.
 pub(super) const OUTPUT_STATE: Words = {
     let mut state = IV;
     state[0] ^= tree(0, 0, 0, 64);
@@ -24,16 +24,16 @@ pub(super) const OUTPUT_STATE: Words = {
     state
 };
 
-/// What of the generator does not depend on how much of its output has been given out.
+/// The part of the generator that does not depend on how much output has been consumed.
 struct Buffers {
     lanes: Lanes,
-    /// The root hash after the seed, which is its key, before the counter.
+    /// State of the root hash after it has absorbed the seed (its key) and before the counter.
     keyed: Words,
     counter: u64,
 }
 
 impl Buffers {
-    /// The next buffer of SEAL's.
+    /// Fills SEAL's next buffer.
     fn next(&mut self, buffer: &mut [u64; BUFFER]) {
         let message = [self.counter, 0, 0, 0, 0, 0, 0, 0];
         let root = compress(&self.keyed, &message, 128 + 8, true);
@@ -43,11 +43,11 @@ impl Buffers {
     }
 }
 
-/// SEAL's `Blake2xbPRNG`, as words.
+/// SEAL's `Blake2xbPRNG`, producing 64-bit words.
 pub(super) struct Blake2xb {
     buffers: Buffers,
     buffer: [u64; BUFFER],
-    /// How many words of the buffer have been given out.
+    /// Number of words of the buffer that have been consumed.
     used: usize,
 }
 
@@ -68,7 +68,7 @@ impl Blake2xb {
         }
     }
 
-    /// The next words. Whole buffers are made in place.
+    /// Fills `words` with the generator's next words. Whole buffers are generated in place.
     pub(super) fn fill(&mut self, words: &mut [u64]) {
         let left = (BUFFER - self.used).min(words.len());
         let (head, rest) = words.split_at_mut(left);
@@ -83,7 +83,7 @@ impl Blake2xb {
         }
     }
 
-    /// The next word.
+    /// Returns the next word.
     pub(super) fn word(&mut self) -> u64 {
         if self.used == BUFFER {
             self.buffers.next(&mut self.buffer);

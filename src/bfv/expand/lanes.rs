@@ -1,8 +1,8 @@
-//! Blake2b's compression (RFC 7693) of messages of up to 64 bytes: one, or as many as a vector has lanes.
+//! Blake2b's compression (RFC 7693) for messages of up to 64 bytes: one at a time, or one for each lane of a vector.
 
 use super::blake2xb::OUTPUT_STATE;
 
-/// A state of Blake2b, or the first half of a block; the second half is zero here.
+/// A Blake2b state, or the first half of a message block; the second half is always zero here.
 pub(super) type Words = [u64; 8];
 
 pub(super) const IV: Words = [
@@ -16,10 +16,10 @@ pub(super) const IV: Words = [
     0x5BE0_CD19_137E_2179,
 ];
 
-/// How wide the vectors are.
+/// Vector width.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Lanes {
-    /// One block after the other.
+    /// Computes one block after the other.
     One,
     #[cfg(target_arch = "x86_64")]
     Avx2,
@@ -28,7 +28,7 @@ pub(super) enum Lanes {
 }
 
 impl Lanes {
-    /// All that this processor has, the best last.
+    /// Lists every width that this processor supports, the best last.
     pub(super) fn available() -> impl DoubleEndedIterator<Item = Self> {
         #[cfg(target_arch = "x86_64")]
         let vectors = [
@@ -44,26 +44,26 @@ impl Lanes {
         Self::available().next_back().unwrap_or(Self::One)
     }
 
-    /// Blocks of output from a root hash: each the hash of the root, numbered.
+    /// Computes output blocks from a root hash: block i is the hash of the root with number i.
     pub(super) fn output(self, root: &Words, blocks: &mut [Words]) {
         match self {
             Self::One => one::output(root, blocks),
             #[cfg(target_arch = "x86_64")]
-            // SAFETY: `available`, where all values come from, has found AVX2.
+            // SAFETY: every value comes from `available`, which has detected AVX2.
             Self::Avx2 => unsafe { avx2::output(root, blocks) },
             #[cfg(target_arch = "x86_64")]
-            // SAFETY: `available`, where all values come from, has found AVX-512F.
+            // SAFETY: every value comes from `available`, which has detected AVX-512F.
             Self::Avx512 => unsafe { avx512::output(root, blocks) },
         }
     }
 }
 
-/// A block into a state: `count` bytes with this block, whose second half is zero.
+/// Compresses one block, whose second half is zero, into a state. `count` includes this block's bytes.
 pub(super) fn compress(state: &Words, message: &Words, count: u64, last: bool) -> Words {
     one::compress(state, message, count, last)
 }
 
-/// A quarter of a round on four words of the state.
+/// A quarter of a round, on four words of the state.
 macro_rules! mix {
     ($v:ident, $a:literal $b:literal $c:literal $d:literal, $x:expr, $y:expr) => {
         $v[$a] = add(add($v[$a], $v[$b]), $x);
@@ -77,7 +77,7 @@ macro_rules! mix {
     };
 }
 
-/// Rounds by the order in which they take the words of the message.
+/// The rounds, each given by the order in which it takes the message words.
 macro_rules! rounds {
     ($v:ident, $m:ident: $($a:literal $b:literal $c:literal $d:literal $e:literal $f:literal $g:literal $h:literal
         $i:literal $j:literal $k:literal $l:literal $n:literal $o:literal $p:literal $q:literal;)*) => {$(
@@ -92,8 +92,9 @@ macro_rules! rounds {
     )*};
 }
 
-/// The compression and the output, of what the module that calls it has for vectors: `Vector`, `LANES`, `splat`,
-/// `from_words`, `to_words`, `add`, `xor`, and `rotate` by a constant to the right (and what that is to the left).
+/// Defines the compression and the output in terms of what the calling module provides for its vectors: `Vector`,
+/// `LANES`, `splat`, `from_words`, `to_words`, `add`, `xor`, and `rotate`, which takes a constant right rotation and
+/// the equivalent left one.
 macro_rules! blake2b {
     ($($feature:literal)?) => {
         $(#[target_feature(enable = $feature)])?
@@ -195,7 +196,7 @@ mod one {
     }
 }
 
-/// What a vector of an instruction set can do, by its intrinsics.
+/// Implements the vector operations of an instruction set with its intrinsics.
 #[cfg(target_arch = "x86_64")]
 macro_rules! vector {
     ($feature:literal, $vector:ident, $lanes:literal, $splat:ident, $add:ident, $xor:ident, $or:ident, $right:ident,
@@ -215,14 +216,14 @@ macro_rules! vector {
         #[inline]
         #[target_feature(enable = $feature)]
         fn from_words(words: [u64; LANES]) -> Vector {
-            // SAFETY: both are as large, and every pattern of bits is a value of either.
+            // SAFETY: both types have the same size, and every bit pattern is valid for either.
             unsafe { std::mem::transmute(words) }
         }
 
         #[inline]
         #[target_feature(enable = $feature)]
         fn to_words(words: Vector) -> [u64; LANES] {
-            // SAFETY: both are as large, and every pattern of bits is a value of either.
+            // SAFETY: both types have the same size, and every bit pattern is valid for either.
             unsafe { std::mem::transmute(words) }
         }
 
@@ -238,7 +239,7 @@ macro_rules! vector {
             $xor(a, b)
         }
 
-        /// The compiler makes one instruction of it where there is one.
+        /// Rotates each lane. The compiler emits a single instruction where the processor has one.
         #[inline]
         #[target_feature(enable = $feature)]
         fn rotate<const RIGHT: $count, const LEFT: $count>(a: Vector) -> Vector {

@@ -1,7 +1,8 @@
-//! Seeds into uniformly random polynomials, bit for bit as SEAL 4.0.0: its `Blake2xbPRNG` and `sample_poly_uniform`.
+//! Expands seeds to uniformly random polynomials, bit for bit like SEAL 4.0.0's `Blake2xbPRNG` and
+//! `sample_poly_uniform`.
 //!
-//! SEAL computes one Blake2b block after the other; they do not depend on each other, so that here a vector's lanes
-//! take a block each.
+//! SEAL computes one Blake2b block after the other. The blocks do not depend on each other, so this implementation
+//! computes one in each lane of a vector.
 
 mod blake2xb;
 mod lanes;
@@ -13,13 +14,13 @@ mod tests;
 use super::seeded::Seed;
 use blake2xb::Blake2xb;
 
-/// Fills polynomials with residues that are uniform modulo each of the primes in turn: N for each.
+/// Fills polynomials with uniform residues: N residues modulo each prime, one prime after the other.
 pub(super) fn uniform(seed: &Seed, degree: usize, primes: &[u64], residues: &mut [u64]) {
     let mut generator = Blake2xb::new(seed);
-    // All polynomials are filled before the first number is rejected: the order of SEAL.
+    // Like SEAL, fill all polynomials before rejecting the first number.
     generator.fill(residues);
     for (residues, &prime) in residues.chunks_mut(degree.max(1)).zip(primes) {
-        // SEAL's `max_multiple`: numbers from here on are drawn anew.
+        // SEAL's `max_multiple`: numbers from here on are redrawn.
         let limit = u64::MAX - u64::MAX % prime - 1;
         let ratio = u64::MAX / prime;
         for residue in residues {
@@ -31,7 +32,7 @@ pub(super) fn uniform(seed: &Seed, degree: usize, primes: &[u64], residues: &mut
     }
 }
 
-/// A number modulo a prime by Barrett's method: the quotient is too small by one at most.
+/// Reduces a number modulo a prime by Barrett's method; the estimated quotient is at most one too small.
 const fn reduce(number: u64, prime: u64, ratio: u64) -> u64 {
     let quotient = ((number as u128 * ratio as u128) >> 64) as u64;
     let rest = number.wrapping_sub(quotient.wrapping_mul(prime));

@@ -1,4 +1,4 @@
-//! Equality with SEAL, and of all vectors with each other.
+//! Checks that the expansion equals SEAL's, and that all vector widths agree.
 
 use super::blake2xb::BLOCKS;
 use super::lanes::Lanes;
@@ -7,21 +7,21 @@ use crate::bfv::Seed;
 use crate::ffi::raw::bridge;
 use proptest::prelude::*;
 
-/// What SEAL makes of a seed.
+/// Samples the polynomials with SEAL.
 fn seals(seed: &Seed, degree: usize, moduli: &[u64]) -> Vec<u64> {
     let mut residues = vec![1; degree * moduli.len()];
     bridge::raw_sample_uniform(degree, moduli, seed.0, &mut residues).unwrap();
     residues
 }
 
-/// What is made here.
+/// Samples the polynomials with this module.
 fn ours(seed: &Seed, degree: usize, moduli: &[u64]) -> Vec<u64> {
     let mut residues = vec![2; degree * moduli.len()];
     uniform(seed, degree, moduli, &mut residues);
     residues
 }
 
-/// How many numbers were drawn anew: the difference is in the generator's count, so draw them once more.
+/// Counts the numbers that were redrawn. `uniform` does not report them, so this draws the raw numbers once more.
 fn rejected(seed: &Seed, degree: usize, moduli: &[u64]) -> usize {
     let mut raw = vec![0; degree * moduli.len()];
     super::Blake2xb::new(seed).fill(&mut raw);
@@ -34,7 +34,8 @@ fn rejected(seed: &Seed, degree: usize, moduli: &[u64]) -> usize {
         .sum()
 }
 
-/// A modulus of 60 bits whose numbers are rejected often, once in 17 times: 16 multiples of it and almost a 17th fit 64 bits.
+/// A 60-bit modulus whose numbers are rejected often, once in 17: 16 multiples of it, and almost a 17th, fit in
+/// 64 bits.
 const OFTEN_REJECTED: u64 = u64::MAX / 17 + 1;
 
 proptest! {
