@@ -102,6 +102,7 @@ mod file;
 mod file_kind;
 pub mod kernels;
 pub mod layout;
+mod modular;
 pub mod network;
 pub mod params;
 mod process;

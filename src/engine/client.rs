@@ -1,6 +1,5 @@
 //! The client: holds the secret keys, encrypts images, decrypts logits.
 
-use super::crt::Crt;
 use super::error::{Doing, EngineError};
 use super::fused::correction;
 use super::message::{
@@ -15,6 +14,7 @@ use crate::bfv::{
     SecurityLevel,
 };
 use crate::layout::Layout;
+use crate::modular::Crt;
 use crate::params::Mode;
 use num_bigint::BigInt;
 use rayon::prelude::*;

@@ -5,11 +5,11 @@ use super::diagonal;
 use super::error::EngineError;
 use super::packed::Plaintexts;
 use super::plan::{Plan, Step};
-use super::residue::{bias_residue, centred, multiply, power};
 use super::stats::LayerOps;
 use crate::bfv::Context;
 use crate::kernels::{Lane, LayerSpec, Prime, Sum, Then, square_work, sum_work, weighted_work};
 use crate::layout::Layout;
+use crate::modular::{centred, multiply, power, wide_residue};
 use crate::network::{Term, WeightedSums};
 use num_bigint::Sign;
 use std::collections::HashSet;
@@ -180,7 +180,7 @@ pub(super) fn compile(
         };
         let (sums, mut order): (Vec<Sum>, Vec<u32>) = if let Some(weighted) = sums {
             let sums = weighted.outputs().map(|(terms, bias)| {
-                let bias = multiply(kappa, bias_residue(bias, t), t);
+                let bias = multiply(kappa, wide_residue(bias, t), t);
                 let bias = prime.residue(i128::from(centred(i128::from(bias), t)));
                 Sum {
                     terms: terms
@@ -299,7 +299,7 @@ pub(super) fn reported(layers: &[Fused<'_>], inputs: usize, t: u64) -> Vec<Repor
                     read += summands;
                     ops.additions += summands.saturating_sub(1) as u64;
                     ops.constant_multiplications += scaled;
-                    ops.plain_additions += u64::from(bias_residue(bias, t) != 0);
+                    ops.plain_additions += u64::from(wide_residue(bias, t) != 0);
                 }
                 let mut work = sum_work(size, read, computed);
                 work += size as f64 * ops.constant_multiplications as f64;

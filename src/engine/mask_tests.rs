@@ -6,12 +6,12 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a failed test may panic")]
 
 use super::fused::correction;
-use super::residue::multiply;
 use super::{EvaluationKeys, Plan, PlanContexts, Request, Server};
 use crate::bfv::{
     BatchEncoder, Ciphertext, Context, Decryptor, Encryptor, Evaluator, KeyGenerator, SecretKey,
 };
 use crate::layout::{Diagonal, Layout, Packed, StageStep};
+use crate::modular::{multiply, wide_residue};
 use crate::network::{
     InputQuantizer, InputSpec, Layer, NamedLayer, Network, NetworkLiteral, Shape, SplitMix64, Twin,
     random_images,
@@ -65,7 +65,7 @@ fn network() -> Network {
 type Sums = Vec<Vec<Option<u64>>>;
 
 fn residue(value: &BigInt, t: u64) -> u64 {
-    super::residue::bias_residue(value, t)
+    wide_residue(value, t)
 }
 
 fn packed_sums(packed: &Packed, image: &[i64], t: u64) -> Sums {

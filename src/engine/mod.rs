@@ -10,7 +10,6 @@
 //! A [`Plan`] says what is computed; the kernels (stock SEAL calls, or those of fast mode) say how.
 
 mod client;
-mod crt;
 mod diagonal;
 mod error;
 mod fast;
@@ -22,7 +21,6 @@ mod message;
 mod packed;
 pub mod paper;
 mod plan;
-mod residue;
 mod secret;
 mod seeded;
 mod server;

@@ -1,10 +1,10 @@
 //! The last layer of the packed layout: weights as plaintexts, and masks.
 
 use super::error::{Doing, EngineError};
-use super::residue::{bias_residue, centred, multiply};
 use crate::bfv::{BatchEncoder, Context, Plaintext};
 use crate::kernels::{LayerSpec, Prime};
 use crate::layout::Packed;
+use crate::modular::{centred, multiply, residue, wide_residue};
 use num_bigint::BigInt;
 
 /// The weights and biases of the last layer as polynomials modulo t.
@@ -32,11 +32,11 @@ impl Plaintexts {
         let encoder = BatchEncoder::new(context).doing(|| "encoding the last layer".to_owned())?;
         let crops = packed.crops();
         let (planes, positions) = (crops.network.classes(), packed.positions());
-        let residue = |weight: i64| i128::from(weight).rem_euclid(i128::from(t)) as u64;
         let weights = (0..planes)
             .map(|plane| {
                 let slots = packed.spread(|logit, position| {
-                    residue(crops.weight[(logit * planes + plane) * positions + position])
+                    let weight = crops.weight[(logit * planes + plane) * positions + position];
+                    residue(i128::from(weight), t)
                 });
                 let coefficients = encode(&encoder, &slots)?;
                 Ok(coefficients
@@ -49,7 +49,7 @@ impl Plaintexts {
         let biases: Vec<u64> = crops
             .bias
             .iter()
-            .map(|bias: &BigInt| bias_residue(bias, t))
+            .map(|bias: &BigInt| wide_residue(bias, t))
             .collect();
         let slots = packed.spread(|logit, position| if position == 0 { biases[logit] } else { 0 });
         Ok(Self {

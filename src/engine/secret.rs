@@ -5,6 +5,7 @@ use crate::bfv::{
     BatchEncoder, Ciphertext, Context, Decryptor, Encryptor, Evaluator, KeyGenerator, Plaintext,
     SecretKey, SeededCiphertext,
 };
+use crate::modular::{multiply, residue};
 
 /// The secret side of one plaintext modulus.
 #[derive(Debug)]
@@ -50,19 +51,19 @@ impl Channel {
     pub(super) fn decode(&self, plain: &Plaintext) -> Result<Vec<u64>, crate::bfv::Error> {
         let mut slots = self.encoder.decode_u64(plain)?;
         if self.correction != 1 {
-            let t = u128::from(self.plain_modulus());
+            let t = self.plain_modulus();
             for slot in &mut slots {
-                *slot = (u128::from(*slot) * u128::from(self.correction) % t) as u64;
+                *slot = multiply(*slot, self.correction, t);
             }
         }
         Ok(slots)
     }
 
     pub(super) fn residues(&self, values: &[i64]) -> Vec<u64> {
-        let t = i128::from(self.plain_modulus());
+        let t = self.plain_modulus();
         values
             .iter()
-            .map(|&value| i128::from(value).rem_euclid(t) as u64)
+            .map(|&value| residue(i128::from(value), t))
             .collect()
     }
 

@@ -1,9 +1,9 @@
 //! Kernels from stock SEAL calls: what any user of SEAL would write, zero weights skipped, threads over outputs.
 
 use super::error::{Doing, EngineError};
-use super::residue::{bias_residue, centred};
 use super::stats::{LayerOps, Stage};
 use crate::bfv::{Ciphertext, Context, Error, Evaluator, Plaintext, RelinKeys, SealErrorKind};
+use crate::modular::{centred, wide_residue};
 use crate::network::{Term, WeightedSums};
 use num_bigint::BigInt;
 use rayon::prelude::*;
@@ -58,7 +58,7 @@ impl Stock {
 
     /// A bias as a plaintext; `None` if it vanishes modulo t.
     fn bias(&self, bias: &BigInt) -> Result<Option<Plaintext>, Error> {
-        let residue = bias_residue(bias, self.plain_modulus());
+        let residue = wide_residue(bias, self.plain_modulus());
         (residue != 0).then(|| self.constant(residue)).transpose()
     }
 

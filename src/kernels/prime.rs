@@ -1,6 +1,7 @@
 //! A prime below 2^50 with the constants that reduction modulo it needs.
 
 use super::simd::Simd;
+use crate::modular;
 
 /// Words hold residues of at most this many bits, so that three times a residue fits the 52 bits of IFMA.
 pub const PRIME_BITS_MAX: u32 = 50;
@@ -60,25 +61,12 @@ impl Prime {
 
     /// a * b mod q.
     pub const fn multiply(&self, a: u64, b: u64) -> u64 {
-        (a as u128 * b as u128 % self.value as u128) as u64
-    }
-
-    /// base^exponent mod q.
-    pub const fn power(&self, base: u64, mut exponent: u64) -> u64 {
-        let (mut base, mut result) = (base % self.value, 1);
-        while exponent > 0 {
-            if exponent & 1 == 1 {
-                result = self.multiply(result, base);
-            }
-            base = self.multiply(base, base);
-            exponent >>= 1;
-        }
-        result
+        modular::multiply(a, b, self.value)
     }
 
     /// The inverse of what is not a multiple of q.
     pub const fn invert(&self, value: u64) -> u64 {
-        self.power(value, self.value - 2)
+        modular::invert(value, self.value)
     }
 
     /// Multiplies residues by one of them, in place (Shoup's method).
@@ -95,7 +83,7 @@ impl Prime {
 
     /// The residue of a signed integer.
     pub const fn residue(&self, value: i128) -> u64 {
-        value.rem_euclid(self.value as i128) as u64
+        modular::residue(value, self.value)
     }
 
     /// 2^52 mod q: what the reduction of squares divides by.

@@ -3,6 +3,7 @@
 //! One walk over a layer ([`Affine::evaluate`](super::steps::Affine::evaluate)) serves them all: exact integers of
 //! several widths (those of a few limbs are in `limbs`), integers modulo `t`, intervals (`bounds`), and counts (`ops`).
 
+use crate::modular::{multiply, residue, wide_residue};
 use num_bigint::BigInt;
 
 /// Values, sums of weighted values, and how to get from one to the other.
@@ -129,12 +130,7 @@ impl Modular {
 
     /// `value` modulo `t`.
     pub(super) fn reduce(&self, value: i64) -> u64 {
-        let rest = value.unsigned_abs() % self.t;
-        if value < 0 && rest > 0 {
-            self.t - rest
-        } else {
-            rest
-        }
+        residue(i128::from(value), self.t)
     }
 }
 
@@ -143,14 +139,7 @@ impl Arithmetic for Modular {
     type Sum = u128;
 
     fn bias(&self, bias: &BigInt) -> u128 {
-        let rest = bias % self.t;
-        // The remainder has the sign of the bias and a magnitude below t.
-        let rest = if rest.sign() == num_bigint::Sign::Minus {
-            rest + self.t
-        } else {
-            rest
-        };
-        u128::try_from(rest).unwrap_or_default()
+        u128::from(wide_residue(bias, self.t))
     }
 
     fn mul_add(&self, sums: &mut [u128], weight: i64, values: &[u64]) {
@@ -169,6 +158,6 @@ impl Arithmetic for Modular {
     }
 
     fn square(&self, value: &u64) -> u64 {
-        self.value(u128::from(*value) * u128::from(*value))
+        multiply(*value, *value, self.t)
     }
 }

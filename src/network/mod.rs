@@ -46,8 +46,8 @@ mod interval;
 mod layer;
 mod limbs;
 mod lower;
+mod matrix;
 mod model;
-mod modular;
 mod observe;
 mod ops;
 mod quantizer;
@@ -70,10 +70,10 @@ pub(crate) use interval::Abbreviated;
 pub use interval::Interval;
 pub use layer::{Layer, MAX_BIAS_BITS, MAX_ELEMENTS, MAX_WEIGHT_BITS, MAX_WEIGHTS, NamedLayer};
 pub use lower::{LoweredLayer, LoweredOperation, Term, WeightedSums};
+pub use matrix::SparseMatrix;
 pub use model::{
     InputSpec, MAX_LAYERS, MAX_STEPS, MAX_TERMS, MAX_VALUE_BITS, Network, NetworkLiteral,
 };
-pub use modular::Modular;
 pub use observe::observed_bounds;
 pub use ops::{LayerOps, op_counts};
 pub use quantizer::InputQuantizer;

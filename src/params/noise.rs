@@ -15,6 +15,7 @@
 //! | drop a prime p | V/p, plus a rounding |
 
 use super::rules::{self, Digits, Powers, tail};
+use crate::modular::centred;
 use crate::network::{Layer, Network};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -144,7 +145,9 @@ fn noise_steps(network: &Network, plain_modulus: u64) -> Vec<NoiseStep> {
                         .chunks((weight.len() / outputs).max(1))
                         .map(|row| {
                             row.iter()
-                                .map(|&w| centred_magnitude(w, plain_modulus) as f64)
+                                .map(|&w| {
+                                    centred(i128::from(w), plain_modulus).unsigned_abs() as f64
+                                })
                                 .sum::<f64>()
                         })
                         .fold(1.0, f64::max);
@@ -156,11 +159,6 @@ fn noise_steps(network: &Network, plain_modulus: u64) -> Vec<NoiseStep> {
             }
         })
         .collect()
-}
-
-fn centred_magnitude(weight: i64, modulus: u64) -> u64 {
-    let residue = weight.unsigned_abs() % modulus;
-    residue.min(modulus - residue)
 }
 
 /// log2(2^a + 2^b).

@@ -129,6 +129,7 @@ mod tests {
     use super::super::options::LayoutKind;
     use super::super::security::SecurityStandard;
     use super::*;
+    use crate::modular::centred;
     use crate::network::{
         InputQuantizer, InputSpec, Layer, NamedLayer, Network, NetworkLiteral, Shape, SplitMix64,
         proven_bounds,
@@ -217,13 +218,6 @@ mod tests {
         }
     }
 
-    /// The residue around 0.
-    fn centred(weight: i64, modulus: u64) -> i64 {
-        let modulus = modulus.cast_signed();
-        let residue = weight.rem_euclid(modulus);
-        residue - if residue > modulus / 2 { modulus } else { 0 }
-    }
-
     #[test]
     fn no_noise_is_below_that_of_the_residues_themselves() {
         let moduli = [
@@ -252,8 +246,8 @@ mod tests {
                         assert!(least.budget_bits >= bound.budget_bits - 1e-6, "{least:?}");
                     }
                 }
-                let residues =
-                    weights(bits).map(|layer| layer.iter().map(|&w| centred(w, t)).collect());
+                let residues = weights(bits)
+                    .map(|layer| layer.iter().map(|&w| centred(i128::from(w), t)).collect());
                 let residues = network_of(residues);
                 let itself = FastNoise::new(
                     &residues.lower(),

@@ -5,10 +5,10 @@ use super::schedule::{Point, schedule};
 use crate::bfv::{BatchEncoder, GaloisKeys, RelinKeys};
 use crate::engine::error::{Doing, EngineError};
 use crate::engine::plan::Plan;
-use crate::engine::residue::multiply;
 use crate::kernels::{Permutation, Prime, Residues};
 use crate::layout::{Diagonal, Entry, Stage, StageStep, Turn};
-use crate::network::Modular;
+use crate::modular::multiply;
+use crate::network::SparseMatrix;
 use rayon::prelude::*;
 use std::collections::BTreeMap;
 
@@ -75,7 +75,7 @@ impl Maker<'_> {
     fn weights(
         &self,
         entries: &[Entry],
-        matrix: &Modular,
+        matrix: &SparseMatrix,
         level: usize,
         special: bool,
     ) -> Result<Residues, EngineError> {
@@ -87,7 +87,7 @@ impl Maker<'_> {
     fn biases(
         &self,
         entries: &[Entry],
-        matrix: &Modular,
+        matrix: &SparseMatrix,
         point: &Point,
     ) -> Result<Residues, EngineError> {
         let t = self.ring.plain_modulus;
@@ -100,7 +100,7 @@ impl Maker<'_> {
     fn products(
         &self,
         products: &[(u32, Vec<Entry>)],
-        matrix: &Modular,
+        matrix: &SparseMatrix,
         level: usize,
         special: bool,
     ) -> Result<Weights, EngineError> {

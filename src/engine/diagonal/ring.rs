@@ -5,11 +5,11 @@
 
 use crate::bfv::{Context, GaloisKeys, RelinKeys};
 use crate::engine::error::{Doing, EngineError};
-use crate::engine::residue::centred;
 use crate::kernels::{
     Backend, Permutation, Pool, Prime, Residues, Rotation, Row, RowMut, Source, row_of,
     to_montgomery,
 };
+use crate::modular::centred;
 use rayon::prelude::*;
 use std::time::Instant;
 

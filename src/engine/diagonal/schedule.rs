@@ -1,6 +1,6 @@
 //! The primes that are left after each step, and the factor that squares leave on the plaintext.
 
-use crate::engine::residue::{multiply, power};
+use crate::modular::{multiply, power};
 
 /// What holds after a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

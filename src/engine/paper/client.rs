@@ -6,10 +6,10 @@ use crate::bfv::{
     BatchEncoder, Ciphertext, Context, Decryptor, Encryptor, Error, KeyGenerator, SecretKey,
 };
 use crate::engine::EngineError;
-use crate::engine::crt::Crt;
 use crate::engine::error::Doing;
 use crate::engine::message::check_images;
 use crate::layout::Paper;
+use crate::modular::{Crt, residue};
 use num_bigint::BigInt;
 
 #[derive(Debug)]
@@ -96,7 +96,7 @@ impl PaperClient {
         self.channels
             .iter()
             .map(|channel| {
-                let t = i128::from(channel.context.parameters().plain_modulus().value());
+                let t = channel.context.parameters().plain_modulus().value();
                 image
                     .chunks(shape.height * shape.width)
                     .map(|values| {
@@ -104,7 +104,7 @@ impl PaperClient {
                             .input
                             .spread(values, channel.encoder.slot_count())
                             .into_iter()
-                            .map(|value| i128::from(value).rem_euclid(t) as u64)
+                            .map(|value| residue(i128::from(value), t))
                             .collect();
                         channel
                             .encryptor

@@ -3,9 +3,9 @@
 use super::plan::{Diagonals, PaperStep, Tap};
 use super::server::{Channel, Part};
 use crate::bfv::{Ciphertext, Error};
-use crate::engine::residue::{bias_residue, centred};
 use crate::engine::stats::{LayerOps, Progress, Stage};
 use crate::engine::stock::allow_transparent;
+use crate::modular::{centred, residue, wide_residue};
 use num_bigint::BigInt;
 
 /// The outputs of a layer, and how much of it was computed.
@@ -133,7 +133,7 @@ impl Run<'_> {
             self.ops.additions += 1;
         }
         self.add_bias(&mut total, |slots| {
-            vec![bias_residue(bias, self.channel.plain_modulus); slots]
+            vec![wide_residue(bias, self.channel.plain_modulus); slots]
         })?;
         if let Some(mask) = mask {
             let encoder = &self.channel.encoder;
@@ -185,9 +185,7 @@ impl Run<'_> {
             for (rotation, factors) in diagonals {
                 term.assign(input)?;
                 self.rotate(&mut term, *rotation)?;
-                let residues = factors
-                    .iter()
-                    .map(|&factor| i128::from(factor).rem_euclid(i128::from(t)) as u64);
+                let residues = factors.iter().map(|&factor| residue(i128::from(factor), t));
                 let repeated: Vec<u64> = residues.cycle().take(slots).collect();
                 let factor = self.channel.encoder.encode_u64(&repeated)?;
                 if !factor.is_zero() {
@@ -209,7 +207,7 @@ impl Run<'_> {
         }
         self.add_bias(&mut total, |slots| {
             let zeros = std::iter::repeat_n(0, linear.rows - linear.biases.len());
-            let biases = linear.biases.iter().map(|bias| bias_residue(bias, t));
+            let biases = linear.biases.iter().map(|bias| wide_residue(bias, t));
             let row: Vec<u64> = biases.chain(zeros).collect();
             row.into_iter().cycle().take(slots).collect()
         })?;

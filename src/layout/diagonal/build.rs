@@ -2,7 +2,7 @@
 
 use super::place::{Homes, Place, Run, Tensor, cut, pattern, places};
 use super::{Diagonal, DiagonalError, Entry, FirstOutput, Giant, NOTHING, Stage, StageStep, Turn};
-use crate::network::{Layer, Modular, Network};
+use crate::network::{Layer, Network, SparseMatrix};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// More ciphertexts in a request are not worth it.
@@ -44,7 +44,7 @@ impl Diagonal {
         let (runs, tensors) = cut(network);
         for run in &runs {
             let layers: Vec<_> = run.layers.iter().collect();
-            if Modular::exceeds(&layers, ENTRIES_MAX) {
+            if SparseMatrix::exceeds(&layers, ENTRIES_MAX) {
                 return refuse(format!(
                     "the matrix of {} may have more than {ENTRIES_MAX} entries",
                     run.names.join(" + ")
@@ -54,7 +54,7 @@ impl Diagonal {
         let input = network.input().shape;
         let mut sizes = vec![input.len()];
         sizes.extend(tensors.iter().map(|tensor| tensor.shape.len()));
-        let matrices: Vec<Modular> = runs
+        let matrices: Vec<SparseMatrix> = runs
             .iter()
             .zip(&sizes)
             .map(|(run, &inputs)| pattern(&run.layers, inputs))
@@ -151,7 +151,7 @@ fn repeat(homes: &Homes, slots: usize) -> Vec<Vec<u32>> {
 
 /// The first stage: which pixels the client puts where, and what multiplies them.
 fn first_stage(
-    matrix: &Modular,
+    matrix: &SparseMatrix,
     tensor: &Tensor,
     spread: &[Vec<u32>],
     slots: usize,
@@ -282,7 +282,7 @@ fn folds(mut from: usize, to: usize, slots: usize) -> Vec<Vec<Turn>> {
 /// With an output period below the input's, the copies of an output sum over different inputs, and are then folded: so
 /// there are no more diagonals than the smaller period has slots.
 fn rotated_stage(
-    matrix: &Modular,
+    matrix: &SparseMatrix,
     before: &Place,
     after: &Homes,
     slots: usize,
@@ -400,7 +400,12 @@ struct Windows {
 }
 
 /// Whether the second tensor's windows serve, and then the first tensor's slots.
-fn windows(runs: &[Run], places: &[Place], matrices: &[Modular], slots: usize) -> Option<Windows> {
+fn windows(
+    runs: &[Run],
+    places: &[Place],
+    matrices: &[SparseMatrix],
+    slots: usize,
+) -> Option<Windows> {
     let after = places.get(1)?;
     // A second tensor whose phases matter is no row of windows.
     if places.len() > 2 && runs.get(1)?.spatial && runs.get(2)?.spatial {
@@ -440,7 +445,7 @@ fn windows(runs: &[Run], places: &[Place], matrices: &[Modular], slots: usize) -
 }
 
 impl Windows {
-    fn stage(&self, matrix: &Modular, after: &Homes, slots: usize) -> StageStep {
+    fn stage(&self, matrix: &SparseMatrix, after: &Homes, slots: usize) -> StageStep {
         let mut diagonals = Diagonals::new();
         for (output, &home) in after.slots.iter().enumerate() {
             if home == NOTHING {
@@ -486,7 +491,11 @@ impl Windows {
 }
 
 /// The last stage: each copy of the values multiplied for another logit.
-fn last_stage(matrix: &Modular, homes: &Homes, slots: usize) -> Result<StageStep, DiagonalError> {
+fn last_stage(
+    matrix: &SparseMatrix,
+    homes: &Homes,
+    slots: usize,
+) -> Result<StageStep, DiagonalError> {
     let copies = slots / homes.period;
     let count = matrix.len().div_ceil(copies.max(1));
     if count > RESPONSES_MAX {

@@ -16,7 +16,7 @@ mod turn;
 
 pub use turn::Turn;
 
-use crate::network::{Modular, Shape, WeightedSums};
+use crate::network::{Shape, SparseMatrix, WeightedSums};
 use thiserror::Error;
 
 /// A slot, or a place in a table, that holds nothing.
@@ -102,9 +102,9 @@ pub struct Stage {
 
 impl Stage {
     /// The matrix modulo t that entries refer to.
-    pub fn matrix(&self, modulus: u64) -> Modular {
+    pub fn matrix(&self, modulus: u64) -> SparseMatrix {
         let layers: Vec<&WeightedSums> = self.layers.iter().collect();
-        Modular::new(&layers, self.inputs, modulus)
+        SparseMatrix::new(&layers, self.inputs, modulus)
     }
 
     /// How many products with plaintexts a result sums, at most.

@@ -1,7 +1,7 @@
 //! Where the values between layers lie.
 
 use super::{DiagonalError, NOTHING};
-use crate::network::{Layer, LoweredOperation, Modular, Network, Shape, WeightedSums};
+use crate::network::{Layer, LoweredOperation, Network, Shape, SparseMatrix, WeightedSums};
 
 /// A run of linear layers between squares, as the network has it.
 #[derive(Default)]
@@ -79,9 +79,9 @@ const FIRST_MAX: usize = 1024;
 /// Any modulus shows which entries a matrix has.
 pub(super) const PATTERN: u64 = 3;
 
-pub(super) fn pattern(layers: &[WeightedSums], inputs: usize) -> Modular {
+pub(super) fn pattern(layers: &[WeightedSums], inputs: usize) -> SparseMatrix {
     let layers: Vec<&WeightedSums> = layers.iter().collect();
-    Modular::new(&layers, inputs, PATTERN)
+    SparseMatrix::new(&layers, inputs, PATTERN)
 }
 
 /// Slots of values, repeated with a period.

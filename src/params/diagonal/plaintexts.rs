@@ -15,7 +15,7 @@ use crate::bfv::{
     BatchEncoder, Context, EncryptionParameters, ParametersLiteral, SecurityLevel, coeff_modulus,
 };
 use crate::layout::{Diagonal, Entry, Stage, StageStep};
-use crate::network::Modular;
+use crate::network::SparseMatrix;
 use rayon::prelude::*;
 use std::f64::consts::PI;
 
@@ -135,7 +135,12 @@ fn encoder(degree: usize, t: u64) -> Option<BatchEncoder> {
 }
 
 /// The norm of a sum of products; `None` if a plaintext cannot be encoded.
-fn norm(parts: &[Vec<&[Entry]>], matrix: &Modular, encoder: &BatchEncoder, t: u64) -> Option<Norm> {
+fn norm(
+    parts: &[Vec<&[Entry]>],
+    matrix: &SparseMatrix,
+    encoder: &BatchEncoder,
+    t: u64,
+) -> Option<Norm> {
     let roots = Roots::new(encoder.slot_count());
     let (mut total, mut largest, mut maximum) = (0.0, 0.0, 0.0);
     let mut moments = MOMENTS.map(|_| 0.0);
@@ -300,7 +305,7 @@ mod tests {
     }
 
     /// Sums of products whose slots hold these entries of a matrix of one column.
-    fn sum(slots: &[Vec<u64>]) -> (Modular, Vec<Vec<Entry>>) {
+    fn sum(slots: &[Vec<u64>]) -> (SparseMatrix, Vec<Vec<Entry>>) {
         let weights: Vec<i64> = slots.concat().iter().map(|&w| w.cast_signed()).collect();
         let count = weights.len();
         let layer = Layer::Linear {
@@ -337,11 +342,15 @@ mod tests {
                 (0..slots.len()).map(entry).collect()
             })
             .collect();
-        (Modular::new(&[sums], count, T), entries)
+        (SparseMatrix::new(&[sums], count, T), entries)
     }
 
     /// S at one root of each pair.
-    fn spread(plaintexts: &[Vec<Entry>], matrix: &Modular, encoder: &BatchEncoder) -> Vec<f64> {
+    fn spread(
+        plaintexts: &[Vec<Entry>],
+        matrix: &SparseMatrix,
+        encoder: &BatchEncoder,
+    ) -> Vec<f64> {
         let roots = Roots::new(encoder.slot_count());
         let mut spread = vec![0.0; encoder.slot_count() / 2];
         for entries in plaintexts {

@@ -1,14 +1,12 @@
 //! Runs of linear layers as one sparse matrix modulo t.
 
-use num_bigint::BigInt;
-use num_traits::ToPrimitive;
-
 use super::lower::WeightedSums;
+use crate::modular::{multiply, residue, wide_residue};
 
 /// A sparse matrix of residues with a residue as bias for each row. Which entries there are depends on the layers
 /// alone, not on the modulus: an entry may be zero.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Modular {
+pub struct SparseMatrix {
     /// Where the entries of each row end.
     ends: Vec<usize>,
     inputs: Vec<u32>,
@@ -16,18 +14,7 @@ pub struct Modular {
     biases: Vec<u64>,
 }
 
-fn residue(value: &BigInt, modulus: u64) -> u64 {
-    let modulus = BigInt::from(modulus);
-    (((value % &modulus) + &modulus) % &modulus)
-        .to_u64()
-        .unwrap_or_default()
-}
-
-fn multiply(a: u64, b: u64, modulus: u64) -> u64 {
-    (u128::from(a) * u128::from(b) % u128::from(modulus)) as u64
-}
-
-impl Modular {
+impl SparseMatrix {
     /// The product of layers, the first one applied first, on `inputs` values; the identity if there is none.
     pub fn new(layers: &[&WeightedSums], inputs: usize, modulus: u64) -> Self {
         let mut product: Option<Self> = None;
@@ -82,11 +69,10 @@ impl Modular {
         for (terms, bias) in sums.outputs() {
             for term in terms {
                 made.inputs.push(term.input);
-                let weight = i128::from(term.weight).rem_euclid(i128::from(modulus));
-                made.weights.push(weight as u64);
+                made.weights.push(residue(i128::from(term.weight), modulus));
             }
             made.ends.push(made.inputs.len());
-            made.biases.push(residue(bias, modulus));
+            made.biases.push(wide_residue(bias, modulus));
         }
         made
     }
@@ -185,7 +171,7 @@ mod tests {
                 .collect();
             let t = [17, 65_537, (1 << 59) - 55][seed as usize % 3];
             let inputs = network.input().shape.len();
-            let merged = Modular::new(&layers, inputs, t);
+            let merged = SparseMatrix::new(&layers, inputs, t);
             for image in random_images(seed, &network, 3) {
                 let logits = Twin::new(&network).logits(&image).unwrap();
                 let residues: Vec<u64> = (0..merged.len())
@@ -196,7 +182,8 @@ mod tests {
                         })
                     })
                     .collect();
-                let expected: Vec<u64> = logits.iter().map(|logit| residue(logit, t)).collect();
+                let expected: Vec<u64> =
+                    logits.iter().map(|logit| wide_residue(logit, t)).collect();
                 assert_eq!(residues, expected, "seed {seed}");
             }
         }
