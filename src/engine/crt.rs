@@ -1,4 +1,4 @@
-//! From residues modulo the plaintext primes to the integer they stand for.
+//! Reconstruction of an integer from its residues modulo the plaintext primes (CRT).
 
 use super::residue::{multiply, power};
 use num_bigint::BigInt;
@@ -13,7 +13,7 @@ pub(super) struct Crt {
 }
 
 impl Crt {
-    /// For distinct primes.
+    /// Prepares the algorithm for distinct primes.
     pub(super) fn new(primes: &[u64]) -> Self {
         let inverses = primes
             .iter()
@@ -32,7 +32,7 @@ impl Crt {
         }
     }
 
-    /// The integer of least magnitude with these residues, one for each prime.
+    /// Returns the integer of least magnitude with these residues, one for each prime.
     pub(super) fn centred(&self, residues: &[u64]) -> BigInt {
         let mut digits: Vec<u64> = Vec::with_capacity(residues.len());
         for (i, (&p, &residue)) in self.primes.iter().zip(residues).enumerate() {
