@@ -1,4 +1,4 @@
-//! Arithmetic on rows: N residues of one polynomial modulo one prime, in NTT form unless said.
+//! Arithmetic on rows: N residues of one polynomial modulo one prime, in NTT form unless stated otherwise.
 //!
 //! These are the steps of layers that rotate and relinearise, where coefficients do not stay alone. A weight "in
 //! Montgomery form" is multiplied by 2^52 beforehand, because products are divided by 2^52. All results are residues.

@@ -42,14 +42,14 @@ pub enum CropError {
     /// A layer before the last one needs all positions.
     #[error("layer {layer} before the last one reads all positions at once")]
     AllPositions {
-        /// The layer.
+        /// Name of the layer.
         layer: String,
     },
     /// A layer pads values that are not the image's own; padding is possible only where zeros come from outside the
     /// image.
     #[error("layer {layer} pads values that are not the image's own")]
     InnerPadding {
-        /// The layer.
+        /// Name of the layer.
         layer: String,
     },
     /// The linear layer is the only layer.

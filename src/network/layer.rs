@@ -34,8 +34,8 @@ impl NamedLayer {
 
 /// One layer: an exact polynomial in its input, without rounding or requantisation.
 ///
-/// A layer is plain data; only a [`Network`](super::Network) guarantees that it is consistent. Pairs are `[height,
-/// width]`.
+/// A layer is plain data; only a [`Network`](super::Network) guarantees that it is consistent. Pairs are
+/// `[height, width]`.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Layer {

@@ -36,8 +36,8 @@ impl InputQuantizer {
         Self::from_thresholds((1..=max).map(|k| (255 * k).div_ceil(max) as u8).collect())
     }
 
-    /// Makes a quantiser from a strictly increasing list of thresholds from 1 to 255. One unit is worth `1 /
-    /// thresholds.len()`; [`with_scale`](Self::with_scale) changes that.
+    /// Makes a quantiser from a strictly increasing list of thresholds from 1 to 255. One unit is worth
+    /// `1 / thresholds.len()`; [`with_scale`](Self::with_scale) changes that.
     ///
     /// # Errors
     /// [`NetworkError::Thresholds`] for an empty list, a threshold of 0 (every pixel reaches it), or a threshold that

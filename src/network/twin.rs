@@ -111,7 +111,7 @@ impl Twin {
     /// number of images in it, on the thread that computed them.
     ///
     /// # Errors
-    /// As for [`logits_batch`](Self::logits_batch).
+    /// The errors of [`logits_batch`](Self::logits_batch).
     pub fn logits_batch_observed(
         &self,
         images: &[Vec<i64>],
@@ -133,7 +133,7 @@ impl Twin {
     /// plaintext modulus `t` does.
     ///
     /// # Errors
-    /// As for [`logits`](Self::logits), and [`InputError::Modulus`] if `t` is 0.
+    /// The errors of [`logits`](Self::logits), and [`InputError::Modulus`] if `t` is 0.
     pub fn logits_mod(&self, image: &[i64], t: u64) -> Result<Vec<u64>, InputError> {
         self.check(image)?;
         let modular = Modular::new(t).ok_or(InputError::Modulus)?;

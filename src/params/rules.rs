@@ -7,8 +7,8 @@
 //! At a root r of x^N + 1, noise is a product of powers of complex Gaussians ([`Powers`]), multiplied by its deviation
 //! and sqrt(N). One of these Gaussians is s(r): E abs(s(r))^2k is k! (2N/3)^k, or a little less. The key in use,
 //! however, is a single one. For a large k, a single root may make s^k many times as large as it is on average. For k =
-//! 8 and N = 16384, one key in 16 exceeds twice the mean square, and one in 2^40 exceeds it ten thousand times. The
-//! power of the secret is therefore tracked like that of the noise, and has a share in the tail.
+//! 8 and N = 16384, one key in 16 exceeds twice the mean square, and one in 2^40 exceeds ten thousand times the
+//! mean square. The power of the secret is therefore tracked like that of the noise, and has a share in the tail.
 //!
 //! # The tail
 //!
@@ -19,8 +19,8 @@
 //!
 //! # Events that the probability of 2^-40 covers
 //!
-//! It covers a whole response together with the keys of its run: all coefficients of all its values under all plaintext
-//! moduli. The events that may make the response wrong are
+//! The probability covers a whole response together with the keys of its run: all coefficients of all its values under
+//! all plaintext moduli. The events that may make the response wrong are
 //!
 //! - a coefficient beyond 9.8 deviations: 2^-72 for each of at most 2^26, so 2^-46;
 //! - a pair of roots at which errors, masks of the request, roundings and the secret make more than a jump: 2^-41 for
