@@ -1,14 +1,15 @@
-//! Neural networks with weights of a few bits, run on encrypted images; and safe Rust bindings to the BFV scheme of
-//! Microsoft SEAL, which they run on.
+//! Encrypted inference for neural networks whose weights have a few bits, and the safe Rust bindings to the BFV scheme
+//! of Microsoft SEAL on which it runs.
 //!
 //! Start with the half that you need:
 //!
-//! - [`bfv`] binds SEAL's classes under SEAL's names: parameters, keys, encoders, encryption, evaluation. Errors are typed,
-//!   and no C++ type is in the API. [`wire`] sends keys and ciphertexts to somebody who need not be trusted.
-//! - [`network`] describes an integer network and computes it exactly in the clear, [`params`] chooses encryption parameters
-//!   that hold its largest logit and its noise, and [`engine`] runs it: a client encrypts, a server that holds no secret
-//!   computes, the client decrypts.
-//! - `quant` and `train` make such networks, in burn; [`data`] reads the datasets.
+//! - [`bfv`] binds SEAL's classes under SEAL's names: parameters, keys, encoders, encryption, evaluation. Errors are
+//!   typed, and no C++ type appears in the API. [`wire`] exchanges keys and ciphertexts with a party that need not be
+//!   trusted.
+//! - [`network`] describes an integer network and evaluates it exactly in the clear. [`params`] chooses encryption
+//!   parameters that hold its largest logit and its noise. [`engine`] runs it on encrypted images: the client encrypts,
+//!   a server without a secret key computes, and the client decrypts.
+//! - `quant` and `train` make such networks with burn; [`data`] reads the datasets.
 //!
 //! # Arithmetic on encrypted numbers
 //!
@@ -72,7 +73,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! Decrypted logits equal those of [`network::Twin`], bit for bit; [`report::classify`] compares them.
+//! Decrypted logits equal those of [`network::Twin`] bit for bit; [`report::classify`] compares them.
 //!
 //! # Features
 //!
@@ -83,13 +84,13 @@
 //! | `hexl` | yes | SEAL with Intel HEXL; x86-64 only, ignored elsewhere |
 //! | `zstd` | yes | SEAL's own serialisation with Zstandard |
 //!
-//! Without default features there are the bindings, integer networks and encrypted inference.
+//! Without default features, the crate has the bindings, integer networks and encrypted inference.
 //!
 //! # Limits
 //!
-//! Security is that of parameters for 128 bits against classical attacks. The server knows the network; ciphertexts are not
-//! authenticated; noise budgets and failures of decryption must not reach a server. This is research software that nobody
-//! has audited.
+//! The encryption parameters are chosen for 128 bits of security against classical attacks. The server knows the
+//! network. Ciphertexts are not authenticated. Noise budgets and decryption failures must not reach a server. This is
+//! research software that nobody has audited.
 
 pub mod bfv;
 #[cfg(feature = "cli")]

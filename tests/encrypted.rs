@@ -1,4 +1,4 @@
-//! Encrypted inference against the integer twin: equal in every logit, whatever the network.
+//! Compares encrypted inference with the integer twin: every logit is equal, whatever the network.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
@@ -16,7 +16,7 @@ use sealquant::params::{BoundRule, LayoutKind, Mode, SelectOptions, Selection, s
 use sealquant::wire::{CHECKSUM_BYTES, Limits, Message, UploadSizes};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Runs images through encryption and the twin; returns the plan.
+/// Evaluates images encrypted and with the twin; returns the plan.
 fn check(network: &Network, images: &[Vec<i64>], options: &SelectOptions) -> Plan {
     let selection = select(network, options).unwrap();
     let plan = Plan::batched(network, &selection).unwrap();
@@ -132,7 +132,7 @@ fn layers_of_zeros_and_sums_that_cancel_are_right() {
         ],
     );
     check(&zeros, &images(2, 9), &SelectOptions::default());
-    // The first two neurons are the same ciphertext: their difference is transparent, also halfway through a sum.
+    // The first two neurons are the same ciphertext: their difference is transparent, even halfway through a sum.
     let cancels = network(
         "cancels",
         2,
@@ -255,7 +255,7 @@ fn batches_requests_and_keys_that_do_not_fit_are_refused() {
         })
     ));
 
-    // Encrypted under another key: no noise budget, so no wrong logits either.
+    // A request encrypted under another key leaves no noise budget, so it cannot give wrong logits.
     let stranger = Client::new(&plan).unwrap();
     let request = client.encrypt(&images(2, 1), &()).unwrap();
     let response = server.evaluate(&request, &()).unwrap().response;
@@ -270,7 +270,7 @@ fn batches_requests_and_keys_that_do_not_fit_are_refused() {
     ));
 }
 
-/// A convolution, a square and a linear layer: every layout serves it.
+/// Makes a network of a convolution, a square and a linear layer, which every layout serves.
 fn convolution() -> Network {
     let weights = |count: usize| (0..count).map(|i| [1, -1, 0, 1, 1][i % 5]).collect();
     let conv = Layer::Conv2d {
@@ -307,7 +307,7 @@ fn convolution() -> Network {
     .unwrap()
 }
 
-/// Plans in stock mode and in each layout of fast mode.
+/// Makes plans in stock mode and in each layout of fast mode.
 fn plans(network: &Network) -> Vec<Plan> {
     [
         (Mode::Stock, LayoutKind::Batched),
@@ -378,7 +378,7 @@ fn a_response_to_another_number_of_images_is_refused() {
                 "{refused}"
             );
         }
-        // A server that answers more images than it was asked about, over the wire.
+        // A server answers, over the wire, more images than it was asked about.
         if plan.slots() > asked {
             let contexts = client.contexts();
             let mut bytes = response.to_wire(&contexts).unwrap();
@@ -457,7 +457,7 @@ fn sizes_and_operation_counts_are_those_of_the_plan() {
             [0, 0, 0, 0, 0],
         ]
     );
-    // What is sent is as long as was foreseen: a polynomial of each pair, packed, the other one as a seed.
+    // The messages are as long as predicted: one polynomial of each pair, packed, and a seed for the other one.
     let contexts = client.contexts();
     let n = selection.poly_modulus_degree() as u64;
     let bits = selection.coeff_modulus_bits();

@@ -1,4 +1,4 @@
-//! The committed networks against the real MNIST and CIFAR-10 (fetched on first use).
+//! Compares the committed networks with the real MNIST and CIFAR-10 (fetched on first use).
 #![cfg(feature = "train")]
 #![allow(
     clippy::unwrap_used,
@@ -33,7 +33,7 @@ fn mnist(split: Split) -> Dataset {
     data::load(DatasetName::Mnist, split, &Source::default(), &mut |_| ()).unwrap()
 }
 
-/// Images that the integer network, evaluated exactly, classifies correctly.
+/// Counts the images that the integer network, evaluated exactly, classifies correctly.
 fn correct(network: &Network, data: &Dataset) -> usize {
     let inputs: Vec<Vec<i64>> = data
         .images()
@@ -98,13 +98,13 @@ fn mnist_w2_has_the_papers_setting_and_the_recorded_accuracy() {
     );
 }
 
-/// A committed model as its record describes it.
+/// A committed model, as its record describes it.
 struct Committed {
     name: String,
     record: Value,
 }
 
-/// The models of a dataset, those with an integer network or the others.
+/// Returns the models of a dataset: those with an integer network, or the others.
 fn committed(prefix: &str, integers: bool) -> Vec<Committed> {
     let mut found: Vec<Committed> = fs::read_dir(model(""))
         .unwrap()
@@ -121,7 +121,7 @@ fn committed(prefix: &str, integers: bool) -> Vec<Committed> {
     found
 }
 
-/// The record's accuracy, its largest logit and its test files are what the network gives on the real images.
+/// Checks that the network gives the record's accuracy, largest logit and test files on the real images.
 fn check_integer_network(model_: &Committed, test: &Dataset) {
     let Committed { name, record } = model_;
     let network = Network::load(model(name).join(NETWORK_FILE)).unwrap();
@@ -163,7 +163,7 @@ fn check_integer_network(model_: &Committed, test: &Dataset) {
     }
 }
 
-/// Every committed network of integers, on all test images.
+/// Evaluates every committed integer network on all test images.
 #[test]
 fn every_mnist_network_has_its_recorded_accuracy() {
     let test = mnist(Split::Test);
@@ -194,7 +194,7 @@ fn every_cifar_network_has_its_recorded_accuracy() {
     }
 }
 
-/// Rounds a float network to eight bits, if it is the one that its record hashes.
+/// Rounds a float network to eight bits, and checks that it is the one that its record hashes.
 fn check_float_network(name: &str, test: &Dataset) -> (TrainRecord, PtqRecord) {
     let dir = model(name);
     let float = TrainRecord::load(&dir).unwrap();
@@ -213,8 +213,8 @@ fn check_float_network(name: &str, test: &Dataset) -> (TrainRecord, PtqRecord) {
     (float, record)
 }
 
-/// Every committed float network of squares is the one that its record hashes and, rounded finely, keeps its accuracy.
-/// The teacher's ReLUs have no integers.
+/// Checks that every committed float network of squares is the one that its record hashes and keeps its accuracy when
+/// it is rounded finely. The teacher is left out, because its ReLUs have no integer form.
 #[test]
 fn every_mnist_float_network_is_the_recorded_one() {
     let test = mnist(Split::Test);

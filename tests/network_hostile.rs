@@ -1,5 +1,5 @@
-//! A few hostile network files, as `examples/network_torture.rs` tries many: no panic, and each is refused or inspected
-//! within bounds of time.
+//! Tries a few hostile network files, of which `examples/network_torture.rs` tries many: none panics, and each is
+//! refused or inspected within a time limit.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
@@ -17,7 +17,7 @@ use std::cell::Cell;
 use std::time::{Duration, Instant};
 use support::{WAYS, extreme_numbers, file, inspect, known};
 
-/// Counts the bytes that each thread has asked for and not given back, and their peak.
+/// An allocator that counts the bytes that each thread has allocated and not freed, and their peak.
 struct Counting;
 
 thread_local! {
@@ -31,7 +31,7 @@ fn count(bytes: isize) {
     PEAK.set(PEAK.get().max(held));
 }
 
-// SAFETY: every call goes to the system's allocator unchanged; only counters of this thread are kept beside, which
+// SAFETY: every call goes to the system's allocator unchanged. The only addition is this thread's counters, which
 // allocate nothing themselves.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
@@ -50,7 +50,8 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-/// Generous, as tests share their processors with others and may be compiled without optimisation.
+/// Time limit of a test: generous, because tests share their processors with others and may be compiled without
+/// optimisation.
 const LONGEST: Duration = Duration::from_mins(2);
 
 #[test]
@@ -87,11 +88,11 @@ fn random_and_damaged_files_are_refused_or_inspected_in_time() {
     let mut random = SplitMix64::new(1);
     let (mut accepted, mut refused) = (0, 0);
     let start = Instant::now();
-    // Enough of both kinds, but no longer than a test may take.
+    // Try enough files of both kinds, but take no longer than a test may.
     for number in 0..300 {
         let bytes = file(&mut random);
         match Network::from_slice(&bytes) {
-            // Large ones are for the example.
+            // Large networks are left to the example.
             Ok(network) if bytes.len() < 20_000 => {
                 accepted += 1;
                 let began = Instant::now();
@@ -112,7 +113,7 @@ fn random_and_damaged_files_are_refused_or_inspected_in_time() {
     assert!(accepted > 5 && refused > 20, "{accepted}, {refused}");
 }
 
-/// Whatever its numbers promise, a file takes memory in proportion to its length until it is refused or accepted.
+/// A file takes memory in proportion to its length until it is refused or accepted, whatever its numbers promise.
 #[test]
 fn extreme_numbers_take_no_memory() {
     let mut random = SplitMix64::new(2);
@@ -134,7 +135,7 @@ fn extreme_numbers_take_no_memory() {
     println!("{accepted} accepted, {refused} refused, at most {most:.1} times a file's length");
 }
 
-/// What `network.json.gz` unpacks to is bounded, and so is what is kept of it.
+/// The unpacked size of `network.json.gz` is bounded, and so are the numbers that are kept of it.
 #[test]
 fn a_small_file_of_many_numbers_is_refused_before_they_are_kept() {
     let text = format!("{{\"layers\": [[{}0]]}}", "0,".repeat(40 << 20));
@@ -148,6 +149,6 @@ fn a_small_file_of_many_numbers_is_refused_before_they_are_kept() {
     PEAK.set(before);
     let error = Network::from_slice(&packed).unwrap_err();
     assert!(error.to_string().contains("values, at most"), "{error}");
-    // The text itself, which grows by doubling and is then copied once more.
+    // The peak is the text itself, which grows by doubling and is then copied once more.
     assert!(PEAK.get() - before < 4 * length);
 }

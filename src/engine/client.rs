@@ -1,4 +1,4 @@
-//! The client: holds the secret keys, encrypts images, decrypts logits.
+//! The client: holds the secret keys, encrypts images and decrypts logits.
 
 use super::error::{Doing, EngineError};
 use super::fused::correction;
@@ -19,12 +19,12 @@ use crate::params::Mode;
 use num_bigint::BigInt;
 use rayon::prelude::*;
 
-/// Holds the secret keys: encrypts images, decrypts logits. There is one key for each plaintext modulus.
+/// The client: holds the secret keys, encrypts images and decrypts logits. There is one key for each plaintext modulus.
 #[derive(Debug)]
 pub struct Client {
     layout: Layout,
     image_values: usize,
-    /// The largest integer that the network reads.
+    /// Largest integer that the network reads.
     input_max: i64,
     inputs: usize,
     outputs: usize,
@@ -34,7 +34,7 @@ pub struct Client {
     crt: Crt,
 }
 
-/// The contexts of a plan, one for each plaintext modulus. SEAL checks its own caps (of 2018) once more.
+/// Makes the SEAL contexts of a plan, one for each plaintext modulus. SEAL checks its own caps (of 2018) once more.
 pub(super) fn contexts(plan: &Plan) -> Result<Vec<Context>, EngineError> {
     let selection = plan.selection();
     selection
@@ -88,7 +88,7 @@ impl Client {
         })
     }
 
-    /// The contexts of the plan, shared with this client: what messages are read and written against.
+    /// Returns the contexts of the plan, shared with this client; messages are read and written against them.
     pub fn contexts(&self) -> PlanContexts {
         PlanContexts {
             contexts: self
@@ -104,7 +104,7 @@ impl Client {
         }
     }
 
-    /// The keys for the server. They are not secret.
+    /// Makes the keys for the server. They are not secret.
     ///
     /// # Errors
     /// [`EngineError::Bfv`] if memory is exhausted.
@@ -118,7 +118,7 @@ impl Client {
         })
     }
 
-    /// Keys for each plaintext modulus, if they are wanted.
+    /// Makes keys for each plaintext modulus, if they are wanted.
     fn keys<K>(
         &self,
         wanted: bool,
@@ -135,7 +135,7 @@ impl Client {
             .doing(|| "making the evaluation keys".to_owned())
     }
 
-    /// As [`Client::evaluation_keys`], the random half kept as seeds: this is what to send.
+    /// Makes the same keys as [`Client::evaluation_keys`], with seeds in place of the random halves: the form to send.
     ///
     /// # Errors
     /// [`EngineError::Bfv`] if memory is exhausted.
@@ -152,11 +152,11 @@ impl Client {
         })
     }
 
-    /// Encrypts a batch of quantised images with the secret keys, on all threads of the current rayon pool. In fast mode
-    /// the ciphertexts are in NTT form, which saves the server the transforms.
+    /// Encrypts a batch of quantised images with the secret keys, on all threads of the current rayon pool. In fast
+    /// mode, the ciphertexts are in NTT form, which saves the server the transforms.
     ///
-    /// Values are integers from 0 to [`Plan::input_max`], as the network's quantiser gives them: the bounds on the logits
-    /// are proven for these only.
+    /// Values are integers from 0 to [`Plan::input_max`], as the network's quantiser gives them. The bounds on the
+    /// logits are proven only for these.
     ///
     /// # Errors
     /// [`EngineError::BatchSize`], [`EngineError::ImageSize`], [`EngineError::InputRange`], or [`EngineError::Bfv`] if
@@ -173,11 +173,11 @@ impl Client {
         })
     }
 
-    /// The part of [`Client::encrypt`]'s request for one of the plaintext moduli, counted from 0: memory for one at a
-    /// time.
+    /// Encrypts one part of [`Client::encrypt`]'s request: for the plaintext modulus of index `channel`, counted from
+    /// 0. This takes the memory of one part at a time.
     ///
     /// # Errors
-    /// As [`Client::encrypt`], and [`EngineError::Mismatch`] if there is no such modulus.
+    /// The errors of [`Client::encrypt`], and [`EngineError::Mismatch`] if there is no such modulus.
     pub fn encrypt_part(
         &self,
         images: &[Vec<i64>],
@@ -191,10 +191,10 @@ impl Client {
         })
     }
 
-    /// As [`Client::encrypt_part`], the random half of each ciphertext kept as a seed: this is what to send.
+    /// Encrypts the same part as [`Client::encrypt_part`], with seeds in place of the random halves: the form to send.
     ///
     /// # Errors
-    /// As [`Client::encrypt_part`].
+    /// The errors of [`Client::encrypt_part`].
     pub fn encrypt_seeded_part(
         &self,
         images: &[Vec<i64>],
@@ -208,7 +208,7 @@ impl Client {
         })
     }
 
-    /// The ciphertexts of a batch for one of the plaintext moduli.
+    /// Encrypts a batch for one of the plaintext moduli.
     fn encrypt_one<Encrypted: Send>(
         &self,
         images: &[Vec<i64>],
@@ -223,10 +223,10 @@ impl Client {
         self.encrypt_channel(images, secret, &stage, encrypt)
     }
 
-    /// As [`Client::encrypt`], the random half of each ciphertext kept as a seed: this is what to send.
+    /// Encrypts the same request as [`Client::encrypt`], with seeds in place of the random halves: the form to send.
     ///
     /// # Errors
-    /// As [`Client::encrypt`].
+    /// The errors of [`Client::encrypt`].
     pub fn encrypt_seeded(
         &self,
         images: &[Vec<i64>],
@@ -284,14 +284,14 @@ impl Client {
         })
     }
 
-    /// Decrypts the response to a request of `images` images: for each of them its logits, exact integers.
+    /// Decrypts the response to a request of `images` images: returns the logits of each image, as exact integers.
     ///
-    /// The server names the number that it answers; it must be the number that the client asked about.
+    /// The response states how many images it answers; this must be the number in the client's request.
     ///
     /// # Errors
-    /// [`EngineError::ImageCount`] for a response to another number of images, [`EngineError::Mismatch`] for one to
-    /// another plan, [`EngineError::NoiseExhausted`] if a ciphertext cannot be decrypted, [`EngineError::Bfv`] if SEAL
-    /// refuses one. **Do not tell the server which.**
+    /// [`EngineError::ImageCount`] if the response answers another number of images, [`EngineError::Mismatch`] if it is
+    /// for another plan, [`EngineError::NoiseExhausted`] if a ciphertext cannot be decrypted, [`EngineError::Bfv`] if
+    /// SEAL refuses one. **Do not tell the server which.**
     pub fn decrypt(
         &self,
         response: &Response,
@@ -309,7 +309,7 @@ impl Client {
             .par_iter()
             .zip(&response.channels)
             .map(|(channel, outputs)| {
-                // A decryptor serves one thread.
+                // A decryptor serves one thread only.
                 let mut decryptor = channel.decryptor()?;
                 let slots = outputs
                     .iter()
@@ -350,7 +350,7 @@ impl Client {
             .collect())
     }
 
-    /// The least noise budget of a response in bits. A diagnostic: **never send it to the server**.
+    /// Returns the smallest noise budget of a response, in bits. A diagnostic: **never send it to the server**.
     ///
     /// # Errors
     /// [`EngineError::Mismatch`] or [`EngineError::Bfv`].
@@ -363,7 +363,8 @@ impl Client {
         Ok(least)
     }
 
-    /// As [`Client::noise_budget_bits`], of one part, also for the results of a [`Plan::prefix`].
+    /// Returns the smallest noise budget of one part, in bits; the part may hold the results of a [`Plan::prefix`].
+    /// **Never send it to the server** either.
     ///
     /// # Errors
     /// [`EngineError::Mismatch`] or [`EngineError::Bfv`].

@@ -1,78 +1,79 @@
-//! What can go wrong in encrypted inference.
+//! Errors of encrypted inference.
 
 use thiserror::Error;
 
-/// What can go wrong in encrypted inference.
+/// An error in encrypted inference.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum EngineError {
-    /// SEAL, or the checks before it.
+    /// SEAL, or a check before it, refused an operation.
     #[error("while {doing}")]
     Bfv {
-        /// What was being done.
+        /// Operation that failed.
         doing: String,
-        /// What went wrong.
+        /// Cause of the failure.
         #[source]
         source: crate::bfv::Error,
     },
-    /// No image, or more than a batch holds.
+    /// There is no image, or there are more than a batch holds.
     #[error("{actual} images: a batch holds 1 to {slots}; split them into batches")]
     BatchSize {
-        /// How many were given.
+        /// Number of images given.
         actual: usize,
-        /// How many fit.
+        /// Number of images in a batch.
         slots: usize,
     },
-    /// An image of another size than the network reads.
+    /// An image has another size than the network reads.
     #[error("image {image} has {actual} values, the network reads {expected}")]
     ImageSize {
-        /// Which image of the batch.
+        /// Index of the image in the batch.
         image: usize,
-        /// Its size.
+        /// Number of values in it.
         actual: usize,
-        /// What the network reads.
+        /// Number of values that the network reads.
         expected: usize,
     },
-    /// An integer that the network's input quantiser cannot give: what was proven of the logits does not hold for it.
+    /// An integer is one that the network's input quantiser cannot give, so the proof of the logits' bounds does not
+    /// hold for it.
     #[error(
         "image {image} has {value} at position {position}: the network reads integers from 0 to {max}, as its input \
          quantiser makes them"
     )]
     InputRange {
-        /// Which image of the batch.
+        /// Index of the image in the batch.
         image: usize,
-        /// Which of its values.
+        /// Index of the value in the image.
         position: usize,
         /// The value.
         value: i64,
-        /// The largest that the network reads; the smallest is 0.
+        /// Largest value that the network reads; the smallest is 0.
         max: i64,
     },
-    /// A response to another number of images than were asked about.
+    /// A response answers another number of images than the request asked about.
     #[error(
         "the response answers {actual} images, {expected} were asked about: it is not the answer to this request"
     )]
     ImageCount {
-        /// How many were asked about.
+        /// Number of images in the request.
         expected: usize,
-        /// How many it answers.
+        /// Number of images that the response answers.
         actual: usize,
     },
-    /// A message that was made for another plan.
+    /// A message was made for another plan.
     #[error(
         "the {message} holds {actual} {what}, this plan needs {expected}: it was made for another plan"
     )]
     Mismatch {
-        /// Which message.
+        /// Kind of the message.
         message: &'static str,
-        /// What was counted.
+        /// Kind of the things that were counted.
         what: &'static str,
-        /// What the plan needs.
+        /// Number that the plan needs.
         expected: usize,
-        /// What is there.
+        /// Number in the message.
         actual: usize,
     },
-    /// Parts that do not make up one response.
+    /// The parts do not make up one response.
     #[error(
         "the parts of a response must be those of one batch, one for each plaintext modulus in order"
     )]
@@ -83,52 +84,52 @@ pub enum EngineError {
          the response was not computed by this plan"
     )]
     NoiseExhausted {
-        /// Which logit.
+        /// Index of the logit.
         logit: usize,
-        /// Under which plaintext modulus.
+        /// Plaintext modulus under which it fails.
         plain_modulus: u64,
     },
-    /// The kernels of fast mode do not serve the plan's parameters.
+    /// The kernels of fast mode cannot compute with the plan's parameters.
     #[error(
         "the kernels cannot compute this plan modulo {prime}: primes must lie between 2^12 and 2^50 and values have at \
          most 9 polynomials; select parameters for fast mode, or use stock mode"
     )]
     Kernel {
-        /// The prime of q.
+        /// The prime of q that they cannot use.
         prime: u64,
     },
-    /// The layout serves neither the network nor the parameters.
+    /// The layout is impossible for the network or the parameters.
     #[error("this layout is not possible: {reason}")]
     Layout {
-        /// Why not.
+        /// Reason why it is impossible.
         reason: String,
     },
     /// The operating system gave no random numbers.
     #[error("masking the response: no random numbers")]
     Randomness(#[from] getrandom::Error),
-    /// A layer that a layout has no place for.
+    /// A layout cannot hold a layer.
     #[error(
         "layer {layer} does not fit the {layout} layout: {reason}; the batched layout takes every network"
     )]
     Unsupported {
-        /// The name of the layer.
+        /// Name of the layer.
         layer: String,
-        /// The layout.
+        /// Name of the layout.
         layout: &'static str,
-        /// Why not.
+        /// Reason why it cannot.
         reason: String,
     },
-    /// Contexts that cannot be those of one plan.
+    /// The contexts cannot be those of one plan.
     #[error(
         "a plan has at least one context, and its contexts differ in the plaintext modulus alone"
     )]
     Contexts,
-    /// A plan without a result.
+    /// A plan has no result.
     #[error("the network has no layer that computes anything")]
     EmptyPlan,
 }
 
-/// Says what was being done when SEAL refused.
+/// Adds the operation in progress to SEAL's error.
 pub(super) trait Doing<T> {
     fn doing(self, doing: impl FnOnce() -> String) -> Result<T, EngineError>;
 }

@@ -1,9 +1,10 @@
-//! Kernels on the residues of SEAL's ciphertexts: sums and squares coefficient by coefficient in NTT form.
+//! Fused kernels on the residues of SEAL's ciphertexts: sums and squares, coefficient by coefficient, in NTT form.
 //!
-//! A BFV ciphertext times t is a BGV ciphertext of kappa * m with kappa = -Q mod t. In that form squares are products in
-//! NTT form, without base conversion, and square kappa. Nothing is relinearised: squares leave more polynomials. At the
-//! end a division by t gives a BFV ciphertext again, of -kappa / Q * y, which the client corrects. The factors t, and
-//! those of Montgomery's reduction, are not multiplied out on the way but kept account of, as `scale`.
+//! A BFV ciphertext times t is a BGV ciphertext of kappa * m with kappa = -Q mod t. In that form, squares are products
+//! in NTT form without base conversion, and they square kappa. Nothing is relinearised, so squares leave more
+//! polynomials. At the end, a division by t gives a BFV ciphertext again, of -kappa / Q * y, which the client corrects.
+//!
+//! The factors t and those of Montgomery's reduction are not multiplied out on the way; `scale` keeps account of them.
 //! `docs/FAST.md` derives each line.
 
 use super::error::{Doing, EngineError};
@@ -19,14 +20,15 @@ use rayon::prelude::*;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
-/// Bytes of the inputs that a thread reads before it computes: they stay in its second-level cache.
+/// Bytes of the inputs that a thread reads before it computes, so that they stay in its second-level cache.
 const TILE_BYTES: usize = 400 << 10;
-/// Coefficients of an input that are read at once, at most.
+/// Largest number of coefficients of an input that are read at once.
 const TILE_MAX: usize = 256;
-/// And at least: inputs lie far apart, each read of one misses every cache.
+/// Smallest number of coefficients of an input that are read at once: inputs lie far apart, so each read of a single
+/// one misses every cache.
 const TILE_MIN: usize = 32;
 
-/// Coefficients of every input that a thread reads at once: a power of two.
+/// Returns the number of coefficients of every input that a thread reads at once: a power of two.
 pub(super) fn tile_width(rows: usize) -> usize {
     let fits = TILE_BYTES / (8 * rows.max(1));
     (1 << fits.max(1).ilog2()).clamp(TILE_MIN, TILE_MAX)
@@ -39,9 +41,9 @@ pub(super) struct Fast {
     stock: Stock,
     backend: Backend,
     layers: Vec<Reported>,
-    /// For each data prime the compiled layers, and what results are multiplied by to be BFV ciphertexts.
+    /// For each data prime, the compiled layers, and the factor that turns results into BFV ciphertexts.
     programs: Vec<(Program, u64)>,
-    /// In the packed layout, what hides a logit's summands in decrypted slots.
+    /// In the packed layout, the masks that hide a logit's partial sums in decrypted slots.
     masks: Option<Masks>,
 }
 
@@ -89,13 +91,13 @@ impl Fast {
         self.backend = backend;
     }
 
-    /// What [`Fast::evaluate`] adds to: the input's transforms, the layers, the response.
+    /// Returns the entries to which [`Fast::evaluate`] adds: the input's transforms, the layers, the response.
     pub(super) fn stats(&self) -> Vec<LayerStats> {
         let layers = self.layers.iter().map(|layer| layer.name.as_str());
         LayerStats::named(std::iter::once("input").chain(layers).chain(["response"]))
     }
 
-    /// Evaluates all layers. Memory: one prime's residues of all inputs, unless they come in NTT form.
+    /// Evaluates all layers. It holds one prime's residues of all inputs in memory, unless they come in NTT form.
     pub(super) fn evaluate(
         &self,
         inputs: &[Ciphertext],
@@ -115,7 +117,7 @@ impl Fast {
         let tile = tile_width(2 * inputs.len()).min(degree);
         let name = format!("evaluate{suffix}");
         let stage = Stage::new(progress, &name, primes * (degree / tile));
-        // The output ciphertexts' residues: polynomial after polynomial, in each one prime after the other.
+        // Residues of the output ciphertexts: polynomial after polynomial, and in each, one prime after the other.
         let mut results = vec![0; outputs * size * primes * degree];
         let mut transformed = Vec::new();
         for index in 0..primes {
@@ -131,7 +133,7 @@ impl Fast {
 
             let start = Instant::now();
             let (tiles, nanoseconds) = self.compute(&self.programs[index].0, &rows, tile, &stage);
-            // The wall time is shared out by the threads' times.
+            // The wall time is divided among the layers in proportion to the threads' times.
             let total = nanoseconds.iter().sum::<f64>().max(f64::EPSILON);
             let share = start.elapsed().as_secs_f64() / total;
             for (stats, spent) in stats[1..].iter_mut().zip(nanoseconds) {
@@ -156,7 +158,7 @@ impl Fast {
         Ok(response)
     }
 
-    /// Whether the inputs are in NTT form. They must all be fresh ciphertexts of this context.
+    /// Tells whether the inputs are in NTT form. They must all be fresh ciphertexts of this context.
     fn check(&self, inputs: &[Ciphertext]) -> Result<bool, EngineError> {
         let level = self.context.first_level().parms_id;
         let in_ntt_form = inputs.first().is_some_and(Ciphertext::is_ntt_form);
@@ -180,7 +182,7 @@ impl Fast {
         self.context.parameters().poly_modulus_degree()
     }
 
-    /// The residues of both polynomials of every input modulo the prime of this index.
+    /// Returns the residues of both polynomials of every input modulo the prime of this index.
     fn rows<'a>(&self, inputs: &'a [Ciphertext], index: usize) -> impl Iterator<Item = &'a [u64]> {
         let (degree, primes) = (self.degree(), self.programs.len());
         inputs.iter().flat_map(move |input| {
@@ -189,7 +191,7 @@ impl Fast {
         })
     }
 
-    /// Their transforms.
+    /// Transforms the rows of every input to NTT form.
     fn transform(
         &self,
         inputs: &[Ciphertext],
@@ -207,7 +209,7 @@ impl Fast {
             .doing(|| "transforming the request".to_owned())
     }
 
-    /// Runs a program on all tiles. Also the nanoseconds that the threads spent in each layer.
+    /// Runs a program on all tiles; also returns the nanoseconds that the threads spent in each layer.
     fn compute(
         &self,
         program: &Program,
@@ -237,7 +239,7 @@ impl Fast {
         (tiles, nanoseconds)
     }
 
-    /// Puts the tiles of one prime together, as residues of BFV ciphertexts in coefficient form.
+    /// Assembles the tiles of one prime as residues of BFV ciphertexts in coefficient form.
     fn collect(
         &self,
         index: usize,
@@ -261,7 +263,8 @@ impl Fast {
             .doing(|| "transforming the response".to_owned())
     }
 
-    /// Ciphertexts of the results, with as few primes as the client needs, polynomial 0 masked in the packed layout.
+    /// Makes the response's ciphertexts of the results, with as few primes as the client needs; in the packed layout,
+    /// polynomial 0 is masked.
     fn respond(
         &self,
         results: &[u64],

@@ -1,4 +1,4 @@
-//! Fast mode against the twin, and the noise model against measured budgets.
+//! Compares fast mode with the twin, and the noise model with measured budgets.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
@@ -27,7 +27,7 @@ fn fast(network: &Network, layout: LayoutKind) -> Selection {
     select(network, &options).unwrap()
 }
 
-/// The bits by which the prediction is below the measured budget, before primes are dropped and after.
+/// Returns the bits by which the prediction is below the measured budget, before primes are dropped and after.
 fn check(network: &Network, layout: LayoutKind, images: usize, ntt: bool) -> [f64; 2] {
     let selection = fast(network, layout);
     let plan = Plan::new(network, &selection).unwrap();
@@ -165,7 +165,7 @@ fn wide_weights_and_biases_equal_the_twin() {
     }
 }
 
-/// A network of convolutions with random weights of magnitude up to `weight`, a part of them zero.
+/// Makes a network of convolutions with random weights of magnitude up to `weight`, some of them zero.
 fn convolutions(squares: usize, side: usize, channels: usize, weight: u64, seed: u64) -> Network {
     let mut random = SplitMix64::new(seed);
     let mut weights = |count: usize| -> Vec<i64> {
@@ -220,14 +220,15 @@ fn convolutions(squares: usize, side: usize, channels: usize, weight: u64, seed:
     .unwrap()
 }
 
-/// How far predictions may lie below measured budgets, before primes are dropped and after.
+/// Returns the largest gap, in bits, of predictions below measured budgets, before primes are dropped and after.
 ///
-/// - The tail, which the models count on with 2^-40, less what is seen in one run: of thousands of coefficients the largest
-///   lies at least 4 deviations out. Behind three squares (degree 8) the tail is 7.5 bits, as one root may dominate.
-/// - The model: 4 bits, as messages count as t / 2 and as the same in all ciphertexts; and 2 for each of the first two
-///   squares, behind which covariances are bounds, with the magnitudes of weights.
-/// - After the drop the same, or the tail of the rounding (8.6 bits for degree 8) and 2 bits by which the powers of most
-///   keys are below their mean; a bit more where both are alike.
+/// - The tail: the models assume a probability of 2^-40, but in one run, the largest of thousands of coefficients lies
+///   at least 4 deviations out, which is subtracted. After three squares (degree 8), the tail is 7.5 bits, because one
+///   root may dominate.
+/// - The model: 4 bits, because messages count as t / 2 and as the same in all ciphertexts; and 2 bits for each of the
+///   first two squares, after which covariances are bounds, with the magnitudes of weights.
+/// - After the drop: the same, or the tail of the rounding (8.6 bits for degree 8) plus 2 bits, because the powers of
+///   most keys are below their mean; a bit more where both are alike.
 fn slack_limits(network: &Network, layout: LayoutKind, squares: usize) -> [f64; 2] {
     let selection = fast(network, layout);
     let logits = match layout {

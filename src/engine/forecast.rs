@@ -1,4 +1,4 @@
-//! What a plan in fast mode is predicted to take, layer by layer.
+//! Predictions of the time and operations of a plan in fast mode, layer by layer.
 
 use super::client::contexts;
 use super::diagonal::transform_nanoseconds;
@@ -10,30 +10,32 @@ use crate::kernels::{LANES, Rates};
 use crate::layout::{Diagonal, Layout, Stage, StageStep};
 use crate::params::{Mode, RESPOND_NANOSECONDS, Work, WorkRates, diagonal_work};
 
-/// A layer as the server computes it, in fast mode: squares joined with the sums before and the pool after them.
+/// The forecast of a layer as the server computes it in fast mode: squares are fused with the sums before and the pool
+/// after them.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LayerForecast {
-    /// As in [`super::LayerStats`].
+    /// Name of the layer, as in [`super::LayerStats`].
     pub name: String,
-    /// How many ciphertexts come out, for each plaintext modulus.
+    /// Number of output ciphertexts, for each plaintext modulus.
     pub ciphertexts: usize,
-    /// How many polynomials each of them has.
+    /// Number of polynomials in each of them.
     pub polynomials: usize,
-    /// Operations of a batch on ciphertexts, over all plaintext moduli.
+    /// Operations on ciphertexts for a batch, over all plaintext moduli.
     pub ops: LayerOps,
-    /// The budget that the noise model leaves at least after it, in bits.
+    /// Noise budget that is left after the layer at least, by the noise model, in bits.
     pub budget_bits: Option<f64>,
-    /// What a batch is predicted to take on one thread, over all plaintext moduli.
+    /// Predicted time for a batch on one thread, over all plaintext moduli.
     pub seconds: f64,
-    /// Of these, what no other thread helps with.
+    /// Part of that time in which no other thread helps.
     pub serial_seconds: f64,
-    /// Into how many equal parts the rest falls that can be computed at a time.
+    /// Number of equal parts of the rest that can be computed at the same time.
     pub parts: usize,
 }
 
 impl LayerForecast {
-    /// What a batch is predicted to take on so many threads, if there is a processor for each: a thread computes one part
-    /// after another, so more threads than parts do not help, nor do those that are left without one in the last round.
+    /// Predicts the time for a batch on `threads` threads, if there is a processor for each. A thread computes one part
+    /// after another, so more threads than parts do not help, nor do threads that are left without a part in the last
+    /// round.
     pub fn seconds_on(&self, threads: usize) -> f64 {
         let parts = self.parts.max(1);
         let rounds = parts.div_ceil(threads.clamp(1, parts));
@@ -43,12 +45,12 @@ impl LayerForecast {
 }
 
 impl Plan {
-    /// The layers in the order of [`super::Evaluation::layers`], without `input`: requests in NTT form need no
-    /// transforms. Nothing in stock mode, which has no model of time.
+    /// Predicts the layers in the order of [`super::Evaluation::layers`], without `input`, because requests in NTT form
+    /// need no transforms. Returns nothing in stock mode, which has no model of time.
     ///
-    /// The time is that of the vector operations of each layer (`docs/FAST.md`, "Cost") at the measured rates, of reading
-    /// the request, and of the response. In the diagonal layout it is that of [`diagonal_work`]; transforms are timed here,
-    /// which takes the time of a SEAL context.
+    /// The time is that of each layer's vector operations (`docs/FAST.md`, "Cost") at the measured rates, of reading
+    /// the request, and of the response. In the diagonal layout, it is the time of [`diagonal_work`]. Transforms are
+    /// timed during the call, which also takes the time to make a SEAL context.
     pub fn forecast(&self, rates: &Rates) -> Vec<LayerForecast> {
         let selection = self.selection();
         if selection.mode() != Mode::Fast {
@@ -61,10 +63,10 @@ impl Plan {
         let degree = selection.poly_modulus_degree();
         let primes = selection.coeff_modulus().len().saturating_sub(1);
         let chunks = (degree / LANES * primes * channels) as f64;
-        // Weights are reduced modulo t, which hardly matters here: the first stands for all.
+        // Weights are reduced modulo t, which hardly matters here: the first modulus stands for all.
         let t = selection.plain_moduli().first().copied().unwrap_or(2);
         let layers = reported(&fuse(self), self.inputs(), t);
-        // Tiles of one prime are computed at a time; the primes and the plaintext moduli one after the other.
+        // Tiles of one prime are computed at the same time; the primes and plaintext moduli one after the other.
         let tiles = degree / tile_width(2 * self.inputs()).min(degree).max(1);
         let mut reading = rates.stream * (2 * self.inputs()) as f64;
         let mut forecast: Vec<LayerForecast> = layers
@@ -87,7 +89,7 @@ impl Plan {
             let polynomials = last.ciphertexts * last.polynomials;
             let rows = polynomials * primes * channels;
             let seconds = (rows * degree) as f64 * RESPOND_NANOSECONDS / 1e9;
-            // Transforms of polynomials are computed at a time, what SEAL does with ciphertexts is not.
+            // Transforms of polynomials are computed at the same time; SEAL's own operations on ciphertexts are not.
             let transforms = rows as f64 * WorkRates::nominal(degree).transform / 1e9;
             forecast.push(LayerForecast {
                 name: "response".to_owned(),
@@ -109,7 +111,7 @@ impl Plan {
         forecast
     }
 
-    /// What is predicted to be left after a layer.
+    /// Returns the predicted noise budget after a layer.
     fn budget_bits(&self, name: &str) -> Option<f64> {
         let mut noise = self.selection().predicted_noise().iter();
         let layer = noise.find(|noise| noise.name == name)?;
@@ -158,8 +160,8 @@ impl Plan {
                 }
                 let is_response = index == self.layers().len();
                 let seconds = |work: &Work| channels as f64 * work.nanoseconds(&at) / 1e9;
-                // Rows of residues are computed at a time, one for each prime; those of keys have one for the special
-                // prime, too. Of the response SEAL drops primes, one ciphertext after the other.
+                // Rows of residues, one for each prime, are computed at the same time; key switches have one more row
+                // for the special prime. SEAL drops primes of the response one ciphertext after the other.
                 let extended = ops.relinearizations + ops.rotations > 0;
                 let rows = level(index) + usize::from(extended);
                 let serial = if is_response {
@@ -189,7 +191,7 @@ impl Plan {
     }
 }
 
-/// Products, additions and rotations of a stage.
+/// Counts the products, additions and rotations of a stage.
 fn operations(stage: &Stage) -> LayerOps {
     let outputs = stage.outputs() as u64;
     let mut ops = LayerOps {

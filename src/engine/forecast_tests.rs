@@ -1,4 +1,4 @@
-//! Forecasts on several threads.
+//! Tests of forecasts on several threads.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a failed test may panic")]
 
 use super::*;
@@ -68,7 +68,7 @@ fn layers_have_as_many_parts_as_are_computed_at_a_time() {
         assert_eq!(response.name, "response");
         for (index, layer) in layers.iter().enumerate() {
             let expected = if layout == LayoutKind::Diagonal {
-                // The primes that are left, and the special one where a key is used.
+                // The primes that are left, and the special prime where a key is used.
                 let dropped: usize = selection.drops().iter().take(index).sum();
                 data - dropped + usize::from(layer.ops.rotations + layer.ops.relinearizations > 0)
             } else {
@@ -77,7 +77,7 @@ fn layers_have_as_many_parts_as_are_computed_at_a_time() {
             assert_eq!(layer.parts, expected, "{} {}", layout.name(), layer.name);
             assert_eq!(layer.serial_seconds.to_string(), "0");
         }
-        // SEAL's drops of primes and masks are made one after the other.
+        // SEAL drops primes and adds masks one after the other.
         assert!(response.serial_seconds > 0.0 && response.serial_seconds < response.seconds);
         for layer in &forecast {
             let least = layer.seconds / layer.parts as f64;
@@ -90,7 +90,7 @@ fn layers_have_as_many_parts_as_are_computed_at_a_time() {
     }
 }
 
-/// Of 50,000 threads, most have no processor. One thread is predicted to take what the layers take.
+/// Most of 50,000 threads have no processor. The prediction for one thread is the sum of the layers' times.
 #[test]
 fn threads_without_a_processor_do_not_shorten_a_forecast() {
     use crate::report::ForecastRecord;

@@ -1,5 +1,5 @@
-//! A plan as the kernels take it: each square joined with the sums before it, weights and biases as residues, and the
-//! account of the factors that are not multiplied out.
+//! A plan in the form that the kernels take: each square fused with the sums before it, weights and biases as residues,
+//! and an account of the factors that are not multiplied out.
 
 use super::diagonal;
 use super::error::EngineError;
@@ -14,18 +14,18 @@ use crate::network::{Term, WeightedSums};
 use num_bigint::Sign;
 use std::collections::HashSet;
 
-/// Windows of more values than this are not joined with the squares before them.
+/// Largest window, in values, of a pool that is fused with the squares before it.
 const POOL_MAX: usize = 64;
 
-/// A layer for the kernels: a square is joined with the sums before it, and with the sum-pool after it.
+/// A layer for the kernels: a square is fused with the sums before it and the sum-pool after it.
 pub(super) enum Fused<'a> {
     Sums {
         name: String,
         last: String,
-        /// `None` for the values as they are.
+        /// Weighted sums; `None` for the values as they are.
         sums: Option<&'a WeightedSums>,
         square: bool,
-        /// Sums of the squares, each square in one of them.
+        /// Sums of the squares, where each square is in one sum only.
         pool: Option<&'a WeightedSums>,
     },
     Positions {
@@ -34,7 +34,7 @@ pub(super) enum Fused<'a> {
     },
 }
 
-/// Whether each output is a plain sum of inputs of its own.
+/// Tells whether each output is a plain sum of inputs of its own.
 fn is_pool(sums: &WeightedSums, inputs: usize) -> bool {
     let mut read = vec![false; inputs];
     sums.outputs().all(|(terms, bias)| {
@@ -47,7 +47,7 @@ fn is_pool(sums: &WeightedSums, inputs: usize) -> bool {
     })
 }
 
-/// The layers of a plan, each square joined with the sums before it and the sum-pool after it.
+/// Fuses the layers of a plan: each square with the sums before it and the sum-pool after it.
 pub(super) fn fuse(plan: &Plan) -> Vec<Fused<'_>> {
     let mut fused: Vec<Fused<'_>> = Vec::new();
     let mut values = plan.inputs();
@@ -107,23 +107,23 @@ pub(super) fn fuse(plan: &Plan) -> Vec<Fused<'_>> {
     fused
 }
 
-/// What is reported of a layer.
+/// The reported properties of a fused layer.
 #[derive(Debug)]
 pub(super) struct Reported {
     pub name: String,
-    /// The name of the last of the plan's layers that it joins.
+    /// Name of the last of the plan's layers that are fused in it.
     pub last: String,
     pub ops: LayerOps,
-    /// How many values come out, and of how many polynomials each.
+    /// Number of output values, and number of polynomials of each.
     pub values: usize,
     pub size: usize,
-    /// Vector operations on eight coefficients of one prime.
+    /// Number of vector operations on eight coefficients of one prime.
     pub work: f64,
-    /// What the outputs of one window read.
+    /// Number of bytes that the outputs of one window read.
     pub window_bytes: usize,
 }
 
-/// -Q mod t for the product Q of the data primes.
+/// Computes -Q mod t for the product Q of the data primes.
 pub(super) fn minus_q(data_primes: &[u64], t: u64) -> u64 {
     let product = data_primes.iter().fold(1u128, |product, &prime| {
         product * u128::from(prime) % u128::from(t)
@@ -131,7 +131,8 @@ pub(super) fn minus_q(data_primes: &[u64], t: u64) -> u64 {
     ((u128::from(t) - product) % u128::from(t)) as u64
 }
 
-/// What a client multiplies decrypted slots by: 1 / (-kappa / Q) mod t with kappa = (-Q)^(2^squares).
+/// Returns the factor by which a client multiplies decrypted slots: 1 / (-kappa / Q) mod t with kappa =
+/// (-Q)^(2^squares).
 pub(super) fn correction(plan: &Plan, t: u64) -> u64 {
     let coeff_modulus = plan.selection().coeff_modulus();
     let data = &coeff_modulus[..coeff_modulus.len().saturating_sub(1)];
@@ -146,12 +147,13 @@ pub(super) fn correction(plan: &Plan, t: u64) -> u64 {
             kappa = multiply(kappa, kappa, t);
         }
     }
-    // Fermat: t is prime.
+    // By Fermat's little theorem, as t is prime.
     let inverse = power(kappa, t - 2, t);
     multiply(minus_q, inverse, t)
 }
 
-/// The layers for one prime of the context, and what their results are multiplied by at the end.
+/// Compiles the layers for one prime of the context; also returns the factor by which their results are multiplied at
+/// the end.
 pub(super) fn compile(
     context: &Context,
     inputs: usize,
@@ -164,7 +166,7 @@ pub(super) fn compile(
     let value = context.primes()[index];
     let prime = Prime::new(value).ok_or(EngineError::Kernel { prime: value })?;
     let over_t = prime.invert(t % value);
-    // The residues at hand are `scale` times those of the BGV ciphertext.
+    // The residues are `scale` times those of the BGV ciphertext.
     let (mut scale, mut kappa) = (over_t, minus_q);
     let mut count = inputs;
     let mut specs = Vec::with_capacity(layers.len());
@@ -221,7 +223,7 @@ pub(super) fn compile(
     Ok((specs, prime.multiply(prime.invert(scale), over_t)))
 }
 
-/// The outputs ordered so that those that read the same window of the input follow each other.
+/// Orders the outputs so that those that read the same window of the input follow each other.
 fn by_window(sums: &WeightedSums) -> Vec<u32> {
     let windows = sums.windows().max(1);
     let channels = sums.len() / windows;
@@ -230,7 +232,7 @@ fn by_window(sums: &WeightedSums) -> Vec<u32> {
         .collect()
 }
 
-/// Which of the squares a pool reads.
+/// Tells for each square whether a pool reads it.
 fn used(pool: &WeightedSums, squares: usize) -> Vec<bool> {
     let mut used = vec![false; squares];
     for term in pool.outputs().flat_map(|(terms, _)| terms) {
@@ -239,7 +241,7 @@ fn used(pool: &WeightedSums, squares: usize) -> Vec<bool> {
     used
 }
 
-/// What the outputs of the first window read, in bytes of eight coefficients of one prime.
+/// Returns the size of what the outputs of the first window read: bytes of eight coefficients of one prime.
 fn window_bytes(sums: &WeightedSums, size: usize) -> usize {
     let outputs = sums.outputs().step_by(sums.windows());
     let read: HashSet<u32> = outputs
@@ -248,7 +250,7 @@ fn window_bytes(sums: &WeightedSums, size: usize) -> usize {
     read.len() * size * size_of::<Lane>()
 }
 
-/// The names of the layers and what each executes.
+/// Returns the name, operations and sizes of each fused layer.
 pub(super) fn reported(layers: &[Fused<'_>], inputs: usize, t: u64) -> Vec<Reported> {
     let (mut values, mut size) = (inputs, 2);
     layers

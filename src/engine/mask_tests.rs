@@ -1,7 +1,7 @@
-//! What masks hide, and what they do not: the partial sums of a logit in the packed and the diagonal layout.
+//! Tests of what masks hide and do not hide: the partial sums of a logit in the packed and diagonal layouts.
 //!
-//! A mask is added as a plaintext: to polynomial 0 of the response. Whoever decrypts the response to an honest request
-//! sees masked slots. A client that sends (0, Delta m) in place of an encryption finds the partial sums in another
+//! A mask is added as a plaintext, to polynomial 0 of the response. Decrypting the response to an honest request gives
+//! masked slots. A client that sends (0, Delta m) instead of an encryption finds the partial sums in another
 //! polynomial, without a mask.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a failed test may panic")]
 
@@ -19,7 +19,7 @@ use crate::network::{
 use crate::params::{LayoutKind, Mode, SelectOptions, select};
 use num_bigint::BigInt;
 
-/// A convolution without biases, a square and a linear layer.
+/// Makes a network of a convolution without biases, a square and a linear layer.
 fn network() -> Network {
     let mut random = SplitMix64::new(4);
     let mut weights = |count: usize| -> Vec<i64> {
@@ -61,7 +61,8 @@ fn network() -> Network {
     .unwrap()
 }
 
-/// The partial sums of each ciphertext of a response by slot, without the last biases; `None` in slots that are not summed.
+/// The partial sums of each ciphertext of a response by slot, without the last biases; `None` in slots that are not
+/// summed.
 type Sums = Vec<Vec<Option<u64>>>;
 
 fn residue(value: &BigInt, t: u64) -> u64 {
@@ -130,7 +131,7 @@ fn diagonal_sums(layout: &Diagonal, image: &[i64], t: u64) -> Sums {
         .collect()
 }
 
-/// What a client has under one plaintext modulus.
+/// The client's objects for one plaintext modulus.
 struct Kit {
     context: Context,
     key: SecretKey,
@@ -140,7 +141,7 @@ struct Kit {
 }
 
 impl Kit {
-    /// The slots of a decrypted ciphertext.
+    /// Returns the slots of a decrypted ciphertext.
     fn slots(&self, encrypted: &Ciphertext) -> Vec<u64> {
         let mut decryptor = Decryptor::new(&self.context, &self.key).unwrap();
         let plain = decryptor.decrypt(encrypted).unwrap();
@@ -150,14 +151,15 @@ impl Kit {
             .collect()
     }
 
-    /// An honest encryption of slots.
+    /// Encrypts slots honestly.
     fn encrypt(&self, slots: &[u64]) -> Ciphertext {
         let encryptor = Encryptor::symmetric(&self.context, &self.key).unwrap();
         let plain = self.encoder.encode_u64(slots).unwrap();
         encryptor.encrypt_symmetric(&plain).unwrap()
     }
 
-    /// (0, Delta m) for the message m of slots: what adding a plaintext adds to polynomial 0, as polynomial 1.
+    /// Makes (0, Delta m) for the message m of slots: polynomial 1 is what adding a plaintext would add to polynomial
+    /// 0.
     fn crafted(&self, slots: &[u64]) -> Ciphertext {
         let before = self.encrypt(&[0]);
         let mut after = before.try_clone().unwrap();
@@ -180,7 +182,7 @@ impl Kit {
         self.of_limbs(&before, &limbs)
     }
 
-    /// One polynomial of a ciphertext as one that decrypts to what the polynomial holds, whatever the key.
+    /// Makes a ciphertext that decrypts to the content of one polynomial of `encrypted`, whatever the key is.
     fn polynomial(&self, encrypted: &Ciphertext, index: usize) -> Ciphertext {
         let length = encrypted.limbs().len() / encrypted.size();
         let mut limbs = encrypted.limbs()[index * length..(index + 1) * length].to_vec();
@@ -212,7 +214,7 @@ fn check(layout: LayoutKind, sums: impl Fn(&Layout, &[i64], u64) -> Sums) {
         t,
     };
     assert_eq!(plan.selection().plain_moduli(), [t]);
-    // One square: nothing is relinearised or rotated, the server needs no keys.
+    // There is one square, so nothing is relinearised or rotated, and the server needs no keys.
     let keys = EvaluationKeys {
         relin_keys: vec![None],
         galois_keys: vec![None],
@@ -233,7 +235,7 @@ fn check(layout: LayoutKind, sums: impl Fn(&Layout, &[i64], u64) -> Sums) {
         let response = server.evaluate(&request, &()).unwrap().response;
         response.channels.into_iter().next().unwrap()
     };
-    // How many of the slots that are summed hold their partial sum, and how many there are.
+    // Number of summed slots that hold their partial sum, and number of summed slots.
     let right = |found: &[Vec<u64>]| {
         let pairs = found.iter().flatten().zip(expected.iter().flatten());
         let known = pairs.filter_map(|(found, expected)| Some((found, (*expected)?)));
@@ -241,7 +243,7 @@ fn check(layout: LayoutKind, sums: impl Fn(&Layout, &[i64], u64) -> Sums) {
         (known.iter().filter(|right| **right).count(), known.len())
     };
 
-    // The honest client sees the logits, and slots that are others each time.
+    // The honest client sees the logits, and slots that differ each time.
     let seen = [(); 2].map(|()| {
         let response = evaluate(&|slots| kit.encrypt(slots));
         let slots: Vec<Vec<u64>> = response.iter().map(|output| kit.slots(output)).collect();
@@ -255,7 +257,7 @@ fn check(layout: LayoutKind, sums: impl Fn(&Layout, &[i64], u64) -> Sums) {
     });
     assert_ne!(seen[0], seen[1]);
 
-    // The client that crafts its request reads the partial sums in the last polynomial, all of them.
+    // The client that crafts its request reads all the partial sums in the last polynomial.
     let response = evaluate(&|slots| kit.crafted(slots));
     let read: Vec<Vec<u64>> = response
         .iter()

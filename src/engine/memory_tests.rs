@@ -1,4 +1,4 @@
-//! Predicted memory against the sizes of actual keys and ciphertexts.
+//! Compares predicted memory with the sizes of actual keys and ciphertexts.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a failed test may panic")]
 
 use super::{Client, Plan, Server};
@@ -10,7 +10,7 @@ use crate::network::{
 use crate::params::{LayoutKind, MemoryForecast, Mode, ParamsError, SelectOptions, select};
 use num_bigint::BigInt;
 
-/// Two ternary convolutions with squares behind them, and a linear layer.
+/// Makes a network of two ternary convolutions, each followed by a square, and a linear layer.
 fn network() -> Network {
     let mut random = SplitMix64::new(3);
     let mut weights = |count: usize| -> Vec<i64> {
@@ -111,7 +111,7 @@ fn keys_and_requests_take_the_predicted_memory() {
         );
         let server = Server::new(&plan, keys).unwrap();
         let evaluation = server.evaluate(&request, &()).unwrap();
-        // What is sent back has dropped primes.
+        // The ciphertexts of the response have dropped primes.
         let response = bytes(&evaluation.response.channels()[0]);
         assert!(
             forecast.results >= response,
@@ -158,7 +158,7 @@ fn a_layout_that_memory_does_not_hold_is_not_chosen_by_itself() {
         )
     };
     assert_eq!(limited(u64::MAX).unwrap(), chosen);
-    // What is chosen fits, at each limit.
+    // The chosen layout fits, at each limit.
     for &(bytes, _) in &needs {
         let layout = limited(bytes).unwrap().layout();
         assert!(needs.contains(&(need(layout), layout)) && need(layout) <= bytes);
@@ -176,7 +176,7 @@ fn a_layout_that_memory_does_not_hold_is_not_chosen_by_itself() {
         ),
         other => panic!("{other:?}"),
     }
-    // Who names a layout gets it.
+    // A layout that is requested by name is used.
     let asked = SelectOptions {
         memory: Some(0),
         ..options(Mode::Fast, Some(LayoutKind::Batched))

@@ -1,18 +1,19 @@
-//! What client and server exchange. One part for each plaintext modulus ("channel").
+//! The messages between client and server. Each has one part for each plaintext modulus ("channel").
 
 use super::error::EngineError;
 use crate::bfv::{Ciphertext, GaloisKeys, RelinKeys};
 
-/// What the server needs to compute, and cannot decrypt with.
+/// The keys with which the server computes, and cannot decrypt.
 #[derive(Debug)]
 pub struct EvaluationKeys {
-    /// For each channel the relinearisation keys, if the plan needs them.
+    /// Relinearisation keys for each plaintext modulus, if the plan needs them.
     pub(crate) relin_keys: Vec<Option<RelinKeys>>,
-    /// For each channel the Galois keys, if the plan rotates.
+    /// Galois keys for each plaintext modulus, if the plan rotates.
     pub(crate) galois_keys: Vec<Option<GaloisKeys>>,
 }
 
-/// Encrypted images: for each channel a ciphertext for every element of the network's input.
+/// Encrypted images. For each plaintext modulus, the batched layout has one ciphertext per element of the network's
+/// input.
 #[derive(Debug)]
 pub struct Request {
     pub(crate) images: usize,
@@ -20,32 +21,33 @@ pub struct Request {
 }
 
 impl EvaluationKeys {
-    /// For each plaintext modulus the relinearisation keys, if the plan needs them.
+    /// Returns the relinearisation keys for each plaintext modulus, if the plan needs them.
     pub fn relin_keys(&self) -> &[Option<RelinKeys>] {
         &self.relin_keys
     }
 }
 
 impl Request {
-    /// For each plaintext modulus a ciphertext for every element of the network's input.
+    /// Returns the ciphertexts for each plaintext modulus: in the batched layout, one per element of the network's
+    /// input.
     pub fn channels(&self) -> &[Vec<Ciphertext>] {
         &self.channels
     }
 
-    /// How many images it holds.
+    /// Returns the number of images in it.
     pub const fn images(&self) -> usize {
         self.images
     }
 
-    /// How many ciphertexts it holds, over all channels.
+    /// Returns the number of ciphertexts in it, over all plaintext moduli.
     pub fn ciphertexts(&self) -> usize {
         self.channels.iter().map(Vec::len).sum()
     }
 }
 
-/// Encrypted logits: for each channel a ciphertext for every logit.
+/// Encrypted logits. For each plaintext modulus, the batched layout has one ciphertext per logit.
 ///
-/// Decryption shows the logits, and in the packed and diagonal layouts masked summands of them. The ciphertexts
+/// Decryption reveals the logits and, in the packed and diagonal layouts, masked partial sums of them. The ciphertexts
 /// themselves are functions of the request and the weights: no circuit privacy is claimed (see [`super::Plan`]).
 #[derive(Debug)]
 pub struct Response {
@@ -54,18 +56,18 @@ pub struct Response {
 }
 
 impl Response {
-    /// For each plaintext modulus a ciphertext for every logit.
+    /// Returns the ciphertexts for each plaintext modulus: in the batched layout, one per logit.
     pub fn channels(&self) -> &[Vec<Ciphertext>] {
         &self.channels
     }
 
-    /// How many images it answers.
+    /// Returns the number of images that it answers.
     pub const fn images(&self) -> usize {
         self.images
     }
 }
 
-/// What the stages of a part are called after: nothing if it is the only one.
+/// Returns the suffix for the stage names of a part: empty if it is the only part.
 pub(super) fn suffix(channel: usize, channels: usize) -> String {
     if channels == 1 {
         String::new()
@@ -74,7 +76,7 @@ pub(super) fn suffix(channel: usize, channels: usize) -> String {
     }
 }
 
-/// The part of a request for one plaintext modulus: what a batch takes that would not fit memory as a whole.
+/// The part of a request for one plaintext modulus: for a batch whose whole request would not fit in memory.
 #[derive(Debug)]
 pub struct RequestPart {
     pub(crate) images: usize,
@@ -83,12 +85,12 @@ pub struct RequestPart {
 }
 
 impl RequestPart {
-    /// How many images it holds.
+    /// Returns the number of images in it.
     pub const fn images(&self) -> usize {
         self.images
     }
 
-    /// Which of the plaintext moduli it is for, counted from 0.
+    /// Returns the index of its plaintext modulus, counted from 0.
     pub const fn channel(&self) -> usize {
         self.channel
     }
@@ -103,7 +105,7 @@ pub struct ResponsePart {
 }
 
 impl Response {
-    /// The response of its parts, in the order of the plaintext moduli.
+    /// Assembles a response from its parts, in the order of the plaintext moduli.
     ///
     /// # Errors
     /// [`EngineError::Parts`] if one is missing, doubled, out of order or for other images.
@@ -121,8 +123,8 @@ impl Response {
     }
 }
 
-/// Refuses images of another size than `expected` values, and values outside 0 to `max`: the only guard of what is
-/// encrypted, through which every client passes.
+/// Refuses images whose size is not `expected` values, and values outside 0 to `max`. This is the only check of what is
+/// encrypted, and every client passes through it.
 pub(super) fn check_images<'a>(
     images: impl IntoIterator<Item = &'a [i64]>,
     expected: usize,
@@ -149,7 +151,7 @@ pub(super) fn check_images<'a>(
     Ok(())
 }
 
-/// Refuses a message with another number of channels, or of ciphertexts in one, than the plan's.
+/// Refuses a message whose number of plaintext moduli, or of ciphertexts for one of them, is not the plan's.
 pub(super) fn check_shape(
     message: &'static str,
     channels: &[Vec<Ciphertext>],
@@ -161,7 +163,7 @@ pub(super) fn check_shape(
     channels.try_for_each(|channel| check_size(message, channel, expected_ciphertexts))
 }
 
-/// Refuses a part with another number of ciphertexts than the plan's.
+/// Refuses a part whose number of ciphertexts is not the plan's.
 pub(super) const fn check_size(
     message: &'static str,
     ciphertexts: &[Ciphertext],
@@ -178,7 +180,7 @@ pub(super) const fn check_size(
     })
 }
 
-/// Refuses a message with another number of channels than the plan's.
+/// Refuses a message whose number of plaintext moduli is not the plan's.
 pub(super) const fn check_channels(
     message: &'static str,
     actual: usize,

@@ -1,4 +1,4 @@
-//! Encrypted inference: a client that holds the secret key, a server that cannot.
+//! Encrypted inference: a client that holds the secret key, and a server that cannot hold it.
 //!
 //! ```text
 //! Network + Selection -> Plan      what to compute
@@ -7,7 +7,7 @@
 //! Client::decrypt     -> logits    exact integers
 //! ```
 //!
-//! A [`Plan`] says what is computed; the kernels (stock SEAL calls, or those of fast mode) say how.
+//! A [`Plan`] describes the computation; the kernels (stock SEAL calls, or those of fast mode) carry it out.
 
 mod client;
 mod diagonal;

@@ -9,14 +9,14 @@ use num_bigint::BigInt;
 
 /// The weights and biases of the last layer as polynomials modulo t.
 pub(super) struct Plaintexts {
-    /// One for each value that is summed; coefficients around 0.
+    /// One polynomial for each value that is summed, with coefficients around 0.
     weights: Vec<Vec<i64>>,
-    /// Coefficients below t.
+    /// Polynomial of the biases, with coefficients below t.
     bias: Vec<u64>,
     plain_modulus: u64,
 }
 
-/// The coefficients of slots, all N of them.
+/// Encodes slots as all N coefficients.
 fn encode(encoder: &BatchEncoder, slots: &[u64]) -> Result<Vec<u64>, EngineError> {
     let plain = encoder
         .encode_u64(slots)
@@ -45,7 +45,7 @@ impl Plaintexts {
                     .collect())
             })
             .collect::<Result<_, EngineError>>()?;
-        // The client sums the positions: one of them carries the bias.
+        // The client sums the positions, so one of them carries the bias.
         let biases: Vec<u64> = crops
             .bias
             .iter()
@@ -59,8 +59,8 @@ impl Plaintexts {
         })
     }
 
-    /// The layer for the context's prime of this index, where values are `scale` times a BGV ciphertext of `kappa`
-    /// times the slots.
+    /// Makes the layer for the context's prime of index `index`, where values are `scale` times a BGV ciphertext of
+    /// `kappa` times the slots.
     pub(super) fn layer(
         &self,
         context: &Context,
@@ -103,16 +103,16 @@ impl Plaintexts {
 
 /// Random plaintexts whose slots add up to zero for each logit.
 ///
-/// A mask hides a logit's summands from someone who sees the decrypted slots of the response to an honest request. It is
-/// added as a plaintext, to polynomial 0 of the response alone: a client that crafts its request so that the summands are
-/// in another polynomial reads them (`mask_tests`). No circuit privacy is claimed.
+/// A mask hides a logit's partial sums from someone who sees the decrypted slots of the response to an honest request.
+/// It is added as a plaintext, to polynomial 0 of the response alone: a client that crafts its request so that the
+/// partial sums are in another polynomial can read them (`mask_tests`). No circuit privacy is claimed.
 #[derive(Debug)]
 pub(super) struct Masks {
     encoder: BatchEncoder,
     plain_modulus: u64,
-    /// Slots of one logit.
+    /// Number of slots of one logit.
     positions: usize,
-    /// Slots of all images.
+    /// Number of slots of all images.
     used: usize,
 }
 
@@ -126,7 +126,7 @@ impl Masks {
         })
     }
 
-    /// For slots of which every `positions` in turn are summed.
+    /// Makes masks for slots of which every `positions` consecutive ones are summed.
     pub(super) fn of_chunks(context: &Context, positions: usize) -> Result<Self, EngineError> {
         Ok(Self {
             encoder: BatchEncoder::new(context).doing(|| "preparing the masks".to_owned())?,
@@ -136,7 +136,7 @@ impl Masks {
         })
     }
 
-    /// A fresh mask, from the operating system's random numbers: uniform but for the sums.
+    /// Draws a fresh mask from the operating system's random numbers: uniform except that its sums are zero.
     pub(super) fn draw(&self) -> Result<Plaintext, EngineError> {
         let mut slots = uniform(self.encoder.slot_count(), self.plain_modulus)?;
         for logit in slots[..self.used].chunks_mut(self.positions.max(1)) {
@@ -152,9 +152,9 @@ impl Masks {
     }
 }
 
-/// Uniform residues: words that would favour small residues are drawn again.
+/// Draws uniform residues: words that would favour small residues are drawn again.
 fn uniform(count: usize, modulus: u64) -> Result<Vec<u64>, EngineError> {
-    // Random bytes cost more than all else here: four make a word where that is enough.
+    // Random bytes cost more than everything else here, so a word has four bytes where that is enough.
     let (width, largest) = if modulus >> 31 == 0 {
         (size_of::<u32>(), u64::from(u32::MAX))
     } else {

@@ -1,4 +1,4 @@
-//! What the server computes: the network lowered to sums and squares, with what each level of SEAL's chain is for.
+//! The server's computation: the network lowered to sums and squares, or to the stages of its layout.
 
 use super::error::EngineError;
 use crate::layout::{Batched, Diagonal, Layout, Packed};
@@ -8,42 +8,42 @@ use crate::params::{LayoutKind, Mode, Selection};
 /// A layer of a plan.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PlannedLayer {
-    /// The name of the network's layer.
+    /// Name of the network's layer.
     pub name: String,
-    /// What it computes.
+    /// Computation of the layer.
     pub step: Step,
 }
 
-/// What a layer of a plan computes, over all its ciphertexts.
+/// The computation of one layer of a plan, over all its ciphertexts.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum Step {
     /// Weighted sums of ciphertexts. Depth 0.
     Sums(WeightedSums),
-    /// Every ciphertext squared. Depth 1.
+    /// Squares of all ciphertexts. Depth 1.
     Square {
-        /// How many.
+        /// Number of ciphertexts.
         count: usize,
-        /// Whether the squares are brought back to size 2. The last squares of a network are not: sums and decryption
-        /// take size 3, and nothing after them squares again. In fast mode none are.
+        /// True if the squares are relinearised to size 2. The last squares of a network are not: sums and decryption
+        /// take size 3, and nothing after them squares again. In fast mode, only the diagonal layout relinearises.
         relinearize: bool,
     },
-    /// The last layer of the packed layout: one sum of products with plaintexts, masked (see [`Plan`]). Depth 0, but the
-    /// noise of a plaintext product.
+    /// The last layer of the packed layout: one sum of products with plaintexts, masked (see [`Plan`]). Depth 0, but
+    /// with the noise of a plaintext product.
     Positions {
-        /// How many ciphertexts are summed.
+        /// Number of ciphertexts that are summed.
         count: usize,
     },
-    /// Layers of the diagonal layout between squares: products with plaintexts, rotations. Depth 0, but the noise of a
-    /// plaintext product.
+    /// Layers of the diagonal layout between squares: products with plaintexts, and rotations. Depth 0, but with the
+    /// noise of a plaintext product.
     Diagonals {
-        /// How many ciphertexts come out.
+        /// Number of output ciphertexts.
         count: usize,
     },
 }
 
 impl Step {
-    /// How many ciphertexts come out.
+    /// Returns the number of output ciphertexts.
     pub fn outputs(&self) -> usize {
         match self {
             Self::Sums(sums) => sums.len(),
@@ -53,16 +53,19 @@ impl Step {
     }
 }
 
-/// What client and server agree on: encryption parameters, layout, and the steps. It depends on the network alone, not
-/// on images or keys. The client needs the parameters and sizes, not the weights.
+/// The agreement between client and server: encryption parameters, layout, and steps.
 ///
-/// # What a response shows
-/// In the packed and the diagonal layout the client sums the slots of a logit, and the server adds a random mask whose
+/// A plan depends on the network and the selected parameters, not on images or keys. The client needs the parameters
+/// and sizes, not the weights.
+///
+/// # What a response reveals
+/// In the packed and diagonal layouts, the client sums the slots of a logit, and the server adds a random mask whose
 /// slots sum to zero for each logit. The mask hides the partial sums from someone who sees the decrypted slots of the
-/// response to an honest request. It does not hide them from a client that crafts its request: the mask is added as a
-/// plaintext, so it is in polynomial 0 of the response only, and the other polynomials are functions of the weights and
-/// the request as they are. In the batched layout nothing is masked, and the same holds. No circuit privacy is claimed
-/// for any layout.
+/// response to an honest request.
+///
+/// The mask does not hide them from a client that crafts its request. It is added as a plaintext, so it is only in
+/// polynomial 0 of the response; the other polynomials are unmasked functions of the weights and the request. The
+/// batched layout has no mask, and the same holds there. No circuit privacy is claimed for any layout.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Plan {
     selection: Selection,
@@ -75,10 +78,10 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// A plan in the layout of the selection.
+    /// Makes a plan in the layout of the selection.
     ///
     /// # Errors
-    /// As [`Plan::batched`], [`Plan::packed`] and [`Plan::diagonal`].
+    /// The errors of [`Plan::batched`], [`Plan::packed`] and [`Plan::diagonal`].
     pub fn new(network: &Network, selection: &Selection) -> Result<Self, EngineError> {
         match selection.layout() {
             LayoutKind::Batched => Self::batched(network, selection),
@@ -87,7 +90,7 @@ impl Plan {
         }
     }
 
-    /// A plan in the batched layout.
+    /// Makes a plan in the batched layout.
     ///
     /// # Errors
     /// [`EngineError::EmptyPlan`] for a network that computes nothing, [`EngineError::Layout`] if the parameters were
@@ -107,11 +110,11 @@ impl Plan {
         })
     }
 
-    /// A plan in the packed layout, for fast mode.
+    /// Makes a plan in the packed layout, for fast mode.
     ///
     /// # Errors
-    /// [`EngineError::Layout`] if the layers before the last one are not the same for every position, or the selection
-    /// is not for fast mode.
+    /// [`EngineError::Layout`] if the layers before the last one do not compute the same function at every position, or
+    /// the parameters were selected for another layout.
     pub fn packed(network: &Network, selection: &Selection) -> Result<Self, EngineError> {
         check_layout(selection, LayoutKind::Packed)?;
         let crops = Crops::new(network).map_err(|error| EngineError::Layout {
@@ -139,10 +142,11 @@ impl Plan {
         })
     }
 
-    /// A plan in the diagonal layout, for fast mode.
+    /// Makes a plan in the diagonal layout, for fast mode.
     ///
     /// # Errors
-    /// [`EngineError::Layout`] if the network does not fit the slots, or the parameters were selected for another layout.
+    /// [`EngineError::Layout`] if the network does not fit the slots, or the parameters were selected for another
+    /// layout.
     pub fn diagonal(network: &Network, selection: &Selection) -> Result<Self, EngineError> {
         check_layout(selection, LayoutKind::Diagonal)?;
         let slots = selection.poly_modulus_degree();
@@ -182,7 +186,8 @@ impl Plan {
         })
     }
 
-    /// The Galois elements that the server needs keys for, ascending; none but in the diagonal layout.
+    /// Returns the Galois elements for which the server needs keys, in ascending order; empty except in the diagonal
+    /// layout.
     pub fn galois_elements(&self) -> Vec<u32> {
         let Layout::Diagonal(diagonal) = &self.layout else {
             return Vec::new();
@@ -197,22 +202,22 @@ impl Plan {
         elements
     }
 
-    /// The encryption parameters.
+    /// Returns the encryption parameters.
     pub const fn selection(&self) -> &Selection {
         &self.selection
     }
 
-    /// How many images a batch holds.
+    /// Returns the number of images in a batch.
     pub fn slots(&self) -> usize {
         self.layout.images()
     }
 
-    /// The layout.
+    /// Returns the layout.
     pub const fn layout(&self) -> &Layout {
         &self.layout
     }
 
-    /// How many values an image has.
+    /// Returns the number of values of an image.
     pub fn image_values(&self) -> usize {
         match &self.layout {
             Layout::Batched(_) => self.inputs,
@@ -221,33 +226,34 @@ impl Plan {
         }
     }
 
-    /// The largest integer that the network reads; the smallest is 0.
+    /// Returns the largest integer that the network reads; the smallest is 0.
     pub const fn input_max(&self) -> i64 {
         self.input_max
     }
 
-    /// How many ciphertexts a request holds for each plaintext modulus.
+    /// Returns the number of ciphertexts in a request, for each plaintext modulus.
     pub const fn inputs(&self) -> usize {
         self.inputs
     }
 
-    /// How many ciphertexts a response holds for each plaintext modulus: one a logit, or one in the packed layout.
+    /// Returns the number of ciphertexts in a response, for each plaintext modulus: one per logit in the batched
+    /// layout, one in the packed layout, and as many as all logits take in the diagonal layout.
     pub const fn outputs(&self) -> usize {
         self.outputs
     }
 
-    /// The layers.
+    /// Returns the layers.
     pub fn layers(&self) -> &[PlannedLayer] {
         &self.layers
     }
 
-    /// How many primes the response keeps.
+    /// Returns the number of primes that the response keeps.
     pub const fn response_primes(&self) -> usize {
         self.response_primes
     }
 
-    /// The plan of the first `layers` layers with all primes kept, in which the last layer computes at most `outputs`
-    /// of its results: for measuring the noise between layers.
+    /// Returns the plan of the first `layers` layers with all primes kept, in which the last layer computes at most
+    /// `outputs` of its results. It serves to measure the noise between layers.
     #[must_use]
     pub fn prefix(&self, layers: usize, outputs: usize) -> Self {
         let mut prefix = self.clone();
@@ -259,7 +265,7 @@ impl Plan {
             .saturating_sub(1)
             .max(1);
         if let Layout::Diagonal(_) = &prefix.layout {
-            // Each layer's ciphertexts are the results; the first stage's before they are squared.
+            // The results are each layer's ciphertexts; those of the first stage before they are squared.
             prefix.outputs = prefix.layers.last().map_or(0, |layer| layer.step.outputs());
             return prefix;
         }
@@ -284,7 +290,7 @@ impl Plan {
         prefix
     }
 
-    /// Whether the server needs relinearisation keys.
+    /// Tells whether the server needs relinearisation keys.
     pub fn needs_relin_keys(&self) -> bool {
         self.layers.iter().any(|layer| {
             matches!(

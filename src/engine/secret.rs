@@ -1,4 +1,4 @@
-//! What a client has for one plaintext modulus: its key, and what encrypts and decrypts with it.
+//! The client's objects for one plaintext modulus: its key, and the objects that encrypt and decrypt with it.
 
 use super::error::{Doing, EngineError};
 use crate::bfv::{
@@ -14,9 +14,9 @@ pub(super) struct Channel {
     pub(super) secret_key: SecretKey,
     pub(super) encoder: BatchEncoder,
     pub(super) encryptor: Encryptor,
-    /// What decrypted slots are multiplied by modulo t.
+    /// Factor by which decrypted slots are multiplied modulo t.
     pub(super) correction: u64,
-    /// In fast mode, what brings ciphertexts into NTT form.
+    /// In fast mode, the evaluator that brings ciphertexts into NTT form.
     pub(super) transform: Option<Evaluator>,
 }
 
@@ -25,7 +25,7 @@ impl Channel {
         self.context.parameters().plain_modulus().value()
     }
 
-    /// A fresh ciphertext; in fast mode in NTT form.
+    /// Encrypts a plaintext; in fast mode, the ciphertext is in NTT form.
     pub(super) fn encrypt(&self, plain: &Plaintext) -> Result<Ciphertext, crate::bfv::Error> {
         let mut encrypted = self.encryptor.encrypt_symmetric(plain)?;
         if let Some(evaluator) = &self.transform {
@@ -34,7 +34,7 @@ impl Channel {
         Ok(encrypted)
     }
 
-    /// The same with a seed in place of its random half.
+    /// Encrypts like [`Channel::encrypt`], with a seed in place of the random half.
     pub(super) fn encrypt_seeded(
         &self,
         plain: &Plaintext,
@@ -47,7 +47,7 @@ impl Channel {
         }
     }
 
-    /// The slots, what the server left on them divided out.
+    /// Decodes the slots, and divides out the factor that the server left on them.
     pub(super) fn decode(&self, plain: &Plaintext) -> Result<Vec<u64>, crate::bfv::Error> {
         let mut slots = self.encoder.decode_u64(plain)?;
         if self.correction != 1 {

@@ -7,8 +7,8 @@ use super::plan::Plan;
 use crate::bfv::{Ciphertext, Context, SeededCiphertext, SeededGaloisKeys, SeededRelinKeys};
 use rayon::prelude::*;
 
-/// SEAL's contexts of a plan, one for each plaintext modulus, with what the plan's messages must hold. Making them
-/// takes milliseconds to seconds; make them once for a plan.
+/// SEAL's contexts of a plan, one for each plaintext modulus, with the sizes of the plan's messages. Making them takes
+/// milliseconds to seconds, so make them once per plan.
 #[derive(Debug, Clone)]
 pub struct PlanContexts {
     pub(super) contexts: Vec<Context>,
@@ -20,7 +20,7 @@ pub struct PlanContexts {
 }
 
 impl PlanContexts {
-    /// Of a plan.
+    /// Makes the contexts of a plan.
     ///
     /// # Errors
     /// [`EngineError::Bfv`] if SEAL refuses the parameters.
@@ -35,11 +35,11 @@ impl PlanContexts {
         })
     }
 
-    /// Of contexts that were made elsewhere, in the batched layout: one for each plaintext modulus, with the numbers of
-    /// ciphertexts for each. This is for who knows a plan's numbers but not its network.
+    /// Takes contexts that were made elsewhere, in the batched layout: one for each plaintext modulus, with the numbers
+    /// of ciphertexts for each. This serves a caller who knows a plan's numbers but not its network.
     ///
     /// # Errors
-    /// [`EngineError::Contexts`] if there is none, or they differ in more than the plaintext modulus.
+    /// [`EngineError::Contexts`] if there are none, or if they differ in more than the plaintext modulus.
     pub fn from_contexts(
         contexts: Vec<Context>,
         inputs: usize,
@@ -66,48 +66,48 @@ impl PlanContexts {
         })
     }
 
-    /// One for each plaintext modulus.
+    /// Returns the contexts, one for each plaintext modulus.
     pub fn contexts(&self) -> &[Context] {
         &self.contexts
     }
 
-    /// How many images a batch holds.
+    /// Returns the number of images in a batch.
     pub const fn slots(&self) -> usize {
         self.slots
     }
 
-    /// Ciphertexts of a request, for each plaintext modulus.
+    /// Returns the number of ciphertexts in a request, for each plaintext modulus.
     pub const fn inputs(&self) -> usize {
         self.inputs
     }
 
-    /// Ciphertexts of a response, for each plaintext modulus.
+    /// Returns the number of ciphertexts in a response, for each plaintext modulus.
     pub const fn outputs(&self) -> usize {
         self.outputs
     }
 
-    /// Whether the server needs relinearisation keys.
+    /// Tells whether the server needs relinearisation keys.
     pub const fn needs_relin_keys(&self) -> bool {
         self.needs_relin_keys
     }
 
-    /// The Galois elements that the server needs keys for, ascending.
+    /// Returns the Galois elements for which the server needs keys, in ascending order.
     pub fn galois_elements(&self) -> &[u32] {
         &self.galois_elements
     }
 }
 
-/// Evaluation keys with seeds: half the size to send.
+/// Evaluation keys with seeds: half the size of the expanded keys.
 #[derive(Debug, Clone)]
 pub struct SeededEvaluationKeys {
-    /// For each channel the relinearisation keys, if the plan needs them.
+    /// Relinearisation keys for each plaintext modulus, if the plan needs them.
     pub(crate) relin_keys: Vec<Option<SeededRelinKeys>>,
-    /// For each channel the Galois keys, if the plan rotates.
+    /// Galois keys for each plaintext modulus, if the plan rotates.
     pub(crate) galois_keys: Vec<Option<SeededGaloisKeys>>,
 }
 
 impl SeededEvaluationKeys {
-    /// The whole keys, for [`super::Server::new`].
+    /// Expands the seeds to whole keys, for [`super::Server::new`].
     ///
     /// # Errors
     /// [`EngineError::Mismatch`] or [`EngineError::Bfv`] if the keys were made for another plan or memory is exhausted.
@@ -138,7 +138,7 @@ impl SeededEvaluationKeys {
     }
 }
 
-/// A request with seeds: half the size to send.
+/// A request with seeds: half the size of the expanded request.
 #[derive(Debug, Clone)]
 pub struct SeededRequest {
     pub(crate) images: usize,
@@ -146,12 +146,12 @@ pub struct SeededRequest {
 }
 
 impl SeededRequest {
-    /// How many images it holds.
+    /// Returns the number of images in it.
     pub const fn images(&self) -> usize {
         self.images
     }
 
-    /// The whole request, for [`super::Server::evaluate`], on all threads of the current rayon pool.
+    /// Expands the seeds to a whole request, for [`super::Server::evaluate`], on all threads of the current rayon pool.
     ///
     /// # Errors
     /// [`EngineError::Mismatch`] or [`EngineError::Bfv`] if the request was made for another plan or memory is
@@ -180,7 +180,8 @@ pub struct SeededRequestPart {
 }
 
 impl SeededRequestPart {
-    /// Expands the seeds, for [`super::Server::evaluate_part`], on all threads of the current rayon pool.
+    /// Expands the seeds to a whole part, for [`super::Server::evaluate_part`], on all threads of the current rayon
+    /// pool.
     ///
     /// # Errors
     /// [`EngineError::Mismatch`] or [`EngineError::Bfv`] if the part was made for another plan or memory is exhausted.
@@ -202,7 +203,7 @@ impl SeededRequestPart {
     }
 }
 
-/// Expands the seeds of a channel's ciphertexts.
+/// Expands the seeds of the ciphertexts for one plaintext modulus.
 fn expand(channel: &[SeededCiphertext], context: &Context) -> Result<Vec<Ciphertext>, EngineError> {
     channel
         .par_iter()

@@ -1,4 +1,4 @@
-//! The server: evaluates a plan on ciphertexts. No type here can hold a secret key.
+//! The server: evaluates a plan on ciphertexts. No type in this module can hold a secret key.
 
 use super::client::contexts;
 use super::diagonal::Diagonals;
@@ -17,14 +17,14 @@ use crate::layout::Layout;
 use crate::params::Mode;
 use std::time::Instant;
 
-/// Evaluates a plan with evaluation keys only.
+/// The server: evaluates a plan with evaluation keys only.
 #[derive(Debug)]
 pub struct Server {
     plan: Plan,
     channels: Channels,
 }
 
-/// The kernels, for each plaintext modulus.
+/// The kernels for each plaintext modulus.
 #[derive(Debug)]
 enum Channels {
     Stock(Vec<Stock>),
@@ -42,17 +42,17 @@ impl Channels {
     }
 }
 
-/// A response and what it cost.
+/// A response, with its cost.
 #[derive(Debug)]
 pub struct Evaluation {
-    /// The encrypted logits.
+    /// Encrypted logits.
     pub response: Response,
-    /// The layers in order, `response` last: times and operations summed over the plaintext moduli.
+    /// Layers in order, with `response` last: times and operations summed over the plaintext moduli.
     pub layers: Vec<LayerStats>,
 }
 
 impl Server {
-    /// A server for a plan and one client's keys.
+    /// Makes a server for a plan and one client's keys.
     ///
     /// # Errors
     /// [`EngineError::Mismatch`] if the keys were made for another plan, [`EngineError::Bfv`] if SEAL refuses.
@@ -108,7 +108,7 @@ impl Server {
         })
     }
 
-    /// Has fast mode use other instructions than the fastest of this processor: for measurements.
+    /// Makes fast mode use other instructions than this processor's fastest ones, for measurements.
     #[must_use]
     pub fn with_backend(mut self, backend: Backend) -> Self {
         match &mut self.channels {
@@ -129,11 +129,11 @@ impl Server {
 
     /// Evaluates the plan on a request, on all threads of the current rayon pool.
     ///
-    /// Logs a warning, once in a process, if fast mode was compiled without optimisation.
+    /// Logs a warning, once per process, if fast mode was compiled without optimisation.
     ///
     /// # Errors
-    /// [`EngineError::Mismatch`] for a request to another plan; [`EngineError::Bfv`] if SEAL refuses a ciphertext or
-    /// memory is exhausted.
+    /// [`EngineError::Mismatch`] if the request is for another plan; [`EngineError::Bfv`] if SEAL refuses a ciphertext
+    /// or memory is exhausted.
     pub fn evaluate(
         &self,
         request: &Request,
@@ -164,10 +164,11 @@ impl Server {
         })
     }
 
-    /// As [`Server::evaluate`], for one plaintext modulus: the part of the response, and what it cost.
+    /// Evaluates the plan for one plaintext modulus, like [`Server::evaluate`]: returns the part of the response, and
+    /// its cost.
     ///
     /// # Errors
-    /// As [`Server::evaluate`].
+    /// The errors of [`Server::evaluate`].
     pub fn evaluate_part(
         &self,
         part: &RequestPart,
@@ -189,7 +190,7 @@ impl Server {
         Ok((response, layers))
     }
 
-    /// The index is below the number of channels.
+    /// Evaluates the plan for the plaintext modulus of index `index`, which is below the number of moduli.
     fn evaluate_channel(
         &self,
         index: usize,
@@ -201,7 +202,7 @@ impl Server {
             warn_if_unoptimised();
         }
         let suffix = suffix(index, self.channels.len());
-        // From a thread outside the pool every parallel loop would wake a worker and wait for it.
+        // Enter the pool once: from a thread outside it, every parallel loop would wake a worker and wait for it.
         rayon::scope(|_| match &self.channels {
             Channels::Stock(channels) => {
                 self.evaluate_stock(&channels[index], inputs, &suffix, layers, progress)
@@ -217,7 +218,7 @@ impl Server {
         })
     }
 
-    /// A line for each layer, nothing counted yet.
+    /// Returns an empty entry for each layer.
     fn stats(&self) -> Vec<LayerStats> {
         if let Channels::Fast(channels) = &self.channels {
             return channels.first().map(Fast::stats).unwrap_or_default();
@@ -245,7 +246,7 @@ impl Server {
             })
             .doing(|| "reading the request".to_owned());
         }
-        // The request is only borrowed; what a layer made is consumed by the next.
+        // The request is only borrowed; the results of a layer are consumed by the next layer.
         let mut values: Option<Vec<Ciphertext>> = None;
         let planned = self.plan.layers();
         for (index, (layer, stats)) in planned.iter().zip(layers.iter_mut()).enumerate() {
@@ -283,7 +284,7 @@ impl Server {
     }
 }
 
-/// What the layer before made, or copies of the request's ciphertexts.
+/// Returns the results of the previous layer, or copies of the request's ciphertexts.
 fn owned(
     values: Option<Vec<Ciphertext>>,
     inputs: &[Ciphertext],

@@ -1,11 +1,11 @@
-//! What the server did, and how far it is.
+//! Statistics of the server's work, and progress updates.
 
 use serde::{Deserialize, Serialize};
 use std::iter::Sum;
 use std::ops::AddAssign;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Operations on ciphertexts, as executed; summed over the CRT primes.
+/// The operations on ciphertexts that were executed, summed over the CRT primes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LayerOps {
     /// Additions, subtractions and negations of ciphertexts.
@@ -19,12 +19,12 @@ pub struct LayerOps {
     pub plain_additions: u64,
     /// Squares.
     pub squares: u64,
-    /// Relinearisations: a key switch each.
+    /// Relinearisations, with a key switch each.
     pub relinearizations: u64,
     /// Rotations of the slots.
     #[serde(default)]
     pub rotations: u64,
-    /// The key switches that the rotations took: with keys for powers of two only, a rotation takes several.
+    /// Key switches of the rotations: with keys for powers of two only, a rotation takes several.
     #[serde(default)]
     pub rotation_key_switches: u64,
     /// Drops of a prime.
@@ -54,19 +54,19 @@ impl Sum for LayerOps {
     }
 }
 
-/// What one layer cost the server; summed over the CRT primes.
+/// The cost of one layer on the server, summed over the CRT primes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct LayerStats {
-    /// The layer, or `response` for the last drop of primes.
+    /// Name of the layer; `response` for the last drop of primes.
     pub name: String,
     /// Wall time.
     pub seconds: f64,
-    /// What was executed.
+    /// Operations that were executed.
     pub ops: LayerOps,
 }
 
 impl LayerStats {
-    /// A line for each name, nothing counted yet.
+    /// Makes an empty entry for each name.
     pub(super) fn named<'a>(names: impl Iterator<Item = &'a str>) -> Vec<Self> {
         names
             .map(|name| Self {
@@ -78,14 +78,14 @@ impl LayerStats {
     }
 }
 
-/// Hears how far the work is. `()` hears nothing.
+/// Receives progress updates; `()` ignores them.
 pub trait Progress: Sync {
-    /// `done` of `total` units of `stage` are finished. Called from any thread; `done` may arrive out of order. Every
-    /// stage begins with a call with `done` 0, on the thread that started the work.
+    /// Reports that `done` of `total` units of `stage` are finished. It is called from any thread, and `done` may
+    /// arrive out of order. Every stage begins with a call with `done` 0, on the thread that started the work.
     fn update(&self, stage: &str, done: u64, total: u64);
 
-    /// `done` of `total` parts of the whole work are finished. A part takes the same steps as any other: a batch of
-    /// images under one plaintext modulus. Called in order, on the thread that started the work.
+    /// Reports that `done` of `total` parts of the whole work are finished. All parts take the same steps: a part is a
+    /// batch of images under one plaintext modulus. It is called in order, on the thread that started the work.
     fn part(&self, _done: u64, _total: u64) {}
 }
 
@@ -93,12 +93,12 @@ impl Progress for () {
     fn update(&self, _stage: &str, _done: u64, _total: u64) {}
 }
 
-/// The stage's name of a layer, counted from 0, of so many.
+/// Returns the stage name of the layer with this index, counted from 0, of `layers` layers.
 pub(super) fn layer_stage(index: usize, layers: usize, name: &str, suffix: &str) -> String {
     format!("layer {}/{layers} {name}{suffix}", index + 1)
 }
 
-/// Counts the units of one stage.
+/// Counts the finished units of one stage.
 pub(super) struct Stage<'a> {
     progress: &'a dyn Progress,
     name: &'a str,

@@ -1,4 +1,5 @@
-//! Kernels from stock SEAL calls: what any user of SEAL would write, zero weights skipped, threads over outputs.
+//! The backend of stock SEAL calls: what any user of SEAL would write, without zero weights and with threads over
+//! outputs.
 
 use super::error::{Doing, EngineError};
 use super::stats::{LayerOps, Stage};
@@ -19,10 +20,10 @@ pub(super) struct Stock {
 
 type Computed = Result<(Vec<Ciphertext>, LayerOps), EngineError>;
 
-/// Lets a transparent result pass.
+/// Accepts a transparent result.
 ///
-/// SEAL computes it, then throws. It is a right result: a sum that cancels, such as that of a layer of zeros, which the
-/// server knows anyway from the weights. Nothing secret is lost by going on, and later sums hide again.
+/// SEAL computes such a result, then throws. The result is correct: a sum that cancels, such as that of a layer of
+/// zeros, which the server knows from the weights anyway. Going on loses nothing secret, and later sums hide again.
 pub(super) fn allow_transparent(result: Result<(), Error>) -> Result<(), Error> {
     match result {
         Err(error) if error.seal_kind() == Some(SealErrorKind::TransparentCiphertext) => Ok(()),
@@ -46,23 +47,24 @@ impl Stock {
         self.context.parameters().plain_modulus().value()
     }
 
-    /// The weight as a centred residue modulo t.
+    /// Returns the weight as a centred residue modulo t.
     fn centred(&self, weight: i64) -> i64 {
         centred(i128::from(weight), self.plain_modulus())
     }
 
-    /// A plaintext with the same value, below t, in every slot.
+    /// Makes a plaintext with the same value, below t, in every slot.
     fn constant(&self, value: u64) -> Result<Plaintext, Error> {
         Plaintext::from_coefficients(&self.context, &[value])
     }
 
-    /// A bias as a plaintext; `None` if it vanishes modulo t.
+    /// Makes a plaintext of a bias; `None` if it is 0 modulo t.
     fn bias(&self, bias: &BigInt) -> Result<Option<Plaintext>, Error> {
         let residue = wide_residue(bias, self.plain_modulus());
         (residue != 0).then(|| self.constant(residue)).transpose()
     }
 
-    /// Weighted sums: additions and subtractions, of products with constants for weights other than 1 and -1.
+    /// Computes weighted sums: additions and subtractions of values, which are multiplied by constants for weights
+    /// other than 1 and -1.
     pub(super) fn sums(
         &self,
         name: &str,
@@ -112,8 +114,8 @@ impl Stock {
             if weight == 0 {
                 continue;
             }
-            // SEAL 4.0.0 multiplies by the constant -w as by t - w, at the noise of t - w. So the product is taken with
-            // the magnitude, and the sign decides between addition and subtraction.
+            // SEAL 4.0.0 multiplies by the constant -w as by t - w, with the noise of t - w. So the product is taken
+            // with the magnitude, and the sign decides between addition and subtraction.
             let constant = constants.get(&weight.unsigned_abs());
             ops.constant_multiplications += u64::from(constant.is_some());
             let Some(total) = &mut total else {
@@ -146,7 +148,7 @@ impl Stock {
         let mut total = if let Some(total) = total {
             total
         } else {
-            // Every weight is zero: a ciphertext of zero, from any input minus itself.
+            // Every weight is zero: subtract any input from itself to get a ciphertext of zero.
             let input = &inputs[0];
             let mut zero = input.try_clone()?;
             allow_transparent(self.evaluator.sub_inplace(&mut zero, input))?;
@@ -164,7 +166,7 @@ impl Stock {
         allow_transparent(self.evaluator.multiply_plain_inplace(encrypted, constant))
     }
 
-    /// Squares in place.
+    /// Squares values in place.
     pub(super) fn squares(
         &self,
         name: &str,
@@ -203,7 +205,7 @@ impl Stock {
             .doing(|| "masking the response".to_owned())
     }
 
-    /// Drops primes until `primes` are left: a smaller response.
+    /// Drops primes until `primes` are left, which makes the response smaller.
     pub(super) fn shrink(&self, mut values: Vec<Ciphertext>, primes: usize) -> Computed {
         let mut ops = LayerOps::default();
         for value in &mut values {

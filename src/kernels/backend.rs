@@ -1,9 +1,9 @@
-//! Which instructions to use, and the kernels under each.
+//! The choice of instructions, and the kernels under each.
 
 use super::program::{Program, Scratch};
 use super::simd::{LANES, Lane, Portable, Simd};
 
-/// The instructions that kernels use. All give the same results, word for word.
+/// The instructions that kernels use. All backends give the same results, word for word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Backend {
@@ -16,7 +16,7 @@ pub enum Backend {
 }
 
 impl Backend {
-    /// Those of this processor, the fastest first.
+    /// Returns the backends that this processor supports, the fastest first.
     pub fn available() -> Vec<Self> {
         [Self::Ifma, Self::Avx2, Self::Portable]
             .into_iter()
@@ -24,12 +24,12 @@ impl Backend {
             .collect()
     }
 
-    /// The fastest of this processor.
+    /// Returns the fastest backend that this processor supports.
     pub fn detect() -> Self {
         Self::available().first().copied().unwrap_or(Self::Portable)
     }
 
-    /// Its name: `ifma`, `avx2` or `portable`.
+    /// Returns the name: `ifma`, `avx2` or `portable`.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Ifma => "ifma",
@@ -52,10 +52,12 @@ impl Backend {
         self == Self::Portable
     }
 
-    /// Runs a program on the coefficients from `start` on, as many as a row of `output` holds; a multiple of eight.
+    /// Runs a program on the coefficients from `start` on, as many as a row of `output` holds; this number is a
+    /// multiple of eight.
     ///
-    /// `rows` are the polynomials of the inputs in turn, N residues each. `output` has a row for each polynomial of the
-    /// outputs in turn. A backend that this processor lacks is replaced by [`Backend::Portable`].
+    /// `rows` holds the polynomials of the inputs one after the other, N residues each. `output` has a row for each
+    /// polynomial of the outputs, one after the other. If this processor lacks the backend, [`Backend::Portable`] takes
+    /// its place.
     pub fn run(
         self,
         program: &Program,
@@ -116,7 +118,7 @@ pub(super) fn run<S: Simd>(
     (scratch.tile, scratch.results) = (tile, results);
 }
 
-/// Chunk after chunk, eight coefficients of every row. Rows lie far apart: each is read in one go.
+/// Collects eight coefficients of every row for each chunk in turn. Rows lie far apart, so each is read in one go.
 #[inline(always)]
 fn gather(rows: &[&[u64]], start: usize, chunks: usize, tile: &mut Vec<Lane>) {
     tile.resize(rows.len() * chunks, Lane::default());

@@ -1,4 +1,5 @@
-//! What programs cost: vector operations on eight coefficients of one prime, and the time that one takes here.
+//! The cost of programs: vector operations on eight coefficients of one prime, and the time of one operation on this
+//! machine.
 
 use super::backend::Backend;
 use super::prime::Prime;
@@ -6,43 +7,44 @@ use super::program::{LayerSpec, Program, Scratch, Sum, Then};
 use super::residues::{Residues, Row};
 use std::time::Instant;
 
-/// The reduction of a sum.
+/// Operations for the reduction of a sum.
 const REDUCE: f64 = 9.0;
-/// The reduction of a square.
+/// Operations for the reduction of a square.
 const REDUCE_SQUARE: f64 = 7.0;
-/// Layers whose windows read more bytes than this take longer for an operation: the first-level cache does not hold them.
+/// Largest number of bytes that a layer's windows may read and still stay in the first-level cache; beyond it,
+/// operations take longer.
 const NEAR_BYTES: usize = 128 << 10;
 
-/// Operations of `outputs` sums of `terms` values of `size` polynomials in all.
+/// Counts the operations of `outputs` sums of `terms` values in all, each of `size` polynomials.
 pub fn sum_work(size: usize, terms: usize, outputs: usize) -> f64 {
     size as f64 * (terms as f64 + REDUCE * outputs as f64)
 }
 
-/// Operations of `squares` squares of values of `size` polynomials, added up to `outputs` sums.
+/// Counts the operations of `squares` squares of values of `size` polynomials, added up to `outputs` sums.
 pub fn square_work(size: usize, squares: usize, outputs: usize) -> f64 {
     let products = (size * (size + 1)) as f64;
     squares as f64 * products + outputs as f64 * REDUCE_SQUARE * (2 * size - 1) as f64
 }
 
-/// Operations of `products` products with plaintexts, added up.
+/// Counts the operations of `products` products with plaintexts, added up.
 pub const fn weighted_work(size: usize, products: usize) -> f64 {
     2.0 * size as f64 * products as f64
 }
 
-/// Nanoseconds that a vector operation takes on one thread.
+/// The nanoseconds of a vector operation on one thread.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Rates {
-    /// In a layer whose windows read at most 128 KB.
+    /// Nanoseconds in a layer whose windows read at most 128 KB.
     pub near: f64,
-    /// In other layers.
+    /// Nanoseconds in other layers.
     pub far: f64,
-    /// Nanoseconds for eight words that are read from memory, once.
+    /// Nanoseconds for eight words that are read from memory once.
     pub stream: f64,
 }
 
 impl Rates {
-    /// Measures all on this thread: programs of known work, the fastest of several runs, and 50 MB read once. Takes some
-    /// tens of milliseconds; other work on the machine makes them too slow.
+    /// Measures all rates on this thread: the fastest of several runs of programs of known work, and one pass over 50
+    /// MB. It takes some tens of milliseconds; other work on the machine makes the measured rates too slow.
     pub fn measure(backend: Backend) -> Self {
         super::warn_if_unoptimised();
         Self {
@@ -52,7 +54,7 @@ impl Rates {
         }
     }
 
-    /// Nanoseconds of a layer whose windows read so many bytes.
+    /// Predicts the nanoseconds of a layer whose windows read `window_bytes` bytes.
     pub const fn nanoseconds(&self, work: f64, window_bytes: usize) -> f64 {
         work * if window_bytes <= NEAR_BYTES {
             self.near
@@ -62,7 +64,8 @@ impl Rates {
     }
 }
 
-/// Nanoseconds for an operation of `outputs` sums of `terms` values, squared, that read so many bytes all over.
+/// Measures the nanoseconds per operation for `outputs` squared sums of `terms` values, which read all of `bytes`
+/// bytes.
 fn operation_nanoseconds(backend: Backend, bytes: usize, outputs: usize, terms: usize) -> f64 {
     const RUNS: usize = 9;
     let inputs = bytes / 128;
@@ -70,7 +73,7 @@ fn operation_nanoseconds(backend: Backend, bytes: usize, outputs: usize, terms: 
     let Some(prime) = Prime::new((1 << 45) - 229_375) else {
         return f64::NAN;
     };
-    // All over the inputs, whose number is a power of two.
+    // Spread over all inputs, whose number is a power of two.
     let term = |output: usize, term: usize| {
         let input = (output * 7919 + term * 1_000_003) % inputs;
         (input as u32, if term.is_multiple_of(2) { 1 } else { -1 })
@@ -108,7 +111,8 @@ fn operation_nanoseconds(backend: Backend, bytes: usize, outputs: usize, terms: 
     fastest / (sum_work(2, outputs * terms, outputs) + square_work(2, outputs, outputs))
 }
 
-/// Nanoseconds for eight words of `sums` sums of `terms` products that are read for the first time.
+/// Measures the nanoseconds to read eight words, in `sums` sums of `terms` products whose words are read for the first
+/// time.
 fn stream_nanoseconds(backend: Backend, degree: usize, terms: usize, sums: usize) -> f64 {
     let Some(prime) = Prime::new((1 << 45) - 229_375) else {
         return f64::NAN;
@@ -139,8 +143,8 @@ fn stream_nanoseconds(backend: Backend, degree: usize, terms: usize, sums: usize
 mod tests {
     use super::*;
 
-    /// Whether two rates agree to a factor of three. Other work on the machine slows one of them down at times: the least
-    /// of several attempts is taken for each, and they are made in turn.
+    /// Checks that two rates agree to a factor of three. Other work on the machine slows one of them down at times, so
+    /// the smallest of several attempts counts for each, and the attempts alternate.
     fn agree(first: impl Fn() -> f64, second: impl Fn() -> f64) -> Result<(), [f64; 2]> {
         let mut least = [f64::INFINITY; 2];
         for _ in 0..8 {
@@ -153,7 +157,7 @@ mod tests {
         Err(least)
     }
 
-    /// Work of other shapes, none of whose numbers is that of the rates' own.
+    /// Measures work of other shapes, with none of the numbers that the rates' own programs use.
     #[test]
     fn rates_foretell_the_time_of_other_work_on_every_backend() {
         for backend in Backend::available() {
@@ -177,7 +181,8 @@ mod tests {
         }
     }
 
-    /// A program with eight times the outputs takes about eight times as long: what runs is timed.
+    /// A program with eight times the outputs takes about eight times as long, so the measured time is that of the
+    /// program.
     #[test]
     fn eight_times_the_outputs_take_eight_times_as_long() {
         let backend = Backend::detect();
@@ -201,7 +206,7 @@ mod tests {
         assert_eq!(times, ["20", "20", "30", "30"]);
     }
 
-    /// By hand, see `docs/FAST.md`, "Cost".
+    /// Compares with counts by hand, see `docs/FAST.md`, "Cost".
     #[test]
     fn work_is_as_counted_by_hand() {
         let counted = [
@@ -209,11 +214,11 @@ mod tests {
             sum_work(2, 10, 3),
             // A square of two coefficients takes three products of two operations; three results are reduced in seven.
             square_work(2, 1, 1),
-            // Of three coefficients: six products, five results.
+            // A square of three coefficients takes six products and gives five results.
             square_work(3, 8, 8),
             // Pooled squares are reduced once.
             square_work(3, 8, 2),
-            // Two operations for each polynomial.
+            // Each polynomial takes two operations.
             weighted_work(5, 4),
         ];
         let expected = [74, 27, 8 * 12 + 8 * 35, 8 * 12 + 2 * 35, 40];

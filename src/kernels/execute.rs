@@ -4,12 +4,12 @@ use super::prime::{Constants, LAZY_PRODUCTS};
 use super::program::{Compiled, Layer, Output, Program, SIZES, Scratch, Squares};
 use super::simd::{Lane, Simd};
 
-/// Coefficients of the largest square.
+/// Number of coefficients of the largest square.
 const PRODUCTS: usize = 2 * SIZES[SIZES.len() - 1] - 1;
 
 impl Program {
-    /// Runs all layers on the coefficients `8 * chunk` to `8 * chunk + 7`; the results, reduced, are left at the end of
-    /// `output`. `input` holds the values' polynomials in turn.
+    /// Runs all layers on the coefficients `8 * chunk` to `8 * chunk + 7`, and writes the reduced results to `output`.
+    /// `input` holds the values' polynomials one after the other.
     #[inline(always)]
     pub(super) fn run_chunk<S: Simd>(
         &self,
@@ -24,7 +24,8 @@ impl Program {
         for (index, layer) in self.layers().iter().enumerate() {
             let start = std::time::Instant::now();
             let words = layer.outputs * layer.output_size();
-            // Never shrunk: what is there is overwritten, and would be filled again for the next chunk.
+            // Never shrink: the old content is overwritten, and a shrunk buffer would be filled again for the next
+            // chunk.
             if scratch.next.len() < words {
                 scratch.next.resize(words, Lane::default());
             }
@@ -81,7 +82,7 @@ fn run_layer<S: Simd, const SIZE: usize>(
                         *sum = constants.simd.add(*sum, product);
                     }
                 }
-                // Loops, not `map`: its closure would not be inlined where the instructions are enabled.
+                // Use loops, not `map`: its closure would not be inlined where the instructions are enabled.
                 for sum in &mut sums {
                     *sum = if *squares != Squares::None && layer.lazy {
                         constants.reduce_lazily(*sum)
@@ -134,7 +135,7 @@ fn run_layer<S: Simd, const SIZE: usize>(
     }
 }
 
-/// Sums that were found to stay below 2^63.
+/// Computes sums that are known to stay below 2^63.
 #[inline(always)]
 fn narrow_sums<S: Simd, const SIZE: usize>(
     constants: &Constants<S>,
@@ -166,14 +167,14 @@ fn narrow_sums<S: Simd, const SIZE: usize>(
     sums
 }
 
-/// A sum of products divided by 2^52, as [`Constants::montgomery`].
+/// Divides a sum of products by 2^52, like [`Constants::montgomery`].
 #[inline(always)]
 fn divided<S: Simd>(constants: &Constants<S>, sum: S::Wide) -> S::Vector {
     let (high, low) = constants.simd.halves(sum);
     constants.montgomery(high, low)
 }
 
-/// Sums of products with weights in Montgomery form, below twice the prime.
+/// Computes sums of products with weights in Montgomery form, below twice the prime.
 ///
 /// Values are below 2^52 (see [`Program::new`]) and weights below the prime.
 #[inline(always)]
@@ -202,7 +203,7 @@ fn wide_sums<S: Simd, const SIZE: usize>(
     sums
 }
 
-/// As [`wide_sums`], with a weight for each coefficient.
+/// Computes sums like [`wide_sums`], with a weight for each coefficient.
 #[inline(always)]
 fn weighted_sum<S: Simd, const SIZE: usize>(
     constants: &Constants<S>,
@@ -261,7 +262,8 @@ impl<S: Simd> Products<S> {
         }
     }
 
-    /// Zero again. In place, and no more than was used: the whole of it would be copied.
+    /// Resets the sums to zero, in place and only as far as they were used, because assigning the whole array would
+    /// copy it.
     #[inline(always)]
     fn clear<const SIZE: usize>(&mut self, constants: &Constants<S>) {
         for sum in self.0.iter_mut().take(2 * SIZE - 1) {
@@ -269,7 +271,7 @@ impl<S: Simd> Products<S> {
         }
     }
 
-    /// The sum divided by 2^52, at its place; reduced if asked for.
+    /// Stores the sum divided by 2^52 at its place, reduced if `reduced` is true.
     #[inline(always)]
     fn store<const SIZE: usize>(
         &self,

@@ -1,7 +1,7 @@
-//! Lazy sums at their limits and beyond, under every backend and, on any processor, under a model of IFMA.
+//! Tests of lazy sums at their limits and beyond, under every backend and, on any processor, under a model of IFMA.
 //!
-//! The factors are chosen so that both halves of each product are as large as they get: it is the low halves that exceed
-//! a word first.
+//! The factors are chosen so that both halves of each product are as large as possible; the low halves are the first to
+//! exceed a word.
 #![allow(clippy::unwrap_used, reason = "a failed test may panic")]
 
 use super::backend::run;
@@ -14,11 +14,11 @@ use crate::network::SplitMix64;
 
 /// The largest prime below 2^50 that is 1 mod 16384.
 const Q: u64 = 1_125_899_906_826_241;
-/// Below 2^48: squares are taken of sums that are not fully reduced.
+/// A prime below 2^48, for which squares are taken of sums that are not fully reduced.
 const LAZY_Q: u64 = 281_474_976_694_273;
 const LOW: u64 = (1 << 52) - 1;
-/// Around the limit, multiples of it, and where IFMA's words (4,096 low halves), AVX2's (4,095) and a reduction (8,191)
-/// would end without a limit.
+/// Counts around the limit, at multiples of it, and where, without a limit, IFMA's words (4,096 low halves), AVX2's
+/// (4,095) and a reduction (8,191) would overflow.
 const COUNTS: [usize; 16] = [
     0,
     1,
@@ -38,13 +38,13 @@ const COUNTS: [usize; 16] = [
     20_000,
 ];
 
-/// Those of this processor, and `None` for the model.
+/// Returns the backends of this processor, and `None` for the model.
 fn backends() -> Vec<Option<Backend>> {
     let available = Backend::available().into_iter().map(Some);
     available.chain([None]).collect()
 }
 
-/// Of many draws the one whose score is the highest.
+/// Returns the draw with the highest score out of many.
 fn best<T>(mut draw: impl FnMut(&mut SplitMix64) -> (u64, T)) -> T {
     let mut random = SplitMix64::new(11);
     let mut best = draw(&mut random);
@@ -57,13 +57,14 @@ fn best<T>(mut draw: impl FnMut(&mut SplitMix64) -> (u64, T)) -> T {
     best.1
 }
 
-/// A residue a little below `q`: so near that a product's high half is as large as it gets, and so far that its low half may
-/// be anything. (2^50 - u) (2^50 - v) has the low half of u v plus a multiple of 2^50, and u v must exceed 2^52 for that.
+/// Draws a residue a little below `q`: so close that a product's high half is as large as possible, and so far that its
+/// low half may be anything. (2^50 - u) (2^50 - v) has the low half of u v plus a multiple of 2^50, so u v must exceed
+/// 2^52.
 fn near(q: u64, random: &mut SplitMix64) -> u64 {
     q - 1 - random.next_u64() % (1 << 27)
 }
 
-/// Two residues near the prime whose product has a low half near 2^52.
+/// Returns two residues near the prime whose product has a low half near 2^52.
 fn factors() -> [u64; 2] {
     best(|random| {
         let [a, b] = [near(Q, random), near(Q, random)];
@@ -71,7 +72,7 @@ fn factors() -> [u64; 2] {
     })
 }
 
-/// So many times a * b / 2^52.
+/// Computes `count` times a * b / 2^52.
 fn times(prime: &Prime, count: usize, a: u64, b: u64) -> u64 {
     let one = prime.multiply(prime.multiply(a, b), prime.invert(prime.radix()));
     prime.multiply(count as u64 % prime.value(), one)
@@ -93,7 +94,7 @@ fn products_of_any_number_are_right() {
         let weights = vec![[b; LANES]; 2 * count];
         let terms = vec![[&row[..], &row[..]]; count];
         for backend in backends() {
-            // What is there before does not count.
+            // The previous content does not count.
             let mut out = [[[7; LANES]; 2]; 2];
             let [out0, out1] = &mut out;
             match backend {
@@ -184,7 +185,7 @@ fn squares_of_any_number_are_right() {
     let (a, factor) = best(|random| {
         let (a, factor) = (near(Q, random), random.next_u64() % Q);
         let [scaled, ..] = constants.multiply([a; LANES], [twice(factor); LANES]);
-        // Larger than the prime, so that the high halves are large, too.
+        // Accept only results larger than the prime, so that the high halves are large, too.
         let low = scaled.wrapping_mul(a) & LOW;
         (if scaled > Q { low } else { 0 }, (a, factor))
     });
@@ -207,7 +208,7 @@ fn squares_of_any_number_are_right() {
     }
 }
 
-/// Runs a program whose inputs are the same residue throughout; the results, which are so as well.
+/// Runs a program whose inputs are all the same residue, and returns the results, which do not vary either.
 fn results(program: &Program, rows: usize, value: u64, backend: Option<Backend>) -> Vec<u64> {
     let (outputs, size) = program.shape().unwrap();
     let row = [value; LANES];
@@ -226,7 +227,7 @@ fn results(program: &Program, rows: usize, value: u64, backend: Option<Backend>)
     .collect()
 }
 
-/// A program of one sum of `terms`.
+/// Makes a program of one sum of `terms`.
 fn one_sum(prime: Prime, terms: Vec<(u32, i64)>) -> Program {
     let sum = Sum {
         terms,
@@ -240,7 +241,7 @@ fn one_sum(prime: Prime, terms: Vec<(u32, i64)>) -> Program {
     Program::new(prime, 1, 2, vec![layer]).unwrap()
 }
 
-/// Whether a sum was compiled to products of two words.
+/// Tells whether a sum was compiled to products of two words.
 fn is_wide(program: &Program) -> bool {
     matches!(
         program.layers(),
@@ -248,7 +249,7 @@ fn is_wide(program: &Program) -> bool {
     )
 }
 
-/// The results of one sum of terms of weights, times `value`.
+/// Returns the results of one sum of terms with these weights, times `value`.
 fn expected_sum(prime: &Prime, weights: impl Iterator<Item = i64>, value: u64) -> [u64; 2] {
     let q = prime.value();
     let sum = weights.fold(0, |sum, weight| {
@@ -260,7 +261,7 @@ fn expected_sum(prime: &Prime, weights: impl Iterator<Item = i64>, value: u64) -
 #[test]
 fn sums_of_words_end_where_63_bits_do() {
     let prime = Prime::new(Q).unwrap();
-    // As many residues, and the prime as room for the constant.
+    // The largest number of residues that fit, with one prime as room for the constant.
     let most = usize::try_from(((1 << 63) - 1) / Q - 1).unwrap();
     for (weight, most) in [(1, most), (-1, most), (5, most / 5), (-7, most / 7)] {
         for count in [most - 1, most, most + 1] {
@@ -273,7 +274,7 @@ fn sums_of_words_end_where_63_bits_do() {
             }
         }
     }
-    // Magnitudes that exceed 128 bits together.
+    // The magnitudes together exceed 128 bits.
     for weight in [i64::MIN, i64::MAX] {
         let program = one_sum(prime, vec![(0, weight); 1 << 16]);
         let expected = expected_sum(&prime, std::iter::repeat_n(weight, 1 << 16), 3);
@@ -287,7 +288,7 @@ fn sums_of_words_end_where_63_bits_do() {
 fn wide_and_weighted_sums_of_any_number_are_right() {
     let prime = Prime::new(Q).unwrap();
     let [a, b] = factors();
-    // What in Montgomery form is the second factor.
+    // The weight whose Montgomery form is the second factor.
     let weight = prime.multiply(b, prime.invert(prime.radix()));
     for count in COUNTS.into_iter().filter(|&count| count > 0) {
         let wide = one_sum(prime, vec![(0, weight.cast_signed()); count]);
@@ -312,7 +313,7 @@ fn wide_and_weighted_sums_of_any_number_are_right() {
     }
 }
 
-/// A pool of `count` squares of the input.
+/// Makes a pool of `count` squares of the input.
 fn pool(prime: Prime, size: usize, count: usize) -> Option<Program> {
     let sum = Sum {
         terms: vec![(0, 1)],

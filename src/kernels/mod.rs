@@ -1,12 +1,13 @@
-//! Arithmetic on residues: what fast mode is made of, on plain slices, without SEAL.
+//! Arithmetic on residues: the kernels of fast mode, on plain slices, without SEAL.
 //!
-//! Each kernel exists once, generic over eight-word vectors ([`Backend`]): AVX-512 with IFMA, AVX2, or none. Primes are
-//! below 2^50, so that lazily added residues fit 63 bits and products fit IFMA's 52-bit halves.
+//! Each kernel is written once, generic over vectors of eight words ([`Backend`]): AVX-512 with IFMA, AVX2, or
+//! portable. Primes are below 2^50, so lazily added residues fit 63 bits and products fit IFMA's 52-bit halves.
 //!
 //! - [`Prime`]: reduction modulo a prime.
-//! - [`Rates`]: what a vector operation takes.
-//! - [`Program`]: layers of sums and squares, computed on eight coefficients at a time from the first to the last.
-//! - [`Residues`]: rows of one polynomial; products, squares and permutations of them are methods of [`Backend`].
+//! - [`Rates`]: the time of a vector operation.
+//! - [`Program`]: layers of sums and squares, computed on eight coefficients at a time, from the first layer to the
+//!   last.
+//! - [`Residues`]: rows of one polynomial. Products, squares and permutations of rows are methods of [`Backend`].
 
 #![allow(
     clippy::inline_always,

@@ -1,21 +1,21 @@
-//! A prime below 2^50 with the constants that reduction modulo it needs.
+//! A prime below 2^50, with the constants for reduction modulo it.
 
 use super::simd::Simd;
 use crate::modular;
 
-/// Words hold residues of at most this many bits, so that three times a residue fits the 52 bits of IFMA.
+/// Largest width of a prime, in bits, so that three times a residue fits the 52 bits of IFMA.
 pub const PRIME_BITS_MAX: u32 = 50;
-/// The bits that a multiply-add takes of each factor.
+/// Number of bits that a multiply-add takes of each factor.
 pub(super) const RADIX_BITS: u32 = 52;
 pub(super) const RADIX_MASK: u64 = (1 << RADIX_BITS) - 1;
 
-/// So many products can be added up lazily under every backend, to nothing or to what [`Constants::fold`] left. One factor
-/// of each is below 2^52, the other below 2^50.
+/// Number of products that can be added up lazily under every backend, to zero or to the result of [`Constants::fold`].
+/// One factor of each product is below 2^52, the other below 2^50.
 ///
-/// A product is then below 2^102, and so is what a fold leaves: its high half is below the prime, its low one below 2^52.
-/// So the sum is below (2^11 + 1) * 2^102. That the words of a backend hold it is asserted beside its products (`simd`).
-/// Here is what all of them need: the sum's high half and carry, below (2^11 + 1) * 2^50, plus the prime are reduced, and
-/// [`Constants::reduce`] takes less than 2^63.
+/// A product is then below 2^102. So is the result of a fold: its high half is below the prime, and its low half below
+/// 2^52. The sum is therefore below (2^11 + 1) * 2^102. Each backend asserts beside its products (`simd`) that its
+/// words can hold it. All backends need the following: the sum's high half and carry, below (2^11 + 1) * 2^50, plus the
+/// prime are reduced, and [`Constants::reduce`] takes less than 2^63.
 pub(super) const LAZY_PRODUCTS: usize = 1 << 11;
 
 const _: () = assert!((LAZY_PRODUCTS as u64 + 2) << PRIME_BITS_MAX <= 1 << 63);
@@ -24,22 +24,22 @@ const _: () = assert!((LAZY_PRODUCTS as u64 + 2) << PRIME_BITS_MAX <= 1 << 63);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Prime {
     value: u64,
-    /// One less than its bits.
+    /// Number of bits, less one.
     shift: u32,
-    /// floor(2^(52 + shift) / value), of 52 bits.
+    /// The quotient floor(2^(52 + shift) / value), of 52 bits.
     barrett: u64,
-    /// value^-1 mod 2^52.
+    /// The inverse value^-1 mod 2^52.
     inverse: u64,
 }
 
 impl Prime {
-    /// The constants of a prime; `None` if it is even or lies outside 2^12..2^50. That it is prime is not checked.
+    /// Computes the constants of a prime; `None` if it is even or lies outside 2^12..2^50. Primality is not checked.
     pub const fn new(value: u64) -> Option<Self> {
         if value.is_multiple_of(2) || value < 1 << 12 || value >> PRIME_BITS_MAX != 0 {
             return None;
         }
         let shift = value.ilog2();
-        // Newton's iteration doubles the bits that are right; value * value = 1 mod 8.
+        // Newton's iteration doubles the number of correct bits; it starts with three, because value * value = 1 mod 8.
         let mut inverse = value;
         let mut right = 3;
         while right < RADIX_BITS {
@@ -54,22 +54,22 @@ impl Prime {
         })
     }
 
-    /// The prime.
+    /// Returns the prime.
     pub const fn value(&self) -> u64 {
         self.value
     }
 
-    /// a * b mod q.
+    /// Computes a * b mod q.
     pub const fn multiply(&self, a: u64, b: u64) -> u64 {
         modular::multiply(a, b, self.value)
     }
 
-    /// The inverse of what is not a multiple of q.
+    /// Computes the inverse of a value that is not a multiple of q.
     pub const fn invert(&self, value: u64) -> u64 {
         modular::invert(value, self.value)
     }
 
-    /// Multiplies residues by one of them, in place (Shoup's method).
+    /// Multiplies residues by one residue, in place (Shoup's method).
     pub fn multiply_row(&self, row: &mut [u64], factor: u64) {
         let quotient = ((u128::from(factor) << 64) / u128::from(self.value)) as u64;
         for word in row {
@@ -81,12 +81,12 @@ impl Prime {
         }
     }
 
-    /// The residue of a signed integer.
+    /// Returns the residue of a signed integer.
     pub const fn residue(&self, value: i128) -> u64 {
         modular::residue(value, self.value)
     }
 
-    /// 2^52 mod q: what the reduction of squares divides by.
+    /// Returns 2^52 mod q, the divisor in the reduction of squares.
     pub const fn radix(&self) -> u64 {
         (1 << RADIX_BITS) % self.value
     }
@@ -119,18 +119,18 @@ pub(super) struct Constants<S: Simd> {
 }
 
 impl<S: Simd> Constants<S> {
-    /// The prime.
+    /// Returns the prime.
     #[inline(always)]
     pub fn value(&self) -> S::Vector {
         self.value
     }
 
-    /// A number below 3q that is x mod q, for x < 2^63.
+    /// Returns a number below 3q that is x mod q, for x < 2^63.
     ///
     /// With b = `shift` + 1 the bits of q, the quotient is estimated as floor((x >> (b - 1)) * barrett / 2^52). Three
-    /// roundings, each of them downwards and by less than one, leave it at most 2 below the true quotient: the shift
-    /// loses less than barrett / 2^52 <= 1, barrett less than (x >> (b - 1)) / 2^52 <= 1 for b >= 12, and the last less
-    /// than 1. So the remainder is below 3q < 2^52, and its low 52 bits are all of it.
+    /// roundings, each downwards and by less than one, leave the estimate at most 2 below the true quotient. The shift
+    /// loses less than barrett / 2^52 <= 1, barrett loses less than (x >> (b - 1)) / 2^52 <= 1 for b >= 12, and the
+    /// last rounding loses less than 1. The remainder is therefore below 3q < 2^52, so its low 52 bits are all of it.
     #[inline(always)]
     pub fn reduce_lazily(&self, x: S::Vector) -> S::Vector {
         let simd = self.simd;
@@ -139,7 +139,7 @@ impl<S: Simd> Constants<S> {
         self.low52(simd.sub(x, product))
     }
 
-    /// x mod q for x < 2^63.
+    /// Computes x mod q for x < 2^63.
     #[inline(always)]
     pub fn reduce(&self, x: S::Vector) -> S::Vector {
         let simd = self.simd;
@@ -149,14 +149,14 @@ impl<S: Simd> Constants<S> {
         simd.min(rest, simd.sub(rest, self.value))
     }
 
-    /// The low 52 bits.
+    /// Returns the low 52 bits.
     #[inline(always)]
     pub fn low52(&self, x: S::Vector) -> S::Vector {
         self.simd.and(x, self.mask)
     }
 
-    /// A sum of at most [`LAZY_PRODUCTS`] products, its high half brought below the prime and its low one below 2^52: it
-    /// takes the room of one product.
+    /// Folds a sum of at most [`LAZY_PRODUCTS`] products: brings its high half below the prime and its low half below
+    /// 2^52, so that it takes the room of one product.
     #[inline(always)]
     pub fn fold(&self, sum: S::Wide) -> S::Wide {
         let simd = self.simd;
@@ -165,10 +165,10 @@ impl<S: Simd> Constants<S> {
         simd.widen(high, self.low52(low))
     }
 
-    /// (high * 2^52 + low) / 2^52 mod q, not fully reduced: between 1 and high + (low >> 52) + q.
+    /// Computes (high * 2^52 + low) / 2^52 mod q, not fully reduced: between 1 and high + (low >> 52) + q.
     ///
-    /// With m = low / q mod 2^52 the difference high * 2^52 + low - m * q is a multiple of 2^52, and as the low halves
-    /// are equal it is that of the high halves.
+    /// With m = low / q mod 2^52, the difference high * 2^52 + low - m * q is a multiple of 2^52. The low halves are
+    /// equal, so the result is the difference of the high halves.
     #[inline(always)]
     pub fn montgomery(&self, high: S::Vector, low: S::Vector) -> S::Vector {
         let simd = self.simd;

@@ -1,16 +1,16 @@
-//! The profile that kernels were compiled under: a warning, once, where it leaves them slow.
+//! The profile under which kernels were compiled: warns once if it makes them slow.
 
 use std::sync::Once;
 
-/// What [`warn_if_unoptimised`] logs.
+/// Message that [`warn_if_unoptimised`] logs.
 const MESSAGE: &str = "sealquant was compiled without optimisation, as cargo's dev profile does: fast mode takes about a \
     hundred times as long; set `opt-level = 3` under `[profile.dev.package.sealquant]` in your Cargo.toml";
 
-/// Logs a warning, once in a process, if this crate was compiled without optimisation. Evaluations and measurements of
-/// kernels begin with it.
+/// Logs a warning, once per process, if this crate was compiled without optimisation. Evaluations and measurements of
+/// kernels call it first.
 pub(crate) fn warn_if_unoptimised() {
     static WARNED: Once = Once::new();
-    // The optimisation of this crate, by the build script: debug assertions may be on in an optimised build.
+    // The build script reports this crate's optimisation; debug assertions may be on in an optimised build, too.
     warn_once(&WARNED, cfg!(unoptimised), || log::warn!("{MESSAGE}"));
 }
 

@@ -1,38 +1,40 @@
-//! A run of layers compiled for one prime, and its execution on eight coefficients at a time.
+//! Consecutive layers compiled for one prime, to be executed on eight coefficients at a time.
 //!
 //! In NTT form, sums, products with integers or plaintexts, and squares of ciphertexts are computed coefficient by
-//! coefficient and prime by prime. So all layers are computed on eight coefficients before the next eight are looked
-//! at: what lies between the layers stays in the processor's cache.
+//! coefficient and prime by prime. All layers are therefore computed on eight coefficients before the next eight, so
+//! the values between layers stay in the processor's cache.
 //!
-//! Every value is a polynomial in the secret key with `size` coefficients; a square of size s has size 2s - 1. Squares
-//! are divided by 2^52 (Montgomery's reduction): the caller keeps account of that factor.
+//! Every value is a polynomial in the secret key with `size` coefficients; the square of a value of size s has size 2s
+//! - 1. Squares are divided by 2^52 (Montgomery's reduction); the caller keeps account of that factor.
 
 use super::prime::{LAZY_PRODUCTS, Prime, RADIX_BITS};
 use super::simd::{LANES, Lane};
 
-/// The sizes that values may have: fresh, and after one, two or three squares.
+/// Sizes that values may have: fresh, and after one, two or three squares.
 pub const SIZES: [usize; 4] = [2, 3, 5, 9];
-/// Below this, twice three times a prime fits 52 bits with room, and squares stay below four times the prime.
+/// Limit of primes for lazy squares: below it, twice three times a prime fits 52 bits with room to spare, and squares
+/// stay below four times the prime.
 const LAZY_LIMIT: u64 = 1 << 48;
-/// So many products of two coefficients can be added up: in a square each comes twice, or, as here, once with a factor
-/// doubled. Factors of lazy squares are below 3q < 2^50 and 6q < 2^51, of others below q < 2^50 and 2q < 2^51.
+/// Number of products of two coefficients that can be added up. In a square each product occurs twice or, as here, once
+/// with a factor doubled. Factors of lazy squares are below 3q < 2^50 and 6q < 2^51, those of others below q < 2^50 and
+/// 2q < 2^51.
 const SUMMANDS_MAX: usize = LAZY_PRODUCTS / 2;
 
 /// One weighted sum: pairs of an input and its weight, and a constant that is added to the first polynomial.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Sum {
-    /// Inputs and weights.
+    /// Indices of the inputs, with their weights.
     pub terms: Vec<(u32, i64)>,
-    /// A residue.
+    /// Constant, as a residue.
     pub constant: u64,
 }
 
-/// What becomes of a layer's sums.
+/// The use of a layer's sums.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Then {
-    /// They are the outputs.
+    /// The sums are the outputs.
     Keep,
-    /// Their squares are the outputs.
+    /// The squares of the sums are the outputs.
     Square,
     /// Each output is the sum of the squares of the sums with these indices. Sums without an output are not computed.
     Pool(Vec<Vec<u32>>),
@@ -41,32 +43,32 @@ pub enum Then {
 /// A layer to compile.
 #[derive(Debug, Clone)]
 pub enum LayerSpec {
-    /// Weighted sums, then perhaps squares of them, then perhaps sums of the squares.
+    /// Weighted sums, optionally squared, with the squares optionally added up.
     Sums {
-        /// The sums.
+        /// Weighted sums.
         sums: Vec<Sum>,
-        /// What becomes of them.
+        /// Use of the sums.
         then: Then,
-        /// In which order to compute the outputs: those that read the same inputs should follow each other.
+        /// Order in which to compute the outputs: outputs that read the same inputs should follow each other.
         order: Vec<u32>,
     },
     /// Sums of products with plaintexts.
     Weighted {
         /// N.
         degree: usize,
-        /// For each output, for each input, N residues in NTT form.
+        /// N residues in NTT form for each output and each input.
         weights: Vec<u64>,
-        /// For each output N residues in NTT form, added to the first polynomial.
+        /// N residues in NTT form for each output, added to the first polynomial.
         constants: Vec<u64>,
     },
 }
 
-/// Where the terms of a compiled sum end in its layer's lists, and what the sum starts from.
+/// The end of a compiled sum's terms in each of its layer's lists, and the value from which the sum starts.
 #[derive(Debug, Clone)]
 pub(super) struct Output {
-    /// Where the output is stored.
+    /// Place where the output is stored.
     pub place: usize,
-    /// Whether it is complete with this sum.
+    /// True if this sum completes the output.
     pub last: bool,
     pub plus: usize,
     pub minus: usize,
@@ -76,7 +78,7 @@ pub(super) struct Output {
     pub constant: u64,
 }
 
-/// Whether sums are squared, and the squares added up.
+/// The squaring of sums, and the adding up of the squares.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Squares {
     None,
@@ -90,16 +92,17 @@ pub(super) enum Compiled {
         outputs: Vec<Output>,
         plus: Vec<u32>,
         minus: Vec<u32>,
-        /// Weights modulo 2^64: the sums are below 2^63.
+        /// Weights modulo 2^64, for sums below 2^63.
         scaled: Vec<(u32, u64)>,
-        /// Weights times 2^52 modulo the prime.
+        /// Weights times 2^52, modulo the prime.
         wide: Vec<(u32, u64)>,
         squares: Squares,
     },
     Weighted {
-        /// Times 2^52 modulo the prime; chunk after chunk of eight coefficients, in each the outputs' inputs.
+        /// Weights times 2^52, modulo the prime: chunk after chunk of eight coefficients, with all inputs of each
+        /// output in a chunk.
         weights: Vec<Lane>,
-        /// Chunk after chunk.
+        /// Constants, chunk after chunk.
         constants: Vec<Lane>,
     },
 }
@@ -110,9 +113,9 @@ pub(super) struct Layer {
     pub inputs: usize,
     pub outputs: usize,
     pub size: usize,
-    /// Whether sums below 3q are squared as they are.
+    /// True if sums below 3q are squared without full reduction.
     pub lazy: bool,
-    /// Whether sums of squares are reduced: they would be too large for the next layer's products.
+    /// True if sums of squares are reduced, because they would be too large for the next layer's products.
     pub reduced: bool,
 }
 
@@ -135,7 +138,7 @@ pub struct Program {
     layers: Vec<Layer>,
 }
 
-/// What a thread needs to run a program.
+/// The working memory of a thread that runs a program.
 #[derive(Debug, Default)]
 pub struct Scratch {
     pub(super) current: Vec<Lane>,
@@ -147,14 +150,14 @@ pub struct Scratch {
 }
 
 impl Program {
-    /// Compiles layers for `inputs` values of `size` polynomials, residues of the prime. `None` if a size is not among
-    /// [`SIZES`], a list does not match its layer, an input does not exist, or so many squares are added up that their
-    /// number times the size of a value exceeds 1,024. Sums may have any number of terms.
+    /// Compiles layers for `inputs` values of `size` polynomials, which are residues of the prime. Returns `None` if a
+    /// size is not in [`SIZES`], a list does not match its layer, an input does not exist, or the number of squares
+    /// that are added up, times the size of a value, exceeds 1,024. Sums may have any number of terms.
     pub fn new(prime: Prime, inputs: usize, size: usize, layers: Vec<LayerSpec>) -> Option<Self> {
         let (mut inputs, mut size) = (inputs, size);
-        // All values are below this.
+        // All values are below this bound.
         let mut bound = prime.value();
-        // Where each value is stored: a layer's outputs follow each other as they are computed.
+        // Place where each value is stored: a layer's outputs follow each other in the order of their computation.
         let mut places: Vec<u32> = (0..inputs as u32).collect();
         let mut compiled = Vec::with_capacity(layers.len());
         let mut layers = layers.into_iter().peekable();
@@ -197,10 +200,10 @@ impl Program {
             };
             bound = prime.value();
             if layer.output_size() != size {
-                // See `add_square`: at most `size` products of two factors for each square, divided by 2^52.
+                // See `add_square`: each square takes at most `size` products of two factors, divided by 2^52.
                 let factor = u128::from(bound) * if lazy { 3 } else { 1 };
                 bound += ((factor * factor * (size * summands) as u128) >> RADIX_BITS) as u64 + 2;
-                // Factors of products are below 2^52.
+                // Factors of products must be below 2^52.
                 if bound >> RADIX_BITS != 0 {
                     layer.reduced = true;
                     bound = prime.value();
@@ -215,7 +218,7 @@ impl Program {
         })
     }
 
-    /// The prime.
+    /// Returns the prime.
     pub const fn prime(&self) -> Prime {
         self.prime
     }
@@ -224,17 +227,17 @@ impl Program {
         &self.layers
     }
 
-    /// How many layers.
+    /// Returns the number of layers.
     pub fn len(&self) -> usize {
         self.layers.len()
     }
 
-    /// Whether there is no layer.
+    /// Tells whether there are no layers.
     pub fn is_empty(&self) -> bool {
         self.layers.is_empty()
     }
 
-    /// How many values come out, and of how many polynomials each.
+    /// Returns the number of output values, and the number of polynomials of each.
     pub fn shape(&self) -> Option<(usize, usize)> {
         self.layers
             .last()
@@ -242,18 +245,18 @@ impl Program {
     }
 }
 
-/// Which sums make up each output, and in which order they are computed.
+/// The sums that make up each output, in the order of their computation.
 struct Groups {
-    /// In computing order: the output's place, and its sums.
+    /// Place and sums of each output, in the order of computation.
     computed: Vec<(usize, Vec<u32>)>,
-    /// Where each output is stored.
+    /// Place where each output is stored.
     places: Vec<u32>,
     squares: Squares,
 }
 
 impl Groups {
-    /// `None` if a sum does not exist, or `order` does not name each output once. With `in_order` outputs are stored in
-    /// their own order, else as they are computed.
+    /// Makes the groups; `None` if a sum does not exist, or `order` does not name each output once. With `in_order`,
+    /// outputs are stored in their own order, otherwise in the order of computation.
     fn new(then: Then, sums: usize, order: &[u32], in_order: bool) -> Option<Self> {
         let (mut groups, squares) = match then {
             Then::Keep | Then::Square => (
@@ -272,7 +275,7 @@ impl Groups {
         let mut places = vec![0; groups.len()];
         let mut computed = Vec::with_capacity(groups.len());
         for (number, &output) in order.iter().enumerate() {
-            // A group that was taken before is empty.
+            // A group that was already taken is empty.
             let group = std::mem::take(groups.get_mut(output as usize)?);
             if group.is_empty() || group.iter().any(|&sum| sum as usize >= sums) {
                 return None;
@@ -293,7 +296,7 @@ impl Groups {
         sizes.max().unwrap_or(1)
     }
 
-    /// The sums in computing order: place, whether it completes its output, and index.
+    /// Iterates over the sums in the order of computation: place, whether the sum completes its output, and index.
     fn sums(&self) -> impl Iterator<Item = (usize, bool, usize)> {
         self.computed.iter().flat_map(|(place, group)| {
             let last = group.len() - 1;
@@ -303,7 +306,8 @@ impl Groups {
     }
 }
 
-/// Splits terms into those of weight 1, -1, other small ones, and, where 63 bits do not hold the sum, all as wide.
+/// Splits terms into those of weight 1, of weight -1, and other small ones; if 63 bits do not hold the sum, all of them
+/// are wide.
 fn compile_sums(
     prime: &Prime,
     places: &[u32],
@@ -318,7 +322,7 @@ fn compile_sums(
         if sum.constant >= prime.value() {
             return None;
         }
-        // In the order in which the inputs lie.
+        // Sort the terms in the order in which the inputs lie.
         let mut terms = Vec::with_capacity(sum.terms.len());
         for &(input, weight) in &sum.terms {
             terms.push((*places.get(input as usize)?, weight));
@@ -334,7 +338,7 @@ fn compile_sums(
             };
             *total = total.saturating_add(magnitude);
         }
-        // A multiple of the prime keeps the sum from becoming negative.
+        // Start from a multiple of the prime, so that the sum does not become negative.
         let q = u128::from(prime.value());
         let narrow = negative
             .checked_next_multiple_of(q)

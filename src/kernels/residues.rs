@@ -4,24 +4,24 @@ use super::simd::{LANES, Lane};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// N residues, as vectors.
+/// N residues of one prime, as vectors.
 pub type Row<'a> = &'a [[u64; LANES]];
-/// As [`Row`], to be written.
+/// N residues of one prime, as vectors, for writing.
 pub type RowMut<'a> = &'a mut [[u64; LANES]];
 
-/// Memory that is used again: fresh memory costs as much as some kernels, as the system clears it page by page.
+/// A pool of memory for reuse: fresh memory costs as much as some kernels, because the system clears it page by page.
 #[derive(Debug, Clone, Default)]
 pub struct Pool {
-    /// What is free, by its number of vectors.
+    /// Free memory, by its number of vectors.
     free: Arc<Mutex<BTreeMap<usize, Vec<Vec<Lane>>>>>,
 }
 
 impl Pool {
-    /// Rows for polynomials with `degree` coefficients, a multiple of eight. What they hold is unspecified.
+    /// Takes rows for polynomials with `degree` coefficients, a multiple of eight. Their content is unspecified.
     pub fn take(&self, rows: usize, degree: usize) -> Residues {
         let length = degree / LANES;
         let size = rows * length;
-        // What a thread that panicked has left is memory all the same.
+        // Memory that a thread left when it panicked is usable all the same.
         let mut free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
         let lanes = free.get_mut(&size).and_then(Vec::pop);
         drop(free);
@@ -39,9 +39,9 @@ impl Pool {
 #[derive(Debug, Default)]
 pub struct Residues {
     lanes: Vec<Lane>,
-    /// Vectors in a row.
+    /// Number of vectors in a row.
     length: usize,
-    /// Where the memory goes back to, and how many vectors it was taken for.
+    /// Pool to which the memory returns, and the number of vectors for which it was taken.
     home: Option<(Pool, usize)>,
 }
 
@@ -57,7 +57,7 @@ impl Drop for Residues {
 }
 
 impl Residues {
-    /// `rows` rows of zeros for polynomials with `degree` coefficients, a multiple of eight.
+    /// Makes `rows` rows of zeros for polynomials with `degree` coefficients, a multiple of eight.
     pub fn zero(rows: usize, degree: usize) -> Self {
         let length = degree / LANES;
         Self {
@@ -67,7 +67,8 @@ impl Residues {
         }
     }
 
-    /// Polynomials of the same size in one: a row holds for each vector those of all polynomials.
+    /// Interleaves polynomials of the same size: each row holds, for each vector position, the vectors of all
+    /// polynomials.
     pub fn interleave(polynomials: &[Self]) -> Self {
         let first = polynomials.first();
         let rows = first.map_or(0, Self::rows);
@@ -83,27 +84,27 @@ impl Residues {
         }
     }
 
-    /// Makes all rows zero.
+    /// Sets all rows to zero.
     pub fn clear(&mut self) {
         self.lanes.fill(Lane::default());
     }
 
-    /// How many rows.
+    /// Returns the number of rows.
     pub fn rows(&self) -> usize {
         self.lanes.len().checked_div(self.length).unwrap_or(0)
     }
 
-    /// One row.
+    /// Returns one row.
     pub fn row(&self, index: usize) -> Row<'_> {
         vectors(&self.lanes[index * self.length..(index + 1) * self.length])
     }
 
-    /// One row, to be written.
+    /// Returns one row for writing.
     pub fn row_mut(&mut self, index: usize) -> RowMut<'_> {
         vectors_mut(&mut self.lanes[index * self.length..(index + 1) * self.length])
     }
 
-    /// All rows, to be written.
+    /// Returns all rows for writing.
     pub fn rows_mut(&mut self) -> Vec<RowMut<'_>> {
         self.lanes
             .chunks_exact_mut(self.length.max(1))
@@ -111,26 +112,26 @@ impl Residues {
             .collect()
     }
 
-    /// The first row, to be written, and the second.
+    /// Returns the first row for writing, and the second row.
     pub fn split(&mut self) -> (RowMut<'_>, Row<'_>) {
         let (first, others) = self.lanes.split_at_mut(self.length);
         (vectors_mut(first), vectors(&others[..self.length]))
     }
 
-    /// Keeps the first rows only.
+    /// Keeps only the first `rows` rows.
     pub fn truncate(&mut self, rows: usize) {
         self.lanes.truncate(rows * self.length);
     }
 }
 
-/// A row of words, whose number is a multiple of eight.
+/// Views words, whose number is a multiple of eight, as a row.
 pub const fn row_of(words: &[u64]) -> Row<'_> {
     words.as_chunks::<LANES>().0
 }
 
 const fn vectors(lanes: &[Lane]) -> Row<'_> {
-    // SAFETY: a `Lane` is `repr(C)` with one field, eight words, and its size is theirs: 64 bytes, which is also its
-    // alignment. So a slice of lanes is a slice of arrays of eight words, of the same length.
+    // SAFETY: a `Lane` is `repr(C)` with one field of eight words, and has their size: 64 bytes, which is also its
+    // alignment. A slice of lanes is therefore a slice of arrays of eight words, of the same length.
     unsafe { std::slice::from_raw_parts(lanes.as_ptr().cast(), lanes.len()) }
 }
 

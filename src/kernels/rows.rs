@@ -1,30 +1,32 @@
-//! Arithmetic on rows: N residues of one polynomial modulo one prime, in NTT form unless said.
+//! Arithmetic on rows: N residues of one polynomial modulo one prime, in NTT form unless stated otherwise.
 //!
-//! These are the steps of layers that rotate and relinearise, where a coefficient does not stay alone. A weight that is
-//! "in Montgomery form" is multiplied by 2^52 beforehand, as products are divided by 2^52. All results are residues.
+//! These are the steps of layers that rotate and relinearise, where coefficients do not stay alone. A weight "in
+//! Montgomery form" is multiplied by 2^52 beforehand, because products are divided by 2^52. All results are residues.
 
 use super::backend::Backend;
 use super::prime::{Constants, LAZY_PRODUCTS, Prime, RADIX_BITS};
 use super::residues::{Row, RowMut};
 use super::simd::{LANES, Lane, Portable, Simd};
 
-/// So many vectors before they are needed, what is read once is fetched from memory.
+/// Number of vectors by which data that is read once is prefetched.
 const AHEAD: usize = 8;
 
-/// What rotating the slots does to residues in NTT form: every eight words come from eight others, in some order.
+/// The effect of a rotation of the slots on residues in NTT form: every eight words come from eight others, in some
+/// order.
 #[derive(Debug, Clone)]
 pub struct Permutation {
-    /// For each vector of the result its source and the order of its words.
+    /// Source of each vector of the result, and index of the order of its words.
     sources: Vec<(u32, u32)>,
     orders: Vec<Lane>,
 }
 
 impl Permutation {
-    /// Of the automorphism x -> x^element of polynomials with `degree` coefficients; `None` if the degree is not a
-    /// power of two of at least 8, or the element not odd.
+    /// Makes the permutation of the automorphism x -> x^element, for polynomials with `degree` coefficients; `None`
+    /// unless the degree is a power of two of at least 8 and the element is odd.
     ///
-    /// In SEAL's order word i is the value at the root of unity with exponent 2 rev(i) + 1, rev reversing its bits. Its
-    /// low three bits are the high ones of the exponent: multiplying by the element moves eight words together.
+    /// In SEAL's order, word i is the value at the root of unity with exponent 2 rev(i) + 1, where rev reverses the
+    /// bits of i. The low three bits of i are the high bits of the exponent, so multiplying by the element moves eight
+    /// words together.
     pub fn new(degree: usize, element: u32) -> Option<Self> {
         if !degree.is_power_of_two() || degree < LANES || element.is_multiple_of(2) {
             return None;
@@ -56,22 +58,23 @@ impl Permutation {
 /// A rotation with its key.
 #[derive(Clone, Copy)]
 pub struct Rotation<'a> {
-    /// What it does to rows.
+    /// Permutation of rows.
     pub permutation: &'a Permutation,
-    /// The key's row, interleaved: for each vector those of both polynomials for each digit, in Montgomery form.
+    /// Row of the key, interleaved: for each vector, the vectors of both polynomials for each digit, in Montgomery
+    /// form.
     pub key: Row<'a>,
-    /// Vectors of the key for each vector of a row: twice its digits, of which the first are used.
+    /// Number of the key's vectors for each vector of a row: twice its digits, of which the first are used.
     pub stride: usize,
 }
 
-/// A ciphertext that is rotated.
+/// The sources of a ciphertext that is rotated.
 #[derive(Clone, Copy)]
 pub struct Source<'a> {
-    /// The second polynomial's digits.
+    /// Digits of the second polynomial.
     pub digits: &'a [Row<'a>],
-    /// The first polynomial, and a weight in Montgomery form.
+    /// First polynomial, and a weight in Montgomery form.
     pub first: Option<(Row<'a>, u64)>,
-    /// What is added without rotating it, and a weight in Montgomery form.
+    /// Polynomials that are added without a rotation, and a weight in Montgomery form.
     pub second: Option<([Row<'a>; 2], u64)>,
 }
 
@@ -104,8 +107,8 @@ macro_rules! dispatch {
 }
 
 impl Backend {
-    /// For each p: `out[p]` = the sum over terms of `weight * term[p]`, the weights in Montgomery form and interleaved: for
-    /// each vector those of all terms. Terms have the length of the rows of `out`.
+    /// Computes, for each p, `out[p]` = the sum over terms of `weight * term[p]`. The weights are in Montgomery form
+    /// and interleaved: for each vector, the weights of all terms. Terms are as long as the rows of `out`.
     pub fn products<const P: usize>(
         self,
         prime: &Prime,
@@ -116,9 +119,11 @@ impl Backend {
         dispatch!(self, simd => products(&prime.constants(simd), weights, terms, out));
     }
 
-    /// The digits of a polynomial, rotated in several ways, times a key for each: `out[p]` = the sum over rotations and
-    /// digits d of `permuted(d) * key[p]`. `first` is rotated as well, times a weight, and added to `out[0]`; `second` is
-    /// added to `out` as it is, times a weight. Keys and weights are in Montgomery form. Computes the vectors of `out`
+    /// Multiplies the digits of a polynomial, rotated in several ways, by a key for each rotation: `out[p]` = the sum
+    /// over rotations and digits d of `permuted(d) * key[p]`.
+    ///
+    /// `first` is rotated as well, multiplied by a weight, and added to `out[0]`; `second` is multiplied by a weight
+    /// and added to `out` without a rotation. Keys and weights are in Montgomery form. Computes the vectors of `out`
     /// that begin at `start`; all other rows are whole.
     pub fn switches(
         self,
@@ -131,20 +136,20 @@ impl Backend {
         dispatch!(self, simd => switches(&prime.constants(simd), rotations, source, start, out));
     }
 
-    /// The sum of the squares of pairs (polynomials a + b s) times `factor`, which is multiplied by 2^104 beforehand:
-    /// three rows, for a^2, 2 a b and b^2.
+    /// Computes the sum of the squares of pairs (polynomials a + b s) times `factor`, which is multiplied by 2^104
+    /// beforehand: three rows, for a^2, 2 a b and b^2.
     pub fn squares(self, prime: &Prime, pairs: &[[Row<'_>; 2]], factor: u64, out: [RowMut<'_>; 3]) {
         dispatch!(self, simd => squares(&prime.constants(simd), pairs, factor, out));
     }
 
-    /// From residues modulo one prime, taken around 0, to residues modulo another. In coefficient form.
+    /// Converts residues modulo one prime, centred around 0, to residues modulo another, in coefficient form.
     pub fn lift(self, from: &Prime, to: &Prime, row: Row<'_>, out: RowMut<'_>) {
         let half = from.value() / 2;
         let (from, offset) = (from.value(), half % to.value());
         dispatch!(self, simd => lift(&to.constants(simd), from, half, offset, row, out));
     }
 
-    /// target + row * weight, the weight in Montgomery form.
+    /// Computes target + row * weight, with the weight in Montgomery form.
     pub fn multiply_add(self, prime: &Prime, target: RowMut<'_>, row: Row<'_>, weight: u64) {
         dispatch!(self, simd => {
             let constants = prime.constants(simd);
@@ -155,7 +160,7 @@ impl Backend {
         });
     }
 
-    /// (target - row) * weight, the weight in Montgomery form.
+    /// Computes (target - row) * weight, with the weight in Montgomery form.
     pub fn subtract_multiply(self, prime: &Prime, target: RowMut<'_>, row: Row<'_>, weight: u64) {
         dispatch!(self, simd => {
             let constants = prime.constants(simd);
@@ -167,7 +172,7 @@ impl Backend {
         });
     }
 
-    /// target + row.
+    /// Computes target + row.
     pub fn add(self, prime: &Prime, target: RowMut<'_>, row: Row<'_>) {
         dispatch!(self, simd => {
             let constants = prime.constants(simd);
@@ -177,7 +182,7 @@ impl Backend {
         });
     }
 
-    /// target + permuted(row).
+    /// Computes target + permuted(row).
     pub fn permute_add(
         self,
         prime: &Prime,
@@ -197,7 +202,7 @@ impl Backend {
 }
 
 impl<S: Simd> Constants<S> {
-    /// A product divided by 2^52, below twice the prime; the factors are below 2^52, one of them below 2^50.
+    /// Computes a product divided by 2^52, below twice the prime; the factors are below 2^52, one of them below 2^50.
     #[inline(always)]
     pub(super) fn multiply(&self, a: S::Vector, b: S::Vector) -> S::Vector {
         let simd = self.simd;
@@ -205,13 +210,13 @@ impl<S: Simd> Constants<S> {
         self.montgomery(high, low)
     }
 
-    /// The residue of what is below twice the prime.
+    /// Returns the residue of a number below twice the prime.
     #[inline(always)]
     fn wrap(&self, x: S::Vector) -> S::Vector {
         self.simd.min(x, self.simd.sub(x, self.value()))
     }
 
-    /// The residue of what is below four times the prime.
+    /// Returns the residue of a number below four times the prime.
     #[inline(always)]
     fn wrap_twice(&self, x: S::Vector) -> S::Vector {
         let value = self.value();
@@ -219,15 +224,15 @@ impl<S: Simd> Constants<S> {
         self.wrap(simd.min(x, simd.sub(x, simd.add(value, value))))
     }
 
-    /// The residue of a sum of at most [`LAZY_PRODUCTS`] products and a folded sum, divided by 2^52.
+    /// Returns the residue of a sum of at most [`LAZY_PRODUCTS`] products and a folded sum, divided by 2^52.
     #[inline(always)]
     fn finish(&self, high: S::Vector, low: S::Vector) -> S::Vector {
         self.reduce(self.montgomery(high, low))
     }
 }
 
-/// Makes room for `count` products, at most [`LAZY_PRODUCTS`], in each sum: folds the sums if those that they hold and the
-/// new ones are too many. `held` counts them. So any number of products can be added up.
+/// Makes room for `count` products, at most [`LAZY_PRODUCTS`], in each sum: folds the sums if their products, which
+/// `held` counts, and the new ones are too many. Any number of products can therefore be added up.
 #[inline(always)]
 fn make_room<S: Simd, const P: usize>(
     constants: &Constants<S>,
@@ -274,8 +279,8 @@ pub(super) fn products<S: Simd, const P: usize>(
     terms: &[[Row<'_>; P]],
     mut out: [RowMut<'_>; P],
 ) {
-    /// Vectors at a time, whose sums stay in the first-level cache; and terms at a time: a processor foresees few
-    /// streams of reads.
+    /// Number of vectors at a time, whose sums stay in the first-level cache; and number of terms at a time, because a
+    /// processor foresees few streams of reads.
     const TILE: usize = 32;
     const GROUP: usize = 6;
     let simd = constants.simd;
@@ -410,7 +415,7 @@ pub(super) fn squares<S: Simd>(
     }
 }
 
-/// With `half` the half of `from`: (x + half mod from) - half is x around 0.
+/// Lifts residues: with `half` half of `from`, (x + half mod from) - half is x centred around 0.
 #[inline(always)]
 fn lift<S: Simd>(
     to: &Constants<S>,
@@ -431,7 +436,7 @@ fn lift<S: Simd>(
     }
 }
 
-/// 2^52 times a residue: what a weight is in Montgomery form.
+/// Converts a weight to Montgomery form: 2^52 times its residue.
 pub fn to_montgomery(prime: &Prime, weight: u64) -> u64 {
     const { assert!(RADIX_BITS == 52) };
     prime.multiply(weight % prime.value(), prime.radix())

@@ -1,4 +1,4 @@
-//! Kernels on rows against arithmetic with 128-bit integers, under every backend.
+//! Compares kernels on rows with arithmetic in 128-bit integers, under every backend.
 #![allow(clippy::unwrap_used, reason = "a failed test may panic")]
 
 use super::*;
@@ -54,7 +54,7 @@ proptest! {
         let weights = Residues::interleave(&weights);
         let rows: Vec<[Row<'_>; 2]> = terms.iter().map(|(_, [b, c])| [row_of(b), row_of(c)]).collect();
         let digits: Vec<Row<'_>> = terms.iter().map(|(a, _)| row_of(a)).collect();
-        // The key has a digit more than is used.
+        // The key has one digit more than are used.
         let key: Vec<Residues> = terms.iter().chain(&terms[..1]).flat_map(|(_, key)| key).map(single).collect();
         let key = Residues::interleave(&key);
         let element = 2 * element + 1;
@@ -83,7 +83,7 @@ proptest! {
                 first: Some((row_of(&first), weight)),
                 second: Some(([row_of(&second[0]), row_of(&second[1])], weight)),
             };
-            // Twice the same rotation; the rows in two parts.
+            // Use the same rotation twice, and compute the rows in two parts.
             let rotation = Rotation { permutation: &permutation, key: key.row(0), stride: 2 * count + 2 };
             for part in 0..2 {
                 let half = DEGREE / LANES / 2;

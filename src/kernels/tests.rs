@@ -1,11 +1,11 @@
-//! Kernels against arithmetic with 128-bit integers, and each other.
+//! Compares kernels with arithmetic in 128-bit integers, and with each other.
 #![allow(clippy::unwrap_used, reason = "a failed test may panic")]
 
 use super::*;
 use crate::network::SplitMix64;
 use proptest::prelude::*;
 
-/// Primes = 1 mod 16384 of various sizes, the largest below 2^50 among them.
+/// Primes = 1 mod 16384 of various sizes, including the largest one below 2^50.
 const PRIMES: [u64; 7] = [
     65_537,
     114_689,
@@ -32,7 +32,7 @@ fn add(q: u64, a: &[u64], b: &[u64]) -> Vec<u64> {
     a.iter().zip(b).map(|(a, b)| (a + b) % q).collect()
 }
 
-/// What a program computes, one coefficient at a time.
+/// Computes the results of a program one coefficient at a time.
 fn reference(
     prime: &Prime,
     degree: usize,
@@ -113,7 +113,7 @@ fn check(prime: u64, degree: usize, inputs: usize, layers: &[LayerSpec], rows: &
     let (outputs, size) = program.shape().unwrap();
     let expected = reference(&prime, degree, rows, layers);
     let rows: Vec<&[u64]> = rows.iter().map(Vec::as_slice).collect();
-    // The last one is the model of IFMA, for processors without it.
+    // The last entry is the model of IFMA, for processors without it.
     for backend in Backend::available().into_iter().map(Some).chain([None]) {
         let mut scratch = Scratch::default();
         for width in [8, 32] {
@@ -175,7 +175,7 @@ fn random_layers(
         layers.push(LayerSpec::Sums {
             sums,
             then: if pool {
-                // A sum that no output reads, too.
+                // Some sums may be read by no output.
                 let mut sum = || random.between(0, count - 1) as u32;
                 let groups = (0..outputs).map(|output| (0..=output).map(|_| sum()).collect());
                 Then::Pool(groups.collect())
@@ -219,7 +219,7 @@ proptest! {
     }
 }
 
-/// Sums of squares that the next layer multiplies, modulo primes so large that they would exceed 52 bits.
+/// Sums of squares that the next layer multiplies, modulo primes so large that the sums would exceed 52 bits.
 #[test]
 fn pooled_squares_are_small_enough_for_products() {
     let mut random = SplitMix64::new(2);
@@ -249,7 +249,7 @@ fn pooled_squares_are_small_enough_for_products() {
     }
 }
 
-/// So many terms that lazy sums come close to their limits, narrow and wide.
+/// Sums with so many terms that lazy sums, narrow and wide, come close to their limits.
 #[test]
 fn long_sums_do_not_overflow() {
     let q = PRIMES[6];

@@ -1,8 +1,9 @@
-//! The batched layout: a ciphertext for every element of the tensor, an image in every slot.
+//! The batched layout: one ciphertext per element of the tensor, one image per slot.
 //!
-//! With N = 8192 and images of 28 x 28, ciphertext 0 holds the first pixel of 8,192 images, ciphertext 783 the last.
-//! Everything linear is then pointwise: no rotation, no mask, and a weight is one integer for all slots. An image alone
-//! costs as much as a full batch. Source: `CryptoNets` (Gilad-Bachrach et al. 2016), HCNN (Al Badawi et al. 2018).
+//! With N = 8192 and images of 28 x 28, ciphertext 0 holds the first pixel of 8,192 images, and ciphertext 783 holds
+//! the last. Every linear operation then works slot by slot: there are no rotations and no masks, and a weight is one
+//! integer for all slots. Evaluating one image costs as much as evaluating a full batch. Source: `CryptoNets`
+//! (Gilad-Bachrach et al. 2016), HCNN (Al Badawi et al. 2018).
 
 /// The batched layout for ciphertexts of a given number of slots.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -11,17 +12,18 @@ pub struct Batched {
 }
 
 impl Batched {
-    /// For ciphertexts of `slots` slots.
+    /// Makes the layout for ciphertexts of `slots` slots.
     pub const fn new(slots: usize) -> Self {
         Self { slots }
     }
 
-    /// How many images a batch holds.
+    /// Returns the number of images in a batch.
     pub const fn slots(self) -> usize {
         self.slots
     }
 
-    /// The slots of ciphertext `element`: that element of every image, in order. Slots without an image are left out.
+    /// Returns the slots of ciphertext `element`: that element of every image, in order. Slots without an image are
+    /// left out.
     ///
     /// `images` has at most [`Batched::slots`] entries, each longer than `element`.
     pub fn gather(self, images: &[Vec<i64>], element: usize) -> Vec<i64> {

@@ -1,4 +1,4 @@
-//! How tensors lie in the slots of ciphertexts.
+//! Layouts: which value lies in which slot of which ciphertext.
 
 mod batched;
 mod diagonal;
@@ -12,19 +12,19 @@ pub use diagonal::{
 pub use packed::Packed;
 pub use paper::Paper;
 
-/// A layout.
+/// A layout of images in slots.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Layout {
-    /// An image in each slot.
+    /// One image per slot.
     Batched(Batched),
-    /// Few images.
+    /// A few images, as crops.
     Packed(Box<Packed>),
-    /// One image.
+    /// One image, with rotations.
     Diagonal(Box<Diagonal>),
 }
 
 impl Layout {
-    /// How many images a batch holds.
+    /// Returns the number of images in a batch.
     pub fn images(&self) -> usize {
         match self {
             Self::Batched(batched) => batched.slots(),
@@ -33,7 +33,7 @@ impl Layout {
         }
     }
 
-    /// The slots of ciphertext `element` of a request.
+    /// Returns the slots of ciphertext `element` of a request.
     pub fn gather(&self, images: &[Vec<i64>], element: usize) -> Vec<i64> {
         match self {
             Self::Batched(batched) => batched.gather(images, element),
@@ -42,8 +42,8 @@ impl Layout {
         }
     }
 
-    /// From the slots of each ciphertext of a response, residues of a plaintext modulus, to those of each logit of each
-    /// of the first `images` images.
+    /// Converts the slots of each response ciphertext, as residues of a plaintext modulus, to the residues of each
+    /// logit for each of the first `images` images.
     pub fn collect(&self, outputs: Vec<Vec<u64>>, images: usize, modulus: u64) -> Vec<Vec<u64>> {
         match self {
             Self::Batched(_) => outputs,

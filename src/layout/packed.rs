@@ -1,9 +1,12 @@
-//! The packed layout: few images at a time, without rotations.
+//! The packed layout (crops): a few images at a time, without rotations.
 //!
-//! What lies before the last linear layer is the same for every position (see [`Crops`]). A ciphertext holds one pixel
-//! of the crop, for every position in a slot of its own. An image takes a slot for each logit and position: the same
-//! pixels for each logit, and other weights of the last layer, which are multiplied as plaintexts. So the response is one
-//! ciphertext: the client sums the slots of a logit, which a mask hides as far as [`crate::engine::Plan`] says.
+//! The layers before the last linear layer compute the same function at every position (see [`Crops`]). Each ciphertext
+//! holds one pixel of the crop, with one slot per position. An image takes one slot for each pair of logit and
+//! position: the pixels are the same for every logit, but the weights of the last layer differ, and are multiplied as
+//! plaintexts.
+//!
+//! The response is therefore one ciphertext. The client sums the slots of each logit; a mask hides these slots to the
+//! extent that [`crate::engine::Plan`] describes.
 
 use crate::network::{Crops, Shape};
 
@@ -16,7 +19,7 @@ pub struct Packed {
 }
 
 impl Packed {
-    /// For ciphertexts of `slots` slots and images of shape `image`.
+    /// Makes the layout for ciphertexts of `slots` slots and images of shape `image`.
     pub const fn new(slots: usize, image: Shape, crops: Crops) -> Self {
         Self {
             slots,
@@ -25,32 +28,32 @@ impl Packed {
         }
     }
 
-    /// The network cut into crops.
+    /// Returns the network split into crops.
     pub const fn crops(&self) -> &Crops {
         &self.crops
     }
 
-    /// The shape of an image.
+    /// Returns the shape of an image.
     pub const fn image(&self) -> Shape {
         self.image
     }
 
-    /// Slots of one logit of an image: its positions.
+    /// Returns the number of slots of one logit of an image: one per position.
     pub const fn positions(&self) -> usize {
         self.crops.position_count()
     }
 
-    /// Logits of an image.
+    /// Returns the number of logits of an image.
     pub fn logits(&self) -> usize {
         self.crops.logits()
     }
 
-    /// How many images a batch holds.
+    /// Returns the number of images in a batch.
     pub fn images(&self) -> usize {
         self.slots / (self.positions() * self.logits()).max(1)
     }
 
-    /// The slots of ciphertext `element`: that pixel of each position's crop, for every logit of every image.
+    /// Returns the slots of ciphertext `element`: that pixel of each position's crop, for every logit of every image.
     pub fn gather(&self, images: &[Vec<i64>], element: usize) -> Vec<i64> {
         let mut slots = Vec::with_capacity(self.slots);
         for image in images.iter().take(self.images()) {
@@ -64,7 +67,7 @@ impl Packed {
         slots
     }
 
-    /// The slots of a plaintext of the last layer: `value(logit, position)` for every image.
+    /// Returns the slots of a plaintext of the last layer: `value(logit, position)` for every image.
     pub fn spread(&self, value: impl Fn(usize, usize) -> u64) -> Vec<u64> {
         let image: Vec<u64> = (0..self.logits())
             .flat_map(|logit| (0..self.positions()).map(move |position| (logit, position)))
@@ -73,7 +76,7 @@ impl Packed {
         image.repeat(self.images())
     }
 
-    /// From the slots of the response to the logits' residues: for each logit those of the first `images` images.
+    /// Sums the slots of the response to the residues of each logit, for each of the first `images` images.
     pub fn collect(&self, slots: &[u64], images: usize, modulus: u64) -> Vec<Vec<u64>> {
         let sums: Vec<u64> = slots
             .chunks(self.positions().max(1))

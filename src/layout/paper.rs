@@ -1,26 +1,26 @@
-//! The layout of the paper: one image, a channel of it in a ciphertext, in a window that repeats over all slots.
+//! The layout of the paper: one image, one channel per ciphertext, in a window that repeats over all slots.
 //!
-//! A 28 x 28 image lies row by row in the first 784 of 1,024 slots, and again in the next 1,024, and so on. A rotation
-//! by a kernel tap's offset then brings the tap's values to their outputs, wherever the window begins. Strides are
-//! not compacted: the outputs of a convolution of stride 2 stay two slots and two rows apart (dilation), and what lies
-//! between them is never read again. Source: the authors' published experiment scripts (paper: Legiest et al., 2023).
+//! A 28 x 28 image lies row by row in the first 784 of 1,024 slots, again in the next 1,024, and so on. A rotation by a
+//! kernel tap's offset then brings the tap's values to their outputs, wherever the window begins. Strides are not
+//! compacted: the outputs of a convolution of stride 2 stay two slots and two rows apart (dilation), and the slots
+//! between them are never read again. Source: the authors' published experiment scripts (paper: Legiest et al., 2023).
 
 use crate::network::Shape;
 
-/// The window that the authors use for MNIST and CIFAR-10. Larger images get the next power of two.
+/// Slots in the window that the authors use for MNIST and CIFAR-10. Larger images get the next power of two.
 const WINDOW_SLOTS: usize = 1024;
 
-/// How a layer's values lie in ciphertexts: a ciphertext for each channel, its values in a window of slots.
+/// The placement of a layer's values: one ciphertext per channel, with the values in a window of slots.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Paper {
     shape: Shape,
-    /// Slots from a row to the next, and from a column to the next.
+    /// Number of slots from one row to the next, and from one column to the next.
     strides: [usize; 2],
     period: usize,
 }
 
 impl Paper {
-    /// An image: each channel row by row, without gaps.
+    /// Makes the layout of an image: each channel row by row, without gaps.
     pub fn image(shape: Shape) -> Self {
         Self {
             shape,
@@ -31,7 +31,7 @@ impl Paper {
         }
     }
 
-    /// The outputs of a fully connected layer: value i in slot i, all in one ciphertext.
+    /// Makes the layout of a fully connected layer's outputs: value i in slot i, all in one ciphertext.
     pub fn vector(values: usize) -> Self {
         Self {
             shape: Shape::new(1, 1, values),
@@ -40,7 +40,8 @@ impl Paper {
         }
     }
 
-    /// What a convolution or pooling of this stride leaves: outputs lie where the first tap of their window lay.
+    /// Returns the layout after a convolution or pooling with this stride: each output lies where the first tap of its
+    /// window lay.
     #[must_use]
     pub const fn dilated(self, output: Shape, stride: [usize; 2]) -> Self {
         Self {
@@ -50,23 +51,24 @@ impl Paper {
         }
     }
 
-    /// Channels, which is the number of ciphertexts, and the values in each.
+    /// Returns the shape: the number of channels (one ciphertext each) and the values in each channel.
     pub const fn shape(self) -> Shape {
         self.shape
     }
 
-    /// After how many slots everything repeats: a power of two.
+    /// Returns the number of slots after which everything repeats: a power of two.
     pub const fn period(self) -> usize {
         self.period
     }
 
-    /// The slot of a value, within its ciphertext's window. It is also by how many slots to rotate to the left to
-    /// bring the tap at that row and column to a window's first one.
+    /// Returns the slot of a value within its ciphertext's window. This is also the number of slots to rotate to the
+    /// left to bring the tap at that row and column to the window's first tap.
     pub const fn slot(self, row: usize, column: usize) -> usize {
         row * self.strides[0] + column * self.strides[1]
     }
 
-    /// For each slot of the window, the flat index within the channel of the value there, if it holds one.
+    /// Returns, for each slot of the window, the flat index within the channel of the value there, if the slot holds
+    /// one.
     pub fn window(self) -> Vec<Option<usize>> {
         let mut window = vec![None; self.period];
         for row in 0..self.shape.height {
@@ -77,9 +79,9 @@ impl Paper {
         window
     }
 
-    /// All slots of a channel's ciphertext: the values in their places, zeros between, repeated.
+    /// Returns all slots of a channel's ciphertext: the values in their slots with zeros between them, repeated.
     ///
-    /// `values` are those of one channel; `slots` is a multiple of the period.
+    /// `values` are the values of one channel; `slots` is a multiple of the period.
     pub fn spread(self, values: &[i64], slots: usize) -> Vec<i64> {
         let window: Vec<i64> = self
             .window()

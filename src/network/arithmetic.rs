@@ -1,34 +1,35 @@
-//! The arithmetics in which a network can be evaluated.
+//! The kinds of arithmetic in which a network can be evaluated.
 //!
-//! One walk over a layer ([`Affine::evaluate`](super::steps::Affine::evaluate)) serves them all: exact integers of
-//! several widths (those of a few limbs are in `limbs`), integers modulo `t`, intervals (`bounds`), and counts (`ops`).
+//! One loop over a layer ([`Affine::evaluate`](super::steps::Affine::evaluate)) serves all of them: exact integers of
+//! several widths (`limbs` has those of a few limbs), integers modulo `t`, intervals (`bounds`), and counts of
+//! operations (`ops`).
 
 use crate::modular::{multiply, residue, wide_residue};
 use num_bigint::BigInt;
 
-/// Values, sums of weighted values, and how to get from one to the other.
+/// The values and weighted sums of one kind of arithmetic, and the operations between them.
 ///
 /// Values come in lanes: one slice holds the same element of several images.
 pub(super) trait Arithmetic {
     /// One element of a tensor.
     type Value: Clone;
-    /// A sum under way.
+    /// A sum that is being added up.
     type Sum: Clone;
 
-    /// A sum that starts at `bias`.
+    /// Starts a sum at `bias`.
     fn bias(&self, bias: &BigInt) -> Self::Sum;
-    /// `sums[i] += weight * values[i]`; `weight` is not 0.
+    /// Computes `sums[i] += weight * values[i]`; `weight` is not 0.
     fn mul_add(&self, sums: &mut [Self::Sum], weight: i64, values: &[Self::Value]);
-    /// A finished sum.
+    /// Turns a finished sum into a value.
     fn value(&self, sum: Self::Sum) -> Self::Value;
-    /// `value * value`.
+    /// Computes `value * value`.
     fn square(&self, value: &Self::Value) -> Self::Value;
 }
 
 /// Exact evaluation in 64-bit integers.
 ///
-/// Whoever uses it has proven that every sum, and every partial sum, fits. The operations are the wrapping ones only so
-/// that a build with overflow checks can still use vector instructions.
+/// The caller has proven that every sum, and every partial sum, fits. The operations wrap only so that a build with
+/// overflow checks can still use vector instructions.
 pub(super) struct Exact64;
 
 impl Arithmetic for Exact64 {
@@ -36,7 +37,7 @@ impl Arithmetic for Exact64 {
     type Sum = i64;
 
     fn bias(&self, bias: &BigInt) -> i64 {
-        // A bias that does not fit cannot occur, as the proven reach of every sum includes it.
+        // Every bias fits, because the proven reach of its sum includes it.
         i64::try_from(bias).unwrap_or_default()
     }
 
@@ -68,7 +69,7 @@ impl Arithmetic for Exact128 {
     type Sum = i128;
 
     fn bias(&self, bias: &BigInt) -> i128 {
-        // As for 64 bits: the proven reach includes it.
+        // Every bias fits, as for 64 bits.
         i128::try_from(bias).unwrap_or_default()
     }
 
@@ -117,18 +118,18 @@ impl Arithmetic for ExactBig {
     }
 }
 
-/// Evaluation modulo `t`: values are 0 to `t - 1`.
+/// Evaluation modulo `t`: values are in `0..t`.
 pub(super) struct Modular {
     t: u64,
 }
 
 impl Modular {
-    /// Arithmetic modulo `t`, which is not 0.
+    /// Makes the arithmetic modulo `t`; `None` if `t` is 0.
     pub(super) fn new(t: u64) -> Option<Self> {
         (t > 0).then_some(Self { t })
     }
 
-    /// `value` modulo `t`.
+    /// Reduces `value` modulo `t`.
     pub(super) fn reduce(&self, value: i64) -> u64 {
         residue(i128::from(value), self.t)
     }
@@ -146,7 +147,7 @@ impl Arithmetic for Modular {
         let weight = u128::from(self.reduce(weight));
         for (sum, &value) in sums.iter_mut().zip(values) {
             let product = weight * u128::from(value);
-            // Reduced only when needed; then it is at most (t - 1) + (t - 1)^2 < 2^128.
+            // Reduce only when the sum would overflow; it is then at most (t - 1) + (t - 1)^2 < 2^128.
             *sum = sum
                 .checked_add(product)
                 .unwrap_or_else(|| *sum % u128::from(self.t) + product);

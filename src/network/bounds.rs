@@ -1,7 +1,7 @@
-//! How large the integers of a network can become.
+//! Proven bounds on the integers of a network.
 //!
-//! Only the logits must fit the plaintext modulus: `|y| < t / 2`. The bounds of the layers before tell where the bits
-//! come from.
+//! Only the logits must fit the plaintext modulus: `|y| < t / 2`. The bounds of the layers before them show where the
+//! bits come from.
 
 use std::{borrow::Borrow, ops::Deref};
 
@@ -13,14 +13,14 @@ use super::{arithmetic::Arithmetic, interval::Interval, model::Network, steps::S
 /// The range of all values at one point of a network.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct LayerBound {
-    /// The layer after which this is, or `input`.
+    /// Name of the layer that gives these values, or `input`.
     pub name: String,
-    /// The range of its values.
+    /// Range of the values.
     pub interval: Interval,
 }
 
-/// The ranges at the input and after every layer, in order; it can be used as a slice of [`LayerBound`]. The last entry
-/// is that of the logits.
+/// The ranges at the input and after every layer, in order. It can be used as a slice of [`LayerBound`]; the last entry
+/// is the range of the logits.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Bounds {
     layers: Vec<LayerBound>,
@@ -28,7 +28,7 @@ pub struct Bounds {
 }
 
 impl Bounds {
-    /// From the interval at the input and after every layer, and that of each logit.
+    /// Combines the intervals at the input and after every layer with the interval of each logit.
     pub(super) fn new(network: &Network, intervals: Vec<Interval>, classes: Vec<Interval>) -> Self {
         let names =
             std::iter::once("input").chain(network.layers().iter().map(|l| l.name.as_str()));
@@ -42,19 +42,19 @@ impl Bounds {
         }
     }
 
-    /// The range of all logits together, which decides the plaintext modulus.
+    /// Returns the range of all logits together, which decides the plaintext modulus.
     pub fn output(&self) -> &Interval {
         &self.layers[self.layers.len() - 1].interval
     }
 
-    /// The range of each class's logit.
+    /// Returns the range of each class's logit.
     pub fn classes(&self) -> &[Interval] {
         &self.classes
     }
 
-    /// The point with the largest magnitude; the first of equals.
+    /// Returns the point with the largest magnitude; the first one if several are equal.
     pub fn widest(&self) -> &LayerBound {
-        // `max_by_key` gives the last of equals, so the search runs backwards.
+        // `max_by_key` returns the last of equal elements, so the search runs backwards.
         let widest = self
             .layers
             .iter()
@@ -81,16 +81,16 @@ impl<'a> IntoIterator for &'a Bounds {
     }
 }
 
-/// Bounds that hold for every input the quantiser can give: interval arithmetic, element by element, over the actual
-/// integers of the network. A layer's interval is the hull of its elements' intervals.
+/// Computes bounds that hold for every input that the quantiser can give: interval arithmetic, element by element, with
+/// the network's actual integers. A layer's interval is the hull of its elements' intervals.
 ///
-/// They are exact up to the first layer that mixes values which depend on each other, and safe after it. Costs two
-/// multiplications per non-zero weight and window, as much as evaluating two images.
+/// The bounds are exact up to the first layer that mixes values which depend on each other, and safe from there on. The
+/// cost is two multiplications per non-zero weight and window, as much as evaluating two images.
 pub fn proven_bounds(network: &Network) -> Bounds {
     proven(network, Step::of(network)).0
 }
 
-/// The proven bounds, and for each step the largest magnitude that it, or a partial sum in it, can reach.
+/// Computes the proven bounds and, for each step, the largest magnitude that it, or a partial sum in it, can reach.
 pub(super) fn proven(
     network: &Network,
     steps: impl Iterator<Item = impl Borrow<Step>>,
@@ -103,7 +103,7 @@ pub(super) fn proven(
     for step in steps {
         let step: &Step = step.borrow();
         let reach = step.reach(&intervals[intervals.len() - 1].magnitude());
-        // i128 while every partial sum surely fits.
+        // Intervals stay in i128 while every partial sum is sure to fit.
         values = match values {
             Elements::Narrow(values) if reach.bits() < 127 => {
                 Elements::Narrow(step.evaluate(&Intervals, values, 1))
@@ -121,7 +121,7 @@ pub(super) fn proven(
     (Bounds::new(network, intervals, classes), reaches)
 }
 
-/// An interval for every element.
+/// One interval per element.
 enum Elements {
     Narrow(Vec<(i128, i128)>),
     Wide(Vec<(BigInt, BigInt)>),
@@ -153,7 +153,7 @@ impl Elements {
     }
 }
 
-/// Interval arithmetic in 128-bit integers; whoever uses it has proven that they suffice.
+/// Interval arithmetic in 128-bit integers; the caller has proven that they suffice.
 struct Intervals;
 
 impl Arithmetic for Intervals {
@@ -161,7 +161,7 @@ impl Arithmetic for Intervals {
     type Sum = (i128, i128);
 
     fn bias(&self, bias: &BigInt) -> (i128, i128) {
-        // The proven reach includes the bias, so it fits.
+        // The bias fits, because the proven reach includes it.
         let bias = i128::try_from(bias).unwrap_or_default();
         (bias, bias)
     }
@@ -260,7 +260,7 @@ mod tests {
         assert_eq!(named, ["input", "fc", "square"]);
         assert_eq!(bounds[0].interval, Interval::new(0, 3));
         assert_eq!(bounds[1].interval, Interval::new(-11, 7));
-        // The square of an interval that straddles 0 begins at 0; the other does not straddle it.
+        // An interval that straddles 0 has a square that starts at 0; the second one does not straddle it.
         assert_eq!(
             bounds.classes(),
             [Interval::new(0, 49), Interval::new(25, 121)]
@@ -295,7 +295,7 @@ mod tests {
         assert_eq!(bounds.classes(), expected);
     }
 
-    /// Affine in its input, every end of a proven interval is reached by some input.
+    /// The network is affine in its input, so some input reaches each end of a proven interval.
     #[test]
     fn the_proven_bounds_of_an_affine_network_are_reached() {
         let weight = vec![3, 0, -7, 1, 1 << 60, -(1 << 60), 5, -5];

@@ -1,7 +1,7 @@
-//! A network cut along the positions of its last linear layer's input.
+//! A network split into crops of the image, one per position that its last linear layer reads.
 //!
-//! Convolutions compute the same at every position. So what lies before the last linear layer is a smaller network on a
-//! crop of the image, evaluated once for each position; the linear layer then sums over positions.
+//! A convolution computes the same function at every position. The layers before the last linear layer are therefore a
+//! smaller network on a crop of the image, evaluated once per position; the last layer then sums over positions.
 
 use num_bigint::BigInt;
 use thiserror::Error;
@@ -12,64 +12,66 @@ use super::{
     shape::Shape,
 };
 
-/// A network as crops.
+/// A network split into crops.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Crops {
-    /// What is computed for each position: from a crop of the image to one value for each plane.
+    /// The network that is evaluated at each position: it maps a crop of the image to one value per channel.
     pub network: Network,
-    /// Rows and columns of positions.
+    /// Number of positions, `[down, across]`.
     pub positions: [usize; 2],
-    /// Pixels from one crop to the next, down and across.
+    /// Pixels from one crop to the next, `[down, across]`.
     pub stride: [usize; 2],
-    /// Where the first crop starts: so many pixels above and to the left of the image. What lies outside is zero.
+    /// Number of pixels by which the first crop starts above and to the left of the image. Pixels outside the image are
+    /// zero.
     pub padding: [usize; 2],
-    /// The name of the last linear layer.
+    /// Name of the last linear layer.
     pub name: String,
-    /// Its weights: `[logits, planes, positions]`, flat.
+    /// Weights of the last linear layer: `[logits, channels, positions]`, flat.
     pub weight: Vec<i64>,
-    /// Its biases, one a logit.
+    /// Biases of the last linear layer, one per logit.
     pub bias: Vec<BigInt>,
 }
 
-/// Why a network cannot be cut.
+/// Reasons why a network cannot be split into crops.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum CropError {
-    /// There is nothing to sum over.
+    /// The last layer is not linear, so nothing sums over the positions.
     #[error("its last layer is not linear: the values of all positions would have to be sent back")]
     LastLayer,
-    /// A layer before the last needs all positions.
+    /// A layer before the last one needs all positions.
     #[error("layer {layer} before the last one reads all positions at once")]
     AllPositions {
-        /// The layer.
+        /// Name of the layer.
         layer: String,
     },
-    /// Padding is only possible where zeros come from outside the image.
+    /// A layer pads values that are not the image's own; padding is possible only where zeros come from outside the
+    /// image.
     #[error("layer {layer} pads values that are not the image's own")]
     InnerPadding {
-        /// The layer.
+        /// Name of the layer.
         layer: String,
     },
-    /// The last layer is the only one.
+    /// The linear layer is the only layer.
     #[error("it has no layer before the last linear one")]
     NothingBefore,
 }
 
 impl Crops {
-    /// How many positions.
+    /// Returns the number of positions.
     pub const fn position_count(&self) -> usize {
         self.positions[0] * self.positions[1]
     }
 
-    /// How many logits.
+    /// Returns the number of logits.
     pub fn logits(&self) -> usize {
         self.bias.len()
     }
 
-    /// Cuts a network.
+    /// Splits a network into crops.
     ///
     /// # Errors
-    /// [`CropError`] if its layers before the last one are not the same for every position.
+    /// [`CropError`] if the layers before the last one do not compute the same function at every position.
     pub fn new(network: &Network) -> Result<Self, CropError> {
         let layers = network.layers();
         let Some((last, before)) = layers.split_last() else {
@@ -82,7 +84,7 @@ impl Crops {
         let mut cropped: Vec<NamedLayer> = Vec::with_capacity(before.len());
         let mut positions = None;
         let mut padded: Option<&str> = None;
-        // From the last layer to the first: what one position needs of each layer's input.
+        // Walks from the last layer to the first, and tracks which part of each layer's input one position needs.
         for (named, shape) in before.iter().zip(network.shapes().iter().skip(1)).rev() {
             let mut layer = named.layer.clone();
             let (kernel, step) = match &mut layer {
@@ -113,14 +115,14 @@ impl Crops {
                 }
             };
             positions.get_or_insert([shape.height, shape.width]);
-            // What lies outside the image is zero, but not what sums before the padded layer would make of it.
+            // Values outside the image are zero, but the sums that an earlier layer would make of them need not be.
             if let Some(layer) = padded.filter(|layer| *layer != named.name.as_str()) {
                 return Err(CropError::InnerPadding {
                     layer: layer.to_owned(),
                 });
             }
             for axis in 0..2 {
-                // A step beyond the image is never taken: there is one position then.
+                // A stride beyond the image is never used, because there is then only one position.
                 size[axis] = (size[axis] - 1)
                     .saturating_mul(step[axis])
                     .saturating_add(kernel[axis]);
@@ -153,7 +155,8 @@ impl Crops {
         })
     }
 
-    /// The value of pixel (`y`, `x`) of the crop of a position, counted in rows; zero outside the image.
+    /// Returns the value of element `element` of the crop at `position` (positions count row by row); zero outside the
+    /// image.
     pub fn pixel(&self, image: &[i64], shape: Shape, position: usize, element: usize) -> i64 {
         let crop = self.network.input().shape;
         let plane = crop.height * crop.width;

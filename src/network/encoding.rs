@@ -1,10 +1,10 @@
-//! Input encodings beyond thresholds on pixels: contrast, in integers only, so that every reader gets the same bits.
+//! Input encodings by contrast instead of brightness, in integers only, so that every reader computes the same bits.
 
 use serde::{Deserialize, Serialize};
 
 use super::{error::NetworkError, shape::Shape};
 
-/// The most pixels of a plane that an encoding is defined for: all sums then fit 128 bits.
+/// Largest number of pixels in a channel that can be encoded: all sums then fit 128 bits.
 const MAX_PLANE: usize = 1 << 16;
 
 /// How a client turns an image into small integers by contrast instead of brightness.
@@ -54,7 +54,7 @@ pub enum Center {
 }
 
 impl InputEncoding {
-    /// Channels of the image that it reads.
+    /// Returns the number of channels of the image that it reads.
     pub fn source_channels(&self) -> usize {
         self.channels.first().map_or(0, |channel| channel.mix.len())
     }
@@ -112,7 +112,7 @@ impl InputEncoding {
         Ok(())
     }
 
-    /// Whether images of this shape (of the network's input) can be encoded.
+    /// Checks that images can be encoded to the network's input shape `shape`.
     pub(super) fn check_shape(&self, shape: Shape) -> Result<(), NetworkError> {
         let refused = |problem| {
             let field = "channels".into();
@@ -127,8 +127,8 @@ impl InputEncoding {
         Ok(())
     }
 
-    /// The integers of an image, `[channels][height][width]` as `shape` says, from its pixels (of
-    /// [`source_channels`](Self::source_channels) channels).
+    /// Encodes the pixels of an image ([`source_channels`](Self::source_channels) channels) as integers,
+    /// `[channels][height][width]` as `shape` says.
     pub(super) fn encode(&self, pixels: &[u8], shape: Shape) -> Vec<i64> {
         let plane = shape.height * shape.width;
         let mut out = Vec::with_capacity(shape.len());
@@ -160,7 +160,8 @@ impl InputEncoding {
     }
 }
 
-/// Values less their centre, in integers: `(values, worth)`, where one unit of the values before is worth `worth` now.
+/// Subtracts the centre in integers; returns `(values, worth)`: one unit of the values before is worth `worth` units
+/// now.
 fn centred(values: &[i64], shape: Shape, center: Center) -> (Vec<i64>, i64) {
     let count = values.len().cast_signed() as i64;
     match center {
@@ -192,7 +193,7 @@ fn centred(values: &[i64], shape: Shape, center: Center) -> (Vec<i64>, i64) {
     }
 }
 
-/// The smallest `d` with `d >= threshold / 100 * (sqrt(squares / count) + floor)`, exactly.
+/// Computes the smallest `d` with `d >= threshold / 100 * (sqrt(squares / count) + floor)`, exactly.
 fn smallest(threshold: i32, floor: i64, squares: i128, count: usize) -> i64 {
     let threshold = i128::from(threshold);
     let count = count.cast_signed() as i128;
@@ -252,7 +253,7 @@ mod tests {
         (0..len).map(|_| random.next_u64() as u8).collect()
     }
 
-    /// The definition, in floating point: the integer must agree wherever rounding cannot matter.
+    /// Compares with the definition in floating point: the integers must agree wherever rounding cannot matter.
     #[test]
     fn the_integers_are_those_of_the_definition() {
         let shape = Shape::new(3, 7, 6);
@@ -306,7 +307,7 @@ mod tests {
 
     #[test]
     fn thresholds_are_exact_at_their_edge() {
-        // sqrt(200 / 2) = 10, floor 5: 0.8 of 15 is 12.
+        // sqrt(200 / 2) = 10, and the floor is 5: 0.8 of 15 is 12.
         assert_eq!(smallest(80, 5, 200, 2), 12);
         assert_eq!(smallest(-80, 5, 200, 2), -12);
         assert_eq!(smallest(0, 5, 200, 2), 0);

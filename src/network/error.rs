@@ -1,10 +1,10 @@
-//! What can be wrong with a network, and with what is fed to it.
+//! Errors in the description of a network, and in the images given to it.
 
 use std::fmt;
 
 use super::shape::Shape;
 
-/// A double without hundreds of zeros.
+/// Displays a double without hundreds of zeros.
 struct Short(f64);
 
 impl fmt::Display for Short {
@@ -19,14 +19,14 @@ impl fmt::Display for Short {
     }
 }
 
-/// Why a description is not a network. Every message starts with the field at fault.
+/// Reasons why a description is not a valid network. Every message starts with the field at fault.
 #[derive(Debug, thiserror::Error, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum NetworkError {
     /// The network's name is unusable.
     #[error("name: {problem}")]
     Name {
-        /// What is wrong with it.
+        /// Reason why it is invalid.
         problem: &'static str,
     },
     /// The input's shape is empty or too large.
@@ -34,15 +34,15 @@ pub enum NetworkError {
     InputShape {
         /// The shape given.
         shape: Shape,
-        /// How many values it holds.
+        /// Number of values in it.
         elements: usize,
-        /// The most allowed.
+        /// Largest number allowed.
         limit: usize,
     },
-    /// A uniform quantiser was asked for with a width that makes no sense.
+    /// A uniform quantiser was requested with an impossible width.
     #[error("input.quantizer: {n_bits} bits, expected 1 to 8")]
     QuantizerBits {
-        /// The width asked for, in bits.
+        /// Requested width, in bits.
         n_bits: u32,
     },
     /// The quantiser's thresholds are not a strictly increasing list.
@@ -50,15 +50,15 @@ pub enum NetworkError {
     Thresholds {
         /// The first threshold at fault.
         index: usize,
-        /// What is wrong with it.
+        /// Reason why it is invalid.
         problem: String,
     },
-    /// The encoding by contrast makes no sense, or does not fit the input's shape.
+    /// The encoding by contrast is invalid, or does not fit the input's shape.
     #[error("input.quantizer.encoding.{field}: {problem}")]
     Encoding {
         /// The field at fault.
         field: String,
-        /// What is wrong with it.
+        /// Reason why it is invalid.
         problem: &'static str,
     },
     /// The quantiser's scale is not a positive number.
@@ -70,73 +70,73 @@ pub enum NetworkError {
     /// There are no layers, or too many.
     #[error("layers: {actual} layers, expected 1 to {limit}")]
     LayerCount {
-        /// How many there are.
+        /// Number of layers.
         actual: usize,
-        /// The most allowed.
+        /// Largest number allowed.
         limit: usize,
     },
     /// A layer's name is unusable.
     #[error("layers[{index}].name: `{name}` {problem}")]
     LayerName {
-        /// Which layer, from 0.
+        /// Index of the layer, from 0.
         index: usize,
         /// The name given.
         name: String,
-        /// What is wrong with it.
+        /// Reason why it is invalid.
         problem: &'static str,
     },
     /// A layer is wrong in itself or does not fit the layer before it.
     #[error("layers[{index}].{problem}")]
     Layer {
-        /// Which layer, from 0.
+        /// Index of the layer, from 0.
         index: usize,
-        /// What is wrong with it.
+        /// Error in that layer.
         problem: LayerError,
     },
     /// The last layer does not give one value per class.
     #[error("classes: {classes}, but the last layer gives {outputs} values (shape {shape})")]
     Classes {
-        /// The number of classes stated.
+        /// Stated number of classes.
         classes: usize,
-        /// The number of values that the last layer gives.
+        /// Number of values that the last layer gives.
         outputs: usize,
-        /// The shape of the last layer's output.
+        /// Shape of the last layer's output.
         shape: Shape,
     },
 }
 
-/// What is wrong with one layer. The message starts with the layer's field at fault.
+/// Errors in one layer. The message starts with the layer's field at fault.
 #[derive(Debug, thiserror::Error, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum LayerError {
     /// A list has the wrong length.
     #[error("{field}: {actual} values, expected {expected} ({dimensions})")]
     Count {
-        /// The list.
+        /// Name of the list.
         field: &'static str,
-        /// How many values it has.
+        /// Number of values in it.
         actual: usize,
-        /// How many it must have.
+        /// Number of values that it must have.
         expected: usize,
-        /// The dimensions that multiply to that, like `50x5x5x5`.
+        /// Dimensions that multiply to `expected`, like `50x5x5x5`.
         dimensions: String,
     },
     /// A dimension is 0.
     #[error("{field}: {value}, every dimension must be at least 1")]
     Zero {
-        /// The dimension.
+        /// Name of the dimension.
         field: &'static str,
-        /// All its parts.
+        /// All of its components.
         value: String,
     },
-    /// More values than this program handles.
+    /// There are more values than this program handles.
     #[error("{field}: {dimensions} values, at most {limit} are supported")]
     TooLarge {
-        /// What is too large.
+        /// Name of the field that is too large.
         field: &'static str,
-        /// Its dimensions.
+        /// Dimensions of the field.
         dimensions: String,
-        /// The most allowed.
+        /// Largest number allowed.
         limit: usize,
     },
     /// A weight is wider than 62 bits.
@@ -150,11 +150,11 @@ pub enum LayerError {
     /// A bias is wider than supported.
     #[error("bias[{index}]: {bits} bits, at most {limit} are supported")]
     Bias {
-        /// Which output channel.
+        /// Index of the output channel.
         index: usize,
-        /// The width of its magnitude in bits.
+        /// Width of its magnitude, in bits.
         bits: u64,
-        /// The most allowed.
+        /// Largest width allowed, in bits.
         limit: u64,
     },
     /// The scale of the weights is not a positive number.
@@ -163,101 +163,102 @@ pub enum LayerError {
         /// The scale given.
         value: f64,
     },
-    /// The layer reads another number of channels or features than it is given.
+    /// The layer states another number of channels or features than its input has.
     #[error("{field}: {actual}, but its input of shape {input} has {expected}")]
     Input {
         /// `in_channels` or `in_features`.
         field: &'static str,
-        /// What the layer states.
+        /// Number that the layer states.
         actual: usize,
-        /// What the layer before gives.
+        /// Number that its input has.
         expected: usize,
-        /// The shape that the layer before gives.
+        /// Shape of its input.
         input: Shape,
     },
     /// The window is larger than the (padded) input.
     #[error("kernel: {kernel} does not fit its input of shape {input} padded by {padding}")]
     Kernel {
-        /// The window, height x width.
+        /// Size of the window, height x width.
         kernel: String,
-        /// The shape it is given.
+        /// Shape of the input.
         input: Shape,
-        /// The padding on each side, height x width.
+        /// Padding on each side, height x width.
         padding: String,
     },
-    /// The padding is as large as the window, so that some windows would see only padding.
+    /// The padding is as large as the window, so some windows would see nothing but padding.
     #[error("padding: {padding} must be smaller than the kernel {kernel}")]
     Padding {
-        /// The padding on each side, height x width.
+        /// Padding on each side, height x width.
         padding: String,
-        /// The window, height x width.
+        /// Size of the window, height x width.
         kernel: String,
     },
     /// The values after this layer could be wider than this program handles.
     #[error("type: values after this layer may need {bits} bits, at most {limit} are supported")]
     ValueBits {
-        /// A bound on the width, in bits.
+        /// Bound on the width, in bits.
         bits: u64,
-        /// The most allowed.
+        /// Largest width allowed, in bits.
         limit: u64,
     },
-    /// The layers up to this one have more weights than this program handles.
+    /// The layers up to this one have more weights in total than this program handles.
     #[error(
         "weight: the layers up to this one have {weights} weights, at most {limit} are supported"
     )]
     TotalWeights {
-        /// The weights of this layer and all before it.
+        /// Number of weights in this layer and all before it.
         weights: u64,
-        /// The most allowed.
+        /// Largest number allowed.
         limit: u64,
     },
-    /// The sums of the layers up to this one take longer than this program is ready to spend.
+    /// The sums of the layers up to this one would take more time than this program allows.
     #[error(
         "{field}: the sums of this layer have {terms} terms, with those of the layers before it {total}, at most {limit} \
          are supported; use smaller windows, larger strides or fewer channels"
     )]
     Terms {
-        /// What makes them so many.
+        /// Name of the field that causes the number of terms.
         field: &'static str,
-        /// Windows times weights other than zero (or values in a pool's window), and the values given.
+        /// Terms of this layer: windows times non-zero weights (or times the values in a pool's window), plus one per
+        /// output value.
         terms: u64,
-        /// The same of this layer and all before it.
+        /// Terms of this layer and all before it.
         total: u64,
-        /// The most allowed.
+        /// Largest number allowed.
         limit: u64,
     },
-    /// The bounds of such wide values would take longer to prove than this program is ready to spend.
+    /// Proving the bounds of such wide values would take more time than this program allows.
     #[error(
         "{field}: {terms} terms with values of up to {bits} bits, with the layers before it {total} steps to prove bounds, \
          at most {limit} are supported; use fewer channels, fewer squares or narrower weights"
     )]
     Steps {
-        /// What makes them so many.
+        /// Name of the field that causes the number of terms.
         field: &'static str,
-        /// The terms of this layer.
+        /// Number of terms of this layer.
         terms: u64,
-        /// A bound on the width of its values, in bits.
+        /// Bound on the width of its values, in bits.
         bits: u64,
-        /// The steps of this layer and all before it.
+        /// Number of steps of this layer and all before it.
         total: u64,
-        /// The most allowed.
+        /// Largest number allowed.
         limit: u64,
     },
-    /// What is known of the values before and after this layer would take more memory than this program is ready to use.
+    /// The bookkeeping for the values before and after this layer would take more memory than this program allows.
     #[error(
         "type: the {read} values before this layer and the {values} of up to {bits} bits after it take {bytes} bytes, at \
          most {limit} are supported; use smaller images, fewer channels or fewer squares"
     )]
     TensorBytes {
-        /// How many the layer reads.
+        /// Number of values that the layer reads.
         read: u64,
-        /// How many it gives.
+        /// Number of values that it gives.
         values: u64,
-        /// A bound on their width, in bits.
+        /// Bound on their width, in bits.
         bits: u64,
-        /// What they take in memory.
+        /// Memory that they take, in bytes.
         bytes: u64,
-        /// The most allowed.
+        /// Largest number of bytes allowed.
         limit: u64,
     },
     /// The real value of one unit after this layer is not a normal floating-point number.
@@ -266,26 +267,26 @@ pub enum LayerError {
         Short(*value)
     )]
     OutputScale {
-        /// The value that it would have.
+        /// The real value that one unit would have.
         value: f64,
     },
 }
 
-/// What is wrong with the integers or pixels fed to a network.
+/// Errors in the pixels or integers given to a network.
 #[derive(Debug, thiserror::Error, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum InputError {
-    /// An image of the wrong size.
+    /// An image has the wrong size.
     #[error("the image has {actual} values, expected {expected} (shape {shape})")]
     Length {
-        /// How many values it has.
+        /// Number of values in the image.
         actual: usize,
-        /// How many the network reads.
+        /// Number of values that the network reads.
         expected: usize,
         /// The network's input shape.
         shape: Shape,
     },
-    /// A value that the network's quantiser never gives, for which the proven bounds would not hold.
+    /// A value is one that the network's quantiser never gives, so the proven bounds would not hold for it.
     #[error(
         "value {index} of the image is {value}, outside 0 to {max}, which is all that the network's input quantizer gives; quantise the image first"
     )]
@@ -294,21 +295,21 @@ pub enum InputError {
         index: usize,
         /// The value.
         value: i64,
-        /// The largest the quantiser gives.
+        /// Largest value that the quantiser gives.
         max: i64,
     },
-    /// One image of several is unusable.
+    /// One of several images is unusable.
     #[error("images[{index}]: {problem}")]
     Image {
-        /// Which image, from 0.
+        /// Index of the image, from 0.
         index: usize,
-        /// What is wrong with it.
+        /// Problem with that image.
         problem: Box<InputError>,
     },
-    /// There is nothing to observe.
+    /// No images were given, so there is nothing to observe.
     #[error("images: none given, at least one is needed to observe anything")]
     Empty,
-    /// A modulus of 0.
+    /// The modulus is 0.
     #[error("t: the modulus is 0, expected at least 1")]
     Modulus,
 }

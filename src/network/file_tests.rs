@@ -1,4 +1,4 @@
-//! Tests of network files: saved, compressed, read again, here and in Python.
+//! Tests of network files: saving, compressing, and reading them again, here and in Python.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
@@ -23,7 +23,7 @@ fn a_saved_network_is_loaded_again_and_no_other_file_stays() {
     network.save(&path).unwrap();
     assert_eq!(Network::load(&path).unwrap(), network);
     assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 1);
-    // A new file is as readable as any other that this user makes.
+    // A new file has the same permissions as any other that this user makes.
     let (new, ordinary) = (
         directory.path().join("new.json"),
         directory.path().join("ordinary"),
@@ -44,7 +44,7 @@ fn a_compressed_file_is_the_same_network_whatever_its_name() {
     assert!(bytes.starts_with(&[0x1f, 0x8b]) && bytes.len() < network.to_json().len());
     assert_eq!(Network::load(&packed).unwrap(), network);
     assert_eq!(Network::from_slice(&bytes).unwrap(), network);
-    // The same bytes under another name, and plain text under this one.
+    // The same bytes under another name, and plain text under this name.
     let other = directory.path().join("b.json");
     std::fs::write(&other, &bytes).unwrap();
     assert_eq!(Network::load(&other).unwrap(), network);
@@ -52,7 +52,7 @@ fn a_compressed_file_is_the_same_network_whatever_its_name() {
     assert_eq!(std::fs::read(&packed).unwrap(), bytes);
     std::fs::write(&packed, network.to_json()).unwrap();
     assert_eq!(Network::load(&packed).unwrap(), network);
-    // Cut off.
+    // A file that is cut off.
     std::fs::write(&packed, &bytes[..bytes.len() / 2]).unwrap();
     let error = Network::load(&packed).unwrap_err();
     assert!(matches!(error.problem, FormatError::Gzip(_)), "{error:?}");
@@ -68,13 +68,13 @@ fn a_model_directory_stands_for_its_network_file() {
     example().save(&plain).unwrap();
     assert_eq!(network_file(&directory), plain);
     assert_eq!(Network::load(&directory).unwrap(), example());
-    // The compressed one comes first.
+    // The compressed file takes precedence.
     let other = random_network(1, &NetworkLimits::default()).unwrap();
     other.save(directory.path().join(NETWORK_FILE)).unwrap();
     assert_eq!(Network::load(&directory).unwrap(), other);
 }
 
-/// The networks that come with the project are in their directories, compressed, in the form that `save` writes.
+/// The committed networks are in their directories, compressed, in the form that `save` writes.
 #[test]
 fn the_committed_networks_are_what_would_be_saved() {
     let models = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("models");
@@ -129,7 +129,7 @@ fn a_file_that_cannot_be_read_or_written_is_named() {
     );
 }
 
-/// The whole message, as the command line prints it.
+/// Builds the whole message, as the command line prints it.
 fn message(error: &(dyn std::error::Error + 'static)) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
@@ -164,7 +164,7 @@ fn what_is_missing_is_said() {
     assert!(beneath.contains("is a file, not a directory"), "{beneath}");
 }
 
-/// Each gets one line that says what it is.
+/// Each kind of file gets one line that says what it is.
 #[test]
 fn a_file_of_another_kind_is_named() {
     let gzip_of = |bytes: &[u8]| gzip::pack(bytes).unwrap();
@@ -210,7 +210,7 @@ fn a_file_of_another_kind_is_named() {
             "{text}"
         );
     }
-    // What says that it is a network file is told what is wrong with it.
+    // A file that says that it is a network file gets an error about its content.
     let text = example().to_json();
     let cut = message(&Network::from_slice(&text.as_bytes()[..200]).unwrap_err());
     assert!(cut.contains("EOF while parsing"), "{cut}");
@@ -241,7 +241,7 @@ fn a_file_of_several_gzip_members_is_read_whole() {
 fn a_file_larger_than_the_limit_is_refused_without_reading_it_all() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("large.json");
-    // A sparse file: it takes no room on the disk.
+    // A sparse file takes no room on the disk.
     std::fs::File::create(&path)
         .unwrap()
         .set_len(MAX_FILE_BYTES * 4)
@@ -258,7 +258,7 @@ fn a_file_larger_than_the_limit_is_refused_without_reading_it_all() {
     );
 }
 
-/// The reader and evaluator of the document, in Python, give the twin's logits. Passes without Python.
+/// The document's reader and evaluator in Python give the twin's logits. The test passes without Python.
 #[test]
 fn the_documented_python_agrees() {
     let reader = blocks("python")[0].trim_end();

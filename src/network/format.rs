@@ -1,4 +1,4 @@
-//! Networks as files: `network.json.gz`, or `network.json`, described in `docs/NETWORK_FORMAT.md`.
+//! Network files: `network.json.gz` or `network.json`, described in `docs/NETWORK_FORMAT.md`.
 
 use std::{
     borrow::Cow,
@@ -21,21 +21,21 @@ use crate::{
     file_kind::describe,
 };
 
-/// What a file states as its `format`.
+/// Value of the `format` field in every network file.
 pub const FORMAT: &str = "sealquant-network";
-/// The version of the format of networks that read pixels.
+/// Format version for networks that read pixels.
 pub const VERSION: u64 = 1;
-/// The version of networks that read an [`InputEncoding`](super::InputEncoding). Both are read; the lower one that can
-/// hold a network is written.
+/// Format version for networks that read an [`InputEncoding`](super::InputEncoding). Both versions can be read; a
+/// network is written in the lower version that can hold it.
 pub const ENCODED_VERSION: u64 = 2;
-/// The largest file that is read, in bytes, also when it is unpacked: 256 MiB.
+/// Size of the largest file that is read, in bytes, before and after unpacking: 256 MiB.
 pub const MAX_FILE_BYTES: u64 = 256 << 20;
-/// What the network of a model directory is written to: compressed.
+/// Name of the network file in a model directory: compressed.
 pub const NETWORK_FILE: &str = "network.json.gz";
-/// What it may be called, too: not compressed. It is read only if there is no [`NETWORK_FILE`].
+/// Alternative name of the network file: not compressed. It is read only if there is no [`NETWORK_FILE`].
 pub const PLAIN_NETWORK_FILE: &str = "network.json";
 
-/// Why some bytes are not a network. Every message about a field starts with its name.
+/// Reasons why bytes are not a network. Every message about a field starts with the field's name.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum FormatError {
@@ -45,91 +45,92 @@ pub enum FormatError {
     /// The file is too large to be read.
     #[error("the file has more than {limit} bytes, the most that is read")]
     TooLarge {
-        /// The most that is read, in bytes.
+        /// Largest size that is read, in bytes.
         limit: u64,
     },
-    /// The compressed file is too large to be read.
+    /// The compressed file is too large once unpacked.
     #[error("unpacked, the file has more than {limit} bytes, the most that is read")]
     Unpacked {
-        /// The most that is read, in bytes.
+        /// Largest size that is read, in bytes.
         limit: u64,
     },
-    /// The file begins as a gzip file does, and is none, or not one to its end.
+    /// The file begins as a gzip file does, but is damaged or cut off.
     #[error("the gzip file is cut off or damaged; copy it again, or train the network again")]
     Gzip(#[source] io::Error),
-    /// Something that is no gzip member follows the last one.
+    /// Bytes that are not a gzip member follow the last member.
     #[error(
         "{bytes} bytes follow the compressed data and are none themselves; cut them off, or compress the network again"
     )]
     GzipRest {
-        /// How many bytes.
+        /// Number of such bytes.
         bytes: usize,
     },
-    /// The bytes are something else that is well known.
+    /// The bytes are a well-known format other than this one.
     #[error("this is no network file but {found}")]
     Other {
-        /// What they are, and what to do.
+        /// Description of that format, and what to do.
         found: &'static str,
     },
-    /// More numbers than a network may have.
+    /// The file has more numbers than a network may have.
     #[error(
         "the file holds {values} values, at most {limit} are read; a network has at most {MAX_WEIGHTS} weights"
     )]
     Values {
-        /// How many, counted by their commas.
+        /// Number of values, counted by their commas.
         values: usize,
-        /// The most that are read.
+        /// Largest number that is read.
         limit: usize,
     },
-    /// Not JSON, cut off, or not this format's fields.
+    /// The bytes are not JSON, are cut off, or do not have this format's fields.
     #[error("{field}: {problem}")]
     Json {
         /// The path of the field, like `layers[2].weight[17]`.
         field: String,
-        /// What is wrong, with line and column.
+        /// Problem, with line and column.
         problem: String,
     },
-    /// Another kind of file.
+    /// The file says that it is of another kind.
     #[error("format: {found:?}, expected {FORMAT:?}; this is not a network file")]
     Format {
-        /// What the file states, cut to 64 characters.
+        /// Format that the file states, cut to 64 characters.
         found: String,
     },
-    /// A version that this program does not know.
+    /// The file has a version that this program does not know.
     #[error(
         "version: {found}, expected {VERSION} or {ENCODED_VERSION}; a newer release may read it"
     )]
     Version {
-        /// What the file states.
+        /// Version that the file states.
         found: u64,
     },
-    /// A field has a value that is not what the format asks for, is missing, or does not belong.
+    /// A field is missing, unexpected, or has a value that the format does not allow.
     #[error("{field}: {problem}")]
     Field {
         /// The path of the field.
         field: String,
-        /// What is wrong with it.
+        /// Problem with the field.
         problem: String,
     },
-    /// The fields are there, but the network is not consistent.
+    /// All fields are there, but the network is not consistent.
     #[error(transparent)]
     Network(#[from] NetworkError),
 }
 
-/// Why a network file could not be read or written.
+/// A network file could not be read or written.
 #[derive(Debug, thiserror::Error)]
 #[error("{}: cannot {action} this network file", path.display())]
 pub struct NetworkFileError {
-    /// The file.
+    /// Path of the file.
     pub path: PathBuf,
     /// `read` or `write`.
     pub action: &'static str,
-    /// What is wrong.
+    /// Problem that occurred.
     #[source]
     pub problem: FormatError,
 }
 
-/// The network file of a model directory: [`NETWORK_FILE`], else [`PLAIN_NETWORK_FILE`]. The first if there is neither.
+/// Returns the network file of a model directory: [`PLAIN_NETWORK_FILE`] if only that exists, otherwise
+/// [`NETWORK_FILE`].
 pub fn network_file(directory: impl AsRef<Path>) -> PathBuf {
     let directory = directory.as_ref();
     let packed = directory.join(NETWORK_FILE);
@@ -142,7 +143,7 @@ pub fn network_file(directory: impl AsRef<Path>) -> PathBuf {
 }
 
 impl Network {
-    /// Reads a network file, compressed or not, or that of a model directory ([`network_file`]).
+    /// Reads a network file, compressed or not; for a model directory, the file that [`network_file`] names.
     ///
     /// # Errors
     /// [`NetworkFileError`] with the path and, as its source, the [`FormatError`].
@@ -167,12 +168,12 @@ impl Network {
         })
     }
 
-    /// Writes a network file: to a temporary name in the same directory, then renamed, so that nobody ever sees half
-    /// a file. A name that ends in `.gz` has it compressed; the same network gives the same bytes.
+    /// Writes a network file to a temporary name in the same directory, then renames it, so that no reader ever sees
+    /// half a file. A name that ends in `.gz` compresses it. The same network always gives the same bytes.
     ///
     /// # Errors
-    /// [`NetworkFileError`] with the path and, as its source, what the file system says; [`FormatError::TooLarge`] if
-    /// the file could not be read again.
+    /// [`NetworkFileError`] with the path and, as its source, the file system's error; [`FormatError::TooLarge`] if the
+    /// file would be too large to be read again.
     pub fn save(&self, path: impl AsRef<Path>) -> Result<(), NetworkFileError> {
         let path = path.as_ref();
         let write = || {
@@ -214,9 +215,9 @@ impl Network {
     }
 
     fn from_json(bytes: &[u8]) -> Result<Self, FormatError> {
-        // Editors of some systems put it before UTF-8.
+        // Editors on some systems put a byte order mark before UTF-8.
         let bytes = bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes);
-        // Before any of them is kept: no other part of a network has more commas than its lists.
+        // Count the values before storing any: a network has hardly any commas outside its lists.
         let values: usize = bytes.iter().map(|&byte| usize::from(byte == b',')).sum();
         if values > MAX_VALUES {
             return Err(FormatError::Values {
@@ -224,9 +225,9 @@ impl Network {
                 limit: MAX_VALUES,
             });
         }
-        // First what the file says of itself: another version may have other fields.
+        // Read the header first: another version may have other fields.
         let header: Header = parse(bytes).map_err(|error| match describe(bytes) {
-            // Its beginning says that it is a network file: what is wrong is in it.
+            // The file does name this format, so the parser's own error is the useful one.
             Some(found) if !says_network(bytes) => FormatError::Other { found },
             _ => error,
         })?;
@@ -244,25 +245,25 @@ impl Network {
         Ok(Self::new(raw.into_literal()?)?)
     }
 
-    /// The text of a network file, a layer a line.
+    /// Returns the text of a network file, with one layer per line.
     pub fn to_json(&self) -> String {
         write_network(self)
     }
 }
 
-/// Begins some files in UTF-8.
+/// The bytes that begin some UTF-8 files.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
-/// The most values that are read: weights, biases, and the fields around them.
+/// Largest number of values that is read: weights, biases, and the fields around them.
 const MAX_VALUES: usize = MAX_WEIGHTS + (1 << 22);
 
-/// Whether the first bytes name the format.
+/// Tells whether the first bytes name the format.
 fn says_network(bytes: &[u8]) -> bool {
     let start = &bytes[..bytes.len().min(256)];
     let name = FORMAT.as_bytes();
     start.windows(name.len()).any(|window| window == name)
 }
 
-/// Says what is missing of a file that could not be opened, if that is why.
+/// Explains what is missing if a file could not be opened because it does not exist.
 fn not_opened(path: &Path, error: io::Error) -> io::Error {
     let kind = error.kind();
     if kind != io::ErrorKind::NotFound && kind != io::ErrorKind::NotADirectory {
@@ -290,7 +291,7 @@ fn not_opened(path: &Path, error: io::Error) -> io::Error {
     io::Error::new(kind, problem)
 }
 
-/// What a directory holds whose network has weights in floating point only.
+/// Name of the file with floating-point weights, in a directory whose network is not rounded to integers yet.
 const WEIGHTS_FILE: &str = "weights.safetensors";
 
 #[derive(Deserialize)]
@@ -299,7 +300,7 @@ struct Header {
     version: u64,
 }
 
-/// Serde's words for some faults name Rust's types.
+/// Replaces serde's words for some faults, which name Rust's types, by plain ones.
 fn in_plain_words(problem: String) -> String {
     const WORDS: [(&str, &str); 5] = [
         (
@@ -332,7 +333,7 @@ fn parse<'de, T: Deserialize<'de>>(bytes: &'de [u8]) -> Result<T, FormatError> {
     let mut json = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
         let path = error.path().to_string();
-        // Where the JSON itself breaks off, no field is known.
+        // No field is known where the JSON itself breaks off.
         let field = if path == "." || path == "?" {
             "file".into()
         } else {

@@ -13,7 +13,7 @@ use super::{tests::limits, *};
 
 const DOCUMENT: &str = include_str!("../../docs/NETWORK_FORMAT.md");
 
-/// The fenced blocks of the document in a language.
+/// Returns the document's fenced code blocks in a language.
 pub(super) fn blocks(language: &str) -> Vec<&'static str> {
     let fence = format!("```{language}\n");
     let after = DOCUMENT.split(fence.as_str()).skip(1);
@@ -26,7 +26,7 @@ pub(super) fn example() -> Network {
     Network::from_slice(blocks("json")[0].as_bytes()).unwrap()
 }
 
-/// What reading the documented example says after a replacement in its text.
+/// Returns the error of reading the documented example after a replacement in its text.
 fn complaint(from: &str, to: &str) -> String {
     let text = blocks("json")[0];
     assert!(text.contains(from), "{from}");
@@ -65,7 +65,7 @@ proptest! {
             let at = at.index(bytes.len());
             bytes[at] = byte;
         }
-        // What is still a network must be one through and through.
+        // Damaged bytes that are still a network must be a valid one.
         if let Ok(network) = Network::from_slice(&bytes) {
             let image = random_images(seed, &network, 3).pop().unwrap();
             prop_assert_eq!(Twin::new(&network).logits(&image).unwrap().len(), network.classes());
@@ -111,7 +111,7 @@ fn the_documented_example_is_read() {
     assert!((network.output_scale() / scale - 1.0).abs() < 1e-15);
 }
 
-/// What to replace in the example, by what, and what the reader then says.
+/// Replacements in the example (text, new text), and the error that the reader then returns.
 const COMPLAINTS: &[(&str, &str, &str)] = &[
     (
         "sealquant-network",
@@ -251,7 +251,7 @@ const COMPLAINTS: &[(&str, &str, &str)] = &[
     ),
 ];
 
-/// The same where the JSON itself is at fault: the beginning of the message, line and column follow.
+/// Replacements that break the JSON itself, and the beginning of the error; line and column follow it.
 const JSON_COMPLAINTS: &[(&str, &str, &str)] = &[
     (
         "[1, 0, -1, 1,",
@@ -350,7 +350,7 @@ fn values_that_would_fill_the_memory_are_refused() {
     );
 }
 
-/// A random network that reads contrasts.
+/// Makes a random network with an encoding by contrast.
 pub(super) fn encoded_network(seed: u64) -> Network {
     let mut literal = random_network(seed, &NetworkLimits::default())
         .unwrap()

@@ -1,4 +1,4 @@
-//! Random networks and images from a seed, for tests of everything that evaluates networks.
+//! Random networks and images from a seed, for tests of any code that evaluates networks.
 
 use num_bigint::BigInt;
 
@@ -10,29 +10,29 @@ use super::{
     shape::Shape,
 };
 
-/// What [`random_network`] may make.
+/// Limits on the networks that [`random_network`] makes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NetworkLimits {
-    /// The most rows, and columns, of the input.
+    /// Largest number of rows, and of columns, of the input.
     pub max_side: usize,
-    /// The most planes of the input and of any layer.
+    /// Largest number of channels of the input and of any layer.
     pub max_channels: usize,
-    /// The most layers, not counting a last linear layer.
+    /// Largest number of layers, not counting a final linear layer.
     pub max_layers: usize,
-    /// The most square layers.
+    /// Largest number of square layers.
     pub max_squares: usize,
-    /// The widest weights, in bits with the sign (at least 2).
+    /// Width of the widest weights, in bits with the sign (at least 2).
     pub max_weight_bits: u32,
-    /// The widest biases, in bits without the sign.
+    /// Width of the widest biases, in bits without the sign.
     pub max_bias_bits: u64,
-    /// The most classes of a last linear layer.
+    /// Largest number of outputs of a linear layer.
     pub max_classes: usize,
-    /// The most thresholds of the input quantiser.
+    /// Largest number of thresholds of the input quantiser.
     pub max_thresholds: usize,
 }
 
 impl Default for NetworkLimits {
-    /// Small networks whose logits mostly fit 64 bits.
+    /// Returns limits for small networks whose logits mostly fit 64 bits.
     fn default() -> Self {
         Self {
             max_side: 8,
@@ -48,7 +48,8 @@ impl Default for NetworkLimits {
 }
 
 impl NetworkLimits {
-    /// Small networks with weights of up to 62 bits and wide biases: values of several hundred bits.
+    /// Returns limits for small networks with weights of up to 62 bits and wide biases: their values have several
+    /// hundred bits.
     pub fn wide() -> Self {
         Self {
             max_weight_bits: MAX_WEIGHT_BITS,
@@ -59,17 +60,17 @@ impl NetworkLimits {
     }
 }
 
-/// The SplitMix64 generator: the same seed gives the same numbers on every machine. Not for secrets.
+/// The SplitMix64 generator: the same seed gives the same numbers on every machine. Do not use it for secrets.
 #[derive(Clone, Debug)]
 pub struct SplitMix64(u64);
 
 impl SplitMix64 {
-    /// A generator that starts at `seed`.
+    /// Makes a generator that starts at `seed`.
     pub const fn new(seed: u64) -> Self {
         Self(seed)
     }
 
-    /// The next 64 bits.
+    /// Returns the next 64 bits.
     pub fn next_u64(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
@@ -78,18 +79,18 @@ impl SplitMix64 {
         z ^ (z >> 31)
     }
 
-    /// A number from `low` to `high`, both included; `low` if `high` is below it.
+    /// Returns a number from `low` to `high`, both included; `low` if `high` is below it.
     pub fn between(&mut self, low: usize, high: usize) -> usize {
         let choices = (high.saturating_sub(low) as u64).saturating_add(1);
         low + (self.next_u64() % choices) as usize
     }
 
-    /// Yes in one of `n` cases.
+    /// Returns true in one of `n` cases on average.
     fn one_in(&mut self, n: usize) -> bool {
         self.between(1, n) == 1
     }
 
-    /// A signed integer whose magnitude has at most `bits` bits (up to 63).
+    /// Returns a signed integer whose magnitude has at most `bits` bits (up to 63).
     fn signed(&mut self, bits: u32) -> i64 {
         let magnitude = self.next_u64() & ((1u64 << bits.min(63)) - 1);
         let magnitude = magnitude.cast_signed();
@@ -101,11 +102,12 @@ impl SplitMix64 {
     }
 }
 
-/// A random valid network within `limits`: all kinds of layer, strides, padding, sparse and dense and all-zero weights,
-/// mostly (not always) with a linear layer at the end. The same seed and limits give the same network.
+/// Makes a random valid network within `limits`: layers of all kinds, with strides, padding, and sparse, dense and
+/// all-zero weights. Most networks, but not all, end with a linear layer. The same seed and limits give the same
+/// network.
 ///
 /// # Errors
-/// [`NetworkError`] only if the limits ask for what no network may have, such as weights wider than 62 bits.
+/// [`NetworkError`] only if the limits allow something that no network may have, such as weights wider than 62 bits.
 pub fn random_network(seed: u64, limits: &NetworkLimits) -> Result<Network, NetworkError> {
     let mut maker = Maker {
         random: SplitMix64::new(seed),
@@ -148,8 +150,8 @@ pub fn random_network(seed: u64, limits: &NetworkLimits) -> Result<Network, Netw
     })
 }
 
-/// `count` images of quantised pixels for a network: all zeros, then all at the maximum, then random ones. The same
-/// seed gives the same images.
+/// Makes `count` images of quantised pixels for a network: one of zeros, one with every pixel at the maximum, then
+/// random ones. The same seed gives the same images.
 pub fn random_images(seed: u64, network: &Network, count: usize) -> Vec<Vec<i64>> {
     let mut random = SplitMix64::new(seed);
     let (length, max) = (network.input().shape.len(), network.input().quantizer.max());
@@ -235,12 +237,12 @@ impl Maker<'_> {
         [self.random.between(1, 3), self.random.between(1, 3)]
     }
 
-    /// Between 1/1024 and 1, not a power of two: so that a file must keep every digit.
+    /// Returns a scale between 1/1024 and 1 that is not a power of two, so that a file has to keep every digit.
     fn scale(&mut self) -> f64 {
         (self.random.between(1, 1023) as f64 + 1.0 / 3.0) / 1024.0
     }
 
-    /// The weights of a layer and its biases.
+    /// Makes the weights of a layer and its biases.
     fn parameters(&mut self, outputs: usize, inputs: usize) -> (Vec<i64>, Vec<BigInt>) {
         let widest = self.limits.max_weight_bits.saturating_sub(1);
         let bits = if self.random.one_in(3) {
@@ -248,13 +250,13 @@ impl Maker<'_> {
         } else {
             self.random.between(1, widest as usize) as u32
         };
-        // One weight in `sparsity` is kept; 0 keeps none.
+        // One weight in `sparsity` is kept on average; 0 keeps none.
         let sparsity = if self.random.one_in(8) {
             0
         } else {
             self.random.between(1, 4)
         };
-        // No more than shows that there are too many.
+        // Make just enough for `Network::new` to see that there are too many.
         let (outputs, inputs) = (outputs.min(MAX_ELEMENTS + 1), inputs.min(MAX_WEIGHTS + 1));
         let count = outputs.saturating_mul(inputs).min(MAX_WEIGHTS + 1);
         let weight = (0..count).map(|_| {

@@ -1,4 +1,4 @@
-//! Compressed network files: gzip members (RFC 1952), of which there may be several in a row.
+//! Compressed network files: one or more gzip members (RFC 1952) in a row.
 
 use std::io::{self, Read as _, Write as _};
 
@@ -6,15 +6,15 @@ use flate2::{Compression, GzBuilder, bufread::GzDecoder};
 
 use super::format::FormatError;
 
-/// How every gzip file begins.
+/// The first bytes of every gzip file.
 const MAGIC: [u8; 2] = [0x1f, 0x8b];
 
-/// Whether the bytes claim to be a gzip file. JSON never begins like that.
+/// Tells whether the bytes claim to be a gzip file. JSON never begins like that.
 pub(super) fn is_packed(bytes: &[u8]) -> bool {
     bytes.starts_with(&MAGIC)
 }
 
-/// Compresses. The same bytes give the same file: no name, no time.
+/// Compresses bytes. The same bytes give the same file, because neither a name nor a time is stored.
 pub(super) fn pack(bytes: &[u8]) -> io::Result<Vec<u8>> {
     let mut encoder = GzBuilder::new()
         .mtime(0)
@@ -23,13 +23,13 @@ pub(super) fn pack(bytes: &[u8]) -> io::Result<Vec<u8>> {
     encoder.finish()
 }
 
-/// Unpacks up to `limit` bytes of all members together, and checks their lengths and checksums.
+/// Unpacks at most `limit` bytes from all members together, and checks their lengths and checksums.
 pub(super) fn unpack(bytes: &[u8], limit: u64) -> Result<Vec<u8>, FormatError> {
     let mut unpacked = Vec::new();
     let mut rest = bytes;
     loop {
         let mut decoder = GzDecoder::new(rest);
-        // One byte more than allowed shows that there are too many; all others stay packed.
+        // One byte more than allowed shows that there are too many; the rest stays packed.
         let room = limit.saturating_sub(unpacked.len() as u64);
         let read = decoder
             .by_ref()
@@ -60,7 +60,7 @@ mod tests {
         let packed = pack(&text).unwrap();
         assert!(is_packed(&packed) && packed.len() < text.len() / 10);
         assert_eq!(packed, pack(&text).unwrap());
-        // No flags (so no name), no time, no operating system.
+        // No flags (hence no name), no time, no operating system.
         assert_eq!(packed[2..8], [8, 0, 0, 0, 0, 0]);
         assert_eq!(packed[9], 255);
         assert_eq!(unpack(&packed, text.len() as u64).unwrap(), text);
@@ -68,7 +68,7 @@ mod tests {
 
     #[test]
     fn more_than_the_limit_is_refused_before_it_is_unpacked() {
-        // A thousand times as much as it seems.
+        // Unpacks to more than 512 times its size.
         let packed = pack(&vec![b' '; 16 << 20]).unwrap();
         assert!(packed.len() < 32 << 10);
         let error = unpack(&packed, 1000).unwrap_err();
@@ -79,7 +79,7 @@ mod tests {
         );
     }
 
-    /// As pigz, bgzip and cat write them.
+    /// Reads several members, as pigz, bgzip and cat write them.
     #[test]
     fn all_members_are_read_within_one_limit() {
         let parts = [&b"{\"one\": "[..], b"", b"[1, 2, 3]", b"}"];
@@ -89,11 +89,11 @@ mod tests {
         assert_eq!(unpack(&packed, length).unwrap(), parts.concat());
         let error = unpack(&packed, length - 1).unwrap_err();
         assert!(matches!(error, FormatError::Unpacked { .. }), "{error}");
-        // Each within the limit, all together not.
+        // Each member is within the limit, all of them together are not.
         let bomb = pack(&[b' '; 100]).unwrap().repeat(1000);
         let error = unpack(&bomb, 10_000).unwrap_err();
         assert!(matches!(error, FormatError::Unpacked { .. }), "{error}");
-        // The last one is cut off.
+        // The last member is cut off.
         let error = unpack(&packed[..packed.len() - 3], 1000).unwrap_err();
         assert!(matches!(error, FormatError::Gzip(_)), "{error}");
     }
@@ -114,7 +114,7 @@ mod tests {
                 "{error}"
             );
         }
-        // The checksum, and the length.
+        // Damage the checksum, then the length.
         for at in packed.len() - 8..packed.len() {
             let mut damaged = packed.clone();
             damaged[at] ^= 1;

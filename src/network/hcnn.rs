@@ -1,4 +1,4 @@
-//! Random networks of two well-known shapes, to measure with.
+//! Random networks of two well-known shapes, for measurements.
 
 use num_bigint::BigInt;
 
@@ -11,10 +11,10 @@ use super::{
     shape::Shape,
 };
 
-/// Random weights, and layers of them.
+/// A source of random weights, and of layers with such weights.
 struct Weights {
     random: SplitMix64,
-    /// The largest magnitude.
+    /// Largest magnitude of a weight.
     most: usize,
     nonzero_percent: usize,
 }
@@ -45,7 +45,7 @@ impl Weights {
             .collect()
     }
 
-    /// A convolution without padding.
+    /// Makes a convolution without padding.
     fn convolution(
         &mut self,
         [in_channels, out_channels]: [usize; 2],
@@ -75,10 +75,12 @@ impl Weights {
     }
 }
 
-/// HCNN-MNIST (Al Badawi et al.) on one-bit pixels: 1x28x28, two convolutions of 5x5 and stride 2 (5 and 50 channels) each
-/// followed by squares, then 10 logits. About `nonzero_percent` of 100 weights are not zero; these are uniform over the
-/// magnitudes that `weight_bits` bits (2 to 62) hold, the sign included. The same seed gives the same network. It
-/// classifies nothing.
+/// Makes HCNN-MNIST (Al Badawi et al.) on one-bit pixels, with random weights: input 1x28x28, two 5x5 convolutions of
+/// stride 2 (5 and 50 channels), each followed by a square, then 10 logits.
+///
+/// About `nonzero_percent` of 100 weights are not zero; their magnitudes are uniform over all that `weight_bits` bits
+/// (2 to 62, with the sign) hold. The same seed gives the same network. The network is not trained and classifies
+/// nothing.
 ///
 /// # Errors
 /// [`NetworkError`] if the weights are wider than a network may have.
@@ -106,8 +108,9 @@ pub fn random_hcnn(
     })
 }
 
-/// As [`random_hcnn`], for CIFAR-10: pixels of `pixel_bits` bits, 3x32x32, three convolutions of 3x3 (32, 64 and 128
-/// channels) each squared and sum-pooled 2x2, then 10 logits; with the paper's layer of 256 before them if `hidden`.
+/// Makes a network like [`random_hcnn`] for CIFAR-10: input 3x32x32 with pixels of `pixel_bits` bits, three 3x3
+/// convolutions (32, 64 and 128 channels), each squared and sum-pooled 2x2, then 10 logits. With `hidden`, the paper's
+/// linear layer of 256 outputs comes before the logits.
 ///
 /// # Errors
 /// [`NetworkError`] if the weights are wider than a network may have, or pixels have more than 8 bits.

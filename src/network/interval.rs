@@ -9,16 +9,16 @@ use serde::{Serialize, Serializer};
 /// All integers from `min` to `max`, both included.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize)]
 pub struct Interval {
-    /// The smallest.
+    /// Smallest integer.
     #[serde(serialize_with = "decimal")]
     pub min: BigInt,
-    /// The largest; not below `min`.
+    /// Largest integer; not below `min`.
     #[serde(serialize_with = "decimal")]
     pub max: BigInt,
 }
 
 impl Interval {
-    /// The interval between two integers, given in any order.
+    /// Makes the interval between two integers, given in any order.
     pub fn new(a: impl Into<BigInt>, b: impl Into<BigInt>) -> Self {
         let (a, b) = (a.into(), b.into());
         if a <= b {
@@ -28,7 +28,7 @@ impl Interval {
         }
     }
 
-    /// The largest absolute value in it.
+    /// Returns the largest absolute value in it.
     pub fn magnitude(&self) -> BigInt {
         self.min
             .magnitude()
@@ -37,36 +37,37 @@ impl Interval {
             .into()
     }
 
-    /// The bits that a plaintext modulus needs for it: `ceil(log2(2 * magnitude + 1))`.
+    /// Returns the bits that a plaintext modulus needs to hold it: `ceil(log2(2 * magnitude + 1))`.
     ///
-    /// A modulus `t` holds the interval, centred on 0, exactly if `t >= 2 * magnitude + 1`.
+    /// A modulus `t` holds the interval, centred on 0, exactly when `t >= 2 * magnitude + 1`.
     pub fn bits(&self) -> u64 {
-        // 2m + 1 is odd, so never a power of two but for m = 0.
+        // 2m + 1 is odd, so it is a power of two only for m = 0.
         match self.magnitude().bits() {
             0 => 0,
             bits => bits + 1,
         }
     }
 
-    /// The same without rounding up: `log2(2 * magnitude + 1)`, in bits.
+    /// Returns `log2(2 * magnitude + 1)`: [`bits`](Self::bits) without rounding up.
     pub fn bits_exact(&self) -> f64 {
         let states = self.magnitude() * 2u32 + 1u32;
-        // A double holds less than 2^1024: shift wider integers into range, far beyond its precision.
+        // A double holds less than 2^1024, so shift wider integers into range; the lost bits are far beyond its
+        // precision.
         let shift = states.bits().saturating_sub(1000);
         (states >> shift).to_f64().map_or(f64::INFINITY, f64::log2) + shift as f64
     }
 
-    /// Whether `value` lies in it.
+    /// Tells whether `value` lies in it.
     pub fn contains(&self, value: &BigInt) -> bool {
         self.min <= *value && *value <= self.max
     }
 
-    /// Whether all of `other` lies in it.
+    /// Tells whether all of `other` lies in it.
     pub fn encloses(&self, other: &Self) -> bool {
         self.min <= other.min && other.max <= self.max
     }
 
-    /// The smallest interval that holds both.
+    /// Returns the smallest interval that holds both.
     #[must_use]
     pub fn hull(self, other: Self) -> Self {
         Self {
@@ -76,7 +77,7 @@ impl Interval {
     }
 }
 
-/// An integer for people: all of its digits if they are few, else the first ones and the width in bits.
+/// Displays an integer for people: all digits if they are few, otherwise the first ones and the width in bits.
 pub(crate) struct Abbreviated<'a>(pub &'a BigInt);
 
 impl fmt::Display for Abbreviated<'_> {

@@ -1,16 +1,16 @@
-//! The kinds of layer.
+//! The kinds of layer, and the limits on one layer.
 
 use num_bigint::BigInt;
 
 use super::{error::LayerError, shape::Shape};
 
-/// Weights are signed and at most this many bits wide: `|w| < 2^61`.
+/// Widest weight, in bits with the sign: `|w| < 2^61`.
 pub const MAX_WEIGHT_BITS: u32 = 62;
-/// The widest magnitude of a bias, in bits.
+/// Widest magnitude of a bias, in bits.
 pub const MAX_BIAS_BITS: u64 = 2048;
-/// The most values in one image or one layer's output.
+/// Largest number of values in one image or one layer's output.
 pub const MAX_ELEMENTS: usize = 1 << 24;
-/// The most weights in all layers of a network.
+/// Largest number of weights in all layers of a network together.
 pub const MAX_WEIGHTS: usize = 1 << 24;
 
 /// A layer with its name.
@@ -23,7 +23,7 @@ pub struct NamedLayer {
 }
 
 impl NamedLayer {
-    /// A layer called `name`.
+    /// Makes a layer called `name`.
     pub fn new(name: impl Into<String>, layer: Layer) -> Self {
         Self {
             name: name.into(),
@@ -32,69 +32,70 @@ impl NamedLayer {
     }
 }
 
-/// One layer: an exact polynomial in its input. Nothing is rounded or requantised.
+/// One layer: an exact polynomial in its input, without rounding or requantisation.
 ///
-/// A layer is data; only a [`Network`](super::Network) vouches that it is consistent. Pairs are `[height, width]`.
+/// A layer is plain data; only a [`Network`](super::Network) guarantees that it is consistent. Pairs are
+/// `[height, width]`.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Layer {
-    /// Two-dimensional convolution (cross-correlation, as every training library has it), padded with zeros.
+    /// Two-dimensional convolution with zero padding (cross-correlation, as in every training library).
     ///
     /// `y[o, i, j] = bias[o] + sum over c, u, v of weight[o, c, u, v] * x[c, i*stride[0] + u - padding[0], j*stride[1] + v - padding[1]]`
     ///
     /// Input `[in_channels, h, w]`, output `[out_channels, (h + 2*padding[0] - kernel[0]) / stride[0] + 1, likewise]`.
     Conv2d {
-        /// Planes read.
+        /// Number of input channels.
         in_channels: usize,
-        /// Planes written.
+        /// Number of output channels.
         out_channels: usize,
-        /// The window.
+        /// Size of the window.
         kernel: [usize; 2],
-        /// Steps from one window to the next.
+        /// Distance from one window to the next.
         stride: [usize; 2],
-        /// Zeros added on each side; smaller than the window.
+        /// Zeros added on each side; fewer than the window is long.
         padding: [usize; 2],
         /// `[out_channels, in_channels, kernel[0], kernel[1]]`, flat; `|w| < 2^61`.
         weight: Vec<i64>,
         /// `[out_channels]`, in units of the output.
         bias: Vec<BigInt>,
-        /// The real value of a weight of 1.
+        /// Real value of a weight of 1.
         weight_scale: f64,
     },
     /// Fully connected: `y[o] = bias[o] + sum over i of weight[o, i] * x[i]`.
     ///
-    /// Input of any shape with `in_features` values, read in flat order; output `[out_features, 1, 1]`.
+    /// Reads an input of any shape with `in_features` values, in flat order; the output is `[out_features, 1, 1]`.
     Linear {
-        /// Values read.
+        /// Number of input values.
         in_features: usize,
-        /// Values written.
+        /// Number of output values.
         out_features: usize,
         /// `[out_features, in_features]`, flat; `|w| < 2^61`.
         weight: Vec<i64>,
         /// `[out_features]`, in units of the output.
         bias: Vec<BigInt>,
-        /// The real value of a weight of 1.
+        /// Real value of a weight of 1.
         weight_scale: f64,
     },
-    /// `y = x * x`, value by value; the shape stays.
+    /// `y = x * x` for each value; the shape stays the same.
     Square,
-    /// The sum over each window of each plane: average pooling without the division, no padding.
+    /// The sum over each window of each channel: average pooling without the division and without padding.
     ///
     /// `y[c, i, j] = sum over u, v of x[c, i*stride[0] + u, j*stride[1] + v]`
     ///
     /// Input `[c, h, w]`, output `[c, (h - kernel[0]) / stride[0] + 1, likewise]`.
     SumPool {
-        /// The window.
+        /// Size of the window.
         kernel: [usize; 2],
-        /// Steps from one window to the next.
+        /// Distance from one window to the next.
         stride: [usize; 2],
     },
-    /// `[c, h, w]` becomes `[c*h*w, 1, 1]`; the flat data stay as they are.
+    /// Reshapes `[c, h, w]` to `[c*h*w, 1, 1]`; the flat data stay as they are.
     Flatten,
 }
 
 impl Layer {
-    /// The kind, as the file format writes it: `conv2d`, `linear`, `square`, `sum_pool` or `flatten`.
+    /// Returns the layer's kind as the file format writes it: `conv2d`, `linear`, `square`, `sum_pool` or `flatten`.
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Conv2d { .. } => "conv2d",
@@ -105,7 +106,7 @@ impl Layer {
         }
     }
 
-    /// The weights in flat order; none for a layer that has none.
+    /// Returns the weights in flat order; `None` for a layer without weights.
     pub fn weight(&self) -> Option<&[i64]> {
         match self {
             Self::Conv2d { weight, .. } | Self::Linear { weight, .. } => Some(weight),
@@ -113,7 +114,7 @@ impl Layer {
         }
     }
 
-    /// The biases, one per output channel; none for a layer that has none.
+    /// Returns the biases, one per output channel; `None` for a layer without biases.
     pub fn bias(&self) -> Option<&[BigInt]> {
         match self {
             Self::Conv2d { bias, .. } | Self::Linear { bias, .. } => Some(bias),
@@ -121,7 +122,7 @@ impl Layer {
         }
     }
 
-    /// The real value of one unit of the output when one unit of the input is worth `input`.
+    /// Returns the real value of one unit of the output when one unit of the input is worth `input`.
     pub fn output_scale(&self, input: f64) -> f64 {
         match self {
             Self::Conv2d { weight_scale, .. } | Self::Linear { weight_scale, .. } => {
@@ -132,11 +133,11 @@ impl Layer {
         }
     }
 
-    /// The shape of the output when the input has shape `input`.
+    /// Computes the shape of the output for an input of shape `input`.
     ///
     /// # Errors
-    /// [`LayerError`] when a dimension is 0, the layer does not fit the input, or the output would hold more than
-    /// [`MAX_ELEMENTS`] values. Weights and biases are not looked at.
+    /// [`LayerError`] if a dimension is 0, the layer does not fit the input, or the output would hold more than
+    /// [`MAX_ELEMENTS`] values. Weights and biases are not checked.
     pub fn output_shape(&self, input: Shape) -> Result<Shape, LayerError> {
         let shape = match self {
             Self::Conv2d {
@@ -192,7 +193,7 @@ impl Layer {
         Ok(shape)
     }
 
-    /// Checks weights, biases and the weight scale by themselves.
+    /// Checks the weights, the biases and the weight scale on their own.
     pub(super) fn check_parameters(&self) -> Result<(), LayerError> {
         let (weight, bias, weight_scale, dimensions) = match self {
             Self::Conv2d {
@@ -276,7 +277,7 @@ impl Layer {
     }
 }
 
-/// How many windows fit, `[down, across]`.
+/// Counts the windows that fit, `[down, across]`.
 fn windows(
     input: Shape,
     kernel: [usize; 2],

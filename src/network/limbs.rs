@@ -1,4 +1,4 @@
-//! Integers of a fixed number of 64-bit limbs, for the layers whose values need more than 128 bits.
+//! Integers with a fixed number of 64-bit limbs, for layers whose values need more than 128 bits.
 
 use std::cmp::Ordering;
 
@@ -6,24 +6,24 @@ use num_bigint::{BigInt, Sign};
 
 use super::arithmetic::Arithmetic;
 
-/// An integer of `64 * L` bits in two's complement, least significant limb first. Arithmetic wraps.
+/// An integer of `64 * L` bits in two's complement, with the least significant limb first. Arithmetic wraps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Limbs<const L: usize>([u64; L]);
 
 impl<const L: usize> Limbs<L> {
-    /// The largest magnitude that fits with either sign, in bits.
+    /// Width, in bits, of the largest magnitude that fits with either sign.
     pub(super) const BITS: u64 = 64 * L as u64 - 1;
 
     fn is_negative(&self) -> bool {
         self.0.last().is_some_and(|&limb| limb >> 63 == 1)
     }
 
-    /// The limbs that are beyond the last one.
+    /// Returns the limb that extends the sign beyond the last limb.
     fn extension(&self) -> u64 {
         if self.is_negative() { u64::MAX } else { 0 }
     }
 
-    /// The same integer in another width; its low bits if that is too narrow.
+    /// Converts the integer to another width; keeps the low bits if that is too narrow.
     pub(super) fn resized<const M: usize>(&self) -> Limbs<M> {
         let mut limbs = [self.extension(); M];
         for (to, &from) in limbs.iter_mut().zip(&self.0) {
@@ -41,7 +41,7 @@ impl<const L: usize> Limbs<L> {
         }))
     }
 
-    /// Without its sign, as an unsigned integer.
+    /// Returns the magnitude as an unsigned integer.
     fn magnitude(&self) -> Self {
         if self.is_negative() {
             self.negated()
@@ -53,7 +53,7 @@ impl<const L: usize> Limbs<L> {
     /// Adds `weight * value`.
     #[inline]
     fn add_product(&mut self, weight: i64, value: &Self) {
-        // a - b = !(!a + b), so that a negative weight takes the same steps.
+        // a - b = !(!a + b), so a negative weight takes the same steps as a positive one.
         let flip = if weight < 0 { u64::MAX } else { 0 };
         let factor = weight.unsigned_abs();
         let mut carry = 0;
@@ -82,7 +82,7 @@ impl<const L: usize> Limbs<L> {
 
 impl<const L: usize> Ord for Limbs<L> {
     fn cmp(&self, other: &Self) -> Ordering {
-        // With equal signs, two's complement is ordered as unsigned integers are.
+        // For equal signs, two's complement has the same order as unsigned integers.
         let signs = other.is_negative().cmp(&self.is_negative());
         signs.then_with(|| self.0.iter().rev().cmp(other.0.iter().rev()))
     }
@@ -107,7 +107,7 @@ impl<const L: usize> From<i128> for Limbs<L> {
 }
 
 impl<const L: usize> From<&BigInt> for Limbs<L> {
-    /// The low bits, if it does not fit.
+    /// Keeps the low bits if the integer does not fit.
     fn from(value: &BigInt) -> Self {
         let mut limbs = [0; L];
         for (limb, digit) in limbs.iter_mut().zip(value.iter_u64_digits()) {
@@ -129,7 +129,7 @@ impl<const L: usize> From<Limbs<L>> for BigInt {
     }
 }
 
-/// Exact evaluation in integers of `L` limbs. Whoever uses it has proven that every sum, and every partial sum, has a
+/// Exact evaluation in integers of `L` limbs. The caller has proven that every sum, and every partial sum, has a
 /// magnitude of at most [`Limbs::BITS`] bits.
 pub(super) struct ExactLimbs<const L: usize>;
 
@@ -162,7 +162,7 @@ mod tests {
 
     use super::*;
 
-    /// Integers of up to 800 bits of either sign, many of them at or beside a power of two.
+    /// Generates integers of up to 800 bits and either sign, many of them at or beside a power of two.
     fn integer() -> impl Strategy<Value = BigInt> {
         let sized = (vec(any::<u8>(), 100), 0..=800_u32);
         let sized =
@@ -189,7 +189,7 @@ mod tests {
             prop_assert_eq!(&BigInt::from(one), a);
             prop_assert_eq!(one.resized::<13>(), Limbs::<13>::from(a));
         }
-        // From here on both are what the limbs hold, and results are compared modulo 2^(64 L).
+        // From here on, both are what the limbs hold, and results are compared modulo 2^(64 L).
         let (a, b) = (&BigInt::from(one), &BigInt::from(two));
         prop_assert_eq!(&Limbs::<L>::from(a), &one);
         let mut sum = one;

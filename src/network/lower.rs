@@ -1,31 +1,31 @@
-//! A network lowered to what an evaluator computes: sparse weighted sums, and squares.
+//! A network lowered to the operations of an evaluator: sparse weighted sums and squares.
 
 use num_bigint::BigInt;
 
 use super::{model::Network, steps::Step};
 
-/// One layer as an evaluator sees it, over flat data. Layers that only rename (flatten) are gone.
+/// One layer as an evaluator sees it, over flat data. Layers that only reshape (flatten) are left out.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LoweredLayer {
-    /// The name of the layer.
+    /// Name of the layer.
     pub name: String,
-    /// What it computes.
+    /// Operation that it computes.
     pub operation: LoweredOperation,
 }
 
-/// What a lowered layer computes.
+/// The operation of a lowered layer.
 #[derive(Clone, Debug, PartialEq)]
 pub enum LoweredOperation {
-    /// Every output a weighted sum of inputs, plus a bias.
+    /// Each output is a weighted sum of inputs plus a bias.
     Sums(WeightedSums),
-    /// This many values, each squared.
+    /// Each value is squared.
     Square {
-        /// How many.
+        /// Number of values.
         count: usize,
     },
 }
 
-/// One summand: a weight that is not zero, and the input it multiplies.
+/// One term of a sum: a non-zero weight and the input that it multiplies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Term {
     /// Index into the flat input.
@@ -34,35 +34,35 @@ pub struct Term {
     pub weight: i64,
 }
 
-/// A sparse matrix of integers with a bias for each row.
+/// A sparse integer matrix with a bias for each row.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct WeightedSums {
     terms: Vec<Term>,
-    /// Where the terms of each output end.
+    /// End of each output's terms in `terms`.
     ends: Vec<usize>,
-    /// One for so many outputs in a row.
+    /// Biases; each one serves `run` outputs in a row.
     biases: Vec<BigInt>,
     run: usize,
     windows: usize,
 }
 
 impl WeightedSums {
-    /// How many outputs.
+    /// Returns the number of outputs.
     pub fn len(&self) -> usize {
         self.ends.len()
     }
 
-    /// Whether there is no output.
+    /// Tells whether there are no outputs.
     pub fn is_empty(&self) -> bool {
         self.ends.is_empty()
     }
 
-    /// How many summands all outputs have together.
+    /// Returns the number of terms in all outputs together.
     pub fn term_count(&self) -> usize {
         self.terms.len()
     }
 
-    /// The outputs in flat order: the summands and the bias of each.
+    /// Iterates over the outputs in flat order: the terms and the bias of each.
     pub fn outputs(&self) -> impl ExactSizeIterator<Item = (&[Term], &BigInt)> {
         self.ends.iter().enumerate().map(|(output, &end)| {
             let start = output.checked_sub(1).map_or(0, |before| self.ends[before]);
@@ -70,13 +70,13 @@ impl WeightedSums {
         })
     }
 
-    /// How many windows of the input the outputs belong to: output `o` reads window `o % windows`. 1 if all outputs may
-    /// read all inputs.
+    /// Returns the number of windows of the input to which the outputs belong: output `o` reads window `o % windows`.
+    /// It is 1 if every output may read every input.
     pub fn windows(&self) -> usize {
         self.windows.max(1)
     }
 
-    /// Keeps the first outputs only.
+    /// Keeps only the first `outputs` outputs.
     pub fn truncate(&mut self, outputs: usize) {
         self.ends.truncate(outputs);
         self.biases.truncate(outputs.div_ceil(self.run.max(1)));
@@ -87,7 +87,8 @@ impl WeightedSums {
         }
     }
 
-    /// Without outputs yet: `biases` channels of `windows` outputs each, with room for this many terms.
+    /// Makes sums without outputs yet, for `biases.len()` channels of `windows` outputs each, with room for `terms`
+    /// terms.
     pub(super) fn of_channels(windows: usize, biases: Vec<BigInt>, terms: usize) -> Self {
         Self {
             terms: Vec::with_capacity(terms),
@@ -98,7 +99,7 @@ impl WeightedSums {
         }
     }
 
-    /// Adds an output.
+    /// Appends an output.
     pub(super) fn push(&mut self, terms: impl Iterator<Item = Term>) {
         self.terms.extend(terms);
         self.ends.push(self.terms.len());
@@ -106,7 +107,7 @@ impl WeightedSums {
 }
 
 impl Network {
-    /// The network as sparse weighted sums and squares, in order.
+    /// Lowers the network to sparse weighted sums and squares, in order.
     pub fn lower(&self) -> Vec<LoweredLayer> {
         let steps = Step::of(self);
         self.layers()

@@ -1,13 +1,13 @@
-//! Runs of linear layers as one sparse matrix modulo t.
+//! Consecutive linear layers merged into one sparse matrix modulo t.
 
 use super::lower::WeightedSums;
 use crate::modular::{multiply, residue, wide_residue};
 
-/// A sparse matrix of residues with a residue as bias for each row. Which entries there are depends on the layers
-/// alone, not on the modulus: an entry may be zero.
+/// A sparse matrix of residues, with a residue as the bias of each row. The positions of its entries depend only on the
+/// layers, not on the modulus, so an entry may be zero.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SparseMatrix {
-    /// Where the entries of each row end.
+    /// End of each row's entries.
     ends: Vec<usize>,
     inputs: Vec<u32>,
     weights: Vec<u64>,
@@ -15,7 +15,8 @@ pub struct SparseMatrix {
 }
 
 impl SparseMatrix {
-    /// The product of layers, the first one applied first, on `inputs` values; the identity if there is none.
+    /// Computes the product of layers, with the first one applied first, on `inputs` values; the identity if there are
+    /// none.
     pub fn new(layers: &[&WeightedSums], inputs: usize, modulus: u64) -> Self {
         let mut product: Option<Self> = None;
         for layer in layers {
@@ -33,10 +34,10 @@ impl SparseMatrix {
         })
     }
 
-    /// Whether the product of layers may have more than `limit` entries, or take more than so many multiplications. Takes
-    /// no more time than that.
+    /// Tells whether the product of layers may have more than `limit` entries, or take more than `limit`
+    /// multiplications. The check itself takes no more time than that.
     pub fn exceeds(layers: &[&WeightedSums], limit: usize) -> bool {
-        // The entries of each row, at most.
+        // Upper bound on the number of entries in each row.
         let mut entries: Option<Vec<usize>> = None;
         for layer in layers {
             let mut total = 0usize;
@@ -77,7 +78,7 @@ impl SparseMatrix {
         made
     }
 
-    /// This matrix after another one.
+    /// Computes the product that applies `before` first, then this matrix.
     fn after(&self, before: &Self, inputs: usize, modulus: u64) -> Self {
         let mut made = Self {
             ends: Vec::with_capacity(self.len()),
@@ -114,33 +115,33 @@ impl SparseMatrix {
         made
     }
 
-    /// How many rows.
+    /// Returns the number of rows.
     pub const fn len(&self) -> usize {
         self.ends.len()
     }
 
-    /// Whether there is no row.
+    /// Tells whether there are no rows.
     pub const fn is_empty(&self) -> bool {
         self.ends.is_empty()
     }
 
-    /// The entries of a row.
+    /// Returns the range of a row's entries.
     pub fn row(&self, output: usize) -> std::ops::Range<usize> {
         let start = output.checked_sub(1).map_or(0, |before| self.ends[before]);
         start..self.ends[output]
     }
 
-    /// The column of each entry.
+    /// Returns the column of each entry.
     pub fn inputs(&self) -> &[u32] {
         &self.inputs
     }
 
-    /// The residue of each entry.
+    /// Returns the residue of each entry.
     pub fn weights(&self) -> &[u64] {
         &self.weights
     }
 
-    /// The residue that is added to each row.
+    /// Returns the residue that is added to each row.
     pub fn biases(&self) -> &[u64] {
         &self.biases
     }

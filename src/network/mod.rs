@@ -1,10 +1,10 @@
-//! The integer network: what training hands over and what runs encrypted.
+//! The integer network: training produces it, and the engine evaluates it encrypted.
 //!
 //! A [`Network`] is a list of [`Layer`]s with integer weights, and an [`InputQuantizer`] that turns pixels into small
-//! integers. It is an exact integer polynomial of its input: nothing is rounded between layers, and the integers grow
-//! from layer to layer.
+//! integers. Its logits are an exact integer polynomial of its input: nothing is rounded between layers, and the
+//! integers grow from layer to layer.
 //!
-//! Nothing here knows of training or of encryption.
+//! This module depends neither on training nor on encryption.
 //!
 //! ```
 //! use sealquant::network::*;

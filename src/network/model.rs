@@ -1,4 +1,4 @@
-//! The network itself: an unchecked description in, a validated and immutable network out.
+//! The network itself: an unchecked description goes in, a validated and immutable network comes out.
 
 use super::{
     error::{InputError, LayerError, NetworkError},
@@ -7,46 +7,46 @@ use super::{
     shape::Shape,
 };
 
-/// The most layers a network may have.
+/// Largest number of layers of a network.
 pub const MAX_LAYERS: usize = 256;
-/// The widest value that may occur anywhere in a network, in bits.
+/// Width of the widest value that may occur anywhere in a network, in bits.
 pub const MAX_VALUE_BITS: u64 = 4096;
-/// The most terms that all sums of a network may have together, for one image: for each layer its windows times the
-/// weights other than zero (or the values of a pool's window), and one for each value that a layer gives.
+/// Largest number of terms in all sums of a network together, for one image. Each layer counts its windows times its
+/// non-zero weights (or times the values in a pool's window), plus one term per output value.
 ///
-/// Everything that walks over a network takes time and memory in proportion to it.
+/// The time and memory of any code that walks over a network are proportional to this count.
 pub const MAX_TERMS: u64 = 1 << 25;
-/// The most steps that the proven bounds of a network may take: a term is one step while values fit 126 bits, then
-/// four, and one more for every 256 bits.
+/// Largest number of steps to prove the bounds of a network. A term takes one step while values fit 126 bits; beyond
+/// that it takes four, and one more for every 256 bits.
 pub const MAX_STEPS: u64 = 1 << 26;
-/// The most bytes that what is known of the values before and after one layer may take.
+/// Largest number of bytes for the bookkeeping about the values before and after one layer.
 const MAX_TENSOR_BYTES: u64 = 1 << 28;
-/// The longest name, in bytes.
+/// Longest name, in bytes.
 const MAX_NAME_BYTES: usize = 128;
 
-/// What a network reads.
+/// The input that a network reads.
 #[derive(Clone, Debug, PartialEq)]
 pub struct InputSpec {
-    /// The shape of an image.
+    /// Shape of the network's input.
     pub shape: Shape,
-    /// From pixels to integers.
+    /// Conversion from pixels to integers.
     pub quantizer: InputQuantizer,
 }
 
 /// The unchecked description of a network; [`Network::new`] checks it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct NetworkLiteral {
-    /// What the network is called.
+    /// Name of the network.
     pub name: String,
-    /// What it reads.
+    /// Input that it reads.
     pub input: InputSpec,
-    /// How many logits the last layer gives.
+    /// Number of logits that the last layer gives.
     pub classes: usize,
-    /// The layers, first to last.
+    /// Layers, first to last.
     pub layers: Vec<NamedLayer>,
 }
 
-/// An integer network: consistent by construction, and never changed afterwards.
+/// An integer network: consistent by construction and immutable.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Network {
     literal: NetworkLiteral,
@@ -56,9 +56,11 @@ pub struct Network {
 }
 
 impl Network {
-    /// Checks a description: names, shapes, the length of every list, the range of every weight and bias, the scales,
-    /// that no value can become wider than [`MAX_VALUE_BITS`], and that the layers together have at most [`MAX_TERMS`]
-    /// terms and [`MAX_WEIGHTS`] weights: what a network costs to inspect is bounded before anything is computed.
+    /// Checks a description and makes the network.
+    ///
+    /// Checked are the names, the shapes, the length of every list, the range of every weight and bias, and the scales.
+    /// No value may become wider than [`MAX_VALUE_BITS`], and all layers together may have at most [`MAX_TERMS`] terms
+    /// and [`MAX_WEIGHTS`] weights. The cost of inspecting a network is therefore bounded before anything is computed.
     ///
     /// # Errors
     /// [`NetworkError`], whose message starts with the field at fault, like
@@ -127,52 +129,53 @@ impl Network {
         })
     }
 
-    /// What the network is called.
+    /// Returns the network's name.
     pub fn name(&self) -> &str {
         &self.literal.name
     }
 
-    /// What it reads.
+    /// Returns the description of the network's input.
     pub fn input(&self) -> &InputSpec {
         &self.literal.input
     }
 
-    /// How many logits it gives.
+    /// Returns the number of logits.
     pub fn classes(&self) -> usize {
         self.literal.classes
     }
 
-    /// The layers, first to last.
+    /// Returns the layers, first to last.
     pub fn layers(&self) -> &[NamedLayer] {
         &self.literal.layers
     }
 
-    /// The shape of the input, then of every layer's output: one more than there are layers. Layer `i` reads
+    /// Returns the shape of the input, then of every layer's output: one more than there are layers. Layer `i` reads
     /// `shapes()[i]` and gives `shapes()[i + 1]`.
     pub fn shapes(&self) -> &[Shape] {
         &self.shapes
     }
 
-    /// The real value of one unit at the input, then after every layer: one more than there are layers.
+    /// Returns the real value of one unit at the input, then after every layer: one more than there are layers.
     ///
-    /// A convolution or linear layer multiplies it by its `weight_scale`, a square squares it, the others keep it.
+    /// A convolution or linear layer multiplies it by its `weight_scale`, a square squares it, and other layers keep
+    /// it.
     pub fn scales(&self) -> &[f64] {
         &self.scales
     }
 
-    /// The real value of one unit of a logit.
+    /// Returns the real value of one unit of a logit.
     pub fn output_scale(&self) -> f64 {
         self.scales[self.scales.len() - 1]
     }
 
-    /// The terms of all sums together for one image, as [`MAX_TERMS`] counts them: what anything that walks over the
-    /// network takes grows with it.
+    /// Returns the number of terms in all sums together for one image, as [`MAX_TERMS`] counts them. The cost of any
+    /// code that walks over the network grows with it.
     pub fn terms(&self) -> u64 {
         self.terms
     }
 
-    /// The width in bits that each layer's weights need as signed (two's complement) integers, `None` for a layer
-    /// without weights: 2 for weights in {-1, 0, 1}, 1 if all are 0.
+    /// Returns the width in bits that each layer's weights need as signed (two's complement) integers: 2 for weights in
+    /// {-1, 0, 1}, 1 if all are 0, and `None` for a layer without weights.
     pub fn weight_bits(&self) -> Vec<Option<u32>> {
         self.layers()
             .iter()
@@ -180,7 +183,7 @@ impl Network {
             .collect()
     }
 
-    /// The share of all weights that are 0; 0 for a network without weights.
+    /// Returns the fraction of all weights that are 0; 0 for a network without weights.
     pub fn zero_fraction(&self) -> f64 {
         let weights = || {
             self.layers()
@@ -196,11 +199,12 @@ impl Network {
         }
     }
 
-    /// The integers of an image of pixels, channel-major, in the flat order of [`Shape`].
+    /// Converts an image of pixels to the integers that the network reads. Both are in the flat, channel-major order of
+    /// [`Shape`].
     ///
     /// # Errors
-    /// [`InputError::Length`] unless there is one pixel per value of the image's shape: the input's, but for the
-    /// channels of an [`InputEncoding`](super::InputEncoding).
+    /// [`InputError::Length`] unless there is one pixel per value of the image's shape. That is the input's shape,
+    /// except that an [`InputEncoding`](super::InputEncoding) has its own number of channels.
     pub fn quantize_image(&self, pixels: &[u8]) -> Result<Vec<i64>, InputError> {
         let InputSpec { shape, quantizer } = self.input();
         let image = quantizer.image_shape(*shape);
@@ -214,7 +218,7 @@ impl Network {
         Ok(quantizer.quantize_image(pixels, *shape))
     }
 
-    /// The description that it was made from.
+    /// Returns the description from which the network was made.
     pub fn into_literal(self) -> NetworkLiteral {
         self.literal
     }
@@ -259,7 +263,7 @@ fn check_layer_names(layers: &[NamedLayer]) -> Result<(), NetworkError> {
     Ok(())
 }
 
-/// What walks over a network's layers take, added up.
+/// The cost of walking over a network's layers, added up.
 #[derive(Default)]
 struct Cost {
     weights: u64,
@@ -268,8 +272,7 @@ struct Cost {
 }
 
 impl Cost {
-    /// Adds a layer whose other fields are known to be right, with the shapes and the widths in bits of what it reads
-    /// and gives.
+    /// Adds a layer that is otherwise valid, given the shapes and the widths in bits of its input and output.
     fn add(
         &mut self,
         layer: &Layer,
@@ -287,7 +290,7 @@ impl Cost {
             });
         }
         let (field, sums) = match layer {
-            // The window fits the input, so its area does not overflow; that of all windows may.
+            // The window fits the input, so its area does not overflow; the area of all windows may.
             Layer::SumPool { kernel, .. } => {
                 let area = (kernel[0] * kernel[1]) as u64;
                 ("kernel", values.saturating_mul(area))
@@ -324,7 +327,7 @@ impl Cost {
             });
         }
         let taken = |values: u64, bits: u64| {
-            // A range of two integers, and what the noise model knows of a value.
+            // A range of two integers, and the noise model's data for a value.
             let bytes = if bits <= NARROW_BITS {
                 64
             } else {
@@ -346,10 +349,10 @@ impl Cost {
     }
 }
 
-/// The widest values that intervals hold in fixed integers.
+/// Widest values, in bits, for which intervals use fixed-width integers.
 const NARROW_BITS: u64 = 126;
 
-/// A cheap bound on the width of a layer's output, given one for its input (`|x| < 2^bits`).
+/// Computes a cheap bound on the width of a layer's output from a bound on its input's width (`|x| < 2^bits`).
 fn output_bits(layer: &Layer, bits: u64) -> u64 {
     match layer {
         Layer::Conv2d { weight, bias, .. } | Layer::Linear { weight, bias, .. } => {
@@ -357,7 +360,7 @@ fn output_bits(layer: &Layer, bits: u64) -> u64 {
                 bit_length(weight.iter().map(|w| w.unsigned_abs()).max().unwrap_or(0));
             let taps = bit_length((weight.len() / bias.len().max(1)) as u64);
             let bias_bits = bias.iter().map(num_bigint::BigInt::bits).max().unwrap_or(0);
-            // A list without biases was refused before this is asked.
+            // Layers without biases were refused before this point.
             (bits + weight_bits + taps).max(bias_bits) + 1
         }
         Layer::Square => 2 * bits,
@@ -373,7 +376,7 @@ fn bit_length(value: u64) -> u64 {
 }
 
 fn signed_bits(weights: &[i64]) -> u32 {
-    // The sign bit, and as many bits as the value (for a negative one, its complement) has.
+    // The sign bit, and the bits of the value (of its complement, if it is negative).
     weights
         .iter()
         .map(|&w| 1 + u64::BITS - (w ^ (w >> 63)).cast_unsigned().leading_zeros())
@@ -452,7 +455,7 @@ mod tests {
             name: "costly".into(),
             input: InputSpec {
                 shape: input,
-                // Of scale 1: squares keep it.
+                // A scale of 1, which squares keep.
                 quantizer: InputQuantizer::uniform(1).unwrap(),
             },
             classes: shape.len(),
@@ -467,7 +470,7 @@ mod tests {
         }
     }
 
-    /// 367 bytes of file kept `inspect` busy for days, 15 kB took gigabytes.
+    /// Regression test: a file of 367 bytes kept `inspect` busy for days, and one of 15 kB took gigabytes.
     #[test]
     fn what_the_layers_take_together_is_bounded_and_the_layer_named() {
         let error = of(
@@ -487,7 +490,7 @@ mod tests {
             "{text}"
         );
         of(Shape::new(1, 512, 512), vec![pool(1, 1); 64]).unwrap();
-        // An image may be as large as before, if the layers that read it are not.
+        // A large image is fine if the layers that read it are small.
         let error = of(Shape::new(1, 4095, 4095), vec![pool(4095, 1)]).unwrap_err();
         let text = error.to_string();
         assert!(
@@ -497,7 +500,7 @@ mod tests {
         of(Shape::new(1, 2047, 2047), vec![pool(2047, 1)]).unwrap();
     }
 
-    /// Squares double widths, so that a few of them make values that memory does not hold.
+    /// Squares double the widths, so a few of them make values that do not fit in memory.
     #[test]
     fn wide_values_count_by_their_width() {
         let error = of(Shape::vector(1), vec![Layer::Square; 64]).unwrap_err();

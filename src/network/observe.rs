@@ -1,4 +1,4 @@
-//! How large the integers of a network become on given images.
+//! Bounds observed on given images.
 
 use rayon::prelude::*;
 
@@ -10,10 +10,10 @@ use super::{
     twin::{LANES, Twin, Values},
 };
 
-/// The ranges that occur on the given quantised images ([`Network::quantize_image`]), on all threads of the current
-/// rayon pool.
+/// Evaluates the given quantised images ([`Network::quantize_image`]) on all threads of the current rayon pool, and
+/// returns the ranges of the values that occur.
 ///
-/// They say nothing about other images: a modulus chosen by them can wrap where one chosen by
+/// These ranges say nothing about other images: a modulus chosen from them can wrap where one chosen from
 /// [`proven_bounds`](super::proven_bounds) cannot.
 ///
 /// # Errors
@@ -36,7 +36,7 @@ fn hulls(a: Vec<Interval>, b: Vec<Interval>) -> Vec<Interval> {
     a.into_iter().zip(b).map(|(a, b)| a.hull(b)).collect()
 }
 
-/// The range of each logit over a block of images.
+/// Computes the range of each logit over a block of images.
 fn per_class(logits: Values, lanes: usize) -> Vec<Interval> {
     let class = |values: &[_]| Values::Big(values.to_vec()).hull();
     logits.into_big().chunks(lanes).map(class).collect()

@@ -1,38 +1,37 @@
-//! How many operations each layer takes.
+//! Counts of the operations in each layer.
 
 use num_bigint::BigInt;
 use serde::Serialize;
 
 use super::{arithmetic::Arithmetic, layer::Layer, model::Network, steps::Step};
 
-/// The operations of one layer for one image, counted on the actual weights.
+/// The operations of one layer for one image, counted with the actual weights.
 ///
-/// In the batched layout each is one operation on ciphertexts: a multiplication by a plaintext for each of
-/// `multiplications`, an addition of ciphertexts for each of `additions`, one of a plaintext for each of
-/// `bias_additions`, and a squaring (with relinearisation) for each of `squares`.
+/// In the batched layout, each of them is one operation on ciphertexts: `multiplications` by a plaintext, `additions`
+/// of ciphertexts, `bias_additions` of a plaintext, and `squares` (each with a relinearisation).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct LayerOps {
-    /// The layer's name.
+    /// Name of the layer.
     pub name: String,
-    /// Multiply-accumulates of the dense layer, zero weights and padding included, as the literature counts them.
+    /// Multiply-accumulates of the dense layer, with zero weights and padding, as the literature counts them.
     pub macs: u64,
-    /// Those with a non-zero weight that read the image, not its padding.
+    /// Multiply-accumulates with a non-zero weight that read the image, not its padding.
     pub nonzero_macs: u64,
-    /// Those of them with a weight other than 1 and -1.
+    /// Number of `nonzero_macs` whose weight is neither 1 nor -1.
     pub multiplications: u64,
-    /// Additions or subtractions of two values: one less than the terms of each sum, negations not counted.
+    /// Additions or subtractions of two values: one less than the number of terms in each sum. Negations do not count.
     pub additions: u64,
-    /// Values squared.
+    /// Number of values squared.
     pub squares: u64,
-    /// Outputs with a non-zero bias.
+    /// Number of outputs with a non-zero bias.
     pub bias_additions: u64,
-    /// Weights that are 0.
+    /// Number of weights that are 0.
     pub zero_weights: u64,
-    /// All weights.
+    /// Number of all weights.
     pub weights: u64,
 }
 
-/// The operations of each layer, in order.
+/// Counts the operations of each layer, in order.
 pub fn op_counts(network: &Network) -> Vec<LayerOps> {
     let steps = Step::of(network);
     let shapes = network.shapes().windows(2);
@@ -68,15 +67,15 @@ pub fn op_counts(network: &Network) -> Vec<LayerOps> {
     layers.map(count).collect()
 }
 
-/// The terms of one sum.
+/// The number of terms in one sum.
 #[derive(Clone, Copy, Default)]
 struct Terms {
     all: u64,
-    /// Those with a weight other than 1 and -1.
+    /// Terms whose weight is neither 1 nor -1.
     products: u64,
 }
 
-/// Counts the terms of sums instead of adding them.
+/// Arithmetic that counts the terms of sums instead of adding them.
 struct Counting;
 
 impl Arithmetic for Counting {

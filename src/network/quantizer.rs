@@ -1,9 +1,9 @@
-//! From pixels to the small integers that a network reads.
+//! Conversion of pixels to the small integers that a network reads.
 
 use super::{encoding::InputEncoding, error::NetworkError, shape::Shape};
 
-/// Turns pixels (0 to 255) into small integers, from 0 to [`max`](Self::max): the number of thresholds that a value
-/// reaches. The value is the pixel's own, or its contrast in an [`InputEncoding`].
+/// Turns pixels (0 to 255) into small integers from 0 to [`max`](Self::max): the number of thresholds that a value
+/// reaches. The value is the pixel itself, or its contrast according to an [`InputEncoding`].
 ///
 /// One unit of that integer stands for the real value [`scale`](Self::scale).
 #[derive(Clone, Debug, PartialEq)]
@@ -14,15 +14,16 @@ pub struct InputQuantizer {
 
 #[derive(Clone, Debug, PartialEq)]
 enum Rule {
-    /// Strictly increasing, 1 to 255.
+    /// Strictly increasing thresholds from 1 to 255.
     Thresholds(Vec<u8>),
     Encoding(InputEncoding),
 }
 
 impl InputQuantizer {
-    /// `n_bits` bits, evenly spread: `floor((2^n_bits - 1) * p / 255)`, exactly. One unit is worth `1 / (2^n_bits - 1)`.
+    /// Makes a quantiser to `n_bits` bits with evenly spread thresholds: `floor((2^n_bits - 1) * p / 255)`, exactly.
+    /// One unit is worth `1 / (2^n_bits - 1)`.
     ///
-    /// Two bits give the thresholds 85, 170 and 255, the setting of the paper (Section IV).
+    /// Two bits give the thresholds 85, 170 and 255, which the paper uses (Section IV).
     ///
     /// # Errors
     /// [`NetworkError::QuantizerBits`] unless `n_bits` is 1 to 8.
@@ -35,12 +36,12 @@ impl InputQuantizer {
         Self::from_thresholds((1..=max).map(|k| (255 * k).div_ceil(max) as u8).collect())
     }
 
-    /// Any strictly increasing list of thresholds from 1 to 255. One unit is worth `1 / thresholds.len()`;
-    /// [`with_scale`](Self::with_scale) changes that.
+    /// Makes a quantiser from a strictly increasing list of thresholds from 1 to 255. One unit is worth
+    /// `1 / thresholds.len()`; [`with_scale`](Self::with_scale) changes that.
     ///
     /// # Errors
-    /// [`NetworkError::Thresholds`] for an empty list, for a threshold of 0 (every pixel reaches it) or one that is not
-    /// above the one before.
+    /// [`NetworkError::Thresholds`] for an empty list, a threshold of 0 (every pixel reaches it), or a threshold that
+    /// is not above the previous one.
     pub fn from_thresholds(thresholds: Vec<u8>) -> Result<Self, NetworkError> {
         let Some(&first) = thresholds.first() else {
             return Err(NetworkError::Thresholds {
@@ -71,10 +72,10 @@ impl InputQuantizer {
         })
     }
 
-    /// An encoding by contrast. One unit is worth `1 / thresholds.len()`.
+    /// Makes a quantiser from an encoding by contrast. One unit is worth `1 / thresholds.len()`.
     ///
     /// # Errors
-    /// [`NetworkError::Encoding`] naming the field that makes no sense.
+    /// [`NetworkError::Encoding`] naming the invalid field.
     pub fn from_encoding(encoding: InputEncoding) -> Result<Self, NetworkError> {
         encoding.check()?;
         let scale = 1.0 / encoding.thresholds.len() as f64;
@@ -84,7 +85,7 @@ impl InputQuantizer {
         })
     }
 
-    /// The same thresholds, with one unit worth the real value `scale`.
+    /// Keeps the thresholds and sets the real value of one unit to `scale`.
     ///
     /// # Errors
     /// [`NetworkError::InputScale`] unless `scale` is positive and finite.
@@ -96,7 +97,7 @@ impl InputQuantizer {
         }
     }
 
-    /// The shape of the images that give inputs of `shape`: another number of channels if there is an encoding.
+    /// Returns the shape of the images that give inputs of `shape`; an encoding changes the number of channels.
     pub fn image_shape(&self, shape: Shape) -> Shape {
         match &self.rule {
             Rule::Thresholds(_) => shape,
@@ -106,7 +107,7 @@ impl InputQuantizer {
         }
     }
 
-    /// Whether it can give inputs of `shape`.
+    /// Checks that it can give inputs of `shape`.
     pub(super) fn check_shape(&self, shape: Shape) -> Result<(), NetworkError> {
         match &self.rule {
             Rule::Thresholds(_) => Ok(()),
@@ -114,10 +115,10 @@ impl InputQuantizer {
         }
     }
 
-    /// The integers of an image for an input of `shape`, in the flat order of [`Shape`]; `pixels` are those of
+    /// Converts an image to the integers of an input of `shape`, in the flat order of [`Shape`]; `pixels` has the shape
     /// [`image_shape`](Self::image_shape).
     ///
-    /// Empty if there are fewer pixels, or the shape has not the encoding's channels.
+    /// Returns an empty list if the number of pixels is wrong, or if the encoding cannot give inputs of `shape`.
     pub fn quantize_image(&self, pixels: &[u8], shape: Shape) -> Vec<i64> {
         if pixels.len() != self.image_shape(shape).len() || self.check_shape(shape).is_err() {
             return Vec::new();
@@ -131,7 +132,7 @@ impl InputQuantizer {
         }
     }
 
-    /// The largest integer it gives; the smallest is 0.
+    /// Returns the largest integer that it gives; the smallest is 0.
     pub fn max(&self) -> i64 {
         let thresholds = match &self.rule {
             Rule::Thresholds(thresholds) => thresholds.len(),
@@ -140,7 +141,7 @@ impl InputQuantizer {
         thresholds.cast_signed() as i64
     }
 
-    /// The thresholds on pixels, strictly increasing; none if there is an encoding.
+    /// Returns the thresholds on pixels, strictly increasing; empty if there is an encoding.
     pub fn thresholds(&self) -> &[u8] {
         match &self.rule {
             Rule::Thresholds(thresholds) => thresholds,
@@ -148,7 +149,7 @@ impl InputQuantizer {
         }
     }
 
-    /// The encoding by contrast, if that is the rule.
+    /// Returns the encoding by contrast, if there is one.
     pub fn encoding(&self) -> Option<&InputEncoding> {
         match &self.rule {
             Rule::Thresholds(_) => None,
@@ -156,7 +157,7 @@ impl InputQuantizer {
         }
     }
 
-    /// The real value of one unit.
+    /// Returns the real value of one unit.
     pub fn scale(&self) -> f64 {
         self.scale
     }

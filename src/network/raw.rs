@@ -1,4 +1,4 @@
-//! The fields of a network file as they stand there.
+//! The fields of a network file, as they are written there.
 
 use std::fmt::{self, Write};
 
@@ -17,10 +17,10 @@ use super::{
     shape::Shape,
 };
 
-/// The most digits of a bias: enough for [`MAX_BIAS_BITS`] (2048 bits are 617 digits).
+/// Largest number of digits of a bias: enough for [`MAX_BIAS_BITS`] (2048 bits are 617 digits).
 const MAX_BIAS_DIGITS: usize = MAX_BIAS_BITS as usize / 3;
 
-/// The most biases that are read for one layer: no layer with more outputs is within the limits on its cost.
+/// Largest number of biases that is read for one layer: the limits on cost allow no layer with more outputs.
 const MAX_BIASES: usize = 1 << 22;
 
 #[derive(Deserialize)]
@@ -51,7 +51,7 @@ struct RawQuantizer {
     scale: String,
 }
 
-/// A layer of any kind; which fields there must be depends on the kind.
+/// A layer of any kind; its kind decides which fields are required.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RawLayer {
@@ -147,7 +147,7 @@ impl RawLayer {
                 });
             }
         };
-        // What is left over does not belong to this kind.
+        // Any field that is left over does not belong to this kind.
         let left_over = [
             ("in_channels", self.in_channels.is_some()),
             ("out_channels", self.out_channels.is_some()),
@@ -174,7 +174,7 @@ impl RawLayer {
     }
 }
 
-/// A bias: a decimal string, or why it is none. It is not kept as text, which would take more memory.
+/// A bias: the value of a decimal string, or the reason why it is invalid. Keeping the text would take more memory.
 struct Bias(Result<BigInt, String>);
 
 impl<'de> Deserialize<'de> for Bias {
@@ -222,7 +222,7 @@ fn biases(found: Vec<Bias>, layer: usize) -> Result<Vec<BigInt>, FormatError> {
     found.into_iter().enumerate().map(bias).collect()
 }
 
-/// A double written as a string: a JSON number need not survive to its last bit.
+/// Parses a double that is written as a string, because a JSON number may lose its last bits.
 fn double(text: &str, field: &str) -> Result<f64, FormatError> {
     text.parse().map_err(|_| FormatError::Field {
         field: field.into(),
@@ -271,7 +271,7 @@ where
     deserializer.deserialize_seq(List::<T, LIMIT>(std::marker::PhantomData))
 }
 
-/// The text of a network file.
+/// Writes the text of a network file.
 pub(super) fn write_network(network: &Network) -> String {
     let Shape {
         channels,
@@ -280,7 +280,7 @@ pub(super) fn write_network(network: &Network) -> String {
     } = network.input().shape;
     let quantizer = &network.input().quantizer;
     let (version, rule) = if let Some(encoding) = quantizer.encoding() {
-        // A list of plain fields: it cannot fail to be written.
+        // An encoding has only plain fields, so writing it cannot fail.
         let text = serde_json::to_string(encoding).unwrap_or_default();
         (ENCODED_VERSION, format!(r#""encoding": {text}"#))
     } else {

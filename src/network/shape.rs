@@ -4,23 +4,23 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// The shape of one image or of one layer's output: `channels` planes of `height` rows of `width` values.
+/// The shape of one image or of one layer's output: `channels` planes of `height` rows with `width` values each.
 ///
 /// Values are stored flat, channel-major: the value of channel `c`, row `y`, column `x` is at
 /// `(c * height + y) * width + x`. A vector of `n` values has shape `(n, 1, 1)`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Shape {
-    /// Number of planes.
+    /// Number of channels (planes).
     pub channels: usize,
-    /// Rows of a plane.
+    /// Number of rows in a channel.
     pub height: usize,
-    /// Values in a row.
+    /// Number of values in a row.
     pub width: usize,
 }
 
 impl Shape {
-    /// The shape `channels x height x width`.
+    /// Makes the shape `channels x height x width`.
     pub const fn new(channels: usize, height: usize, width: usize) -> Self {
         Self {
             channels,
@@ -29,24 +29,24 @@ impl Shape {
         }
     }
 
-    /// The shape of a vector of `n` values.
+    /// Makes the shape of a vector of `n` values.
     pub const fn vector(n: usize) -> Self {
         Self::new(n, 1, 1)
     }
 
-    /// How many values it holds (saturating, so that an unchecked shape cannot overflow).
+    /// Returns the number of values (saturating, so an unchecked shape cannot overflow).
     pub const fn len(self) -> usize {
         self.channels
             .saturating_mul(self.height)
             .saturating_mul(self.width)
     }
 
-    /// Whether it holds no value at all. No shape inside a validated network does.
+    /// Tells whether it holds no value at all. No shape in a validated network is empty.
     pub const fn is_empty(self) -> bool {
         self.len() == 0
     }
 
-    /// Where the value of channel `c`, row `y`, column `x` is in the flat order.
+    /// Returns the index in flat order of the value at channel `c`, row `y`, column `x`.
     pub const fn index(self, c: usize, y: usize, x: usize) -> usize {
         (c * self.height + y) * self.width + x
     }

@@ -1,4 +1,4 @@
-//! A network turned into the two things it is made of: weighted sums and squares.
+//! A network reduced to its two building blocks: weighted sums and squares.
 
 use std::sync::Arc;
 
@@ -12,37 +12,38 @@ use super::{
     shape::Shape,
 };
 
-/// What one layer does.
+/// The computation of one layer.
 pub(super) enum Step {
-    /// Weighted sums: convolution, linear layer, sum-pool.
+    /// Weighted sums: a convolution, linear layer or sum-pool.
     Affine(Affine),
-    /// Every value squared.
+    /// Squares every value.
     Square,
-    /// Nothing happens to the flat data.
+    /// Leaves the flat data as they are.
     Flatten,
 }
 
-/// Weighted sums over windows of a zero-padded input, with the zero weights left out.
+/// Weighted sums over windows of a zero-padded input, without the zero weights.
 pub(super) struct Affine {
     /// Shape of the input, as this layer sees it.
     input: Shape,
-    /// Windows, `[down, across]`.
+    /// Number of windows, `[down, across]`.
     windows: [usize; 2],
     stride: [usize; 2],
     padding: [usize; 2],
     channels: Vec<Channel>,
 }
 
-/// What one output channel sums.
+/// The weighted sum of one output channel.
 struct Channel {
     bias: BigInt,
-    /// Shared by channels that sum the same.
+    /// Non-zero weights, shared by channels that sum the same.
     taps: Arc<[Tap]>,
-    /// The first plane of the input that the taps read.
+    /// First channel of the input that the taps read.
     plane: u32,
 }
 
-/// One non-zero weight and its place: a plane of the input (from the channel's first one), and row and column in the window.
+/// One non-zero weight and its position: a channel of the input (counted from the output channel's first one), and the
+/// row and column in the window.
 struct Tap {
     channel: u32,
     row: u32,
@@ -51,7 +52,7 @@ struct Tap {
 }
 
 impl Step {
-    /// The steps of a network, one a layer, made as they are asked for.
+    /// Yields the steps of a network, one per layer, each made on demand.
     pub(super) fn of(network: &Network) -> impl Iterator<Item = Self> {
         let shapes = network.shapes().windows(2);
         network
@@ -80,7 +81,7 @@ impl Step {
                 padding: *padding,
                 channels: channels(weight, bias, *kernel),
             }),
-            // A 1x1 convolution of an input that has a plane for every value.
+            // A linear layer is a 1x1 convolution of an input with one channel per value.
             Layer::Linear { weight, bias, .. } => Self::Affine(Affine {
                 input: Shape::vector(input.len()),
                 windows,
@@ -88,7 +89,7 @@ impl Step {
                 padding: [0, 0],
                 channels: channels(weight, bias, [1, 1]),
             }),
-            // A convolution in which every output plane reads one input plane, with weights of 1.
+            // A sum-pool is a convolution with weights of 1 in which every output channel reads one input channel.
             Layer::SumPool { kernel, stride } => {
                 let taps = taps(&vec![1; kernel[0] * kernel[1]], *kernel);
                 let channel = |plane| Channel {
@@ -107,7 +108,8 @@ impl Step {
         }
     }
 
-    /// What the step makes of `lanes` images at once. Element `e` of image `i` is at `e * lanes + i`, before and after.
+    /// Evaluates `lanes` images at once. Element `e` of image `i` is at `e * lanes + i`, in the input and in the
+    /// output.
     pub(super) fn evaluate<A: Arithmetic>(
         &self,
         arithmetic: &A,
@@ -121,7 +123,7 @@ impl Step {
         }
     }
 
-    /// The largest magnitude that any sum or partial sum can reach when no input is larger than `magnitude`.
+    /// Computes the largest magnitude that any sum or partial sum can reach when no input is larger than `magnitude`.
     pub(super) fn reach(&self, magnitude: &BigInt) -> BigInt {
         match self {
             Self::Affine(affine) => {
@@ -175,7 +177,7 @@ impl Affine {
         output
     }
 
-    /// Every output's summands and bias, over the flat input.
+    /// Returns every output's terms and bias, over the flat input.
     pub(super) fn weighted_sums(&self) -> WeightedSums {
         let [down, across] = self.windows;
         let windows = down * across;
@@ -185,7 +187,8 @@ impl Affine {
             .iter()
             .map(|channel| channel.bias.clone())
             .collect();
-        // Within the network's limit on terms; taps in the padding leave a little room unused.
+        // The capacity is within the network's limit on terms; taps that fall in the padding leave a little of it
+        // unused.
         let mut sums = WeightedSums::of_channels(windows, biases, taps * windows);
         for channel in &self.channels {
             for i in 0..down {
@@ -203,7 +206,8 @@ impl Affine {
         sums
     }
 
-    /// Where in the flat input a tap of window `(i, j)` reads, counted from a plane; `None` in the padding.
+    /// Returns the flat index of the input that a tap of window `(i, j)` reads, counted from channel `plane`; `None` in
+    /// the padding.
     fn read(&self, plane: u32, tap: &Tap, i: usize, j: usize) -> Option<usize> {
         let y = (i * self.stride[0] + tap.row as usize).wrapping_sub(self.padding[0]);
         let x = (j * self.stride[1] + tap.column as usize).wrapping_sub(self.padding[1]);
@@ -222,7 +226,7 @@ fn channels(weight: &[i64], bias: &[BigInt], kernel: [usize; 2]) -> Vec<Channel>
     filters.zip(bias).map(channel).collect()
 }
 
-/// The non-zero weights of one filter, `[channels, kernel[0], kernel[1]]`.
+/// Collects the non-zero weights of one filter, `[channels, kernel[0], kernel[1]]`.
 fn taps(filter: &[i64], kernel: [usize; 2]) -> Arc<[Tap]> {
     let place = |(at, &weight): (usize, &i64)| Tap {
         channel: (at / (kernel[0] * kernel[1])) as u32,

@@ -11,7 +11,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-/// The evaluation written down from the formulas, without any of the twin's machinery.
+/// Evaluates a network straight from the formulas, without any of the twin's code.
 fn by_the_formula(network: &Network, image: &[i64]) -> Vec<Vec<BigInt>> {
     let mut x: Vec<BigInt> = image.iter().map(|&value| value.into()).collect();
     let mut all = vec![x.clone()];
@@ -133,7 +133,7 @@ proptest! {
         prop_assert_eq!(proven.len(), network.layers().len() + 1);
         prop_assert_eq!(proven.classes().len(), network.classes());
 
-        // Observed is exactly what occurs, and proven encloses it.
+        // Observed bounds are exactly the values that occur, and proven bounds enclose them.
         let mut occurring: Option<Vec<Interval>> = None;
         for image in &images {
             let hulls: Vec<_> = by_the_formula(&network, image)
@@ -230,7 +230,7 @@ proptest! {
     }
 }
 
-/// HCNN-MNIST with weights of `bits` bits: the network of the paper, with random weights.
+/// Makes HCNN-MNIST, the paper's network, with random weights of `bits` bits.
 fn hcnn_mnist(bits: u32) -> Network {
     let mut random = SplitMix64::new(1);
     let top = (1i64 << (bits - 1)) - 1;
@@ -373,7 +373,7 @@ fn the_class_is_the_first_of_the_largest_logits() {
     assert_eq!(argmax::<BigInt>(&[]), 0);
 }
 
-/// The generator is worth something only if it makes every kind of network.
+/// The generator is only useful if it makes every kind of network.
 #[test]
 fn random_networks_cover_all_kinds() {
     let mut seen = std::collections::BTreeMap::new();

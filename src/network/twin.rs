@@ -1,4 +1,4 @@
-//! The twin: the exact evaluation in the clear, which the encrypted one must equal.
+//! The twin: the exact evaluation in the clear, whose logits the encrypted evaluation must equal.
 
 use num_bigint::BigInt;
 use rayon::prelude::*;
@@ -14,10 +14,10 @@ use super::{
     steps::Step,
 };
 
-/// Images evaluated side by side.
+/// Number of images evaluated side by side.
 pub(super) const LANES: usize = 16;
 
-/// The integers in which a layer is evaluated.
+/// The kind of integers in which a layer is evaluated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Width {
     /// 64 bits.
@@ -37,7 +37,7 @@ pub enum Width {
 }
 
 impl Width {
-    /// The smallest width that holds every integer of magnitude up to `reach`.
+    /// Returns the smallest width that holds every integer of magnitude up to `reach`.
     fn holding(reach: &BigInt) -> Self {
         match reach.bits() {
             0..=63 => Self::I64,
@@ -53,7 +53,7 @@ impl Width {
 
 /// Evaluates a network exactly, in the clear.
 ///
-/// Every layer uses the narrowest integers that the proven bounds allow: no sum, and no partial sum, ever wraps. Zero
+/// Every layer uses the narrowest integers that the proven bounds allow, so no sum and no partial sum ever wraps. Zero
 /// weights are skipped.
 pub struct Twin {
     input: Shape,
@@ -62,16 +62,16 @@ pub struct Twin {
 }
 
 impl Twin {
-    /// The twin of a network. Computes the proven bounds once.
+    /// Makes the twin of a network. Computes the proven bounds once.
     pub fn new(network: &Network) -> Self {
         Self::with_minimum_width(network, Width::I64)
     }
 
-    /// The same, with integers at least as wide as `minimum` in every layer: slower, and never another result.
+    /// Makes a twin with integers of at least the width `minimum` in every layer: slower, with the same results.
     pub fn with_minimum_width(network: &Network, minimum: Width) -> Self {
         let steps: Vec<_> = Step::of(network).collect();
         let (_, reaches) = proven(network, steps.iter());
-        // Widths never shrink on the way, so that values are only ever widened.
+        // Widths never shrink from layer to layer, so values are only ever widened.
         let widths = reaches.iter().scan(minimum, |width, reach| {
             *width = Width::holding(reach).max(*width);
             Some(*width)
@@ -84,33 +84,34 @@ impl Twin {
         }
     }
 
-    /// The integers used in each layer.
+    /// Returns the width of the integers in each layer.
     pub fn widths(&self) -> Vec<Width> {
         self.steps.iter().map(|&(_, width)| width).collect()
     }
 
-    /// The logits of one image of quantised pixels ([`Network::quantize_image`]), `[classes]`.
+    /// Computes the logits of one image of quantised pixels ([`Network::quantize_image`]), `[classes]`.
     ///
     /// # Errors
     /// [`InputError::Length`] for an image of the wrong size, [`InputError::Value`] for a value that the network's
-    /// quantiser never gives (the bounds would not hold).
+    /// quantiser never gives (the bounds would not hold for it).
     pub fn logits(&self, image: &[i64]) -> Result<Vec<BigInt>, InputError> {
         self.check(image)?;
         Ok(self.run(&[image], |_, _| ()).into_big())
     }
 
-    /// The logits of many images, `[images][classes]`, on all threads of the current rayon pool.
+    /// Computes the logits of many images, `[images][classes]`, on all threads of the current rayon pool.
     ///
     /// # Errors
-    /// [`InputError::Image`] naming the first unusable image, as for [`logits`](Self::logits).
+    /// [`InputError::Image`] naming the first unusable image, with the error of [`logits`](Self::logits).
     pub fn logits_batch(&self, images: &[Vec<i64>]) -> Result<Vec<Vec<BigInt>>, InputError> {
         self.logits_batch_observed(images, |_| ())
     }
 
-    /// The same; `finished` hears now and then how many more images are done, on the thread that computed them.
+    /// Computes the same as [`logits_batch`](Self::logits_batch). After each block of images, `finished` receives the
+    /// number of images in it, on the thread that computed them.
     ///
     /// # Errors
-    /// As for [`logits_batch`](Self::logits_batch).
+    /// The errors of [`logits_batch`](Self::logits_batch).
     pub fn logits_batch_observed(
         &self,
         images: &[Vec<i64>],
@@ -128,11 +129,11 @@ impl Twin {
         Ok(blocks.collect())
     }
 
-    /// The logits of one image with all arithmetic modulo `t`, each 0 to `t - 1`: what an encrypted evaluation with
-    /// plaintext modulus `t` computes.
+    /// Computes the logits of one image with all arithmetic modulo `t`, each in `0..t`, as an encrypted evaluation with
+    /// plaintext modulus `t` does.
     ///
     /// # Errors
-    /// As for [`logits`](Self::logits), and [`InputError::Modulus`] if `t` is 0.
+    /// The errors of [`logits`](Self::logits), and [`InputError::Modulus`] if `t` is 0.
     pub fn logits_mod(&self, image: &[i64], t: u64) -> Result<Vec<u64>, InputError> {
         self.check(image)?;
         let modular = Modular::new(t).ok_or(InputError::Modulus)?;
@@ -142,8 +143,8 @@ impl Twin {
         }))
     }
 
-    /// Evaluates a block of checked images side by side, and shows `observe` the input (0) and the output of every
-    /// layer (from 1). Element `e` of image `i` is at `e * images.len() + i`.
+    /// Evaluates a block of checked images side by side, and calls `observe` with the input (index 0) and the output of
+    /// every layer (from index 1). Element `e` of image `i` is at `e * images.len() + i`.
     pub(super) fn run<I: AsRef<[i64]>>(
         &self,
         images: &[I],
@@ -187,7 +188,7 @@ impl Twin {
         values
     }
 
-    /// Checks every image, and names the first unusable one.
+    /// Checks every image; the error names the first unusable one.
     pub(super) fn check_all(&self, images: &[Vec<i64>]) -> Result<(), InputError> {
         let problem = |(index, image): (usize, &Vec<i64>)| match self.check(image) {
             Ok(()) => Ok(()),
@@ -222,7 +223,8 @@ impl Twin {
     }
 }
 
-/// The position of the largest logit, the first of equals: the class. 0 for an empty list, which no network gives.
+/// Returns the position of the largest logit, which is the class; the first one if several are equal. It is 0 for an
+/// empty list, which no network gives.
 pub fn argmax<T: Ord>(logits: &[T]) -> usize {
     let mut best = 0;
     for (class, logit) in logits.iter().enumerate() {
@@ -233,7 +235,7 @@ pub fn argmax<T: Ord>(logits: &[T]) -> usize {
     best
 }
 
-/// A tensor of one of the widths.
+/// A tensor with integers of one width.
 pub(super) enum Values {
     I64(Vec<i64>),
     I128(Vec<i128>),
@@ -244,7 +246,7 @@ pub(super) enum Values {
     Big(Vec<BigInt>),
 }
 
-/// What one of the widths makes of its values.
+/// Evaluates one expression for the tensor of any width.
 macro_rules! of_any_width {
     ($values:expr, $vector:ident => $result:expr) => {
         match $values {
@@ -267,7 +269,7 @@ impl Values {
         of_any_width!(self, values => big(values))
     }
 
-    /// Widened to `L` limbs; their low bits if these are too few.
+    /// Converts the values to `L` limbs; keeps their low bits if these are too few.
     fn into_limbs<const L: usize>(self) -> Vec<Limbs<L>> {
         match self {
             Self::I64(values) => values.into_iter().map(Limbs::from).collect(),
@@ -280,7 +282,7 @@ impl Values {
         }
     }
 
-    /// The smallest interval that holds all of them.
+    /// Returns the smallest interval that holds all values.
     pub(super) fn hull(&self) -> Interval {
         fn ends<T: Ord + Clone + Into<BigInt>>(values: &[T]) -> Option<Interval> {
             let (min, max) = (values.iter().min()?, values.iter().max()?);
@@ -289,7 +291,7 @@ impl Values {
                 max: max.clone().into(),
             })
         }
-        // Only an empty tensor has no hull, and no validated network has one.
+        // Only an empty tensor has no hull, and no validated network has an empty tensor.
         of_any_width!(self, values => ends(values)).unwrap_or_default()
     }
 }

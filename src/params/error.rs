@@ -1,4 +1,4 @@
-//! Why no parameters could be chosen.
+//! Errors in the choice of parameters.
 
 use crate::network::Abbreviated;
 use num_bigint::BigInt;
@@ -6,46 +6,46 @@ use thiserror::Error;
 
 use super::options::Mode;
 
-/// Why no parameters could be chosen.
+/// Reasons why no parameters could be chosen.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum ParamsError {
-    /// Nothing secure has room for the bound and the noise.
+    /// No secure parameters have room for the bound and the noise.
     #[error(
         "no parameters with {security} hold logits up to {} in magnitude ({rule} bound, {bits} bits) through \
          this network: {reason}; {advice}",
         Abbreviated(magnitude)
     )]
     NothingFits {
-        /// The security demanded.
+        /// Required security.
         security: String,
-        /// The bound on the logits.
+        /// Bound on the logits.
         magnitude: BigInt,
         /// `proven` or `observed`.
         rule: &'static str,
-        /// Bits of a signed integer within the bound.
+        /// Width, in bits, of a signed integer within the bound.
         bits: u64,
-        /// How the server would compute.
+        /// Mode in which the server would compute.
         mode: Mode,
-        /// What ran out at the largest degree.
+        /// Resource that ran out at the largest degree.
         reason: String,
-        /// What the user can do.
+        /// Advice for the user.
         advice: &'static str,
     },
     /// The layout cannot serve the network.
     #[error("the {layout} layout cannot serve this network: {reason}; use another layout")]
     Layout {
-        /// The layout.
+        /// Name of the layout.
         layout: &'static str,
-        /// Why not.
+        /// Reason why it cannot.
         reason: String,
     },
-    /// Stock calls know one layout.
+    /// Stock mode was requested with a layout other than the batched one.
     #[error(
         "stock mode computes in the batched layout only, not in the {layout} one: use fast mode, or the batched layout"
     )]
     StockLayout {
-        /// The layout that was asked for.
+        /// Layout that was requested.
         layout: &'static str,
     },
     /// No layout is predicted to fit the memory.
@@ -56,23 +56,23 @@ pub enum ParamsError {
         available / 1_000_000
     )]
     Memory {
-        /// The layout.
+        /// Layout that needs the least memory.
         layout: &'static str,
-        /// The bytes that it is predicted to need.
+        /// Predicted memory, in bytes.
         needed: u64,
-        /// The bytes that there are.
+        /// Available memory, in bytes.
         available: u64,
     },
-    /// The observed bound is below the magnitude of nothing at all.
+    /// The observed bound is negative.
     #[error(
         "the observed bound is {}: a magnitude cannot be negative; measure it on data with `observed_bounds`",
         Abbreviated(magnitude)
     )]
     NegativeBound {
-        /// The bound given.
+        /// Bound that was given.
         magnitude: BigInt,
     },
-    /// SEAL refused what was chosen.
+    /// SEAL refused the chosen parameters.
     #[error("choosing encryption parameters")]
     Bfv(#[from] crate::bfv::Error),
 }

@@ -1,11 +1,11 @@
-//! A choice in words.
+//! A choice of parameters in words.
 
 use super::options::{BoundRule, LayoutKind, Mode};
 use super::selection::Selection;
 use crate::network::Abbreviated;
 
 impl Selection {
-    /// The choice in words, a sentence each.
+    /// Explains the choice in words, one sentence per string.
     pub fn explain(&self) -> Vec<String> {
         let bits = self.coeff_modulus_bits();
         let total: u32 = bits.iter().sum();

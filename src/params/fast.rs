@@ -1,12 +1,12 @@
-//! How much noise a network's circuit makes in fast mode, where nothing is relinearised and no prime is dropped before
-//! the response.
+//! The noise of a network's circuit in fast mode in the batched and packed layouts, where nothing is relinearised and
+//! no prime is dropped before the response.
 //!
-//! A BFV ciphertext times t mod Q is a BGV ciphertext (see `docs/FAST.md`): its phase, t * c(s) mod Q, is the polynomial
-//! that SEAL's noise budget measures: log2(Q) - log2(largest coefficient) - 1. In this form products are products of
-//! phases, as long as they stay below Q. So the phase of a result is a polynomial of degree d = 2^squares in the
-//! phases of the inputs, and its size follows from the moments of a Gaussian.
+//! A BFV ciphertext times t mod Q is a BGV ciphertext (see `docs/FAST.md`). Its phase, t * c(s) mod Q, is the
+//! polynomial that SEAL's noise budget measures: log2(Q) - log2(largest coefficient) - 1. In this form, the phase of a
+//! product is the product of the phases, as long as that stays below Q. The phase of a result is therefore a polynomial
+//! of degree d = 2^squares in the phases of the inputs, and its size follows from the moments of a Gaussian.
 //!
-//! Let `deviation` be the root mean square of a phase's coefficients.
+//! The `deviation` of a phase is the root mean square of its coefficients.
 //!
 //! | step | deviation afterwards |
 //! | --- | --- |
@@ -14,12 +14,12 @@
 //! | first sums | noise times the Euclidean norm of the weights; message times the sum of their magnitudes |
 //! | square of degree d | sqrt(C(2d, d) * N) * deviation^2 (Bombieri's inequality) |
 //! | sums after the first and the second square | from bounds on the covariances, computed from the weights: `moments.rs` |
-//! | other sums | the weights' magnitudes times the deviations: they may be the same |
-//! | bias | + t / 2 / sqrt(N): the same in all slots, so a constant polynomial; what biases make alone is one coefficient, and added to the bound |
-//! | product with a plaintext, summed over k | the sum of the deviations * t / 2 * sqrt(coefficients), as no coefficient of a plaintext is above t / 2, see `plaintext_coefficients` |
-//! | drop to a product of primes p smaller | 1/p, plus a rounding of all d + 1 polynomials |
+//! | other sums | the weights' magnitudes times the deviations, because the values may be the same |
+//! | bias | + t / 2 / sqrt(N): the same in all slots, so a constant polynomial; the part that biases make alone is one coefficient, and is added to the bound |
+//! | product with a plaintext, summed over k | the sum of the deviations * t / 2 * sqrt(coefficients), because no coefficient of a plaintext is above t / 2, see `plaintext_coefficients` |
+//! | drop to a modulus that is smaller by a product of primes p | 1/p, plus a rounding of all d + 1 polynomials |
 //!
-//! What a single step does, and how far the largest coefficient lies from the deviation, is in `rules.rs`. Nothing but
+//! `rules.rs` has the effect of a single step, and the distance between the largest coefficient and the deviation. Only
 //! the last rounding depends on the secret.
 
 use super::moments::{Detail, Moments, Weighing};
@@ -31,31 +31,31 @@ use crate::network::{LoweredLayer, LoweredOperation};
 pub(super) struct FastNoise {
     degree: f64,
     plain_modulus: u64,
-    /// Values that a response holds, under all plaintext moduli.
+    /// Number of values in a response, under all plaintext moduli.
     values: f64,
     weighing: Weighing,
     steps: Vec<Step>,
 }
 
-/// What is known after a layer.
+/// The noise after a layer.
 #[derive(Clone)]
 struct Step {
     name: String,
-    /// The largest deviation.
+    /// Largest deviation.
     deviation: f64,
-    /// The largest coefficient that biases make alone.
+    /// Largest coefficient that biases make alone.
     constant: f64,
-    /// The degree in the fresh noise.
+    /// Degree in the fresh noise.
     degree: u32,
-    /// The power of t that the deviation is proportional to.
+    /// Power of t to which the deviation is proportional.
     power: i32,
-    /// The power of sqrt(N) that it is proportional to.
+    /// Power of sqrt(N) to which the deviation is proportional.
     root_power: i32,
-    /// The power that it grows with at most if weights that are capped may be larger.
+    /// Largest power with which the deviation grows if weights that are capped may be larger.
     weight_power: i32,
 }
 
-/// The largest value; infinite if one of them overflowed so far that it is not a number.
+/// Returns the largest value; infinity if one of them overflowed so far that it is not a number.
 fn largest(values: &[f64]) -> f64 {
     values.iter().fold(0.0, |largest, &value| {
         if value.is_nan() {
@@ -66,10 +66,10 @@ fn largest(values: &[f64]) -> f64 {
     })
 }
 
-/// How many coefficients of a plaintext are not zero at most, if its slots repeat after `period`.
+/// Returns the largest number of non-zero coefficients of a plaintext whose slots repeat after `period`.
 ///
-/// Slot i of a row is the value at the root to the power of 3^i. With a power of two as period the plaintext is the same
-/// under the automorphism of 3^period = 1 mod 4 period: a polynomial in x^(N / (2 period)).
+/// Slot i of a row is the value at the root to the power of 3^i. If the period is a power of two, the plaintext is the
+/// same under the automorphism of 3^period = 1 mod 4 period: it is a polynomial in x^(N / (2 period)).
 const fn plaintext_coefficients(degree: usize, period: usize) -> usize {
     if period.is_power_of_two() && 2 * period < degree {
         2 * period
@@ -79,9 +79,10 @@ const fn plaintext_coefficients(degree: usize, period: usize) -> usize {
 }
 
 impl FastNoise {
-    /// Of layers; with a last layer of this name, of products with plaintexts whose slots repeat after this number, if
-    /// `weighted` is given. Weights count as given, and covariances
-    /// in as much detail.
+    /// Computes the noise of layers, with weights as `weighing` counts them and covariances in the given detail.
+    ///
+    /// If `weighted` is given, there is a last layer of that name: products with plaintexts whose slots repeat after
+    /// that number.
     pub(super) fn new(
         layers: &[LoweredLayer],
         inputs: usize,
@@ -146,7 +147,7 @@ impl FastNoise {
         }
     }
 
-    /// The same in a response under so many plaintext moduli.
+    /// Returns the same noise for a response under `channels` plaintext moduli.
     pub(super) fn in_channels(self, channels: usize) -> Self {
         Self {
             values: self.values * channels as f64,
@@ -154,11 +155,11 @@ impl FastNoise {
         }
     }
 
-    /// The same at another degree and under another plaintext modulus, neither smaller: every deviation is proportional to
-    /// powers of N and t (but for biases, which this overestimates).
+    /// Scales the noise to another degree and another plaintext modulus, neither smaller: every deviation is
+    /// proportional to powers of N and t (except for biases, which this overestimates).
     ///
-    /// Weights that count exactly stay as they are. Those that count by their magnitudes up to half the plaintext modulus do
-    /// so under the new one, too: none grows by more than the modulus does.
+    /// Weights that count exactly stay as they are. Weights that count by their magnitudes up to half the plaintext
+    /// modulus do so under the new modulus, too: none grows by more than the modulus does.
     pub(super) fn scaled(&self, degree: usize, plain_modulus: u64) -> Self {
         let ratio = plain_modulus as f64 / self.plain_modulus as f64;
         let root = (degree as f64 / self.degree).sqrt();
@@ -183,18 +184,18 @@ impl FastNoise {
         }
     }
 
-    /// The largest coefficient, but for a probability of 2^-41.
+    /// Returns the largest coefficient, except with a probability of 2^-41.
     fn bound(&self, step: &Step) -> f64 {
         tail(Powers::errors(step.degree), self.degree, self.values) * step.deviation + step.constant
     }
 
-    /// The bits that Q must have for `margin` bits of budget to be left after every layer.
+    /// Returns the bits that Q must have to leave `margin` bits of budget after every layer.
     pub(super) fn bits_needed(&self, margin: f64) -> f64 {
         let bounds: Vec<f64> = self.steps.iter().map(|step| self.bound(step)).collect();
         largest(&bounds).log2() + 1.0 + margin
     }
 
-    /// The predicted budget after every layer, and of the response once only `response_primes` are left.
+    /// Predicts the budget after every layer, and of the response once only `response_primes` primes are left.
     pub(super) fn predict(&self, log2_primes: &[f64], response_primes: usize) -> Vec<LayerNoise> {
         let log2_q: f64 = log2_primes.iter().sum();
         let mut noise: Vec<LayerNoise> = self
@@ -219,8 +220,8 @@ impl FastNoise {
         noise
     }
 
-    /// What rounding adds to the largest coefficient of a value of `degree` + 1 polynomials when a prime is dropped, but
-    /// for a probability of 2^-42: the other half is left to what comes before.
+    /// Returns the increase of the largest coefficient of a value of `degree` + 1 polynomials by the rounding when a
+    /// prime is dropped, except with a probability of 2^-42: the other half is left for the noise before it.
     fn rounding(&self, degree: u32) -> f64 {
         rules::rounding(self.degree, self.plain_modulus as f64, degree)
             * tail(Powers::rounding(degree), self.degree, 2.0 * self.values)

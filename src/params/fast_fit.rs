@@ -1,4 +1,5 @@
-//! Parameters for fast mode: the cheapest degree, plaintext primes and data primes for a number of images.
+//! Parameters for fast mode without rotations: the cheapest degree, plaintext primes and data primes for a number of
+//! images.
 
 use super::diagonal::WorkRates;
 use super::error::ParamsError;
@@ -13,42 +14,42 @@ use crate::kernels::{LANES, PRIME_BITS_MAX, square_work, sum_work, weighted_work
 use crate::network::{Crops, LoweredLayer, LoweredOperation, Network};
 use num_bigint::BigUint;
 
-/// The special prime is not used: it is as small as leaves room for the data primes.
+/// Largest width of the special prime, in bits. It is unused here, so it is small to leave room for the data primes.
 const SPECIAL_BITS_MAX: u32 = 30;
-/// More data primes than this do not fit the largest degree's cap.
+/// Largest number of data primes: more do not fit the largest degree's cap.
 const DATA_PRIMES_MAX: u32 = 24;
-/// More plaintext primes than this are not tried: the circuit runs once for each.
+/// Largest number of plaintext primes that is tried: the circuit runs once for each.
 const PLAIN_MODULI_MAX: usize = 16;
 
-/// What was chosen.
+/// The chosen parameters.
 pub(super) struct FastFit {
     pub layout: LayoutKind,
     pub degree: usize,
     pub plain_moduli: Vec<u64>,
-    /// The special prime last.
+    /// Primes of q, with the special prime last.
     pub coeff_modulus: Vec<u64>,
     /// See [`super::Selection::drops`].
     pub drops: Vec<usize>,
     pub response_primes: usize,
     pub noise: Vec<LayerNoise>,
-    /// Nanoseconds that all images are predicted to take on one thread, at nominal rates; those of an image of a full batch if their
-    /// number is not known.
+    /// Predicted nanoseconds for all images on one thread, at nominal rates; if their number is not known, nanoseconds
+    /// per image of a full batch.
     pub cost: f64,
 }
 
-/// The circuit of one layout.
+/// The circuit of a network in one layout.
 pub(super) struct Circuit {
     pub layout: LayoutKind,
     pub layers: Vec<LoweredLayer>,
     pub inputs: usize,
-    /// The last layer's name and how many products with plaintexts it takes, in the packed layout.
+    /// Name of the last layer in the packed layout, and its number of products with plaintexts.
     pub weighted: Option<(String, usize)>,
-    /// Slots that an image takes.
+    /// Number of slots that an image takes.
     pub slots: usize,
 }
 
 impl Circuit {
-    /// Of a network in a layout; `None` if the layout cannot serve it.
+    /// Builds the circuit of a network in a layout; `None` if the layout cannot serve it.
     pub(super) fn new(network: &Network, layout: LayoutKind) -> Option<Self> {
         Some(match layout {
             LayoutKind::Batched => Self {
@@ -72,7 +73,7 @@ impl Circuit {
         })
     }
 
-    /// Roughly the vector operations on eight coefficients of one prime.
+    /// Estimates the number of vector operations on eight coefficients of one prime.
     fn work(&self) -> f64 {
         let (mut size, mut values) = (2, self.inputs);
         let mut work = 0.0;
@@ -92,7 +93,7 @@ impl Circuit {
         work + weighted_work(size, products)
     }
 
-    /// Polynomials that a response holds.
+    /// Returns the number of polynomials in a response.
     fn response_polynomials(&self) -> usize {
         let squares =
             |layer: &&LoweredLayer| matches!(layer.operation, LoweredOperation::Square { .. });
@@ -111,8 +112,8 @@ impl Circuit {
         size * last.unwrap_or(self.inputs)
     }
 
-    /// Nanoseconds that a batch is predicted to take on one thread at nominal rates: the model of `Plan::forecast`, but
-    /// for caches.
+    /// Predicts the nanoseconds for a batch on one thread at nominal rates: the model of `Plan::forecast`, without
+    /// caches.
     fn nanoseconds(&self, degree: usize, primes: usize, channels: usize) -> f64 {
         let read = WorkRates::nominal(degree).stream * (2 * self.inputs) as f64;
         let chunk = self.work() * OPERATION_NANOSECONDS + read;
@@ -121,13 +122,14 @@ impl Circuit {
     }
 }
 
-/// Nanoseconds for a vector operation, between those of layers whose windows the first-level cache holds and others.
+/// Nanoseconds for a vector operation: between the value for layers whose windows fit in the first-level cache and that
+/// for other layers.
 const OPERATION_NANOSECONDS: f64 = 0.38;
-/// Nanoseconds for a word of the results: put together, transformed, primes dropped.
+/// Nanoseconds for a word of the results: assembling, transforming, and dropping primes.
 pub const RESPOND_NANOSECONDS: f64 = 15.0;
 
-/// The cheapest parameters for `images` images (a full batch if `None`) whose plaintext primes have at least this
-/// product; `None` if nothing fits.
+/// Finds the cheapest parameters for `images` images (a full batch if `None`) whose plaintext primes have a product of
+/// at least `product`; `None` if nothing fits.
 pub(super) fn fast_fit(
     circuit: &Circuit,
     standard: SecurityStandard,
@@ -138,7 +140,7 @@ pub(super) fn fast_fit(
     search(&mut Noises::new(circuit), standard, product, images, margin)
 }
 
-/// The same with the circuit's noise given.
+/// Searches like [`fast_fit`], with the circuit's noise given.
 pub(super) fn search(
     noises: &mut Noises<'_>,
     standard: SecurityStandard,
@@ -173,7 +175,7 @@ pub(super) fn search(
             {
                 let primes = coeff_modulus.len() - 1;
                 let cost = batches as f64 * circuit.nanoseconds(degree, primes, count);
-                // Full batches of different sizes are compared by the image.
+                // Full batches of different sizes are compared by the time per image.
                 let cost = if images.is_some() {
                     cost
                 } else {
@@ -192,7 +194,7 @@ pub(super) fn search(
                     });
                 }
             }
-            // More primes do not help once they are as small as batching lets them be.
+            // More primes do not help once they are as small as batching allows.
             if moduli[0] < 4 * degree as u64 {
                 break;
             }
@@ -203,7 +205,7 @@ pub(super) fn search(
 
 type Fit = (Vec<u64>, usize, Vec<LayerNoise>);
 
-/// [`fit`] under these plaintext moduli. Where even a bound from below does not fit, the noise itself is not computed.
+/// Runs [`fit`] for these plaintext moduli. The noise itself is not computed if even a lower bound on it does not fit.
 fn fit_under(
     noises: &mut Noises<'_>,
     degree: usize,
@@ -223,12 +225,12 @@ fn fit_under(
     fit(&of_moduli, degree, cap, moduli, margin)
 }
 
-/// The least bits of one of the primes of q: there must be some = 1 mod 2N.
+/// Returns the smallest width, in bits, of a prime of q: at that width there must be primes = 1 mod 2N.
 fn least_prime_bits(degree: usize) -> u32 {
     (2 * degree).ilog2() + 2
 }
 
-/// The bits that q must have without the special prime; `None` if that is more than the cap allows.
+/// Returns the bits that q must have without the special prime; `None` if the cap does not allow them.
 fn needed(noises: &[FastNoise], degree: usize, cap: u32, margin: f64) -> Option<f64> {
     let needed = noises
         .iter()
@@ -238,7 +240,7 @@ fn needed(noises: &[FastNoise], degree: usize, cap: u32, margin: f64) -> Option<
     (needed.is_finite() && fits).then_some(needed)
 }
 
-/// The fewest, then smallest primes within the cap that leave `margin` bits under every plaintext modulus.
+/// Finds the fewest, then smallest primes within the cap that leave `margin` bits under every plaintext modulus.
 fn fit(noises: &[FastNoise], degree: usize, cap: u32, moduli: &[u64], margin: f64) -> Option<Fit> {
     let needed = needed(noises, degree, cap, margin)?;
     let special_min = least_prime_bits(degree);
@@ -272,7 +274,7 @@ fn fit(noises: &[FastNoise], degree: usize, cap: u32, moduli: &[u64], margin: f6
     None
 }
 
-/// Distinct primes, none of them a plaintext modulus, the special one last.
+/// Makes distinct primes, with the special prime last; `None` if one of them is a plaintext modulus.
 fn chain(degree: usize, bits: u32, count: u32, special: u32, moduli: &[u64]) -> Option<Vec<u64>> {
     let mut sizes = vec![bits.cast_signed(); count as usize];
     sizes.push(special.cast_signed());
@@ -284,7 +286,7 @@ fn chain(degree: usize, bits: u32, count: u32, special: u32, moduli: &[u64]) -> 
     (!primes.iter().any(|prime| moduli.contains(prime))).then_some(primes)
 }
 
-/// The least budget under any plaintext modulus.
+/// Returns the smallest budget under any plaintext modulus.
 fn worst(noises: &[FastNoise], log2_primes: &[f64], response: usize) -> Vec<LayerNoise> {
     noises
         .iter()

@@ -1,4 +1,4 @@
-//! How much memory a run takes, before anything is allocated.
+//! Predicts the memory of a run before anything is allocated.
 
 use super::options::{LayoutKind, Mode};
 use super::selection::Selection;
@@ -7,40 +7,40 @@ use crate::network::{CropError, Crops, LoweredLayer, LoweredOperation, Network};
 use std::collections::BTreeMap;
 use thiserror::Error;
 
-/// Bytes of a residue in memory.
+/// Size of a residue in memory, in bytes.
 const WORD: u64 = 8;
-/// Bytes of a weight in the lowered network, which client and server hold once each.
+/// Size of a weight in the lowered network, in bytes: client and server hold it once each.
 const TERM: u64 = 2 * 16;
-/// Bytes of a weight compiled for one prime: an index, or an index and a factor.
+/// Size of a weight compiled for one prime, in bytes: an index, or an index and a factor.
 const COMPILED_TERM: u64 = 8;
 
-/// Why the memory of a run cannot be predicted: the layout does not serve the network.
+/// Reasons why the memory of a run cannot be predicted: the layout cannot serve the network.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum MemoryError {
-    /// The packed layout has no place for it.
+    /// The packed layout cannot serve it.
     #[error("the packed layout cannot serve this network")]
     Packed(#[from] CropError),
-    /// The diagonal layout has none.
+    /// The diagonal layout cannot serve it.
     #[error("the diagonal layout cannot serve this network")]
     Diagonal(#[from] DiagonalError),
 }
 
-/// Bytes that client and server hold in one process, predicted from the parameters.
+/// The predicted bytes that client and server hold in one process.
 ///
-/// Keys and ciphertexts are counted exactly: 8 bytes for each residue of each polynomial. They decide from about 100 MB
-/// on; the program itself, the images and what the allocator keeps come on top.
+/// Keys and ciphertexts are counted exactly: 8 bytes for each residue of each polynomial. They dominate from about 100
+/// MB on. The program itself, the images, and memory that the allocator keeps come on top.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct MemoryForecast {
-    /// The evaluation keys, all random halves expanded.
+    /// Evaluation keys, with all random halves expanded.
     pub keys: u64,
-    /// What the server makes once of weights and keys.
+    /// Constants that the server makes once from weights and keys.
     pub constants: u64,
-    /// The ciphertexts of a batch under one plaintext modulus, and its images as integers.
+    /// Ciphertexts of a batch under one plaintext modulus, and its images as integers.
     pub request: u64,
-    /// The same ciphertexts as they are sent, with seeds in place of random halves: held until they are expanded.
+    /// Request ciphertexts as they are sent, with seeds instead of random halves; held until they are expanded.
     pub sent: u64,
-    /// The largest results that lie between two layers, or the response.
+    /// The largest intermediate results between two layers, or the response.
     pub results: u64,
 }
 
@@ -48,7 +48,7 @@ impl MemoryForecast {
     /// Predicts the memory for batches of at most `images` images (full ones if `None`).
     ///
     /// # Errors
-    /// [`MemoryError`] if the parameters' layout does not serve this network: they were chosen for another.
+    /// [`MemoryError`] if the parameters' layout cannot serve this network, because they were chosen for another one.
     pub fn new(
         network: &Network,
         selection: &Selection,
@@ -65,7 +65,8 @@ impl MemoryForecast {
         .forecast(network, images)
     }
 
-    /// The most that is held at once. The client's keys are gone once the server has made its constants of them.
+    /// Returns the largest number of bytes held at once. The client's keys are freed once the server has made its
+    /// constants from them.
     pub const fn peak(&self) -> u64 {
         let beside_request = larger(self.sent, self.results);
         let working = self.request.saturating_add(beside_request);
@@ -77,15 +78,15 @@ const fn larger(one: u64, other: u64) -> u64 {
     if one > other { one } else { other }
 }
 
-/// What of the parameters decides.
+/// The parameters that decide the memory.
 pub(super) struct Size<'a> {
     pub mode: Mode,
     pub layout: LayoutKind,
     pub degree: usize,
-    /// Of the data.
+    /// Number of data primes.
     pub primes: usize,
     pub drops: &'a [usize],
-    /// Plaintext moduli.
+    /// Number of plaintext moduli.
     pub channels: usize,
 }
 
@@ -104,7 +105,7 @@ impl Size<'_> {
                     crops.network.input().shape.len(),
                     Some(1),
                 );
-                // A plaintext for each result of the layers before, under each prime.
+                // One plaintext for each result of the preceding layers, under each prime.
                 let plaintexts = (crops.network.classes() * self.primes * self.channels) as u64;
                 forecast.constants += plaintexts * self.row();
                 forecast
@@ -121,22 +122,24 @@ impl Size<'_> {
         Ok(forecast)
     }
 
-    /// A polynomial under one prime.
+    /// Returns the size of a polynomial under one prime.
     const fn row(&self) -> u64 {
         self.degree as u64 * WORD
     }
 
-    /// A ciphertext of so many polynomials under all data primes.
+    /// Returns the size of a ciphertext of `polynomials` polynomials under all data primes.
     const fn ciphertext(&self, polynomials: usize) -> u64 {
         (polynomials * self.primes) as u64 * self.row()
     }
 
-    /// SEAL's key for one rotation, or for relinearising: a pair of polynomials for each data prime, under all primes.
+    /// Returns the size of SEAL's key for one rotation or for relinearisation: a pair of polynomials for each data
+    /// prime, under all primes.
     const fn key(&self) -> u64 {
         (self.primes * 2 * (self.primes + 1)) as u64 * self.row()
     }
 
-    /// Sums and squares, a ciphertext for each value; `responses` of them come out of a last sum, if there is one.
+    /// Predicts the memory of sums and squares, with one ciphertext per value; a final sum, if there is one, gives
+    /// `responses` ciphertexts.
     fn sums(
         &self,
         layers: &[LoweredLayer],
@@ -149,7 +152,7 @@ impl Size<'_> {
             .count();
         let (mut terms, mut squares) = (0, 0);
         let (mut size, mut values) = (2, inputs);
-        // Stock calls hold what a layer reads, but for the request, and what it makes.
+        // Stock calls hold what a layer reads (except the request) and what it makes.
         let (mut between, mut largest) = (0, 0);
         for layer in layers {
             let before = between;
@@ -163,7 +166,7 @@ impl Size<'_> {
                 LoweredOperation::Square { .. } => {
                     squares += 1;
                     size = 2 * size - 1;
-                    // In place; stock calls relinearise one by one what is squared once more.
+                    // Squares are in place; stock calls relinearise them one by one if they are squared again.
                     between = values as u64 * self.ciphertext(size);
                     largest = largest.max(between);
                     if self.mode == Mode::Stock && squares < all_squares {
@@ -175,11 +178,11 @@ impl Size<'_> {
         }
         let response = responses.unwrap_or(values) as u64 * self.ciphertext(size);
         let (keys, results, compiled) = match self.mode {
-            // Relinearisation behind all squares but the last.
+            // All squares but the last are relinearised.
             Mode::Stock if squares > 1 => (self.channels as u64 * self.key(), largest, 0),
             Mode::Stock => (0, largest, 0),
-            // Layers are computed coefficient by coefficient: only the results are held, once as rows of all primes,
-            // once more as they are put together, and those of one prime as they are computed.
+            // Layers are computed coefficient by coefficient, so only the results are held: once as rows of all primes,
+            // once more while they are assembled, and those of one prime while they are computed.
             Mode::Fast => (
                 0,
                 2 * response + response / (self.primes as u64).max(1),
@@ -195,16 +198,17 @@ impl Size<'_> {
         }
     }
 
-    /// Products with plaintexts, rotations.
+    /// Predicts the memory of products with plaintexts and of rotations.
     fn diagonal(&self, layout: &Diagonal) -> MemoryForecast {
-        // The data primes of the request, then after each layer.
+        // Data primes of the request, then after each layer.
         let mut levels = vec![self.primes];
         for &drop in self.drops {
             let level = levels.last().map_or(1, |level| level.saturating_sub(drop));
             levels.push(level.max(1));
         }
         let level = |step: usize| levels.get(step).or(levels.last()).copied().unwrap_or(1);
-        // Rows of plaintexts under the primes that their stage has; for each rotation the most primes of its stages.
+        // Rows of plaintexts under the primes of their stage and, for each rotation, the largest number of primes of
+        // its stages.
         let mut rows = 0;
         let mut turns: BTreeMap<Turn, usize> = BTreeMap::new();
         let stages = layout.stages();
@@ -240,7 +244,7 @@ impl Size<'_> {
             }
         }
         turns.remove(&Turn::NONE);
-        // Squares but the last are relinearised, the first of them under the most primes.
+        // All squares but the last are relinearised, the first one under the most primes.
         let relin = (stages.len() > 2).then(|| level(1));
         let keys = turns.len() + usize::from(relin.is_some());
         for level in turns.into_values().chain(relin) {
@@ -253,7 +257,7 @@ impl Size<'_> {
             constants: channels * rows as u64 * self.row(),
             request: layout.uploads() as u64 * self.ciphertext(2),
             sent: layout.uploads() as u64 * self.ciphertext(1),
-            // The sums before the first square, and what is squared, decomposed and summed of them at a time.
+            // The sums before the first square, and those that are being squared, decomposed and summed.
             results: (layout.first_outputs().max(responses) + 4) as u64 * self.ciphertext(3),
         }
     }

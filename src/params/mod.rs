@@ -1,6 +1,7 @@
-//! Encryption parameters for a network: from its bounds to t, from its circuit to N and q.
+//! Encryption parameters for a network: from its bounds to t, and from its circuit to N and q.
 //!
-//! Only the logits must fit the plaintext modulus: BFV computes in a ring, so what wraps around on the way cancels.
+//! Only the logits must fit the plaintext modulus: BFV computes in a ring, so values that wrap around on the way
+//! cancel.
 
 mod diagonal;
 mod error;
@@ -31,8 +32,8 @@ pub use security::SecurityStandard;
 pub use select::select;
 pub use selection::{Bound, Selection};
 
-/// log2 of the tails, in deviations, that the models count on for so many `values` in ciphertexts of degree `n`: of a phase of
-/// `degree` in errors, and of a rounding of `degree` + 1 polynomials.
+/// Returns log2 of the tails that the models assume, in deviations, for `values` values in ciphertexts of degree `n`:
+/// the tail of a phase of degree `degree` in errors, and that of a rounding of `degree` + 1 polynomials.
 #[cfg(test)]
 pub(crate) fn tail_bits(degree: u32, n: usize, values: usize) -> [f64; 2] {
     use rules::{Powers, tail};

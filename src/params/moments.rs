@@ -1,69 +1,70 @@
 //! Root mean squares of the phases of a circuit's values, layer by layer, in fast mode.
 //!
-//! A value is followed as a weighted sum over a basis: the inputs, after a square the squares of what there was
-//! before. As long as the basis is known down to the inputs, covariances are computed from the actual weights:
+//! A value is tracked as a weighted sum over a basis: the inputs or, after a square, the squares of the values before
+//! it. As long as the basis is known down to the inputs, covariances are computed from the actual weights:
 //!
-//! - X_k, sums of inputs: E X_k conj(X_l) is at most c_kl = the scalar product of the rows times the noise's variance,
-//!   plus the product of the messages, which may be the same everywhere.
+//! - X_k are sums of inputs: E X_k conj(X_l) is at most c_kl = the scalar product of the rows times the noise's
+//!   variance, plus the product of the messages, which may be the same everywhere.
 //! - Y_i = sum of w_ik X_k^2: E Y_i conj(Y_j) <= K_ij = 2 sum over k, l of abs(w_ik w_jl) c_kl^2.
-//! - Z = sum of v_i Y_i^2: E abs(Z)^2 <= 6 sum over i, j of abs(v_i v_j) K_ij^2. For E Y_i^2 conj(Y_j)^2 is the sum over
-//!   k, l, m, n of w_ik w_il w_jm w_jn (4 c_km^2 c_ln^2 + 4 c_kn^2 c_lm^2 + 16 c_km c_kn c_lm c_ln) (Wick); with
-//!   magnitudes the first two add up to 2 K_ij^2, and the last is at most 4 K_ij^2 by Cauchy and Schwarz.
+//! - Z = sum of v_i Y_i^2: E abs(Z)^2 <= 6 sum over i, j of abs(v_i v_j) K_ij^2. The reason is that E Y_i^2 conj(Y_j)^2
+//!   is the sum over k, l, m, n of w_ik w_il w_jm w_jn (4 c_km^2 c_ln^2 + 4 c_kn^2 c_lm^2 + 16 c_km c_kn c_lm c_ln)
+//!   (Wick). With magnitudes, the first two terms add up to 2 K_ij^2, and the last one is at most 4 K_ij^2 by Cauchy
+//!   and Schwarz.
 //!
-//! All of this is at a root of x^N + 1; in coefficients each product has a factor N. After the third square magnitudes
-//! are added. They also are where covariances would take too long.
+//! All of this holds at a root of x^N + 1; in coefficients, each product has a factor N. After the third square,
+//! magnitudes are added instead, and also where covariances would take too long to compute.
 //!
-//! In a convolution without padding the windows of a channel are shifts of each other, and so are all covariances: one
-//! window of each channel is enough.
+//! In a convolution without padding, the windows of a channel are shifts of each other, and so are all covariances: one
+//! window per channel is enough.
 
 use super::rules::{ERROR_VARIANCE, Powers, fresh, product};
 use crate::network::{Term, WeightedSums};
 use rayon::prelude::*;
 use std::collections::BTreeSet;
 
-/// More multiplications than this are not spent on the covariances of a layer.
+/// Largest number of multiplications that is spent on the covariances of a layer.
 const WORK_MAX: f64 = 8e9;
-/// A matrix of covariances has at most so many rows.
+/// Largest number of rows of a matrix of covariances.
 const MATRIX_MAX: usize = 6000;
-/// Composed rows have at most so many terms.
+/// Largest number of terms of composed rows.
 const TERMS_MAX: usize = 30_000_000;
 
-/// More terms than this are not sorted to compose rows.
+/// Largest number of terms that is sorted to compose rows.
 const COMPOSE_MAX: usize = 2 * TERMS_MAX;
 
-/// Index and weight, sorted by index.
+/// The terms of a row: index and weight, sorted by index.
 type Row = Vec<(u32, f64)>;
 
-/// What is computed of the covariances.
+/// The covariances that are computed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Detail {
-    /// All of them.
+    /// All covariances.
     Full,
-    /// The variances alone, as if nothing had a covariance with anything else: in little time a bound from below on what
-    /// [`Detail::Full`] gives.
+    /// Variances only, as if nothing had a covariance with anything else: a quick lower bound on the result of
+    /// [`Detail::Full`].
     Least,
 }
 
-/// The values of a layer.
+/// The moments of a layer's values.
 pub(super) struct Moments {
     t: f64,
     weighing: Weighing,
     detail: Detail,
     n: f64,
-    /// The root mean square of each value's coefficients.
+    /// Root mean square of each value's coefficients.
     pub deviations: Vec<f64>,
-    /// In the fresh noise.
+    /// Degree of the values in the fresh noise.
     pub degree: u32,
-    /// What the values are sums of, and the rows of the sums; `None` if that is not known any more.
+    /// Basis of the values, and the rows of their sums over it; `None` if that is no longer known.
     rows: Option<(Basis, Vec<Row>)>,
-    /// What biases add to each value.
+    /// Contribution of biases to each value.
     biases: Vec<f64>,
-    /// What biases alone make of each value, as if all else were zero: one coefficient, of this size at most. The
+    /// Size of the one coefficient that biases alone make of each value, at most, as if everything else were zero. The
     /// deviations spread it over all coefficients.
     pub constants: Vec<f64>,
-    /// Whether every layer's windows are shifts of each other.
+    /// True if the windows of every layer so far are shifts of each other.
     uniform: bool,
-    /// How many windows the values belong to.
+    /// Number of windows to which the values belong.
     windows: usize,
 }
 
@@ -76,10 +77,10 @@ enum Basis {
 /// Sums of inputs, which were squared.
 struct First {
     rows: Vec<Row>,
-    /// For each input the rows that read it.
+    /// Rows that read each input.
     readers: Vec<Row>,
     messages: Vec<f64>,
-    /// The variance of the inputs' noise.
+    /// Variance of the inputs' noise.
     noise: f64,
 }
 
@@ -90,13 +91,13 @@ struct Second {
     biases: Vec<f64>,
 }
 
-/// How weights count.
+/// The way weights count.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Weighing {
-    /// As they are: under all plaintext moduli above twice the largest of them.
+    /// Weights count as they are: for all plaintext moduli above twice the largest weight.
     Exact,
-    /// By their magnitudes, but at most this: a bound on the residues around 0 under all plaintext moduli up to twice
-    /// that, whatever signs they have there.
+    /// Weights count by their magnitudes, but at most this: a bound on the centred residues under all plaintext moduli
+    /// up to twice this value, whatever their signs are there.
     AtMost(f64),
 }
 
@@ -108,14 +109,14 @@ impl Weighing {
         }
     }
 
-    /// Whether a weight counts less than by its magnitude.
+    /// Tells whether a weight counts less than its magnitude.
     pub(super) fn caps(self, weight: i64) -> bool {
         matches!(self, Self::AtMost(most) if weight.unsigned_abs() as f64 > most)
     }
 }
 
 impl Moments {
-    /// Fresh ciphertexts.
+    /// Returns the moments of fresh ciphertexts.
     pub(super) fn fresh(
         inputs: usize,
         degree: usize,
@@ -138,7 +139,7 @@ impl Moments {
         }
     }
 
-    /// Every value squared.
+    /// Squares every value.
     pub(super) fn square(&mut self) {
         let powers = Powers::errors(self.degree);
         let factor = product(self.n, powers, powers);
@@ -165,7 +166,7 @@ impl Moments {
         .map(|basis| (basis, identity(self.deviations.len())));
     }
 
-    /// Weighted sums of the values.
+    /// Replaces the values by weighted sums of them.
     pub(super) fn sums(&mut self, sums: &WeightedSums) {
         let weighted = |values: &[f64]| -> Vec<f64> {
             let term = |input: u32, weight| self.weighing.of(weight).abs() * values[input as usize];
@@ -174,7 +175,7 @@ impl Moments {
                 .collect()
         };
         let worst = weighted(&self.deviations);
-        // A constant polynomial below t / 2: one coefficient of N.
+        // A bias is a constant polynomial below t / 2: one coefficient of N.
         let half = self.t / 2.0 / self.n.sqrt();
         self.constants = weighted(&self.constants)
             .iter()
@@ -196,10 +197,10 @@ impl Moments {
         }
     }
 
-    /// The deviations from covariances; `None` if these are not known or take too long.
+    /// Computes the deviations from covariances; `None` if these are not known or take too long.
     fn computed(&self) -> Option<Vec<f64>> {
         let (basis, rows) = self.rows.as_ref()?;
-        // One window of each channel, if all are the same.
+        // One window of each channel is enough if all windows are the same.
         let step = if self.uniform { self.windows.max(1) } else { 1 };
         let chosen: Vec<&Row> = rows.iter().step_by(step).collect();
         let biases = self.biases.iter().step_by(step);
@@ -235,12 +236,12 @@ fn with_biases<'a>(variances: &[f64], biases: impl Iterator<Item = &'a f64>) -> 
         .collect()
 }
 
-/// Each value by itself.
+/// Returns the rows in which each value is itself.
 fn identity(count: usize) -> Vec<Row> {
     (0..count as u32).map(|index| vec![(index, 1.0)]).collect()
 }
 
-/// The rows of sums of sums; `None` if they would be too long.
+/// Computes the rows of sums of sums; `None` if they would be too long.
 fn compose(sums: &WeightedSums, rows: &[Row], weighing: Weighing) -> Option<Vec<Row>> {
     let length = |input: u32| rows.get(input as usize).map_or(0, Vec::len);
     let lengths =
@@ -269,7 +270,7 @@ fn compose(sums: &WeightedSums, rows: &[Row], weighing: Weighing) -> Option<Vec<
         .collect()
 }
 
-/// Whether the windows of every channel read the same weights at places that are shifts of each other.
+/// Tells whether the windows of every channel read the same weights at positions that are shifts of each other.
 fn is_uniform(sums: &WeightedSums) -> bool {
     let windows = sums.windows();
     let mut first = None;
@@ -287,7 +288,7 @@ fn is_uniform(sums: &WeightedSums) -> bool {
     })
 }
 
-/// Sums over the rows of a sparse matrix, by column: zero but for the columns that were touched.
+/// Sums over the rows of a sparse matrix, by column, with a list of the columns that may not be zero.
 struct Touched {
     sums: Vec<f64>,
     columns: Vec<u32>,
@@ -310,10 +311,10 @@ impl Touched {
         *sum += value;
     }
 
-    /// Hands out what is not zero, and forgets it.
+    /// Passes the non-zero sums to `each`, and clears them.
     fn drain(&mut self, mut each: impl FnMut(u32, f64)) {
         for column in self.columns.drain(..) {
-            // A column whose sum became zero on the way may be named twice.
+            // A column whose sum became zero on the way may be listed twice.
             each(column, std::mem::take(&mut self.sums[column as usize]));
         }
     }
@@ -338,7 +339,8 @@ impl First {
         }
     }
 
-    /// Adds w (c_kl^2 - M_k^2 M_l^2) for all l to sums, where M are the messages: zero unless the rows share an input.
+    /// Adds w (c_kl^2 - M_k^2 M_l^2) to `sums` for all l, where M are the messages: this is zero unless the rows share
+    /// an input.
     fn add_shared(&self, k: u32, w: f64, dots: &mut Touched, sums: &mut Touched) {
         for &(input, weight) in &self.rows[k as usize] {
             for &(reader, other) in &self.readers[input as usize] {
@@ -355,13 +357,13 @@ impl First {
         });
     }
 
-    /// The sum over k of abs(w_k) M_k^2.
+    /// Returns the sum over k of abs(w_k) M_k^2.
     fn message(&self, row: &Row) -> f64 {
         let message = |&(k, w): &(u32, f64)| w.abs() * self.messages[k as usize].powi(2);
         row.iter().map(message).sum()
     }
 
-    /// Multiplications for the covariances of so many rows of this length in all with `others` rows each.
+    /// Estimates the multiplications for the covariances of rows with `terms` terms in all, with `others` rows each.
     fn work(&self, terms: usize, others: f64) -> f64 {
         let count = self.rows.iter().map(Vec::len).sum::<usize>() as f64;
         let shared =
@@ -369,7 +371,7 @@ impl First {
         terms as f64 * (shared + others)
     }
 
-    /// K_ij of a row with others, each given with its [`First::message`].
+    /// Returns K_ij of a row with the other rows, each given with its [`First::message`].
     fn covariances(
         &self,
         row: &Row,
@@ -396,7 +398,7 @@ impl First {
         (Touched::new(self.rows.len()), Touched::new(self.rows.len()))
     }
 
-    /// A bound on K_ii of each row from below: the terms with k = l.
+    /// Returns a lower bound on K_ii of each row: the terms with k = l.
     fn least(&self, rows: &[&Row], n: f64) -> Vec<f64> {
         let own: Vec<f64> = self
             .rows
@@ -414,7 +416,7 @@ impl First {
         rows.iter().map(least).collect()
     }
 
-    /// K_ii of each row.
+    /// Returns K_ii of each row.
     fn variances(&self, rows: &[&Row], n: f64) -> Option<Vec<f64>> {
         let terms: usize = rows.iter().map(|row| row.len()).sum();
         if self.work(terms, 1.0) > WORK_MAX {
@@ -432,7 +434,7 @@ impl First {
 }
 
 impl Second {
-    /// A bound on [`Second::variances`] from below: the terms with i = j.
+    /// Returns a lower bound on [`Second::variances`]: the terms with i = j.
     fn least(&self, rows: &[&Row], n: f64) -> Vec<f64> {
         let all: Vec<&Row> = self.rows.iter().collect();
         let own = self.first.least(&all, n);
@@ -443,7 +445,7 @@ impl Second {
         rows.iter().map(least).collect()
     }
 
-    /// 6 sum over i, j of abs(v_i v_j) K_ij^2 for each row v.
+    /// Returns 6 sum over i, j of abs(v_i v_j) K_ij^2 for each row v.
     fn variances(&self, rows: &[&Row], n: f64) -> Option<Vec<f64>> {
         let used: BTreeSet<u32> = rows
             .iter()
@@ -502,7 +504,7 @@ mod tests {
     };
     use num_bigint::BigInt;
 
-    /// The deviations of the last values of linear layers, each but the first of them after a square.
+    /// Returns the deviations of the last values of linear layers, with a square before each of them except the first.
     fn deviations(inputs: usize, weights: &[Vec<i64>], t: f64) -> Vec<f64> {
         let mut layers = Vec::new();
         let mut size = inputs;
@@ -569,13 +571,13 @@ mod tests {
 
     #[test]
     fn covariances_of_squares_are_those_of_wicks_theorem() {
-        // (x + y)^2 and (x - y)^2 of independent inputs: as forms, and noise alone counts at this t.
+        // (x + y)^2 and (x - y)^2 of independent inputs, as forms; at this t, only noise counts.
         let t = 65_537.0;
         let n = 1024.0_f64;
         let noise = ERROR_VARIANCE * f64::powi(t, 2);
         let message = f64::powi(t, 2);
         let deviation = deviations(2, &[vec![1, 1, 1, -1], vec![1, 1]], t)[0];
-        // Rows of norm 2, scalar product 0, messages t and the bias.
+        // Rows of norm 2 with a scalar product of 0; the messages are t and the bias.
         let message = message * (1.0 + 0.5 / n.sqrt()).powi(2);
         let (own, shared) = (2.0 * noise + message, message);
         let expected = (2.0 * n * (2.0 * own * own + 2.0 * shared * shared)).sqrt();

@@ -1,16 +1,16 @@
-//! How much noise a network's circuit makes under stock BFV.
+//! The noise of a network's circuit under stock BFV.
 //!
-//! Notation: N the degree, t the plaintext modulus, q the product of the data primes, P the special prime. For a
-//! ciphertext c let V be the deviation of t * c(s) mod q, see `rules.rs`, which also has the rules for single steps and for
-//! the largest coefficient. SEAL's noise budget is log2(q) - log2(max coefficient) - 1, and decryption is right while that
-//! is positive.
+//! Notation: N is the degree, t the plaintext modulus, q the product of the data primes, P the special prime. For a
+//! ciphertext c, V is the deviation of t * c(s) mod q. `rules.rs` defines it, and has the rules for single steps and
+//! for the largest coefficient. SEAL's noise budget is log2(q) - log2(max coefficient) - 1, and decryption is correct
+//! while that is positive.
 //!
 //! | step | V afterwards |
 //! | --- | --- |
-//! | fresh, symmetric | the error, and rounding q*m/t |
-//! | sum of `w_i` * `c_i` | V * sum of abs(`w_i`): the errors may be the same, so nothing is gained by averaging |
+//! | fresh, symmetric | the error, and the rounding of q*m/t |
+//! | sum of `w_i` * `c_i` | V * sum of abs(`w_i`): the errors may be the same, so averaging gains nothing |
 //! | add a plaintext | V + t |
-//! | square | times 2t * sqrt(N) * c(s) / q, plus a rounding of three polynomials, up to as many units off as base conversion leaves |
+//! | square | times 2t * sqrt(N) * c(s) / q, plus a rounding of three polynomials, by up to as many units as base conversion is off |
 //! | relinearise | plus a key switch and a rounding of two polynomials |
 //! | drop a prime p | V/p, plus a rounding |
 
@@ -23,32 +23,32 @@ use std::collections::BTreeMap;
 /// The predicted noise budget after a layer.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct LayerNoise {
-    /// The layer, `fresh` for the input and `response` for what the client receives.
+    /// Name of the layer; `fresh` for the input and `response` for what the client receives.
     pub name: String,
-    /// log2 of what is left between noise and failure, in bits: a lower bound on SEAL's noise budget.
+    /// Distance between noise and failure, as log2 in bits: a lower bound on SEAL's noise budget.
     pub budget_bits: f64,
 }
 
-/// One step of the circuit as noise sees it.
+/// One step of the circuit, as the noise model sees it.
 #[derive(Debug, Clone)]
 pub(super) enum NoiseStep {
-    /// Weighted sums; `log2_l1` is the largest sum of absolute weights of an output.
+    /// Weighted sums; `log2_l1` is log2 of the largest sum of absolute weights of an output.
     Linear { name: String, log2_l1: f64 },
-    /// Squares, brought back to size 2 unless `relinearize` is false.
+    /// Squares, relinearised to size 2 unless `relinearize` is false.
     Square { name: String, relinearize: bool },
 }
 
-/// log2 of how many deviations the largest coefficient has at most, which does not depend on q.
+/// Bounds on the largest coefficient: log2 of the number of deviations, which does not depend on q.
 #[derive(Debug, Clone)]
 pub(super) struct Tails {
-    /// Behind none, one and more squares.
+    /// Bounds after zero, one and more squares.
     squares: Vec<f64>,
-    /// Of a rounding of two and three polynomials, with half the probability.
+    /// Bounds for a rounding of two and of three polynomials, with half the probability.
     roundings: [f64; 2],
 }
 
 impl Tails {
-    /// For steps at a degree, and so many values in a response under all plaintext moduli.
+    /// Computes the bounds for steps at a degree, and for `values` values in a response under all plaintext moduli.
     pub(super) fn new(steps: &[NoiseStep], degree: usize, values: usize) -> Self {
         let (n, values) = (degree as f64, values as f64);
         let is_square = |step: &&NoiseStep| matches!(step, NoiseStep::Square { .. });
@@ -62,7 +62,7 @@ impl Tails {
     }
 }
 
-/// What the noise depends on beside the circuit.
+/// The parameters on which the noise depends, apart from the circuit.
 #[derive(Debug, Clone)]
 pub(super) struct NoiseParameters<'a> {
     pub poly_modulus_degree: usize,
@@ -73,11 +73,11 @@ pub(super) struct NoiseParameters<'a> {
     pub log2_special_prime: f64,
 }
 
-/// The network's steps under plaintext moduli.
+/// The network's steps under each plaintext modulus.
 pub(super) struct NoiseSteps<'a> {
     network: &'a Network,
     largest_weight: u64,
-    /// With the weights as they are, and under each modulus that some weight's residue differs for.
+    /// Steps with the weights as they are, and steps under each modulus for which some weight's residue differs.
     plain: Option<Vec<NoiseStep>>,
     residues: BTreeMap<u64, Vec<NoiseStep>>,
 }
@@ -102,8 +102,8 @@ impl<'a> NoiseSteps<'a> {
         self.network.classes()
     }
 
-    /// Returns the steps under a plaintext modulus: weights count as their centred residues. All moduli above twice every
-    /// weight share one walk over the network.
+    /// Returns the steps under a plaintext modulus: weights count as their centred residues. All moduli above twice
+    /// every weight share one walk over the network.
     pub(super) fn under(&mut self, plain_modulus: u64) -> &[NoiseStep] {
         let network = self.network;
         if self.largest_weight < plain_modulus.div_ceil(2) {
@@ -117,7 +117,7 @@ impl<'a> NoiseSteps<'a> {
     }
 }
 
-/// The network's steps under a plaintext modulus: weights count as their centred residues.
+/// Lowers the network to its steps under a plaintext modulus: weights count as their centred residues.
 fn noise_steps(network: &Network, plain_modulus: u64) -> Vec<NoiseStep> {
     let last_square = network
         .layers()
@@ -161,7 +161,7 @@ fn noise_steps(network: &Network, plain_modulus: u64) -> Vec<NoiseStep> {
         .collect()
 }
 
-/// log2(2^a + 2^b).
+/// Computes log2(2^a + 2^b).
 fn log2_sum(a: f64, b: f64) -> f64 {
     a.max(b) + (1.0 + (-(a - b).abs()).exp2()).log2()
 }
@@ -175,12 +175,12 @@ impl NoiseParameters<'_> {
         self.plain_modulus as f64
     }
 
-    /// log2 of what rounding makes of a value of so many polynomials.
+    /// Returns log2 of the deviation of rounding a value of `size` polynomials.
     fn log2_rounding(&self, size: u32) -> f64 {
         rules::rounding(self.n(), self.t(), size - 1).log2()
     }
 
-    /// log2 of the largest coefficient behind so many squares.
+    /// Returns log2 of the largest coefficient after `squares` squares.
     fn log2_largest(&self, log2_v: f64, squares: u32) -> f64 {
         let tail = self.tails.squares.get(squares as usize);
         log2_v + tail.copied().unwrap_or(f64::INFINITY)
@@ -190,7 +190,7 @@ impl NoiseParameters<'_> {
         self.log2_data_primes[..primes].iter().sum::<f64>() - log2_largest - 1.0
     }
 
-    /// The predicted budget after every step at the highest level, and after dropping to `response_primes` primes.
+    /// Predicts the budget after every step at the highest level, and after dropping to `response_primes` primes.
     pub(super) fn predict(&self, steps: &[NoiseStep], response_primes: usize) -> Vec<LayerNoise> {
         let all = self.log2_data_primes.len();
         let log2_t = self.t().log2();

@@ -1,26 +1,26 @@
-//! What the choice of parameters may depend on.
+//! Options for the choice of parameters.
 
 use num_bigint::BigInt;
 
 use super::security::SecurityStandard;
 
-/// Which bound on the logits decides the plaintext modulus.
+/// The bound on the logits that decides the plaintext modulus.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum BoundRule {
-    /// Interval arithmetic over the exact integer network: holds for every input.
+    /// Proven by interval arithmetic over the exact integer network: holds for every input.
     #[default]
     Proven,
-    /// The largest magnitude seen on data: **other inputs may wrap around without notice**.
+    /// Largest magnitude seen on data: **other inputs may wrap around without notice**.
     Observed {
-        /// The largest magnitude of a logit.
+        /// Largest magnitude of a logit.
         magnitude: BigInt,
-        /// The data, in words.
+        /// Description of the data, in words.
         source: String,
     },
 }
 
 impl BoundRule {
-    /// `proven` or `observed`.
+    /// Returns `proven` or `observed`.
     pub const fn name(&self) -> &'static str {
         match self {
             Self::Proven => "proven",
@@ -29,18 +29,19 @@ impl BoundRule {
     }
 }
 
-/// How the server computes.
+/// The way the server computes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Mode {
-    /// Stock SEAL calls.
+    /// Calls of stock SEAL functions.
     #[default]
     Stock,
-    /// Kernels of this project on SEAL's ciphertexts: squares without base conversion, nothing relinearised.
+    /// This project's own kernels on SEAL's ciphertexts: squares without base conversion and, except in the diagonal
+    /// layout, without relinearisation.
     Fast,
 }
 
 impl Mode {
-    /// `stock` or `fast`.
+    /// Returns `stock` or `fast`.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Stock => "stock",
@@ -49,21 +50,21 @@ impl Mode {
     }
 }
 
-/// How images lie in slots.
+/// The arrangement of images in slots.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum LayoutKind {
-    /// A ciphertext for each pixel position, an image in each slot.
+    /// One ciphertext per pixel position, one image per slot.
     #[default]
     Batched,
-    /// A ciphertext for each pixel of the crop that one position of the last linear layer depends on; an image takes a
-    /// slot for each position and logit. For few images at a time. Fast mode only.
+    /// One ciphertext per pixel of the crop on which one position of the last linear layer depends. An image takes one
+    /// slot per position and logit. For a few images at a time. Fast mode only.
     Packed,
-    /// One image in the slots of few ciphertexts, with rotations: for the least time to an answer. Fast mode only.
+    /// One image in the slots of a few ciphertexts, with rotations: for the shortest time to an answer. Fast mode only.
     Diagonal,
 }
 
 impl LayoutKind {
-    /// `batched`, `packed` or `diagonal`.
+    /// Returns `batched`, `packed` or `diagonal`.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Batched => "batched",
@@ -73,22 +74,22 @@ impl LayoutKind {
     }
 }
 
-/// What the choice may depend on.
+/// The options for the choice of parameters.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct SelectOptions {
-    /// Which bound decides t.
+    /// Bound that decides t.
     pub bound: BoundRule,
-    /// Which table caps q.
+    /// Table that caps q.
     pub standard: SecurityStandard,
-    /// How the server computes.
+    /// Way the server computes.
     pub mode: Mode,
-    /// How images lie in slots; `None` for the layout that is cheapest in fast mode, among those that `memory` holds.
+    /// Arrangement of images in slots. `None` chooses, in fast mode, the cheapest layout among those that fit in
+    /// `memory`.
     pub layout: Option<LayoutKind>,
-    /// How many images there are, for [`Mode::Fast`], which chooses the cheapest parameters for them; `None` for full
-    /// batches.
+    /// Number of images. [`Mode::Fast`] chooses the cheapest parameters for it; `None` stands for full batches.
     pub images: Option<usize>,
-    /// Bytes that client and server together may hold ([`super::MemoryForecast::peak`]): without a given `layout`, none
-    /// that is predicted to need more is chosen. `None` for no limit; then the choice depends on the network alone, and
-    /// client and server make the same.
+    /// Bytes that client and server together may hold ([`super::MemoryForecast::peak`]). Without a given `layout`, no
+    /// layout with a larger predicted need is chosen. `None` sets no limit; the choice then depends on the network
+    /// alone, and client and server make the same one.
     pub memory: Option<u64>,
 }

@@ -1,4 +1,4 @@
-//! Parameters as the paper's tool had them.
+//! Parameters as the paper's tool chose them.
 
 use super::error::ParamsError;
 use super::options::Mode;
@@ -6,28 +6,30 @@ use super::plain::plain_moduli;
 use crate::bfv::{SecurityLevel, coeff_modulus};
 use num_bigint::{BigInt, BigUint};
 
-/// SEAL's own default primes for N, and plaintext moduli that hold a bound.
+/// SEAL's own default primes for N, with plaintext moduli that hold a bound.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PaperParameters {
     /// N.
     pub poly_modulus_degree: usize,
-    /// The primes of q, the special prime last.
+    /// Primes of q, with the special prime last.
     pub coeff_modulus: Vec<u64>,
     /// t, or the primes whose product takes its place: the circuit runs once for each.
     pub plain_moduli: Vec<u64>,
-    /// Bits of a signed integer that holds every logit.
+    /// Width of a signed integer that holds every logit, in bits.
     pub logit_bits: u64,
-    /// What SEAL checks q against: its caps are those of HE-standard 2018.
+    /// Security level that SEAL checks q against: its caps are those of HE-standard 2018.
     pub security: SecurityLevel,
 }
 
 impl PaperParameters {
-    /// Default primes for 128 bits of security (HE-standard 2018, classical attackers), and the `count` smallest batching primes that hold
-    /// logits of up to `magnitude`. Whether the noise allows it shows when it runs: the authors found N by trial.
+    /// Takes the default primes for 128 bits of security (HE-standard 2018, classical attackers), and the `count`
+    /// smallest batching primes that hold logits of up to `magnitude`.
+    ///
+    /// Only a run shows whether the noise allows it: the authors found N by trial.
     ///
     /// # Errors
-    /// [`ParamsError::NothingFits`] if so few primes of at most 60 bits cannot hold the logits, [`ParamsError::Bfv`] if
-    /// SEAL has no default for this N.
+    /// [`ParamsError::NothingFits`] if `count` primes of at most 60 bits cannot hold the logits, [`ParamsError::Bfv`]
+    /// if SEAL has no default for this N.
     pub fn seal_default(
         poly_modulus_degree: usize,
         count: usize,
@@ -61,7 +63,7 @@ impl PaperParameters {
         })
     }
 
-    /// Bits of each prime of q, the special prime last.
+    /// Returns the width in bits of each prime of q, with the special prime last.
     pub fn coeff_modulus_bits(&self) -> Vec<u32> {
         let primes = self.coeff_modulus.iter();
         primes
@@ -69,17 +71,17 @@ impl PaperParameters {
             .collect()
     }
 
-    /// The same N and q with one plaintext prime, a run of those for each of several.
+    /// Keeps N and q, with one plaintext prime: the run for one of several primes.
     #[must_use]
     pub fn with_plain_modulus(mut self, t: u64) -> Self {
         self.plain_moduli = vec![t];
         self
     }
 
-    /// The same N and t with a q of as many primes of the same bits as other parameters have.
+    /// Keeps N and t, with as many primes of q, of the same widths in bits, as `other` has.
     ///
     /// # Errors
-    /// [`ParamsError::Bfv`] if there are not enough primes of these bits for this N.
+    /// [`ParamsError::Bfv`] if there are not enough primes of these widths for this N.
     pub fn with_bits_of(mut self, other: &Self) -> Result<Self, ParamsError> {
         let bits = other.coeff_modulus_bits();
         let bits: Vec<i32> = bits.into_iter().map(u32::cast_signed).collect();

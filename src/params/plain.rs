@@ -5,21 +5,22 @@ use crate::bfv::Modulus;
 use num_bigint::BigUint;
 use num_traits::{One, ToPrimitive};
 
-/// SEAL allows plaintext moduli of up to 60 bits.
+/// Width of SEAL's largest plaintext modulus, in bits.
 const PLAIN_MODULUS_BITS_MAX: u32 = 60;
 
-/// The `count` distinct primes = 1 mod 2N with the smallest largest member whose product is at least `product`, in
-/// ascending order; `None` if they would not fit SEAL's 60 bits.
+/// Finds `count` distinct primes = 1 mod 2N whose product is at least `product` and whose largest member is as small as
+/// possible, in ascending order; `None` if they would exceed SEAL's 60 bits.
 ///
-/// One prime is the usual case. Several serve by the Chinese remainder theorem: the circuit runs once for each.
+/// One prime is the usual case. Several primes work together by the Chinese remainder theorem: the circuit runs once
+/// for each.
 pub(super) fn plain_moduli(
     poly_modulus_degree: usize,
     count: usize,
     product: &BigUint,
 ) -> Result<Option<Vec<u64>>, ParamsError> {
     let step = 2 * poly_modulus_degree as u64;
-    // The largest prime is at least the root; the others may lie below it. Start a little under the root so that the
-    // window of consecutive primes that just suffices is among those seen.
+    // The largest prime is at least the root; the others may lie below it. Start a little below the root, so that the
+    // search sees the window of consecutive primes that just suffices.
     let root = product.nth_root(count as u32);
     let Some(root) = root
         .to_u64()
@@ -50,7 +51,8 @@ pub(super) fn plain_moduli(
     }
 }
 
-/// With the last prime fixed as the largest, takes the largest others, then makes the smallest as small as it may be.
+/// Fixes the last prime as the largest, takes the largest possible others, then makes the smallest one as small as
+/// possible.
 fn smallest_window(primes: &[u64], count: usize, product: &BigUint) -> Option<Vec<u64>> {
     let window = primes.get(primes.len().checked_sub(count)?..)?;
     let rest = window[1..]

@@ -1,4 +1,5 @@
-//! The rules against sampled keys, errors and roundings, at small degrees and at a probability that can be seen.
+//! Compares the rules with sampled keys, errors and roundings, at small degrees and at a probability large enough to be
+//! observed.
 #![allow(
     clippy::unwrap_used,
     clippy::cast_possible_wrap,
@@ -17,7 +18,7 @@ fn times((a, b): Complex, (c, d): Complex) -> Complex {
     (a * c - b * d, a * d + b * c)
 }
 
-/// Random polynomials of degree below N, by their values at the roots of x^N + 1.
+/// A source of random polynomials of degree below N, as their values at the roots of x^N + 1.
 struct Draw<'a> {
     random: SplitMix64,
     /// The 2N-th roots of 1.
@@ -31,7 +32,7 @@ fn roots(n: usize) -> Vec<Complex> {
         .collect()
 }
 
-/// The discrete Fourier transform.
+/// Computes the discrete Fourier transform.
 fn transform(values: &[Complex], roots: &[Complex]) -> Vec<Complex> {
     let n = values.len();
     if n == 1 {
@@ -51,10 +52,10 @@ fn transform(values: &[Complex], roots: &[Complex]) -> Vec<Complex> {
     result
 }
 
-/// The largest magnitude of the coefficients of a polynomial with these values at the roots.
+/// Returns the largest magnitude of the coefficients of a polynomial with these values at the roots.
 fn largest_coefficient(values: &[Complex], roots: &[Complex]) -> f64 {
     let n = values.len() as f64;
-    // Backwards: the transform of the conjugates.
+    // The inverse transform, as the transform of the conjugates.
     let conjugates: Vec<Complex> = values.iter().map(|&(re, im)| (re, -im)).collect();
     transform(&conjugates, roots)
         .iter()
@@ -79,12 +80,12 @@ impl Draw<'_> {
         self.polynomial(|word| (word % 3) as f64 - 1.0)
     }
 
-    /// What rounding leaves.
+    /// Draws a polynomial of rounding errors.
     fn rounding(&mut self) -> Vec<Complex> {
         self.polynomial(|word| (word >> 11) as f64 / (1u64 << 53) as f64 - 0.5)
     }
 
-    /// SEAL's centred binomial error: the difference of two sums of 21 bits.
+    /// Draws SEAL's centred binomial error: the difference of two sums of 21 bits.
     fn error(&mut self) -> Vec<Complex> {
         self.polynomial(|word| {
             let ones = |word: u64| f64::from((word & 0x1f_ffff).count_ones());
@@ -92,7 +93,7 @@ impl Draw<'_> {
         })
     }
 
-    /// A rounding of a value of `degree` + 1 polynomials.
+    /// Draws the rounding of a value of `degree` + 1 polynomials.
     fn rounded(&mut self, secret: &[Complex], degree: u32) -> Vec<Complex> {
         let mut sum = self.rounding();
         for _ in 0..degree {
@@ -110,12 +111,12 @@ fn multiply(a: &[Complex], b: &[Complex]) -> Vec<Complex> {
     a.iter().zip(b).map(|(&a, &b)| times(a, b)).collect()
 }
 
-/// -log2 of the probability that is looked at.
+/// -log2 of the probability that is tested.
 const BITS: f64 = 6.0;
 const TRIALS: u64 = 1000;
 
-/// Checks that noise of these powers and this deviation exceeds the tail as rarely as stated, and that the tail is not far
-/// off: less than `slack` bits above what is exceeded as often.
+/// Checks that noise with these powers and this deviation exceeds the tail as rarely as stated, and that the tail is
+/// tight: less than `slack` bits above the size that is exceeded as often.
 fn check(
     name: &str,
     n: usize,
@@ -125,7 +126,7 @@ fn check(
     draw: impl Fn(&mut Draw<'_>) -> Vec<Complex> + Sync,
 ) {
     let degree = n as f64;
-    // Gaussian coefficients, one of N beyond this with the same probability.
+    // Bound that one of N Gaussian coefficients exceeds with the same probability.
     let gaussian = (2.0 * LN_2 * (BITS + 1.0 + degree.log2())).sqrt();
     let bound = (gaussian + jump(powers, degree, 1.0, BITS)) * deviation;
     let roots = &roots(n);
@@ -142,7 +143,7 @@ fn check(
     let quantile = largest[largest.len() - expected as usize];
     let above = (bound / quantile).log2();
     println!("{name}, N = {n}: {exceeding} of {expected:.0} beyond, {above:.2} bits above");
-    // Four deviations of the number that is expected.
+    // Four standard deviations of the expected number.
     assert!(
         exceeding <= expected + 4.0 * expected.sqrt(),
         "{name}, N = {n}: {exceeding} of {TRIALS} exceed the bound"
@@ -210,7 +211,7 @@ fn stock_squares_exceed_their_tail_as_rarely_as_stated() {
             let secret = draw.secret();
             let mut value = draw.error();
             for _ in 0..squares {
-                // c(s) / q, uniform in both polynomials; and a message of t / 2 with random signs.
+                // c(s) / q, uniform in both polynomials, and a message of t / 2 with random signs.
                 let quotient = draw.rounded(&secret, 1);
                 let message = draw.polynomial(|word| (word % 2) as f64 - 0.5);
                 for ((value, quotient), message) in value.iter_mut().zip(quotient).zip(message) {
@@ -227,7 +228,7 @@ fn stock_squares_exceed_their_tail_as_rarely_as_stated() {
 fn powers_of_a_key_are_on_average_as_large_as_stated_and_one_key_may_be_far_off() {
     for n in [256, 1024] {
         let roots = &roots(n);
-        // abs(s(r))^2 in its mean, for each key.
+        // abs(s(r))^2 relative to its mean, for each key.
         let keys: Vec<Vec<f64>> = (0..TRIALS)
             .into_par_iter()
             .map(|seed| {
@@ -275,14 +276,14 @@ fn a_jump_of_one_gaussian_is_that_of_its_power() {
             (actual / expected - 1.0).abs() < 1e-9,
             "{actual} {expected}"
         );
-        // What is given lies at its largest, beside whatever is drawn.
+        // Given values are at their largest, whatever is drawn beside them.
         let given = Powers {
             given: degree - 1,
             ..powers
         };
         assert!((jump(given, n, values, JUMP_BITS) / expected - 1.0).abs() < 1e-9);
     }
-    // More factors reach further; a product of independent factors less far than a power of one.
+    // More factors reach further; a product of independent factors reaches less far than a power of one.
     let jump = |powers| jump(powers, n, values, JUMP_BITS);
     assert!(jump(Powers::rounding(1)) > jump(Powers::errors(1)));
     assert!(jump(Powers::rounding(1)) < jump(Powers::errors(2)));

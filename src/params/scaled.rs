@@ -1,4 +1,4 @@
-//! The noise of a circuit in fast mode under many plaintext moduli, for the search.
+//! The noise of a circuit in fast mode under many plaintext moduli, for the parameter search.
 
 use super::fast::FastNoise;
 use super::fast_fit::Circuit;
@@ -6,28 +6,30 @@ use super::moments::{Detail, Weighing};
 use crate::network::{LoweredLayer, LoweredOperation};
 use std::collections::BTreeMap;
 
-/// The noise model is evaluated for this degree: no other is smaller.
+/// Degree for which the noise model is evaluated: no other degree is smaller.
 const SMALL_DEGREE: usize = 1024;
-/// The smallest prime = 1 mod 2 * 1024: no plaintext modulus is smaller.
+/// Smallest prime = 1 mod 2 * 1024: no plaintext modulus is smaller.
 const SMALL_MODULUS: u64 = 12_289;
-/// Where weights are wider than plaintext moduli, the model is evaluated once for moduli that differ by so many bits at
-/// most.
+/// Width of a window of moduli, in bits: where weights are wider than the moduli, one evaluation of the model serves a
+/// window.
 const WINDOW_BITS: u32 = 12;
 
-/// The noise of a circuit under any plaintext modulus, from few evaluations of the model.
+/// The noise of a circuit under any plaintext modulus, from a few evaluations of the model.
 ///
-/// While no weight reaches half the modulus, weights count as they are, and all deviations are proportional to powers of
-/// the modulus and the degree: one evaluation serves all. Under smaller moduli weights are residues, without order in size
-/// and sign. They are bounded by their magnitudes, and by half the modulus. Such a bound grows no faster than in proportion to the
-/// modulus, so an evaluation for the smallest of a window of moduli bounds them all: closely where most weights exceed
-/// half of each of them, by up to a factor of the window's width for each weight that lies in between.
+/// While no weight reaches half the modulus, weights count as they are, and every deviation is proportional to powers
+/// of the modulus and of the degree: one evaluation serves all of these moduli.
+///
+/// Under smaller moduli, weights are residues, without order in size and sign. They are bounded by their magnitudes and
+/// by half the modulus. Such a bound grows at most in proportion to the modulus, so an evaluation for the smallest
+/// modulus of a window bounds all moduli of the window. The bound is close if most weights exceed half of each modulus.
+/// It loses up to a factor of the window's width for each weight that lies in between.
 pub(super) struct Noises<'a> {
     pub circuit: &'a Circuit,
     largest_weight: u64,
     exact: Option<FastNoise>,
-    /// By the window, counted from [`SMALL_MODULUS`] on.
+    /// Noise by window, counted from [`SMALL_MODULUS`] on.
     capped: BTreeMap<u32, FastNoise>,
-    /// Bounds on these from below.
+    /// Lower bounds on the noise by window.
     least: BTreeMap<u32, FastNoise>,
 }
 
@@ -54,19 +56,19 @@ impl<'a> Noises<'a> {
         )
     }
 
-    /// Whether a modulus is above twice every weight.
+    /// Tells whether a modulus is above twice every weight.
     fn is_exact(&self, modulus: u64) -> bool {
         self.largest_weight < modulus.div_ceil(2)
     }
 
-    /// Of a window: the smallest modulus, and its weights.
+    /// Evaluates the model for a window: with its smallest modulus, and weights capped for that.
     fn evaluate_window(circuit: &Circuit, window: u32, detail: Detail) -> FastNoise {
         let smallest = SMALL_MODULUS << (window * WINDOW_BITS);
         let weighing = Weighing::AtMost(smallest as f64 / 2.0);
         Self::evaluate(circuit, smallest, weighing, detail)
     }
 
-    /// The noise at a degree under a plaintext modulus, neither below the smallest there are.
+    /// Returns the noise at a degree under a plaintext modulus; neither may be below the smallest one.
     pub(super) fn under(&mut self, degree: usize, modulus: u64) -> FastNoise {
         let circuit = self.circuit;
         let noise = if self.is_exact(modulus) {
@@ -82,7 +84,8 @@ impl<'a> Noises<'a> {
         noise.scaled(degree, modulus)
     }
 
-    /// No more than [`Noises::under`] gives, and in little time; nothing where that is known already.
+    /// Returns a lower bound on the result of [`Noises::under`] in little time; `None` if the weights count
+    /// exactly or the window is already evaluated.
     pub(super) fn least(&mut self, degree: usize, modulus: u64) -> Option<FastNoise> {
         let (circuit, window) = (self.circuit, window(modulus));
         if self.is_exact(modulus) || self.capped.contains_key(&window) {
@@ -95,14 +98,15 @@ impl<'a> Noises<'a> {
         Some(least.scaled(degree, modulus))
     }
 
-    /// How often the model was evaluated.
+    /// Returns the number of evaluations of the model.
     #[cfg(test)]
     pub(super) fn evaluations(&self) -> usize {
         self.capped.len() + usize::from(self.exact.is_some())
     }
 }
 
-/// Which moduli one evaluation serves where weights are wider.
+/// Returns the index of the window of a modulus: one evaluation serves a window where weights are wider than the
+/// moduli.
 fn window(modulus: u64) -> u32 {
     (modulus / SMALL_MODULUS).max(1).ilog2() / WINDOW_BITS
 }
@@ -136,7 +140,7 @@ mod tests {
     };
     use num_bigint::{BigInt, BigUint};
 
-    /// Two convolutions with squares and a linear layer, its weights uniform up to a number of bits.
+    /// Makes the weights of two convolutions and a linear layer, uniform up to `bits` bits.
     fn weights(bits: u32) -> [Vec<i64>; 3] {
         let mut random = SplitMix64::new(u64::from(bits));
         [2 * 9, 3 * 2 * 4, 4 * 3 * 4].map(|count| {
@@ -228,8 +232,8 @@ mod tests {
             50_331_649,
             (1 << 33) + 1,
             (1 << 47) + 1,
-            // The sums of squares of wider residues pass what f64 holds: the model of the residues themselves then falls
-            // back to their magnitudes, and is no longer what the bound is of.
+            // The sums of squares of wider residues exceed what f64 holds. The model of the residues themselves then
+            // falls back to their magnitudes, so the bound no longer applies to it.
             (1 << 50) + 1,
         ];
         let (degree, primes) = (4096, [60.0; 16]);
@@ -265,7 +269,8 @@ mod tests {
                     most = most.max(below);
                 }
                 println!("{bits} bits, t = {t}: at most {most:.2} bits below");
-                // Nothing is lost without residues. Else signs are, and up to a bit for each power of a weight, of seven.
+                // Without residues, nothing is lost. With them, the signs are lost, and up to a bit for each power of a
+                // weight, of which there are seven.
                 let is_exact = t >> bits != 0;
                 assert!(
                     most < if is_exact { 0.1 } else { 8.0 },

@@ -1,8 +1,8 @@
-//! The largest q for 128 bits of security against classical attackers. The one place where it is decided.
+//! The largest q for 128 bits of security against classical attackers. No other code decides it.
 //!
-//! The tables count the best known attacks by classical computers on a ternary secret. Against quantum computers the same q
-//! gives less: the 2024 guidelines allow 161 bits of q at N = 8192 and 322 at N = 16384 for 128 bits there, where they allow 214
-//! and 430 here.
+//! The tables take into account the best known attacks by classical computers on a ternary secret. The same q is less
+//! secure against quantum computers: for 128 bits against those, the 2024 guidelines allow a q of 161 bits at N = 8192
+//! and of 322 bits at N = 16384, instead of the 214 and 430 bits here.
 
 use serde::{Deserialize, Serialize};
 
@@ -19,7 +19,7 @@ pub enum SecurityStandard {
     HeStandard2018,
 }
 
-/// N and the caps of 2024 and 2018, in bits of log2(q), the special prime included.
+/// N, then the caps of 2024 and 2018 on log2(q), in bits, with the special prime included.
 const CAPS: [(usize, u32, u32); 6] = [
     (1024, 26, 27),
     (2048, 53, 54),
@@ -30,12 +30,12 @@ const CAPS: [(usize, u32, u32); 6] = [
 ];
 
 impl SecurityStandard {
-    /// The degrees in the table, smallest first.
+    /// Iterates over the degrees in the table, smallest first.
     pub fn degrees() -> impl Iterator<Item = usize> {
         CAPS.into_iter().map(|(degree, _, _)| degree)
     }
 
-    /// The largest log2(q) in bits, the special prime included; `None` for a degree outside the table.
+    /// Returns the largest log2(q) in bits, with the special prime included; `None` for a degree outside the table.
     pub fn max_coeff_modulus_bits(self, poly_modulus_degree: usize) -> Option<u32> {
         CAPS.into_iter()
             .find(|(degree, _, _)| *degree == poly_modulus_degree)

@@ -1,4 +1,5 @@
-//! The choice: t from the bound, then the smallest N, then the smallest q that is secure and leaves noise budget.
+//! The choice of parameters: t from the bound, then the smallest N, then the smallest q that is secure and leaves noise
+//! budget.
 
 use super::diagonal::diagonal_fit;
 use super::error::ParamsError;
@@ -13,24 +14,25 @@ use super::stock_fit::stock_fit;
 use crate::network::{Crops, Network, proven_bounds};
 use num_bigint::{BigInt, BigUint, Sign};
 
-/// More plaintext primes than this are not tried: the circuit runs once for each.
+/// Largest number of plaintext primes that is tried: the circuit runs once for each.
 const PLAIN_MODULI_MAX: usize = 16;
-/// The budget that must be left beside the noise model's tail of 2^-40 for a whole response, in bits.
+/// Noise budget, in bits, that must be left in addition to the noise model's tail of 2^-40 for a whole response.
 const MARGIN_BITS: f64 = 1.0;
-/// With more images, the diagonal layout, which takes them one by one, is not looked at unless it is asked for: the work
-/// of a batch is that of some tens of images.
+/// Largest number of images for which the diagonal layout is considered without being requested. It takes images one by
+/// one, and a full batch costs as much as some tens of images.
 const DIAGONAL_IMAGES_MAX: usize = 256;
 
 /// Chooses parameters for a network.
 ///
-/// For stock SEAL operations the smallest N in the table wins, then the fewest plaintext primes, then the fewest and
-/// smallest data primes. In fast mode the least predicted time of all images wins, at nominal rates: the batches' in the
-/// batched and packed layouts, the images' one after the other in the diagonal one ([`super::diagonal_work`]).
+/// For stock SEAL operations, the smallest N in the table wins, then the fewest plaintext primes, then the fewest and
+/// smallest data primes. In fast mode, the shortest predicted time for all images wins, at nominal rates: the time of
+/// the batches in the batched and packed layouts, and of the images one after the other in the diagonal layout
+/// ([`super::diagonal_work`]).
 ///
 /// # Errors
-/// [`ParamsError::NothingFits`] says what ran out and what to do; [`ParamsError::Layout`] and
-/// [`ParamsError::StockLayout`] why not in the layout that was asked for; [`ParamsError::Memory`] if no layout is predicted
-/// to fit [`SelectOptions::memory`].
+/// [`ParamsError::NothingFits`] says what ran out and what to do. [`ParamsError::Layout`] and
+/// [`ParamsError::StockLayout`] say why the requested layout is impossible. [`ParamsError::Memory`] means that no
+/// layout is predicted to fit in [`SelectOptions::memory`].
 pub fn select(network: &Network, options: &SelectOptions) -> Result<Selection, ParamsError> {
     let bound = bound(network, &options.bound)?;
     // |y| <= (t - 1) / 2.
@@ -71,7 +73,7 @@ pub fn select(network: &Network, options: &SelectOptions) -> Result<Selection, P
                     predicted_noise,
                 });
             }
-            // More primes do not help once they are as small as batching lets them be.
+            // More primes do not help once they are as small as batching allows.
             if moduli[0] < 4 * degree as u64 {
                 break;
             }
@@ -88,7 +90,7 @@ pub fn select(network: &Network, options: &SelectOptions) -> Result<Selection, P
     Err(nothing_fits(options, &bound, reason, advice))
 }
 
-/// The cheapest of the layouts that are allowed.
+/// Chooses the cheapest of the allowed layouts.
 fn select_fast(
     network: &Network,
     options: &SelectOptions,
@@ -175,12 +177,12 @@ fn select_fast(
     })
 }
 
-/// The memory that layouts may take which were not asked for.
+/// The memory limit for layouts that were not requested.
 struct Memory<'a> {
     network: &'a Network,
     images: Option<usize>,
     limit: Option<u64>,
-    /// What needs the least of those that need too much.
+    /// Error for the layout that needs the least memory among those that need too much.
     refused: Option<ParamsError>,
 }
 
@@ -206,7 +208,7 @@ impl<'a> Memory<'a> {
             drops: &fit.drops,
             channels: fit.plain_moduli.len(),
         };
-        // A layout that does not serve the network has no parameters.
+        // A layout that cannot serve the network has no parameters.
         let Ok(forecast) = size.forecast(self.network, self.images) else {
             return true;
         };
@@ -254,7 +256,7 @@ fn bound(network: &Network, rule: &BoundRule) -> Result<Bound, ParamsError> {
     if magnitude.sign() == Sign::Minus {
         return Err(ParamsError::NegativeBound { magnitude });
     }
-    // 2m + 1 is odd: its bit length is the ceiling of its logarithm.
+    // 2m + 1 is odd, so its bit length is the ceiling of its logarithm.
     let bits = (BigInt::from(2) * &magnitude + 1u32).bits();
     Ok(Bound {
         rule: rule.clone(),
@@ -269,7 +271,7 @@ mod tests {
     use super::*;
     use crate::network::{InputQuantizer, InputSpec, Layer, NamedLayer, NetworkLiteral, Shape};
 
-    /// A network of `squares` squares with a weight of `weight` before each, on one input of two bits.
+    /// Makes a network of `squares` squares with a weight of `weight` before each, on one input of two bits.
     fn chain(squares: usize, weight: i64) -> Network {
         let linear = || Layer::Linear {
             in_features: 1,

@@ -1,4 +1,4 @@
-//! What was chosen.
+//! The chosen encryption parameters.
 
 use num_bigint::BigInt;
 
@@ -9,15 +9,15 @@ use super::security::SecurityStandard;
 /// The bound that decided t.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Bound {
-    /// Where it comes from.
+    /// Origin of the bound.
     pub rule: BoundRule,
-    /// The largest magnitude of a logit.
+    /// Largest magnitude of a logit.
     pub magnitude: BigInt,
-    /// ceil(log2(2 * magnitude + 1)): bits of a signed integer within the bound.
+    /// Width of a signed integer within the bound, in bits: ceil(log2(2 * magnitude + 1)).
     pub bits: u64,
 }
 
-/// Encryption parameters for a network: secure, large enough for its logits, with noise budget to spare.
+/// Encryption parameters for a network: secure, large enough for its logits, and with noise budget to spare.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Selection {
     pub(super) mode: Mode,
@@ -34,37 +34,37 @@ pub struct Selection {
 }
 
 impl Selection {
-    /// How the server computes.
+    /// Returns the way the server computes.
     pub const fn mode(&self) -> Mode {
         self.mode
     }
 
-    /// How images lie in slots.
+    /// Returns the arrangement of images in slots.
     pub const fn layout(&self) -> LayoutKind {
         self.layout
     }
 
-    /// Whether [`super::SelectOptions::layout`] asked for this layout. If not, it is the cheapest.
+    /// True if [`super::SelectOptions::layout`] requested this layout. Otherwise, it is the cheapest one.
     pub const fn layout_given(&self) -> bool {
         self.layout_given
     }
 
-    /// N.
+    /// Returns N.
     pub const fn poly_modulus_degree(&self) -> usize {
         self.poly_modulus_degree
     }
 
-    /// t, or the CRT primes whose product takes its place.
+    /// Returns t, or the CRT primes whose product takes its place.
     pub fn plain_moduli(&self) -> &[u64] {
         &self.plain_moduli
     }
 
-    /// The primes of q, the special prime last.
+    /// Returns the primes of q, with the special prime last.
     pub fn coeff_modulus(&self) -> &[u64] {
         &self.coeff_modulus
     }
 
-    /// Bits of each prime of q, the special prime last.
+    /// Returns the width in bits of each prime of q, with the special prime last.
     pub fn coeff_modulus_bits(&self) -> Vec<u32> {
         self.coeff_modulus
             .iter()
@@ -72,28 +72,29 @@ impl Selection {
             .collect()
     }
 
-    /// The table that caps q.
+    /// Returns the table that caps q.
     pub const fn standard(&self) -> SecurityStandard {
         self.standard
     }
 
-    /// The bound that decided t.
+    /// Returns the bound that decided t.
     pub const fn bound(&self) -> &Bound {
         &self.bound
     }
 
-    /// In the diagonal layout, how many primes are dropped after each run of linear layers and after each square, in
-    /// turn; none after the last square.
+    /// Returns, for the diagonal layout, the number of primes that are dropped after each run of linear layers and
+    /// after each square, alternately; none are dropped after the last square.
     pub fn drops(&self) -> &[usize] {
         &self.drops
     }
 
-    /// How many primes the response keeps: as few as its noise allows.
+    /// Returns the number of primes that the response keeps: as few as its noise allows.
     pub const fn response_primes(&self) -> usize {
         self.response_primes
     }
 
-    /// The predicted budget of a fresh ciphertext, after every layer, and of the response; the worst over the CRT primes.
+    /// Returns the predicted noise budget of a fresh ciphertext, after every layer, and of the response: the worst over
+    /// the CRT primes.
     pub fn predicted_noise(&self) -> &[LayerNoise] {
         &self.predicted_noise
     }

@@ -3,15 +3,16 @@
 use super::noise::{LayerNoise, NoiseParameters, NoiseStep, NoiseSteps, Tails};
 use crate::bfv::coeff_modulus;
 
-/// SEAL's largest prime of q.
+/// Width of SEAL's largest prime of q, in bits.
 const PRIME_BITS_MAX: i32 = 60;
-/// More data primes than this do not fit the largest degree's cap in a useful way.
+/// Largest number of data primes: more do not fit the largest degree's cap in a useful way.
 const DATA_PRIMES_MAX: usize = 24;
 
-/// The primes of q, how many of them the response keeps, the predicted noise.
+/// The primes of q, the number of them that the response keeps, and the predicted noise.
 pub(super) type StockFit = (Vec<u64>, usize, Vec<LayerNoise>);
 
-/// The fewest, then smallest primes of q within the cap that leave a budget of `margin_bits` for every plaintext modulus.
+/// Finds the fewest, then smallest primes of q within the cap that leave a budget of `margin_bits` for every plaintext
+/// modulus.
 pub(super) fn stock_fit(
     steps: &mut NoiseSteps<'_>,
     degree: usize,
@@ -59,18 +60,18 @@ pub(super) fn stock_fit(
     let enough = |noise: &[LayerNoise]| noise.iter().all(|layer| layer.budget_bits >= margin_bits);
 
     for count in 1..=DATA_PRIMES_MAX {
-        // Data primes larger than t keep them distinct from it; the special prime is of the same size.
+        // Data primes larger than t are distinct from it; the special prime has the same width.
         for bits in (t_bits + 1).max(14)..=PRIME_BITS_MAX {
             let total = bits.unsigned_abs() * (count as u32 + 1);
             if total > cap {
                 break;
             }
-            // Not enough primes of this size = 1 mod 2N: try the next size.
+            // There are not enough primes = 1 mod 2N of this width: try the next one.
             let Ok(primes) = coeff_modulus::create(degree, &vec![bits; count + 1]) else {
                 continue;
             };
             let mut primes: Vec<u64> = primes.into_iter().map(u64::from).collect();
-            // The largest prime is the special one: key switching noise is divided by it.
+            // The largest prime becomes the special prime, because key switching noise is divided by it.
             primes.sort_unstable();
             if !enough(&worst(&primes, count)) {
                 continue;

@@ -1,4 +1,5 @@
-//! The diagonal layout on the server: products with plaintexts, rotations from one decomposition, squares in BGV form.
+//! The diagonal layout on the server: products with plaintexts, hoisted rotations (all from one decomposition), and
+//! squares in BGV form.
 //!
 //! `docs/FAST.md` derives the steps and their noise.
 
@@ -28,19 +29,19 @@ pub(super) struct Diagonals {
     ring: Ring,
     stock: Stock,
     tables: Tables,
-    /// The names of the layers, of which a prefix of the plan has fewer.
+    /// Names of the layers; a prefix of the plan has fewer.
     layers: Vec<String>,
-    /// What hides a logit's summands in decrypted slots. Before the last layer nothing is masked: those results are for
-    /// measuring noise.
+    /// Masks that hide a logit's partial sums in decrypted slots. Results before the last layer are not masked: they
+    /// serve to measure noise.
     masks: Option<Masks>,
 }
 
-/// Nanoseconds of a transform under a context's parameters, on this machine.
+/// Measures the nanoseconds of a transform under a context's parameters, on this machine.
 pub(super) fn transform_nanoseconds(context: &Context) -> Result<f64, EngineError> {
     Ring::new(context)?.transform_nanoseconds()
 }
 
-/// What lies between steps.
+/// A value between steps.
 enum Value {
     Pairs(Vec<Pair>),
     Squared([Residues; 3]),
@@ -78,7 +79,7 @@ impl Diagonals {
         self.ring.backend = backend;
     }
 
-    /// What [`Diagonals::evaluate`] adds to: the input's transforms, the layers, the response.
+    /// Returns the entries to which [`Diagonals::evaluate`] adds: the input's transforms, the layers, the response.
     pub(super) fn stats(&self) -> Vec<LayerStats> {
         let layers = self.layers.iter().map(String::as_str);
         LayerStats::named(std::iter::once("input").chain(layers).chain(["response"]))
@@ -125,7 +126,8 @@ impl Diagonals {
         Ok(response)
     }
 
-    /// The inputs in NTT form, if they are not. They must all be fresh ciphertexts of this context.
+    /// Returns the inputs in NTT form, unless they are in it already. They must all be fresh ciphertexts of this
+    /// context.
     fn transform(&self, inputs: &[Ciphertext]) -> Result<Option<Vec<Residues>>, EngineError> {
         let (context, degree, primes) = (&self.ring.context, self.ring.degree, self.ring.data());
         let level = context.first_level().parms_id;
@@ -165,7 +167,7 @@ impl Diagonals {
         Ok(Some(transformed))
     }
 
-    /// For each input its rows: those of one polynomial, then those of the other.
+    /// Returns the rows of each input: those of one polynomial, then those of the other.
     fn rows<'a>(
         &self,
         inputs: &'a [Ciphertext],
@@ -247,7 +249,8 @@ impl Diagonals {
         }
     }
 
-    /// Ciphertexts of the results in coefficient form, with as few primes as the client needs, polynomial 0 masked.
+    /// Makes the response's ciphertexts of the results: in coefficient form, with as few primes as the client needs,
+    /// polynomial 0 masked.
     fn respond(
         &self,
         value: Value,

@@ -1,4 +1,4 @@
-//! What the server makes once for a plan and a client's keys: plaintexts and keys as rows.
+//! The data that the server makes once for a plan and a client's keys: plaintexts and keys as rows.
 
 use super::ring::{Ring, Turned};
 use super::schedule::{Point, schedule};
@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 /// A stage with its plaintexts.
 #[derive(Debug)]
 pub(super) enum Prepared {
-    /// For each ciphertext the products, by index into the request, and what is added.
+    /// For each ciphertext, the products (by index into the request) and the bias that is added.
     First(Vec<(Weights, Residues)>),
     Rotated {
         pool: Vec<Vec<Turn>>,
@@ -24,25 +24,25 @@ pub(super) enum Prepared {
         folds: Vec<Vec<Turn>>,
         bias: Residues,
     },
-    /// For each ciphertext of the response what multiplies and what is added.
+    /// For each ciphertext of the response, the plaintext that multiplies and the one that is added.
     Last(Vec<[Residues; 2]>),
 }
 
-/// Plaintexts of a sum of products.
+/// The plaintexts of a sum of products.
 #[derive(Debug)]
 pub(super) struct Weights {
-    /// What each of them multiplies.
+    /// Index of the ciphertext that each plaintext multiplies.
     pub of: Vec<usize>,
-    /// Interleaved.
+    /// Rows of the plaintexts, interleaved.
     pub rows: Residues,
 }
 
-/// All that does not depend on a request.
+/// The data that does not depend on a request.
 #[derive(Debug)]
 pub(super) struct Tables {
     pub stages: Vec<Prepared>,
     pub points: Vec<Point>,
-    /// The key of the squares, which rotates nothing.
+    /// Relinearisation key of the squares, with a permutation that moves nothing.
     pub relin: Option<Turned>,
     pub turns: BTreeMap<Turn, Turned>,
 }
@@ -71,7 +71,7 @@ impl Maker<'_> {
         Ok(plain.coefficients().to_vec())
     }
 
-    /// Weights for products, in Montgomery form.
+    /// Makes the weights of a product, in Montgomery form.
     fn weights(
         &self,
         entries: &[Entry],
@@ -83,7 +83,7 @@ impl Maker<'_> {
         self.ring.plain(&coefficients, level, special, Prime::radix)
     }
 
-    /// Biases at a point.
+    /// Makes the biases for a point of the schedule.
     fn biases(
         &self,
         entries: &[Entry],
@@ -114,7 +114,7 @@ impl Maker<'_> {
         })
     }
 
-    /// A stage whose inputs have `level` primes.
+    /// Prepares a stage whose inputs have `level` primes.
     fn stage(&self, stage: &Stage, level: usize, point: &Point) -> Result<Prepared, EngineError> {
         let matrix = stage.matrix(self.ring.plain_modulus);
         Ok(match &stage.step {
@@ -178,7 +178,7 @@ impl Tables {
         let squares = layout.stages().len() - 1;
         let drops = plan.selection().drops();
         let points = schedule(&data, drops, squares, ring.plain_modulus);
-        // The primes that a stage's inputs have.
+        // Number of primes that a stage's inputs have.
         let level_of = |stage: usize| match stage {
             0 => data.len(),
             _ => points[2 * stage - 1].level,
@@ -207,7 +207,7 @@ impl Tables {
                         *most = level.max(*most);
                     }
                 }
-                // Biases are added once primes have been dropped; after the last square none are.
+                // Biases are added after primes have been dropped; none are dropped after the last square.
                 let point = points.get(2 * index).or(points.last());
                 let point = point.ok_or(EngineError::EmptyPlan)?;
                 maker.stage(stage, level, point)

@@ -1,7 +1,8 @@
-//! Ciphertexts as rows of residues: drops of primes and key switches with SEAL's keys.
+//! Ciphertexts as rows of residues: drops of primes, and key switches with SEAL's keys.
 //!
-//! All ciphertexts here are as SEAL's BFV ones: the phase of c is that of a BGV ciphertext divided by t modulo Q. In that
-//! form a drop of a prime is SEAL's division with rounding, and a key switch is SEAL's; only squares take a factor t.
+//! All ciphertexts here have the form of SEAL's BFV ciphertexts: their phase is that of a BGV ciphertext divided by t
+//! modulo Q. In that form, dropping a prime is SEAL's division with rounding, and a key switch is SEAL's own; only
+//! squares take a factor t.
 
 use crate::bfv::{Context, GaloisKeys, RelinKeys};
 use crate::engine::error::{Doing, EngineError};
@@ -13,32 +14,32 @@ use crate::modular::centred;
 use rayon::prelude::*;
 use std::time::Instant;
 
-/// The primes of a context and what rows are computed with.
+/// The primes of a context, and the tools to compute with rows.
 #[derive(Debug)]
 pub(super) struct Ring {
     pub context: Context,
     pub backend: Backend,
     pub degree: usize,
     pub plain_modulus: u64,
-    /// The special prime last.
+    /// Primes of the context, with the special prime last.
     primes: Vec<Prime>,
-    /// `inverses[i][j]`: the inverse of prime i modulo prime j.
+    /// Inverses: `inverses[i][j]` is the inverse of prime i modulo prime j.
     inverses: Vec<Vec<u64>>,
     pub pool: Pool,
 }
 
-/// A key for the powers of a level's primes: two polynomials for each digit, interleaved, in Montgomery form; the row of
-/// the special prime last.
+/// A key for the digits of a level's primes: two polynomials for each digit, interleaved, in Montgomery form, with the
+/// row of the special prime last.
 #[derive(Debug)]
 pub(super) struct Key {
     rows: Residues,
     digits: usize,
 }
 
-/// A key and what its rotation does to rows.
+/// A key, and the permutation of rows by its rotation.
 pub(super) type Turned = (Key, Permutation);
 
-/// Two polynomials.
+/// A ciphertext of two polynomials.
 pub(super) type Pair = [Residues; 2];
 
 impl Ring {
@@ -66,12 +67,12 @@ impl Ring {
         })
     }
 
-    /// Rows for a polynomial; what they hold is unspecified.
+    /// Takes rows for a polynomial from the pool; their content is unspecified.
     pub(super) fn take(&self, rows: usize) -> Residues {
         self.pool.take(rows, self.degree)
     }
 
-    /// The data primes.
+    /// Returns the number of data primes.
     pub(super) fn data(&self) -> usize {
         self.primes.len() - 1
     }
@@ -80,12 +81,12 @@ impl Ring {
         &self.primes[index]
     }
 
-    /// The index of the prime of a row, of a polynomial with rows for `level` data primes and the special one.
+    /// Returns the index of a row's prime, for a polynomial with rows for `level` data primes and the special prime.
     fn extended(&self, level: usize, row: usize) -> usize {
         if row == level { self.data() } else { row }
     }
 
-    /// The prime of a row, as [`Ring::extended`].
+    /// Returns the prime of a row, like [`Ring::extended`].
     pub(super) fn extended_prime(&self, level: usize, row: usize) -> &Prime {
         &self.primes[self.extended(level, row)]
     }
@@ -102,7 +103,7 @@ impl Ring {
             .doing(|| "transforming".to_owned())
     }
 
-    /// Nanoseconds of a transform, of a row that is first made from another one: the fastest of several.
+    /// Measures the nanoseconds to lift a row from another one and to transform it: the fastest of several runs.
     pub(super) fn transform_nanoseconds(&self) -> Result<f64, EngineError> {
         const RUNS: usize = 9;
         let mut rows = self.take(2);
@@ -119,7 +120,7 @@ impl Ring {
         Ok(fastest)
     }
 
-    /// Copies of rows in coefficient form.
+    /// Copies rows in coefficient form.
     fn coefficients(&self, rows: &[(usize, Row<'_>)]) -> Result<Residues, EngineError> {
         let mut copies = self.take(rows.len());
         copies
@@ -133,8 +134,8 @@ impl Ring {
         Ok(copies)
     }
 
-    /// The digits of a polynomial: its residues modulo each prime, as small polynomials modulo all primes of the level and
-    /// the special one. Cost: `level` inverse transforms and `level`^2 transforms.
+    /// Decomposes a polynomial into digits: its residues modulo each prime, as small polynomials modulo all primes of
+    /// the level and the special prime. Cost: `level` inverse transforms and `level`^2 transforms.
     pub(super) fn decompose(&self, poly: &Residues) -> Result<Vec<Residues>, EngineError> {
         let level = poly.rows();
         let rows: Vec<_> = (0..level).map(|row| (row, poly.row(row))).collect();
@@ -161,9 +162,9 @@ impl Ring {
         Ok(digits)
     }
 
-    /// The sum of a ciphertext's rotations, with the special prime still in: digits of the second polynomial times keys,
-    /// and the first one rotated, if it is given. `second` is added as it is. Cost: for each rotation 2 `level`
-    /// (`level` + 1) rows of multiply-adds.
+    /// Computes the sum of a ciphertext's rotations, still multiplied by the special prime: digits of the second
+    /// polynomial times keys and, if it is given, the first polynomial rotated. `second` is added without a rotation.
+    /// Cost: 2 `level` (`level` + 1) rows of multiply-adds for each rotation.
     pub(super) fn switch(
         &self,
         digits: &[Residues],
@@ -191,7 +192,7 @@ impl Ring {
         out
     }
 
-    /// Calls `f` with what a row of a rotated ciphertext is made of.
+    /// Calls `f` with the sources of one row of a rotated ciphertext.
     pub(super) fn with_row(
         &self,
         digits: &[Residues],
@@ -204,7 +205,7 @@ impl Ring {
         let prime = self.extended_prime(level, row);
         let digits: Vec<Row<'_>> = digits.iter().map(|digit| digit.row(row)).collect();
         let special = self.special(prime);
-        // Times the special prime they are 0 modulo it.
+        // Times the special prime, they are 0 modulo it.
         let first = first.filter(|_| row < level);
         let second = second.filter(|_| row < level);
         let source = Source {
@@ -215,13 +216,13 @@ impl Ring {
         f(prime, &source);
     }
 
-    /// The special prime as a weight in Montgomery form.
+    /// Returns the special prime as a weight in Montgomery form.
     fn special(&self, prime: &Prime) -> u64 {
         to_montgomery(prime, self.primes[self.data()].value())
     }
 
-    /// Divides by the special prime, if the polynomial has a row for it, and by data primes until `keep` are left, rounding.
-    /// Cost: an inverse transform for each prime that goes, a transform for each that stays.
+    /// Divides, with rounding, by the special prime (if the polynomial has a row for it) and by data primes until
+    /// `keep` are left. Cost: an inverse transform for each prime that goes, and a transform for each that stays.
     pub(super) fn divide(
         &self,
         mut poly: Residues,
@@ -239,7 +240,7 @@ impl Ring {
                 row
             }
         };
-        // From the last prime to the first; each is divided by those before it.
+        // Go from the last prime to the first; each one is divided by those dropped before it.
         let dropped: Vec<usize> = (keep..count).rev().collect();
         let rows: Vec<_> = dropped
             .iter()
@@ -293,7 +294,7 @@ impl Ring {
         Ok(poly)
     }
 
-    /// As [`Ring::divide`], of both polynomials.
+    /// Divides both polynomials, like [`Ring::divide`].
     pub(super) fn divide_pair(
         &self,
         pair: Pair,
@@ -307,7 +308,7 @@ impl Ring {
         ])
     }
 
-    /// target + other, with or without a row for the special prime.
+    /// Adds `other` to `target`, with or without a row for the special prime.
     pub(super) fn add(&self, target: &mut Residues, other: &Residues, has_special: bool) {
         let level = target.rows() - usize::from(has_special);
         target
@@ -320,7 +321,7 @@ impl Ring {
             });
     }
 
-    /// target + rotated other, both with a row for the special prime.
+    /// Adds the rotated `other` to `target`; both have a row for the special prime.
     pub(super) fn add_turned(&self, target: &mut Residues, other: &Residues, by: &Permutation) {
         let level = other.rows() - 1;
         target
@@ -333,8 +334,8 @@ impl Ring {
             });
     }
 
-    /// A plaintext's coefficients, below t, as residues in NTT form for `level` primes and, if asked for, the special one,
-    /// each multiplied by `factor(prime)`.
+    /// Converts a plaintext's coefficients, below t, to residues in NTT form for `level` primes and, if requested, the
+    /// special prime, each multiplied by `factor(prime)`.
     pub(super) fn plain(
         &self,
         coefficients: &[u64],
@@ -358,7 +359,7 @@ impl Ring {
         Ok(made)
     }
 
-    /// SEAL's key for the digits of `level` primes; `limbs` are its parts.
+    /// Converts SEAL's key for the digits of `level` primes; `limbs` gives its parts.
     fn key<'a>(
         &self,
         level: usize,
@@ -408,7 +409,7 @@ impl Ring {
     }
 }
 
-/// The row of a rotation, of ciphertexts with `level` data primes.
+/// Returns the row of a rotation, for ciphertexts with `level` data primes.
 pub(super) fn turned_row((key, permutation): &Turned, level: usize, row: usize) -> Rotation<'_> {
     let row = if row == level { key.digits } else { row };
     Rotation {

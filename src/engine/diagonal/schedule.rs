@@ -1,22 +1,23 @@
-//! The primes that are left after each step, and the factor that squares leave on the plaintext.
+//! The number of primes left after each step, and the factor that squares leave on the plaintext.
 
 use crate::modular::{multiply, power};
 
-/// What holds after a step.
+/// The state after a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::engine) struct Point {
-    /// Data primes left.
+    /// Number of data primes left.
     pub level: usize,
-    /// A ciphertext decrypts to this multiple of its values modulo t.
+    /// Multiple of its values, modulo t, to which a ciphertext decrypts.
     pub gamma: u64,
-    /// What values are multiplied by in BGV form: -gamma * Q mod t, for the Q that is left.
+    /// Factor of the values in BGV form: -gamma * Q mod t, for the Q that is left.
     pub kappa: u64,
 }
 
-/// The points after each run of linear layers and each square in turn, but for the last run, which changes nothing.
+/// Computes the points after each run of linear layers and each square, alternately, except for the last run, which
+/// changes nothing.
 ///
-/// A square divided by t has the BGV factor kappa^2 = (gamma Q)^2, so gamma' = -gamma^2 Q. Dropping a prime is SEAL's own
-/// step and leaves gamma.
+/// A square divided by t has the BGV factor kappa^2 = (gamma Q)^2, so gamma' = -gamma^2 Q. Dropping a prime is SEAL's
+/// own step and does not change gamma.
 pub(in crate::engine) fn schedule(
     data: &[u64],
     drops: &[usize],
@@ -45,7 +46,7 @@ pub(in crate::engine) fn schedule(
     points
 }
 
-/// What a client multiplies decrypted slots by: 1 / gamma mod t, for t prime.
+/// Returns the factor by which a client multiplies decrypted slots: 1 / gamma mod t, for t prime.
 pub(in crate::engine) fn correction(data: &[u64], drops: &[usize], squares: usize, t: u64) -> u64 {
     let points = schedule(data, drops, squares, t);
     points

@@ -1,4 +1,4 @@
-//! The steps of the diagonal layout: sums of products, rotated sums, squares.
+//! The steps of the diagonal layout: sums of products, rotated sums, and squares.
 
 use super::Diagonals;
 use super::prepare::Weights;
@@ -8,11 +8,11 @@ use crate::kernels::{LANES, Residues, Row, RowMut, to_montgomery};
 use crate::layout::Turn;
 use rayon::prelude::*;
 
-/// Vectors of a row that are rotated at a time before they are multiplied: so that they stay in a cache.
+/// Number of vectors of a row that are rotated at a time before they are multiplied, so that they stay in a cache.
 const TILE: usize = 32;
 
 impl Diagonals {
-    /// One ciphertext before the first square.
+    /// Computes one ciphertext before the first square.
     pub(super) fn first(
         &self,
         products: &Weights,
@@ -48,7 +48,7 @@ impl Diagonals {
         Ok(sum)
     }
 
-    /// Two polynomials; what they hold is unspecified.
+    /// Takes two polynomials from the pool; their content is unspecified.
     fn pair(&self, rows: usize) -> Pair {
         [self.ring.take(rows), self.ring.take(rows)]
     }
@@ -57,8 +57,8 @@ impl Diagonals {
         self.tables.turns.get(&turn).ok_or(EngineError::EmptyPlan)
     }
 
-    /// A ciphertext plus itself rotated, with `keep` primes left. Cost: a decomposition, and for each rotation the
-    /// products with its key.
+    /// Computes a rotate-and-sum: a ciphertext plus its rotations, with `keep` primes left. Cost: one decomposition
+    /// (the rotations are hoisted), and for each rotation the products with its key.
     pub(super) fn fold(
         &self,
         value: &Pair,
@@ -81,7 +81,7 @@ impl Diagonals {
         self.ring.divide_pair(total, true, keep)
     }
 
-    /// The sum over giant steps of the rotated sums over baby steps of plaintext * rotated value.
+    /// Computes the sum over giant steps of the rotated sums over baby steps of plaintext * rotated value.
     pub(super) fn rotated(
         &self,
         value: &Pair,
@@ -92,7 +92,7 @@ impl Diagonals {
     ) -> Result<Pair, EngineError> {
         let ring = &self.ring;
         let level = value[0].rows();
-        // With the special prime in, which is divided out once at the end.
+        // The sums are multiplied by the special prime, which is divided out once at the end.
         let sums = self.inner_sums(value, babies, giants)?;
         let moved = babies.iter().filter(|turn| **turn != Turn::NONE).count() as u64;
         ops.rotations += moved;
@@ -126,7 +126,8 @@ impl Diagonals {
         ring.divide_pair(total.ok_or(EngineError::EmptyPlan)?, true, keep)
     }
 
-    /// For each giant step the sum of its products with rotated values, tile by tile: rotated values are not stored.
+    /// Computes, for each giant step, the sum of its products with rotated values, tile by tile, so that the rotated
+    /// values are not stored.
     fn inner_sums(
         &self,
         value: &Pair,
@@ -136,7 +137,7 @@ impl Diagonals {
         let ring = &self.ring;
         let [first, second] = value;
         let level = first.rows();
-        // What is not rotated is only multiplied by the special prime.
+        // A value that is not rotated is only multiplied by the special prime.
         let rotations: Vec<Option<&Turned>> = babies
             .iter()
             .map(|&turn| match turn {
@@ -234,7 +235,7 @@ impl Diagonals {
         Ok(Value::Pairs(vec![ring.divide_pair(switched, true, keep)?]))
     }
 
-    /// One ciphertext of the response.
+    /// Computes one ciphertext of the response.
     pub(super) fn last(
         &self,
         value: &[Residues; 3],
@@ -258,7 +259,7 @@ impl Diagonals {
     }
 }
 
-/// Rows two by two.
+/// Iterates over the rows two by two.
 fn pairs(rows: &mut Residues) -> impl Iterator<Item = [RowMut<'_>; 2]> {
     let mut rows = rows.rows_mut().into_iter();
     std::iter::from_fn(move || Some([rows.next()?, rows.next()?]))

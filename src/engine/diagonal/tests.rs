@@ -1,4 +1,4 @@
-//! The diagonal layout against the twin, and its noise model against measured budgets.
+//! Compares the diagonal layout with the twin, and its noise model with measured budgets.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
@@ -26,7 +26,7 @@ fn diagonal(network: &Network) -> Result<Selection, ParamsError> {
     select(network, &options)
 }
 
-/// Ternary convolutions with squares between, pools before some of them, and a linear layer.
+/// Makes a network of ternary convolutions with squares between them, pools before some of them, and a linear layer.
 fn convolutions(sizes: &[(usize, usize, usize)], pools: bool, input: Shape, seed: u64) -> Network {
     let mut random = SplitMix64::new(seed);
     let mut weights = |count: usize| -> Vec<i64> {
@@ -80,12 +80,12 @@ fn convolutions(sizes: &[(usize, usize, usize)], pools: bool, input: Shape, seed
     .unwrap()
 }
 
-/// How many bits a predicted budget lies below the measured one at most: 12, and one for the powers of the secret key, which
-/// count with what 2^-40 of all keys exceed, while most keys' lie below their mean.
+/// Largest number of bits by which a predicted budget may lie below the measured one: 12, and one for the powers of the
+/// secret key, which count as large as 2^-40 of all keys make them, while those of most keys lie below their mean.
 const SLACK_MAX: f64 = 13.0;
 
-/// Runs a network with every backend, comparing residues modulo the plaintext primes, and compares the budgets after each
-/// layer with the predicted ones: the bits by which a prediction is below.
+/// Runs a network with every backend, compares residues modulo the plaintext primes, and compares the budgets after
+/// each layer with the predicted ones: returns the bits by which each prediction is below.
 fn check(network: &Network, selection: &Selection) -> Vec<(String, f64)> {
     let t: BigInt = selection
         .plain_moduli()
@@ -150,7 +150,7 @@ fn random_networks_equal_the_twin() {
         max_thresholds: 1,
         ..NetworkLimits::default()
     };
-    // For one and two squares: networks whose noise is compared, and others.
+    // For one and two squares: the numbers of networks whose noise is compared, and of others.
     let (mut checked, mut others) = ([0; 3], 0);
     for seed in 0..400 {
         let network = random_network(seed, &limits).unwrap();
@@ -159,7 +159,8 @@ fn random_networks_equal_the_twin() {
             .iter()
             .filter(|named| named.layer == Layer::Square)
             .count();
-        // A layer of zeros makes ciphertexts of zero, which have no noise: the model counts what others would have.
+        // A layer of zeros makes ciphertexts of zero, which have no noise; the model counts the noise of other
+        // ciphertexts.
         let reads = |named: &NamedLayer| match &named.layer {
             Layer::Conv2d { weight, .. } | Layer::Linear { weight, .. } => {
                 weight.iter().any(|weight| *weight != 0)
@@ -191,7 +192,7 @@ fn random_networks_equal_the_twin() {
     panic!("{checked:?} networks with noise, {others} without");
 }
 
-/// Outputs, kernel side and stride, in the order of the grid below.
+/// Number of outputs, kernel side and stride, in the order of the grid below.
 type Conv = (usize, usize, usize);
 
 #[test]
@@ -240,7 +241,7 @@ fn the_noise_model_is_never_optimistic_and_not_far_off() {
 fn the_layout_of_the_least_predicted_time_is_chosen() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/models/mnist-t17");
     let network = Network::load(path).unwrap();
-    // `docs/FAST.md`, "Which layout", has what each of them was measured to take.
+    // `docs/FAST.md`, "Which layout", has the measured time of each of them.
     let expected = [
         (1, LayoutKind::Diagonal),
         (2, LayoutKind::Diagonal),

@@ -1,4 +1,4 @@
-//! The client of the authors' schedule: encrypts one image, decrypts its logits.
+//! The client of the authors' schedule: encrypts one image and decrypts its logits.
 
 use super::plan::PaperPlan;
 use super::server::PaperKeys;
@@ -20,7 +20,7 @@ struct Channel {
     encryptor: Encryptor,
 }
 
-/// Holds the secret keys, one for each plaintext modulus.
+/// The client: holds the secret keys, one for each plaintext modulus.
 #[derive(Debug)]
 pub struct PaperClient {
     input: Paper,
@@ -66,7 +66,7 @@ impl PaperClient {
         })
     }
 
-    /// The keys for the server: relinearisation keys, and Galois keys for all powers of two.
+    /// Makes the keys for the server: relinearisation keys, and Galois keys for all powers of two.
     ///
     /// # Errors
     /// [`EngineError::Bfv`] if memory is exhausted.
@@ -85,7 +85,7 @@ impl PaperClient {
             .doing(|| "making the evaluation keys".to_owned())
     }
 
-    /// Encrypts a quantised image with the public keys: for each plaintext modulus a ciphertext for each channel.
+    /// Encrypts a quantised image with the public keys: one ciphertext per channel, for each plaintext modulus.
     ///
     /// # Errors
     /// [`EngineError::ImageSize`], [`EngineError::InputRange`] for a value outside 0 to [`PaperPlan::input_max`], or
@@ -116,7 +116,8 @@ impl PaperClient {
             .doing(|| "encrypting the image".to_owned())
     }
 
-    /// The least noise budget of ciphertexts of a response, which need not be whole, in bits. **Do not tell the server.**
+    /// Returns the smallest noise budget of a response's ciphertexts, in bits; the response need not be complete. **Do
+    /// not tell the server.**
     ///
     /// # Errors
     /// [`EngineError::Bfv`] if SEAL refuses a ciphertext.
@@ -130,11 +131,11 @@ impl PaperClient {
             .doing(|| "measuring the noise budget".to_owned())
     }
 
-    /// Decrypts a response, a ciphertext for each plaintext modulus: the logits, and the least noise budget in bits.
-    /// **Do not tell the server either.**
+    /// Decrypts a response, one ciphertext for each plaintext modulus: returns the logits and the smallest noise budget
+    /// in bits. **Do not tell the server either of them.**
     ///
     /// # Errors
-    /// [`EngineError::NoiseExhausted`] if nothing is left of the budget, [`EngineError::Mismatch`] for a response to
+    /// [`EngineError::NoiseExhausted`] if no noise budget is left, [`EngineError::Mismatch`] if the response is for
     /// another plan, [`EngineError::Bfv`] if SEAL refuses it.
     pub fn decrypt(&self, response: &[Ciphertext]) -> Result<(Vec<BigInt>, u32), EngineError> {
         crate::engine::message::check_channels("response", response.len(), self.channels.len())?;

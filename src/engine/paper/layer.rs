@@ -1,4 +1,4 @@
-//! One layer of the authors' schedule at work: rotations, products and sums, one after the other.
+//! The execution of one layer of the authors' schedule: rotations, products and sums, one after the other.
 
 use super::plan::{Diagonals, PaperStep, Tap};
 use super::server::{Channel, Part};
@@ -8,7 +8,7 @@ use crate::engine::stock::allow_transparent;
 use crate::modular::{centred, residue, wide_residue};
 use num_bigint::BigInt;
 
-/// The outputs of a layer, and how much of it was computed.
+/// The outputs of a layer, with the part of it that was computed.
 pub(super) struct Done {
     pub(super) outputs: Vec<Ciphertext>,
     pub(super) units: usize,
@@ -17,7 +17,7 @@ pub(super) struct Done {
     pub(super) all_work: u64,
 }
 
-/// One layer at work.
+/// The execution of one layer.
 pub(super) struct Run<'a> {
     pub(super) channel: &'a Channel,
     pub(super) ops: LayerOps,
@@ -25,7 +25,7 @@ pub(super) struct Run<'a> {
 }
 
 impl Run<'_> {
-    /// Computes the layer, or the part of it.
+    /// Computes the layer, or the requested part of it.
     pub(super) fn step(
         &mut self,
         stage: &str,
@@ -85,7 +85,7 @@ impl Run<'_> {
                 (vec![output], work)
             }
         };
-        // The channels that were left out.
+        // Copies stand in for the channels that were left out.
         let width = match step {
             PaperStep::Linear(_) => 1,
             _ => all_units,
@@ -120,7 +120,7 @@ impl Run<'_> {
             }
             term.assign(&inputs[tap.input])?;
             self.rotate(&mut term, tap.rotation)?;
-            // The weight in every slot, encoded anew each time: a constant.
+            // The weight in every slot is a constant; it is encoded anew each time.
             let encoder = &self.channel.encoder;
             let factor = encoder.encode_u64(&vec![weight.unsigned_abs(); encoder.slot_count()])?;
             allow_transparent(evaluator.multiply_plain_inplace(&mut term, &factor))?;
@@ -214,7 +214,7 @@ impl Run<'_> {
         Ok(total)
     }
 
-    /// A ciphertext of zero.
+    /// Makes a ciphertext of zero.
     fn zero(&mut self, like: &Ciphertext) -> Result<Ciphertext, Error> {
         let mut zero = like.try_clone()?;
         allow_transparent(self.channel.evaluator.sub_inplace(&mut zero, like))?;
@@ -252,13 +252,14 @@ impl Run<'_> {
     }
 }
 
-/// The nonzero digits of the signed binary form without adjacent ones, by which SEAL composes a rotation of powers of
-/// two.
+/// Counts the key switches of a rotation: the non-zero digits of the signed binary form without adjacent non-zero
+/// digits, by which SEAL composes a rotation of powers of two.
 fn key_switches(slots: usize) -> u64 {
     u64::from((slots ^ (3 * slots)).count_ones())
 }
 
-/// What the time of an output channel is about proportional to: key switches, and a little for each product.
+/// Estimates the work of an output channel, to which its time is about proportional: key switches, and a little for
+/// each product.
 fn work_of(taps: &[Tap]) -> u64 {
     taps.iter()
         .map(|tap| 10 * key_switches(tap.rotation) + 1)

@@ -1,4 +1,4 @@
-//! What the authors' schedule computes: rotations, products and sums, with no result used twice.
+//! The plan of the authors' schedule: rotations, products and sums, where no result is used twice.
 
 use crate::bfv::ParametersLiteral;
 use crate::engine::EngineError;
@@ -10,62 +10,62 @@ use num_bigint::BigInt;
 /// A product of a convolution: a rotated input channel times a weight.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Tap {
-    /// The input channel.
+    /// Index of the input channel.
     pub input: usize,
-    /// Slots to rotate to the left.
+    /// Number of slots to rotate to the left.
     pub rotation: usize,
-    /// Not zero.
+    /// Weight, not zero.
     pub weight: i64,
 }
 
-/// What a layer computes.
+/// The computation of a layer.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum PaperStep {
-    /// Depth 0.
+    /// A convolution. Depth 0.
     Convolution {
-        /// For each output channel its taps and its bias.
+        /// Taps and bias of each output channel.
         channels: Vec<(Vec<Tap>, BigInt)>,
-        /// With masks: 1 in the slots of the window that hold an output, else 0.
+        /// With masks: 1 in the slots of the window that hold an output, 0 elsewhere.
         mask: Option<Vec<u64>>,
     },
-    /// This many channels, each squared and relinearised. Depth 1.
+    /// Squares and relinearises each of this many channels. Depth 1.
     Square(usize),
-    /// In each of so many channels, the sum of rotations.
+    /// Sums rotations in each channel.
     SumPool {
-        /// How many channels.
+        /// Number of channels.
         channels: usize,
-        /// Slots to rotate to the left, other than 0.
+        /// Numbers of slots to rotate to the left, other than 0.
         rotations: Vec<usize>,
     },
-    /// A matrix by its generalised diagonals.
+    /// Multiplies by a matrix along its generalised diagonals.
     Linear(Diagonals),
 }
 
-/// A fully connected layer as diagonals: `y[k] = sum over c, d of diagonals[c][d][k] * x_c[k + d]`, then folded over
-/// the window, which leaves output o in every slot that is o modulo `rows`.
+/// A fully connected layer as diagonals: `y[k] = sum over c, d of diagonals[c][d][k] * x_c[k + d]`. A rotate-and-sum
+/// over the window then leaves output o in every slot that is o modulo `rows`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Diagonals {
-    /// Output features, rounded up to a power of two.
+    /// Number of output features, rounded up to a power of two.
     pub rows: usize,
-    /// After how many slots the inputs repeat, and so the diagonals.
+    /// Number of slots after which the inputs repeat, and so the diagonals.
     pub period: usize,
-    /// For each input ciphertext the diagonals that are not all zeros: by how many slots to rotate, and the factors.
+    /// For each input ciphertext, the diagonals that are not all zeros: the number of slots to rotate, and the factors.
     pub diagonals: Vec<Vec<(usize, Vec<i64>)>>,
-    /// One for each output feature.
+    /// Biases, one for each output feature.
     pub biases: Vec<BigInt>,
 }
 
 /// A layer of a plan.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PaperLayer {
-    /// The name of the network's layer.
+    /// Name of the network's layer.
     pub name: String,
-    /// What it computes.
+    /// Computation of the layer.
     pub step: PaperStep,
 }
 
-/// What client and server agree on.
+/// The agreement between client and server: encryption parameters, layout, and layers.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PaperPlan {
     parameters: PaperParameters,
@@ -79,18 +79,19 @@ impl PaperPlan {
     /// Lays a network out as the authors did.
     ///
     /// # Errors
-    /// [`EngineError::Unsupported`] for a layer that the layout has no place for: padding, a convolution or pooling
-    /// after a fully connected layer, or a window larger than half the slots. [`EngineError::EmptyPlan`] for a network
-    /// that computes nothing.
+    /// [`EngineError::Unsupported`] for a layer that the layout cannot hold: padding, a convolution or pooling after a
+    /// fully connected layer, or a window larger than half the slots. [`EngineError::EmptyPlan`] for a network that
+    /// computes nothing.
     pub fn new(network: &Network, parameters: PaperParameters) -> Result<Self, EngineError> {
         Self::lay_out(network, parameters, false)
     }
 
-    /// As [`new`](Self::new), with the authors' masks: after each convolution, a product with a plaintext clears the
-    /// slots between the values. Nothing reads these slots; the noise budget that it takes may be what is missing.
+    /// Lays a network out like [`new`](Self::new), with the authors' masks: after each convolution, a product with a
+    /// plaintext clears the slots between the values. Nothing reads these slots, and the noise budget may not suffice
+    /// for the masks.
     ///
     /// # Errors
-    /// As [`new`](Self::new).
+    /// The errors of [`new`](Self::new).
     pub fn with_masks(network: &Network, parameters: PaperParameters) -> Result<Self, EngineError> {
         Self::lay_out(network, parameters, true)
     }
@@ -190,32 +191,32 @@ impl PaperPlan {
         }
     }
 
-    /// The encryption parameters.
+    /// Returns the encryption parameters.
     pub const fn parameters(&self) -> &PaperParameters {
         &self.parameters
     }
 
-    /// How the image lies in ciphertexts.
+    /// Returns the layout of the image in ciphertexts.
     pub const fn input(&self) -> Paper {
         self.input
     }
 
-    /// The largest integer that the network reads; the smallest is 0.
+    /// Returns the largest integer that the network reads; the smallest is 0.
     pub const fn input_max(&self) -> i64 {
         self.input_max
     }
 
-    /// How many logits: in the first slots of the response.
+    /// Returns the number of logits, which are in the first slots of the response.
     pub const fn classes(&self) -> usize {
         self.classes
     }
 
-    /// The layers.
+    /// Returns the layers.
     pub fn layers(&self) -> &[PaperLayer] {
         &self.layers
     }
 
-    /// SEAL's parameters, one set for each plaintext modulus.
+    /// Returns SEAL's parameters, one set for each plaintext modulus.
     pub(super) fn literals(&self) -> impl Iterator<Item = ParametersLiteral> {
         self.parameters
             .plain_moduli
@@ -229,7 +230,7 @@ impl PaperPlan {
     }
 }
 
-/// The slots of a kernel's taps, row by row.
+/// Returns the slots of a kernel's taps, row by row.
 fn taps(at: Paper, kernel: [usize; 2]) -> impl Iterator<Item = usize> {
     (0..kernel[0]).flat_map(move |u| (0..kernel[1]).map(move |v| at.slot(u, v)))
 }

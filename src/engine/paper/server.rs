@@ -11,23 +11,23 @@ use crate::engine::stats::{LayerOps, Progress, layer_stage};
 use serde::{Deserialize, Serialize};
 use std::time::Instant;
 
-/// What the server needs to compute, and cannot decrypt with, for one plaintext modulus.
+/// The keys for one plaintext modulus with which the server computes, and cannot decrypt.
 #[derive(Debug)]
 pub struct PaperKeys {
-    /// To bring squares back to size 2.
+    /// Keys that bring squares back to size 2.
     pub relin_keys: RelinKeys,
-    /// To rotate by powers of two.
+    /// Keys for rotations by powers of two.
     pub galois_keys: GaloisKeys,
 }
 
-/// How much of each layer to compute.
+/// The part of each layer to compute.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Part {
-    /// All of it: the logits are right.
+    /// The whole layer: the logits are correct.
     Whole,
-    /// At most this many output channels of a convolution, square or pooling, and diagonals of so many input channels of
-    /// a fully connected layer. The other channels are copies of those: the time can be extrapolated, the logits are
-    /// wrong.
+    /// At most this many output channels of a convolution, square or pooling, and the diagonals of at most this many
+    /// input channels of a fully connected layer. The other channels are copies of those: the time can be extrapolated,
+    /// but the logits are wrong.
     Channels(usize),
 }
 
@@ -40,29 +40,29 @@ impl Part {
     }
 }
 
-/// What one layer cost; summed over the plaintext moduli.
+/// The cost of one layer, summed over the plaintext moduli.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PaperLayerTime {
-    /// The layer.
+    /// Name of the layer.
     pub name: String,
-    /// Wall time of what was executed, encoding of weights included.
+    /// Wall time of the executed part, with the encoding of weights.
     pub seconds: f64,
-    /// The same as processor time, where the system tells it.
+    /// Processor time of the executed part, if the system reports it.
     pub cpu_seconds: Option<f64>,
-    /// What was executed.
+    /// Operations that were executed.
     pub ops: LayerOps,
-    /// Units (see [`Part`]) that were executed.
+    /// Number of units (see [`Part`]) that were executed.
     pub units: u64,
-    /// Units there are.
+    /// Number of units of the whole layer.
     pub all_units: u64,
-    /// Rotations and products of the whole layer: what the time is extrapolated by.
+    /// Rotations and products of the whole layer, by which the time is extrapolated.
     pub all_work: u64,
-    /// The same of what was executed.
+    /// Rotations and products that were executed.
     pub work: u64,
 }
 
 impl PaperLayerTime {
-    /// Seconds of what was executed, of processor time where it is known, else of wall time.
+    /// Returns the seconds of the executed part: processor time where it is known, otherwise wall time.
     pub fn measured_seconds(&self) -> f64 {
         self.cpu_seconds.unwrap_or(self.seconds)
     }
@@ -76,8 +76,8 @@ impl PaperLayerTime {
         self.all_work += other.all_work;
     }
 
-    /// Seconds of the whole layer, of processor time where it is known, else of wall time: measured if all of it ran, else
-    /// in proportion to its work.
+    /// Returns the seconds of the whole layer: processor time where it is known, otherwise wall time. They are measured
+    /// if all of the layer ran, and otherwise extrapolated in proportion to its work.
     pub fn whole_seconds(&self) -> f64 {
         let seconds = self.measured_seconds();
         if self.work == 0 {
@@ -88,23 +88,23 @@ impl PaperLayerTime {
     }
 }
 
-/// A response and what it cost.
+/// A response, with its cost.
 #[derive(Debug)]
 pub struct PaperEvaluation {
-    /// For each plaintext modulus a ciphertext with the logits in its first slots.
+    /// One ciphertext for each plaintext modulus, with the logits in its first slots.
     pub response: Vec<Ciphertext>,
-    /// The layers in order.
+    /// Layers, in order.
     pub layers: Vec<PaperLayerTime>,
 }
 
-/// Evaluates the authors' schedule with evaluation keys only.
+/// The server: evaluates the authors' schedule with evaluation keys only.
 #[derive(Debug)]
 pub struct PaperServer {
     plan: PaperPlan,
     channels: Vec<Channel>,
 }
 
-/// What computes under one plaintext modulus.
+/// The objects that compute under one plaintext modulus.
 #[derive(Debug)]
 pub(super) struct Channel {
     pub(super) plain_modulus: u64,
@@ -114,7 +114,7 @@ pub(super) struct Channel {
 }
 
 impl PaperServer {
-    /// A server for a plan and one client's keys, one set for each plaintext modulus.
+    /// Makes a server for a plan and one client's keys, one set for each plaintext modulus.
     ///
     /// # Errors
     /// [`EngineError::Mismatch`] if the keys were made for another plan, [`EngineError::Bfv`] if SEAL refuses.
@@ -144,7 +144,7 @@ impl PaperServer {
         })
     }
 
-    /// The keys, one set for each plaintext modulus.
+    /// Returns the keys, one set for each plaintext modulus.
     pub fn keys(&self) -> impl Iterator<Item = &PaperKeys> {
         self.channels.iter().map(|channel| &channel.keys)
     }
@@ -152,8 +152,8 @@ impl PaperServer {
     /// Evaluates the plan on an encrypted image, on the calling thread.
     ///
     /// # Errors
-    /// [`EngineError::Mismatch`] for a request to another plan; [`EngineError::Bfv`] if SEAL refuses a ciphertext or
-    /// memory is exhausted.
+    /// [`EngineError::Mismatch`] if the request is for another plan; [`EngineError::Bfv`] if SEAL refuses a ciphertext
+    /// or memory is exhausted.
     pub fn evaluate(
         &self,
         request: &[Vec<Ciphertext>],

@@ -1,4 +1,4 @@
-//! The authors' schedule against the twin.
+//! Compares the authors' schedule with the twin.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a failed test may panic")]
 
@@ -10,7 +10,7 @@ use crate::network::{
 };
 use crate::params::PaperParameters;
 
-/// **Insecure**: a small degree with room for two squares.
+/// Makes **insecure** parameters: a small degree with room for two squares.
 fn insecure(network: &Network, images: &[Vec<i64>], count: usize) -> PaperParameters {
     let magnitude = observed_bounds(network, images)
         .unwrap()
@@ -108,7 +108,7 @@ fn random_networks_equal_the_twin() {
     assert_eq!(kinds, [true; 4], "convolution, square, pooling, linear");
 }
 
-/// Rotations, products and squares.
+/// Returns the numbers of rotations, products and squares.
 const fn counted(ops: &LayerOps) -> [u64; 4] {
     [
         ops.rotations,
@@ -118,7 +118,7 @@ const fn counted(ops: &LayerOps) -> [u64; 4] {
     ]
 }
 
-/// The same of so many units of a step, counted from its description.
+/// Counts the same for `units` units of a step, from its description.
 fn expected(step: &PaperStep, units: usize) -> [u64; 4] {
     match step {
         PaperStep::Convolution { channels, .. } => {
@@ -182,7 +182,7 @@ fn a_part_runs_less_and_says_so() {
                 whole.name
             );
             if part.work > 0 {
-                // The time of the whole is that of the part in proportion.
+                // The time of the whole is in proportion to the time of the part.
                 let seconds = part.measured_seconds() * whole.work as f64 / part.work as f64;
                 assert!((part.whole_seconds() - seconds).abs() <= 1e-9 * seconds);
             }

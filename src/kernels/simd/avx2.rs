@@ -1,7 +1,7 @@
-//! Eight words in two vectors of AVX2.
+//! Vectors of eight words in two AVX2 vectors.
 //!
-//! Its only product of integers is of 32 bits: 52-bit factors are split into halves of 26 bits, and the four products of
-//! halves are added up on their own, in three sums.
+//! AVX2's only integer product is of 32 bits. So 52-bit factors are split into halves of 26 bits, and the four products
+//! of halves are added up separately, in three sums.
 
 use super::{LANES, Lane, Simd, prefetch};
 use crate::kernels::prime::{LAZY_PRODUCTS, RADIX_MASK};
@@ -11,7 +11,7 @@ use std::arch::x86_64::{
     _mm256_slli_epi64, _mm256_srl_epi64, _mm256_srli_epi64, _mm256_sub_epi64, _mm256_xor_si256,
 };
 
-/// Bits of a factor's lower half.
+/// Number of bits of a factor's lower half.
 const HALF_BITS: i32 = 26;
 const HALF_MASK: u64 = (1 << HALF_BITS) - 1;
 
@@ -19,9 +19,9 @@ const HALF_MASK: u64 = (1 << HALF_BITS) - 1;
 #[derive(Debug, Clone, Copy)]
 pub struct Avx2(());
 
-// Products of halves are below 2^52. The middle sum takes two of them for each product, and none of a folded sum.
+// Products of halves are below 2^52. The middle sum takes two of them for each product, and nothing of a folded sum.
 const _: () = assert!((LAZY_PRODUCTS as u128 * 2) << (2 * HALF_BITS) <= 1 << 64);
-// The low one takes one for each product, a folded sum's low half, and in `halves` the lower half of the middle sum.
+// The low sum takes one for each product, a folded sum's low half, and in `halves` the lower half of the middle sum.
 const _: () = assert!((LAZY_PRODUCTS as u128 + 2) << (2 * HALF_BITS) <= 1 << 64);
 
 /// Eight sums of products, as high * 2^52 + middle * 2^26 + low.
@@ -32,9 +32,9 @@ pub struct Sums {
     low: [__m256i; 2],
 }
 
-// Macros, not functions of closures, which would not be inlined where the instructions are enabled.
+// These are macros because functions with closures would not be inlined where the instructions are enabled.
 
-/// An instruction on each of two vectors.
+/// Applies an instruction to each of two vectors.
 macro_rules! each {
     ($proof:expr, $instruction:path, $a:expr) => {{
         let (Self(()), a): (Self, [__m256i; 2]) = ($proof, $a);
@@ -43,7 +43,7 @@ macro_rules! each {
     }};
 }
 
-/// An instruction on two pairs of vectors.
+/// Applies an instruction to two pairs of vectors.
 macro_rules! both {
     ($proof:expr, $instruction:path, $a:expr, $b:expr) => {{
         let (Self(()), a, b): (Self, [__m256i; 2], [__m256i; 2]) = ($proof, $a, $b);
@@ -53,25 +53,25 @@ macro_rules! both {
 }
 
 impl Avx2 {
-    /// Where the processor has it.
+    /// Returns the proof if the processor has AVX2.
     pub fn detect() -> Option<Self> {
         is_x86_feature_detected!("avx2").then_some(Self(()))
     }
 
-    /// The products of the low 32 bits.
+    /// Returns the products of the low 32 bits.
     #[inline(always)]
     fn product(self, a: [__m256i; 2], b: [__m256i; 2]) -> [__m256i; 2] {
         both!(self, _mm256_mul_epu32, a, b)
     }
 
-    /// What is above the low 26 bits, and these.
+    /// Returns the bits above the low 26 bits, and these low bits.
     #[inline(always)]
     fn split(self, a: [__m256i; 2]) -> ([__m256i; 2], [__m256i; 2]) {
         let high = each!(self, _mm256_srli_epi64::<HALF_BITS>, a);
         (high, self.and(a, self.splat(HALF_MASK)))
     }
 
-    /// Where a mask is set `a`, else `b`.
+    /// Selects `a` where the mask is set, and `b` elsewhere.
     #[inline(always)]
     fn select(self, mask: [__m256i; 2], a: [__m256i; 2], b: [__m256i; 2]) -> [__m256i; 2] {
         let Self(()) = self;
@@ -84,7 +84,7 @@ impl Avx2 {
         }
     }
 
-    /// By half the bits of a factor.
+    /// Shifts left by half the bits of a factor.
     #[inline(always)]
     fn shift_half_left(self, a: [__m256i; 2]) -> [__m256i; 2] {
         each!(self, _mm256_slli_epi64::<HALF_BITS>, a)
@@ -110,8 +110,8 @@ impl Simd for Avx2 {
     }
     #[inline(always)]
     fn load_words(self, words: &[u64; LANES]) -> [__m256i; 2] {
-        // SAFETY: both are 64 bytes, and any words make vectors. (`_mm256_loadu_si256` would check its pointer on the way,
-        // with debug assertions.)
+        // SAFETY: both are 64 bytes, and any words make vectors. (With debug assertions, `_mm256_loadu_si256` would
+        // check its pointer on the way.)
         unsafe { std::mem::transmute::<[u64; LANES], [__m256i; 2]>(*words) }
     }
     #[inline(always)]
@@ -121,15 +121,15 @@ impl Simd for Avx2 {
     }
     #[inline(always)]
     fn permute(self, a: [__m256i; 2], indices: &Lane) -> [__m256i; 2] {
-        // The instruction moves 32-bit words: word i of four consists of 2 i and 2 i + 1, of which it takes the low three
-        // bits.
+        // The instruction moves 32-bit words: word i of four consists of the words 2 i and 2 i + 1. It uses the low
+        // three bits of each index.
         let index = self.load(indices);
         let doubled = self.add(index, index);
         let pairs = self.add(doubled, each!(self, _mm256_slli_epi64::<32>, doubled));
         let pairs = self.add(pairs, self.splat(1 << 32));
         let first = both!(self, _mm256_permutevar8x32_epi32, [a[0]; 2], pairs);
         let second = both!(self, _mm256_permutevar8x32_epi32, [a[1]; 2], pairs);
-        // All bits of the words whose index has the bit of 4.
+        // All bits of the words whose index has the bit of value 4.
         let third_bit = each!(self, _mm256_slli_epi64::<61>, index);
         let from_second = both!(self, _mm256_cmpgt_epi64, self.splat(0), third_bit);
         self.select(from_second, second, first)
@@ -148,7 +148,7 @@ impl Simd for Avx2 {
     }
     #[inline(always)]
     fn min(self, a: [__m256i; 2], b: [__m256i; 2]) -> [__m256i; 2] {
-        // The comparison is of signed words.
+        // The comparison takes words as signed.
         let sign = self.splat(1 << 63);
         let (flipped_a, flipped_b) = (
             both!(self, _mm256_xor_si256, a, sign),
@@ -176,7 +176,7 @@ impl Simd for Avx2 {
     }
     #[inline(always)]
     fn mul_add_low(self, sum: [__m256i; 2], a: [__m256i; 2], b: [__m256i; 2]) -> [__m256i; 2] {
-        // What is lost of larger words counts 2^52 and more.
+        // The parts lost of larger words have weights of 2^52 and more.
         let ((high_a, low_a), (high_b, low_b)) = (self.split(a), self.split(b));
         let cross = self.add(self.product(high_a, low_b), self.product(low_a, high_b));
         let product = self.add(self.product(low_a, low_b), self.shift_half_left(cross));

@@ -1,4 +1,4 @@
-//! Eight words in one vector of AVX-512.
+//! Vectors of eight words in one AVX-512 vector.
 
 use super::{LANES, Lane, Simd, prefetch};
 use crate::kernels::prime::{LAZY_PRODUCTS, RADIX_BITS};
@@ -9,7 +9,7 @@ use std::arch::x86_64::{
     _mm512_sub_epi64,
 };
 
-// The low half of a sum takes less than 2^52 for each product and for a folded sum; the high one takes less.
+// The low half of a sum takes less than 2^52 for each product and for a folded sum; the high half takes less.
 const _: () = assert!((LAZY_PRODUCTS as u128 + 1) << RADIX_BITS <= 1 << 64);
 
 /// AVX-512 with the 52-bit multiply-add.
@@ -17,7 +17,7 @@ const _: () = assert!((LAZY_PRODUCTS as u128 + 1) << RADIX_BITS <= 1 << 64);
 pub struct Ifma(());
 
 impl Ifma {
-    /// Where the processor has it.
+    /// Returns the proof if the processor has AVX-512 F, DQ and IFMA.
     pub fn detect() -> Option<Self> {
         (is_x86_feature_detected!("avx512f")
             && is_x86_feature_detected!("avx512dq")
@@ -47,8 +47,8 @@ impl Simd for Ifma {
     }
     #[inline(always)]
     fn load_words(self, words: &[u64; LANES]) -> __m512i {
-        // SAFETY: both are 64 bytes, and any words make a vector. (`_mm512_loadu_si512` would check its pointer on the
-        // way, with debug assertions.)
+        // SAFETY: both are 64 bytes, and any words make a vector. (With debug assertions, `_mm512_loadu_si512` would
+        // check its pointer on the way.)
         unsafe { std::mem::transmute::<[u64; LANES], __m512i>(*words) }
     }
     #[inline(always)]

@@ -1,7 +1,7 @@
 //! Vectors of eight words: AVX-512 with IFMA, AVX2, or any processor.
 //!
-//! A value of an implementation is the proof that the processor has the instructions: kernels are generic over it and
-//! run inside [`Simd::vectorize`], where the compiler may use them.
+//! A value of an implementation proves that the processor has the instructions. Kernels are generic over it and run
+//! inside [`Simd::vectorize`], where the compiler may use these instructions.
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;
@@ -19,55 +19,55 @@ pub(super) use ifma::Ifma;
 pub(super) use model::IfmaModel;
 pub(super) use portable::Portable;
 
-/// Words in a vector.
+/// Number of words in a vector.
 pub const LANES: usize = 8;
 
-/// Eight words, aligned as a cache line.
+/// Eight words, aligned to a cache line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[repr(C, align(64))]
 pub struct Lane(pub [u64; LANES]);
 
-/// Arithmetic on eight words at once. All of it wraps around at 2^64.
+/// Arithmetic on eight words at once, which wraps around at 2^64.
 pub(super) trait Simd: Copy + Send + Sync {
     /// Eight words.
     type Vector: Copy;
     /// Eight sums of products, of at most [`LAZY_PRODUCTS`](super::prime::LAZY_PRODUCTS) each.
     type Wide: Copy;
 
-    /// The same word eight times.
+    /// Returns a vector with the same word eight times.
     fn splat(self, word: u64) -> Self::Vector;
     fn load(self, words: &Lane) -> Self::Vector;
     fn store(self, vector: Self::Vector, words: &mut Lane);
-    /// As `load`, of words that need not be aligned.
+    /// Loads words that need not be aligned.
     fn load_words(self, words: &[u64; LANES]) -> Self::Vector;
-    /// As `store`, of words that need not be aligned.
+    /// Stores words that need not be aligned.
     fn store_words(self, vector: Self::Vector, words: &mut [u64; LANES]);
-    /// Word `i` of the result is word `indices[i] % 8`.
+    /// Permutes words: word `i` of the result is word `indices[i] % 8`.
     fn permute(self, a: Self::Vector, indices: &Lane) -> Self::Vector;
     fn add(self, a: Self::Vector, b: Self::Vector) -> Self::Vector;
     fn sub(self, a: Self::Vector, b: Self::Vector) -> Self::Vector;
     fn and(self, a: Self::Vector, b: Self::Vector) -> Self::Vector;
-    /// The smaller of two unsigned words.
+    /// Returns the smaller of two unsigned words.
     fn min(self, a: Self::Vector, b: Self::Vector) -> Self::Vector;
-    /// Unsigned, by a count below 64.
+    /// Shifts unsigned words by a count below 64.
     fn shift_right(self, a: Self::Vector, count: u32) -> Self::Vector;
-    /// The low 64 bits of the product.
+    /// Returns the low 64 bits of the product.
     fn mul(self, a: Self::Vector, b: Self::Vector) -> Self::Vector;
-    /// `sum` + the low 52 bits of the product of the low 52 bits of `a` and `b`.
+    /// Computes `sum` + the low 52 bits of the product of the low 52 bits of `a` and `b`.
     fn mul_add_low(self, sum: Self::Vector, a: Self::Vector, b: Self::Vector) -> Self::Vector;
-    /// `sum` + what is above the low 52 bits of the product of `a` and `b`, which are below 2^52.
+    /// Computes `sum` + the part above the low 52 bits of the product of `a` and `b`, which are below 2^52.
     fn mul_add_high(self, sum: Self::Vector, a: Self::Vector, b: Self::Vector) -> Self::Vector;
-    /// Has words of a row fetched that will be read soon; there need be none with this index.
+    /// Prefetches words of a row that will be read soon; the row need not have this index.
     fn prefetch(self, row: &[[u64; LANES]], index: usize);
-    /// No products yet.
+    /// Returns an empty sum of products.
     fn wide(self) -> Self::Wide;
-    /// `sum` + the product of `a` and `b`, which are below 2^52.
+    /// Computes `sum` + the product of `a` and `b`, which are below 2^52.
     fn mul_add(self, sum: Self::Wide, a: Self::Vector, b: Self::Vector) -> Self::Wide;
-    /// high * 2^52 + low.
+    /// Computes high * 2^52 + low.
     fn widen(self, high: Self::Vector, low: Self::Vector) -> Self::Wide;
-    /// `sum` as high * 2^52 + low: high first. Both are below 2^64, whatever they are.
+    /// Splits `sum` into high * 2^52 + low, returned in this order. Both halves are always below 2^64.
     fn halves(self, sum: Self::Wide) -> (Self::Vector, Self::Vector);
-    /// Runs `kernel`, inlined, where the instructions may be used.
+    /// Runs `kernel`, inlined where the instructions may be used.
     fn vectorize<R>(self, kernel: impl FnOnce() -> R) -> R;
 }
 
@@ -77,7 +77,7 @@ fn prefetch(row: &[[u64; LANES]], index: usize) {
     {
         use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
         let address = row.as_ptr().wrapping_add(index);
-        // SAFETY: SSE is part of x86-64, and the instruction does not fault, wherever an address points to.
+        // SAFETY: SSE is part of x86-64, and the instruction does not fault, whatever the address is.
         unsafe { _mm_prefetch::<_MM_HINT_T0>(address.cast()) };
     }
     #[cfg(not(target_arch = "x86_64"))]

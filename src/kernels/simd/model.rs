@@ -1,9 +1,9 @@
-//! AVX-512's 52-bit multiply-adds in plain words: shows their limits on any processor.
+//! A model of AVX-512's 52-bit multiply-adds in plain words: it shows their limits on any processor.
 
 use super::{LANES, Lane, Portable, Simd};
 
-/// Sums of products as [`super::Ifma`] has them: two words, of which each wraps around at 2^64. All else is
-/// [`Portable`]'s.
+/// Sums of products in the form of [`super::Ifma`]: two words, each of which wraps around at 2^64. Everything else
+/// comes from [`Portable`].
 #[derive(Debug, Clone, Copy)]
 pub struct IfmaModel;
 

@@ -1,13 +1,13 @@
-//! Eight words, one after the other.
+//! Vectors of eight words, computed one after the other.
 
 use super::{LANES, Lane, Simd, prefetch};
 use crate::kernels::prime::{LAZY_PRODUCTS, PRIME_BITS_MAX, RADIX_BITS, RADIX_MASK};
 
-// The high half of a sum of products, and of a folded sum, is a word.
+// The high half of a sum of products and of a folded sum fits a word.
 const _: () = assert!((LAZY_PRODUCTS as u128 + 1) << PRIME_BITS_MAX <= 1 << 64);
 const _: () = assert!(RADIX_BITS == 52);
 
-/// Words one after the other: for any processor.
+/// Eight words, computed one after the other: for any processor.
 #[derive(Debug, Clone, Copy)]
 pub struct Portable;
 

@@ -1,20 +1,21 @@
-//! The layout of a network: places for its values, then the diagonals between them.
+//! Builds the layout of a network: first the slots of its values, then the diagonals between them.
 
 use super::place::{Homes, Place, Run, Tensor, cut, pattern, places};
 use super::{Diagonal, DiagonalError, Entry, FirstOutput, Giant, NOTHING, Stage, StageStep, Turn};
 use crate::network::{Layer, Network, SparseMatrix};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// More ciphertexts in a request are not worth it.
+/// Largest number of ciphertexts in a request; with more, the layout is not worth it.
 const UPLOADS_MAX: usize = 1024;
-/// Nor in a response.
+/// Largest number of ciphertexts in a response; with more, the layout is not worth it.
 const RESPONSES_MAX: usize = 64;
-/// Nor so many terms of the network, products of a ciphertext of the request, entries of the plaintexts of a stage, or of a product of
-/// layers: none of the networks that are worth it comes near.
+/// Limits on the terms of the network, on the products of a ciphertext of the request, and on the entries of a stage's
+/// plaintexts or of a product of layers. No network for which this layout is worth it comes near them.
 const TERMS_MAX: u64 = 1 << 23;
 const PRODUCTS_MAX: usize = 4096;
 const ENTRIES_MAX: usize = 1 << 24;
-/// What a baby step costs, and a giant step, which is decomposed by itself.
+/// Relative costs of a baby step (hoisted: all of them share one decomposition) and of a giant step (it needs a
+/// decomposition of its own).
 const BABY_COST: usize = 40;
 const GIANT_COST: usize = 140;
 
@@ -27,7 +28,7 @@ fn refuse<T>(reason: impl Into<String>) -> Result<T, DiagonalError> {
 }
 
 impl Diagonal {
-    /// The layout of a network for ciphertexts of `slots` slots.
+    /// Builds the layout of a network for ciphertexts of `slots` slots.
     ///
     /// # Errors
     /// [`DiagonalError`] with the reason if the network does not fit.
@@ -75,7 +76,7 @@ impl Diagonal {
                 needed
             })
             .collect();
-        // The second stage window by window, if that is possible.
+        // Arrange the second stage's inputs by window, if that is possible.
         let placed = places(&runs, &tensors, &needed, slots, true).ok();
         let windows = placed
             .as_ref()
@@ -136,7 +137,7 @@ impl Diagonal {
     }
 }
 
-/// Values in the slots of as many ciphertexts as their period takes.
+/// Repeats values over the slots of as many ciphertexts as their period takes.
 fn repeat(homes: &Homes, slots: usize) -> Vec<Vec<u32>> {
     let mut all = vec![NOTHING; homes.period.max(slots)];
     for (value, &home) in homes.slots.iter().enumerate() {
@@ -149,7 +150,7 @@ fn repeat(homes: &Homes, slots: usize) -> Vec<Vec<u32>> {
     all.chunks(slots).map(<[u32]>::to_vec).collect()
 }
 
-/// The first stage: which pixels the client puts where, and what multiplies them.
+/// Builds the first stage: the pixels that the client puts into each slot, and the plaintexts that multiply them.
 fn first_stage(
     matrix: &SparseMatrix,
     tensor: &Tensor,
@@ -233,7 +234,7 @@ fn first_stage(
     Ok((uploads, outputs))
 }
 
-/// A ciphertext of the request with these pixels: one that is there already, if it agrees.
+/// Returns the index of a request ciphertext with these pixels; reuses an existing one if it agrees.
 fn upload(uploads: &mut Vec<Vec<u32>>, wanted: Vec<u32>) -> usize {
     let agrees = |there: &Vec<u32>| {
         there
@@ -265,8 +266,11 @@ fn biases(homes: &Homes, slots: usize) -> Vec<Entry> {
         .collect()
 }
 
-/// Rotations that make each slot the sum of all at a distance of a multiple of `from`, modulo `to`: fourfold if that stays
-/// in a row, as three rotations from one decomposition cost less than two that are decomposed each, otherwise twofold.
+/// Returns the rotate-and-sum groups that make each slot the sum of all slots at a distance of a multiple of `from`,
+/// modulo `to`.
+///
+/// A group sums four slots if they stay in a row, because three hoisted rotations cost less than two rotations with a
+/// decomposition each. Otherwise it sums two.
 fn folds(mut from: usize, to: usize, slots: usize) -> Vec<Vec<Turn>> {
     let mut groups = Vec::new();
     while from < to {
@@ -277,10 +281,10 @@ fn folds(mut from: usize, to: usize, slots: usize) -> Vec<Vec<Turn>> {
     groups
 }
 
-/// A stage between squares, on values that are repeated with their period.
+/// Builds a stage between squares, on values that repeat with their period.
 ///
-/// With an output period below the input's, the copies of an output sum over different inputs, and are then folded: so
-/// there are no more diagonals than the smaller period has slots.
+/// If the output's period is below the input's, each copy of an output sums over different inputs, and a rotate-and-sum
+/// then adds the copies. There are therefore no more diagonals than the smaller period has slots.
 fn rotated_stage(
     matrix: &SparseMatrix,
     before: &Place,
@@ -334,7 +338,7 @@ fn rotated_stage(
     })
 }
 
-/// Baby steps and giant steps, the cheapest split by a power of two.
+/// Splits the rotations into baby steps and giant steps, at the power of two that is cheapest.
 fn split(diagonals: Diagonals, slots: usize) -> (Vec<Turn>, Vec<Giant>) {
     let parts = |turn: Turn, base: usize| {
         let baby = turn.steps % base;
@@ -383,18 +387,19 @@ fn split(diagonals: Diagonals, slots: usize) -> (Vec<Turn>, Vec<Giant>) {
     (babies, giants)
 }
 
-/// The inputs of the second stage window by window: what the first stage puts into slots.
+/// The inputs of the second stage arranged by window, as the first stage puts them into slots.
 ///
-/// A block of the first tensor holds one input of every window of the second; the block's slots are the windows. The
-/// copies of the second tensor's blocks each sum over some of the inputs, which are repeated in their segment.
+/// A block of the first tensor holds one input of every window of the second tensor, and the block's slots are the
+/// windows. Each copy of the second tensor's blocks sums over some of the inputs, which are repeated in the copy's
+/// segment.
 struct Windows {
-    /// For each slot the value.
+    /// Value in each slot.
     values: Vec<u32>,
-    /// The inputs of each window.
+    /// Inputs of each window.
     inputs: Vec<Vec<u32>>,
-    /// Inputs in a segment.
+    /// Number of inputs in a segment.
     share: usize,
-    /// Blocks of a segment, and slots of a block.
+    /// Number of blocks in a segment, and number of slots in a block.
     blocks: usize,
     block: usize,
 }
@@ -407,7 +412,7 @@ fn windows(
     slots: usize,
 ) -> Option<Windows> {
     let after = places.get(1)?;
-    // A second tensor whose phases matter is no row of windows.
+    // If the phases of the second tensor matter, it is not a row of windows.
     if places.len() > 2 && runs.get(1)?.spatial && runs.get(2)?.spatial {
         return None;
     }
@@ -456,16 +461,17 @@ impl Windows {
             for entry in matrix.row(output) {
                 let index = inputs.partition_point(|&input| input < matrix.inputs()[entry]);
                 let (segment, index) = (index / self.share, index % self.share);
-                // The next block that holds the input.
+                // The distance to the next block that holds the input.
                 let distance = (index + self.share - block % self.share) % self.share;
                 let past = block + distance >= self.blocks;
                 let (to, turn) = if after.period == slots {
-                    // The last one before the segment ends, which may lie in the other row.
+                    // Past the end of the segment, take the last such block before that end; it may lie in the other
+                    // row.
                     let from = block + distance - if past { self.share } else { 0 };
                     let turn = Turn::between(from * self.block, block * self.block, slots);
                     (segment, turn)
                 } else {
-                    // Where the segment ends, the copy of the output in the segment before it sees the input.
+                    // Past the end of the segment, the copy of the output in the previous segment sees the input.
                     let in_row = slots / 2 / after.period;
                     let first = segment - segment % in_row;
                     let back = if past { in_row - 1 } else { 0 };

@@ -1,14 +1,17 @@
-//! The diagonal layout: one image in the slots of few ciphertexts, for the least time to an answer.
+//! The diagonal layout: one image in the slots of a few ciphertexts, for the shortest time to an answer.
 //!
-//! The client repeats pixels so that the first linear layer needs no rotation: ciphertext k of a request holds, in the slot
-//! of each value after the first layer, the k-th pixel which that value depends on. Every later linear layer is a sparse
-//! matrix on slots, computed along its diagonals: the sum over rotations of plaintext * rotated ciphertext (Halevi and
-//! Shoup 2014), the rotations split into baby steps and giant steps. The values of a convolution lie in blocks: a block
-//! is a channel at one phase of the strides still to come, a slot in it a position. So a convolution with any stride is a
-//! matrix between blocks, and a pool behind a square is a sum over blocks.
+//! The client repeats pixels so that the first linear layer needs no rotation. In ciphertext k of a request, the slot
+//! of each value after the first layer holds the k-th pixel on which that value depends.
 //!
-//! The last layer multiplies by plaintexts and rotates nothing: the client sums the slots of each logit. A mask hides them,
-//! but for their sum, in the decrypted slots of the response to an honest request (see [`crate::engine::Plan`]).
+//! Every later linear layer is a sparse matrix on slots, evaluated along its diagonals: a sum of plaintexts times
+//! rotated ciphertexts (Halevi and Shoup 2014), with the rotations split into baby steps and giant steps. The values of
+//! a convolution lie in blocks. A block is one channel at one phase of the strides still to come, and a slot in it is
+//! one position. A convolution with any stride is therefore a matrix between blocks, and a pool after a square is a sum
+//! over blocks.
+//!
+//! The last layer multiplies by plaintexts and rotates nothing: the client sums the slots of each logit. In the
+//! decrypted slots of the response to an honest request, a mask hides everything but that sum (see
+//! [`crate::engine::Plan`]).
 
 mod build;
 mod place;
@@ -19,95 +22,95 @@ pub use turn::Turn;
 use crate::network::{Shape, SparseMatrix, WeightedSums};
 use thiserror::Error;
 
-/// A slot, or a place in a table, that holds nothing.
+/// Marks a slot, or an entry of a table, that holds nothing.
 pub const NOTHING: u32 = u32::MAX;
 
-/// Why a network does not fit.
+/// The network does not fit the layout.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("{reason}")]
 pub struct DiagonalError {
-    /// Why, in words.
+    /// Reason, in words.
     pub reason: String,
 }
 
-/// A residue of a layer's matrix (or its bias) in a slot.
+/// A position in a plaintext: the slot that takes a residue of a layer's matrix or of its bias.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Entry {
-    /// The slot.
+    /// Slot of the residue.
     pub slot: u32,
-    /// The entry of the matrix, or the row of the bias.
+    /// Index of the entry in the matrix, or of the row in the bias.
     pub entry: u32,
 }
 
 /// A ciphertext after the first layer.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct FirstOutput {
-    /// The ciphertexts of the request, each with the plaintext that multiplies it.
+    /// Index of each ciphertext of the request, with the plaintext that multiplies it.
     pub products: Vec<(u32, Vec<Entry>)>,
-    /// Added.
+    /// Biases that are added.
     pub biases: Vec<Entry>,
 }
 
-/// Diagonals that are rotated together once more.
+/// A giant step: diagonals whose sum is rotated once more.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Giant {
-    /// The rotation of the sum.
+    /// Rotation of the sum.
     pub turn: Turn,
-    /// The baby steps, each with the plaintext that multiplies it.
+    /// Index of each baby step, with the plaintext that multiplies it.
     pub diagonals: Vec<(u32, Vec<Entry>)>,
 }
 
-/// What a run of linear layers between squares computes.
+/// The computation of a stage.
 #[derive(Debug, Clone, PartialEq)]
 pub enum StageStep {
-    /// Before the first square.
+    /// The stage before the first square.
     First {
-        /// The ciphertexts to be squared; the squares are summed.
+        /// Ciphertexts to be squared; their squares are summed.
         outputs: Vec<FirstOutput>,
     },
-    /// Between squares.
+    /// A stage between squares.
     Rotated {
-        /// Rotations that are added to the ciphertext before the matrix, group after group: a pool.
+        /// Rotate-and-sum before the matrix, group after group: a pool.
         pool: Vec<Vec<Turn>>,
-        /// The rotations of the ciphertext.
+        /// Baby steps: rotations of the ciphertext.
         babies: Vec<Turn>,
-        /// What is summed.
+        /// Giant steps, which are summed.
         giants: Vec<Giant>,
-        /// Rotations that are added after the matrix, group after group.
+        /// Rotate-and-sum after the matrix, group after group.
         folds: Vec<Vec<Turn>>,
-        /// Added at the end.
+        /// Biases that are added at the end.
         biases: Vec<Entry>,
     },
-    /// After the last square.
+    /// The stage after the last square.
     Last {
-        /// For each ciphertext of the response the plaintext that multiplies, and what is added.
+        /// The plaintext that multiplies and the one that is added, for each ciphertext of the response.
         responses: Vec<[Vec<Entry>; 2]>,
-        /// Slots of a logit.
+        /// Number of slots that sum to one logit.
         period: usize,
     },
 }
 
-/// A run of linear layers between squares.
+/// A stage: consecutive linear layers between squares.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Stage {
-    /// The layers' names.
+    /// Names of the layers.
     pub name: String,
-    /// The square after it, if any.
+    /// Name of the square after it, if any.
     pub square: Option<String>,
-    /// What is computed.
+    /// Computation of the stage.
     pub step: StageStep,
     layers: Vec<WeightedSums>,
     inputs: usize,
 }
 
 impl Stage {
-    /// The matrix modulo t that entries refer to.
+    /// Computes the matrix modulo t to which the entries refer.
     pub fn matrix(&self, modulus: u64) -> SparseMatrix {
         let layers: Vec<&WeightedSums> = self.layers.iter().collect();
         SparseMatrix::new(&layers, self.inputs, modulus)
     }
 
-    /// How many products with plaintexts a result sums, at most.
+    /// Returns the largest number of products with plaintexts that a result sums.
     pub fn products(&self) -> usize {
         match &self.step {
             StageStep::First { outputs } => outputs
@@ -122,7 +125,7 @@ impl Stage {
         }
     }
 
-    /// Ciphertexts that come out; those of the first stage are squared and summed.
+    /// Returns the number of output ciphertexts. The first stage's are squared and summed.
     pub fn outputs(&self) -> usize {
         match &self.step {
             StageStep::First { outputs } => outputs.len(),
@@ -131,7 +134,7 @@ impl Stage {
         }
     }
 
-    /// Its rotations.
+    /// Counts the rotations of the stage.
     pub fn rotations(&self) -> Rotations {
         let StageStep::Rotated {
             pool,
@@ -153,26 +156,26 @@ impl Stage {
     }
 }
 
-/// How many rotations a stage takes; what is not moved does not count.
+/// The number of rotations in a stage; identities do not count.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Rotations {
-    /// Those added before the matrix, group by group.
+    /// Rotations before the matrix that are summed, group by group.
     pub pool: Vec<usize>,
-    /// Of the ciphertext.
+    /// Baby steps: rotations of the ciphertext.
     pub babies: usize,
-    /// Of sums.
+    /// Giant steps: rotations of sums.
     pub giants: usize,
-    /// Those added after the matrix, group by group.
+    /// Rotations after the matrix that are summed, group by group.
     pub folds: Vec<usize>,
 }
 
 impl Rotations {
-    /// Those that are added, before and after the matrix.
+    /// Returns the number of rotate-and-sum rotations, before and after the matrix.
     pub fn added(&self) -> usize {
         self.pool.iter().chain(&self.folds).sum()
     }
 
-    /// All of them.
+    /// Returns the number of all rotations.
     pub fn total(&self) -> usize {
         self.added() + self.babies + self.giants
     }
@@ -189,32 +192,32 @@ pub struct Diagonal {
 }
 
 impl Diagonal {
-    /// Slots of a ciphertext.
+    /// Returns the number of slots in a ciphertext.
     pub const fn slots(&self) -> usize {
         self.slots
     }
 
-    /// The shape of an image.
+    /// Returns the shape of an image.
     pub const fn image(&self) -> Shape {
         self.image
     }
 
-    /// The linear layers between squares, in order.
+    /// Returns the stages, in order: the linear layers between squares.
     pub fn stages(&self) -> &[Stage] {
         &self.stages
     }
 
-    /// Ciphertexts of a request.
+    /// Returns the number of ciphertexts in a request.
     pub const fn uploads(&self) -> usize {
         self.uploads.len()
     }
 
-    /// Ciphertexts that are squared first.
+    /// Returns the number of ciphertexts that are squared first.
     pub fn first_outputs(&self) -> usize {
         self.stages.first().map_or(0, Stage::outputs)
     }
 
-    /// Ciphertexts of a response, and the slots of a logit in them.
+    /// Returns the number of ciphertexts in a response, and the number of slots of a logit in them.
     pub fn responses(&self) -> (usize, usize) {
         match self.stages.last().map(|stage| &stage.step) {
             Some(StageStep::Last { responses, period }) => (responses.len(), *period),
@@ -222,7 +225,7 @@ impl Diagonal {
         }
     }
 
-    /// The rotations that the server needs keys for: each once.
+    /// Returns the rotations for which the server needs keys, each once.
     pub fn turns(&self) -> Vec<Turn> {
         let mut turns = std::collections::BTreeSet::new();
         for stage in &self.stages {
@@ -242,7 +245,7 @@ impl Diagonal {
         turns.into_iter().collect()
     }
 
-    /// The slots of ciphertext `element` of a request.
+    /// Returns the slots of ciphertext `element` of a request.
     pub fn gather(&self, images: &[Vec<i64>], element: usize) -> Vec<i64> {
         let Some(image) = images.first() else {
             return vec![0; self.slots];
@@ -253,7 +256,7 @@ impl Diagonal {
             .collect()
     }
 
-    /// From the slots of each ciphertext of a response to each logit's residue, of the one image.
+    /// Sums the slots of each response ciphertext to each logit's residue, for the one image.
     pub fn collect(&self, outputs: &[Vec<u64>], modulus: u64) -> Vec<Vec<u64>> {
         let (_, period) = self.responses();
         outputs

@@ -1,28 +1,28 @@
-//! Where the values between layers lie.
+//! Slot maps for the values between layers.
 
 use super::{DiagonalError, NOTHING};
 use crate::network::{Layer, LoweredOperation, Network, Shape, SparseMatrix, WeightedSums};
 
-/// A run of linear layers between squares, as the network has it.
+/// Consecutive linear layers between squares, as the network has them.
 #[derive(Default)]
 pub(super) struct Run {
     pub names: Vec<String>,
     pub layers: Vec<WeightedSums>,
-    /// Whether all are convolutions or pools.
+    /// True if all of them are convolutions or pools.
     pub spatial: bool,
-    /// Of all together.
+    /// Stride of all of them together.
     pub stride: [usize; 2],
-    /// The kernel of a first layer that is a pool without overlap.
+    /// Kernel of the first layer, if that is a pool without overlap.
     pub pool: Option<[usize; 2]>,
 }
 
-/// What is squared: its shape, and the square's name.
+/// A tensor that is squared: its shape, and the square's name.
 pub(super) struct Tensor {
     pub shape: Shape,
     pub square: String,
 }
 
-/// The network cut at its squares: runs of linear layers, and what lies between them.
+/// Splits the network at its squares into runs of linear layers, and returns the tensors between them.
 pub(super) fn cut(network: &Network) -> (Vec<Run>, Vec<Tensor>) {
     let fresh = || Run {
         spatial: true,
@@ -57,7 +57,7 @@ pub(super) fn cut(network: &Network) -> (Vec<Run>, Vec<Tensor>) {
         };
         match stride {
             Some(stride) if shape == shapes[0] => {
-                // A stride beyond the tensor is never taken.
+                // A stride beyond the tensor is never used.
                 run.stride = [
                     run.stride[0].saturating_mul(stride[0]),
                     run.stride[1].saturating_mul(stride[1]),
@@ -73,10 +73,10 @@ pub(super) fn cut(network: &Network) -> (Vec<Run>, Vec<Tensor>) {
     (runs, tensors)
 }
 
-/// More ciphertexts than this are not worth it for the first tensor.
+/// Largest number of ciphertexts for the first tensor; with more, the layout is not worth it.
 const FIRST_MAX: usize = 1024;
 
-/// Any modulus shows which entries a matrix has.
+/// Modulus of a matrix of which only the entries' positions matter: these are the same for any modulus.
 pub(super) const PATTERN: u64 = 3;
 
 pub(super) fn pattern(layers: &[WeightedSums], inputs: usize) -> SparseMatrix {
@@ -84,34 +84,34 @@ pub(super) fn pattern(layers: &[WeightedSums], inputs: usize) -> SparseMatrix {
     SparseMatrix::new(&layers, inputs, PATTERN)
 }
 
-/// Slots of values, repeated with a period.
+/// The slot map of values that repeat with a period.
 #[derive(Clone, Default)]
 pub(super) struct Homes {
-    /// For each value its slot within the period, or [`NOTHING`].
+    /// Slot of each value within the period, or [`NOTHING`].
     pub slots: Vec<u32>,
     pub period: usize,
 }
 
-/// A tensor's place: in blocks, one for each channel and phase, with a slot for each position.
+/// The placement of a tensor in blocks, one per channel and phase, with one slot per position.
 #[derive(Default)]
 pub(super) struct Place {
-    /// Of the values that are squared.
+    /// Slot map of the values that are squared.
     pub values: Homes,
-    /// Of their sums once a pool is folded; the same without a pool.
+    /// Slot map of their sums after a pool's rotate-and-sum; without a pool, the same as `values`.
     pub pooled: Homes,
-    /// Slots of a block.
+    /// Number of slots in a block.
     pub block: usize,
 }
 
 /// The grid that the tensors of a chain of convolutions share.
 pub(super) struct Grid {
-    /// Positions across.
+    /// Number of positions in a row.
     pub width: usize,
-    /// Slots of a block.
+    /// Number of slots in a block.
     pub block: usize,
 }
 
-/// Which pixels of a tensor are needed lie at most here: rows and columns.
+/// Computes the rows and columns of positions that a tensor's needed values span.
 fn extent(shape: Shape, needed: &[bool], phases: [usize; 2]) -> [usize; 2] {
     let mut extent = [1, 1];
     for (index, _) in needed.iter().enumerate().filter(|(_, needed)| **needed) {
@@ -122,7 +122,7 @@ fn extent(shape: Shape, needed: &[bool], phases: [usize; 2]) -> [usize; 2] {
     extent
 }
 
-/// Places all tensors; with `skip_first` all but the first, which lies elsewhere.
+/// Places all tensors. With `skip_first` it leaves out the first, which is placed by other means.
 ///
 /// # Errors
 /// [`DiagonalError`] if one of them does not fit the slots.
@@ -134,7 +134,7 @@ pub(super) fn places(
     skip_first: bool,
 ) -> Result<Vec<Place>, DiagonalError> {
     let count = tensors.len();
-    // The tensors up to this one lie on one grid; a linear layer follows it, or the last run.
+    // The tensors up to this one share one grid; a linear layer or the last run follows it.
     let end = (1..=count)
         .find(|&l| l == count || !runs[l].spatial)
         .unwrap_or(count);
@@ -176,7 +176,7 @@ pub(super) fn places(
             } else {
                 (Shape::vector(tensor.shape.len()), [1, 1], [1, 1])
             };
-            // What is surely too large is not even counted.
+            // Refuse a tensor that is certainly too large before placing it.
             let least = (shape.channels)
                 .saturating_mul(phases[0] / pool[0])
                 .saturating_mul(phases[1] / pool[1])
@@ -198,7 +198,7 @@ pub(super) fn places(
                     ),
                 });
             }
-            // Only the first tensor may take several ciphertexts, which are summed once squared.
+            // Only the first tensor may take several ciphertexts, which are summed after squaring.
             let size = if l == 1 && l < count {
                 place.pooled.period
             } else {

@@ -1,4 +1,4 @@
-//! The layout computed on slots in the clear, against the twin.
+//! Evaluates the layout on slots in the clear and compares it with the twin.
 #![allow(clippy::unwrap_used, reason = "a failed test may panic")]
 
 use super::*;
@@ -46,7 +46,7 @@ fn times(a: &[u64], b: &[u64]) -> Vec<u64> {
     a.iter().zip(b).map(|(&a, &b)| multiply(a, b)).collect()
 }
 
-/// What the server computes, on slots.
+/// Computes on slots what the server computes.
 pub fn evaluate(layout: &Diagonal, image: &[i64]) -> Vec<u64> {
     let slots = layout.slots;
     let images = [image.to_vec()];

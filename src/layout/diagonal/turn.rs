@@ -1,22 +1,22 @@
-//! Rotations of the slots, which are two rows of N/2.
+//! Rotations of the slots, which form two rows of N/2.
 
-/// A rotation: slot (row, column) takes what is in (row or the other one, column + steps).
+/// A rotation: slot (row, column) takes the value at column + steps, in the same row or in the other one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Turn {
-    /// Whether the rows are swapped.
+    /// True if the rows are swapped.
     pub swap: bool,
-    /// To the left, below N/2.
+    /// Number of slots to the left, below N/2.
     pub steps: usize,
 }
 
 impl Turn {
-    /// Nothing moves.
+    /// The identity: nothing moves.
     pub const NONE: Self = Self {
         swap: false,
         steps: 0,
     };
 
-    /// By which what is in slot `from` comes to slot `to`, of `slots`.
+    /// Returns the rotation that brings the value in slot `from` to slot `to`, of `slots` slots.
     pub const fn between(from: usize, to: usize, slots: usize) -> Self {
         let half = slots / 2;
         Self {
@@ -25,7 +25,7 @@ impl Turn {
         }
     }
 
-    /// By so many slots, fewer than N/2; or N/2: the rows swapped.
+    /// Returns the rotation by `amount` slots (fewer than N/2); an `amount` of N/2 swaps the rows.
     pub const fn by(amount: usize, slots: usize) -> Self {
         if amount == slots / 2 {
             Self {
@@ -40,14 +40,14 @@ impl Turn {
         }
     }
 
-    /// Where a slot takes its value from.
+    /// Returns the slot from which `slot` takes its value.
     pub const fn source(self, slot: usize, slots: usize) -> usize {
         let half = slots / 2;
         let row = (slot / half) ^ self.swap as usize;
         row * half + (slot % half + self.steps) % half
     }
 
-    /// The automorphism x -> x^element that does it in SEAL's order of slots.
+    /// Returns the Galois element: x -> x^element is the automorphism for this rotation in SEAL's order of slots.
     pub const fn element(self, slots: usize) -> u32 {
         let modulus = 2 * slots as u64;
         let (mut element, mut base, mut steps) = (1, 3, self.steps);

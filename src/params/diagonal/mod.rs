@@ -1,4 +1,4 @@
-//! Parameters for the diagonal layout: primes by its noise, and what it costs.
+//! Parameters for the diagonal layout: primes that its noise requires, and the cost.
 
 mod noise;
 mod plaintexts;
@@ -19,18 +19,18 @@ use crate::layout::{Diagonal, DiagonalError, Rotations};
 use crate::network::Network;
 use num_bigint::BigUint;
 
-/// Bits of the largest prime.
+/// Width of the largest prime, in bits.
 const PRIME_BITS_MAX: u32 = crate::kernels::PRIME_BITS_MAX;
-/// More plaintext primes than this are not tried: the circuit runs once for each.
+/// Largest number of plaintext primes that is tried: the circuit runs once for each.
 const PLAIN_MODULI_MAX: usize = 16;
 
-/// What a stage does to noise.
+/// The properties of a stage on which its noise depends.
 #[derive(Debug, Clone)]
 struct Shape {
     name: String,
     square: Option<String>,
     rotations: Rotations,
-    /// Ciphertexts that come out.
+    /// Number of output ciphertexts.
     outputs: usize,
 }
 
@@ -60,13 +60,13 @@ impl Circuit {
         }
     }
 
-    /// Values that a response holds under so many plaintext moduli.
+    /// Returns the number of values in a response under `channels` plaintext moduli.
     fn values(&self, channels: usize) -> f64 {
         let responses = self.stages.last().map_or(1, |stage| stage.outputs);
         (responses * channels) as f64
     }
 
-    /// Nanoseconds for one plaintext modulus, as [`diagonal_work`].
+    /// Predicts the nanoseconds for one plaintext modulus, from [`diagonal_work`].
     fn nanoseconds(&self, levels: &[usize]) -> f64 {
         let rates = WorkRates::nominal(self.layout.slots());
         let work = diagonal_work(&self.layout, levels);
@@ -74,13 +74,13 @@ impl Circuit {
     }
 }
 
-/// A plaintext modulus.
+/// A plaintext modulus, with the norms of the plaintexts under it.
 struct Channel {
     t: u64,
     norms: Vec<Norm>,
 }
 
-/// Primes, drops, primes of the response, noise, and the nanoseconds for one plaintext modulus.
+/// A chain of primes: primes, drops, primes of the response, noise, and the nanoseconds for one plaintext modulus.
 struct Chain {
     primes: Vec<u64>,
     drops: Vec<usize>,
@@ -89,11 +89,11 @@ struct Chain {
     work: f64,
 }
 
-/// The cheapest chain within the cap that leaves `margin` bits under every plaintext modulus, if any does and takes less
-/// than `most` nanoseconds.
+/// Finds the cheapest chain within the cap that leaves `margin` bits under every plaintext modulus; `None` if there is
+/// none, or none that takes less than `most` nanoseconds.
 ///
-/// What plaintexts do to noise takes long to compute: it is done for one modulus if something fits without it, and for the
-/// others if something fits under that one; and while coefficients are left of the budget.
+/// The effect of plaintexts on noise takes long to compute. It is computed for one modulus if a chain fits without it,
+/// and for the other moduli if a chain fits under that one, while coefficients are left in `budget`.
 fn chain(
     circuit: &Circuit,
     cap: u32,
@@ -124,7 +124,7 @@ fn chain(
     fits(&channels)
 }
 
-/// The same for given channels, of `count` in all.
+/// Finds the cheapest chain for the given moduli, of `count` in all.
 fn chain_under(
     circuit: &Circuit,
     cap: u32,
@@ -135,10 +135,10 @@ fn chain_under(
     let mut best: Option<Chain> = None;
     let values = circuit.values(count);
     let largest = channels.iter().max_by_key(|channel| channel.t)?;
-    // Half a bit to 3.5 bits above a rounding: noise is dropped to about what the rounding itself makes.
+    // Slack from 0.5 to 3.5 bits above a rounding: noise is dropped to about the size of the rounding itself.
     for slack in 1..=7 {
         for special in (30..=PRIME_BITS_MAX).rev().step_by(2) {
-            // Digits as large as the special prime would be noisy.
+            // Digits larger than the special prime would be noisy.
             let bits = special.min(PRIME_BITS_MAX);
             let sketch = Model {
                 circuit,
@@ -152,7 +152,7 @@ fn chain_under(
             let (steps, dropped) = sketch.run();
             let (_, _, last) = steps.last()?;
             let base = (sketch.bound(last).log2() + 1.0 + margin).ceil();
-            // Also where noise overflows.
+            // The range check also excludes noise that overflows.
             let total = base + dropped.iter().sum::<f64>();
             if !(0.0..=f64::from(cap)).contains(&total) {
                 continue;
@@ -180,7 +180,7 @@ fn chain_under(
     best
 }
 
-/// A chain of `base` bits for what is left at the end, and primes for each drop.
+/// Builds a chain with `base` bits for the modulus that is left at the end, and primes for each drop.
 fn build(
     circuit: &Circuit,
     cap: u32,
@@ -264,10 +264,10 @@ fn build(
     })
 }
 
-/// The cheapest parameters for so many images, one at a time; `None` if nothing fits.
+/// Finds the cheapest parameters for `images` images, one at a time; `None` if nothing fits.
 ///
 /// # Errors
-/// [`DiagonalError`] inside if no degree has room for the network.
+/// The inner [`DiagonalError`] if no degree has room for the network.
 pub(super) fn diagonal_fit(
     network: &Network,
     standard: SecurityStandard,
@@ -285,7 +285,7 @@ pub(super) fn diagonal_fit(
             let Some(moduli) = plain_moduli(degree, count, product)? else {
                 continue;
             };
-            // The layout takes time to make: only where the smallest of chains could fit.
+            // Building the layout takes time, so it is done only where the smallest chain could fit.
             if cap < 3 * moduli[0].ilog2() + 60 {
                 continue;
             }

@@ -1,16 +1,16 @@
 //! The noise of the diagonal layout.
 //!
-//! As in `fast`, noise is the phase of the BGV ciphertext, t * c(s) mod Q, by the root mean square of its coefficients
-//! (its deviation). It is a sum of parts, each a product of powers of Gaussians, which say how heavy its tail is
-//! ([`Powers`]). What a single step does is in `rules.rs`.
+//! As in `fast`, noise is the phase of the BGV ciphertext, t * c(s) mod Q, tracked by the root mean square of its
+//! coefficients (its deviation). It is a sum of parts. Each part is a product of powers of Gaussians, which determine
+//! how heavy its tail is ([`Powers`]). `rules.rs` has the effect of a single step.
 //!
 //! | step | deviation afterwards |
 //! | --- | --- |
 //! | fresh | noise, and a message of at most t / 2 |
-//! | sum of products with plaintexts | times the norm of the plaintexts, see `plaintexts`: the products are those of different ciphertexts, or of different rotations, whose values at a root of x^N + 1 are uncorrelated. One degree more, but none if all roots are alike; at most 2 where at least 8 products count, the secret's power included, as rotations move roots |
+//! | sum of products with plaintexts | times the norm of the plaintexts, see `plaintexts`: the products are those of different ciphertexts, or of different rotations, whose values at a root of x^N + 1 are uncorrelated. The degree grows by one, but not if all roots are alike; where at least 8 products count, it is at most 2, with the secret's power included, because rotations move roots |
 //! | adding k rotations of itself | k + 1 times, plus k key switches |
-//! | square | of each pair of parts the product |
-//! | key switch | + digits around 0 times errors, and a rounding of two polynomials |
+//! | square | the product of each pair of parts |
+//! | key switch | + centred digits times errors, and a rounding of two polynomials |
 //! | drop of p | 1/p, plus a rounding |
 //! | bias | + t / 2 |
 
@@ -20,31 +20,31 @@ use super::plaintexts::Norm;
 use super::{Circuit, PRIME_BITS_MAX};
 use std::collections::BTreeMap;
 
-/// From this many products on a sum is as good as Gaussian.
+/// Number of products from which on a sum is as good as Gaussian.
 const MANY: f64 = 8.0;
-/// A drop of fewer bits is not worth a prime.
+/// Fewest bits for which a drop is worth a prime.
 const DROP_BITS_MIN: f64 = 8.0;
-/// The parts of noise, and the deviation of each.
+/// The parts of noise, with the deviation of each.
 pub(super) type Parts = BTreeMap<Powers, f64>;
 
-/// Where noise is looked at.
+/// The noise model of a circuit under one plaintext modulus.
 pub(super) struct Model<'a> {
     pub circuit: &'a Circuit,
     pub t: f64,
-    /// Values that a response holds, under all plaintext moduli.
+    /// Number of values in a response, under all plaintext moduli.
     pub values: f64,
-    /// Of the stages' plaintexts.
+    /// Norms of the stages' plaintexts.
     pub norms: &'a [Norm],
     /// log2 of the data primes, and of the special prime.
     pub data: Vec<f64>,
     pub special: f64,
-    /// How many primes, or when they are to be found how many bits, go after each step.
+    /// Number of primes to drop after each step, or the rule that finds the number of bits.
     pub drops: Drops<'a>,
 }
 
 pub(super) enum Drops<'a> {
     Counts(&'a [usize]),
-    /// Down to this many bits above the noise of rounding.
+    /// Drop down to this many bits above the noise of rounding.
     Above(f64),
 }
 
@@ -62,11 +62,11 @@ fn scale(parts: &mut Parts, factor: f64) {
     }
 }
 
-/// The powers of a sum of products with plaintexts.
+/// Returns the powers of a sum of products with plaintexts.
 fn multiplied(powers: Powers, norm: Norm) -> Powers {
     let spread = u32::from(!norm.is_flat);
     if norm.products >= MANY {
-        // Products of other rotations have the secret's values at other roots: their sum has the mean.
+        // Products with other rotations have the secret's values at other roots, so their sum has the mean.
         let degree = (powers.noise + powers.secret + spread).min(2);
         return Powers {
             given: (powers.given + spread).min(degree - 1),
@@ -81,7 +81,7 @@ fn multiplied(powers: Powers, norm: Norm) -> Powers {
 }
 
 impl Model<'_> {
-    /// The deviation of a rounding of two polynomials.
+    /// Returns the deviation of a rounding of two polynomials.
     fn rounding(&self) -> f64 {
         rules::rounding(self.circuit.degree, self.t, 1)
     }
@@ -90,7 +90,7 @@ impl Model<'_> {
         add(parts, Powers::rounding(1), count * self.rounding());
     }
 
-    /// Adds what so many key switches at a level make, without their roundings.
+    /// Adds the noise of `count` key switches at a level, without their roundings.
     fn add_switches(&self, parts: &mut Parts, count: f64, level: usize) {
         let digits = &self.data[..level.min(self.data.len())];
         let deviation = key_switch(
@@ -103,7 +103,7 @@ impl Model<'_> {
         add(parts, Powers::key_switch(), count * deviation);
     }
 
-    /// Drops primes after a step; also says how many bits went.
+    /// Drops primes after a step; returns the number of bits dropped.
     fn drop(&self, step: usize, level: &mut usize, parts: &mut Parts) -> f64 {
         let (bits, count) = match &self.drops {
             Drops::Counts(counts) => {
@@ -131,7 +131,7 @@ impl Model<'_> {
         bits
     }
 
-    /// The noise after every step, and the bits that were dropped after each.
+    /// Returns the noise after every step, and the number of bits dropped after each.
     pub(super) fn run(&self) -> (Vec<(String, usize, Parts)>, Vec<f64>) {
         let (n, t) = (self.circuit.degree, self.t);
         let mut level = self.data.len();
@@ -200,7 +200,7 @@ impl Model<'_> {
         (steps, dropped)
     }
 
-    /// The largest coefficient, but for a probability of 2^-41, of which each part has its share.
+    /// Returns the largest coefficient, except with a probability of 2^-41, of which each part has its share.
     pub(super) fn bound(&self, parts: &Parts) -> f64 {
         let events = self.values * parts.len() as f64;
         parts

@@ -1,14 +1,16 @@
-//! How large the plaintexts of the diagonal layout are, at the roots of x^N + 1.
+//! The size of the diagonal layout's plaintexts at the roots of x^N + 1.
 //!
-//! A product with a plaintext p multiplies noise at a root r by p(r), and a sum of products has at r the variance of the
-//! noise times S(r), the sum of abs(p(r))^2. Plaintexts are residues without order modulo t, so S is spread as if they
-//! were Gaussians, or less: sums of many products are flat, and so is a plaintext whose slots are all the same. The noise
-//! model takes S for the square of a Gaussian of the least variance that is nowhere below the truth: the moments E S^k
-//! are at most k! times its k-th power for k = 1, 2, 4 and 8 (more are not met within three squares), and the largest
-//! S is at most [`root_tail`] times it. Or, if that is hardly more, it takes S for its maximum everywhere.
+//! A product with a plaintext p multiplies noise at a root r by p(r). A sum of products has, at r, the variance of the
+//! noise times S(r), the sum of abs(p(r))^2. Plaintexts are residues modulo t without order, so S is spread as if they
+//! were Gaussians, or less: sums of many products are flat, and so is a plaintext whose slots are all the same.
 //!
-//! Rotations of a sum move roots. By Minkowski's inequality the moments of a sum of rotated sums, to the power of 1 / k,
-//! are at most those of its parts added up.
+//! The noise model replaces S by the square of a Gaussian, of the least variance that is nowhere below the truth. The
+//! moments E S^k are at most k! times its k-th power for k = 1, 2, 4 and 8 (three squares need no others), and the
+//! largest S is at most [`root_tail`] times it. If the maximum of S is hardly larger than its mean, the model replaces
+//! S by its maximum everywhere instead.
+//!
+//! Rotations of a sum move roots. By Minkowski's inequality, the moments of a sum of rotated sums, to the power of 1 /
+//! k, are at most those of its parts added up.
 
 use super::super::rules::root_tail;
 use crate::bfv::{
@@ -19,36 +21,36 @@ use crate::network::SparseMatrix;
 use rayon::prelude::*;
 use std::f64::consts::PI;
 
-/// Stages with more plaintexts are not looked at in detail: it takes most of a millisecond for each.
+/// Largest number of plaintexts of a stage that are examined in detail: each takes most of a millisecond.
 const PLAINTEXTS_MAX: usize = 192;
-/// More coefficients of plaintexts than this are not looked at in a search: 16 plaintext moduli of 256 plaintexts at N =
+/// Largest number of plaintext coefficients that are examined in a search: 16 plaintext moduli of 256 plaintexts at N =
 /// 8192, which takes about a second on two threads.
 pub(super) const COEFFICIENTS_MAX: usize = 1 << 25;
-/// The moments of S, and their factorials.
+/// The powers of the moments of S, with their factorials.
 const MOMENTS: [(i32, f64); 4] = [(1, 1.0), (2, 2.0), (4, 24.0), (8, 40_320.0)];
-/// S is taken for its maximum if that is at most so many times its mean.
+/// Largest ratio of the maximum of S to its mean at which S is replaced by its maximum.
 const FLAT: f64 = 1.5;
 
-/// What a stage's plaintexts do to noise.
+/// The effect of a stage's plaintexts on noise.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Norm {
-    /// The deviation of a sum of products, in that of what is multiplied.
+    /// Deviation of a sum of products, in units of the deviation of the multiplied ciphertexts.
     pub deviation: f64,
-    /// How many equal products would make up the sum at least.
+    /// Least number of equal products that would make up the sum.
     pub products: f64,
-    /// Whether it is the same at all roots, so that the degree in Gaussians stays.
+    /// True if it is the same at all roots, so the degree in Gaussians does not grow.
     pub is_flat: bool,
 }
 
 impl Norm {
-    /// Of no product.
+    /// The norm without any product.
     pub const NONE: Self = Self {
         deviation: 1.0,
         products: 1.0,
         is_flat: true,
     };
 
-    /// Of so many plaintexts of which nothing is known: no coefficient is above t / 2.
+    /// Returns the norm of `products` plaintexts of which nothing is known except that no coefficient is above t / 2.
     fn unknown(products: usize, degree: usize, t: u64) -> Self {
         let products = products.max(1) as f64;
         Self {
@@ -58,7 +60,7 @@ impl Norm {
         }
     }
 
-    /// The worse of both.
+    /// Returns the worse of both.
     fn or(self, other: Self) -> Self {
         Self {
             deviation: self.deviation.max(other.deviation),
@@ -68,8 +70,8 @@ impl Norm {
     }
 }
 
-/// The norms of a layout's stages under a plaintext modulus. Plaintexts are looked at in detail while coefficients are
-/// left of `budget`, which says how many.
+/// Computes the norms of a layout's stages under a plaintext modulus. Plaintexts are examined in detail while
+/// coefficients are left in `budget`, which counts them down.
 pub(super) fn norms(layout: &Diagonal, t: u64, budget: &mut usize) -> Vec<Norm> {
     let degree = layout.slots();
     let encoder = encoder(degree, t);
@@ -96,7 +98,7 @@ pub(super) fn norms(layout: &Diagonal, t: u64, budget: &mut usize) -> Vec<Norm> 
         .collect()
 }
 
-/// The sums of products of a stage; each in parts, which are rotated before they are added up.
+/// Returns the sums of products of a stage, each in parts that are rotated before they are added up.
 fn sums(stage: &Stage) -> Vec<Vec<Vec<&[Entry]>>> {
     match &stage.step {
         StageStep::First { outputs } => outputs
@@ -121,7 +123,7 @@ fn entries(products: &[(u32, Vec<Entry>)]) -> Vec<&[Entry]> {
     entries.collect()
 }
 
-/// SEAL's encoder; `None` if it refuses the modulus.
+/// Makes SEAL's encoder; `None` if it refuses the modulus.
 fn encoder(degree: usize, t: u64) -> Option<BatchEncoder> {
     // Any modulus above t will do.
     let primes = coeff_modulus::create(degree, &[60]).ok()?;
@@ -166,7 +168,7 @@ fn norm(
                 *sum += square;
             }
         }
-        // Powers of what may be near 2^130 overflow.
+        // Scale first: the values may be near 2^130, and their powers would overflow.
         let unit = spread.iter().copied().fold(f64::MIN_POSITIVE, f64::max);
         maximum += unit;
         for (moment, (power, factorial)) in moments.iter_mut().zip(MOMENTS) {
@@ -194,7 +196,7 @@ const fn times((a, b): Complex, (c, d): Complex) -> Complex {
     (a * c - b * d, a * d + b * c)
 }
 
-/// Powers of a root of x^N + 1: to evaluate real polynomials at all of them.
+/// Powers of a root of x^N + 1, to evaluate real polynomials at all of its roots.
 struct Roots(Vec<Complex>);
 
 impl Roots {
@@ -206,10 +208,10 @@ impl Roots {
         Self((0..2 * degree).map(root).collect())
     }
 
-    /// The squares of the magnitudes of a polynomial's values at one root of each of the N/2 conjugate pairs, in the
-    /// transform's order. The coefficients are residues modulo t around 0.
+    /// Returns the squared magnitudes of a polynomial's values at one root of each of the N/2 conjugate pairs, in the
+    /// transform's order. The coefficients are centred residues modulo t.
     ///
-    /// At the roots r with r^(N/2) = i the upper half of the coefficients counts i times.
+    /// At the roots r with r^(N/2) = i, the upper half of the coefficients counts i times.
     fn squares(&self, coefficients: &[u64], t: u64) -> Vec<f64> {
         let size = self.0.len() / 4;
         let centred = |index: usize| {
@@ -223,7 +225,7 @@ impl Roots {
         let mut values: Vec<Complex> = (0..size)
             .map(|index| times((centred(index), centred(index + size)), self.0[index]))
             .collect();
-        // Decimation in frequency: the results are in the order of reversed bits, which does not matter here.
+        // Decimation in frequency gives the results in bit-reversed order, which does not matter here.
         let mut half = size / 2;
         while half > 0 {
             let step = 2 * size / half;
@@ -261,7 +263,7 @@ mod tests {
         let mut random = SplitMix64::new(1);
         let coefficients: Vec<u64> = (0..16).map(|_| random.next_u64() % T).collect();
         let mut squares = Roots::new(16).squares(&coefficients, T);
-        // One of each pair of conjugates.
+        // One root of each pair of conjugates.
         let mut expected: Vec<f64> = (0..8)
             .map(|k| {
                 let mut value = (0.0, 0.0);
@@ -304,7 +306,7 @@ mod tests {
         assert!((mean / uniform - 1.0).abs() < 0.2, "{mean} {uniform}");
     }
 
-    /// Sums of products whose slots hold these entries of a matrix of one column.
+    /// Makes sums of products whose slots hold these entries of a matrix of one column.
     fn sum(slots: &[Vec<u64>]) -> (SparseMatrix, Vec<Vec<Entry>>) {
         let weights: Vec<i64> = slots.concat().iter().map(|&w| w.cast_signed()).collect();
         let count = weights.len();
@@ -396,8 +398,8 @@ mod tests {
                 let powers = spread.iter().map(|s| (s / variance).powi(power));
                 powers.sum::<f64>() / spread.len() as f64
             };
-            // Where the degree stays, nothing may exceed the deviation; else no moment that up to three squares meet may
-            // exceed that of the square of a Gaussian.
+            // Where the degree stays, no moment may exceed the deviation. Elsewhere, no moment that occurs within three
+            // squares may exceed that of the square of a Gaussian.
             let mut tightest: f64 = 0.0;
             for power in [1, 2, 4, 8] {
                 let gaussian: f64 = (1..=power).map(f64::from).product();
@@ -412,7 +414,7 @@ mod tests {
                 variance * root_tail(degree as f64, 1.0)
             };
             assert!(maximum <= most * (1.0 + 1e-9), "case {case}");
-            // And no more than needed.
+            // The norm is also no larger than needed.
             tightest = tightest.max(maximum / most);
             assert!(tightest > 1.0 - 1e-9, "case {case}: {tightest}");
             assert_eq!(norm.is_flat, case == 6, "case {case}: {norm:?}");
@@ -432,7 +434,7 @@ mod tests {
             let parts: Vec<Vec<&[Entry]>> = vec![plaintexts.iter().map(Vec::as_slice).collect()];
             let norm = norm(&parts, &matrix, &encoder, T).unwrap();
             let spread = spread(&plaintexts, &matrix, &encoder);
-            // Noise of variance 1 at the roots: the value of a sum is a Gaussian of variance S.
+            // With noise of variance 1 at the roots, the value of a sum is a Gaussian of variance S.
             let mut moments = [0.0; 2];
             let draws = 200;
             for _ in 0..draws {
@@ -447,7 +449,8 @@ mod tests {
             let count = f64::from(draws) * spread.len() as f64;
             let [second, fourth] = moments.map(|moment| moment / count);
             let variance = norm.deviation.powi(2);
-            // A sum counts as a polynomial of degree 2, and its square, by Bombieri's inequality, C(4, 2) times as much.
+            // A sum counts as a polynomial of degree 2, and its square, by Bombieri's inequality, counts C(4, 2) times
+            // as much.
             let bound = crate::params::rules::product(
                 1.0,
                 crate::params::rules::Powers::errors(2),

@@ -1,50 +1,51 @@
-//! What the steps of the diagonal layout take: one model for the choice of parameters and layouts and for forecasts.
+//! The work of the diagonal layout's steps: one model for the choice of parameters and layouts and for forecasts.
 
 use crate::layout::{Diagonal, StageStep, Turn};
 
-/// Operations of a product of a digit with a key: a permutation, two loads, two products of two halves each.
+/// Operations for the product of a digit with a key: a permutation, two loads, two products of two halves each.
 const SWITCH: f64 = 8.0;
-/// Operations of what comes out of a key switch: two reductions.
+/// Operations for the result of a key switch: two reductions.
 const SWITCHED: f64 = 40.0;
-/// Operations of a product with a plaintext, and of the reduction of a sum, for both polynomials.
+/// Operations for a product with a plaintext, and for the reduction of a sum, for both polynomials.
 const PRODUCT: f64 = 6.0;
 const SUM: f64 = 28.0;
-/// Operations of a square, and of the reductions of a sum of squares.
+/// Operations for a square, and for the reductions of a sum of squares.
 const SQUARE: f64 = 20.0;
 const SQUARED: f64 = 27.0;
-/// Operations of a product of three polynomials with a plaintext, reduced, and of a bias.
+/// Operations for a product of three polynomials with a plaintext, reduced, and for a bias.
 const LAST: f64 = 72.0;
-/// Nanoseconds for a word of the response before primes are dropped, and for a slot of a mask: SEAL's own calls.
+/// Nanoseconds for a word of the response before primes are dropped, and for a slot of a mask; both use SEAL's own
+/// calls.
 const RESPOND_NANOSECONDS: f64 = 4.0;
 const MASK_NANOSECONDS: f64 = 10.0;
 
-/// What a step takes, for one plaintext modulus.
+/// The work of a step, for one plaintext modulus.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Work {
-    /// Number-theoretic transforms of a row, with what is done to the row before or after.
+    /// Number of number-theoretic transforms of a row, with the work on the row before or after.
     pub transforms: f64,
-    /// Vectors of eight words that are read from memory: the request, plaintexts, keys.
+    /// Number of vectors of eight words that are read from memory: the request, plaintexts, keys.
     pub streamed: f64,
-    /// Operations on vectors of eight words that caches hold.
+    /// Number of operations on vectors of eight words that the caches hold.
     pub operations: f64,
-    /// What does not depend on these, in nanoseconds.
+    /// Nanoseconds that do not depend on these counts.
     pub nanoseconds: f64,
 }
 
-/// What each of it takes on a machine, in nanoseconds.
+/// The time of each unit of work on a machine, in nanoseconds.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct WorkRates {
-    /// A transform of a row of N words.
+    /// Time of a transform of a row of N words.
     pub transform: f64,
-    /// Eight words read from memory.
+    /// Time to read eight words from memory.
     pub stream: f64,
-    /// An operation on a vector.
+    /// Time of an operation on a vector.
     pub operation: f64,
 }
 
 impl WorkRates {
-    /// Those that parameters are chosen for: measured on one thread of an AMD EPYC with AVX512-IFMA, see `docs/FAST.md`.
-    /// They are fixed, so that client and server choose the same.
+    /// Returns the rates for which parameters are chosen: measured on one thread of an AMD EPYC with AVX512-IFMA, see
+    /// `docs/FAST.md`. They are fixed, so that client and server make the same choice.
     pub fn nominal(degree: usize) -> Self {
         Self {
             // 18.3 us for 8,192 words.
@@ -56,7 +57,7 @@ impl WorkRates {
 }
 
 impl Work {
-    /// The time on one thread.
+    /// Returns the time on one thread, in nanoseconds.
     pub fn nanoseconds(&self, rates: &WorkRates) -> f64 {
         self.transforms * rates.transform
             + self.streamed * rates.stream
@@ -65,8 +66,8 @@ impl Work {
     }
 }
 
-/// The work of every layer, in the order of a plan's, and of the response; `levels` are the data primes of the request,
-/// then after each layer but the last.
+/// Counts the work of every layer, in the order of a plan's layers, and of the response. `levels` are the numbers of
+/// data primes of the request, then after each layer but the last.
 pub fn diagonal_work(layout: &Diagonal, levels: &[usize]) -> Vec<Work> {
     let count = Count {
         vectors: layout.slots() as f64 / 8.0,
@@ -101,7 +102,7 @@ pub fn diagonal_work(layout: &Diagonal, levels: &[usize]) -> Vec<Work> {
                     work.streamed += terms * rows;
                     work.operations += rows * (PRODUCT * terms + SUM);
                     if giant.turn != Turn::NONE {
-                        // The second polynomial without the special prime.
+                        // The second polynomial, without the special prime.
                         work.transforms += before + 1.0;
                         decompose(&mut work, before);
                         count.switch(&mut work, 1.0, before);
@@ -141,25 +142,25 @@ pub fn diagonal_work(layout: &Diagonal, levels: &[usize]) -> Vec<Work> {
     all
 }
 
-/// The digits of a polynomial.
+/// Adds the work of decomposing a polynomial into digits.
 fn decompose(work: &mut Work, level: f64) {
     work.transforms += level * level + level;
 }
 
-/// Counts for a degree.
+/// The counts for one degree.
 struct Count {
-    /// Vectors of a row.
+    /// Number of vectors in a row.
     vectors: f64,
 }
 
 impl Count {
-    /// Sums of products of the request and plaintexts.
+    /// Adds the work of a sum of products of the request's ciphertexts and plaintexts.
     fn products(&self, work: &mut Work, terms: f64, level: f64) {
         work.streamed += 3.0 * terms * level * self.vectors;
         work.operations += level * self.vectors * SUM;
     }
 
-    /// Digits times the keys of so many rotations, which are added up.
+    /// Adds the work of multiplying digits by the keys of `rotations` rotations, and of adding up the products.
     fn switch(&self, work: &mut Work, rotations: f64, level: f64) {
         let rows = (level + 1.0) * self.vectors;
         work.streamed += rotations * 2.0 * level * rows;
@@ -183,8 +184,8 @@ mod tests {
     fn the_work_of_hcnn_mnist_is_as_counted_by_hand() {
         let layout = Diagonal::new(&random_hcnn(1, 2, 100).unwrap(), 8192).unwrap();
         let work = diagonal_work(&layout, &[5, 4, 3, 2]);
-        // conv1: five rows of two polynomials divided. square1: 4 * 5 to decompose, two times 5 rows. conv2: 3 * 4 to
-        // decompose, a giant step of 4 + 12, two times 4 rows, two folds of 3 * 4 and two times 4 rows.
+        // conv1: five rows of two polynomials, divided. square1: 4 * 5 to decompose, two times 5 rows. conv2: 3 * 4 to
+        // decompose, a giant step of 4 + 12, two times 4 rows, two rotate-and-sum groups of 3 * 4 and two times 4 rows.
         let transforms: Vec<f64> = work.iter().map(|work| work.transforms).collect();
         assert_eq!(
             format!("{transforms:?}"),
