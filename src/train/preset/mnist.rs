@@ -1,4 +1,4 @@
-//! MNIST: the paper's network in floating point, by the paper's rule, and under budgets.
+//! MNIST configurations: the paper's network in floating point, with the paper's rule, and with weight budgets.
 
 use crate::{
     data::DatasetName,
@@ -9,7 +9,7 @@ use crate::{
     },
 };
 
-/// The paper's two bits: floor(3 * pixel / 255).
+/// Thresholds of the paper's two bits: floor(3 * pixel / 255).
 const TWO_BITS: [u8; 3] = [85, 170, 255];
 
 pub(super) fn paper() -> TrainConfig {
@@ -157,7 +157,7 @@ pub(super) fn float1() -> TrainConfig {
     }
 }
 
-/// A ternary network with `keep` non-zero weights of each output, on one-bit input, for one plaintext modulus.
+/// A ternary network with `keep` non-zero weights for each output, on one-bit input, for one plaintext modulus.
 pub(super) fn front(
     name: &str,
     keep: [usize; 3],
@@ -180,7 +180,8 @@ pub(super) fn front(
     }
 }
 
-/// Channels of the wide networks. The bound on the logits does not grow with them, but with the non-zero weights of an output.
+/// Numbers of channels of the wide networks. The bound on the logits grows with the non-zero weights of an output, not
+/// with these.
 const WIDE: [usize; 2] = [10, 80];
 const WIDER: [usize; 2] = [16, 128];
 
@@ -201,7 +202,7 @@ pub(super) fn wider1() -> TrainConfig {
     }
 }
 
-/// A quantised network with the channels of `float`, from it.
+/// Bases the quantised network of `config` on `float`: takes over its layers and names it as the parent.
 fn from_float(config: TrainConfig, float: &TrainConfig) -> TrainConfig {
     TrainConfig {
         network: float.network.clone(),
@@ -223,7 +224,7 @@ pub(super) fn wide17() -> TrainConfig {
     from_float(narrow, &wider1())
 }
 
-/// The same with norms folded into its biases.
+/// Enables norms that are folded into the biases.
 pub(super) fn normalized(mut config: TrainConfig) -> TrainConfig {
     if let Some(q) = &mut config.quantization {
         q.normalize = true;
