@@ -14,7 +14,7 @@ pub struct ForecastRecord {
     pub backend: String,
     /// Measured nanoseconds of a vector operation on one thread, where the first-level cache holds a window.
     pub near_nanoseconds: f64,
-    /// The same where the first-level cache does not hold a window.
+    /// Measured nanoseconds of such an operation where the cache does not hold a window.
     pub far_nanoseconds: f64,
     /// Nanoseconds to read eight words from memory.
     pub stream_nanoseconds: f64,

@@ -31,7 +31,8 @@ pub enum TimingCase {
     SmallQ,
     /// The smaller N.
     SmallN,
-    /// The same with the masks of the authors' program. Shows what leaving them out saves, and why they are left out.
+    /// The smaller N with the masks of the authors' program. Shows what leaving them out saves, and why they are left
+    /// out.
     Masks,
 }
 
@@ -97,7 +98,7 @@ pub struct TimingRow {
     pub encrypt_seconds: f64,
     /// Measured wall time of evaluating what was computed.
     pub evaluate_seconds: f64,
-    /// The same as processor time, if the system tells it.
+    /// Measured processor time of evaluating what was computed, if the system tells it.
     pub evaluate_cpu_seconds: Option<f64>,
     /// Time of evaluating the whole network: processor time if it is known, else wall time. It is measured if the whole
     /// network ran, else extrapolated layer by layer.

@@ -29,9 +29,9 @@ pub struct Claims {
 /// The accurate enough rounded (PTQ) networks whose widest integer is narrowest, by either bound.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Baselines {
-    /// By proven bounds; `None` if no rounded network is accurate enough.
+    /// The network that is narrowest by proven bounds; `None` if no rounded network is accurate enough.
     pub proven: Option<Baseline>,
-    /// By observed integers.
+    /// The network that is narrowest by observed integers.
     pub observed: Option<Baseline>,
 }
 
@@ -71,7 +71,7 @@ pub struct Claim {
     pub observed_bits: f64,
     /// Share of the baselines' widest integers that is saved, even if the network is not within the tolerance.
     pub saved: Saved,
-    /// The same against the baselines that the paper's float network gives.
+    /// Share saved of the baselines that the paper's float network gives.
     pub paper_saved: Option<Saved>,
 }
 

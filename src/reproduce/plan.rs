@@ -16,7 +16,8 @@ pub const BITS: [u32; 7] = [2, 3, 4, 6, 8, 16, 32];
 /// Widths, in bits, among which the smallest network rounded by the paper's rule is searched.
 const ROUNDED_BITS: RangeInclusive<u32> = 2..=10;
 
-/// The same for the rule of least error, which equals the paper's beyond eight bits.
+/// Widths among which the smallest network rounded by the rule of least error is searched; that rule equals the paper's
+/// beyond eight bits.
 const ROUNDED_BITS_MIN_ERROR: RangeInclusive<u32> = 2..=8;
 
 /// Seeds of each quantised MNIST row.

@@ -13,7 +13,7 @@ pub enum TrainError {
     Config {
         /// The field.
         field: String,
-        /// What is wrong with it, and what would be right.
+        /// The problem with it, and what would be right.
         problem: String,
     },
     /// No preset has this name.
@@ -58,7 +58,7 @@ pub enum TrainError {
     /// Reading or writing failed.
     #[error("{what} {path}", path = path.display())]
     Io {
-        /// What was being done, as in "cannot read".
+        /// The action that failed, as in "cannot read".
         what: &'static str,
         /// The file or directory.
         path: PathBuf,

@@ -30,7 +30,8 @@ use crate::{
 const BATCH: usize = 8192;
 /// Percentage of weights that are not zero, on the curve over weight bits.
 const DENSE_PERCENT: usize = 75;
-/// The same on the curve over logit bits: so low that the smallest moduli can hold the logits.
+/// Percentage of weights that are not zero, on the curve over logit bits: so low that the smallest moduli can hold the
+/// logits.
 const SPARSE_PERCENT: usize = 20;
 /// Seed of random networks and images.
 const SEED: u64 = 2026;

@@ -34,10 +34,10 @@ pub struct ImportSpec {
     pub dataset: DatasetName,
     /// The layers.
     pub network: NetworkSpec,
-    /// As in [`TrainConfig::input_thresholds`].
+    /// Input thresholds, as in [`TrainConfig::input_thresholds`].
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub input_thresholds: Vec<u8>,
-    /// As in [`TrainConfig::input_encoding`].
+    /// Input encoding, as in [`TrainConfig::input_encoding`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub input_encoding: Option<InputEncoding>,
     /// The tensors of each layer with weights, in order.

@@ -81,8 +81,8 @@ pub(super) fn rule(n_bits: u32) -> TrainConfig {
     }
 }
 
-/// A network with three bits in the first two layers, where integers grow most and which have the fewest weights, and
-/// two bits in the others.
+/// Configures three bits in the first two layers, where integers grow most and which have the fewest weights, and two
+/// bits in the others.
 pub(super) fn mixed() -> TrainConfig {
     let base = rule(3);
     let mut config = TrainConfig {
@@ -119,8 +119,8 @@ fn contrast(thresholds: &[i32]) -> InputEncoding {
     }
 }
 
-/// A wide network on inputs of two levels: the bound on the logits grows with the non-zero weights of an output, not
-/// with the number of channels.
+/// Configures a wide network on inputs of two levels: the bound on the logits grows with the non-zero weights of an
+/// output, not with the number of channels.
 pub(super) fn contrast2() -> TrainConfig {
     TrainConfig {
         name: "cifar-contrast2".into(),
@@ -132,7 +132,7 @@ pub(super) fn contrast2() -> TrainConfig {
     }
 }
 
-/// A network with the paper's numbers of channels on inputs of four levels.
+/// Configures a network with the paper's numbers of channels on inputs of four levels.
 pub(super) fn contrast4() -> TrainConfig {
     TrainConfig {
         name: "cifar-contrast4".into(),
@@ -143,8 +143,8 @@ pub(super) fn contrast4() -> TrainConfig {
     }
 }
 
-/// A network with weight budgets, for the product of `plain_moduli`. The fewer weights it has, the less it can learn
-/// from changed images, so `crop` is small.
+/// Configures a network with weight budgets, for the product of `plain_moduli`. The fewer weights it has, the less it
+/// can learn from changed images, so `crop` is small.
 fn budget(
     name: &str,
     float: TrainConfig,

@@ -78,7 +78,7 @@ pub(super) fn teacher() -> TrainConfig {
     }
 }
 
-/// The float parent teaches the quantised networks.
+/// Makes the float parent the teacher of the quantised networks.
 fn distillation() -> DistillConfig {
     DistillConfig {
         teacher: "models/mnist-float".into(),
@@ -157,7 +157,8 @@ pub(super) fn float1() -> TrainConfig {
     }
 }
 
-/// A ternary network with `keep` non-zero weights for each output, on one-bit input, for one plaintext modulus.
+/// Configures a ternary network with `keep` non-zero weights for each output, on one-bit input, for one plaintext
+/// modulus.
 pub(super) fn front(
     name: &str,
     keep: [usize; 3],
@@ -185,7 +186,7 @@ pub(super) fn front(
 const WIDE: [usize; 2] = [10, 80];
 const WIDER: [usize; 2] = [16, 128];
 
-/// [`float1`] with more channels.
+/// Configures [`float1`] with more channels.
 pub(super) fn wide1() -> TrainConfig {
     TrainConfig {
         name: "mnist-wide1".into(),

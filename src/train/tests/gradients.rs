@@ -36,8 +36,8 @@ fn loss_at(
     (number, found)
 }
 
-/// A network with everything that a stage can hold: padding, strides, both activations, both poolings, and windows that
-/// overlap or leave out a border.
+/// Describes a network with everything that a stage can hold: padding, strides, both activations, both poolings, and
+/// windows that overlap or leave out a border.
 fn mixed_network() -> NetworkSpec {
     let conv = |out_channels, kernel, stride, padding| LayerSpec::Conv2d {
         out_channels,

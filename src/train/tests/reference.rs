@@ -8,7 +8,7 @@ use super::*;
 
 const COMMAND: &str = "SEALQUANT_WRITE_DOCS=1 cargo test --lib the_reference_page";
 
-/// A configuration that sets every field, for the examples. Its network is small and quantised.
+/// Returns a configuration that sets every field, for the examples. Its network is small and quantised.
 fn sample() -> Value {
     json!({
         "name": "small-w3",
@@ -57,7 +57,7 @@ fn sample() -> Value {
     })
 }
 
-/// The encoding that replaces the thresholds.
+/// Returns the encoding that replaces the thresholds.
 fn encoding() -> Value {
     json!({
         "channels": [{"mix": [77, 150, 29], "unit": 256, "center": {"mean": [1, 1]}}, {"mix": [77, 150, 29], "unit": 256, "center": {"blur": 2}}],
