@@ -22,19 +22,19 @@ fn main() {
     println!("cargo:rerun-if-changed=build.rs");
     println!("cargo:rerun-if-changed=src/ffi");
 
-    // Tests that compare with SEAL's C export layer need it in the SEAL that is linked.
+    // Tests that compare with SEAL's C export layer need that layer in the linked SEAL.
     println!("cargo:rustc-check-cfg=cfg(seal_c)");
     if env::var_os("DEP_SEAL_C_LAYER").is_some_and(|layer| layer == "1") {
         println!("cargo:rustc-cfg=seal_c");
     }
 
-    // A user's dev profile, unlike this project's, leaves kernels without optimisation: `kernels::profile` says so.
+    // Unlike this project's, a user's dev profile leaves kernels without optimisation; `kernels::profile` reports it.
     println!("cargo:rustc-check-cfg=cfg(unoptimised)");
     if env::var_os("OPT_LEVEL").is_some_and(|level| level == "0") {
         println!("cargo:rustc-cfg=unoptimised");
     }
 
-    // docs.rs: no SEAL was built, and nothing is linked.
+    // On docs.rs no SEAL was built, and nothing is linked.
     if env::var_os("DEP_SEAL_DOCS_ONLY").is_some_and(|only| only == "1") {
         return;
     }
@@ -60,7 +60,8 @@ fn main() {
         .compile("sealquant-ffi");
 }
 
-/// As `seal-sys/build/flags.rs`, which says why and warns: link-time optimisation makes libraries that rustc cannot link.
+/// Removes link-time optimisation from the C++ flags, as `seal-sys/build/flags.rs` does, which explains why and warns:
+/// it makes libraries that rustc cannot link.
 fn leave_out_lto() {
     let target = env::var("TARGET").unwrap_or_default();
     let names = [

@@ -1,6 +1,6 @@
 //! The engine's steps on small networks of one layer each: `cargo bench --bench batched`.
 //!
-//! A batch fills every slot, so the time of a step is that of N images.
+//! A batch fills every slot, so each measured time is for N images.
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use num_bigint::BigInt;
@@ -14,7 +14,7 @@ use std::error::Error;
 use std::hint::black_box;
 use std::time::Duration;
 
-/// Everything but the timing, and a batch of images.
+/// Everything needed for the measurement, and a batch of images.
 struct Kit {
     client: Client,
     server: Server,
@@ -22,7 +22,7 @@ struct Kit {
     request: Request,
 }
 
-/// A network of one layer on inputs 0..=3, and a batch, of which the first images are compared with the twin.
+/// Makes a network of one layer on inputs 0..=3, and a batch whose first images are compared with the twin.
 fn kit(name: &str, shape: Shape, layer: Layer) -> Result<Kit, Box<dyn Error>> {
     let output = layer.output_shape(shape)?;
     let network = Network::new(NetworkLiteral {
@@ -56,7 +56,7 @@ fn kit(name: &str, shape: Shape, layer: Layer) -> Result<Kit, Box<dyn Error>> {
     })
 }
 
-/// Small weights, one in five of them zero.
+/// Makes small weights, one in five of which is zero.
 fn weights(count: usize) -> Vec<i64> {
     [-1, 2, 0, 1, 3].into_iter().cycle().take(count).collect()
 }

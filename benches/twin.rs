@@ -1,7 +1,7 @@
-//! The twin on networks of the shape of the paper's CIFAR-10 network: `cargo bench --bench twin`.
+//! Measures the twin on networks with the shape of the paper's CIFAR-10 network: `cargo bench --bench twin`.
 //!
-//! Weights are random, of 4, 8, 16 and 32 bits; the input has four bits. The wider the weights, the wider the integers
-//! that the layers need. One thread, 32 images; the fastest of three rounds.
+//! The weights are random, of 4, 8, 16 and 32 bits; the input has four bits. The wider the weights, the wider the
+//! integers that the layers need. It runs 32 images on one thread and reports the fastest of three rounds.
 
 use sealquant::network::{Twin, op_counts, proven_bounds, random_hcnn_cifar, random_images};
 use std::error::Error;

@@ -10,7 +10,7 @@ use sealquant::bfv::{
 };
 
 fn main() -> Result<(), Error> {
-    // Batching needs a prime t = 1 mod 2N: then a plaintext is a matrix of 2 rows of N/2 slots.
+    // Batching needs a prime t = 1 mod 2N. A plaintext is then a matrix of 2 rows of N/2 slots.
     let degree = 4096;
     let row = degree / 2;
     let t = plain_modulus::batching(degree, &[18])?[0].value();
@@ -20,7 +20,7 @@ fn main() -> Result<(), Error> {
         SecurityLevel::Bits128,
     )?)?;
 
-    // A Galois key costs as much memory as the relinearisation keys: make those for the steps that are needed.
+    // A Galois key costs as much memory as the relinearisation keys, so make keys only for the steps that are needed.
     let steps: Vec<i32> = (0..row.ilog2()).map(|power| 1 << power).collect();
     let rotations: Vec<Rotation> = steps.iter().map(|&step| Rotation::Rows(step)).collect();
     let mut generator = KeyGenerator::new(&context)?;
@@ -35,8 +35,8 @@ fn main() -> Result<(), Error> {
     let encryptor = Encryptor::symmetric(&context, &secret_key)?;
     let mut sum = encryptor.encrypt_symmetric(&encoder.encode_i64(&values)?)?;
 
-    // The server squares all slots, then folds the row onto itself: after the rotation by 2^k, each slot holds the sum
-    // of 2^(k+1) neighbours.
+    // The server squares all slots, then sums up the row by rotate-and-sum: after the rotation by 2^k, each slot holds
+    // the sum of 2^(k+1) neighbours.
     let evaluator = Evaluator::new(&context)?;
     evaluator.square_inplace(&mut sum)?;
     evaluator.relinearize_inplace(&mut sum, &relin_keys)?;

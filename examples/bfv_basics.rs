@@ -1,4 +1,4 @@
-//! The smallest use of BFV: computes 4(x² + 1)² on a number that the computing side never sees.
+//! The smallest use of BFV: computes 4(x² + 1)² for a number x that the server never sees.
 //!
 //! `cargo run --example bfv_basics`
 
@@ -9,7 +9,7 @@ use sealquant::bfv::{
 
 fn main() -> Result<(), Error> {
     // Parameters. N sets the size of everything; t is the modulus of the plaintexts; q, here SEAL's default primes for
-    // N, is how much noise there is room for. All of this is public.
+    // N, decides how much room there is for noise. All of this is public.
     let degree = 8192;
     let context = Context::from_literal(&ParametersLiteral::bfv_default(
         degree,
@@ -31,7 +31,7 @@ fn main() -> Result<(), Error> {
     let fresh = decryptor.noise_budget_bits(&encrypted)?;
     println!("x = {x}, encrypted: noise budget {fresh} bits");
 
-    // The server computes, without any secret. A square has three polynomials; relinearising brings it back to two.
+    // The server computes without any secret. A square has three polynomials; relinearising brings it back to two.
     let one = Plaintext::from_coefficients(&context, &[1])?;
     let four = Plaintext::from_coefficients(&context, &[4])?;
     let evaluator = Evaluator::new(&context)?;
@@ -52,7 +52,7 @@ fn main() -> Result<(), Error> {
         "every operation costs noise budget, and some must be left"
     );
 
-    // The client decrypts. What is computed is 4(x² + 1)² modulo t.
+    // The client decrypts. The result is 4(x² + 1)² modulo t.
     let decrypted = decryptor.decrypt(&result)?.coefficients()[0];
     println!("decrypted: {decrypted}");
     assert_eq!(decrypted, 4 * (x * x + 1).pow(2) % 12_289);

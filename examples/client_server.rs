@@ -1,4 +1,4 @@
-//! A client and a server that share nothing but files: keys and encrypted images go one way, encrypted logits the other.
+//! A client and a server that share only files: keys and encrypted images go one way, encrypted logits the other.
 //!
 //! ```sh
 //! cargo run --example client_server -- some/directory
@@ -24,7 +24,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 fn run(directory: &Path) -> Result<(), Box<dyn Error>> {
-    // Both sides know the network's shape and the encryption parameters; only the server needs its weights.
+    // Both sides know the network's shape and the encryption parameters; only the server needs the weights.
     let network = network()?;
     let plan = Plan::batched(&network, &select(&network, &SelectOptions::default())?)?;
     let images: Vec<Vec<i64>> = (0..4).map(|i| vec![i, 3 - i, 1]).collect();
@@ -47,7 +47,7 @@ fn run(directory: &Path) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// The client writes what the server needs. The secret keys stay with it.
+/// Writes what the server needs from the client. The secret keys stay with the client.
 fn send(client: &Client, images: &[Vec<i64>], directory: &Path) -> Result<(), Box<dyn Error>> {
     let contexts = client.contexts();
     let keys = client.evaluation_keys_seeded()?;
@@ -59,7 +59,8 @@ fn send(client: &Client, images: &[Vec<i64>], directory: &Path) -> Result<(), Bo
     Ok(())
 }
 
-/// The server sees the plan and the files. What it reads may come from anyone: all of it is checked.
+/// Runs the server, which sees the plan and the files. The files may come from anyone, so all of their content is
+/// checked.
 fn serve(plan: &Plan, directory: &Path) -> Result<(), Box<dyn Error>> {
     let contexts = PlanContexts::new(plan)?;
     let limits = Limits::default();
@@ -74,7 +75,7 @@ fn serve(plan: &Plan, directory: &Path) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Two squares between sums, with weights made up.
+/// Makes a network with two squares between sums, and made-up weights.
 fn network() -> Result<Network, Box<dyn Error>> {
     let linear = |rows: &[&[i64]], bias: &[i64]| Layer::Linear {
         in_features: rows[0].len(),

@@ -1,4 +1,4 @@
-//! Levels: a ciphertext sheds primes of q as its noise grows, and all that follows costs less.
+//! Levels: a ciphertext sheds primes of q as its noise grows, which makes everything that follows cheaper.
 //!
 //! `cargo run --example levels`
 

@@ -1,14 +1,14 @@
-//! Throws network files at the reader and at what `sealquant inspect` does: no panic, no file that is accepted and then
-//! takes long or much memory.
+//! Feeds network files to the reader and to what `sealquant inspect` does. Nothing may panic, and no accepted file may
+//! then take long or much memory.
 //!
 //! ```sh
 //! cargo run --no-default-features --features hexl,zstd --example network_torture -- 10000
 //! ```
 //!
-//! The first argument is the number of tries, the second a seed, the third how many seconds and the fourth how many MiB
-//! a try may take; if any takes more, the run fails. Seconds are those of the processor where the system tells them, those
-//! of all threads together, so that other load does not count. The time of a try is that of `sealquant inspect`: reading,
-//! bounds and operations twice, and the longest way to choose parameters. What is printed is the record: how the tries
+//! The first argument is the number of tries, the second a seed, the third the seconds and the fourth the MiB that a
+//! try may take; if a try takes more, the run fails. Seconds are processor time of all threads together where the
+//! system tells it, so that other load does not count. The time of a try is that of `sealquant inspect`: reading,
+//! bounds and operations twice, and the slowest way to choose parameters. The output is the record: how the tries
 //! ended, and the tries that took the most time in each step and the most memory.
 #![allow(
     clippy::unwrap_used,
@@ -28,7 +28,7 @@ use std::sync::{Mutex, OnceLock};
 use std::time::{Duration, Instant};
 use support::{WAYS, file, inspect, known};
 
-/// Counts the bytes that Rust code holds, and their peak.
+/// Counts the bytes that Rust code has allocated, and their peak.
 struct Counting;
 
 static HELD: AtomicUsize = AtomicUsize::new(0);
@@ -39,7 +39,7 @@ fn more(size: usize) {
     PEAK.fetch_max(held, Ordering::Relaxed);
 }
 
-// SAFETY: every call goes to the system's allocator unchanged; only counters are kept beside.
+// SAFETY: every call goes to the system's allocator unchanged; this type only keeps counters besides.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         more(layout.size());
@@ -73,10 +73,10 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-/// The try that is under way: its name and the processor time at its start.
+/// The current try: its name and the processor time at its start.
 static UNDER_WAY: Mutex<Option<(String, Duration)>> = Mutex::new(None);
 
-/// What a try may take.
+/// The limits of a try.
 #[derive(Clone, Copy)]
 struct Allowed {
     time: Duration,
@@ -85,19 +85,19 @@ struct Allowed {
 
 #[derive(Default)]
 struct Tally {
-    /// By the way they end.
+    /// Number of tries for each way they end.
     ends: BTreeMap<String, u64>,
-    /// The longest of each step, and the try.
+    /// Longest time of each step, and the try.
     longest: BTreeMap<String, (Duration, String)>,
-    /// The most bytes held, and the try.
+    /// Largest number of bytes allocated, and the try.
     most: (usize, String),
-    /// The longest of all steps together, and the try.
+    /// Longest time of all steps together, and the try.
     slowest: (Duration, String),
     failures: Vec<String>,
 }
 
 impl Tally {
-    /// Reads bytes and inspects what they are.
+    /// Reads bytes and, if they are a network, inspects it.
     fn try_bytes(&mut self, name: &str, bytes: &[u8], allowed: Allowed) {
         *UNDER_WAY.lock().unwrap() = Some((name.to_owned(), processor_time()));
         let before = HELD.load(Ordering::Relaxed);
@@ -152,10 +152,12 @@ impl Tally {
     }
 }
 
-/// The time of all threads together, at the grain of the system's clock; the time of day where it is not known.
+/// Returns the processor time of all threads together, at the resolution of the system's clock; the time of day if it
+/// is not known.
 fn processor_time() -> Duration {
     static START: OnceLock<Instant> = OnceLock::new();
-    // What follows the program's name, which may hold anything: from the third field on. Ticks are hundredths.
+    // Fields after the program's name, which may hold anything: from the third field on. Ticks are hundredths of a
+    // second.
     let ticks = std::fs::read_to_string("/proc/self/stat")
         .ok()
         .and_then(|stat| {
@@ -171,7 +173,8 @@ fn processor_time() -> Duration {
     )
 }
 
-/// What the steps are together if one way is gone: bounds and operations are computed twice, for tables and parameters.
+/// Adds up the steps of one `inspect`, with only the slowest way of choosing parameters: bounds and operations are
+/// computed twice, for tables and for parameters.
 fn of_inspect(steps: &[(String, Duration)]) -> Duration {
     let (mut once, mut way) = (Duration::ZERO, Duration::ZERO);
     for (step, time) in steps {
@@ -184,7 +187,7 @@ fn of_inspect(steps: &[(String, Duration)]) -> Duration {
     once + way
 }
 
-/// The name of the error's variant.
+/// Returns the name of the error's variant.
 fn variant(error: &FormatError) -> String {
     let text = match error {
         FormatError::Network(NetworkError::Layer { problem, .. }) => format!("{problem:?}"),
@@ -195,7 +198,7 @@ fn variant(error: &FormatError) -> String {
     text[..end].to_owned()
 }
 
-/// Ends the process if a try does not.
+/// Ends the process if a try does not end.
 fn watch(allowed: Allowed) {
     std::thread::spawn(move || {
         loop {

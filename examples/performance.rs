@@ -1,6 +1,6 @@
-//! Performance: what each operation takes at three degrees, in microseconds: medians on one thread.
+//! Performance: the time of each operation at three degrees, as medians on one thread in microseconds.
 //!
-//! A tour. The measured comparison with C++ is `cargo bench --bench bfv`.
+//! This is a tour. The measured comparison with C++ is `cargo bench --bench bfv`.
 //!
 //! `cargo run --release --example performance`
 
@@ -10,12 +10,12 @@ use sealquant::bfv::{
 };
 use std::time::{Duration, Instant};
 
-/// How long to measure.
+/// The amount of measuring.
 #[derive(Clone, Copy)]
 struct Effort {
-    /// Calls of each operation.
+    /// Number of calls of each operation.
     calls: usize,
-    /// An operation is not called more often once this has passed.
+    /// Time after which an operation is not called again.
     limit: Duration,
 }
 
@@ -50,7 +50,7 @@ fn run(effort: Effort) -> Result<(), Error> {
     Ok(())
 }
 
-/// The median, in microseconds, after one call that warms up.
+/// Measures the median in microseconds, after one warm-up call.
 fn median(effort: Effort, mut call: impl FnMut() -> Result<(), Error>) -> Result<f64, Error> {
     call()?;
     let start = Instant::now();
@@ -92,7 +92,7 @@ fn measure(degree: usize, effort: Effort) -> Result<Vec<Row>, Error> {
     let a_ntt = evaluator.transform_to_ntt(&a)?;
     let product = evaluator.multiply(&a, &b)?;
 
-    // Destinations are reused: no operation allocates what the one before has left.
+    // Destinations are reused, so that no operation allocates what the previous one has left.
     let mut out = Ciphertext::new()?;
     let mut out_plain = Plaintext::new()?;
     let mut slots = vec![0; degree];

@@ -1,4 +1,4 @@
-//! Rotation: slots move within their row, rows change places, and keys are made for exactly the steps that are used.
+//! Rotation: slots move within their row, rows change places, and keys are made for exactly those steps that are used.
 //!
 //! `cargo run --example rotation`
 
@@ -24,7 +24,7 @@ fn main() -> Result<(), Error> {
         Rotation::Columns,
     ])?;
 
-    // A matrix of two rows: 0, 1, 2, ... above, 10000, 10001, ... below.
+    // A matrix of two rows: 0, 1, 2, ... above, and 10000, 10001, ... below.
     let matrix: Vec<u64> = (0..row as u64).chain(10_000..10_000 + row as u64).collect();
     let encoder = BatchEncoder::new(&context)?;
     let encrypted = Encryptor::symmetric(&context, &secret_key)?
@@ -43,12 +43,12 @@ fn main() -> Result<(), Error> {
     };
     show("fresh", &encrypted)?;
 
-    // To the left by one: both rows, and the first slot comes back at the end.
+    // Rotate left by one: both rows move, and the first slot comes back at the end.
     let left = evaluator.rotate_rows(&encrypted, 1, &keys)?;
     let slots = show("rows by 1", &left)?;
     assert_eq!((slots[0], slots[row - 1], slots[row]), (1, 0, 10_001));
 
-    // To the right by four, and the rows exchanged.
+    // Rotate right by four, and exchange the rows.
     let right = evaluator.rotate_rows(&encrypted, -4, &keys)?;
     let slots = show("rows by -4", &right)?;
     assert_eq!((slots[4], slots[0]), (0, row as u64 - 4));
@@ -56,12 +56,12 @@ fn main() -> Result<(), Error> {
     let slots = show("columns", &swapped)?;
     assert_eq!((slots[0], slots[row]), (10_000, 0));
 
-    // Without a key of its own a step is composed of those there are: -3 = 1 - 4 takes two key switches.
+    // A step without a key of its own is composed from the existing keys: -3 = 1 - 4 takes two key switches.
     let composed = evaluator.rotate_rows(&encrypted, -3, &keys)?;
     let slots = show("rows by -3 (1 and -4)", &composed)?;
     assert_eq!(slots[3], 0);
 
-    // What cannot be composed is an error that says so, and the ciphertext is left as it was.
+    // A step that cannot be composed gives an error that says so, and the ciphertext stays as it was.
     let error = evaluator.rotate_rows(&encrypted, 2, &keys).err();
     if let Some(error) = &error {
         println!("rows by 2: {error}");

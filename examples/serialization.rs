@@ -1,7 +1,7 @@
 //! Serialization: what a client sends to a server and gets back, in this crate's format and in SEAL's.
 //!
-//! This crate's format is for the network: everything is validated before SEAL sees it, and what is random is sent as
-//! a seed. SEAL's own format is for files that are trusted: SEAL 4.0.0 does not withstand hostile bytes.
+//! Use this crate's format on the network: everything is validated before SEAL sees it, and random parts are sent as
+//! seeds. Use SEAL's own format for trusted files: SEAL 4.0.0 does not withstand hostile bytes.
 //!
 //! `cargo run --example serialization`
 
@@ -22,7 +22,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let t = plain_modulus::batching(degree, &[20])?[0].value();
     let literal = ParametersLiteral::bfv_default(degree, t, SecurityLevel::Bits128)?;
 
-    // The client: keys, and a question.
+    // The client: makes keys and a question.
     let context = Context::from_literal(&literal)?;
     let mut generator = KeyGenerator::new(&context)?;
     let secret_key = generator.secret_key()?;
@@ -51,7 +51,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let seals = generator.seal_bytes_galois_keys(&rotations, compression)?;
     line("one Galois key, seeded", sent_galois.len(), seals.len());
 
-    // The server: the same public parameters, and nothing but the bytes. A reader's limits bound what it allocates.
+    // The server: has the same public parameters and nothing but the bytes. A reader's limits bound its allocations.
     let answer = {
         let context = Context::from_literal(&literal)?;
         let limits = Limits::default();
@@ -61,7 +61,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             SeededRelinKeys::from_wire(&context, &sent_relin, &limits)?.expand(&context)?;
         let galois_keys: GaloisKeys =
             SeededGaloisKeys::from_wire(&context, &sent_galois, &limits)?.expand(&context)?;
-        // Bytes that were changed on the way are refused.
+        // Bytes that were changed in transit are refused.
         let mut hostile = sent_question.clone();
         hostile[sent_question.len() / 2] ^= 1;
         let refused = SeededCiphertext::from_wire(&context, &hostile, &limits).err();
@@ -71,7 +71,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         evaluator.square_inplace(&mut work)?;
         evaluator.relinearize_inplace(&mut work, &relin_keys)?;
         evaluator.rotate_rows_inplace(&mut work, 1, &galois_keys)?;
-        // Whoever only decrypts needs one prime: the answer is sent at the lowest level.
+        // Decryption needs only one prime, so the answer is sent at the lowest level.
         line(
             "answer, all primes",
             work.to_wire(&context)?.len(),
@@ -86,7 +86,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         work.to_wire(&context)?
     };
 
-    // The client again. Its secret key comes from a file of its own, in SEAL's format.
+    // The client again. It reads its secret key from a file of its own, in SEAL's format.
     let file = secret_key.seal_bytes(compression)?;
     let secret_key = SecretKey::from_seal_bytes_trusted(&context, &file)?;
     let answer = Ciphertext::from_wire(&context, &answer, &Limits::default())?;

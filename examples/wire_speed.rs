@@ -1,10 +1,10 @@
-//! How fast messages are written and read, beside memcpy of the same residues in the same run, on one core.
+//! Measures the speed of writing and reading messages beside memcpy of the same residues, in the same run on one core.
 //!
 //! ```sh
 //! cargo run --release --no-default-features --features hexl,zstd --example wire_speed
 //! ```
 //!
-//! MB/s of residues in memory (8 bytes each), and of the message in brackets. Medians.
+//! Shows MB/s of residues in memory (8 bytes each), and, in brackets, of the message. The values are medians.
 #![allow(clippy::unwrap_used, missing_docs, reason = "an example")]
 
 use sealquant::bfv::{
@@ -28,7 +28,7 @@ fn timed<T>(work: impl FnOnce() -> T) -> f64 {
     start.elapsed().as_secs_f64()
 }
 
-/// Something measured: its name, the bytes it makes or takes in memory and on the wire, and how long it took.
+/// A measurement: its name, the bytes it makes or takes in memory and on the wire, and its time.
 struct Row {
     name: &'static str,
     memory: usize,
@@ -113,7 +113,7 @@ fn measure(degree: usize) {
     ];
     let mut target = vec![0_u64; whole.limbs().len()];
     let mut out = Vec::with_capacity(bytes.len());
-    // Interleaved: what else the machine does meets all of them.
+    // Interleaved, so that other load on the machine affects all of them.
     for _ in 0..ROUNDS {
         let seconds = [
             timed(|| {

@@ -1,12 +1,12 @@
-//! Throws damaged messages at the wire format's reader and watches it: no panic, nothing accepted that is not valid, no
-//! allocation out of proportion.
+//! Feeds damaged messages to the wire format's reader and watches it: no panic, nothing invalid accepted, no
+//! disproportionate allocation.
 //!
 //! ```sh
 //! cargo run --no-default-features --features hexl,zstd --example wire_torture -- 1000000
 //! ```
 //!
-//! The first argument is the number of tries, the second a seed. What is printed is the record: for each kind, which is
-//! that of the damaged message's header, how the tries ended.
+//! The first argument is the number of tries, the second a seed. The output is the record: how the tries ended, for
+//! each kind, as named in the damaged message's header.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
@@ -25,13 +25,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 use support::{Random, World, damage, worlds};
 
-/// Counts the bytes that Rust code holds, and their peak.
+/// Counts the bytes that Rust code has allocated, and their peak.
 struct Counting;
 
 static HELD: AtomicUsize = AtomicUsize::new(0);
 static PEAK: AtomicUsize = AtomicUsize::new(0);
 
-// SAFETY: every call goes to the system's allocator unchanged; only counters are kept beside.
+// SAFETY: every call goes to the system's allocator unchanged; this type only keeps counters besides.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         let held = HELD.fetch_add(layout.size(), Ordering::Relaxed) + layout.size();
@@ -50,28 +50,29 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-/// What a reader may hold beyond its input, in Rust's heap and in SEAL's pool: a message's worth of work, whatever the
-/// message promises.
+/// Returns the bytes that a reader may allocate beyond its input, in Rust's heap and in SEAL's pool: the work for one
+/// message, whatever size the message claims.
 const fn allowed(input: usize) -> usize {
     65_536 + 16 * input
 }
 
-/// What SEAL's pool may hold at the end of the run, in bytes. It never shrinks.
+/// Largest size of SEAL's pool at the end of the run, in bytes. It never shrinks.
 const POOL_ALLOWED: usize = 1 << 20;
 
-/// How the tries ended.
+/// Counts of how the tries ended.
 #[derive(Default)]
 struct Tally {
     accepted: u64,
     undamaged: u64,
-    /// The most that Rust held for one, and that SEAL's pool grew by for one, in bytes.
+    /// Most bytes that Rust allocated for one try, and most bytes by which SEAL's pool grew for one.
     held: usize,
     pooled: usize,
-    /// By kind and end.
+    /// Number of tries for each kind and end.
     ends: BTreeMap<(String, String), u64>,
 }
 
-/// Most messages as what they say they are, within wide limits; some within narrow ones, some as another kind.
+/// Reads a message: usually as what it says it is, within wide limits; sometimes within narrow limits, or as another
+/// kind.
 fn read(random: &mut Random, world: &World, bytes: &[u8]) -> WireResult<Vec<u8>> {
     let mut limits = Limits {
         message_bytes: 1 << 20,
@@ -149,7 +150,7 @@ impl Tally {
     }
 }
 
-/// The kind that a message's header names.
+/// Returns the kind that a message's header names.
 fn kind(bytes: &[u8]) -> String {
     const KINDS: [Kind; 13] = [
         Kind::Ciphertext,
@@ -177,7 +178,7 @@ fn kind(bytes: &[u8]) -> String {
         })
 }
 
-/// The name of the error's variant.
+/// Returns the name of the error's variant.
 fn variant(error: &WireError) -> String {
     let text = format!("{error:?}");
     let end = text.find([' ', '(', '{']).unwrap_or(text.len());
@@ -195,7 +196,7 @@ fn main() {
     let mut tally = Tally::default();
     let start = Instant::now();
     for number in 1..=tries {
-        // One in eight with the small degree.
+        // One try in eight uses the small degree.
         let world = &worlds[usize::from(random.below(8) == 0)];
         tally.count(number, &mut random, world);
     }

@@ -1,20 +1,20 @@
-//! The figures of the documents against the records that they come from. No data is needed.
+//! Checks the figures in the documents against the records that they come from. It needs no data.
 //!
-//! `docs/figures.json` has an entry for each figure of README.md and docs/RESULTS.md:
+//! `docs/figures.json` has an entry for each figure in README.md and docs/RESULTS.md:
 //!
-//! - `document` and `text`: a piece of the document that occurs there once; runs of white space count as one space.
-//! - `figure`: the number in `text`, with its sign, as it is written there. May be left out if `text` has one number only.
-//! - `is`: where the number comes from, `FILE.json#/key/0/key`. A step `[key=value,key=value]` picks the one element of an
-//!   array with these values.
-//! - `per`: what `is` is divided by; `#/key` is of the same file. With `change`, 1 is taken off the quotient.
-//! - `scale`: what the result is multiplied by to be in the figure's unit: 1000 for milliseconds of seconds, 100 for
-//!   percent of a share; -100 for a share saved that is written as a change.
-//! - `nearest`: what the figure is rounded to, if not to its last decimal: 1000 for "about 37,000".
-//! - `because`, in place of `is`: why the figure has no record, such as a claim of the paper's.
+//! - `document` and `text`: a piece of the document that occurs there once; a run of white space counts as one space.
+//! - `figure`: the number in `text`, with its sign, as written there. May be left out if `text` has only one number.
+//! - `is`: the source of the number, `FILE.json#/key/0/key`. A step `[key=value,key=value]` picks the only element of
+//!   an array with these values.
+//! - `per`: the divisor of `is`; `#/key` refers to the same file. With `change`, 1 is subtracted from the quotient.
+//! - `scale`: the factor that converts the result to the figure's unit: 1000 for milliseconds from seconds, 100 for
+//!   percent from a share, -100 for a saved share that is written as a change.
+//! - `nearest`: the multiple that the figure is rounded to, if not its last decimal: 1000 for "about 37,000".
+//! - `because`, in place of `is`: the reason why the figure has no record, such as being a claim of the paper.
 //!
-//! Every number with a unit of time, size, speed or share ([`UNITS`]) needs an entry; in "3, 4 and 5 %" each of the three
-//! does. Other numbers may have one. Code blocks are exempt, but for those marked `text`: they show what a program printed.
-//! No record may be of a tree that differs from its commit.
+//! Every number with a unit of time, size, speed or share ([`UNITS`]) needs an entry; in "3, 4 and 5 %" each of the
+//! three does. Other numbers may have one. Code blocks are exempt, except those marked `text`, which show what a
+//! program printed. No record may come from a tree that differs from its commit.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -31,13 +31,13 @@ use std::{
 use serde::Deserialize;
 use serde_json::Value;
 
-/// Documents whose figures are checked, where they exist.
+/// Documents whose figures are checked, if they exist.
 const DOCUMENTS: [&str; 2] = ["README.md", "docs/RESULTS.md"];
 
-/// Where the entries are.
+/// Path of the entries.
 const ENTRIES: &str = "docs/figures.json";
 
-/// Units of what is measured. Bits, images and epochs are mostly settings.
+/// Units of measured quantities. Bits, images and epochs are mostly settings.
 const UNITS: [&str; 27] = [
     "ns",
     "µs",
@@ -88,14 +88,14 @@ const fn one() -> f64 {
     1.0
 }
 
-/// A number in a text, its sign included.
+/// A number in a text, including its sign.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Number {
     at: Range<usize>,
     has_unit: bool,
 }
 
-/// The text without code blocks (but those marked `text`), each run of white space as one space.
+/// Returns the text without code blocks (except those marked `text`), with each run of white space as one space.
 fn visible(markdown: &str) -> String {
     let mut out = String::new();
     let mut hidden: Option<bool> = None;
@@ -119,7 +119,7 @@ fn spaced(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// The numbers of a text. Digits that belong to a name (`w2`, `2-bit`, `v1.2.3`) are none.
+/// Returns the numbers in a text. Digits that belong to a name (`w2`, `2-bit`, `v1.2.3`) do not count.
 fn numbers(text: &str) -> Vec<Number> {
     let bytes = text.as_bytes();
     let digit = |at: usize| bytes.get(at).is_some_and(u8::is_ascii_digit);
@@ -159,7 +159,7 @@ fn numbers(text: &str) -> Vec<Number> {
             });
         }
     }
-    // In a list only the last has the unit.
+    // In a list only the last number has the unit.
     for index in (1..found.len()).rev() {
         let between = &text[found[index - 1].at.end..found[index].at.start];
         let joined = [",", "and", "or", "to", "–", "/", "..", "and of"].contains(&between.trim());
@@ -170,7 +170,7 @@ fn numbers(text: &str) -> Vec<Number> {
     found
 }
 
-/// What is wrong with the figures of the documents under `root`, a line each.
+/// Lists the problems with the figures of the documents under `root`, one per line.
 fn problems(root: &Path, entries: &[Entry], documents: &[&str]) -> Vec<String> {
     let mut out = Vec::new();
     for entry in entries {
@@ -214,7 +214,7 @@ fn problems(root: &Path, entries: &[Entry], documents: &[&str]) -> Vec<String> {
     out
 }
 
-/// Which of the numbers of `text` an entry is about.
+/// Finds the number in `text` that an entry is about.
 fn place(entry: &Entry, text: &str, all: &[Number]) -> Result<usize, String> {
     let piece = spaced(&entry.text);
     let places: Vec<usize> = text.match_indices(&piece).map(|(at, _)| at).collect();
@@ -246,7 +246,7 @@ fn place(entry: &Entry, text: &str, all: &[Number]) -> Result<usize, String> {
     }
 }
 
-/// Compares a figure as it is written with its record.
+/// Compares a figure, as written, with its record.
 fn check(root: &Path, entry: &Entry, figure: &str) -> Result<(), String> {
     let source = match (&entry.is, &entry.because) {
         (Some(source), None) => source,
@@ -278,7 +278,7 @@ fn check(root: &Path, entry: &Entry, figure: &str) -> Result<(), String> {
     }
 }
 
-/// The number that `FILE.json#/pointer` names.
+/// Returns the number that `FILE.json#/pointer` names.
 fn number_at(root: &Path, source: &str, same: &str) -> Result<f64, String> {
     let (file, pointer) = source
         .split_once('#')
@@ -294,7 +294,7 @@ fn number_at(root: &Path, source: &str, same: &str) -> Result<f64, String> {
         .ok_or_else(|| format!("{source}: {value} is no number"))
 }
 
-/// Every commit in a record is a whole hash.
+/// Checks that every commit in a record is a whole hash.
 fn clean(record: &Value) -> Result<(), String> {
     match record {
         Value::Array(items) => items.iter().try_for_each(clean),
@@ -328,7 +328,7 @@ fn step_by_step<'a>(record: &'a Value, pointer: &str) -> Option<&'a Value> {
         };
         let mut found = value.as_array()?.iter().filter(holds);
         let first = found.next();
-        // The one, not one of several.
+        // Only the one element, not one of several.
         if found.next().is_none() { first } else { None }
     })
 }
@@ -343,7 +343,7 @@ fn figures_equal_their_records() {
     assert!(found.is_empty(), "\n{}", found.join("\n"));
 }
 
-/// The problems of a document and a record with these entries.
+/// Returns the problems of a document and a record with these entries.
 fn try_out(document: &str, record: &str, entries: &str) -> Vec<String> {
     let top = tempfile::tempdir().unwrap();
     fs::write(top.path().join("README.md"), document).unwrap();
@@ -367,7 +367,7 @@ fn a_figure_that_equals_its_record_passes() {
         {"document": "README.md", "text": "98.07 % right", "is": "r.json#/right", "per": "#/images", "scale": 100}
     ]"##;
     assert_eq!(try_out(document, RECORD, entries), [""; 0]);
-    // A part of a larger number is not the number.
+    // A part of a larger number is not that number.
     for wrong in ["18.2 ms", "8.24 ms", "-8.2 ms", "8.2 s"] {
         let found = try_out(&document.replace("8.2 ms", wrong), RECORD, entries);
         assert!(!found.is_empty(), "{wrong}");

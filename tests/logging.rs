@@ -1,4 +1,5 @@
-//! What the library logs: that its kernels were compiled without optimisation, once, and nothing in this project's profiles.
+//! Checks what the library logs: a single message that its kernels were compiled without optimisation, and nothing in
+//! this project's profiles.
 #![allow(clippy::unwrap_used, reason = "a failed test may panic")]
 
 use log::{Level, LevelFilter, Log, Metadata, Record};
@@ -11,7 +12,7 @@ use sealquant::network::{
 use sealquant::params::{Mode, SelectOptions, select};
 use std::sync::Mutex;
 
-/// Keeps what is logged.
+/// Collects what is logged.
 struct Kept(Mutex<Vec<(Level, String)>>);
 
 impl Log for Kept {
@@ -67,7 +68,7 @@ fn evaluate(mode: Mode) {
 fn only_a_build_without_optimisation_is_warned_about_and_once() {
     log::set_logger(&KEPT).unwrap();
     log::set_max_level(LevelFilter::Trace);
-    // SEAL and what calls it are optimised under every profile.
+    // SEAL and the code that calls it are optimised under every profile.
     evaluate(Mode::Stock);
     assert!(KEPT.0.lock().unwrap().is_empty());
     for _ in 0..2 {

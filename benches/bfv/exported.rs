@@ -1,4 +1,4 @@
-//! SEAL's C export layer, by the declarations of `seal_sys::bindings`.
+//! Calls SEAL's C export layer through the declarations of `seal_sys::bindings`.
 
 use seal_sys::bindings as c;
 use seal_sys::hresult::{Hresult, S_OK};
@@ -6,18 +6,18 @@ use sealquant_native_bench::{Operands, Operation};
 use std::ffi::c_void;
 use std::ptr::null_mut;
 
-/// SEAL's encoder behind the C export layer, and the levels that some calls take.
+/// SEAL's encoder behind the C export layer, and the level identifiers that some calls need.
 pub struct Exported {
     encoder: *mut c_void,
     first_level: [u64; 4],
     last_level: [u64; 4],
-    /// As [`sealquant_native_bench::Native::count`].
+    /// Like [`sealquant_native_bench::Native::count`].
     pub count: u64,
 }
 
 impl Exported {
     /// # Safety
-    /// The operands are what their documentation says.
+    /// The operands must be what their documentation says.
     pub unsafe fn new(operands: &Operands) -> Result<Self, String> {
         let context = operands.context.cast_mut();
         let mut new = Self {
@@ -26,8 +26,8 @@ impl Exported {
             last_level: [0; 4],
             count: 0,
         };
-        // SAFETY: the pointer is a context, which the layer copies and does not change; a level's identifier takes
-        // four words.
+        // SAFETY: the pointer is a context, which the layer copies and does not change; a level's identifier takes four
+        // words.
         let results = unsafe {
             [
                 c::SEALContext_FirstParmsId(context, new.first_level.as_mut_ptr()),
@@ -41,10 +41,11 @@ impl Exported {
         }
     }
 
-    /// One call, or a copy and a call.
+    /// Makes one call, or a copy and a call.
     ///
     /// # Safety
-    /// The operands live, and no reference to the working objects is in use. `decoded` has a place for each slot.
+    /// The operands must be alive, and no reference to the working objects may be in use. `decoded` must have a place
+    /// for each slot.
     #[expect(clippy::too_many_lines, reason = "an arm for each operation")]
     pub unsafe fn call(
         &mut self,
@@ -63,7 +64,7 @@ impl Exported {
         let last_level = self.last_level.as_mut_ptr();
         // SAFETY: the caller keeps the contract; the layer changes nothing but its destinations.
         unsafe {
-            // The copy that some operations start with.
+            // The copy from which some operations start.
             let source = match operation {
                 Operation::Multiply
                 | Operation::Square
@@ -194,7 +195,7 @@ impl Exported {
 
 impl Drop for Exported {
     fn drop(&mut self) {
-        // SAFETY: made by `new`, and destroyed here only.
+        // SAFETY: made by `new`, and destroyed only here.
         unsafe {
             c::BatchEncoder_Destroy(self.encoder);
         }

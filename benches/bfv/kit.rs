@@ -1,4 +1,4 @@
-//! The operands of one degree, and the three ways to run an operation on them.
+//! The operands for one degree, and the three ways to run an operation on them.
 
 use crate::exported::Exported;
 use seal_sys::hresult::S_OK;
@@ -19,29 +19,29 @@ pub enum Caller {
     Crate,
     /// The declarations of SEAL's C export layer.
     Exported,
-    /// The loop in C++ a second time: what the measurement itself makes of equal code.
+    /// The loop in C++ a second time: shows the error of the measurement itself on equal code.
     Control,
 }
 
 impl Caller {
-    /// All of them.
+    /// All callers.
     pub const ALL: [Self; 4] = [Self::Native, Self::Crate, Self::Exported, Self::Control];
 }
 
-/// What an operation left behind, to be compared between callers.
+/// The result of an operation, for comparison between callers.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// Residues of a ciphertext, or coefficients of a plaintext.
     Residues(Vec<u64>),
-    /// Slots: decoded, or, where fresh randomness went in, decrypted and decoded.
+    /// Slots: decoded or, if the operation uses fresh randomness, decrypted and decoded.
     Slots(Vec<u64>),
     /// Bits of a noise budget, or a number of keys.
     Count(u64),
 }
 
-/// Operands that all callers share: the same objects at the same addresses.
+/// The operands, which all callers share: the same objects at the same addresses.
 pub struct Kit {
-    // Before what they point to, so that they are dropped first.
+    // Declared before the objects that they point to, so that they are dropped first.
     native: Native,
     exported: Exported,
     operands: Operands,
@@ -67,13 +67,13 @@ pub struct Kit {
     four: Vec<Ciphertext>,
     work: Ciphertext,
     work_plain: Plaintext,
-    /// What this crate's operations without a destination gave last.
+    /// The last result of this crate's operations without a destination.
     result: Option<Ciphertext>,
     count: u64,
 }
 
 impl Kit {
-    /// SEAL's default primes for 128 bits of security, t of 20 bits, full slots.
+    /// Makes the operands with SEAL's default primes for 128 bits of security, a t of 20 bits and full slots.
     pub fn new(degree: usize) -> Result<Self, Box<dyn StdError>> {
         let context = Context::from_literal(&ParametersLiteral {
             poly_modulus_degree: degree,
@@ -112,13 +112,13 @@ impl Kit {
             .into_iter()
             .map(Ciphertext::try_clone)
             .collect::<Result<Vec<_>, _>>()?;
-        // As large as it ever gets: no caller pays for its growth.
+        // Already at its largest size, so no caller pays for its growth.
         let mut work = product.try_clone()?;
         work.assign(&a)?;
         let mut work_plain = plain_ntt.try_clone()?;
         work_plain.assign(&plain)?;
 
-        // The boxes behind the types do not move when the types do.
+        // The boxes inside these types do not move when the types do.
         let operands = Operands {
             context: context.as_seal_ptr(),
             key_generator: generator.as_seal_mut_ptr(),
@@ -175,7 +175,7 @@ impl Kit {
         })
     }
 
-    /// Puts the start of the operations in place into `work`.
+    /// Puts the initial value for in-place operations into `work`.
     pub fn prepare(&mut self, operation: Operation) -> Result<(), Error> {
         self.work.assign(match operation {
             Operation::MultiplyPlainNtt => &self.a_ntt,
@@ -322,7 +322,7 @@ impl Kit {
         }
     }
 
-    /// Runs an operation once from its start and tells what came out.
+    /// Runs an operation once from its initial value and returns the result.
     pub fn outcome(
         &mut self,
         caller: Caller,
@@ -358,7 +358,7 @@ impl Kit {
         })
     }
 
-    /// What [`Outcome::Slots`] must hold.
+    /// Returns the slots that [`Outcome::Slots`] must contain.
     pub fn expected_slots(&self, operation: Operation) -> Vec<u64> {
         match operation {
             Operation::EncryptZero | Operation::EncryptZeroSymmetric => vec![0; self.values.len()],
@@ -374,8 +374,8 @@ fn repeat(iterations: u64, mut call: impl FnMut() -> Result<(), Error>) -> Resul
     Ok(())
 }
 
-/// Words at the same place within a page as others: where an array begins against the one that is read decides some
-/// percent of the time of a pass over both.
+/// An array at the same offset within a page as another one. The offset between an array and the one that is read
+/// accounts for a few percent of the time of a pass over both.
 struct SamePlace {
     words: Vec<u64>,
     start: usize,

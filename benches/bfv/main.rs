@@ -1,19 +1,20 @@
-//! BFV through this crate against SEAL from C++ and against SEAL's C export layer.
+//! Compares BFV through this crate with SEAL called from C++ and with SEAL's C export layer.
 //!
 //! ```text
 //! cargo bench --bench bfv [-- --quick] [--degree N]... [--only TEXT] [--out FILE] [--against FILE]
 //! ```
 //!
-//! All three call SEAL on the very same objects: one context, one set of keys, one set of operands at one address. In
-//! each round every caller runs a block of calls, in an order that changes from round to round, so that drifts of the
-//! machine hit all alike; the ratio of two callers is the median over rounds. C++ runs twice in each round: the ratio
-//! of the two is the measurement's own error. Before anything is timed, the results are compared bit for bit.
+//! All three call SEAL on the very same objects: one context, one set of keys, one set of operands at the same
+//! addresses. In each round every caller runs a block of calls, in an order that changes from round to round, so that
+//! drifts of the machine affect all callers alike; the ratio of two callers is the median over rounds. C++ runs twice
+//! in each round: the ratio of its two times is the measurement's own error. Before anything is timed, the results are
+//! compared bit for bit.
 //!
-//! criterion measures one function after the other and compares means of different minutes, which is not made for
-//! differences of half a percent; hence this harness.
+//! criterion is not made for differences of half a percent: it measures one function after the other and compares means
+//! from different minutes. Hence this harness.
 //!
-//! The record goes to `target/bench/bfv.json` unless `--out` names a file; `--against` compares it with another one.
-//! SEAL's C export layer must be part of the SEAL that is linked, as it is of the one that `seal-sys` builds.
+//! The record is written to `target/bench/bfv.json` unless `--out` names a file; `--against` compares it with another
+//! record. The linked SEAL must contain SEAL's C export layer, as the one that `seal-sys` builds does.
 
 mod exported;
 mod kit;
@@ -65,7 +66,7 @@ impl Arguments {
                     .ok_or_else(|| format!("{argument} needs a value"))
             };
             match argument.as_str() {
-                // Cargo's own.
+                // Passed by cargo.
                 "--bench" => {}
                 "--quick" => arguments.effort = QUICK,
                 "--degree" => arguments.degrees.push(value()?.parse()?),
@@ -112,7 +113,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// All callers compute the same, bit for bit; where randomness goes in, the same after decryption.
+/// Checks that all callers compute the same, bit for bit, or, for operations with randomness, the same after
+/// decryption.
 fn compare_outcomes(kit: &mut Kit, operation: Operation) -> Result<(), Box<dyn Error>> {
     let native = kit.outcome(Caller::Native, operation)?;
     for caller in [Caller::Crate, Caller::Exported] {

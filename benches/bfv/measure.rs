@@ -1,4 +1,4 @@
-//! Interleaved timing.
+//! Interleaved timing of the callers.
 
 use crate::kit::{Caller, Kit};
 use sealquant::report::Spread;
@@ -7,41 +7,41 @@ use serde::{Deserialize, Serialize};
 use std::error::Error;
 use std::time::{Duration, Instant};
 
-/// How long to measure.
+/// The amount of measuring.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub struct Effort {
-    /// How many blocks of each caller.
+    /// Number of blocks for each caller.
     pub rounds: usize,
-    /// What a block should take at least; it holds one call or more.
+    /// Smallest duration of a block, which holds one or more calls.
     pub block_microseconds: u64,
-    /// What the blocks of an operation may take together; there are never fewer than 8 rounds.
+    /// Longest total duration of the blocks of an operation; there are never fewer than 8 rounds.
     pub operation_milliseconds: u64,
 }
 
 /// One operation at one degree.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Row {
-    /// N.
+    /// The ring degree N.
     pub poly_modulus_degree: usize,
     /// The operation.
     pub operation: String,
-    /// Whether this crate does something else here than call SEAL's function of the same name.
+    /// True if this crate does not simply call SEAL's function of the same name.
     pub is_own: bool,
-    /// Calls in a block.
+    /// Number of calls in a block.
     pub iterations: u64,
-    /// Blocks of each caller.
+    /// Number of blocks for each caller.
     pub rounds: usize,
-    /// Microseconds a call from C++.
+    /// Microseconds for a call from C++.
     pub native_us: Spread,
-    /// Microseconds a call through this crate.
+    /// Microseconds for a call through this crate.
     pub crate_us: Spread,
-    /// Microseconds a call through SEAL's C export layer.
+    /// Microseconds for a call through SEAL's C export layer.
     pub exported_us: Spread,
-    /// This crate's time over C++'s, round by round.
+    /// This crate's time divided by C++'s, round by round.
     pub crate_to_native: Spread,
-    /// This crate's time over the C export layer's, round by round.
+    /// This crate's time divided by the C export layer's, round by round.
     pub crate_to_exported: Spread,
-    /// C++'s time, measured a second time in each round, over C++'s: 1 but for the measurement's own error.
+    /// C++'s second time in each round divided by its first: 1 except for the measurement's own error.
     pub control: Spread,
 }
 
@@ -51,15 +51,15 @@ pub fn measure(kit: &mut Kit, operation: Operation, effort: Effort) -> Result<Ro
     let iterations = calibrate(kit, operation, effort)?;
     let one = block(kit, Caller::Native, operation, iterations)?;
     let affordable = effort.operation_milliseconds as f64 * 1e3 / (one * iterations as f64 * 4.0);
-    // Whole turns of the eight orders.
+    // A multiple of the eight orders.
     let rounds = effort.rounds.min(affordable as usize).max(8) / 8 * 8;
 
     let mut times = Caller::ALL.map(|_| Vec::with_capacity(rounds));
     for round in 0..rounds {
-        // Values change from call to call; a new start keeps them from running away together.
+        // Values change from call to call; a new start keeps those of the callers from diverging.
         kit.prepare(operation)?;
         for turn in 0..4 {
-            // Each caller at each place, after each other one.
+            // Each caller runs at each position, and after each of the others.
             let place = if round & 4 == 0 { turn } else { 3 - turn };
             let index = (round + place) % 4;
             let depth = (round * 37 + turn * 11) % STACK_PLACES;
@@ -94,11 +94,11 @@ pub fn measure(kit: &mut Kit, operation: Operation, effort: Effort) -> Result<Ro
     })
 }
 
-/// Places of the stack at which blocks run, 64 bytes and a frame apart: more than a page of them.
+/// Number of stack positions at which blocks run, 64 bytes and a frame apart: together more than a page.
 const STACK_PLACES: usize = 64;
 
-/// Calls at another place of the stack. Where the frames of a caller happen to lie against the data decides up to 5 %
-/// of a call's time; a caller must not be judged by one such place.
+/// Calls `run` at another position of the stack. The position of a caller's frames relative to the data decides up to 5
+/// % of a call's time; a caller must not be judged by a single position.
 #[inline(never)]
 fn at_depth<T>(depth: usize, run: &mut dyn FnMut() -> T) -> T {
     let frame = std::hint::black_box([0_u8; 64]);
@@ -111,7 +111,7 @@ fn at_depth<T>(depth: usize, run: &mut dyn FnMut() -> T) -> T {
     result
 }
 
-/// How many calls fill a block.
+/// Finds the number of calls that fill a block.
 fn calibrate(kit: &mut Kit, operation: Operation, effort: Effort) -> Result<u64, Box<dyn Error>> {
     let wanted = Duration::from_micros(effort.block_microseconds);
     let mut iterations = 1;
@@ -126,7 +126,7 @@ fn calibrate(kit: &mut Kit, operation: Operation, effort: Effort) -> Result<u64,
     }
 }
 
-/// Microseconds a call, after one call that does not count.
+/// Measures the microseconds of a call, after one call that does not count.
 fn block(
     kit: &mut Kit,
     caller: Caller,
@@ -139,7 +139,7 @@ fn block(
     Ok(start.elapsed().as_secs_f64() * 1e6 / iterations as f64)
 }
 
-/// exp of the mean of the logarithms.
+/// Computes the geometric mean, as exp of the mean of the logarithms.
 pub fn geometric_mean(values: impl Iterator<Item = f64>) -> f64 {
     let (sum, count) = values.fold((0.0, 0), |(sum, count), value| {
         (sum + value.ln(), count + 1)

@@ -8,33 +8,33 @@ use std::error::Error;
 use std::fmt::Write as _;
 use std::path::Path;
 
-/// Everything that was measured, and where.
+/// The measurements, and the machine they were made on.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Record {
-    /// When: RFC 3339, UTC.
+    /// Time of the record: RFC 3339, UTC.
     pub time: String,
-    /// The commit, `-dirty` if files differ from it.
+    /// The commit, with `-dirty` if files differ from it.
     pub git_commit: String,
-    /// The processor.
+    /// The processor's model.
     pub cpu: String,
-    /// The processors the system offers.
+    /// Number of processors that the system offers.
     pub processors: usize,
     /// SEAL's version.
     pub seal_version: String,
-    /// Whether SEAL was compiled with Intel HEXL.
+    /// True if SEAL was compiled with Intel HEXL.
     pub hexl: bool,
     /// This crate's version.
     pub package_version: String,
-    /// The command's own arguments.
+    /// The command's arguments.
     pub arguments: Vec<String>,
-    /// How long was measured.
+    /// The amount of measuring.
     pub effort: Effort,
     /// The measured operations.
     pub rows: Vec<Row>,
 }
 
 impl Record {
-    /// An empty record of this machine and program.
+    /// Makes an empty record of this machine and program.
     pub fn start(arguments: Vec<String>, effort: Effort) -> Self {
         let host = Host::now();
         Self {
@@ -61,7 +61,7 @@ impl Record {
         Ok(write_record(path, self)?)
     }
 
-    /// The machine and the versions, in a line of Markdown.
+    /// Describes the machine and the versions in a line of Markdown.
     pub fn heading(&self) -> String {
         format!(
             "{} x {}, SEAL {} {}, commit {}, {}",
@@ -78,7 +78,7 @@ impl Record {
         )
     }
 
-    /// The rows and the summary, as Markdown.
+    /// Formats the rows and the summary as Markdown.
     pub fn table(&self) -> String {
         let mut text = String::from(
             "| N | operation | C++, µs | this crate, µs | C layer, µs | crate / C++ | quartiles | crate / C layer | \
@@ -103,7 +103,7 @@ impl Record {
         text
     }
 
-    /// The geometric means and the worst operations, as a list of Markdown.
+    /// Formats the geometric means and the worst operations as a Markdown list.
     pub fn summary(&self) -> String {
         let mean = |ratio: fn(&Row) -> f64| geometric_mean(self.rows.iter().map(ratio));
         let same = self.rows.iter().filter(|row| !row.is_own);
@@ -144,7 +144,7 @@ impl Record {
         )
     }
 
-    /// This crate's medians in this record against those in another, as Markdown.
+    /// Compares this crate's medians in this record with those in another, as Markdown.
     pub fn table_against(&self, other: &Self) -> String {
         let name = |record: &Self| {
             if record.hexl {
@@ -179,7 +179,7 @@ impl Record {
     }
 }
 
-/// Three significant digits or more.
+/// Formats at least three significant digits.
 fn microseconds(value: f64) -> String {
     if value < 10.0 {
         format!("{value:.2}")

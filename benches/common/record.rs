@@ -1,4 +1,4 @@
-//! What a benchmark writes down. Shared by benchmarks through `#[path]`.
+//! The record that a benchmark writes. Benchmarks share this file through `#[path]`.
 
 use sealquant::bfv::{HEXL, SEAL_VERSION};
 use sealquant::report::{Host, write_record};
@@ -6,7 +6,7 @@ use serde::Serialize;
 use std::error::Error;
 use std::path::{Path, PathBuf};
 
-/// Where and when a benchmark ran, and what it found.
+/// Place, time and results of a benchmark.
 #[derive(Debug, Serialize)]
 pub struct Record<R> {
     pub time: String,
@@ -15,21 +15,21 @@ pub struct Record<R> {
     pub seal_version: String,
     pub hexl: bool,
     pub arguments: Vec<String>,
-    /// Variables of the environment that choose HEXL's instructions.
+    /// Environment variables that choose HEXL's instructions.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub environment: Vec<String>,
     pub rows: Vec<R>,
 }
 
 impl<R: Serialize> Record<R> {
-    /// Of rows that were just measured.
+    /// Makes a record of rows that were just measured.
     pub fn new(mut arguments: Vec<String>, rows: Vec<R>) -> Self {
         let host = Host::now();
-        // Where the record lies is no part of it.
+        // The path of the record is not part of it.
         if let Some(at) = arguments.iter().position(|argument| argument == "--out") {
             arguments.drain(at..(at + 2).min(arguments.len()));
         }
-        // Other variables need not be text.
+        // Other variables may not be valid text.
         let environment = std::env::vars_os()
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value)))
             .filter(|(name, _)| name.starts_with("HEXL_"));
@@ -47,7 +47,7 @@ impl<R: Serialize> Record<R> {
         }
     }
 
-    /// Writes a file, and says where.
+    /// Writes the record to a file and prints its path.
     pub fn write(&self, path: &Path) -> Result<(), Box<dyn Error>> {
         write_record(path, self)?;
         println!("record: {}", path.display());
@@ -55,7 +55,7 @@ impl<R: Serialize> Record<R> {
     }
 }
 
-/// Where a benchmark's record goes if nothing else is asked for.
+/// Returns the path of a benchmark's record if no other is requested.
 pub fn default_path(benchmark: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
         .join("target/bench")

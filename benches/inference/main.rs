@@ -1,26 +1,27 @@
-//! Stock SEAL calls against fast mode, layer by layer and in total: `cargo bench --bench inference`.
+//! Compares stock SEAL calls with fast mode, layer by layer and in total: `cargo bench --bench inference`.
 //!
-//! Two networks of HCNN-MNIST's shape by default: `models/mnist-w2` with the bound that is proven for it, and a random
-//! ternary one whose logits on the batch fit a plaintext modulus of 17 bits. Models classify the first test images of
-//! their dataset, random networks random images. Every run's logits are compared with the twin's. Options, after `--`:
+//! By default it runs two networks with the shape of HCNN-MNIST: `models/mnist-w2` with its proven bound, and a random
+//! ternary network whose logits on the batch fit a plaintext modulus of 17 bits. Models classify the first test images
+//! of their dataset, random networks classify random images. Every run's logits are compared with the twin's. Options,
+//! after `--`:
 //!
 //! | option | |
 //! | --- | --- |
-//! | `--network mnist,models/mnist-w2` | `mnist` is a random ternary network of HCNN-MNIST's shape, `cifar` and `cifar2` are of the CIFAR-10 network's with one or two linear layers; others are directories of models, from the checkout's root |
-//! | `--bound proven,observed` | what the plaintext modulus must hold: the bound proven for every image, or the largest logit seen: of a model on all images of its dataset, training and test, of a random network on the batch. Without it the observed one for random networks, the proven one for models |
-//! | `--plain-bits B` | a product of plaintext moduli of at least so many bits, modulo which the logits are compared, whatever the network's bound |
-//! | `--images N` | 8192 |
-//! | `--repeat N` | 3 runs that count, after one that does not |
-//! | `--threads A,B` | 1,2 |
-//! | `--mode stock,fast` | both |
-//! | `--layout batched,packed,diagonal` | the batched one, or several one after the other in the same run; the packed one with 16 images, the diagonal one with one; both in fast mode alone |
-//! | `--percent P` | random weights that are not zero, 20 |
-//! | `--backend ifma,avx2,portable` | kernels, one after the other in the same run: the fastest |
-//! | `--seeded` | requests as they come over the wire: the server expands seeds, which is timed apart |
-//! | `--out FILE` | the record, `target/bench/inference.json` |
+//! | `--network mnist,models/mnist-w2` | `mnist` is a random ternary network with the shape of HCNN-MNIST; `cifar` and `cifar2` have the shape of the CIFAR-10 network with one or two linear layers; other names are model directories, relative to the checkout's root |
+//! | `--bound proven,observed` | the bound that the plaintext modulus must hold: the one proven for every image, or the largest logit observed (for a model on all training and test images of its dataset, for a random network on the batch). Default: observed for random networks, proven for models |
+//! | `--plain-bits B` | a product of plaintext moduli of at least that many bits, modulo which the logits are compared, whatever the network's bound |
+//! | `--images N` | number of images; default 8192 |
+//! | `--repeat N` | number of runs that count, after one that does not; default 3 |
+//! | `--threads A,B` | numbers of threads; default 1,2 |
+//! | `--mode stock,fast` | modes; default both |
+//! | `--layout batched,packed,diagonal` | layouts, measured one after the other in the same run; default batched. The packed one runs with 16 images, the diagonal one with one; both exist in fast mode only |
+//! | `--percent P` | percentage of random weights that are not zero; default 20 |
+//! | `--backend ifma,avx2,portable` | kernels, measured one after the other in the same run; default the fastest |
+//! | `--seeded` | use requests as they come over the wire: the server expands seeds, which is timed separately |
+//! | `--out FILE` | path of the record; default `target/bench/inference.json` |
 //!
-//! Wall times are medians over the runs, with quartiles; those of layers are of the run in the middle. Beside the time of a
-//! layer in fast mode is that of `Plan::forecast`, on one thread.
+//! Wall times are medians over the runs, with quartiles; the times of layers are those of the median run. Beside the
+//! time of a layer in fast mode stands the prediction of `Plan::forecast`, for one thread.
 
 mod options;
 #[path = "../common/record.rs"]
@@ -42,12 +43,12 @@ use std::error::Error;
 use std::path::Path;
 use std::time::Instant;
 
-/// Of random weights.
+/// Seed of random weights.
 const SEED: u64 = 2026;
-/// In the packed layout.
+/// Number of images in the packed layout.
 const PACKED_IMAGES: usize = 16;
 
-/// Milliseconds that this process's threads have spent on processors, on Linux.
+/// Returns the milliseconds that this process's threads have spent on processors, on Linux.
 fn cpu_ms() -> Option<f64> {
     let mut nanoseconds = 0.0;
     for task in std::fs::read_dir("/proc/self/task").ok()? {
@@ -57,25 +58,25 @@ fn cpu_ms() -> Option<f64> {
     Some(nanoseconds / 1e6)
 }
 
-/// A layer of the run in the middle.
+/// A layer of the median run.
 #[derive(Debug, Serialize)]
 struct LayerTime {
     name: String,
     milliseconds: f64,
-    /// By `Plan::forecast`, on one thread; none in stock mode.
+    /// Prediction of `Plan::forecast` for one thread; `None` in stock mode.
     predicted: Option<f64>,
 }
 
-/// A network in one mode, with one kind of kernels and number of threads.
+/// A network in one mode, with one kind of kernels and one number of threads.
 #[derive(Debug, Serialize)]
 struct Row {
     network: String,
     mode: &'static str,
     kernels: Option<&'static str>,
     layout: &'static str,
-    /// Which bound on the logits t holds: `proven` or `observed`.
+    /// The bound on the logits that t holds: `proven` or `observed`.
     bound: &'static str,
-    /// What an observed bound was observed on.
+    /// The images on which an observed bound was observed.
     observed_on: Option<String>,
     seeded: bool,
     images: usize,
@@ -85,9 +86,9 @@ struct Row {
     threads: usize,
     runs: usize,
     milliseconds: Spread,
-    /// Of all threads, in the run in the middle; none where the system does not tell.
+    /// Processor time of all threads in the median run; `None` if the system does not tell it.
     processor_milliseconds: Option<f64>,
-    /// The server expands all ciphertexts of a seeded request, before the evaluation.
+    /// Time in which the server expands all ciphertexts of a seeded request, before the evaluation.
     expansion_milliseconds: Option<Spread>,
     images_per_second: f64,
     layers: Vec<LayerTime>,
@@ -140,7 +141,7 @@ impl Row {
     }
 }
 
-/// Rows of a network in one mode with one kind of kernels, for each number of threads.
+/// Measures a network in one mode with one kind of kernels, for each number of threads.
 fn measure(
     name: &str,
     network: &Network,
@@ -240,7 +241,7 @@ fn measure(
     Ok(rows)
 }
 
-/// The twin's logits as the client decrypts them: residues around 0 modulo the product of the plaintext moduli.
+/// Returns the twin's logits as the client decrypts them: residues around 0 modulo the product of the plaintext moduli.
 fn expected_logits(
     network: &Network,
     selection: &Selection,
@@ -262,7 +263,8 @@ fn expected_logits(
 /// Wall milliseconds, processor milliseconds and layers of an evaluation.
 type Run = (f64, Option<f64>, Vec<LayerStats>);
 
-/// The runs that count, after one that warms up, and the milliseconds of as many expansions, if there is something to expand.
+/// Performs the runs that count, after one warm-up. Also returns the milliseconds of as many expansions, if there is
+/// something to expand.
 fn timed_runs(
     repeat: usize,
     evaluate: impl Fn() -> Result<Evaluation, EngineError>,
@@ -290,7 +292,7 @@ fn timed_runs(
     Ok((runs, expansions))
 }
 
-/// A network of a name, and the bounds on its logits to choose parameters for, by their names.
+/// Returns the network of this name, and the bounds on its logits for which to choose parameters.
 fn network(name: &str, options: &Options) -> Result<(Network, Vec<BoundRule>), Box<dyn Error>> {
     let random = match name {
         "mnist" => Some(random_hcnn(SEED, 2, options.percent)?),
@@ -339,7 +341,7 @@ fn network(name: &str, options: &Options) -> Result<(Network, Vec<BoundRule>), B
     Ok((network, rules))
 }
 
-/// The dataset that a model was trained on, by the record in its directory.
+/// Returns the dataset that a model was trained on, from the record in its directory.
 fn dataset_of(name: &str) -> Result<DatasetName, Box<dyn Error>> {
     let record = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join(name)
@@ -349,7 +351,7 @@ fn dataset_of(name: &str) -> Result<DatasetName, Box<dyn Error>> {
     Ok(dataset.parse()?)
 }
 
-/// The quantised images of a split.
+/// Returns the quantised images of a split.
 fn images_of(
     network: &Network,
     dataset: DatasetName,
@@ -360,13 +362,13 @@ fn images_of(
     Ok(images.collect::<Result<_, _>>()?)
 }
 
-/// The largest magnitude of a logit on these images.
+/// Returns the largest magnitude of a logit on these images.
 fn largest_logit(network: &Network, images: &[Vec<i64>]) -> Result<BigInt, Box<dyn Error>> {
     let bounds = observed_bounds(network, images)?;
     Ok(bounds.output().magnitude())
 }
 
-/// What is classified: random images, or the first test images of the dataset that a model was trained on.
+/// Returns the images to classify: random ones, or the first test images of the dataset that a model was trained on.
 fn images_for(
     name: &str,
     network: &Network,
@@ -390,7 +392,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         for bound in &bounds {
             for &mode in &options.modes {
                 for &layout in &options.layouts {
-                    // Stock mode has SEAL's own kernels, and one layout.
+                    // Stock mode has SEAL's own kernels, and only one layout.
                     let kernels = match (mode, layout) {
                         (Mode::Fast, _) => &options.backends[..],
                         (Mode::Stock, LayoutKind::Batched) => &options.backends[..1],

@@ -1,4 +1,4 @@
-//! The command line.
+//! Parses the command line.
 
 use crate::record::default_path;
 use sealquant::kernels::Backend;
@@ -6,14 +6,14 @@ use sealquant::params::{LayoutKind, Mode};
 use std::error::Error;
 use std::path::PathBuf;
 
-/// Which bound on the logits the plaintext modulus must hold.
+/// The bound on the logits that the plaintext modulus must hold.
 #[derive(Clone, Copy)]
 pub enum Bound {
     Proven,
     Observed,
 }
 
-/// What to measure, and how.
+/// The networks and settings to measure.
 pub struct Options {
     pub networks: Vec<String>,
     pub bounds: Option<Vec<Bound>>,
@@ -23,17 +23,17 @@ pub struct Options {
     pub repeat: usize,
     pub threads: Vec<usize>,
     pub modes: Vec<Mode>,
-    /// At least one.
+    /// At least one layout.
     pub layouts: Vec<LayoutKind>,
     pub seeded: bool,
-    /// At least one.
+    /// At least one backend.
     pub backends: Vec<Backend>,
-    /// Where the record goes.
+    /// Path of the record.
     pub out: PathBuf,
 }
 
 impl Options {
-    /// From the command line.
+    /// Parses the options from the command line.
     pub fn parse(given: &[String]) -> Result<Self, Box<dyn Error>> {
         let mut options = Self {
             networks: ["mnist", "models/mnist-w2"].map(str::to_owned).to_vec(),
@@ -86,7 +86,7 @@ impl Options {
                         })
                         .collect::<Result<_, _>>()?;
                 }
-                // Cargo's own.
+                // Passed by cargo.
                 "--bench" => {}
                 "--out" => options.out = value()?.into(),
                 "--seeded" => options.seeded = true,

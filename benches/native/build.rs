@@ -21,7 +21,7 @@ fn main() {
         .file("network.cc")
         .file("operations.cc")
         .include(include)
-        // As a release build of a program in C++, under every profile of cargo.
+        // Optimised like a release build of a C++ program, under every cargo profile.
         .opt_level(3)
         .define("NDEBUG", None)
         .flag_if_supported("-Wno-ignored-qualifiers")

@@ -1,14 +1,14 @@
-//! Whole networks by stock SEAL calls: this crate's engine against the same calls written in C++.
+//! Compares whole networks by stock SEAL calls: this crate's engine against the same calls written in C++.
 //!
 //! ```text
 //! cargo bench --bench network [-- --rounds N] [--only stock|paper] [--layers L] [--channels K] [--out FILE]
 //! ```
 //!
-//! `mnist-w2` in stock mode, batched (784 ciphertexts; its first L layers, all by default), and by the authors' schedule
-//! at N = 8192 (a part of each layer: K channels, 2 by default). Both sides work on the same ciphertexts, keys and
-//! contexts in one process, on one thread, and their responses are compared word for word. In each round C++, this crate
-//! and C++ again run once, in an order that changes; a ratio is the median over the rounds of processor times. The record
-//! goes to `target/bench/network.json` unless `--out` names a file.
+//! It runs `mnist-w2` in stock mode, batched (784 ciphertexts; its first L layers, all by default), and in the authors'
+//! schedule at N = 8192 (a part of each layer: K channels, 2 by default). Both sides work on the same ciphertexts, keys
+//! and contexts in one process, on one thread, and their responses are compared word for word. In each round C++, this
+//! crate and C++ again run once, in an order that changes; a ratio is the median over the rounds, from processor times.
+//! The record is written to `target/bench/network.json` unless `--out` names a file.
 
 mod paper;
 #[path = "../common/record.rs"]
@@ -26,15 +26,15 @@ use std::ffi::c_void;
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
-/// What both benchmarks do.
+/// The common interface of both benchmarks.
 trait Schedule {
-    /// What is evaluated, in words, with the parameters.
+    /// Describes what is evaluated, including the parameters.
     fn name(&self) -> String;
-    /// From C++; the response is kept.
+    /// Evaluates from C++ and keeps the response.
     fn native(&mut self) -> Result<(), Box<dyn Error>>;
-    /// By this crate's engine; the response is kept.
+    /// Evaluates with this crate's engine and keeps the response.
     fn engine(&mut self) -> Result<(), Box<dyn Error>>;
-    /// Whether the two responses are the same, word for word, and not empty.
+    /// Tells whether the two responses are equal, word for word, and not empty.
     fn is_equal(&self) -> bool;
 }
 
@@ -45,9 +45,9 @@ struct Row {
     rounds: usize,
     native_seconds: Spread,
     crate_seconds: Spread,
-    /// This crate's time over C++'s; both runs of C++ count.
+    /// This crate's time divided by C++'s; both runs of C++ count.
     ratio: Spread,
-    /// C++'s second run over its first: the measurement's own error.
+    /// C++'s second run divided by its first: the measurement's own error.
     control: Spread,
 }
 
@@ -75,7 +75,7 @@ impl Arguments {
                     .ok_or_else(|| format!("{argument} needs a value"))
             };
             match argument.as_str() {
-                // Cargo's own.
+                // Passed by cargo.
                 "--bench" => {}
                 "--rounds" => arguments.rounds = value()?.parse::<usize>()?.max(1),
                 "--only" => arguments.only = Some(value()?.clone()),
@@ -109,14 +109,14 @@ fn main() -> Result<(), Box<dyn Error>> {
     record.write(&arguments.out)
 }
 
-/// Seconds of processor time of the calling thread.
+/// Measures the calling thread's processor time in seconds.
 fn timed(work: impl FnOnce() -> Result<(), Box<dyn Error>>) -> Result<f64, Box<dyn Error>> {
     let start = thread_nanoseconds();
     work()?;
     Ok((thread_nanoseconds() - start) as f64 / 1e9)
 }
 
-/// A round that does not count, in which the responses are compared, then the rounds that do.
+/// Runs one round that does not count, in which the responses are compared, and then the rounds that count.
 fn measure(schedule: &mut dyn Schedule, rounds: usize) -> Result<Row, Box<dyn Error>> {
     schedule.native()?;
     schedule.engine()?;
@@ -126,7 +126,7 @@ fn measure(schedule: &mut dyn Schedule, rounds: usize) -> Result<Row, Box<dyn Er
     let mut times = [const { Vec::new() }; 3];
     for round in 0..rounds {
         for turn in 0..3 {
-            // Each caller at each place, after each other one.
+            // Each caller runs at each position, and after each of the others.
             let place = if round % 6 < 3 { turn } else { 2 - turn };
             let caller = (round + place) % 3;
             times[caller].push(match caller {
@@ -189,12 +189,12 @@ fn table(record: &Record<Row>) -> String {
     text
 }
 
-/// Pointers to SEAL's objects.
+/// Returns pointers to SEAL's objects.
 fn pointers(ciphertexts: &[Ciphertext]) -> Vec<*const c_void> {
     ciphertexts.iter().map(Ciphertext::as_seal_ptr).collect()
 }
 
-/// Whether two lists of ciphertexts hold the same words.
+/// Tells whether two lists of ciphertexts hold the same words.
 fn same(a: &[Ciphertext], b: &[Ciphertext]) -> bool {
     !a.is_empty()
         && a.len() == b.len()

@@ -1,4 +1,4 @@
-//! The authors' schedule: a part of each layer.
+//! The authors' schedule, for a part of each layer.
 
 use super::stock::residues;
 use num_bigint::BigInt;
@@ -9,7 +9,7 @@ use sealquant::params::PaperParameters;
 use sealquant_native_bench::network::{self as native, PaperLayer};
 use std::error::Error;
 
-/// What the pointers of a layer lead to.
+/// The arrays that a layer's pointers lead to.
 #[derive(Default)]
 struct Owned {
     kind: u32,
@@ -25,7 +25,7 @@ struct Owned {
     rows: usize,
 }
 
-/// The schedule on one image, one plaintext modulus.
+/// The schedule for one image and one plaintext modulus.
 pub struct Paper {
     name: String,
     server: PaperServer,
@@ -38,7 +38,7 @@ pub struct Paper {
 }
 
 impl Paper {
-    /// At N = 8192 with SEAL's default primes, on a random image; so many channels of each layer.
+    /// Prepares `channels` channels of each layer at N = 8192 with SEAL's default primes, for a random image.
     pub fn new(network: &Network, channels: usize) -> Result<Self, Box<dyn Error>> {
         let images = random_images(1, network, 1);
         let image = images.first().ok_or("no image")?;
@@ -156,8 +156,8 @@ impl super::Schedule for Paper {
         let request = super::pointers(self.request.first().ok_or("no request")?);
         let keys = self.server.keys().next().ok_or("no keys")?;
         let response = self.native.first_mut().ok_or("no response")?;
-        // SAFETY: the pointers are to objects of these classes that this value holds; the plan's own taps are indices of
-        // what the layer before gives, of which the part hands on copies.
+        // SAFETY: the pointers are to objects of these classes that this value holds. The plan's own taps are indices
+        // into the output of the layer before, of which the part hands on copies.
         let done = unsafe {
             native::paper(
                 self.context.as_seal_ptr(),

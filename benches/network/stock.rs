@@ -10,7 +10,7 @@ use sealquant_native_bench::network::{self as native, Layer};
 use std::error::Error;
 use std::ffi::c_void;
 
-/// What the pointers of a layer lead to.
+/// The arrays that a layer's pointers lead to.
 #[derive(Default)]
 struct Owned {
     kind: u32,
@@ -20,23 +20,23 @@ struct Owned {
     biases: Vec<u64>,
 }
 
-/// The batched network, one plaintext modulus.
+/// The batched network for one plaintext modulus.
 pub struct Stock {
     name: String,
     server: Server,
     request: Request,
     context: Context,
-    /// The server's, which holds them as long as it lives.
+    /// The server's keys; the server holds them as long as it lives.
     relin_keys: *const c_void,
     layers: Vec<Owned>,
     response_primes: usize,
     native: Vec<Ciphertext>,
     engine: Option<Response>,
-    /// Of one thread: this one.
+    /// A pool with one thread: the calling one.
     pool: ThreadPool,
 }
 
-/// The residue around 0, and from 0.
+/// Returns the residue around 0 and the residue from 0.
 pub fn residues(value: &BigInt, t: u64) -> Result<(i64, u64), Box<dyn Error>> {
     let modulus = BigInt::from(t);
     let residue: u64 = (((value % &modulus) + &modulus) % &modulus).try_into()?;
@@ -49,7 +49,7 @@ pub fn residues(value: &BigInt, t: u64) -> Result<(i64, u64), Box<dyn Error>> {
 }
 
 impl Stock {
-    /// The first `layers` layers of a network in stock mode, on a batch of random images.
+    /// Prepares the first `layers` layers of a network in stock mode, for a batch of random images.
     pub fn new(network: &Network, layers: usize) -> Result<Self, Box<dyn Error>> {
         let options = SelectOptions {
             mode: Mode::Stock,
@@ -156,8 +156,8 @@ impl super::Schedule for Stock {
             .iter_mut()
             .map(Ciphertext::as_seal_mut_ptr)
             .collect();
-        // SAFETY: the pointers are to objects of these classes that this value holds; the keys are within the server, which
-        // it holds too; the plan's own terms are indices of what the layer before gives.
+        // SAFETY: the pointers are to objects of these classes that this value holds. The keys are within the server,
+        // which it also holds. The plan's own terms are indices into the output of the layer before.
         let done = unsafe {
             native::stock(
                 self.context.as_seal_ptr(),

@@ -1,5 +1,5 @@
-//! Any bytes as a network file, compressed or not: never a panic, and what is accepted is written and read again, and
-//! inspected in each layout. libFuzzer's own limits on time and memory decide what is too much.
+//! Reads any bytes as a network file, compressed or not. Nothing may panic; an accepted network is written and read
+//! again, and inspected in each layout. libFuzzer's own limits on time and memory decide what is too much.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

@@ -1,6 +1,6 @@
-//! Any bytes, as a message of any kind: never a panic, and what is accepted is written again byte for byte.
+//! Reads any bytes as a message of any kind. Nothing may panic, and an accepted message is written again byte for byte.
 //!
-//! The last eight bytes are replaced by the right checksum: finding it is not the fuzzer's task.
+//! The last eight bytes are replaced by the right checksum, which the fuzzer need not find.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

@@ -79,7 +79,7 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> anyhow::Result<
     Ok(Outcome::Success)
 }
 
-/// A split, and the directory it was found in.
+/// Loads a split, and names the directory it was found in.
 fn load(name: DatasetName, split: Split) -> anyhow::Result<(Dataset, PathBuf)> {
     let mut show = progress::data_events();
     let mut directory = PathBuf::new();
@@ -92,7 +92,7 @@ fn load(name: DatasetName, split: Split) -> anyhow::Result<(Dataset, PathBuf)> {
     Ok((data, directory))
 }
 
-/// Copies a file, compressed or not, under a temporary name first.
+/// Copies a file, compressed or not, to a temporary name first.
 fn copy(from: &Path, name: &str, to: &Path) -> anyhow::Result<()> {
     let packed = format!("{name}.gz");
     let name = if from.join(name).is_file() {

@@ -20,12 +20,12 @@ use crate::{
     report::RunRecord,
 };
 
-/// How many images are drawn.
+/// Number of images that are drawn.
 const DRAWN: usize = 6;
-/// The columns that they take where there is no terminal.
+/// Number of columns used for them if there is no terminal.
 const PLAIN_COLUMNS: usize = 100;
 
-/// The paper's runs of one image on its own machine: parameters and seconds.
+/// The paper's times for one image on its own machine: parameters and seconds.
 const PAPER: [(&str, f64); 2] = [
     ("the paper, one image: N = 16384, t of 35 bits", 311.13),
     ("the paper, one image: N = 8192, t of 24 bits", 58.04),
@@ -94,7 +94,8 @@ fn show(finished: &Finished, single: &Finished, output: &mut Output) -> anyhow::
     output.line(comparison(&[&single.record, &finished.record]))
 }
 
-/// Where the record of the single image goes: `x-one.json` beside `x.json`. A device or a pipe has nothing beside it.
+/// Returns the path for the record of the single image: `x-one.json` beside `x.json`. There is no such path for a
+/// device or a pipe.
 fn beside(record: &Path) -> Option<PathBuf> {
     if file::is_stream(record) {
         return None;
@@ -108,7 +109,7 @@ fn beside(record: &Path) -> Option<PathBuf> {
     Some(record.with_file_name(name))
 }
 
-/// Latency and throughput of these runs, and the paper's time for one image.
+/// Compares latency and throughput of these runs with the paper's time for one image.
 fn comparison(records: &[&RunRecord]) -> table::Table {
     let own = records.iter().map(|record| {
         let images = record.images;
@@ -143,7 +144,7 @@ fn comparison(records: &[&RunRecord]) -> table::Table {
     table::columns(&header, own.chain(paper))
 }
 
-/// The first images, the last of them a wrongly classified one if there is one.
+/// Chooses the images to draw: the first ones, with a wrongly classified one last if there is one.
 fn chosen(finished: &Finished) -> Vec<usize> {
     let right = |index: &usize| {
         finished.classified.predictions.get(*index).copied()

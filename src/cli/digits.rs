@@ -1,24 +1,24 @@
-//! Grey images drawn in the terminal with half-block characters.
+//! Draws grey images in the terminal with half-block characters.
 
 use console::style;
 
-/// A pixel is drawn as ink from this grey value on.
+/// Smallest grey value of a pixel that is drawn as ink.
 const INK: u8 = 96;
-/// Columns between two images.
+/// Number of columns between two images.
 const GAP: usize = 4;
 
 /// An image to draw: one plane, row by row.
 pub(super) struct Drawing<'a> {
     /// Grey values.
     pub(super) pixels: &'a [u8],
-    /// What is written below it.
+    /// The text below it.
     pub(super) caption: String,
-    /// Whether the caption is good news.
+    /// True if the caption is good news.
     pub(super) right: bool,
 }
 
-/// Draws images of the same size side by side, as many in a row as `columns` hold. Each character shows two pixels, one
-/// above the other; margins that are empty in all images are cut off.
+/// Draws images of the same size side by side, as many in a row as fit in `columns`. Each character shows two pixels,
+/// one above the other; margins that are empty in all images are cut off.
 pub(super) fn draw(
     drawings: &[Drawing<'_>],
     height: usize,
@@ -74,7 +74,7 @@ pub(super) fn draw(
     out
 }
 
-/// The range from the first to the last of ascending numbers.
+/// Returns the range from the first to the last of ascending numbers.
 fn span(mut numbers: impl Iterator<Item = usize>) -> std::ops::Range<usize> {
     let Some(first) = numbers.next() else {
         return 0..0;

@@ -1,10 +1,10 @@
-//! Float networks, which `inspect` shows and nothing encrypts.
+//! Float networks: `inspect` shows them, and nothing encrypts them.
 
 use std::path::Path;
 
 use super::{Outcome, output::Output};
 
-/// Shows the layers, the accuracy, and how the network becomes one of integers.
+/// Shows the layers, the accuracy, and how to turn the network into one of integers.
 #[cfg(feature = "train")]
 pub(super) fn show(directory: &Path, output: &mut Output) -> anyhow::Result<Outcome> {
     use super::table;
@@ -82,7 +82,7 @@ pub(super) fn show(directory: &Path, output: &mut Output) -> anyhow::Result<Outc
     Ok(Outcome::Success)
 }
 
-/// The presets whose parent this model is.
+/// Lists the presets that have this model as their parent.
 #[cfg(feature = "train")]
 fn presets_from(directory: &Path) -> Vec<&'static str> {
     use crate::train::{PRESETS, TrainConfig};
@@ -97,7 +97,7 @@ fn presets_from(directory: &Path) -> Vec<&'static str> {
         .collect()
 }
 
-/// Says what it is.
+/// Explains that this is a float network.
 #[cfg(not(feature = "train"))]
 pub(super) fn show(directory: &Path, output: &mut Output) -> anyhow::Result<Outcome> {
     output.paragraph(format_args!(

@@ -1,4 +1,4 @@
-//! The one place where errors of the library get the options of the command line that help.
+//! Adds helpful command-line options to the library's errors, in this one place.
 
 use std::{error::Error, path::Path};
 
@@ -8,7 +8,7 @@ use crate::{
     params::{BoundRule, Mode, ParamsError},
 };
 
-/// What helps, beside what the error itself says. `takes` tells whether the command has an option.
+/// Suggests a remedy in addition to the error itself. `takes` tells whether the command has an option.
 pub(super) fn hint(error: &anyhow::Error, takes: &dyn Fn(&str) -> bool) -> Option<String> {
     #[cfg(feature = "train")]
     if takes("overwrite")
@@ -25,7 +25,7 @@ pub(super) fn hint(error: &anyhow::Error, takes: &dyn Fn(&str) -> bool) -> Optio
     if !options.is_empty() {
         return Some(format!("see {}", options.join(" and ")));
     }
-    // Presets start from networks of the project, by paths in its source.
+    // Presets start from networks of the project, named by paths in its source.
     let names_models = error.chain().any(|cause| {
         cause
             .to_string()
@@ -43,12 +43,12 @@ pub(super) fn hint(error: &anyhow::Error, takes: &dyn Fn(&str) -> bool) -> Optio
     })
 }
 
-/// The option without its value.
+/// Returns the option without its value.
 fn name(option: &str) -> &str {
     option.split(' ').next().unwrap_or(option)
 }
 
-/// What helps where the folder of a new model is not as the command expects it.
+/// Suggests a remedy if the folder of a new model is not as the command expects it.
 #[cfg(feature = "train")]
 fn of_folder(cause: &(dyn Error + 'static)) -> Option<&'static str> {
     use crate::train::TrainError;
@@ -63,7 +63,7 @@ fn of_folder(cause: &(dyn Error + 'static)) -> Option<&'static str> {
     }
 }
 
-/// The options that one cause calls for.
+/// Lists the options that help with one cause.
 fn options(cause: &(dyn Error + 'static)) -> Vec<&'static str> {
     if let Some(error) = cause.downcast_ref::<ParamsError>() {
         return match error {
@@ -115,7 +115,7 @@ mod tests {
         assert_eq!(hint(&data, &|_| true).unwrap(), "see --data-dir DIR");
     }
 
-    /// Errors of the library say what is wrong; which option helps is said here.
+    /// The library's errors say what is wrong; only this module says which option helps.
     #[test]
     fn the_library_names_no_options() {
         let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
@@ -128,7 +128,7 @@ mod tests {
                     folders.push(path);
                     continue;
                 }
-                // Documents that are written say how they were made; git has options, too.
+                // Generated documents say how they were made, and git has options, too.
                 let other = ["cli", "reproduce", "train/tests"].map(|part| src.join(part));
                 if other.iter().any(|part| path.starts_with(part))
                     || path.ends_with("report/host.rs")

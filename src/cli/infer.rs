@@ -40,10 +40,10 @@ impl Arguments {
     }
 }
 
-/// So many images are listed one by one.
+/// Largest number of images that are listed one by one.
 const LISTED: usize = 20;
 
-/// The classes: of a few images one by one, of more a line for each class.
+/// Shows the classes: a few images one by one, or, for more images, one line for each class.
 fn class_table(finished: &Finished) -> table::Table {
     let names = finished.images.classes();
     let name = |class: usize| {
@@ -78,7 +78,7 @@ fn class_table(finished: &Finished) -> table::Table {
         let right = of_class()
             .filter(|(predicted, _)| *predicted == class)
             .count();
-        // What it is taken for most often, if it is not recognised.
+        // The class it is most often mistaken for, if it is not recognised.
         let taken = |other: usize| {
             of_class()
                 .filter(|(predicted, _)| *predicted == other)
@@ -105,7 +105,7 @@ fn class_table(finished: &Finished) -> table::Table {
     )
 }
 
-/// Times and operations, with what was predicted of them.
+/// Shows times and operations of the layers, with their predictions.
 fn layer_table(record: &RunRecord) -> table::Table {
     let header = [
         "layer",

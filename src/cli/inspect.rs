@@ -45,7 +45,7 @@ pub(super) struct Arguments {
     accept_observed_bound: bool,
 }
 
-/// What the parameters are, before their values.
+/// Explanations of the parameters, shown before their values.
 const TERMS: [&str; 3] = [
     "t (plain_modulus) is what the network is computed modulo: more than twice the magnitude of any logit.",
     "N (poly_modulus_degree) is how many coefficients a polynomial has, and how many numbers a ciphertext holds: a larger N \
@@ -95,7 +95,7 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> anyhow::Result<
         memory: Host::available_memory_bytes(),
     };
     let selection = doing("choosing parameters", || match select(&network, &options) {
-        // What this machine cannot hold is shown all the same.
+        // Show the parameters even if this machine has too little memory for them.
         Err(ParamsError::Memory { .. }) => {
             options.memory = None;
             select(&network, &options)
@@ -132,7 +132,7 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> anyhow::Result<
     Ok(Outcome::Success)
 }
 
-/// The plan of fast mode, layer by layer.
+/// Shows the plan of fast mode, layer by layer.
 fn show_forecast(
     forecast: &ForecastRecord,
     images: usize,

@@ -1,41 +1,41 @@
-//! Ctrl-C and SIGTERM: nothing half-written stays, and one line says what was kept.
+//! Ctrl-C and SIGTERM: no half-written file remains, and one line says what was kept.
 
 use std::sync::{
     Mutex, PoisonError,
     atomic::{AtomicBool, Ordering},
 };
 
-/// The exit code of an interrupted command, by either signal.
+/// Exit code of a command that either signal interrupts.
 #[cfg(unix)]
 const EXIT_CODE: i32 = 130;
 
-/// Whether a signal has arrived, and the process is about to end.
+/// True once a signal has arrived and the process is about to end.
 static STOPPING: AtomicBool = AtomicBool::new(false);
 
 type Words = Box<dyn Fn() -> String + Send>;
 
-/// What the command says of itself.
+/// The message that the command has set.
 static WORDS: Mutex<Option<Words>> = Mutex::new(None);
 
-/// Sets what is said after "interrupted" from now on: what was kept, and how to go on.
+/// Sets the message after "interrupted" from now on: what was kept, and how to continue.
 pub(super) fn say(words: impl Fn() -> String + Send + 'static) {
     *WORDS.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(words));
 }
 
-/// Listens to both signals from now on. Where that is impossible they end the process as they always do, and the next
+/// Listens for both signals from now on. If that is impossible, they end the process in the usual way, and the next
 /// command removes what is left.
 ///
-/// A closed terminal (SIGHUP) is not listened to: `nohup` asks for it to be ignored.
+/// It does not listen for a closed terminal (SIGHUP): `nohup` needs that signal to be ignored.
 pub(super) fn listen() {
     #[cfg(unix)]
     {
-        // The thread begins to listen itself: without it, the signals must go on ending the process.
+        // The thread itself starts to listen: if it cannot be created, the signals must still end the process.
         let _ = std::thread::Builder::new().spawn(unix::listen);
     }
 }
 
-/// Waits for the end if a signal has arrived. What the command says or answers then is a consequence of being interrupted,
-/// of temporary files that are gone, say.
+/// Waits for the end of the process if a signal has arrived. From then on, what the command reports is only a
+/// consequence of the interruption, such as missing temporary files.
 pub(super) fn wait_if_stopping() {
     while STOPPING.load(Ordering::SeqCst) {
         std::thread::park();
@@ -68,9 +68,9 @@ mod unix {
         file, process,
     };
 
-    /// A second signal within this time is the first one, sent to the process and to its group.
+    /// Time within which a second signal is taken for the first one, sent to both the process and its group.
     const SAME: Duration = Duration::from_secs(1);
-    /// Cleaning up may hang, on a file system that does not answer.
+    /// Longest time for cleaning up, which may hang on a file system that does not respond.
     const PATIENCE: Duration = Duration::from_secs(10);
 
     pub(super) fn listen() {
@@ -92,18 +92,18 @@ mod unix {
 
     fn register(impatient: &Arc<AtomicBool>) -> io::Result<Signals> {
         for signal in [SIGINT, SIGTERM] {
-            // Once asked twice, the process ends at once.
+            // A second request ends the process immediately.
             flag::register_conditional_shutdown(signal, EXIT_CODE, Arc::clone(impatient))?;
         }
         Signals::new([SIGINT, SIGTERM])
     }
 
-    /// Ends the process: without destructors of C++, whose objects other threads are using.
+    /// Ends the process without running C++ destructors, as other threads are using the objects.
     fn stop() -> ! {
         process::kill_all();
         file::remove_temporaries();
         if on_terminal() {
-            // A bar.
+            // Clear the progress bar.
             let _ = Term::stderr().clear_line();
         }
         let words = WORDS.lock().unwrap_or_else(PoisonError::into_inner);

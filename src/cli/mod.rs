@@ -1,8 +1,8 @@
-//! The command line: a file for each subcommand.
+//! The command line, with one file for each subcommand.
 //!
 //! Results go to standard output, progress and errors to standard error. The exit code is 0 on success, 1 on any
-//! failure (a decrypted logit that differs from the twin's is one), 2 on misuse, and 130 when Ctrl-C or SIGTERM ended
-//! the command.
+//! failure (including a decrypted logit that differs from the twin's), 2 on misuse, and 130 when Ctrl-C or SIGTERM
+//! ended the command.
 
 mod data;
 mod demo;
@@ -69,16 +69,17 @@ enum Command {
     Demo(demo::Arguments),
 }
 
-/// Whether a command that ran to its end found what it should.
+/// The result of a command that ran to its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Outcome {
-    /// All is well.
+    /// Everything is as it should be.
     Success,
     /// Something is wrong, and standard output says what: exit code 1.
     Failure,
 }
 
-/// Parses the command line, runs the command, reports an error in one line. The first argument is the program's name.
+/// Parses the command line, runs the command, and reports an error in one line. The first argument is the program's
+/// name.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let mut command = Cli::command();
     let parsed = command
@@ -90,7 +91,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let (cli, names) = match parsed {
         Ok(parsed) => parsed,
         Err(error) => {
-            // Also `--help` and `--version`. A closed pipe is no failure.
+            // This includes `--help` and `--version`. A closed pipe is not a failure.
             let _ = error.print();
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
         }
@@ -112,7 +113,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 }
 
 impl Command {
-    /// The number of worker threads, if the command line says it.
+    /// Returns the number of worker threads if the command line gives it.
     fn threads(&self) -> Option<NonZeroUsize> {
         match self {
             Self::Infer(arguments) => arguments.threads(),
@@ -139,7 +140,7 @@ fn execute(command: Command, output: &mut Output) -> anyhow::Result<Outcome> {
     }
 }
 
-/// The names of the command that was chosen, and of the commands above it.
+/// Returns the names of the chosen command and of the commands above it.
 fn chosen(mut matches: &ArgMatches) -> Vec<String> {
     let mut names = Vec::new();
     while let Some((name, below)) = matches.subcommand() {
@@ -149,7 +150,8 @@ fn chosen(mut matches: &ArgMatches) -> Vec<String> {
     names
 }
 
-/// Whether a command has an option that says where or how it works. `data fetch --data-dir` says where copies go.
+/// Tells whether a command has an option that says where or how it works. `data fetch` has none: its `--data-dir` says
+/// where copies go.
 fn takes(command: &clap::Command, names: &[String], option: &str) -> bool {
     if names.first().is_some_and(|name| name == "data") {
         return false;

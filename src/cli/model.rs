@@ -1,4 +1,4 @@
-//! Models and datasets, as the command line names them.
+//! Models and datasets as the command line names them.
 
 use std::{
     io::ErrorKind,
@@ -23,14 +23,14 @@ use crate::{
     params::{BoundRule, SecurityStandard},
 };
 
-/// The model that is taken if none is named. It is built in.
+/// The model used if none is named. It is built in.
 pub(super) const DEFAULT_MODEL: &str = "models/mnist-w2";
 
-/// The folder of the project's source that holds its models.
+/// Folder in the project's source that holds its models.
 pub(super) const MODELS: &str = "models";
 
-/// Models of the project that are part of the program, so that it works from any folder: a name in [`MODELS`], and the
-/// network file.
+/// The project's models that are part of the program, so that it works from any folder: their names in [`MODELS`], and
+/// their network files.
 const BUILT_IN: [(&str, &[u8]); 2] = [
     (
         "mnist-w2",
@@ -42,10 +42,10 @@ const BUILT_IN: [(&str, &[u8]); 2] = [
     ),
 ];
 
-/// What a directory of a float network holds.
+/// Name of the file in a directory by which a float network is recognised.
 const FLOAT_WEIGHTS: &str = "weights.safetensors";
 
-/// Images whose bounds are observed at once: bounds the memory that quantised images take.
+/// Number of images observed at once: limits the memory for quantised images.
 const OBSERVED_AT_ONCE: usize = 4096;
 
 /// Where datasets are looked for.
@@ -120,12 +120,12 @@ impl RequiredFloat {
     }
 }
 
-/// The one that is given: the command line is refused without.
+/// Returns the argument that is given; the command line is refused without one.
 fn given<'a>(model: Option<&'a Path>, option: Option<&'a Path>) -> &'a Path {
     model.or(option).unwrap_or_else(|| Path::new(""))
 }
 
-/// Parses a whole number of a range, and names the range if it is none.
+/// Parses a whole number in a range; the error names the range.
 pub(super) fn whole<T>(
     range: RangeInclusive<usize>,
 ) -> impl Fn(&str) -> Result<T, String> + Clone + Send + Sync + 'static
@@ -196,13 +196,13 @@ impl FromStr for ImageRange {
     }
 }
 
-/// The directory of a float network, if the model is one.
+/// Returns the directory of a float network, if the model is one.
 pub(super) fn float_directory(model: &Path) -> Option<&Path> {
     let is_float = model.join(FLOAT_WEIGHTS).is_file() && !network_file(model).is_file();
     is_float.then_some(model)
 }
 
-/// The model that is built in under this name, unless a file or directory of that name is there.
+/// Returns the built-in model of this name, unless a file or directory of that name exists.
 fn built_in(model: &Path) -> Option<&'static [u8]> {
     let name = model.strip_prefix(MODELS).unwrap_or(model);
     let mut models = BUILT_IN.into_iter();
@@ -211,7 +211,7 @@ fn built_in(model: &Path) -> Option<&'static [u8]> {
         .map(|(_, bytes)| bytes)
 }
 
-/// Loads an integer network: from a directory that holds a network file, from that file, or what is built in.
+/// Loads an integer network: from a directory that holds a network file, from that file, or from the built-in models.
 pub(super) fn load_network(model: &Path) -> anyhow::Result<Network> {
     if let Some(bytes) = built_in(model) {
         return Network::from_slice(bytes)
@@ -262,7 +262,7 @@ pub(super) fn load_images(
     )?)
 }
 
-/// The bounds of every layer on all images of a dataset, and the words that name these images.
+/// Observes the bounds of every layer on all images of a dataset; also returns words that name these images.
 pub(super) fn observe(
     network: &Network,
     name: DatasetName,
@@ -319,7 +319,7 @@ fn hulls(bounds: Vec<LayerBound>, more: &[LayerBound]) -> Vec<LayerBound> {
         .collect()
 }
 
-/// The rule that the logits' bound was observed by these measurements.
+/// Builds the bound rule for logits that were observed by these measurements.
 pub(super) fn observed_rule(bounds: &[LayerBound], source: String) -> anyhow::Result<BoundRule> {
     let logits = bounds.last().context("the network has no layers")?;
     Ok(BoundRule::Observed {
@@ -344,7 +344,7 @@ mod tests {
             );
             let elsewhere = Path::new("no-such-folder").join(name);
             assert!(built_in(&elsewhere).is_none());
-            // Without a prefix, whatever the current folder is.
+            // By name without a prefix, whatever the current folder is.
             assert_eq!(load_network(Path::new(name)).unwrap().name(), name);
         }
         assert!(DEFAULT_MODEL.ends_with(BUILT_IN[0].0));

@@ -1,4 +1,4 @@
-//! Lines on standard output and standard error.
+//! Writes lines to standard output and standard error.
 
 use std::{
     fmt::Display,
@@ -11,7 +11,7 @@ use console::Term;
 
 use crate::file;
 
-/// Standard output. Once its reader is gone, further lines are dropped: the command still does its work, so that a
+/// Standard output. After its reader has gone, further lines are dropped: the command still completes its work, so the
 /// record is written and the exit code is right.
 pub(super) struct Output {
     closed: bool,
@@ -22,7 +22,7 @@ impl Output {
         Self { closed: false }
     }
 
-    /// Writes sentences, broken between words where the terminal ends.
+    /// Writes sentences, broken between words at the width of the terminal.
     ///
     /// # Errors
     /// As [`Output::line`].
@@ -33,7 +33,7 @@ impl Output {
     /// Writes a line, or several if the text has several.
     ///
     /// # Errors
-    /// What the system says, unless the reader has gone.
+    /// The system's error, unless the reader has gone.
     pub(super) fn line(&mut self, text: impl Display) -> anyhow::Result<()> {
         if self.closed {
             return Ok(());
@@ -49,19 +49,19 @@ impl Output {
     }
 }
 
-/// Tries whether `option` names a file that can be written, before the work that it is to hold.
+/// Checks that `option` names a file that can be written, before starting the work whose result it will hold.
 pub(super) fn check_file(option: &str, path: &Path) -> anyhow::Result<()> {
     file::check_output(path).with_context(|| format!("{option}: cannot write {}", path.display()))
 }
 
-/// Tries whether `option` names a directory that files can be written into; it need not be there yet.
+/// Checks that `option` names a directory into which files can be written; it need not exist yet.
 pub(super) fn check_directory(option: &str, path: &Path) -> anyhow::Result<()> {
     file::check_directory(path)
         .with_context(|| format!("{option}: cannot write into {}", path.display()))
 }
 
-/// Columns that lines on standard output may have: what the variable `COLUMNS` says, else those of the terminal. `None`
-/// in a pipe or a file: as many as they need.
+/// Returns the width limit of lines on standard output, in columns: the variable `COLUMNS`, else the width of the
+/// terminal. `None` in a pipe or a file, where lines are as long as they need to be.
 pub(super) fn columns() -> Option<usize> {
     let given = std::env::var("COLUMNS").ok();
     let given = given.and_then(|columns| columns.parse().ok());
@@ -71,12 +71,12 @@ pub(super) fn columns() -> Option<usize> {
     })
 }
 
-/// Writes a line to standard error. If nobody can read it, there is nobody to tell.
+/// Writes a line to standard error, ignoring failures: if nobody can read it, there is nobody to tell.
 pub(super) fn note(text: impl Display) {
     let _ = writeln!(io::stderr().lock(), "{text}");
 }
 
-/// `error: `, the chain of causes and a hint, in one line.
+/// Writes `error: `, the chain of causes and a hint in one line.
 pub(super) fn error_line(error: &anyhow::Error, hint: Option<String>) {
     let hint = hint.map_or(String::new(), |hint| format!(" ({hint})"));
     note(format_args!("error: {}{hint}", chain(error)));
@@ -87,7 +87,7 @@ fn chain(error: &anyhow::Error) -> String {
     for cause in error.chain() {
         let text = cause.to_string();
         let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
-        // A cause that its consequence quotes at the end is said once.
+        // If a cause is already quoted at the end of its consequence, do not repeat it.
         if text.is_empty() || line.ends_with(&text) {
             continue;
         }

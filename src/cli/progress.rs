@@ -1,4 +1,4 @@
-//! Progress on standard error: a bar on a terminal, a line now and then elsewhere.
+//! Progress on standard error: a bar on a terminal, an occasional line elsewhere.
 
 use std::{
     io::{self, IsTerminal},
@@ -11,10 +11,10 @@ use indicatif::{HumanDuration, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use super::output::note;
 use crate::{data::DataEvent, engine};
 
-/// How long a stage may run without a word when there is no terminal.
+/// Longest time that a stage runs without a message if there is no terminal.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Says what is being done while `work` does it: with a spinner on a terminal, with a line elsewhere.
+/// Announces the work while it runs: with a spinner on a terminal, with a line elsewhere.
 pub(super) fn doing<T>(what: &str, work: impl FnOnce() -> T) -> T {
     use engine::Progress as _;
     let stages = Stages::new();
@@ -24,12 +24,12 @@ pub(super) fn doing<T>(what: &str, work: impl FnOnce() -> T) -> T {
     result
 }
 
-/// Whether standard error is a terminal.
+/// Tells whether standard error is a terminal.
 pub(super) fn on_terminal() -> bool {
     io::stderr().is_terminal()
 }
 
-/// A bar on standard error with this template of indicatif's.
+/// Makes a bar on standard error with this indicatif template.
 pub(super) fn bar(total: u64, template: &str) -> ProgressBar {
     let style =
         ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
@@ -38,19 +38,19 @@ pub(super) fn bar(total: u64, template: &str) -> ProgressBar {
     bar
 }
 
-/// Shows the stages of a run, one after the other, and how long the rest may take.
+/// Shows the stages of a run, one after the other, and an estimate of the remaining time.
 pub(super) struct Stages {
     terminal: bool,
     state: Mutex<State>,
 }
 
-/// What is going on.
+/// The current state of the run.
 struct State {
     stage: Option<Stage>,
-    /// The name of the stage that ended last.
+    /// Name of the stage that ended last.
     ended: String,
     parts: Parts,
-    /// When the last line was written.
+    /// Time at which the last line was written.
     spoken: Instant,
 }
 
@@ -61,13 +61,13 @@ struct Stage {
     bar: Option<ProgressBar>,
 }
 
-/// The work as a whole: parts that take the same steps.
+/// The work as a whole, divided into parts that take the same steps.
 struct Parts {
     done: u64,
     total: u64,
-    /// When the first began.
+    /// Time at which the first part began.
     started: Instant,
-    /// When this one began.
+    /// Time at which the current part began.
     since: Instant,
 }
 
@@ -95,8 +95,8 @@ impl State {
         }
     }
 
-    /// Takes note of a stage. Gives the line that is to be written, if it is time for one; on a terminal there is a bar, and
-    /// a line for each stage that ends.
+    /// Records the progress of a stage. Returns the line to write, if it is time for one; on a terminal there is a bar,
+    /// and a line for each stage that ends.
     fn update(
         &mut self,
         now: Instant,
@@ -105,7 +105,7 @@ impl State {
         done: u64,
         total: u64,
     ) -> Option<String> {
-        // Threads may report out of order within a stage; the stage then is the same and nearly done.
+        // Threads may report out of order within a stage; the stage is then the same and nearly done.
         let late = match &self.stage {
             Some(stage) => stage.name == name && done <= stage.done,
             None => self.ended == name && done > 0,
@@ -115,7 +115,7 @@ impl State {
         }
         let old = self.stage.take_if(|stage| stage.name != name);
         let mut line = old.and_then(|stage| self.end(stage, now, terminal));
-        // Nothing will be heard of a stage without steps before its end.
+        // A stage without steps will not report before its end.
         if self.stage.is_none() && !terminal && total == 1 && done == 0 {
             self.spoken = now;
             line = Some(line.map_or_else(|| name.to_owned(), |line| format!("{line}\n{name}")));
@@ -143,7 +143,7 @@ impl State {
         line
     }
 
-    /// The line of a stage that has ended. Where there is no terminal, of a long one only.
+    /// Returns the line for a stage that has ended; if there is no terminal, only for a long one.
     fn end(&mut self, stage: Stage, now: Instant, terminal: bool) -> Option<String> {
         if let Some(bar) = stage.bar {
             bar.finish_and_clear();
@@ -170,7 +170,7 @@ impl Stage {
             };
             let bar = bar(total, template);
             bar.set_prefix(name.to_owned());
-            // The time goes on where a unit of work takes long.
+            // Keep the displayed time running while a unit of work takes long.
             bar.enable_steady_tick(Duration::from_secs(1));
             bar
         });
@@ -191,14 +191,14 @@ impl Parts {
         (self.done, self.total, self.since) = (done, total, now);
     }
 
-    /// The time that all of them still take, once one has passed.
+    /// Estimates the time that the remaining parts take, after the first part has been done.
     fn left(&self, now: Instant) -> Option<Duration> {
         let left = left(self.since - self.started, self.done, self.total)?;
         Some(left.saturating_sub(now - self.since))
     }
 }
 
-/// What is left of a stage and of the whole, in words.
+/// Describes the remaining time of a stage and of the whole.
 fn times(stage: Option<Duration>, whole: Option<Duration>) -> String {
     let worth = |left: &Duration| left.as_secs() > 0;
     let stage = stage.filter(worth).map(HumanDuration);
@@ -211,13 +211,13 @@ fn times(stage: Option<Duration>, whole: Option<Duration>) -> String {
     }
 }
 
-/// Seconds in words.
+/// Describes seconds in words.
 #[cfg(feature = "train")]
 pub(super) fn duration(seconds: f64) -> HumanDuration {
     HumanDuration(Duration::try_from_secs_f64(seconds).unwrap_or_default())
 }
 
-/// The time that is left if the rest goes as fast.
+/// Estimates the remaining time if the rest goes as fast.
 fn left(elapsed: Duration, done: u64, total: u64) -> Option<Duration> {
     let rest = total.saturating_sub(done);
     (done > 0).then(|| elapsed.mul_f64(rest as f64 / done as f64))
@@ -246,7 +246,7 @@ impl Drop for Stages {
     }
 }
 
-/// Tells of the steps of finding and fetching a dataset.
+/// Reports the steps of finding and fetching a dataset.
 pub(super) fn data_events() -> impl FnMut(DataEvent) {
     let mut spinner: Option<ProgressBar> = None;
     move |event| {
@@ -299,7 +299,7 @@ mod tests {
 
     const SECOND: Duration = Duration::from_secs(1);
 
-    /// The lines that are written when a run of two batches under three moduli takes six minutes.
+    /// Checks the lines written when a run of two batches under three moduli takes six minutes.
     #[test]
     fn a_long_run_says_where_it_is_every_ten_seconds() {
         let begin = Instant::now();
@@ -320,7 +320,7 @@ mod tests {
             let line = lines.find(|(at, _)| *at == second);
             line.map_or("", |(_, line)| line.as_str())
         };
-        // The whole is known once a part has passed.
+        // The time of the whole is known after the first part.
         assert_eq!(
             said(10),
             "batch 1/2, evaluate (t 1/3): 16 %, about 50 seconds left"
@@ -329,7 +329,7 @@ mod tests {
         assert!(
             said(100).starts_with("batch 1/2, evaluate (t 2/3): 65 %, about 21 seconds left, 4")
         );
-        // Ten seconds lie before each; the ends of parts come between.
+        // At least ten seconds lie before each line; the lines for the ends of parts come in between.
         for two in lines.windows(2) {
             assert!(
                 !two[1].1.contains('%') || two[1].0 - two[0].0 >= 10,
@@ -348,7 +348,7 @@ mod tests {
             let now = begin + second * SECOND;
             assert_eq!(state.update(now, false, &stage, 0, 2), None);
             assert_eq!(state.update(now + SECOND / 2, false, &stage, 2, 2), None);
-            // A thread that comes late.
+            // A report from a late thread.
             assert_eq!(state.update(now + SECOND / 2, false, &stage, 1, 2), None);
             assert!(state.stage.is_none());
         }
@@ -362,7 +362,7 @@ mod tests {
         let mut state = State::new(begin);
         let line = state.update(begin, false, "making keys", 0, 1);
         assert_eq!(line.as_deref(), Some("making keys"));
-        // Its end is worth a line if it took long.
+        // Its end gets a line only if it took long.
         assert_eq!(
             state.update(begin + SECOND, false, "making keys", 1, 1),
             None

@@ -1,4 +1,4 @@
-//! What `infer` and `demo` share: a run under encryption, its record and its table.
+//! The common part of `infer` and `demo`: a run under encryption, its record and its table.
 
 use std::{num::NonZeroUsize, path::PathBuf};
 
@@ -52,7 +52,7 @@ pub(super) struct RunArguments {
     pub(super) accept_observed_bound: bool,
 }
 
-/// Predictions, and what was measured of them.
+/// Collects the predicted noise budgets, and the measured ones where there are any.
 fn noise_records(selection: &Selection, classified: &Classified) -> Vec<NoiseRecord> {
     let measured = |name: &str| {
         if name == "response" {
@@ -92,7 +92,7 @@ impl From<ModeArgument> for Mode {
     }
 }
 
-/// A run that has ended.
+/// A completed run.
 pub(super) struct Finished {
     pub(super) record: RunRecord,
     pub(super) classified: Classified,
@@ -100,7 +100,7 @@ pub(super) struct Finished {
     pub(super) images: Dataset,
 }
 
-/// Classifies images under encryption. Without a range, all of the split.
+/// Classifies images under encryption: the given range, or the whole split.
 pub(super) fn run(
     arguments: &RunArguments,
     layout: Option<LayoutKind>,
@@ -211,7 +211,7 @@ pub(super) fn run(
     })
 }
 
-/// What the server is predicted to take, also as a note.
+/// Predicts the server's time, and also writes a note about it.
 fn forecast(
     network: &Network,
     selection: &Selection,
@@ -230,10 +230,10 @@ fn forecast(
     Ok(forecast)
 }
 
-/// Memory from which on a run is announced with what it needs.
+/// Smallest memory requirement, in bytes, that is announced before a run.
 const MUCH_MEMORY: u64 = 1_000_000_000;
 
-/// What client and server are predicted to hold, also as a warning if it is much.
+/// Predicts the memory of client and server, and writes a warning if it is much.
 fn predicted_memory(network: &Network, selection: &Selection, images: usize) -> Option<u64> {
     let memory = MemoryForecast::new(network, selection, Some(images)).ok()?;
     if memory.peak() >= MUCH_MEMORY {
@@ -245,7 +245,7 @@ fn predicted_memory(network: &Network, selection: &Selection, images: usize) -> 
     Some(memory.peak())
 }
 
-/// What a run is predicted to hold, and whether there is so much.
+/// Describes the predicted memory of a run and whether that much is available.
 pub(super) fn memory_words(memory: &MemoryForecast, selection: &Selection) -> String {
     let peak = memory.peak();
     let available = Host::available_memory_bytes();
@@ -296,7 +296,7 @@ fn data_files(images: &Dataset) -> Vec<DataFile> {
     images.files().iter().map(file).collect()
 }
 
-/// The command line as it could be typed again, without the directory of the program.
+/// Returns the command line as it could be typed again, without the program's directory.
 pub(super) fn command_line() -> String {
     let arguments = std::env::args_os().skip(1).map(|argument| {
         let argument = argument.to_string_lossy().into_owned();
@@ -309,7 +309,7 @@ pub(super) fn command_line() -> String {
 }
 
 impl Finished {
-    /// Writes the record to the file that was asked for, after the results have been shown: neither is lost with the
+    /// Writes the record to the requested file, after the results have been shown: a failure of one does not lose the
     /// other.
     pub(super) fn save(&self, arguments: &RunArguments, output: &mut Output) -> anyhow::Result<()> {
         let Some(path) = &arguments.record else {
@@ -319,7 +319,7 @@ impl Finished {
         output.line(format_args!("record: {}", path.display()))
     }
 
-    /// Failure if a decrypted logit differs from the twin's.
+    /// Returns failure if a decrypted logit differs from the twin's.
     pub(super) fn outcome(&self) -> Outcome {
         if self.record.twin_mismatches == 0 {
             Outcome::Success

@@ -1,11 +1,11 @@
-//! The table of a run.
+//! The summary table of a run.
 
 use super::table::{self, Table};
 use crate::report::{BoundRecord, RunRecord};
 
 type Row = (String, String);
 
-/// All that matters of a run, in one table; with a row for each layer if wanted.
+/// Shows everything important about a run in one table; with a row for each layer if requested.
 pub(super) fn summary(record: &RunRecord, each_layer: bool) -> Table {
     let mut rows = results(record);
     rows.extend(parameters(record));
@@ -77,7 +77,7 @@ fn parameters(record: &RunRecord) -> Vec<Row> {
     ]
 }
 
-/// Which bound the plaintext modulus was chosen for.
+/// Describes the bound that the plaintext modulus was chosen for.
 fn bound(bound: &BoundRecord) -> String {
     match &bound.source {
         None => format!("{} for every input, {} bits", bound.rule, bound.bits),

@@ -1,4 +1,4 @@
-//! Tables on standard output, and numbers in them.
+//! Tables on standard output, and the numbers in them.
 
 use std::fmt;
 
@@ -9,13 +9,14 @@ use console::measure_text_width;
 
 use super::output;
 
-/// Tables are not made narrower than this.
+/// Smallest width of a table, in columns.
 const MIN_COLUMNS: usize = 40;
-/// A space that is no place to break a line. It is printed as a space.
+/// A space at which a line is not broken. It is printed as an ordinary space.
 const NO_BREAK: char = '\u{a0}';
 
-/// A table that fits the terminal: cells are wrapped between words, numbers keep their units, and columns for which there
-/// is no room make a second table below, beside the first column once more. In a pipe or a file nothing is wrapped.
+/// A table that fits the terminal. Cells are wrapped between words, and numbers stay with their units. Columns for
+/// which there is no room form a second table below, with the first column repeated. In a pipe or a file nothing is
+/// wrapped.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Table(String);
 
@@ -25,24 +26,24 @@ impl fmt::Display for Table {
     }
 }
 
-/// A table with a header; every column but the first is aligned to the right. Columns of empty cells are left out.
+/// Builds a table with a header; every column but the first is aligned to the right. Empty columns are left out.
 pub(super) fn columns(header: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> Table {
     let rows = rows.into_iter().collect();
     Grid::new(header, rows, str::is_empty).fitted(output::columns())
 }
 
-/// As [`columns`], for numbers of things that are done: columns in which nothing is counted are left out, too.
+/// Builds a table like [`columns`], for counts: columns that count nothing are left out, too.
 pub(super) fn counts(header: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> Table {
     let rows = rows.into_iter().collect();
     Grid::new(header, rows, nothing).fitted(output::columns())
 }
 
-/// Whether a cell counts nothing.
+/// Tells whether a cell counts nothing.
 fn nothing(cell: &str) -> bool {
     cell.is_empty() || cell == "0"
 }
 
-/// A table of names and values.
+/// Builds a table of names and values.
 pub(super) fn facts(rows: impl IntoIterator<Item = (String, String)>) -> Table {
     let rows = rows.into_iter().map(|(name, value)| vec![name, value]);
     Grid {
@@ -59,7 +60,7 @@ struct Grid {
 }
 
 impl Grid {
-    /// Without the columns, but for the first, all of whose cells say nothing.
+    /// Drops the columns in which all cells say nothing, except the first column.
     fn new(header: &[&str], mut rows: Vec<Vec<String>>, silent: impl Fn(&str) -> bool) -> Self {
         let speaks = |column: usize| {
             let mut cells = rows.iter().filter_map(|row| row.get(column));
@@ -85,7 +86,7 @@ impl Grid {
         self.lines().map(Vec::len).max().unwrap_or(0)
     }
 
-    /// The widest of a column's cells, by this measure.
+    /// Returns the width of a column's widest cell by this measure.
     fn widest(&self, column: usize, measure: impl Fn(&str) -> usize) -> usize {
         let cells = self.lines().filter_map(|line| line.get(column));
         cells.map(|cell| measure(cell)).max().unwrap_or(0)
@@ -114,7 +115,7 @@ impl Grid {
         let least: Vec<usize> = (0..self.width())
             .map(|column| self.widest(column, longest_word))
             .collect();
-        // As many columns as have room, in their order; those of a table without a header belong together.
+        // Put as many columns into each part as fit, in order; the columns of a table without a header stay together.
         let mut parts: Vec<Vec<usize>> = Vec::new();
         for column in 0..least.len() {
             let room = |part: &[usize]| {
@@ -137,7 +138,7 @@ impl Grid {
         Table(tables.join("\n"))
     }
 
-    /// Some of the columns, as wide as this.
+    /// Formats some of the columns with these widths.
     fn part(&self, part: &[usize], widths: &[usize]) -> String {
         let mut table = comfy_table::Table::new();
         table.load_style(presets::UTF8_FULL_CONDENSED);
@@ -164,13 +165,14 @@ impl Grid {
     }
 }
 
-/// What lies around the cells of so many columns: a space on each side, lines between and around.
+/// Returns the width of everything around the cells of so many columns: a space on each side, and lines between and
+/// around them.
 const fn frame(columns: usize) -> usize {
     3 * columns + 1
 }
 
-/// The widths of a part's columns: as wide as their cells if there is room, else the widest give way, but never so far
-/// that a word would be broken.
+/// Computes the widths of a part's columns. They are as wide as their cells if there is room; otherwise the widest
+/// columns shrink, but never so far that a word would be broken.
 fn share(part: &[usize], natural: &[usize], least: &[usize], columns: usize) -> Vec<usize> {
     let mut widths: Vec<usize> = part.iter().map(|&column| natural[column]).collect();
     let available = columns.saturating_sub(frame(part.len()));
@@ -185,7 +187,7 @@ fn share(part: &[usize], natural: &[usize], least: &[usize], columns: usize) -> 
     widths
 }
 
-/// Columns of the longest word: what a line cannot be narrower than.
+/// Returns the width of the longest word, below which a line cannot shrink.
 fn longest_word(text: &str) -> usize {
     text.split([' ', '\n'])
         .map(measure_text_width)
@@ -193,7 +195,7 @@ fn longest_word(text: &str) -> usize {
         .unwrap_or(0)
 }
 
-/// Text in lines of at most so many columns, broken between words; as it is if there is no limit.
+/// Breaks text between words into lines of at most `columns` columns; returns it unchanged if there is no limit.
 pub(super) fn paragraph(text: &str, columns: Option<usize>) -> String {
     let Some(columns) = columns.map(|columns| columns.max(MIN_COLUMNS)) else {
         return text.to_owned();
@@ -215,7 +217,7 @@ pub(super) fn paragraph(text: &str, columns: Option<usize>) -> String {
     out
 }
 
-/// A number with its thousands separated: `8,192`.
+/// Formats a number with a thousands separator: `8,192`.
 pub(super) fn thousands(number: impl TryInto<u128>) -> String {
     let digits = number
         .try_into()
@@ -230,7 +232,7 @@ pub(super) fn thousands(number: impl TryInto<u128>) -> String {
     out
 }
 
-/// Bytes in decimal units, three digits at least: `1.23 GB`.
+/// Formats bytes in decimal units with at least three digits: `1.23 GB`.
 pub(super) fn bytes(count: u64) -> String {
     let count = count as f64;
     let (unit, name) = match count {
@@ -242,7 +244,7 @@ pub(super) fn bytes(count: u64) -> String {
     format!("{:.2} {name}", count / unit)
 }
 
-/// A duration in seconds: three digits below 100.
+/// Formats a duration given in seconds: with three digits below 100.
 pub(super) fn seconds(seconds: f64) -> String {
     match seconds {
         s if s < 1e-3 => format!("{:.1} µs", s * 1e6),
@@ -253,7 +255,7 @@ pub(super) fn seconds(seconds: f64) -> String {
     }
 }
 
-/// A fraction in percent.
+/// Formats a fraction in percent.
 pub(super) fn percent(fraction: f64) -> String {
     format!("{:.2} %", fraction * 100.0)
 }
@@ -278,7 +280,7 @@ mod tests {
         "predicted time",
     ];
 
-    /// As of a large network: names of joined layers, wide numbers.
+    /// Rows as a large network has them: names of joined layers, wide numbers.
     fn large() -> Vec<Vec<String>> {
         owned(&[
             &[
@@ -304,7 +306,7 @@ mod tests {
         ])
     }
 
-    /// All words of the cells of `text`.
+    /// Returns all words in the cells of `text`.
     fn words(text: &str) -> Vec<&str> {
         text.split(|c: char| c.is_whitespace() || "│┆╞╡═╪┌┐└┘─┬┴├┤┼╌".contains(c))
             .filter(|word| !word.is_empty())
@@ -395,7 +397,7 @@ mod tests {
             !text.contains("squares") && !text.contains("time"),
             "{text}"
         );
-        // Where zero is a result, it stays.
+        // A zero that is a result stays.
         let Table(text) = Grid::new(&header, rows, str::is_empty).fitted(None);
         assert!(text.contains("squares") && !text.contains("time"), "{text}");
     }

@@ -1,4 +1,4 @@
-//! The worker threads of everything that a command does.
+//! Starts the worker threads of every command.
 
 use std::{
     env,
@@ -13,10 +13,10 @@ use rayon::{ThreadBuilder, ThreadPoolBuilder};
 
 use super::output::note;
 
-/// Rayon's own variable.
+/// Rayon's own environment variable.
 const VARIABLE: &str = "RAYON_NUM_THREADS";
 
-/// At least so many threads are started if they are asked for, on however few processors.
+/// Number of threads that can always be requested, however few processors there are.
 const ALWAYS: usize = 64;
 
 /// A thread that waits for its work.
@@ -25,8 +25,8 @@ struct Waiting {
     handle: JoinHandle<()>,
 }
 
-/// Starts the worker threads: `asked` of them, else as many as `RAYON_NUM_THREADS` or the processors say. Where the system
-/// has no room for so many, fewer, and a note says so. Left to itself, rayon panics there.
+/// Starts the worker threads: `asked` of them, else as many as `RAYON_NUM_THREADS` or the processors say. If the system
+/// has no room for so many, it starts fewer and a note says so; rayon on its own would panic.
 pub(super) fn start(asked: Option<NonZeroUsize>) -> anyhow::Result<()> {
     let processors = thread::available_parallelism().map_or(1, NonZeroUsize::get);
     let (wanted, remark) = wanted(asked, env::var_os(VARIABLE), processors);
@@ -55,7 +55,7 @@ pub(super) fn start(asked: Option<NonZeroUsize>) -> anyhow::Result<()> {
         .context("cannot start the worker threads")
 }
 
-/// How many threads to start, and a remark on a number that is not followed.
+/// Returns the number of threads to start, and a remark if a requested number is not used.
 fn wanted(
     asked: Option<NonZeroUsize>,
     variable: Option<OsString>,
@@ -85,15 +85,15 @@ fn wanted(
     (most, Some(remark))
 }
 
-/// A number of threads; the largest one if there are more digits than that has.
+/// Parses a number of threads; a number too large for `usize` becomes the largest one.
 fn number(text: &OsStr) -> Option<usize> {
     let text = text.to_str()?;
     let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     digits.then(|| text.parse().unwrap_or(usize::MAX))
 }
 
-/// Starts `wanted` threads that wait. If the system refuses one, half of those that it gave are given back: others are
-/// needed, too, and their memory.
+/// Starts `wanted` waiting threads. If the system refuses one, half of the started threads are given up: other threads
+/// are needed, too, and memory for them.
 fn spawn(
     wanted: usize,
     mut start: impl FnMut(Box<dyn FnOnce() + Send>) -> std::io::Result<JoinHandle<()>>,
@@ -109,7 +109,7 @@ fn spawn(
         let Ok(handle) = start(Box::new(run)) else {
             for Waiting { work, handle } in waiting.drain(waiting.len() / 2..) {
                 drop(work);
-                // It has nothing to say.
+                // The thread returns nothing.
                 let _ = handle.join();
             }
             break;

@@ -65,7 +65,7 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> anyhow::Result<
     if let Some(epochs) = arguments.epochs {
         config.epochs = usize::try_from(epochs)?;
     }
-    // Before any work: a mistake is known at once.
+    // Before any work, so that a mistake is reported at once.
     config.validate()?;
     let existing = match (arguments.resume, arguments.overwrite) {
         (true, _) => Existing::Resume,
@@ -124,7 +124,7 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> anyhow::Result<
     Ok(Outcome::Success)
 }
 
-/// What an interrupted run leaves, and how to go on.
+/// Describes what an interrupted run leaves, and how to continue it.
 fn interrupted(checkpoint: &Path) -> String {
     let path = checkpoint.display();
     if checkpoint.exists() {
@@ -134,7 +134,7 @@ fn interrupted(checkpoint: &Path) -> String {
     }
 }
 
-/// Whether logits fit, in words.
+/// Describes whether the logits fit.
 fn fit_words(fit: &Fit) -> String {
     let available = format!("{:.2} bits", fit.available_bits);
     if fit.proven {
@@ -157,8 +157,8 @@ fn fit_words(fit: &Fit) -> String {
     }
 }
 
-/// How the exported integer network compares with the same rounded weights as they were trained or chosen, in floating
-/// point. That the two agree says nothing about what rounding cost.
+/// Compares the exported integer network with the same rounded weights, as they were trained or chosen, in floating
+/// point. Their agreement says nothing about the cost of rounding.
 pub(super) fn agreement_rows(agreement: &Agreement) -> [(&'static str, String); 4] {
     let images = table::thousands(agreement.images);
     let ties = match agreement.ties {
@@ -192,7 +192,7 @@ pub(super) fn agreement_rows(agreement: &Agreement) -> [(&'static str, String); 
     ]
 }
 
-/// A file if there is one or if it looks like one, else a preset.
+/// Reads a file if there is one or if the text looks like one; else returns a preset.
 fn load_config(text: &OsStr) -> anyhow::Result<TrainConfig> {
     let path = Path::new(text);
     let like_a_path = path.components().count() > 1 || path.extension().is_some();
@@ -203,11 +203,11 @@ fn load_config(text: &OsStr) -> anyhow::Result<TrainConfig> {
     })
 }
 
-/// Shows a training run: a bar on a terminal, a line for each epoch there and elsewhere.
+/// Shows a training run: a bar on a terminal, and a line for each epoch in any case.
 pub(super) struct Display {
     bar: Option<ProgressBar>,
     epochs: usize,
-    /// Title and file of the curves.
+    /// Title and file of the plot.
     plot: Option<(String, PathBuf)>,
     done: Vec<EpochRecord>,
 }
@@ -222,7 +222,7 @@ impl Display {
         }
     }
 
-    /// Draws the curves anew. A file that cannot be written does not end the run.
+    /// Draws the curves again. A file that cannot be written does not end the run.
     fn draw(&mut self, record: EpochRecord) {
         self.done.push(record);
         let Some((title, path)) = &self.plot else {

@@ -4,15 +4,15 @@ use burn::tensor::{Tensor, TensorData};
 
 use super::Levels;
 
-/// The rounded weights as the network sees them, differentiable with respect to the latent ones.
+/// Returns the rounded weights as the network sees them, differentiable with respect to the latent ones.
 ///
-/// `latent` has shape `[outputs, fan_in]`, `levels` was computed from its values. The value is
-/// `scale * integers`, exactly. The gradient with respect to `latent` is the incoming gradient where the weight was not
-/// clamped and zero elsewhere.
+/// `latent` has shape `[outputs, fan_in]`, and `levels` must be computed from its values. The result is `scale *
+/// integers`, exactly. The gradient with respect to `latent` is the incoming gradient where the weight was not clamped,
+/// and zero elsewhere.
 ///
-/// `own_scale` of shape `[1, 1]` is the scale of a rule that trains one; latent weights are then in integer units, so
-/// that their gradient carries the factor `scale`, and the gradient with respect to the scale is the sum over the
-/// weights of incoming gradient times integer.
+/// `own_scale`, of shape `[1, 1]`, is the scale of a rule that trains one. Latent weights are then in integer units, so
+/// their gradient carries the factor `scale`. The gradient with respect to the scale is the sum over the weights of
+/// incoming gradient times integer.
 pub fn fake_quantize(
     latent: Tensor<2>,
     levels: &Levels,
@@ -31,7 +31,7 @@ pub fn fake_quantize(
             .collect(),
     );
     let value = latent.clone().inner();
-    // Zero in value (a number minus itself), the identity in gradient. Adding the integers to it is exact, where
+    // Its value is zero (a number minus itself) and its gradient the identity. Adding the integers to it is exact;
     // adding a difference to the latent weight would round.
     let through = (latent - value) * inside;
     match own_scale {
@@ -40,8 +40,8 @@ pub fn fake_quantize(
     }
 }
 
-/// Biases rounded to integers at the accumulator's scale (`accumulator_scale` is the real value of one there), with
-/// unlimited width: returns the integers (whole numbers in double precision).
+/// Rounds biases to integers at the accumulator's scale, with unlimited width. `accumulator_scale` is the real value of
+/// 1 in the accumulator. Returns the integers (as whole numbers in double precision).
 pub fn round_bias(bias: &[f64], accumulator_scale: f64) -> Vec<f64> {
     bias.iter()
         .map(|&b| (b / accumulator_scale).round_ties_even())
@@ -87,7 +87,7 @@ mod tests {
         }
     }
 
-    /// The surrogate whose derivative the estimator is: rounding is frozen as an offset, clamping stays.
+    /// Computes the function whose derivative the estimator returns: rounding is frozen as an offset, clamping stays.
     fn surrogate(latent: &[f64], levels: &Levels, at: &[f32], scale: f64, own: bool) -> f64 {
         latent
             .iter()
@@ -156,7 +156,7 @@ mod tests {
     #[test]
     fn clamped_weights_get_no_gradient() {
         let device = Device::flex().autodiff();
-        // In integer units -2.4 is beyond -1.5, all others are inside.
+        // In integer units -2.4 is beyond -1.5; all others are inside.
         let levels = quantize(&W, 2, 2, WeightRule::Learned, 1.0);
         assert_eq!(levels.inside, [true, true, true, false, true, true]);
         assert_eq!(levels.integers, [1, 0, 0, -1, 1, 0]);
@@ -174,7 +174,7 @@ mod tests {
                 .collect();
             assert_eq!(values(&latent.grad(&grads).unwrap()), expected);
             assert_eq!(expected[3].to_bits(), 0);
-            // The clamped weight still counts for the scale.
+            // The clamped weight still contributes to the scale's gradient.
             if let Some(own_scale) = own_scale {
                 let expected: f32 = C
                     .iter()

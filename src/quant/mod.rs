@@ -1,9 +1,9 @@
-//! Quantisation of weights and biases, in the clear and differentiably.
+//! Quantises weights and biases, directly and differentiably.
 //!
-//! Weights are signed, symmetric, with one scale per tensor ([`quantize`], [`WeightRule`]); biases are integers of any
-//! width at the scale of the accumulator that they are added to ([`round_bias`]); nothing is rounded between layers.
-//! [`fake_quantize`] puts the rounded weights into burn's graph with a straight-through estimator.
-//! Pixels become integers by the network's own [`InputQuantizer`](crate::network::InputQuantizer).
+//! Weights become signed, symmetric integers with one scale for each tensor ([`quantize`], [`WeightRule`]). Biases
+//! become integers of any width, at the scale of the accumulator that they are added to ([`round_bias`]). Nothing is
+//! rounded between layers. [`fake_quantize`] puts the rounded weights into burn's graph with a straight-through
+//! estimator. The network's own [`InputQuantizer`](crate::network::InputQuantizer) turns pixels into integers.
 
 #[cfg(feature = "train")]
 mod fake;

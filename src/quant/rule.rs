@@ -1,7 +1,7 @@
-//! From real weights to small signed integers: `w ≈ scale * q`, one scale for a whole tensor.
+//! Rounds real weights to small signed integers: `w ≈ scale * q`, one scale for a whole tensor.
 //!
-//! Integers are symmetric and of narrow range: with `b` bits, `-(2^(b-1) - 1) ..= 2^(b-1) - 1`, so two bits are the
-//! ternary weights -1, 0, 1. All arithmetic here is in double precision and is the only place where weights are
+//! The integers are symmetric and of narrow range: with `b` bits, `-(2^(b-1) - 1) ..= 2^(b-1) - 1`, so two bits are the
+//! ternary weights -1, 0, 1. All arithmetic here is in double precision. This is the only place where weights are
 //! rounded: training, post-training quantisation and export share it.
 
 use serde::{Deserialize, Serialize};
@@ -36,13 +36,13 @@ pub enum WeightRule {
 }
 
 impl WeightRule {
-    /// Whether the scale is a parameter beside the latent weights (which then are in integer units).
+    /// Tells whether the scale is a parameter beside the latent weights (which are then in integer units).
     pub const fn has_own_scale(self) -> bool {
         matches!(self, Self::Learned | Self::TopK { .. })
     }
 
-    /// The bits of the widest integers that the rule gives, the sign included: `n_bits` unless the rule has a limit of its
-    /// own.
+    /// Returns the bits of the widest integers that the rule gives, including the sign: `n_bits` unless the rule has a
+    /// limit of its own.
     pub const fn bits(self, n_bits: u32) -> u32 {
         match self.limit() {
             Some(limit) => 1 + (i64::BITS - limit.leading_zeros()),
@@ -50,7 +50,7 @@ impl WeightRule {
         }
     }
 
-    /// The largest integer that the rule can give with `n_bits` bits, if it is not all that fit.
+    /// Returns the rule's own limit on the magnitude of integers; `None` if it uses all that `n_bits` bits can hold.
     pub const fn limit(self) -> Option<i64> {
         match self {
             Self::TernaryMean => Some(1),
@@ -77,14 +77,15 @@ const fn is_one(limit: &u32) -> bool {
 pub struct Levels {
     /// The integers, in the tensor's order.
     pub integers: Vec<i64>,
-    /// For each weight, whether it was inside the clamping range: the straight-through estimator passes the
-    /// gradient there and nowhere else.
+    /// For each weight, true if it was inside the clamping range: the straight-through estimator passes the gradient
+    /// there and nowhere else.
     pub inside: Vec<bool>,
-    /// The real value of one.
+    /// Real value of the integer 1.
     pub scale: f64,
 }
 
-/// The largest integer of `n_bits` signed bits in narrow range, `2^(n_bits-1) - 1`; at least 1, at most `2^61 - 1`.
+/// Returns the largest integer of `n_bits` signed bits in narrow range, `2^(n_bits-1) - 1`; at least 1, at most `2^61 -
+/// 1`.
 pub const fn max_integer(n_bits: u32) -> i64 {
     if n_bits < 2 {
         1
@@ -95,10 +96,10 @@ pub const fn max_integer(n_bits: u32) -> i64 {
     }
 }
 
-/// Rounds a weight tensor of `outputs` rows to `n_bits` bits.
+/// Rounds a weight tensor with `outputs` rows to `n_bits` bits.
 ///
-/// `own_scale` is the scale of the rules that have one ([`WeightRule::has_own_scale`]); the others compute theirs.
-/// A tensor of zeros gets the scale 1.
+/// `own_scale` is the scale for rules that have one ([`WeightRule::has_own_scale`]); the other rules compute theirs. A
+/// tensor of zeros gets the scale 1.
 pub fn quantize(
     weights: &[f32],
     outputs: usize,
@@ -118,7 +119,7 @@ pub fn quantize(
     }
 }
 
-/// The paper's scale, `max|w| / (2^(b-1) - 1)`, in units of the weights; 1 for a tensor of zeros.
+/// Returns the paper's scale, `max|w| / (2^(b-1) - 1)`, in units of the weights; 1 for a tensor of zeros.
 pub fn max_scale(weights: &[f32], n_bits: u32) -> f64 {
     let largest = weights
         .iter()
@@ -126,10 +127,11 @@ pub fn max_scale(weights: &[f32], n_bits: u32) -> f64 {
     positive_or_one(single(largest / max_integer(n_bits) as f64))
 }
 
-/// The scale with the least squared rounding error among 200 steps down from the paper's; 1 for a tensor of zeros.
+/// Returns the scale with the least squared rounding error among 200 steps down from the paper's; 1 for a tensor of
+/// zeros.
 pub fn min_error_scale(weights: &[f32], n_bits: u32) -> f64 {
     let top = max_scale(weights, n_bits);
-    // Beyond eight bits clamping never pays.
+    // Beyond eight bits, clamping never reduces the error.
     if n_bits > 8 {
         return top;
     }
@@ -148,7 +150,8 @@ pub fn min_error_scale(weights: &[f32], n_bits: u32) -> f64 {
     best.1
 }
 
-/// Magnitudes of weights in order, with running sums: the rounding error of a scale takes one search for each integer.
+/// Sorted magnitudes of weights with running sums, so that the rounding error of a scale needs one search for each
+/// integer.
 struct SortedSums {
     magnitudes: Vec<f32>,
     /// Sum and sum of squares of the magnitudes before each position.
@@ -168,7 +171,7 @@ impl SortedSums {
         Self { magnitudes, before }
     }
 
-    /// The squared error of rounding to multiples of `scale` of at most `limit`.
+    /// Computes the squared error of rounding to multiples of `scale` with factors of at most `limit`.
     fn error(&self, scale: f64, limit: i64) -> f64 {
         let (mut first, mut total) = (0, 0.0);
         for integer in 0..=limit {
@@ -190,7 +193,7 @@ impl SortedSums {
     }
 }
 
-/// A scale is kept in single precision, as the training framework uses it.
+/// Rounds a scale to single precision, in which the training framework uses it.
 fn single(scale: f64) -> f64 {
     f64::from(scale as f32)
 }
@@ -250,7 +253,8 @@ fn sign(w: f32) -> i64 {
     i64::from(w > 0.0) - i64::from(w < 0.0)
 }
 
-/// The positions of the `keep` largest magnitudes of a row; equal magnitudes go to the earlier position.
+/// Returns the positions of the `keep` largest magnitudes in a row; of equal magnitudes, the earlier one is taken
+/// first.
 fn largest(row: &[f32], keep: usize) -> Vec<usize> {
     let mut order: Vec<usize> = (0..row.len()).collect();
     order.sort_by(|&a, &b| row[b].abs().total_cmp(&row[a].abs()).then(a.cmp(&b)));
@@ -267,7 +271,7 @@ fn top_k(weights: &[f32], outputs: usize, keep: usize, limit: u32, scale: f64) -
         for position in largest(&weights[first..first + fan_in], keep) {
             let at = first + position;
             integers[at] = kept(f64::from(weights[at]), limit) as i64;
-            // Ternary weights must be able to change places: their latent sizes mean nothing else.
+            // Ternary weights must be able to change places: their latent sizes have no other meaning.
             inside[at] = limit == 1 || weights[at].abs() <= limit as f32 + 0.5;
         }
     }
@@ -278,7 +282,7 @@ fn top_k(weights: &[f32], outputs: usize, keep: usize, limit: u32, scale: f64) -
     }
 }
 
-/// A weight that is kept, in integer units, as an integer that is not zero (unless the weight is).
+/// Rounds a kept weight, in integer units, to an integer that is not zero (unless the weight is).
 fn kept(w: f64, limit: u32) -> f64 {
     if w == 0.0 {
         return 0.0;
@@ -286,8 +290,9 @@ fn kept(w: f64, limit: u32) -> f64 {
     w.abs().round_ties_even().clamp(1.0, f64::from(limit)) * w.signum()
 }
 
-/// The scale that fits a tensor to a budget's integers best: the mean magnitude of the weights that are kept for ternary
-/// ones, else of 100 steps down from the largest magnitude the one with the least squared error. 1 for a tensor of zeros.
+/// Returns the scale that best fits a tensor to a budget's integers. For ternary weights it is the mean magnitude of
+/// the weights that are kept; otherwise it is the one of 100 steps down from the largest magnitude that has the least
+/// squared error. 1 for a tensor of zeros.
 pub fn budget_scale(weights: &[f32], outputs: usize, keep: usize, limit: u32) -> f64 {
     let fan_in = weights.len() / outputs.max(1);
     let stay: Vec<f64> = weights
@@ -348,7 +353,7 @@ mod tests {
 
     #[test]
     fn ternary_mean_by_hand() {
-        // Mean magnitude 0.5, threshold 0.35; the mean of 1.0 and 0.6 is 0.8.
+        // Mean magnitude 0.5, so threshold 0.35; the mean of 1.0 and 0.6 is 0.8.
         let levels = quantize(&[1.0, -0.6, 0.3, 0.1], 1, 2, WeightRule::TernaryMean, 1.0);
         assert_eq!(levels.integers, [1, -1, 0, 0]);
         assert!((levels.scale - 0.8).abs() < 1e-6);

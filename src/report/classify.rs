@@ -1,4 +1,4 @@
-//! One run: images through client and server, every logit compared with the twin's.
+//! One run: sends images through client and server, and compares every logit with the twin's.
 
 use std::{
     sync::atomic::{AtomicU64, Ordering},
@@ -16,41 +16,41 @@ use crate::{
     wire::{Message, UploadSizes, WireError},
 };
 
-/// Results of a layer whose noise is measured.
+/// Number of a layer's results whose noise is measured.
 const MEASURED_RESULTS: usize = 16;
 
-/// What came out of a run. Seconds, bytes and operations are totals over all batches.
+/// Result of a run. Seconds, bytes and operations are totals over all batches.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Classified {
-    /// The class of each image: the index of its largest decrypted logit, the first of equals.
+    /// Class of each image: the index of its largest decrypted logit; the first one wins a tie.
     pub predictions: Vec<usize>,
-    /// The images of which at least one decrypted logit differs from the twin's, by their index in the run.
+    /// Indices in the run of the images with at least one decrypted logit that differs from the twin's.
     pub mismatched_images: Vec<usize>,
-    /// How many logits were compared with the twin's.
+    /// Number of logits that were compared with the twin's.
     pub logits: usize,
-    /// How many of them differ.
+    /// Number of logits that differ from the twin's.
     pub twin_mismatches: usize,
-    /// How many batches there were.
+    /// Number of batches.
     pub batches: usize,
-    /// The least invariant noise budget of all responses, in bits.
+    /// Smallest invariant noise budget over all responses, in bits.
     pub noise_budget_bits: u32,
     /// Wall-clock time of each stage.
     pub seconds: Seconds,
-    /// What the server's work on each batch took.
+    /// Seconds that the server worked on each batch.
     pub batch_seconds: Vec<f64>,
-    /// The server's time and operations, layer by layer.
+    /// Server time and operations, layer by layer.
     pub layers: Vec<LayerRecord>,
-    /// What a client and a server apart would send.
+    /// Sizes of the messages that a separate client and server would send.
     pub bytes: Sizes,
-    /// The least noise budget measured after each layer, in bits, if asked for; without that of the response.
+    /// Smallest noise budget measured after each layer, in bits, if requested; the response's budget is not included.
     pub layer_noise: Vec<(String, u32)>,
 }
 
-/// Why a run stopped.
+/// Reasons for which a run stops.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum ClassifyError {
-    /// There is nothing to do.
+    /// There are no images to classify.
     #[error("no images to classify")]
     NoImages,
     /// An image is not what the network reads.
@@ -58,7 +58,7 @@ pub enum ClassifyError {
     Image {
         /// Its index in the run.
         index: usize,
-        /// What is wrong with it.
+        /// The problem with it.
         #[source]
         source: InputError,
     },
@@ -67,16 +67,16 @@ pub enum ClassifyError {
     Twin {
         /// The index of the batch's first image in the run.
         first: usize,
-        /// What is wrong.
+        /// The reason.
         #[source]
         source: InputError,
     },
     /// The engine failed.
     #[error("{stage}")]
     Engine {
-        /// What was being done.
+        /// The work in progress.
         stage: &'static str,
-        /// What went wrong.
+        /// The reason.
         #[source]
         source: EngineError,
     },
@@ -90,7 +90,7 @@ fn during(stage: &'static str) -> impl FnOnce(EngineError) -> ClassifyError {
     move |source| ClassifyError::Engine { stage, source }
 }
 
-/// Seconds that `work` takes are added to `total`.
+/// Runs `work` and adds the seconds it takes to `total`.
 fn timed<T>(total: &mut f64, work: impl FnOnce() -> T) -> T {
     let start = Instant::now();
     let result = work();
@@ -98,18 +98,19 @@ fn timed<T>(total: &mut f64, work: impl FnOnce() -> T) -> T {
     result
 }
 
-/// Classifies images (each as many bytes as the network's input has values) under encryption, in as many batches as
-/// they need, and compares every decrypted logit with exact clear evaluation.
+/// Classifies images under encryption, in as many batches as they need, and compares every decrypted logit with exact
+/// clear evaluation. Each image has as many bytes as the network's input has values.
 ///
-/// With `layer_noise` the first batch is evaluated once more up to each layer, to measure the noise of a few results there.
+/// With `layer_noise`, the first batch is evaluated once more up to each layer, to measure the noise of a few results
+/// there.
 ///
-/// Client and server live in one process here, but share nothing except evaluation keys, requests and responses. These
-/// are handed over without being written as bytes. Requests hold seeds in place of random polynomials, and the server
-/// expands them, as it would a request from the wire; the sizes are those of such messages.
+/// Client and server run in one process here, but they share nothing except evaluation keys, requests and responses.
+/// These are handed over without being serialised. Requests hold seeds in place of random polynomials, and the server
+/// expands them, as it would expand a request from the wire; the sizes are those of such messages.
 ///
 /// # Errors
 /// [`ClassifyError`]: no images, an image of the wrong size, or a failure of client or server. A logit that differs
-/// from the twin's is no error but counted.
+/// from the twin's is not an error; it is counted.
 pub fn classify(
     network: &Network,
     selection: &Selection,
@@ -165,7 +166,7 @@ pub fn classify(
         run.bytes.upload += sent.request;
         let mut parts = Vec::new();
         let evaluated = run.seconds.evaluate;
-        // One plaintext modulus after the other: only one's ciphertexts are in memory.
+        // One plaintext modulus after the other, so that only one's ciphertexts are in memory.
         for channel in 0..channels {
             progress.part((run.batches * channels + channel) as u64, all_parts);
             let sent = timed(&mut run.seconds.encrypt, || {
@@ -219,14 +220,14 @@ pub fn classify(
     Ok(run)
 }
 
-/// Names the batch in the stages, if there are several.
+/// Adds the batch's number to the names of the stages, if there are several batches.
 struct Batch<'a> {
     progress: &'a dyn Progress,
     label: String,
 }
 
 impl<'a> Batch<'a> {
-    /// The batch of this number, counted from 0.
+    /// Labels the batch of this number, counted from 0.
     fn new(progress: &'a dyn Progress, number: usize, batches: usize) -> Self {
         let label = match batches {
             1 => String::new(),
@@ -243,7 +244,7 @@ impl Progress for Batch<'_> {
     }
 }
 
-/// The twin's logits.
+/// Computes the twin's logits.
 fn in_the_clear(
     twin: &Twin,
     images: &[Vec<i64>],
@@ -275,7 +276,7 @@ fn add_layers(totals: &mut Vec<LayerRecord>, layers: Vec<LayerStats>) {
     }
 }
 
-/// Lowers the budgets to the least of a few results of each layer.
+/// Measures the noise budget of a few results of each layer, and keeps the smallest in `budgets`.
 fn measure_layers(
     plan: &Plan,
     client: &Client,
@@ -317,7 +318,7 @@ fn quantize(
     batch.iter().enumerate().map(quantize).collect()
 }
 
-/// How many expected logits are missing or different.
+/// Counts the logits that differ, are missing or are not expected.
 fn mismatches(actual: &[BigInt], expected: &[BigInt]) -> usize {
     let equal = actual.iter().zip(expected).filter(|(a, b)| a == b).count();
     actual.len().max(expected.len()) - equal

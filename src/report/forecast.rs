@@ -1,4 +1,4 @@
-//! What a run in fast mode is predicted to take.
+//! Predicts the time of a run in fast mode.
 
 use serde::Serialize;
 use std::num::NonZeroUsize;
@@ -7,45 +7,46 @@ use crate::engine::{LayerForecast, Plan};
 use crate::kernels::{Backend, Rates};
 use crate::params::Mode;
 
-/// What fast mode is predicted to take on this machine.
+/// The predicted time of a run in fast mode on this machine.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ForecastRecord {
-    /// The instructions of the kernels: `ifma`, `avx2` or `portable`.
+    /// Instruction set of the kernels: `ifma`, `avx2` or `portable`.
     pub backend: String,
-    /// Nanoseconds of a vector operation on one thread as measured, where the first-level cache holds a window.
+    /// Measured nanoseconds of a vector operation on one thread, where the first-level cache holds a window.
     pub near_nanoseconds: f64,
-    /// And where it does not.
+    /// Measured nanoseconds of such an operation where the cache does not hold a window.
     pub far_nanoseconds: f64,
-    /// Nanoseconds for eight words read from memory.
+    /// Nanoseconds to read eight words from memory.
     pub stream_nanoseconds: f64,
     /// The layers.
     pub layers: Vec<LayerForecastRecord>,
 }
 
-/// What one layer is predicted to take.
+/// The prediction for one layer.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct LayerForecastRecord {
     /// The layer's name, as in [`super::RunRecord::layers`].
     pub name: String,
-    /// How many ciphertexts come out, for each plaintext modulus.
+    /// Number of output ciphertexts, for each plaintext modulus.
     pub ciphertexts: usize,
-    /// How many polynomials each of them has.
+    /// Number of polynomials in each of them.
     pub polynomials: usize,
-    /// Additions of ciphertexts, over all plaintext moduli, in one batch.
+    /// Ciphertext additions in one batch, over all plaintext moduli.
     pub additions: u64,
     /// Products with integers or plaintexts.
     pub products: u64,
     /// Squares.
     pub squares: u64,
-    /// Seconds for all batches on the threads of the run, as far as these can help (see [`LayerForecast::seconds_on`]).
+    /// Seconds for all batches on the run's threads, as far as threads can help (see [`LayerForecast::seconds_on`]).
     pub seconds: f64,
-    /// The budget that is left after it at least, in bits.
+    /// Smallest noise budget left after it, in bits.
     pub budget_bits: Option<f64>,
 }
 
 impl ForecastRecord {
-    /// Predicts so many batches on so many threads; those that this machine has no processor for are left out. Measures
-    /// this machine, which takes some milliseconds. Nothing in stock mode, whose time has no model.
+    /// Predicts the time of `batches` batches on `threads` threads; threads for which this machine has no processor are
+    /// not counted. Measures this machine, which takes some milliseconds. Returns `None` in stock mode, for whose time
+    /// there is no model.
     pub fn measure(plan: &Plan, batches: usize, threads: usize) -> Option<Self> {
         if plan.selection().mode() != Mode::Fast {
             return None;
@@ -75,7 +76,7 @@ impl ForecastRecord {
         })
     }
 
-    /// The seconds of all layers.
+    /// Sums the seconds of all layers.
     pub fn seconds(&self) -> f64 {
         self.layers.iter().map(|layer| layer.seconds).sum()
     }

@@ -1,4 +1,4 @@
-//! The machine and the program a run ran on.
+//! The machine and the program of a run.
 
 use std::{
     path::Path,
@@ -6,15 +6,15 @@ use std::{
     time::SystemTime,
 };
 
-/// What is known of the machine and the program.
+/// Facts about the machine and the program.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Host {
-    /// The processor's model, or the architecture's name where the system does not tell.
+    /// The processor's model, or the architecture's name if the system does not tell the model.
     pub cpu: String,
-    /// The commit checked out where the program lies, with `-dirty` if tracked files differ, or `unknown` outside a
-    /// checkout of this project.
+    /// The commit checked out where the program lies, with `-dirty` if tracked files differ from it; `unknown` outside
+    /// a checkout of this project.
     pub git_commit: String,
-    /// Now: RFC 3339, UTC.
+    /// The current time: RFC 3339, UTC.
     pub time: String,
 }
 
@@ -28,13 +28,13 @@ impl Host {
         }
     }
 
-    /// The most memory this process has held so far, in bytes, where the system tells (Linux does).
+    /// Returns the largest memory this process has used so far, in bytes, if the system tells it (Linux does).
     pub fn peak_memory_bytes() -> Option<u64> {
         peak_memory(&std::fs::read_to_string("/proc/self/status").ok()?)
     }
 
-    /// Memory that this process may still take without swapping, in bytes, where the system tells (Linux does): what the
-    /// machine has left, or what its control group allows, if that is less.
+    /// Returns the memory that this process may still use without swapping, in bytes, if the system tells it (Linux
+    /// does). It is the machine's available memory or the rest of the control group's limit, whichever is less.
     pub fn available_memory_bytes() -> Option<u64> {
         let machine = kibibytes(
             &std::fs::read_to_string("/proc/meminfo").ok()?,
@@ -48,7 +48,7 @@ impl Host {
                     .parse::<u64>()
                     .ok()
             };
-            // Without a limit the file says `max`, or a number beyond any memory.
+            // If there is no limit, the file contains `max` or a number beyond any memory.
             Some(read(limit)?.saturating_sub(read(used)?))
         };
         let left =
@@ -69,18 +69,18 @@ fn cpu() -> String {
         .unwrap_or_else(|| std::env::consts::ARCH.to_owned())
 }
 
-/// The first processor's model in the form of Linux's `/proc/cpuinfo`.
+/// Returns the first processor's model from text in the format of Linux's `/proc/cpuinfo`.
 fn cpu_model(cpuinfo: &str) -> Option<String> {
     let value = field(cpuinfo, "model name")?;
     (!value.is_empty()).then(|| value.to_owned())
 }
 
-/// `VmHWM` in the form of Linux's `/proc/self/status`, in bytes.
+/// Returns `VmHWM`, in bytes, from text in the format of Linux's `/proc/self/status`.
 fn peak_memory(status: &str) -> Option<u64> {
     kibibytes(status, "VmHWM")
 }
 
-/// A field of Linux's files that is a number of kibibytes, in bytes.
+/// Reads a field of a Linux file that is a number of kibibytes; returns bytes.
 fn kibibytes(text: &str, name: &str) -> Option<u64> {
     let number = field(text, name)?.strip_suffix("kB")?.trim_end();
     number.parse::<u64>().ok()?.checked_mul(1024)
@@ -93,7 +93,8 @@ fn field<'a>(text: &'a str, name: &str) -> Option<&'a str> {
         .map(|(_, value)| value.trim())
 }
 
-/// Asked when the run is recorded, not when the program is built: nothing is compiled again for a new commit.
+/// Returns the commit. It is queried when the run is recorded, not when the program is built, so a new commit does not
+/// cause a rebuild.
 fn git_commit() -> String {
     std::env::current_exe()
         .ok()
@@ -102,9 +103,9 @@ fn git_commit() -> String {
 }
 
 fn commit_of(directory: &Path) -> Option<String> {
-    // The way up, not the path, which need not be text.
+    // Use the way up, not the absolute path, which may not be valid text.
     let top = directory.join(git(directory, &["rev-parse", "--show-cdup"])?);
-    // An installed program may lie in someone else's repository.
+    // An installed program may lie in somebody else's repository.
     let manifest = std::fs::read_to_string(top.join("Cargo.toml")).ok()?;
     if !manifest
         .lines()

@@ -1,7 +1,7 @@
-//! What a run did: images classified under encryption, compared with exact clear evaluation, and written down.
+//! Classifies images under encryption, compares them with exact clear evaluation, and records the results.
 //!
-//! [`classify`] runs a network on images and compares every logit with the twin's; a [`RunRecord`] says what was run,
-//! where, with which parameters, how long each stage took and what came out, as one JSON object.
+//! [`classify`] runs a network on images and compares every logit with the twin's. A [`RunRecord`] says what was run,
+//! where, with which parameters, how long each stage took and what the results were, as one JSON object.
 
 mod classify;
 mod forecast;

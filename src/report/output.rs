@@ -1,4 +1,4 @@
-//! Files of results.
+//! Result files.
 
 use std::path::Path;
 
@@ -7,17 +7,17 @@ use serde::Serialize;
 use super::RecordError;
 use crate::file;
 
-/// Tries whether a record can be written to `path`, before the work that it tells of. Leaves nothing behind.
+/// Checks that a record can be written to `path`, before starting the work it will describe. Leaves nothing behind.
 ///
 /// # Errors
-/// [`RecordError`] if the path is a directory, the file read-only, or its directory not writable.
+/// [`RecordError`] if the path is a directory, the file is read-only, or its directory is not writable.
 pub fn check_record_path(path: impl AsRef<Path>) -> Result<(), RecordError> {
     let path = path.as_ref();
     file::check_output(path).map_err(RecordError::at(path))
 }
 
-/// Writes a record as JSON: to a temporary name in the same directory, then renamed. Missing directories are made, links
-/// are followed; a device or a pipe is written to as it is.
+/// Writes a record as JSON to a temporary file in the same directory, then renames it. Creates missing directories and
+/// follows links; writes directly to a device or a pipe.
 ///
 /// # Errors
 /// [`RecordError`] with the path.

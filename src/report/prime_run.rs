@@ -1,4 +1,5 @@
-//! One plaintext prime's run of one image through the authors' schedule: what a timing is made of, and can go on from.
+//! One image's run under one plaintext prime with the authors' schedule. Timings are made from such runs and can
+//! continue from them.
 
 use std::{
     path::{Path, PathBuf},
@@ -21,7 +22,7 @@ use crate::{
     params::PaperParameters,
 };
 
-/// What a run computes and on what: two runs of equal settings may stand for each other.
+/// The computation of a run and its input. Runs with equal settings are interchangeable.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PrimeSetting {
     /// The network's name.
@@ -30,60 +31,61 @@ pub struct PrimeSetting {
     pub network_sha256: String,
     /// SHA-256 of the image's bytes, in hexadecimal.
     pub image_sha256: String,
-    /// N.
+    /// The ring degree N.
     pub poly_modulus_degree: usize,
-    /// The primes of q, the special prime last.
+    /// The primes of q; the special prime is last.
     pub coeff_modulus: Vec<u64>,
-    /// t.
+    /// The plaintext modulus t.
     pub plain_modulus: u64,
-    /// Whether the masks of the authors' program are applied.
+    /// True if the masks of the authors' program are applied.
     pub masks: bool,
-    /// At most so many channels of each layer are computed; nothing if all are.
+    /// Largest number of channels computed in each layer; `None` if all are computed.
     pub channels: Option<usize>,
-    /// Whether SEAL was compiled with Intel HEXL.
+    /// True if SEAL was compiled with Intel HEXL.
     pub hexl: bool,
-    /// The processor.
+    /// The processor's model.
     pub cpu: String,
 }
 
 /// A finished run under one plaintext prime, on one thread.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PrimeRun {
-    /// What ran.
+    /// The setting of the run.
     pub setting: PrimeSetting,
-    /// Making the keys: wall time.
+    /// Wall time of generating the keys.
     pub keygen_seconds: f64,
-    /// Encrypting the image: wall time.
+    /// Wall time of encrypting the image.
     pub encrypt_seconds: f64,
-    /// Decrypting the logits: wall time.
+    /// Wall time of decrypting the logits.
     pub decrypt_seconds: f64,
-    /// The layers.
+    /// Times of the layers.
     pub layers: Vec<PaperLayerTime>,
-    /// Which logits differ from the twin's modulo t; nothing where only a part was computed, or the noise hides them.
+    /// Indices of the logits that differ from the twin's modulo t; `None` if only a part was computed or the noise
+    /// hides them.
     pub wrong_logits: Option<Vec<usize>>,
-    /// The noise budget left at the end, in bits; of a part what is left there, which is about that of the whole.
+    /// Noise budget left at the end, in bits. For a part it is the part's own, which is about that of the whole.
     pub noise_budget_bits: u32,
-    /// The commit, `-dirty` if files differ from it.
+    /// The commit, with `-dirty` if files differ from it.
     pub git_commit: String,
-    /// When it ended: RFC 3339, UTC.
+    /// Time at which it ended: RFC 3339, UTC.
     pub time: String,
 }
 
-/// A network and an image, about to be timed by the authors' schedule.
+/// A network and an image that are to be timed with the authors' schedule.
 #[derive(Debug, Clone, Copy)]
 pub struct PrimeSubject<'a> {
     /// The network.
     pub network: &'a Network,
     /// The bytes of the image.
     pub image: &'a [u8],
-    /// How much of each layer to compute.
+    /// The part of each layer to compute.
     pub part: Part,
-    /// Whether to apply the masks of the authors' program, which correctness may leave no room for.
+    /// True to apply the masks of the authors' program, for which the noise may leave no room.
     pub masks: bool,
 }
 
 impl PrimeSubject<'_> {
-    /// What a run under plaintext prime `t` of these parameters would be.
+    /// Returns the setting of a run under plaintext prime `t` with these parameters.
     pub fn setting(&self, parameters: &PaperParameters, t: u64) -> PrimeSetting {
         PrimeSetting {
             network: self.network.name().to_owned(),
@@ -102,12 +104,13 @@ impl PrimeSubject<'_> {
         }
     }
 
-    /// Runs the image through the network under plaintext prime `t`, one of those of the parameters, on the calling thread.
+    /// Runs the image through the network under plaintext prime `t`, which is one of the parameters' primes, on the
+    /// calling thread.
     ///
     /// # Errors
-    /// [`TimingError::Engine`] if the layout has no place for a layer, the noise budget does not suffice (but with masks,
-    /// where that is the finding) or SEAL refuses; [`TimingError::Input`] if the image does not fit. Logits that
-    /// differ from the twin's are no error but listed.
+    /// [`TimingError::Engine`] if the layout does not support a layer, if the noise budget does not suffice (except
+    /// with masks, where that is the finding) or if SEAL refuses; [`TimingError::Input`] if the image does not fit.
+    /// Logits that differ from the twin's are not an error; they are listed.
     pub fn run(
         &self,
         parameters: &PaperParameters,
@@ -160,7 +163,8 @@ impl PrimeSubject<'_> {
     }
 }
 
-/// Which logits modulo `t` are not the twin's, or could not be told from another by all plaintext primes together.
+/// Returns the indices of logits modulo `t` that are not the twin's, or that the plaintext primes together are too
+/// small to tell apart.
 fn wrong_logits(
     logits: &[BigInt],
     expected: &[BigInt],
@@ -180,7 +184,7 @@ fn wrong_logits(
 }
 
 impl PrimeSetting {
-    /// The name of the file in `directory` that keeps such a run.
+    /// Returns the name of the file in `directory` that stores such a run.
     fn file(&self, directory: &Path) -> Result<PathBuf, TimingError> {
         let text = serde_json::to_vec(self).map_err(|error| TimingError::File {
             what: "name",
@@ -192,7 +196,7 @@ impl PrimeSetting {
         Ok(directory.join(format!("n{degree}-t{t}-{}.json", &digest[..16])))
     }
 
-    /// The finished run that `directory` keeps of this setting, if there is one.
+    /// Reads the finished run with this setting that `directory` stores, if there is one.
     ///
     /// # Errors
     /// [`TimingError::File`] for a file that cannot be read, is truncated, or holds another run.
@@ -221,7 +225,7 @@ impl PrimeSetting {
 }
 
 impl PrimeRun {
-    /// Keeps the run in `directory`, to be found by [`PrimeSetting::kept`].
+    /// Stores the run in `directory`, where [`PrimeSetting::kept`] finds it.
     ///
     /// # Errors
     /// [`TimingError::File`].
@@ -234,7 +238,7 @@ impl PrimeRun {
         })
     }
 
-    /// Evaluating what was computed: processor time where it is known, else wall time.
+    /// Returns the seconds of evaluating what was computed: processor time if it is known, else wall time.
     pub fn seconds(&self) -> f64 {
         let layers = self.layers.iter();
         layers.map(PaperLayerTime::measured_seconds).sum()

@@ -8,20 +8,21 @@ use thiserror::Error;
 use super::{forecast::ForecastRecord, output::write_record};
 use crate::engine::LayerOps;
 
-/// Everything a figure in a report can be traced back to: one JSON object.
+/// Everything that a figure in a report can be traced back to, as one JSON object.
 ///
 /// Seconds and bytes are totals over all images of the run. Nothing in it is secret, but the noise budgets come from
 /// the client: do not send them to a server that chooses the ciphertexts.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct RunRecord {
-    /// The command line, without the directory of the program.
+    /// The command line, without the program's directory.
     pub command: String,
-    /// How the server computes: `stock` SEAL calls, or `fast` kernels.
+    /// The server's kernels: `stock` SEAL calls, or `fast` kernels.
     pub mode: String,
-    /// How images lie in ciphertexts: `batched` (a ciphertext for each pixel position, an image in each slot), `packed`
-    /// (few images, a slot for each logit and position) or `diagonal` (one image at a time, with rotations).
+    /// Arrangement of images in ciphertexts: `batched` (one ciphertext for each pixel position, one image in each
+    /// slot), `packed` (few images, one slot for each logit and position) or `diagonal` (one image at a time, with
+    /// rotations).
     pub layout: String,
-    /// The model, as it was named on the command line.
+    /// The model as named on the command line.
     pub model: String,
     /// The network's own name.
     pub network: String,
@@ -29,78 +30,79 @@ pub struct RunRecord {
     pub dataset: String,
     /// `train` or `test`.
     pub split: String,
-    /// The files the images and labels were read from.
+    /// The files from which the images and labels were read.
     pub data_files: Vec<DataFile>,
-    /// The first image of the run, counted from 0.
+    /// Index of the run's first image, counted from 0.
     pub first_image: usize,
-    /// How many images were classified.
+    /// Number of images classified.
     pub images: usize,
-    /// In how many batches, each encrypted, evaluated and decrypted on its own.
+    /// Number of batches; each is encrypted, evaluated and decrypted on its own.
     pub batches: usize,
-    /// How many were classified as their label says.
+    /// Number of images classified as their label says.
     pub correct: usize,
-    /// Images on which exact clear evaluation and the decrypted logits choose different classes or differ in any logit.
+    /// Number of images for which exact clear evaluation and the decrypted logits choose different classes or differ in
+    /// any logit.
     pub images_with_mismatches: usize,
-    /// How many logits were compared with the twin's.
+    /// Number of logits compared with the twin's.
     pub logits: usize,
-    /// How many of them differ from the twin's: 0 unless something is wrong.
+    /// Number of logits that differ from the twin's: 0 unless something is wrong.
     pub twin_mismatches: usize,
-    /// N.
+    /// The ring degree N.
     pub poly_modulus_degree: usize,
-    /// Bits of each prime of q, the special prime of key switching last.
+    /// Bits of each prime of q; the special prime for key switching is last.
     pub coeff_modulus_bits: Vec<u32>,
-    /// t; several if the logits are computed by the Chinese remainder theorem.
+    /// The plaintext modulus t; several moduli if the logits are computed by the Chinese remainder theorem.
     pub plain_moduli: Vec<u64>,
     /// The security level and the table it comes from.
     pub security: String,
-    /// Which bound on the logits t was chosen for.
+    /// The bound on the logits that t was chosen for.
     pub bound: BoundRecord,
-    /// Worker threads.
+    /// Number of worker threads.
     pub threads: usize,
-    /// The least invariant noise budget of all responses, in bits, measured by the client with the secret key.
+    /// Smallest invariant noise budget over all responses, in bits; the client measures it with the secret key.
     pub noise_budget_bits: u32,
-    /// What the noise model predicted for it, in bits.
+    /// The noise model's prediction for it, in bits.
     pub predicted_noise_budget_bits: f64,
-    /// How the parameters were chosen, in words.
+    /// Explanation of the choice of parameters.
     pub plan: Vec<String>,
     /// The noise after every layer.
     pub noise: Vec<NoiseRecord>,
     /// Wall-clock time of each stage.
     pub seconds: Seconds,
-    /// The server's work on a batch: in the diagonal layout, on an image.
+    /// Seconds of the server's work on a batch: in the diagonal layout, on one image.
     pub evaluate_batch: BatchSeconds,
-    /// The server's time and operations, layer by layer.
+    /// Server time and operations, layer by layer.
     pub layers: Vec<LayerRecord>,
-    /// What was predicted of them: fast mode only.
+    /// The prediction for the layers, in fast mode only.
     pub forecast: Option<ForecastRecord>,
-    /// What a client and a server apart would send.
+    /// Sizes of the messages that a separate client and server would send.
     pub bytes: Sizes,
     /// The version of SEAL.
     pub seal_version: String,
-    /// Whether SEAL was built with Intel HEXL.
+    /// True if SEAL was built with Intel HEXL.
     pub hexl: bool,
-    /// The processor.
+    /// The processor's model.
     pub cpu: String,
-    /// The most memory the process ever held, in bytes, where the system tells.
+    /// Largest memory the process used at any time, in bytes, if the system tells it.
     pub peak_memory_bytes: Option<u64>,
-    /// What was predicted of it before the run ([`crate::params::MemoryForecast::peak`]).
+    /// The prediction of that memory before the run ([`crate::params::MemoryForecast::peak`]).
     pub predicted_memory_bytes: Option<u64>,
-    /// The commit checked out where the program lies, with `-dirty` if tracked files differ, or `unknown`.
+    /// The commit checked out where the program lies, with `-dirty` if tracked files differ from it, or `unknown`.
     pub git_commit: String,
     /// The version of this crate.
     pub sealquant_version: String,
-    /// When the record was made: RFC 3339, UTC.
+    /// Time at which the record was made: RFC 3339, UTC.
     pub time: String,
 }
 
-/// A file that images or labels were read from.
+/// A file from which images or labels were read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct DataFile {
     /// Its canonical name.
     pub name: String,
     /// SHA-256 of its unpacked bytes, in hexadecimal.
     pub sha256: String,
-    /// Whether it is the published file, byte for byte.
+    /// True if it is the published file, byte for byte.
     pub published: bool,
 }
 
@@ -109,24 +111,24 @@ pub struct DataFile {
 pub struct BoundRecord {
     /// `proven` (interval arithmetic over the integer network: holds for every image) or `observed`.
     pub rule: String,
-    /// For an observed bound, the images it was observed on.
+    /// The images on which an observed bound was observed.
     pub source: Option<String>,
-    /// Bits that t must have at least.
+    /// Smallest number of bits that t needs.
     pub bits: u64,
     /// The largest absolute value of a logit, in decimal.
     pub magnitude: String,
 }
 
-/// Wall-clock seconds of the stages, totals over all batches.
+/// Wall-clock seconds of the stages: totals over all batches.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
 pub struct Seconds {
-    /// The client makes its keys.
+    /// The client generates its keys.
     pub keygen: f64,
     /// The server takes the evaluation keys and prepares the network's constants, once.
     pub setup: f64,
     /// The client encodes and encrypts.
     pub encrypt: f64,
-    /// The server expands the seeds of the request to whole ciphertexts.
+    /// The server expands the request's seeds to whole ciphertexts.
     pub expand: f64,
     /// The server evaluates the network, from whole ciphertexts to encrypted logits.
     pub evaluate: f64,
@@ -146,7 +148,7 @@ pub struct BatchSeconds {
 }
 
 impl BatchSeconds {
-    /// Of what each batch took; zeros without batches.
+    /// Computes them from the seconds of each batch; zeros if there are no batches.
     pub fn of(batches: &[f64]) -> Self {
         let mut sorted = batches.to_vec();
         sorted.sort_unstable_by(f64::total_cmp);
@@ -161,7 +163,7 @@ impl BatchSeconds {
     }
 }
 
-/// One layer on the server, totals over all batches.
+/// One layer on the server: totals over all batches.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct LayerRecord {
     /// The layer's name.
@@ -177,33 +179,34 @@ pub struct LayerRecord {
 pub struct NoiseRecord {
     /// The layer's name, or `fresh`, or `response`.
     pub name: String,
-    /// What the noise model predicted at least.
+    /// The noise model's prediction; at least this much is left.
     pub predicted_bits: f64,
-    /// The least that the client measured, if it did.
+    /// Smallest budget that the client measured, if it did.
     pub measured_bits: Option<u32>,
 }
 
-/// Sizes in bytes of whole messages in the wire format (`docs/WIRE.md`); keys once, the rest totals over all batches.
+/// Sizes in bytes of whole messages in the wire format (`docs/WIRE.md`): keys once, the rest as totals over all
+/// batches.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Sizes {
-    /// The evaluation keys, their random halves replaced by seeds.
+    /// The evaluation keys, with seeds in place of their random halves.
     pub keys: u64,
-    /// The encrypted images, their random halves replaced by seeds.
+    /// The encrypted images, with seeds in place of their random halves.
     pub upload: u64,
-    /// The encrypted logits, whole: nothing in them is a seed.
+    /// The encrypted logits, whole: no part of them can be replaced by a seed.
     pub response: u64,
 }
 
-/// Why a record could not be written.
+/// Reasons for which a record could not be written.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum RecordError {
     /// The file system refused.
     #[error("cannot write the record {path}", path = path.display())]
     Io {
-        /// Where the record was to go.
+        /// The path of the record.
         path: PathBuf,
-        /// What the file system says.
+        /// The file system's reason.
         #[source]
         source: std::io::Error,
     },
@@ -217,22 +220,22 @@ impl RecordError {
 }
 
 impl RunRecord {
-    /// Images classified per second of the server's work.
+    /// Returns the number of images classified per second of the server's work.
     pub fn images_per_second(&self) -> f64 {
         self.images as f64 / self.seconds.evaluate
     }
 
-    /// The fraction of images classified as their label says.
+    /// Returns the fraction of images classified as their label says.
     pub fn accuracy(&self) -> f64 {
         self.correct as f64 / self.images as f64
     }
 
-    /// The bits of q, the special prime of key switching included.
+    /// Returns the total bits of q, including the special prime for key switching.
     pub fn coeff_modulus_total_bits(&self) -> u32 {
         self.coeff_modulus_bits.iter().sum()
     }
 
-    /// Writes the record as one JSON object, as [`write_record`].
+    /// Writes the record as one JSON object, like [`write_record`].
     ///
     /// # Errors
     /// [`RecordError`] with the path.

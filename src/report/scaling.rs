@@ -1,4 +1,4 @@
-//! How the server's time grows: one point of a curve.
+//! Measures how the server's time grows: one point of a curve.
 
 use std::{
     path::{Path, PathBuf},
@@ -17,22 +17,22 @@ use crate::{
     params::Selection,
 };
 
-/// What is varied.
+/// The quantity that is varied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Axis {
-    /// Images at once.
+    /// Number of images evaluated at once.
     Images,
-    /// Bits of a weight, the sign included.
+    /// Bits of a weight, including the sign.
     WeightBits,
     /// Bits of the logits, which t (or the product of several) must hold.
     PlainBits,
-    /// Worker threads.
+    /// Number of worker threads.
     Threads,
 }
 
 impl Axis {
-    /// All of them.
+    /// All axes.
     pub const ALL: [Self; 4] = [
         Self::Images,
         Self::WeightBits,
@@ -40,7 +40,7 @@ impl Axis {
         Self::Threads,
     ];
 
-    /// The name in files.
+    /// Returns the name used in files.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Images => "images",
@@ -50,7 +50,7 @@ impl Axis {
         }
     }
 
-    /// In words.
+    /// Returns a description in words.
     pub const fn label(self) -> &'static str {
         match self {
             Self::Images => "images",
@@ -64,65 +64,66 @@ impl Axis {
 /// One measured point.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ScalingPoint {
-    /// What is varied.
+    /// The quantity that is varied.
     pub axis: Axis,
-    /// Its value here.
+    /// Its value at this point.
     pub value: u64,
-    /// The network.
+    /// The network's name.
     pub network: String,
-    /// Images in all.
+    /// Number of images in total.
     pub images: usize,
-    /// In how many batches.
+    /// Number of batches.
     pub batches: usize,
-    /// Worker threads.
+    /// Number of worker threads.
     pub threads: usize,
-    /// How the server computes: `fast` or `stock`.
+    /// The server's kernels: `fast` or `stock`.
     pub mode: String,
-    /// How images lie in ciphertexts.
+    /// Arrangement of images in ciphertexts.
     pub layout: String,
-    /// N.
+    /// The ring degree N.
     pub poly_modulus_degree: usize,
-    /// Bits of each prime of q, the special prime last.
+    /// Bits of each prime of q; the special prime is last.
     pub coeff_modulus_bits: Vec<u32>,
-    /// t; several if the circuit runs once for each.
+    /// The plaintext modulus t; several if the circuit runs once for each.
     pub plain_moduli: Vec<u64>,
-    /// Wall seconds of the server's evaluation of all images: of each batch the quartiles of its repetitions, after one
-    /// that does not count, added up over the batches.
+    /// Wall seconds of the server's evaluation of all images: the quartiles of each batch's repetitions, after one
+    /// warm-up that does not count, added up over the batches.
     pub seconds: Spread,
-    /// Processor seconds of all threads: of each batch the median of its repetitions, where the system tells.
+    /// Processor seconds of all threads: the median of each batch's repetitions, added up over the batches, if the
+    /// system tells it.
     pub cpu_seconds: Option<f64>,
-    /// The client's encryption of all images: wall time, once.
+    /// Wall seconds of the client's encryption of all images, once.
     pub encrypt_seconds: f64,
-    /// The most memory the process ever held, in bytes, where the system tells: client, server and twin together.
+    /// Largest memory the process used at any time, in bytes, if the system tells it: client, server and twin together.
     pub peak_memory_bytes: Option<u64>,
-    /// Logits that differ from the twin's, of all images.
+    /// Number of logits that differ from the twin's, over all images.
     pub twin_mismatches: usize,
-    /// The least noise budget left, in bits.
+    /// Smallest noise budget left, in bits.
     pub noise_budget_bits: u32,
 }
 
-/// Curves, and where they were measured.
+/// Scaling curves and the machine they were measured on.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ScalingRecord {
-    /// The command line, without the directory of the program.
+    /// The command line, without the program's directory.
     pub command: String,
-    /// Evaluations of each point.
+    /// Number of evaluations of each point.
     pub repeat: usize,
     /// The points.
     pub points: Vec<ScalingPoint>,
     /// SEAL's version.
     pub seal_version: String,
-    /// Whether SEAL was compiled with Intel HEXL.
+    /// True if SEAL was compiled with Intel HEXL.
     pub hexl: bool,
-    /// The processor.
+    /// The processor's model.
     pub cpu: String,
-    /// The commit, `-dirty` if files differ from it.
+    /// The commit, with `-dirty` if files differ from it.
     pub git_commit: String,
-    /// When: RFC 3339, UTC.
+    /// Time of the record: RFC 3339, UTC.
     pub time: String,
 }
 
-/// Why a point could not be measured.
+/// Reasons for which a point could not be measured.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum ScalingError {
@@ -137,18 +138,19 @@ pub enum ScalingError {
     Write {
         /// The file.
         path: PathBuf,
-        /// Why not.
+        /// The reason.
         #[source]
         source: std::io::Error,
     },
 }
 
-/// Encrypts quantised images, evaluates them once to warm up and then `repeat` times (at least once), decrypts and compares
-/// with the twin. Uses the current rayon pool, and should be alone in its process: memory is counted from the process's start.
+/// Encrypts quantised images, evaluates them once to warm up and then `repeat` times (at least once), decrypts the
+/// result and compares it with the twin's. Uses the current rayon pool. It should run alone in its process: memory is
+/// counted from the process's start.
 ///
 /// # Errors
-/// [`ScalingError::Engine`] if the network does not fit the selection or SEAL refuses, [`ScalingError::Input`] if an image
-/// does not fit the network. Logits that differ from the twin's are no error but counted.
+/// [`ScalingError::Engine`] if the network does not fit the selection or SEAL refuses, [`ScalingError::Input`] if an
+/// image does not fit the network. Logits that differ from the twin's are not an error; they are counted.
 pub fn measure_scaling(
     axis: Axis,
     value: u64,
@@ -190,7 +192,7 @@ pub fn measure_scaling(
             let evaluation = server.evaluate(&request, &())?;
             let seconds = start.elapsed().as_secs_f64();
             let cpu = clock::between(cpu, clock::process_cpu_seconds());
-            // The first warms up.
+            // The first run is a warm-up.
             if run > 0 {
                 wall.push(seconds);
                 processor = processor.zip(cpu).map(|(mut all, cpu)| {
@@ -222,7 +224,7 @@ pub fn measure_scaling(
 }
 
 impl ScalingRecord {
-    /// Writes the record to a temporary name beside `path` and renames it.
+    /// Writes the record to a temporary file beside `path` and renames it.
     ///
     /// # Errors
     /// [`ScalingError::Write`].

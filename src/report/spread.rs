@@ -1,8 +1,8 @@
-//! The middle of some measurements.
+//! Median and quartiles of measurements.
 
 use serde::{Deserialize, Serialize};
 
-/// The middle of some values, and half of them around it.
+/// The median of some values, and the quartiles around it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct Spread {
     /// The first quartile.
@@ -14,7 +14,7 @@ pub struct Spread {
 }
 
 impl Spread {
-    /// Finds the quartiles of values, between neighbours where one is not a value itself; zeros without values.
+    /// Computes the quartiles of values, interpolating between neighbours; zeros without values.
     pub fn of(mut values: Vec<f64>) -> Self {
         values.sort_by(f64::total_cmp);
         let at = |fraction: f64| {
@@ -32,7 +32,7 @@ impl Spread {
 }
 
 impl std::ops::AddAssign for Spread {
-    /// Adds quartile by quartile: what follows each other.
+    /// Adds the quartiles one by one, for measurements that follow each other.
     fn add_assign(&mut self, other: Self) {
         self.lower += other.lower;
         self.median += other.median;

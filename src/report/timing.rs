@@ -1,4 +1,4 @@
-//! One image through the authors' schedule: the rows and the record of a comparison.
+//! One image with the authors' schedule: the rows and the record of a comparison.
 
 use std::{
     collections::BTreeSet,
@@ -17,26 +17,27 @@ use crate::{
     params::PaperParameters,
 };
 
-/// A row of the comparison: what changes against the row before it.
+/// A row of the comparison, named for what changes from the row before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum TimingCase {
-    /// The network without quantised training at the larger N.
+    /// The network without quantised training, at the larger N.
     Baseline,
-    /// The network of small integers with the same parameters: products by zero are skipped.
+    /// The network with small integers and the same parameters: products by zero are skipped.
     SmallWeights,
-    /// As few plaintext primes as its smaller integers need: the circuit runs less often.
+    /// As few plaintext primes as the smaller integers need, so the circuit runs less often.
     FewerPlainPrimes,
-    /// At the larger N, primes of q as small and as few as those of the smaller N.
+    /// At the larger N, with primes of q as small and as few as at the smaller N.
     SmallQ,
     /// The smaller N.
     SmallN,
-    /// The same with the masks of the authors' program: shows what leaving them out saves, and why they are left out.
+    /// The smaller N with the masks of the authors' program. Shows what leaving them out saves, and why they are left
+    /// out.
     Masks,
 }
 
 impl TimingCase {
-    /// All of them, in the order of the comparison.
+    /// All cases, in the order of the comparison.
     pub const ALL: [Self; 6] = [
         Self::Baseline,
         Self::SmallWeights,
@@ -46,7 +47,7 @@ impl TimingCase {
         Self::Masks,
     ];
 
-    /// Its name in records and on the command line.
+    /// Returns the name used in records and on the command line.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Baseline => "baseline",
@@ -58,7 +59,7 @@ impl TimingCase {
         }
     }
 
-    /// A few words for a table or a bar.
+    /// Returns a few words for a table or a bar.
     pub const fn label(self) -> &'static str {
         match self {
             Self::Baseline => "baseline",
@@ -71,88 +72,90 @@ impl TimingCase {
     }
 }
 
-/// What one network took on one set of parameters, on one thread.
+/// Times of one network with one set of parameters, on one thread.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TimingRow {
-    /// Which row of the comparison it is.
+    /// The row of the comparison.
     pub case: TimingCase,
     /// The network's name.
     pub network: String,
-    /// N.
+    /// The ring degree N.
     pub poly_modulus_degree: usize,
-    /// Bits of each prime of q, the special prime of key switching last.
+    /// Bits of each prime of q; the special prime for key switching is last.
     pub coeff_modulus_bits: Vec<u32>,
-    /// t; several if the circuit runs once for each.
+    /// The plaintext modulus t; several if the circuit runs once for each.
     pub plain_moduli: Vec<u64>,
-    /// Bits of a signed integer that holds every logit of the dataset.
+    /// Bits of a signed integer that can hold every logit of the dataset.
     pub logit_bits: u64,
-    /// Of each layer at most so many channels were computed, and the rest of the time is extrapolated; nothing if all were.
+    /// Largest number of channels computed in each layer, the remaining time being extrapolated; `None` if all were
+    /// computed.
     pub channels: Option<usize>,
-    /// The plaintext moduli that ran; the time of the others is extrapolated from them.
+    /// The plaintext moduli that ran; the times of the others are extrapolated from them.
     pub runs: Vec<PrimeSummary>,
-    /// Making the keys: wall time.
+    /// Wall time of generating the keys.
     pub keygen_seconds: f64,
-    /// Encrypting the image: wall time.
+    /// Wall time of encrypting the image.
     pub encrypt_seconds: f64,
-    /// Evaluating what was computed: measured wall time.
+    /// Measured wall time of evaluating what was computed.
     pub evaluate_seconds: f64,
-    /// The same as processor time, where the system tells it.
+    /// Measured processor time of evaluating what was computed, if the system tells it.
     pub evaluate_cpu_seconds: Option<f64>,
-    /// Evaluating the whole network, of processor time where it is known, else of wall time: measured if all of it ran, else
-    /// extrapolated layer by layer.
+    /// Time of evaluating the whole network: processor time if it is known, else wall time. It is measured if the whole
+    /// network ran, else extrapolated layer by layer.
     pub whole_seconds: f64,
-    /// Decrypting the logits: wall time.
+    /// Wall time of decrypting the logits.
     pub decrypt_seconds: f64,
-    /// The layers.
+    /// Times of the layers.
     pub layers: Vec<PaperLayerTime>,
-    /// How many logits differ from the twin's, modulo a plaintext modulus that ran; nothing where only a part was computed, or
-    /// the noise hides them.
+    /// Number of logits that differ from the twin's modulo a plaintext modulus that ran; `None` if only a part was
+    /// computed or the noise hides them.
     pub twin_mismatches: Option<usize>,
-    /// The least noise budget left at the end, in bits; of a part what is left there, which is about that of the whole.
+    /// Smallest noise budget left at the end, in bits. For a part it is the part's own, which is about that of the
+    /// whole.
     pub noise_budget_bits: u32,
 }
 
-/// The run of one plaintext modulus, in short.
+/// Summary of the run under one plaintext modulus.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PrimeSummary {
-    /// t.
+    /// The plaintext modulus t.
     pub plain_modulus: u64,
-    /// Evaluating what was computed: processor time where it is known, else wall time.
+    /// Seconds of evaluating what was computed: processor time if it is known, else wall time.
     pub seconds: f64,
-    /// The noise budget left, in bits.
+    /// Noise budget left, in bits.
     pub noise_budget_bits: u32,
-    /// The commit, `-dirty` if files differ from it.
+    /// The commit, with `-dirty` if files differ from it.
     pub git_commit: String,
-    /// When it ended: RFC 3339, UTC.
+    /// Time at which it ended: RFC 3339, UTC.
     pub time: String,
 }
 
-/// A comparison, and where it ran.
+/// A comparison and the machine it ran on.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TimingRecord {
-    /// The command line, without the directory of the program.
+    /// The command line, without the program's directory.
     pub command: String,
-    /// Where the image and the bounds come from.
+    /// The dataset of the image and the bounds.
     pub dataset: DatasetName,
-    /// The number of the test image.
+    /// Index of the test image.
     pub image: usize,
     /// The rows.
     pub rows: Vec<TimingRow>,
     /// SEAL's version.
     pub seal_version: String,
-    /// Whether SEAL was compiled with Intel HEXL. Then the times are not the authors'.
+    /// True if SEAL was compiled with Intel HEXL. The times are then not comparable with the authors'.
     pub hexl: bool,
-    /// The processor.
+    /// The processor's model.
     pub cpu: String,
-    /// The most memory the process ever held, in bytes, where the system tells.
+    /// Largest memory the process used at any time, in bytes, if the system tells it.
     pub peak_memory_bytes: Option<u64>,
-    /// The commit, `-dirty` if files differ from it.
+    /// The commit, with `-dirty` if files differ from it.
     pub git_commit: String,
-    /// When: RFC 3339, UTC.
+    /// Time of the record: RFC 3339, UTC.
     pub time: String,
 }
 
-/// Why a timing could not be taken.
+/// Reasons for which a timing could not be taken.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum TimingError {
@@ -162,24 +165,25 @@ pub enum TimingError {
     /// The image does not fit the network.
     #[error(transparent)]
     Input(#[from] InputError),
-    /// A row needs a run.
+    /// There is no finished run for a row.
     #[error("no plaintext modulus has run; run one at least")]
     NoRuns,
     /// A record could not be read or written.
     #[error("cannot {what} {}", path.display())]
     File {
-        /// `read`, `write` or `name`.
+        /// The failed action: `read`, `write` or `name`.
         what: &'static str,
         /// The file.
         path: PathBuf,
-        /// Why not.
+        /// The reason.
         #[source]
         source: std::io::Error,
     },
 }
 
 impl TimingRow {
-    /// A row of finished runs, at least one: of the parameters' first plaintext moduli, each once.
+    /// Builds a row from finished runs, at least one. They must be of the parameters' first plaintext moduli, each
+    /// once.
     ///
     /// # Errors
     /// [`TimingError::NoRuns`].
@@ -220,12 +224,12 @@ impl TimingRow {
         })
     }
 
-    /// Whether all of the network ran under each plaintext modulus.
+    /// Tells whether the whole network ran under each plaintext modulus.
     pub const fn is_measured(&self) -> bool {
         self.channels.is_none() && self.runs.len() == self.plain_moduli.len()
     }
 
-    /// The time of the whole network, to two significant digits where it is extrapolated.
+    /// Returns the seconds of the whole network, rounded to two significant digits if they are extrapolated.
     pub fn estimated_seconds(&self) -> f64 {
         let seconds = self.whole_seconds;
         if self.is_measured() {
@@ -235,19 +239,19 @@ impl TimingRow {
         }
     }
 
-    /// Operations of what was computed, over all layers.
+    /// Sums the operations of what was computed, over all layers.
     pub fn ops(&self) -> crate::engine::LayerOps {
         self.layers.iter().map(|layer| layer.ops).sum()
     }
 
-    /// Whether the row takes part in the comparison: without the authors' masks, and with noise budget left. A part that
-    /// leaves none shows that the whole would not compute right.
+    /// Tells whether the row takes part in the comparison: it is without the authors' masks and has noise budget left.
+    /// If a part leaves no budget, the whole network would not compute correctly.
     pub fn is_compared(&self) -> bool {
         self.case != TimingCase::Masks && self.noise_budget_bits > 0
     }
 
-    /// Whether what ran gave the twin's logits; true for a part, which gives none, and for the masks, whose noise may hide
-    /// them.
+    /// Tells whether the computed logits are the twin's. Also true for a part, which has no logits, and for the masks,
+    /// whose noise may hide them.
     pub fn is_right(&self) -> bool {
         self.twin_mismatches
             .is_none_or(|mismatches| mismatches == 0)
@@ -266,7 +270,7 @@ impl PrimeSummary {
     }
 }
 
-/// The layers of all runs together, as a part of what `moduli` such runs would be.
+/// Adds up the layers of all runs, as a part of the work of `moduli` such runs.
 fn total(runs: &[PrimeRun], moduli: usize) -> Vec<PaperLayerTime> {
     let mut layers: Vec<PaperLayerTime> = Vec::new();
     for run in runs {
@@ -289,7 +293,7 @@ fn total(runs: &[PrimeRun], moduli: usize) -> Vec<PaperLayerTime> {
 }
 
 impl TimingRecord {
-    /// Writes the record to a temporary name beside `path` and renames it.
+    /// Writes the record to a temporary file beside `path` and renames it.
     ///
     /// # Errors
     /// [`TimingError::File`].
@@ -301,7 +305,7 @@ impl TimingRecord {
         })
     }
 
-    /// Reads what [`save`](Self::save) wrote.
+    /// Reads a record that [`save`](Self::save) wrote.
     ///
     /// # Errors
     /// [`TimingError::File`].

@@ -1,4 +1,4 @@
-//! Bars: the time of each case, stacked by layer.
+//! Bar charts: the time of each case, stacked by layer.
 
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
@@ -11,11 +11,11 @@ use super::{
 };
 use crate::report::TimingRow;
 
-/// Of the words under a bar, in pixels.
+/// Height of the words under a bar, in pixels.
 const UNDER: u32 = 84;
 
-/// The whole network's time, a bar for each case that is compared, its layers stacked; "about" and two digits
-/// where it is extrapolated. The text of an SVG file.
+/// Plots the time of the whole network as a stacked bar by layer for each compared case, labelled "about" and with two
+/// digits if it is extrapolated. Returns the text of an SVG file.
 ///
 /// # Errors
 /// [`ReproduceError::Plot`] if there is no case, or drawing fails.
@@ -73,7 +73,7 @@ pub fn plot_timing(title: &str, rows: &[TimingRow]) -> Result<String, ReproduceE
             let style = ("sans-serif", size).into_font().color(&BLACK);
             style.pos(Pos::new(HPos::Center, side))
         };
-        // Outside of the axes, so by pixels of the picture.
+        // Outside of the axes, so in pixels of the picture.
         let origin = area.get_base_pixel();
         let pixel = |x: f64, y: f64| {
             let (x, y) = chart.backend_coord(&(x, y));
@@ -108,7 +108,7 @@ pub fn plot_timing(title: &str, rows: &[TimingRow]) -> Result<String, ReproduceE
     Ok(text)
 }
 
-/// The time of a bar, and but for the first how it changed.
+/// Returns a bar's time and, except for the first bar, its change.
 fn time(row: &TimingRow, first: &TimingRow, is_first: bool) -> String {
     let time = ticks::seconds(row.whole_seconds, row.is_measured());
     if is_first {
@@ -118,7 +118,7 @@ fn time(row: &TimingRow, first: &TimingRow, is_first: bool) -> String {
     format!("{time} ({change:+.0} %)")
 }
 
-/// `25 bits`, `3 primes of 22, 22, 23 bits`, or `8 primes of 20 to 22 bits`.
+/// Describes the primes: `25 bits`, `3 primes of 22, 22, 23 bits`, or `8 primes of 20 to 22 bits`.
 pub(super) fn primes_of_bits(moduli: &[u64]) -> String {
     const LISTED: usize = 3;
     let bits: Vec<u32> = moduli

@@ -1,44 +1,44 @@
-//! The paper's claim of smaller integers, and what the rows say to it.
+//! Compares the rows with the paper's claim that integers get smaller.
 
 use serde::Serialize;
 
 use super::{Method, Row};
 use crate::data::DatasetName;
 
-/// What the rows of one dataset say to the paper's claim.
+/// The paper's claim compared with the rows of one dataset.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Claims {
     /// The dataset.
     pub dataset: DatasetName,
-    /// Bits of the widest integer that the paper saves, in percent.
+    /// Share of the widest integer's bits that the paper claims to save, in percent.
     pub paper_saves: u32,
-    /// How far below the float network a network may lie, as a share of the test images.
+    /// Largest accuracy that a network may lose against the float network, as a share of the test images.
     pub tolerance: f64,
     /// Test accuracy of this project's float network.
     pub float: f64,
-    /// The smallest rounded networks within the tolerance of it.
+    /// The smallest rounded networks within the tolerance of that accuracy.
     pub baselines: Baselines,
-    /// Test accuracy of the paper's own float network, where it is known.
+    /// Test accuracy of the paper's own float network, if it is known.
     pub paper_float: Option<f64>,
-    /// The smallest rounded networks within the tolerance of that one.
+    /// The smallest rounded networks within the tolerance of the paper's accuracy.
     pub paper_baselines: Option<Baselines>,
-    /// The trained networks: each seed, and after several seeds their mean.
+    /// The trained networks: each seed, and, where there are several seeds, their mean.
     pub networks: Vec<Claim>,
 }
 
-/// The rounded (PTQ) networks with the narrowest widest integer that are good enough, by either bound.
+/// The accurate enough rounded (PTQ) networks whose widest integer is narrowest, by either bound.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Baselines {
-    /// By proven bounds; none if no rounded network is good enough.
+    /// The network that is narrowest by proven bounds; `None` if no rounded network is accurate enough.
     pub proven: Option<Baseline>,
-    /// By the integers observed.
+    /// The network that is narrowest by observed integers.
     pub observed: Option<Baseline>,
 }
 
 /// A rounded network to compare with.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Baseline {
-    /// Its row.
+    /// Name of its row.
     pub name: String,
     /// Its test accuracy.
     pub accuracy: f64,
@@ -46,45 +46,45 @@ pub struct Baseline {
     pub bits: f64,
 }
 
-/// A trained network, or the mean of several seeds, against the baselines.
+/// A trained network, or the mean of several seeds, compared with the baselines.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Claim {
-    /// What its seeds have in common: `2 bits`, or the name of a network with a budget.
+    /// Name that its seeds have in common: `2 bits`, or the name of a network with a budget.
     pub network: String,
-    /// The row; none for a mean.
+    /// The row's name; `None` for a mean.
     pub row: Option<String>,
-    /// How many seeds it is the mean of; 1 for a row.
+    /// Number of seeds that it is the mean of; 1 for a row.
     pub seeds: usize,
-    /// Whether the network was designed after the tables were seen.
+    /// True if the network was designed after the tables were seen.
     pub designed_later: bool,
     /// Test accuracy.
     pub accuracy: f64,
-    /// The largest test accuracy of the seeds less the smallest; none for a row.
+    /// Largest minus smallest test accuracy among the seeds; `None` for a row.
     pub spread: Option<f64>,
-    /// Whether it lies within the tolerance of this project's float network itself.
+    /// True if it lies within the tolerance of this project's float network.
     pub within: bool,
-    /// The same of the paper's float network.
+    /// True if it lies within the tolerance of the paper's float network.
     pub within_paper: Option<bool>,
     /// Bits of the widest integer, proven.
     pub proven_bits: f64,
-    /// The same, observed.
+    /// Bits of the widest integer, observed.
     pub observed_bits: f64,
-    /// Share of the baselines' widest integers that is saved, whether or not the network is within the tolerance.
+    /// Share of the baselines' widest integers that is saved, even if the network is not within the tolerance.
     pub saved: Saved,
-    /// The same against the baselines by the paper's float network.
+    /// Share saved of the baselines that the paper's float network gives.
     pub paper_saved: Option<Saved>,
 }
 
-/// A share of bits saved by either bound; none without a baseline.
+/// Share of bits saved, by either bound; `None` without a baseline.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Saved {
-    /// Of the proven bits.
+    /// Share of the proven bits.
     pub proven: Option<f64>,
-    /// Of the observed bits.
+    /// Share of the observed bits.
     pub observed: Option<f64>,
 }
 
-/// What the paper's own float network reaches, where it is known.
+/// Returns the test accuracy of the paper's own float network, if it is known.
 pub const fn paper_float(dataset: DatasetName) -> Option<f64> {
     match dataset {
         DatasetName::Mnist => Some(0.986),
@@ -92,7 +92,8 @@ pub const fn paper_float(dataset: DatasetName) -> Option<f64> {
     }
 }
 
-/// How much accuracy a network may lose against the float network: ours, as the paper gives no number.
+/// Returns the accuracy that a network may lose against the float network. The value is ours, as the paper gives no
+/// number.
 const fn tolerance(dataset: DatasetName) -> f64 {
     match dataset {
         DatasetName::Cifar10 => 0.01,
@@ -100,7 +101,7 @@ const fn tolerance(dataset: DatasetName) -> f64 {
     }
 }
 
-/// In percent.
+/// Returns the paper's claimed saving in percent.
 const fn paper_saves(dataset: DatasetName) -> u32 {
     match dataset {
         DatasetName::Cifar10 => 43,
@@ -109,7 +110,7 @@ const fn paper_saves(dataset: DatasetName) -> u32 {
 }
 
 impl Baselines {
-    /// Among `rows`, those of at least this accuracy.
+    /// Finds the baselines among those of `rows` that have at least this accuracy.
     fn of(rows: &[Row], least: f64) -> Self {
         let smallest = |bits: fn(&super::Widths) -> f64| {
             rows.iter()
@@ -129,7 +130,7 @@ impl Baselines {
         }
     }
 
-    /// The share that integers of so many bits, proven and observed, save.
+    /// Returns the share that integers of these bits, proven and observed, save.
     fn saved(&self, proven: f64, observed: f64) -> Saved {
         let share =
             |of: &Option<Baseline>, bits: f64| of.as_ref().map(|base| 1.0 - bits / base.bits);
@@ -140,14 +141,15 @@ impl Baselines {
     }
 }
 
-/// Whether an accuracy is at least another; a difference of two shares of some thousand images is not exact.
+/// Tells whether an accuracy is at least another, with a margin: a difference of two shares of a few thousand images is
+/// not exact in binary.
 fn reaches(accuracy: f64, least: f64) -> bool {
     accuracy >= least - 1e-9
 }
 
-/// What the rows of one dataset say: the baseline is the rounded (PTQ) network with the narrowest widest integer among
-/// those that lose at most 0.3 points (MNIST) or 1 point (CIFAR-10) against the float network. None without a float
-/// network or trained ones.
+/// Compares the rows of one dataset with the paper's claim. The baseline is the rounded (PTQ) network whose widest
+/// integer is narrowest among those that lose at most 0.3 points (MNIST) or 1 point (CIFAR-10) against the float
+/// network. Returns `None` without a float network or without trained networks.
 pub fn claims(rows: &[Row]) -> Option<Claims> {
     let float = rows.iter().find(|row| row.method == Method::Float)?;
     let dataset = float.dataset;
@@ -208,7 +210,7 @@ pub fn claims(rows: &[Row]) -> Option<Claims> {
     })
 }
 
-/// The trained rows: the seeds of a width together, each network with a budget alone.
+/// Groups the trained rows: the seeds of one width together, each network with a budget alone.
 fn groups(rows: &[Row]) -> Vec<(String, Vec<&Row>)> {
     let mut groups: Vec<(String, Vec<&Row>)> = Vec::new();
     for row in rows.iter().filter(|row| row.widths.is_some()) {
@@ -226,8 +228,9 @@ fn groups(rows: &[Row]) -> Vec<(String, Vec<&Row>)> {
 }
 
 impl Claims {
-    /// The network with the narrowest widest integer among those within the tolerance: whole groups only (a mean where there
-    /// are several seeds), those designed later if `later`.
+    /// Returns the network whose widest integer is narrowest among those within the tolerance. It considers whole
+    /// groups only (the mean if there are several seeds), and among them those designed later if `later`, else the
+    /// others.
     pub fn smallest(&self, later: bool, bits: fn(&Claim) -> f64) -> Option<&Claim> {
         self.networks
             .iter()
@@ -251,7 +254,7 @@ pub(super) mod tests {
     use super::super::{Choice, LayerWidth, Widths};
     use super::*;
 
-    /// A row with the given widest integers.
+    /// Makes a row with the given widest integers.
     pub(in super::super) fn row(
         method: Method,
         name: &str,
@@ -348,7 +351,7 @@ pub(super) mod tests {
     #[test]
     fn the_tolerance_binds_both_sides() {
         let mut rows = table();
-        // 0.3 points below the float network: not exactly so in binary.
+        // 0.3 points below the float network, but not exactly so in binary.
         rows.push(row(
             Method::Qat,
             "w4-s1",
@@ -369,10 +372,10 @@ pub(super) mod tests {
         let smallest = found.smallest(false, |claim| claim.observed_bits);
         assert_eq!(smallest.map(|claim| claim.network.as_str()), Some("4 bits"));
         assert_eq!(found.smallest(true, |claim| claim.observed_bits), None);
-        // By the paper's float network of 98.6 %, two bits are within.
+        // Against the paper's float network of 98.6 %, two bits are within the tolerance.
         let mean = &found.networks[2];
         assert_eq!((mean.within, mean.within_paper), (false, Some(true)));
-        // A mean counts, not its best seed.
+        // The mean counts, not the best seed.
         rows.push(row(
             Method::Qat,
             "w4-s2",

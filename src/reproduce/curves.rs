@@ -1,4 +1,4 @@
-//! The curves of one training run, as SVG.
+//! Plots the curves of one training run as SVG.
 
 use plotters::prelude::*;
 
@@ -14,8 +14,8 @@ const LOSS: RGBColor = RGBColor(120, 120, 120);
 const TRAINING: RGBColor = RGBColor(0, 114, 178);
 const VALIDATION: RGBColor = RGBColor(213, 94, 0);
 
-/// Training loss (on the right), training and validation accuracy (on the left) after each epoch; a ring marks the epoch
-/// that would be kept, and the caption names it and the bits of its logits. The text of an SVG file.
+/// Plots training loss (on the right) and training and validation accuracy (on the left) after each epoch. A ring marks
+/// the epoch that would be kept; the caption names it and the bits of its logits. Returns the text of an SVG file.
 ///
 /// # Errors
 /// [`ReproduceError::Plot`] if there is no epoch, or drawing fails.
@@ -109,8 +109,8 @@ pub fn plot_curves(title: &str, epochs: &[EpochRecord]) -> Result<String, Reprod
     Ok(text)
 }
 
-/// The epoch whose weights a run keeps: the best on the validation images of those that may be chosen, the first of
-/// equals.
+/// Returns the epoch whose weights a run keeps: the best eligible one on the validation images; the first one wins a
+/// tie.
 fn kept(epochs: &[EpochRecord]) -> Option<&EpochRecord> {
     epochs.iter().filter(|e| e.eligible).reduce(|best, e| {
         if e.validation_accuracy > best.validation_accuracy {
@@ -143,7 +143,7 @@ mod tests {
         for length in [1, 2, 30] {
             let epochs: Vec<EpochRecord> = (1..=length).map(epoch).collect();
             let text = plot_curves("a run", &epochs).unwrap();
-            // The first of equals.
+            // The first one wins a tie.
             assert!(text.contains("a run: epoch 1 kept, logits of 17.25 bits"));
             assert!(text.contains("validation images"));
         }

@@ -9,9 +9,9 @@ fn percent(share: f64) -> String {
     format!("{:.2}", share * 100.0)
 }
 
-/// A document with the tables of `rows` (of any datasets), what they say to the paper's claims, and `notes` (what ran
-/// where) at the end. Plots are named as [`plot_accuracy`](super::plot_accuracy) and
-/// [`plot_layers`](super::plot_layers) are written: `accuracy-<dataset>.svg` and `layers-<dataset>.svg`.
+/// Writes a document with the tables of `rows` (of any datasets), their comparison with the paper's claims, and `notes`
+/// (what ran where) at the end. It links to the plots by the names under which [`plot_accuracy`](super::plot_accuracy)
+/// and [`plot_layers`](super::plot_layers) are stored: `accuracy-<dataset>.svg` and `layers-<dataset>.svg`.
 pub fn document(rows: &[Row], notes: &[String]) -> String {
     let mut out = String::from(
         "# Accuracy\n\nWritten by `sealquant reproduce accuracy`. Bits are log2(2 * largest magnitude + 1); *proven* bits \
@@ -61,7 +61,7 @@ fn table(out: &mut String, rows: &[Row]) {
             (Some(least), Some(most)) if least < most => format!("{least} to {most} bits"),
             (_, Some(bits)) => format!("{bits} bits"),
         };
-        // All but the first are compared with it.
+        // All other rows are compared with the first.
         let channels = if row.channels.is_empty() || row.channels == rows[0].channels {
             String::new()
         } else {
@@ -120,7 +120,8 @@ fn choice(choice: &Choice) -> String {
     }
 }
 
-/// What the rows say to the paper's claim, by the same tolerance for both sides and as the paper reads.
+/// Writes the comparison of the rows with the paper's claim, with the same tolerance for both sides and the claim as
+/// the paper states it.
 fn claim_table(out: &mut String, claims: &Claims) {
     let points = claims.tolerance * 100.0;
     let _ = write!(
@@ -220,11 +221,11 @@ fn claim_row(out: &mut String, claim: &Claim, float: f64) {
     out.push('\n');
 }
 
-/// A share that is saved, as a change.
+/// Describes a saved share as a change.
 fn less(saved: Option<f64>) -> String {
     match saved.map(|share| (-100.0 * share).round()) {
         None => "no baseline".to_owned(),
-        // Not "-0".
+        // Avoids "-0".
         Some(0.0) => "0 %".to_owned(),
         Some(change) => format!("{change:+.0} %"),
     }
@@ -248,7 +249,7 @@ fn baselines(of: &Baselines) -> String {
     )
 }
 
-/// How the weights of each row were made; seeds of one recipe together.
+/// Lists how the weights of each row were made; seeds of one recipe are listed together.
 fn recipes(out: &mut String, rows: &[Row]) {
     let mut recipes: Vec<(&str, Vec<&str>)> = Vec::new();
     for row in rows.iter().filter(|row| !row.recipe.is_empty()) {
@@ -286,7 +287,7 @@ mod tests {
         let last = rows.len() - 1;
         let wide = &mut rows[last];
         (wide.weight_bits, wide.channels) = (Some(3), vec![9, 8]);
-        // Such as a row of an older document.
+        // Like a row of an older document.
         rows[1].channels = Vec::new();
         let text = document(&rows, &["a machine".into()]);
         let (first, rest) = text
@@ -312,7 +313,7 @@ mod tests {
         tables_are_regular(&text);
     }
 
-    /// Each line of a table has as many columns as its head.
+    /// Checks that each line of a table has as many columns as its head.
     fn tables_are_regular(text: &str) {
         let mut columns = None;
         for line in text.lines() {

@@ -1,4 +1,4 @@
-//! What can go wrong when tables are made.
+//! Errors of making tables.
 
 use std::path::PathBuf;
 
@@ -14,9 +14,9 @@ pub enum ReproduceError {
     #[cfg(feature = "train")]
     #[error("{name}")]
     Train {
-        /// The row.
+        /// The name of the row.
         name: String,
-        /// What happened.
+        /// The reason.
         #[source]
         source: Box<TrainError>,
     },
@@ -26,49 +26,49 @@ pub enum ReproduceError {
     /// A network refused an image.
     #[error("{name}: an image does not fit the network")]
     Input {
-        /// The row.
+        /// The name of the row.
         name: String,
-        /// What is wrong with the image.
+        /// The problem with the image.
         #[source]
         source: Box<crate::network::InputError>,
     },
     /// Reading or writing failed.
     #[error("{what} {path}", path = path.display())]
     Io {
-        /// What was being done, as in "cannot read".
+        /// The action that failed, as in "cannot read".
         what: &'static str,
         /// The file or directory.
         path: PathBuf,
-        /// The system's reason.
+        /// The operating system's reason.
         #[source]
         source: std::io::Error,
     },
-    /// A file of an earlier document is not one.
+    /// A file of an earlier document is not valid.
     #[error("{path} is no file of an accuracy document", path = path.display())]
     Json {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The problem with it.
         #[source]
         source: serde_json::Error,
     },
-    /// A row of an earlier document was made by other work than the row of this name is now.
+    /// A row of an earlier document was made by different work than the row with this name is now.
     #[error(
         "{name}: {path} is of other work ({differs} differ); make the row again, or remove it from rows.json",
         path = path.display()
     )]
     Stale {
-        /// The row.
+        /// The name of the row.
         name: String,
-        /// Its record.
+        /// The path of its record.
         path: PathBuf,
-        /// What differs.
+        /// The parts that differ.
         differs: &'static str,
     },
     /// A plot could not be drawn.
     #[error("cannot draw: {0}")]
     Plot(String),
-    /// A result is not what any sane run gives.
+    /// A result is not one that a sane run gives.
     #[error("{0}")]
     Insane(String),
 }

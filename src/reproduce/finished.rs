@@ -1,4 +1,4 @@
-//! Rows that an earlier document has.
+//! Reads the rows that an earlier document has.
 
 use std::path::{Path, PathBuf};
 
@@ -13,7 +13,7 @@ use crate::{
     train::{PtqOptions, PtqRecord, TrainRecord},
 };
 
-/// The rows of an accuracy document (`rows.json`), with the record of each beside it.
+/// The rows of an accuracy document (`rows.json`), with the record of each beside them.
 #[derive(Debug, Clone, Default)]
 pub struct Document {
     dir: PathBuf,
@@ -24,10 +24,10 @@ impl Document {
     /// Name of the file with the rows.
     pub const ROWS: &'static str = "rows.json";
 
-    /// Reads the rows of the document in `dir`; none if there is no such file.
+    /// Reads the rows of the document in `dir`; there are none if the file does not exist.
     ///
     /// # Errors
-    /// [`ReproduceError::Io`] or [`ReproduceError::Json`] if there is one that cannot be read.
+    /// [`ReproduceError::Io`] or [`ReproduceError::Json`] if the file exists but cannot be read.
     pub fn read(dir: &Path) -> Result<Self, ReproduceError> {
         let path = dir.join(Self::ROWS);
         Ok(Self {
@@ -40,23 +40,23 @@ impl Document {
         })
     }
 
-    /// All rows.
+    /// Returns all rows.
     pub fn rows(&self) -> &[Row] {
         &self.rows
     }
 
-    /// The path of a row's record in the directory of a document.
+    /// Returns the path of a row's record relative to the directory of a document.
     pub fn record(dataset: DatasetName, name: &str) -> PathBuf {
         Path::new("records")
             .join(dataset.as_str())
             .join(format!("{name}.json"))
     }
 
-    /// The row of `job`, read on `test_images` images, if the document has it; all but its measured integers comes from
-    /// its record.
+    /// Returns the row of `job`, evaluated on `test_images` images, if the document has it. Everything but its measured
+    /// integers comes from its record.
     ///
     /// # Errors
-    /// [`ReproduceError::Stale`] if its record is of other work than `job`; [`ReproduceError::Io`],
+    /// [`ReproduceError::Stale`] if its record is of different work than `job`; [`ReproduceError::Io`],
     /// [`ReproduceError::Json`] or [`ReproduceError::Train`] if a record cannot be read.
     pub(super) fn row(
         &self,
@@ -70,7 +70,7 @@ impl Document {
             return Ok(None);
         };
         let path = self.dir.join(Self::record(dataset, &name));
-        // The first that differs.
+        // Report the first part that differs.
         let compare = |parts: &[(bool, &'static str)]| match parts.iter().find(|part| !part.0) {
             None => Ok(()),
             Some(&(_, differs)) => Err(ReproduceError::Stale {
@@ -146,7 +146,7 @@ mod tests {
         Document::read(&dir).unwrap()
     }
 
-    /// Today's presets are what the committed rows were made of.
+    /// The committed rows were made with today's presets.
     #[test]
     fn every_committed_row_is_of_the_plan() {
         let document = committed();

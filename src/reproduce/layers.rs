@@ -1,4 +1,4 @@
-//! A plot of how integers grow through the layers.
+//! Plots how integers grow through the layers.
 
 use plotters::prelude::*;
 
@@ -9,9 +9,9 @@ use super::{
     ticks::Ticks,
 };
 
-/// Bits of the integers at the input and after each layer, proven and observed, a line a row: trained
-/// networks of up to 8-bit weights (the first seed of each), budgets, and the one of 4-bit weights rounded by the
-/// paper's rule. The text of an SVG file.
+/// Plots the bits of the integers at the input and after each layer, proven and observed, as one line for each row:
+/// trained networks with weights of up to 8 bits (the first seed of each), networks with budgets, and the network with
+/// 4-bit weights rounded by the paper's rule. Returns the text of an SVG file.
 ///
 /// # Errors
 /// [`ReproduceError::Plot`] if there is no row with integers, or drawing fails.
@@ -21,7 +21,7 @@ pub fn plot_layers(title: &str, rows: &[Row]) -> Result<String, ReproduceError> 
         .filter(|row| is_shown(row))
         .filter_map(|row| Some((row, row.widths.as_ref()?)))
         .collect();
-    // Networks may have layers of their own at the end: the longest names the axis.
+    // Networks may differ in their last layers: the longest one names the axis.
     let Some((_, longest)) = shown.iter().max_by_key(|(_, widths)| widths.layers.len()) else {
         return Err(failed("no row has integers"));
     };

@@ -1,4 +1,4 @@
-//! The names of a chart's series, beside the chart: so they never cover a point.
+//! Writes the names of a chart's series beside the chart, where they never cover a point.
 
 use plotters::{
     coord::Shift,
@@ -11,7 +11,7 @@ use super::{ReproduceError, plot::failed};
 /// A whole picture, or a part of it, in pixels.
 pub(super) type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 
-/// What stands for a series.
+/// The symbol of a series.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Mark {
     Line,
@@ -21,7 +21,7 @@ pub(super) enum Mark {
     Square,
 }
 
-/// A series.
+/// A series in the legend.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Entry {
     pub(super) words: String,
@@ -39,14 +39,14 @@ impl Entry {
     }
 }
 
-/// Of a line of names, in pixels.
+/// Height of a line of names, in pixels.
 const LINE: i32 = 22;
-/// Of a character, on average.
+/// Average width of a character, in pixels.
 const CHARACTER: usize = 6;
-/// The mark before a name, and the space around it.
+/// Width of the symbol before a name and the space around it, in pixels.
 const BEFORE: i32 = 30;
 
-/// Writes the series at the right of `area`; what is left of it is the chart's.
+/// Writes the series at the right of `area`; returns the rest of it, for the chart.
 pub(super) fn beside<'a>(area: &Area<'a>, entries: &[Entry]) -> Result<Area<'a>, ReproduceError> {
     let longest = entries.iter().map(|entry| entry.words.len()).max();
     let Some(longest) = longest else {

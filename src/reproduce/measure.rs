@@ -1,4 +1,4 @@
-//! The integers of a network on images.
+//! Measures the integers of a network on images.
 
 use super::{Choice, LayerWidth, Widths};
 use crate::{
@@ -7,14 +7,14 @@ use crate::{
     params::{BoundRule, SelectOptions, Selection, select},
 };
 
-/// Images whose bounds are observed at once: bounds the memory that quantised images take.
+/// Number of images observed at once: limits the memory for quantised images.
 const AT_ONCE: usize = 2048;
 
-/// Images that are observed if the integers need more than 256 bits, which are slow.
+/// Number of images observed if the integers need more than 256 bits, which are slow.
 const FEW: usize = 500;
 
-/// Measures the integers of a network: proven, and observed on the test images and, where 64-bit integers suffice, on
-/// the training images too. Costs an exact evaluation of each image.
+/// Measures the integers of a network: proven, and observed on the test images and, if 64-bit integers suffice, also on
+/// the training images. Costs an exact evaluation of each image.
 ///
 /// # Errors
 /// [`InputError`] if the images do not fit the network, or there are none.
@@ -94,7 +94,7 @@ pub fn measure(network: &Network, train: &Dataset, test: &Dataset) -> Result<Wid
     })
 }
 
-/// The parameters for a bound; empty if no parameters hold it.
+/// Chooses the parameters for a bound; empty if no parameters can hold it.
 fn choose(network: &Network, bound: BoundRule, logit_bits: f64, widest_bits: f64) -> Choice {
     let options = SelectOptions {
         bound,

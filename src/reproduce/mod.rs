@@ -1,8 +1,8 @@
-//! The paper's tables, run again, with documents and plots.
+//! Runs the paper's tables again, and makes documents and plots from them.
 //!
-//! Accuracy: every row from a preset, with its record. `run` trains (or resumes) what is missing, measures each network's
-//! integers, and returns the [`Row`]s; [`claims`] compares them with the paper's claims; [`document`] and
-//! [`plot_accuracy`] show them. Accuracy is read on the test images once for each row; epochs are chosen on validation
+//! Accuracy: every row comes from a preset and has a record. `run` trains (or resumes) what is missing, measures each
+//! network's integers, and returns the [`Row`]s. [`claims`] compares them with the paper's claims; [`document`] and
+//! [`plot_accuracy`] show them. The test images are evaluated once for each row; epochs are chosen on validation
 //! images.
 //!
 //! Time: [`timing_document`] and [`plot_timing`] show records of type `report::TimingRecord`.

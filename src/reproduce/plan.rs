@@ -1,4 +1,4 @@
-//! Which rows there are.
+//! Lists the rows of the tables.
 
 use std::ops::RangeInclusive;
 
@@ -10,16 +10,17 @@ use crate::{
 
 use super::Method;
 
-/// The widths of weights in the paper's tables, in bits.
+/// Widths of weights in the paper's tables, in bits.
 pub const BITS: [u32; 7] = [2, 3, 4, 6, 8, 16, 32];
 
-/// The widths, in bits, among which the smallest rounded network is searched: by the paper's rule.
+/// Widths, in bits, among which the smallest network rounded by the paper's rule is searched.
 const ROUNDED_BITS: RangeInclusive<u32> = 2..=10;
 
-/// The same by the rule of least error, which is the paper's beyond eight bits.
+/// Widths among which the smallest network rounded by the rule of least error is searched; that rule equals the paper's
+/// beyond eight bits.
 const ROUNDED_BITS_MIN_ERROR: RangeInclusive<u32> = 2..=8;
 
-/// Seeds of each quantised row of MNIST.
+/// Seeds of each quantised MNIST row.
 const MNIST_SEEDS: [u64; 3] = [1, 2, 3];
 
 /// The work for one row.
@@ -27,28 +28,28 @@ const MNIST_SEEDS: [u64; 3] = [1, 2, 3];
 pub enum Job {
     /// A float network that comes with the project, in this directory.
     Given(&'static str),
-    /// A float network of this directory, rounded.
+    /// A float network in a directory, rounded.
     Ptq {
         /// The model directory of the float network.
         parent: &'static str,
         /// Bits of a weight.
         n_bits: u32,
-        /// How the integers are chosen.
+        /// The rule that chooses the integers.
         rule: WeightRule,
-        /// Input thresholds in place of the parent's.
+        /// Input thresholds to use in place of the parent's.
         input_thresholds: Option<Vec<u8>>,
     },
-    /// A run.
+    /// A training run.
     Train {
-        /// What the row is called in the tables.
+        /// The method that the tables name for the row.
         method: Method,
-        /// All of the run.
+        /// The whole configuration of the run.
         config: Box<TrainConfig>,
     },
 }
 
 impl Job {
-    /// The name of the row, and of its directory.
+    /// Returns the name of the row, which is also the name of its directory.
     pub fn name(&self) -> String {
         match self {
             Self::Given(_) => "float".to_owned(),
@@ -70,7 +71,8 @@ impl Job {
     }
 }
 
-/// The rows of a dataset, in the order of the table. With `quick`, a few rows with two epochs on few images.
+/// Lists the rows of a dataset, in the order of the table. With `quick`, there are only a few rows, with two epochs on
+/// few images.
 ///
 /// # Errors
 /// [`TrainError`] if a preset is missing, which would be a mistake in this program.
@@ -119,7 +121,7 @@ pub fn plan(dataset: DatasetName, quick: bool) -> Result<Vec<Job>, TrainError> {
     Ok(jobs)
 }
 
-/// The rounded networks: every width that a baseline may have, by both rules, and the paper's wide ones.
+/// Lists the rounded networks: every width that a baseline may have, by both rules, and the paper's wide ones.
 fn rounded(quick: bool) -> Vec<(u32, WeightRule)> {
     if quick {
         return [2, 4, 8].map(|bits| (bits, WeightRule::Max)).to_vec();
@@ -132,7 +134,7 @@ fn rounded(quick: bool) -> Vec<(u32, WeightRule)> {
         .collect()
 }
 
-/// Two epochs on few images.
+/// Shortens a run to two epochs on few images.
 fn shorten(config: &mut TrainConfig) {
     config.epochs = 2;
     config.validation_images = 500;
@@ -163,7 +165,7 @@ mod tests {
                     if let Job::Train { config, .. } = job {
                         config.validate().unwrap();
                         assert_eq!(config.dataset, dataset);
-                        // As the document says of all of them.
+                        // The document says this about all of them.
                         assert!(config.quantization.is_some() && config.distillation.is_some());
                     }
                 }
@@ -184,10 +186,10 @@ mod tests {
         assert_eq!(trained.count(), 21);
     }
 
-    /// No row is left out: where the plan has one rule only, the other would give the same network.
+    /// Checks that no row is left out: where the plan has only one rule, the other would give the same network.
     #[test]
     fn beyond_eight_bits_the_two_rules_are_one() {
-        // Two far outliers, which clamping would pay for at few bits.
+        // Two far outliers, for which clamping would pay at few bits.
         let mut weights: Vec<f32> = (0..20_000_u16)
             .map(|k| (f32::from(k) * 0.7).sin())
             .collect();

@@ -1,4 +1,4 @@
-//! A plot of accuracy against bits, and what all plots share, as SVG.
+//! Plots accuracy against bits as SVG, and holds what all plots share.
 
 use plotters::{
     prelude::*,
@@ -13,7 +13,7 @@ use super::{
 
 /// Width and height in pixels.
 pub(super) const SIZE: (u32, u32) = (900, 560);
-/// Lines of one plot. The first seven are told apart by colour-blind readers too (Okabe and Ito).
+/// Colours of the lines in one plot. Colour-blind readers can also tell the first seven apart (Okabe and Ito).
 pub(super) const LINES: [RGBColor; 11] = [
     RGBColor(0, 0, 0),
     RGBColor(0, 114, 178),
@@ -27,15 +27,15 @@ pub(super) const LINES: [RGBColor; 11] = [
     RGBColor(90, 90, 160),
     RGBColor(110, 110, 110),
 ];
-/// Lines of the grid.
+/// Colour of the grid lines.
 pub(super) const GRID: RGBColor = RGBColor(215, 215, 215);
-/// Colours that stay apart for colour-blind readers.
+/// Colours that colour-blind readers can tell apart.
 const PTQ: RGBColor = RGBColor(213, 94, 0);
 const QAT: RGBColor = RGBColor(0, 114, 178);
 const FRONT: RGBColor = RGBColor(0, 158, 115);
 const PAPER: RGBColor = RGBColor(120, 120, 120);
 
-/// What the paper reports: a name, bits of t, and test accuracy.
+/// The paper's reported points: name, bits of t, and test accuracy.
 const PAPER_MNIST: [(&str, f64, f64); 1] = [("paper, 2-bit weights", 24.0, 0.9846)];
 
 pub(super) fn failed(error: impl std::fmt::Display) -> ReproduceError {
@@ -74,7 +74,7 @@ impl Series {
     }
 }
 
-/// An empty picture under a title.
+/// Makes an empty picture under a title.
 pub(super) fn canvas<'a>(text: &'a mut String, title: &str) -> Result<Area<'a>, ReproduceError> {
     let area = SVGBackend::with_string(text, SIZE).into_drawing_area();
     area.fill(&WHITE).map_err(failed)?;
@@ -82,8 +82,8 @@ pub(super) fn canvas<'a>(text: &'a mut String, title: &str) -> Result<Area<'a>, 
     area.titled(title, ("sans-serif", 22)).map_err(failed)
 }
 
-/// Test accuracy against the bits that the logits need (observed), a point a row: rounding, quantised training, budgets,
-/// the paper's points, and the float network as a line. The text of an SVG file.
+/// Plots test accuracy against the (observed) bits that the logits need, one point for each row: rounding, quantised
+/// training, budgets, the paper's points, and the float network as a line. Returns the text of an SVG file.
 ///
 /// # Errors
 /// [`ReproduceError::Plot`] if there is no row with integers, or drawing fails.
@@ -99,7 +99,7 @@ pub fn plot_accuracy(title: &str, rows: &[Row]) -> Result<String, ReproduceError
     }
     let mnist = points[0].0.dataset == crate::data::DatasetName::Mnist;
     let paper: &[_] = if mnist { &PAPER_MNIST } else { &[] };
-    // What is far below the rest is drawn at the lower edge, with its value.
+    // Points far below the rest are drawn at the lower edge, with their value.
     let float = rows.iter().find(|row| row.method == Method::Float);
     let top = float.map_or(best, |row| row.test_accuracy.max(best));
     let span = if mnist { 0.03 } else { 0.20 };
@@ -174,7 +174,8 @@ pub fn plot_accuracy(title: &str, rows: &[Row]) -> Result<String, ReproduceError
 /// A chart of accuracy against bits.
 type Chart<'a> = ChartContext<'a, SVGBackend<'a>, Cartesian2d<Axis, Axis>>;
 
-/// The rows of a kind (with their bits) as named points; those below `low` at the lower edge, with their accuracy.
+/// Draws the rows of a kind (with their bits) as named points; those below `low` are at the lower edge, with their
+/// accuracy.
 fn draw_series(
     chart: &mut Chart<'_>,
     kind: Series,
@@ -197,7 +198,7 @@ fn draw_series(
     chart
         .draw_series(of.iter().map(|p| Circle::new(at(p), 5, style)))
         .map_err(failed)?;
-    // One name for the seeds of a width.
+    // One name for all seeds of a width.
     let mut named: Vec<u32> = Vec::new();
     for p in of {
         labels.mark(chart, at(p));
@@ -231,14 +232,14 @@ fn draw_series(
 /// Left, top, right and bottom in pixels.
 type Rectangle = [i32; 4];
 
-/// What a name is of, in the order in which names get their places.
+/// The kind of point that a name belongs to, in the order in which names are placed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Rank {
-    /// A point at the lower edge: its name says its value, and stands above it.
+    /// A point at the lower edge: its name states its value and stands above it.
     Edge,
     /// A trained network.
     Trained,
-    /// A rounded one, which goes without a name where there is no room.
+    /// A rounded network, which stays without a name where there is no room.
     Rounded,
 }
 
@@ -250,7 +251,7 @@ struct Name {
     rank: Rank,
 }
 
-/// Names of points, placed so that they cover neither points nor each other where that can be.
+/// Names of points, placed so that they cover neither points nor each other where possible.
 #[derive(Default)]
 struct Labels {
     taken: Vec<Rectangle>,
@@ -258,7 +259,7 @@ struct Labels {
 }
 
 impl Labels {
-    /// Where the middle of a name lies from its point, in half widths and in pixels: the nearest first.
+    /// Offsets of a name's middle from its point, in half widths and in pixels; the nearest first.
     const PLACES: [(i32, i32, i32); 11] = [
         (0, 0, -15),
         (0, 0, 15),
@@ -273,26 +274,26 @@ impl Labels {
         (0, 0, -45),
     ];
     const HALF_HEIGHT: i32 = 7;
-    /// Of a character, on average.
+    /// Average width of a character, in pixels.
     const WIDTH: i32 = 6;
 
-    /// A point, that no name is to cover.
+    /// Marks a point that no name should cover.
     fn mark(&mut self, chart: &Chart<'_>, at: (f64, f64)) {
         let (x, y) = chart.backend_coord(&at);
         self.taken.push([x - 5, y - 5, x + 5, y + 5]);
     }
 
-    /// A line across, that no name is to cross.
+    /// Marks a horizontal line that no name should cross.
     fn mark_line(&mut self, chart: &Chart<'_>, y: f64) {
         let (across, _) = chart.plotting_area().get_pixel_range();
         let (_, y) = chart.backend_coord(&(64.0, y));
         self.taken.push([across.start, y - 1, across.end, y + 1]);
     }
 
-    /// Draws all names, once all points are marked.
+    /// Draws all names, after all points have been marked.
     fn draw(mut self, chart: &Chart<'_>) -> Result<(), ReproduceError> {
         let area = chart.plotting_area();
-        // The numbers of the axis.
+        // Reserve the place of the axis numbers.
         let (across, down) = area.get_pixel_range();
         self.taken
             .push([across.start, down.end, across.end, down.end + 30]);
@@ -330,7 +331,7 @@ impl Labels {
     }
 }
 
-/// Pixels of a rectangle that others cover.
+/// Returns the number of pixels of a rectangle that others cover.
 fn covered(rectangle: Rectangle, others: &[Rectangle]) -> i32 {
     let [left, top, right, bottom] = rectangle;
     let shared = |other: &Rectangle| {

@@ -1,16 +1,16 @@
-//! How a row's weights were made, in words.
+//! Describes in words how a row's weights were made.
 
 use crate::{
     quant::WeightRule,
     train::{QatConfig, QatStart, TrainConfig},
 };
 
-/// A rounded network.
+/// Describes a rounded network.
 pub(super) fn rounded(rule: WeightRule) -> String {
     format!("rounded by {}", name(rule))
 }
 
-/// A trained one: rules of its weights, start, teacher and what else decides them.
+/// Describes a trained network: rules of its weights, start, teacher and whatever else decides them.
 pub(super) fn trained(config: &TrainConfig) -> String {
     let mut words = Vec::new();
     match &config.quantization {
@@ -53,7 +53,8 @@ fn quantised(q: &QatConfig, words: &mut Vec<String>) {
     words.extend(parts.map(|(_, part)| part.to_owned()));
 }
 
-/// One name for a rule of all layers, or the rule of each; budgets as the weights kept of each output.
+/// Names the rule of all layers, or the rule of each; a budget is written as the number of weights kept for each
+/// output.
 fn rules(rules: &[WeightRule]) -> String {
     let budget = |rule: &WeightRule| match *rule {
         WeightRule::TopK { keep, limit: 1 } => Some(keep.to_string()),

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{data::DatasetName, quant::WeightRule};
 
-/// How a network came about.
+/// The way a network was made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Method {
@@ -12,14 +12,14 @@ pub enum Method {
     Float,
     /// A float network rounded to integers.
     Ptq,
-    /// Quantised training from a float parent, for one width of weights: [`Row::recipe`] says how.
+    /// Quantised training from a float parent, for one width of weights; [`Row::recipe`] describes it.
     Qat,
-    /// Quantised training for a budget of bits of the logits; designed after the other rows were seen.
+    /// Quantised training for a budget of logit bits; designed after the other rows were seen.
     Front,
 }
 
 impl Method {
-    /// In words.
+    /// Returns a description in words.
     pub const fn label(self) -> &'static str {
         match self {
             Self::Float => "float",
@@ -34,66 +34,66 @@ impl Method {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Row {
-    /// What it classifies.
+    /// The dataset that it classifies.
     pub dataset: DatasetName,
-    /// How it came about.
+    /// The way it was made.
     pub method: Method,
     /// Its name: the directory of its run.
     pub name: String,
-    /// How its weights were made, in words.
+    /// Description of how its weights were made.
     #[serde(default)]
     pub recipe: String,
-    /// How its weights were rounded, for a rounded one.
+    /// The rule by which its weights were rounded, for a rounded network.
     #[serde(default)]
     pub rounding: Option<WeightRule>,
-    /// Bits of a weight, for a quantised one: of the widest layer.
+    /// Bits of a weight in the widest layer, for a quantised network.
     pub weight_bits: Option<u32>,
-    /// Those of the narrowest layer.
+    /// Bits of a weight in the narrowest layer.
     #[serde(default)]
     pub narrowest_weight_bits: Option<u32>,
-    /// Channels of the convolutions.
+    /// Number of channels of each convolution.
     #[serde(default)]
     pub channels: Vec<usize>,
-    /// How many integers an input can be; 256 for plain pixels.
+    /// Number of integers that an input can be; 256 for plain pixels.
     pub input_levels: i64,
-    /// Whether the client encodes the image by contrast first.
+    /// True if the client first encodes the image by contrast.
     pub encoded: bool,
-    /// Seed of the run, for a trained one.
+    /// Seed of the run, for a trained network.
     pub seed: Option<u64>,
-    /// Epochs of the run, for a trained one.
+    /// Number of epochs of the run, for a trained network.
     pub epochs: Option<usize>,
-    /// Share of the validation images classified correctly, for a trained one.
+    /// Share of the validation images classified correctly, for a trained network.
     pub validation_accuracy: Option<f64>,
-    /// Images of the test split.
+    /// Number of images in the test split.
     pub test_images: usize,
-    /// Test images classified correctly.
+    /// Number of test images classified correctly.
     pub test_correct: usize,
     /// Share of the test images classified correctly.
     pub test_accuracy: f64,
-    /// Hash of the float tensors that it was made of.
+    /// Hash of the float tensors that it was made from.
     pub weights_sha256: String,
-    /// Its integers; none for a float network.
+    /// The widths of its integers; `None` for a float network.
     pub widths: Option<Widths>,
 }
 
 impl Row {
-    /// Whether it is a rounded network, and not by the paper's rule but by that of least error.
+    /// Tells whether it is a rounded network made by the rule of least error, not by the paper's rule.
     pub fn is_rounded_by_min_error(&self) -> bool {
         self.rounding == Some(WeightRule::MinError)
     }
 }
 
-/// How wide the integers of a network are.
+/// Widths of a network's integers.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Widths {
-    /// At the input and after each layer.
+    /// Widths at the input and after each layer.
     pub layers: Vec<LayerWidth>,
-    /// The images that the observed bits are of, in words.
+    /// Description of the images on which the observed bits were measured.
     pub observed_on: String,
-    /// What follows from the bound that holds for every input.
+    /// Parameters for the bound that holds for every input.
     pub proven: Choice,
-    /// What follows from the bound observed on those images.
+    /// Parameters for the bound observed on those images.
     pub observed: Choice,
 }
 
@@ -101,7 +101,7 @@ pub struct Widths {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LayerWidth {
-    /// The layer, or `input`.
+    /// The layer's name, or `input`.
     pub name: String,
     /// Bits that no input can exceed.
     pub proven_bits: f64,
@@ -117,10 +117,10 @@ pub struct Choice {
     pub logit_bits: f64,
     /// Bits of the widest integers anywhere.
     pub widest_bits: f64,
-    /// t, or the CRT primes; empty if nothing fits.
+    /// The plaintext modulus t, or the CRT primes; empty if nothing fits.
     pub plain_moduli: Vec<u64>,
-    /// N; 0 if nothing fits.
+    /// The ring degree N; 0 if nothing fits.
     pub poly_modulus_degree: usize,
-    /// Bits of q with the special prime; 0 if nothing fits.
+    /// Bits of q, including the special prime; 0 if nothing fits.
     pub coeff_modulus_bits: u32,
 }

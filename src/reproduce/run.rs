@@ -1,4 +1,4 @@
-//! Making the rows.
+//! Makes the rows.
 
 use std::path::{Path, PathBuf};
 
@@ -16,33 +16,33 @@ use crate::{
 /// Name of a row's file in its directory.
 const ROW_FILE: &str = "row.json";
 
-/// Where and how rows are made.
+/// Options for making rows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Options {
-    /// Each row has a directory `<dataset>/<name>` here: the run's files and the row's own.
+    /// Output directory. Each row has a directory `<dataset>/<name>` in it, with the run's files and the row's own.
     pub out: PathBuf,
-    /// Do not train: rows that are finished neither there nor in `finished` are left out.
+    /// True to train nothing: rows that are finished neither here nor in `finished` are left out.
     pub only_finished: bool,
-    /// The directory of an earlier document, whose rows count as finished where their records are of the same work.
+    /// Directory of an earlier document. Its rows count as finished if their records are of the same work.
     pub finished: Option<PathBuf>,
 }
 
 /// The images of a dataset.
 #[derive(Debug, Clone)]
 pub struct Images {
-    /// To train on.
+    /// The images to train on.
     pub train: Dataset,
-    /// To read once a row.
+    /// The images to evaluate once for each row.
     pub test: Dataset,
 }
 
-/// Makes the rows of `jobs`, in their order; `begin` is told each row's name, and gives the observer of its run.
+/// Makes the rows of `jobs`, in their order. `begin` receives each row's name and returns the observer of its run.
 ///
-/// What is finished is not repeated: a row is read from its file if its network is the one that it was made from, and
-/// an interrupted run goes on.
+/// Finished work is not repeated: a row is read from its file if its network is the one that it was made from, and an
+/// interrupted run continues.
 ///
 /// # Errors
-/// Any [`ReproduceError`]; rows that are done stay done.
+/// Any [`ReproduceError`]; finished rows stay finished.
 pub fn run(
     dataset: DatasetName,
     jobs: &[Job],
@@ -103,7 +103,7 @@ pub fn run(
     Ok(rows)
 }
 
-/// A float network that comes with the project: its record says all.
+/// Makes the row of a float network that comes with the project, entirely from its record.
 fn given(dataset: DatasetName, name: &str, dir: &Path) -> Result<Row, TrainError> {
     let record = TrainRecord::load(dir)?;
     Ok(row_of(dataset, Method::Float, name, &record))
@@ -138,7 +138,7 @@ pub(super) fn row_of(
     }
 }
 
-/// Bits of a weight of the narrowest layer.
+/// Returns the bits of a weight in the narrowest layer.
 fn narrowest(config: &QatConfig) -> u32 {
     let bits = config.rules.iter().map(|rule| rule.bits(config.n_bits));
     let bits = bits.min();
@@ -206,7 +206,7 @@ fn ptq(
     Ok(row)
 }
 
-/// The row of a rounded network, without its integers.
+/// Makes the row of a rounded network, without its integers.
 pub(super) fn rounded(
     dataset: DatasetName,
     name: &str,
@@ -235,7 +235,7 @@ pub(super) fn rounded(
     }
 }
 
-/// Measures the row's network, or takes the measurement of a row that was made of the same one.
+/// Measures the row's network, or reuses the measurement of a row that was made from the same one.
 fn finish(row: &mut Row, images: &Images, dir: &Path) -> Result<(), ReproduceError> {
     if let Some(known) = read(dir)
         && known.weights_sha256 == row.weights_sha256
@@ -261,7 +261,7 @@ fn finish(row: &mut Row, images: &Images, dir: &Path) -> Result<(), ReproduceErr
     })
 }
 
-/// The row of a directory, if there is a readable one.
+/// Reads the row in a directory, if there is a readable one.
 fn read(dir: &Path) -> Option<Row> {
     serde_json::from_slice(&std::fs::read(dir.join(ROW_FILE)).ok()?).ok()
 }

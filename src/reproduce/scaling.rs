@@ -1,4 +1,4 @@
-//! The curves of scaling: a document and plots.
+//! Shows scaling curves as a document and plots.
 
 use std::fmt::Write as _;
 
@@ -12,8 +12,8 @@ use super::{
 };
 use crate::report::{Axis, ScalingPoint, ScalingRecord};
 
-/// The points of one axis as two panels above each other: time of the server's evaluation (wall time, and the processor
-/// time of all threads), and the most memory. The text of an SVG file.
+/// Plots the points of one axis in two panels, one above the other: the time of the server's evaluation (wall time, and
+/// the processor time of all threads), and the largest memory. Returns the text of an SVG file.
 ///
 /// # Errors
 /// [`ReproduceError::Plot`] if there is no point, or drawing fails.
@@ -47,7 +47,7 @@ pub fn plot_scaling(title: &str, points: &[&ScalingPoint]) -> Result<String, Rep
         let area = beside(&area, &entries)?;
         let x = first.axis.label();
         if memory[0].1.is_empty() {
-            // Where the system does not tell it.
+            // The system does not tell the memory.
             panel(&area, Some(x), "milliseconds", &times)?;
         } else {
             let (upper, lower) = area.split_vertically(300);
@@ -61,7 +61,7 @@ pub fn plot_scaling(title: &str, points: &[&ScalingPoint]) -> Result<String, Rep
 
 type Curve<'a> = (&'a str, Vec<(f64, f64)>, RGBColor);
 
-/// Curves over a logarithmic x, from 0; the lowest panel names what x is.
+/// Draws curves over a logarithmic x, with y starting at 0; the lowest panel names x.
 fn panel(
     area: &Area<'_>,
     x_desc: Option<&str>,
@@ -101,7 +101,8 @@ fn panel(
     Ok(())
 }
 
-/// A document with a table for each axis. Plots are named as [`plot_scaling`] is written: `scaling-<axis>.svg`.
+/// Writes a document with a table for each axis. It links to the plots by the names under which [`plot_scaling`] is
+/// stored: `scaling-<axis>.svg`.
 pub fn scaling_document(record: &ScalingRecord) -> String {
     let mut out =
         String::from("# Scaling\n\nWritten by `sealquant reproduce scaling --document DIR`. ");
@@ -256,7 +257,7 @@ mod tests {
         let points: Vec<&ScalingPoint> = record.points.iter().collect();
         let svg = plot_scaling("How time grows", &points).unwrap();
         assert!(svg.contains("How time grows") && svg.contains("memory, GB"));
-        // The numbers under each panel, once; what they are, once in all.
+        // The numbers appear under each panel, the name of the axis only once.
         assert_eq!(svg.matches(">\n64\n<").count(), 2, "{svg}");
         assert_eq!(svg.matches(">\nimages\n<").count(), 1, "{svg}");
         let mut unknown = record.points.clone();

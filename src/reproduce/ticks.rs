@@ -1,4 +1,4 @@
-//! Where the numbers of an axis stand, and how they are written.
+//! Places and formats the numbers of an axis.
 
 use std::ops::Range;
 
@@ -15,12 +15,12 @@ pub(super) struct Ticks {
 }
 
 impl Ticks {
-    /// At most `most` round numbers of a linear axis.
+    /// Returns at most `most` round numbers for a linear axis.
     pub(super) fn linear(low: f64, high: f64, most: usize) -> Self {
         Self::steps(low, high, most, f64::MIN_POSITIVE)
     }
 
-    /// The same of an axis of whole numbers, such as epochs.
+    /// Does the same for an axis of whole numbers, such as epochs.
     #[cfg(any(feature = "train", test))]
     pub(super) fn whole(low: f64, high: f64, most: usize) -> Self {
         Self::steps(low, high, most, 1.0)
@@ -31,7 +31,7 @@ impl Ticks {
         let rough = (span / most.max(1) as f64).max(least_step);
         let power = rough.log10().floor();
         let count = |step: f64| (high / step + 1e-9).floor() - (low / step - 1e-9).ceil() + 1.0;
-        // 1, 2, 5, 10 and 20 times the power of ten below: one of them is coarse enough.
+        // 1, 2, 5, 10 and 20 times the power of ten below: one of these is coarse enough.
         let (step, exponent) = [(1.0, power), (2.0, power), (5.0, power)]
             .into_iter()
             .chain([(1.0, power + 1.0), (2.0, power + 1.0)])
@@ -46,7 +46,8 @@ impl Ticks {
         }
     }
 
-    /// Whole powers of two of a logarithmic axis, and the middles between them (3, 6, 12, ...) where those are few.
+    /// Returns the powers of two for a logarithmic axis, and the values halfway between them (3, 6, 12, ...) if there
+    /// are few.
     pub(super) fn doubling(low: f64, high: f64) -> Self {
         const FEW: usize = 4;
         let inside = |x: &f64| (low..=high).contains(x);
@@ -62,7 +63,7 @@ impl Ticks {
         }
     }
 
-    /// The whole numbers that were measured, on a logarithmic axis: those that stand apart from the one before.
+    /// Returns those measured values that are far enough from the previous one, for a logarithmic axis.
     pub(super) fn measured(values: &[f64], low: f64, high: f64) -> Self {
         const APART: f64 = 0.06;
         let mut sorted = values.to_vec();
@@ -83,7 +84,7 @@ impl Ticks {
         }
     }
 
-    /// So many places, from 0.
+    /// Returns `count` places, from 0.
     pub(super) fn places(count: usize) -> Self {
         Self {
             positions: (0..count).map(|place| place as f64).collect(),
@@ -91,7 +92,7 @@ impl Ticks {
         }
     }
 
-    /// A linear axis with these numbers.
+    /// Makes a linear axis with these numbers.
     pub(super) fn axis(&self, range: Range<f64>) -> Axis {
         Axis {
             scale: range.clone().into(),
@@ -101,7 +102,7 @@ impl Ticks {
         }
     }
 
-    /// A logarithmic one.
+    /// Makes a logarithmic axis with these numbers.
     pub(super) fn logarithmic_axis(&self, range: Range<f64>) -> Axis {
         Axis {
             scale: (range.start.ln()..range.end.ln()).into(),
@@ -111,16 +112,16 @@ impl Ticks {
         }
     }
 
-    /// The label of a position.
+    /// Returns the label of a position.
     pub(super) fn label(&self, x: f64) -> String {
         number(x, self.decimals)
     }
 }
 
-/// An axis with numbers and lines of the grid at given positions only.
+/// An axis with numbers and grid lines at given positions only.
 pub(super) struct Axis {
     range: Range<f64>,
-    /// Of the values, or of their logarithms.
+    /// The scale of the values, or of their logarithms.
     scale: RangedCoordf64,
     logarithmic: bool,
     positions: Vec<f64>,
@@ -149,7 +150,7 @@ impl Ranged for Axis {
     }
 }
 
-/// A number with its thousands separated, and no "-0".
+/// Formats a number with a thousands separator, and without "-0".
 pub(super) fn number(x: f64, decimals: usize) -> String {
     let text = format!("{:.decimals$}", x.abs());
     let (whole, fraction) = text.split_at(text.find('.').unwrap_or(text.len()));
@@ -166,7 +167,7 @@ pub(super) fn number(x: f64, decimals: usize) -> String {
     out + fraction
 }
 
-/// Seconds in words: measured ones to a tenth (whole from 1,000 on), others as "about" two digits.
+/// Formats seconds: measured ones to a tenth (whole seconds from 1,000 on), others as "about" with two digits.
 pub(super) fn seconds(seconds: f64, measured: bool) -> String {
     if !measured {
         let decimals = usize::from(seconds < 10.0);
@@ -207,7 +208,7 @@ mod tests {
                         words.sort();
                         words.dedup();
                         assert_eq!(words.len(), all, "{low} {high} {most}: {words:?}");
-                        // What is written is where it stands.
+                        // The label agrees with its position.
                         for (x, word) in ticks.positions.iter().zip(labels(ticks)) {
                             let read: f64 = word.replace(',', "").parse().unwrap_or(f64::NAN);
                             assert!((read - x).abs() < 1e-9 * span.max(1.0), "{word} at {x}");
@@ -245,7 +246,7 @@ mod tests {
 
     #[test]
     fn logarithmic_axes_have_whole_numbers_once() {
-        // Such as one and two threads.
+        // For example one and two threads.
         assert_eq!(labels(&Ticks::measured(&[1.0, 2.0], 0.9, 2.2)), ["1", "2"]);
         let images = [1.0, 8.0, 51.0, 52.0, 256.0, 1024.0, 4096.0, 8192.0, 16384.0];
         assert_eq!(

@@ -1,4 +1,4 @@
-//! The timing records as a Markdown document.
+//! Writes the timing records as a Markdown document.
 
 use std::fmt::Write as _;
 
@@ -6,14 +6,14 @@ use super::{bars::primes_of_bits, ticks};
 use crate::data::DatasetName;
 use crate::report::{TimingCase, TimingRecord, TimingRow};
 
-/// What is published of the paper's own run: seconds of one MNIST image, and the conditions.
+/// The published results of the paper's own run: seconds for one MNIST image, and the conditions.
 const PAPER_MNIST: [(&str, f64); 3] = [
     ("N = 16384, t of 55 bits", 333.13),
     ("N = 16384, t of 35 bits", 311.13),
     ("N = 8192, t of 24 bits", 58.04),
 ];
 
-/// How much less time the paper claims.
+/// Returns the saving of time that the paper claims.
 const fn claimed(dataset: DatasetName) -> Option<u32> {
     match dataset {
         DatasetName::Mnist => Some(80),
@@ -22,9 +22,9 @@ const fn claimed(dataset: DatasetName) -> Option<u32> {
     }
 }
 
-/// A document with a section for each record: the cases, what each change contributes, what correctness asked for beside
-/// the authors' schedule and what that costs. Plots are named as [`plot_timing`](super::plot_timing) is written:
-/// `timing-<dataset>.svg`.
+/// Writes a document with a section for each record: the cases, the contribution of each change, and what correctness
+/// needed in addition to the authors' schedule and what that costs. It links to the plots by the name under which
+/// [`plot_timing`](super::plot_timing) is stored: `timing-<dataset>.svg`.
 pub fn timing_document(records: &[TimingRecord]) -> String {
     let mut out = String::from(
         "# Time of the authors' schedule\n\n\
@@ -90,12 +90,12 @@ fn section(out: &mut String, record: &TimingRecord) {
     layers(out, record);
 }
 
-/// Whether all of the network ran, but under some of the plaintext primes only.
+/// Tells whether the whole network ran, but under only some of the plaintext primes.
 const fn has_primes_left(row: &TimingRow) -> bool {
     row.channels.is_none() && !row.is_measured()
 }
 
-/// The time of each plaintext prime, where there are several.
+/// Writes the time of each plaintext prime, if there are several.
 fn runs(out: &mut String, record: &TimingRecord) {
     let rows = || {
         let rows = record.rows.iter();
@@ -125,7 +125,7 @@ fn runs(out: &mut String, record: &TimingRecord) {
     }
 }
 
-/// The rows that are compared with each other.
+/// Returns the rows that are compared with each other.
 fn compared(record: &TimingRecord) -> impl Iterator<Item = &TimingRow> {
     let rows = record.rows.iter();
     rows.filter(|row| row.is_compared())
@@ -178,7 +178,7 @@ fn table(out: &mut String, record: &TimingRecord) {
     }
 }
 
-/// The time of the whole network: "about" and two digits, where not all of it ran.
+/// Formats the time of the whole network: as "about" with two digits if not all of it ran.
 fn whole(row: &TimingRow) -> String {
     let seconds = ticks::seconds(row.whole_seconds, row.is_measured());
     if row.is_measured() {
@@ -188,7 +188,7 @@ fn whole(row: &TimingRow) -> String {
     }
 }
 
-/// How a time changed; of extrapolated ones without decimals.
+/// Formats the change of a time: without decimals if the times are extrapolated.
 fn change(seconds: f64, first: f64, measured: bool) -> String {
     let percent = 100.0 * (seconds / first - 1.0);
     if measured {
@@ -198,7 +198,7 @@ fn change(seconds: f64, first: f64, measured: bool) -> String {
     }
 }
 
-/// How many times as long one took as the other; of extrapolated ones with two digits.
+/// Formats how many times longer one took than the other: with two digits if the times are extrapolated.
 fn ratio(before: &TimingRow, after: &TimingRow) -> String {
     let ratio = before.whole_seconds / after.whole_seconds;
     if before.is_measured() && after.is_measured() {
@@ -208,7 +208,7 @@ fn ratio(before: &TimingRow, after: &TimingRow) -> String {
     }
 }
 
-/// Both ways of saying it.
+/// Formats both the ratio and the change.
 fn ratio_and_change(before: &TimingRow, after: &TimingRow) -> String {
     let measured = before.is_measured() && after.is_measured();
     format!(
@@ -218,7 +218,7 @@ fn ratio_and_change(before: &TimingRow, after: &TimingRow) -> String {
     )
 }
 
-/// Wall time of the whole network, extrapolated as the processor time is.
+/// Returns the wall time of the whole network, extrapolated in the same way as the processor time.
 fn whole_wall_seconds(row: &TimingRow) -> f64 {
     let layers = row.layers.iter();
     layers
@@ -260,7 +260,7 @@ fn causes(out: &mut String, record: &TimingRecord) {
     let (Some(first), Some(last)) = (rows.first(), rows.last()) else {
         return;
     };
-    // The same weights and as many plaintext primes at both ends.
+    // Cases with the same weights and the same number of plaintext primes.
     let same = rows
         .iter()
         .rev()
@@ -305,7 +305,7 @@ fn causes(out: &mut String, record: &TimingRecord) {
     }
 }
 
-/// The share of products that are left, in whole layers.
+/// Formats the share of products that remain, in whole layers.
 fn left(before: &TimingRow, after: &TimingRow) -> String {
     let work = |row: &TimingRow| -> u64 {
         let moduli = row.plain_moduli.len().max(1) as u64;
@@ -404,11 +404,12 @@ fn deviations(out: &mut String, records: &[TimingRecord]) {
     out.push('\n');
 }
 
-/// How many rotations fold the last layer.
+/// Counts the rotations of the rotate-and-sum in the last layer.
 fn fold_cost(record: &TimingRecord) -> Option<String> {
     let row = compared(record).last()?;
     let ops = row.layers.last()?.ops;
-    // For each plaintext prime: an addition that makes the zero to start from, one for each product, one for each fold.
+    // For each plaintext prime: one addition for the zero to start from, one for each product, one for each
+    // rotate-and-sum step.
     let others = ops.plain_multiplications + row.runs.len() as u64;
     let folds = ops.additions.checked_sub(others)?;
     row.channels.is_none().then(|| {

@@ -1,12 +1,12 @@
-//! Random changes of images, and the order of images in an epoch: functions of the seed and the epoch alone, so
-//! that an interrupted run goes on as if it had not been.
+//! Random changes to images, and the order of the images in an epoch. Both depend on the seed and the epoch alone, so
+//! an interrupted run continues exactly as if it had not stopped.
 
 use rand::{RngExt as _, SeedableRng as _, seq::SliceRandom as _};
 use rand_chacha::ChaCha8Rng;
 
 use super::AugmentConfig;
 
-/// A generator for one purpose: distinct `(seed, epoch, index)` give unrelated streams.
+/// Returns a generator for one purpose: distinct `(seed, epoch, index)` give unrelated streams.
 fn generator(seed: u64, epoch: u64, index: u64) -> ChaCha8Rng {
     let mut key = [0_u8; 32];
     key[..8].copy_from_slice(&seed.to_le_bytes());
@@ -16,14 +16,14 @@ fn generator(seed: u64, epoch: u64, index: u64) -> ChaCha8Rng {
     ChaCha8Rng::from_seed(key)
 }
 
-/// The order of `images` images in an epoch (from 0).
+/// Returns the order of `images` images in an epoch (counted from 0).
 pub(super) fn order(seed: u64, epoch: usize, images: usize) -> Vec<usize> {
     let mut order: Vec<usize> = (0..images).collect();
     order.shuffle(&mut generator(seed, epoch as u64, u64::MAX));
     order
 }
 
-/// A mirror image and a shift by whole pixels.
+/// A mirroring and a shift by whole pixels.
 struct Moved {
     flip: bool,
     down: i64,
@@ -31,7 +31,7 @@ struct Moved {
 }
 
 impl Moved {
-    /// Writes the moved image; what comes from outside is 0.
+    /// Writes the moved image; pixels from outside the image are 0.
     fn write(&self, image: &[u8], height: usize, width: usize, out: &mut [u8]) {
         let within = |at: usize, by: i64, size: usize| {
             let from = at.cast_signed() as i64 - by;
@@ -50,7 +50,8 @@ impl Moved {
     }
 }
 
-/// Writes a randomly changed copy of a one-plane image of `height` x `width` to `out`; what comes from outside is 0.
+/// Writes a randomly changed copy of a one-plane image of `height` x `width` to `out`; pixels from outside the image
+/// are 0.
 #[allow(
     clippy::too_many_arguments,
     reason = "an image, its two sizes, and the three numbers that name a random stream"
@@ -104,7 +105,7 @@ pub(super) fn affine(
         image.to_vec()
     };
     let (cx, cy) = ((width as f64 - 1.0) / 2.0, (height as f64 - 1.0) / 2.0);
-    // From the output's coordinates to the input's.
+    // Maps the output's coordinates to the input's.
     let a = [
         size * cos,
         size * (sin + shear * cos),

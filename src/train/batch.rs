@@ -1,4 +1,4 @@
-//! From pixels to input tensors, and from logits to a loss or an accuracy.
+//! Turns pixels into input tensors, and logits into a loss or an accuracy.
 
 use burn::tensor::{
     Device, Tensor, TensorData,
@@ -15,17 +15,17 @@ use crate::{
     network::{InputQuantizer, Shape},
 };
 
-/// From pixels to the real values that a network reads.
+/// Maps pixels to the real values that a network reads.
 #[derive(Debug, Clone)]
 pub(super) struct InputMap {
     quantizer: InputQuantizer,
     shape: Shape,
-    /// The real value of each integer.
+    /// Real value of each integer.
     levels: Vec<f32>,
 }
 
 impl InputMap {
-    /// For a model that reads inputs of `shape`, where one unit of the quantiser is worth `scale`.
+    /// Builds the map for a model that reads inputs of `shape`, where one unit of the quantiser is worth `scale`.
     pub fn new(config: &TrainConfig, shape: Shape, scale: f64) -> Result<Self, TrainError> {
         let quantizer = config.quantizer()?;
         let levels = (0..=quantizer.max())
@@ -38,12 +38,12 @@ impl InputMap {
         })
     }
 
-    /// The shape of an image's pixels.
+    /// Returns the shape of an image's pixels.
     pub fn image_shape(&self) -> Shape {
         self.quantizer.image_shape(self.shape)
     }
 
-    /// The inputs of images, one after another.
+    /// Returns the input values of the images, one image after another.
     pub fn values(&self, pixels: &[u8]) -> Vec<f32> {
         pixels
             .chunks_exact(self.image_shape().len())
@@ -52,12 +52,12 @@ impl InputMap {
             .collect()
     }
 
-    /// The same in blocks.
+    /// Returns the same values in blocks.
     pub fn blocks(&self, pixels: &[u8]) -> Blocks {
         Blocks::from_images(&self.values(pixels), self.shape)
     }
 
-    /// The same as a tensor `[images, channels, height, width]`.
+    /// Returns the same values as a tensor `[images, channels, height, width]`.
     pub fn tensor(&self, pixels: &[u8]) -> Tensor<4> {
         let values = self.values(pixels);
         let Shape {
@@ -73,7 +73,7 @@ impl InputMap {
     }
 }
 
-/// The pixels of the images `indices`, one after another, changed at random if the configuration says so.
+/// Returns the pixels of the images `indices`, one after another, randomly changed if the configuration says so.
 pub(super) fn gather(
     data: &Dataset,
     indices: &[usize],
@@ -103,7 +103,7 @@ pub(super) fn gather(
     Ok(pixels)
 }
 
-/// Mean cross-entropy of logits `[images, classes]` with smoothed labels.
+/// Computes the mean cross-entropy of logits `[images, classes]` with smoothed labels.
 pub(super) fn cross_entropy(logits: Tensor<2>, labels: &[u8], smoothing: f64) -> Tensor<1> {
     let [images, classes] = logits.dims();
     let off = smoothing / classes as f64;
@@ -118,7 +118,7 @@ pub(super) fn cross_entropy(logits: Tensor<2>, labels: &[u8], smoothing: f64) ->
         .mul_scalar(-1.0 / images as f32)
 }
 
-/// `temperature^2` times the mean Kullback-Leibler divergence of the student's softmax from the teacher's.
+/// Computes `temperature^2` times the mean Kullback-Leibler divergence of the student's softmax from the teacher's.
 pub(super) fn divergence(student: Tensor<2>, teacher: Tensor<2>, temperature: f64) -> Tensor<1> {
     let images = student.dims()[0];
     let scaled = teacher.div_scalar(temperature as f32);
@@ -128,7 +128,7 @@ pub(super) fn divergence(student: Tensor<2>, teacher: Tensor<2>, temperature: f6
     (p * (log_p - log_q)).sum().mul_scalar(factor)
 }
 
-/// The position of the largest logit of each row, the first of equals.
+/// Returns the position of the largest logit in each row; the first one wins a tie.
 pub(super) fn argmax_rows(logits: &[f32], classes: usize) -> Vec<usize> {
     logits
         .chunks_exact(classes.max(1))
@@ -140,10 +140,10 @@ pub(super) fn argmax_rows(logits: &[f32], classes: usize) -> Vec<usize> {
         .collect()
 }
 
-/// Images evaluated at a time.
+/// Number of images evaluated at a time.
 const EVALUATION_BATCH: usize = 500;
 
-/// All logits of a dataset, row by row.
+/// Computes the logits of every image in a dataset, row by row.
 pub(super) fn all_logits(
     model: &Model,
     rounded: &[Option<Rounded>],
@@ -159,7 +159,7 @@ pub(super) fn all_logits(
     Ok(out)
 }
 
-/// Number of images whose largest logit is at their label.
+/// Counts the images whose largest logit is the one at their label.
 pub(super) fn correct(logits: &[f32], labels: &[u8], classes: usize) -> usize {
     argmax_rows(logits, classes)
         .iter()

@@ -1,5 +1,5 @@
-//! The state of a run between epochs: from it a run goes on to the same bits, on a processor
-//! with the same features.
+//! The state of a run between epochs. A run that continues from it arrives at the same bits, on a processor with the
+//! same features.
 
 use std::{collections::BTreeMap, path::Path};
 
@@ -14,18 +14,18 @@ use super::{
     tensors::{self, Named},
 };
 
-/// What is not a tensor.
+/// The parts of the state that are not tensors.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Progress {
-    /// What the run is made of; never changed.
+    /// Everything the run is made from; it never changes.
     pub origin: Origin,
     pub epochs: Vec<EpochRecord>,
     pub best_epoch: usize,
-    /// Adam's step counters by tensor; none before a tensor's first step.
+    /// Adam's step counter for each tensor; a tensor has none before its first step.
     pub times: BTreeMap<String, usize>,
 }
 
-/// The best weights so far.
+/// Best weights so far.
 pub(super) type Best = Named;
 
 pub(super) fn save(
@@ -65,7 +65,7 @@ pub(super) fn save(
     tensors::save(path, &named, &[("progress", text)])
 }
 
-/// Reads the state of a run that is made of `origin`, and nothing else.
+/// Reads the state of a run made from `origin`; refuses any other run's.
 pub(super) fn load(
     path: &Path,
     origin: &Origin,

@@ -1,4 +1,4 @@
-//! The configuration of a training run: everything that decides its result, but the data and this program.
+//! The configuration of a training run. It decides the result, together with the data and this program.
 
 use std::path::Path;
 
@@ -12,11 +12,11 @@ use crate::{
     quant::WeightRule,
 };
 
-/// The most epochs of a run: steps are counted in all.
+/// Largest number of epochs in a run: steps are counted over the whole run.
 const MAX_EPOCHS: usize = 1_000_000;
 /// SEAL's largest plaintext modulus, in bits.
 const MAX_PLAIN_MODULUS_BITS: u32 = 60;
-/// Twice the smallest degree N: primes that are 1 modulo it batch there.
+/// Twice the smallest degree N: plain primes that are 1 modulo it support batching at that N.
 const SMALLEST_BATCHING_STEP: u64 = 2 * 1024;
 
 /// A training run. Stored as JSON beside the model it made.
@@ -278,17 +278,17 @@ impl TrainConfig {
         write_atomically(path, &self.to_json())
     }
 
-    /// The configuration as JSON text.
+    /// Returns the configuration as JSON text.
     pub fn to_json(&self) -> Vec<u8> {
         let mut text = serde_json::to_vec_pretty(self).unwrap_or_default();
         text.push(b'\n');
         text
     }
 
-    /// The input quantiser; the real value of one unit is `1 / thresholds`.
+    /// Builds the input quantiser; the real value of one unit is `1 / thresholds`.
     ///
     /// # Errors
-    /// If the thresholds or the encoding make no sense, or there are both.
+    /// If the thresholds or the encoding make no sense, or both are given.
     pub fn quantizer(&self) -> Result<InputQuantizer, TrainError> {
         let Some(encoding) = &self.input_encoding else {
             let thresholds = self.input_thresholds.clone();
@@ -304,21 +304,21 @@ impl TrainConfig {
             .map_err(|error| TrainError::config("input_encoding", error.to_string()))
     }
 
-    /// The folders that a run reads: those of the parent and of the teacher.
+    /// Returns the folders that a run reads: the parent's and the teacher's.
     pub fn inputs(&self) -> Vec<&Path> {
         let parent = self.quantization.as_ref().map(|q| Path::new(&q.parent));
         let teacher = self.distillation.as_ref().map(|d| Path::new(&d.teacher));
         parent.into_iter().chain(teacher).collect()
     }
 
-    /// The rule of weight layer `index` (counting only layers with weights).
+    /// Returns the rule for weight layer `index` (counting only layers with weights).
     pub(super) fn rule(&self, index: usize) -> Option<WeightRule> {
         let rules = &self.quantization.as_ref()?.rules;
         rules.get(index).or_else(|| rules.last()).copied()
     }
 
-    /// Checks every field, and that the configuration describes an integer network (for a float one: but for its
-    /// activations and pooling), by building one.
+    /// Checks every field. Also checks that the configuration describes an integer network, by building one; a float
+    /// configuration may differ in its activations and pooling.
     ///
     /// # Errors
     /// [`TrainError::Config`] naming the first field that is wrong; [`TrainError::NotExportable`].
@@ -405,8 +405,8 @@ fn is_share(x: f64) -> bool {
     (0.0..=1.0).contains(&x)
 }
 
-/// Checks that logits can be computed modulo the product: by the Chinese remainder theorem, for which the moduli must be
-/// distinct primes, each usable for batching.
+/// Checks that logits can be computed modulo the product by the Chinese remainder theorem: the moduli must be distinct
+/// primes, and each must support batching.
 fn check_plain_moduli(moduli: &[u64]) -> Result<(), TrainError> {
     for (index, &t) in moduli.iter().enumerate() {
         let bad = |problem: String| {
@@ -470,7 +470,7 @@ impl OptimizerConfig {
 }
 
 impl QatConfig {
-    /// All layers by one rule, from the parent's weights as they are.
+    /// Quantises all layers by one rule, starting from the parent's weights as they are.
     pub(super) fn by_rule(parent: &str, n_bits: u32, rule: WeightRule) -> Self {
         Self {
             parent: parent.to_owned(),
@@ -485,7 +485,7 @@ impl QatConfig {
         }
     }
 
-    /// Checks the fields for a network of `layers` layers with weights.
+    /// Checks the fields for a network with `layers` weight layers.
     fn validate(&self, layers: usize) -> Result<(), TrainError> {
         check(
             (2..=32).contains(&self.n_bits),

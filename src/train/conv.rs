@@ -1,15 +1,15 @@
-//! A convolution forward and backward as products of matrices.
+//! A convolution's forward and backward pass, computed as matrix products.
 //!
-//! Images are worked on in blocks ([`BLOCK`] images), laid out `[channels][images][height][width]`: so the windows of
-//! many images are the columns of one matrix, which has a row for each tap of the kernel.
+//! Images are processed in blocks of [`BLOCK`], laid out `[channels][images][height][width]`. The windows of many
+//! images are then the columns of one matrix, which has one row for each tap of the kernel.
 
 use super::matrix::{Matrix, add_product};
 use crate::network::Shape;
 
-/// Images in a block. The result of a run depends on it (in rounding), never on the number of threads.
+/// Number of images in a block. It affects a run's result (through rounding); the number of threads never does.
 pub(super) const BLOCK: usize = 8;
 
-/// Bytes of the matrix of windows that are worked on at once: about a processor's second cache.
+/// Size in bytes of the part of the window matrix that is processed at once: about a processor's second-level cache.
 const WINDOW_BYTES: usize = 512 << 10;
 
 /// A convolution's shape.
@@ -23,7 +23,7 @@ pub(super) struct Conv {
 }
 
 impl Conv {
-    /// Weights of an output channel.
+    /// Returns the number of weights for one output channel.
     pub fn fan_in(&self) -> usize {
         self.input.channels * self.kernel[0] * self.kernel[1]
     }
@@ -32,20 +32,20 @@ impl Conv {
         self.output.height * self.output.width
     }
 
-    /// Images whose windows are worked on at once.
+    /// Returns the number of images whose windows are processed at once.
     fn step(&self, images: usize) -> usize {
         let bytes = 4 * self.fan_in() * self.plane();
         (WINDOW_BYTES / bytes.max(1)).clamp(1, images.max(1))
     }
 
-    /// For each row of the matrix of windows: channel, and the kernel's row and column.
+    /// Lists the channel, the kernel row and the kernel column of each row of the window matrix.
     fn taps(&self) -> impl Iterator<Item = (usize, usize, usize)> {
         let [rows, columns] = self.kernel;
         (0..self.input.channels)
             .flat_map(move |c| (0..rows).flat_map(move |y| (0..columns).map(move |x| (c, y, x))))
     }
 
-    /// The outputs that tap `x` reads within the image, along one axis: `first..end`.
+    /// Returns the range `first..end` of outputs along one axis for which tap `tap` reads inside the image.
     fn inside(&self, axis: usize, tap: usize) -> (usize, usize) {
         let (size, out) = if axis == 0 {
             (self.input.height, self.output.height)
@@ -61,8 +61,9 @@ impl Conv {
         (first, end)
     }
 
-    /// Calls `visit` with each run of outputs in a row that one tap reads: the position in the matrix of windows of
-    /// `images` images from `first`, the position in the block of `all` images, and the length.
+    /// Calls `visit` once for each run of outputs in a row for which one tap reads inside the image. Its arguments are
+    /// the position in the window matrix of the `images` images from `first` on, the position in the block of `all`
+    /// images, and the length.
     fn runs(
         &self,
         all: usize,
@@ -94,7 +95,7 @@ impl Conv {
         }
     }
 
-    /// The matrix of windows `[fan_in, images * plane]`.
+    /// Builds the window matrix `[fan_in, images * plane]`.
     fn windows(&self, x: &[f32], all: usize, first: usize, images: usize, out: &mut Vec<f32>) {
         out.clear();
         out.resize(self.fan_in() * images * self.plane(), 0.0);
@@ -111,7 +112,7 @@ impl Conv {
         });
     }
 
-    /// The outputs of a block of `images` images, `[outputs][images][height][width]`.
+    /// Computes the outputs of a block of `images` images, `[outputs][images][height][width]`.
     pub fn forward(&self, x: &[f32], images: usize, weight: &[f32], bias: &[f32]) -> Vec<f32> {
         let (plane, fan_in) = (self.plane(), self.fan_in());
         let mut out = Vec::with_capacity(self.output.channels * images * plane);
@@ -135,8 +136,8 @@ impl Conv {
         out
     }
 
-    /// From the gradient `dy` of a block's outputs: that of the weights is added to `dw` and that of the biases to
-    /// `db`; that of the inputs is returned if `input` is asked for.
+    /// Propagates the gradient `dy` of a block's outputs. Adds the weights' gradient to `dw` and the biases' gradient
+    /// to `db`; returns the inputs' gradient if `input` asks for it.
     #[allow(
         clippy::too_many_arguments,
         reason = "what forward reads, and the gradients"
@@ -187,12 +188,12 @@ impl Conv {
     }
 }
 
-/// The sum of single-precision numbers, in sixteen partial sums: fast, and more exact than one after another.
+/// Sums single-precision numbers in sixteen partial sums: fast, and more accurate than one running sum.
 pub(super) fn sum(values: &[f32]) -> f32 {
     fold(values, |x| x)
 }
 
-/// The sum of `f` of each value.
+/// Sums `f` of each value.
 pub(super) fn fold(values: &[f32], f: impl Fn(f32) -> f32) -> f32 {
     let mut lanes = [0.0_f32; 16];
     let chunks = values.chunks_exact(16);
@@ -205,7 +206,7 @@ pub(super) fn fold(values: &[f32], f: impl Fn(f32) -> f32) -> f32 {
     lanes.iter().sum::<f32>() + rest
 }
 
-/// The sum of products.
+/// Computes the dot product of `a` and `b`.
 pub(super) fn dot(a: &[f32], b: &[f32]) -> f32 {
     let mut lanes = [0.0_f32; 16];
     let (left, right) = (a.chunks_exact(16), b.chunks_exact(16));

@@ -1,10 +1,10 @@
-//! What can go wrong in training.
+//! Errors of training.
 
 use std::path::PathBuf;
 
 use crate::network::{InputError, NetworkError, NetworkFileError};
 
-/// A failure of a training run, of quantisation or of export.
+/// A failure of a training run, a quantisation or an export.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TrainError {
@@ -13,15 +13,15 @@ pub enum TrainError {
     Config {
         /// The field.
         field: String,
-        /// What is wrong with it, and what would be right.
+        /// The problem with it, and what would be right.
         problem: String,
     },
-    /// There is no preset of this name.
+    /// No preset has this name.
     #[error("no preset `{name}`: there are {known}")]
     UnknownPreset {
-        /// The name asked for.
+        /// The requested name.
         name: String,
-        /// The names there are.
+        /// The names that exist.
         known: String,
     },
     /// A JSON file does not parse.
@@ -29,7 +29,7 @@ pub enum TrainError {
     Json {
         /// The file.
         path: PathBuf,
-        /// What it should be.
+        /// The kind of file it should be.
         what: &'static str,
         /// The field at fault and `: `, if the parser knows it.
         field: String,
@@ -37,32 +37,32 @@ pub enum TrainError {
         #[source]
         source: serde_json::Error,
     },
-    /// A file holds something else than its name says.
+    /// A file holds something other than its name says.
     #[error("{path}: not a {what}: this is {kind}", path = path.display())]
     OtherKind {
         /// The file.
         path: PathBuf,
-        /// What it should be.
+        /// The kind of file it should be.
         what: &'static str,
-        /// What it is, and what to do about it.
+        /// The kind of file it is, and what to do about it.
         kind: &'static str,
     },
-    /// A file is larger than any that has its place here.
+    /// A file is larger than any that belongs here.
     #[error("{path}: larger than the {limit} bytes that are read at most: is it the right file?", path = path.display())]
     FileTooLarge {
         /// The file.
         path: PathBuf,
-        /// The most that is read, in bytes.
+        /// Largest size that is read, in bytes.
         limit: u64,
     },
     /// Reading or writing failed.
     #[error("{what} {path}", path = path.display())]
     Io {
-        /// What was being done, as in "cannot read".
+        /// The action that failed, as in "cannot read".
         what: &'static str,
         /// The file or directory.
         path: PathBuf,
-        /// The system's reason.
+        /// The operating system's reason.
         #[source]
         source: std::io::Error,
     },
@@ -71,7 +71,7 @@ pub enum TrainError {
     Weights {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The problem with it.
         problem: String,
     },
     /// The data do not fit the network.
@@ -92,19 +92,19 @@ pub enum TrainError {
         /// The step in the epoch, from 1.
         step: usize,
     },
-    /// The run that is to go on, or was finished, is another one.
+    /// The unfinished or finished run in the folder is a different one.
     #[error("{path}: the run there is another: {what} was {before} and is {now} now; give it what it began with, have it replaced, or choose another folder", path = path.display())]
     OtherRun {
-        /// The checkpoint or the record of the other run.
+        /// The checkpoint or the record of that run.
         path: PathBuf,
         /// The first thing that differs, as in "`epochs`" or "the teacher's weights".
         what: String,
-        /// What it was.
+        /// The value it had.
         before: String,
-        /// What it is now.
+        /// The value it has now.
         now: String,
     },
-    /// There is a checkpoint and the caller asked neither to resume nor to replace.
+    /// The folder holds a checkpoint and the caller asked neither to resume nor to replace.
     #[error("{path} holds an unfinished run: resume it, have it replaced, or choose another folder", path = path.display())]
     CheckpointExists {
         /// The checkpoint.
@@ -116,13 +116,13 @@ pub enum TrainError {
         /// The folder.
         path: PathBuf,
     },
-    /// There is neither an unfinished run nor a finished model.
+    /// The folder holds neither an unfinished run nor a finished model.
     #[error("{path}: nothing to resume, neither an unfinished run nor a finished model", path = path.display())]
     NothingToResume {
         /// The folder.
         path: PathBuf,
     },
-    /// The folder is not a model's.
+    /// The folder is not a model folder.
     #[error("{path} holds {file} and no model: choose a new or an empty folder", path = path.display(), file = file.display())]
     OtherFiles {
         /// The folder.
@@ -130,7 +130,7 @@ pub enum TrainError {
         /// The first file that does not belong to a model.
         file: PathBuf,
     },
-    /// A model would be written into the folder of what it is made from.
+    /// The output folder also holds one of the inputs of the new model.
     #[error("{path}: the new model is made from {input}, which lies there: choose another folder", path = path.display(), input = input.display())]
     OutputIsInput {
         /// The folder.
@@ -141,18 +141,18 @@ pub enum TrainError {
     /// The observer asked the run to stop.
     #[error("stopped after epoch {epoch} of {epochs}: resume to go on")]
     Stopped {
-        /// Epochs done.
+        /// Number of epochs done.
         epoch: usize,
-        /// Epochs in all.
+        /// Number of epochs in the run.
         epochs: usize,
     },
-    /// No epoch may be chosen.
+    /// No epoch is eligible.
     #[error(
         "in no epoch do the logits of the validation images fit quantization.plain_moduli (the narrowest have {bits:.2} bits): \
          give smaller budgets of weights or larger moduli"
     )]
     NoneFits {
-        /// The narrowest logits of any epoch, in bits.
+        /// Size in bits of the narrowest logits in any epoch.
         bits: f64,
     },
     /// The trained network has a layer that no integer network has.
@@ -177,11 +177,11 @@ pub enum TrainError {
         "export: the integer network and the trained one disagree in the class of {argmax_differs} of {images} images (largest difference of a logit, relative to the largest logit: {relative_error:e})"
     )]
     Disagreement {
-        /// Images compared.
+        /// Number of images compared.
         images: usize,
-        /// Images whose classes differ.
+        /// Number of images whose classes differ.
         argmax_differs: usize,
-        /// Largest difference of a logit, relative to the largest logit.
+        /// Largest difference in a logit, relative to the largest logit.
         relative_error: f64,
     },
     /// A tensor could not be read back from the training framework.
@@ -189,7 +189,7 @@ pub enum TrainError {
     Tensor(String),
 }
 
-/// What to use in place of a layer.
+/// Suggests what to use in place of a layer.
 fn instead(kind: &str) -> &'static str {
     match kind {
         "relu" => "use `square` as the activation",

@@ -1,4 +1,4 @@
-//! From a quantised model to the integer network, and the proof that they agree.
+//! Exports a quantised model as an integer network, and proves that the two agree.
 
 use num_bigint::BigInt;
 use num_traits::{FromPrimitive as _, Signed as _, ToPrimitive as _};
@@ -21,15 +21,15 @@ use crate::{
 /// Weights and biases of a layer, and the real value of a weight of 1.
 pub(super) type Parts = (Vec<i64>, Vec<BigInt>, f64);
 
-/// What [`build`] asks for: the parts of one layer with weights.
+/// One layer with weights, for which [`build`] asks its caller to supply the parts.
 pub(super) struct Wanted {
-    /// Of the weights, as PyTorch stores them: `[out, in, rows, columns]` or `[out, in]`.
+    /// Shape of the weights as PyTorch stores them: `[out, in, rows, columns]` or `[out, in]`.
     pub shape: Vec<usize>,
-    /// The real value of an input of 1.
+    /// Real value of an input of 1.
     pub input_scale: f64,
 }
 
-/// Builds the integer network of `spec`; `parts` gives those of each layer with weights, in order.
+/// Builds the integer network of `spec`; `parts` supplies the parts of each layer with weights, in order.
 pub(super) fn build(
     name: &str,
     spec: &NetworkSpec,
@@ -107,7 +107,7 @@ pub(super) fn build(
     })?)
 }
 
-/// The integer network of a quantised model.
+/// Builds the integer network of a quantised model.
 pub(super) fn to_network(
     model: &Model,
     config: &TrainConfig,
@@ -128,9 +128,10 @@ pub(super) fn to_network(
     })
 }
 
-/// Builds the integer network of a configuration with weights of zero but for one of the largest integer in each layer,
-/// so that whatever [`Network::new`] refuses of names, sizes and widths is refused before anything is trained. A float
-/// network is held to the same, with layers that only train (`relu`, `max-pool`) replaced by others of their shapes.
+/// Builds the integer network of a configuration, with weights that are zero but for one in each layer, which has the
+/// largest integer. Whatever [`Network::new`] refuses in names, sizes and widths is then refused before training
+/// starts. A float network is checked in the same way, with layers that exist only in training (`relu`, `max-pool`)
+/// replaced by others of the same shape.
 ///
 /// # Errors
 /// [`TrainError::NotExportable`] for a quantised network with such a layer, else [`TrainError::Config`].
@@ -149,7 +150,7 @@ pub(super) fn check_exportable(config: &TrainConfig) -> Result<(), TrainError> {
         }
     }
     let mut index = 0;
-    // The scales are not known yet; 1 is refused nowhere.
+    // The scales are not known yet; a scale of 1 is always accepted.
     let quantizer = config.quantizer()?.with_scale(1.0)?;
     let built = build(&config.name, &spec, quantizer, &mut |wanted| {
         let mut weights = vec![0; wanted.shape.iter().product()];
@@ -178,7 +179,8 @@ pub(super) fn check_exportable(config: &TrainConfig) -> Result<(), TrainError> {
     }
 }
 
-/// Takes the rounded middle of all logits of `data` off the output biases: no image changes its class.
+/// Subtracts the rounded midpoint between the smallest and the largest logit on `data` from the output biases; no image
+/// changes its class.
 pub(super) fn center_output(
     model: &Model,
     config: &TrainConfig,
@@ -199,12 +201,13 @@ pub(super) fn center_output(
     Ok(())
 }
 
-/// Compares the integer network, evaluated exactly, with the model as burn evaluates it; also returns how many images
-/// the integer network classifies correctly.
+/// Compares the integer network, evaluated exactly, with the model as burn evaluates it. Also returns the number of
+/// images that the integer network classifies correctly.
 ///
 /// # Errors
-/// [`TrainError::Disagreement`] if one image's class differs by more than the largest error can explain, or a logit by more than one part in a thousand of the
-/// largest (single-precision rounding stays far below).
+/// [`TrainError::Disagreement`] if the two prefer different classes for an image and the largest error cannot explain
+/// it, or if a logit differs by more than one part in a thousand of the largest logit (single-precision rounding stays
+/// far below that).
 pub(super) fn compare(
     model: &Model,
     config: &TrainConfig,
@@ -223,7 +226,7 @@ pub(super) fn compare(
     let chosen = argmax_rows(&float, classes);
     let mut correct = 0;
     let (mut max_error, mut max_logit, mut max_integer) = (0.0_f64, 0.0_f64, 0.0_f64);
-    // For each image whose class differs: by how much the integer network prefers its own.
+    // For each image whose class differs: the margin by which the integer network prefers its own class.
     let mut gaps = Vec::new();
     for (index, logits) in exact.iter().enumerate() {
         let class = argmax(logits);
@@ -239,7 +242,7 @@ pub(super) fn compare(
             max_error = max_error.max((integer * scale - f64::from(*y)).abs());
         }
     }
-    // Two logits may each be off by the largest error.
+    // Each of two logits may be off by the largest error.
     let ties = gaps.iter().filter(|gap| **gap <= 2.0 * max_error).count();
     let argmax_differs = gaps.len() - ties;
     let relative_error = if max_logit > 0.0 {
@@ -268,8 +271,8 @@ pub(super) fn compare(
     Ok((agreement, correct))
 }
 
-/// Bits of logits as burn computed them: in units of the last accumulator, less their common middle if they will be
-/// centred.
+/// Returns the size in bits of logits that burn computed, in units of the last accumulator; if the logits will be
+/// centred, their common midpoint is first subtracted.
 pub(super) fn logit_bits(
     logits: &[f32],
     rounded: &[Option<Rounded>],
@@ -292,15 +295,16 @@ fn range(logits: &[f32]) -> (f64, f64) {
     })
 }
 
-/// `log2` of a product of moduli.
+/// Returns `log2` of the product of the moduli.
 pub(super) fn available_bits(plain_moduli: &[u64]) -> f64 {
     plain_moduli.iter().map(|&t| (t as f64).log2()).sum()
 }
 
-/// Images evaluated exactly at a time.
+/// Number of images evaluated exactly at a time.
 const EXACT_BATCH: usize = 4096;
 
-/// Whether the network's logits fit `plain_moduli`: proven, and on all images of `sets`, exactly.
+/// Determines if the network's logits fit `plain_moduli`: by the proven bound, and by exact evaluation of all images in
+/// `sets`.
 pub(super) fn fit(
     network: &Network,
     plain_moduli: &[u64],

@@ -1,4 +1,4 @@
-//! Writing the files of a model: one folder for each, replaced as a whole or not at all.
+//! Writes the files of a model. Each model has one folder, which is replaced as a whole or not at all.
 
 use std::{
     ffi::OsString,
@@ -14,21 +14,21 @@ use super::{
 };
 use crate::file::{self, TemporaryDirectory, uninterrupted};
 
-/// Writes `bytes` to a temporary name beside `path` and renames it.
+/// Writes `bytes` to a temporary file beside `path` and renames it.
 pub(super) fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), TrainError> {
     file::write_atomically(path, bytes).map_err(TrainError::io("cannot write", path))
 }
 
-/// The same of a value as JSON.
+/// Writes a value as JSON in the same way.
 pub(super) fn write_json(path: &Path, value: &impl Serialize) -> Result<(), TrainError> {
     file::write_json(path, value).map_err(TrainError::io("cannot write", path))
 }
 
-/// The integer network without compression, which [`Network::load`](crate::network::Network::load) reads, too.
+/// Name of the uncompressed integer network, which [`Network::load`](crate::network::Network::load) also reads.
 const PLAIN_NETWORK_FILE: &str = "network.json";
-/// What `reproduce` measured of the network beside it.
+/// Name of the file with the measurements that `reproduce` made of the network beside it.
 const ROW_FILE: &str = "row.json";
-/// The files that belong to a model. Replacing a model replaces or removes all of them, and nothing else.
+/// Names of the files that belong to a model. Replacing a model replaces or removes all of these, and nothing else.
 const MODEL_FILES: [&str; 8] = [
     CONFIG_FILE,
     RECORD_FILE,
@@ -39,41 +39,42 @@ const MODEL_FILES: [&str; 8] = [
     CHECKPOINT_FILE,
     ROW_FILE,
 ];
-/// What may stay behind of a model without being in the way. Other files of a model's names, alone, are somebody's: their
-/// names are common.
+/// Names of files that may remain from a model without blocking a new one. The other names in [`MODEL_FILES`] are
+/// common: such a file on its own may be anybody's.
 const REMAINS: [&str; 1] = [ROW_FILE];
-/// A complete new model, from which on the old one is removed.
+/// Name of the folder with a complete new model. Once it exists, the old model is removed.
 const READY: &str = ".model-ready";
-/// The same when the old model is gone and its files are on their way into the folder.
+/// Name of that folder after the old model is gone, while the new files are being moved into place.
 const MOVING: &str = ".model-moving";
-/// How the names of temporary files begin.
+/// Prefix of the names of temporary files.
 const TEMPORARY: &str = ".model-new-";
 
-/// What may be in the folder of a new model.
+/// The content that the folder of a new model may already have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Existing {
     /// Nothing: a finished model or an unfinished run is refused.
     Refuse,
     /// A model or an unfinished run, which the new one replaces once it is complete.
     Replace,
-    /// An unfinished run, which goes on, or a finished one.
+    /// An unfinished run, which continues, or a finished one.
     Resume,
-    /// The same, or nothing: then the run begins.
+    /// The same, or nothing, in which case a new run starts.
     ResumeOrStart,
 }
 
-/// What [`OutputFolder::claim`] found.
+/// The content that [`OutputFolder::claim`] found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Found {
     Nothing,
     Model,
-    /// The state of an unfinished run, beside a model that it will replace or not.
+    /// The state of an unfinished run, possibly beside a model that the run will replace.
     Checkpoint,
 }
 
-/// The folder of a model that is about to be made. Until the new model is complete, what the folder holds stays as it is.
+/// The folder of a model that is about to be made. Until the new model is complete, the folder's content stays as it
+/// is.
 ///
-/// Dropping it removes the folder if claiming made it and nothing was written into it.
+/// Dropping it removes the folder if claiming it created it and nothing was written into it.
 #[derive(Debug)]
 pub struct OutputFolder {
     path: PathBuf,
@@ -83,9 +84,9 @@ pub struct OutputFolder {
 }
 
 impl OutputFolder {
-    /// Claims a folder for a new model before any work is done: makes it if it is missing, checks that it can be written
-    /// into and that what it holds is what `existing` allows. `inputs` are the files and folders that the model is made
-    /// from: they must lie elsewhere.
+    /// Claims a folder for a new model before any work is done: creates it if it is missing, and checks that it is
+    /// writable and that `existing` allows its content. `inputs` are the files and folders that the model is made from;
+    /// they must lie elsewhere.
     ///
     /// # Errors
     /// [`TrainError::ModelExists`], [`TrainError::CheckpointExists`], [`TrainError::NothingToResume`]; or
@@ -130,17 +131,17 @@ impl OutputFolder {
         }
     }
 
-    /// The folder.
+    /// Returns the folder's path.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Whether an unfinished run is to go on.
+    /// Tells whether to continue an unfinished run.
     pub(super) fn resumes_checkpoint(&self) -> bool {
         self.may_resume() && self.found == Found::Checkpoint
     }
 
-    /// Whether a finished run is to be taken as it is.
+    /// Tells whether to keep a finished run as it is.
     pub(super) fn resumes_model(&self) -> bool {
         self.may_resume() && self.found == Found::Model
     }
@@ -149,7 +150,7 @@ impl OutputFolder {
         matches!(self.existing, Existing::Resume | Existing::ResumeOrStart)
     }
 
-    /// A place for the files of the new model.
+    /// Creates a staging place for the files of the new model.
     ///
     /// # Errors
     /// [`TrainError::Io`].
@@ -166,7 +167,7 @@ impl OutputFolder {
         let here =
             fs::canonicalize(&self.path).map_err(TrainError::io("cannot read", &self.path))?;
         for &input in inputs {
-            // What is missing is reported by whoever reads it.
+            // A missing input is reported by the code that reads it.
             let Ok(full) = fs::canonicalize(input) else {
                 continue;
             };
@@ -184,7 +185,7 @@ impl OutputFolder {
         file::check_directory(&self.path).map_err(TrainError::io("cannot write into", &self.path))
     }
 
-    /// What is in the folder.
+    /// Determines what is in the folder.
     fn look(&self) -> Result<Found, TrainError> {
         let names = names(&self.path)?;
         let has = |name: &str| names.iter().any(|found| found == name);
@@ -211,7 +212,7 @@ impl OutputFolder {
         }
     }
 
-    /// Finishes what an earlier commit began: first the old model goes, then the new one's files come.
+    /// Finishes a commit that was begun earlier: first removes the old model, then moves the new files into place.
     fn finish_commit(&self) -> Result<(), TrainError> {
         let (ready, moving) = (self.path.join(READY), self.path.join(MOVING));
         self.move_in(&moving)?;
@@ -247,26 +248,26 @@ impl OutputFolder {
 impl Drop for OutputFolder {
     fn drop(&mut self) {
         if self.made {
-            // Refused unless it is empty.
+            // Fails unless the folder is empty.
             let _ = fs::remove_dir(&self.path);
         }
     }
 }
 
-/// The files of a new model, not yet in its folder. Dropping it removes them.
+/// The files of a new model that are not yet in its folder. Dropping it removes them.
 pub struct StagedModel<'a> {
     folder: &'a OutputFolder,
     directory: TemporaryDirectory,
 }
 
 impl StagedModel<'_> {
-    /// Where to write the file `name` of the new model.
+    /// Returns the path at which to write the file `name` of the new model.
     pub fn file(&self, name: &str) -> PathBuf {
         self.directory.path().join(name)
     }
 
-    /// Puts the files into the folder; of an older model (or a checkpoint) nothing stays. If the process ends in the
-    /// middle, the next [`OutputFolder::claim`] does the rest.
+    /// Moves the files into the folder; nothing remains from an older model or a checkpoint. If the process ends
+    /// midway, the next [`OutputFolder::claim`] finishes the work.
     ///
     /// # Errors
     /// [`TrainError::Io`].
@@ -280,7 +281,7 @@ impl StagedModel<'_> {
     }
 }
 
-/// The names in a folder, in order.
+/// Returns the names in a folder, sorted.
 fn names(path: &Path) -> Result<Vec<OsString>, TrainError> {
     let mut names = fs::read_dir(path)
         .and_then(|entries| {
@@ -327,7 +328,7 @@ mod tests {
             let top = tempfile::tempdir().unwrap();
             write(top.path(), files);
             write(top.path(), &["notes.txt"]);
-            // What a killed process left.
+            // Left behind by a killed process.
             write(&top.path().join(".model-new-dEaD01"), files);
             let refused = claim(top.path(), Existing::Refuse).unwrap_err();
             assert!(matches!(refused, TrainError::ModelExists { .. }));
@@ -359,7 +360,7 @@ mod tests {
     fn a_commit_that_was_cut_off_is_finished_by_the_next_claim() {
         let new: &[&str] = &[CONFIG_FILE, RECORD_FILE, WEIGHTS_FILE];
         for (stage, old, staged) in [
-            // Before the old model was removed, in the middle of it, and in the middle of moving.
+            // Killed before the old model was removed, while it was being removed, and while the new files were moving.
             (READY, &[NETWORK_FILE, RECORD_FILE][..], new),
             (READY, &[RECORD_FILE], new),
             (MOVING, &[CONFIG_FILE], &[RECORD_FILE, WEIGHTS_FILE]),

@@ -1,4 +1,4 @@
-//! The forward pass of a network in burn, layer by layer.
+//! A network's forward pass in burn, layer by layer.
 
 use burn::tensor::{
     Device, Tensor,
@@ -16,10 +16,11 @@ use super::{
 use crate::quant::fake_quantize;
 
 impl Model {
-    /// The logits `[images, classes]` of inputs `[images, channels, height, width]`.
+    /// Computes the logits `[images, classes]` from inputs `[images, channels, height, width]`.
     ///
     /// `leaves` are [`leaves`](Self::leaves) or [`constants`](Self::constants); `rounded` comes from
-    /// [`round`](Self::round). With `statistics`, batch norms use the batch's own mean and variance and push
+    /// [`round`](Self::round). With `statistics`, batch norms use the batch's own mean and variance and append them to
+    /// it; otherwise they use the running ones.
     /// them there; otherwise they use the running ones.
     #[cfg(test)]
     pub fn forward(
@@ -32,7 +33,7 @@ impl Model {
         self.forward_observed(leaves, rounded, input, statistics, &mut |_, _| ())
     }
 
-    /// Like [`forward`](Self::forward); `observe` sees the output of each layer with weights.
+    /// Like [`forward`](Self::forward), but also passes the output of each layer with weights to `observe`.
     pub fn forward_observed(
         &self,
         leaves: &[Tensor<2>],
@@ -44,7 +45,7 @@ impl Model {
         self.forward_from(0, leaves, rounded, input, statistics, observe)
     }
 
-    /// The same from the layer at position `from` on.
+    /// Like [`forward_observed`](Self::forward_observed), but starts at the layer at position `from`.
     pub fn forward_from(
         &self,
         from: usize,
@@ -105,7 +106,7 @@ impl Model {
         x.reshape([images, classes])
     }
 
-    /// Weight and bias as the forward pass uses them.
+    /// Returns weight and bias as the forward pass uses them.
     pub fn effective(
         &self,
         index: usize,
@@ -200,7 +201,7 @@ impl Model {
     }
 }
 
-/// A [`NormKind::Layer`] with its running statistics, which `rounded` has folded.
+/// Applies a [`NormKind::Layer`] with its running statistics, which `rounded` already contains in folded form.
 fn folded_norm(x: Tensor<4>, rounded: Option<&Option<Rounded>>) -> Tensor<4> {
     let Some(Some(r)) = rounded else {
         return x;

@@ -1,4 +1,4 @@
-//! Products of matrices that lie in slices, by the kernels that burn's CPU backend uses.
+//! Multiplies matrices that lie in slices, with the kernels that burn's CPU backend uses.
 
 /// A matrix in a slice: element `(r, c)` is at `r * row_stride + c * column_stride`.
 #[derive(Debug, Clone, Copy)]
@@ -11,7 +11,7 @@ pub(super) struct Matrix<'a> {
 }
 
 impl<'a> Matrix<'a> {
-    /// A matrix stored row by row, `row_stride` apart.
+    /// Views a slice as a matrix stored row by row, with rows `row_stride` apart.
     pub fn new(data: &'a [f32], rows: usize, columns: usize, row_stride: usize) -> Self {
         Self {
             data,
@@ -22,7 +22,7 @@ impl<'a> Matrix<'a> {
         }
     }
 
-    /// The same elements with rows and columns exchanged.
+    /// Returns the same elements with rows and columns exchanged.
     pub fn transposed(self) -> Self {
         Self {
             rows: self.columns,
@@ -48,9 +48,9 @@ fn fits(len: usize, rows: usize, columns: usize, row_stride: usize, column_strid
     rows > 0 && columns > 0 && (rows - 1) * row_stride + (columns - 1) * column_stride < len
 }
 
-/// `out += a * b`, where `out` is stored row by row, `row_stride` apart.
+/// Computes `out += a * b`, where `out` is stored row by row, with rows `row_stride` apart.
 ///
-/// Does nothing if the shapes do not fit each other or the slices, which no caller lets happen.
+/// Does nothing if the shapes do not fit each other or the slices; no caller lets that happen.
 pub(super) fn add_product(out: &mut [f32], row_stride: usize, a: Matrix<'_>, b: Matrix<'_>) {
     let (rows, columns, inner) = (a.rows, b.columns, a.columns);
     let fit = inner == b.rows
@@ -62,8 +62,8 @@ pub(super) fn add_product(out: &mut [f32], row_stride: usize, a: Matrix<'_>, b: 
     if !fit {
         return;
     }
-    // SAFETY: all three matrices lie within their slices (checked above), `out` is borrowed mutably and so does not
-    // overlap the others, its elements are at distinct places (row_stride >= columns), and all elements are initialised.
+    // SAFETY: all three matrices lie within their slices (checked above). `out` is borrowed mutably, so it does not
+    // overlap the others. Its elements are at distinct places (row_stride >= columns). All elements are initialised.
     unsafe {
         gemm::gemm(
             rows,
@@ -97,7 +97,7 @@ mod tests {
     fn products_and_transposes_by_hand() {
         let a: Vec<f32> = (1..=6).map(|i| i as f32).collect();
         let b: Vec<f32> = (0..12).map(|i| (i * i % 7) as f32).collect();
-        // [2, 3] times [3, 2], the second stored 4 apart; the result 3 apart.
+        // [2, 3] times [3, 2]; the second has rows 4 apart and the result has rows 3 apart.
         let mut out = vec![10.0; 6];
         add_product(
             &mut out,

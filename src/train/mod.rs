@@ -1,6 +1,6 @@
 //! Training: float networks, post-training quantisation, quantised training, export.
 //!
-//! A [`TrainConfig`] says everything that decides a run; [`run`] trains and writes a model directory:
+//! A [`TrainConfig`] says everything that decides a run; [`run`] trains the network and writes a model directory:
 //!
 //! | file | what |
 //! | --- | --- |
@@ -10,21 +10,23 @@
 //! | `weights.safetensors` | the folded weights, of a float run |
 //! | `checkpoint.safetensors` | the state after the last epoch, while the run is not finished |
 //!
-//! An [`OutputFolder`] is claimed before the work; the files appear in it all at once, when the model is complete.
+//! An [`OutputFolder`] is claimed before the work starts; the files appear in it all at once, when the model is
+//! complete.
 //!
 //! The same configuration, data and program give the same weights, bit for bit, on processors with the same instruction
-//! sets ([`Versions::cpu_features`]), whatever the number of threads and wherever the run was interrupted and resumed.
-//! Products of matrices add up in another order with other instruction sets.
+//! sets ([`Versions::cpu_features`]). The number of threads does not matter, nor does it matter when the run was
+//! interrupted and resumed. Other instruction sets sum up matrix products in a different order.
 //!
 //! [`ptq`] rounds a float network without training.
 //!
 //! # How a network is trained to ternary weights
-//! A float network with a batch norm before each square is trained with a teacher, and folded. Quantised training starts
-//! from it *equalised*: each output channel is rescaled so that its weights fit the integers -1, 0, 1 best, and the
-//! next layer's weights undo that, which the squares allow (they only square the factor). So one scale per tensor is all that remains. Each
-//! forward pass uses the integers ([`fake_quantize`](crate::quant::fake_quantize)), each backward pass the
-//! straight-through estimator. With [`WeightRule::TopK`](crate::quant::WeightRule::TopK) the number of non-zero weights
-//! shrinks in the first part of the run. A common offset is taken off the output biases at the end.
+//! First, a float network with a batch norm before each square is trained with a teacher, and the batch norms are
+//! folded. Quantised training starts from its *equalised* form: each output channel is rescaled so that its weights
+//! best fit the integers -1, 0, 1, and the next layer's weights undo the rescaling. The squares allow this because they
+//! only square the factor, so a single scale for each tensor remains. Each forward pass uses the integers
+//! ([`fake_quantize`](crate::quant::fake_quantize)); each backward pass uses the straight-through estimator. With
+//! [`WeightRule::TopK`](crate::quant::WeightRule::TopK) the number of non-zero weights shrinks in the first part of the
+//! run. At the end a common offset is subtracted from the output biases.
 
 mod augment;
 mod batch;

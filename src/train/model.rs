@@ -1,7 +1,7 @@
 //! A network in training: its tensors, and how they are rounded.
 //!
-//! Every tensor is kept as a matrix: weights `[outputs, fan_in]` (a convolution's fan-in in the order channel, row,
-//! column), everything per channel `[1, channels]`, single numbers `[1, 1]`.
+//! Every tensor is kept as a matrix: weights are `[outputs, fan_in]` (in a convolution the fan-in has the order
+//! channel, row, column), values per channel are `[1, channels]`, single numbers are `[1, 1]`.
 
 use burn::tensor::{Device, Tensor, TensorData};
 use rand::{RngExt as _, SeedableRng as _};
@@ -17,10 +17,10 @@ use crate::{
     quant::{Levels, WeightRule, quantize, round_bias},
 };
 
-/// Added to variances before their root.
+/// Constant that is added to variances before taking their root.
 pub(super) const NORM_EPSILON: f64 = 1e-5;
 
-/// What a tensor is for; layers are counted over those with weights.
+/// The purpose of a tensor. Layers are counted over those with weights.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Role {
     Weight,
@@ -69,9 +69,9 @@ pub(super) struct WeightLayer {
     pub position: usize,
     pub outputs: usize,
     pub fan_in: usize,
-    /// The norm that follows.
+    /// The norm that follows it.
     pub norm: Option<NormKind>,
-    /// Integers instead of real weights.
+    /// Bits and rule of integer weights; `None` for real weights.
     pub quantized: Option<(u32, WeightRule)>,
 }
 
@@ -80,13 +80,13 @@ pub(super) struct WeightLayer {
 pub(super) struct Model {
     pub spec: NetworkSpec,
     pub shapes: Vec<Shape>,
-    /// Real value of an input of one.
+    /// Real value of an input of 1.
     pub input_scale: f64,
     pub layers: Vec<WeightLayer>,
     pub params: Vec<Param>,
     /// The leading convolutions, one for each of the first weight layers.
     pub stages: Vec<Stage>,
-    /// Position of the first layer behind them.
+    /// Position of the first layer after them.
     pub tail: usize,
 }
 
@@ -94,11 +94,11 @@ pub(super) struct Model {
 #[derive(Debug, Clone)]
 pub(super) struct Rounded {
     pub levels: Levels,
-    /// Integers of the biases, whole numbers.
+    /// The biases in units of the accumulator: whole numbers.
     pub bias: Vec<f64>,
-    /// What a norm multiplies the accumulator by; 1 without one.
+    /// Factor by which a norm multiplies the accumulator; 1 without a norm.
     pub factor: f64,
-    /// Real value of one in the layer's accumulator, the norm's factor included.
+    /// Real value of 1 in the layer's accumulator, including the norm's factor.
     pub accumulator_scale: f64,
 }
 
@@ -106,7 +106,7 @@ pub(super) fn tensor(values: Vec<f32>, shape: [usize; 2], device: &Device) -> Te
     Tensor::from_data(TensorData::new(values, shape), device)
 }
 
-/// A tensor's values, in row-major order.
+/// Reads a tensor's values in row-major order.
 pub(super) fn values<const D: usize>(tensor: &Tensor<D>) -> Result<Vec<f32>, TrainError> {
     tensor
         .clone()
@@ -115,7 +115,7 @@ pub(super) fn values<const D: usize>(tensor: &Tensor<D>) -> Result<Vec<f32>, Tra
         .map_err(|error| TrainError::Tensor(error.to_string()))
 }
 
-/// The norm of a layer.
+/// Returns the norm of a layer.
 fn norm_of(config: &TrainConfig, activated: bool) -> Option<NormKind> {
     let normalized = config.quantization.as_ref().is_some_and(|q| q.normalize);
     match (activated, config.batch_norm, normalized) {
@@ -125,7 +125,8 @@ fn norm_of(config: &TrainConfig, activated: bool) -> Option<NormKind> {
     }
 }
 
-/// Norms by one deviation are computed in stages, of which there are so many, one for each of the first layers.
+/// Checks that norms with one deviation for the layer occur only in stages, which compute them. The first `stages`
+/// layers with weights are stages.
 fn check_norms(layers: &[WeightLayer], stages: usize) -> Result<(), TrainError> {
     let is_integer_norm = |layer: &WeightLayer| matches!(layer.norm, Some(NormKind::Layer(_)));
     if layers.iter().skip(stages).any(is_integer_norm) {
@@ -138,7 +139,7 @@ fn check_norms(layers: &[WeightLayer], stages: usize) -> Result<(), TrainError> 
 }
 
 impl Model {
-    /// A network with random weights, uniform within plus and minus the root of one over the fan-in.
+    /// Creates a network with random weights, uniform within plus and minus `1 / sqrt(fan_in)`.
     pub fn new(config: &TrainConfig) -> Result<Self, TrainError> {
         let spec = config.network.clone();
         let shapes = spec.shapes()?;
@@ -214,7 +215,7 @@ impl Model {
                 quantized,
             });
         }
-        // An equalised network reads integers: the input's scale is in its first layer.
+        // An equalised network reads integers: the input's scale is in its first layer's weights.
         let equalized = config
             .quantization
             .as_ref()
@@ -237,14 +238,14 @@ impl Model {
         })
     }
 
-    /// Position of a layer's tensor among the parameters.
+    /// Finds the position of a layer's tensor among the parameters.
     pub fn find(&self, layer: usize, role: Role) -> Option<usize> {
         self.params
             .iter()
             .position(|p| p.layer == layer && p.role == role)
     }
 
-    /// Values of a layer's tensor.
+    /// Reads the values of a layer's tensor.
     pub fn get(&self, layer: usize, role: Role) -> Result<Vec<f32>, TrainError> {
         match self.find(layer, role) {
             Some(index) => values(&self.params[index].value),
@@ -263,7 +264,7 @@ impl Model {
         }
     }
 
-    /// Tensors to differentiate by, in the order of the parameters.
+    /// Returns the tensors to differentiate by, in the order of the parameters.
     pub fn leaves(&self) -> Vec<Tensor<2>> {
         self.params
             .iter()
@@ -278,7 +279,7 @@ impl Model {
             .collect()
     }
 
-    /// The same tensors without autodiff, for evaluation.
+    /// Returns the same tensors without autodiff, for evaluation.
     pub fn constants(&self) -> Vec<Tensor<2>> {
         self.params.iter().map(|p| p.value.clone()).collect()
     }
@@ -353,7 +354,7 @@ impl Model {
         Ok(out)
     }
 
-    /// The degree of the function between two layers with weights.
+    /// Returns the degree of the polynomial between two layers with weights.
     pub fn degree_between(&self, layer: usize, next: usize) -> i32 {
         let between = self.layers[layer].position..self.layers[next].position;
         let squares = self.spec.layers[between]
@@ -363,7 +364,7 @@ impl Model {
         1 << squares.min(8)
     }
 
-    /// The real value of one in a layer's sums, before its norm; 1 for a float layer.
+    /// Returns the real value of 1 in a layer's sums, before its norm; 1 for a float layer.
     pub fn unit(index: usize, rounded: &[Option<Rounded>]) -> f64 {
         match rounded.get(index) {
             Some(Some(r)) => r.accumulator_scale / r.factor,
@@ -371,7 +372,7 @@ impl Model {
         }
     }
 
-    /// The folded norm of a quantised layer, of its running statistics.
+    /// Folds the norm of a quantised layer, using its running statistics.
     fn integer_lines(
         &self,
         index: usize,

@@ -1,18 +1,18 @@
-//! Norms before activations, folded into one line for each channel.
+//! Norms before activations, folded into one linear function for each channel.
 
 use super::model::NORM_EPSILON;
 
-/// How a layer's outputs are normalised before its activation.
+/// The kind of normalisation of a layer's outputs before its activation.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum NormKind {
-    /// Each channel by its own mean and deviation, with trained factors: a batch norm. It is folded into real weights.
+    /// A batch norm: each channel has its own mean and deviation, with trained factors. It is folded into real weights.
     Channel,
-    /// Each channel by its own mean, all by one deviation and this factor. Integer weights stay as they are: it is
-    /// folded into integer biases.
+    /// Each channel has its own mean, and all channels share one deviation and this factor. Integer weights stay as
+    /// they are: the norm is folded into integer biases.
     Layer(f32),
 }
 
-/// `z = factor * y + offset` for each channel.
+/// The function `z = factor * y + offset` of each channel.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Lines {
     pub factor: Vec<f32>,
@@ -20,7 +20,7 @@ pub(super) struct Lines {
 }
 
 impl Lines {
-    /// No norm.
+    /// Returns the identity, for layers without a norm.
     pub fn identity(channels: usize) -> Self {
         Self {
             factor: vec![1.0; channels],
@@ -28,7 +28,7 @@ impl Lines {
         }
     }
 
-    /// Of a batch norm with these statistics.
+    /// Folds a batch norm with these statistics.
     pub fn of_channels(gamma: &[f32], beta: &[f32], mean: &[f32], variance: &[f32]) -> Self {
         let factors = gamma
             .iter()
@@ -42,15 +42,15 @@ impl Lines {
     }
 }
 
-/// The root of a variance.
+/// Computes the root of a variance.
 pub(super) fn deviation(variance: f64) -> f64 {
     (variance + NORM_EPSILON).sqrt()
 }
 
-/// One factor for a layer, and the biases as integers.
+/// One factor for a layer, and its biases as integers.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct IntegerLines {
-    /// What the sums are multiplied by.
+    /// Factor by which the sums are multiplied.
     pub factor: f64,
     /// Whole numbers, in units of the sums' integers.
     pub bias: Vec<f64>,
@@ -58,7 +58,7 @@ pub(super) struct IntegerLines {
 }
 
 impl IntegerLines {
-    /// Of a [`NormKind::Layer`] with the factor `gamma`; `unit` is the real value of one in the sums.
+    /// Folds a [`NormKind::Layer`] with the factor `gamma`; `unit` is the real value of 1 in the sums.
     pub fn new(gamma: f32, beta: &[f32], mean: &[f32], variance: &[f32], unit: f64) -> Self {
         let factor = f64::from(gamma) / deviation(pooled(variance));
         let bias = beta
@@ -71,7 +71,7 @@ impl IntegerLines {
         Self { factor, bias, unit }
     }
 
-    /// The same in real numbers.
+    /// Returns the same functions in real numbers.
     pub fn lines(&self) -> Lines {
         let offset = self
             .bias
@@ -84,7 +84,7 @@ impl IntegerLines {
     }
 }
 
-/// The variance of all channels about their own means.
+/// Averages the variances of all channels, each about its own mean.
 pub(super) fn pooled(variance: &[f32]) -> f64 {
     variance.iter().map(|&v| f64::from(v)).sum::<f64>() / variance.len().max(1) as f64
 }

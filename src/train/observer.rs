@@ -1,13 +1,13 @@
-//! What a training run tells while it works.
+//! The events that a training run reports while it works.
 
 use serde::{Deserialize, Serialize};
 
 /// Results of one epoch.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct EpochRecord {
-    /// From 1.
+    /// Number of the epoch, from 1.
     pub epoch: usize,
-    /// Mean loss of a step.
+    /// Mean loss over the steps.
     pub loss: f64,
     /// Share of the training images that were classified correctly while training on them.
     pub train_accuracy: f64,
@@ -15,39 +15,39 @@ pub struct EpochRecord {
     pub validation_accuracy: f64,
     /// Wall time in seconds, validation included.
     pub seconds: f64,
-    /// Whether the epoch may be chosen: not while budgets of top-k are still shrinking, nor if the logits do not fit the
-    /// plaintext modulus that the configuration asks for.
+    /// True if the epoch may be chosen. It may not while the budgets of top-k rules are still shrinking, nor if the
+    /// logits do not fit the plaintext modulus that the configuration asks for.
     pub eligible: bool,
-    /// Bits of the validation images' logits in a quantised run: `log2(2 * largest magnitude + 1)`, with the common offset
-    /// taken off if the configuration says so.
+    /// Size in bits of the validation images' logits in a quantised run: `log2(2 * largest magnitude + 1)`, after
+    /// subtracting the common offset if the configuration says so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub logit_bits: Option<f64>,
 }
 
-/// A step of a training run.
+/// An event in a training run.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum TrainEvent {
-    /// The run begins or goes on.
+    /// The run starts or continues.
     Started {
-        /// Epochs in all.
+        /// Number of epochs in the run.
         epochs: usize,
-        /// Results of the epochs already done, when resumed.
+        /// Results of the epochs already done, if the run was resumed.
         done: Vec<EpochRecord>,
-        /// Steps in an epoch.
+        /// Number of steps in an epoch.
         steps: usize,
-        /// Images to train on.
+        /// Number of images to train on.
         train_images: usize,
-        /// Images to choose the best epoch on.
+        /// Number of images that the best epoch is chosen on.
         validation_images: usize,
     },
     /// A step is done.
     Step {
-        /// From 1.
+        /// Number of the epoch, from 1.
         epoch: usize,
-        /// From 1.
+        /// Number of the step, from 1.
         step: usize,
-        /// Steps in an epoch.
+        /// Number of steps in an epoch.
         steps: usize,
         /// Mean loss of the epoch so far.
         loss: f64,
@@ -65,7 +65,7 @@ pub enum TrainEvent {
         /// Expected seconds to the end of the run, from the pace so far.
         eta_seconds: f64,
     },
-    /// The integer network is compared with the trained one on the test images.
+    /// The comparison of the integer network with the trained one on the test images starts.
     Exporting,
     /// The run is complete.
     Finished {
@@ -78,10 +78,10 @@ pub enum TrainEvent {
 
 /// Receives [`TrainEvent`]s. Any `FnMut(&TrainEvent)` is one.
 pub trait Observer {
-    /// Called at each step; should return quickly.
+    /// Receives an event; it is called at each step and should return quickly.
     fn observe(&mut self, event: &TrainEvent);
 
-    /// Asked after each epoch's checkpoint: `true` ends the run there, to be resumed later.
+    /// Decides, after each epoch's checkpoint, to end the run there (`true`), so that it can be resumed later.
     fn should_stop(&mut self) -> bool {
         false
     }

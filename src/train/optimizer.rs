@@ -1,4 +1,4 @@
-//! One step of Adam on every tensor, with clipping, factors and freezing.
+//! Adam's step on every tensor, with gradient clipping, learning-rate factors and frozen layers.
 
 use burn::{
     optim::{Adam, AdamConfig, AdamState, AdaptiveMomentumState, Optimizer as _},
@@ -16,7 +16,7 @@ pub(super) struct Optimizer {
     pub states: Vec<Option<AdamState<2>>>,
 }
 
-/// The learning rate at `step` (from 0) of `total`.
+/// Returns the learning rate at `step` (from 0) of `total`.
 pub(super) fn learning_rate(config: &OptimizerConfig, step: usize, total: usize) -> f64 {
     let warm = if step < config.warmup_steps {
         (step + 1) as f64 / config.warmup_steps as f64
@@ -42,14 +42,14 @@ impl Optimizer {
         }
     }
 
-    /// The state of a tensor from its parts, as read from a checkpoint.
+    /// Restores the state of a tensor from the parts that a checkpoint holds.
     pub fn restore(&mut self, index: usize, time: usize, first: Tensor<2>, second: Tensor<2>) {
         self.states[index] = Some(AdamState::new(AdaptiveMomentumState::new(
             time, first, second,
         )));
     }
 
-    /// Moves all trained tensors whose layer is not `frozen`, by their gradients.
+    /// Moves all trained tensors by their gradients, except in `frozen` layers.
     pub fn step(
         &mut self,
         model: &mut Model,
@@ -116,7 +116,7 @@ mod tests {
     use super::*;
     use crate::train::{TrainConfig, model::tensor};
 
-    /// Two steps by Adam's formulas, on one value of each tensor: the others move alike.
+    /// Checks two steps against Adam's formulas, on one value of each tensor; the other values move in the same way.
     #[test]
     fn steps_are_adams_with_clipping_factors_decay_and_frozen_layers() {
         let config = OptimizerConfig {
@@ -137,7 +137,7 @@ mod tests {
             model.params.iter().map(value).collect()
         };
         let before = first(&model);
-        // The first step's gradients are clipped, the second's are not.
+        // The first step's gradients are clipped; the second's are not.
         let gradients = [0.5_f64, -0.001];
         let mut norm = 0.0;
         let (mut m, mut v) = (0.0, 0.0);

@@ -1,4 +1,4 @@
-//! What a run is made of, and how it differs from what an earlier one was made of.
+//! Everything that a run is made from, and the differences to what an earlier run was made from.
 
 use std::path::Path;
 
@@ -9,7 +9,7 @@ use sha2::{Digest as _, Sha256};
 use super::{TrainConfig, TrainError, TrainRecord, Versions, start};
 use crate::data::{Dataset, FileDigest, hex};
 
-/// Everything that decides the weights of a run. A run goes on from a checkpoint only if all of it is the same.
+/// Everything that decides the weights of a run. A run continues from a checkpoint only if all of it is the same.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Origin {
     pub config: TrainConfig,
@@ -30,17 +30,17 @@ pub(super) struct Images {
     files: Vec<FileDigest>,
 }
 
-/// One thing that is not as it was.
+/// One thing that has changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Difference {
-    /// The thing: a field of the configuration, or words.
+    /// The thing: a field of the configuration, or a description.
     pub what: String,
     pub before: String,
     pub now: String,
 }
 
 impl Difference {
-    /// The error of a run in `path` that cannot go on because of it.
+    /// Builds the error for the run in `path`, which cannot continue because of this difference.
     pub fn at(self, path: &Path) -> TrainError {
         TrainError::OtherRun {
             path: path.to_owned(),
@@ -81,7 +81,7 @@ impl Images {
 }
 
 impl Origin {
-    /// The first thing that was another when `before` was written.
+    /// Returns the first thing that was different when `before` was written.
     pub fn difference(&self, before: &Self) -> Option<Difference> {
         config_difference(&before.config, &self.config)
             .or_else(|| {
@@ -104,8 +104,8 @@ impl Origin {
     }
 }
 
-/// What differs between a finished run and the run that is asked for. Programs may be others: the record names those
-/// that ran. A parent or teacher that is no longer there cannot differ.
+/// Compares a finished run with the requested run and returns the first difference. The programs may differ: the record
+/// names those that ran. A parent or teacher that no longer exists cannot differ.
 pub(super) fn finished_difference(
     record: &TrainRecord,
     config: &TrainConfig,
@@ -144,7 +144,7 @@ pub(super) fn finished_difference(
     Ok(changed_file(&record.data, &files))
 }
 
-/// The first file that is there both times with other contents.
+/// Finds the first file that is listed both times with different content.
 fn changed_file(before: &[FileDigest], now: &[FileDigest]) -> Option<Difference> {
     before.iter().find_map(|old| {
         let new = now.iter().find(|new| new.name == old.name)?;
@@ -206,7 +206,7 @@ impl Versions {
     }
 }
 
-/// The first field, in the order of the configuration, with another value.
+/// Finds the first field, in the order of the configuration, with a different value.
 fn config_difference(before: &TrainConfig, now: &TrainConfig) -> Option<Difference> {
     if before == now {
         return None;
@@ -255,7 +255,7 @@ fn value_difference(
     }
 }
 
-/// A value in at most about 80 characters.
+/// Writes a value in at most about 80 characters.
 fn short_json(value: Option<&Value>) -> String {
     let Some(value) = value else {
         return "not set".to_owned();
@@ -345,7 +345,7 @@ mod tests {
         assert!(said(&|o| o.versions.burn.push('1')).contains("burn"));
         assert!(said(&|o| o.versions.target.push('1')).contains("platform"));
         assert!(said(&|o| o.versions.cpu_features.push('1')).contains("instruction sets"));
-        // Labels and the split into images count, not only pixels.
+        // Labels and the split into images count, too, not only pixels.
         let labels = Dataset::new((1, 1, 1), vec![1, 7], vec![1, 1], vec!["a", "b"]);
         assert_ne!(Images::new(&labels.unwrap()), images(1));
     }

@@ -1,8 +1,8 @@
-//! The forward and backward pass of a network: its leading convolutions in [`stage`](super::stage), the rest in burn.
+//! A network's forward and backward pass: its leading convolutions in [`stage`](super::stage), the rest in burn.
 //!
-//! The two meet at a tensor of features, a leaf of burn's graph: its gradient is where the stages' backward pass
-//! begins. The gradients of a stage's parameters go back into burn's graph (which holds the rounding of weights) as
-//! those of a scalar, the sum of parameters times gradients.
+//! The two parts meet at a tensor of features, a leaf of burn's graph; the stages' backward pass starts from the
+//! gradient of that leaf. The gradients of a stage's parameters return into burn's graph (which holds the rounding of
+//! weights) as those of a scalar: the sum of parameters times gradients.
 
 use burn::tensor::{Device, Tensor};
 
@@ -14,22 +14,22 @@ use super::{
     statistics::Statistics,
 };
 
-/// A forward pass in training.
+/// A forward pass during training.
 pub(super) struct Pass {
     /// `[images, classes]`.
     pub logits: Tensor<2>,
-    /// Of the batch norms, in order.
+    /// Statistics of the batch norms, in order.
     pub statistics: Vec<Statistics>,
-    /// Stages at the beginning that are frozen: they need no gradients.
+    /// Number of leading stages that are frozen: they need no gradients.
     still: usize,
     features: Tensor<2>,
     stages: Vec<(StageWeights, Saved)>,
-    /// The stages' parameters in burn's graph, each with the gradient's place: weight, bias, factor, offset.
+    /// The stages' parameters in burn's graph, in the order weight, bias, factor, offset.
     graph: Vec<[Option<Tensor<2>>; 4]>,
 }
 
 impl Model {
-    /// The parameters of stage `index` in burn's graph, and their values.
+    /// Returns the parameters of stage `index` in burn's graph, and their values.
     fn stage_weights(
         &self,
         index: usize,
@@ -70,7 +70,7 @@ impl Model {
         Ok((graph, weights))
     }
 
-    /// The logits `[images, classes]` of a batch, without autodiff; batch norms use their running statistics.
+    /// Computes the logits `[images, classes]` of a batch, without autodiff; batch norms use their running statistics.
     pub fn evaluate(
         &self,
         rounded: &[Option<Rounded>],
@@ -86,7 +86,7 @@ impl Model {
         Ok(self.tail(&leaves, rounded, features, None))
     }
 
-    /// The values behind the stages as a tensor `[images, features]`.
+    /// Returns the values after the stages as a tensor `[images, features]`.
     fn features(&self, x: &Blocks) -> Tensor<2> {
         let shape = self.shapes[self.tail];
         let rows = x.to_images(shape);
@@ -106,7 +106,8 @@ impl Model {
         self.forward_from(self.tail, leaves, rounded, x, statistics, &mut |_, _| ())
     }
 
-    /// A forward pass in training: norms use the batch's statistics, but those of `frozen` layers their running ones.
+    /// Runs a forward pass for training. Norms use the batch's statistics, except that norms of `frozen` layers use
+    /// their running ones.
     pub fn pass(
         &self,
         leaves: &[Tensor<2>],
@@ -144,7 +145,8 @@ impl Model {
         })
     }
 
-    /// The gradients of `loss`, a function of the pass's logits, by each parameter (none for those without).
+    /// Computes the gradients of `loss`, a function of the pass's logits, by each parameter; `None` for parameters that
+    /// have no gradient.
     pub fn gradients(
         &self,
         leaves: &[Tensor<2>],

@@ -1,4 +1,4 @@
-//! Post-training quantisation: a float network rounded to integers, without training.
+//! Post-training quantisation: rounds a float network to integers without training.
 
 use std::path::Path;
 
@@ -20,14 +20,14 @@ use crate::{
     quant::WeightRule,
 };
 
-/// How to round a float network.
+/// Options for rounding a float network.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PtqOptions {
-    /// Bits of a weight, 2 to 32. They must be those of the rule: [`WeightRule::TernaryMean`] is for 2.
+    /// Bits of a weight, 2 to 32. They must match the rule: [`WeightRule::TernaryMean`] is for 2.
     pub n_bits: u32,
-    /// How the integers are chosen; the paper's rule is [`WeightRule::Max`].
+    /// The rule that chooses the integers; the paper's is [`WeightRule::Max`].
     pub rule: WeightRule,
-    /// Input thresholds in place of the parent's.
+    /// Input thresholds to use in place of the parent's.
     pub input_thresholds: Option<Vec<u8>>,
 }
 
@@ -38,27 +38,27 @@ pub struct PtqRecord {
     pub parent: String,
     /// Hash of the parent's weights.
     pub parent_sha256: String,
-    /// Test images that the float parent classifies correctly; not in older records.
+    /// Number of test images that the float parent classifies correctly; absent in older records.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parent_test_correct: Option<usize>,
-    /// What was asked for.
+    /// The requested options.
     pub options: PtqOptions,
     /// The files of the test images, with their SHA-256.
     pub data: Vec<FileDigest>,
-    /// Images of the test split.
+    /// Number of images in the test split.
     pub test_images: usize,
-    /// Test images that the integer network classifies correctly.
+    /// Number of test images that the integer network classifies correctly.
     pub test_correct: usize,
     /// Share of the test images classified correctly.
     pub test_accuracy: f64,
-    /// The integer network against burn.
+    /// Comparison of the integer network with burn.
     pub agreement: Agreement,
     /// Versions of the programs.
     pub versions: Versions,
 }
 
 impl PtqRecord {
-    /// Writes network and record into a model's folder, in place of what it held before.
+    /// Writes the network and the record into a model folder, replacing its previous content.
     ///
     /// # Errors
     /// [`TrainError::Io`] or [`TrainError::NetworkFile`].
@@ -71,7 +71,7 @@ impl PtqRecord {
 }
 
 impl PtqOptions {
-    /// Refuses a rule that gives integers of other widths: the result would not be what its name says.
+    /// Refuses a rule that gives integers of other widths: the result would not match its name.
     fn validate(&self) -> Result<(), TrainError> {
         let bits = self.rule.bits(self.n_bits);
         if bits == self.n_bits {
@@ -86,7 +86,7 @@ impl PtqOptions {
         ))
     }
 
-    /// What is added to the parent's name: the bits, and the rule unless it is the paper's.
+    /// Returns the suffix for the parent's name: the bits, and the rule unless it is the paper's.
     fn suffix(&self) -> String {
         let rule = match self.rule {
             WeightRule::Max => "",
@@ -99,7 +99,8 @@ impl PtqOptions {
     }
 }
 
-/// Rounds the float network of `parent_dir` and evaluates both on `test`. The images decide nothing about the result.
+/// Rounds the float network in `parent_dir` and evaluates both networks on `test`. The images have no influence on the
+/// result.
 ///
 /// # Errors
 /// If the directory holds no float network, an option is impossible, or the export fails.

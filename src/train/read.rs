@@ -1,4 +1,4 @@
-//! Reading the files that a user gives: bounded, and named by what they really are if they are something else.
+//! Reads files that a user supplies. Their size is limited; a file of the wrong kind is named for what it really is.
 
 use std::{fs::File, path::Path};
 
@@ -7,10 +7,10 @@ use serde::de::DeserializeOwned;
 use super::TrainError;
 use crate::{file::read_at_most, file_kind::describe};
 
-/// The largest description, configuration or record, in bytes.
+/// Largest size of a description, configuration or record, in bytes.
 const MAX_JSON_BYTES: u64 = 64 << 20;
 
-/// Reads a whole file of at most `limit` bytes, whatever the system says of its size: a device has none.
+/// Reads a whole file of at most `limit` bytes, whatever size the system reports: a device reports none.
 ///
 /// # Errors
 /// [`TrainError::Io`], [`TrainError::FileTooLarge`].
@@ -21,7 +21,7 @@ pub(super) fn bytes(path: &Path, limit: u64) -> Result<Vec<u8>, TrainError> {
         limit,
     };
     let file = File::open(path).map_err(failed())?;
-    // Refused before a byte is read, if the size is known.
+    // If the size is known, refuse the file before reading any of it.
     if file.metadata().map_err(failed())?.len() > limit {
         return Err(too_large());
     }
@@ -30,11 +30,11 @@ pub(super) fn bytes(path: &Path, limit: u64) -> Result<Vec<u8>, TrainError> {
         .ok_or_else(too_large)
 }
 
-/// Reads a value from a JSON file; `what` names what the file should be.
+/// Reads a value from a JSON file; `what` names the kind of file it should be.
 ///
 /// # Errors
 /// [`TrainError::Io`], [`TrainError::FileTooLarge`], [`TrainError::OtherKind`] if the bytes are something else,
-/// [`TrainError::Json`] with the field at fault.
+/// [`TrainError::Json`] with the wrong field.
 pub(super) fn json<T: DeserializeOwned>(path: &Path, what: &'static str) -> Result<T, TrainError> {
     let bytes = bytes(path, MAX_JSON_BYTES)?;
     let mut parser = serde_json::Deserializer::from_slice(&bytes);

@@ -1,4 +1,4 @@
-//! The record of a run, stored beside the model that it made.
+//! The record of a training run, stored beside the model that it made.
 
 use std::path::Path;
 
@@ -10,47 +10,48 @@ use crate::data::FileDigest;
 /// Everything known about a finished training run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TrainRecord {
-    /// The configuration, seed included.
+    /// The configuration, including the seed.
     pub config: TrainConfig,
     /// The files of the training and test images, with their SHA-256.
     pub data: Vec<FileDigest>,
-    /// Images trained on.
+    /// Number of images trained on.
     pub train_images: usize,
-    /// Images held out.
+    /// Number of images held out.
     pub validation_images: usize,
-    /// Images of the test split.
+    /// Number of images in the test split.
     pub test_images: usize,
     /// Results of every epoch.
     pub epochs: Vec<EpochRecord>,
-    /// The epoch whose weights were kept: the best on the validation images, the first of equals.
+    /// The epoch whose weights were kept: the best on the validation images; the first one wins a tie.
     pub best_epoch: usize,
-    /// Its share of validation images classified correctly.
+    /// Share of the validation images classified correctly after that epoch.
     pub validation_accuracy: f64,
-    /// Test images classified correctly; the test split is read once, at the end.
+    /// Number of test images classified correctly; the test split is read once, at the end.
     pub test_correct: usize,
     /// Share of the test images classified correctly.
     pub test_accuracy: f64,
     /// Wall time of all epochs in seconds.
     pub seconds: f64,
-    /// SHA-256 of the names, shapes and values of the float tensors kept.
+    /// SHA-256 of the names, shapes and values of the float tensors that were kept.
     pub weights_sha256: String,
-    /// The weights' hash of the float network that quantised training started from.
+    /// Hash of the weights of the float network that quantised training started from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parent_sha256: Option<String>,
-    /// The weights' hash of the teacher.
+    /// Hash of the teacher's weights.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub teacher_sha256: Option<String>,
-    /// The integer network against the trained one, for a quantised run.
+    /// Comparison of the integer network with the trained one, for a quantised run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub agreement: Option<Agreement>,
-    /// Whether the logits fit the plaintext modulus that the configuration asks for.
+    /// The comparison of the logits with the plaintext modulus that the configuration asks for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fit: Option<Fit>,
     /// Versions of the programs.
     pub versions: Versions,
 }
 
-/// Whether the logits of a network fit a plaintext modulus (or the product of several), `2 * magnitude < product`.
+/// Tells whether the logits of a network fit a plaintext modulus (or the product of several): `2 * magnitude <
+/// product`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Fit {
     /// The modulus or moduli.
@@ -59,33 +60,33 @@ pub struct Fit {
     pub available_bits: f64,
     /// `log2(2 * magnitude + 1)` for the magnitude that no input can exceed.
     pub proven_bits: f64,
-    /// Whether that fits: then no input whatever wraps around.
+    /// True if the proven bound fits: then no input at all can wrap around.
     pub proven: bool,
-    /// `log2(2 * magnitude + 1)` for the largest magnitude observed.
+    /// `log2(2 * magnitude + 1)` for the largest observed magnitude.
     pub observed_bits: f64,
-    /// The images observed, in words.
+    /// Description of the images observed.
     pub observed_on: String,
-    /// Observed images with a logit that does not fit.
+    /// Number of observed images with a logit that does not fit.
     pub exceeding: usize,
-    /// `available_bits - observed_bits`: what is left for images that were not observed, if it is not proven.
+    /// `available_bits - observed_bits`: the room left for images that were not observed, if the fit is not proven.
     pub margin_bits: f64,
 }
 
-/// The exported integer network, evaluated exactly, against the network that burn evaluates with fake quantisation in
-/// single precision.
+/// Comparison of the exported integer network, evaluated exactly, with the network that burn evaluates in single
+/// precision with fake quantisation.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Agreement {
-    /// Images compared.
+    /// Number of images compared.
     pub images: usize,
-    /// Images whose largest logit is at another class: 0, or the export fails.
+    /// Number of images whose largest logit is at another class: 0, or the export fails.
     pub argmax_differs: usize,
-    /// Images for which burn, by its rounding, prefers another class: the two logits differ by less than twice the largest
-    /// error. Not among `argmax_differs`.
+    /// Number of images for which burn prefers another class because of its rounding: the two logits differ by less
+    /// than twice the largest error. These are not counted in `argmax_differs`.
     #[serde(default)]
     pub ties: usize,
-    /// Largest difference between a logit of burn and the integer logit times the output scale.
+    /// Largest difference between burn's logit and the integer logit times the output scale.
     pub max_error: f64,
-    /// Largest logit of the integer network times the output scale.
+    /// Largest logit of the integer network, times the output scale.
     pub max_logit: f64,
     /// `max_error / max_logit`: a few units of single precision (6e-8) times the roots of the sums' lengths.
     pub relative_error: f64,
@@ -97,8 +98,8 @@ pub struct Agreement {
     pub zero_fraction: f64,
 }
 
-/// A number with ten significant digits: a measurement needs no more, and so short a decimal is read back from JSON to
-/// the same bits.
+/// Rounds a number to ten significant digits. A measurement needs no more, and a decimal this short is read back from
+/// JSON to the same bits.
 pub(super) fn short(x: f64) -> f64 {
     format!("{x:.9e}").parse().unwrap_or(x)
 }
@@ -106,21 +107,20 @@ pub(super) fn short(x: f64) -> f64 {
 /// Versions of the programs that made a model.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Versions {
-    /// This crate.
+    /// Version of this crate.
     pub sealquant: String,
-    /// burn, whose single-precision arithmetic decides the weights.
+    /// Version of burn, whose single-precision arithmetic decides the weights.
     pub burn: String,
     /// Processor architecture and operating system.
     pub target: String,
-    /// The instruction sets of the processor that decide how products of matrices are rounded, in the order of the
-    /// alphabet. The same weights, bit for bit, come only from the same sets. Empty in older records and where there is
-    /// but one.
+    /// The processor's instruction sets that decide how matrix products are rounded, in alphabetical order. Only the
+    /// same sets give the same weights, bit for bit. Empty in older records and on processors with only one choice.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub cpu_features: String,
 }
 
 impl Versions {
-    /// The versions compiled in.
+    /// Returns the versions compiled in.
     pub(super) fn current() -> Self {
         Self {
             sealquant: env!("CARGO_PKG_VERSION").to_owned(),
@@ -131,7 +131,7 @@ impl Versions {
     }
 }
 
-/// The instruction sets among which the matrix products' code chooses when it runs.
+/// Lists the instruction sets among which the matrix-product code chooses at run time.
 fn cpu_features() -> Vec<&'static str> {
     #[cfg(target_arch = "x86_64")]
     let sets = [

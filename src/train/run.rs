@@ -1,4 +1,4 @@
-//! A training run from beginning to end.
+//! A training run from start to finish.
 
 use std::{path::Path, time::Instant};
 
@@ -23,11 +23,11 @@ use crate::{data::Dataset, network::Shape, quant::WeightRule};
 /// Trains a network and writes it into `folder`: `config.json`, `record.json`, and `weights.safetensors` (a float
 /// network, batch norms folded) or `network.json.gz` (a quantised one).
 ///
-/// The last [`TrainConfig::validation_images`] images of `train` choose the epoch; `test` is read once, at the end.
-/// After each epoch the state is written to `checkpoint.safetensors`; the model's files come at the end, all at once, and
-/// replace what the folder held before. If the folder was claimed to resume, the run goes on from the checkpoint to the
-/// same weights, bit for bit, as if it had not been interrupted (on a processor with the same instruction sets); a
-/// finished run is not repeated: its record is returned.
+/// The last [`TrainConfig::validation_images`] images of `train` are used to choose the epoch; `test` is read once, at
+/// the end. After each epoch the state is written to `checkpoint.safetensors`. The model's files are written at the
+/// end, all at once, and replace the folder's previous content. If the folder was claimed to resume, the run continues
+/// from the checkpoint and arrives at the same weights, bit for bit, as an uninterrupted run (on a processor with the
+/// same instruction sets). A finished run is not repeated: its record is returned.
 ///
 /// # Errors
 /// Any [`TrainError`]: an impossible configuration, data that do not fit, divergence, an integer network that does not
@@ -105,11 +105,11 @@ pub fn run(
     Ok(record)
 }
 
-/// A teacher and what it says.
+/// A teacher and its logits.
 struct Teacher {
     model: Model,
     map: InputMap,
-    /// Its logits of all training images, if they are always the same.
+    /// The teacher's logits for all training images, if they stay the same in every epoch.
     logits: Option<Vec<f32>>,
     classes: usize,
 }
@@ -172,7 +172,8 @@ impl<'a> Run<'a> {
         if let Some(q) = &config.quantization {
             let (_, parent, hash) = start::load_float(Path::new(&q.parent))?;
             start::from_parent(&mut model, config, &parent, q.start, &train)?;
-            // What the integer network refuses (say, a scale too small for a double) is known before the first epoch.
+            // Anything that the integer network refuses (such as a scale too small for a double) fails before the first
+            // epoch.
             export::to_network(&model, config, &model.round(None)?)?;
             parent_sha256 = Some(hash);
         }
@@ -213,7 +214,7 @@ impl<'a> Run<'a> {
         })
     }
 
-    /// Budgets of the top-k rules at a share of the run.
+    /// Returns the budgets of the top-k rules after the share `share` of the run.
     fn keep(&self, share: f64) -> Option<Vec<usize>> {
         let QatConfig { anneal, .. } = *self.config.quantization.as_ref()?;
         Some(
@@ -255,7 +256,7 @@ impl<'a> Run<'a> {
         let order = augment::order(self.config.seed, epoch, self.train.len());
         let total = self.steps * self.config.epochs;
         let (mut loss_sum, mut right) = (0.0, 0);
-        // The last images of the order that fill no batch wait for another epoch.
+        // The last images of the order, too few for a batch, are left out in this epoch.
         for (step, indices) in order.chunks_exact(self.config.batch_size).enumerate() {
             let (loss, hits) = self.step(epoch, step, total, indices)?;
             if !loss.is_finite() {
@@ -318,8 +319,8 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    /// Gives norms that are folded into integers the statistics of the network as it is. Running ones lag behind: one
-    /// weight that changes its sign moves a mean at once.
+    /// Gives norms that are folded into integers the statistics of the network's current weights. Running statistics
+    /// lag behind: one weight that changes its sign moves a mean at once.
     fn settle(&mut self, share: f64, frozen: &[bool]) -> Result<(), TrainError> {
         if !self
             .config
@@ -339,7 +340,7 @@ impl<'a> Run<'a> {
         )
     }
 
-    /// One step: its loss and the number of its images classified correctly.
+    /// Does one training step; returns its loss and the number of images it classified correctly.
     fn step(
         &mut self,
         epoch: usize,
@@ -394,8 +395,8 @@ impl<'a> Run<'a> {
         Ok((number, hits))
     }
 
-    /// Brings latent weights of ternary budgets, whose size means nothing, back to their first size: otherwise they
-    /// grow and the learning rate, relative to them, falls.
+    /// Scales the latent weights of ternary budgets, whose size has no meaning, back to their initial size. Otherwise
+    /// they grow and the learning rate falls relative to them.
     fn rescale(&mut self, frozen: &[bool]) -> Result<(), TrainError> {
         for (layer, &still) in frozen.iter().enumerate() {
             if still
@@ -537,7 +538,7 @@ impl Teacher {
         ))
     }
 
-    /// The teacher's logits of a batch.
+    /// Returns the teacher's logits for a batch.
     fn says(&self, indices: &[usize], pixels: &[u8]) -> Result<Tensor<2>, TrainError> {
         let Some(all) = &self.logits else {
             let x = self.map.blocks(pixels);
@@ -553,7 +554,7 @@ impl Teacher {
     }
 }
 
-/// Root mean square.
+/// Computes the root mean square.
 fn rms(values: &[f32]) -> f64 {
     let sum: f64 = values.iter().map(|&x| f64::from(x) * f64::from(x)).sum();
     (sum / values.len().max(1) as f64).sqrt()

@@ -1,11 +1,11 @@
-//! A network as a list of layers: configuration, not code.
+//! A network described as a list of layers: configuration, not code.
 
 use serde::{Deserialize, Serialize};
 
 use super::TrainError;
 use crate::network::{MAX_ELEMENTS, MAX_WEIGHTS, Shape};
 
-/// The most weights in all layers: training keeps four numbers for each.
+/// Largest number of weights in all layers together: training keeps four numbers for each.
 const MAX_ALL_WEIGHTS: usize = 1 << 26;
 
 /// One layer of a network to train.
@@ -75,7 +75,7 @@ pub struct NetworkSpec {
 }
 
 impl LayerSpec {
-    /// The kind, as in the names of layers.
+    /// Returns the kind of layer, as used in layer names.
     pub const fn kind(&self) -> &'static str {
         match self {
             Self::Conv2d { .. } => "conv",
@@ -88,12 +88,13 @@ impl LayerSpec {
         }
     }
 
-    /// Whether the layer is an activation.
+    /// Tells whether the layer is an activation.
     pub const fn is_activation(&self) -> bool {
         matches!(self, Self::Square | Self::Relu)
     }
 
-    /// Weights of the layer on an input of shape `input`, at most the largest number there is; 0 for a layer without.
+    /// Returns the number of weights of the layer for an input of shape `input`; saturates at the largest number, and
+    /// is 0 for a layer without weights.
     fn weight_count(&self, input: Shape) -> usize {
         match *self {
             Self::Conv2d {
@@ -108,13 +109,13 @@ impl LayerSpec {
         }
     }
 
-    /// Whether the layer has weights.
+    /// Tells whether the layer has weights.
     pub const fn has_weights(&self) -> bool {
         matches!(self, Self::Conv2d { .. } | Self::Linear { .. })
     }
 }
 
-/// How many windows fit, down and across; `None` if none does or a size makes no sense.
+/// Returns the number of windows that fit, down and across; `None` if none fits or a size makes no sense.
 fn windows(
     input: Shape,
     kernel: [usize; 2],
@@ -133,14 +134,14 @@ fn windows(
 }
 
 impl NetworkSpec {
-    /// HCNN for MNIST (Al Badawi et al., 2018): two 5x5 convolutions of stride 2 (5 and 50 channels), each
+    /// Builds HCNN for MNIST (Al Badawi et al., 2018): two 5x5 convolutions of stride 2 (5 and 50 channels), each
     /// squared, and a linear layer 800 -> 10.
     pub fn hcnn_mnist() -> Self {
         Self::hcnn_mnist_with([5, 50])
     }
 
-    /// HCNN for MNIST with other numbers of channels: integers do not grow with them if the number of non-zero weights
-    /// stays.
+    /// Builds HCNN for MNIST with other numbers of channels. The integers do not grow with the channels if the number
+    /// of non-zero weights stays the same.
     pub fn hcnn_mnist_with([first, second]: [usize; 2]) -> Self {
         let conv = |out_channels| LayerSpec::Conv2d {
             out_channels,
@@ -161,7 +162,7 @@ impl NetworkSpec {
         }
     }
 
-    /// The paper's network for CIFAR-10 (after Al Badawi et al., 2018): three 3x3 convolutions (32, 64 and 128
+    /// Builds the paper's network for CIFAR-10 (after Al Badawi et al., 2018): three 3x3 convolutions (32, 64 and 128
     /// channels), each squared and sum-pooled 2x2, and linear layers 512 -> 256 -> 10 with nothing between them.
     pub fn hcnn_cifar() -> Self {
         Self::hcnn_cifar_with([32, 64, 128])
@@ -195,8 +196,8 @@ impl NetworkSpec {
         }
     }
 
-    /// [`hcnn_cifar`](Self::hcnn_cifar) with so many channels and one linear layer in place of the two, which has the same
-    /// functions and fewer bits of the logits.
+    /// Builds [`hcnn_cifar`](Self::hcnn_cifar) with these numbers of channels and one linear layer in place of the two.
+    /// It represents the same functions, and its logits need fewer bits.
     pub fn hcnn_cifar_merged(channels: [usize; 3]) -> Self {
         let mut spec = Self::hcnn_cifar_with(channels);
         spec.layers
@@ -204,7 +205,7 @@ impl NetworkSpec {
         spec
     }
 
-    /// A small ReLU network for 28x28 images, to teach: never encrypted.
+    /// Builds a small ReLU network for 28x28 images, which serves as a teacher and is never encrypted.
     pub fn teacher_mnist() -> Self {
         let conv = |out_channels| LayerSpec::Conv2d {
             out_channels,
@@ -235,7 +236,7 @@ impl NetworkSpec {
         }
     }
 
-    /// The shapes at the input of each layer and at the output, one more than there are layers.
+    /// Returns the shapes at the input of each layer and at the output: one more than there are layers.
     ///
     /// # Errors
     /// [`TrainError::Config`] naming the layer that does not fit its input.
@@ -331,7 +332,7 @@ impl NetworkSpec {
         Ok(shapes)
     }
 
-    /// The layers' names: the kind and its number, as in `conv1`, `square2`.
+    /// Returns the layers' names: the kind and its number, as in `conv1`, `square2`.
     pub fn names(&self) -> Vec<String> {
         let mut counts = std::collections::HashMap::new();
         self.layers
@@ -344,7 +345,7 @@ impl NetworkSpec {
             .collect()
     }
 
-    /// Number of layers with weights.
+    /// Counts the layers with weights.
     pub fn weight_layers(&self) -> usize {
         self.layers
             .iter()
@@ -433,7 +434,7 @@ mod tests {
         assert!(with(vec![]).contains("last layer"));
     }
 
-    /// Refused by arithmetic alone: nothing of these sizes is ever allocated.
+    /// Arithmetic alone refuses these sizes: nothing of such a size is ever allocated.
     #[test]
     fn sizes_beyond_all_memory_are_refused() {
         let huge = [1 << 24, 1 << 40, 1 << 62, usize::MAX];
@@ -470,7 +471,7 @@ mod tests {
             };
             assert!(refused([1, 6, 6], vec![pool]).contains("layers[0]"));
         }
-        // Each layer is possible, all of them together are not.
+        // Each layer is possible; all of them together are not.
         let mut layers = vec![LayerSpec::Flatten];
         layers.resize(200, linear(4096));
         let said = refused([1, 64, 64], layers);

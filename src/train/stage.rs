@@ -1,8 +1,9 @@
-//! A convolution with the batch norm, the activation and the pooling that follow it, forward and backward, computed
-//! here: burn's CPU backend has no convolution backward of its own, and each of its operations is a pass over memory.
+//! A convolution together with the batch norm, activation and pooling that follow it: forward and backward pass. They
+//! are computed here because burn's CPU backend has no convolution backward pass of its own, and each of its operations
+//! is a separate pass over memory.
 //!
-//! Values lie in blocks of [`BLOCK`] images, `[channels][images][height][width]` each. Blocks are independent, so that
-//! threads share them; sums over blocks are taken in their order, so that the result is the same for any number of threads.
+//! Values lie in blocks of [`BLOCK`] images, `[channels][images][height][width]` each. Blocks are independent, so
+//! threads share them. Sums over blocks are taken in block order, so the result is the same for any number of threads.
 
 use rayon::prelude::*;
 
@@ -26,7 +27,7 @@ struct Pool {
     largest: bool,
 }
 
-/// A convolution and what follows it.
+/// A convolution and the layers that follow it.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Stage {
     conv: Conv,
@@ -35,7 +36,7 @@ pub(super) struct Stage {
     output: Shape,
 }
 
-/// Values of a batch in blocks.
+/// A batch's values in blocks.
 #[derive(Debug, Clone)]
 pub(super) struct Blocks {
     pub images: usize,
@@ -54,11 +55,11 @@ pub(super) struct StageWeights {
 #[derive(Debug, Clone)]
 pub(super) struct Norm {
     pub kind: NormKind,
-    /// Of [`NormKind::Channel`].
+    /// Factors, for [`NormKind::Channel`].
     pub gamma: Vec<f32>,
     pub beta: Vec<f32>,
     pub running: Option<(Vec<f32>, Vec<f32>)>,
-    /// The real value of one in the sums, for [`NormKind::Layer`].
+    /// Real value of 1 in the sums, for [`NormKind::Layer`].
     pub unit: f64,
 }
 
@@ -73,7 +74,7 @@ impl Norm {
     }
 }
 
-/// What the backward pass needs of the forward one.
+/// The values that the backward pass needs from the forward pass.
 pub(super) struct Saved {
     input: Blocks,
     /// The convolution's outputs.
@@ -87,17 +88,17 @@ pub(super) struct Saved {
 pub(super) struct StageGradients {
     pub weight: Vec<f32>,
     pub bias: Vec<f32>,
-    /// Of the norm's factor and offset.
+    /// Gradients of the norm's factor and offset.
     pub norm: Option<(Vec<f32>, Vec<f32>)>,
 }
 
 impl Blocks {
-    /// Images in block `index`.
+    /// Returns the number of images in block `index`.
     fn count(&self, index: usize) -> usize {
         BLOCK.min(self.images - index * BLOCK)
     }
 
-    /// The values image after image, each channel by channel.
+    /// Returns the values image after image, each channel by channel.
     pub fn to_images(&self, shape: Shape) -> Vec<f32> {
         let plane = shape.height * shape.width;
         let mut out = Vec::with_capacity(self.images * shape.len());
@@ -113,7 +114,7 @@ impl Blocks {
         out
     }
 
-    /// From values image after image, each channel by channel.
+    /// Builds blocks from values that are stored image after image, each channel by channel.
     pub fn from_images(values: &[f32], shape: Shape) -> Self {
         let plane = shape.height * shape.width;
         let blocks = values
@@ -134,7 +135,7 @@ impl Blocks {
 }
 
 impl Stage {
-    /// The stages at the beginning of a network, and how many layers they span.
+    /// Finds the stages at the beginning of a network, and the number of layers they span.
     pub fn leading(layers: &[LayerSpec], shapes: &[Shape]) -> (Vec<Self>, usize) {
         let (mut stages, mut next) = (Vec::new(), 0);
         while let Some(&LayerSpec::Conv2d {
@@ -178,12 +179,12 @@ impl Stage {
         (stages, next)
     }
 
-    /// Positions of an image at which the convolution is evaluated.
+    /// Returns the number of positions in an image at which the convolution is evaluated.
     pub fn positions(&self) -> usize {
         self.conv.output.height * self.conv.output.width
     }
 
-    /// The outputs of a batch.
+    /// Computes the outputs of a batch.
     pub fn forward(&self, input: Blocks, weights: &StageWeights) -> (Blocks, Saved) {
         let images = input.images;
         let sums: Vec<Vec<f32>> = (0..input.blocks.len())
@@ -220,7 +221,7 @@ impl Stage {
         (Blocks { images, blocks }, saved)
     }
 
-    /// Mean and variance of each channel over the batch.
+    /// Computes mean and variance of each channel over the batch.
     fn statistics(&self, sums: &[Vec<f32>], images: usize) -> (Vec<f32>, Vec<f32>) {
         let channels = self.conv.output.channels;
         let plane = self.conv.output.height * self.conv.output.width;
@@ -243,7 +244,7 @@ impl Stage {
         (mean, variance.iter().map(|&v| v as f32).collect())
     }
 
-    /// Norm, activation and pooling of a block.
+    /// Applies norm, activation and pooling to a block.
     fn activate(&self, sums: &[f32], lines: &Lines) -> Vec<f32> {
         let Shape { height, width, .. } = self.conv.output;
         let channels = self.conv.output.channels;
@@ -269,7 +270,7 @@ impl Stage {
             for image in values.chunks_exact(height * width) {
                 for row in 0..self.output.height {
                     let first = row * pool.stride[0];
-                    // A pooled row is that of whole rows, then of columns.
+                    // To pool a row, combine whole rows first, then columns.
                     line.fill(if pool.largest { f32::NEG_INFINITY } else { 0.0 });
                     for y in image[first * width..]
                         .chunks_exact(width)
@@ -299,8 +300,8 @@ impl Stage {
         out
     }
 
-    /// From the gradient of a batch's outputs: that of the parameters, and that of the inputs if it is asked for. Norms
-    /// with running statistics get no gradients of their own: they stand still.
+    /// Propagates the gradient of a batch's outputs to the parameters, and to the inputs if `input` asks for it. Norms
+    /// with running statistics get no gradients of their own: they stay fixed.
     pub fn backward(
         &self,
         saved: &Saved,
@@ -355,7 +356,7 @@ impl Stage {
         (found, input.then_some(Blocks { images, blocks }))
     }
 
-    /// From the gradient of a block's outputs to that before the activation.
+    /// Propagates the gradient of a block's outputs to the values before the activation.
     fn activate_backward(&self, sums: &[f32], lines: &Lines, gradient: &[f32]) -> Vec<f32> {
         let Shape { height, width, .. } = self.conv.output;
         let channels = self.conv.output.channels;
@@ -416,7 +417,7 @@ impl Stage {
         out
     }
 
-    /// The gradient of a row of largest values goes to the first largest value of each window.
+    /// Adds the gradient of a row of maxima to the first maximum of each window.
     #[allow(
         clippy::too_many_arguments,
         reason = "one row of one image, forward and backward"
@@ -457,7 +458,7 @@ impl Stage {
         }
     }
 
-    /// Turns the gradients after the norm into those before it; returns those of factor and offset.
+    /// Turns the gradients after the norm into those before it; returns the gradients of factor and offset.
     fn norm_backward(
         &self,
         saved: &Saved,

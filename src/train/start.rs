@@ -1,4 +1,4 @@
-//! How a quantised run starts from its float parent.
+//! Starts a quantised run from its float parent.
 
 use std::path::Path;
 
@@ -16,12 +16,12 @@ use crate::{
     quant::{WeightRule, budget_scale, max_integer, max_scale, min_error_scale},
 };
 
-/// Images by which the size of each layer's sums is measured.
+/// Number of images on which the size of each layer's sums is measured.
 const CALIBRATION_IMAGES: usize = 500;
-/// Training images whose statistics norms take over.
+/// Number of training images whose statistics the norms take over.
 const SETTLING_IMAGES: usize = 2000;
 
-/// A trained float network from its directory, with its batch norms folded, and the hash of its weights.
+/// Reads a trained float network from its directory, with its batch norms folded, and the hash of its weights.
 pub(super) fn load_float(dir: &Path) -> Result<(TrainConfig, Model, String), TrainError> {
     let config = TrainConfig::load(&dir.join(CONFIG_FILE))?;
     if config.quantization.is_some() {
@@ -42,16 +42,16 @@ pub(super) fn load_float(dir: &Path) -> Result<(TrainConfig, Model, String), Tra
     Ok((config, model, tensors::hash(&named)))
 }
 
-/// Gives `model` the parent's weights as they are. Nothing is measured on images, so none are needed; a model with norms
-/// or an equalised start takes [`from_parent`].
+/// Gives `model` the parent's weights as they are. It measures nothing on images, so it needs none. A model with norms
+/// or an equalised start uses [`from_parent`] instead.
 pub(super) fn copy_parent(model: &mut Model, parent: &Model) -> Result<(), TrainError> {
     let (weights, biases) = parts(model, parent)?;
     set_layers(model, QatStart::Copy, weights, &biases);
     Ok(())
 }
 
-/// Gives `model` the parent's weights as `start` says, and its scales and bias units their first values; what must be
-/// measured is measured on the training images.
+/// Gives `model` the parent's weights as `start` says, and its scales and bias units their initial values. Measurements
+/// are made on the training images.
 pub(super) fn from_parent(
     model: &mut Model,
     config: &TrainConfig,
@@ -85,7 +85,7 @@ pub(super) fn from_parent(
 
 type Layers = Vec<Vec<f32>>;
 
-/// The parent's weights and biases.
+/// Reads the parent's weights and biases.
 fn parts(model: &Model, parent: &Model) -> Result<(Layers, Layers), TrainError> {
     if parent.spec != model.spec {
         return Err(TrainError::config("network", "differs from the parent's"));
@@ -106,7 +106,7 @@ fn set_layers(model: &mut Model, start: QatStart, mut weights: Layers, biases: &
             continue;
         };
         if rule.has_own_scale() {
-            // Latent weights in integer units; for the equalised layers the scale is one already.
+            // Latent weights are in integer units; the scale of equalised layers is already 1.
             let scale = if start == QatStart::Equalized && index + 1 < count {
                 1.0
             } else {
@@ -122,14 +122,14 @@ fn set_layers(model: &mut Model, start: QatStart, mut weights: Layers, biases: &
     }
 }
 
-/// The first images of the training set, as pixels.
+/// Returns the pixels of the first images of the training set.
 fn calibration(train: &Dataset, images: usize) -> Result<Vec<u8>, TrainError> {
     let indices: Vec<usize> = (0..train.len().min(images)).collect();
     gather(train, &indices, None)
 }
 
-/// Gives the norms the offsets that make them compute what the parent (with these weights and biases) does, and undoes
-/// their factors in the weights of the first layer behind them.
+/// Gives the norms offsets with which they compute what the parent (with these weights and biases) computes, and undoes
+/// their factors in the weights of the first layer after them.
 fn normalize(
     model: &mut Model,
     config: &TrainConfig,
@@ -145,7 +145,7 @@ fn normalize(
     }
     let map = InputMap::new(config, model.shapes[0], model.input_scale)?;
     let x = map.tensor(&calibration(train, CALIBRATION_IMAGES)?);
-    // For each layer, mean and variance of each channel.
+    // Mean and variance of each channel, for each layer.
     let mut found = Vec::with_capacity(weights.len());
     float.forward_observed(&float.constants(), &[], x, None, &mut |_, output| {
         found.push(channel_statistics(output));
@@ -174,7 +174,7 @@ fn normalize(
     Ok(())
 }
 
-/// Mean and variance of each channel of `[images, channels, height, width]`.
+/// Computes mean and variance of each channel of `[images, channels, height, width]`.
 fn channel_statistics(output: &Tensor<4>) -> Result<(Vec<f32>, Vec<f32>), TrainError> {
     let mean = output.clone().mean_dims(&[0, 2, 3]);
     let centred = output.clone() - mean.clone();
@@ -182,8 +182,8 @@ fn channel_statistics(output: &Tensor<4>) -> Result<(Vec<f32>, Vec<f32>), TrainE
     Ok((values(&mean)?, values(&variance)?))
 }
 
-/// Gives the norms of layers that are not frozen the statistics of the rounded network on training images as they are,
-/// layer after layer: the sums of each depend on those before it.
+/// Gives the norms of layers that are not frozen the statistics of the rounded network on unchanged training images. It
+/// does so layer by layer, because the sums of each layer depend on those before it.
 pub(super) fn settle(
     model: &mut Model,
     map: &InputMap,
@@ -202,7 +202,7 @@ pub(super) fn settle(
     Ok(())
 }
 
-/// The scale that fits a tensor to integers best.
+/// Finds the scale with which a tensor best fits integers.
 fn fit(weights: &[f32], outputs: usize, n_bits: u32, rule: WeightRule) -> f64 {
     match rule {
         WeightRule::TopK { keep, limit } => budget_scale(weights, outputs, keep, limit),
@@ -224,7 +224,7 @@ fn equalize(model: &Model, input_scale: f64, weights: &mut [Vec<f32>], biases: &
             continue;
         };
         let degree = model.degree_between(index, index + 1);
-        // Columns of the next layer that read one channel of this one.
+        // Number of the next layer's columns that read one channel of this layer.
         let columns = next.fan_in / layer.outputs;
         for channel in 0..layer.outputs {
             let row = &mut weights[index][channel * layer.fan_in..(channel + 1) * layer.fan_in];
@@ -243,7 +243,7 @@ fn equalize(model: &Model, input_scale: f64, weights: &mut [Vec<f32>], biases: &
     }
 }
 
-/// Measures the size of each layer's sums and trains biases in units of it.
+/// Measures the size of each layer's sums and expresses the trained biases in units of it.
 fn normalize_biases(
     model: &mut Model,
     config: &TrainConfig,

@@ -1,4 +1,4 @@
-//! Means and variances that norms run with, and batch norms folded into weights.
+//! Running means and variances of norms, and batch norms folded into weights.
 
 use burn::tensor::{Device, Tensor};
 
@@ -8,7 +8,7 @@ use super::{
     norm::NormKind,
 };
 
-/// Share of a batch's statistics in the running ones.
+/// Weight of a batch's statistics when they are mixed into the running ones.
 const NORM_MOMENTUM: f32 = 0.1;
 
 /// Mean and (unbiased) variance of a batch before a batch norm, `[1, channels]`.
@@ -20,7 +20,7 @@ pub(super) struct Statistics {
 }
 
 impl Statistics {
-    /// Makes them the running ones.
+    /// Replaces the running statistics with these.
     pub fn replace(self, model: &mut Model) {
         for (role, new) in [
             (Role::RunningMean, self.mean),
@@ -32,13 +32,13 @@ impl Statistics {
         }
     }
 
-    /// From mean and biased variance over `count` values of each channel.
+    /// Takes mean and biased variance over `count` values of each channel.
     pub fn new(layer: usize, mean: &[f32], variance: &[f32], count: usize) -> Self {
         let row = |v: &[f32]| tensor(v.to_vec(), [1, v.len()], &Device::flex());
         Self::of_rows(layer, row(mean), row(variance), count)
     }
 
-    /// The same, `[1, channels]`.
+    /// Takes the same as rows `[1, channels]`.
     pub fn of_rows(layer: usize, mean: Tensor<2>, variance: Tensor<2>, count: usize) -> Self {
         let count = count as f32;
         Self {
@@ -50,7 +50,7 @@ impl Statistics {
 }
 
 impl Model {
-    /// Moves the running statistics of the batch norms towards those of a batch.
+    /// Moves the running statistics of the norms towards those of a batch.
     pub fn absorb(&mut self, statistics: Vec<Statistics>) {
         for Statistics {
             layer,
@@ -68,7 +68,7 @@ impl Model {
         }
     }
 
-    /// The same network without batch norms: they are folded into weights and biases.
+    /// Returns the same network without batch norms, which are folded into weights and biases.
     pub fn folded(&self) -> Result<Self, TrainError> {
         let mut out = self.clone();
         for index in 0..self.layers.len() {

@@ -1,4 +1,4 @@
-//! Tensors in files (safetensors), and their hash.
+//! Tensor files (safetensors), and the hash of tensors.
 
 use std::{collections::BTreeMap, path::Path};
 
@@ -14,13 +14,13 @@ use super::{
 };
 use crate::{data::hex, file_kind::describe};
 
-/// The largest file of weights or checkpoint, in bytes: a checkpoint holds weights, the best ones and two moments.
+/// Largest size of a weight or checkpoint file, in bytes: a checkpoint holds weights, the best ones and two moments.
 const MAX_BYTES: u64 = 4 << 30;
 
 /// Named matrices in order of name.
 pub(super) type Named = BTreeMap<String, ([usize; 2], Vec<f32>)>;
 
-/// The model's tensors, with `prefix` before each name.
+/// Collects the model's tensors, with `prefix` before each name.
 pub(super) fn of_model(model: &Model, prefix: &str) -> Result<Named, TrainError> {
     model
         .params
@@ -68,7 +68,7 @@ pub(super) fn save(
     write_atomically(path, &file)
 }
 
-/// Reads tensors and the header's metadata.
+/// Reads the tensors and the header's metadata.
 pub(super) fn load(path: &Path) -> Result<(Named, BTreeMap<String, String>), TrainError> {
     let failed = |problem: String| TrainError::Weights {
         path: path.to_owned(),
@@ -143,8 +143,8 @@ pub(super) fn into_model(
     Ok(())
 }
 
-/// SHA-256 over the names, shapes and values of all tensors in order of name: the same for equal weights, however
-/// they are stored.
+/// Computes SHA-256 over the names, shapes and values of all tensors in order of name. Equal weights give the same
+/// hash, whatever way they are stored.
 pub(super) fn hash(named: &Named) -> String {
     let mut hasher = Sha256::new();
     for (name, (shape, v)) in named {

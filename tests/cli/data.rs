@@ -1,4 +1,4 @@
-//! `sealquant data fetch` and where datasets are looked for.
+//! `sealquant data fetch`, and the places where datasets are looked for.
 
 use std::fs;
 
@@ -6,7 +6,7 @@ use predicates::prelude::*;
 
 use crate::kit::{sealquant, write_data, write_model};
 
-/// The last line on standard error of a command that must fail.
+/// Returns the last line on standard error of a command that must fail.
 fn refused(command: &mut assert_cmd::Command) -> String {
     let output = command.assert().code(1).get_output().clone();
     let stderr = String::from_utf8(output.stderr).unwrap();
@@ -26,7 +26,7 @@ fn a_misspelt_variable_is_an_error_and_nothing_is_fetched() {
         command
             .args(["data", "fetch"])
             .env("SEALQUANT_DATA", value)
-            // Where it would be put.
+            // The place where a fetched dataset would be put.
             .env("XDG_CACHE_HOME", top.path().join("cache"));
         command
     };
@@ -76,7 +76,7 @@ fn a_misspelt_variable_is_an_error_and_nothing_is_fetched() {
             .arg(data.join("t10k-labels-idx1-ubyte")),
     );
     assert!(line.contains("--data-dir: cannot write into"), "{line}");
-    // Set to nothing is not set; a directory that is given is the only one that counts.
+    // An empty variable counts as not set; a directory that is given is the only one that is searched.
     let mut infer = sealquant();
     infer
         .args([

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::kit::{sealquant, write_data, write_model};
 
-/// The cells of the row whose first cell begins so.
+/// Returns the cells of the row whose first cell begins with `first`.
 fn row<'a>(stdout: &'a str, first: &str) -> Vec<&'a str> {
     let rows = stdout.lines().filter_map(|line| line.strip_prefix('│'));
     let mut rows = rows.map(|row| {
@@ -19,7 +19,7 @@ fn row<'a>(stdout: &'a str, first: &str) -> Vec<&'a str> {
         .unwrap_or_else(|| panic!("no row {first} in:\n{stdout}"))
 }
 
-/// A duration as it is printed, in seconds, and how much its last digit is worth.
+/// Parses a printed duration; returns it in seconds, and the value of its last digit.
 fn seconds(cell: &str) -> (f64, f64) {
     let (number, unit) = cell.split_once(' ').unwrap();
     let unit = match unit {
@@ -94,7 +94,7 @@ fn demo_shows_what_its_records_say() {
     let right = format!("({} right)", batch["correct"]);
     assert!(row(&stdout, "accuracy")[1].ends_with(&right), "{right}");
     assert!(row(&stdout, "bound on the logits")[1].starts_with("proven for every input"));
-    // The paper's rates are those of its seconds, to the digits shown.
+    // The paper's rates follow from its seconds, to the digits shown.
     for (name, paper) in [
         ("the paper, one image: N = 16384", 311.13),
         ("the paper, one image: N = 8192", 58.04),
@@ -107,7 +107,7 @@ fn demo_shows_what_its_records_say() {
     }
 }
 
-/// Outside a checkout, with the model that is built in.
+/// The demo works outside a checkout, with the built-in model.
 #[test]
 fn demo_works_from_any_folder() {
     let top = tempfile::tempdir().unwrap();

@@ -1,8 +1,8 @@
-//! Every command of every document: run, or run in a shorter form, or checked as far as its cost allows.
+//! Checks every command of every document: runs it, runs a shorter form of it, or checks it as far as its cost allows.
 //!
 //! A `sh` block of a document is read line by line. Each line must match a rule below; a line without a rule fails the
-//! test, and so does a rule that no line needs. Commands run in a folder of their own that holds `models`, `configs` and
-//! `examples` of the checkout and a small dataset in place of the real one.
+//! test, and so does a rule that no line needs. Commands run in a folder of their own that holds `models`, `configs`
+//! and `examples` from the checkout and a small dataset in place of the real one.
 
 use std::{
     cell::RefCell,
@@ -13,19 +13,20 @@ use std::{
 
 use crate::kit::{sealquant, write_data};
 
-/// What the test does with a command.
+/// The check of a command.
 #[derive(Debug, Clone, Copy)]
 enum Rule {
     /// Runs it as it stands.
     Run,
-    /// Runs it with these words replaced, each by another: fewer images, an encrypted run of seconds instead of minutes.
+    /// Runs it with these words replaced, each by another: fewer images, and encrypted runs that take seconds, not
+    /// minutes.
     Shorter(&'static [(&'static str, &'static str)]),
-    /// Parses it by the program itself, and finds each file or preset that it names: running takes minutes to hours.
+    /// Lets the program parse it, and finds each file or preset that it names: running it takes minutes to hours.
     Parse,
-    /// Asks make what it would do: this test is part of what it does.
+    /// Asks make what it would do: this test is part of what make does.
     Make,
-    /// Finds the script, example, benchmark or fuzz target, and each file that the command names: running compiles anew,
-    /// or needs what not every machine has.
+    /// Finds the script, example, benchmark or fuzz target, and each file that the command names: running it would
+    /// compile again, or needs something that not every machine has.
     Exists,
     /// Sets variables or makes folders for the lines after it.
     Shell,
@@ -33,7 +34,7 @@ enum Rule {
 
 use Rule::{Exists, Make, Parse, Run, Shell, Shorter};
 
-/// The rule of a command is that of the first pattern that it starts with.
+/// The rules: a command follows the first pattern that it starts with.
 const RULES: &[(&str, Rule)] = &[
     ("make ", Make),
     ("sealquant data fetch", Run),
@@ -61,7 +62,8 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// The documents that users read: those of the root, docs, and README files of folders; comments of examples.
+/// Lists the documents that users read: those in the root, in docs, README files in folders, and the comments of
+/// examples.
 fn documents() -> Vec<PathBuf> {
     let mut found = Vec::new();
     for folder in [
@@ -89,7 +91,7 @@ fn documents() -> Vec<PathBuf> {
     found
 }
 
-/// The commands of a document's `sh` blocks, without comments; lines that end in a backslash go on.
+/// Returns the commands in a document's `sh` blocks, without comments; a line that ends in a backslash continues.
 fn commands(text: &str) -> Vec<String> {
     let mut found = Vec::new();
     let mut within = false;
@@ -117,7 +119,7 @@ fn commands(text: &str) -> Vec<String> {
     found
 }
 
-/// The folder that commands run in.
+/// The folder in which commands run.
 struct Scratch {
     top: tempfile::TempDir,
 }
@@ -176,7 +178,7 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
-/// Lets the program parse a command up to a request for help, which comes after every argument, and finds what it names.
+/// Lets the program parse a command, with `--help` appended after its last argument, and finds what the command names.
 fn parse(words: &[String]) -> Result<(), String> {
     let output = sealquant().args(&words[1..]).arg("--help").output();
     let output = output.map_err(|error| error.to_string())?;
@@ -199,7 +201,7 @@ fn parse(words: &[String]) -> Result<(), String> {
     Ok(())
 }
 
-/// Finds the targets and files that a command of cargo, or a script, names.
+/// Finds the targets and files that a cargo command or a script names.
 fn exists(words: &[String]) -> Result<(), String> {
     let missing = |kind: &str, name: &str| Err(format!("no {kind} {name}"));
     let is_target = |folder: &str, name: &str| {

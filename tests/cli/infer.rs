@@ -32,7 +32,7 @@ fn infer(model: &Path, data: &Path, arguments: &[&str]) -> Value {
         || "proven for every input".to_owned(),
         |source| format!("observed on {source}"),
     );
-    // Few images one by one, many by their labels.
+    // A few images are listed one by one, many are grouped by label.
     let classes = if record["images"].as_u64().unwrap() <= 20 {
         "that is"
     } else {
@@ -68,7 +68,7 @@ fn infer_equals_the_twin_and_records_the_run() {
     }
 }
 
-/// What the record of images 10..55 of 60 must hold.
+/// Checks the record of images 10..55 of 60.
 fn check_record(record: &Value, mode: &str, data: &Path) {
     assert_eq!(record["images"], 45);
     assert_eq!(record["first_image"], 10);
@@ -147,7 +147,7 @@ fn check_record(record: &Value, mode: &str, data: &Path) {
     assert!(layer_seconds <= record["seconds"]["evaluate"].as_f64().unwrap() * 1.01);
 }
 
-/// Fast mode's layers are predicted one by one, the operations exactly.
+/// Checks that fast mode's layers are predicted one by one, and the operations exactly.
 fn check_forecast(record: &Value, mode: &str) {
     let forecast = &record["forecast"];
     if mode == "stock" {
@@ -179,7 +179,7 @@ fn infer_packs_few_images_and_says_what_it_cannot_pack() {
     let (model, data) = (top.path().join("m"), top.path().join("data"));
     write_model(&model);
     write_data(&data, 60);
-    // Two linear layers after each other: the last but one reads all positions.
+    // Two consecutive linear layers: the last but one reads all positions.
     sealquant()
         .args(["infer", "--layout", "packed", "--model"])
         .arg(&model)
@@ -202,7 +202,7 @@ fn infer_packs_few_images_and_says_what_it_cannot_pack() {
     }
 }
 
-/// How many labels the network's exact evaluation finds.
+/// Counts the labels that the network's exact evaluation finds.
 fn correct_in_the_clear(data: &Path, range: std::ops::Range<usize>) -> usize {
     use sealquant::{
         data::{DatasetName, Source, Split, load},
@@ -232,7 +232,7 @@ fn more_images_than_slots_take_several_batches() {
     let (model, data) = (top.path().join("m"), top.path().join("data"));
     write_model(&model);
     write_data(&data, 8200);
-    // The bound observed on these images, named in the record.
+    // The bound observed on these images is named in the record.
     let one = infer(
         &model,
         &data,
@@ -298,14 +298,15 @@ fn images_and_data_that_are_not_there_are_refused() {
     );
     let line = failure(&["infer", "--model", model, "--data-dir", model]);
     assert!(line.contains("t10k-images-idx3-ubyte"), "{line}");
-    // A dataset of other files under the same names is used, but never called the published one; damaged ones are not.
+    // A dataset with other files under the same names is used, but never called the published one; a damaged one is not
+    // used.
     fs::write(Path::new(data).join("t10k-images-idx3-ubyte"), b"damaged").unwrap();
     let line = failure(&["infer", "--model", model, "--data-dir", data]);
     assert!(line.contains("t10k-images-idx3-ubyte"), "{line}");
 }
 
-/// The records of finished runs say what their processes held at most; from half a gigabyte on that is keys and
-/// ciphertexts.
+/// Compares predicted memory with the largest memory that the records of finished runs report. From half a gigabyte on,
+/// that memory is keys and ciphertexts.
 #[test]
 fn memory_is_predicted_near_what_records_measured() {
     use sealquant::{

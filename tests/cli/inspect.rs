@@ -55,7 +55,7 @@ fn inspect_explains_the_network_and_its_parameters() {
         "{observed}"
     );
     assert!(stdout(&["--security", "2018"]).contains("2018"));
-    // A layout that was asked for is not called the cheapest.
+    // A layout that was requested is not called the cheapest.
     let forced = stdout(&["--layout", "batched"]);
     assert!(
         forced.contains("The batched layout was asked for"),
@@ -118,7 +118,7 @@ fn output_fits_the_terminal() {
     }
 }
 
-/// What cannot be encrypted is shown all the same.
+/// A network that cannot be encrypted is still shown.
 #[cfg(feature = "train")]
 #[test]
 fn float_networks_are_shown_with_what_to_do_next() {

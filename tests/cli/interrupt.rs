@@ -12,7 +12,7 @@ use std::{
 
 use crate::kit::{write_data, write_model};
 
-/// The program as it runs, and its standard error, in a file, as nobody reads it meanwhile. Killed if a test fails.
+/// The running program, and its standard error in a file, as nobody reads it meanwhile. It is killed if a test fails.
 struct Running(Child, fs::File);
 
 impl Drop for Running {
@@ -37,7 +37,7 @@ impl Running {
         send(name, &self.0.id().to_string());
     }
 
-    /// Waits for the end: exit code and standard error.
+    /// Waits for the end; returns exit code and standard error.
     fn end(mut self) -> (Option<i32>, String) {
         let mut stderr = String::new();
         let code = wait_for("the end", || self.0.try_wait().unwrap()).code();
@@ -82,7 +82,7 @@ fn wait_for_file(path: &Path) {
     wait_for(&path.display().to_string(), || path.exists().then_some(()));
 }
 
-/// Everything in a directory whose name begins with a point.
+/// Lists everything in a directory whose name begins with a dot.
 fn hidden(directory: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap());
     let hidden = entries.filter(|entry| entry.file_name().as_encoded_bytes().starts_with(b"."));
@@ -93,7 +93,7 @@ fn last_line(stderr: &str) -> &str {
     stderr.lines().last().unwrap_or_default()
 }
 
-/// A client that has fetched half of a package and goes on for minutes.
+/// A client that has fetched half of a package and then runs for minutes.
 struct SlowClient {
     top: tempfile::TempDir,
 }
@@ -128,7 +128,7 @@ impl SlowClient {
         command
     }
 
-    /// Starts a fetch and waits until the client is at work: its process number.
+    /// Starts a fetch and waits until the client is at work; returns its process number.
     fn at_work(&self) -> (Running, String) {
         let id = self.top.path().join("id");
         let _ = fs::remove_file(&id);
@@ -155,7 +155,7 @@ fn an_interrupted_fetch_leaves_nothing() {
     }
 }
 
-/// `timeout` sends a signal to its child and to the group: that is one request, not an impatient second one.
+/// `timeout` sends a signal to its child and to the group: that is one request, not a second, impatient one.
 #[test]
 fn a_signal_that_arrives_twice_still_cleans_up() {
     let client = SlowClient::new();
@@ -205,7 +205,7 @@ fn an_interrupted_run_writes_no_record() {
     for signal in ["INT", "TERM"] {
         let running = Running::start(
             sealquant()
-                // Each batch has one image: minutes.
+                // Each batch has one image, so this takes minutes.
                 .args(["infer", "--layout", "diagonal", "--threads", "1", "--model"])
                 .arg(&model)
                 .arg("--data-dir")
@@ -259,7 +259,7 @@ fn an_interrupted_training_keeps_its_checkpoint_and_says_how_to_go_on() {
     };
     let checkpoint = out.join(CHECKPOINT_FILE);
     for (signal, more) in [("INT", &[][..]), ("TERM", &["--resume"])] {
-        // What a killed run left.
+        // Left behind by a killed run.
         fs::create_dir_all(&out).unwrap();
         fs::write(out.join(".sealquant-dEaD01"), "half").unwrap();
         let before = fs::read(&checkpoint).ok();

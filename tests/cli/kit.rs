@@ -1,4 +1,4 @@
-//! The program, a small network, small data.
+//! The program, a small network and small datasets.
 
 use std::{fs, path::Path};
 
@@ -9,23 +9,23 @@ use sealquant::network::{
     SplitMix64,
 };
 
-/// The program, built.
+/// Returns a command for the built program.
 pub fn sealquant() -> Command {
     let mut command = cargo_bin_cmd!("sealquant");
-    // The user's own datasets stay out of the tests.
+    // Keeps the user's own datasets out of the tests.
     command.env_remove("SEALQUANT_DATA");
-    // So is the width of the terminal that they run in.
+    // Keeps the width of the terminal out as well.
     command.env_remove("COLUMNS");
     command
 }
 
-/// A small network for 28x28 images: a strided convolution and two linear layers with squares between; about half the
-/// weights are zero.
+/// Makes a small network for 28x28 images: a strided convolution and two linear layers, with squares between them.
+/// About half the weights are zero.
 pub fn network() -> Network {
     network_times(1)
 }
 
-/// The same with weights `factor` times as large.
+/// Makes the same network with weights `factor` times as large.
 pub fn network_times(factor: i64) -> Network {
     let mut random = SplitMix64::new(7);
     let mut weights = |count: usize| -> Vec<i64> {
@@ -88,7 +88,7 @@ pub fn write_network(directory: &Path, network: &Network) {
     network.save(directory.join(NETWORK_FILE)).unwrap();
 }
 
-/// Writes a dataset in MNIST's form: `images` random images a split, the labels 0 to 9 in turn.
+/// Writes a dataset in MNIST's format: `images` random images in each split, with the labels 0 to 9 in turn.
 pub fn write_data(directory: &Path, images: usize) {
     let mut random = SplitMix64::new(11);
     let idx = |dimensions: &[usize], data: Vec<u8>| {
@@ -109,7 +109,7 @@ pub fn write_data(directory: &Path, images: usize) {
     }
 }
 
-/// Every row of the tables on a standard output that is no terminal is one line: its first cell is not empty.
+/// Checks that, on a standard output that is not a terminal, every table row is one line: its first cell is not empty.
 pub fn assert_no_cell_is_wrapped(stdout: &str) {
     let rows = stdout.lines().filter_map(|line| line.strip_prefix('│'));
     let mut count = 0;
@@ -121,7 +121,7 @@ pub fn assert_no_cell_is_wrapped(stdout: &str) {
     assert!(count > 5, "{stdout}");
 }
 
-/// Runs a command that must fail with exit code 1 and one line on standard error (after any notes), which it returns.
+/// Runs a command that must fail with exit code 1 and one line on standard error (after any notes); returns that line.
 pub fn failure(arguments: &[&str]) -> String {
     let output = sealquant()
         .args(arguments)

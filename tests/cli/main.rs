@@ -1,4 +1,5 @@
-//! Runs the built program as a user does: on a small network and small datasets that the tests write, without network.
+//! Runs the built program as a user does, on a small network and small datasets that the tests write, without network
+//! access.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,

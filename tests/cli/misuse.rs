@@ -1,4 +1,4 @@
-//! Help, misuse, models that are missing or damaged, readers that are gone.
+//! Help, misuse, missing or damaged models, and readers that have gone.
 
 use std::{
     fs,
@@ -61,7 +61,7 @@ fn a_missing_model_is_one_line_with_its_path() {
             line.contains("models/no-such-model: No such file"),
             "{line}"
         );
-        // Where models come from, and what to give instead.
+        // Says where models come from, and what to give instead.
         assert!(
             line.contains("mnist-w2") && line.contains("sealquant train"),
             "{line}"
@@ -72,7 +72,7 @@ fn a_missing_model_is_one_line_with_its_path() {
     assert!(line.contains("holds no network"), "{line}");
 }
 
-/// Presets start from models of the source: elsewhere an error says so.
+/// Presets start from models in the source: elsewhere an error says so.
 #[cfg(feature = "train")]
 #[test]
 fn what_needs_the_source_says_so_elsewhere() {
@@ -99,7 +99,7 @@ fn what_needs_the_source_says_so_elsewhere() {
     );
 }
 
-/// The options of the command that fails, and of no other.
+/// An error names the options of the command that fails, and of no other.
 #[test]
 fn errors_name_the_options_that_help() {
     let top = tempfile::tempdir().unwrap();
@@ -119,7 +119,7 @@ fn errors_name_the_options_that_help() {
     assert!(line.ends_with("(see --data-dir DIR)"), "{line}");
 }
 
-/// A number out of range is told the range.
+/// A number out of range gives an error that states the range.
 #[test]
 fn numbers_name_their_range() {
     for (arguments, range) in [
@@ -199,7 +199,7 @@ fn models_are_named_in_two_ways() {
     }
 }
 
-/// Names in the help are names that work.
+/// Names listed in the help work.
 #[cfg(feature = "train")]
 #[test]
 fn the_help_lists_presets_that_exist() {
@@ -236,7 +236,7 @@ fn a_damaged_model_is_one_line_with_the_file_and_the_field() {
         line.contains("layers: ") && line.contains("at line"),
         "{line}"
     );
-    // A weight too few.
+    // One weight missing.
     let mut value: Value = serde_json::from_str(&text).unwrap();
     value["layers"][0]["weight"].as_array_mut().unwrap().pop();
     let line = inspect(&value.to_string());

@@ -1,4 +1,4 @@
-//! Where results go: known before the work, and never lost.
+//! Output paths are checked before the work, and results are never lost.
 
 use std::{
     fs,
@@ -9,7 +9,7 @@ use predicates::prelude::*;
 
 use crate::kit::{failure, sealquant, write_data, write_model};
 
-/// A model and data in a directory, and `infer` on one image with them.
+/// A directory with a model and data, for running `infer` on one image.
 struct Kit {
     top: tempfile::TempDir,
 }
@@ -145,7 +145,7 @@ mod unix {
             .stderr(predicate::str::contains(
                 "error: cannot write the record /dev/full: No space left on device",
             ));
-        // And the record is written if the results cannot be printed.
+        // The record is also written if the results cannot be printed.
         let record = kit.at("record.json");
         let full = fs::OpenOptions::new()
             .write(true)
@@ -215,7 +215,7 @@ mod unix {
         assert_eq!(record["images"], 2);
     }
 
-    /// Standard output as a pipe and as a file: the record comes after the tables, and nothing is overwritten.
+    /// Standard output may be a pipe or a file: the record comes after the tables, and nothing is overwritten.
     #[cfg(target_os = "linux")]
     #[test]
     fn a_record_on_standard_output_follows_the_results() {
@@ -251,7 +251,7 @@ mod unix {
         }
     }
 
-    /// Every path of a command may be any bytes.
+    /// Every path of a command may consist of any bytes.
     #[test]
     fn paths_need_not_be_text() {
         let kit = Kit::new();

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::kit::{failure, network_times, sealquant, write_data, write_model, write_network};
 
-/// Trains and rounds on MNIST itself, a few seconds; the command checks its rows.
+/// Trains and rounds on MNIST itself, which takes a few seconds; the command checks its rows.
 #[cfg(feature = "train")]
 #[test]
 fn the_tables_are_made_again_quickly() {
@@ -45,11 +45,11 @@ fn the_tables_are_made_again_quickly() {
                 .starts_with("<svg")
         );
     }
-    // Finished rows are not made again: the same numbers.
+    // Finished rows are not made again: the numbers are the same.
     assert_eq!(go(), first);
 }
 
-/// Copies the committed document of accuracy, without the plots.
+/// Copies the committed accuracy document, without the plots.
 #[cfg(feature = "train")]
 fn copy_document(to: &Path) {
     let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/results/accuracy");
@@ -65,7 +65,7 @@ fn copy_document(to: &Path) {
     }
 }
 
-/// Every row of MNIST is taken from the document, and those of CIFAR-10 stay in it.
+/// Every MNIST row is taken from the document, and the CIFAR-10 rows stay in it.
 #[cfg(feature = "train")]
 #[test]
 fn finished_rows_come_from_the_document() {
@@ -99,7 +99,7 @@ fn finished_rows_come_from_the_document() {
     for row in results(&before) {
         assert!(after_results.contains(&row), "{row}");
     }
-    // The rounded networks of all widths by both rules are there, and every saving of the table.
+    // The rounded networks of all widths by both rules are there, and so is every saving in the table.
     for name in ["ptq5", "ptq10", "ptq2-min-error", "ptq8-min-error"] {
         assert!(
             after_results
@@ -120,7 +120,7 @@ fn finished_rows_come_from_the_document() {
     );
     assert!(!text.contains("spread 0.00"), "{text}");
 
-    // A row of other work is not taken for the row.
+    // A row of different work is not taken for this row.
     let record = document.join("records/mnist/w4-s1.json");
     let other = fs::read_to_string(&record)
         .unwrap()
@@ -144,7 +144,8 @@ fn finished_rows_come_from_the_document() {
     );
 }
 
-/// A directory with the models `small` and `large` (weights seven times those of `small`) and data of 20 images.
+/// Makes a directory with the models `small` and `large` (weights seven times those of `small`) and data with 20
+/// images.
 fn models(top: &Path) -> [String; 3] {
     let path = |name: &str| top.join(name).to_str().unwrap().to_owned();
     write_model(Path::new(&path("small")));
@@ -229,7 +230,7 @@ fn timing_runs_every_case_and_separates_what_each_change_contributes() {
     sealquant().args(again).arg(&out).assert().success();
     assert_eq!(fs::read_to_string(out.join("timing.md")).unwrap(), text);
 
-    // The same, shortened: equal degrees, one plaintext prime of two.
+    // The same, shortened: equal degrees, and one of two plaintext primes.
     let part = go(&[
         "--channels",
         "1",
@@ -290,7 +291,7 @@ fn timing_goes_on_prime_by_prime() {
     let before = fs::read(&first[0]).unwrap();
 
     go(&["--primes", "1"]).success();
-    // The case of fewer primes begins as that of small weights.
+    // The case of fewer primes starts with the same run as that of small weights.
     assert_eq!(kept().len(), 2);
     let record = read(&out.join("timing-mnist.json"));
     for row in record["rows"].as_array().unwrap() {

@@ -1,4 +1,4 @@
-//! More threads than there can be.
+//! Requests for more threads than there can be.
 
 use predicates::prelude::*;
 
@@ -69,7 +69,7 @@ fn absurd_numbers_of_threads_are_cut_with_a_note() {
     }
 }
 
-/// Stacks of 1 GiB each in 6 GiB of addresses: the system refuses some of sixteen threads.
+/// With stacks of 1 GiB each in an address space of 6 GiB, the system refuses some of sixteen threads.
 #[cfg(target_os = "linux")]
 #[test]
 fn fewer_threads_are_used_where_the_system_has_no_room() {

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::kit::{failure, sealquant, write_data};
 
-/// The documented example: its script, the import of both its networks, and what follows.
+/// Runs the documented example: its script, the import of both its networks, and the commands that follow.
 #[test]
 fn weights_from_elsewhere_are_imported() {
     let top = tempfile::tempdir().unwrap();
@@ -121,7 +121,7 @@ fn a_network_is_trained_and_rounded_with_plain_lines_when_piped() {
         .assert()
         .success()
         .stdout(predicate::str::contains("the same class on all 60 images"))
-        // What rounding cost: both networks on the same images.
+        // The cost of rounding: both networks on the same images.
         .stdout(predicate::str::is_match("mnist-paper-float: [0-9]+ of 60 test images").unwrap())
         .stdout(
             predicate::str::is_match("mnist-paper-float-ptq4: [0-9]+ of 60 test images").unwrap(),
@@ -153,7 +153,7 @@ fn a_network_is_trained_and_rounded_with_plain_lines_when_piped() {
     assert!(!Path::new(&path("new")).exists());
 }
 
-/// Runs that would lose something, or have nothing to go on from, are refused before any work, with what to do.
+/// Runs that would lose something, or that have nothing to continue from, are refused before any work, with a remedy.
 #[test]
 fn a_finished_model_is_overwritten_on_request_only() {
     use sealquant::train::TrainConfig;

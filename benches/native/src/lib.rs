@@ -1,7 +1,7 @@
-//! SEAL's operations called from C++ in a loop, on objects that somebody else owns.
+//! Calls SEAL's operations in a loop from C++, on objects that the caller owns.
 //!
-//! The benchmark `bfv` of `sealquant` compares its own calls with these loops: same objects, same process; the benchmark
-//! `network` compares whole networks with those of [`network`].
+//! The benchmark `bfv` of `sealquant` compares its own calls with these loops, on the same objects in the same process.
+//! The benchmark `network` compares whole networks with those of [`network`].
 
 pub mod network;
 
@@ -9,73 +9,73 @@ use seal_sys as _;
 use std::ffi::c_void;
 use std::ptr::NonNull;
 
-/// What can be run; the comments say on what, and what is left in which operand.
+/// An operation to run. The comments say on which operands it works and where the result goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u32)]
 pub enum Operation {
-    /// `values` into `work_plain`.
+    /// Encodes `values` into `work_plain`.
     Encode,
-    /// `plain` into the decoded values.
+    /// Decodes `plain` into the decoded values.
     Decode,
-    /// `plain` into `work`, with the public key.
+    /// Encrypts `plain` into `work` with the public key.
     Encrypt,
-    /// `plain` into `work`, with the secret key.
+    /// Encrypts `plain` into `work` with the secret key.
     EncryptSymmetric,
-    /// `a` into `work_plain`.
+    /// Decrypts `a` into `work_plain`.
     Decrypt,
-    /// `a` into `work`.
+    /// Copies `a` into `work`.
     Copy,
-    /// `work`, in place.
+    /// Negates `work` in place.
     Negate,
-    /// `b` to `work`, in place.
+    /// Adds `b` to `work` in place.
     Add,
-    /// `b` from `work`, in place.
+    /// Subtracts `b` from `work` in place.
     Sub,
-    /// `plain` to `work`, in place.
+    /// Adds `plain` to `work` in place.
     AddPlain,
-    /// `work` by `plain`, in place.
+    /// Multiplies `work` by `plain` in place.
     MultiplyPlain,
-    /// `work`, in NTT form, by `plain_ntt`, in place.
+    /// Multiplies `work`, in NTT form, by `plain_ntt` in place.
     MultiplyPlainNtt,
-    /// `work` by `constant`, in place.
+    /// Multiplies `work` by `constant` in place.
     MultiplyPlainConstant,
-    /// `a` is copied to `work`, which is multiplied by `b`.
+    /// Copies `a` to `work` and multiplies it by `b`.
     Multiply,
-    /// `a` is copied to `work`, which is squared.
+    /// Copies `a` to `work` and squares it.
     Square,
-    /// `product` is copied to `work`, which is relinearised.
+    /// Copies `product` to `work` and relinearises it.
     Relinearize,
-    /// `a` is copied to `work`, which loses a prime.
+    /// Copies `a` to `work` and removes a prime from it.
     ModSwitchToNext,
-    /// `a` is copied to `work`, which is transformed.
+    /// Copies `a` to `work` and transforms it.
     TransformToNtt,
-    /// `a_ntt` is copied to `work`, which is transformed back.
+    /// Copies `a_ntt` to `work` and transforms it back.
     TransformFromNtt,
-    /// `work` by one step, in place.
+    /// Rotates `work` by one step in place.
     RotateRows,
-    /// `work`, in place.
+    /// Rotates the columns of `work` in place.
     RotateColumns,
-    /// `work` by the automorphism of element 3, in place.
+    /// Applies the automorphism of element 3 to `work` in place.
     ApplyGalois,
-    /// `plain` from `work`, in place.
+    /// Subtracts `plain` from `work` in place.
     SubPlain,
-    /// `a` is copied to `work`, which loses all primes but one.
+    /// Copies `a` to `work` and removes all primes but one from it.
     ModSwitchTo,
-    /// `plain` is copied to `work_plain`, which is transformed to the first level.
+    /// Copies `plain` to `work_plain` and transforms it to the first level.
     TransformPlainToNtt,
-    /// An encryption of zero into `work`, with the public key.
+    /// Encrypts zero into `work` with the public key.
     EncryptZero,
-    /// An encryption of zero into `work`, with the secret key.
+    /// Encrypts zero into `work` with the secret key.
     EncryptZeroSymmetric,
-    /// Of `a`.
+    /// Measures the noise budget of `a`.
     NoiseBudget,
-    /// `a`, `b`, `a` and `b` summed into `work`.
+    /// Adds up `a`, `b`, `a` and `b` into `work`.
     AddMany,
-    /// The product of `a`, `b`, `a`, relinearised, into `work`.
+    /// Multiplies `a`, `b` and `a`, relinearised, into `work`.
     MultiplyMany,
-    /// `a` to the fourth power, relinearised, into `work`.
+    /// Raises `a` to the fourth power, relinearised, into `work`.
     Exponentiate,
-    /// Relinearisation keys.
+    /// Creates relinearisation keys.
     CreateRelinKeys,
 }
 
@@ -116,8 +116,8 @@ impl Operation {
         Self::CreateRelinKeys,
     ];
 
-    /// Whether `sealquant::bfv` does something else here than call SEAL's function of this name: it encodes and decodes
-    /// by itself, and makes sums, products and powers of single calls.
+    /// Tells whether `sealquant::bfv` does not simply call SEAL's function of this name: it encodes and decodes by
+    /// itself, and computes sums, products and powers from single calls.
     pub const fn is_own(self) -> bool {
         matches!(
             self,
@@ -125,7 +125,7 @@ impl Operation {
         )
     }
 
-    /// The name in tables.
+    /// Returns the name used in tables.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Encode => "encode",
@@ -184,13 +184,13 @@ pub struct Operands {
     pub galois_keys: *const c_void,
     /// `seal::Plaintext`.
     pub plain: *const c_void,
-    /// The same in NTT form at the first level.
+    /// The same plaintext in NTT form at the first level.
     pub plain_ntt: *const c_void,
-    /// `seal::Plaintext` of a single coefficient.
+    /// `seal::Plaintext` with a single coefficient.
     pub constant: *const c_void,
     /// `seal::Ciphertext` at the first level.
     pub a: *const c_void,
-    /// Another one.
+    /// Another `seal::Ciphertext` at the first level.
     pub b: *const c_void,
     /// A `seal::Ciphertext` of size 3.
     pub product: *const c_void,
@@ -202,7 +202,7 @@ pub struct Operands {
     pub work_plain: *mut c_void,
     /// Values modulo t to encode; they are copied.
     pub values: *const u64,
-    /// How many.
+    /// Number of values.
     pub value_count: usize,
 }
 
@@ -214,7 +214,7 @@ unsafe extern "C" {
     fn sealquant_native_count(native: *const c_void) -> u64;
 }
 
-/// The operands, and what SEAL's C++ interface wants besides: an encoder, and vectors of ciphertexts.
+/// The operands, and the objects that SEAL's C++ interface needs in addition: an encoder, and vectors of ciphertexts.
 #[derive(Debug)]
 pub struct Native {
     object: NonNull<c_void>,
@@ -222,10 +222,11 @@ pub struct Native {
 }
 
 impl Native {
-    /// Makes the encoder; `None` if SEAL refuses.
+    /// Creates the encoder; `None` if SEAL refuses.
     ///
     /// # Safety
-    /// The operands are what their documentation says, and live, at the same addresses, as long as this object.
+    /// The operands must be what their documentation says, and must stay alive at the same addresses as long as this
+    /// object.
     pub unsafe fn new(operands: &Operands) -> Option<Self> {
         // SAFETY: the caller keeps the contract.
         let object = unsafe { sealquant_native_new(operands) };
@@ -235,34 +236,34 @@ impl Native {
         })
     }
 
-    /// Runs an operation in a loop. Whether SEAL did not refuse.
+    /// Runs an operation in a loop. Returns false if SEAL refused.
     ///
     /// # Safety
-    /// No reference to `work`, `work_plain`, the decryptor or the key generator is in use.
+    /// No reference to `work`, `work_plain`, the decryptor or the key generator may be in use.
     pub unsafe fn run(&mut self, operation: Operation, iterations: u64) -> bool {
-        // SAFETY: the object was made by `new` and lives; the caller keeps the rest of the contract.
+        // SAFETY: the object was made by `new` and is alive; the caller keeps the rest of the contract.
         unsafe { sealquant_native_run(self.object.as_ptr(), operation as u32, iterations) }
     }
 
-    /// What the last [`Operation::Decode`] gave.
+    /// Returns the result of the last [`Operation::Decode`].
     pub fn decoded(&self) -> &[u64] {
-        // SAFETY: the vector holds one value a slot, as many as `values`, from the beginning.
+        // SAFETY: the vector holds one value for each slot, as many as `values`, from the beginning.
         unsafe {
             std::slice::from_raw_parts(sealquant_native_decoded(self.object.as_ptr()), self.slots)
         }
     }
 
-    /// What the last [`Operation::NoiseBudget`] gave, in bits, or the number of keys that the last
-    /// [`Operation::CreateRelinKeys`] made.
+    /// Returns the noise budget that the last [`Operation::NoiseBudget`] measured, in bits, or the number of keys that
+    /// the last [`Operation::CreateRelinKeys`] made.
     pub fn count(&self) -> u64 {
-        // SAFETY: the object was made by `new` and lives.
+        // SAFETY: the object was made by `new` and is alive.
         unsafe { sealquant_native_count(self.object.as_ptr()) }
     }
 }
 
 impl Drop for Native {
     fn drop(&mut self) {
-        // SAFETY: made by `new`, and destroyed here only.
+        // SAFETY: made by `new`, and destroyed only here.
         unsafe { sealquant_native_delete(self.object.as_ptr()) }
     }
 }

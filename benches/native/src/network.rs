@@ -1,50 +1,50 @@
-//! Whole networks in C++ by stock SEAL calls, on ciphertexts and keys that somebody else owns.
+//! Evaluates whole networks in C++ by stock SEAL calls, on ciphertexts and keys that the caller owns.
 
 use std::ffi::c_void;
 
-/// A layer of a batched network, as `Mode::Stock` of `sealquant` computes it.
+/// A layer of a batched network, as `sealquant` computes it with `Mode::Stock`.
 #[derive(Debug, Clone, Copy)]
 #[repr(C)]
 pub struct Layer {
     /// 0: weighted sums, 1: squares, 2: squares, relinearised.
     pub kind: u32,
-    /// Of weighted sums, how many; output o adds the terms `starts[o]` up to `starts[o + 1]`.
+    /// Number of weighted sums; output o adds the terms from `starts[o]` up to but without `starts[o + 1]`.
     pub outputs: usize,
-    /// One more than outputs.
+    /// One element more than there are outputs.
     pub starts: *const usize,
-    /// For each term the input.
+    /// The input of each term.
     pub inputs: *const u32,
-    /// For each term the weight: not 0, around 0 modulo t.
+    /// The weight of each term: not 0, around 0 modulo t.
     pub weights: *const i64,
-    /// For each output the bias modulo t.
+    /// The bias of each output modulo t.
     pub biases: *const u64,
 }
 
-/// A layer by the authors' schedule.
+/// A layer in the authors' schedule.
 #[derive(Debug, Clone, Copy)]
 #[repr(C)]
 pub struct PaperLayer {
     /// 0: convolution, 1: squares, 2: fully connected.
     pub kind: u32,
-    /// Channels to compute: of the output, of a fully connected layer of the input.
+    /// Number of channels to compute: output channels, or, in a fully connected layer, input channels.
     pub units: usize,
-    /// Channels to hand on: the missing ones are copies.
+    /// Number of channels to hand on: the missing ones are copies.
     pub all_units: usize,
-    /// For each channel its first tap or diagonal, and the end.
+    /// The first tap or diagonal of each channel, and the end.
     pub starts: *const usize,
-    /// For each tap the input channel.
+    /// The input channel of each tap.
     pub inputs: *const u32,
-    /// For each tap or diagonal by how many slots to rotate.
+    /// The number of slots to rotate by, for each tap or diagonal.
     pub rotations: *const u32,
-    /// For each tap the weight: not 0, around 0 modulo t.
+    /// The weight of each tap: not 0, around 0 modulo t.
     pub weights: *const i64,
-    /// For each diagonal `period` residues.
+    /// `period` residues for each diagonal.
     pub factors: *const u64,
-    /// After how many slots a diagonal repeats.
+    /// Number of slots after which a diagonal repeats.
     pub period: usize,
-    /// Residues: one for each output channel; of a fully connected layer `rows`.
+    /// Residues: one for each output channel, or, in a fully connected layer, `rows` of them.
     pub biases: *const u64,
-    /// Outputs of a fully connected layer, rounded up to a power of two.
+    /// Number of outputs of a fully connected layer, rounded up to a power of two.
     pub rows: usize,
 }
 
@@ -73,19 +73,19 @@ unsafe extern "C" {
     ) -> bool;
 }
 
-/// Nanoseconds that the calling thread has spent on processors.
+/// Returns the nanoseconds that the calling thread has spent on processors.
 pub fn thread_nanoseconds() -> u64 {
     // SAFETY: it reads a clock.
     unsafe { sealquant_native_thread_nanoseconds() }
 }
 
-/// Evaluates a batched network on the calling thread. Whether SEAL did not refuse.
+/// Evaluates a batched network on the calling thread. Returns false if SEAL refused.
 ///
 /// # Safety
-/// `context` is a `seal::SEALContext`; `relin_keys` are `seal::RelinKeys` for it, or null if no layer is of kind 2. The
-/// pointers of the layers lead to as many elements as their documentation says, and inputs are indices of what the layer
-/// before gives. `request` and `response` are `seal::Ciphertext`; those of the response are overwritten, and nobody uses
-/// them meanwhile.
+/// `context` must be a `seal::SEALContext`; `relin_keys` must be `seal::RelinKeys` for it, or null if no layer is of
+/// kind 2. The pointers of the layers must lead to as many elements as their documentation says, and inputs must be
+/// indices into the output of the layer before. `request` and `response` must be `seal::Ciphertext`; those of the
+/// response are overwritten, and nobody may use them meanwhile.
 pub unsafe fn stock(
     context: *const c_void,
     relin_keys: *const c_void,
@@ -110,10 +110,11 @@ pub unsafe fn stock(
     }
 }
 
-/// Evaluates the authors' schedule on the calling thread. Whether SEAL did not refuse.
+/// Evaluates the authors' schedule on the calling thread. Returns false if SEAL refused.
 ///
 /// # Safety
-/// As [`stock`]; `galois_keys` are `seal::GaloisKeys` for all powers of two, `response` is one `seal::Ciphertext`.
+/// As for [`stock`]; `galois_keys` must be `seal::GaloisKeys` for all powers of two, and `response` must be one
+/// `seal::Ciphertext`.
 pub unsafe fn paper(
     context: *const c_void,
     relin_keys: *const c_void,

@@ -43,7 +43,7 @@ pub(super) struct Arguments {
     data: DataDirectory,
 }
 
-/// Images of the quick check: training (validation included) and test.
+/// Numbers of images in the quick check: training (including validation) and test.
 const QUICK_IMAGES: [usize; 2] = [6_500, 1_000];
 
 pub(super) fn run(arguments: &Arguments, output: &mut Output) -> anyhow::Result<Outcome> {
@@ -97,7 +97,7 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> anyhow::Result<
     if !arguments.quick {
         keep_others(&mut rows, datasets, &to)?;
     }
-    // Shown even if it cannot be written.
+    // Show the rows even if they cannot be written.
     let shown = output.line(columns(&rows));
     copy_records(&rows, &options.out, &to)?;
     write(&rows, &to)?;
@@ -109,7 +109,7 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> anyhow::Result<
     Ok(Outcome::Success)
 }
 
-/// The rows of a quick run are bad, but not as bad as a mistake would make them.
+/// Checks the rows of a quick run: they are bad, but not as bad as a mistake would make them.
 fn check(rows: &[Row]) -> Result<(), ReproduceError> {
     let insane = |text: String| Err(ReproduceError::Insane(text));
     let find = |name: &str| {
@@ -178,7 +178,7 @@ fn columns(rows: &[Row]) -> table::Table {
     table::columns(&header, rows)
 }
 
-/// Adds the rows of other datasets that the document has, so that they are not lost from it.
+/// Adds the rows of other datasets that the document has, so that they stay in it.
 fn keep_others(rows: &mut Vec<Row>, asked: &[DatasetName], to: &Path) -> anyhow::Result<()> {
     let earlier = Document::read(to)?;
     let others = earlier.rows().iter().cloned();
@@ -192,8 +192,8 @@ fn keep_others(rows: &mut Vec<Row>, asked: &[DatasetName], to: &Path) -> anyhow:
     Ok(())
 }
 
-/// Puts the record of each run beside the document: `records/<dataset>/<name>.json`. Rows of an earlier document have it
-/// there.
+/// Copies the record of each run to its place beside the document: `records/<dataset>/<name>.json`. The records of rows
+/// from an earlier document are already there.
 fn copy_records(rows: &[Row], runs: &Path, to: &Path) -> anyhow::Result<()> {
     for row in rows.iter().filter(|row| row.method != Method::Float) {
         let dataset = row.dataset.as_str();

@@ -32,7 +32,7 @@ enum Command {
 }
 
 impl Arguments {
-    /// The number of worker threads, if the command line says it.
+    /// Returns the number of worker threads if the command line gives it.
     pub(super) fn threads(&self) -> Option<NonZeroUsize> {
         match &self.command {
             Command::Scaling(arguments) => arguments.threads(),

@@ -26,13 +26,14 @@ use crate::{
     reproduce::{plot_scaling, scaling_document},
 };
 
-/// Images of all points but those of the axis of images.
+/// Number of images at every point, except on the axis of images.
 const BATCH: usize = 8192;
-/// How many of 100 weights are not zero, on the curve over their bits.
+/// Percentage of weights that are not zero, on the curve over weight bits.
 const DENSE_PERCENT: usize = 75;
-/// The same on the curve over bits of the logits: so few that the smallest hold them.
+/// Percentage of weights that are not zero, on the curve over logit bits: so low that the smallest moduli can hold the
+/// logits.
 const SPARSE_PERCENT: usize = 20;
-/// The seed of random networks and images.
+/// Seed of random networks and images.
 const SEED: u64 = 2026;
 
 #[derive(Debug, clap::Args)]
@@ -58,7 +59,7 @@ pub(super) struct Arguments {
 }
 
 impl Arguments {
-    /// One thread for a point, but on the curve over threads.
+    /// Returns one thread for a point, except on the curve over threads.
     pub(super) fn threads(&self) -> Option<NonZeroUsize> {
         match self.point.as_slice() {
             [axis, value] if axis == Axis::Threads.name() => value.parse().ok(),
@@ -91,7 +92,7 @@ impl From<AxisArgument> for Axis {
     }
 }
 
-/// The values of a curve.
+/// Lists the values of a curve.
 fn values(axis: Axis, quick: bool) -> Vec<u64> {
     let all: &[u64] = match axis {
         Axis::Images => &[1, 8, 51, 52, 256, 1024, 4096, 8192, 16384],
@@ -163,7 +164,8 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> anyhow::Result<
     })
 }
 
-/// Measures a point in a process of its own, so that its memory is its own. `None` if no parameters fit.
+/// Measures a point in a process of its own, so that the memory is that of the point alone. Returns `None` if no
+/// parameters fit.
 fn spawn(arguments: &Arguments, axis: Axis, value: u64) -> anyhow::Result<Option<ScalingPoint>> {
     let program = std::env::current_exe().context("cannot find this program")?;
     let mut command = Command::new(program);
@@ -193,7 +195,7 @@ fn spawn(arguments: &Arguments, axis: Axis, value: u64) -> anyhow::Result<Option
         .with_context(|| format!("the point {} = {value} printed no record", axis.name()))
 }
 
-/// In the process of a point.
+/// Measures a point, in the process started for it.
 fn point(arguments: &Arguments, axis: Axis, value: u64) -> anyhow::Result<Option<ScalingPoint>> {
     let network: Network = match axis {
         Axis::Images | Axis::Threads => model::load_network(&arguments.model)?,

@@ -86,7 +86,7 @@ fn case_parser() -> impl TypedValueParser<Value = TimingCase> {
     })
 }
 
-/// Two numbers: clap has counted them.
+/// Returns the two numbers; clap has already counted them.
 fn two<T: Copy>(given: &[T]) -> anyhow::Result<[T; 2]> {
     match given {
         [first, second] => Ok([*first, *second]),
@@ -112,7 +112,7 @@ impl Subject {
         })
     }
 
-    /// SEAL's default primes, and as few plaintext primes as are of at most so many bits each.
+    /// Returns SEAL's default primes of q, and as few plaintext primes as suffice with at most `plain_bits` bits each.
     fn parameters(&self, degree: usize, plain_bits: u64) -> anyhow::Result<PaperParameters> {
         let doubled: BigInt = &self.magnitude * 2;
         let bits = (doubled + 1_u32).bits();
@@ -125,7 +125,7 @@ impl Subject {
     }
 }
 
-/// The cases, one change after the other.
+/// Lists the cases, each with one more change.
 fn cases<'a>(
     arguments: &Arguments,
     baseline: &'a Subject,
@@ -161,7 +161,7 @@ fn cases<'a>(
     if fewer.plain_moduli.len() < same.plain_moduli.len() {
         cases.push((TimingCase::FewerPlainPrimes, &small.network, fewer));
     }
-    // Equal degrees: nothing of N changes, as where a smaller one has no room for the noise.
+    // With equal degrees nothing about N changes, as when a smaller one has no room for the noise.
     if smaller < larger {
         cases.push((TimingCase::SmallQ, &small.network, small_q));
         cases.push((TimingCase::SmallN, &small.network, last.clone()));
@@ -249,7 +249,7 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> anyhow::Result<
         git_commit: host.git_commit,
         time: host.time,
     };
-    // What took hours is shown and written wherever that is possible; then an error counts.
+    // A result that took hours is shown and written wherever possible; only then does an error count.
     let shown = show(&record, output);
     let saved = arguments.record.as_ref().map_or(Ok(()), |path| {
         record.save(path)?;
@@ -268,7 +268,7 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> anyhow::Result<
     })
 }
 
-/// Runs the plaintext primes of a case that are asked for and not finished.
+/// Runs those requested plaintext primes of a case that are not finished.
 fn row(
     arguments: &Arguments,
     case: TimingCase,
@@ -295,7 +295,7 @@ fn row(
     Ok(TimingRow::new(case, parameters, &runs)?)
 }
 
-/// The run of one plaintext prime: a finished one, or a new one.
+/// Returns the run of one plaintext prime: a finished one, or a new one.
 fn prime_run(
     arguments: &Arguments,
     subject: PrimeSubject<'_>,
@@ -315,7 +315,7 @@ fn prime_run(
         return Ok(run);
     }
     let run = subject.run(parameters, t, &Stages::new())?;
-    // What may have taken an hour is not lost to a full disk.
+    // A run that may have taken an hour is not lost to a full disk.
     if let Err(error) = run.keep(directory) {
         note(format_args!(
             "this run counts here but could not be kept for the next time: {:#}",
@@ -325,7 +325,7 @@ fn prime_run(
     Ok(run)
 }
 
-/// The record, then the plots and the document of all records in the directory.
+/// Writes the record, then the plots and the document of all records in the directory.
 fn write(record: &TimingRecord, directory: &Path) -> anyhow::Result<()> {
     record.save(&file_of(directory, record.dataset, "json"))?;
     show_again(directory)?;
@@ -336,7 +336,7 @@ fn file_of(directory: &Path, dataset: DatasetName, ending: &str) -> PathBuf {
     directory.join(format!("timing-{dataset}.{ending}"))
 }
 
-/// Writes the plots and the document of all records in the directory. Whether all their logits are right.
+/// Writes the plots and the document of all records in the directory. Returns true if all their logits are right.
 fn show_again(directory: &Path) -> anyhow::Result<bool> {
     let save = |path: &Path, text: &str| {
         write_atomically(path, text.as_bytes())

@@ -1,4 +1,4 @@
-//! Floating-point weights: batch norms are folded, numbers become 32-bit floats.
+//! Imports floating-point weights: folds batch norms and converts the numbers to 32-bit floats.
 
 use super::{ImportSpec, LayerTensors, source::Source, weight_shape};
 use crate::train::{
@@ -6,7 +6,7 @@ use crate::train::{
     model::{Model, NORM_EPSILON, Role},
 };
 
-/// The float network of the tensors.
+/// Builds the float network from the tensors.
 pub(super) fn network(
     spec: &ImportSpec,
     config: &TrainConfig,

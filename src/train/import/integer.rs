@@ -1,4 +1,4 @@
-//! Integer weights: an integer network, as the file says.
+//! Imports integer weights: builds the integer network that the file describes.
 
 use num_bigint::BigInt;
 use num_traits::FromPrimitive as _;
@@ -12,7 +12,7 @@ use crate::{
     },
 };
 
-/// Builds the integer network of the tensors.
+/// Builds the integer network from the tensors.
 pub(super) fn network(
     spec: &ImportSpec,
     config: &TrainConfig,
@@ -32,7 +32,7 @@ pub(super) fn network(
     )
 }
 
-/// Reads the parts of the layer of this index.
+/// Reads the parts of the layer with this index.
 fn layer_parts(
     index: usize,
     names: &LayerTensors,

@@ -1,4 +1,4 @@
-//! Networks from elsewhere: tensors of a safetensors file, named by a description of the layers.
+//! Imports networks made elsewhere: reads the tensors of a safetensors file, which a description of the layers names.
 
 mod float;
 mod integer;
@@ -18,29 +18,29 @@ use crate::{
 };
 use source::Source;
 
-/// Name of the import's record in a model directory.
+/// Name of the import record in a model directory.
 pub const IMPORT_FILE: &str = "import.json";
 
-/// The largest file of tensors, in bytes.
+/// Largest size of a tensor file, in bytes.
 const MAX_WEIGHTS_BYTES: u64 = 1 << 30;
 
-/// What the tensors of a file mean. Stored as JSON.
+/// Describes the meaning of the tensors in a file. Stored as JSON.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ImportSpec {
     /// Name of the network.
     pub name: String,
-    /// What it classifies.
+    /// The dataset that it classifies.
     pub dataset: DatasetName,
     /// The layers.
     pub network: NetworkSpec,
-    /// As in [`TrainConfig::input_thresholds`].
+    /// Input thresholds, as in [`TrainConfig::input_thresholds`].
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub input_thresholds: Vec<u8>,
-    /// As in [`TrainConfig::input_encoding`].
+    /// Input encoding, as in [`TrainConfig::input_encoding`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub input_encoding: Option<InputEncoding>,
-    /// For each layer with weights, in order: its tensors.
+    /// The tensors of each layer with weights, in order.
     pub tensors: Vec<LayerTensors>,
 }
 
@@ -48,29 +48,29 @@ pub struct ImportSpec {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LayerTensors {
-    /// `[out, in, rows, columns]` of a convolution, `[out, in]` of a linear layer, as PyTorch stores them. Floating-point
-    /// numbers, or integers in every layer for a quantised network.
+    /// Name of the weights: `[out, in, rows, columns]` for a convolution, `[out, in]` for a linear layer, as PyTorch
+    /// stores them. They are floating-point numbers, or, for a quantised network, integers in every layer.
     pub weight: String,
-    /// `[out]`; zeros if there is none. Floating-point numbers; integers are in units of the layer's sums.
+    /// Name of the biases, `[out]`; zeros if omitted. Floating-point numbers, or integers in units of the layer's sums.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bias: Option<String>,
-    /// The real value of an integer weight of 1: one positive number for the whole tensor.
+    /// Real value of an integer weight of 1: one positive number for the whole tensor.
     #[serde(
         default,
         skip_serializing_if = "Option::is_none",
         deserialize_with = "one_scale"
     )]
     pub weight_scale: Option<f64>,
-    /// A batch norm after the layer, folded into floating-point weights: the prefix of `.weight`, `.bias`,
+    /// A batch norm after the layer, which is folded into floating-point weights: the prefix of `.weight`, `.bias`,
     /// `.running_mean` and `.running_var` (each `[out]`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub norm: Option<String>,
-    /// The batch norm's epsilon, which is added to variances: PyTorch's 1e-5 if none is given; Keras takes 1e-3.
+    /// The batch norm's epsilon, which is added to variances. If omitted it is PyTorch's 1e-5; Keras uses 1e-3.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub norm_epsilon: Option<f64>,
 }
 
-/// Refuses a list of scales by saying what is missing here: a place for one scale for each channel.
+/// Reads one scale. Refuses a list of scales with an explanation: one scale for each channel is not supported.
 fn one_scale<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<f64>, D::Error> {
     #[derive(Deserialize)]
     #[serde(untagged)]
@@ -88,25 +88,25 @@ fn one_scale<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<f64>, 
     }
 }
 
-/// What became of the tensors.
+/// The record of an import.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ImportRecord {
     /// The description.
     pub spec: ImportSpec,
     /// SHA-256 of the tensors' file.
     pub source_sha256: String,
-    /// Whether the weights were integers: then the directory holds `network.json.gz`, else a float network to be rounded
-    /// or trained on.
+    /// True if the weights were integers. The directory then holds `network.json.gz`; otherwise it holds a float
+    /// network, to be rounded or trained further.
     pub quantized: bool,
 }
 
-/// Reads a network and writes a model's folder, in place of what it held before: `network.json.gz` if the weights are
-/// integers; else `config.json` and `weights.safetensors`, a float network for [`ptq`](super::ptq()) or as the parent of
-/// quantised training.
+/// Reads a network and writes a model folder, replacing its previous content. Integer weights give `network.json.gz`;
+/// other weights give `config.json` and `weights.safetensors`, a float network for [`ptq`](super::ptq()) or as the
+/// parent of quantised training.
 ///
 /// # Errors
-/// [`TrainError`] naming the field, or the tensor and channel, that is missing or does not fit. The folder is then as it
-/// was.
+/// [`TrainError`] naming the field, or the tensor and channel, that is missing or does not fit. The folder then stays
+/// unchanged.
 pub fn import(
     spec: &ImportSpec,
     weights: &Path,
@@ -155,16 +155,16 @@ pub fn import(
 }
 
 impl ImportSpec {
-    /// Reads a description.
+    /// Reads a description of layers.
     ///
     /// # Errors
-    /// [`TrainError`] naming the file, and the field at fault.
+    /// [`TrainError`] naming the file and the wrong field.
     pub fn load(path: &Path) -> Result<Self, TrainError> {
         read::json(path, "description of layers")
     }
 }
 
-/// The shape of a layer's weights as PyTorch stores them.
+/// Returns the shape of a layer's weights as PyTorch stores them.
 fn weight_shape(layer: &LayerSpec, model: &Model, index: usize) -> Vec<usize> {
     let at = model.layers[index];
     match *layer {

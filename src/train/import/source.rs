@@ -1,4 +1,4 @@
-//! Tensors of a safetensors file, as numbers that are checked.
+//! Reads the tensors of a safetensors file as checked numbers.
 
 use std::path::Path;
 
@@ -39,7 +39,7 @@ impl<'a> Source<'a> {
         }
     }
 
-    /// Refuses a tensor or what becomes of it.
+    /// Builds the error that refuses a tensor or what is made from it.
     pub(super) fn refuse(&self, problem: String) -> TrainError {
         TrainError::Weights {
             path: self.path.to_owned(),
@@ -47,7 +47,7 @@ impl<'a> Source<'a> {
         }
     }
 
-    /// Whether there is a tensor of this name and it holds integers.
+    /// Tells whether a tensor of this name exists and holds integers.
     pub(super) fn is_whole(&self, name: &str) -> bool {
         let found = self.file.tensor(name);
         found.is_ok_and(|view| {
@@ -65,7 +65,8 @@ impl<'a> Source<'a> {
         })
     }
 
-    /// A tensor of this shape; all its numbers are finite and within 32-bit floats, or within 64-bit integers.
+    /// Reads a tensor of this shape; all its numbers are finite and within the range of 32-bit floats, or fit 64-bit
+    /// integers.
     pub(super) fn get(&self, name: &str, shape: &[usize]) -> Result<Values, TrainError> {
         let view = self.file.tensor(name).map_err(|_| {
             self.refuse(format!(
@@ -95,7 +96,7 @@ impl<'a> Source<'a> {
         Ok(values)
     }
 
-    /// A tensor of floating-point numbers.
+    /// Reads a tensor of floating-point numbers.
     pub(super) fn real(&self, name: &str, shape: &[usize]) -> Result<Vec<f64>, TrainError> {
         match self.get(name, shape)? {
             Values::Real(values) => Ok(values),
@@ -105,7 +106,7 @@ impl<'a> Source<'a> {
         }
     }
 
-    /// The first names of the file.
+    /// Lists the first names in the file.
     fn names(&self) -> String {
         const SHOWN: usize = 12;
         let mut names = self.file.names();
@@ -119,7 +120,7 @@ impl<'a> Source<'a> {
     }
 
     fn numbers(&self, name: &str, view: &TensorView<'_>) -> Result<Values, TrainError> {
-        // Little-endian elements; the length was checked against the shape when the file was read.
+        // Elements are little-endian; their length was checked against the shape when the file was read.
         macro_rules! elements {
             ($kind:ty, $into:expr) => {
                 view.data()

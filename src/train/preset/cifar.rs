@@ -1,4 +1,4 @@
-//! CIFAR-10: the paper's network, and under budgets on inputs of contrasts.
+//! CIFAR-10 configurations: the paper's network, and networks with weight budgets on contrast-encoded inputs.
 
 use super::mnist::{fast, paper, ternary_budget};
 use crate::{
@@ -11,7 +11,7 @@ use crate::{
     },
 };
 
-/// Mirrored at random, and shifted by up to `crop` pixels.
+/// Mirrors images at random and shifts them by up to `crop` pixels.
 fn flips(crop: usize) -> AugmentConfig {
     AugmentConfig {
         flip: true,
@@ -39,7 +39,7 @@ pub(super) fn float() -> TrainConfig {
     }
 }
 
-/// Four bits, rounded: `round(15 * pixel / 255)`.
+/// Returns the thresholds of four-bit pixels, rounded: `round(15 * pixel / 255)`.
 fn four_bits() -> Vec<u8> {
     (1..=15).map(|k| 17 * k - 8).collect()
 }
@@ -53,7 +53,7 @@ pub(super) fn rule(n_bits: u32) -> TrainConfig {
     TrainConfig {
         name: format!("cifar-w{n_bits}"),
         input_thresholds: four_bits(),
-        // Wider weights are nearer to the parent's.
+        // Wider weights start nearer to the parent's and need fewer epochs.
         epochs: match n_bits {
             2 => 10,
             3 => 8,
@@ -81,7 +81,8 @@ pub(super) fn rule(n_bits: u32) -> TrainConfig {
     }
 }
 
-/// Three bits in the first two layers, from which integers grow most and which have the fewest weights; two in the others.
+/// Configures three bits in the first two layers, where integers grow most and which have the fewest weights, and two
+/// bits in the others.
 pub(super) fn mixed() -> TrainConfig {
     let base = rule(3);
     let mut config = TrainConfig {
@@ -96,7 +97,7 @@ pub(super) fn mixed() -> TrainConfig {
     config
 }
 
-/// Luminance less its mean, luminance less its blur, and red less blue: each in units of its own contrast.
+/// Encodes luminance minus its mean, luminance minus its blur, and red minus blue, each in units of its own contrast.
 fn contrast(thresholds: &[i32]) -> InputEncoding {
     let luminance = |center| EncodedChannel {
         mix: vec![77, 150, 29],
@@ -118,7 +119,8 @@ fn contrast(thresholds: &[i32]) -> InputEncoding {
     }
 }
 
-/// Two levels, in a wide network: the bound on the logits grows with the non-zero weights of an output, not with channels.
+/// Configures a wide network on inputs of two levels: the bound on the logits grows with the non-zero weights of an
+/// output, not with the number of channels.
 pub(super) fn contrast2() -> TrainConfig {
     TrainConfig {
         name: "cifar-contrast2".into(),
@@ -130,7 +132,7 @@ pub(super) fn contrast2() -> TrainConfig {
     }
 }
 
-/// Four levels, in the paper's channels.
+/// Configures a network with the paper's numbers of channels on inputs of four levels.
 pub(super) fn contrast4() -> TrainConfig {
     TrainConfig {
         name: "cifar-contrast4".into(),
@@ -141,8 +143,8 @@ pub(super) fn contrast4() -> TrainConfig {
     }
 }
 
-/// A network with budgets of weights, for the product of `plain_moduli`. The fewer weights, the less it can learn from
-/// changed images: `crop` is small.
+/// Configures a network with weight budgets, for the product of `plain_moduli`. The fewer weights it has, the less it
+/// can learn from changed images, so `crop` is small.
 fn budget(
     name: &str,
     float: TrainConfig,

@@ -1,4 +1,4 @@
-//! MNIST: the paper's network in floating point, by the paper's rule, and under budgets.
+//! MNIST configurations: the paper's network in floating point, with the paper's rule, and with weight budgets.
 
 use crate::{
     data::DatasetName,
@@ -9,7 +9,7 @@ use crate::{
     },
 };
 
-/// The paper's two bits: floor(3 * pixel / 255).
+/// Thresholds of the paper's two bits: floor(3 * pixel / 255).
 const TWO_BITS: [u8; 3] = [85, 170, 255];
 
 pub(super) fn paper() -> TrainConfig {
@@ -78,7 +78,7 @@ pub(super) fn teacher() -> TrainConfig {
     }
 }
 
-/// The float parent teaches the quantised networks.
+/// Makes the float parent the teacher of the quantised networks.
 fn distillation() -> DistillConfig {
     DistillConfig {
         teacher: "models/mnist-float".into(),
@@ -157,7 +157,8 @@ pub(super) fn float1() -> TrainConfig {
     }
 }
 
-/// A ternary network with `keep` non-zero weights of each output, on one-bit input, for one plaintext modulus.
+/// Configures a ternary network with `keep` non-zero weights for each output, on one-bit input, for one plaintext
+/// modulus.
 pub(super) fn front(
     name: &str,
     keep: [usize; 3],
@@ -180,11 +181,12 @@ pub(super) fn front(
     }
 }
 
-/// Channels of the wide networks. The bound on the logits does not grow with them, but with the non-zero weights of an output.
+/// Numbers of channels of the wide networks. The bound on the logits grows with the non-zero weights of an output, not
+/// with these.
 const WIDE: [usize; 2] = [10, 80];
 const WIDER: [usize; 2] = [16, 128];
 
-/// [`float1`] with more channels.
+/// Configures [`float1`] with more channels.
 pub(super) fn wide1() -> TrainConfig {
     TrainConfig {
         name: "mnist-wide1".into(),
@@ -201,7 +203,7 @@ pub(super) fn wider1() -> TrainConfig {
     }
 }
 
-/// A quantised network with the channels of `float`, from it.
+/// Bases the quantised network of `config` on `float`: takes over its layers and names it as the parent.
 fn from_float(config: TrainConfig, float: &TrainConfig) -> TrainConfig {
     TrainConfig {
         network: float.network.clone(),
@@ -223,7 +225,7 @@ pub(super) fn wide17() -> TrainConfig {
     from_float(narrow, &wider1())
 }
 
-/// The same with norms folded into its biases.
+/// Enables norms that are folded into the biases.
 pub(super) fn normalized(mut config: TrainConfig) -> TrainConfig {
     if let Some(q) = &mut config.quantization {
         q.normalize = true;

@@ -1,4 +1,4 @@
-//! Configurations by name.
+//! Training configurations by name.
 
 mod cifar;
 mod mnist;
@@ -6,7 +6,7 @@ mod mnist;
 use super::{TrainConfig, TrainError};
 use crate::data::DatasetName;
 
-/// The names that [`TrainConfig::preset`] knows, all of them.
+/// All names that [`TrainConfig::preset`] knows.
 pub const PRESETS: [&str; 50] = [
     "teacher-mnist",
     "hcnn-mnist-float",
@@ -60,7 +60,7 @@ pub const PRESETS: [&str; 50] = [
     "hcnn-cifar-68",
 ];
 
-/// Networks of MNIST for few bits of the logits.
+/// MNIST networks whose logits need few bits.
 const MNIST_FRONT: &[&str] = &[
     "hcnn-mnist-t17",
     "hcnn-mnist-wide17",
@@ -69,7 +69,7 @@ const MNIST_FRONT: &[&str] = &[
     "hcnn-mnist-best",
 ];
 
-/// Those of CIFAR-10.
+/// CIFAR-10 networks whose logits need few bits.
 const CIFAR_FRONT: &[&str] = &[
     "hcnn-cifar-mixed",
     "hcnn-cifar-34",
@@ -78,28 +78,29 @@ const CIFAR_FRONT: &[&str] = &[
 ];
 
 impl TrainConfig {
-    /// The configuration of this name.
+    /// Returns the configuration of this name.
     ///
-    /// - `teacher-mnist`: a small ReLU network with plain pixels, to teach.
-    /// - `hcnn-mnist-float`: HCNN in floating point on two-bit input: parent and teacher of the quantised
-    ///   networks.
+    /// - `teacher-mnist`: a small ReLU network on plain pixels, which serves as a teacher.
+    /// - `hcnn-mnist-float`: HCNN in floating point on two-bit input: parent and teacher of the quantised networks.
     /// - `hcnn-mnist-paper`: HCNN in floating point as the paper trained it (Adam 0.001, batches of 128, nothing else).
     /// - `hcnn-mnist-w2`: two-bit (ternary) weights and two-bit input, from `models/mnist-float`.
     /// - `hcnn-mnist-wB`: B-bit weights by the paper's rule, two-bit input, from `models/mnist-float`.
     /// - `hcnn-mnist-float1`: HCNN in floating point on one-bit input, taught by `models/mnist-teacher`.
-    /// - `hcnn-mnist-best`: four-bit weights by the paper's rule on inputs of three levels, for logits of 33 bits.
-    /// - `hcnn-mnist-wide1`, `hcnn-mnist-wider1`: the same with 10 and 80, and 16 and 128 channels in place of 5 and 50.
-    /// - `hcnn-mnist-t17`, `hcnn-mnist-p20`: ternary networks on one-bit input from `models/mnist-float1`, for logits of 17 bits
-    ///   (t = 114689) and of 20 bits proven.
+    /// - `hcnn-mnist-best`: four-bit weights by the paper's rule on inputs with three levels, for logits of 33 bits.
+    /// - `hcnn-mnist-wide1`, `hcnn-mnist-wider1`: `hcnn-mnist-float1` with 10 and 80, and with 16 and 128, channels in
+    ///   place of 5 and 50.
+    /// - `hcnn-mnist-t17`, `hcnn-mnist-p20`: ternary networks on one-bit input from `models/mnist-float1`, for logits
+    ///   of 17 bits (t = 114689) and for logits of at most 20 bits, proven.
     /// - `hcnn-mnist-t21`, `hcnn-mnist-wide17`: the same from `models/mnist-wide1` for logits of 21 bits, and from
     ///   `models/mnist-wider1` for 17 bits.
-    /// - `hcnn-cifar-float`: the paper's CIFAR-10 network in floating point, with plain pixels.
-    /// - `hcnn-cifar-wB`: B-bit weights and four-bit pixels, from `models/cifar-float`. From four bits on by the paper's
-    ///   rule, which is not stable below.
+    /// - `hcnn-cifar-float`: the paper's CIFAR-10 network in floating point, on plain pixels.
+    /// - `hcnn-cifar-wB`: B-bit weights and four-bit pixels, from `models/cifar-float`. From four bits on they use the
+    ///   paper's rule, which is not stable below.
     /// - `hcnn-cifar-mixed`: three bits in the first two layers, two in the others.
-    /// - `hcnn-cifar-contrast2`, `hcnn-cifar-contrast4`: floating point on the contrast encoding of two levels (48, 96 and 192
-    ///   channels) and of four (the paper's), with one linear layer.
-    /// - `hcnn-cifar-34`, `hcnn-cifar-51`, `hcnn-cifar-68`: budgets of weights for logits of so many bits, from those two.
+    /// - `hcnn-cifar-contrast2`, `hcnn-cifar-contrast4`: floating point, one linear layer, on the contrast encoding
+    ///   with two levels (48, 96 and 192 channels) and with four (the paper's channels).
+    /// - `hcnn-cifar-34`, `hcnn-cifar-51`, `hcnn-cifar-68`: weight budgets for logits of that many bits, from those
+    ///   two.
     ///
     /// # Errors
     /// [`TrainError::UnknownPreset`].
@@ -143,7 +144,7 @@ impl TrainConfig {
 }
 
 impl TrainConfig {
-    /// The presets of networks that were trained for few bits of the logits.
+    /// Lists the presets of networks that were trained so that their logits need few bits.
     pub const fn front(dataset: DatasetName) -> &'static [&'static str] {
         match dataset {
             DatasetName::Mnist => MNIST_FRONT,
@@ -170,7 +171,7 @@ mod tests {
             let back: TrainConfig = serde_json::from_slice(&config.to_json()).unwrap();
             assert_eq!(back, config);
         }
-        // And there are no others.
+        // There are no other presets.
         for bits in (0..=64).filter(|bits| !matches!(bits, 2..=16 | 32)) {
             for network in ["mnist", "cifar"] {
                 let name = format!("hcnn-{network}-w{bits}");
@@ -186,7 +187,7 @@ mod tests {
         );
     }
 
-    /// The configurations that come with the project: each quantised one names its float one.
+    /// Checks the configurations that come with the project: each quantised one names its float one.
     #[test]
     fn configurations_of_other_architectures_are_valid() {
         let dir = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("configs");
@@ -279,7 +280,7 @@ mod tests {
         assert!(serde_json::from_str::<TrainConfig>(&text).is_err());
     }
 
-    /// The product of moduli holds logits by the Chinese remainder theorem: for distinct primes only.
+    /// The product of moduli holds logits by the Chinese remainder theorem, which needs distinct primes.
     #[test]
     fn plain_moduli_are_distinct_primes_that_batch_or_the_entry_is_named() {
         let check = |moduli: &[u64]| {
@@ -304,9 +305,9 @@ mod tests {
             (&[2], 0, "batch"),
             (&[65_536], 0, "no prime"),
             (&[65_537, 1 << 40], 1, "no prime"),
-            // 65537 * 114689, which is 1 modulo 16384 and no prime.
+            // 65537 * 114689, which is 1 modulo 16384 and not prime.
             (&[65_537 * 114_689], 0, "no prime"),
-            // 1 modulo 2048 and composite: 3 * 683.
+            // 1 modulo 2048 but composite: 3 * 683.
             (&[2049], 0, "no prime"),
             // Primes without a root of unity for any N.
             (&[65_539], 0, "batch"),
@@ -320,7 +321,7 @@ mod tests {
         }
     }
 
-    /// What the integer network would refuse after the last epoch is refused before the first.
+    /// Anything that the integer network would refuse after the last epoch is refused before the first.
     #[test]
     fn a_configuration_without_an_integer_network_is_refused() {
         let said = |name: &str, change: &dyn Fn(&mut TrainConfig)| {
@@ -350,7 +351,7 @@ mod tests {
             message.contains("`network.layers`") && message.contains("257"),
             "{message}"
         );
-        // Each square doubles the bits.
+        // Each square doubles the number of bits.
         let message = said("hcnn-mnist-w2", &|c| {
             for _ in 0..11 {
                 c.network.layers.insert(1, LayerSpec::Square);

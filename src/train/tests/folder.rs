@@ -1,4 +1,4 @@
-//! Runs in folders that hold something already: what goes on, what is replaced, what is refused.
+//! Runs in folders that already hold something: what continues, what is replaced, what is refused.
 
 use super::*;
 
@@ -41,7 +41,7 @@ fn a_model_is_replaced_when_the_new_one_is_complete_and_not_before() {
     assert_eq!(TrainRecord::load(&dir).unwrap(), record);
     assert_eq!(TrainConfig::load(&dir.join(CONFIG_FILE)).unwrap(), qat);
 
-    // Rounding replaces all of it, too, but never its own parent.
+    // Rounding also replaces all of it, but never its own parent.
     let options = PtqOptions {
         n_bits: 3,
         rule: WeightRule::MinError,

@@ -1,4 +1,4 @@
-//! The forward and backward pass: against burn's, and against finite differences.
+//! Compares the forward and backward pass with burn's, and with finite differences.
 
 use std::path::Path;
 
@@ -14,7 +14,7 @@ use crate::train::{
     start,
 };
 
-/// The loss of a float model on fixed inputs, with one parameter moved.
+/// Computes the loss of a float model on fixed inputs, with one parameter changed.
 fn loss_at(
     model: &Model,
     x: &Blocks,
@@ -36,8 +36,8 @@ fn loss_at(
     (number, found)
 }
 
-/// A network with everything that a stage can hold: padding, strides, both activations, both poolings, windows that
-/// overlap or leave a border out.
+/// Describes a network with everything that a stage can hold: padding, strides, both activations, both poolings, and
+/// windows that overlap or leave out a border.
 fn mixed_network() -> NetworkSpec {
     let conv = |out_channels, kernel, stride, padding| LayerSpec::Conv2d {
         out_channels,
@@ -135,7 +135,7 @@ fn stages_compute_what_burn_computes_forward_and_backward() {
         for ((param, leaf), gradient) in model.params.iter().zip(&leaves).zip(&gradients) {
             let expected = leaf.grad(&expected);
             assert_eq!(expected.is_some(), gradient.is_some(), "{}", param.name);
-            // The bias before a batch norm has no effect, and so only the gradient that rounding leaves.
+            // The bias before a batch norm has no effect, so its gradient is only a rounding error.
             let idle = param.role == Role::Bias && model.layers[param.layer].norm.is_some();
             if let (Some(a), Some(b), false) = (gradient, expected, idle) {
                 close(&values(a).unwrap(), &values(&b).unwrap(), &param.name);
@@ -200,7 +200,7 @@ fn gradients_of_the_whole_network_match_finite_differences() {
     }
 }
 
-/// A stage with one deviation for all channels, against finite differences: of its weights, offsets and inputs.
+/// Compares a stage with one deviation for all channels with finite differences in its weights, offsets and inputs.
 #[test]
 fn a_norm_by_one_deviation_has_the_right_gradients() {
     let config = float_config();
@@ -219,7 +219,7 @@ fn a_norm_by_one_deviation_has_the_right_gradients() {
             gamma: Vec::new(),
             beta: (0..channels).map(|c| c as f32 * 0.3 - 0.4).collect(),
             running: None,
-            // So fine that rounding to it does not show.
+            // So fine that rounding to it is not noticeable.
             unit: 1e-9,
         }),
     };
@@ -280,7 +280,7 @@ fn a_norm_by_one_deviation_has_the_right_gradients() {
     }
 }
 
-/// The gradients of the layers behind frozen ones are those of the whole pass with running statistics.
+/// The layers after frozen ones have the gradients of a whole pass with running statistics.
 #[test]
 fn frozen_stages_stand_still_and_the_rest_learns() {
     let mut config = qat_config(Path::new("x"), 2, top_k(), QatStart::Copy);
@@ -332,7 +332,7 @@ fn settled_norms_have_the_statistics_of_the_network_as_it_is() {
     start::settle(&mut model, &map, &data, None, &frozen).unwrap();
     assert_eq!(running(&model, 0), before[0], "frozen");
     assert_ne!(running(&model, 1), before[1]);
-    // A pass over the same images finds what is there.
+    // A pass over the same images measures the statistics that are stored.
     let rounded = model.round(None).unwrap();
     let pass = model
         .pass(&model.leaves(), &rounded, map.blocks(&pixels), &frozen)

@@ -1,4 +1,4 @@
-//! Networks from elsewhere.
+//! Networks imported from elsewhere.
 
 use super::*;
 use std::path::{Path, PathBuf};
@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 fn an_imported_float_network_computes_what_its_tensors_say() {
     use safetensors::{Dtype, tensor::TensorView};
     let (top, data) = (tempfile::tempdir().unwrap(), data());
-    // A network of batch norms, as it is before folding.
+    // A network with batch norms, as it is before folding.
     let config = float_config();
     let mut model = Model::new(&config).unwrap();
     for layer in 0..2 {
@@ -104,7 +104,7 @@ fn an_imported_float_network_computes_what_its_tensors_say() {
     assert!(!top.path().join("bad").exists());
 }
 
-/// A network of one linear layer of two inputs and three outputs, and a file with its tensors.
+/// Writes a network of one linear layer with two inputs and three outputs, and a file with its tensors.
 fn single(top: &Path, tensors: &[(&str, safetensors::Dtype, &[usize], Vec<u8>)]) -> PathBuf {
     let views = tensors.iter().map(|(name, dtype, shape, bytes)| {
         (
@@ -232,14 +232,14 @@ fn numbers_that_are_none_are_refused_by_tensor_and_channel() {
         let file = norm([1.0, variance, 1.0], 1.0);
         refused(&spec, &file, &["`n.running_var`", "channel 1"]);
     }
-    // A small epsilon makes a factor beyond 32 bits of a variance of zero.
+    // With a small epsilon, a variance of zero gives a factor that 32 bits cannot hold.
     spec.tensors[0].norm_epsilon = Some(1e-300);
     refused(
         &spec,
         &norm([1.0, 0.0, 1.0], 1.0),
         &["`w`", "channel 1", "batch norm"],
     );
-    // Keras' epsilon counts.
+    // The epsilon that Keras uses is applied.
     spec.tensors[0].norm_epsilon = Some(1e-3);
     let folder = OutputFolder::claim(&out, Existing::Refuse, &[]).unwrap();
     import(&spec, &norm([0.0; 3], 1.0), &folder).unwrap();

@@ -26,7 +26,7 @@ mod gradients;
 mod imported;
 mod reference;
 
-/// Images of 8x8 whose class is the quadrant that is bright, with noise.
+/// Makes 8x8 images, with noise, whose class is the bright quadrant.
 fn quadrants(images: usize, seed: u64) -> Dataset {
     let mut state = seed;
     let mut random = move || {
@@ -180,7 +180,7 @@ fn try_train(
     run(config, &data.train, &data.test, &folder, observer)
 }
 
-/// Stops after each epoch.
+/// Observer that stops the run after each epoch.
 struct Impatient;
 
 impl Observer for Impatient {
@@ -315,7 +315,7 @@ fn the_exported_network_is_what_was_trained_for_every_rule_and_width() {
     }
 }
 
-/// The smallest prime that batches and is above `bound`.
+/// Finds the smallest prime above `bound` that supports batching.
 fn batching_prime_above(bound: u64) -> u64 {
     let prime = |n: u64| {
         (2..n)
@@ -350,7 +350,7 @@ fn a_network_fits_its_budget_for_every_input_or_on_named_images_or_is_not_chosen
     let found = free.epochs.last().unwrap().logit_bits.unwrap();
     assert!((14.0..40.0).contains(&found), "{found}");
 
-    // Two primes of 30 bits hold whatever the weights allow.
+    // Two primes of 30 bits can hold anything that the weights allow.
     let fit = go("proven", &[1_073_692_673, 1_073_643_521])
         .unwrap()
         .fit
@@ -362,7 +362,7 @@ fn a_network_fits_its_budget_for_every_input_or_on_named_images_or_is_not_chosen
         "500 training images, 100 validation images, 200 test images"
     );
 
-    // A modulus a little above what is observed: more than the images need, less than the proven bound.
+    // A modulus a little above the observed magnitude: more than the images need, less than the proven bound.
     let modulus = batching_prime_above(2.0_f64.powf(fit.observed_bits) as u64);
     assert!(
         (modulus as f64).log2() < fit.proven_bits,
@@ -387,7 +387,7 @@ fn a_network_fits_its_budget_for_every_input_or_on_named_images_or_is_not_chosen
         });
     assert_eq!(wraps.count(), fit.exceeding);
 
-    // No epoch fits, and the model that was there stays as it was.
+    // No epoch fits, and the existing model stays as it was.
     let before = contents(&top.path().join("tight"));
     let error = go("tight", &[12_289]).unwrap_err();
     assert!(
@@ -399,7 +399,7 @@ fn a_network_fits_its_budget_for_every_input_or_on_named_images_or_is_not_chosen
     assert_eq!(after, before);
 }
 
-/// The files of a folder.
+/// Reads the files of a folder.
 fn contents(dir: &Path) -> std::collections::BTreeMap<String, Vec<u8>> {
     let entries = std::fs::read_dir(dir).unwrap().map(|entry| {
         let entry = entry.unwrap();
@@ -429,7 +429,7 @@ fn a_network_that_reads_contrasts_is_trained_and_exported() {
     train(&encoded(float_config()), &data, &parent);
     let config = encoded(qat_config(&parent, 2, top_k(), QatStart::Equalized));
     let record = train(&config, &data, &top.path().join("q"));
-    // Three levels of an image that is mostly noise; guessing finds a quarter.
+    // The input has three levels and the images are mostly noise; guessing would be right for a quarter of them.
     assert!(record.test_accuracy > 0.6, "{}", record.test_accuracy);
     let network = Network::load(top.path().join("q").join(NETWORK_FILE)).unwrap();
     assert_eq!(
@@ -475,7 +475,7 @@ fn post_training_quantisation_loses_little_at_eight_bits_and_agrees_at_all() {
         assert_eq!(Network::load(dir.join(NETWORK_FILE)).unwrap(), network);
         assert!(ptq(&dir, &options, &data.test).is_err());
     }
-    // Bits and rule must say the same; where they do, the name says both.
+    // Bits and rule must agree; where they do, the name contains both.
     let options = |n_bits, rule| PtqOptions {
         n_bits,
         rule,
@@ -583,7 +583,8 @@ proptest! {
         prop_assert!(TrainConfig::load(&path).is_err());
     }
 
-    /// A hostile value in place of any one of a configuration: it is refused by name, or it is one that trains.
+    /// Replaces any one value of a configuration by a hostile one: it is refused by name, or the configuration can be
+    /// trained.
     #[test]
     fn one_hostile_value_is_refused_or_harmless(which in 0_usize..1000, kind in 0_usize..12) {
         let config = TrainConfig::preset("hcnn-mnist-t17").unwrap();
@@ -604,7 +605,7 @@ proptest! {
     }
 }
 
-/// JSON pointers to all values that hold no others.
+/// Lists JSON pointers to all values that contain no others.
 fn leaves(value: &serde_json::Value, at: &str) -> Vec<String> {
     use serde_json::Value;
     let inner: Vec<(String, &Value)> = match value {

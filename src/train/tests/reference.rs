@@ -1,4 +1,4 @@
-//! The reference page of configurations, docs/CONFIG.md, written from the types.
+//! Generates the reference page of configurations, docs/CONFIG.md, from the types.
 
 use std::{fmt::Write as _, path::Path};
 
@@ -8,7 +8,7 @@ use super::*;
 
 const COMMAND: &str = "SEALQUANT_WRITE_DOCS=1 cargo test --lib the_reference_page";
 
-/// A configuration that sets every field, for the examples. Its network is small and quantised.
+/// Returns a configuration that sets every field, for the examples. Its network is small and quantised.
 fn sample() -> Value {
     json!({
         "name": "small-w3",
@@ -57,7 +57,7 @@ fn sample() -> Value {
     })
 }
 
-/// The encoding that takes the place of the thresholds.
+/// Returns the encoding that replaces the thresholds.
 fn encoding() -> Value {
     json!({
         "channels": [{"mix": [77, 150, 29], "unit": 256, "center": {"mean": [1, 1]}}, {"mix": [77, 150, 29], "unit": 256, "center": {"blur": 2}}],
@@ -66,7 +66,7 @@ fn encoding() -> Value {
     })
 }
 
-/// A type of the schema: what it is called on the page, and where its fields' examples are in [`sample`].
+/// Each type of the schema: its name, its title on the page, and the place in [`sample`] with examples of its fields.
 const TYPES: [(&str, &str, &str); 12] = [
     ("TrainConfig", "The configuration", ""),
     ("NetworkSpec", "`network`", "/network"),
@@ -97,10 +97,10 @@ const TYPES: [(&str, &str, &str); 12] = [
     ),
     ("DatasetName", "`dataset`", "/dataset"),
 ];
-/// Types of a few words, shown with the field that has them.
+/// Types that take one of a few words; they are shown with the field that has them.
 const WORDS: [&str; 2] = ["Schedule", "QatStart"];
 
-/// The sample with both kinds of input, which no configuration may have, for looking up examples.
+/// Returns the sample with both kinds of input, for looking up examples. No real configuration may have both.
 fn examples() -> Value {
     let mut sample = sample();
     sample["input_encoding"] = encoding();
@@ -129,7 +129,7 @@ impl Page {
         }
     }
 
-    /// The name of the type that a field refers to, if it does.
+    /// Returns the name of the type that a field refers to, if it does.
     fn reference(schema: &Value) -> Option<String> {
         let direct = schema["$ref"].as_str();
         let inner = schema["anyOf"]
@@ -141,7 +141,7 @@ impl Page {
             .map(str::to_owned)
     }
 
-    /// The type in a word or two.
+    /// Describes the type in a word or two.
     fn kind(&self, schema: &Value) -> String {
         if let Some(name) = Self::reference(schema) {
             return if WORDS.contains(&name.as_str()) {
@@ -194,7 +194,7 @@ impl Page {
         page.push('\n');
     }
 
-    /// An example of a field of the object at `at`, or of the one object in the list there that has it.
+    /// Finds an example for a field of the object at `at`, or of the one object in the list there that has the field.
     fn example(&self, at: &str, name: &str) -> String {
         let here = self.examples.pointer(at).unwrap();
         let found = here.get(name).or_else(|| {
@@ -212,7 +212,7 @@ impl Page {
         }
     }
 
-    /// All objects of the sample that the page describes: the type, where the object is, and its schema.
+    /// Lists all objects of the sample that the page describes: the type, the object's place, and its schema.
     fn objects(&self) -> Vec<(&'static str, String, Value)> {
         let mut found = Vec::new();
         for (name, _, at) in TYPES {
@@ -287,7 +287,7 @@ impl Page {
     }
 }
 
-/// GitHub's anchor of a heading.
+/// Returns GitHub's anchor for a heading.
 fn anchor(title: &str) -> String {
     title
         .to_lowercase()
@@ -300,11 +300,11 @@ fn anchor(title: &str) -> String {
         .collect()
 }
 
-/// The doc comment in one line.
+/// Returns the doc comment in one line.
 fn words(schema: &Value) -> String {
     let text = schema["description"].as_str().unwrap_or_default();
     let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    // Links of the API's documentation lead nowhere here.
+    // Links within the API documentation lead nowhere on this page.
     let text = text.replace("](Self::floor)", "]");
     let text = text.replace("[`", "`").replace("`]", "`");
     assert!(
@@ -314,7 +314,7 @@ fn words(schema: &Value) -> String {
     text
 }
 
-/// The default of a field that may be left out.
+/// Returns the default of a field that may be left out.
 fn default(schema: &Value, name: &str) -> Option<Value> {
     let required = schema["required"].as_array();
     if required.is_some_and(|names| names.iter().any(|n| n == name)) {
@@ -359,7 +359,7 @@ fn range(field: &Value) -> String {
     parts.join(" ")
 }
 
-/// The values of an enumeration: the word, its meaning, and the schema of what it holds.
+/// Lists the values of an enumeration: the word, its meaning, and the schema of its content.
 fn variants(schema: &Value) -> Vec<(String, String, Option<Value>)> {
     let mut found = Vec::new();
     for one in schema["oneOf"].as_array().unwrap() {
@@ -400,7 +400,7 @@ fn parsed(value: &Value) -> Result<TrainConfig, String> {
     Ok(config)
 }
 
-/// The sample, with an encoding in place of the thresholds if `at` lies in it.
+/// Returns the sample, with an encoding in place of the thresholds if `at` lies in it.
 fn sample_for(at: &str) -> Value {
     let mut sample = sample();
     if at.starts_with("/input_encoding") {
@@ -411,7 +411,7 @@ fn sample_for(at: &str) -> Value {
     sample
 }
 
-/// Every default and every range on the page is what the program does.
+/// Checks that every default and every range on the page matches the program.
 #[test]
 fn defaults_and_ranges_on_the_page_are_true() {
     parsed(&sample_for("")).unwrap();
@@ -447,7 +447,7 @@ fn defaults_and_ranges_on_the_page_are_true() {
                 } else {
                     json!(x)
                 };
-                // A list of one number stands for its elements; pairs and triples have a length.
+                // A list of one number stands for its elements; pairs and triples have a fixed length.
                 let count = of["minItems"].as_u64().unwrap_or(1).max(1) as usize;
                 if is_list { json!(vec![x; count]) } else { x }
             };
@@ -458,7 +458,7 @@ fn defaults_and_ranges_on_the_page_are_true() {
                 limits["exclusiveMaximum"].as_f64(),
             ];
             for x in outside.into_iter().flatten() {
-                // Beyond what a 64-bit integer of JSON can say.
+                // Skip values beyond what a 64-bit JSON integer can hold.
                 if x.abs() < 1e18 {
                     let found = parsed(&with(Some(wrap(x))));
                     assert!(found.is_err(), "{name}.{field} = {x} is accepted");
