@@ -57,10 +57,13 @@ fn chosen(selection: &Selection) -> String {
 /// Writes the operations that are not 0, as JSON names them.
 fn operations(ops: &LayerOps) -> String {
     let ops = serde_json::to_value(ops).unwrap();
-    let ops = ops.as_object().unwrap().iter();
-    ops.filter(|(_, count)| count.as_u64() != Some(0))
-        .map(|(name, count)| format!(" {name} {count}"))
-        .collect()
+    let mut text = String::new();
+    for (name, count) in ops.as_object().unwrap() {
+        if count.as_u64() != Some(0) {
+            write!(text, " {name} {count}").unwrap();
+        }
+    }
+    text
 }
 
 /// Writes what a plan takes: ciphertexts and polynomials after each layer, operations over all plain primes, units of work.

@@ -66,8 +66,8 @@ impl BatchEncoder {
 
     /// Encodes integers in -(t-1)/2..=(t-1)/2.
     ///
+    /// # Errors
     /// [`Error::TooManyValues`] for more than N values, [`Error::ValueOutOfRange`] for a value outside the range.
-    /// [`Error::TooManyValues`] or [`Error::ValueOutOfRange`].
     pub fn encode_i64(&self, values: &[i64]) -> Result<Plaintext> {
         let mut plain = Plaintext::new()?;
         self.encode_i64_into(values, &mut plain)?;

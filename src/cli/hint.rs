@@ -12,7 +12,9 @@ use crate::{
 pub(super) fn hint(error: &anyhow::Error, takes: &dyn Fn(&str) -> bool) -> Option<String> {
     #[cfg(feature = "train")]
     if takes("overwrite")
-        && let Some(words) = error.chain().find_map(of_folder)
+        && let Some(words) = error
+            .chain()
+            .find_map(|cause| of_folder(cause, takes("resume")))
     {
         return Some(words.to_owned());
     }
@@ -48,13 +50,15 @@ fn name(option: &str) -> &str {
     option.split(' ').next().unwrap_or(option)
 }
 
-/// Suggests a remedy if the folder of a new model is not as the command expects it.
+/// Suggests a remedy if the folder of a new model is not as the command expects it. `resumes` tells whether the command can
+/// go on with a run.
 #[cfg(feature = "train")]
-fn of_folder(cause: &(dyn Error + 'static)) -> Option<&'static str> {
+fn of_folder(cause: &(dyn Error + 'static), resumes: bool) -> Option<&'static str> {
     use crate::train::TrainError;
 
     match cause.downcast_ref::<TrainError>()? {
         TrainError::ModelExists { .. } => Some("--overwrite replaces it"),
+        TrainError::CheckpointExists { .. } if !resumes => Some("--overwrite replaces it"),
         TrainError::CheckpointExists { .. } => Some("--resume goes on, --overwrite begins anew"),
         TrainError::NothingToResume { .. } => Some("begin without --resume"),
         TrainError::OtherRun { .. } => Some("--overwrite in place of --resume begins anew"),
@@ -113,6 +117,19 @@ mod tests {
         assert_eq!(hint(&anyhow::anyhow!("other"), &|_| true), None);
         let data = anyhow::Error::new(DataError::NoCache);
         assert_eq!(hint(&data, &|_| true).unwrap(), "see --data-dir DIR");
+        // `ptq` and `import` have nothing to go on with.
+        #[cfg(feature = "train")]
+        {
+            let held = crate::train::TrainError::CheckpointExists {
+                path: "runs/mine".into(),
+            };
+            let held = anyhow::Error::new(held);
+            let words = |takes: &[&str]| hint(&held, &|option| takes.contains(&option));
+            assert_eq!(words(&["overwrite"]).unwrap(), "--overwrite replaces it");
+            let both = words(&["overwrite", "resume"]).unwrap();
+            assert_eq!(both, "--resume goes on, --overwrite begins anew");
+            assert_eq!(words(&[]), None);
+        }
     }
 
     /// The library's errors say what is wrong; only this module says which option helps.
