@@ -70,6 +70,8 @@ fn used(code: &str) -> BTreeSet<String> {
         }
         used.insert(name(item.trim()));
     }
+    // Behind a last comma there is nothing.
+    used.remove("");
     used
 }
 

@@ -174,7 +174,9 @@ mod unix {
             assert!(refused.unwrap_err().to_string().contains("circles"));
         }
         symlink("nowhere", at("lost")).unwrap();
-        let error = check_directory(&at("lost/runs")).unwrap_err().to_string();
+        let error = target::check_directory(&at("lost/runs"))
+            .unwrap_err()
+            .to_string();
         assert!(error.contains("leads nowhere"), "{error}");
         assert_eq!(names(&at("real")), ["file", "later"]);
     }
@@ -256,7 +258,7 @@ mod unix {
         let as_root = tempfile::tempfile_in(top.path()).is_ok();
         let path = top.path().join("new/record.json");
         assert_eq!(check_output(&path).is_ok(), as_root);
-        assert_eq!(check_directory(&path).is_ok(), as_root);
+        assert_eq!(target::check_directory(&path).is_ok(), as_root);
         fs::set_permissions(top.path(), Permissions::from_mode(0o755)).unwrap();
         if Path::new("/proc/self").exists() {
             check_output(Path::new("/proc/record.json")).unwrap_err();
