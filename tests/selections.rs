@@ -186,7 +186,7 @@ fn networks() -> Vec<(String, Network, Vec<BoundRule>)> {
     });
     let narrow = NetworkLimits::default();
     let wide = NetworkLimits::wide();
-    let random = [("narrow", &narrow, 40), ("wide", &wide, 20)];
+    let random = [("narrow", &narrow, 24), ("wide", &wide, 6)];
     let random = random.into_iter().flat_map(|(kind, limits, count)| {
         (1..=count).map(move |seed| {
             let network = random_network(seed, limits).unwrap();
