@@ -3,6 +3,9 @@
 //! Links are followed: the file that a link names is replaced. A device or a pipe cannot be replaced like a file, so it
 //! is opened and written to.
 
+pub(crate) mod gzip;
+pub(crate) mod model_folder;
+mod result;
 mod target;
 mod temporary;
 #[cfg(test)]
@@ -16,16 +19,20 @@ use std::{
 
 use serde::Serialize;
 
+pub(crate) use result::{ResultKind, check_result};
 #[cfg(any(feature = "cli", feature = "train"))]
 pub(crate) use target::check_directory;
-pub(crate) use target::check_output;
 #[cfg(feature = "cli")]
-pub(crate) use target::is_stream;
+pub(crate) use target::{is_pipe, is_stream};
 #[cfg(feature = "cli")]
 pub(crate) use temporary::remove_temporaries;
 pub(crate) use temporary::{TemporaryDirectory, clear_abandoned, uninterrupted};
+#[cfg(feature = "train")]
+pub(crate) use temporary::{forget_made, make_directory};
 
 use target::Target;
+#[cfg(test)]
+use target::check_output;
 use temporary::TemporaryFile;
 
 /// Reads all of `source` if that is at most `limit` bytes; returns `None` if there are more. It does not rely on

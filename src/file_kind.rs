@@ -1,11 +1,81 @@
 //! Recognises the true contents of a file, for the message that they do not fit its name.
 
+use std::collections::BTreeMap;
+
+use serde::de::IgnoredAny;
+
 /// Describes well-known content in a phrase that follows "this is", like "an HTML page, ...", and says what to do about
 /// it.
 ///
 /// It looks only at the beginning (a few kilobytes are enough), and never at the file's name. Call it once the bytes
 /// have turned out not to be what was expected: the guess affects the wording of an error, not whether there is one.
 pub(crate) fn describe(bytes: &[u8]) -> Option<&'static str> {
+    known(bytes).or_else(|| Own::of(bytes).map(Own::words))
+}
+
+/// Like [`describe`], for a reader that expects a file of this kind: it is not described as itself.
+pub(crate) fn describe_other(bytes: &[u8], expected: Own) -> Option<&'static str> {
+    let own = || Own::of(bytes).filter(|&own| own != expected);
+    known(bytes).or_else(|| own().map(Own::words))
+}
+
+/// The kinds of JSON files that this project writes or reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Own {
+    /// An integer network.
+    Network,
+    /// A description of layers for an import.
+    Layers,
+    /// A training configuration.
+    Config,
+    /// The record of a training run.
+    TrainRecord,
+    /// The record of a rounding.
+    PtqRecord,
+    /// The record of an import.
+    ImportRecord,
+    /// The record of a run under encryption, or of a benchmark.
+    RunRecord,
+}
+
+impl Own {
+    /// Each kind with two fields by which it is recognised.
+    const FIELDS: [(Self, [&'static str; 2]); 7] = [
+        (Self::Network, ["format", "layers"]),
+        (Self::Layers, ["network", "tensors"]),
+        (Self::Config, ["network", "epochs"]),
+        (Self::TrainRecord, ["config", "test_accuracy"]),
+        (Self::PtqRecord, ["parent", "test_accuracy"]),
+        (Self::ImportRecord, ["spec", "source_sha256"]),
+        (Self::RunRecord, ["git_commit", "time"]),
+    ];
+
+    /// Recognises a file that is complete.
+    pub(crate) fn of(bytes: &[u8]) -> Option<Self> {
+        if contains(&bytes[..bytes.len().min(256)], b"\"sealquant-network\"") {
+            return Some(Self::Network);
+        }
+        let value: BTreeMap<String, IgnoredAny> = serde_json::from_slice(bytes).ok()?;
+        let found = Self::FIELDS
+            .iter()
+            .find(|(_, fields)| fields.iter().all(|&field| value.contains_key(field)));
+        found.map(|&(own, _)| own)
+    }
+
+    const fn words(self) -> &'static str {
+        match self {
+            Self::Network => "an integer network of sealquant (network.json)",
+            Self::Layers => "a description of layers, from which `sealquant import` makes a model",
+            Self::Config => "a training configuration, from which `sealquant train` makes a model",
+            Self::TrainRecord => "the record of a training run; the network is the file beside it",
+            Self::PtqRecord => "the record of a rounding; the network is the file beside it",
+            Self::ImportRecord => "the record of an import; the network is the file beside it",
+            Self::RunRecord => "the record of a run under encryption or of a benchmark",
+        }
+    }
+}
+
+fn known(bytes: &[u8]) -> Option<&'static str> {
     if bytes.is_empty() {
         return Some("an empty file; copy or download it again");
     }
@@ -165,10 +235,6 @@ fn text(bytes: &[u8]) -> Option<&'static str> {
             "an index of shards (model.safetensors.index.json), which names the files that hold the tensors; merge them into one safetensors file",
         );
     }
-    let start = &bytes[..bytes.len().min(256)];
-    if bytes[0] == b'{' && contains(start, b"\"sealquant-network\"") {
-        return Some("an integer network of sealquant (network.json)");
-    }
     None
 }
 
@@ -251,6 +317,17 @@ mod tests {
                 kind.is_some_and(|kind| kind.starts_with(expected)),
                 "{expected}: {kind:?}"
             );
+        }
+    }
+
+    #[test]
+    fn own_files_are_recognised_but_not_as_what_was_expected() {
+        for (own, [one, other]) in Own::FIELDS {
+            let text = format!("{{\"name\": [1, {{}}], \"{other}\": 1, \"{one}\": \"x\"}}");
+            assert_eq!(describe(text.as_bytes()), Some(own.words()), "{own:?}");
+            assert_eq!(describe_other(text.as_bytes(), own), None, "{own:?}");
+            let cut = &text.as_bytes()[..text.len() - 1];
+            assert_eq!(describe(cut), None, "{own:?}");
         }
     }
 

@@ -29,8 +29,9 @@ pub fn build(tree: &Tree, roots: &Roots, triple: &str) -> Result<Install> {
     let parts = Parts::from_env();
     let options = options(parts, host != triple);
     let portable_hexl = roots.crate_dir.join("hexl");
+    let allocate = roots.crate_dir.join("cxx").join("allocate.h");
     let way = format!("{tools}{} {options:?}", tree.origin);
-    let state = fingerprint(tree, &portable_hexl, &way)?;
+    let state = fingerprint(tree, &portable_hexl, &allocate, &way)?;
 
     // Each way of building has its own folder, so builds that alternate between two ways compile each only once.
     let shared = layout::target_folder(&roots.out_dir, triple)
@@ -53,7 +54,12 @@ pub fn build(tree: &Tree, roots: &Roots, triple: &str) -> Result<Install> {
                 fs::remove_file(&done).map_err(Failure::io("remove", &done))?;
             }
             stage::stage(&tree.files, &work.join("source"))?;
-            compile(&work, &options, parts.hexl.then_some(&portable_hexl));
+            compile(
+                &work,
+                &options,
+                &allocate,
+                parts.hexl.then_some(&portable_hexl),
+            );
             let install = Install::inspect(&work, triple)?;
             archive::write_aged(&done, state.as_bytes())?;
             install
@@ -61,6 +67,7 @@ pub fn build(tree: &Tree, roots: &Roots, triple: &str) -> Result<Install> {
     };
     // If the compiled SEAL is deleted, the build script has to run again.
     println!("cargo::rerun-if-changed={}", done.display());
+    println!("cargo::rerun-if-changed={}", allocate.display());
     if parts.hexl {
         println!("cargo::rerun-if-changed={}", portable_hexl.display());
     }
@@ -81,6 +88,8 @@ fn options(parts: Parts, is_cross: bool) -> Vec<(&'static str, &'static str)> {
         ("SEAL_BUILD_EXAMPLES", "OFF"),
         ("SEAL_BUILD_TESTS", "OFF"),
         ("SEAL_USE_MSGSL", "OFF"),
+        // With OFF, SEAL takes the functions of cxx/allocate.h.
+        ("SEAL_USE_ALIGNED_ALLOC", "OFF"),
         ("SEAL_USE_ZLIB", "OFF"),
         ("SEAL_USE_ZSTD", on_off(parts.zstd)),
         ("SEAL_USE_INTEL_HEXL", on_off(parts.hexl)),
@@ -101,10 +110,17 @@ fn options(parts: Parts, is_cross: bool) -> Vec<(&'static str, &'static str)> {
     options
 }
 
-fn compile(work: &Path, options: &[(&str, &str)], portable_hexl: Option<&PathBuf>) {
+fn compile(
+    work: &Path,
+    options: &[(&str, &str)],
+    allocate: &Path,
+    portable_hexl: Option<&PathBuf>,
+) {
     let source = work.join("source");
     let mut cmake = cmake::Config::new(&source);
     cmake.profile("Release").out_dir(work).pic(true);
+    // Quoted, because CMake splits the options at spaces.
+    cmake.cxxflag(format!("-include \"{}\"", allocate.display()));
     for (name, value) in options {
         cmake.define(name, value);
     }
@@ -125,8 +141,9 @@ fn compile(work: &Path, options: &[(&str, &str)], portable_hexl: Option<&PathBuf
 }
 
 /// Computes a fingerprint that changes when any compiled file changes, or the way it is compiled.
-fn fingerprint(tree: &Tree, portable_hexl: &Path, way: &str) -> Result<String> {
-    let mut lines = vec![way.to_owned()];
+fn fingerprint(tree: &Tree, portable_hexl: &Path, allocate: &Path, way: &str) -> Result<String> {
+    let header = fs::read(allocate).map_err(Failure::io("read", allocate))?;
+    let mut lines = vec![way.to_owned(), sha256(&header)];
     for (path, bytes) in &tree.files {
         lines.push(format!("{path} {}", sha256(bytes)));
     }

@@ -302,6 +302,10 @@ pub(crate) fn decode(operation: &'static str, exception: &cxx::Exception) -> Err
     };
     let message = match characters.as_str() {
         "" => kind.name().to_owned(),
+        // C++'s own words for a device of random numbers that cannot be opened.
+        text if text.contains("random_device") => format!(
+            "the system gives no random numbers ({text}): does the process have too many files open (ulimit -n)?"
+        ),
         text => text.to_owned(),
     };
     Error::Seal {

@@ -22,3 +22,10 @@ pub fn allocated_bytes() -> Result<usize> {
 pub fn size_classes() -> Result<usize> {
     bridge::global_pool_count().named("MemoryPoolHandle::pool_count")
 }
+
+/// From now on calls `handler`, which must not return, where C++ code finds no memory. This is for programs that end
+/// then; SEAL itself reports [`SealErrorKind::OutOfMemory`](super::SealErrorKind::OutOfMemory).
+#[cfg(feature = "cli")]
+pub(crate) fn when_exhausted(handler: fn()) {
+    bridge::when_exhausted(handler);
+}

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     data::{DatasetName, Split},
-    file,
+    file::{self, ResultKind},
     report::RunRecord,
 };
 
@@ -59,7 +59,7 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> anyhow::Result<
         ..arguments.run.clone()
     };
     if let Some(record) = &alone.record {
-        check_file("--record", record)?;
+        check_file("--record", record, ResultKind::Record, None)?;
     }
     let finished = run::run(
         &arguments.run,

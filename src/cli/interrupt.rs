@@ -34,6 +34,14 @@ pub(super) fn listen() {
     }
 }
 
+/// Ends the process without running destructors or exit handlers: other threads may be using what these would free.
+pub(super) fn exit_at_once(code: i32) -> ! {
+    #[cfg(unix)]
+    signal_hook::low_level::exit(code);
+    #[cfg(not(unix))]
+    std::process::exit(code);
+}
+
 /// Waits for the end of the process if a signal has arrived. From then on, what the command reports is only a
 /// consequence of the interruption, such as missing temporary files.
 pub(super) fn wait_if_stopping() {
@@ -59,10 +67,9 @@ mod unix {
         consts::{SIGINT, SIGTERM},
         flag,
         iterator::Signals,
-        low_level,
     };
 
-    use super::{EXIT_CODE, STOPPING, WORDS};
+    use super::{EXIT_CODE, STOPPING, WORDS, exit_at_once};
     use crate::{
         cli::{output::note, progress::on_terminal},
         file, process,
@@ -84,7 +91,7 @@ mod unix {
                 thread::sleep(SAME);
                 impatient.store(true, Ordering::SeqCst);
                 thread::sleep(PATIENCE);
-                low_level::exit(EXIT_CODE);
+                exit_at_once(EXIT_CODE);
             });
             stop();
         }
@@ -98,7 +105,7 @@ mod unix {
         Signals::new([SIGINT, SIGTERM])
     }
 
-    /// Ends the process without running C++ destructors, as other threads are using the objects.
+    /// Removes temporary files, says what was kept, and ends the process.
     fn stop() -> ! {
         process::kill_all();
         file::remove_temporaries();
@@ -109,8 +116,8 @@ mod unix {
         let words = WORDS.lock().unwrap_or_else(PoisonError::into_inner);
         note(match words.as_ref() {
             Some(words) => format!("interrupted: {}", words()),
-            None => "interrupted: temporary files are removed, finished ones are kept".to_owned(),
+            None => "interrupted: temporary files are removed".to_owned(),
         });
-        low_level::exit(EXIT_CODE)
+        exit_at_once(EXIT_CODE)
     }
 }

@@ -14,6 +14,7 @@ mod import;
 mod infer;
 mod inspect;
 mod interrupt;
+mod memory;
 mod model;
 mod output;
 mod progress;
@@ -27,7 +28,7 @@ mod threads;
 #[cfg(feature = "train")]
 mod train;
 
-use std::{ffi::OsString, num::NonZeroUsize, process::ExitCode};
+use std::{ffi::OsString, io::ErrorKind, num::NonZeroUsize, process::ExitCode};
 
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 
@@ -92,10 +93,18 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(parsed) => parsed,
         Err(error) => {
             // This includes `--help` and `--version`. A closed pipe is not a failure.
-            let _ = error.print();
-            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
+            return match error.print() {
+                Err(problem) if problem.kind() != ErrorKind::BrokenPipe => {
+                    output::note(format_args!(
+                        "error: cannot write to standard output: {problem}"
+                    ));
+                    ExitCode::FAILURE
+                }
+                _ => ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2)),
+            };
         }
     };
+    memory::watch();
     interrupt::listen();
     let mut output = Output::new();
     let result =
@@ -110,6 +119,11 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Ends the process with an error in one line, because the system refuses to give it so many bytes. Allocates nothing.
+pub fn out_of_memory(bytes: usize) -> ! {
+    memory::end(Some(bytes))
 }
 
 impl Command {

@@ -17,9 +17,8 @@ use super::progress::{self, Stages};
 use crate::{
     data::{self, Dataset, DatasetName, Source, Split},
     engine::Progress as _,
-    network::{
-        LayerBound, NETWORK_FILE, Network, PLAIN_NETWORK_FILE, network_file, observed_bounds,
-    },
+    file::model_folder::{NETWORK_FILE, PLAIN_NETWORK_FILE, WEIGHTS_FILE},
+    network::{LayerBound, Network, network_file, observed_bounds},
     params::{BoundRule, SecurityStandard},
 };
 
@@ -41,9 +40,6 @@ const BUILT_IN: [(&str, &[u8]); 2] = [
         include_bytes!("../../models/mnist-t17/network.json.gz"),
     ),
 ];
-
-/// Name of the file in a directory by which a float network is recognised.
-const FLOAT_WEIGHTS: &str = "weights.safetensors";
 
 /// Number of images observed at once: limits the memory for quantised images.
 const OBSERVED_AT_ONCE: usize = 4096;
@@ -198,7 +194,7 @@ impl FromStr for ImageRange {
 
 /// Returns the directory of a float network, if the model is one.
 pub(super) fn float_directory(model: &Path) -> Option<&Path> {
-    let is_float = model.join(FLOAT_WEIGHTS).is_file() && !network_file(model).is_file();
+    let is_float = model.join(WEIGHTS_FILE).is_file() && !network_file(model).is_file();
     is_float.then_some(model)
 }
 
@@ -232,7 +228,7 @@ pub(super) fn load_network(model: &Path) -> anyhow::Result<Network> {
             BUILT_IN.map(|(name, _)| name).join(" and ")
         ),
         Ok(found) if found.is_dir() && !network_file(model).exists() => bail!(
-            "{shown} holds no network: neither {NETWORK_FILE} nor {PLAIN_NETWORK_FILE} (integers), nor {FLOAT_WEIGHTS} \
+            "{shown} holds no network: neither {NETWORK_FILE} nor {PLAIN_NETWORK_FILE} (integers), nor {WEIGHTS_FILE} \
              (floating point)"
         ),
         _ => Ok(Network::load(model)?),

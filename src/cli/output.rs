@@ -9,7 +9,7 @@ use std::{
 use anyhow::Context as _;
 use console::Term;
 
-use crate::file;
+use crate::file::{self, ResultKind};
 
 /// Standard output. After its reader has gone, further lines are dropped: the command still completes its work, so the
 /// record is written and the exit code is right.
@@ -49,9 +49,26 @@ impl Output {
     }
 }
 
-/// Checks that `option` names a file that can be written, before starting the work whose result it will hold.
-pub(super) fn check_file(option: &str, path: &Path) -> anyhow::Result<()> {
-    file::check_output(path).with_context(|| format!("{option}: cannot write {}", path.display()))
+/// Checks that `option` names a file that can be written, and that at most an older result of the same kind would be
+/// lost, before starting the work whose result it will hold. `own` is the folder of the model that this work makes.
+pub(super) fn check_file(
+    option: &str,
+    path: &Path,
+    kind: ResultKind,
+    own: Option<&Path>,
+) -> anyhow::Result<()> {
+    file::check_result(path, kind, own)
+        .with_context(|| format!("{option}: cannot write {}", path.display()))
+}
+
+/// Says that the program may wait now if `path` is a named pipe, which is written only once something reads it.
+pub(super) fn announce(path: &Path) {
+    if file::is_pipe(path) {
+        note(format_args!(
+            "writing into the pipe {}: this waits until another program reads it",
+            path.display()
+        ));
+    }
 }
 
 /// Checks that `option` names a directory into which files can be written; it need not exist yet.

@@ -5,9 +5,9 @@ use std::{num::NonZeroUsize, path::PathBuf};
 use clap::ValueEnum;
 
 use super::{
-    Outcome,
+    Outcome, interrupt,
     model::{self, DataDirectory, ImageRange, ModelArgument, Security},
-    output::{Output, check_file, note},
+    output::{Output, announce, check_file, note},
     progress::{Stages, doing},
     table,
 };
@@ -15,6 +15,7 @@ use crate::{
     bfv,
     data::{Dataset, DatasetName, Split},
     engine::Plan,
+    file::ResultKind,
     network::Network,
     params::{BoundRule, LayoutKind, MemoryForecast, Mode, SelectOptions, Selection, select},
     report::{
@@ -109,8 +110,11 @@ pub(super) fn run(
     range: Option<&ImageRange>,
 ) -> anyhow::Result<Finished> {
     if let Some(record) = &arguments.record {
-        check_file("--record", record)?;
+        check_file("--record", record, ResultKind::Record, None)?;
     }
+    interrupt::say(|| {
+        "temporary files are removed; a record is written at the end only".to_owned()
+    });
     let network = model::load_network(arguments.model.path())?;
     let source = arguments.data.source();
     let data = model::load_images(&network, dataset, split, &source)?;
@@ -315,6 +319,7 @@ impl Finished {
         let Some(path) = &arguments.record else {
             return Ok(());
         };
+        announce(path);
         self.record.save(path)?;
         output.line(format_args!("record: {}", path.display()))
     }

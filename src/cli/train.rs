@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     data::{self, Split},
-    file::write_atomically,
+    file::{ResultKind, write_atomically},
     reproduce::plot_curves,
     train::{
         self, Agreement, CHECKPOINT_FILE, EpochRecord, Existing, Fit, Observer, OutputFolder,
@@ -75,7 +75,7 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> anyhow::Result<
     let folder =
         OutputFolder::claim(&arguments.out, existing, &config.inputs()).context("--out")?;
     if let Some(plot) = &arguments.plot {
-        check_file("--plot", plot)?;
+        check_file("--plot", plot, ResultKind::Plot, Some(&arguments.out))?;
     }
     let source = arguments.data.source();
     let load = |split| data::load(config.dataset, split, &source, &mut progress::data_events());

@@ -1,117 +1,79 @@
 //! Reads CIFAR-10 in its published forms: its own binary files, and PNG files in which each row is an image.
 
-use std::io::{self, Write};
+use std::io::{Cursor, ErrorKind};
 
-use flate2::write::ZlibDecoder;
+use png::{BitDepth, ColorType, DecodeOptions, Decoder, DecodingError, Transformations};
 
 /// Maximum number of images in a file (the published files have 10,000).
 const MAX_IMAGES: usize = 1 << 20;
 
 /// Reads a PNG file in which each row is an image, its pixels in reading order. Appends the images to `pixels`, channel
 /// by channel.
+///
+/// Only one kind of PNG image holds exactly these bytes: 8 bits each of red, green and blue, no transparency. Any other
+/// would have to be converted, so it is refused. At most one row is in memory beside the result.
 pub(super) fn png_rows(
     bytes: &[u8],
     (channels, height, width): (usize, usize, usize),
     pixels: &mut Vec<u8>,
 ) -> Result<(), String> {
-    let header = Header::read(bytes)?;
+    if !bytes.starts_with(PNG_SIGNATURE) {
+        return Err("no PNG image".to_owned());
+    }
+    let mut options = DecodeOptions::default();
+    // Texts and colour profiles are compressed and of no use here.
+    options.set_ignore_text_chunk(true);
+    options.set_ignore_iccp_chunk(true);
+    options.set_ignore_adler32(false);
+    let mut left = Cursor::new(bytes);
+    let mut decoder = Decoder::new_with_options(&mut left, options);
+    decoder.set_transformations(Transformations::IDENTITY);
     let plane = height * width;
-    let (columns, rows) = (header.columns, header.rows);
+    let header = decoder.read_header_info().map_err(damaged)?;
+    let (columns, rows) = (header.width as usize, header.height as usize);
     if channels != 3 || columns != plane || rows > MAX_IMAGES {
         return Err(format!(
             "{columns}x{rows} pixels, expected {plane} pixels ({height}x{width}) in each of at most {MAX_IMAGES} rows"
         ));
     }
-    check_inflated(bytes, header.inflated_bytes())?;
-    let image = lodepng::decode24(bytes).map_err(|error| error.to_string())?;
-    pixels.reserve(rows * plane * 3);
-    for row in image.buffer.chunks_exact(plane) {
-        pixels.extend(row.iter().map(|pixel| pixel.r));
-        pixels.extend(row.iter().map(|pixel| pixel.g));
-        pixels.extend(row.iter().map(|pixel| pixel.b));
+    let (color, depth) = (header.color_type, header.bit_depth);
+    if (color, depth) != (ColorType::Rgb, BitDepth::Eight) {
+        return Err(format!(
+            "pixels of {} bits in the colour type {color:?}, expected 8 bits each of red, green and blue",
+            depth as u8
+        ));
     }
-    Ok(())
-}
-
-/// The properties that a PNG file states before its pixels.
-struct Header {
-    columns: usize,
-    rows: usize,
-    bits_per_pixel: usize,
-}
-
-impl Header {
-    const SIGNATURE: &'static [u8] = b"\x89PNG\r\n\x1a\n";
-
-    fn read(bytes: &[u8]) -> Result<Self, String> {
-        let fields = bytes
-            .strip_prefix(Self::SIGNATURE)
-            .ok_or("no PNG image")?
-            .strip_prefix(b"\0\0\0\x0dIHDR")
-            .and_then(|rest| rest.first_chunk::<10>())
-            .ok_or("a PNG image that ends in its header")?;
-        let [a, b, c, d, e, f, g, h, depth, color] = *fields;
-        let channels = match color {
-            0 | 3 => 1,
-            2 => 3,
-            4 => 2,
-            6 => 4,
-            _ => return Err(format!("a PNG image of the unknown colour type {color}")),
-        };
-        Ok(Self {
-            columns: u32::from_be_bytes([a, b, c, d]) as usize,
-            rows: u32::from_be_bytes([e, f, g, h]) as usize,
-            bits_per_pixel: usize::from(depth.min(16)) * channels,
-        })
+    if header.interlaced {
+        return Err("an interlaced image, whose rows are not stored one after another".to_owned());
     }
-
-    /// Maximum number of bytes of the inflated pixels. This also covers interlaced images, whose rows are cut into up
-    /// to four pieces, each with a filter byte and one byte that is not full.
-    fn inflated_bytes(&self) -> usize {
-        self.rows * ((self.columns * self.bits_per_pixel).div_ceil(8) + 8) + 64
+    let mut reader = decoder.read_info().map_err(damaged)?;
+    if reader.info().trns.is_some() {
+        return Err("an image with a transparent colour".to_owned());
+    }
+    for _ in 0..rows {
+        let row = reader.next_row().map_err(damaged)?;
+        let row = row.ok_or("damaged: its rows end early")?;
+        for channel in 0..channels {
+            pixels.extend(row.data().iter().skip(channel).step_by(channels));
+        }
+    }
+    reader.finish().map_err(damaged)?;
+    drop(reader);
+    match bytes.len() as u64 - left.position() {
+        0 => Ok(()),
+        extra => Err(format!("{extra} bytes follow the end of the PNG image")),
     }
 }
 
-/// Inflates a PNG file's pixels up to `limit` bytes without keeping them, so that a small file cannot expand to fill
-/// the memory. Any other fault is left for the decoder to report.
-fn check_inflated(bytes: &[u8], limit: usize) -> Result<(), String> {
-    struct Room(Option<usize>);
+/// The first bytes of every PNG file.
+const PNG_SIGNATURE: &[u8] = b"\x89PNG\r\n\x1a\n";
 
-    impl Write for Room {
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            self.0 = self.0.and_then(|room| room.checked_sub(bytes.len()));
-            match self.0 {
-                Some(_) => Ok(bytes.len()),
-                None => Err(io::ErrorKind::FileTooLarge.into()),
-            }
+fn damaged(error: DecodingError) -> String {
+    match error {
+        DecodingError::IoError(error) if error.kind() == ErrorKind::UnexpectedEof => {
+            "damaged: the PNG image ends early".to_owned()
         }
-
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
-
-    let mut inflater = ZlibDecoder::new(Room(Some(limit)));
-    let mut rest = &bytes[Header::SIGNATURE.len().min(bytes.len())..];
-    while let Some((head, after)) = rest.split_first_chunk::<8>() {
-        let length = u32::from_be_bytes([head[0], head[1], head[2], head[3]]) as usize;
-        let Some(data) = after.get(..length) else {
-            break;
-        };
-        let done = head.ends_with(b"IDAT") && inflater.write_all(data).is_err();
-        // Skip the checksum that follows.
-        rest = after.get(length.saturating_add(4)..).unwrap_or_default();
-        if done {
-            break;
-        }
-    }
-    // Ending the stream writes what is still in its buffer.
-    let _ = inflater.try_finish();
-    match inflater.get_ref().0 {
-        Some(_) => Ok(()),
-        None => Err(format!(
-            "its pixels inflate to more than the {limit} bytes that its size allows"
-        )),
+        error => format!("damaged: {error}"),
     }
 }
 
@@ -173,7 +135,25 @@ mod tests {
                 data.extend([image[pixel], image[1024 + pixel], image[2048 + pixel]]);
             }
         }
-        lodepng::encode24(&data, width, images.len() / SIZE).unwrap()
+        encoded(&data, width, images.len() / SIZE, |_| ())
+    }
+
+    /// Encodes an image of 8 bits each of red, green and blue, unless `change` sets other properties.
+    fn encoded(
+        data: &[u8],
+        width: usize,
+        rows: usize,
+        change: impl FnOnce(&mut png::Encoder<'_, &mut Vec<u8>>),
+    ) -> Vec<u8> {
+        let mut file = Vec::new();
+        let mut encoder = png::Encoder::new(&mut file, width as u32, rows as u32);
+        encoder.set_color(png::ColorType::Rgb);
+        encoder.set_depth(png::BitDepth::Eight);
+        change(&mut encoder);
+        let mut writer = encoder.write_header().unwrap();
+        writer.write_image_data(data).unwrap();
+        writer.finish().unwrap();
+        file
     }
 
     fn read(dir: &Path, split: Split) -> Result<Dataset, DataError> {
@@ -218,7 +198,7 @@ mod tests {
 
     /// Builds a PNG file of these dimensions whose pixels inflate to this many zeros.
     fn bomb(columns: u32, rows: u32, inflated: usize) -> Vec<u8> {
-        let mut png = super::Header::SIGNATURE.to_vec();
+        let mut png = super::PNG_SIGNATURE.to_vec();
         let mut chunk = |kind: &[u8; 4], data: &[u8]| {
             let mut crc = flate2::Crc::new();
             crc.update(kind);
@@ -239,26 +219,74 @@ mod tests {
         png
     }
 
+    fn rows(bytes: &[u8]) -> Result<usize, String> {
+        let mut pixels = Vec::new();
+        super::png_rows(bytes, (3, 32, 32), &mut pixels).map(|()| pixels.len())
+    }
+
     #[test]
     fn a_png_file_is_not_inflated_beyond_its_dimensions_or_ours() {
-        let read = |bytes: &[u8]| {
-            let mut pixels = Vec::new();
-            super::png_rows(bytes, (3, 32, 32), &mut pixels).map(|()| pixels.len())
-        };
         let exact = 2 * (1 + 3072);
-        assert_eq!(read(&bomb(1024, 2, exact)), Ok(2 * 3072));
-        let refused = |bytes: &[u8]| read(bytes).unwrap_err();
-        assert!(refused(&bomb(1024, 2, 64 << 20)).contains("inflate to more than"));
+        assert_eq!(rows(&bomb(1024, 2, exact)), Ok(2 * 3072));
+        let refused = |bytes: &[u8]| rows(bytes).unwrap_err();
         let wide = refused(&bomb(u32::MAX, u32::MAX, 10));
         assert!(wide.starts_with("4294967295x4294967295 pixels"), "{wide}");
         assert!(refused(&bomb(1024, 1 << 21, 10)).contains("pixels, expected 1024"));
-        // The decoder finds that there are too few bytes.
-        refused(&bomb(1024, 2, exact - 1));
+        let short = refused(&bomb(1024, 2, exact - 1));
+        assert!(short.starts_with("damaged"), "{short}");
         let good = bomb(1024, 2, exact);
-        for end in 0..good.len() - 12 {
-            refused(&good[..end]);
+        for end in 0..good.len() {
+            let cut = refused(&good[..end]);
+            assert!(
+                cut.contains("damaged") || cut == "no PNG image",
+                "{end}: {cut}"
+            );
         }
-        assert!(refused(b"GIF89a").contains("no PNG image"));
+        assert_eq!(refused(b"GIF89a"), "no PNG image");
+    }
+
+    #[test]
+    fn only_images_that_hold_the_very_bytes_are_read() {
+        use png::{BitDepth, ColorType};
+
+        let refused = |file: &[u8]| rows(file).unwrap_err();
+        for (color, depth, bytes) in [
+            (ColorType::Grayscale, BitDepth::Eight, 1024),
+            (ColorType::GrayscaleAlpha, BitDepth::Eight, 2048),
+            (ColorType::Rgba, BitDepth::Eight, 4096),
+            (ColorType::Rgb, BitDepth::Sixteen, 6144),
+        ] {
+            let file = encoded(&vec![7; bytes], 1024, 1, |encoder| {
+                encoder.set_color(color);
+                encoder.set_depth(depth);
+            });
+            let said = refused(&file);
+            assert!(said.contains("expected 8 bits each of red"), "{said}");
+        }
+        let palette = encoded(&[0; 1024], 1024, 1, |encoder| {
+            encoder.set_color(ColorType::Indexed);
+            encoder.set_palette(vec![0; 768]);
+        });
+        assert!(refused(&palette).contains("Indexed"));
+        let transparent = encoded(&[7; 3072], 1024, 1, |encoder| {
+            encoder.set_trns(vec![0, 7, 0, 7, 0, 7]);
+        });
+        assert!(refused(&transparent).contains("transparent"));
+        let good = encoded(&[7; 3072], 1024, 1, |_| ());
+        assert_eq!(rows(&good), Ok(3072));
+        let mut interlaced = good.clone();
+        interlaced[28] = 1;
+        let mut crc = flate2::Crc::new();
+        crc.update(&interlaced[12..29]);
+        interlaced[29..33].copy_from_slice(&crc.sum().to_be_bytes());
+        assert!(refused(&interlaced).contains("interlaced"));
+        let longer = [&good[..], b"more"].concat();
+        assert_eq!(refused(&longer), "4 bytes follow the end of the PNG image");
+        for at in 8..good.len() {
+            let mut flipped = good.clone();
+            flipped[at] ^= 1;
+            refused(&flipped);
+        }
     }
 
     /// Checks files as pigz, bgzip and cat write them: nothing after the first member is lost.

@@ -124,9 +124,9 @@ pub enum EngineError {
         "a plan has at least one context, and its contexts differ in the plaintext modulus alone"
     )]
     Contexts,
-    /// A plan has no result.
-    #[error("the network has no layer that computes anything")]
-    EmptyPlan,
+    /// A fault of this library: something does not hold that it takes for granted.
+    #[error("a fault of sealquant, please report it: {0}")]
+    Internal(&'static str),
 }
 
 /// Adds the operation in progress to SEAL's error.

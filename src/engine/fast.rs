@@ -112,7 +112,9 @@ impl Fast {
             .programs
             .first()
             .and_then(|(program, _)| program.shape())
-            .ok_or(EngineError::EmptyPlan)?;
+            .ok_or(EngineError::Internal(
+                "a program of kernels without a shape",
+            ))?;
         let primes = self.programs.len();
         let tile = tile_width(2 * inputs.len()).min(degree);
         let name = format!("evaluate{suffix}");

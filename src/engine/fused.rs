@@ -175,7 +175,8 @@ pub(super) fn compile(
             sums, square, pool, ..
         } = layer
         else {
-            let plaintexts = plaintexts.ok_or(EngineError::EmptyPlan)?;
+            let plaintexts =
+                plaintexts.ok_or(EngineError::Internal("no plaintexts for a diagonal layer"))?;
             specs.push(plaintexts.layer(context, index, &prime, kappa, scale)?);
             count = 1;
             continue;

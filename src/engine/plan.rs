@@ -93,12 +93,15 @@ impl Plan {
     /// Makes a plan in the batched layout.
     ///
     /// # Errors
-    /// [`EngineError::EmptyPlan`] for a network that computes nothing, [`EngineError::Layout`] if the parameters were
-    /// selected for another layout.
+    /// [`EngineError::Layout`] if the parameters were selected for another layout.
     pub fn batched(network: &Network, selection: &Selection) -> Result<Self, EngineError> {
         check_layout(selection, LayoutKind::Batched)?;
         let layers = planned(network.lower(), selection.mode());
-        let outputs = layers.last().ok_or(EngineError::EmptyPlan)?.step.outputs();
+        let outputs = layers
+            .last()
+            .ok_or(EngineError::Internal("a plan without layers"))?
+            .step
+            .outputs();
         Ok(Self {
             layout: Layout::Batched(Batched::new(selection.poly_modulus_degree())),
             selection: selection.clone(),

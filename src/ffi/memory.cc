@@ -1,5 +1,7 @@
 #include "sealquant/src/ffi/memory.h"
 
+#include <new>
+
 namespace sealquant
 {
     std::size_t global_pool_count()
@@ -10,5 +12,16 @@ namespace sealquant
     std::size_t global_pool_allocated_bytes()
     {
         return seal::MemoryPoolHandle::Global().alloc_byte_count();
+    }
+
+    namespace
+    {
+        rust::Fn<void()> exhausted;
+    }
+
+    void when_exhausted(rust::Fn<void()> handler)
+    {
+        exhausted = handler;
+        std::set_new_handler([] { (*exhausted)(); });
     }
 } // namespace sealquant

@@ -11,6 +11,7 @@ pub mod bridge {
 
         fn global_pool_count() -> Result<usize>;
         fn global_pool_allocated_bytes() -> Result<usize>;
+        fn when_exhausted(handler: fn());
     }
 }
 

@@ -146,13 +146,28 @@ pub(crate) fn is_stream(path: &Path) -> bool {
     matches!(Target::find(path), Ok(Target::Stream(_)))
 }
 
+/// Tells whether `path` leads to a named pipe (FIFO), whose writer waits for a reader.
+#[cfg(feature = "cli")]
+pub(crate) fn is_pipe(path: &Path) -> bool {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::FileTypeExt as _;
+        fs::metadata(path).is_ok_and(|found| found.file_type().is_fifo())
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = path;
+        false
+    }
+}
+
 /// Checks whether a file can be written to `path`, before doing the work whose result it will hold. Leaves nothing
 /// behind and creates no directory.
 ///
 /// # Errors
 /// The errors that [`super::replace`] would return, as far as they can be known in advance: the path is a directory,
 /// the file is read-only, or its directory is not writable or cannot be created.
-pub(crate) fn check_output(path: &Path) -> io::Result<()> {
+pub(super) fn check_output(path: &Path) -> io::Result<()> {
     match Target::find(path) {
         // Opening would be wrong here: a pipe may wait for its reader, and a device may act on being opened.
         Ok(Target::Stream(_)) => Ok(()),

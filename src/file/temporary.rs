@@ -30,11 +30,14 @@ struct Live {
     paths: Vec<PathBuf>,
     /// The directories that have been cleared of what other processes left behind.
     cleared: BTreeSet<PathBuf>,
+    /// The directories that this process has created and that are not to stay if nothing is written into them.
+    made: Vec<PathBuf>,
 }
 
 static LIVE: Mutex<Live> = Mutex::new(Live {
     paths: Vec::new(),
     cleared: BTreeSet::new(),
+    made: Vec::new(),
 });
 
 fn live() -> MutexGuard<'static, Live> {
@@ -67,7 +70,28 @@ pub(crate) fn remove_temporaries() {
             std::thread::sleep(Duration::from_millis(20));
         }
     }
+    for directory in &live.made {
+        // Fails unless it is empty.
+        let _ = fs::remove_dir(directory);
+    }
     std::mem::forget(live);
+}
+
+/// Creates a directory that goes again with [`forget_made`], or with [`remove_temporaries`], if it is empty by then.
+#[cfg(feature = "train")]
+pub(crate) fn make_directory(path: &Path) -> io::Result<()> {
+    let mut live = live();
+    fs::create_dir_all(path)?;
+    live.made.push(path.to_owned());
+    Ok(())
+}
+
+/// Removes a directory that [`make_directory`] created, if it is empty.
+#[cfg(feature = "train")]
+pub(crate) fn forget_made(path: &Path) {
+    // Fails unless it is empty.
+    let _ = fs::remove_dir(path);
+    live().made.retain(|known| known != path);
 }
 
 /// Runs work that [`remove_temporaries`] must not cut in two. The work must not create temporary files itself.

@@ -87,6 +87,78 @@ fn impossible_outputs_are_known_beforehand() {
     assert_eq!(fs::read(at("file")).unwrap(), b"old");
 }
 
+/// A result replaces an older one and nothing else, whatever the user names by mistake.
+#[test]
+fn results_replace_only_results_of_their_kind() {
+    let top = tempfile::tempdir().unwrap();
+    let at = |name: &str| top.path().join(name);
+    fs::create_dir(at("model")).unwrap();
+    fs::create_dir(at("out")).unwrap();
+    for (name, text) in [
+        (
+            "record.json",
+            r#"{"git_commit": "abc", "time": "today", "images": 3}"#,
+        ),
+        ("empty", ""),
+        ("model/network.json.gz", "a network"),
+        (
+            "model/notes.json",
+            r#"{"git_commit": "abc", "time": "today"}"#,
+        ),
+        ("config.json", r#"{"name": "x", "epochs": 3}"#),
+        ("half.json", r#"{"git_commit": "abc", "time": "#),
+        ("list.json", r#"["git_commit", "time"]"#),
+        ("images-idx3-ubyte", "\0\0\u{8}\u{3}"),
+        ("curves.svg", "<svg width=\"3\">"),
+    ] {
+        fs::write(at(name), text).unwrap();
+    }
+    let check = |name: &str, kind| check_result(&at(name), kind, Some(&at("out")));
+    for allowed in [
+        "record.json",
+        "empty",
+        "new/record.json",
+        "model/notes.json",
+        "model/new.json",
+        "out/new.json",
+    ] {
+        check(allowed, ResultKind::Record).unwrap();
+    }
+    for (name, says) in [
+        ("model/network.json.gz", "belongs to the model"),
+        ("model/network.json", "belongs to the model"),
+        ("model/record.json", "belongs to the model"),
+        ("out/config.json", "belongs to the model"),
+        ("out/../out/record.json", "belongs to the model"),
+        ("config.json", "not a record"),
+        ("half.json", "not a record"),
+        ("list.json", "not a record"),
+        ("images-idx3-ubyte", "not a record"),
+        ("curves.svg", "not a record"),
+    ] {
+        let error = check(name, ResultKind::Record).unwrap_err().to_string();
+        assert!(error.contains(says), "{name}: {error}");
+    }
+    #[cfg(feature = "cli")]
+    {
+        for allowed in ["curves.svg", "empty", "new.svg", "out/curves.svg"] {
+            check(allowed, ResultKind::Plot).unwrap();
+        }
+        for refused in ["record.json", "config.json", "out/record.json"] {
+            check(refused, ResultKind::Plot).unwrap_err();
+        }
+    }
+    #[cfg(unix)]
+    {
+        std::os::unix::fs::symlink("model/network.json.gz", at("link")).unwrap();
+        check("link", ResultKind::Record).unwrap_err();
+    }
+    assert_eq!(
+        fs::read_to_string(at("model/network.json.gz")).unwrap(),
+        "a network"
+    );
+}
+
 #[test]
 fn what_a_killed_process_left_is_removed_and_what_is_in_use_stays() {
     let top = tempfile::tempdir().unwrap();

@@ -29,6 +29,9 @@ pub enum NetworkError {
         /// Reason why it is invalid.
         problem: &'static str,
     },
+    /// All layers only give the values another shape.
+    #[error("layers: none of them computes anything; a network needs a layer other than flatten")]
+    NothingComputed,
     /// The input's shape is empty or too large.
     #[error("input.shape: {shape} has {elements} values, expected 1 to {limit}")]
     InputShape {

@@ -13,6 +13,7 @@ use super::{
     format_tests::{blocks, encoded_network, example},
     *,
 };
+use crate::file::gzip;
 
 #[test]
 fn a_saved_network_is_loaded_again_and_no_other_file_stays() {
@@ -89,7 +90,7 @@ fn the_committed_networks_are_what_would_be_saved() {
             continue;
         };
         let network = Network::load(&directory).unwrap();
-        let text = super::gzip::unpack(&bytes, MAX_FILE_BYTES).unwrap();
+        let text = gzip::unpack(&bytes, MAX_FILE_BYTES).unwrap();
         assert_eq!(String::from_utf8(text).unwrap(), network.to_json());
         networks += 1;
     }

@@ -11,14 +11,17 @@ use serde::Deserialize;
 
 use super::{
     error::NetworkError,
-    gzip,
     layer::MAX_WEIGHTS,
     model::Network,
     raw::{RawNetwork, write_network},
 };
 use crate::{
-    file::{read_at_most, write_atomically},
-    file_kind::describe,
+    file::{
+        gzip::{self, GzipError},
+        model_folder::{NETWORK_FILE, PLAIN_NETWORK_FILE, WEIGHTS_FILE},
+        read_at_most, write_atomically,
+    },
+    file_kind::{Own, describe_other},
 };
 
 /// Value of the `format` field in every network file.
@@ -30,10 +33,6 @@ pub const VERSION: u64 = 1;
 pub const ENCODED_VERSION: u64 = 2;
 /// Size of the largest file that is read, in bytes, before and after unpacking: 256 MiB.
 pub const MAX_FILE_BYTES: u64 = 256 << 20;
-/// Name of the network file in a model directory: compressed.
-pub const NETWORK_FILE: &str = "network.json.gz";
-/// Alternative name of the network file: not compressed. It is read only if there is no [`NETWORK_FILE`].
-pub const PLAIN_NETWORK_FILE: &str = "network.json";
 
 /// Reasons why bytes are not a network. Every message about a field starts with the field's name.
 #[derive(Debug, thiserror::Error)]
@@ -208,7 +207,12 @@ impl Network {
             });
         }
         if gzip::is_packed(bytes) {
-            Self::from_json(&gzip::unpack(bytes, MAX_FILE_BYTES)?)
+            let unpacked = gzip::unpack(bytes, MAX_FILE_BYTES).map_err(|error| match error {
+                GzipError::Damaged(source) => FormatError::Gzip(source),
+                GzipError::TooLarge { limit } => FormatError::Unpacked { limit },
+                GzipError::Rest { bytes } => FormatError::GzipRest { bytes },
+            })?;
+            Self::from_json(&unpacked)
         } else {
             Self::from_json(bytes)
         }
@@ -226,10 +230,8 @@ impl Network {
             });
         }
         // Read the header first: another version may have other fields.
-        let header: Header = parse(bytes).map_err(|error| match describe(bytes) {
-            // The file does name this format, so the parser's own error is the useful one.
-            Some(found) if !says_network(bytes) => FormatError::Other { found },
-            _ => error,
+        let header: Header = parse(bytes).map_err(|error| {
+            describe_other(bytes, Own::Network).map_or(error, |found| FormatError::Other { found })
         })?;
         if header.format != FORMAT {
             return Err(FormatError::Format {
@@ -255,13 +257,6 @@ impl Network {
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 /// Largest number of values that is read: weights, biases, and the fields around them.
 const MAX_VALUES: usize = MAX_WEIGHTS + (1 << 22);
-
-/// Tells whether the first bytes name the format.
-fn says_network(bytes: &[u8]) -> bool {
-    let start = &bytes[..bytes.len().min(256)];
-    let name = FORMAT.as_bytes();
-    start.windows(name.len()).any(|window| window == name)
-}
 
 /// Explains what is missing if a file could not be opened because it does not exist.
 fn not_opened(path: &Path, error: io::Error) -> io::Error {
@@ -290,9 +285,6 @@ fn not_opened(path: &Path, error: io::Error) -> io::Error {
     };
     io::Error::new(kind, problem)
 }
-
-/// Name of the file with floating-point weights, in a directory whose network is not rounded to integers yet.
-const WEIGHTS_FILE: &str = "weights.safetensors";
 
 #[derive(Deserialize)]
 struct Header {

@@ -134,7 +134,8 @@ pub fn random_network(seed: u64, limits: &NetworkLimits) -> Result<Network, Netw
             .map_err(|problem| NetworkError::Layer { index, problem })?;
         layers.push(NamedLayer::new(format!("{}{index}", layer.kind()), layer));
     }
-    if !maker.random.one_in(4) {
+    let ends = !maker.random.one_in(4);
+    if ends || layers.iter().all(|named| named.layer == Layer::Flatten) {
         let layer = maker.linear(shape);
         shape = Shape::vector(layer.bias().map_or(0, <[_]>::len));
         layers.push(NamedLayer::new("output", layer));

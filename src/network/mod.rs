@@ -40,7 +40,6 @@ mod encoding;
 mod error;
 mod format;
 mod generate;
-mod gzip;
 mod hcnn;
 mod interval;
 mod layer;
@@ -56,13 +55,13 @@ mod shape;
 mod steps;
 mod twin;
 
+pub use crate::file::model_folder::{NETWORK_FILE, PLAIN_NETWORK_FILE};
 pub use bounds::{Bounds, LayerBound, proven_bounds};
 pub use crop::{CropError, Crops};
 pub use encoding::{Center, EncodedChannel, InputEncoding};
 pub use error::{InputError, LayerError, NetworkError};
 pub use format::{
-    ENCODED_VERSION, FORMAT, FormatError, MAX_FILE_BYTES, NETWORK_FILE, NetworkFileError,
-    PLAIN_NETWORK_FILE, VERSION, network_file,
+    ENCODED_VERSION, FORMAT, FormatError, MAX_FILE_BYTES, NetworkFileError, VERSION, network_file,
 };
 pub use generate::{NetworkLimits, SplitMix64, random_images, random_network};
 pub use hcnn::{random_hcnn, random_hcnn_cifar};

@@ -84,6 +84,10 @@ impl Network {
             });
         }
         check_layer_names(&literal.layers)?;
+        let computes = |named: &NamedLayer| !matches!(named.layer, Layer::Flatten);
+        if !literal.layers.iter().any(computes) {
+            return Err(NetworkError::NothingComputed);
+        }
 
         let quantizer = &literal.input.quantizer;
         quantizer.check_shape(input)?;
@@ -498,6 +502,15 @@ mod tests {
             "{text}"
         );
         of(Shape::new(1, 2047, 2047), vec![pool(2047, 1)]).unwrap();
+    }
+
+    #[test]
+    fn a_network_computes_something() {
+        for layers in [vec![Layer::Flatten], vec![Layer::Flatten; 3]] {
+            let error = of(Shape::new(1, 2, 2), layers).unwrap_err();
+            assert_eq!(error, NetworkError::NothingComputed);
+        }
+        of(Shape::vector(2), vec![Layer::Flatten, Layer::Square]).unwrap();
     }
 
     /// Squares double the widths, so a few of them make values that do not fit in memory.

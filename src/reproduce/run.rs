@@ -5,16 +5,13 @@ use std::path::{Path, PathBuf};
 use super::{Job, Method, ReproduceError, Row, finished, measure, recipe};
 use crate::{
     data::{Dataset, DatasetName},
-    file::write_json,
+    file::{model_folder::ROW_FILE, write_json},
     network::{Network, network_file},
     train::{
         self, Existing, LayerSpec, Observer, OutputFolder, PtqOptions, PtqRecord, QatConfig,
         TrainConfig, TrainError, TrainRecord,
     },
 };
-
-/// Name of a row's file in its directory.
-const ROW_FILE: &str = "row.json";
 
 /// Options for making rows.
 #[derive(Debug, Clone, PartialEq, Eq)]

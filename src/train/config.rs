@@ -8,6 +8,7 @@ use super::{NetworkSpec, TrainError, export, files::write_atomically, read};
 use crate::{
     bfv::Modulus,
     data::DatasetName,
+    file_kind::Own,
     network::{InputEncoding, InputQuantizer},
     quant::WeightRule,
 };
@@ -265,7 +266,7 @@ impl TrainConfig {
     /// # Errors
     /// [`TrainError::Io`], [`TrainError::Json`], or what [`validate`](Self::validate) finds.
     pub fn load(path: &Path) -> Result<Self, TrainError> {
-        let config: Self = read::json(path, "training configuration")?;
+        let config: Self = read::json(path, "training configuration", Own::Config)?;
         config.validate()?;
         Ok(config)
     }

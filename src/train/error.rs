@@ -116,6 +116,12 @@ pub enum TrainError {
         /// The folder.
         path: PathBuf,
     },
+    /// Another run writes into the folder.
+    #[error("{path}: another run is writing into this folder; wait for its end, or choose another folder", path = path.display())]
+    InUse {
+        /// The folder.
+        path: PathBuf,
+    },
     /// The folder holds neither an unfinished run nor a finished model.
     #[error("{path}: nothing to resume, neither an unfinished run nor a finished model", path = path.display())]
     NothingToResume {

@@ -2,17 +2,22 @@
 
 use std::{
     ffi::OsString,
-    fs,
+    fs::{self, File, TryLockError},
     io::ErrorKind,
     path::{Path, PathBuf},
 };
 
 use serde::Serialize;
 
-use super::{
-    CHECKPOINT_FILE, CONFIG_FILE, IMPORT_FILE, NETWORK_FILE, RECORD_FILE, TrainError, WEIGHTS_FILE,
+use super::TrainError;
+use crate::file::{
+    self, TemporaryDirectory,
+    model_folder::{
+        CHECKPOINT_FILE, CONFIG_FILE, IMPORT_FILE, MODEL_FILES, NETWORK_FILE, PLAIN_NETWORK_FILE,
+        RECORD_FILE, ROW_FILE,
+    },
+    uninterrupted,
 };
-use crate::file::{self, TemporaryDirectory, uninterrupted};
 
 /// Writes `bytes` to a temporary file beside `path` and renames it.
 pub(super) fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), TrainError> {
@@ -24,23 +29,8 @@ pub(super) fn write_json(path: &Path, value: &impl Serialize) -> Result<(), Trai
     file::write_json(path, value).map_err(TrainError::io("cannot write", path))
 }
 
-/// Name of the uncompressed integer network, which [`Network::load`](crate::network::Network::load) also reads.
-const PLAIN_NETWORK_FILE: &str = "network.json";
-/// Name of the file with the measurements that `reproduce` made of the network beside it.
-const ROW_FILE: &str = "row.json";
-/// Names of the files that belong to a model. Replacing a model replaces or removes all of these, and nothing else.
-const MODEL_FILES: [&str; 8] = [
-    CONFIG_FILE,
-    RECORD_FILE,
-    NETWORK_FILE,
-    PLAIN_NETWORK_FILE,
-    WEIGHTS_FILE,
-    IMPORT_FILE,
-    CHECKPOINT_FILE,
-    ROW_FILE,
-];
-/// Names of files that may remain from a model without blocking a new one. The other names in [`MODEL_FILES`] are
-/// common: such a file on its own may be anybody's.
+/// Names of files that may remain from a model without blocking a new one. The other names in [`MODEL_FILES`], all of
+/// which a new model replaces or removes, are common: such a file on its own may be anybody's.
 const REMAINS: [&str; 1] = [ROW_FILE];
 /// Name of the folder with a complete new model. Once it exists, the old model is removed.
 const READY: &str = ".model-ready";
@@ -81,6 +71,8 @@ pub struct OutputFolder {
     existing: Existing,
     found: Found,
     made: bool,
+    /// The open folder, locked if the system can do that: two runs must not write into one folder.
+    _lock: Option<File>,
 }
 
 impl OutputFolder {
@@ -89,7 +81,7 @@ impl OutputFolder {
     /// they must lie elsewhere.
     ///
     /// # Errors
-    /// [`TrainError::ModelExists`], [`TrainError::CheckpointExists`], [`TrainError::NothingToResume`]; or
+    /// [`TrainError::InUse`]; [`TrainError::ModelExists`], [`TrainError::CheckpointExists`], [`TrainError::NothingToResume`]; or
     /// [`TrainError::OtherFiles`] for a folder that holds other files and no model; [`TrainError::OutputIsInput`];
     /// [`TrainError::Io`].
     pub fn claim(path: &Path, existing: Existing, inputs: &[&Path]) -> Result<Self, TrainError> {
@@ -108,13 +100,14 @@ impl OutputFolder {
                     path: path.to_owned(),
                 });
             }
-            fs::create_dir_all(path).map_err(TrainError::io("cannot create", path))?;
+            file::make_directory(path).map_err(TrainError::io("cannot create", path))?;
         }
         let mut folder = Self {
             path: path.to_owned(),
             existing,
             found: Found::Nothing,
             made: missing,
+            _lock: lock(path)?,
         };
         folder.refuse_inputs(inputs)?;
         folder.writable()?;
@@ -248,8 +241,7 @@ impl OutputFolder {
 impl Drop for OutputFolder {
     fn drop(&mut self) {
         if self.made {
-            // Fails unless the folder is empty.
-            let _ = fs::remove_dir(&self.path);
+            file::forget_made(&self.path);
         }
     }
 }
@@ -281,6 +273,20 @@ impl StagedModel<'_> {
     }
 }
 
+/// Locks a folder until the returned file is closed. Returns `None` where folders cannot be locked.
+fn lock(folder: &Path) -> Result<Option<File>, TrainError> {
+    let Ok(open) = File::open(folder) else {
+        return Ok(None);
+    };
+    match open.try_lock() {
+        Ok(()) => Ok(Some(open)),
+        Err(TryLockError::WouldBlock) => Err(TrainError::InUse {
+            path: folder.to_owned(),
+        }),
+        Err(TryLockError::Error(_)) => Ok(None),
+    }
+}
+
 /// Returns the names in a folder, sorted.
 fn names(path: &Path) -> Result<Vec<OsString>, TrainError> {
     let mut names = fs::read_dir(path)
@@ -298,6 +304,7 @@ fn names(path: &Path) -> Result<Vec<OsString>, TrainError> {
 #[allow(clippy::unwrap_used, reason = "a test may stop at a surprise")]
 mod tests {
     use super::*;
+    use crate::file::model_folder::WEIGHTS_FILE;
 
     fn write(path: &Path, names: &[&str]) {
         fs::create_dir_all(path).unwrap();
@@ -431,6 +438,35 @@ mod tests {
         assert!(top.path().exists());
         let said = message(top.path(), Existing::Resume);
         assert!(said.contains("nothing to resume"), "{said}");
+    }
+
+    #[test]
+    fn one_run_at_a_time_writes_into_a_folder() {
+        let top = tempfile::tempdir().unwrap();
+        let path = top.path().join("model");
+        let first = claim(&path, Existing::Refuse).unwrap();
+        for existing in [
+            Existing::Refuse,
+            Existing::Replace,
+            Existing::Resume,
+            Existing::ResumeOrStart,
+        ] {
+            let refused = claim(&path, existing).unwrap_err();
+            assert!(matches!(refused, TrainError::InUse { .. }), "{refused}");
+        }
+        let staged = first.stage().unwrap();
+        fs::write(staged.file(NETWORK_FILE), "first").unwrap();
+        staged.commit().unwrap();
+        drop(first);
+        let refused = claim(&path, Existing::Refuse).unwrap_err();
+        assert!(
+            matches!(refused, TrainError::ModelExists { .. }),
+            "{refused}"
+        );
+        assert_eq!(
+            fs::read_to_string(path.join(NETWORK_FILE)).unwrap(),
+            "first"
+        );
     }
 
     #[test]

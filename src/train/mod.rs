@@ -63,7 +63,7 @@ pub use config::{
 };
 pub use error::TrainError;
 pub use files::{Existing, OutputFolder, StagedModel};
-pub use import::{IMPORT_FILE, ImportRecord, ImportSpec, LayerTensors, import};
+pub use import::{ImportRecord, ImportSpec, LayerTensors, import};
 pub use observer::{EpochRecord, Observer, TrainEvent};
 pub use preset::PRESETS;
 pub use ptq::{PtqOptions, PtqRecord, ptq};
@@ -71,13 +71,6 @@ pub use record::{Agreement, Fit, TrainRecord, Versions};
 pub use run::run;
 pub use spec::{LayerSpec, NetworkSpec};
 
-pub use crate::network::NETWORK_FILE;
-
-/// Name of the configuration in a model directory.
-pub const CONFIG_FILE: &str = "config.json";
-/// Name of the record in a model directory.
-pub const RECORD_FILE: &str = "record.json";
-/// Name of the float weights in a model directory.
-pub const WEIGHTS_FILE: &str = "weights.safetensors";
-/// Name of an unfinished run's state in a model directory.
-pub const CHECKPOINT_FILE: &str = "checkpoint.safetensors";
+pub use crate::file::model_folder::{
+    CHECKPOINT_FILE, CONFIG_FILE, IMPORT_FILE, NETWORK_FILE, RECORD_FILE, WEIGHTS_FILE,
+};

@@ -5,7 +5,10 @@ use std::{fs::File, path::Path};
 use serde::de::DeserializeOwned;
 
 use super::TrainError;
-use crate::{file::read_at_most, file_kind::describe};
+use crate::{
+    file::read_at_most,
+    file_kind::{Own, describe_other},
+};
 
 /// Largest size of a description, configuration or record, in bytes.
 const MAX_JSON_BYTES: u64 = 64 << 20;
@@ -30,12 +33,16 @@ pub(super) fn bytes(path: &Path, limit: u64) -> Result<Vec<u8>, TrainError> {
         .ok_or_else(too_large)
 }
 
-/// Reads a value from a JSON file; `what` names the kind of file it should be.
+/// Reads a value from a JSON file; `what` names the kind of file it should be, which is `own` if it is one of ours.
 ///
 /// # Errors
 /// [`TrainError::Io`], [`TrainError::FileTooLarge`], [`TrainError::OtherKind`] if the bytes are something else,
 /// [`TrainError::Json`] with the wrong field.
-pub(super) fn json<T: DeserializeOwned>(path: &Path, what: &'static str) -> Result<T, TrainError> {
+pub(super) fn json<T: DeserializeOwned>(
+    path: &Path,
+    what: &'static str,
+    own: Own,
+) -> Result<T, TrainError> {
     let bytes = bytes(path, MAX_JSON_BYTES)?;
     let mut parser = serde_json::Deserializer::from_slice(&bytes);
     let parsed = serde_path_to_error::deserialize(&mut parser)
@@ -44,7 +51,7 @@ pub(super) fn json<T: DeserializeOwned>(path: &Path, what: &'static str) -> Resu
             Ok(()) => Ok(value),
             Err(error) => Err((String::new(), error)),
         });
-    parsed.map_err(|(field, source)| match describe(&bytes) {
+    parsed.map_err(|(field, source)| match describe_other(&bytes, own) {
         Some(kind) => TrainError::OtherKind {
             path: path.to_owned(),
             what,
@@ -82,7 +89,7 @@ mod tests {
         }
         let refused = |content: &[u8]| {
             std::fs::write(&path, content).unwrap();
-            let error = json::<Vec<[u8; 2]>>(&path, "list of pairs").unwrap_err();
+            let error = json::<Vec<[u8; 2]>>(&path, "list of pairs", Own::Layers).unwrap_err();
             let reason = std::error::Error::source(&error).map(ToString::to_string);
             format!("{error} {}", reason.unwrap_or_default())
         };
@@ -93,11 +100,18 @@ mod tests {
             (b"\xff\xfe[\0]\0", "UTF-16"),
             (b"<!DOCTYPE html><html></html>", "HTML"),
             (b"", "empty file"),
+            (
+                br#"{"network": {}, "epochs": 3}"#,
+                "a training configuration",
+            ),
         ] {
             let message = refused(content);
             assert!(message.contains(words), "{message}");
         }
         std::fs::write(&path, b"[[1, 2]]\n").unwrap();
-        assert_eq!(json::<Vec<[u8; 2]>>(&path, "list").unwrap(), [[1, 2]]);
+        assert_eq!(
+            json::<Vec<[u8; 2]>>(&path, "list", Own::Layers).unwrap(),
+            [[1, 2]]
+        );
     }
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::{EpochRecord, TrainConfig, TrainError, read};
-use crate::data::FileDigest;
+use crate::{data::FileDigest, file_kind::Own};
 
 /// Everything known about a finished training run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -156,6 +156,10 @@ impl TrainRecord {
     /// # Errors
     /// [`TrainError::Io`] or [`TrainError::Json`].
     pub fn load(dir: &Path) -> Result<Self, TrainError> {
-        read::json(&dir.join(super::RECORD_FILE), "training record")
+        read::json(
+            &dir.join(super::RECORD_FILE),
+            "training record",
+            Own::TrainRecord,
+        )
     }
 }

@@ -15,6 +15,8 @@ mod inspect;
 #[cfg(unix)]
 mod interrupt;
 mod kit;
+#[cfg(target_os = "linux")]
+mod memory;
 mod misuse;
 mod outputs;
 mod reproduce;

@@ -41,6 +41,36 @@ impl Kit {
     }
 }
 
+/// No mistyped name costs the user a model, data or a configuration.
+#[test]
+fn a_record_replaces_records_only() {
+    let kit = Kit::new();
+    let label_file = fs::read_dir(kit.at("data"))
+        .unwrap()
+        .next()
+        .unwrap()
+        .unwrap();
+    let names = [
+        "m/network.json".to_owned(),
+        "m/network.json.gz".to_owned(),
+        "m/config.json".to_owned(),
+        format!("data/{}", label_file.file_name().to_str().unwrap()),
+    ];
+    for name in names {
+        let before = fs::read(kit.at(&name)).ok();
+        kit.infer(&kit.at(&name))
+            .assert()
+            .code(1)
+            .stdout(predicate::str::is_empty())
+            .stderr(predicate::str::contains("choose another name"));
+        assert_eq!(fs::read(kit.at(&name)).ok(), before, "{name}");
+    }
+    // An older record is replaced.
+    for _ in 0..2 {
+        kit.infer(&kit.at("m/run.json")).assert().success();
+    }
+}
+
 #[test]
 fn an_impossible_output_is_refused_before_the_work() {
     let kit = Kit::new();

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use crate::cli::{
     Outcome, interrupt,
     model::{self, DataDirectory, dataset_parser},
-    output::{Output, check_directory, check_file, note},
+    output::{Output, announce, check_directory, check_file, note},
     progress::Stages,
     run::command_line,
     table,
@@ -14,7 +14,7 @@ use crate::{
     bfv,
     data::{DatasetName, Split},
     engine::paper::Part,
-    file::write_atomically,
+    file::{ResultKind, write_atomically},
     network::Network,
     params::PaperParameters,
     report::{Host, PrimeRun, PrimeSubject, TimingCase, TimingError, TimingRecord, TimingRow},
@@ -191,7 +191,7 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> anyhow::Result<
         .as_deref()
         .context("--baseline is missing")?;
     if let Some(path) = &arguments.record {
-        check_file("--record", path)?;
+        check_file("--record", path, ResultKind::Record, None)?;
     }
     if let Some(directory) = &arguments.document {
         check_directory("--document", directory)?;
@@ -252,6 +252,7 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> anyhow::Result<
     // A result that took hours is shown and written wherever possible; only then does an error count.
     let shown = show(&record, output);
     let saved = arguments.record.as_ref().map_or(Ok(()), |path| {
+        announce(path);
         record.save(path)?;
         output.line(format_args!("record: {}", path.display()))
     });

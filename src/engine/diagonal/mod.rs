@@ -198,7 +198,7 @@ impl Diagonals {
             .tables
             .stages
             .get(stage)
-            .ok_or(EngineError::EmptyPlan)?;
+            .ok_or(EngineError::Internal("a stage that is not prepared"))?;
         match (prepared, value) {
             (Prepared::First(outputs), _) => outputs
                 .iter()
@@ -215,7 +215,10 @@ impl Diagonals {
                 },
                 Value::Pairs(pairs),
             ) => {
-                let mut value = pairs.into_iter().next().ok_or(EngineError::EmptyPlan)?;
+                let mut value = pairs
+                    .into_iter()
+                    .next()
+                    .ok_or(EngineError::Internal("a stage reads no ciphertext"))?;
                 let level = value[0].rows();
                 for turns in pool {
                     value = self.fold(&value, turns, level, ops)?;
@@ -245,7 +248,9 @@ impl Diagonals {
                         .collect(),
                 ))
             }
-            _ => Err(EngineError::EmptyPlan),
+            _ => Err(EngineError::Internal(
+                "a stage reads a value of another kind",
+            )),
         }
     }
 
@@ -295,7 +300,7 @@ impl Diagonals {
                 let of_level = levels
                     .get(ring.data() - level)
                     .copied()
-                    .ok_or(EngineError::EmptyPlan)?;
+                    .ok_or(EngineError::Internal("a level beyond the last prime"))?;
                 Ciphertext::from_checked_limbs(&ring.context, of_level, SIZE, false, &limbs)
                     .doing(|| "building the response".to_owned())
             })

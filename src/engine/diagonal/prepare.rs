@@ -209,7 +209,9 @@ impl Tables {
                 }
                 // Biases are added after primes have been dropped; none are dropped after the last square.
                 let point = points.get(2 * index).or(points.last());
-                let point = point.ok_or(EngineError::EmptyPlan)?;
+                let point = point.ok_or(EngineError::Internal(
+                    "no point of the noise schedule for a stage",
+                ))?;
                 maker.stage(stage, level, point)
             })
             .collect::<Result<_, EngineError>>()?;
@@ -222,7 +224,8 @@ impl Tables {
         };
         let relin = if plan.needs_relin_keys() {
             let keys = relin_keys.ok_or_else(|| missing("relinearisation keys"))?;
-            let identity = Permutation::new(ring.degree, 1).ok_or(EngineError::EmptyPlan)?;
+            let identity = Permutation::new(ring.degree, 1)
+                .ok_or(EngineError::Internal("the identity is no permutation"))?;
             Some((ring.relin_key(points[0].level, keys)?, identity))
         } else {
             None

@@ -54,7 +54,10 @@ impl Diagonals {
     }
 
     fn turn(&self, turn: Turn) -> Result<&Turned, EngineError> {
-        self.tables.turns.get(&turn).ok_or(EngineError::EmptyPlan)
+        self.tables
+            .turns
+            .get(&turn)
+            .ok_or(EngineError::Internal("a rotation without a key"))
     }
 
     /// Computes a rotate-and-sum: a ciphertext plus its rotations, with `keep` primes left. Cost: one decomposition
@@ -123,7 +126,11 @@ impl Diagonals {
                 }
             }
         }
-        ring.divide_pair(total.ok_or(EngineError::EmptyPlan)?, true, keep)
+        ring.divide_pair(
+            total.ok_or(EngineError::Internal("a rotated sum without terms"))?,
+            true,
+            keep,
+        )
     }
 
     /// Computes, for each giant step, the sum of its products with rotated values, tile by tile, so that the rotated
@@ -203,7 +210,9 @@ impl Diagonals {
         ops: &mut LayerOps,
     ) -> Result<Value, EngineError> {
         let Value::Pairs(pairs) = value else {
-            return Err(EngineError::EmptyPlan);
+            return Err(EngineError::Internal(
+                "a square reads a value of another kind",
+            ));
         };
         let ring = &self.ring;
         let level = pairs.first().map_or(0, |pair| pair[0].rows());
@@ -226,7 +235,9 @@ impl Diagonals {
         if is_last {
             return Ok(Value::Squared(squared));
         }
-        let key = self.tables.relin.as_ref().ok_or(EngineError::EmptyPlan)?;
+        let key = self.tables.relin.as_ref().ok_or(EngineError::Internal(
+            "a square without relinearisation keys",
+        ))?;
         let [first, second, third] = squared;
         let digits = ring.decompose(&third)?;
         let switched = ring.switch(&digits, &[key], None, Some([&first, &second]));

@@ -80,8 +80,7 @@ impl PaperPlan {
     ///
     /// # Errors
     /// [`EngineError::Unsupported`] for a layer that the layout cannot hold: padding, a convolution or pooling after a
-    /// fully connected layer, or a window larger than half the slots. [`EngineError::EmptyPlan`] for a network that
-    /// computes nothing.
+    /// fully connected layer, or a window larger than half the slots.
     pub fn new(network: &Network, parameters: PaperParameters) -> Result<Self, EngineError> {
         Self::lay_out(network, parameters, false)
     }
@@ -175,7 +174,7 @@ impl PaperPlan {
             });
         }
         match layers.last() {
-            None => Err(EngineError::EmptyPlan),
+            None => Err(EngineError::Internal("a plan without layers")),
             Some(last) if at != Paper::vector(network.classes()) => Err(EngineError::Unsupported {
                 layer: last.name.clone(),
                 layout: "paper",

@@ -6,6 +6,11 @@ use crate::train::{
     model::{Model, NORM_EPSILON, Role},
 };
 
+/// Smallest magnitude of a layer's largest weight. 32-bit floats hold smaller numbers with less precision, or as 0.
+const SMALLEST: f64 = 1e-30;
+/// Largest epsilon of a batch norm. It only keeps a variance from being 0.
+const MAX_EPSILON: f64 = 1.0;
+
 /// Builds the float network from the tensors.
 pub(super) fn network(
     spec: &ImportSpec,
@@ -31,6 +36,20 @@ pub(super) fn network(
             ));
         }
         fold(index, names, source, &mut weight, &mut bias)?;
+        let largest = weight
+            .iter()
+            .fold(0.0_f64, |largest, w| largest.max(w.abs()));
+        if largest > 0.0 && largest < SMALLEST {
+            return Err(source.refuse(format!(
+                "tensor `{}`: its largest weight is {largest:e}{}, too small for 32-bit floats; scale the network",
+                names.weight,
+                if names.norm.is_some() {
+                    " with the batch norm folded in"
+                } else {
+                    ""
+                }
+            )));
+        }
         let single = |values: Vec<f64>, per_channel: usize, name: &str| {
             let single = |(at, value): (usize, f64)| {
                 let single = value as f32;
@@ -38,7 +57,7 @@ pub(super) fn network(
                     return Ok(single);
                 }
                 Err(source.refuse(format!(
-                    "tensor `{name}`, channel {}: {value} with the batch norm folded in is no finite number of 32-bit floats",
+                    "tensor `{name}`, channel {}: {value:e} with the batch norm folded in is no finite number of 32-bit floats",
                     at / per_channel.max(1)
                 )))
             };
@@ -73,8 +92,10 @@ fn fold(
         return Ok(());
     };
     let epsilon = names.norm_epsilon.unwrap_or(NORM_EPSILON);
-    if !(epsilon.is_finite() && epsilon > 0.0) {
-        return Err(refused("must be a positive finite number"));
+    if !(epsilon > 0.0 && epsilon <= MAX_EPSILON) {
+        return Err(refused(
+            "must be a small positive number (PyTorch's is 1e-5, Keras's 1e-3)",
+        ));
     }
     let outputs = bias.len();
     let part = |suffix: &str| source.real(&format!("{prefix}.{suffix}"), &[outputs]);
@@ -82,7 +103,7 @@ fn fold(
     let (mean, variance) = (part("running_mean")?, part("running_var")?);
     if let Some(channel) = variance.iter().position(|&variance| variance < 0.0) {
         return Err(source.refuse(format!(
-            "tensor `{prefix}.running_var`, channel {channel}: {} is no variance, which is never negative",
+            "tensor `{prefix}.running_var`, channel {channel}: {:e} is no variance, which is never negative",
             variance[channel]
         )));
     }

@@ -52,6 +52,14 @@ fn layer_parts(
         .weight_scale
         .filter(|scale| scale.is_finite() && *scale > 0.0)
         .ok_or_else(|| refused("weight_scale", "must be positive for integer weights"))?;
+    let scale = wanted.input_scale * weight_scale;
+    if !scale.is_normal() {
+        let problem = format!(
+            "is {weight_scale:e}, so that one unit of the layer's sums would be worth {scale:e}, which a double cannot \
+             hold with full precision"
+        );
+        return Err(refused("weight_scale", &problem));
+    }
     let Values::Whole(weight) = source.get(&names.weight, shape)? else {
         return Err(refused("weight", "must be of integers, as the others are"));
     };
@@ -59,7 +67,6 @@ fn layer_parts(
     let Some(name) = &names.bias else {
         return Ok((weight, vec![BigInt::ZERO; outputs], weight_scale));
     };
-    let scale = wanted.input_scale * weight_scale;
     let bias = match source.get(name, &[outputs])? {
         Values::Whole(values) => values.into_iter().map(BigInt::from).collect(),
         Values::Real(values) => crate::quant::round_bias(&values, scale)
@@ -69,7 +76,7 @@ fn layer_parts(
             .map(|(channel, (bias, value))| {
                 BigInt::from_f64(bias).ok_or_else(|| {
                     source.refuse(format!(
-                        "tensor `{name}`, channel {channel}: {value} in units of {scale:e}, which the layer's integers \
+                        "tensor `{name}`, channel {channel}: {value:e} in units of {scale:e}, which the layer's integers \
                          count, is no finite number"
                     ))
                 })

@@ -9,17 +9,15 @@ use std::path::Path;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::{
-    CONFIG_FILE, LayerSpec, NETWORK_FILE, NetworkSpec, OutputFolder, TrainConfig, TrainError,
-    WEIGHTS_FILE, files::write_json, model::Model, read, tensors,
+    CONFIG_FILE, IMPORT_FILE, LayerSpec, NETWORK_FILE, NetworkSpec, OutputFolder, TrainConfig,
+    TrainError, WEIGHTS_FILE, files::write_json, model::Model, read, tensors,
 };
 use crate::{
     data::{DatasetName, sha256_hex},
+    file_kind::Own,
     network::InputEncoding,
 };
 use source::Source;
-
-/// Name of the import record in a model directory.
-pub const IMPORT_FILE: &str = "import.json";
 
 /// Largest size of a tensor file, in bytes.
 const MAX_WEIGHTS_BYTES: u64 = 1 << 30;
@@ -160,7 +158,7 @@ impl ImportSpec {
     /// # Errors
     /// [`TrainError`] naming the file and the wrong field.
     pub fn load(path: &Path) -> Result<Self, TrainError> {
-        read::json(path, "description of layers")
+        read::json(path, "description of layers", Own::Layers)
     }
 }
 

@@ -88,7 +88,7 @@ impl<'a> Source<'a> {
                 .position(|x| x.is_nan() || x.abs() > f64::from(f32::MAX))
         {
             return Err(self.refuse(format!(
-                "tensor `{name}`, channel {}: {} is no finite number of 32-bit floats",
+                "tensor `{name}`, channel {}: {:e} is no finite number of 32-bit floats",
                 channel(at),
                 values[at]
             )));

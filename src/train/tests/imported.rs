@@ -95,7 +95,9 @@ fn an_imported_float_network_computes_what_its_tensors_say() {
     );
     refused(&|s| s.tensors[1].norm = Some("none".into()), "none.weight");
     refused(&|s| s.input_thresholds.clear(), "thresholds");
-    refused(&|s| s.tensors[0].norm_epsilon = Some(0.0), "epsilon");
+    for epsilon in [0.0, -1.0, 1e308, f64::NAN] {
+        refused(&|s| s.tensors[0].norm_epsilon = Some(epsilon), "epsilon");
+    }
     refused(&|s| s.tensors[2].norm_epsilon = Some(1e-3), "batch norm");
     refused(
         &|s| s.tensors[2].weight_scale = Some(0.5),
@@ -213,6 +215,10 @@ fn numbers_that_are_none_are_refused_by_tensor_and_channel() {
         let file = single(top.path(), &[weight([0.0, 1.0, 2.0, 3.0, bad, 5.0])]);
         refused(&single_spec(), &file, &["`w`", "channel 2"]);
     }
+    // Weights that 32-bit floats cannot hold are not taken for zeros.
+    let file = single(top.path(), &[weight([0.0, 1e-60, 0.0, 0.0, -1e-59, 0.0])]);
+    refused(&single_spec(), &file, &["`w`", "1e-59", "too small"]);
+
     let norm = |variance: [f64; 3], gamma: f64| {
         let part = |values: [f64; 3]| bytes(values.map(f64::to_le_bytes));
         single(
@@ -238,6 +244,11 @@ fn numbers_that_are_none_are_refused_by_tensor_and_channel() {
         &spec,
         &norm([1.0, 0.0, 1.0], 1.0),
         &["`w`", "channel 1", "batch norm"],
+    );
+    refused(
+        &spec,
+        &norm([1.0; 3], 1e-60),
+        &["`w`", "1e-60", "batch norm"],
     );
     // The epsilon that Keras uses is applied.
     spec.tensors[0].norm_epsilon = Some(1e-3);
@@ -268,6 +279,9 @@ fn numbers_that_are_none_are_refused_by_tensor_and_channel() {
     let mut whole = single_spec();
     whole.tensors[0].weight_scale = Some(1.0);
     refused(&whole, &large, &["`w`", "63 bits"]);
+    let ones = single(top.path(), &[("w", Dtype::I8, &[3, 2], vec![1; 6])]);
+    whole.tensors[0].weight_scale = Some(5e-324);
+    refused(&whole, &ones, &["weight_scale", "5e-324", "full precision"]);
 
     for (content, words) in [
         (&b"PK\x03\x04 and so on"[..], "ZIP"),

@@ -1,21 +1,32 @@
-//! Compressed network files: one or more gzip members (RFC 1952) in a row.
+//! Compressed files: one or more gzip members (RFC 1952) in a row.
 
 use std::io::{self, Read as _, Write as _};
 
 use flate2::{Compression, GzBuilder, bufread::GzDecoder};
 
-use super::format::FormatError;
+/// Reasons why a compressed file cannot be unpacked.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum GzipError {
+    #[error("the gzip file is cut off or damaged; copy it again")]
+    Damaged(#[source] io::Error),
+    #[error("unpacked, it has more than {limit} bytes, the most that is read")]
+    TooLarge { limit: u64 },
+    #[error(
+        "{bytes} bytes follow the compressed data and are none themselves; cut them off, or compress the file again"
+    )]
+    Rest { bytes: usize },
+}
 
 /// The first bytes of every gzip file.
 const MAGIC: [u8; 2] = [0x1f, 0x8b];
 
 /// Tells whether the bytes claim to be a gzip file. JSON never begins like that.
-pub(super) fn is_packed(bytes: &[u8]) -> bool {
+pub(crate) fn is_packed(bytes: &[u8]) -> bool {
     bytes.starts_with(&MAGIC)
 }
 
 /// Compresses bytes. The same bytes give the same file, because neither a name nor a time is stored.
-pub(super) fn pack(bytes: &[u8]) -> io::Result<Vec<u8>> {
+pub(crate) fn pack(bytes: &[u8]) -> io::Result<Vec<u8>> {
     let mut encoder = GzBuilder::new()
         .mtime(0)
         .write(Vec::new(), Compression::best());
@@ -24,7 +35,7 @@ pub(super) fn pack(bytes: &[u8]) -> io::Result<Vec<u8>> {
 }
 
 /// Unpacks at most `limit` bytes from all members together, and checks their lengths and checksums.
-pub(super) fn unpack(bytes: &[u8], limit: u64) -> Result<Vec<u8>, FormatError> {
+pub(crate) fn unpack(bytes: &[u8], limit: u64) -> Result<Vec<u8>, GzipError> {
     let mut unpacked = Vec::new();
     let mut rest = bytes;
     loop {
@@ -35,16 +46,16 @@ pub(super) fn unpack(bytes: &[u8], limit: u64) -> Result<Vec<u8>, FormatError> {
             .by_ref()
             .take(room.saturating_add(1))
             .read_to_end(&mut unpacked)
-            .map_err(FormatError::Gzip)?;
+            .map_err(GzipError::Damaged)?;
         if read as u64 > room {
-            return Err(FormatError::Unpacked { limit });
+            return Err(GzipError::TooLarge { limit });
         }
         rest = decoder.into_inner();
         if rest.is_empty() {
             return Ok(unpacked);
         }
         if !is_packed(rest) {
-            return Err(FormatError::GzipRest { bytes: rest.len() });
+            return Err(GzipError::Rest { bytes: rest.len() });
         }
     }
 }
@@ -72,10 +83,10 @@ mod tests {
         let packed = pack(&vec![b' '; 16 << 20]).unwrap();
         assert!(packed.len() < 32 << 10);
         let error = unpack(&packed, 1000).unwrap_err();
-        assert!(matches!(error, FormatError::Unpacked { limit: 1000 }));
+        assert!(matches!(error, GzipError::TooLarge { limit: 1000 }));
         assert_eq!(
             error.to_string(),
-            "unpacked, the file has more than 1000 bytes, the most that is read"
+            "unpacked, it has more than 1000 bytes, the most that is read"
         );
     }
 
@@ -88,14 +99,14 @@ mod tests {
         let length = parts.concat().len() as u64;
         assert_eq!(unpack(&packed, length).unwrap(), parts.concat());
         let error = unpack(&packed, length - 1).unwrap_err();
-        assert!(matches!(error, FormatError::Unpacked { .. }), "{error}");
+        assert!(matches!(error, GzipError::TooLarge { .. }), "{error}");
         // Each member is within the limit, all of them together are not.
         let bomb = pack(&[b' '; 100]).unwrap().repeat(1000);
         let error = unpack(&bomb, 10_000).unwrap_err();
-        assert!(matches!(error, FormatError::Unpacked { .. }), "{error}");
+        assert!(matches!(error, GzipError::TooLarge { .. }), "{error}");
         // The last member is cut off.
         let error = unpack(&packed[..packed.len() - 3], 1000).unwrap_err();
-        assert!(matches!(error, FormatError::Gzip(_)), "{error}");
+        assert!(matches!(error, GzipError::Damaged(_)), "{error}");
     }
 
     #[test]
@@ -103,14 +114,14 @@ mod tests {
         let packed = pack(b"a network, or so it seems").unwrap();
         for end in 0..packed.len() {
             let error = unpack(&packed[..end], 1000).unwrap_err();
-            assert!(matches!(error, FormatError::Gzip(_)), "{end}: {error}");
+            assert!(matches!(error, GzipError::Damaged(_)), "{end}: {error}");
         }
         for rest in [&b"x"[..], b"\0\0\0", b"\n", b"{\"a\": 1, \"b\": 2}"] {
             let extended = [&packed[..], rest].concat();
             let error = unpack(&extended, 1000).unwrap_err();
             let bytes = rest.len();
             assert!(
-                matches!(error, FormatError::GzipRest { bytes: found } if found == bytes),
+                matches!(error, GzipError::Rest { bytes: found } if found == bytes),
                 "{error}"
             );
         }
