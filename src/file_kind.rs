@@ -55,6 +55,10 @@ impl Own {
         if contains(&bytes[..bytes.len().min(256)], b"\"sealquant-network\"") {
             return Some(Self::Network);
         }
+        #[expect(
+            clippy::zero_sized_map_values,
+            reason = "serde reads an object as a map"
+        )]
         let value: BTreeMap<String, IgnoredAny> = serde_json::from_slice(bytes).ok()?;
         let found = Self::FIELDS
             .iter()

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     bfv,
-    data::{Dataset, DatasetName, Split},
+    data::{Dataset, DatasetName, Source, Split},
     engine::Plan,
     file::ResultKind,
     network::Network,
@@ -51,6 +51,22 @@ pub(super) struct RunArguments {
     /// smaller and faster, but another image may wrap around without notice
     #[arg(long)]
     pub(super) accept_observed_bound: bool,
+}
+
+impl RunArguments {
+    /// Returns the rule for the largest logit; observes it on all images of the dataset if that is asked for.
+    fn bound(
+        &self,
+        network: &Network,
+        dataset: DatasetName,
+        source: &Source,
+    ) -> anyhow::Result<BoundRule> {
+        if !self.accept_observed_bound {
+            return Ok(BoundRule::Proven);
+        }
+        let (bounds, words) = model::observe(network, dataset, source)?;
+        model::observed_rule(&bounds, words)
+    }
 }
 
 /// Collects the predicted noise budgets, and the measured ones where there are any.
@@ -127,14 +143,8 @@ pub(super) fn run(
             data.len()
         );
     }
-    let bound = if arguments.accept_observed_bound {
-        let (bounds, words) = model::observe(&network, dataset, &source)?;
-        model::observed_rule(&bounds, words)?
-    } else {
-        BoundRule::Proven
-    };
     let options = SelectOptions {
-        bound,
+        bound: arguments.bound(&network, dataset, &source)?,
         standard: arguments.security.into(),
         mode: arguments.mode.into(),
         layout,

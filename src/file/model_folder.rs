@@ -48,10 +48,10 @@ fn holds_a_model(folder: &Path) -> bool {
 /// made, if there is one.
 pub(super) fn belongs_to_a_model(path: &Path, own: Option<&Path>) -> bool {
     let folder = super::target::directory_of(path);
-    let named = |name: &&str| path.file_name().is_some_and(|found| found == *name);
+    let named = |name: &str| path.file_name().is_some_and(|found| found == name);
     let same = |own: &Path| match (fs::canonicalize(own), fs::canonicalize(folder)) {
         (Ok(own), Ok(folder)) => own == folder,
         _ => own == folder,
     };
-    MODEL_FILES.iter().any(|name| named(&name)) && (holds_a_model(folder) || own.is_some_and(same))
+    MODEL_FILES.iter().any(|name| named(name)) && (holds_a_model(folder) || own.is_some_and(same))
 }

@@ -14,7 +14,7 @@ fn a_lack_of_memory_is_an_error_in_one_line() {
     write_model(&model);
     write_data(&data, 20);
     let mut outcomes = [0, 0];
-    for megabytes in (40..400).step_by(20) {
+    for megabytes in [40, 60, 100, 150, 200, 250, 300, 350, 400, 500, 2000] {
         let output = assert_cmd::Command::new("sh")
             .args(["-c", r#"ulimit -v "$0" && exec "$@""#])
             .arg((megabytes * 1000).to_string())
@@ -26,7 +26,7 @@ fn a_lack_of_memory_is_an_error_in_one_line() {
             .arg(&data)
             // Its first unused thread would reserve 64 MB of addresses.
             .env("MALLOC_ARENA_MAX", "1")
-            .timeout(Duration::from_secs(60))
+            .timeout(Duration::from_mins(1))
             .output()
             .unwrap();
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
