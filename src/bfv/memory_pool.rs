@@ -25,7 +25,6 @@ pub fn size_classes() -> Result<usize> {
 
 /// From now on calls `handler`, which must not return, where C++ code finds no memory. This is for programs that end
 /// then; SEAL itself reports [`SealErrorKind::OutOfMemory`](super::SealErrorKind::OutOfMemory).
-#[cfg(feature = "cli")]
-pub(crate) fn when_exhausted(handler: fn()) {
+pub fn when_exhausted(handler: fn()) {
     bridge::when_exhausted(handler);
 }

@@ -2,7 +2,7 @@
 
 use std::{
     fs::File,
-    io::{self, ErrorKind, Read},
+    io::{self, ErrorKind},
     path::Path,
 };
 
@@ -42,6 +42,8 @@ impl ResultKind {
                 .is_some_and(|bytes| bytes.is_empty() || Own::of(&bytes) == Some(Own::RunRecord))),
             #[cfg(feature = "cli")]
             Self::Plot => {
+                use std::io::Read as _;
+
                 let mut start = Vec::new();
                 file.take(4).read_to_end(&mut start)?;
                 Ok(start.is_empty() || start == b"<svg")

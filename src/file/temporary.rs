@@ -31,12 +31,14 @@ struct Live {
     /// The directories that have been cleared of what other processes left behind.
     cleared: BTreeSet<PathBuf>,
     /// The directories that this process has created and that are not to stay if nothing is written into them.
+    #[cfg(any(feature = "cli", feature = "train"))]
     made: Vec<PathBuf>,
 }
 
 static LIVE: Mutex<Live> = Mutex::new(Live {
     paths: Vec::new(),
     cleared: BTreeSet::new(),
+    #[cfg(any(feature = "cli", feature = "train"))]
     made: Vec::new(),
 });
 
