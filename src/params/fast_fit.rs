@@ -2,40 +2,18 @@
 //! images.
 
 use super::diagonal::WorkRates;
-use super::error::ParamsError;
 use super::fast::FastNoise;
-use super::noise::LayerNoise;
 use super::options::LayoutKind;
-use super::plain::plain_moduli;
 use super::scaled::Noises;
-use super::security::SecurityStandard;
-use crate::bfv::{CIPHERTEXT_SIZES, coeff_modulus};
+use super::search::{Chain, Chains, MARGIN_BITS, Stop, fewest_response_primes, primes, worst};
+use crate::bfv::CIPHERTEXT_SIZES;
 use crate::kernels::{LANES, PRIME_BITS_MAX, square_work, sum_work, weighted_work};
 use crate::network::{Crops, LoweredLayer, LoweredOperation, Network};
-use num_bigint::BigUint;
 
 /// Largest width of the special prime, in bits. It is unused here, so it is small to leave room for the data primes.
 const SPECIAL_BITS_MAX: u32 = 30;
 /// Largest number of data primes: more do not fit the largest degree's cap.
 const DATA_PRIMES_MAX: u32 = 24;
-/// Largest number of plaintext primes that is tried: the circuit runs once for each.
-const PLAIN_MODULI_MAX: usize = 16;
-
-/// The chosen parameters.
-pub(super) struct FastFit {
-    pub layout: LayoutKind,
-    pub degree: usize,
-    pub plain_moduli: Vec<u64>,
-    /// Primes of q, with the special prime last.
-    pub coeff_modulus: Vec<u64>,
-    /// See [`super::Selection::drops`].
-    pub drops: Vec<usize>,
-    pub response_primes: usize,
-    pub noise: Vec<LayerNoise>,
-    /// Predicted nanoseconds for all images on one thread, at nominal rates; if their number is not known, nanoseconds
-    /// per image of a full batch.
-    pub cost: f64,
-}
 
 /// The circuit of a network in one layout.
 pub(super) struct Circuit {
@@ -93,11 +71,15 @@ impl Circuit {
         work + weighted_work(size, products)
     }
 
-    /// Returns the number of polynomials in a response.
-    fn response_polynomials(&self) -> usize {
+    fn squares(&self) -> usize {
         let squares =
             |layer: &&LoweredLayer| matches!(layer.operation, LoweredOperation::Square { .. });
-        let size = (1 << self.layers.iter().filter(squares).count()) + 1;
+        self.layers.iter().filter(squares).count()
+    }
+
+    /// Returns the number of polynomials in a response.
+    fn response_polynomials(&self) -> usize {
+        let size = (1 << self.squares()) + 1;
         if self.weighted.is_some() {
             return size;
         }
@@ -128,101 +110,69 @@ const OPERATION_NANOSECONDS: f64 = 0.38;
 /// Nanoseconds for a word of the results: assembling, transforming, and dropping primes.
 pub const RESPOND_NANOSECONDS: f64 = 15.0;
 
-/// Finds the cheapest parameters for `images` images (a full batch if `None`) whose plaintext primes have a product of
-/// at least `product`; `None` if nothing fits.
-pub(super) fn fast_fit(
-    circuit: &Circuit,
-    standard: SecurityStandard,
-    product: &BigUint,
-    images: Option<usize>,
-    margin: f64,
-) -> Result<Option<FastFit>, ParamsError> {
-    search(&mut Noises::new(circuit), standard, product, images, margin)
+/// Own kernels in the batched or packed layout, for a number of images (a full batch if `None`).
+pub(super) struct Fused<'a> {
+    pub noises: Noises<'a>,
+    pub images: Option<usize>,
 }
 
-/// Searches like [`fast_fit`], with the circuit's noise given.
-pub(super) fn search(
-    noises: &mut Noises<'_>,
-    standard: SecurityStandard,
-    product: &BigUint,
-    images: Option<usize>,
-    margin: f64,
-) -> Result<Option<FastFit>, ParamsError> {
-    let circuit = noises.circuit;
-    let layers = &circuit.layers;
-    let squares = layers
-        .iter()
-        .filter(|layer| matches!(layer.operation, LoweredOperation::Square { .. }))
-        .count();
-    // A value of degree d in the secret key has d + 1 polynomials.
-    if squares >= 8 || (1 << squares) + 1 > *CIPHERTEXT_SIZES.end() {
-        return Ok(None);
+impl<'a> Fused<'a> {
+    pub(super) fn new(circuit: &'a Circuit, images: Option<usize>) -> Self {
+        Self {
+            noises: Noises::new(circuit),
+            images,
+        }
     }
-    let mut best: Option<FastFit> = None;
-    for degree in SecurityStandard::degrees() {
-        let cap = standard.max_coeff_modulus_bits(degree).unwrap_or_default();
+}
+
+impl Chains for Fused<'_> {
+    fn layout(&self) -> LayoutKind {
+        self.noises.circuit.layout
+    }
+
+    fn stop(&self) -> Stop {
+        Stop::Never
+    }
+
+    /// Finds the fewest, then smallest primes. Its cost is the predicted nanoseconds for all images on one thread, at
+    /// nominal rates; if their number is not known, nanoseconds per image of a full batch.
+    fn chain(&mut self, degree: usize, cap: u32, moduli: &[u64], _most: f64) -> Option<Chain> {
+        let circuit = self.noises.circuit;
+        let squares = circuit.squares();
+        // A value of degree d in the secret key has d + 1 polynomials.
+        if squares >= 8 || (1 << squares) + 1 > *CIPHERTEXT_SIZES.end() {
+            return None;
+        }
         let batch = degree / circuit.slots;
         if batch == 0 {
-            continue;
+            return None;
         }
-        let batches = images.map_or(1, |images| images.div_ceil(batch).max(1));
-        for count in 1..=PLAIN_MODULI_MAX {
-            let Some(moduli) = plain_moduli(degree, count, product)? else {
-                continue;
-            };
-            if let Some((coeff_modulus, response_primes, noise)) =
-                fit_under(noises, degree, cap, &moduli, margin)
-            {
-                let primes = coeff_modulus.len() - 1;
-                let cost = batches as f64 * circuit.nanoseconds(degree, primes, count);
-                // Full batches of different sizes are compared by the time per image.
-                let cost = if images.is_some() {
-                    cost
-                } else {
-                    cost / batch as f64
-                };
-                if best.as_ref().is_none_or(|best| cost < best.cost) {
-                    best = Some(FastFit {
-                        layout: circuit.layout,
-                        degree,
-                        plain_moduli: moduli.clone(),
-                        coeff_modulus,
-                        drops: Vec::new(),
-                        response_primes,
-                        noise,
-                        cost,
-                    });
-                }
-            }
-            // More primes do not help once they are as small as batching allows.
-            if moduli[0] < 4 * degree as u64 {
-                break;
-            }
+        let mut chain = fit_under(&mut self.noises, degree, cap, moduli)?;
+        let batches = self
+            .images
+            .map_or(1, |images| images.div_ceil(batch).max(1));
+        let batch_cost = circuit.nanoseconds(degree, chain.primes.len() - 1, moduli.len());
+        chain.cost = batches as f64 * batch_cost;
+        // Full batches of different sizes are compared by the time per image.
+        if self.images.is_none() {
+            chain.cost /= batch as f64;
         }
+        Some(chain)
     }
-    Ok(best)
 }
 
-type Fit = (Vec<u64>, usize, Vec<LayerNoise>);
-
 /// Runs [`fit`] for these plaintext moduli. The noise itself is not computed if even a lower bound on it does not fit.
-fn fit_under(
-    noises: &mut Noises<'_>,
-    degree: usize,
-    cap: u32,
-    moduli: &[u64],
-    margin: f64,
-) -> Option<Fit> {
+fn fit_under(noises: &mut Noises<'_>, degree: usize, cap: u32, moduli: &[u64]) -> Option<Chain> {
     let least: Vec<FastNoise> = moduli
         .iter()
         .filter_map(|&t| noises.least(degree, t))
         .collect();
-    needed(&least, degree, cap, margin)?;
+    needed(&least, degree, cap)?;
     let of_moduli: Vec<FastNoise> = moduli
         .iter()
         .map(|&t| noises.under(degree, t).in_channels(moduli.len()))
         .collect();
-    fit(&of_moduli, degree, cap, moduli, margin)
+    fit(&of_moduli, degree, cap, moduli)
 }
 
 /// Returns the smallest width, in bits, of a prime of q: at that width there must be primes = 1 mod 2N.
@@ -231,18 +181,18 @@ fn least_prime_bits(degree: usize) -> u32 {
 }
 
 /// Returns the bits that q must have without the special prime; `None` if the cap does not allow them.
-fn needed(noises: &[FastNoise], degree: usize, cap: u32, margin: f64) -> Option<f64> {
+fn needed(noises: &[FastNoise], degree: usize, cap: u32) -> Option<f64> {
     let needed = noises
         .iter()
-        .map(|noise| noise.bits_needed(margin))
+        .map(|noise| noise.bits_needed(MARGIN_BITS))
         .fold(0.0, f64::max);
     let fits = needed + f64::from(least_prime_bits(degree)) <= f64::from(cap);
     (needed.is_finite() && fits).then_some(needed)
 }
 
-/// Finds the fewest, then smallest primes within the cap that leave `margin` bits under every plaintext modulus.
-fn fit(noises: &[FastNoise], degree: usize, cap: u32, moduli: &[u64], margin: f64) -> Option<Fit> {
-    let needed = needed(noises, degree, cap, margin)?;
+/// Finds the fewest, then smallest primes within the cap that leave the margin under every plaintext modulus.
+fn fit(noises: &[FastNoise], degree: usize, cap: u32, moduli: &[u64]) -> Option<Chain> {
+    let needed = needed(noises, degree, cap)?;
     let special_min = least_prime_bits(degree);
     for count in 1..=DATA_PRIMES_MAX {
         let smallest = (needed / f64::from(count)).ceil() as u32;
@@ -254,7 +204,9 @@ fn fit(noises: &[FastNoise], degree: usize, cap: u32, moduli: &[u64], margin: f6
             if special < special_min {
                 break;
             }
-            let Some(primes) = chain(degree, bits, count, special, moduli) else {
+            let mut sizes = vec![bits; count as usize];
+            sizes.push(special);
+            let Some(primes) = primes(degree, &sizes, moduli) else {
                 continue;
             };
             let (_, data) = primes.split_last()?;
@@ -262,40 +214,18 @@ fn fit(noises: &[FastNoise], degree: usize, cap: u32, moduli: &[u64], margin: f6
             if log2.iter().sum::<f64>() < needed {
                 continue;
             }
-            let predict = |response| worst(noises, &log2, response);
-            let enough =
-                |noise: &Vec<LayerNoise>| noise.iter().all(|layer| layer.budget_bits >= margin);
-            let found = (1..=data.len()).find(|&response| enough(&predict(response)));
-            if let Some(response) = found {
-                return Some((primes, response, predict(response)));
+            let predict =
+                |response| worst(noises.iter().map(|noise| noise.predict(&log2, response)));
+            if let Some((response_primes, noise)) = fewest_response_primes(data.len(), predict) {
+                return Some(Chain {
+                    primes,
+                    drops: Vec::new(),
+                    response_primes,
+                    noise,
+                    cost: 0.0,
+                });
             }
         }
     }
     None
-}
-
-/// Makes distinct primes, with the special prime last; `None` if one of them is a plaintext modulus.
-fn chain(degree: usize, bits: u32, count: u32, special: u32, moduli: &[u64]) -> Option<Vec<u64>> {
-    let mut sizes = vec![bits.cast_signed(); count as usize];
-    sizes.push(special.cast_signed());
-    let primes: Vec<u64> = coeff_modulus::create(degree, &sizes)
-        .ok()?
-        .into_iter()
-        .map(u64::from)
-        .collect();
-    (!primes.iter().any(|prime| moduli.contains(prime))).then_some(primes)
-}
-
-/// Returns the smallest budget under any plaintext modulus.
-fn worst(noises: &[FastNoise], log2_primes: &[f64], response: usize) -> Vec<LayerNoise> {
-    noises
-        .iter()
-        .map(|noise| noise.predict(log2_primes, response))
-        .reduce(|mut worst, other| {
-            for (a, b) in worst.iter_mut().zip(other) {
-                a.budget_bits = a.budget_bits.min(b.budget_bits);
-            }
-            worst
-        })
-        .unwrap_or_default()
 }

@@ -16,6 +16,7 @@ mod paper;
 mod plain;
 mod rules;
 mod scaled;
+mod search;
 mod security;
 mod select;
 mod selection;

@@ -129,8 +129,9 @@ fn largest_weight(layers: &[LoweredLayer]) -> u64 {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a failed test may panic")]
-    use super::super::fast_fit::search;
+    use super::super::fast_fit::Fused;
     use super::super::options::LayoutKind;
+    use super::super::search::search;
     use super::super::security::SecurityStandard;
     use super::*;
     use crate::modular::centred;
@@ -203,10 +204,10 @@ mod tests {
             let product = BigUint::from(2u32) * magnitude.magnitude() + 1u32;
             for layout in [LayoutKind::Batched, LayoutKind::Packed] {
                 let circuit = Circuit::new(&network, layout).unwrap();
-                let mut noises = Noises::new(&circuit);
+                let mut chains = Fused::new(&circuit, None);
                 let standard = SecurityStandard::HeStandard2024;
-                let found = search(&mut noises, standard, &product, None, 1.0).unwrap();
-                let evaluations = noises.evaluations();
+                let found = search(&mut chains, standard, &product).unwrap();
+                let evaluations = chains.noises.evaluations();
                 println!(
                     "{bits} bits, {}: {evaluations} evaluations, N {:?}",
                     layout.name(),

@@ -1,23 +1,18 @@
 //! The choice of parameters: t from the bound, then the smallest N, then the smallest q that is secure and leaves noise
 //! budget.
 
-use super::diagonal::diagonal_fit;
+use super::diagonal::Hoisted;
 use super::error::ParamsError;
-use super::fast_fit::{Circuit, FastFit, fast_fit};
+use super::fast_fit::{Circuit, Fused};
 use super::memory::Size;
-use super::noise::NoiseSteps;
 use super::options::{BoundRule, LayoutKind, Mode, SelectOptions};
-use super::plain::plain_moduli;
+use super::search::{Fit, PLAIN_MODULI_MAX, search};
 use super::security::SecurityStandard;
 use super::selection::{Bound, Selection};
-use super::stock_fit::stock_fit;
+use super::stock_fit::Stock;
 use crate::network::{Crops, Network, proven_bounds};
 use num_bigint::{BigInt, BigUint, Sign};
 
-/// Largest number of plaintext primes that is tried: the circuit runs once for each.
-const PLAIN_MODULI_MAX: usize = 16;
-/// Noise budget, in bits, that must be left in addition to the noise model's tail of 2^-40 for a whole response.
-const MARGIN_BITS: f64 = 1.0;
 /// Largest number of images for which the diagonal layout is considered without being requested. It takes images one by
 /// one, and a full batch costs as much as some tens of images.
 const DIAGONAL_IMAGES_MAX: usize = 256;
@@ -45,44 +40,17 @@ pub fn select(network: &Network, options: &SelectOptions) -> Result<Selection, P
             layout: layout.name(),
         });
     }
-    let mut steps = NoiseSteps::new(network);
-    let mut reason = String::from("the table of degrees is empty");
-    for degree in SecurityStandard::degrees() {
-        let cap = options
-            .standard
-            .max_coeff_modulus_bits(degree)
-            .unwrap_or_default();
-        for count in 1..=PLAIN_MODULI_MAX {
-            let Some(moduli) = plain_moduli(degree, count, &product)? else {
-                continue;
-            };
-            if let Some((coeff_modulus, response_primes, predicted_noise)) =
-                stock_fit(&mut steps, degree, cap, &moduli, MARGIN_BITS)
-            {
-                return Ok(Selection {
-                    mode: Mode::Stock,
-                    layout: LayoutKind::Batched,
-                    layout_given: options.layout.is_some(),
-                    standard: options.standard,
-                    bound,
-                    poly_modulus_degree: degree,
-                    plain_moduli: moduli,
-                    coeff_modulus,
-                    drops: Vec::new(),
-                    response_primes,
-                    predicted_noise,
-                });
-            }
-            // More primes do not help once they are as small as batching allows.
-            if moduli[0] < 4 * degree as u64 {
-                break;
-            }
-        }
-        reason = format!(
-            "even at N = {degree}, up to {PLAIN_MODULI_MAX} plaintext primes and a q of {cap} bits do not hold both the \
-             logits and the noise"
-        );
+    if let Some(fit) = search(&mut Stock::new(network), options.standard, &product)? {
+        return Ok(selection(options, bound, fit));
     }
+    let largest = SecurityStandard::degrees().last();
+    let cap = largest.and_then(|degree| options.standard.max_coeff_modulus_bits(degree));
+    let reason = format!(
+        "even at N = {}, up to {PLAIN_MODULI_MAX} plaintext primes and a q of {} bits do not hold both the logits and \
+         the noise",
+        largest.unwrap_or_default(),
+        cap.unwrap_or_default()
+    );
     let advice = match options.bound {
         BoundRule::Proven => "train with fewer bits, or accept a bound that was observed on data",
         BoundRule::Observed { .. } => "train with fewer bits or fewer squares",
@@ -105,7 +73,7 @@ fn select_fast(
             reason: error.to_string(),
         });
     }
-    let mut best: Option<FastFit> = None;
+    let mut best: Option<Fit> = None;
     let mut memory = Memory::new(network, options);
     for layout in [LayoutKind::Batched, LayoutKind::Packed] {
         if options.layout.is_some_and(|wanted| wanted != layout) {
@@ -114,16 +82,10 @@ fn select_fast(
         let Some(circuit) = Circuit::new(network, layout) else {
             continue;
         };
-        let fit = fast_fit(
-            &circuit,
-            options.standard,
-            product,
-            options.images,
-            MARGIN_BITS,
-        )?;
-        if let Some(fit) = fit
+        let mut chains = Fused::new(&circuit, options.images);
+        if let Some(fit) = search(&mut chains, options.standard, product)?
             && memory.holds(&fit)
-            && best.as_ref().is_none_or(|best| fit.cost < best.cost)
+            && is_cheaper(&fit, best.as_ref())
         {
             best = Some(fit);
         }
@@ -136,17 +98,18 @@ fn select_fast(
     };
     if wanted {
         let images = options.images.unwrap_or(1);
-        match diagonal_fit(network, options.standard, product, images, MARGIN_BITS)? {
-            Ok(Some(fit))
-                if best.as_ref().is_none_or(|best| fit.cost < best.cost) && memory.holds(&fit) =>
-            {
+        let mut chains = Hoisted::new(network, images);
+        match search(&mut chains, options.standard, product)? {
+            Some(fit) if is_cheaper(&fit, best.as_ref()) && memory.holds(&fit) => {
                 best = Some(fit);
             }
-            Err(error) if options.layout.is_some() => {
-                return Err(ParamsError::Layout {
-                    layout: LayoutKind::Diagonal.name(),
-                    reason: error.to_string(),
-                });
+            None if options.layout.is_some() => {
+                if let Some(error) = chains.refused {
+                    return Err(ParamsError::Layout {
+                        layout: LayoutKind::Diagonal.name(),
+                        reason: error.to_string(),
+                    });
+                }
             }
             _ => {}
         }
@@ -162,19 +125,27 @@ fn select_fast(
             "try stock mode, or train with fewer bits or fewer squares",
         ));
     };
-    Ok(Selection {
-        mode: Mode::Fast,
+    Ok(selection(options, bound, fit))
+}
+
+fn is_cheaper(fit: &Fit, best: Option<&Fit>) -> bool {
+    best.is_none_or(|best| fit.chain.cost < best.chain.cost)
+}
+
+fn selection(options: &SelectOptions, bound: Bound, fit: Fit) -> Selection {
+    Selection {
+        mode: options.mode,
         layout: fit.layout,
         layout_given: options.layout.is_some(),
         standard: options.standard,
         bound,
         poly_modulus_degree: fit.degree,
         plain_moduli: fit.plain_moduli,
-        coeff_modulus: fit.coeff_modulus,
-        drops: fit.drops,
-        response_primes: fit.response_primes,
-        predicted_noise: fit.noise,
-    })
+        coeff_modulus: fit.chain.primes,
+        drops: fit.chain.drops,
+        response_primes: fit.chain.response_primes,
+        predicted_noise: fit.chain.noise,
+    }
 }
 
 /// The memory limit for layouts that were not requested.
@@ -196,7 +167,7 @@ impl<'a> Memory<'a> {
         }
     }
 
-    fn holds(&mut self, fit: &FastFit) -> bool {
+    fn holds(&mut self, fit: &Fit) -> bool {
         let Some(limit) = self.limit else {
             return true;
         };
@@ -204,8 +175,8 @@ impl<'a> Memory<'a> {
             mode: Mode::Fast,
             layout: fit.layout,
             degree: fit.degree,
-            primes: fit.coeff_modulus.len().saturating_sub(1),
-            drops: &fit.drops,
+            primes: fit.chain.primes.len().saturating_sub(1),
+            drops: &fit.chain.drops,
             channels: fit.plain_moduli.len(),
         };
         // A layout that cannot serve the network has no parameters.
@@ -268,6 +239,7 @@ fn bound(network: &Network, rule: &BoundRule) -> Result<Bound, ParamsError> {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::panic, reason = "a failed test may panic")]
+    use super::super::search::MARGIN_BITS;
     use super::*;
     use crate::network::{InputQuantizer, InputSpec, Layer, NamedLayer, NetworkLiteral, Shape};
 

@@ -8,21 +8,13 @@ pub use work::{Work, WorkRates, diagonal_work};
 
 use self::noise::{Drops, Model};
 use self::plaintexts::{COEFFICIENTS_MAX, Norm, norms};
-use super::error::ParamsError;
-use super::fast_fit::FastFit;
-use super::noise::LayerNoise;
 use super::options::LayoutKind;
-use super::plain::plain_moduli;
-use super::security::SecurityStandard;
-use crate::bfv::coeff_modulus;
+use super::search::{Chain, Chains, MARGIN_BITS, Stop, fewest_response_primes, primes, worst};
 use crate::layout::{Diagonal, DiagonalError, Rotations};
 use crate::network::Network;
-use num_bigint::BigUint;
 
 /// Width of the largest prime, in bits.
 const PRIME_BITS_MAX: u32 = crate::kernels::PRIME_BITS_MAX;
-/// Largest number of plaintext primes that is tried: the circuit runs once for each.
-const PLAIN_MODULI_MAX: usize = 16;
 
 /// The properties of a stage on which its noise depends.
 #[derive(Debug, Clone)]
@@ -80,16 +72,7 @@ struct Channel {
     norms: Vec<Norm>,
 }
 
-/// A chain of primes: primes, drops, primes of the response, noise, and the nanoseconds for one plaintext modulus.
-struct Chain {
-    primes: Vec<u64>,
-    drops: Vec<usize>,
-    response_primes: usize,
-    noise: Vec<LayerNoise>,
-    work: f64,
-}
-
-/// Finds the cheapest chain within the cap that leaves `margin` bits under every plaintext modulus; `None` if there is
+/// Finds the cheapest chain within the cap that leaves the margin under every plaintext modulus; `None` if there is
 /// none, or none that takes less than `most` nanoseconds.
 ///
 /// The effect of plaintexts on noise takes long to compute. It is computed for one modulus if a chain fits without it,
@@ -98,12 +81,11 @@ fn chain(
     circuit: &Circuit,
     cap: u32,
     moduli: &[u64],
-    margin: f64,
     (most, budget): (f64, &mut usize),
 ) -> Option<Chain> {
     let fits = |channels: &[Channel]| {
-        let found = chain_under(circuit, cap, channels, moduli.len(), margin);
-        found.filter(|chain| chain.work < most)
+        let found = chain_under(circuit, cap, channels, moduli.len());
+        found.filter(|chain| chain.cost < most)
     };
     let (&largest, others) = moduli.split_last()?;
     let quiet = circuit.stages.iter().map(|_| Norm::NONE).collect();
@@ -125,13 +107,7 @@ fn chain(
 }
 
 /// Finds the cheapest chain for the given moduli, of `count` in all.
-fn chain_under(
-    circuit: &Circuit,
-    cap: u32,
-    channels: &[Channel],
-    count: usize,
-    margin: f64,
-) -> Option<Chain> {
+fn chain_under(circuit: &Circuit, cap: u32, channels: &[Channel], count: usize) -> Option<Chain> {
     let mut best: Option<Chain> = None;
     let values = circuit.values(count);
     let largest = channels.iter().max_by_key(|channel| channel.t)?;
@@ -151,7 +127,7 @@ fn chain_under(
             };
             let (steps, dropped) = sketch.run();
             let (_, _, last) = steps.last()?;
-            let base = (sketch.bound(last).log2() + 1.0 + margin).ceil();
+            let base = (sketch.bound(last).log2() + 1.0 + MARGIN_BITS).ceil();
             // The range check also excludes noise that overflows.
             let total = base + dropped.iter().sum::<f64>();
             if !(0.0..=f64::from(cap)).contains(&total) {
@@ -163,13 +139,12 @@ fn chain_under(
                     circuit,
                     cap,
                     (channels, values),
-                    margin,
                     special,
                     base + 2 * spare,
                     &dropped,
                 );
                 if let Some(found) = found {
-                    if best.as_ref().is_none_or(|best| found.work < best.work) {
+                    if best.as_ref().is_none_or(|best| found.cost < best.cost) {
                         best = Some(found);
                     }
                     break;
@@ -185,7 +160,6 @@ fn build(
     circuit: &Circuit,
     cap: u32,
     (channels, values): (&[Channel], f64),
-    margin: f64,
     special: u32,
     base: u32,
     dropped: &[f64],
@@ -214,119 +188,88 @@ fn build(
         return None;
     }
     sizes.push(special);
-    let sizes: Vec<i32> = sizes.iter().map(|bits| bits.cast_signed()).collect();
-    let primes: Vec<u64> = coeff_modulus::create(circuit.degree as usize, &sizes)
-        .ok()?
-        .into_iter()
-        .map(u64::from)
-        .collect();
-    if channels.iter().any(|channel| primes.contains(&channel.t)) {
-        return None;
-    }
+    let moduli: Vec<u64> = channels.iter().map(|channel| channel.t).collect();
+    let primes = primes(circuit.degree as usize, &sizes, &moduli)?;
     let log2: Vec<f64> = primes.iter().map(|&prime| (prime as f64).log2()).collect();
     let (&special, data) = log2.split_last()?;
-    let predict = |response: usize| -> Vec<LayerNoise> {
-        channels
-            .iter()
-            .map(|channel| {
-                Model {
-                    circuit,
-                    t: channel.t as f64,
-                    values,
-                    norms: &channel.norms,
-                    data: data.to_vec(),
-                    special,
-                    drops: Drops::Counts(&drops),
-                }
-                .predict(response)
-            })
-            .reduce(|mut worst, other| {
-                for (a, b) in worst.iter_mut().zip(other) {
-                    a.budget_bits = a.budget_bits.min(b.budget_bits);
-                }
-                worst
-            })
-            .unwrap_or_default()
+    let predict = |response| {
+        worst(channels.iter().map(|channel| {
+            Model {
+                circuit,
+                t: channel.t as f64,
+                values,
+                norms: &channel.norms,
+                data: data.to_vec(),
+                special,
+                drops: Drops::Counts(&drops),
+            }
+            .predict(response)
+        }))
     };
-    let enough = |noise: &[LayerNoise]| noise.iter().all(|layer| layer.budget_bits >= margin);
     let left = data.len() - drops.iter().sum::<usize>();
-    let response_primes = (1..=left).find(|&response| enough(&predict(response)))?;
+    let (response_primes, noise) = fewest_response_primes(left, predict)?;
     let mut levels = vec![data.len()];
     for drop in &drops {
         levels.push(levels.last().copied().unwrap_or(1) - drop);
     }
     Some(Chain {
-        noise: predict(response_primes),
-        work: circuit.nanoseconds(&levels),
+        cost: circuit.nanoseconds(&levels),
+        noise,
         response_primes,
         primes,
         drops,
     })
 }
 
-/// Finds the cheapest parameters for `images` images, one at a time; `None` if nothing fits.
-///
-/// # Errors
-/// The inner [`DiagonalError`] if no degree has room for the network.
-pub(super) fn diagonal_fit(
-    network: &Network,
-    standard: SecurityStandard,
-    product: &BigUint,
+/// Own kernels in the diagonal layout, for a number of images, one at a time.
+pub(super) struct Hoisted<'a> {
+    network: &'a Network,
     images: usize,
-    margin: f64,
-) -> Result<Result<Option<FastFit>, DiagonalError>, ParamsError> {
-    let mut best: Option<FastFit> = None;
-    let mut refused = None;
-    let mut budget = COEFFICIENTS_MAX;
-    for degree in SecurityStandard::degrees() {
-        let cap = standard.max_coeff_modulus_bits(degree).unwrap_or_default();
-        let mut circuit = None;
-        for count in 1..=PLAIN_MODULI_MAX {
-            let Some(moduli) = plain_moduli(degree, count, product)? else {
-                continue;
-            };
-            // Building the layout takes time, so it is done only where the smallest chain could fit.
-            if cap < 3 * moduli[0].ilog2() + 60 {
-                continue;
-            }
-            if circuit.is_none() {
-                match Diagonal::new(network, degree) {
-                    Ok(layout) => circuit = Some(Circuit::new(layout)),
-                    Err(error) => {
-                        refused = Some(error);
-                        break;
-                    }
-                }
-            }
-            let Some(circuit) = &circuit else { break };
-            let runs = (images * count) as f64;
-            let most = best.as_ref().map_or(f64::INFINITY, |best| best.cost / runs);
-            if let Some(chain) = chain(circuit, cap, &moduli, margin, (most, &mut budget)) {
-                let cost = runs * chain.work;
-                if best.as_ref().is_none_or(|best| cost < best.cost) {
-                    best = Some(FastFit {
-                        layout: LayoutKind::Diagonal,
-                        degree,
-                        plain_moduli: moduli.clone(),
-                        coeff_modulus: chain.primes,
-                        drops: chain.drops,
-                        response_primes: chain.response_primes,
-                        noise: chain.noise,
-                        cost,
-                    });
-                }
-            }
-            if moduli[0] < 4 * degree as u64 {
-                break;
-            }
-        }
-        // A larger degree costs more than twice as much.
-        if best.is_some() {
-            break;
+    /// The circuit at the last degree, if there is room for the network.
+    circuit: Option<(usize, Option<Circuit>)>,
+    /// Reason why a degree has no room for it.
+    pub refused: Option<DiagonalError>,
+    budget: usize,
+}
+
+impl<'a> Hoisted<'a> {
+    pub(super) fn new(network: &'a Network, images: usize) -> Self {
+        Self {
+            network,
+            images,
+            circuit: None,
+            refused: None,
+            budget: COEFFICIENTS_MAX,
         }
     }
-    match (best, refused) {
-        (None, Some(refused)) => Ok(Err(refused)),
-        (best, _) => Ok(Ok(best)),
+}
+
+impl Chains for Hoisted<'_> {
+    fn layout(&self) -> LayoutKind {
+        LayoutKind::Diagonal
+    }
+
+    /// A larger degree costs more than twice as much.
+    fn stop(&self) -> Stop {
+        Stop::AfterDegree
+    }
+
+    /// Finds the cheapest chain by the predicted nanoseconds for all images on one thread.
+    fn chain(&mut self, degree: usize, cap: u32, moduli: &[u64], most: f64) -> Option<Chain> {
+        // Building the layout takes time, so it is done only where the smallest chain could fit.
+        if cap < 3 * moduli[0].ilog2() + 60 {
+            return None;
+        }
+        if self.circuit.as_ref().is_none_or(|(at, _)| *at != degree) {
+            let built = Diagonal::new(self.network, degree).map(Circuit::new);
+            let circuit = built.map_err(|error| self.refused = Some(error)).ok();
+            self.circuit = Some((degree, circuit));
+        }
+        let (_, circuit) = self.circuit.as_ref()?;
+        let runs = (self.images * moduli.len()) as f64;
+        let limits = (most / runs, &mut self.budget);
+        let mut chain = chain(circuit.as_ref()?, cap, moduli, limits)?;
+        chain.cost *= runs;
+        Some(chain)
     }
 }

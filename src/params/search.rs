@@ -1,0 +1,136 @@
+//! The search for parameters: one walk over degrees and plaintext primes for every way of computing.
+
+use super::error::ParamsError;
+use super::noise::LayerNoise;
+use super::options::LayoutKind;
+use super::plain::plain_moduli;
+use super::security::SecurityStandard;
+use crate::bfv::coeff_modulus;
+use num_bigint::BigUint;
+
+/// Largest number of plaintext primes that is tried: the circuit runs once for each.
+pub(super) const PLAIN_MODULI_MAX: usize = 16;
+/// Noise budget, in bits, that must be left in addition to the noise model's tail of 2^-40 for a whole response.
+pub(super) const MARGIN_BITS: f64 = 1.0;
+
+/// A chain of primes that leaves enough noise budget under every plaintext prime.
+pub(super) struct Chain {
+    /// Primes of q, with the special prime last.
+    pub primes: Vec<u64>,
+    /// See [`super::Selection::drops`].
+    pub drops: Vec<usize>,
+    pub response_primes: usize,
+    pub noise: Vec<LayerNoise>,
+    /// Cost with which chains of one [`Chains`] are compared.
+    pub cost: f64,
+}
+
+/// The chosen parameters in one layout.
+pub(super) struct Fit {
+    pub layout: LayoutKind,
+    pub degree: usize,
+    pub plain_moduli: Vec<u64>,
+    pub chain: Chain,
+}
+
+/// How far a search goes once it has found parameters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stop {
+    /// No further: the first parameters are those of the smallest degree.
+    AtFirst,
+    /// To the end of the degree: a larger one costs more in any case.
+    AfterDegree,
+    /// Over all degrees.
+    Never,
+}
+
+/// A way of computing a network: finds primes of q for it.
+pub(super) trait Chains {
+    fn layout(&self) -> LayoutKind;
+
+    fn stop(&self) -> Stop;
+
+    /// Finds the best chain of at most `cap` bits for a degree and plaintext primes. It need not find one that costs
+    /// `most` or more.
+    fn chain(&mut self, degree: usize, cap: u32, moduli: &[u64], most: f64) -> Option<Chain>;
+}
+
+/// Finds the cheapest parameters whose plaintext primes have a product of at least `product`; `None` if nothing fits.
+///
+/// # Errors
+/// Those of the search for plaintext primes.
+pub(super) fn search(
+    chains: &mut impl Chains,
+    standard: SecurityStandard,
+    product: &BigUint,
+) -> Result<Option<Fit>, ParamsError> {
+    let mut best: Option<Fit> = None;
+    for degree in SecurityStandard::degrees() {
+        let cap = standard.max_coeff_modulus_bits(degree).unwrap_or_default();
+        for count in 1..=PLAIN_MODULI_MAX {
+            let Some(moduli) = plain_moduli(degree, count, product)? else {
+                continue;
+            };
+            // More primes do not help once they are as small as batching allows.
+            let is_last = moduli[0] < 4 * degree as u64;
+            let most = best.as_ref().map_or(f64::INFINITY, |best| best.chain.cost);
+            let chain = chains.chain(degree, cap, &moduli, most);
+            if let Some(chain) = chain.filter(|chain| chain.cost < most) {
+                best = Some(Fit {
+                    layout: chains.layout(),
+                    degree,
+                    plain_moduli: moduli,
+                    chain,
+                });
+                if chains.stop() == Stop::AtFirst {
+                    return Ok(best);
+                }
+            }
+            if is_last {
+                break;
+            }
+        }
+        if best.is_some() && chains.stop() == Stop::AfterDegree {
+            break;
+        }
+    }
+    Ok(best)
+}
+
+/// Makes distinct primes of these widths, in bits; `None` if there are not enough, or one of them is a plaintext prime.
+pub(super) fn primes(degree: usize, bits: &[u32], moduli: &[u64]) -> Option<Vec<u64>> {
+    let bits: Vec<i32> = bits.iter().map(|bits| bits.cast_signed()).collect();
+    let primes: Vec<u64> = coeff_modulus::create(degree, &bits)
+        .ok()?
+        .into_iter()
+        .map(u64::from)
+        .collect();
+    (!primes.iter().any(|prime| moduli.contains(prime))).then_some(primes)
+}
+
+/// Returns the smallest budget after each layer over the predictions under several plaintext primes.
+pub(super) fn worst(predictions: impl Iterator<Item = Vec<LayerNoise>>) -> Vec<LayerNoise> {
+    predictions
+        .reduce(|mut worst, other| {
+            for (a, b) in worst.iter_mut().zip(other) {
+                a.budget_bits = a.budget_bits.min(b.budget_bits);
+            }
+            worst
+        })
+        .unwrap_or_default()
+}
+
+/// Finds the fewest of `most` primes with which the response and all layers keep the margin; also returns the noise.
+pub(super) fn fewest_response_primes(
+    most: usize,
+    predict: impl Fn(usize) -> Vec<LayerNoise>,
+) -> Option<(usize, Vec<LayerNoise>)> {
+    let enough = |response: usize| {
+        let noise = predict(response);
+        let enough = noise.iter().all(|layer| layer.budget_bits >= MARGIN_BITS);
+        enough.then_some((response, noise))
+    };
+    // Each prime that is dropped takes budget, so if all primes are too few, fewer are, too.
+    enough(most)?;
+    (1..=most).find_map(enough)
+}
