@@ -93,6 +93,7 @@
 //! research software that nobody has audited.
 
 pub mod bfv;
+pub mod circuit;
 #[cfg(feature = "cli")]
 pub mod cli;
 mod clock;

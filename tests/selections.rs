@@ -7,7 +7,8 @@
 
 use num_bigint::BigInt;
 use rayon::prelude::*;
-use sealquant::engine::{LayerOps, Plan};
+use sealquant::circuit::OpCounts;
+use sealquant::engine::Plan;
 use sealquant::kernels::Rates;
 use sealquant::layout::Diagonal;
 use sealquant::network::{Network, NetworkLimits, op_counts, random_hcnn, random_network};
@@ -55,7 +56,7 @@ fn chosen(selection: &Selection) -> String {
 }
 
 /// Writes the operations that are not 0, as JSON names them.
-fn operations(ops: &LayerOps) -> String {
+fn operations(ops: &OpCounts) -> String {
     let ops = serde_json::to_value(ops).unwrap();
     let mut text = String::new();
     for (name, count) in ops.as_object().unwrap() {

@@ -11,9 +11,10 @@ use super::error::{Doing, EngineError};
 use super::fused::{Fused, Reported, compile, fuse, minus_q, reported};
 use super::packed::{Masks, Plaintexts};
 use super::plan::Plan;
-use super::stats::{LayerOps, LayerStats, Progress, Stage};
+use super::stats::{LayerStats, Progress, Stage};
 use super::stock::Stock;
 use crate::bfv::{Ciphertext, Context, Error};
+use crate::circuit::OpCounts;
 use crate::kernels::{Backend, Prime, Program, Scratch};
 use crate::layout::Layout;
 use rayon::prelude::*;
@@ -272,7 +273,7 @@ impl Fast {
         results: &[u64],
         size: usize,
         response_primes: usize,
-    ) -> Result<(Vec<Ciphertext>, LayerOps), EngineError> {
+    ) -> Result<(Vec<Ciphertext>, OpCounts), EngineError> {
         let level = self.context.first_level();
         let response = results
             .chunks(size * self.programs.len() * self.degree())

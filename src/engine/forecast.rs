@@ -4,10 +4,10 @@ use super::client::contexts;
 use super::diagonal::transform_nanoseconds;
 use super::fast::tile_width;
 use super::fused::{fuse, reported};
-use super::plan::{Plan, Step};
-use super::stats::LayerOps;
+use super::plan::Plan;
+use crate::circuit::{Op, OpCounts, levels};
 use crate::kernels::{LANES, Rates};
-use crate::layout::{Diagonal, Layout, Stage, StageStep};
+use crate::layout::{Diagonal, Layout};
 use crate::params::{Mode, RESPOND_NANOSECONDS, Work, WorkRates, diagonal_work};
 
 /// The forecast of a layer as the server computes it in fast mode: squares are fused with the sums before and the pool
@@ -21,7 +21,7 @@ pub struct LayerForecast {
     /// Number of polynomials in each of them.
     pub polynomials: usize,
     /// Operations on ciphertexts for a batch, over all plaintext moduli.
-    pub ops: LayerOps,
+    pub ops: OpCounts,
     /// Noise budget that is left after the layer at least, by the noise model, in bits.
     pub budget_bits: Option<f64>,
     /// Predicted time for a batch on one thread, over all plaintext moduli.
@@ -95,12 +95,12 @@ impl Plan {
                 name: "response".to_owned(),
                 ciphertexts: last.ciphertexts,
                 polynomials: last.polynomials,
-                ops: LayerOps {
+                ops: OpCounts {
                     mod_switches: (last.ciphertexts
                         * channels
                         * primes.saturating_sub(self.response_primes()))
                         as u64,
-                    ..LayerOps::default()
+                    ..OpCounts::default()
                 },
                 budget_bits: self.budget_bits("response"),
                 seconds,
@@ -130,92 +130,55 @@ impl Plan {
             .ok()
             .and_then(|contexts| transform_nanoseconds(contexts.first()?).ok());
         at.transform = measured.unwrap_or(at.transform);
-        let mut levels = vec![selection.coeff_modulus().len().saturating_sub(1)];
-        for drop in selection.drops() {
-            let level = levels.last().map_or(1, |level| level.saturating_sub(*drop));
-            levels.push(level.max(1));
-        }
+        let circuit = layout.circuit();
+        let primes = selection.coeff_modulus().len().saturating_sub(1);
+        let levels = levels(primes, selection.drops());
+        let seconds = |work: &Work| channels as f64 * work.nanoseconds(&at) / 1e9;
         let work = diagonal_work(layout, &levels);
-        let planned = self.layers().iter();
-        let names = planned
-            .map(|layer| (layer.name.as_str(), layer.step.outputs()))
-            .chain([("response", self.outputs())]);
-        let squares = layout.stages().len().saturating_sub(1);
-        let level = |index: usize| levels.get(index).or(levels.last()).copied().unwrap_or(1);
-        names
-            .zip(work)
-            .enumerate()
-            .map(|(index, ((name, ciphertexts), work))| {
-                let stage = layout.stages().get(index / 2).filter(|_| index % 2 == 0);
-                let mut ops = stage.map_or_else(LayerOps::default, operations);
-                if let Some(Step::Square { relinearize, .. }) =
-                    self.layers().get(index).map(|layer| &layer.step)
-                {
-                    ops.squares = if index == 1 {
-                        layout.first_outputs()
-                    } else {
-                        1
-                    } as u64;
-                    ops.relinearizations = u64::from(*relinearize);
-                }
-                let is_response = index == self.layers().len();
-                let seconds = |work: &Work| channels as f64 * work.nanoseconds(&at) / 1e9;
+        let walk = circuit.walk(&levels).zip(circuit.counts(&levels));
+        let layers = walk.zip(circuit.outputs()).zip(&work);
+        let mut forecast: Vec<LayerForecast> = layers
+            .map(|((((layer, steps), ops), ciphertexts), work)| {
+                let first = steps.first();
                 // Rows of residues, one for each prime, are computed at the same time; key switches have one more row
-                // for the special prime. SEAL drops primes of the response one ciphertext after the other.
+                // for the special prime.
                 let extended = ops.relinearizations + ops.rotations > 0;
-                let rows = level(index) + usize::from(extended);
-                let serial = if is_response {
-                    seconds(&Work {
-                        nanoseconds: work.nanoseconds,
-                        ..Work::default()
-                    })
-                } else {
-                    0.0
-                };
+                let relinearized = layer.ops().contains(&Op::Relinearize);
                 LayerForecast {
-                    seconds: seconds(&work),
-                    serial_seconds: serial,
-                    parts: if is_response {
-                        rows * ciphertexts
-                    } else {
-                        rows
-                    },
-                    name: name.to_owned(),
+                    seconds: seconds(work),
+                    serial_seconds: 0.0,
+                    parts: first.map_or(1, |step| step.level) + usize::from(extended),
+                    name: layer.name().to_owned(),
                     ciphertexts,
-                    polynomials: if index + 1 >= 2 * squares { 3 } else { 2 },
+                    polynomials: steps.last().map_or(2, |step| match step.op {
+                        Op::SumOfSquares => 3,
+                        _ if relinearized => 2,
+                        _ => step.polynomials,
+                    }),
                     ops: (0..channels).map(|_| ops).sum(),
-                    budget_bits: self.budget_bits(name),
+                    budget_bits: self.budget_bits(layer.name()),
                 }
             })
-            .collect()
-    }
-}
-
-/// Counts the products, additions and rotations of a stage.
-fn operations(stage: &Stage) -> LayerOps {
-    let outputs = stage.outputs() as u64;
-    let mut ops = LayerOps {
-        plain_additions: outputs,
-        ..LayerOps::default()
-    };
-    match &stage.step {
-        StageStep::First { outputs } => {
-            for output in outputs {
-                let products = output.products.len();
-                ops.plain_multiplications += products as u64;
-                ops.additions += products.saturating_sub(1) as u64;
-            }
+            .collect();
+        if let (Some(work), Some(level)) = (work.last(), levels.last()) {
+            // SEAL drops primes of the response one ciphertext after the other.
+            let serial = Work {
+                nanoseconds: work.nanoseconds,
+                ..Work::default()
+            };
+            forecast.push(LayerForecast {
+                name: "response".to_owned(),
+                ciphertexts: self.outputs(),
+                polynomials: 3,
+                ops: OpCounts::default(),
+                budget_bits: self.budget_bits("response"),
+                seconds: seconds(work),
+                serial_seconds: seconds(&serial),
+                parts: level * self.outputs(),
+            });
         }
-        StageStep::Rotated { .. } => {
-            let rotations = stage.rotations();
-            ops.plain_multiplications = stage.products() as u64;
-            ops.additions = (stage.products() + rotations.added()) as u64;
-            ops.rotations = rotations.total() as u64;
-            ops.rotation_key_switches = ops.rotations;
-        }
-        StageStep::Last { .. } => ops.plain_multiplications = outputs,
+        forecast
     }
-    ops
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ fn layer(parts: usize) -> LayerForecast {
         name: "layer".to_owned(),
         ciphertexts: 1,
         polynomials: 2,
-        ops: LayerOps::default(),
+        ops: OpCounts::default(),
         budget_bits: None,
         seconds: 9.0,
         serial_seconds: 1.0,

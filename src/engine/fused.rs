@@ -5,8 +5,8 @@ use super::diagonal;
 use super::error::EngineError;
 use super::packed::Plaintexts;
 use super::plan::{Plan, Step};
-use super::stats::LayerOps;
 use crate::bfv::Context;
+use crate::circuit::OpCounts;
 use crate::kernels::{Lane, LayerSpec, Prime, Sum, Then, square_work, sum_work, weighted_work};
 use crate::layout::Layout;
 use crate::modular::{centred, multiply, power, wide_residue};
@@ -113,7 +113,7 @@ pub(super) struct Reported {
     pub name: String,
     /// Name of the last of the plan's layers that are fused in it.
     pub last: String,
-    pub ops: LayerOps,
+    pub ops: OpCounts,
     /// Number of output values, and number of polynomials of each.
     pub values: usize,
     pub size: usize,
@@ -137,7 +137,7 @@ pub(super) fn correction(plan: &Plan, t: u64) -> u64 {
     let coeff_modulus = plan.selection().coeff_modulus();
     let data = &coeff_modulus[..coeff_modulus.len().saturating_sub(1)];
     if let Layout::Diagonal(layout) = plan.layout() {
-        let squares = layout.stages().len().saturating_sub(1);
+        let squares = layout.circuit().squares();
         return diagonal::correction(data, plan.selection().drops(), squares, t);
     }
     let minus_q = minus_q(data, t);
@@ -262,11 +262,11 @@ pub(super) fn reported(layers: &[Fused<'_>], inputs: usize, t: u64) -> Vec<Repor
                 Reported {
                     name: name.clone(),
                     last: name.clone(),
-                    ops: LayerOps {
+                    ops: OpCounts {
                         additions: count.saturating_sub(1) as u64,
                         plain_multiplications: *count as u64,
                         plain_additions: 1,
-                        ..LayerOps::default()
+                        ..OpCounts::default()
                     },
                     values,
                     size,
@@ -282,7 +282,7 @@ pub(super) fn reported(layers: &[Fused<'_>], inputs: usize, t: u64) -> Vec<Repor
                 square,
                 pool,
             } => {
-                let mut ops = LayerOps::default();
+                let mut ops = OpCounts::default();
                 let count = sums.map_or(values, WeightedSums::len);
                 let used = pool.map(|pool| used(pool, count));
                 let is_used = |index: usize| used.as_ref().is_none_or(|used| used[index]);

@@ -10,7 +10,8 @@ use super::{EvaluationKeys, Plan, PlanContexts, Request, Server};
 use crate::bfv::{
     BatchEncoder, Ciphertext, Context, Decryptor, Encryptor, Evaluator, KeyGenerator, SecretKey,
 };
-use crate::layout::{Diagonal, Layout, Packed, StageStep};
+use crate::circuit::Op;
+use crate::layout::{Diagonal, Layout, Packed};
 use crate::modular::{multiply, wide_residue};
 use crate::network::{
     InputQuantizer, InputSpec, Layer, NamedLayer, Network, NetworkLiteral, Shape, SplitMix64, Twin,
@@ -93,20 +94,19 @@ fn packed_sums(packed: &Packed, image: &[i64], t: u64) -> Sums {
 }
 
 fn diagonal_sums(layout: &Diagonal, image: &[i64], t: u64) -> Sums {
-    let [first, last] = layout.stages() else {
-        panic!("one square has a stage before it and one after it");
+    let [first, _, last] = layout.circuit().layers() else {
+        panic!("one square has a layer before it and one after it");
     };
-    let StageStep::First { outputs } = &first.step else {
-        panic!("not the first stage");
-    };
-    let StageStep::Last { responses, .. } = &last.step else {
-        panic!("not the last stage");
+    let ([Op::PlainProducts(outputs), ..], [Op::PlainProducts(responses), ..]) =
+        (first.ops(), last.ops())
+    else {
+        panic!("both are sums of products");
     };
     let matrix = first.matrix(t);
     let mut squares = vec![0; layout.slots()];
     for output in outputs {
         let mut slots = vec![0; layout.slots()];
-        for (upload, entries) in &output.products {
+        for (upload, entries) in output {
             let values = layout.gather(&[image.to_vec()], *upload as usize);
             for entry in entries {
                 let (slot, weight) = (entry.slot as usize, matrix.weights()[entry.entry as usize]);
@@ -120,9 +120,9 @@ fn diagonal_sums(layout: &Diagonal, image: &[i64], t: u64) -> Sums {
     let matrix = last.matrix(t);
     responses
         .iter()
-        .map(|[weights, _]| {
+        .map(|products| {
             let mut sums = vec![None; layout.slots()];
-            for entry in weights {
+            for entry in products.iter().flat_map(|(_, entries)| entries) {
                 let (slot, weight) = (entry.slot as usize, matrix.weights()[entry.entry as usize]);
                 sums[slot] = Some(multiply(weight, squares[slot], t));
             }

@@ -34,7 +34,7 @@ pub use message::{EvaluationKeys, Request, RequestPart, Response, ResponsePart};
 pub use plan::{Plan, PlannedLayer, Step};
 pub use seeded::{PlanContexts, SeededEvaluationKeys, SeededRequest, SeededRequestPart};
 pub use server::{Evaluation, Server};
-pub use stats::{LayerOps, LayerStats, Progress};
+pub use stats::{LayerStats, Progress};
 
 #[cfg(test)]
 mod memory_tests;

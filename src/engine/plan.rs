@@ -1,6 +1,7 @@
 //! The server's computation: the network lowered to sums and squares, or to the stages of its layout.
 
 use super::error::EngineError;
+use crate::circuit::Op;
 use crate::layout::{Batched, Diagonal, Layout, Packed};
 use crate::network::{Crops, LoweredLayer, LoweredOperation, Network, WeightedSums};
 use crate::params::{LayoutKind, Mode, Selection};
@@ -156,28 +157,20 @@ impl Plan {
         let diagonal = Diagonal::new(network, slots).map_err(|error| EngineError::Layout {
             reason: format!("the diagonal layout cannot serve this network: {error}"),
         })?;
-        let squares = diagonal.stages().len().saturating_sub(1);
-        let mut layers = Vec::with_capacity(2 * squares + 1);
-        for (index, stage) in diagonal.stages().iter().enumerate() {
-            let count = match index {
-                0 => diagonal.first_outputs(),
-                _ if index == squares => diagonal.responses().0,
-                _ => 1,
-            };
-            layers.push(PlannedLayer {
-                name: stage.name.clone(),
-                step: Step::Diagonals { count },
-            });
-            if let Some(name) = &stage.square {
-                layers.push(PlannedLayer {
-                    name: name.clone(),
-                    step: Step::Square {
-                        count: 1,
-                        relinearize: index + 1 < squares,
-                    },
-                });
-            }
-        }
+        let circuit = diagonal.circuit();
+        let layers = circuit.layers().iter().zip(circuit.outputs());
+        let layers = layers.map(|(layer, count)| PlannedLayer {
+            name: layer.name().to_owned(),
+            step: if layer.ops().contains(&Op::SumOfSquares) {
+                Step::Square {
+                    count,
+                    relinearize: layer.ops().contains(&Op::Relinearize),
+                }
+            } else {
+                Step::Diagonals { count }
+            },
+        });
+        let layers = layers.collect();
         Ok(Self {
             input_max: network.input().quantizer.max(),
             inputs: diagonal.uploads(),
@@ -196,11 +189,8 @@ impl Plan {
             return Vec::new();
         };
         let slots = self.selection.poly_modulus_degree();
-        let mut elements: Vec<u32> = diagonal
-            .turns()
-            .into_iter()
-            .map(|turn| turn.element(slots))
-            .collect();
+        let rotations = diagonal.circuit().rotations(&[]).into_keys();
+        let mut elements: Vec<u32> = rotations.map(|turn| turn.element(slots)).collect();
         elements.sort_unstable();
         elements
     }

@@ -1,58 +1,8 @@
 //! Statistics of the server's work, and progress updates.
 
+use crate::circuit::OpCounts;
 use serde::{Deserialize, Serialize};
-use std::iter::Sum;
-use std::ops::AddAssign;
 use std::sync::atomic::{AtomicU64, Ordering};
-
-/// The operations on ciphertexts that were executed, summed over the CRT primes.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LayerOps {
-    /// Additions, subtractions and negations of ciphertexts.
-    pub additions: u64,
-    /// Products of a ciphertext and an integer other than 1 and -1.
-    pub constant_multiplications: u64,
-    /// Products of a ciphertext and a plaintext with different slots.
-    #[serde(default)]
-    pub plain_multiplications: u64,
-    /// Additions of a plaintext (biases).
-    pub plain_additions: u64,
-    /// Squares.
-    pub squares: u64,
-    /// Relinearisations, with a key switch each.
-    pub relinearizations: u64,
-    /// Rotations of the slots.
-    #[serde(default)]
-    pub rotations: u64,
-    /// Key switches of the rotations: with keys for powers of two only, a rotation takes several.
-    #[serde(default)]
-    pub rotation_key_switches: u64,
-    /// Drops of a prime.
-    pub mod_switches: u64,
-}
-
-impl AddAssign for LayerOps {
-    fn add_assign(&mut self, other: Self) {
-        self.additions += other.additions;
-        self.constant_multiplications += other.constant_multiplications;
-        self.plain_multiplications += other.plain_multiplications;
-        self.plain_additions += other.plain_additions;
-        self.squares += other.squares;
-        self.relinearizations += other.relinearizations;
-        self.rotations += other.rotations;
-        self.rotation_key_switches += other.rotation_key_switches;
-        self.mod_switches += other.mod_switches;
-    }
-}
-
-impl Sum for LayerOps {
-    fn sum<I: Iterator<Item = Self>>(items: I) -> Self {
-        items.fold(Self::default(), |mut total, item| {
-            total += item;
-            total
-        })
-    }
-}
 
 /// The cost of one layer on the server, summed over the CRT primes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -62,7 +12,7 @@ pub struct LayerStats {
     /// Wall time.
     pub seconds: f64,
     /// Operations that were executed.
-    pub ops: LayerOps,
+    pub ops: OpCounts,
 }
 
 impl LayerStats {
@@ -72,7 +22,7 @@ impl LayerStats {
             .map(|name| Self {
                 name: name.to_owned(),
                 seconds: 0.0,
-                ops: LayerOps::default(),
+                ops: OpCounts::default(),
             })
             .collect()
     }

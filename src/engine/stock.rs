@@ -2,8 +2,9 @@
 //! outputs.
 
 use super::error::{Doing, EngineError};
-use super::stats::{LayerOps, Stage};
+use super::stats::Stage;
 use crate::bfv::{Ciphertext, Context, Error, Evaluator, Plaintext, RelinKeys, SealErrorKind};
+use crate::circuit::OpCounts;
 use crate::modular::{centred, wide_residue};
 use crate::network::{Term, WeightedSums};
 use num_bigint::BigInt;
@@ -18,7 +19,7 @@ pub(super) struct Stock {
     relin_keys: Option<RelinKeys>,
 }
 
-type Computed = Result<(Vec<Ciphertext>, LayerOps), EngineError>;
+type Computed = Result<(Vec<Ciphertext>, OpCounts), EngineError>;
 
 /// Accepts a transparent result.
 ///
@@ -83,7 +84,7 @@ impl Stock {
             }
         }
         let outputs: Vec<_> = sums.outputs().collect();
-        let computed: Vec<(Ciphertext, LayerOps)> = outputs
+        let computed: Vec<(Ciphertext, OpCounts)> = outputs
             .into_par_iter()
             .map(|(terms, bias)| {
                 let computed = self.sum(terms, bias, inputs, &constants).doing(doing)?;
@@ -104,8 +105,8 @@ impl Stock {
         bias: &BigInt,
         inputs: &[Ciphertext],
         constants: &BTreeMap<u64, Plaintext>,
-    ) -> Result<(Ciphertext, LayerOps), Error> {
-        let mut ops = LayerOps::default();
+    ) -> Result<(Ciphertext, OpCounts), Error> {
+        let mut ops = OpCounts::default();
         let mut total: Option<Ciphertext> = None;
         let mut product = Ciphertext::new()?;
         for term in terms {
@@ -187,10 +188,10 @@ impl Stock {
             Ok::<(), EngineError>(())
         })?;
         let count = values.len() as u64;
-        let ops = LayerOps {
+        let ops = OpCounts {
             squares: count,
             relinearizations: if relin_keys.is_some() { count } else { 0 },
-            ..LayerOps::default()
+            ..OpCounts::default()
         };
         Ok((values, ops))
     }
@@ -207,7 +208,7 @@ impl Stock {
 
     /// Drops primes until `primes` are left, which makes the response smaller.
     pub(super) fn shrink(&self, mut values: Vec<Ciphertext>, primes: usize) -> Computed {
-        let mut ops = LayerOps::default();
+        let mut ops = OpCounts::default();
         for value in &mut values {
             while value.coeff_modulus_size() > primes.max(1) {
                 allow_transparent(self.evaluator.mod_switch_to_next_inplace(value))

@@ -6,9 +6,7 @@ mod packed;
 mod paper;
 
 pub use batched::Batched;
-pub use diagonal::{
-    Diagonal, DiagonalError, Entry, FirstOutput, Giant, NOTHING, Rotations, Stage, StageStep, Turn,
-};
+pub use diagonal::{Diagonal, DiagonalError, NOTHING};
 pub use packed::Packed;
 pub use paper::Paper;
 

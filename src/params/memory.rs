@@ -2,9 +2,9 @@
 
 use super::options::{LayoutKind, Mode};
 use super::selection::Selection;
-use crate::layout::{Diagonal, DiagonalError, StageStep, Turn};
+use crate::circuit::{Op, levels};
+use crate::layout::{Diagonal, DiagonalError};
 use crate::network::{CropError, Crops, LoweredLayer, LoweredOperation, Network};
-use std::collections::BTreeMap;
 use thiserror::Error;
 
 /// Size of a residue in memory, in bytes.
@@ -200,65 +200,37 @@ impl Size<'_> {
 
     /// Predicts the memory of products with plaintexts and of rotations.
     fn diagonal(&self, layout: &Diagonal) -> MemoryForecast {
-        // Data primes of the request, then after each layer.
-        let mut levels = vec![self.primes];
-        for &drop in self.drops {
-            let level = levels.last().map_or(1, |level| level.saturating_sub(drop));
-            levels.push(level.max(1));
-        }
-        let level = |step: usize| levels.get(step).or(levels.last()).copied().unwrap_or(1);
-        // Rows of plaintexts under the primes of their stage and, for each rotation, the largest number of primes of
-        // its stages.
-        let mut rows = 0;
-        let mut turns: BTreeMap<Turn, usize> = BTreeMap::new();
-        let stages = layout.stages();
-        for (index, stage) in stages.iter().enumerate() {
-            let level = level(2 * index);
-            match &stage.step {
-                StageStep::First { outputs } => {
-                    let products = outputs.iter().map(|output| output.products.len() + 1);
-                    rows += level * products.sum::<usize>();
+        let levels = levels(self.primes, self.drops);
+        let circuit = layout.circuit();
+        // Rows of plaintexts under the primes of their operation and, for each key, the largest number of primes under
+        // which it is used.
+        let steps = circuit.walk(&levels).flat_map(|(_, steps)| steps);
+        let mut rows: usize = steps
+            .map(|step| match step.op {
+                Op::PlainProducts(sums) => step.level * sums.iter().map(Vec::len).sum::<usize>(),
+                Op::LinearTransform { giants, .. } => {
+                    let diagonals = giants.iter().map(|giant| giant.diagonals.len());
+                    (step.level + 1) * diagonals.sum::<usize>()
                 }
-                StageStep::Rotated {
-                    pool,
-                    babies,
-                    giants,
-                    folds,
-                    ..
-                } => {
-                    let diagonals: usize = giants.iter().map(|giant| giant.diagonals.len()).sum();
-                    rows += (level + 1) * diagonals + level;
-                    let moved = giants.iter().map(|giant| &giant.turn);
-                    for &turn in pool
-                        .iter()
-                        .chain(folds)
-                        .flatten()
-                        .chain(babies)
-                        .chain(moved)
-                    {
-                        let most = turns.entry(turn).or_default();
-                        *most = level.max(*most);
-                    }
-                }
-                StageStep::Last { responses, .. } => rows += level * 2 * responses.len(),
-            }
-        }
-        turns.remove(&Turn::NONE);
-        // All squares but the last are relinearised, the first one under the most primes.
-        let relin = (stages.len() > 2).then(|| level(1));
-        let keys = turns.len() + usize::from(relin.is_some());
-        for level in turns.into_values().chain(relin) {
-            rows += level * 2 * (level + 1);
-        }
+                Op::AddPlain(plaintexts) => step.level * plaintexts.len(),
+                _ => 0,
+            })
+            .sum();
+        let keys = circuit.rotations(&levels).into_values();
+        let keys: Vec<usize> = keys.chain(circuit.relinearizes(&levels)).collect();
+        rows += keys
+            .iter()
+            .map(|level| level * 2 * (level + 1))
+            .sum::<usize>();
         let (responses, _) = layout.responses();
         let channels = self.channels as u64;
         MemoryForecast {
-            keys: channels * keys as u64 * self.key(),
+            keys: channels * keys.len() as u64 * self.key(),
             constants: channels * rows as u64 * self.row(),
             request: layout.uploads() as u64 * self.ciphertext(2),
             sent: layout.uploads() as u64 * self.ciphertext(1),
             // The sums before the first square, and those that are being squared, decomposed and summed.
-            results: (layout.first_outputs().max(responses) + 4) as u64 * self.ciphertext(3),
+            results: (circuit.outputs()[0].max(responses) + 4) as u64 * self.ciphertext(3),
         }
     }
 }

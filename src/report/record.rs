@@ -6,7 +6,7 @@ use serde::Serialize;
 use thiserror::Error;
 
 use super::{forecast::ForecastRecord, output::write_record};
-use crate::engine::LayerOps;
+use crate::circuit::OpCounts;
 
 /// Everything that a figure in a report can be traced back to, as one JSON object.
 ///
@@ -171,7 +171,7 @@ pub struct LayerRecord {
     /// Wall-clock seconds.
     pub seconds: f64,
     /// Operations on ciphertexts.
-    pub ops: LayerOps,
+    pub ops: OpCounts,
 }
 
 /// The noise budget after one layer, in bits.

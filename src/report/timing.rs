@@ -240,7 +240,7 @@ impl TimingRow {
     }
 
     /// Sums the operations of what was computed, over all layers.
-    pub fn ops(&self) -> crate::engine::LayerOps {
+    pub fn ops(&self) -> crate::circuit::OpCounts {
         self.layers.iter().map(|layer| layer.ops).sum()
     }
 

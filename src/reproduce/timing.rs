@@ -426,7 +426,7 @@ fn fold_cost(record: &TimingRecord) -> Option<String> {
 mod tests {
     use super::super::plot_timing;
     use super::*;
-    use crate::engine::LayerOps;
+    use crate::circuit::OpCounts;
     use crate::engine::paper::PaperLayerTime;
     use crate::report::PrimeSummary;
 
@@ -435,7 +435,7 @@ mod tests {
             name: name.to_owned(),
             seconds: 2.0 * seconds,
             cpu_seconds: Some(seconds),
-            ops: LayerOps::default(),
+            ops: OpCounts::default(),
             units: 1,
             all_units: 1,
             work: 3,

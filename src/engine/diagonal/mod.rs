@@ -15,9 +15,10 @@ use self::ring::{Pair, Ring};
 use super::error::{Doing, EngineError};
 use super::packed::Masks;
 use super::plan::Plan;
-use super::stats::{LayerOps, LayerStats, Progress, Stage};
+use super::stats::{LayerStats, Progress, Stage};
 use super::stock::Stock;
 use crate::bfv::{Ciphertext, Context, Error, GaloisKeys, RelinKeys};
+use crate::circuit::{Circuit, CircuitLayer, Op, OpCounts, Step, levels};
 use crate::kernels::{Backend, Residues, Row, row_of};
 use crate::layout::Diagonal;
 use rayon::prelude::*;
@@ -29,8 +30,11 @@ pub(super) struct Diagonals {
     ring: Ring,
     stock: Stock,
     tables: Tables,
-    /// Names of the layers; a prefix of the plan has fewer.
-    layers: Vec<String>,
+    circuit: Circuit,
+    /// Numbers of data primes, see [`Circuit::walk`].
+    levels: Vec<usize>,
+    /// Number of layers; a prefix of the plan has fewer.
+    layers: usize,
     /// Masks that hide a logit's partial sums in decrypted slots. Results before the last layer are not masked: they
     /// serve to measure noise.
     masks: Option<Masks>,
@@ -41,11 +45,16 @@ pub(super) fn transform_nanoseconds(context: &Context) -> Result<f64, EngineErro
     Ring::new(context)?.transform_nanoseconds()
 }
 
-/// A value between steps.
-enum Value {
+/// The ciphertexts between operations: of two polynomials, or of three.
+enum Value<'a> {
+    Request(&'a [Vec<Row<'a>>]),
     Pairs(Vec<Pair>),
-    Squared([Residues; 3]),
-    Responses(Vec<[Residues; 3]>),
+    Triples(Vec<[Residues; 3]>),
+}
+
+/// Reports that an operation reads ciphertexts of another kind than the one before it makes.
+fn misplaced() -> EngineError {
+    EngineError::Internal("an operation reads ciphertexts of another kind")
 }
 
 impl Diagonals {
@@ -57,12 +66,8 @@ impl Diagonals {
         galois_keys: Option<&GaloisKeys>,
     ) -> Result<Self, EngineError> {
         let ring = Ring::new(context)?;
-        let layers: Vec<String> = plan
-            .layers()
-            .iter()
-            .map(|layer| layer.name.clone())
-            .collect();
-        let whole = layers.len() + 1 == 2 * layout.stages().len();
+        let layers = plan.layers().len();
+        let whole = layers == layout.circuit().layers().len();
         let (_, period) = layout.responses();
         Ok(Self {
             tables: Tables::new(&ring, plan, layout, relin_keys, galois_keys)?,
@@ -70,6 +75,8 @@ impl Diagonals {
                 .then(|| Masks::of_chunks(context, period))
                 .transpose()?,
             stock: Stock::new(context, None)?,
+            circuit: layout.circuit().clone(),
+            levels: levels(ring.data(), plan.selection().drops()),
             layers,
             ring,
         })
@@ -81,7 +88,8 @@ impl Diagonals {
 
     /// Returns the entries to which [`Diagonals::evaluate`] adds: the input's transforms, the layers, the response.
     pub(super) fn stats(&self) -> Vec<LayerStats> {
-        let layers = self.layers.iter().map(String::as_str);
+        let layers = self.circuit.layers().iter().take(self.layers);
+        let layers = layers.map(CircuitLayer::name);
         LayerStats::named(std::iter::once("input").chain(layers).chain(["response"]))
     }
 
@@ -95,9 +103,9 @@ impl Diagonals {
         progress: &dyn Progress,
     ) -> Result<Vec<Ciphertext>, EngineError> {
         let name = format!("evaluate{suffix}");
-        let stage = Stage::new(progress, &name, self.layers.len());
+        let stage = Stage::new(progress, &name, self.layers);
         let mut start = Instant::now();
-        let mut clock = |stats: &mut LayerStats, ops: LayerOps| {
+        let mut clock = |stats: &mut LayerStats, ops: OpCounts| {
             let now = Instant::now();
             stats.seconds += (now - start).as_secs_f64();
             stats.ops += ops;
@@ -105,19 +113,17 @@ impl Diagonals {
         };
         let transformed = self.transform(inputs)?;
         let rows = self.rows(inputs, transformed.as_deref());
-        clock(&mut stats[0], LayerOps::default());
-        let mut value = Value::Pairs(Vec::new());
-        for index in 0..self.layers.len() {
-            let mut ops = LayerOps::default();
-            let keep = self.tables.points.get(index).map_or(1, |point| point.level);
-            value = if index % 2 == 0 {
-                self.linear(index / 2, value, &rows, keep, &mut ops)?
-            } else {
-                let is_last = index + 1 == self.tables.points.len();
-                self.square(value, keep, is_last, &mut ops)?
-            };
+        clock(&mut stats[0], OpCounts::default());
+        let mut value = Value::Request(&rows);
+        let counts = self.circuit.counts(&self.levels);
+        let walk = self.circuit.walk(&self.levels).zip(counts);
+        let layers = walk.zip(&self.tables.layers).zip(&mut stats[1..]);
+        for ((((_, steps), ops), prepared), stats) in layers {
+            for (step, prepared) in steps.iter().zip(prepared) {
+                value = self.execute(step, prepared, value)?;
+            }
             stage.advance();
-            clock(&mut stats[index + 1], ops);
+            clock(stats, ops);
         }
         let (response, ops) = self.respond(value, response_primes)?;
         if let Some(last) = stats.last_mut() {
@@ -186,85 +192,81 @@ impl Diagonals {
         }
     }
 
-    fn linear(
+    /// Executes an operation. An [`Op::ModSwitch`] is part of the division at the end of the operation before it.
+    fn execute<'a>(
         &self,
-        stage: usize,
-        value: Value,
-        inputs: &[Vec<Row<'_>>],
-        keep: usize,
-        ops: &mut LayerOps,
-    ) -> Result<Value, EngineError> {
-        let prepared = self
-            .tables
-            .stages
-            .get(stage)
-            .ok_or(EngineError::Internal("a stage that is not prepared"))?;
-        match (prepared, value) {
-            (Prepared::First(outputs), _) => outputs
-                .iter()
-                .map(|(products, bias)| self.first(products, bias, inputs, keep, ops))
-                .collect::<Result<_, _>>()
-                .map(Value::Pairs),
-            (
-                Prepared::Rotated {
-                    pool,
-                    babies,
-                    giants,
-                    folds,
-                    bias,
-                },
-                Value::Pairs(pairs),
-            ) => {
-                let mut value = pairs
-                    .into_iter()
-                    .next()
-                    .ok_or(EngineError::Internal("a stage reads no ciphertext"))?;
-                let level = value[0].rows();
-                for turns in pool {
-                    value = self.fold(&value, turns, level, ops)?;
-                }
-                let before_folds = if folds.is_empty() { keep } else { level };
-                let mut value = self.rotated(&value, babies, giants, before_folds, ops)?;
-                for (index, turns) in folds.iter().enumerate() {
-                    let keep = if index + 1 == folds.len() {
-                        keep
-                    } else {
-                        level
-                    };
-                    value = self.fold(&value, turns, keep, ops)?;
-                }
-                ops.mod_switches += (level - keep) as u64;
-                self.ring.add(&mut value[0], bias, false);
-                ops.plain_additions += 1;
-                Ok(Value::Pairs(vec![value]))
+        step: &Step<'_>,
+        prepared: &Prepared,
+        value: Value<'a>,
+    ) -> Result<Value<'a>, EngineError> {
+        Ok(match (step.op, prepared, value) {
+            (Op::PlainProducts(_), Prepared::Products(sums), Value::Request(inputs)) => {
+                let sums = sums.iter();
+                let sums = sums.map(|products| self.of_request(products, inputs, step.keep));
+                Value::Pairs(sums.collect::<Result<_, _>>()?)
             }
-            (Prepared::Last(responses), Value::Squared(value)) => {
-                ops.plain_multiplications += responses.len() as u64;
-                ops.plain_additions += responses.len() as u64;
-                Ok(Value::Responses(
-                    responses
-                        .iter()
-                        .map(|[weights, bias]| self.last(&value, weights, bias))
+            (Op::PlainProducts(_), Prepared::Products(sums), Value::Triples(values)) => {
+                let sums = sums.iter();
+                Value::Triples(
+                    sums.map(|products| self.of_triples(products, &values))
                         .collect(),
-                ))
+                )
             }
-            _ => Err(EngineError::Internal(
-                "a stage reads a value of another kind",
-            )),
-        }
+            (
+                Op::LinearTransform { babies, giants },
+                Prepared::Products(sums),
+                Value::Pairs(pairs),
+            ) => self.each(pairs, |value| {
+                self.linear_transform(value, babies, giants, sums, step.keep)
+            })?,
+            (Op::RotateAndSum(turns), _, Value::Pairs(pairs)) => {
+                self.each(pairs, |value| self.rotate_and_sum(value, turns, step.keep))?
+            }
+            (Op::AddPlain(_), Prepared::Biases(biases), Value::Pairs(mut pairs)) => {
+                for (value, bias) in pairs.iter_mut().zip(biases) {
+                    self.ring.add(&mut value[0], bias, false);
+                }
+                Value::Pairs(pairs)
+            }
+            (Op::AddPlain(_), Prepared::Biases(biases), Value::Triples(mut triples)) => {
+                for (value, bias) in triples.iter_mut().zip(biases) {
+                    self.ring.add(&mut value[0], bias, false);
+                }
+                Value::Triples(triples)
+            }
+            (Op::SumOfSquares, _, Value::Pairs(pairs)) => {
+                Value::Triples(vec![self.sum_of_squares(&pairs)])
+            }
+            (Op::Relinearize, _, Value::Triples(triples)) => {
+                let relinearized = triples.into_iter();
+                let relinearized = relinearized.map(|value| self.relinearize(value, step.keep));
+                Value::Pairs(relinearized.collect::<Result<_, _>>()?)
+            }
+            (Op::ModSwitch, _, value) => value,
+            _ => return Err(misplaced()),
+        })
+    }
+
+    fn each<'a>(
+        &self,
+        pairs: Vec<Pair>,
+        operation: impl Fn(&Pair) -> Result<Pair, EngineError>,
+    ) -> Result<Value<'a>, EngineError> {
+        let made = pairs.iter().map(operation).collect::<Result<_, _>>()?;
+        Ok(Value::Pairs(made))
     }
 
     /// Makes the response's ciphertexts of the results: in coefficient form, with as few primes as the client needs,
     /// polynomial 0 masked.
     fn respond(
         &self,
-        value: Value,
+        value: Value<'_>,
         response_primes: usize,
-    ) -> Result<(Vec<Ciphertext>, LayerOps), EngineError> {
+    ) -> Result<(Vec<Ciphertext>, OpCounts), EngineError> {
         let response = match value {
+            Value::Request(_) => return Err(misplaced()),
             Value::Pairs(pairs) => self.ciphertexts(pairs),
-            Value::Squared(squared) => self.ciphertexts(vec![squared]),
-            Value::Responses(responses) => self.ciphertexts(responses),
+            Value::Triples(triples) => self.ciphertexts(triples),
         }?;
         let (mut response, mut ops) = self.stock.shrink(response, response_primes)?;
         if let Some(masks) = &self.masks {

@@ -3,29 +3,24 @@
 use super::ring::{Ring, Turned};
 use super::schedule::{Point, schedule};
 use crate::bfv::{BatchEncoder, GaloisKeys, RelinKeys};
+use crate::circuit::{Entry, Op, PlainProducts, Step, Turn, levels};
 use crate::engine::error::{Doing, EngineError};
 use crate::engine::plan::Plan;
 use crate::kernels::{Permutation, Prime, Residues};
-use crate::layout::{Diagonal, Entry, Stage, StageStep, Turn};
+use crate::layout::Diagonal;
 use crate::modular::multiply;
 use crate::network::SparseMatrix;
 use rayon::prelude::*;
 use std::collections::BTreeMap;
 
-/// A stage with its plaintexts.
+/// The plaintexts of an operation, if it has any.
 #[derive(Debug)]
 pub(super) enum Prepared {
-    /// For each ciphertext, the products (by index into the request) and the bias that is added.
-    First(Vec<(Weights, Residues)>),
-    Rotated {
-        pool: Vec<Vec<Turn>>,
-        babies: Vec<Turn>,
-        giants: Vec<(Turn, Weights)>,
-        folds: Vec<Vec<Turn>>,
-        bias: Residues,
-    },
-    /// For each ciphertext of the response, the plaintext that multiplies and the one that is added.
-    Last(Vec<[Residues; 2]>),
+    /// One sum of products for each ciphertext, or for each giant step.
+    Products(Vec<Weights>),
+    /// One plaintext to add for each ciphertext.
+    Biases(Vec<Residues>),
+    Nothing,
 }
 
 /// The plaintexts of a sum of products.
@@ -40,8 +35,8 @@ pub(super) struct Weights {
 /// The data that does not depend on a request.
 #[derive(Debug)]
 pub(super) struct Tables {
-    pub stages: Vec<Prepared>,
-    pub points: Vec<Point>,
+    /// For each layer, what each of its operations needs.
+    pub layers: Vec<Vec<Prepared>>,
     /// Relinearisation key of the squares, with a permutation that moves nothing.
     pub relin: Option<Turned>,
     pub turns: BTreeMap<Turn, Turned>,
@@ -99,7 +94,7 @@ impl Maker<'_> {
 
     fn products(
         &self,
-        products: &[(u32, Vec<Entry>)],
+        products: &PlainProducts,
         matrix: &SparseMatrix,
         level: usize,
         special: bool,
@@ -114,49 +109,33 @@ impl Maker<'_> {
         })
     }
 
-    /// Prepares a stage whose inputs have `level` primes.
-    fn stage(&self, stage: &Stage, level: usize, point: &Point) -> Result<Prepared, EngineError> {
-        let matrix = stage.matrix(self.ring.plain_modulus);
-        Ok(match &stage.step {
-            StageStep::First { outputs } => Prepared::First(
-                outputs
-                    .iter()
-                    .map(|output| {
-                        let products = self.products(&output.products, &matrix, level, false)?;
-                        Ok((products, self.biases(&output.biases, &matrix, point)?))
-                    })
-                    .collect::<Result<_, EngineError>>()?,
-            ),
-            StageStep::Rotated {
-                pool,
-                babies,
-                giants,
-                folds,
-                biases,
-            } => Prepared::Rotated {
-                pool: pool.clone(),
-                babies: babies.clone(),
-                giants: giants
-                    .iter()
-                    .map(|giant| {
-                        let products = self.products(&giant.diagonals, &matrix, level, true)?;
-                        Ok((giant.turn, products))
-                    })
-                    .collect::<Result<_, EngineError>>()?,
-                folds: folds.clone(),
-                bias: self.biases(biases, &matrix, point)?,
-            },
-            StageStep::Last { responses, .. } => Prepared::Last(
-                responses
-                    .iter()
-                    .map(|[weights, biases]| {
-                        Ok([
-                            self.weights(weights, &matrix, level, false)?,
-                            self.biases(biases, &matrix, point)?,
-                        ])
-                    })
-                    .collect::<Result<_, EngineError>>()?,
-            ),
+    /// Prepares an operation. Biases are added to values at this point of the schedule.
+    fn op(
+        &self,
+        step: &Step<'_>,
+        matrix: &SparseMatrix,
+        point: &Point,
+    ) -> Result<Prepared, EngineError> {
+        let level = step.level;
+        Ok(match step.op {
+            Op::PlainProducts(sums) => {
+                let sums = sums.iter();
+                let sums = sums.map(|products| self.products(products, matrix, level, false));
+                Prepared::Products(sums.collect::<Result<_, _>>()?)
+            }
+            Op::LinearTransform { giants, .. } => {
+                let sums = giants.iter();
+                let sums = sums.map(|giant| self.products(&giant.diagonals, matrix, level, true));
+                Prepared::Products(sums.collect::<Result<_, _>>()?)
+            }
+            Op::AddPlain(biases) => {
+                let biases = biases.iter();
+                let biases = biases.map(|entries| self.biases(entries, matrix, point));
+                Prepared::Biases(biases.collect::<Result<_, _>>()?)
+            }
+            Op::RotateAndSum(_) | Op::ModSwitch | Op::SumOfSquares | Op::Relinearize => {
+                Prepared::Nothing
+            }
         })
     }
 }
@@ -175,47 +154,23 @@ impl Tables {
                 .doing(|| "encoding the weights".to_owned())?,
         };
         let data: Vec<u64> = (0..ring.data()).map(|i| ring.prime(i).value()).collect();
-        let squares = layout.stages().len() - 1;
+        let circuit = layout.circuit();
         let drops = plan.selection().drops();
-        let points = schedule(&data, drops, squares, ring.plain_modulus);
-        // Number of primes that a stage's inputs have.
-        let level_of = |stage: usize| match stage {
-            0 => data.len(),
-            _ => points[2 * stage - 1].level,
-        };
-        let executed = plan.layers().len().div_ceil(2);
-        let mut levels: BTreeMap<Turn, usize> = BTreeMap::new();
-        let stages = layout
-            .stages()
-            .iter()
-            .take(executed)
+        let points = schedule(&data, drops, circuit.squares(), ring.plain_modulus);
+        let levels = levels(data.len(), drops);
+        let fault = EngineError::Internal("no point of the noise schedule for a layer");
+        let last = *points.last().ok_or(fault)?;
+        let layers = circuit
+            .walk(&levels)
+            .take(plan.layers().len())
             .enumerate()
-            .map(|(index, stage)| {
-                let level = level_of(index);
-                if let StageStep::Rotated {
-                    pool,
-                    babies,
-                    giants,
-                    folds,
-                    ..
-                } = &stage.step
-                {
-                    let turned = giants.iter().map(|giant| &giant.turn);
-                    let folded = pool.iter().chain(folds).flatten();
-                    for &turn in folded.chain(babies).chain(turned) {
-                        let most = levels.entry(turn).or_default();
-                        *most = level.max(*most);
-                    }
-                }
-                // Biases are added after primes have been dropped; none are dropped after the last square.
-                let point = points.get(2 * index).or(points.last());
-                let point = point.ok_or(EngineError::Internal(
-                    "no point of the noise schedule for a stage",
-                ))?;
-                maker.stage(stage, level, point)
+            .map(|(index, (layer, steps))| {
+                let matrix = layer.matrix(ring.plain_modulus);
+                let point = points.get(index).unwrap_or(&last);
+                let prepared = steps.iter().map(|step| maker.op(step, &matrix, point));
+                prepared.collect()
             })
             .collect::<Result<_, EngineError>>()?;
-        levels.remove(&Turn::NONE);
         let missing = |what| EngineError::Mismatch {
             message: "set of evaluation keys",
             what,
@@ -226,11 +181,13 @@ impl Tables {
             let keys = relin_keys.ok_or_else(|| missing("relinearisation keys"))?;
             let identity = Permutation::new(ring.degree, 1)
                 .ok_or(EngineError::Internal("the identity is no permutation"))?;
-            Some((ring.relin_key(points[0].level, keys)?, identity))
+            let level = circuit.relinearizes(&levels).unwrap_or(data.len());
+            Some((ring.relin_key(level, keys)?, identity))
         } else {
             None
         };
-        let turns = levels
+        let turns = circuit
+            .rotations(&levels)
             .into_par_iter()
             .map(|(turn, level)| {
                 let keys = galois_keys.ok_or_else(|| missing("Galois keys"))?;
@@ -242,8 +199,7 @@ impl Tables {
             })
             .collect::<Result<_, EngineError>>()?;
         Ok(Self {
-            stages,
-            points,
+            layers,
             relin,
             turns,
         })

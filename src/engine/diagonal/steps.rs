@@ -1,25 +1,23 @@
 //! The steps of the diagonal layout: sums of products, rotated sums, and squares.
 
 use super::Diagonals;
+use super::EngineError;
 use super::prepare::Weights;
 use super::ring::{Pair, Turned, turned_row};
-use super::{EngineError, LayerOps, Value};
+use crate::circuit::{Giant, Turn};
 use crate::kernels::{LANES, Residues, Row, RowMut, to_montgomery};
-use crate::layout::Turn;
 use rayon::prelude::*;
 
 /// Number of vectors of a row that are rotated at a time before they are multiplied, so that they stay in a cache.
 const TILE: usize = 32;
 
 impl Diagonals {
-    /// Computes one ciphertext before the first square.
-    pub(super) fn first(
+    /// Computes a sum of products of ciphertexts of the request and plaintexts, divided by t, with `keep` primes left.
+    pub(super) fn of_request(
         &self,
         products: &Weights,
-        bias: &Residues,
         inputs: &[Vec<Row<'_>>],
         keep: usize,
-        ops: &mut LayerOps,
     ) -> Result<Pair, EngineError> {
         let ring = &self.ring;
         let primes = ring.data();
@@ -39,13 +37,7 @@ impl Diagonals {
                 ring.backend
                     .products(ring.prime(row), weights, &terms, [a, b]);
             });
-        let mut sum = ring.divide_pair(sum, false, keep)?;
-        ring.add(&mut sum[0], bias, false);
-        ops.plain_multiplications += products.of.len() as u64;
-        ops.additions += products.of.len().saturating_sub(1) as u64;
-        ops.plain_additions += 1;
-        ops.mod_switches += (primes - keep) as u64;
-        Ok(sum)
+        ring.divide_pair(sum, false, keep)
     }
 
     /// Takes two polynomials from the pool; their content is unspecified.
@@ -62,12 +54,11 @@ impl Diagonals {
 
     /// Computes a rotate-and-sum: a ciphertext plus its rotations, with `keep` primes left. Cost: one decomposition
     /// (the rotations are hoisted), and for each rotation the products with its key.
-    pub(super) fn fold(
+    pub(super) fn rotate_and_sum(
         &self,
         value: &Pair,
         turns: &[Turn],
         keep: usize,
-        ops: &mut LayerOps,
     ) -> Result<Pair, EngineError> {
         let digits = self.ring.decompose(&value[1])?;
         let rotations: Vec<&Turned> = turns
@@ -77,44 +68,34 @@ impl Diagonals {
         let [first, second] = value;
         let itself = Some([first, second]);
         let total = self.ring.switch(&digits, &rotations, Some(first), itself);
-        let count = turns.len() as u64;
-        ops.rotations += count;
-        ops.rotation_key_switches += count;
-        ops.additions += count;
         self.ring.divide_pair(total, true, keep)
     }
 
-    /// Computes the sum over giant steps of the rotated sums over baby steps of plaintext * rotated value.
-    pub(super) fn rotated(
+    /// Computes the sum over giant steps of the rotated sums over baby steps of plaintext * rotated value, with `keep`
+    /// primes left. `weights` are the plaintexts of each giant step.
+    pub(super) fn linear_transform(
         &self,
         value: &Pair,
         babies: &[Turn],
-        giants: &[(Turn, Weights)],
+        giants: &[Giant],
+        weights: &[Weights],
         keep: usize,
-        ops: &mut LayerOps,
     ) -> Result<Pair, EngineError> {
         let ring = &self.ring;
         let level = value[0].rows();
         // The sums are multiplied by the special prime, which is divided out once at the end.
-        let sums = self.inner_sums(value, babies, giants)?;
-        let moved = babies.iter().filter(|turn| **turn != Turn::NONE).count() as u64;
-        ops.rotations += moved;
-        ops.rotation_key_switches += moved;
+        let sums = self.inner_sums(value, babies, weights)?;
         let mut total: Option<Pair> = None;
-        for (inner, (turn, weights)) in sums.into_iter().zip(giants) {
-            ops.plain_multiplications += weights.of.len() as u64;
-            ops.additions += weights.of.len() as u64;
-            let summand = if *turn == Turn::NONE {
+        for (inner, giant) in sums.into_iter().zip(giants) {
+            let summand = if giant.turn == Turn::NONE {
                 inner
             } else {
-                let turned = self.turn(*turn)?;
+                let turned = self.turn(giant.turn)?;
                 let [first, second] = inner;
                 let second = ring.divide(second, true, level)?;
                 let digits = ring.decompose(&second)?;
                 let mut switched = ring.switch(&digits, &[turned], None, None);
                 ring.add_turned(&mut switched[0], &first, &turned.1);
-                ops.rotations += 1;
-                ops.rotation_key_switches += 1;
                 switched
             };
             match &mut total {
@@ -139,7 +120,7 @@ impl Diagonals {
         &self,
         value: &Pair,
         babies: &[Turn],
-        giants: &[(Turn, Weights)],
+        giants: &[Weights],
     ) -> Result<Vec<Pair>, EngineError> {
         let ring = &self.ring;
         let [first, second] = value;
@@ -186,7 +167,7 @@ impl Diagonals {
                         }
                     }
                     let prime = ring.extended_prime(level, row);
-                    for ([a, b], (_, weights)) in sums.iter_mut().zip(giants) {
+                    for ([a, b], weights) in sums.iter_mut().zip(giants) {
                         let tile = |&baby: &usize| {
                             [2 * baby, 2 * baby + 1].map(|row| &tiles.row(row)[..size])
                         };
@@ -202,18 +183,8 @@ impl Diagonals {
         Ok(sums)
     }
 
-    pub(super) fn square(
-        &self,
-        value: Value,
-        keep: usize,
-        is_last: bool,
-        ops: &mut LayerOps,
-    ) -> Result<Value, EngineError> {
-        let Value::Pairs(pairs) = value else {
-            return Err(EngineError::Internal(
-                "a square reads a value of another kind",
-            ));
-        };
+    /// Computes the sum of the squares of ciphertexts.
+    pub(super) fn sum_of_squares(&self, pairs: &[Pair]) -> [Residues; 3] {
         let ring = &self.ring;
         let level = pairs.first().map_or(0, |pair| pair[0].rows());
         let mut squared = [(); 3].map(|()| ring.take(level));
@@ -230,43 +201,42 @@ impl Diagonals {
                     .collect();
                 ring.backend.squares(prime, &pairs, factor, [a, b, c]);
             });
-        ops.squares += pairs.len() as u64;
-        ops.additions += pairs.len().saturating_sub(1) as u64;
-        if is_last {
-            return Ok(Value::Squared(squared));
-        }
+        squared
+    }
+
+    /// Brings a ciphertext of three polynomials back to two, with `keep` primes left. Cost: one key switch.
+    pub(super) fn relinearize(
+        &self,
+        value: [Residues; 3],
+        keep: usize,
+    ) -> Result<Pair, EngineError> {
+        let ring = &self.ring;
         let key = self.tables.relin.as_ref().ok_or(EngineError::Internal(
             "a square without relinearisation keys",
         ))?;
-        let [first, second, third] = squared;
+        let [first, second, third] = value;
         let digits = ring.decompose(&third)?;
         let switched = ring.switch(&digits, &[key], None, Some([&first, &second]));
-        ops.relinearizations += 1;
-        ops.mod_switches += (level - keep) as u64;
-        Ok(Value::Pairs(vec![ring.divide_pair(switched, true, keep)?]))
+        ring.divide_pair(switched, true, keep)
     }
 
-    /// Computes one ciphertext of the response.
-    pub(super) fn last(
-        &self,
-        value: &[Residues; 3],
-        weights: &Residues,
-        bias: &Residues,
-    ) -> [Residues; 3] {
+    /// Computes a sum of products of ciphertexts of three polynomials and plaintexts.
+    pub(super) fn of_triples(&self, products: &Weights, values: &[[Residues; 3]]) -> [Residues; 3] {
         let ring = &self.ring;
-        let level = value[0].rows();
-        let mut product = [(); 3].map(|()| ring.take(level));
-        let [a, b, c] = &mut product;
+        let level = values.first().map_or(0, |[first, ..]| first.rows());
+        let mut sum = [(); 3].map(|()| ring.take(level));
+        let [a, b, c] = &mut sum;
         let rows = a.rows_mut().into_par_iter().zip(b.rows_mut());
         rows.zip(c.rows_mut())
             .enumerate()
             .for_each(|(row, ((a, b), c))| {
-                let value = [value[0].row(row), value[1].row(row), value[2].row(row)];
+                let of = |&index: &usize| values[index].each_ref().map(|value| value.row(row));
+                let terms: Vec<[Row<'_>; 3]> = products.of.iter().map(of).collect();
+                let weights = products.rows.row(row);
                 ring.backend
-                    .products(ring.prime(row), weights.row(row), &[value], [a, b, c]);
+                    .products(ring.prime(row), weights, &terms, [a, b, c]);
             });
-        ring.add(&mut product[0], bias, false);
-        product
+        sum
     }
 }
 

@@ -3,7 +3,8 @@
 use super::plan::{Diagonals, PaperStep, Tap};
 use super::server::{Channel, Part};
 use crate::bfv::{Ciphertext, Error};
-use crate::engine::stats::{LayerOps, Progress, Stage};
+use crate::circuit::OpCounts;
+use crate::engine::stats::{Progress, Stage};
 use crate::engine::stock::allow_transparent;
 use crate::modular::{centred, residue, wide_residue};
 use num_bigint::BigInt;
@@ -20,7 +21,7 @@ pub(super) struct Done {
 /// The execution of one layer.
 pub(super) struct Run<'a> {
     pub(super) channel: &'a Channel,
-    pub(super) ops: LayerOps,
+    pub(super) ops: OpCounts,
     pub(super) part: Part,
 }
 

@@ -3,11 +3,12 @@
 use super::layer::Run;
 use super::plan::PaperPlan;
 use crate::bfv::{BatchEncoder, Ciphertext, Context, Error, Evaluator, GaloisKeys, RelinKeys};
+use crate::circuit::OpCounts;
 use crate::clock;
 use crate::engine::EngineError;
 use crate::engine::error::Doing;
 use crate::engine::message::{check_channels, suffix};
-use crate::engine::stats::{LayerOps, Progress, layer_stage};
+use crate::engine::stats::{Progress, layer_stage};
 use serde::{Deserialize, Serialize};
 use std::time::Instant;
 
@@ -50,7 +51,7 @@ pub struct PaperLayerTime {
     /// Processor time of the executed part, if the system reports it.
     pub cpu_seconds: Option<f64>,
     /// Operations that were executed.
-    pub ops: LayerOps,
+    pub ops: OpCounts,
     /// Number of units (see [`Part`]) that were executed.
     pub units: u64,
     /// Number of units of the whole layer.
@@ -179,7 +180,7 @@ impl PaperServer {
                 let (start, cpu) = (Instant::now(), clock::thread_cpu_seconds());
                 let mut run = Run {
                     channel,
-                    ops: LayerOps::default(),
+                    ops: OpCounts::default(),
                     part,
                 };
                 let given = values.as_deref().unwrap_or(inputs);

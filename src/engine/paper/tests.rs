@@ -4,7 +4,8 @@
 
 use super::{PaperClient, PaperLayerTime, PaperPlan, PaperServer, PaperStep, Part};
 use crate::bfv::{SecurityLevel, coeff_modulus};
-use crate::engine::{EngineError, LayerOps};
+use crate::circuit::OpCounts;
+use crate::engine::EngineError;
 use crate::network::{
     Network, NetworkLimits, Twin, observed_bounds, random_images, random_network,
 };
@@ -109,7 +110,7 @@ fn random_networks_equal_the_twin() {
 }
 
 /// Returns the numbers of rotations, products and squares.
-const fn counted(ops: &LayerOps) -> [u64; 4] {
+const fn counted(ops: &OpCounts) -> [u64; 4] {
     [
         ops.rotations,
         ops.constant_multiplications,

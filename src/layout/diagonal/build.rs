@@ -1,7 +1,8 @@
 //! Builds the layout of a network: first the slots of its values, then the diagonals between them.
 
 use super::place::{Homes, Place, Run, Tensor, cut, pattern, places};
-use super::{Diagonal, DiagonalError, Entry, FirstOutput, Giant, NOTHING, Stage, StageStep, Turn};
+use super::{Diagonal, DiagonalError, NOTHING};
+use crate::circuit::{Circuit, CircuitLayer, Entry, Giant, Op, PlainProducts, Turn};
 use crate::network::{Layer, Network, SparseMatrix};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -90,19 +91,20 @@ impl Diagonal {
             Some(windows) => vec![windows.values.clone()],
             None => repeat(&places[0].values, slots),
         };
-        let (uploads, outputs) = first_stage(first, &tensors[0], &spread, slots)?;
+        let (uploads, first_stage) = first_stage(first, &tensors[0], &spread, slots)?;
 
-        let mut stages = Vec::with_capacity(runs.len());
+        let mut first_stage = Some(first_stage);
+        let (mut circuit, mut responses) = (Vec::with_capacity(2 * runs.len()), 0);
         let count = runs.len();
         for (index, run) in runs.into_iter().enumerate() {
             let mut layers = run.layers;
             let mut inputs = sizes[index];
-            let step = if index == 0 {
-                StageStep::First {
-                    outputs: outputs.clone(),
-                }
+            let ops = if let Some(ops) = first_stage.take() {
+                ops
             } else if index + 1 == count {
-                last_stage(last, &places[index - 1].values, slots)?
+                let ops = last_stage(last, &places[index - 1].values, slots)?;
+                responses = ops.0;
+                ops.1
             } else {
                 let (before, after) = (&places[index - 1], &places[index]);
                 if let Some(windows) = windows.as_ref().filter(|_| index == 1) {
@@ -115,24 +117,25 @@ impl Diagonal {
                     rotated_stage(&pattern(&layers, inputs), before, &after.values, slots)?
                 }
             };
-            stages.push(Stage {
-                name: match tensors.get(index) {
-                    _ if !run.names.is_empty() => run.names.join(" + "),
-                    Some(tensor) => format!("before {}", tensor.square),
-                    None => "results".to_owned(),
-                },
-                square: tensors.get(index).map(|tensor| tensor.square.clone()),
-                step,
-                layers,
-                inputs,
-            });
+            let name = match tensors.get(index) {
+                _ if !run.names.is_empty() => run.names.join(" + "),
+                Some(tensor) => format!("before {}", tensor.square),
+                None => "results".to_owned(),
+            };
+            circuit.push(CircuitLayer::new(name, ops, layers, inputs));
+            if let Some(tensor) = tensors.get(index) {
+                let is_last = index + 2 == count;
+                circuit.push(CircuitLayer::square(tensor.square.clone(), is_last));
+            }
         }
         Ok(Self {
             slots,
             image: input,
             logits: last.len(),
+            responses,
+            period: places.last().map_or(1, |place| place.values.period),
+            circuit: Circuit::new(uploads.len(), circuit),
             uploads,
-            stages,
         })
     }
 }
@@ -156,7 +159,7 @@ fn first_stage(
     tensor: &Tensor,
     spread: &[Vec<u32>],
     slots: usize,
-) -> Result<(Vec<Vec<u32>>, Vec<FirstOutput>), DiagonalError> {
+) -> Result<(Vec<Vec<u32>>, Vec<Op>), DiagonalError> {
     let plane = (tensor.shape.height * tensor.shape.width).max(1);
     // The pixels that any channel reads at a position.
     let mut reads: Vec<BTreeSet<u32>> = vec![BTreeSet::new(); plane];
@@ -181,9 +184,10 @@ fn first_stage(
         ));
     }
     let mut uploads: Vec<Vec<u32>> = Vec::new();
-    let mut outputs = Vec::with_capacity(spread.len());
+    let mut sums: Vec<PlainProducts> = Vec::with_capacity(spread.len());
+    let mut all_biases = Vec::with_capacity(spread.len());
     for values in spread {
-        let mut output = FirstOutput::default();
+        let mut biases = Vec::new();
         let mut of_pixel: Vec<usize> = Vec::with_capacity(most);
         for k in 0..most {
             let wanted: Vec<u32> = values
@@ -217,21 +221,28 @@ fn first_stage(
                     entry: entry as u32,
                 });
             }
-            output.biases.push(Entry {
+            biases.push(Entry {
                 slot: slot as u32,
                 entry: value,
             });
         }
-        output.products = entries
-            .into_iter()
-            .map(|(upload, entries)| (upload as u32, entries))
-            .collect();
-        outputs.push(output);
+        let products = entries.into_iter();
+        sums.push(
+            products
+                .map(|(upload, entries)| (upload as u32, entries))
+                .collect(),
+        );
+        all_biases.push(biases);
     }
     if uploads.is_empty() {
         uploads.push(vec![NOTHING; slots]);
     }
-    Ok((uploads, outputs))
+    let ops = vec![
+        Op::PlainProducts(sums),
+        Op::ModSwitch,
+        Op::AddPlain(all_biases),
+    ];
+    Ok((uploads, ops))
 }
 
 /// Returns the index of a request ciphertext with these pixels; reuses an existing one if it agrees.
@@ -290,7 +301,7 @@ fn rotated_stage(
     before: &Place,
     after: &Homes,
     slots: usize,
-) -> Result<StageStep, DiagonalError> {
+) -> Result<Vec<Op>, DiagonalError> {
     let inputs = &before.pooled;
     let (period_in, period_out) = (inputs.period, after.period);
     let copies = slots / period_in.max(period_out).max(1);
@@ -328,14 +339,29 @@ fn rotated_stage(
             }
         }
     }
+    Ok(rotated(
+        folds(inputs.period, before.values.period.min(slots), slots),
+        diagonals,
+        folds(period_out, period_in, slots),
+        after,
+        slots,
+    ))
+}
+
+/// Lists the operations of a stage between squares: a pool, a matrix, and a rotate-and-sum of what it gives.
+fn rotated(
+    pool: Vec<Vec<Turn>>,
+    diagonals: Diagonals,
+    folds: Vec<Vec<Turn>>,
+    after: &Homes,
+    slots: usize,
+) -> Vec<Op> {
     let (babies, giants) = split(diagonals, slots);
-    Ok(StageStep::Rotated {
-        pool: folds(inputs.period, before.values.period.min(slots), slots),
-        babies,
-        giants,
-        folds: folds(period_out, period_in, slots),
-        biases: biases(after, slots),
-    })
+    let mut ops: Vec<Op> = pool.into_iter().map(Op::RotateAndSum).collect();
+    ops.push(Op::LinearTransform { babies, giants });
+    ops.extend(folds.into_iter().map(Op::RotateAndSum));
+    ops.extend([Op::ModSwitch, Op::AddPlain(vec![biases(after, slots)])]);
+    ops
 }
 
 /// Splits the rotations into baby steps and giant steps, at the power of two that is cheapest.
@@ -450,7 +476,7 @@ fn windows(
 }
 
 impl Windows {
-    fn stage(&self, matrix: &SparseMatrix, after: &Homes, slots: usize) -> StageStep {
+    fn stage(&self, matrix: &SparseMatrix, after: &Homes, slots: usize) -> Vec<Op> {
         let mut diagonals = Diagonals::new();
         for (output, &home) in after.slots.iter().enumerate() {
             if home == NOTHING {
@@ -485,23 +511,18 @@ impl Windows {
                 });
             }
         }
-        let (babies, giants) = split(diagonals, slots);
-        StageStep::Rotated {
-            pool: Vec::new(),
-            babies,
-            giants,
-            folds: folds(after.period, slots, slots),
-            biases: biases(after, slots),
-        }
+        let folds = folds(after.period, slots, slots);
+        rotated(Vec::new(), diagonals, folds, after, slots)
     }
 }
 
-/// The last stage: each copy of the values multiplied for another logit.
+/// Builds the last stage: each copy of the values is multiplied for another logit. Also returns the number of
+/// ciphertexts of the response.
 fn last_stage(
     matrix: &SparseMatrix,
     homes: &Homes,
     slots: usize,
-) -> Result<StageStep, DiagonalError> {
+) -> Result<(usize, Vec<Op>), DiagonalError> {
     let copies = slots / homes.period;
     let count = matrix.len().div_ceil(copies.max(1));
     if count > RESPONSES_MAX {
@@ -510,7 +531,7 @@ fn last_stage(
             matrix.len()
         ));
     }
-    let responses = (0..count)
+    let (sums, biases) = (0..count)
         .map(|response| {
             let logits = response * copies..((response + 1) * copies).min(matrix.len());
             let mut weights = Vec::new();
@@ -526,11 +547,8 @@ fn last_stage(
                     entry: logit as u32,
                 });
             }
-            [weights, biases]
+            (vec![(0, weights)], biases)
         })
-        .collect();
-    Ok(StageStep::Last {
-        responses,
-        period: homes.period,
-    })
+        .unzip();
+    Ok((count, vec![Op::PlainProducts(sums), Op::AddPlain(biases)]))
 }

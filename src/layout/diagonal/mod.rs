@@ -15,11 +15,9 @@
 
 mod build;
 mod place;
-mod turn;
 
-pub use turn::Turn;
-
-use crate::network::{Shape, SparseMatrix, WeightedSums};
+use crate::circuit::Circuit;
+use crate::network::Shape;
 use thiserror::Error;
 
 /// Marks a slot, or an entry of a table, that holds nothing.
@@ -33,154 +31,6 @@ pub struct DiagonalError {
     pub reason: String,
 }
 
-/// A position in a plaintext: the slot that takes a residue of a layer's matrix or of its bias.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Entry {
-    /// Slot of the residue.
-    pub slot: u32,
-    /// Index of the entry in the matrix, or of the row in the bias.
-    pub entry: u32,
-}
-
-/// A ciphertext after the first layer.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct FirstOutput {
-    /// Index of each ciphertext of the request, with the plaintext that multiplies it.
-    pub products: Vec<(u32, Vec<Entry>)>,
-    /// Biases that are added.
-    pub biases: Vec<Entry>,
-}
-
-/// A giant step: diagonals whose sum is rotated once more.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Giant {
-    /// Rotation of the sum.
-    pub turn: Turn,
-    /// Index of each baby step, with the plaintext that multiplies it.
-    pub diagonals: Vec<(u32, Vec<Entry>)>,
-}
-
-/// The computation of a stage.
-#[derive(Debug, Clone, PartialEq)]
-pub enum StageStep {
-    /// The stage before the first square.
-    First {
-        /// Ciphertexts to be squared; their squares are summed.
-        outputs: Vec<FirstOutput>,
-    },
-    /// A stage between squares.
-    Rotated {
-        /// Rotate-and-sum before the matrix, group after group: a pool.
-        pool: Vec<Vec<Turn>>,
-        /// Baby steps: rotations of the ciphertext.
-        babies: Vec<Turn>,
-        /// Giant steps, which are summed.
-        giants: Vec<Giant>,
-        /// Rotate-and-sum after the matrix, group after group.
-        folds: Vec<Vec<Turn>>,
-        /// Biases that are added at the end.
-        biases: Vec<Entry>,
-    },
-    /// The stage after the last square.
-    Last {
-        /// The plaintext that multiplies and the one that is added, for each ciphertext of the response.
-        responses: Vec<[Vec<Entry>; 2]>,
-        /// Number of slots that sum to one logit.
-        period: usize,
-    },
-}
-
-/// A stage: consecutive linear layers between squares.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Stage {
-    /// Names of the layers.
-    pub name: String,
-    /// Name of the square after it, if any.
-    pub square: Option<String>,
-    /// Computation of the stage.
-    pub step: StageStep,
-    layers: Vec<WeightedSums>,
-    inputs: usize,
-}
-
-impl Stage {
-    /// Computes the matrix modulo t to which the entries refer.
-    pub fn matrix(&self, modulus: u64) -> SparseMatrix {
-        let layers: Vec<&WeightedSums> = self.layers.iter().collect();
-        SparseMatrix::new(&layers, self.inputs, modulus)
-    }
-
-    /// Returns the largest number of products with plaintexts that a result sums.
-    pub fn products(&self) -> usize {
-        match &self.step {
-            StageStep::First { outputs } => outputs
-                .iter()
-                .map(|output| output.products.len())
-                .max()
-                .unwrap_or(0),
-            StageStep::Rotated { giants, .. } => {
-                giants.iter().map(|giant| giant.diagonals.len()).sum()
-            }
-            StageStep::Last { .. } => 1,
-        }
-    }
-
-    /// Returns the number of output ciphertexts. The first stage's are squared and summed.
-    pub fn outputs(&self) -> usize {
-        match &self.step {
-            StageStep::First { outputs } => outputs.len(),
-            StageStep::Rotated { .. } => 1,
-            StageStep::Last { responses, .. } => responses.len(),
-        }
-    }
-
-    /// Counts the rotations of the stage.
-    pub fn rotations(&self) -> Rotations {
-        let StageStep::Rotated {
-            pool,
-            babies,
-            giants,
-            folds,
-            ..
-        } = &self.step
-        else {
-            return Rotations::default();
-        };
-        let moves = |turn: &Turn| *turn != Turn::NONE;
-        Rotations {
-            pool: pool.iter().map(Vec::len).collect(),
-            babies: babies.iter().copied().filter(moves).count(),
-            giants: giants.iter().map(|giant| giant.turn).filter(moves).count(),
-            folds: folds.iter().map(Vec::len).collect(),
-        }
-    }
-}
-
-/// The number of rotations in a stage; identities do not count.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Rotations {
-    /// Rotations before the matrix that are summed, group by group.
-    pub pool: Vec<usize>,
-    /// Baby steps: rotations of the ciphertext.
-    pub babies: usize,
-    /// Giant steps: rotations of sums.
-    pub giants: usize,
-    /// Rotations after the matrix that are summed, group by group.
-    pub folds: Vec<usize>,
-}
-
-impl Rotations {
-    /// Returns the number of rotate-and-sum rotations, before and after the matrix.
-    pub fn added(&self) -> usize {
-        self.pool.iter().chain(&self.folds).sum()
-    }
-
-    /// Returns the number of all rotations.
-    pub fn total(&self) -> usize {
-        self.added() + self.babies + self.giants
-    }
-}
-
 /// The diagonal layout of a network.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Diagonal {
@@ -188,7 +38,11 @@ pub struct Diagonal {
     image: Shape,
     logits: usize,
     uploads: Vec<Vec<u32>>,
-    stages: Vec<Stage>,
+    /// Number of ciphertexts in a response.
+    responses: usize,
+    /// Number of slots that sum to one logit.
+    period: usize,
+    circuit: Circuit,
 }
 
 impl Diagonal {
@@ -202,9 +56,9 @@ impl Diagonal {
         self.image
     }
 
-    /// Returns the stages, in order: the linear layers between squares.
-    pub fn stages(&self) -> &[Stage] {
-        &self.stages
+    /// Returns what is computed: linear layers and squares, alternately.
+    pub const fn circuit(&self) -> &Circuit {
+        &self.circuit
     }
 
     /// Returns the number of ciphertexts in a request.
@@ -212,37 +66,9 @@ impl Diagonal {
         self.uploads.len()
     }
 
-    /// Returns the number of ciphertexts that are squared first.
-    pub fn first_outputs(&self) -> usize {
-        self.stages.first().map_or(0, Stage::outputs)
-    }
-
     /// Returns the number of ciphertexts in a response, and the number of slots of a logit in them.
-    pub fn responses(&self) -> (usize, usize) {
-        match self.stages.last().map(|stage| &stage.step) {
-            Some(StageStep::Last { responses, period }) => (responses.len(), *period),
-            _ => (0, 1),
-        }
-    }
-
-    /// Returns the rotations for which the server needs keys, each once.
-    pub fn turns(&self) -> Vec<Turn> {
-        let mut turns = std::collections::BTreeSet::new();
-        for stage in &self.stages {
-            if let StageStep::Rotated {
-                pool,
-                babies,
-                giants,
-                folds,
-                ..
-            } = &stage.step
-            {
-                turns.extend(pool.iter().chain(folds).flatten().chain(babies).copied());
-                turns.extend(giants.iter().map(|giant| giant.turn));
-            }
-        }
-        turns.remove(&Turn::NONE);
-        turns.into_iter().collect()
+    pub const fn responses(&self) -> (usize, usize) {
+        (self.responses, self.period)
     }
 
     /// Returns the slots of ciphertext `element` of a request.

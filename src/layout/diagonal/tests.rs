@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a failed test may panic")]
 
 use super::*;
+use crate::circuit::{Entry, Op, PlainProducts, Turn};
 use crate::network::{NetworkLimits, Twin, random_images, random_network};
 use num_bigint::BigInt;
 
@@ -24,15 +25,6 @@ fn turned(values: &[u64], turn: Turn) -> Vec<u64> {
         .collect()
 }
 
-fn fold(value: &mut [u64], groups: &[Vec<Turn>]) {
-    for group in groups {
-        let before = value.to_vec();
-        for &turn in group {
-            add(value, &turned(&before, turn));
-        }
-    }
-}
-
 fn plain(entries: &[Entry], values: &[u64], slots: usize) -> Vec<u64> {
     let mut plain = vec![0; slots];
     for entry in entries {
@@ -50,67 +42,57 @@ fn times(a: &[u64], b: &[u64]) -> Vec<u64> {
 pub fn evaluate(layout: &Diagonal, image: &[i64]) -> Vec<u64> {
     let slots = layout.slots;
     let images = [image.to_vec()];
-    let inputs: Vec<Vec<u64>> = (0..layout.uploads())
-        .map(|k| {
-            layout
-                .gather(&images, k)
-                .iter()
-                .map(|&x| x as u64 % T)
-                .collect()
-        })
+    let residues = |values: Vec<i64>| values.iter().map(|&x| x as u64 % T).collect();
+    let mut values: Vec<Vec<u64>> = (0..layout.uploads())
+        .map(|k| residues(layout.gather(&images, k)))
         .collect();
-    let mut value: Vec<u64> = Vec::new();
-    for stage in layout.stages() {
-        let matrix = stage.matrix(T);
-        match &stage.step {
-            StageStep::First { outputs } => {
-                value = vec![0; slots];
-                for output in outputs {
-                    let mut sum = plain(&output.biases, matrix.biases(), slots);
-                    for (upload, entries) in &output.products {
-                        let weights = plain(entries, matrix.weights(), slots);
-                        add(&mut sum, &times(&inputs[*upload as usize], &weights));
-                    }
-                    add(&mut value, &times(&sum, &sum));
-                }
+    for layer in layout.circuit().layers() {
+        let matrix = layer.matrix(T);
+        let sum = |values: &[Vec<u64>], products: &PlainProducts| {
+            let mut sum = vec![0; slots];
+            for (index, entries) in products {
+                let weights = plain(entries, matrix.weights(), slots);
+                add(&mut sum, &times(&values[*index as usize], &weights));
             }
-            StageStep::Rotated {
-                pool,
-                babies,
-                giants,
-                folds,
-                biases,
-            } => {
-                fold(&mut value, pool);
-                let babies: Vec<Vec<u64>> =
-                    babies.iter().map(|&turn| turned(&value, turn)).collect();
-                value = vec![0; slots];
-                for giant in giants {
-                    let mut inner = vec![0; slots];
-                    for (baby, entries) in &giant.diagonals {
-                        let weights = plain(entries, matrix.weights(), slots);
-                        add(&mut inner, &times(&babies[*baby as usize], &weights));
-                    }
-                    add(&mut value, &turned(&inner, giant.turn));
+            sum
+        };
+        for op in layer.ops() {
+            match op {
+                Op::PlainProducts(sums) => {
+                    values = sums.iter().map(|products| sum(&values, products)).collect();
                 }
-                fold(&mut value, folds);
-                add(&mut value, &plain(biases, matrix.biases(), slots));
-                value = times(&value, &value);
-            }
-            StageStep::Last { responses, .. } => {
-                let outputs: Vec<Vec<u64>> = responses
-                    .iter()
-                    .map(|[weights, biases]| {
-                        let mut sum = times(&value, &plain(weights, matrix.weights(), slots));
-                        add(&mut sum, &plain(biases, matrix.biases(), slots));
-                        sum
-                    })
-                    .collect();
-                return layout.collect(&outputs, T).concat();
+                Op::LinearTransform { babies, giants } => {
+                    let babies = babies.iter().map(|&turn| turned(&values[0], turn));
+                    let babies: Vec<Vec<u64>> = babies.collect();
+                    values = vec![vec![0; slots]];
+                    for giant in giants {
+                        let inner = sum(&babies, &giant.diagonals);
+                        add(&mut values[0], &turned(&inner, giant.turn));
+                    }
+                }
+                Op::RotateAndSum(turns) => {
+                    let before = values[0].clone();
+                    for &turn in turns {
+                        add(&mut values[0], &turned(&before, turn));
+                    }
+                }
+                Op::AddPlain(biases) => {
+                    for (value, entries) in values.iter_mut().zip(biases) {
+                        add(value, &plain(entries, matrix.biases(), slots));
+                    }
+                }
+                Op::SumOfSquares => {
+                    let mut total = vec![0; slots];
+                    for value in &values {
+                        add(&mut total, &times(value, value));
+                    }
+                    values = vec![total];
+                }
+                Op::Relinearize | Op::ModSwitch => {}
             }
         }
     }
-    Vec::new()
+    layout.collect(&values, T).concat()
 }
 
 fn check(network: &crate::network::Network, slots: usize) -> bool {

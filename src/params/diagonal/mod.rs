@@ -10,52 +10,71 @@ use self::noise::{Drops, Model};
 use self::plaintexts::{COEFFICIENTS_MAX, Norm, norms};
 use super::options::LayoutKind;
 use super::search::{Chain, Chains, MARGIN_BITS, Stop, fewest_response_primes, primes, worst};
-use crate::layout::{Diagonal, DiagonalError, Rotations};
+use crate::circuit::{Op, Step, levels, moving};
+use crate::layout::{Diagonal, DiagonalError};
 use crate::network::Network;
 
 /// Width of the largest prime, in bits.
 const PRIME_BITS_MAX: u32 = crate::kernels::PRIME_BITS_MAX;
 
-/// The properties of a stage on which its noise depends.
-#[derive(Debug, Clone)]
-struct Shape {
-    name: String,
-    square: Option<String>,
-    rotations: Rotations,
-    /// Number of output ciphertexts.
-    outputs: usize,
+/// The properties of an operation on which its noise depends: numbers of rotations that move something, and of
+/// ciphertexts.
+#[derive(Debug, Clone, Copy)]
+enum NoiseOp {
+    PlainProducts,
+    LinearTransform { babies: usize, giants: usize },
+    RotateAndSum(usize),
+    ModSwitch,
+    AddPlain,
+    SumOfSquares(usize),
+    Relinearize,
 }
 
-/// A circuit in the diagonal layout.
-pub(super) struct Circuit {
+impl NoiseOp {
+    fn of(step: &Step<'_>) -> Self {
+        match step.op {
+            Op::PlainProducts(_) => Self::PlainProducts,
+            Op::LinearTransform { babies, giants } => Self::LinearTransform {
+                babies: moving(babies),
+                giants: moving(giants.iter().map(|giant| &giant.turn)),
+            },
+            Op::RotateAndSum(turns) => Self::RotateAndSum(turns.len()),
+            Op::ModSwitch => Self::ModSwitch,
+            Op::AddPlain(_) => Self::AddPlain,
+            Op::SumOfSquares => Self::SumOfSquares(step.ciphertexts),
+            Op::Relinearize => Self::Relinearize,
+        }
+    }
+}
+
+/// A circuit in the diagonal layout for which parameters are searched.
+pub(super) struct Subject {
     layout: Diagonal,
-    stages: Vec<Shape>,
+    /// Name and operations of each layer: a search follows the noise thousands of times.
+    layers: Vec<(String, Vec<NoiseOp>)>,
     degree: f64,
 }
 
-impl Circuit {
+impl Subject {
     pub(super) fn new(layout: Diagonal) -> Self {
-        let stages = layout
-            .stages()
-            .iter()
-            .map(|stage| Shape {
-                name: stage.name.clone(),
-                square: stage.square.clone(),
-                rotations: stage.rotations(),
-                outputs: stage.outputs(),
-            })
-            .collect();
+        let layers = layout.circuit().walk(&[]).map(|(layer, steps)| {
+            let ops = steps.iter().map(NoiseOp::of).collect();
+            (layer.name().to_owned(), ops)
+        });
         Self {
-            stages,
+            layers: layers.collect(),
             degree: layout.slots() as f64,
             layout,
         }
     }
 
+    fn layers(&self) -> &[(String, Vec<NoiseOp>)] {
+        &self.layers
+    }
+
     /// Returns the number of values in a response under `channels` plaintext moduli.
     fn values(&self, channels: usize) -> f64 {
-        let responses = self.stages.last().map_or(1, |stage| stage.outputs);
-        (responses * channels) as f64
+        (self.layout.responses().0 * channels) as f64
     }
 
     /// Predicts the nanoseconds for one plaintext modulus, from [`diagonal_work`].
@@ -78,7 +97,7 @@ struct Channel {
 /// The effect of plaintexts on noise takes long to compute. It is computed for one modulus if a chain fits without it,
 /// and for the other moduli if a chain fits under that one, while coefficients are left in `budget`.
 fn chain(
-    circuit: &Circuit,
+    circuit: &Subject,
     cap: u32,
     moduli: &[u64],
     (most, budget): (f64, &mut usize),
@@ -88,10 +107,9 @@ fn chain(
         found.filter(|chain| chain.cost < most)
     };
     let (&largest, others) = moduli.split_last()?;
-    let quiet = circuit.stages.iter().map(|_| Norm::NONE).collect();
     fits(&[Channel {
         t: largest,
-        norms: quiet,
+        norms: Vec::new(),
     }])?;
     let mut channel = |t: u64| Channel {
         t,
@@ -107,7 +125,7 @@ fn chain(
 }
 
 /// Finds the cheapest chain for the given moduli, of `count` in all.
-fn chain_under(circuit: &Circuit, cap: u32, channels: &[Channel], count: usize) -> Option<Chain> {
+fn chain_under(circuit: &Subject, cap: u32, channels: &[Channel], count: usize) -> Option<Chain> {
     let mut best: Option<Chain> = None;
     let values = circuit.values(count);
     let largest = channels.iter().max_by_key(|channel| channel.t)?;
@@ -157,7 +175,7 @@ fn chain_under(circuit: &Circuit, cap: u32, channels: &[Channel], count: usize) 
 
 /// Builds a chain with `base` bits for the modulus that is left at the end, and primes for each drop.
 fn build(
-    circuit: &Circuit,
+    circuit: &Subject,
     cap: u32,
     (channels, values): (&[Channel], f64),
     special: u32,
@@ -208,12 +226,8 @@ fn build(
     };
     let left = data.len() - drops.iter().sum::<usize>();
     let (response_primes, noise) = fewest_response_primes(left, predict)?;
-    let mut levels = vec![data.len()];
-    for drop in &drops {
-        levels.push(levels.last().copied().unwrap_or(1) - drop);
-    }
     Some(Chain {
-        cost: circuit.nanoseconds(&levels),
+        cost: circuit.nanoseconds(&levels(data.len(), &drops)),
         noise,
         response_primes,
         primes,
@@ -226,7 +240,7 @@ pub(super) struct Hoisted<'a> {
     network: &'a Network,
     images: usize,
     /// The circuit at the last degree, if there is room for the network.
-    circuit: Option<(usize, Option<Circuit>)>,
+    circuit: Option<(usize, Option<Subject>)>,
     /// Reason why a degree has no room for it.
     pub refused: Option<DiagonalError>,
     budget: usize,
@@ -261,7 +275,7 @@ impl Chains for Hoisted<'_> {
             return None;
         }
         if self.circuit.as_ref().is_none_or(|(at, _)| *at != degree) {
-            let built = Diagonal::new(self.network, degree).map(Circuit::new);
+            let built = Diagonal::new(self.network, degree).map(Subject::new);
             let circuit = built.map_err(|error| self.refused = Some(error)).ok();
             self.circuit = Some((degree, circuit));
         }

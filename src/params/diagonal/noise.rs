@@ -17,7 +17,7 @@
 use super::super::noise::LayerNoise;
 use super::super::rules::{self, Digits, Powers, key_switch, product, tail};
 use super::plaintexts::Norm;
-use super::{Circuit, PRIME_BITS_MAX};
+use super::{NoiseOp, PRIME_BITS_MAX, Subject};
 use std::collections::BTreeMap;
 
 /// Number of products from which on a sum is as good as Gaussian.
@@ -29,7 +29,7 @@ pub(super) type Parts = BTreeMap<Powers, f64>;
 
 /// The noise model of a circuit under one plaintext modulus.
 pub(super) struct Model<'a> {
-    pub circuit: &'a Circuit,
+    pub circuit: &'a Subject,
     pub t: f64,
     /// Number of values in a response, under all plaintext moduli.
     pub values: f64,
@@ -78,6 +78,29 @@ fn multiplied(powers: Powers, norm: Norm) -> Powers {
         given: powers.given + spread,
         ..powers
     }
+}
+
+/// Multiplies by plaintexts of this norm, and sums the products.
+fn multiply(parts: &Parts, norm: Option<Norm>) -> Parts {
+    let norm = norm.unwrap_or(Norm::NONE);
+    let mut all = Parts::new();
+    for (&powers, deviation) in parts {
+        let powers = multiplied(powers, norm);
+        add(&mut all, powers, deviation * norm.deviation);
+    }
+    all
+}
+
+/// Sums `count` squares, at degree `n`.
+fn squares(n: f64, parts: &Parts, count: usize) -> Parts {
+    let mut squared = Parts::new();
+    for (&one, &a) in parts {
+        for (&other, &b) in parts {
+            let deviation = product(n, one, other) * a * b;
+            add(&mut squared, one.product(other), deviation * count as f64);
+        }
+    }
+    squared
 }
 
 impl Model<'_> {
@@ -138,64 +161,37 @@ impl Model<'_> {
         let mut parts = Parts::from([(Powers::errors(1), rules::fresh(t))]);
         let mut steps = vec![("fresh".to_owned(), level, parts.clone())];
         let mut dropped = Vec::new();
-        let count = self.circuit.stages.len();
-        for (index, stage) in self.circuit.stages.iter().enumerate() {
-            let fold = |parts: &mut Parts, groups: &[usize], level: usize| {
-                for &turns in groups {
-                    let turns = turns as f64;
-                    scale(parts, turns + 1.0);
-                    self.add_switches(parts, turns, level);
-                    self.add_roundings(parts, 1.0);
-                }
-            };
-            fold(&mut parts, &stage.rotations.pool, level);
-            if stage.rotations.babies > 0 {
-                self.add_switches(&mut parts, 1.0, level);
-            }
-            let norm = self.norms.get(index).copied().unwrap_or(Norm::NONE);
-            parts = parts
-                .into_iter()
-                .fold(Parts::new(), |mut all, (powers, deviation)| {
-                    add(
-                        &mut all,
-                        multiplied(powers, norm),
-                        deviation * norm.deviation,
-                    );
-                    all
-                });
-            let is_rotated = index > 0 && index + 1 < count;
-            if is_rotated {
-                let giants = stage.rotations.giants as f64;
-                self.add_switches(&mut parts, giants, level);
-                self.add_roundings(&mut parts, giants + 1.0);
-                fold(&mut parts, &stage.rotations.folds, level);
-            }
-            if index + 1 < count {
-                dropped.push(self.drop(2 * index, &mut level, &mut parts));
-            }
-            add(&mut parts, Powers::errors(1), t / 2.0);
-            steps.push((stage.name.clone(), level, parts.clone()));
-            let Some(square) = &stage.square else {
-                continue;
-            };
-            let mut squared = Parts::new();
-            for (&one, &a) in &parts {
-                for (&other, &b) in &parts {
-                    let deviation = product(n, one, other) * a * b;
-                    add(
-                        &mut squared,
-                        one.product(other),
-                        deviation * stage.outputs as f64,
-                    );
+        let mut norms = self.norms.iter().copied();
+        for (layer, ops) in self.circuit.layers() {
+            for op in ops {
+                match *op {
+                    NoiseOp::RotateAndSum(turns) => {
+                        let turns = turns as f64;
+                        scale(&mut parts, turns + 1.0);
+                        self.add_switches(&mut parts, turns, level);
+                        self.add_roundings(&mut parts, 1.0);
+                    }
+                    NoiseOp::PlainProducts => parts = multiply(&parts, norms.next()),
+                    NoiseOp::LinearTransform { babies, giants } => {
+                        if babies > 0 {
+                            self.add_switches(&mut parts, 1.0, level);
+                        }
+                        parts = multiply(&parts, norms.next());
+                        self.add_switches(&mut parts, giants as f64, level);
+                        self.add_roundings(&mut parts, giants as f64 + 1.0);
+                    }
+                    NoiseOp::ModSwitch => {
+                        dropped.push(self.drop(dropped.len(), &mut level, &mut parts));
+                    }
+                    NoiseOp::AddPlain => add(&mut parts, Powers::errors(1), t / 2.0),
+                    NoiseOp::SumOfSquares(count) => parts = squares(n, &parts, count),
+                    NoiseOp::Relinearize => {
+                        self.add_switches(&mut parts, 1.0, level);
+                        self.add_roundings(&mut parts, 1.0);
+                    }
                 }
             }
-            parts = squared;
-            if index + 2 < count {
-                self.add_switches(&mut parts, 1.0, level);
-                self.add_roundings(&mut parts, 1.0);
-                dropped.push(self.drop(2 * index + 1, &mut level, &mut parts));
-            }
-            steps.push((square.clone(), level, parts.clone()));
+            steps.push((layer.clone(), level, parts.clone()));
         }
         (steps, dropped)
     }

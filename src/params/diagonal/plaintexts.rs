@@ -16,7 +16,8 @@ use super::super::rules::root_tail;
 use crate::bfv::{
     BatchEncoder, Context, EncryptionParameters, ParametersLiteral, SecurityLevel, coeff_modulus,
 };
-use crate::layout::{Diagonal, Entry, Stage, StageStep};
+use crate::circuit::{CircuitLayer, Entry, Op, PlainProducts};
+use crate::layout::Diagonal;
 use crate::network::SparseMatrix;
 use rayon::prelude::*;
 use std::f64::consts::PI;
@@ -75,11 +76,11 @@ impl Norm {
 pub(super) fn norms(layout: &Diagonal, t: u64, budget: &mut usize) -> Vec<Norm> {
     let degree = layout.slots();
     let encoder = encoder(degree, t);
-    layout
-        .stages()
-        .iter()
-        .map(|stage| {
-            let sums = sums(stage);
+    let layers = layout.circuit().layers().iter();
+    layers
+        .map(|layer| (layer, sums(layer)))
+        .filter(|(_, sums)| !sums.is_empty())
+        .map(|(stage, sums)| {
             let count: usize = sums.iter().flatten().map(Vec::len).sum();
             let left = budget.checked_sub(count * degree);
             encoder
@@ -98,27 +99,20 @@ pub(super) fn norms(layout: &Diagonal, t: u64, budget: &mut usize) -> Vec<Norm> 
         .collect()
 }
 
-/// Returns the sums of products of a stage, each in parts that are rotated before they are added up.
-fn sums(stage: &Stage) -> Vec<Vec<Vec<&[Entry]>>> {
-    match &stage.step {
-        StageStep::First { outputs } => outputs
-            .iter()
-            .map(|output| vec![entries(&output.products)])
-            .collect(),
-        StageStep::Rotated { giants, .. } => vec![
-            giants
-                .iter()
-                .map(|giant| entries(&giant.diagonals))
-                .collect(),
-        ],
-        StageStep::Last { responses, .. } => responses
-            .iter()
-            .map(|[weights, _]| vec![vec![weights.as_slice()]])
-            .collect(),
-    }
+/// Returns the sums of products of a layer, each in parts that are rotated before they are added up.
+fn sums(layer: &CircuitLayer) -> Vec<Vec<Vec<&[Entry]>>> {
+    let sums = layer.ops().iter().flat_map(|op| match op {
+        Op::PlainProducts(sums) => sums.iter().map(|sum| vec![entries(sum)]).collect(),
+        Op::LinearTransform { giants, .. } => {
+            let parts = giants.iter().map(|giant| entries(&giant.diagonals));
+            vec![parts.collect()]
+        }
+        _ => Vec::new(),
+    });
+    sums.collect()
 }
 
-fn entries(products: &[(u32, Vec<Entry>)]) -> Vec<&[Entry]> {
+fn entries(products: &PlainProducts) -> Vec<&[Entry]> {
     let entries = products.iter().map(|(_, entries)| entries.as_slice());
     entries.collect()
 }

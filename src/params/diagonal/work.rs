@@ -1,6 +1,7 @@
 //! The work of the diagonal layout's steps: one model for the choice of parameters and layouts and for forecasts.
 
-use crate::layout::{Diagonal, StageStep, Turn};
+use crate::circuit::{Op, Step, Turn, moving};
+use crate::layout::Diagonal;
 
 /// Operations for the product of a digit with a key: a permutation, two loads, two products of two halves each.
 const SWITCH: f64 = 8.0;
@@ -72,73 +73,22 @@ pub fn diagonal_work(layout: &Diagonal, levels: &[usize]) -> Vec<Work> {
     let count = Count {
         vectors: layout.slots() as f64 / 8.0,
     };
-    let level = |step: usize| levels.get(step).or(levels.last()).copied().unwrap_or(1) as f64;
-    let stages = layout.stages();
-    let mut all = Vec::with_capacity(2 * stages.len());
-    for (index, stage) in stages.iter().enumerate() {
-        let (before, after) = (level(2 * index), level(2 * index + 1));
+    let (mut all, mut last) = (Vec::new(), 1);
+    for (_, steps) in layout.circuit().walk(levels) {
         let mut work = Work::default();
-        let mut squares = 1.0;
-        match &stage.step {
-            StageStep::First { outputs } => {
-                squares = outputs.len() as f64;
-                for sum in outputs {
-                    count.products(&mut work, sum.products.len() as f64, before);
-                    work.transforms += 2.0 * before;
-                }
-            }
-            StageStep::Rotated { giants, .. } => {
-                let rotations = stage.rotations();
-                for turns in rotations.pool {
-                    count.fold(&mut work, turns as f64, before);
-                }
-                decompose(&mut work, before);
-                for _ in 0..rotations.babies {
-                    count.switch(&mut work, 1.0, before);
-                }
-                for giant in giants {
-                    let terms = giant.diagonals.len() as f64;
-                    let rows = (before + 1.0) * count.vectors;
-                    work.streamed += terms * rows;
-                    work.operations += rows * (PRODUCT * terms + SUM);
-                    if giant.turn != Turn::NONE {
-                        // The second polynomial, without the special prime.
-                        work.transforms += before + 1.0;
-                        decompose(&mut work, before);
-                        count.switch(&mut work, 1.0, before);
-                    }
-                }
-                work.transforms += 2.0 * (before + 1.0);
-                for turns in rotations.folds {
-                    count.fold(&mut work, turns as f64, before);
-                }
-            }
-            StageStep::Last { responses, .. } => {
-                let rows = responses.len() as f64 * before * count.vectors;
-                work.operations += rows * LAST;
-                work.streamed += rows;
-                let slots = responses.len() as f64 * layout.slots() as f64;
-                all.push(work);
-                all.push(Work {
-                    transforms: responses.len() as f64 * 3.0 * before,
-                    nanoseconds: slots * (3.0 * before * RESPOND_NANOSECONDS + MASK_NANOSECONDS),
-                    ..Work::default()
-                });
-                break;
-            }
+        for step in steps {
+            count.step(&mut work, step);
+            last = step.keep;
         }
         all.push(work);
-        let mut square = Work {
-            operations: after * count.vectors * (SQUARE * squares + SQUARED),
-            ..Work::default()
-        };
-        if index + 2 < stages.len() {
-            decompose(&mut square, after);
-            count.switch(&mut square, 1.0, after);
-            square.transforms += 2.0 * (after + 1.0);
-        }
-        all.push(square);
     }
+    let (responses, level) = (layout.responses().0 as f64, last as f64);
+    let slots = responses * layout.slots() as f64;
+    all.push(Work {
+        transforms: responses * 3.0 * level,
+        nanoseconds: slots * (3.0 * level * RESPOND_NANOSECONDS + MASK_NANOSECONDS),
+        ..Work::default()
+    });
     all
 }
 
@@ -154,6 +104,60 @@ struct Count {
 }
 
 impl Count {
+    /// Adds the work of an operation of the circuit.
+    fn step(&self, work: &mut Work, step: Step<'_>) {
+        let level = step.level as f64;
+        match step.op {
+            // The sums of the request, each divided by t.
+            Op::PlainProducts(sums) if step.polynomials == 2 => {
+                for products in sums {
+                    self.products(work, products.len() as f64, level);
+                    work.transforms += 2.0 * level;
+                }
+            }
+            Op::PlainProducts(sums) => {
+                let rows = sums.len() as f64 * level * self.vectors;
+                work.operations += rows * LAST;
+                work.streamed += rows;
+            }
+            Op::LinearTransform { babies, giants } => {
+                decompose(work, level);
+                for _ in 0..moving(babies) {
+                    self.switch(work, 1.0, level);
+                }
+                for giant in giants {
+                    let terms = giant.diagonals.len() as f64;
+                    let rows = (level + 1.0) * self.vectors;
+                    work.streamed += terms * rows;
+                    work.operations += rows * (PRODUCT * terms + SUM);
+                    if giant.turn != Turn::NONE {
+                        // The second polynomial, without the special prime.
+                        work.transforms += level + 1.0;
+                        decompose(work, level);
+                        self.switch(work, 1.0, level);
+                    }
+                }
+                work.transforms += 2.0 * (level + 1.0);
+            }
+            Op::RotateAndSum(turns) => {
+                decompose(work, level);
+                self.switch(work, turns.len() as f64, level);
+                work.transforms += 2.0 * (level + 1.0);
+            }
+            Op::SumOfSquares => {
+                let squares = SQUARE * step.ciphertexts as f64 + SQUARED;
+                work.operations += level * self.vectors * squares;
+            }
+            Op::Relinearize => {
+                decompose(work, level);
+                self.switch(work, 1.0, level);
+                work.transforms += 2.0 * (level + 1.0);
+            }
+            // Dropping primes is part of the division before it.
+            Op::ModSwitch | Op::AddPlain(_) => {}
+        }
+    }
+
     /// Adds the work of a sum of products of the request's ciphertexts and plaintexts.
     fn products(&self, work: &mut Work, terms: f64, level: f64) {
         work.streamed += 3.0 * terms * level * self.vectors;
@@ -165,12 +169,6 @@ impl Count {
         let rows = (level + 1.0) * self.vectors;
         work.streamed += rotations * 2.0 * level * rows;
         work.operations += rows * (SWITCH * rotations * level + SWITCHED);
-    }
-
-    fn fold(&self, work: &mut Work, rotations: f64, level: f64) {
-        decompose(work, level);
-        self.switch(work, rotations, level);
-        work.transforms += 2.0 * (level + 1.0);
     }
 }
 

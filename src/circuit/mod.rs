@@ -1,0 +1,248 @@
+//! What is computed on ciphertexts, described once. The engine executes a circuit; the choice of parameters follows its
+//! noise, predicts its time and its memory; reports count its operations.
+//!
+//! A circuit has no keys, no residues and no parameters: which primes are dropped where comes from outside ([`levels`]).
+
+mod counts;
+mod turn;
+
+pub use counts::OpCounts;
+pub(crate) use counts::moving;
+pub use turn::Turn;
+
+use crate::network::{SparseMatrix, WeightedSums};
+use std::collections::BTreeMap;
+
+/// A position in a plaintext: the slot that takes a residue of a layer's matrix or of its bias.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Entry {
+    /// Slot of the residue.
+    pub slot: u32,
+    /// Index of the entry in the matrix, or of the row in the bias.
+    pub entry: u32,
+}
+
+/// A sum of products: the index of each ciphertext, with the plaintext that multiplies it.
+pub type PlainProducts = Vec<(u32, Vec<Entry>)>;
+
+/// A giant step: diagonals whose sum is rotated once more.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Giant {
+    /// Rotation of the sum.
+    pub turn: Turn,
+    /// Index of each baby step, with the plaintext that multiplies it.
+    pub diagonals: PlainProducts,
+}
+
+/// An operation on the ciphertexts that the one before it made. The first operation reads the request.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Op {
+    /// Sums of products of ciphertexts and plaintexts: one ciphertext for each sum.
+    PlainProducts(Vec<PlainProducts>),
+    /// A matrix on the slots of one ciphertext: the sum over giant steps of the rotated sums over baby steps of plaintext
+    /// times rotated ciphertext. The baby steps are hoisted: all of them share one decomposition.
+    LinearTransform {
+        /// Baby steps: rotations of the ciphertext.
+        babies: Vec<Turn>,
+        /// Giant steps, which are summed.
+        giants: Vec<Giant>,
+    },
+    /// Adds rotations of a ciphertext to it. They are hoisted.
+    RotateAndSum(Vec<Turn>),
+    /// Drops primes of q, as many as the parameters say.
+    ModSwitch,
+    /// Adds a plaintext to each ciphertext.
+    AddPlain(Vec<Vec<Entry>>),
+    /// Squares every ciphertext and sums the squares: one ciphertext of three polynomials.
+    SumOfSquares,
+    /// Brings a ciphertext of three polynomials back to two.
+    Relinearize,
+}
+
+/// The operations of consecutive layers of a network between squares, or of a square.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CircuitLayer {
+    name: String,
+    ops: Vec<Op>,
+    layers: Vec<WeightedSums>,
+    inputs: usize,
+}
+
+impl CircuitLayer {
+    /// Makes a layer. The entries of its plaintexts refer to the matrix of `layers`, which together read `inputs`
+    /// values.
+    pub fn new(name: String, ops: Vec<Op>, layers: Vec<WeightedSums>, inputs: usize) -> Self {
+        Self {
+            name,
+            ops,
+            layers,
+            inputs,
+        }
+    }
+
+    /// Makes a square: the last one of a circuit is not relinearised.
+    pub fn square(name: String, is_last: bool) -> Self {
+        let mut ops = vec![Op::SumOfSquares];
+        if !is_last {
+            ops.extend([Op::Relinearize, Op::ModSwitch]);
+        }
+        Self::new(name, ops, Vec::new(), 0)
+    }
+
+    /// Returns the name: those of the network's layers.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Returns the operations, in order.
+    pub fn ops(&self) -> &[Op] {
+        &self.ops
+    }
+
+    /// Computes the matrix modulo t to which the entries refer.
+    pub fn matrix(&self, modulus: u64) -> SparseMatrix {
+        let layers: Vec<&WeightedSums> = self.layers.iter().collect();
+        SparseMatrix::new(&layers, self.inputs, modulus)
+    }
+
+    /// Returns the largest number of products with plaintexts that a result sums.
+    pub fn products(&self) -> usize {
+        let products = self.ops.iter().map(|op| match op {
+            Op::PlainProducts(sums) => sums.iter().map(Vec::len).max().unwrap_or(0),
+            Op::LinearTransform { giants, .. } => {
+                giants.iter().map(|giant| giant.diagonals.len()).sum()
+            }
+            _ => 0,
+        });
+        products.max().unwrap_or(0)
+    }
+}
+
+/// An operation and the ciphertexts that it reads.
+#[derive(Debug, Clone, Copy)]
+pub struct Step<'a> {
+    /// The operation.
+    pub op: &'a Op,
+    /// Number of ciphertexts.
+    pub ciphertexts: usize,
+    /// Number of polynomials in each.
+    pub polynomials: usize,
+    /// Number of data primes.
+    pub level: usize,
+    /// Number of data primes after this operation and the [`Op::ModSwitch`] that follows it immediately, if one does.
+    pub keep: usize,
+}
+
+/// The computation of a network on ciphertexts.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Circuit {
+    inputs: usize,
+    layers: Vec<CircuitLayer>,
+}
+
+/// Returns the numbers of data primes of the request, then after each [`Op::ModSwitch`].
+pub fn levels(data_primes: usize, drops: &[usize]) -> Vec<usize> {
+    let mut levels = vec![data_primes];
+    for &drop in drops {
+        let level = levels.last().map_or(1, |level| level.saturating_sub(drop));
+        levels.push(level.max(1));
+    }
+    levels
+}
+
+impl Circuit {
+    /// Makes a circuit that reads `inputs` ciphertexts.
+    pub fn new(inputs: usize, layers: Vec<CircuitLayer>) -> Self {
+        Self { inputs, layers }
+    }
+
+    /// Returns the number of ciphertexts in a request.
+    pub const fn inputs(&self) -> usize {
+        self.inputs
+    }
+
+    /// Returns the layers, in order.
+    pub fn layers(&self) -> &[CircuitLayer] {
+        &self.layers
+    }
+
+    /// Returns the number of squares.
+    pub fn squares(&self) -> usize {
+        let ops = self.layers.iter().flat_map(|layer| &layer.ops);
+        ops.filter(|op| **op == Op::SumOfSquares).count()
+    }
+
+    /// Walks over the circuit: the operations of each layer, with what each reads. `levels` are the numbers of data
+    /// primes of the request, then after each [`Op::ModSwitch`]; the last one holds for all that follow.
+    pub fn walk<'a>(
+        &'a self,
+        levels: &'a [usize],
+    ) -> impl Iterator<Item = (&'a CircuitLayer, Vec<Step<'a>>)> {
+        let at = |index: usize| levels.get(index).or(levels.last()).copied().unwrap_or(1);
+        let (mut ciphertexts, mut polynomials, mut switches) = (self.inputs, 2, 0);
+        self.layers.iter().map(move |layer| {
+            let step = |(index, op): (usize, &'a Op)| {
+                let level = at(switches);
+                let switches_now = matches!(op, Op::ModSwitch)
+                    || matches!(layer.ops.get(index + 1), Some(Op::ModSwitch));
+                let step = Step {
+                    op,
+                    ciphertexts,
+                    polynomials,
+                    level,
+                    keep: at(switches + usize::from(switches_now)),
+                };
+                match op {
+                    Op::PlainProducts(sums) => ciphertexts = sums.len(),
+                    Op::SumOfSquares => (ciphertexts, polynomials) = (1, 3),
+                    Op::Relinearize => polynomials = 2,
+                    Op::ModSwitch => switches += 1,
+                    Op::LinearTransform { .. } | Op::RotateAndSum(_) | Op::AddPlain(_) => {}
+                }
+                step
+            };
+            (layer, layer.ops.iter().enumerate().map(step).collect())
+        })
+    }
+
+    /// Returns the number of ciphertexts after each layer.
+    pub fn outputs(&self) -> Vec<usize> {
+        let walk = self.walk(&[]);
+        walk.map(|(_, steps)| {
+            steps.last().map_or(0, |step| match step.op {
+                Op::SumOfSquares => 1,
+                _ => step.ciphertexts,
+            })
+        })
+        .collect()
+    }
+
+    /// Returns the rotations for which the server needs keys, each with the largest number of data primes under which it
+    /// is used.
+    pub fn rotations(&self, levels: &[usize]) -> BTreeMap<Turn, usize> {
+        let mut rotations: BTreeMap<Turn, usize> = BTreeMap::new();
+        for step in self.walk(levels).flat_map(|(_, steps)| steps) {
+            let turns: Vec<Turn> = match step.op {
+                Op::RotateAndSum(turns) => turns.clone(),
+                Op::LinearTransform { babies, giants } => {
+                    let giants = giants.iter().map(|giant| giant.turn);
+                    babies.iter().copied().chain(giants).collect()
+                }
+                _ => continue,
+            };
+            for turn in turns {
+                let most = rotations.entry(turn).or_default();
+                *most = step.level.max(*most);
+            }
+        }
+        rotations.remove(&Turn::NONE);
+        rotations
+    }
+
+    /// Returns the largest number of data primes under which a ciphertext is relinearised; `None` if none is.
+    pub fn relinearizes(&self, levels: &[usize]) -> Option<usize> {
+        let steps = self.walk(levels).flat_map(|(_, steps)| steps);
+        let relinearizes = steps.filter(|step| *step.op == Op::Relinearize);
+        relinearizes.map(|step| step.level).max()
+    }
+}
