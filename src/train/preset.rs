@@ -1,13 +1,19 @@
 //! Training configurations by name.
 
-mod cifar;
-mod mnist;
-
 use super::{TrainConfig, TrainError};
 use crate::data::DatasetName;
 
-/// All names that [`TrainConfig::preset`] knows.
-pub const PRESETS: [&str; 50] = [
+/// Embeds the files of `configs/presets`: declares their names and their texts.
+macro_rules! presets {
+    ($($name:literal),+ $(,)?) => {
+        /// All names that [`TrainConfig::preset`] knows: the files of `configs/presets`, which are part of the program.
+        pub const PRESETS: [&str; [$($name),+].len()] = [$($name),+];
+
+        const FILES: [&str; PRESETS.len()] = [$(include_str!(concat!("../../configs/presets/", $name, ".json"))),+];
+    };
+}
+
+presets![
     "teacher-mnist",
     "hcnn-mnist-float",
     "hcnn-mnist-paper",
@@ -105,41 +111,17 @@ impl TrainConfig {
     /// # Errors
     /// [`TrainError::UnknownPreset`].
     pub fn preset(name: &str) -> Result<Self, TrainError> {
-        let bits = |prefix: &str| name.strip_prefix(prefix)?.parse::<u32>().ok();
-        if let Some(n_bits @ (2..=16 | 32)) = bits("hcnn-cifar-w") {
-            return Ok(cifar::rule(n_bits));
-        }
-        match (name, bits("hcnn-mnist-w")) {
-            ("teacher-mnist", _) => Ok(mnist::teacher()),
-            ("hcnn-mnist-float", _) => Ok(mnist::float()),
-            ("hcnn-mnist-paper", _) => Ok(mnist::paper()),
-            ("hcnn-mnist-float1", _) => Ok(mnist::float1()),
-            ("hcnn-mnist-t17", _) => Ok(mnist::front("mnist-t17", [5, 24, 220], 24, 114_689)),
-            ("hcnn-mnist-wide1", _) => Ok(mnist::wide1()),
-            ("hcnn-mnist-wider1", _) => Ok(mnist::wider1()),
-            ("hcnn-mnist-t21", _) => Ok(mnist::t21()),
-            ("hcnn-mnist-wide17", _) => Ok(mnist::wide17()),
-            ("hcnn-mnist-best", _) => Ok(mnist::best()),
-            ("hcnn-mnist-p20", _) => Ok(mnist::normalized(mnist::front(
-                "mnist-p20",
-                [4, 16, 150],
-                14,
-                1_032_193,
-            ))),
-            ("hcnn-cifar-float", _) => Ok(cifar::float()),
-            ("hcnn-cifar-mixed", _) => Ok(cifar::mixed()),
-            ("hcnn-cifar-contrast2", _) => Ok(cifar::contrast2()),
-            ("hcnn-cifar-contrast4", _) => Ok(cifar::contrast4()),
-            ("hcnn-cifar-34", _) => Ok(cifar::hcnn_34()),
-            ("hcnn-cifar-51", _) => Ok(cifar::hcnn_51()),
-            ("hcnn-cifar-68", _) => Ok(cifar::hcnn_68()),
-            (_, Some(2)) => Ok(mnist::ternary()),
-            (_, Some(n_bits @ (3..=16 | 32))) => Ok(mnist::paper_rule(n_bits)),
-            _ => Err(TrainError::UnknownPreset {
-                name: name.to_owned(),
-                known: PRESETS.join(", "),
-            }),
-        }
+        let file = PRESETS.iter().zip(FILES).find(|(known, _)| **known == name);
+        let (_, text) = file.ok_or_else(|| TrainError::UnknownPreset {
+            name: name.to_owned(),
+            known: PRESETS.join(", "),
+        })?;
+        serde_json::from_str(text).map_err(|source| TrainError::Json {
+            path: format!("configs/presets/{name}.json").into(),
+            what: "training configuration",
+            field: String::new(),
+            source,
+        })
     }
 }
 
@@ -171,6 +153,16 @@ mod tests {
             let back: TrainConfig = serde_json::from_slice(&config.to_json()).unwrap();
             assert_eq!(back, config);
         }
+        let dir = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("configs/presets");
+        let mut files: Vec<_> = std::fs::read_dir(dir)
+            .unwrap()
+            .map(|entry| entry.unwrap().path())
+            .map(|path| path.file_stem().unwrap().to_str().unwrap().to_owned())
+            .collect();
+        files.sort();
+        let mut names = PRESETS.map(str::to_owned).to_vec();
+        names.sort();
+        assert_eq!(names, files);
         // There are no other presets.
         for bits in (0..=64).filter(|bits| !matches!(bits, 2..=16 | 32)) {
             for network in ["mnist", "cifar"] {
