@@ -272,7 +272,7 @@ mod tests {
             .weight_scale(0.5)
             .square();
         assert_eq!(network.shape(), Shape::vector(2));
-        assert_eq!(network.build().unwrap().into_literal(), expected);
+        assert_eq!(network.build(), Network::try_from(expected));
     }
 
     #[test]
