@@ -334,19 +334,14 @@ mod tests {
     fn the_first_error_is_returned_at_the_end() {
         let start = || NetworkBuilder::new("wrong", Shape::new(1, 2, 2));
         let message = |network: NetworkBuilder| network.build().unwrap_err().to_string();
+        let early = start().bias([1]).linear(1, [1; 4]).weight_scale(0.0);
         assert_eq!(
-            message(
-                start()
-                    .bias([1])
-                    .linear(1, [1; 4])
-                    .square()
-                    .weight_scale(2.0)
-            ),
+            message(early),
             "layers: bias is set after `input`, which has none; set it after the layer that it is for"
         );
-        let error = start().linear(1, [1; 4]).square().weight_scale(2.0);
+        let late = start().linear(1, [1; 4]).square().weight_scale(2.0);
         let (field, after) = ("weight_scale", "square");
-        assert_eq!(error.build(), Err(NetworkError::Misplaced { field, after }));
+        assert_eq!(late.build(), Err(NetworkError::Misplaced { field, after }));
         assert!(message(start().named("first").square()).starts_with("layers: name is set after"));
         assert_eq!(
             message(start().uniform_bits(9).square()),
