@@ -14,7 +14,8 @@ use super::{
 /// features, the biases (0), the scales of the weights (1), the layers' names and the number of classes.
 ///
 /// Layers are named as training names them, by their kind and its number: `conv1`, `square1`, `conv2`, `pool1`,
-/// `flatten1`, `linear1`. The input has one bit, with a threshold at 128. [`build`](Self::build) returns all errors.
+/// `flatten1`, `linear1`. The input has one bit, with a threshold at 128. No method fails before
+/// [`build`](Self::build), which returns the first error.
 ///
 /// ```
 /// use sealquant::network::{NetworkBuilder, Shape};
@@ -81,7 +82,8 @@ impl NetworkBuilder {
         padding: [usize; 2],
         weight: impl Into<Vec<i64>>,
     ) -> Self {
-        let (in_channels, weight) = (self.output.channels, weight.into());
+        let weight: Vec<i64> = weight.into();
+        let in_channels = self.output.channels;
         self.layer(Layer::Conv2d {
             in_channels,
             out_channels,
@@ -96,7 +98,8 @@ impl NetworkBuilder {
 
     /// Adds a fully connected layer with biases of 0. `weight` has the shape `[out_features, in_features]`, flat.
     pub fn linear(self, out_features: usize, weight: impl Into<Vec<i64>>) -> Self {
-        let (in_features, weight) = (self.output.len(), weight.into());
+        let weight: Vec<i64> = weight.into();
+        let in_features = self.output.len();
         self.layer(Layer::Linear {
             in_features,
             out_features,
@@ -116,7 +119,7 @@ impl NetworkBuilder {
         self.layer(Layer::SumPool { kernel, stride })
     }
 
-    /// Adds the change to the shape of a vector.
+    /// Adds a reshape to a vector.
     pub fn flatten(self) -> Self {
         self.layer(Layer::Flatten)
     }
