@@ -3,12 +3,8 @@
 //! A batch fills every slot, so each measured time is for N images.
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use num_bigint::BigInt;
 use sealquant::engine::{Client, Plan, Request, Server};
-use sealquant::network::{
-    InputQuantizer, InputSpec, Layer, NamedLayer, Network, NetworkLiteral, Shape, Twin,
-    random_images,
-};
+use sealquant::network::{NetworkBuilder, Shape, Twin, random_images};
 use sealquant::params::{SelectOptions, select};
 use std::error::Error;
 use std::hint::black_box;
@@ -22,21 +18,9 @@ struct Kit {
     request: Request,
 }
 
-/// Makes a network of one layer on inputs 0..=3, and a batch whose first images are compared with the twin.
-fn kit(name: &str, shape: Shape, layer: Layer) -> Result<Kit, Box<dyn Error>> {
-    let output = layer.output_shape(shape)?;
-    let network = Network::new(NetworkLiteral {
-        name: name.to_owned(),
-        classes: output.len(),
-        input: InputSpec {
-            shape,
-            quantizer: InputQuantizer::uniform(2)?,
-        },
-        layers: vec![
-            NamedLayer::new(name, layer),
-            NamedLayer::new("flatten", Layer::Flatten),
-        ],
-    })?;
+/// Builds a network, flattened at its end, and a batch whose first images are compared with the twin.
+fn kit(network: NetworkBuilder) -> Result<Kit, Box<dyn Error>> {
+    let network = network.flatten().build()?;
     let selection = select(&network, &SelectOptions::default())?;
     let plan = Plan::batched(&network, &selection)?;
     let client = Client::new(&plan)?;
@@ -46,7 +30,7 @@ fn kit(name: &str, shape: Shape, layer: Layer) -> Result<Kit, Box<dyn Error>> {
     let logits = client.decrypt(&server.evaluate(&request, &())?.response, images.len())?;
     let few = 16.min(images.len());
     if logits[..few] != Twin::new(&network).logits_batch(&images[..few])? {
-        return Err(format!("{name}: the decrypted results are wrong").into());
+        return Err(format!("{}: the decrypted results are wrong", network.name()).into());
     }
     Ok(Kit {
         client,
@@ -62,36 +46,20 @@ fn weights(count: usize) -> Vec<i64> {
 }
 
 fn layers() -> Result<Vec<(&'static str, Kit)>, Box<dyn Error>> {
+    // A network that reads integers from 0 to 3.
+    let on = |name: &str, shape| NetworkBuilder::new(name, shape).uniform_bits(2);
     let image = Shape::new(1, 8, 8);
-    let linear = Layer::Linear {
-        in_features: 64,
-        out_features: 10,
-        weight: weights(640),
-        bias: vec![BigInt::from(1); 10],
-        weight_scale: 1.0,
-    };
-    let conv2d = Layer::Conv2d {
-        in_channels: 1,
-        out_channels: 2,
-        kernel: [3, 3],
-        stride: [2, 2],
-        padding: [1, 1],
-        weight: weights(18),
-        bias: vec![BigInt::from(1); 2],
-        weight_scale: 1.0,
-    };
-    let sum_pool = Layer::SumPool {
-        kernel: [2, 2],
-        stride: [2, 2],
-    };
+    let linear = on("linear", image).linear(10, weights(640)).bias([1; 10]);
+    let conv2d = on("conv2d", image)
+        .conv2d(2, [3, 3], [2, 2], [1, 1], weights(18))
+        .bias([1; 2]);
+    let sum_pool = on("sum_pool", image).sum_pool([2, 2], [2, 2]);
+    let square = on("square", Shape::vector(16)).square();
     Ok(vec![
-        ("linear 64 to 10", kit("linear", image, linear)?),
-        ("conv2d 2 of 3x3 on 8x8", kit("conv2d", image, conv2d)?),
-        ("sum_pool 2x2 on 8x8", kit("sum_pool", image, sum_pool)?),
-        (
-            "square of 16",
-            kit("square", Shape::vector(16), Layer::Square)?,
-        ),
+        ("linear 64 to 10", kit(linear)?),
+        ("conv2d 2 of 3x3 on 8x8", kit(conv2d)?),
+        ("sum_pool 2x2 on 8x8", kit(sum_pool)?),
+        ("square of 16", kit(square)?),
     ])
 }
 

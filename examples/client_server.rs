@@ -8,9 +8,7 @@
 use sealquant::engine::{
     Client, Plan, PlanContexts, Response, SeededEvaluationKeys, SeededRequest, Server,
 };
-use sealquant::network::{
-    InputQuantizer, InputSpec, Layer, NamedLayer, Network, NetworkLiteral, Shape, Twin,
-};
+use sealquant::network::{Network, NetworkBuilder, NetworkError, Shape, Twin};
 use sealquant::params::{SelectOptions, select};
 use sealquant::wire::{Limits, Message};
 use std::error::Error;
@@ -76,34 +74,18 @@ fn serve(plan: &Plan, directory: &Path) -> Result<(), Box<dyn Error>> {
 }
 
 /// Makes a network with two squares between sums, and made-up weights.
-fn network() -> Result<Network, Box<dyn Error>> {
-    let linear = |rows: &[&[i64]], bias: &[i64]| Layer::Linear {
-        in_features: rows[0].len(),
-        out_features: rows.len(),
-        weight: rows.concat(),
-        bias: bias.iter().map(|&b| b.into()).collect(),
-        weight_scale: 1.0,
-    };
-    let layers = [
-        linear(&[&[2, -1, 0], &[-1, 1, 3]], &[1, 0]),
-        Layer::Square,
-        linear(&[&[1, -2], &[0, 1]], &[0, -4]),
-        Layer::Square,
-        linear(&[&[1, -1], &[-3, 2]], &[5, 0]),
-    ];
-    Ok(Network::new(NetworkLiteral {
-        name: "example".to_owned(),
-        classes: 2,
-        input: InputSpec {
-            shape: Shape::vector(3),
-            quantizer: InputQuantizer::uniform(2)?,
-        },
-        layers: layers
-            .into_iter()
-            .enumerate()
-            .map(|(index, layer)| NamedLayer::new(format!("layer{index}"), layer))
-            .collect(),
-    })?)
+fn network() -> Result<Network, NetworkError> {
+    NetworkBuilder::new("example", Shape::vector(3))
+        .uniform_bits(2)
+        .linear(2, [2, -1, 0, -1, 1, 3])
+        .bias([1, 0])
+        .square()
+        .linear(2, [1, -2, 0, 1])
+        .bias([0, -4])
+        .square()
+        .linear(2, [1, -1, -3, 2])
+        .bias([5, 0])
+        .build()
 }
 
 #[cfg(test)]

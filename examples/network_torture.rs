@@ -229,8 +229,8 @@ fn main() {
     watch(allowed);
     let mut tally = Tally::default();
     let start = Instant::now();
-    for (name, literal) in known() {
-        match Network::new(literal) {
+    for (name, network) in known() {
+        match network.build() {
             Ok(network) => tally.try_bytes(name, network.to_json().as_bytes(), allowed),
             Err(error) => println!("refused: {name}: {error}"),
         }

@@ -9,10 +9,9 @@
 use num_bigint::BigInt;
 use sealquant::engine::{Client, EngineError, Plan, Response, Server, Step};
 use sealquant::network::{
-    InputQuantizer, InputSpec, Layer, NamedLayer, Network, NetworkLimits, NetworkLiteral, Shape,
-    Twin, random_images, random_network,
+    Network, NetworkBuilder, NetworkLimits, Shape, Twin, random_images, random_network,
 };
-use sealquant::params::{BoundRule, LayoutKind, Mode, SelectOptions, Selection, select};
+use sealquant::params::{BoundRule, LayoutKind, Mode, SelectOptions, select};
 use sealquant::wire::{CHECKSUM_BYTES, Limits, Message, UploadSizes};
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -39,36 +38,8 @@ fn check(network: &Network, images: &[Vec<i64>], options: &SelectOptions) -> Pla
     plan
 }
 
-fn network(name: &str, inputs: usize, layers: Vec<Layer>) -> Network {
-    let classes = layers
-        .iter()
-        .rev()
-        .find_map(|layer| layer.bias().map(<[BigInt]>::len))
-        .unwrap_or(inputs);
-    Network::new(NetworkLiteral {
-        name: name.to_owned(),
-        classes,
-        input: InputSpec {
-            shape: Shape::vector(inputs),
-            quantizer: InputQuantizer::uniform(2).unwrap(),
-        },
-        layers: layers
-            .into_iter()
-            .enumerate()
-            .map(|(index, layer)| NamedLayer::new(format!("layer{index}"), layer))
-            .collect(),
-    })
-    .unwrap()
-}
-
-fn linear(rows: &[&[i64]], bias: &[i64]) -> Layer {
-    Layer::Linear {
-        in_features: rows[0].len(),
-        out_features: rows.len(),
-        weight: rows.concat(),
-        bias: bias.iter().map(|&b| BigInt::from(b)).collect(),
-        weight_scale: 1.0,
-    }
+fn network(name: &str, inputs: usize) -> NetworkBuilder {
+    NetworkBuilder::new(name, Shape::vector(inputs)).uniform_bits(2)
 }
 
 fn images(inputs: usize, count: usize) -> Vec<Vec<i64>> {
@@ -96,17 +67,17 @@ fn random_networks_equal_the_twin_in_every_logit() {
 
 #[test]
 fn two_squares_and_wide_weights_equal_the_twin() {
-    let wide = network(
-        "wide",
-        3,
-        vec![
-            linear(&[&[1 << 40, -3, 7], &[-(1 << 60), 5, 0]], &[-9, 1 << 50]),
-            Layer::Square,
-            linear(&[&[2, -1], &[1, 1]], &[0, 3]),
-            Layer::Square,
-            linear(&[&[1, -1]], &[-1]),
-        ],
-    );
+    let wide = network("wide", 3)
+        .linear(2, [1 << 40, -3, 7, -(1 << 60), 5, 0])
+        .bias([-9, 1_i64 << 50])
+        .square()
+        .linear(2, [2, -1, 1, 1])
+        .bias([0, 3])
+        .square()
+        .linear(1, [1, -1])
+        .bias([-1])
+        .build()
+        .unwrap();
     let plan = check(&wide, &images(3, 20), &SelectOptions::default());
     assert!(plan.selection().plain_moduli().len() > 1, "needs the CRT");
     let relinearized: Vec<bool> = plan
@@ -122,54 +93,47 @@ fn two_squares_and_wide_weights_equal_the_twin() {
 
 #[test]
 fn layers_of_zeros_and_sums_that_cancel_are_right() {
-    let zeros = network(
-        "zeros",
-        2,
-        vec![
-            linear(&[&[0, 0], &[0, 0], &[1, 1]], &[5, 0, 0]),
-            Layer::Square,
-            linear(&[&[0, 0, 0], &[1, 1, 1]], &[-7, 0]),
-        ],
-    );
-    check(&zeros, &images(2, 9), &SelectOptions::default());
+    let zeros = network("zeros", 2)
+        .linear(3, [0, 0, 0, 0, 1, 1])
+        .bias([5, 0, 0])
+        .square()
+        .linear(2, [0, 0, 0, 1, 1, 1])
+        .bias([-7, 0]);
+    let compare = |network: NetworkBuilder| {
+        let network = network.build().unwrap();
+        check(&network, &images(2, 9), &SelectOptions::default());
+    };
+    compare(zeros);
     // The first two neurons are the same ciphertext: their difference is transparent, even halfway through a sum.
-    let cancels = network(
-        "cancels",
-        2,
-        vec![
-            linear(&[&[1, 1], &[1, 1], &[0, 1]], &[2, 2, 0]),
-            Layer::Square,
-            linear(&[&[1, -1, 0], &[1, -1, 1]], &[4, 0]),
-        ],
-    );
-    check(&cancels, &images(2, 9), &SelectOptions::default());
-    let nothing = network("nothing", 2, vec![linear(&[&[0, 0]], &[0])]);
-    check(&nothing, &images(2, 3), &SelectOptions::default());
+    let cancels = network("cancels", 2)
+        .linear(3, [1, 1, 1, 1, 0, 1])
+        .bias([2, 2, 0])
+        .square()
+        .linear(2, [1, -1, 0, 1, -1, 1])
+        .bias([4, 0]);
+    compare(cancels);
+    compare(network("nothing", 2).linear(1, [0, 0]));
 }
 
 #[test]
 fn a_network_that_begins_or_ends_with_a_square_is_right() {
-    let square_first = network(
-        "square first",
-        2,
-        vec![Layer::Square, linear(&[&[3, -2]], &[0])],
-    );
-    check(&square_first, &images(2, 5), &SelectOptions::default());
-    let square_only = network("square only", 2, vec![Layer::Square]);
-    check(&square_only, &images(2, 5), &SelectOptions::default());
+    for network in [
+        network("square first", 2).square().linear(1, [3, -2]),
+        network("square only", 2).square(),
+    ] {
+        let network = network.build().unwrap();
+        check(&network, &images(2, 5), &SelectOptions::default());
+    }
 }
 
 #[test]
 fn an_observed_bound_is_exact_on_the_data_it_was_observed_on() {
-    let network = network(
-        "observed",
-        4,
-        vec![
-            linear(&[&[1, -1, 1, -1], &[1, 1, -1, -1]], &[0, 0]),
-            Layer::Square,
-            linear(&[&[50, -50]], &[0]),
-        ],
-    );
+    let network = network("observed", 4)
+        .linear(2, [1, -1, 1, -1, 1, 1, -1, -1])
+        .square()
+        .linear(1, [50, -50])
+        .build()
+        .unwrap();
     let images = images(4, 16);
     let magnitude = Twin::new(&network)
         .logits_batch(&images)
@@ -191,24 +155,17 @@ fn an_observed_bound_is_exact_on_the_data_it_was_observed_on() {
 
 #[test]
 fn batches_requests_and_keys_that_do_not_fit_are_refused() {
-    let one = network("one", 2, vec![linear(&[&[1, 1]], &[0])]);
-    let deep = network(
-        "deep",
-        3,
-        vec![
-            Layer::Square,
-            linear(&[&[1, 1, 1]], &[0]),
-            Layer::Square,
-            linear(&[&[1]], &[0]),
-        ],
-    );
-    let plan_of = |network: &Network| -> (Selection, Plan) {
-        let selection = select(network, &SelectOptions::default()).unwrap();
-        let plan = Plan::batched(network, &selection).unwrap();
-        (selection, plan)
-    };
-    let (_, plan) = plan_of(&one);
-    let (_, deep_plan) = plan_of(&deep);
+    let one = network("one", 2).linear(1, [1, 1]);
+    let deep = network("deep", 3)
+        .square()
+        .linear(1, [1, 1, 1])
+        .square()
+        .linear(1, [1]);
+    let [plan, deep_plan] = [one, deep].map(|network| {
+        let network = network.build().unwrap();
+        let selection = select(&network, &SelectOptions::default()).unwrap();
+        Plan::batched(&network, &selection).unwrap()
+    });
     assert!(!plan.needs_relin_keys() && deep_plan.needs_relin_keys());
     let client = Client::new(&plan).unwrap();
     let deep_client = Client::new(&deep_plan).unwrap();
@@ -266,39 +223,18 @@ fn batches_requests_and_keys_that_do_not_fit_are_refused() {
 
 /// Makes a network of a convolution, a square and a linear layer, which every layout serves.
 fn convolution() -> Network {
-    let weights = |count: usize| (0..count).map(|i| [1, -1, 0, 1, 1][i % 5]).collect();
-    let conv = Layer::Conv2d {
-        in_channels: 1,
-        out_channels: 2,
-        kernel: [3, 3],
-        stride: [1, 1],
-        padding: [0, 0],
-        weight: weights(18),
-        bias: vec![BigInt::from(1); 2],
-        weight_scale: 1.0,
-    };
-    let linear = Layer::Linear {
-        in_features: 32,
-        out_features: 3,
-        weight: weights(96),
-        bias: vec![BigInt::from(-2); 3],
-        weight_scale: 1.0,
-    };
-    Network::new(NetworkLiteral {
-        name: "convolution".to_owned(),
-        classes: 3,
-        input: InputSpec {
-            shape: Shape::new(1, 6, 6),
-            quantizer: InputQuantizer::uniform(2).unwrap(),
-        },
-        layers: vec![
-            NamedLayer::new("conv", conv),
-            NamedLayer::new("square", Layer::Square),
-            NamedLayer::new("flatten", Layer::Flatten),
-            NamedLayer::new("linear", linear),
-        ],
-    })
-    .unwrap()
+    let weights =
+        |count: usize| -> Vec<i64> { (0..count).map(|i| [1, -1, 0, 1, 1][i % 5]).collect() };
+    NetworkBuilder::new("convolution", Shape::new(1, 6, 6))
+        .uniform_bits(2)
+        .conv2d(2, [3, 3], [1, 1], [0, 0], weights(18))
+        .bias([1; 2])
+        .square()
+        .flatten()
+        .linear(3, weights(96))
+        .bias([-2; 3])
+        .build()
+        .unwrap()
 }
 
 /// Makes plans in stock mode and in each layout of fast mode.
@@ -404,17 +340,16 @@ impl sealquant::engine::Progress for Count<'_> {
 
 #[test]
 fn sizes_and_operation_counts_are_those_of_the_plan() {
-    let network = network(
-        "counts",
-        4,
-        vec![
-            linear(&[&[1, -1, 0, 3], &[-1, 0, 0, 0]], &[1, 0]),
-            Layer::Square,
-            linear(&[&[1, 1]], &[0]),
-            Layer::Square,
-            linear(&[&[1]], &[2]),
-        ],
-    );
+    let network = network("counts", 4)
+        .linear(2, [1, -1, 0, 3, -1, 0, 0, 0])
+        .bias([1, 0])
+        .square()
+        .linear(1, [1, 1])
+        .square()
+        .linear(1, [1])
+        .bias([2])
+        .build()
+        .unwrap();
     let selection = select(&network, &SelectOptions::default()).unwrap();
     let plan = Plan::batched(&network, &selection).unwrap();
     let channels = selection.plain_moduli().len() as u64;

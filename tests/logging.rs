@@ -6,9 +6,7 @@ use log::{Level, LevelFilter, Log, Metadata, Record};
 use num_bigint::BigInt;
 use sealquant::engine::{Client, Plan, Server};
 use sealquant::kernels::{Backend, Rates};
-use sealquant::network::{
-    InputQuantizer, InputSpec, Layer, NamedLayer, Network, NetworkLiteral, Shape,
-};
+use sealquant::network::{NetworkBuilder, Shape};
 use sealquant::params::{Mode, SelectOptions, select};
 use std::sync::Mutex;
 
@@ -33,25 +31,12 @@ impl Log for Kept {
 static KEPT: Kept = Kept(Mutex::new(Vec::new()));
 
 fn evaluate(mode: Mode) {
-    let network = Network::new(NetworkLiteral {
-        name: "small".to_owned(),
-        classes: 1,
-        input: InputSpec {
-            shape: Shape::vector(2),
-            quantizer: InputQuantizer::uniform(1).unwrap(),
-        },
-        layers: vec![NamedLayer::new(
-            "linear",
-            Layer::Linear {
-                in_features: 2,
-                out_features: 1,
-                weight: vec![1, -1],
-                bias: vec![BigInt::from(1)],
-                weight_scale: 1.0,
-            },
-        )],
-    })
-    .unwrap();
+    let network = NetworkBuilder::new("small", Shape::vector(2))
+        .uniform_bits(1)
+        .linear(1, [1, -1])
+        .bias([1])
+        .build()
+        .unwrap();
     let options = SelectOptions {
         mode,
         ..SelectOptions::default()

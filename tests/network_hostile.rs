@@ -57,9 +57,9 @@ const LONGEST: Duration = Duration::from_mins(2);
 #[test]
 fn what_would_take_too_long_is_refused_with_its_layer_at_once() {
     let mut refused = Vec::new();
-    for (name, literal) in known() {
+    for (name, network) in known() {
         let start = Instant::now();
-        if let Err(error) = Network::new(literal) {
+        if let Err(error) = network.build() {
             assert!(
                 matches!(error, NetworkError::Layer { .. }),
                 "{name}: {error}"

@@ -9,16 +9,13 @@
 #[path = "support/messages.rs"]
 mod support;
 
-use num_bigint::BigInt;
 use proptest::prelude::*;
 use sealquant::bfv::SeededCiphertext;
 use sealquant::engine::{
     Client, EvaluationKeys, Plan, PlanContexts, Request, Response, SeededEvaluationKeys,
     SeededRequest, Server,
 };
-use sealquant::network::{
-    InputQuantizer, InputSpec, Layer, NamedLayer, Network, NetworkLiteral, Shape, Twin,
-};
+use sealquant::network::{Network, NetworkBuilder, Shape, Twin};
 use sealquant::params::{SelectOptions, select};
 use sealquant::wire::{Limits, Message, WireError, reencode};
 use sha2::{Digest, Sha256};
@@ -140,39 +137,20 @@ proptest! {
     }
 }
 
-fn linear(rows: &[&[i64]], bias: &[i64]) -> Layer {
-    Layer::Linear {
-        in_features: rows[0].len(),
-        out_features: rows.len(),
-        weight: rows.concat(),
-        bias: bias.iter().map(|&b| BigInt::from(b)).collect(),
-        weight_scale: 1.0,
-    }
-}
-
 /// Builds a network with two squares, and with weights so wide that it needs several plain primes.
 fn network() -> Network {
-    let layers = [
-        linear(&[&[1 << 40, -3, 7], &[-(1 << 60), 5, 0]], &[-9, 1 << 50]),
-        Layer::Square,
-        linear(&[&[2, -1], &[1, 1]], &[0, 3]),
-        Layer::Square,
-        linear(&[&[1, -1]], &[-1]),
-    ];
-    Network::new(NetworkLiteral {
-        name: "wide".to_owned(),
-        classes: 1,
-        input: InputSpec {
-            shape: Shape::vector(3),
-            quantizer: InputQuantizer::uniform(2).unwrap(),
-        },
-        layers: layers
-            .into_iter()
-            .enumerate()
-            .map(|(index, layer)| NamedLayer::new(format!("layer{index}"), layer))
-            .collect(),
-    })
-    .unwrap()
+    NetworkBuilder::new("wide", Shape::vector(3))
+        .uniform_bits(2)
+        .linear(2, [1 << 40, -3, 7, -(1 << 60), 5, 0])
+        .bias([-9, 1_i64 << 50])
+        .square()
+        .linear(2, [2, -1, 1, 1])
+        .bias([0, 3])
+        .square()
+        .linear(1, [1, -1])
+        .bias([-1])
+        .build()
+        .unwrap()
 }
 
 #[test]

@@ -11,8 +11,7 @@ use crate::engine::{
     Client, EvaluationKeys, PlanContexts, Response, SeededEvaluationKeys, SeededRequest, Server,
 };
 use crate::network::{
-    InputQuantizer, InputSpec, Layer, NamedLayer, Network, NetworkLimits, NetworkLiteral, Shape,
-    SplitMix64, Twin, random_images, random_network,
+    Network, NetworkBuilder, NetworkLimits, Shape, SplitMix64, Twin, random_images, random_network,
 };
 use crate::params::{LayoutKind, Mode, SelectOptions, Selection, select};
 use crate::wire::{Limits, Message as _};
@@ -180,44 +179,19 @@ fn convolutions(squares: usize, side: usize, channels: usize, weight: u64, seed:
             })
             .collect()
     };
-    let mut layers = Vec::new();
-    let mut shape = Shape::new(1, side, side);
+    let name = format!("{squares} squares, side {side}, weights to {weight}");
+    let mut network = NetworkBuilder::new(name, Shape::new(1, side, side)).uniform_bits(2);
     for square in 0..squares {
-        let conv = Layer::Conv2d {
-            in_channels: shape.channels,
-            out_channels: channels,
-            kernel: [3, 3],
-            stride: [2, 2],
-            padding: if square == 0 { [1, 1] } else { [0, 0] },
-            weight: weights(channels * shape.channels * 9),
-            bias: vec![BigInt::from(1); channels],
-            weight_scale: 1.0,
-        };
-        shape = conv.output_shape(shape).unwrap();
-        layers.push(NamedLayer::new(format!("conv{square}"), conv));
-        layers.push(NamedLayer::new(format!("square{square}"), Layer::Square));
+        let padding = if square == 0 { [1, 1] } else { [0, 0] };
+        let weights = weights(channels * network.shape().channels * 9);
+        network = network
+            .conv2d(channels, [3, 3], [2, 2], padding, weights)
+            .bias(vec![1; channels])
+            .square();
     }
-    layers.push(NamedLayer::new("flatten", Layer::Flatten));
-    layers.push(NamedLayer::new(
-        "linear",
-        Layer::Linear {
-            in_features: shape.len(),
-            out_features: 4,
-            weight: weights(4 * shape.len()),
-            bias: vec![BigInt::from(-1); 4],
-            weight_scale: 1.0,
-        },
-    ));
-    Network::new(NetworkLiteral {
-        name: format!("{squares} squares, side {side}, weights to {weight}"),
-        classes: 4,
-        input: InputSpec {
-            shape: Shape::new(1, side, side),
-            quantizer: InputQuantizer::uniform(2).unwrap(),
-        },
-        layers,
-    })
-    .unwrap()
+    let count = 4 * network.shape().len();
+    let network = network.flatten().linear(4, weights(count)).bias([-1; 4]);
+    network.build().unwrap()
 }
 
 /// Returns the largest gap, in bits, of predictions below measured budgets, before primes are dropped and after.

@@ -13,10 +13,7 @@ use crate::bfv::{
 use crate::circuit::Op;
 use crate::layout::{Diagonal, Layout, Packed};
 use crate::modular::{multiply, wide_residue};
-use crate::network::{
-    InputQuantizer, InputSpec, Layer, NamedLayer, Network, NetworkLiteral, Shape, SplitMix64, Twin,
-    random_images,
-};
+use crate::network::{Network, NetworkBuilder, Shape, SplitMix64, Twin, random_images};
 use crate::params::{LayoutKind, Mode, SelectOptions, select};
 use num_bigint::BigInt;
 
@@ -28,38 +25,15 @@ fn network() -> Network {
             .map(|_| [-1, 1, 2][(random.next_u64() % 3) as usize])
             .collect()
     };
-    let conv = Layer::Conv2d {
-        in_channels: 1,
-        out_channels: 2,
-        kernel: [3, 3],
-        stride: [1, 1],
-        padding: [0, 0],
-        weight: weights(2 * 9),
-        bias: vec![BigInt::ZERO; 2],
-        weight_scale: 1.0,
-    };
-    let linear = Layer::Linear {
-        in_features: 2 * 16,
-        out_features: 3,
-        weight: weights(3 * 2 * 16),
-        bias: [5, -7, 11].map(BigInt::from).to_vec(),
-        weight_scale: 1.0,
-    };
-    Network::new(NetworkLiteral {
-        name: "partial sums".to_owned(),
-        classes: 3,
-        input: InputSpec {
-            shape: Shape::new(1, 6, 6),
-            quantizer: InputQuantizer::uniform(2).unwrap(),
-        },
-        layers: vec![
-            NamedLayer::new("conv", conv),
-            NamedLayer::new("square", Layer::Square),
-            NamedLayer::new("flatten", Layer::Flatten),
-            NamedLayer::new("linear", linear),
-        ],
-    })
-    .unwrap()
+    NetworkBuilder::new("partial sums", Shape::new(1, 6, 6))
+        .uniform_bits(2)
+        .conv2d(2, [3, 3], [1, 1], [0, 0], weights(2 * 9))
+        .square()
+        .flatten()
+        .linear(3, weights(3 * 2 * 16))
+        .bias([5, -7, 11])
+        .build()
+        .unwrap()
 }
 
 /// The partial sums of each ciphertext of a response by slot, without the last biases; `None` in slots that are not

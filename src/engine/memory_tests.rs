@@ -3,12 +3,8 @@
 
 use super::{Client, Plan, Server};
 use crate::bfv::Ciphertext;
-use crate::network::{
-    InputQuantizer, InputSpec, Layer, NamedLayer, Network, NetworkLiteral, Shape, SplitMix64,
-    random_images,
-};
+use crate::network::{Network, NetworkBuilder, Shape, SplitMix64, random_images};
 use crate::params::{LayoutKind, MemoryForecast, Mode, ParamsError, SelectOptions, select};
-use num_bigint::BigInt;
 
 /// Makes a network of two ternary convolutions, each followed by a square, and a linear layer.
 fn network() -> Network {
@@ -18,41 +14,18 @@ fn network() -> Network {
             .map(|_| [-1, 0, 0, 1][(random.next_u64() % 4) as usize])
             .collect()
     };
-    let mut shape = Shape::new(1, 8, 8);
-    let mut layers = Vec::new();
-    for (index, channels) in [3, 4].into_iter().enumerate() {
-        let conv = Layer::Conv2d {
-            in_channels: shape.channels,
-            out_channels: channels,
-            kernel: [3, 3],
-            stride: [1, 1],
-            padding: [0, 0],
-            weight: weights(channels * shape.channels * 9),
-            bias: vec![BigInt::from(1); channels],
-            weight_scale: 1.0,
-        };
-        shape = conv.output_shape(shape).unwrap();
-        layers.push(NamedLayer::new(format!("conv{index}"), conv));
-        layers.push(NamedLayer::new(format!("square{index}"), Layer::Square));
-    }
-    let linear = Layer::Linear {
-        in_features: shape.len(),
-        out_features: 10,
-        weight: weights(10 * shape.len()),
-        bias: vec![BigInt::from(7); 10],
-        weight_scale: 1.0,
-    };
-    layers.push(NamedLayer::new("linear", linear));
-    Network::new(NetworkLiteral {
-        name: "memory".to_owned(),
-        classes: 10,
-        input: InputSpec {
-            shape: Shape::new(1, 8, 8),
-            quantizer: InputQuantizer::uniform(1).unwrap(),
-        },
-        layers,
-    })
-    .unwrap()
+    NetworkBuilder::new("memory", Shape::new(1, 8, 8))
+        .uniform_bits(1)
+        .conv2d(3, [3, 3], [1, 1], [0, 0], weights(3 * 9))
+        .bias([1; 3])
+        .square()
+        .conv2d(4, [3, 3], [1, 1], [0, 0], weights(4 * 3 * 9))
+        .bias([1; 4])
+        .square()
+        .linear(10, weights(10 * 4 * 4 * 4))
+        .bias([7; 10])
+        .build()
+        .unwrap()
 }
 
 fn options(mode: Mode, layout: Option<LayoutKind>) -> SelectOptions {

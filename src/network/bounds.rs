@@ -227,37 +227,23 @@ mod tests {
         reason = "a test stops at the first thing that is wrong"
     )]
 
-    use super::super::{InputQuantizer, InputSpec, Layer, NamedLayer, NetworkLiteral, Shape};
+    use super::super::{NetworkBuilder, Shape, Twin};
     use super::*;
 
-    fn network(shape: Shape, classes: usize, layers: Vec<(&str, Layer)>) -> Network {
-        let quantizer = InputQuantizer::uniform(2).unwrap();
-        Network::new(NetworkLiteral {
-            name: "by hand".into(),
-            input: InputSpec { shape, quantizer },
-            classes,
-            layers: layers
-                .into_iter()
-                .map(|(name, layer)| NamedLayer::new(name, layer))
-                .collect(),
-        })
-        .unwrap()
+    fn network(input: Shape) -> NetworkBuilder {
+        NetworkBuilder::new("by hand", input).uniform_bits(2)
     }
 
     #[test]
     fn bounds_by_hand() {
         // x in 0..=3: y0 = 2a - b + 1 in -2..=7, y1 = -a - b - 5 in -11..=-5.
-        let linear = Layer::Linear {
-            in_features: 2,
-            out_features: 2,
-            weight: vec![2, -1, -1, -1],
-            bias: vec![1.into(), (-5).into()],
-            weight_scale: 1.0,
-        };
-        let layers = vec![("fc", linear), ("square", Layer::Square)];
-        let bounds = proven_bounds(&network(Shape::vector(2), 2, layers));
+        let network = network(Shape::vector(2))
+            .linear(2, [2, -1, -1, -1])
+            .bias([1, -5])
+            .square();
+        let bounds = proven_bounds(&network.build().unwrap());
         let named: Vec<_> = bounds.iter().map(|bound| bound.name.as_str()).collect();
-        assert_eq!(named, ["input", "fc", "square"]);
+        assert_eq!(named, ["input", "linear1", "square1"]);
         assert_eq!(bounds[0].interval, Interval::new(0, 3));
         assert_eq!(bounds[1].interval, Interval::new(-11, 7));
         // An interval that straddles 0 has a square that starts at 0; the second one does not straddle it.
@@ -266,27 +252,18 @@ mod tests {
             [Interval::new(0, 49), Interval::new(25, 121)]
         );
         assert_eq!(*bounds.output(), Interval::new(0, 121));
-        assert_eq!(bounds.widest().name, "square");
+        assert_eq!(bounds.widest().name, "square1");
         assert_eq!(
             serde_json::to_string(&bounds[1]).unwrap(),
-            r#"{"name":"fc","interval":{"min":"-11","max":"7"}}"#
+            r#"{"name":"linear1","interval":{"min":"-11","max":"7"}}"#
         );
     }
 
     #[test]
     fn the_padding_counts_as_zero_at_each_position() {
         // A row of 3 pixels under a window of 3: the middle position sees all of them, the ends two.
-        let conv = Layer::Conv2d {
-            in_channels: 1,
-            out_channels: 1,
-            kernel: [1, 3],
-            stride: [1, 1],
-            padding: [0, 1],
-            weight: vec![1, 1, -4],
-            bias: vec![BigInt::ZERO],
-            weight_scale: 1.0,
-        };
-        let bounds = proven_bounds(&network(Shape::new(1, 1, 3), 3, vec![("conv", conv)]));
+        let network = network(Shape::new(1, 1, 3)).conv2d(1, [1, 3], [1, 1], [0, 1], [1, 1, -4]);
+        let bounds = proven_bounds(&network.build().unwrap());
         let expected = [
             Interval::new(-12, 3),
             Interval::new(-12, 6),
@@ -298,16 +275,13 @@ mod tests {
     /// The network is affine in its input, so some input reaches each end of a proven interval.
     #[test]
     fn the_proven_bounds_of_an_affine_network_are_reached() {
-        let weight = vec![3, 0, -7, 1, 1 << 60, -(1 << 60), 5, -5];
-        let linear = Layer::Linear {
-            in_features: 4,
-            out_features: 2,
-            weight: weight.clone(),
-            bias: vec![BigInt::from(1) << 200u32, BigInt::ZERO],
-            weight_scale: 1.0,
-        };
-        let network = network(Shape::new(1, 2, 2), 2, vec![("fc", linear)]);
-        let twin = super::super::Twin::new(&network);
+        let weight = [3, 0, -7, 1, 1 << 60, -(1 << 60), 5, -5];
+        let network = network(Shape::new(1, 2, 2))
+            .linear(2, weight)
+            .bias([BigInt::from(1) << 200u32, BigInt::ZERO])
+            .build()
+            .unwrap();
+        let twin = Twin::new(&network);
         for (class, bound) in proven_bounds(&network).classes().iter().enumerate() {
             let row = &weight[class * 4..class * 4 + 4];
             let highest: Vec<_> = row.iter().map(|&w| if w > 0 { 3 } else { 0 }).collect();

@@ -96,6 +96,16 @@ pub enum NetworkError {
         /// Error in that layer.
         problem: LayerError,
     },
+    /// A [`NetworkBuilder`](super::NetworkBuilder) sets a field that the last layer does not have.
+    #[error(
+        "layers: {field} is set after `{after}`, which has none; set it after the layer that it is for"
+    )]
+    Misplaced {
+        /// The field: `bias`, `weight_scale` or `name`.
+        field: &'static str,
+        /// Kind of the last layer; `input` if there is no layer yet.
+        after: &'static str,
+    },
     /// The last layer does not give one value per class.
     #[error("classes: {classes}, but the last layer gives {outputs} values (shape {shape})")]
     Classes {

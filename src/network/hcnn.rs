@@ -1,17 +1,11 @@
 //! Random networks of two well-known shapes, for measurements.
 
-use num_bigint::BigInt;
-
 use super::{
-    error::NetworkError,
-    generate::SplitMix64,
-    layer::{Layer, NamedLayer},
-    model::{InputSpec, Network, NetworkLiteral},
-    quantizer::InputQuantizer,
+    builder::NetworkBuilder, error::NetworkError, generate::SplitMix64, model::Network,
     shape::Shape,
 };
 
-/// A source of random weights, and of layers with such weights.
+/// A source of random weights.
 struct Weights {
     random: SplitMix64,
     /// Largest magnitude of a weight.
@@ -44,35 +38,6 @@ impl Weights {
             })
             .collect()
     }
-
-    /// Makes a convolution without padding.
-    fn convolution(
-        &mut self,
-        [in_channels, out_channels]: [usize; 2],
-        side: usize,
-        stride: usize,
-    ) -> Layer {
-        Layer::Conv2d {
-            in_channels,
-            out_channels,
-            kernel: [side; 2],
-            stride: [stride; 2],
-            padding: [0, 0],
-            weight: self.draw(out_channels * in_channels * side * side),
-            bias: vec![BigInt::from(1); out_channels],
-            weight_scale: 1.0,
-        }
-    }
-
-    fn linear(&mut self, [in_features, out_features]: [usize; 2]) -> Layer {
-        Layer::Linear {
-            in_features,
-            out_features,
-            weight: self.draw(in_features * out_features),
-            bias: vec![BigInt::from(-1); out_features],
-            weight_scale: 1.0,
-        }
-    }
 }
 
 /// Makes HCNN-MNIST (Al Badawi et al.) on one-bit pixels, with random weights: input 1x28x28, two 5x5 convolutions of
@@ -90,22 +55,21 @@ pub fn random_hcnn(
     nonzero_percent: usize,
 ) -> Result<Network, NetworkError> {
     let mut weights = Weights::new(seed, weight_bits, nonzero_percent);
-    Network::new(NetworkLiteral {
-        name: format!("random-hcnn-w{weight_bits}"),
-        classes: 10,
-        input: InputSpec {
-            shape: Shape::new(1, 28, 28),
-            quantizer: InputQuantizer::uniform(1)?,
-        },
-        layers: vec![
-            NamedLayer::new("conv1", weights.convolution([1, 5], 5, 2)),
-            NamedLayer::new("square1", Layer::Square),
-            NamedLayer::new("conv2", weights.convolution([5, 50], 5, 2)),
-            NamedLayer::new("square2", Layer::Square),
-            NamedLayer::new("flatten", Layer::Flatten),
-            NamedLayer::new("linear", weights.linear([800, 10])),
-        ],
-    })
+    let name = format!("random-hcnn-w{weight_bits}");
+    NetworkBuilder::new(name, Shape::new(1, 28, 28))
+        .uniform_bits(1)
+        .conv2d(5, [5, 5], [2, 2], [0, 0], weights.draw(5 * 25))
+        .bias([1; 5])
+        .square()
+        .conv2d(50, [5, 5], [2, 2], [0, 0], weights.draw(50 * 5 * 25))
+        .bias([1; 50])
+        .square()
+        .flatten()
+        .named("flatten")
+        .linear(10, weights.draw(10 * 800))
+        .bias([-1; 10])
+        .named("linear")
+        .build()
 }
 
 /// Makes a network like [`random_hcnn`] for CIFAR-10: input 3x32x32 with pixels of `pixel_bits` bits, three 3x3
@@ -122,40 +86,25 @@ pub fn random_hcnn_cifar(
     hidden: bool,
 ) -> Result<Network, NetworkError> {
     let mut weights = Weights::new(seed, weight_bits, nonzero_percent);
-    let mut layers = Vec::new();
-    for (index, channels) in [[3, 32], [32, 64], [64, 128]].into_iter().enumerate() {
-        let number = index + 1;
-        let pool = Layer::SumPool {
-            kernel: [2, 2],
-            stride: [2, 2],
-        };
-        layers.extend([
-            NamedLayer::new(format!("conv{number}"), weights.convolution(channels, 3, 1)),
-            NamedLayer::new(format!("square{number}"), Layer::Square),
-            NamedLayer::new(format!("pool{number}"), pool),
-        ]);
+    let name = format!("random-hcnn-cifar-w{weight_bits}");
+    let mut network = NetworkBuilder::new(name, Shape::new(3, 32, 32)).uniform_bits(pixel_bits);
+    for channels in [32, 64, 128] {
+        let count = channels * network.shape().channels * 9;
+        network = network
+            .conv2d(channels, [3, 3], [1, 1], [0, 0], weights.draw(count))
+            .bias(vec![1; channels])
+            .square()
+            .sum_pool([2, 2], [2, 2]);
     }
-    layers.push(NamedLayer::new("flatten", Layer::Flatten));
-    let sizes: &[[usize; 2]] = if hidden {
-        &[[512, 256], [256, 10]]
-    } else {
-        &[[512, 10]]
-    };
-    for (index, &size) in sizes.iter().enumerate() {
-        layers.push(NamedLayer::new(
-            format!("linear{}", index + 1),
-            weights.linear(size),
-        ));
+    network = network.flatten().named("flatten");
+    let sizes: &[usize] = if hidden { &[256, 10] } else { &[10] };
+    for &size in sizes {
+        let count = size * network.shape().len();
+        network = network
+            .linear(size, weights.draw(count))
+            .bias(vec![-1; size]);
     }
-    Network::new(NetworkLiteral {
-        name: format!("random-hcnn-cifar-w{weight_bits}"),
-        classes: 10,
-        input: InputSpec {
-            shape: Shape::new(3, 32, 32),
-            quantizer: InputQuantizer::uniform(pixel_bits)?,
-        },
-        layers,
-    })
+    network.build()
 }
 
 #[cfg(test)]

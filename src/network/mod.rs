@@ -10,19 +10,13 @@
 //! use sealquant::network::*;
 //!
 //! // Two pixels of two bits each, and the one logit (2a - b + 1)^2.
-//! let linear = Layer::Linear {
-//!     in_features: 2,
-//!     out_features: 1,
-//!     weight: vec![2, -1],
-//!     bias: vec![1.into()],
-//!     weight_scale: 0.5,
-//! };
-//! let network = Network::new(NetworkLiteral {
-//!     name: "small".into(),
-//!     input: InputSpec { shape: Shape::new(1, 1, 2), quantizer: InputQuantizer::uniform(2)? },
-//!     classes: 1,
-//!     layers: vec![NamedLayer::new("fc", linear), NamedLayer::new("square", Layer::Square)],
-//! })?;
+//! let network = NetworkBuilder::new("small", Shape::new(1, 1, 2))
+//!     .uniform_bits(2)
+//!     .linear(1, [2, -1])
+//!     .bias([1])
+//!     .weight_scale(0.5)
+//!     .square()
+//!     .build()?;
 //!
 //! let image = network.quantize_image(&[255, 85])?;
 //! assert_eq!(image, [3, 1]);
@@ -35,6 +29,7 @@
 
 mod arithmetic;
 mod bounds;
+mod builder;
 mod crop;
 mod encoding;
 mod error;
@@ -57,6 +52,7 @@ mod twin;
 
 pub use crate::file::model_folder::{NETWORK_FILE, PLAIN_NETWORK_FILE};
 pub use bounds::{Bounds, LayerBound, proven_bounds};
+pub use builder::NetworkBuilder;
 pub use crop::{CropError, Crops};
 pub use encoding::{Center, EncodedChannel, InputEncoding};
 pub use error::{InputError, LayerError, NetworkError};

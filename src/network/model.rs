@@ -395,8 +395,7 @@ mod tests {
         reason = "a test stops at the first thing that is wrong"
     )]
 
-    use num_bigint::BigInt;
-
+    use super::super::NetworkBuilder;
     use super::*;
 
     #[test]
@@ -419,127 +418,90 @@ mod tests {
 
     #[test]
     fn a_wrong_count_is_named_with_its_layer_and_dimensions() {
-        let layer = Layer::Conv2d {
-            in_channels: 5,
-            out_channels: 50,
-            kernel: [5, 5],
-            stride: [2, 2],
-            padding: [0, 0],
-            weight: vec![0; 6249],
-            bias: vec![BigInt::ZERO; 50],
-            weight_scale: 1.0,
-        };
-        let literal = NetworkLiteral {
-            name: "short".into(),
-            input: InputSpec {
-                shape: Shape::new(5, 12, 12),
-                quantizer: InputQuantizer::uniform(2).unwrap(),
-            },
-            classes: 800,
-            layers: vec![
-                NamedLayer::new("square1", Layer::Square),
-                NamedLayer::new("square2", Layer::Square),
-                NamedLayer::new("conv2", layer),
-            ],
-        };
-        let error = Network::try_from(literal).unwrap_err();
+        let error = NetworkBuilder::new("short", Shape::new(5, 12, 12))
+            .square()
+            .square()
+            .conv2d(50, [5, 5], [2, 2], [0, 0], vec![0; 6249])
+            .build()
+            .unwrap_err();
         assert_eq!(
             error.to_string(),
             "layers[2].weight: 6249 values, expected 6250 (50x5x5x5)"
         );
     }
 
-    fn of(input: Shape, layers: Vec<Layer>) -> Result<Network, NetworkError> {
-        let mut shape = input;
-        for layer in &layers {
-            shape = layer.output_shape(shape).unwrap();
-        }
-        let named = |(index, layer)| NamedLayer::new(format!("layer{index}"), layer);
-        Network::new(NetworkLiteral {
-            name: "costly".into(),
-            input: InputSpec {
-                shape: input,
-                // A scale of 1, which squares keep.
-                quantizer: InputQuantizer::uniform(1).unwrap(),
-            },
-            classes: shape.len(),
-            layers: layers.into_iter().enumerate().map(named).collect(),
-        })
+    /// Begins a network with an input scale of 1, which squares keep.
+    fn costly(input: Shape) -> NetworkBuilder {
+        NetworkBuilder::new("costly", input).uniform_bits(1)
     }
 
-    fn pool(kernel: usize, stride: usize) -> Layer {
-        Layer::SumPool {
-            kernel: [kernel; 2],
-            stride: [stride; 2],
-        }
+    fn pools(side: usize, kernel: usize, count: usize) -> Result<Network, NetworkError> {
+        let pool = |network: NetworkBuilder, _| network.sum_pool([kernel; 2], [1, 1]);
+        (0..count)
+            .fold(costly(Shape::new(1, side, side)), pool)
+            .build()
     }
 
     /// Regression test: a file of 367 bytes kept `inspect` busy for days, and one of 15 kB took gigabytes.
     #[test]
     fn what_the_layers_take_together_is_bounded_and_the_layer_named() {
-        let error = of(
-            Shape::new(1, 4095, 4095),
-            vec![pool(2048, 1), pool(2048, 1)],
-        )
-        .unwrap_err();
+        let error = pools(4095, 2048, 2).unwrap_err();
         assert_eq!(
             error.to_string(),
             "layers[0].kernel: the sums of this layer have 17592190238720 terms, with those of the layers before it \
              17592190238720, at most 33554432 are supported; use smaller windows, larger strides or fewer channels"
         );
-        let error = of(Shape::new(1, 512, 512), vec![pool(1, 1); 200]).unwrap_err();
+        let error = pools(512, 1, 200).unwrap_err();
         let text = error.to_string();
         assert!(
             text.starts_with("layers[64].kernel: the sums of this layer have 524288 terms"),
             "{text}"
         );
-        of(Shape::new(1, 512, 512), vec![pool(1, 1); 64]).unwrap();
+        pools(512, 1, 64).unwrap();
         // A large image is fine if the layers that read it are small.
-        let error = of(Shape::new(1, 4095, 4095), vec![pool(4095, 1)]).unwrap_err();
+        let error = pools(4095, 4095, 1).unwrap_err();
         let text = error.to_string();
         assert!(
             text.starts_with("layers[0].type: the 16769025 values before this layer and the 1"),
             "{text}"
         );
-        of(Shape::new(1, 2047, 2047), vec![pool(2047, 1)]).unwrap();
+        pools(2047, 2047, 1).unwrap();
     }
 
     #[test]
     fn a_network_computes_something() {
-        for layers in [vec![Layer::Flatten], vec![Layer::Flatten; 3]] {
-            let error = of(Shape::new(1, 2, 2), layers).unwrap_err();
-            assert_eq!(error, NetworkError::NothingComputed);
+        let flat = costly(Shape::new(1, 2, 2)).flatten();
+        for network in [flat.clone(), flat.clone().flatten().flatten()] {
+            assert_eq!(network.build(), Err(NetworkError::NothingComputed));
         }
-        of(Shape::vector(2), vec![Layer::Flatten, Layer::Square]).unwrap();
+        flat.square().build().unwrap();
     }
 
     /// Squares double the widths, so a few of them make values that do not fit in memory.
     #[test]
     fn wide_values_count_by_their_width() {
-        let error = of(Shape::vector(1), vec![Layer::Square; 64]).unwrap_err();
+        let squares = |values: usize, count: usize| {
+            let network = costly(Shape::vector(values));
+            let network = (0..count).fold(network, |network, _| network.square());
+            network.build().unwrap_err()
+        };
+        let error = squares(1, 64);
         assert_eq!(
             error.to_string(),
             "layers[12].type: values after this layer may need 8192 bits, at most 4096 are supported"
         );
-        let error = of(Shape::vector(1 << 20), vec![Layer::Square; 9]).unwrap_err();
+        let error = squares(1 << 20, 9);
         let text = error.to_string();
         assert!(
             text.starts_with("layers[7].type: the 1048576 values before this layer and the 1048576 of up to 256 bits"),
             "{text}"
         );
-        let linear = || Layer::Linear {
-            in_features: 2000,
-            out_features: 2000,
-            weight: vec![(1 << 61) - 1; 2000 * 2000],
-            bias: vec![BigInt::ZERO; 2000],
-            weight_scale: 1.0,
-        };
-        let mut layers = vec![linear(), Layer::Square];
-        layers.extend([linear(), Layer::Square, linear()]);
-        of(Shape::vector(2000), layers.clone()).unwrap();
-        layers.extend([Layer::Square, linear()]);
-        let error = of(Shape::vector(2000), layers).unwrap_err();
-        let text = error.to_string();
+        let linear =
+            |network: NetworkBuilder| network.linear(2000, vec![(1_i64 << 61) - 1; 2000 * 2000]);
+        let network = linear(costly(Shape::vector(2000))).square();
+        let network = linear(linear(network).square());
+        network.clone().build().unwrap();
+        let text = linear(network.square()).build().unwrap_err().to_string();
         assert!(
             text.starts_with("layers[6].weight: 4002000 terms with values of up to"),
             "{text}"
@@ -548,15 +510,10 @@ mod tests {
 
     #[test]
     fn weights_are_counted_over_all_layers() {
-        let linear = || Layer::Linear {
-            in_features: 2048,
-            out_features: 2048,
-            weight: vec![0; 2048 * 2048],
-            bias: vec![BigInt::ZERO; 2048],
-            weight_scale: 1.0,
-        };
-        of(Shape::vector(2048), vec![linear(); 4]).unwrap();
-        let error = of(Shape::vector(2048), vec![linear(); 5]).unwrap_err();
+        let linear = |network: NetworkBuilder, _| network.linear(2048, vec![0; 2048 * 2048]);
+        let network = (0..4).fold(costly(Shape::vector(2048)), linear);
+        network.clone().build().unwrap();
+        let error = linear(network, 4).build().unwrap_err();
         assert_eq!(
             error.to_string(),
             "layers[4].weight: the layers up to this one have 20971520 weights, at most 16777216 are supported"

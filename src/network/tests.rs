@@ -238,40 +238,23 @@ fn hcnn_mnist(bits: u32) -> Network {
         let weight = |_| (random.next_u64() % (2 * top + 1).unsigned_abs()).cast_signed() - top;
         (0..count).map(weight).collect()
     };
-    let conv = |inputs: usize, outputs: usize, weight| Layer::Conv2d {
-        in_channels: inputs,
-        out_channels: outputs,
-        kernel: [5, 5],
-        stride: [2, 2],
-        padding: [0, 0],
-        weight,
-        bias: vec![BigInt::from(3); outputs],
-        weight_scale: 0.5,
-    };
-    let linear = Layer::Linear {
-        in_features: 800,
-        out_features: 10,
-        weight: weights(8000),
-        bias: vec![BigInt::from(-7); 10],
-        weight_scale: 0.25,
-    };
-    Network::new(NetworkLiteral {
-        name: "hcnn-mnist".into(),
-        input: InputSpec {
-            shape: Shape::new(1, 28, 28),
-            quantizer: InputQuantizer::uniform(2).unwrap(),
-        },
-        classes: 10,
-        layers: vec![
-            NamedLayer::new("conv1", conv(1, 5, weights(125))),
-            NamedLayer::new("square1", Layer::Square),
-            NamedLayer::new("conv2", conv(5, 50, weights(6250))),
-            NamedLayer::new("square2", Layer::Square),
-            NamedLayer::new("flatten", Layer::Flatten),
-            NamedLayer::new("fc", linear),
-        ],
-    })
-    .unwrap()
+    let last = weights(8000);
+    NetworkBuilder::new("hcnn-mnist", Shape::new(1, 28, 28))
+        .uniform_bits(2)
+        .conv2d(5, [5, 5], [2, 2], [0, 0], weights(125))
+        .bias([3; 5])
+        .weight_scale(0.5)
+        .square()
+        .conv2d(50, [5, 5], [2, 2], [0, 0], weights(6250))
+        .bias([3; 50])
+        .weight_scale(0.5)
+        .square()
+        .flatten()
+        .linear(10, last)
+        .bias([-7; 10])
+        .weight_scale(0.25)
+        .build()
+        .unwrap()
 }
 
 #[test]

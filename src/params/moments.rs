@@ -498,41 +498,19 @@ impl Second {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a failed test may panic")]
     use super::*;
-    use crate::network::{
-        InputQuantizer, InputSpec, Layer, LoweredOperation, NamedLayer, Network, NetworkLiteral,
-        Shape,
-    };
-    use num_bigint::BigInt;
+    use crate::network::{LoweredOperation, NetworkBuilder, Shape};
 
     /// Returns the deviations of the last values of linear layers, with a square before each of them except the first.
     fn deviations(inputs: usize, weights: &[Vec<i64>], t: f64) -> Vec<f64> {
-        let mut layers = Vec::new();
-        let mut size = inputs;
+        let mut network = NetworkBuilder::new("sums", Shape::vector(inputs)).uniform_bits(1);
         for (index, weight) in weights.iter().enumerate() {
             if index > 0 {
-                layers.push(NamedLayer::new(format!("square{index}"), Layer::Square));
+                network = network.square();
             }
-            let outputs = weight.len() / size;
-            let linear = Layer::Linear {
-                in_features: size,
-                out_features: outputs,
-                weight: weight.clone(),
-                bias: vec![BigInt::ZERO; outputs],
-                weight_scale: 1.0,
-            };
-            layers.push(NamedLayer::new(format!("linear{index}"), linear));
-            size = outputs;
+            let outputs = weight.len() / network.shape().len();
+            network = network.linear(outputs, weight.clone());
         }
-        let network = Network::new(NetworkLiteral {
-            name: "sums".to_owned(),
-            classes: size,
-            input: InputSpec {
-                shape: Shape::vector(inputs),
-                quantizer: InputQuantizer::uniform(1).unwrap(),
-            },
-            layers,
-        })
-        .unwrap();
+        let network = network.build().unwrap();
         let mut moments = Moments::fresh(inputs, 1024, t, Weighing::Exact, Detail::Full);
         for layer in network.lower() {
             match &layer.operation {

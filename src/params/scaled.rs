@@ -135,11 +135,8 @@ mod tests {
     use super::super::security::SecurityStandard;
     use super::*;
     use crate::modular::centred;
-    use crate::network::{
-        InputQuantizer, InputSpec, Layer, NamedLayer, Network, NetworkLiteral, Shape, SplitMix64,
-        proven_bounds,
-    };
-    use num_bigint::{BigInt, BigUint};
+    use crate::network::{Network, NetworkBuilder, Shape, SplitMix64, proven_bounds};
+    use num_bigint::BigUint;
 
     /// Makes the weights of two convolutions and a linear layer, uniform up to `bits` bits.
     fn weights(bits: u32) -> [Vec<i64>; 3] {
@@ -158,42 +155,19 @@ mod tests {
     }
 
     fn network([first, second, last]: [Vec<i64>; 3]) -> Network {
-        let conv = |in_channels, out_channels, side, stride, weight| Layer::Conv2d {
-            in_channels,
-            out_channels,
-            kernel: [side; 2],
-            stride: [stride; 2],
-            padding: [0, 0],
-            weight,
-            bias: vec![BigInt::from(1); out_channels],
-            weight_scale: 1.0,
-        };
-        Network::new(NetworkLiteral {
-            name: "wide".to_owned(),
-            classes: 4,
-            input: InputSpec {
-                shape: Shape::new(1, 9, 9),
-                quantizer: InputQuantizer::uniform(1).unwrap(),
-            },
-            layers: vec![
-                NamedLayer::new("conv1", conv(1, 2, 3, 2, first)),
-                NamedLayer::new("square1", Layer::Square),
-                NamedLayer::new("conv2", conv(2, 3, 2, 2, second)),
-                NamedLayer::new("square2", Layer::Square),
-                NamedLayer::new("flatten", Layer::Flatten),
-                NamedLayer::new(
-                    "linear",
-                    Layer::Linear {
-                        in_features: 12,
-                        out_features: 4,
-                        weight: last,
-                        bias: vec![BigInt::from(-1); 4],
-                        weight_scale: 1.0,
-                    },
-                ),
-            ],
-        })
-        .unwrap()
+        NetworkBuilder::new("wide", Shape::new(1, 9, 9))
+            .uniform_bits(1)
+            .conv2d(2, [3, 3], [2, 2], [0, 0], first)
+            .bias([1; 2])
+            .square()
+            .conv2d(3, [2, 2], [2, 2], [0, 0], second)
+            .bias([1; 3])
+            .square()
+            .flatten()
+            .linear(4, last)
+            .bias([-1; 4])
+            .build()
+            .unwrap()
     }
 
     #[test]

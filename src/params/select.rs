@@ -241,33 +241,16 @@ mod tests {
     #![allow(clippy::unwrap_used, clippy::panic, reason = "a failed test may panic")]
     use super::super::search::MARGIN_BITS;
     use super::*;
-    use crate::network::{InputQuantizer, InputSpec, Layer, NamedLayer, NetworkLiteral, Shape};
+    use crate::network::{NetworkBuilder, Shape};
 
     /// Makes a network of `squares` squares with a weight of `weight` before each, on one input of two bits.
     fn chain(squares: usize, weight: i64) -> Network {
-        let linear = || Layer::Linear {
-            in_features: 1,
-            out_features: 1,
-            weight: vec![weight],
-            bias: vec![BigInt::from(0)],
-            weight_scale: 1.0,
-        };
-        let mut layers = Vec::new();
-        for i in 0..squares {
-            layers.push(NamedLayer::new(format!("linear{i}"), linear()));
-            layers.push(NamedLayer::new(format!("square{i}"), Layer::Square));
-        }
-        layers.push(NamedLayer::new("out", linear()));
-        Network::new(NetworkLiteral {
-            name: "chain".to_owned(),
-            classes: 1,
-            input: InputSpec {
-                shape: Shape::vector(1),
-                quantizer: InputQuantizer::uniform(2).unwrap(),
-            },
-            layers,
-        })
-        .unwrap()
+        let network = NetworkBuilder::new("chain", Shape::vector(1)).uniform_bits(2);
+        (0..squares)
+            .fold(network, |chain, _| chain.linear(1, [weight]).square())
+            .linear(1, [weight])
+            .build()
+            .unwrap()
     }
 
     #[test]

@@ -11,10 +11,7 @@ use super::{
 };
 use crate::{
     data::Dataset,
-    network::{
-        InputQuantizer, InputSpec, Interval, Layer, NamedLayer, Network, NetworkLiteral, Twin,
-        argmax, proven_bounds,
-    },
+    network::{InputQuantizer, Interval, Network, NetworkBuilder, Twin, argmax, proven_bounds},
     quant::{WeightRule, max_integer},
 };
 
@@ -46,47 +43,32 @@ pub(super) fn build(
         *input_scale *= parts.2;
         Ok::<_, TrainError>(parts)
     };
-    let mut layers = Vec::with_capacity(spec.layers.len());
+    let mut network = NetworkBuilder::new(name, shapes[0]).quantizer(quantizer);
     for ((layer, name), &input) in spec.layers.iter().zip(names).zip(&shapes) {
-        let exported = match *layer {
+        let added = match *layer {
             LayerSpec::Conv2d {
                 out_channels,
                 kernel,
                 stride,
                 padding,
             } => {
-                let in_channels = input.channels;
-                let shape = vec![out_channels, in_channels, kernel[0], kernel[1]];
-                let (weight, bias, weight_scale) = parts(shape, &mut input_scale)?;
-                Layer::Conv2d {
-                    in_channels,
-                    out_channels,
-                    kernel,
-                    stride,
-                    padding,
-                    weight,
-                    bias,
-                    weight_scale,
-                }
+                let shape = vec![out_channels, input.channels, kernel[0], kernel[1]];
+                let (weight, bias, scale) = parts(shape, &mut input_scale)?;
+                let network = network.conv2d(out_channels, kernel, stride, padding, weight);
+                network.bias(bias).weight_scale(scale)
             }
             LayerSpec::Linear { out_features } => {
-                let in_features = input.len();
-                let (weight, bias, weight_scale) =
-                    parts(vec![out_features, in_features], &mut input_scale)?;
-                Layer::Linear {
-                    in_features,
-                    out_features,
-                    weight,
-                    bias,
-                    weight_scale,
-                }
+                let shape = vec![out_features, input.len()];
+                let (weight, bias, scale) = parts(shape, &mut input_scale)?;
+                let network = network.linear(out_features, weight);
+                network.bias(bias).weight_scale(scale)
             }
             LayerSpec::Square => {
                 input_scale *= input_scale;
-                Layer::Square
+                network.square()
             }
-            LayerSpec::SumPool { kernel, stride } => Layer::SumPool { kernel, stride },
-            LayerSpec::Flatten => Layer::Flatten,
+            LayerSpec::SumPool { kernel, stride } => network.sum_pool(kernel, stride),
+            LayerSpec::Flatten => network.flatten(),
             LayerSpec::Relu | LayerSpec::MaxPool { .. } => {
                 return Err(TrainError::NotExportable {
                     layer: name,
@@ -94,17 +76,9 @@ pub(super) fn build(
                 });
             }
         };
-        layers.push(NamedLayer::new(name, exported));
+        network = added.named(name);
     }
-    Ok(Network::new(NetworkLiteral {
-        name: name.to_owned(),
-        input: InputSpec {
-            shape: shapes[0],
-            quantizer,
-        },
-        classes: shapes[shapes.len() - 1].len(),
-        layers,
-    })?)
+    Ok(network.build()?)
 }
 
 /// Builds the integer network of a quantised model.

@@ -3,10 +3,8 @@
 use std::{fs, path::Path};
 
 use assert_cmd::{Command, cargo::cargo_bin_cmd};
-use num_bigint::BigInt;
 use sealquant::network::{
-    InputQuantizer, InputSpec, Layer, NETWORK_FILE, NamedLayer, Network, NetworkLiteral, Shape,
-    SplitMix64,
+    InputQuantizer, NETWORK_FILE, Network, NetworkBuilder, Shape, SplitMix64,
 };
 
 /// Returns a command for the built program.
@@ -33,48 +31,24 @@ pub fn network_times(factor: i64) -> Network {
             .map(|_| factor * [-1, 0, 1, 0][random.between(0, 3)])
             .collect()
     };
-    let biases = |values: &[i64]| values.iter().copied().map(BigInt::from).collect();
-    let conv = Layer::Conv2d {
-        in_channels: 1,
-        out_channels: 1,
-        kernel: [4, 4],
-        stride: [8, 8],
-        padding: [0, 0],
-        weight: weights(16),
-        bias: biases(&[1]),
-        weight_scale: 0.5,
-    };
-    let linear1 = Layer::Linear {
-        in_features: 16,
-        out_features: 4,
-        weight: weights(64),
-        bias: biases(&[2, 0, -1, 1]),
-        weight_scale: 0.25,
-    };
-    let linear2 = Layer::Linear {
-        in_features: 4,
-        out_features: 10,
-        weight: weights(40),
-        bias: biases(&[0, 1, -1, 0, 2, 0, -2, 0, 0, 3]),
-        weight_scale: 0.25,
-    };
-    Network::new(NetworkLiteral {
-        name: if factor == 1 { "small" } else { "large" }.to_owned(),
-        input: InputSpec {
-            shape: Shape::new(1, 28, 28),
-            quantizer: InputQuantizer::from_thresholds(vec![102]).unwrap(),
-        },
-        classes: 10,
-        layers: vec![
-            NamedLayer::new("conv1", conv),
-            NamedLayer::new("square1", Layer::Square),
-            NamedLayer::new("flatten", Layer::Flatten),
-            NamedLayer::new("linear1", linear1),
-            NamedLayer::new("square2", Layer::Square),
-            NamedLayer::new("linear2", linear2),
-        ],
-    })
-    .unwrap()
+    let name = if factor == 1 { "small" } else { "large" };
+    NetworkBuilder::new(name, Shape::new(1, 28, 28))
+        .quantizer(InputQuantizer::from_thresholds(vec![102]).unwrap())
+        .conv2d(1, [4, 4], [8, 8], [0, 0], weights(16))
+        .bias([1])
+        .weight_scale(0.5)
+        .square()
+        .flatten()
+        .named("flatten")
+        .linear(4, weights(64))
+        .bias([2, 0, -1, 1])
+        .weight_scale(0.25)
+        .square()
+        .linear(10, weights(40))
+        .bias([0, 1, -1, 0, 2, 0, -2, 0, 0, 3])
+        .weight_scale(0.25)
+        .build()
+        .unwrap()
 }
 
 /// Writes [`network`] as a model.

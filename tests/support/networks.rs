@@ -4,8 +4,8 @@
 use num_bigint::BigInt;
 use sealquant::engine::Plan;
 use sealquant::network::{
-    InputQuantizer, InputSpec, Layer, MAX_BIAS_BITS, NamedLayer, Network, NetworkLimits,
-    NetworkLiteral, Shape, SplitMix64, op_counts, proven_bounds, random_network,
+    InputQuantizer, Layer, MAX_BIAS_BITS, Network, NetworkBuilder, NetworkLimits, Shape,
+    SplitMix64, op_counts, proven_bounds, random_network,
 };
 use sealquant::params::{LayoutKind, Mode, SelectOptions, select};
 use std::time::Duration;
@@ -75,7 +75,7 @@ pub fn inspect(
 /// Generates a network file: a random one near the limits, a damaged one, or one with extreme numbers.
 pub fn file(random: &mut SplitMix64) -> Vec<u8> {
     match random.between(0, 5) {
-        0..=2 => match Network::new(large(random)) {
+        0..=2 => match large(random).build() {
             Ok(network) => network.to_json().into_bytes(),
             Err(error) => error.to_string().into_bytes(),
         },
@@ -196,19 +196,18 @@ fn biases(random: &mut SplitMix64, count: usize) -> Vec<BigInt> {
 
 /// Generates a network whose sizes go up to the limits and sometimes beyond; in most cases, what does not fit is made
 /// to fit.
-pub fn large(random: &mut SplitMix64) -> NetworkLiteral {
+pub fn large(random: &mut SplitMix64) -> NetworkBuilder {
     /// Maximum number of weights in a layer; more would only take longer to write and read.
     const WEIGHTS: usize = 1 << 21;
     let room = 1 << random.between(0, 24);
     let channels = size(random, room);
     let height = size(random, room / channels);
     let width = size(random, room / channels / height);
-    let input = Shape::new(channels, height, width);
-    let mut shape = input;
-    let mut layers = Vec::new();
+    let mut network = NetworkBuilder::new("large", Shape::new(channels, height, width));
     let many = random.between(0, 15) == 0;
     let count = if many { 200 } else { random.between(1, 8) };
-    for index in 0..count {
+    for _ in 0..count {
+        let shape = network.shape();
         let window = [size(random, shape.height), size(random, shape.width)];
         let step = |random: &mut SplitMix64, kernel: usize| match random.between(0, 5) {
             0..=2 => 1,
@@ -258,77 +257,17 @@ pub fn large(random: &mut SplitMix64) -> NetworkLiteral {
                 }
             }
         };
-        let Ok(output) = layer.output_shape(shape) else {
-            continue;
-        };
-        shape = output;
-        layers.push(NamedLayer::new(format!("layer{index}"), layer));
+        if layer.output_shape(shape).is_ok() {
+            network = network.layer(layer);
+        }
     }
     let max = random.between(1, 255) as u8;
-    NetworkLiteral {
-        name: "large".into(),
-        input: InputSpec {
-            shape: input,
-            quantizer: InputQuantizer::from_thresholds((1..=max).collect()).unwrap(),
-        },
-        classes: shape.len(),
-        layers,
-    }
+    network.quantizer(InputQuantizer::from_thresholds((1..=max).collect()).unwrap())
 }
 
-/// Builds a pool.
-fn pool(kernel: [usize; 2], stride: [usize; 2]) -> Layer {
-    Layer::SumPool { kernel, stride }
-}
-
-fn linear(in_features: usize, out_features: usize, weight: i64) -> Layer {
-    Layer::Linear {
-        in_features,
-        out_features,
-        weight: vec![weight; in_features * out_features],
-        bias: vec![BigInt::ZERO; out_features],
-        weight_scale: 1.0,
-    }
-}
-
-/// Builds a convolution of all planes with weights of 1.
-fn conv(
-    [in_channels, out_channels]: [usize; 2],
-    kernel: [usize; 2],
-    stride: [usize; 2],
-    padding: [usize; 2],
-) -> Layer {
-    Layer::Conv2d {
-        in_channels,
-        out_channels,
-        kernel,
-        stride,
-        padding,
-        weight: vec![1; in_channels * out_channels * kernel[0] * kernel[1]],
-        bias: vec![BigInt::ZERO; out_channels],
-        weight_scale: 1.0,
-    }
-}
-
-fn of(input: Shape, layers: Vec<Layer>) -> NetworkLiteral {
-    let mut shape = input;
-    for layer in &layers {
-        shape = layer.output_shape(shape).unwrap_or(shape);
-    }
-    NetworkLiteral {
-        name: "known".into(),
-        input: InputSpec {
-            shape: input,
-            // The scale is 1, which squares keep.
-            quantizer: InputQuantizer::uniform(1).unwrap(),
-        },
-        classes: shape.len(),
-        layers: layers
-            .into_iter()
-            .enumerate()
-            .map(|(index, layer)| NamedLayer::new(format!("layer{index}"), layer))
-            .collect(),
-    }
+/// Begins a network whose input scale is 1, which squares keep.
+fn known_on(input: Shape) -> NetworkBuilder {
+    NetworkBuilder::new("known", input).uniform_bits(1)
 }
 
 /// Lists networks that took, or might take, much more than they seem to.
@@ -337,97 +276,69 @@ pub fn known() -> Vec<Named> {
 }
 
 /// A network with a description of what is special about it.
-pub type Named = (&'static str, NetworkLiteral);
+pub type Named = (&'static str, NetworkBuilder);
 
-fn repeated(layer: Layer, count: usize) -> Vec<Layer> {
-    vec![layer; count]
+fn repeated(
+    network: NetworkBuilder,
+    count: usize,
+    add: impl Fn(NetworkBuilder) -> NetworkBuilder,
+) -> NetworkBuilder {
+    (0..count).fold(network, |network, _| add(network))
 }
 
 fn pools() -> Vec<Named> {
+    let pools = |side, kernel, count| {
+        let image = known_on(Shape::new(1, side, side));
+        repeated(image, count, |network| {
+            network.sum_pool([kernel; 2], [1; 2])
+        })
+    };
     vec![
         (
             "a pool of 2048x2048 windows on 4095x4095",
-            of(Shape::new(1, 4095, 4095), vec![pool([2048; 2], [1; 2])]),
+            pools(4095, 2048, 1),
         ),
-        (
-            "the same twice",
-            of(
-                Shape::new(1, 4095, 4095),
-                repeated(pool([2048; 2], [1; 2]), 2),
-            ),
-        ),
+        ("the same twice", pools(4095, 2048, 2)),
         (
             "two pools of 1024x1024 windows on 2047x2047",
-            of(
-                Shape::new(1, 2047, 2047),
-                vec![pool([1024; 2], [1; 2]), pool([1024; 2], [1; 2])],
-            ),
+            pools(2047, 1024, 2),
         ),
-        (
-            "200 copying pools on 4095x4095",
-            of(
-                Shape::new(1, 4095, 4095),
-                repeated(pool([1; 2], [1; 2]), 200),
-            ),
-        ),
-        (
-            "200 copying pools on 1024x1024",
-            of(
-                Shape::new(1, 1024, 1024),
-                repeated(pool([1; 2], [1; 2]), 200),
-            ),
-        ),
-        (
-            "200 copying pools on 256x256",
-            of(Shape::new(1, 256, 256), repeated(pool([1; 2], [1; 2]), 200)),
-        ),
-        (
-            "7 copying pools on 1448x1448",
-            of(Shape::new(1, 1448, 1448), repeated(pool([1; 2], [1; 2]), 7)),
-        ),
-        (
-            "a pool of 11x11 windows on 512x512",
-            of(Shape::new(1, 512, 512), vec![pool([11; 2], [1; 2])]),
-        ),
+        ("200 copying pools on 4095x4095", pools(4095, 1, 200)),
+        ("200 copying pools on 1024x1024", pools(1024, 1, 200)),
+        ("200 copying pools on 256x256", pools(256, 1, 200)),
+        ("7 copying pools on 1448x1448", pools(1448, 1, 7)),
+        ("a pool of 11x11 windows on 512x512", pools(512, 11, 1)),
     ]
 }
 
 fn squares() -> Vec<Named> {
+    let squares = |values, count| {
+        repeated(
+            known_on(Shape::vector(values)),
+            count,
+            NetworkBuilder::square,
+        )
+    };
+    let widest = (1_i64 << 61) - 1;
     vec![
-        (
-            "60 squares",
-            of(Shape::vector(1), repeated(Layer::Square, 60)),
-        ),
-        (
-            "9 squares of a million values",
-            of(Shape::vector(1 << 20), repeated(Layer::Square, 9)),
-        ),
+        ("60 squares", squares(1, 60)),
+        ("9 squares of a million values", squares(1 << 20, 9)),
         (
             "8 squares of 100,000 values, then a sum",
-            of(
-                Shape::vector(100_000),
-                [repeated(Layer::Square, 8), vec![linear(100_000, 1, 1)]].concat(),
-            ),
+            squares(100_000, 8).linear(1, vec![1; 100_000]),
         ),
         (
             "widest weights and squares",
-            of(
-                Shape::vector(1000),
-                (0..5)
-                    .flat_map(|_| [linear(1000, 1000, (1 << 61) - 1), Layer::Square])
-                    .collect(),
-            ),
+            repeated(known_on(Shape::vector(1000)), 5, |network| {
+                network.linear(1000, vec![widest; 1000 * 1000]).square()
+            }),
         ),
         (
             "a thousand wide sums",
-            of(
-                Shape::vector(1000),
-                vec![
-                    linear(1000, 1000, (1 << 61) - 1),
-                    linear(1000, 1000, -(1 << 60)),
-                    linear(1000, 10, 1),
-                ],
-            ),
+            known_on(Shape::vector(1000))
+                .linear(1000, vec![widest; 1000 * 1000])
+                .linear(1000, vec![-(1_i64 << 60); 1000 * 1000])
+                .linear(10, vec![1; 10 * 1000]),
         ),
     ]
 }
@@ -438,45 +349,33 @@ fn detours() -> Vec<Named> {
     vec![
         (
             "strides that are never taken",
-            of(
-                Shape::new(2, 8, 8),
-                vec![
-                    conv([2, 2], [3, 3], [huge; 2], [0; 2]),
-                    Layer::Square,
-                    pool([1; 2], [huge; 2]),
-                    conv([2, 2], [1, 1], [huge; 2], [0; 2]),
-                    Layer::Square,
-                    conv([2, 2], [1, 1], [huge; 2], [0; 2]),
-                    Layer::Square,
-                    linear(2, 2, 1),
-                ],
-            ),
+            known_on(Shape::new(2, 8, 8))
+                .conv2d(2, [3; 2], [huge; 2], [0; 2], vec![1; 2 * 2 * 9])
+                .square()
+                .sum_pool([1; 2], [huge; 2])
+                .conv2d(2, [1; 2], [huge; 2], [0; 2], vec![1; 2 * 2])
+                .square()
+                .conv2d(2, [1; 2], [huge; 2], [0; 2], vec![1; 2 * 2])
+                .square()
+                .linear(2, vec![1; 2 * 2]),
         ),
         (
             "a sum, then many copies of it",
-            of(
-                Shape::vector(1 << 20),
-                vec![
-                    Layer::Square,
-                    linear(1 << 20, 1, 1),
-                    linear(1, 1 << 20, 1),
-                    Layer::Square,
-                    pool([1; 2], [1; 2]),
-                ],
-            ),
+            known_on(Shape::vector(1 << 20))
+                .square()
+                .linear(1, vec![1; 1 << 20])
+                .linear(1 << 20, vec![1; 1 << 20])
+                .square()
+                .sum_pool([1; 2], [1; 2]),
         ),
         (
             "a pool of 512x512, then a plane of 128x128 from one value",
-            of(
-                Shape::new(1, 512, 512),
-                vec![
-                    Layer::Square,
-                    pool([512; 2], [512; 2]),
-                    conv([1, 4], [128; 2], [1; 2], [127; 2]),
-                    Layer::Square,
-                    linear(4 * 128 * 128, 10, 1),
-                ],
-            ),
+            known_on(Shape::new(1, 512, 512))
+                .square()
+                .sum_pool([512; 2], [512; 2])
+                .conv2d(4, [128; 2], [1; 2], [127; 2], vec![1; 4 * 128 * 128])
+                .square()
+                .linear(10, vec![1; 10 * 4 * 128 * 128]),
         ),
     ]
 }
@@ -485,47 +384,35 @@ fn wide() -> Vec<Named> {
     vec![
         (
             "linear layers as wide as they may be",
-            of(
-                Shape::vector(2048),
-                vec![
-                    linear(2048, 2048, 1),
-                    Layer::Square,
-                    linear(2048, 2048, 1),
-                    Layer::Square,
-                    linear(2048, 2048, 1),
-                ],
-            ),
+            known_on(Shape::vector(2048))
+                .linear(2048, vec![1; 2048 * 2048])
+                .square()
+                .linear(2048, vec![1; 2048 * 2048])
+                .square()
+                .linear(2048, vec![1; 2048 * 2048]),
         ),
         (
             "the same with weights of 14 bits",
-            of(
-                Shape::vector(1024),
-                vec![
-                    linear(1024, 1024, 8191),
-                    Layer::Square,
-                    linear(1024, 1024, 8191),
-                    Layer::Square,
-                    linear(1024, 10, 8191),
-                ],
-            ),
+            known_on(Shape::vector(1024))
+                .linear(1024, vec![8191; 1024 * 1024])
+                .square()
+                .linear(1024, vec![8191; 1024 * 1024])
+                .square()
+                .linear(10, vec![8191; 10 * 1024]),
         ),
         (
             "convolutions as of CIFAR-10, four times as wide",
-            of(
-                Shape::new(3, 32, 32),
-                vec![
-                    conv([3, 64], [3; 2], [1; 2], [0; 2]),
-                    Layer::Square,
-                    pool([2; 2], [2; 2]),
-                    conv([64, 128], [3; 2], [1; 2], [0; 2]),
-                    Layer::Square,
-                    pool([2; 2], [2; 2]),
-                    conv([128, 256], [3; 2], [1; 2], [0; 2]),
-                    Layer::Square,
-                    pool([2; 2], [2; 2]),
-                    linear(1024, 10, 1),
-                ],
-            ),
+            known_on(Shape::new(3, 32, 32))
+                .conv2d(64, [3; 2], [1; 2], [0; 2], vec![1; 64 * 3 * 9])
+                .square()
+                .sum_pool([2; 2], [2; 2])
+                .conv2d(128, [3; 2], [1; 2], [0; 2], vec![1; 128 * 64 * 9])
+                .square()
+                .sum_pool([2; 2], [2; 2])
+                .conv2d(256, [3; 2], [1; 2], [0; 2], vec![1; 256 * 128 * 9])
+                .square()
+                .sum_pool([2; 2], [2; 2])
+                .linear(10, vec![1; 10 * 1024]),
         ),
     ]
 }

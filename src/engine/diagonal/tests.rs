@@ -9,8 +9,8 @@
 use crate::engine::{Client, Plan, PlanContexts, SeededEvaluationKeys, SeededRequest, Server};
 use crate::kernels::Backend;
 use crate::network::{
-    InputQuantizer, InputSpec, Layer, NamedLayer, Network, NetworkLimits, NetworkLiteral, Shape,
-    SplitMix64, Twin, random_images, random_network,
+    Layer, NamedLayer, Network, NetworkBuilder, NetworkLimits, Shape, SplitMix64, Twin,
+    random_images, random_network,
 };
 use crate::params::{LayoutKind, Mode, ParamsError, SelectOptions, Selection, select};
 use crate::wire::{Limits, Message as _};
@@ -34,50 +34,21 @@ fn convolutions(sizes: &[(usize, usize, usize)], pools: bool, input: Shape, seed
             .map(|_| [-1, 0, 0, 1][(random.next_u64() % 4) as usize])
             .collect()
     };
-    let (mut layers, mut shape) = (Vec::new(), input);
+    let name = format!("{} convolutions", sizes.len());
+    let mut network = NetworkBuilder::new(name, input).uniform_bits(1);
     for (index, &(channels, kernel, stride)) in sizes.iter().enumerate() {
-        let conv = Layer::Conv2d {
-            in_channels: shape.channels,
-            out_channels: channels,
-            kernel: [kernel, kernel],
-            stride: [stride, stride],
-            padding: [0, 0],
-            weight: weights(channels * shape.channels * kernel * kernel),
-            bias: vec![BigInt::from(index as i64 - 1); channels],
-            weight_scale: 1.0,
-        };
-        shape = conv.output_shape(shape).unwrap();
-        layers.push(NamedLayer::new(format!("conv{index}"), conv));
-        layers.push(NamedLayer::new(format!("square{index}"), Layer::Square));
+        let count = channels * network.shape().channels * kernel * kernel;
+        network = network
+            .conv2d(channels, [kernel; 2], [stride; 2], [0, 0], weights(count))
+            .bias(vec![index as i64 - 1; channels])
+            .square();
         if pools {
-            let pool = Layer::SumPool {
-                kernel: [2, 2],
-                stride: [2, 2],
-            };
-            shape = pool.output_shape(shape).unwrap();
-            layers.push(NamedLayer::new(format!("pool{index}"), pool));
+            network = network.sum_pool([2, 2], [2, 2]);
         }
     }
-    layers.push(NamedLayer::new(
-        "linear",
-        Layer::Linear {
-            in_features: shape.len(),
-            out_features: 10,
-            weight: weights(10 * shape.len()),
-            bias: vec![BigInt::from(7); 10],
-            weight_scale: 1.0,
-        },
-    ));
-    Network::new(NetworkLiteral {
-        name: format!("{} convolutions", sizes.len()),
-        classes: 10,
-        input: InputSpec {
-            shape: input,
-            quantizer: InputQuantizer::uniform(1).unwrap(),
-        },
-        layers,
-    })
-    .unwrap()
+    let count = 10 * network.shape().len();
+    let network = network.linear(10, weights(count)).bias([7; 10]);
+    network.build().unwrap()
 }
 
 /// Largest number of bits by which a predicted budget may lie below the measured one: 12, and one for the powers of the

@@ -244,11 +244,7 @@ impl Roots {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a failed test may panic")]
     use super::*;
-    use crate::network::{
-        InputQuantizer, InputSpec, Layer, LoweredOperation, NamedLayer, Network, NetworkLiteral,
-        Shape, SplitMix64,
-    };
-    use num_bigint::BigInt;
+    use crate::network::{LoweredOperation, NetworkBuilder, Shape, SplitMix64};
 
     const T: u64 = 65_537;
 
@@ -302,25 +298,14 @@ mod tests {
 
     /// Makes sums of products whose slots hold these entries of a matrix of one column.
     fn sum(slots: &[Vec<u64>]) -> (SparseMatrix, Vec<Vec<Entry>>) {
-        let weights: Vec<i64> = slots.concat().iter().map(|&w| w.cast_signed()).collect();
+        let weights = slots.concat().into_iter().map(|w| w.cast_signed() + 1);
+        let weights: Vec<i64> = weights.collect();
         let count = weights.len();
-        let layer = Layer::Linear {
-            in_features: count,
-            out_features: 1,
-            weight: weights.iter().map(|w| w + 1).collect(),
-            bias: vec![BigInt::ZERO],
-            weight_scale: 1.0,
-        };
-        let network = Network::new(NetworkLiteral {
-            name: "entries".to_owned(),
-            classes: 1,
-            input: InputSpec {
-                shape: Shape::vector(count),
-                quantizer: InputQuantizer::uniform(1).unwrap(),
-            },
-            layers: vec![NamedLayer::new("linear", layer)],
-        })
-        .unwrap();
+        let network = NetworkBuilder::new("entries", Shape::vector(count))
+            .uniform_bits(1)
+            .linear(1, weights)
+            .build()
+            .unwrap();
         let LoweredOperation::Sums(sums) = &network.lower()[0].operation else {
             unreachable!()
         };
