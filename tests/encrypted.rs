@@ -7,7 +7,8 @@
 )]
 
 use num_bigint::BigInt;
-use sealquant::engine::{Client, EngineError, Plan, Response, Server, Step};
+use sealquant::circuit::{CircuitLayer, Op};
+use sealquant::engine::{Client, EngineError, Plan, Response, Server};
 use sealquant::network::{
     Network, NetworkBuilder, NetworkLimits, Shape, Twin, random_images, random_network,
 };
@@ -80,14 +81,9 @@ fn two_squares_and_wide_weights_equal_the_twin() {
         .unwrap();
     let plan = check(&wide, &images(3, 20), &SelectOptions::default());
     assert!(plan.selection().plain_moduli().len() > 1, "needs the CRT");
-    let relinearized: Vec<bool> = plan
-        .layers()
-        .iter()
-        .filter_map(|layer| match layer.step {
-            Step::Square { relinearize, .. } => Some(relinearize),
-            _ => None,
-        })
-        .collect();
+    let squares = plan.layers().iter().map(CircuitLayer::ops);
+    let squares = squares.filter(|ops| ops.contains(&Op::Squares));
+    let relinearized: Vec<bool> = squares.map(|ops| ops.contains(&Op::Relinearize)).collect();
     assert_eq!(relinearized, [true, false]);
 }
 

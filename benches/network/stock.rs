@@ -3,7 +3,8 @@
 use num_bigint::BigInt;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 use sealquant::bfv::{Ciphertext, Context, ParametersLiteral, SecurityLevel};
-use sealquant::engine::{Client, Plan, Request, Response, Server, Step};
+use sealquant::circuit::{CircuitLayer, Op};
+use sealquant::engine::{Client, Plan, Request, Response, Server};
 use sealquant::network::{Network, random_images};
 use sealquant::params::{LayoutKind, Mode, SelectOptions, select};
 use sealquant_native_bench::network::{self as native, Layer};
@@ -73,14 +74,14 @@ impl Stock {
         let lowered = plan
             .layers()
             .iter()
-            .map(|layer| lower(&layer.step, t))
+            .map(|layer| lower(layer.ops(), t))
             .collect::<Result<_, _>>()?;
-        let outputs = plan.layers().last().map_or(0, |layer| layer.step.outputs());
+        let outputs = plan.outputs();
         Ok(Self {
             name: format!(
                 "stock mode, {} to {}, batch of {}: N = {}, q = {:?} bits, t = {t}",
                 network.name(),
-                plan.layers().last().map_or("", |layer| layer.name.as_str()),
+                plan.layers().last().map_or("", CircuitLayer::name),
                 images.len(),
                 selection.poly_modulus_degree(),
                 selection.coeff_modulus_bits(),
@@ -108,10 +109,10 @@ impl Stock {
     }
 }
 
-fn lower(step: &Step, t: u64) -> Result<Owned, Box<dyn Error>> {
+fn lower(ops: &[Op], t: u64) -> Result<Owned, Box<dyn Error>> {
     let mut owned = Owned::default();
-    match step {
-        Step::Sums(sums) => {
+    match ops {
+        [Op::LinearCombination(sums)] => {
             owned.starts.push(0);
             for (terms, bias) in sums.outputs() {
                 for term in terms {
@@ -125,7 +126,8 @@ fn lower(step: &Step, t: u64) -> Result<Owned, Box<dyn Error>> {
                 owned.biases.push(residues(bias, t)?.1);
             }
         }
-        Step::Square { relinearize, .. } => owned.kind = 1 + u32::from(*relinearize),
+        [Op::Squares] => owned.kind = 1,
+        [Op::Squares, Op::Relinearize] => owned.kind = 2,
         _ => return Err("stock mode has no such layer".into()),
     }
     Ok(owned)

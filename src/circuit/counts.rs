@@ -2,6 +2,7 @@
 
 use std::{iter::Sum, ops::AddAssign};
 
+use num_bigint::Sign;
 use serde::{Deserialize, Serialize};
 
 use super::{Circuit, Op, Step, Turn};
@@ -75,6 +76,26 @@ impl Step<'_> {
     fn counts(&self) -> OpCounts {
         let none = OpCounts::default();
         match self.op {
+            Op::LinearCombination(sums) => {
+                let mut counts = none;
+                for (terms, bias) in sums.outputs() {
+                    let scaled = terms.iter().filter(|term| term.weight.unsigned_abs() != 1);
+                    counts.additions += terms.len().saturating_sub(1) as u64;
+                    counts.constant_multiplications += scaled.count() as u64;
+                    counts.plain_additions += u64::from(bias.sign() != Sign::NoSign);
+                }
+                counts
+            }
+            Op::Squares => OpCounts {
+                squares: self.ciphertexts as u64,
+                ..none
+            },
+            Op::SumOfProducts => OpCounts {
+                plain_multiplications: self.ciphertexts as u64,
+                additions: self.ciphertexts.saturating_sub(1) as u64,
+                plain_additions: 1,
+                ..none
+            },
             Op::PlainProducts(sums) => {
                 let products = sums.iter().map(Vec::len);
                 let additions = products.clone().map(|products| products.saturating_sub(1));
@@ -115,7 +136,7 @@ impl Step<'_> {
                 ..none
             },
             Op::Relinearize => OpCounts {
-                relinearizations: 1,
+                relinearizations: self.ciphertexts as u64,
                 ..none
             },
         }

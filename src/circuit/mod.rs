@@ -10,7 +10,7 @@ pub use counts::OpCounts;
 pub(crate) use counts::moving;
 pub use turn::Turn;
 
-use crate::network::{SparseMatrix, WeightedSums};
+use crate::network::{Crops, LoweredLayer, LoweredOperation, Network, SparseMatrix, WeightedSums};
 use std::collections::BTreeMap;
 
 /// A position in a plaintext: the slot that takes a residue of a layer's matrix or of its bias.
@@ -37,6 +37,13 @@ pub struct Giant {
 /// An operation on the ciphertexts that the one before it made. The first operation reads the request.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Op {
+    /// Weighted sums of ciphertexts with integers, plus biases: one ciphertext for each sum.
+    LinearCombination(WeightedSums),
+    /// Squares every ciphertext: each square of values of n polynomials has 2n - 1.
+    Squares,
+    /// Sums the products of all ciphertexts, each with a plaintext of its own, and adds a plaintext: the last layer of
+    /// crops.
+    SumOfProducts,
     /// Sums of products of ciphertexts and plaintexts: one ciphertext for each sum.
     PlainProducts(Vec<PlainProducts>),
     /// A matrix on the slots of one ciphertext: the sum over giant steps of the rotated sums over baby steps of plaintext
@@ -55,7 +62,7 @@ pub enum Op {
     AddPlain(Vec<Vec<Entry>>),
     /// Squares every ciphertext and sums the squares: one ciphertext of three polynomials.
     SumOfSquares,
-    /// Brings a ciphertext of three polynomials back to two.
+    /// Brings every ciphertext of three polynomials back to two.
     Relinearize,
 }
 
@@ -156,6 +163,39 @@ impl Circuit {
         Self { inputs, layers }
     }
 
+    /// Makes the circuit of a network whose values have a ciphertext each. With `relinearize`, all squares but the last
+    /// are brought back to two polynomials: sums and decryption take three, and nothing squares the last ones again.
+    pub fn of_values(network: &Network, relinearize: bool) -> Self {
+        let lowered = network.lower();
+        let is_square =
+            |layer: &LoweredLayer| matches!(layer.operation, LoweredOperation::Square { .. });
+        let last_square = lowered.iter().rposition(is_square);
+        let layers = lowered.into_iter().enumerate();
+        let layers = layers.map(|(index, layer)| {
+            let mut ops = Vec::with_capacity(2);
+            match layer.operation {
+                LoweredOperation::Sums(sums) => ops.push(Op::LinearCombination(sums)),
+                LoweredOperation::Square { .. } => {
+                    ops.push(Op::Squares);
+                    if relinearize && Some(index) != last_square {
+                        ops.push(Op::Relinearize);
+                    }
+                }
+            }
+            CircuitLayer::new(layer.name, ops, Vec::new(), 0)
+        });
+        Self::new(network.input().shape.len(), layers.collect())
+    }
+
+    /// Makes the circuit of crops.
+    pub fn of_crops(crops: &Crops) -> Self {
+        let mut circuit = Self::of_values(&crops.network, false);
+        let ops = vec![Op::SumOfProducts];
+        let last = CircuitLayer::new(crops.name.clone(), ops, Vec::new(), 0);
+        circuit.layers.push(last);
+        circuit
+    }
+
     /// Returns the number of ciphertexts in a request.
     pub const fn inputs(&self) -> usize {
         self.inputs
@@ -169,7 +209,8 @@ impl Circuit {
     /// Returns the number of squares.
     pub fn squares(&self) -> usize {
         let ops = self.layers.iter().flat_map(|layer| &layer.ops);
-        ops.filter(|op| **op == Op::SumOfSquares).count()
+        ops.filter(|op| matches!(op, Op::Squares | Op::SumOfSquares))
+            .count()
     }
 
     /// Walks over the circuit: the operations of each layer, with what each reads. `levels` are the numbers of data
@@ -193,6 +234,9 @@ impl Circuit {
                     keep: at(switches + usize::from(switches_now)),
                 };
                 match op {
+                    Op::LinearCombination(sums) => ciphertexts = sums.len(),
+                    Op::Squares => polynomials = 2 * polynomials - 1,
+                    Op::SumOfProducts => ciphertexts = 1,
                     Op::PlainProducts(sums) => ciphertexts = sums.len(),
                     Op::SumOfSquares => (ciphertexts, polynomials) = (1, 3),
                     Op::Relinearize => polynomials = 2,
@@ -210,11 +254,54 @@ impl Circuit {
         let walk = self.walk(&[]);
         walk.map(|(_, steps)| {
             steps.last().map_or(0, |step| match step.op {
-                Op::SumOfSquares => 1,
+                Op::LinearCombination(sums) => sums.len(),
+                Op::PlainProducts(sums) => sums.len(),
+                Op::SumOfSquares | Op::SumOfProducts => 1,
                 _ => step.ciphertexts,
             })
         })
         .collect()
+    }
+
+    /// Returns the number of polynomials in each ciphertext of the result.
+    pub fn polynomials(&self) -> usize {
+        let steps = self.walk(&[]).flat_map(|(_, steps)| steps);
+        steps.last().map_or(2, |step| match step.op {
+            Op::Squares => 2 * step.polynomials - 1,
+            Op::SumOfSquares => 3,
+            Op::Relinearize => 2,
+            _ => step.polynomials,
+        })
+    }
+
+    /// Returns the circuit of the first `layers` layers, in which the last weighted sums are at most `outputs`.
+    #[must_use]
+    pub fn prefix(&self, layers: usize, outputs: usize) -> Self {
+        let mut prefix = self.clone();
+        prefix.layers.truncate(layers);
+        let ops = prefix.layers.iter_mut().flat_map(|layer| &mut layer.ops);
+        for op in ops.rev() {
+            match op {
+                Op::LinearCombination(sums) => {
+                    sums.truncate(outputs);
+                    break;
+                }
+                Op::Squares | Op::Relinearize => {}
+                _ => break,
+            }
+        }
+        prefix
+    }
+
+    /// Returns the largest magnitude of an integer weight in weighted sums.
+    pub fn largest_weight(&self) -> u64 {
+        let ops = self.layers.iter().flat_map(|layer| &layer.ops);
+        let terms = ops.flat_map(|op| match op {
+            Op::LinearCombination(sums) => Some(sums.outputs().flat_map(|(terms, _)| terms)),
+            _ => None,
+        });
+        let weights = terms.flatten().map(|term| term.weight.unsigned_abs());
+        weights.max().unwrap_or(0)
     }
 
     /// Returns the rotations for which the server needs keys, each with the largest number of data primes under which it

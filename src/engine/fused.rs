@@ -4,9 +4,9 @@
 use super::diagonal;
 use super::error::EngineError;
 use super::packed::Plaintexts;
-use super::plan::{Plan, Step};
+use super::plan::Plan;
 use crate::bfv::Context;
-use crate::circuit::OpCounts;
+use crate::circuit::{Op, OpCounts};
 use crate::kernels::{Lane, LayerSpec, Prime, Sum, Then, square_work, sum_work, weighted_work};
 use crate::layout::Layout;
 use crate::modular::{centred, multiply, power, wide_residue};
@@ -47,62 +47,63 @@ fn is_pool(sums: &WeightedSums, inputs: usize) -> bool {
     })
 }
 
-/// Fuses the layers of a plan: each square with the sums before it and the sum-pool after it.
+/// Fuses the layers of a plan: each square with the sums before it and the sum-pool after it. The diagonal layout is not
+/// computed coefficient by coefficient: it has no such layers.
 pub(super) fn fuse(plan: &Plan) -> Vec<Fused<'_>> {
     let mut fused: Vec<Fused<'_>> = Vec::new();
-    let mut values = plan.inputs();
-    for layer in plan.layers() {
-        let name = layer.name.clone();
-        match (&layer.step, fused.last_mut()) {
-            (
-                Step::Square { .. },
-                Some(Fused::Sums {
-                    name: before,
-                    last,
-                    square: square @ false,
-                    ..
-                }),
-            ) => {
-                *square = true;
-                last.clone_from(&name);
-                *before = format!("{before} + {name}");
-            }
-            (
-                Step::Sums(sums),
-                Some(Fused::Sums {
-                    name: before,
-                    last,
+    for (layer, steps) in plan.circuit().walk(&[]) {
+        let name = layer.name().to_owned();
+        for step in steps {
+            let name = name.clone();
+            match (step.op, fused.last_mut()) {
+                (
+                    Op::Squares,
+                    Some(Fused::Sums {
+                        name: before,
+                        last,
+                        square: square @ false,
+                        ..
+                    }),
+                ) => {
+                    *square = true;
+                    last.clone_from(&name);
+                    *before = format!("{before} + {name}");
+                }
+                (
+                    Op::LinearCombination(sums),
+                    Some(Fused::Sums {
+                        name: before,
+                        last,
+                        square: true,
+                        pool: pool @ None,
+                        ..
+                    }),
+                ) if is_pool(sums, step.ciphertexts) => {
+                    *pool = Some(sums);
+                    last.clone_from(&name);
+                    *before = format!("{before} + {name}");
+                }
+                (Op::Squares, _) => fused.push(Fused::Sums {
+                    last: name.clone(),
+                    name,
+                    sums: None,
                     square: true,
-                    pool: pool @ None,
-                    ..
+                    pool: None,
                 }),
-            ) if is_pool(sums, values) => {
-                *pool = Some(sums);
-                last.clone_from(&name);
-                *before = format!("{before} + {name}");
+                (Op::LinearCombination(sums), _) => fused.push(Fused::Sums {
+                    last: name.clone(),
+                    name,
+                    sums: Some(sums),
+                    square: false,
+                    pool: None,
+                }),
+                (Op::SumOfProducts, _) => fused.push(Fused::Positions {
+                    name,
+                    count: step.ciphertexts,
+                }),
+                _ => {}
             }
-            (Step::Square { .. }, _) => fused.push(Fused::Sums {
-                last: name.clone(),
-                name,
-                sums: None,
-                square: true,
-                pool: None,
-            }),
-            (Step::Sums(sums), _) => fused.push(Fused::Sums {
-                last: name.clone(),
-                name,
-                sums: Some(sums),
-                square: false,
-                pool: None,
-            }),
-            // The diagonal layout is not computed coefficient by coefficient.
-            (Step::Diagonals { .. }, _) => {}
-            (Step::Positions { count }, _) => fused.push(Fused::Positions {
-                name,
-                count: *count,
-            }),
         }
-        values = layer.step.outputs();
     }
     fused
 }
@@ -136,16 +137,14 @@ pub(super) fn minus_q(data_primes: &[u64], t: u64) -> u64 {
 pub(super) fn correction(plan: &Plan, t: u64) -> u64 {
     let coeff_modulus = plan.selection().coeff_modulus();
     let data = &coeff_modulus[..coeff_modulus.len().saturating_sub(1)];
-    if let Layout::Diagonal(layout) = plan.layout() {
-        let squares = layout.circuit().squares();
+    if let Layout::Diagonal(_) = plan.layout() {
+        let squares = plan.circuit().squares();
         return diagonal::correction(data, plan.selection().drops(), squares, t);
     }
     let minus_q = minus_q(data, t);
     let mut kappa = minus_q;
-    for layer in plan.layers() {
-        if matches!(layer.step, Step::Square { .. }) {
-            kappa = multiply(kappa, kappa, t);
-        }
+    for _ in 0..plan.circuit().squares() {
+        kappa = multiply(kappa, kappa, t);
     }
     // By Fermat's little theorem, as t is prime.
     let inverse = power(kappa, t - 2, t);

@@ -31,7 +31,7 @@ pub use client::Client;
 pub use error::EngineError;
 pub use forecast::LayerForecast;
 pub use message::{EvaluationKeys, Request, RequestPart, Response, ResponsePart};
-pub use plan::{Plan, PlannedLayer, Step};
+pub use plan::Plan;
 pub use seeded::{PlanContexts, SeededEvaluationKeys, SeededRequest, SeededRequestPart};
 pub use server::{Evaluation, Server};
 pub use stats::{LayerStats, Progress};

@@ -1,60 +1,12 @@
-//! The server's computation: the network lowered to sums and squares, or to the stages of its layout.
+//! The agreement between client and server: parameters, layout, and circuit.
 
 use super::error::EngineError;
-use crate::circuit::Op;
+use crate::circuit::{Circuit, CircuitLayer};
 use crate::layout::{Batched, Diagonal, Layout, Packed};
-use crate::network::{Crops, LoweredLayer, LoweredOperation, Network, WeightedSums};
+use crate::network::{Crops, Network};
 use crate::params::{LayoutKind, Mode, Selection};
 
-/// A layer of a plan.
-#[derive(Debug, Clone, PartialEq)]
-pub struct PlannedLayer {
-    /// Name of the network's layer.
-    pub name: String,
-    /// Computation of the layer.
-    pub step: Step,
-}
-
-/// The computation of one layer of a plan, over all its ciphertexts.
-#[derive(Debug, Clone, PartialEq)]
-#[non_exhaustive]
-pub enum Step {
-    /// Weighted sums of ciphertexts. Depth 0.
-    Sums(WeightedSums),
-    /// Squares of all ciphertexts. Depth 1.
-    Square {
-        /// Number of ciphertexts.
-        count: usize,
-        /// True if the squares are relinearised to size 2. The last squares of a network are not: sums and decryption
-        /// take size 3, and nothing after them squares again. In fast mode, only the diagonal layout relinearises.
-        relinearize: bool,
-    },
-    /// The last layer of the packed layout: one sum of products with plaintexts, masked (see [`Plan`]). Depth 0, but
-    /// with the noise of a plaintext product.
-    Positions {
-        /// Number of ciphertexts that are summed.
-        count: usize,
-    },
-    /// Layers of the diagonal layout between squares: products with plaintexts, and rotations. Depth 0, but with the
-    /// noise of a plaintext product.
-    Diagonals {
-        /// Number of output ciphertexts.
-        count: usize,
-    },
-}
-
-impl Step {
-    /// Returns the number of output ciphertexts.
-    pub fn outputs(&self) -> usize {
-        match self {
-            Self::Sums(sums) => sums.len(),
-            Self::Square { count, .. } | Self::Diagonals { count } => *count,
-            Self::Positions { .. } => 1,
-        }
-    }
-}
-
-/// The agreement between client and server: encryption parameters, layout, and steps.
+/// The agreement between client and server: encryption parameters, layout, and circuit.
 ///
 /// A plan depends on the network and the selected parameters, not on images or keys. The client needs the parameters
 /// and sizes, not the weights.
@@ -72,10 +24,9 @@ pub struct Plan {
     selection: Selection,
     layout: Layout,
     input_max: i64,
-    inputs: usize,
     outputs: usize,
     response_primes: usize,
-    layers: Vec<PlannedLayer>,
+    circuit: Circuit,
 }
 
 impl Plan {
@@ -97,21 +48,20 @@ impl Plan {
     /// [`EngineError::Layout`] if the parameters were selected for another layout.
     pub fn batched(network: &Network, selection: &Selection) -> Result<Self, EngineError> {
         check_layout(selection, LayoutKind::Batched)?;
-        let layers = planned(network.lower(), selection.mode());
-        let outputs = layers
-            .last()
-            .ok_or(EngineError::Internal("a plan without layers"))?
-            .step
-            .outputs();
-        Ok(Self {
-            layout: Layout::Batched(Batched::new(selection.poly_modulus_degree())),
-            selection: selection.clone(),
+        let circuit = Circuit::of_values(network, selection.mode() == Mode::Stock);
+        let layout = Layout::Batched(Batched::new(selection.poly_modulus_degree()));
+        Ok(Self::of(network, selection, layout, circuit))
+    }
+
+    fn of(network: &Network, selection: &Selection, layout: Layout, circuit: Circuit) -> Self {
+        Self {
             input_max: network.input().quantizer.max(),
-            inputs: network.input().shape.len(),
-            outputs,
+            outputs: circuit.outputs().last().copied().unwrap_or(0),
             response_primes: selection.response_primes(),
-            layers,
-        })
+            selection: selection.clone(),
+            layout,
+            circuit,
+        }
     }
 
     /// Makes a plan in the packed layout, for fast mode.
@@ -124,26 +74,13 @@ impl Plan {
         let crops = Crops::new(network).map_err(|error| EngineError::Layout {
             reason: format!("the packed layout cannot serve this network: {error}"),
         })?;
-        let mut layers = planned(crops.network.lower(), selection.mode());
-        layers.push(PlannedLayer {
-            name: crops.name.clone(),
-            step: Step::Positions {
-                count: crops.network.classes(),
-            },
-        });
-        Ok(Self {
-            input_max: network.input().quantizer.max(),
-            inputs: crops.network.input().shape.len(),
-            outputs: 1,
-            response_primes: selection.response_primes(),
-            layers,
-            layout: Layout::Packed(Box::new(Packed::new(
-                selection.poly_modulus_degree(),
-                network.input().shape,
-                crops,
-            ))),
-            selection: selection.clone(),
-        })
+        let circuit = Circuit::of_crops(&crops);
+        let layout = Layout::Packed(Box::new(Packed::new(
+            selection.poly_modulus_degree(),
+            network.input().shape,
+            crops,
+        )));
+        Ok(Self::of(network, selection, layout, circuit))
     }
 
     /// Makes a plan in the diagonal layout, for fast mode.
@@ -157,39 +94,16 @@ impl Plan {
         let diagonal = Diagonal::new(network, slots).map_err(|error| EngineError::Layout {
             reason: format!("the diagonal layout cannot serve this network: {error}"),
         })?;
-        let circuit = diagonal.circuit();
-        let layers = circuit.layers().iter().zip(circuit.outputs());
-        let layers = layers.map(|(layer, count)| PlannedLayer {
-            name: layer.name().to_owned(),
-            step: if layer.ops().contains(&Op::SumOfSquares) {
-                Step::Square {
-                    count,
-                    relinearize: layer.ops().contains(&Op::Relinearize),
-                }
-            } else {
-                Step::Diagonals { count }
-            },
-        });
-        let layers = layers.collect();
-        Ok(Self {
-            input_max: network.input().quantizer.max(),
-            inputs: diagonal.uploads(),
-            outputs: diagonal.responses().0,
-            response_primes: selection.response_primes(),
-            layers,
-            layout: Layout::Diagonal(Box::new(diagonal)),
-            selection: selection.clone(),
-        })
+        let circuit = diagonal.circuit().clone();
+        let layout = Layout::Diagonal(Box::new(diagonal));
+        Ok(Self::of(network, selection, layout, circuit))
     }
 
     /// Returns the Galois elements for which the server needs keys, in ascending order; empty except in the diagonal
     /// layout.
     pub fn galois_elements(&self) -> Vec<u32> {
-        let Layout::Diagonal(diagonal) = &self.layout else {
-            return Vec::new();
-        };
         let slots = self.selection.poly_modulus_degree();
-        let rotations = diagonal.circuit().rotations(&[]).into_keys();
+        let rotations = self.circuit.rotations(&[]).into_keys();
         let mut elements: Vec<u32> = rotations.map(|turn| turn.element(slots)).collect();
         elements.sort_unstable();
         elements
@@ -213,7 +127,7 @@ impl Plan {
     /// Returns the number of values of an image.
     pub fn image_values(&self) -> usize {
         match &self.layout {
-            Layout::Batched(_) => self.inputs,
+            Layout::Batched(_) => self.circuit.inputs(),
             Layout::Packed(packed) => packed.image().len(),
             Layout::Diagonal(diagonal) => diagonal.image().len(),
         }
@@ -226,7 +140,7 @@ impl Plan {
 
     /// Returns the number of ciphertexts in a request, for each plaintext modulus.
     pub const fn inputs(&self) -> usize {
-        self.inputs
+        self.circuit.inputs()
     }
 
     /// Returns the number of ciphertexts in a response, for each plaintext modulus: one per logit in the batched
@@ -235,9 +149,14 @@ impl Plan {
         self.outputs
     }
 
-    /// Returns the layers.
-    pub fn layers(&self) -> &[PlannedLayer] {
-        &self.layers
+    /// Returns what the server computes.
+    pub const fn circuit(&self) -> &Circuit {
+        &self.circuit
+    }
+
+    /// Returns the layers of the circuit.
+    pub fn layers(&self) -> &[CircuitLayer] {
+        self.circuit.layers()
     }
 
     /// Returns the number of primes that the response keeps.
@@ -250,50 +169,20 @@ impl Plan {
     #[must_use]
     pub fn prefix(&self, layers: usize, outputs: usize) -> Self {
         let mut prefix = self.clone();
-        prefix.layers.truncate(layers);
+        prefix.circuit = self.circuit.prefix(layers, outputs);
+        prefix.outputs = prefix.circuit.outputs().last().copied().unwrap_or(0);
         prefix.response_primes = self
             .selection
             .coeff_modulus()
             .len()
             .saturating_sub(1)
             .max(1);
-        if let Layout::Diagonal(_) = &prefix.layout {
-            // The results are each layer's ciphertexts; those of the first stage before they are squared.
-            prefix.outputs = prefix.layers.last().map_or(0, |layer| layer.step.outputs());
-            return prefix;
-        }
-        for layer in prefix.layers.iter_mut().rev() {
-            match &mut layer.step {
-                Step::Sums(sums) => {
-                    sums.truncate(outputs);
-                    break;
-                }
-                Step::Square { .. } => {}
-                Step::Positions { .. } | Step::Diagonals { .. } => break,
-            }
-        }
-        let mut values = self.inputs;
-        for layer in &mut prefix.layers {
-            if let Step::Square { count, .. } = &mut layer.step {
-                *count = values;
-            }
-            values = layer.step.outputs();
-        }
-        prefix.outputs = values;
         prefix
     }
 
     /// Tells whether the server needs relinearisation keys.
     pub fn needs_relin_keys(&self) -> bool {
-        self.layers.iter().any(|layer| {
-            matches!(
-                layer.step,
-                Step::Square {
-                    relinearize: true,
-                    ..
-                }
-            )
-        })
+        self.circuit.relinearizes(&[]).is_some()
     }
 }
 
@@ -308,24 +197,4 @@ fn check_layout(selection: &Selection, layout: LayoutKind) -> Result<(), EngineE
             layout.name()
         ),
     })
-}
-
-fn planned(lowered: Vec<LoweredLayer>, mode: Mode) -> Vec<PlannedLayer> {
-    let last_square = lowered
-        .iter()
-        .rposition(|layer| matches!(layer.operation, LoweredOperation::Square { .. }));
-    lowered
-        .into_iter()
-        .enumerate()
-        .map(|(index, layer)| PlannedLayer {
-            name: layer.name,
-            step: match layer.operation {
-                LoweredOperation::Sums(sums) => Step::Sums(sums),
-                LoweredOperation::Square { count } => Step::Square {
-                    count,
-                    relinearize: mode == Mode::Stock && Some(index) != last_square,
-                },
-            },
-        })
-        .collect()
 }

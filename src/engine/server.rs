@@ -8,10 +8,11 @@ use super::message::{
     EvaluationKeys, Request, RequestPart, Response, ResponsePart, check_channels, check_shape,
     check_size, suffix,
 };
-use super::plan::{Plan, Step};
+use super::plan::Plan;
 use super::stats::{LayerStats, Progress, Stage, layer_stage};
 use super::stock::Stock;
 use crate::bfv::Ciphertext;
+use crate::circuit::{CircuitLayer, Op};
 use crate::kernels::{Backend, warn_if_unoptimised};
 use crate::layout::Layout;
 use crate::params::Mode;
@@ -226,7 +227,7 @@ impl Server {
         if let Channels::Diagonal(channels) = &self.channels {
             return channels.first().map(Diagonals::stats).unwrap_or_default();
         }
-        let layers = self.plan.layers().iter().map(|layer| layer.name.as_str());
+        let layers = self.plan.layers().iter().map(CircuitLayer::name);
         LayerStats::named(layers.chain(["response"]))
     }
 
@@ -248,25 +249,26 @@ impl Server {
         }
         // The request is only borrowed; the results of a layer are consumed by the next layer.
         let mut values: Option<Vec<Ciphertext>> = None;
-        let planned = self.plan.layers();
-        for (index, (layer, stats)) in planned.iter().zip(layers.iter_mut()).enumerate() {
+        let circuit = self.plan.circuit();
+        let all = circuit.layers().len();
+        let planned = circuit.layers().iter().zip(circuit.outputs());
+        for (index, ((layer, count), stats)) in planned.zip(layers.iter_mut()).enumerate() {
             let start = Instant::now();
-            let name = layer_stage(index, planned.len(), &layer.name, suffix);
-            let stage = Stage::new(progress, &name, layer.step.outputs());
-            let (outputs, ops) = match &layer.step {
-                Step::Sums(sums) => stock.sums(
-                    &layer.name,
-                    sums,
-                    values.as_deref().unwrap_or(inputs),
-                    &stage,
-                )?,
-                Step::Square { relinearize, .. } => {
-                    stock.squares(&layer.name, owned(values, inputs)?, *relinearize, &stage)?
+            let name = layer_stage(index, all, layer.name(), suffix);
+            let stage = Stage::new(progress, &name, count);
+            let (outputs, ops) = match layer.ops() {
+                [Op::LinearCombination(sums)] => {
+                    let inputs = values.as_deref().unwrap_or(inputs);
+                    stock.sums(layer.name(), sums, inputs, &stage)?
                 }
-                Step::Positions { .. } | Step::Diagonals { .. } => {
-                    return Err(EngineError::Layout {
-                        reason: "stock mode does not compute in it".to_owned(),
-                    });
+                [Op::Squares, then @ ..] => {
+                    let relinearize = then.contains(&Op::Relinearize);
+                    stock.squares(layer.name(), owned(values, inputs)?, relinearize, &stage)?
+                }
+                _ => {
+                    return Err(EngineError::Internal(
+                        "the circuit has operations that stock mode does not compute",
+                    ));
                 }
             };
             values = Some(outputs);

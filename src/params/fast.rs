@@ -25,7 +25,7 @@
 use super::moments::{Detail, Moments, Weighing};
 use super::noise::LayerNoise;
 use super::rules::{self, Powers, tail};
-use crate::network::{LoweredLayer, LoweredOperation};
+use crate::circuit::{Circuit, CircuitLayer, Op};
 
 /// The noise of a circuit under one plaintext modulus.
 pub(super) struct FastNoise {
@@ -79,65 +79,58 @@ const fn plaintext_coefficients(degree: usize, period: usize) -> usize {
 }
 
 impl FastNoise {
-    /// Computes the noise of layers, with weights as `weighing` counts them and covariances in the given detail.
-    ///
-    /// If `weighted` is given, there is a last layer of that name: products with plaintexts whose slots repeat after
-    /// that number.
+    /// Computes the noise of a circuit, with weights as `weighing` counts them and covariances in the given detail. The
+    /// slots of the plaintexts of an [`Op::SumOfProducts`] repeat after `period`.
     pub(super) fn new(
-        layers: &[LoweredLayer],
-        inputs: usize,
+        circuit: &Circuit,
         degree: usize,
         plain_modulus: u64,
         (weighing, detail): (Weighing, Detail),
-        weighted: Option<(&str, usize)>,
+        period: usize,
     ) -> Self {
         let (t, n) = (plain_modulus as f64, degree as f64);
-        let mut moments = Moments::fresh(inputs, degree, t, weighing, detail);
-        let (mut squares, mut weight_power) = (0, 0);
-        let step = |name: &str, moments: &Moments, squares: i32, weight_power: i32| Step {
-            name: name.to_owned(),
-            deviation: largest(&moments.deviations),
-            constant: largest(&moments.constants),
-            degree: moments.degree,
-            power: moments.degree.cast_signed(),
-            // Each square has a factor sqrt(N), and later squares square it.
-            root_power: (1 << squares) - 1,
-            weight_power,
-        };
-        let mut steps = vec![step("fresh", &moments, 0, 0)];
-        for layer in layers {
-            match &layer.operation {
-                LoweredOperation::Sums(sums) => {
-                    moments.sums(sums);
-                    let mut terms = sums.outputs().flat_map(|(terms, _)| terms);
-                    weight_power += i32::from(terms.any(|term| weighing.caps(term.weight)));
-                }
-                LoweredOperation::Square { .. } => {
-                    moments.square();
-                    squares += 1;
-                    weight_power *= 2;
+        let mut moments = Moments::fresh(circuit.inputs(), degree, t, weighing, detail);
+        // Powers of t and of sqrt(N) in addition to those of the squares.
+        let (mut squares, mut weight_power, mut power, mut root_power) = (0, 0, 0, 0);
+        let mut steps = Vec::new();
+        let names = circuit.layers().iter().map(CircuitLayer::name);
+        let ops = circuit.layers().iter().map(CircuitLayer::ops);
+        let layers = std::iter::once(("fresh", &[][..])).chain(names.zip(ops));
+        for (name, ops) in layers {
+            for op in ops {
+                match op {
+                    Op::LinearCombination(sums) => {
+                        moments.sums(sums);
+                        let mut terms = sums.outputs().flat_map(|(terms, _)| terms);
+                        weight_power += i32::from(terms.any(|term| weighing.caps(term.weight)));
+                    }
+                    Op::Squares => {
+                        moments.square();
+                        squares += 1;
+                        weight_power *= 2;
+                    }
+                    Op::SumOfProducts => {
+                        let coefficients = plaintext_coefficients(degree, period);
+                        moments.sum_of_products(coefficients);
+                        power += 1;
+                        root_power += i32::from(coefficients == degree);
+                    }
+                    // The other operations do not occur in these layouts.
+                    _ => {}
                 }
             }
-            steps.push(step(&layer.name, &moments, squares, weight_power));
-        }
-        if let Some((name, period)) = weighted {
-            let total: f64 = moments.deviations.iter().sum();
-            let coefficients = plaintext_coefficients(degree, period);
-            moments.deviations = vec![(total * (coefficients as f64).sqrt() + 1.0) * t / 2.0];
-            let constants: f64 = moments.constants.iter().sum();
-            moments.constants = vec![(constants + 1.0) * t / 2.0];
-            let last = step(name, &moments, squares, weight_power);
             steps.push(Step {
-                power: last.power + 1,
-                root_power: last.root_power + i32::from(coefficients == degree),
-                ..last
+                name: name.to_owned(),
+                deviation: largest(&moments.deviations),
+                constant: largest(&moments.constants),
+                degree: moments.degree,
+                power: moments.degree.cast_signed() + power,
+                // Each square has a factor sqrt(N), and later squares square it.
+                root_power: (1 << squares) - 1 + root_power,
+                weight_power,
             });
         }
-        let values = if weighted.is_some() {
-            1
-        } else {
-            moments.deviations.len()
-        };
+        let values = moments.deviations.len();
         Self {
             degree: n,
             plain_modulus,

@@ -7,97 +7,66 @@ use super::options::LayoutKind;
 use super::scaled::Noises;
 use super::search::{Chain, Chains, MARGIN_BITS, Stop, fewest_response_primes, primes, worst};
 use crate::bfv::CIPHERTEXT_SIZES;
+use crate::circuit::{Circuit, Op};
 use crate::kernels::{LANES, PRIME_BITS_MAX, square_work, sum_work, weighted_work};
-use crate::network::{Crops, LoweredLayer, LoweredOperation, Network};
+use crate::network::{Crops, Network};
 
 /// Largest width of the special prime, in bits. It is unused here, so it is small to leave room for the data primes.
 const SPECIAL_BITS_MAX: u32 = 30;
 /// Largest number of data primes: more do not fit the largest degree's cap.
 const DATA_PRIMES_MAX: u32 = 24;
 
-/// The circuit of a network in one layout.
-pub(super) struct Circuit {
+/// The circuit of a network in the batched or packed layout.
+pub(super) struct FusedCircuit {
     pub layout: LayoutKind,
-    pub layers: Vec<LoweredLayer>,
-    pub inputs: usize,
-    /// Name of the last layer in the packed layout, and its number of products with plaintexts.
-    pub weighted: Option<(String, usize)>,
+    pub circuit: Circuit,
     /// Number of slots that an image takes.
     pub slots: usize,
 }
 
-impl Circuit {
+impl FusedCircuit {
     /// Builds the circuit of a network in a layout; `None` if the layout cannot serve it.
     pub(super) fn new(network: &Network, layout: LayoutKind) -> Option<Self> {
-        Some(match layout {
-            LayoutKind::Batched => Self {
-                layout,
-                layers: network.lower(),
-                inputs: network.input().shape.len(),
-                weighted: None,
-                slots: 1,
-            },
+        let (circuit, slots) = match layout {
+            LayoutKind::Batched => (Circuit::of_values(network, false), 1),
             LayoutKind::Diagonal => return None,
             LayoutKind::Packed => {
                 let crops = Crops::new(network).ok()?;
-                Self {
-                    layout,
-                    layers: crops.network.lower(),
-                    inputs: crops.network.input().shape.len(),
-                    slots: crops.position_count() * crops.logits(),
-                    weighted: Some((crops.name, crops.network.classes())),
-                }
+                let slots = crops.position_count() * crops.logits();
+                (Circuit::of_crops(&crops), slots)
             }
+        };
+        Some(Self {
+            layout,
+            circuit,
+            slots,
         })
     }
 
     /// Estimates the number of vector operations on eight coefficients of one prime.
     fn work(&self) -> f64 {
-        let (mut size, mut values) = (2, self.inputs);
-        let mut work = 0.0;
-        for layer in &self.layers {
-            match &layer.operation {
-                LoweredOperation::Sums(sums) => {
-                    values = sums.len();
-                    work += sum_work(size, sums.term_count(), values);
-                }
-                LoweredOperation::Square { .. } => {
-                    work += square_work(size, values, values);
-                    size = 2 * size - 1;
-                }
+        let steps = self.circuit.walk(&[]).flat_map(|(_, steps)| steps);
+        let work = steps.map(|step| match step.op {
+            Op::LinearCombination(sums) => {
+                sum_work(step.polynomials, sums.term_count(), sums.len())
             }
-        }
-        let products = self.weighted.as_ref().map_or(0, |(_, count)| *count);
-        work + weighted_work(size, products)
-    }
-
-    fn squares(&self) -> usize {
-        let squares =
-            |layer: &&LoweredLayer| matches!(layer.operation, LoweredOperation::Square { .. });
-        self.layers.iter().filter(squares).count()
+            Op::Squares => square_work(step.polynomials, step.ciphertexts, step.ciphertexts),
+            Op::SumOfProducts => weighted_work(step.polynomials, step.ciphertexts),
+            _ => 0.0,
+        });
+        work.sum()
     }
 
     /// Returns the number of polynomials in a response.
     fn response_polynomials(&self) -> usize {
-        let size = (1 << self.squares()) + 1;
-        if self.weighted.is_some() {
-            return size;
-        }
-        let last = self
-            .layers
-            .iter()
-            .rev()
-            .find_map(|layer| match &layer.operation {
-                LoweredOperation::Sums(sums) => Some(sums.len()),
-                LoweredOperation::Square { .. } => None,
-            });
-        size * last.unwrap_or(self.inputs)
+        let outputs = self.circuit.outputs().last().copied();
+        self.circuit.polynomials() * outputs.unwrap_or(0)
     }
 
     /// Predicts the nanoseconds for a batch on one thread at nominal rates: the model of `Plan::forecast`, without
     /// caches.
     fn nanoseconds(&self, degree: usize, primes: usize, channels: usize) -> f64 {
-        let read = WorkRates::nominal(degree).stream * (2 * self.inputs) as f64;
+        let read = WorkRates::nominal(degree).stream * (2 * self.circuit.inputs()) as f64;
         let chunk = self.work() * OPERATION_NANOSECONDS + read;
         let respond = (self.response_polynomials() * degree) as f64 * RESPOND_NANOSECONDS;
         (primes * channels) as f64 * ((degree / LANES) as f64 * chunk + respond)
@@ -117,7 +86,7 @@ pub(super) struct Fused<'a> {
 }
 
 impl<'a> Fused<'a> {
-    pub(super) fn new(circuit: &'a Circuit, images: Option<usize>) -> Self {
+    pub(super) fn new(circuit: &'a FusedCircuit, images: Option<usize>) -> Self {
         Self {
             noises: Noises::new(circuit),
             images,
@@ -138,7 +107,7 @@ impl Chains for Fused<'_> {
     /// nominal rates; if their number is not known, nanoseconds per image of a full batch.
     fn chain(&mut self, degree: usize, cap: u32, moduli: &[u64], _most: f64) -> Option<Chain> {
         let circuit = self.noises.circuit;
-        let squares = circuit.squares();
+        let squares = circuit.circuit.squares();
         // A value of degree d in the secret key has d + 1 polynomials.
         if squares >= 8 || (1 << squares) + 1 > *CIPHERTEXT_SIZES.end() {
             return None;

@@ -2,9 +2,9 @@
 
 use super::options::{LayoutKind, Mode};
 use super::selection::Selection;
-use crate::circuit::{Op, levels};
+use crate::circuit::{Circuit, Op, levels};
 use crate::layout::{Diagonal, DiagonalError};
-use crate::network::{CropError, Crops, LoweredLayer, LoweredOperation, Network};
+use crate::network::{CropError, Crops, Network};
 use thiserror::Error;
 
 /// Size of a residue in memory, in bytes.
@@ -97,14 +97,12 @@ impl Size<'_> {
         images: Option<usize>,
     ) -> Result<MemoryForecast, MemoryError> {
         let mut forecast = match self.layout {
-            LayoutKind::Batched => self.sums(&network.lower(), network.input().shape.len(), None),
+            LayoutKind::Batched => {
+                self.sums(&Circuit::of_values(network, self.mode == Mode::Stock))
+            }
             LayoutKind::Packed => {
                 let crops = Crops::new(network)?;
-                let mut forecast = self.sums(
-                    &crops.network.lower(),
-                    crops.network.input().shape.len(),
-                    Some(1),
-                );
+                let mut forecast = self.sums(&Circuit::of_crops(&crops));
                 // One plaintext for each result of the preceding layers, under each prime.
                 let plaintexts = (crops.network.classes() * self.primes * self.channels) as u64;
                 forecast.constants += plaintexts * self.row();
@@ -138,48 +136,34 @@ impl Size<'_> {
         (self.primes * 2 * (self.primes + 1)) as u64 * self.row()
     }
 
-    /// Predicts the memory of sums and squares, with one ciphertext per value; a final sum, if there is one, gives
-    /// `responses` ciphertexts.
-    fn sums(
-        &self,
-        layers: &[LoweredLayer],
-        inputs: usize,
-        responses: Option<usize>,
-    ) -> MemoryForecast {
-        let all_squares = layers
-            .iter()
-            .filter(|layer| matches!(layer.operation, LoweredOperation::Square { .. }))
-            .count();
-        let (mut terms, mut squares) = (0, 0);
-        let (mut size, mut values) = (2, inputs);
+    /// Predicts the memory of weighted sums and squares, with one ciphertext per value.
+    fn sums(&self, circuit: &Circuit) -> MemoryForecast {
+        let mut terms = 0;
         // Stock calls hold what a layer reads (except the request) and what it makes.
         let (mut between, mut largest) = (0, 0);
-        for layer in layers {
-            let before = between;
-            match &layer.operation {
-                LoweredOperation::Sums(sums) => {
+        for step in circuit.walk(&[]).flat_map(|(_, steps)| steps) {
+            let values = step.ciphertexts as u64;
+            match step.op {
+                Op::LinearCombination(sums) => {
                     terms += sums.term_count() as u64;
-                    values = sums.len();
-                    between = values as u64 * self.ciphertext(size);
+                    let before = between;
+                    between = sums.len() as u64 * self.ciphertext(step.polynomials);
                     largest = largest.max(before + between);
                 }
-                LoweredOperation::Square { .. } => {
-                    squares += 1;
-                    size = 2 * size - 1;
-                    // Squares are in place; stock calls relinearise them one by one if they are squared again.
-                    between = values as u64 * self.ciphertext(size);
+                // Squares are in place; stock calls relinearise them one by one if they are squared again.
+                Op::Squares => {
+                    between = values * self.ciphertext(2 * step.polynomials - 1);
                     largest = largest.max(between);
-                    if self.mode == Mode::Stock && squares < all_squares {
-                        size = 2;
-                        between = values as u64 * self.ciphertext(size);
-                    }
                 }
+                Op::Relinearize => between = values * self.ciphertext(2),
+                _ => {}
             }
         }
-        let response = responses.unwrap_or(values) as u64 * self.ciphertext(size);
+        let outputs = circuit.outputs().last().copied().unwrap_or(0);
+        let response = outputs as u64 * self.ciphertext(circuit.polynomials());
+        let relinearizes = circuit.relinearizes(&[]).is_some();
         let (keys, results, compiled) = match self.mode {
-            // All squares but the last are relinearised.
-            Mode::Stock if squares > 1 => (self.channels as u64 * self.key(), largest, 0),
+            Mode::Stock if relinearizes => (self.channels as u64 * self.key(), largest, 0),
             Mode::Stock => (0, largest, 0),
             // Layers are computed coefficient by coefficient, so only the results are held: once as rows of all primes,
             // once more while they are assembled, and those of one prime while they are computed.
@@ -192,8 +176,8 @@ impl Size<'_> {
         MemoryForecast {
             keys,
             constants: terms * TERM + compiled,
-            request: inputs as u64 * self.ciphertext(2),
-            sent: inputs as u64 * self.ciphertext(1),
+            request: circuit.inputs() as u64 * self.ciphertext(2),
+            sent: circuit.inputs() as u64 * self.ciphertext(1),
             results,
         }
     }

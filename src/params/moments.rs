@@ -116,6 +116,16 @@ impl Weighing {
 }
 
 impl Moments {
+    /// Sums the products of all values, each with a plaintext of at most `coefficients` coefficients, none of them above
+    /// t / 2, and adds such a plaintext.
+    pub(super) fn sum_of_products(&mut self, coefficients: usize) {
+        let total: f64 = self.deviations.iter().sum();
+        let constants: f64 = self.constants.iter().sum();
+        self.deviations = vec![(total * (coefficients as f64).sqrt() + 1.0) * self.t / 2.0];
+        self.constants = vec![(constants + 1.0) * self.t / 2.0];
+        self.rows = None;
+    }
+
     /// Returns the moments of fresh ciphertexts.
     pub(super) fn fresh(
         inputs: usize,

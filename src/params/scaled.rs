@@ -1,9 +1,8 @@
 //! The noise of a circuit in fast mode under many plaintext moduli, for the parameter search.
 
 use super::fast::FastNoise;
-use super::fast_fit::Circuit;
+use super::fast_fit::FusedCircuit;
 use super::moments::{Detail, Weighing};
-use crate::network::{LoweredLayer, LoweredOperation};
 use std::collections::BTreeMap;
 
 /// Degree for which the noise model is evaluated: no other degree is smaller.
@@ -24,7 +23,7 @@ const WINDOW_BITS: u32 = 12;
 /// modulus of a window bounds all moduli of the window. The bound is close if most weights exceed half of each modulus.
 /// It loses up to a factor of the window's width for each weight that lies in between.
 pub(super) struct Noises<'a> {
-    pub circuit: &'a Circuit,
+    pub circuit: &'a FusedCircuit,
     largest_weight: u64,
     exact: Option<FastNoise>,
     /// Noise by window, counted from [`SMALL_MODULUS`] on.
@@ -34,25 +33,28 @@ pub(super) struct Noises<'a> {
 }
 
 impl<'a> Noises<'a> {
-    pub(super) fn new(circuit: &'a Circuit) -> Self {
+    pub(super) fn new(circuit: &'a FusedCircuit) -> Self {
         Self {
             circuit,
-            largest_weight: largest_weight(&circuit.layers),
+            largest_weight: circuit.circuit.largest_weight(),
             exact: None,
             capped: BTreeMap::new(),
             least: BTreeMap::new(),
         }
     }
 
-    fn evaluate(circuit: &Circuit, modulus: u64, weighing: Weighing, detail: Detail) -> FastNoise {
-        let weighted = circuit.weighted.as_ref();
+    fn evaluate(
+        circuit: &FusedCircuit,
+        modulus: u64,
+        weighing: Weighing,
+        detail: Detail,
+    ) -> FastNoise {
         FastNoise::new(
-            &circuit.layers,
-            circuit.inputs,
+            &circuit.circuit,
             SMALL_DEGREE,
             modulus,
             (weighing, detail),
-            weighted.map(|(name, _)| (name.as_str(), circuit.slots)),
+            circuit.slots,
         )
     }
 
@@ -62,7 +64,7 @@ impl<'a> Noises<'a> {
     }
 
     /// Evaluates the model for a window: with its smallest modulus, and weights capped for that.
-    fn evaluate_window(circuit: &Circuit, window: u32, detail: Detail) -> FastNoise {
+    fn evaluate_window(circuit: &FusedCircuit, window: u32, detail: Detail) -> FastNoise {
         let smallest = SMALL_MODULUS << (window * WINDOW_BITS);
         let weighing = Weighing::AtMost(smallest as f64 / 2.0);
         Self::evaluate(circuit, smallest, weighing, detail)
@@ -111,21 +113,6 @@ fn window(modulus: u64) -> u32 {
     (modulus / SMALL_MODULUS).max(1).ilog2() / WINDOW_BITS
 }
 
-fn largest_weight(layers: &[LoweredLayer]) -> u64 {
-    layers
-        .iter()
-        .filter_map(|layer| match &layer.operation {
-            LoweredOperation::Sums(sums) => sums
-                .outputs()
-                .flat_map(|(terms, _)| terms)
-                .map(|term| term.weight.unsigned_abs())
-                .max(),
-            LoweredOperation::Square { .. } => None,
-        })
-        .max()
-        .unwrap_or(0)
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a failed test may panic")]
@@ -134,6 +121,7 @@ mod tests {
     use super::super::search::search;
     use super::super::security::SecurityStandard;
     use super::*;
+    use crate::circuit::Circuit;
     use crate::modular::centred;
     use crate::network::{Network, NetworkBuilder, Shape, SplitMix64, proven_bounds};
     use num_bigint::BigUint;
@@ -177,7 +165,7 @@ mod tests {
             let magnitude = proven_bounds(&network).output().magnitude();
             let product = BigUint::from(2u32) * magnitude.magnitude() + 1u32;
             for layout in [LayoutKind::Batched, LayoutKind::Packed] {
-                let circuit = Circuit::new(&network, layout).unwrap();
+                let circuit = FusedCircuit::new(&network, layout).unwrap();
                 let mut chains = Fused::new(&circuit, None);
                 let standard = SecurityStandard::HeStandard2024;
                 let found = search(&mut chains, standard, &product).unwrap();
@@ -215,7 +203,7 @@ mod tests {
         for bits in [6, 14, 17, 20, 27, 40, 61] {
             let network_of = network;
             let wide = network_of(weights(bits));
-            let circuit = Circuit::new(&wide, LayoutKind::Batched).unwrap();
+            let circuit = FusedCircuit::new(&wide, LayoutKind::Batched).unwrap();
             let mut noises = Noises::new(&circuit);
             for t in moduli {
                 let least = noises.least(degree, t);
@@ -227,15 +215,9 @@ mod tests {
                 }
                 let residues = weights(bits)
                     .map(|layer| layer.iter().map(|&w| centred(i128::from(w), t)).collect());
-                let residues = network_of(residues);
-                let itself = FastNoise::new(
-                    &residues.lower(),
-                    circuit.inputs,
-                    degree,
-                    t,
-                    (Weighing::Exact, Detail::Full),
-                    None,
-                );
+                let residues = Circuit::of_values(&network_of(residues), false);
+                let detail = (Weighing::Exact, Detail::Full);
+                let itself = FastNoise::new(&residues, degree, t, detail, 1);
                 let itself = itself.predict(&primes, 8);
                 let mut most: f64 = 0.0;
                 for (bound, itself) in bound.iter().zip(&itself) {

@@ -3,7 +3,7 @@
 
 use super::diagonal::Hoisted;
 use super::error::ParamsError;
-use super::fast_fit::{Circuit, Fused};
+use super::fast_fit::{Fused, FusedCircuit};
 use super::memory::Size;
 use super::options::{BoundRule, LayoutKind, Mode, SelectOptions};
 use super::search::{Fit, PLAIN_MODULI_MAX, search};
@@ -79,7 +79,7 @@ fn select_fast(
         if options.layout.is_some_and(|wanted| wanted != layout) {
             continue;
         }
-        let Some(circuit) = Circuit::new(network, layout) else {
+        let Some(circuit) = FusedCircuit::new(network, layout) else {
             continue;
         };
         let mut chains = Fused::new(&circuit, options.images);

@@ -295,7 +295,7 @@ fn measure_layers(
         let bits = client.part_budget_bits(&response).map_err(during())?;
         match budgets.get_mut(index) {
             Some((_, least)) => *least = (*least).min(bits),
-            None => budgets.push((layer.name.clone(), bits)),
+            None => budgets.push((layer.name().to_owned(), bits)),
         }
     }
     progress.update("noise of layers", total, total);

@@ -33,8 +33,6 @@ pub(super) struct Diagonals {
     circuit: Circuit,
     /// Numbers of data primes, see [`Circuit::walk`].
     levels: Vec<usize>,
-    /// Number of layers; a prefix of the plan has fewer.
-    layers: usize,
     /// Masks that hide a logit's partial sums in decrypted slots. Results before the last layer are not masked: they
     /// serve to measure noise.
     masks: Option<Masks>,
@@ -66,8 +64,7 @@ impl Diagonals {
         galois_keys: Option<&GaloisKeys>,
     ) -> Result<Self, EngineError> {
         let ring = Ring::new(context)?;
-        let layers = plan.layers().len();
-        let whole = layers == layout.circuit().layers().len();
+        let whole = plan.layers().len() == layout.circuit().layers().len();
         let (_, period) = layout.responses();
         Ok(Self {
             tables: Tables::new(&ring, plan, layout, relin_keys, galois_keys)?,
@@ -75,9 +72,8 @@ impl Diagonals {
                 .then(|| Masks::of_chunks(context, period))
                 .transpose()?,
             stock: Stock::new(context, None)?,
-            circuit: layout.circuit().clone(),
+            circuit: plan.circuit().clone(),
             levels: levels(ring.data(), plan.selection().drops()),
-            layers,
             ring,
         })
     }
@@ -88,8 +84,7 @@ impl Diagonals {
 
     /// Returns the entries to which [`Diagonals::evaluate`] adds: the input's transforms, the layers, the response.
     pub(super) fn stats(&self) -> Vec<LayerStats> {
-        let layers = self.circuit.layers().iter().take(self.layers);
-        let layers = layers.map(CircuitLayer::name);
+        let layers = self.circuit.layers().iter().map(CircuitLayer::name);
         LayerStats::named(std::iter::once("input").chain(layers).chain(["response"]))
     }
 
@@ -103,7 +98,7 @@ impl Diagonals {
         progress: &dyn Progress,
     ) -> Result<Vec<Ciphertext>, EngineError> {
         let name = format!("evaluate{suffix}");
-        let stage = Stage::new(progress, &name, self.layers);
+        let stage = Stage::new(progress, &name, self.circuit.layers().len());
         let mut start = Instant::now();
         let mut clock = |stats: &mut LayerStats, ops: OpCounts| {
             let now = Instant::now();

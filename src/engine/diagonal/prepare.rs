@@ -133,9 +133,7 @@ impl Maker<'_> {
                 let biases = biases.map(|entries| self.biases(entries, matrix, point));
                 Prepared::Biases(biases.collect::<Result<_, _>>()?)
             }
-            Op::RotateAndSum(_) | Op::ModSwitch | Op::SumOfSquares | Op::Relinearize => {
-                Prepared::Nothing
-            }
+            _ => Prepared::Nothing,
         })
     }
 }
@@ -154,15 +152,15 @@ impl Tables {
                 .doing(|| "encoding the weights".to_owned())?,
         };
         let data: Vec<u64> = (0..ring.data()).map(|i| ring.prime(i).value()).collect();
-        let circuit = layout.circuit();
-        let drops = plan.selection().drops();
-        let points = schedule(&data, drops, circuit.squares(), ring.plain_modulus);
+        // A prefix of a plan has fewer operations; the schedule is that of the whole.
+        let circuit = plan.circuit();
+        let (drops, squares) = (plan.selection().drops(), layout.circuit().squares());
+        let points = schedule(&data, drops, squares, ring.plain_modulus);
         let levels = levels(data.len(), drops);
         let fault = EngineError::Internal("no point of the noise schedule for a layer");
         let last = *points.last().ok_or(fault)?;
         let layers = circuit
             .walk(&levels)
-            .take(plan.layers().len())
             .enumerate()
             .map(|(index, (layer, steps))| {
                 let matrix = layer.matrix(ring.plain_modulus);

@@ -31,8 +31,9 @@ enum NoiseOp {
 }
 
 impl NoiseOp {
-    fn of(step: &Step<'_>) -> Self {
-        match step.op {
+    /// Returns `None` for operations that do not occur in this layout.
+    fn of(step: &Step<'_>) -> Option<Self> {
+        Some(match step.op {
             Op::PlainProducts(_) => Self::PlainProducts,
             Op::LinearTransform { babies, giants } => Self::LinearTransform {
                 babies: moving(babies),
@@ -43,22 +44,23 @@ impl NoiseOp {
             Op::AddPlain(_) => Self::AddPlain,
             Op::SumOfSquares => Self::SumOfSquares(step.ciphertexts),
             Op::Relinearize => Self::Relinearize,
-        }
+            Op::LinearCombination(_) | Op::Squares | Op::SumOfProducts => return None,
+        })
     }
 }
 
 /// A circuit in the diagonal layout for which parameters are searched.
-pub(super) struct Subject {
+pub(super) struct HoistedCircuit {
     layout: Diagonal,
     /// Name and operations of each layer: a search follows the noise thousands of times.
     layers: Vec<(String, Vec<NoiseOp>)>,
     degree: f64,
 }
 
-impl Subject {
+impl HoistedCircuit {
     pub(super) fn new(layout: Diagonal) -> Self {
         let layers = layout.circuit().walk(&[]).map(|(layer, steps)| {
-            let ops = steps.iter().map(NoiseOp::of).collect();
+            let ops = steps.iter().filter_map(NoiseOp::of).collect();
             (layer.name().to_owned(), ops)
         });
         Self {
@@ -97,7 +99,7 @@ struct Channel {
 /// The effect of plaintexts on noise takes long to compute. It is computed for one modulus if a chain fits without it,
 /// and for the other moduli if a chain fits under that one, while coefficients are left in `budget`.
 fn chain(
-    circuit: &Subject,
+    circuit: &HoistedCircuit,
     cap: u32,
     moduli: &[u64],
     (most, budget): (f64, &mut usize),
@@ -125,7 +127,12 @@ fn chain(
 }
 
 /// Finds the cheapest chain for the given moduli, of `count` in all.
-fn chain_under(circuit: &Subject, cap: u32, channels: &[Channel], count: usize) -> Option<Chain> {
+fn chain_under(
+    circuit: &HoistedCircuit,
+    cap: u32,
+    channels: &[Channel],
+    count: usize,
+) -> Option<Chain> {
     let mut best: Option<Chain> = None;
     let values = circuit.values(count);
     let largest = channels.iter().max_by_key(|channel| channel.t)?;
@@ -175,7 +182,7 @@ fn chain_under(circuit: &Subject, cap: u32, channels: &[Channel], count: usize) 
 
 /// Builds a chain with `base` bits for the modulus that is left at the end, and primes for each drop.
 fn build(
-    circuit: &Subject,
+    circuit: &HoistedCircuit,
     cap: u32,
     (channels, values): (&[Channel], f64),
     special: u32,
@@ -240,7 +247,7 @@ pub(super) struct Hoisted<'a> {
     network: &'a Network,
     images: usize,
     /// The circuit at the last degree, if there is room for the network.
-    circuit: Option<(usize, Option<Subject>)>,
+    circuit: Option<(usize, Option<HoistedCircuit>)>,
     /// Reason why a degree has no room for it.
     pub refused: Option<DiagonalError>,
     budget: usize,
@@ -275,7 +282,7 @@ impl Chains for Hoisted<'_> {
             return None;
         }
         if self.circuit.as_ref().is_none_or(|(at, _)| *at != degree) {
-            let built = Diagonal::new(self.network, degree).map(Subject::new);
+            let built = Diagonal::new(self.network, degree).map(HoistedCircuit::new);
             let circuit = built.map_err(|error| self.refused = Some(error)).ok();
             self.circuit = Some((degree, circuit));
         }

@@ -17,7 +17,7 @@
 use super::super::noise::LayerNoise;
 use super::super::rules::{self, Digits, Powers, key_switch, product, tail};
 use super::plaintexts::Norm;
-use super::{NoiseOp, PRIME_BITS_MAX, Subject};
+use super::{HoistedCircuit, NoiseOp, PRIME_BITS_MAX};
 use std::collections::BTreeMap;
 
 /// Number of products from which on a sum is as good as Gaussian.
@@ -29,7 +29,7 @@ pub(super) type Parts = BTreeMap<Powers, f64>;
 
 /// The noise model of a circuit under one plaintext modulus.
 pub(super) struct Model<'a> {
-    pub circuit: &'a Subject,
+    pub circuit: &'a HoistedCircuit,
     pub t: f64,
     /// Number of values in a response, under all plaintext moduli.
     pub values: f64,

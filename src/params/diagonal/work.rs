@@ -153,8 +153,8 @@ impl Count {
                 self.switch(work, 1.0, level);
                 work.transforms += 2.0 * (level + 1.0);
             }
-            // Dropping primes is part of the division before it.
-            Op::ModSwitch | Op::AddPlain(_) => {}
+            // Dropping primes is part of the division before it; the others do not occur in this layout.
+            _ => {}
         }
     }
 
