@@ -5,7 +5,7 @@
 //! polynomials. At the end, a division by t gives a BFV ciphertext again, of -kappa / Q * y, which the client corrects.
 //!
 //! The factors t and those of Montgomery's reduction are not multiplied out on the way; `scale` keeps account of them.
-//! `docs/FAST.md` derives each line.
+//! `docs/EVALUATION.md` derives each line.
 
 use super::error::{Doing, EngineError};
 use super::fused::{Fused, Reported, compile, fuse, minus_q, reported};

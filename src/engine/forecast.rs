@@ -48,9 +48,9 @@ impl Plan {
     /// Predicts the layers in the order of [`super::Evaluation::layers`], without `input`, because requests in NTT form
     /// need no transforms. Returns nothing in stock mode, which has no model of time.
     ///
-    /// The time is that of each layer's vector operations (`docs/FAST.md`, "Cost") at the measured rates, of reading
-    /// the request, and of the response. In the diagonal layout, it is the time of [`diagonal_work`]. Transforms are
-    /// timed during the call, which also takes the time to make a SEAL context.
+    /// The time is that of each layer's vector operations (`docs/EVALUATION.md`, "Cost") at the measured rates, of
+    /// reading the request, and of the response. In the diagonal layout, it is the time of [`diagonal_work`]. Transforms
+    /// are timed during the call, which also takes the time to make a SEAL context.
     pub fn forecast(&self, rates: &Rates) -> Vec<LayerForecast> {
         let selection = self.selection();
         if selection.mode() != Mode::Fast {

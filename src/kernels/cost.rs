@@ -206,7 +206,7 @@ mod tests {
         assert_eq!(times, ["20", "20", "30", "30"]);
     }
 
-    /// Compares with counts by hand, see `docs/FAST.md`, "Cost".
+    /// Compares with counts by hand, see `docs/EVALUATION.md`, "Cost".
     #[test]
     fn work_is_as_counted_by_hand() {
         let counted = [

@@ -1,7 +1,7 @@
 //! The noise of a network's circuit in fast mode in the batched and packed layouts, where nothing is relinearised and
 //! no prime is dropped before the response.
 //!
-//! A BFV ciphertext times t mod Q is a BGV ciphertext (see `docs/FAST.md`). Its phase, t * c(s) mod Q, is the
+//! A BFV ciphertext times t mod Q is a BGV ciphertext (see `docs/EVALUATION.md`). Its phase, t * c(s) mod Q, is the
 //! polynomial that SEAL's noise budget measures: log2(Q) - log2(largest coefficient) - 1. In this form, the phase of a
 //! product is the product of the phases, as long as that stays below Q. The phase of a result is therefore a polynomial
 //! of degree d = 2^squares in the phases of the inputs, and its size follows from the moments of a Gaussian.

@@ -1,7 +1,7 @@
 //! The diagonal layout on the server: products with plaintexts, hoisted rotations (all from one decomposition), and
 //! squares in BGV form.
 //!
-//! `docs/FAST.md` derives the steps and their noise.
+//! `docs/EVALUATION.md` derives the steps and their noise.
 
 mod prepare;
 mod ring;

@@ -212,7 +212,7 @@ fn the_noise_model_is_never_optimistic_and_not_far_off() {
 fn the_layout_of_the_least_predicted_time_is_chosen() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/models/mnist-t17");
     let network = Network::load(path).unwrap();
-    // `docs/FAST.md`, "Which layout", has the measured time of each of them.
+    // `docs/EVALUATION.md`, "Which layout", states these; docs/RESULTS.md has measured times.
     let expected = [
         (1, LayoutKind::Diagonal),
         (2, LayoutKind::Diagonal),

@@ -46,7 +46,7 @@ pub struct WorkRates {
 
 impl WorkRates {
     /// Returns the rates for which parameters are chosen: measured on one thread of an AMD EPYC with AVX512-IFMA, see
-    /// `docs/FAST.md`. They are fixed, so that client and server make the same choice.
+    /// `docs/EVALUATION.md`. They are fixed, so that client and server make the same choice.
     pub fn nominal(degree: usize) -> Self {
         Self {
             // 18.3 us for 8,192 words.
