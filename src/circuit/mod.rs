@@ -140,10 +140,22 @@ pub struct Step<'a> {
     pub keep: usize,
 }
 
+/// Numbers those that stay, in order.
+fn numbers(stay: &[bool]) -> Vec<u32> {
+    let mut next = 0;
+    let number = |&stays: &bool| {
+        let number = next;
+        next += u32::from(stays);
+        number
+    };
+    stay.iter().map(number).collect()
+}
+
 /// The computation of a network on ciphertexts.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Circuit {
     inputs: usize,
+    elements: Vec<u32>,
     layers: Vec<CircuitLayer>,
 }
 
@@ -160,7 +172,17 @@ pub fn levels(data_primes: usize, drops: &[usize]) -> Vec<usize> {
 impl Circuit {
     /// Makes a circuit that reads `inputs` ciphertexts.
     pub fn new(inputs: usize, layers: Vec<CircuitLayer>) -> Self {
-        Self { inputs, layers }
+        Self {
+            inputs,
+            elements: (0..inputs as u32).collect(),
+            layers,
+        }
+    }
+
+    /// Returns the index of the value that each ciphertext of a request holds, among those of an image or of a crop.
+    /// Values that nothing reads have no ciphertext.
+    pub fn elements(&self) -> &[u32] {
+        &self.elements
     }
 
     /// Makes the circuit of a network whose values have a ciphertext each. With `relinearize`, all squares but the last
@@ -184,7 +206,37 @@ impl Circuit {
             }
             CircuitLayer::new(layer.name, ops, Vec::new(), 0)
         });
-        Self::new(network.input().shape.len(), layers.collect())
+        Self::new(network.input().shape.len(), layers.collect()).without_unread()
+    }
+
+    /// Drops the inputs and the values that nothing reads, such as the pixels at a border that strides leave out, or
+    /// squares that a pool leaves out.
+    fn without_unread(mut self) -> Self {
+        let mut counts = vec![self.inputs];
+        counts.extend(self.outputs());
+        // Which of the values after an operation are read.
+        let mut read = vec![true; counts.last().copied().unwrap_or(0)];
+        let layers = self.layers.iter_mut().zip(&counts).rev();
+        for (layer, &before) in layers {
+            for op in layer.ops.iter_mut().rev() {
+                if let Op::LinearCombination(sums) = op {
+                    let mut needed = sums.reads(&read, before);
+                    // Sums without terms take their parameters from some ciphertext.
+                    if let (false, Some(first)) = (needed.contains(&true), needed.first_mut()) {
+                        *first = true;
+                    }
+                    *sums = sums.restricted(&read, &numbers(&needed));
+                    read = needed;
+                }
+            }
+        }
+        let elements = self.elements.into_iter().zip(&read);
+        let elements = elements
+            .filter(|(_, read)| **read)
+            .map(|(element, _)| element);
+        self.elements = elements.collect();
+        self.inputs = self.elements.len();
+        self
     }
 
     /// Makes the circuit of crops.
@@ -331,5 +383,68 @@ impl Circuit {
         let steps = self.walk(levels).flat_map(|(_, steps)| steps);
         let relinearizes = steps.filter(|step| *step.op == Op::Relinearize);
         relinearizes.map(|step| step.level).max()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a failed test may panic")]
+    use super::*;
+    use crate::network::{
+        NetworkLimits, random_hcnn, random_hcnn_cifar, random_images, random_network,
+    };
+    use num_bigint::BigInt;
+
+    /// Evaluates a circuit of values in the clear.
+    fn evaluate(circuit: &Circuit, image: &[i64]) -> Vec<BigInt> {
+        let pixels = circuit.elements().iter().map(|&at| image[at as usize]);
+        let mut values: Vec<BigInt> = pixels.map(BigInt::from).collect();
+        for op in circuit.layers().iter().flat_map(CircuitLayer::ops) {
+            values = match op {
+                Op::LinearCombination(sums) => {
+                    let sum = |(terms, bias): (&[crate::network::Term], &BigInt)| {
+                        terms.iter().fold(bias.clone(), |sum, term| {
+                            sum + &values[term.input as usize] * term.weight
+                        })
+                    };
+                    sums.outputs().map(sum).collect()
+                }
+                Op::Squares => values.iter().map(|x| x * x).collect(),
+                _ => values,
+            };
+        }
+        values
+    }
+
+    #[test]
+    fn what_nothing_reads_is_dropped_and_results_stay() {
+        let mut dropped = 0;
+        for seed in 0..200 {
+            let network = random_network(seed, &NetworkLimits::default()).unwrap();
+            let circuit = Circuit::of_values(&network, true);
+            dropped += network.input().shape.len() - circuit.inputs();
+            let twin = crate::network::Twin::new(&network);
+            for image in random_images(seed, &network, 2) {
+                assert_eq!(
+                    evaluate(&circuit, &image),
+                    twin.logits(&image).unwrap(),
+                    "{seed}"
+                );
+            }
+            // Nothing is left to drop.
+            assert_eq!(circuit.clone().without_unread(), circuit, "{seed}");
+        }
+        assert!(dropped > 0);
+    }
+
+    /// HCNN-MNIST reads 27 x 27 of its pixels, HCNN-CIFAR 30 x 30 of three colours, and 28 x 28 of its first squares.
+    #[test]
+    fn the_papers_networks_leave_out_their_borders() {
+        let mnist = Circuit::of_values(&random_hcnn(1, 4, 100).unwrap(), false);
+        assert_eq!(mnist.inputs(), 27 * 27);
+        let cifar = Circuit::of_values(&random_hcnn_cifar(1, 1, 4, 100, false).unwrap(), false);
+        assert_eq!(cifar.inputs(), 3 * 30 * 30);
+        let first = cifar.outputs()[0];
+        assert!(first.is_multiple_of(28 * 28), "{first}");
     }
 }

@@ -232,15 +232,6 @@ fn by_window(sums: &WeightedSums) -> Vec<u32> {
         .collect()
 }
 
-/// Tells for each square whether a pool reads it.
-fn used(pool: &WeightedSums, squares: usize) -> Vec<bool> {
-    let mut used = vec![false; squares];
-    for term in pool.outputs().flat_map(|(terms, _)| terms) {
-        used[term.input as usize] = true;
-    }
-    used
-}
-
 /// Returns the size of what the outputs of the first window read: bytes of eight coefficients of one prime.
 fn window_bytes(sums: &WeightedSums, size: usize) -> usize {
     let outputs = sums.outputs().step_by(sums.windows());
@@ -283,11 +274,9 @@ pub(super) fn reported(layers: &[Fused<'_>], inputs: usize, t: u64) -> Vec<Repor
             } => {
                 let mut ops = OpCounts::default();
                 let count = sums.map_or(values, WeightedSums::len);
-                let used = pool.map(|pool| used(pool, count));
-                let is_used = |index: usize| used.as_ref().is_none_or(|used| used[index]);
-                let outputs = sums.iter().flat_map(|sums| sums.outputs().enumerate());
+                let outputs = sums.iter().flat_map(|sums| sums.outputs());
                 let (mut computed, mut read) = (0, 0);
-                for (_, (terms, bias)) in outputs.filter(|(index, _)| is_used(*index)) {
+                for (terms, bias) in outputs {
                     let weights = terms
                         .iter()
                         .map(|term| centred(i128::from(term.weight), t).unsigned_abs())

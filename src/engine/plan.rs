@@ -24,6 +24,7 @@ pub struct Plan {
     selection: Selection,
     layout: Layout,
     input_max: i64,
+    image_values: usize,
     outputs: usize,
     response_primes: usize,
     circuit: Circuit,
@@ -49,13 +50,15 @@ impl Plan {
     pub fn batched(network: &Network, selection: &Selection) -> Result<Self, EngineError> {
         check_layout(selection, LayoutKind::Batched)?;
         let circuit = Circuit::of_values(network, selection.mode() == Mode::Stock);
-        let layout = Layout::Batched(Batched::new(selection.poly_modulus_degree()));
+        let elements = circuit.elements().to_vec();
+        let layout = Layout::Batched(Batched::new(selection.poly_modulus_degree(), elements));
         Ok(Self::of(network, selection, layout, circuit))
     }
 
     fn of(network: &Network, selection: &Selection, layout: Layout, circuit: Circuit) -> Self {
         Self {
             input_max: network.input().quantizer.max(),
+            image_values: network.input().shape.len(),
             outputs: circuit.outputs().last().copied().unwrap_or(0),
             response_primes: selection.response_primes(),
             selection: selection.clone(),
@@ -79,6 +82,7 @@ impl Plan {
             selection.poly_modulus_degree(),
             network.input().shape,
             crops,
+            circuit.elements().to_vec(),
         )));
         Ok(Self::of(network, selection, layout, circuit))
     }
@@ -125,12 +129,8 @@ impl Plan {
     }
 
     /// Returns the number of values of an image.
-    pub fn image_values(&self) -> usize {
-        match &self.layout {
-            Layout::Batched(_) => self.circuit.inputs(),
-            Layout::Packed(packed) => packed.image().len(),
-            Layout::Diagonal(diagonal) => diagonal.image().len(),
-        }
+    pub const fn image_values(&self) -> usize {
+        self.image_values
     }
 
     /// Returns the largest integer that the network reads; the smallest is 0.

@@ -31,12 +31,12 @@ impl Layout {
         }
     }
 
-    /// Returns the slots of ciphertext `element` of a request.
-    pub fn gather(&self, images: &[Vec<i64>], element: usize) -> Vec<i64> {
+    /// Returns the slots of a ciphertext of a request.
+    pub fn gather(&self, images: &[Vec<i64>], ciphertext: usize) -> Vec<i64> {
         match self {
-            Self::Batched(batched) => batched.gather(images, element),
-            Self::Packed(packed) => packed.gather(images, element),
-            Self::Diagonal(diagonal) => diagonal.gather(images, element),
+            Self::Batched(batched) => batched.gather(images, ciphertext),
+            Self::Packed(packed) => packed.gather(images, ciphertext),
+            Self::Diagonal(diagonal) => diagonal.gather(images, ciphertext),
         }
     }
 

@@ -16,15 +16,18 @@ pub struct Packed {
     slots: usize,
     image: Shape,
     crops: Crops,
+    elements: Vec<u32>,
 }
 
 impl Packed {
-    /// Makes the layout for ciphertexts of `slots` slots and images of shape `image`.
-    pub const fn new(slots: usize, image: Shape, crops: Crops) -> Self {
+    /// Makes the layout for ciphertexts of `slots` slots and images of shape `image`. Each ciphertext holds one of these
+    /// pixels of a crop.
+    pub const fn new(slots: usize, image: Shape, crops: Crops, elements: Vec<u32>) -> Self {
         Self {
             slots,
             image,
             crops,
+            elements,
         }
     }
 
@@ -53,8 +56,9 @@ impl Packed {
         self.slots / (self.positions() * self.logits()).max(1)
     }
 
-    /// Returns the slots of ciphertext `element`: that pixel of each position's crop, for every logit of every image.
-    pub fn gather(&self, images: &[Vec<i64>], element: usize) -> Vec<i64> {
+    /// Returns the slots of a ciphertext: its pixel of each position's crop, for every logit of every image.
+    pub fn gather(&self, images: &[Vec<i64>], ciphertext: usize) -> Vec<i64> {
+        let element = self.elements[ciphertext] as usize;
         let mut slots = Vec::with_capacity(self.slots);
         for image in images.iter().take(self.images()) {
             let pixels: Vec<i64> = (0..self.positions())

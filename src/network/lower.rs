@@ -87,6 +87,48 @@ impl WeightedSums {
         }
     }
 
+    /// Tells which of `inputs` inputs some of the outputs read; `outputs` tells which outputs count.
+    pub fn reads(&self, outputs: &[bool], inputs: usize) -> Vec<bool> {
+        let mut read = vec![false; inputs];
+        let counting = self.outputs().zip(outputs).filter(|(_, counts)| **counts);
+        for term in counting.flat_map(|((terms, _), _)| terms) {
+            read[term.input as usize] = true;
+        }
+        read
+    }
+
+    /// Returns the sums without the outputs for which `outputs` is false. Inputs get the numbers in `inputs`.
+    #[must_use]
+    pub fn restricted(&self, outputs: &[bool], inputs: &[u32]) -> Self {
+        // The outputs stay those of channels with the same windows if all channels that stay keep the same windows.
+        let kept = || outputs.chunks(self.run.max(1));
+        let some = |channel: &&[bool]| channel.contains(&true);
+        let first = kept().find(some).unwrap_or_default();
+        let is_regular = kept().filter(some).all(|channel| channel == first);
+        let count = first.iter().filter(|kept| **kept).count();
+        let biases = self.outputs().map(|(_, bias)| bias).zip(outputs);
+        let biases: Vec<BigInt> = biases
+            .filter(|(_, kept)| **kept)
+            .map(|(bias, _)| bias.clone())
+            .step_by(if is_regular { count.max(1) } else { 1 })
+            .collect();
+        let run = if is_regular { count.max(1) } else { 1 };
+        let windows = if self.windows() > 1 { run } else { 1 };
+        let mut restricted = Self {
+            run,
+            windows,
+            ..Self::of_channels(run, biases, self.terms.len())
+        };
+        let counting = self.outputs().zip(outputs).filter(|(_, kept)| **kept);
+        for ((terms, _), _) in counting {
+            restricted.push(terms.iter().map(|term| Term {
+                input: inputs[term.input as usize],
+                ..*term
+            }));
+        }
+        restricted
+    }
+
     /// Makes sums without outputs yet, for `biases.len()` channels of `windows` outputs each, with room for `terms`
     /// terms.
     pub(super) fn of_channels(windows: usize, biases: Vec<BigInt>, terms: usize) -> Self {
