@@ -140,17 +140,6 @@ pub struct Step<'a> {
     pub keep: usize,
 }
 
-/// Numbers those that stay, in order.
-fn numbers(stay: &[bool]) -> Vec<u32> {
-    let mut next = 0;
-    let number = |&stays: &bool| {
-        let number = next;
-        next += u32::from(stays);
-        number
-    };
-    stay.iter().map(number).collect()
-}
-
 /// The computation of a network on ciphertexts.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Circuit {
@@ -206,29 +195,37 @@ impl Circuit {
             }
             CircuitLayer::new(layer.name, ops, Vec::new(), 0)
         });
-        Self::new(network.input().shape.len(), layers.collect()).without_unread()
+        Self::new(network.input().shape.len(), layers.collect())
     }
 
     /// Drops the inputs and the values that nothing reads, such as the pixels at a border that strides leave out, or
-    /// squares that a pool leaves out.
-    fn without_unread(mut self) -> Self {
+    /// squares that a pool leaves out. This is for circuits of values; the noise of what stays does not change.
+    #[must_use]
+    pub fn without_unread(mut self) -> Self {
         let mut counts = vec![self.inputs];
         counts.extend(self.outputs());
-        // Which of the values after an operation are read.
+        // Which of the values after an operation are read, and the sums that read them, with those of its outputs that
+        // stay.
         let mut read = vec![true; counts.last().copied().unwrap_or(0)];
-        let layers = self.layers.iter_mut().zip(&counts).rev();
-        for (layer, &before) in layers {
+        let mut reader: Option<(&mut WeightedSums, Vec<bool>)> = None;
+        for (layer, &before) in self.layers.iter_mut().zip(&counts).rev() {
             for op in layer.ops.iter_mut().rev() {
-                if let Op::LinearCombination(sums) = op {
-                    let mut needed = sums.reads(&read, before);
-                    // Sums without terms take their parameters from some ciphertext.
-                    if let (false, Some(first)) = (needed.contains(&true), needed.first_mut()) {
-                        *first = true;
+                match op {
+                    Op::LinearCombination(sums) => {
+                        let stay = sums.staying(&read);
+                        if let Some((reader, outputs)) = reader.take() {
+                            *reader = reader.without(&outputs, &stay);
+                        }
+                        read = sums.reads(&stay, before);
+                        reader = Some((sums, stay));
                     }
-                    *sums = sums.restricted(&read, &numbers(&needed));
-                    read = needed;
+                    Op::SumOfProducts => read = vec![true; before],
+                    _ => {}
                 }
             }
+        }
+        if let Some((reader, outputs)) = reader.take() {
+            *reader = reader.without(&outputs, &read);
         }
         let elements = self.elements.into_iter().zip(&read);
         let elements = elements
@@ -421,7 +418,7 @@ mod tests {
         let mut dropped = 0;
         for seed in 0..200 {
             let network = random_network(seed, &NetworkLimits::default()).unwrap();
-            let circuit = Circuit::of_values(&network, true);
+            let circuit = Circuit::of_values(&network, true).without_unread();
             dropped += network.input().shape.len() - circuit.inputs();
             let twin = crate::network::Twin::new(&network);
             for image in random_images(seed, &network, 2) {
@@ -437,12 +434,15 @@ mod tests {
         assert!(dropped > 0);
     }
 
-    /// HCNN-MNIST reads 27 x 27 of its pixels, HCNN-CIFAR 30 x 30 of three colours, and 28 x 28 of its first squares.
+    /// The strides of HCNN-MNIST leave out the last column and row of its 12 x 12 first squares, and so 784 - 625 pixels.
+    /// HCNN-CIFAR reads 30 x 30 pixels of each colour, and 28 x 28 of its first squares.
     #[test]
     fn the_papers_networks_leave_out_their_borders() {
-        let mnist = Circuit::of_values(&random_hcnn(1, 4, 100).unwrap(), false);
-        assert_eq!(mnist.inputs(), 27 * 27);
-        let cifar = Circuit::of_values(&random_hcnn_cifar(1, 1, 4, 100, false).unwrap(), false);
+        let mnist = Circuit::of_values(&random_hcnn(1, 4, 100).unwrap(), false).without_unread();
+        assert_eq!(mnist.inputs(), 25 * 25);
+        assert!(mnist.outputs()[0].is_multiple_of(11 * 11));
+        let cifar = Circuit::of_values(&random_hcnn_cifar(1, 1, 4, 100, false).unwrap(), false)
+            .without_unread();
         assert_eq!(cifar.inputs(), 3 * 30 * 30);
         let first = cifar.outputs()[0];
         assert!(first.is_multiple_of(28 * 28), "{first}");

@@ -49,7 +49,7 @@ impl Plan {
     /// [`EngineError::Layout`] if the parameters were selected for another layout.
     pub fn batched(network: &Network, selection: &Selection) -> Result<Self, EngineError> {
         check_layout(selection, LayoutKind::Batched)?;
-        let circuit = Circuit::of_values(network, selection.mode() == Mode::Stock);
+        let circuit = Circuit::of_values(network, selection.mode() == Mode::Stock).without_unread();
         let elements = circuit.elements().to_vec();
         let layout = Layout::Batched(Batched::new(selection.poly_modulus_degree(), elements));
         Ok(Self::of(network, selection, layout, circuit))
@@ -77,7 +77,7 @@ impl Plan {
         let crops = Crops::new(network).map_err(|error| EngineError::Layout {
             reason: format!("the packed layout cannot serve this network: {error}"),
         })?;
-        let circuit = Circuit::of_crops(&crops);
+        let circuit = Circuit::of_crops(&crops).without_unread();
         let layout = Layout::Packed(Box::new(Packed::new(
             selection.poly_modulus_degree(),
             network.input().shape,

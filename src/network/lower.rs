@@ -87,46 +87,62 @@ impl WeightedSums {
         }
     }
 
-    /// Tells which of `inputs` inputs some of the outputs read; `outputs` tells which outputs count.
-    pub fn reads(&self, outputs: &[bool], inputs: usize) -> Vec<bool> {
+    /// Tells which outputs stay if only those of `read` are needed. All channels that stay keep the same windows: those
+    /// that any channel needs.
+    pub fn staying(&self, read: &[bool]) -> Vec<bool> {
+        let run = self.run.max(1);
+        let mut windows = vec![false; run];
+        for (output, _) in read.iter().enumerate().filter(|(_, read)| **read) {
+            windows[output % run] = true;
+        }
+        let channels = read.chunks(run).map(|read| read.contains(&true));
+        channels
+            .flat_map(|stays| windows.iter().map(move |window| stays && *window))
+            .collect()
+    }
+
+    /// Tells which of `inputs` inputs the outputs that stay read: at least one.
+    pub fn reads(&self, stay: &[bool], inputs: usize) -> Vec<bool> {
         let mut read = vec![false; inputs];
-        let counting = self.outputs().zip(outputs).filter(|(_, counts)| **counts);
-        for term in counting.flat_map(|((terms, _), _)| terms) {
+        let outputs = self.outputs().zip(stay).filter(|(_, stays)| **stays);
+        for term in outputs.flat_map(|((terms, _), _)| terms) {
             read[term.input as usize] = true;
+        }
+        // Sums without terms take their parameters from some ciphertext.
+        if let (false, Some(first)) = (read.contains(&true), read.first_mut()) {
+            *first = true;
         }
         read
     }
 
-    /// Returns the sums without the outputs for which `outputs` is false. Inputs get the numbers in `inputs`.
+    /// Returns the outputs that stay, as [`staying`](Self::staying) finds them, with inputs numbered without those that
+    /// go.
     #[must_use]
-    pub fn restricted(&self, outputs: &[bool], inputs: &[u32]) -> Self {
-        // The outputs stay those of channels with the same windows if all channels that stay keep the same windows.
-        let kept = || outputs.chunks(self.run.max(1));
-        let some = |channel: &&[bool]| channel.contains(&true);
-        let first = kept().find(some).unwrap_or_default();
-        let is_regular = kept().filter(some).all(|channel| channel == first);
-        let count = first.iter().filter(|kept| **kept).count();
-        let biases = self.outputs().map(|(_, bias)| bias).zip(outputs);
-        let biases: Vec<BigInt> = biases
-            .filter(|(_, kept)| **kept)
-            .map(|(bias, _)| bias.clone())
-            .step_by(if is_regular { count.max(1) } else { 1 })
-            .collect();
-        let run = if is_regular { count.max(1) } else { 1 };
-        let windows = if self.windows() > 1 { run } else { 1 };
-        let mut restricted = Self {
-            run,
-            windows,
+    pub fn without(&self, stay: &[bool], inputs: &[bool]) -> Self {
+        let mut next = 0;
+        let number = |&stays: &bool| {
+            let number = next;
+            next += u32::from(stays);
+            number
+        };
+        let numbers: Vec<u32> = inputs.iter().map(number).collect();
+        let outputs = || self.outputs().zip(stay).filter(|(_, stays)| **stays);
+        let channels = stay.chunks(self.run.max(1));
+        let of_channel = |channel: &[bool]| channel.iter().filter(|stays| **stays).count();
+        let run = channels.map(of_channel).max().unwrap_or(0).max(1);
+        let biases = outputs().step_by(run);
+        let biases = biases.map(|((_, bias), _)| bias.clone()).collect();
+        let mut rest = Self {
+            windows: if self.windows() > 1 { run } else { 1 },
             ..Self::of_channels(run, biases, self.terms.len())
         };
-        let counting = self.outputs().zip(outputs).filter(|(_, kept)| **kept);
-        for ((terms, _), _) in counting {
-            restricted.push(terms.iter().map(|term| Term {
-                input: inputs[term.input as usize],
+        for ((terms, _), _) in outputs() {
+            rest.push(terms.iter().map(|term| Term {
+                input: numbers[term.input as usize],
                 ..*term
             }));
         }
-        restricted
+        rest
     }
 
     /// Makes sums without outputs yet, for `biases.len()` channels of `windows` outputs each, with room for `terms`

@@ -98,11 +98,12 @@ impl Size<'_> {
     ) -> Result<MemoryForecast, MemoryError> {
         let mut forecast = match self.layout {
             LayoutKind::Batched => {
-                self.sums(&Circuit::of_values(network, self.mode == Mode::Stock))
+                let relinearizes = self.mode == Mode::Stock;
+                self.sums(&Circuit::of_values(network, relinearizes).without_unread())
             }
             LayoutKind::Packed => {
                 let crops = Crops::new(network)?;
-                let mut forecast = self.sums(&Circuit::of_crops(&crops));
+                let mut forecast = self.sums(&Circuit::of_crops(&crops).without_unread());
                 // One plaintext for each result of the preceding layers, under each prime.
                 let plaintexts = (crops.network.classes() * self.primes * self.channels) as u64;
                 forecast.constants += plaintexts * self.row();
