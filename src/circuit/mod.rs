@@ -345,7 +345,7 @@ impl Circuit {
     /// Returns the largest magnitude of an integer weight in weighted sums.
     pub fn largest_weight(&self) -> u64 {
         let ops = self.layers.iter().flat_map(|layer| &layer.ops);
-        let terms = ops.flat_map(|op| match op {
+        let terms = ops.filter_map(|op| match op {
             Op::LinearCombination(sums) => Some(sums.outputs().flat_map(|(terms, _)| terms)),
             _ => None,
         });

@@ -211,11 +211,16 @@ impl Diagonals {
                 Op::LinearTransform { babies, giants },
                 Prepared::Products(sums),
                 Value::Pairs(pairs),
-            ) => self.each(pairs, |value| {
-                self.linear_transform(value, babies, giants, sums, step.keep)
-            })?,
+            ) => {
+                let pairs = pairs.iter();
+                let made = pairs
+                    .map(|value| self.linear_transform(value, babies, giants, sums, step.keep));
+                Value::Pairs(made.collect::<Result<_, _>>()?)
+            }
             (Op::RotateAndSum(turns), _, Value::Pairs(pairs)) => {
-                self.each(pairs, |value| self.rotate_and_sum(value, turns, step.keep))?
+                let pairs = pairs.iter();
+                let made = pairs.map(|value| self.rotate_and_sum(value, turns, step.keep));
+                Value::Pairs(made.collect::<Result<_, _>>()?)
             }
             (Op::AddPlain(_), Prepared::Biases(biases), Value::Pairs(mut pairs)) => {
                 for (value, bias) in pairs.iter_mut().zip(biases) {
@@ -240,15 +245,6 @@ impl Diagonals {
             (Op::ModSwitch, _, value) => value,
             _ => return Err(misplaced()),
         })
-    }
-
-    fn each<'a>(
-        &self,
-        pairs: Vec<Pair>,
-        operation: impl Fn(&Pair) -> Result<Pair, EngineError>,
-    ) -> Result<Value<'a>, EngineError> {
-        let made = pairs.iter().map(operation).collect::<Result<_, _>>()?;
-        Ok(Value::Pairs(made))
     }
 
     /// Makes the response's ciphertexts of the results: in coefficient form, with as few primes as the client needs,
