@@ -11,6 +11,7 @@ use super::error::{Doing, EngineError};
 use super::fused::{Fused, Reported, compile, fuse, minus_q, reported};
 use super::packed::{Masks, Plaintexts};
 use super::plan::Plan;
+use super::server::Evaluate;
 use super::stats::{LayerStats, Progress, Stage};
 use super::stock::Stock;
 use crate::bfv::{Ciphertext, Context, Error};
@@ -48,58 +49,15 @@ pub(super) struct Fast {
     masks: Option<Masks>,
 }
 
-impl Fast {
-    pub(super) fn new(context: &Context, plan: &Plan) -> Result<Self, EngineError> {
-        let t = context.parameters().plain_modulus().value();
-        let data = context.first_level().coeff_modulus_size;
-        let primes = &context.primes()[..data];
-        let fused = fuse(plan);
-        let (plaintexts, masks) = match (plan.layout(), fused.last()) {
-            (Layout::Packed(packed), Some(Fused::Positions { .. })) => (
-                Some(Plaintexts::new(context, packed)?),
-                Some(Masks::new(context, packed)?),
-            ),
-            _ => (None, None),
-        };
-        let programs = (0..data)
-            .map(|index| {
-                let (specs, factor) = compile(
-                    context,
-                    plan.inputs(),
-                    &fused,
-                    index,
-                    minus_q(primes, t),
-                    plaintexts.as_ref(),
-                )?;
-                let prime = primes[index];
-                Prime::new(prime)
-                    .and_then(|prime| Program::new(prime, plan.inputs(), 2, specs))
-                    .map(|program| (program, factor))
-                    .ok_or(EngineError::Kernel { prime })
-            })
-            .collect::<Result<_, _>>()?;
-        Ok(Self {
-            context: context.clone(),
-            stock: Stock::new(context, None)?,
-            backend: Backend::detect(),
-            layers: reported(&fused, plan.inputs(), t),
-            programs,
-            masks,
-        })
-    }
-
-    pub(super) const fn set_backend(&mut self, backend: Backend) {
-        self.backend = backend;
-    }
-
+impl Evaluate for Fast {
     /// Returns the entries to which [`Fast::evaluate`] adds: the input's transforms, the layers, the response.
-    pub(super) fn stats(&self) -> Vec<LayerStats> {
+    fn stats(&self) -> Vec<LayerStats> {
         let layers = self.layers.iter().map(|layer| layer.name.as_str());
         LayerStats::named(std::iter::once("input").chain(layers).chain(["response"]))
     }
 
     /// Evaluates all layers. It holds one prime's residues of all inputs in memory, unless they come in NTT form.
-    pub(super) fn evaluate(
+    fn evaluate(
         &self,
         inputs: &[Ciphertext],
         response_primes: usize,
@@ -159,6 +117,51 @@ impl Fast {
             last.seconds += start.elapsed().as_secs_f64();
         }
         Ok(response)
+    }
+
+    fn set_backend(&mut self, backend: Backend) {
+        self.backend = backend;
+    }
+}
+
+impl Fast {
+    pub(super) fn new(context: &Context, plan: &Plan) -> Result<Self, EngineError> {
+        let t = context.parameters().plain_modulus().value();
+        let data = context.first_level().coeff_modulus_size;
+        let primes = &context.primes()[..data];
+        let fused = fuse(plan);
+        let (plaintexts, masks) = match (plan.layout(), fused.last()) {
+            (Layout::Packed(packed), Some(Fused::Positions { .. })) => (
+                Some(Plaintexts::new(context, packed)?),
+                Some(Masks::new(context, packed)?),
+            ),
+            _ => (None, None),
+        };
+        let programs = (0..data)
+            .map(|index| {
+                let (specs, factor) = compile(
+                    context,
+                    plan.inputs(),
+                    &fused,
+                    index,
+                    minus_q(primes, t),
+                    plaintexts.as_ref(),
+                )?;
+                let prime = primes[index];
+                Prime::new(prime)
+                    .and_then(|prime| Program::new(prime, plan.inputs(), 2, specs))
+                    .map(|program| (program, factor))
+                    .ok_or(EngineError::Kernel { prime })
+            })
+            .collect::<Result<_, _>>()?;
+        Ok(Self {
+            context: context.clone(),
+            stock: Stock::new(context, None)?,
+            backend: Backend::detect(),
+            layers: reported(&fused, plan.inputs(), t),
+            programs,
+            masks,
+        })
     }
 
     /// Tells whether the inputs are in NTT form. They must all be fresh ciphertexts of this context.

@@ -2,45 +2,46 @@
 
 use super::client::contexts;
 use super::diagonal::Diagonals;
-use super::error::{Doing, EngineError};
+use super::error::EngineError;
 use super::fast::Fast;
 use super::message::{
     EvaluationKeys, Request, RequestPart, Response, ResponsePart, check_channels, check_shape,
     check_size, suffix,
 };
 use super::plan::Plan;
-use super::stats::{LayerStats, Progress, Stage, layer_stage};
-use super::stock::Stock;
+use super::stats::{LayerStats, Progress};
+use super::stock::StockEvaluator;
 use crate::bfv::Ciphertext;
-use crate::circuit::{CircuitLayer, Op};
 use crate::kernels::{Backend, warn_if_unoptimised};
 use crate::layout::Layout;
 use crate::params::Mode;
-use std::time::Instant;
+use std::fmt;
+
+/// A way of computing a circuit's ciphertexts under one plaintext prime.
+pub(super) trait Evaluate: fmt::Debug + Send + Sync {
+    /// Returns the entries to which [`Evaluate::evaluate`] adds: one for each part of the work that it tells apart.
+    fn stats(&self) -> Vec<LayerStats>;
+
+    /// Evaluates the circuit and drops primes until the response has `response_primes`.
+    fn evaluate(
+        &self,
+        inputs: &[Ciphertext],
+        response_primes: usize,
+        suffix: &str,
+        stats: &mut [LayerStats],
+        progress: &dyn Progress,
+    ) -> Result<Vec<Ciphertext>, EngineError>;
+
+    /// Makes own kernels use these instructions.
+    fn set_backend(&mut self, backend: Backend);
+}
 
 /// The server: evaluates a plan with evaluation keys only.
 #[derive(Debug)]
 pub struct Server {
     plan: Plan,
-    channels: Channels,
-}
-
-/// The kernels for each plaintext modulus.
-#[derive(Debug)]
-enum Channels {
-    Stock(Vec<Stock>),
-    Fast(Vec<Fast>),
-    Diagonal(Vec<Diagonals>),
-}
-
-impl Channels {
-    fn len(&self) -> usize {
-        match self {
-            Self::Stock(channels) => channels.len(),
-            Self::Fast(channels) => channels.len(),
-            Self::Diagonal(channels) => channels.len(),
-        }
-    }
+    /// One for each plaintext prime.
+    evaluators: Vec<Box<dyn Evaluate>>,
 }
 
 /// A response, with its cost.
@@ -78,33 +79,24 @@ impl Server {
             keys.galois_keys.len(),
             contexts.len(),
         )?;
-        let channels = match (plan.selection().mode(), plan.layout()) {
-            (Mode::Stock, _) => Channels::Stock(
-                contexts
-                    .iter()
-                    .zip(keys.relin_keys)
-                    .map(|(context, relin_keys)| Stock::new(context, relin_keys))
-                    .collect::<Result<_, _>>()?,
-            ),
-            (Mode::Fast, Layout::Diagonal(layout)) => Channels::Diagonal(
-                contexts
-                    .iter()
-                    .zip(&keys.relin_keys)
-                    .zip(&keys.galois_keys)
-                    .map(|((context, relin), galois)| {
-                        Diagonals::new(context, plan, layout, relin.as_ref(), galois.as_ref())
-                    })
-                    .collect::<Result<_, _>>()?,
-            ),
-            (Mode::Fast, _) => Channels::Fast(
-                contexts
-                    .iter()
-                    .map(|context| Fast::new(context, plan))
-                    .collect::<Result<_, _>>()?,
-            ),
-        };
+        let keys = keys.relin_keys.into_iter().zip(&keys.galois_keys);
+        let evaluators = contexts.iter().zip(keys).map(|(context, (relin, galois))| {
+            Ok(match (plan.selection().mode(), plan.layout()) {
+                (Mode::Stock, _) => {
+                    Box::new(StockEvaluator::new(context, plan, relin)?) as Box<dyn Evaluate>
+                }
+                (Mode::Fast, Layout::Diagonal(layout)) => Box::new(Diagonals::new(
+                    context,
+                    plan,
+                    layout,
+                    relin.as_ref(),
+                    galois.as_ref(),
+                )?),
+                (Mode::Fast, _) => Box::new(Fast::new(context, plan)?),
+            })
+        });
         Ok(Self {
-            channels,
+            evaluators: evaluators.collect::<Result<_, EngineError>>()?,
             plan: plan.clone(),
         })
     }
@@ -112,18 +104,8 @@ impl Server {
     /// Makes fast mode use other instructions than this processor's fastest ones, for measurements.
     #[must_use]
     pub fn with_backend(mut self, backend: Backend) -> Self {
-        match &mut self.channels {
-            Channels::Stock(_) => {}
-            Channels::Fast(channels) => {
-                for channel in channels {
-                    channel.set_backend(backend);
-                }
-            }
-            Channels::Diagonal(channels) => {
-                for channel in channels {
-                    channel.set_backend(backend);
-                }
-            }
+        for evaluator in &mut self.evaluators {
+            evaluator.set_backend(backend);
         }
         self
     }
@@ -143,7 +125,7 @@ impl Server {
         check_shape(
             "request",
             &request.channels,
-            self.channels.len(),
+            self.evaluators.len(),
             self.plan.inputs(),
         )?;
         let mut layers = self.stats();
@@ -177,8 +159,8 @@ impl Server {
     ) -> Result<(ResponsePart, Vec<LayerStats>), EngineError> {
         let message = "part of a request";
         check_size(message, &part.ciphertexts, self.plan.inputs())?;
-        if part.channel >= self.channels.len() {
-            check_channels(message, part.channel + 1, self.channels.len())?;
+        if part.channel >= self.evaluators.len() {
+            check_channels(message, part.channel + 1, self.evaluators.len())?;
         }
         let mut layers = self.stats();
         let ciphertexts =
@@ -199,104 +181,18 @@ impl Server {
         layers: &mut [LayerStats],
         progress: &dyn Progress,
     ) -> Result<Vec<Ciphertext>, EngineError> {
-        if !matches!(self.channels, Channels::Stock(_)) {
+        if self.plan.selection().mode() == Mode::Fast {
             warn_if_unoptimised();
         }
-        let suffix = suffix(index, self.channels.len());
+        let suffix = suffix(index, self.evaluators.len());
+        let primes = self.plan.response_primes();
         // Enter the pool once: from a thread outside it, every parallel loop would wake a worker and wait for it.
-        rayon::scope(|_| match &self.channels {
-            Channels::Stock(channels) => {
-                self.evaluate_stock(&channels[index], inputs, &suffix, layers, progress)
-            }
-            Channels::Fast(channels) => {
-                let primes = self.plan.response_primes();
-                channels[index].evaluate(inputs, primes, &suffix, layers, progress)
-            }
-            Channels::Diagonal(channels) => {
-                let primes = self.plan.response_primes();
-                channels[index].evaluate(inputs, primes, &suffix, layers, progress)
-            }
-        })
+        rayon::scope(|_| self.evaluators[index].evaluate(inputs, primes, &suffix, layers, progress))
     }
 
     /// Returns an empty entry for each layer.
     fn stats(&self) -> Vec<LayerStats> {
-        if let Channels::Fast(channels) = &self.channels {
-            return channels.first().map(Fast::stats).unwrap_or_default();
-        }
-        if let Channels::Diagonal(channels) = &self.channels {
-            return channels.first().map(Diagonals::stats).unwrap_or_default();
-        }
-        let layers = self.plan.layers().iter().map(CircuitLayer::name);
-        LayerStats::named(layers.chain(["response"]))
-    }
-
-    fn evaluate_stock(
-        &self,
-        stock: &Stock,
-        inputs: &[Ciphertext],
-        suffix: &str,
-        layers: &mut [LayerStats],
-        progress: &dyn Progress,
-    ) -> Result<Vec<Ciphertext>, EngineError> {
-        if inputs.iter().any(Ciphertext::is_ntt_form) {
-            return Err(crate::bfv::Error::WrongForm {
-                operation: "stock evaluation",
-                object: "ciphertext of the request",
-                expected: "coefficient form: encrypt it for stock mode",
-            })
-            .doing(|| "reading the request".to_owned());
-        }
-        // The request is only borrowed; the results of a layer are consumed by the next layer.
-        let mut values: Option<Vec<Ciphertext>> = None;
-        let circuit = self.plan.circuit();
-        let all = circuit.layers().len();
-        let planned = circuit.layers().iter().zip(circuit.outputs());
-        for (index, ((layer, count), stats)) in planned.zip(layers.iter_mut()).enumerate() {
-            let start = Instant::now();
-            let name = layer_stage(index, all, layer.name(), suffix);
-            let stage = Stage::new(progress, &name, count);
-            let (outputs, ops) = match layer.ops() {
-                [Op::LinearCombination(sums)] => {
-                    let inputs = values.as_deref().unwrap_or(inputs);
-                    stock.sums(layer.name(), sums, inputs, &stage)?
-                }
-                [Op::Squares, then @ ..] => {
-                    let relinearize = then.contains(&Op::Relinearize);
-                    stock.squares(layer.name(), owned(values, inputs)?, relinearize, &stage)?
-                }
-                _ => {
-                    return Err(EngineError::Internal(
-                        "the circuit has operations that stock mode does not compute",
-                    ));
-                }
-            };
-            values = Some(outputs);
-            stats.ops += ops;
-            stats.seconds += start.elapsed().as_secs_f64();
-        }
-        let start = Instant::now();
-        let primes = self.plan.response_primes();
-        let (response, ops) = stock.shrink(owned(values, inputs)?, primes)?;
-        if let Some(stats) = layers.last_mut() {
-            stats.ops += ops;
-            stats.seconds += start.elapsed().as_secs_f64();
-        }
-        Ok(response)
-    }
-}
-
-/// Returns the results of the previous layer, or copies of the request's ciphertexts.
-fn owned(
-    values: Option<Vec<Ciphertext>>,
-    inputs: &[Ciphertext],
-) -> Result<Vec<Ciphertext>, EngineError> {
-    match values {
-        Some(values) => Ok(values),
-        None => inputs
-            .iter()
-            .map(Ciphertext::try_clone)
-            .collect::<Result<_, _>>()
-            .doing(|| "copying the request".to_owned()),
+        let first = self.evaluators.first();
+        first.map(|evaluator| evaluator.stats()).unwrap_or_default()
     }
 }

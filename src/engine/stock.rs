@@ -2,14 +2,18 @@
 //! outputs.
 
 use super::error::{Doing, EngineError};
-use super::stats::Stage;
+use super::plan::Plan;
+use super::server::Evaluate;
+use super::stats::{LayerStats, Progress, Stage, layer_stage};
 use crate::bfv::{Ciphertext, Context, Error, Evaluator, Plaintext, RelinKeys, SealErrorKind};
-use crate::circuit::OpCounts;
+use crate::circuit::{Circuit, CircuitLayer, Op, OpCounts};
+use crate::kernels::Backend;
 use crate::modular::{centred, wide_residue};
 use crate::network::{Term, WeightedSums};
 use num_bigint::BigInt;
 use rayon::prelude::*;
 use std::collections::BTreeMap;
+use std::time::Instant;
 
 /// The evaluator of one plaintext modulus.
 #[derive(Debug)]
@@ -217,5 +221,102 @@ impl Stock {
             }
         }
         Ok((values, ops))
+    }
+}
+
+/// The evaluator of a plan by stock SEAL calls, under one plaintext modulus.
+#[derive(Debug)]
+pub(super) struct StockEvaluator {
+    stock: Stock,
+    circuit: Circuit,
+}
+
+impl StockEvaluator {
+    pub(super) fn new(
+        context: &Context,
+        plan: &Plan,
+        relin_keys: Option<RelinKeys>,
+    ) -> Result<Self, EngineError> {
+        Ok(Self {
+            stock: Stock::new(context, relin_keys)?,
+            circuit: plan.circuit().clone(),
+        })
+    }
+}
+
+impl Evaluate for StockEvaluator {
+    fn stats(&self) -> Vec<LayerStats> {
+        let layers = self.circuit.layers().iter().map(CircuitLayer::name);
+        LayerStats::named(layers.chain(["response"]))
+    }
+
+    fn set_backend(&mut self, _: Backend) {}
+
+    fn evaluate(
+        &self,
+        inputs: &[Ciphertext],
+        response_primes: usize,
+        suffix: &str,
+        stats: &mut [LayerStats],
+        progress: &dyn Progress,
+    ) -> Result<Vec<Ciphertext>, EngineError> {
+        if inputs.iter().any(Ciphertext::is_ntt_form) {
+            return Err(Error::WrongForm {
+                operation: "stock evaluation",
+                object: "ciphertext of the request",
+                expected: "coefficient form: encrypt it for stock mode",
+            })
+            .doing(|| "reading the request".to_owned());
+        }
+        let stock = &self.stock;
+        // The request is only borrowed; the results of a layer are consumed by the next layer.
+        let mut values: Option<Vec<Ciphertext>> = None;
+        let all = self.circuit.layers().len();
+        let planned = self.circuit.layers().iter().zip(self.circuit.outputs());
+        for (index, ((layer, count), stats)) in planned.zip(stats.iter_mut()).enumerate() {
+            let start = Instant::now();
+            let name = layer_stage(index, all, layer.name(), suffix);
+            let stage = Stage::new(progress, &name, count);
+            let (outputs, ops) = match layer.ops() {
+                [Op::LinearCombination(sums)] => {
+                    let inputs = values.as_deref().unwrap_or(inputs);
+                    stock.sums(layer.name(), sums, inputs, &stage)?
+                }
+                [Op::Squares, then @ ..] => {
+                    let relinearize = then.contains(&Op::Relinearize);
+                    stock.squares(layer.name(), owned(values, inputs)?, relinearize, &stage)?
+                }
+                _ => {
+                    return Err(EngineError::Internal(
+                        "the circuit has operations that stock mode does not compute",
+                    ));
+                }
+            };
+            values = Some(outputs);
+            stats.ops += ops;
+            stats.seconds += start.elapsed().as_secs_f64();
+        }
+        let start = Instant::now();
+        let (response, ops) = stock.shrink(owned(values, inputs)?, response_primes)?;
+        if let Some(stats) = stats.last_mut() {
+            stats.ops += ops;
+            stats.seconds += start.elapsed().as_secs_f64();
+        }
+        Ok(response)
+    }
+}
+
+/// Returns the results of the previous layer, or copies of the request's ciphertexts.
+fn owned(
+    values: Option<Vec<Ciphertext>>,
+    inputs: &[Ciphertext],
+) -> Result<Vec<Ciphertext>, EngineError> {
+    match values {
+        Some(values) => Ok(values),
+        None => inputs
+            .iter()
+            .map(Ciphertext::try_clone)
+            .collect::<Result<_, _>>()
+            .doing(|| "copying the request".to_owned()),
     }
 }

@@ -15,6 +15,7 @@ use self::ring::{Pair, Ring};
 use super::error::{Doing, EngineError};
 use super::packed::Masks;
 use super::plan::Plan;
+use super::server::Evaluate;
 use super::stats::{LayerStats, Progress, Stage};
 use super::stock::Stock;
 use crate::bfv::{Ciphertext, Context, Error, GaloisKeys, RelinKeys};
@@ -55,41 +56,15 @@ fn misplaced() -> EngineError {
     EngineError::Internal("an operation reads ciphertexts of another kind")
 }
 
-impl Diagonals {
-    pub(super) fn new(
-        context: &Context,
-        plan: &Plan,
-        layout: &Diagonal,
-        relin_keys: Option<&RelinKeys>,
-        galois_keys: Option<&GaloisKeys>,
-    ) -> Result<Self, EngineError> {
-        let ring = Ring::new(context)?;
-        let whole = plan.layers().len() == layout.circuit().layers().len();
-        let (_, period) = layout.responses();
-        Ok(Self {
-            tables: Tables::new(&ring, plan, layout, relin_keys, galois_keys)?,
-            masks: whole
-                .then(|| Masks::of_chunks(context, period))
-                .transpose()?,
-            stock: Stock::new(context, None)?,
-            circuit: plan.circuit().clone(),
-            levels: levels(ring.data(), plan.selection().drops()),
-            ring,
-        })
-    }
-
-    pub(super) const fn set_backend(&mut self, backend: Backend) {
-        self.ring.backend = backend;
-    }
-
+impl Evaluate for Diagonals {
     /// Returns the entries to which [`Diagonals::evaluate`] adds: the input's transforms, the layers, the response.
-    pub(super) fn stats(&self) -> Vec<LayerStats> {
+    fn stats(&self) -> Vec<LayerStats> {
         let layers = self.circuit.layers().iter().map(CircuitLayer::name);
         LayerStats::named(std::iter::once("input").chain(layers).chain(["response"]))
     }
 
     /// Evaluates all layers.
-    pub(super) fn evaluate(
+    fn evaluate(
         &self,
         inputs: &[Ciphertext],
         response_primes: usize,
@@ -125,6 +100,34 @@ impl Diagonals {
             clock(last, ops);
         }
         Ok(response)
+    }
+
+    fn set_backend(&mut self, backend: Backend) {
+        self.ring.backend = backend;
+    }
+}
+
+impl Diagonals {
+    pub(super) fn new(
+        context: &Context,
+        plan: &Plan,
+        layout: &Diagonal,
+        relin_keys: Option<&RelinKeys>,
+        galois_keys: Option<&GaloisKeys>,
+    ) -> Result<Self, EngineError> {
+        let ring = Ring::new(context)?;
+        let whole = plan.layers().len() == layout.circuit().layers().len();
+        let (_, period) = layout.responses();
+        Ok(Self {
+            tables: Tables::new(&ring, plan, layout, relin_keys, galois_keys)?,
+            masks: whole
+                .then(|| Masks::of_chunks(context, period))
+                .transpose()?,
+            stock: Stock::new(context, None)?,
+            circuit: plan.circuit().clone(),
+            levels: levels(ring.data(), plan.selection().drops()),
+            ring,
+        })
     }
 
     /// Returns the inputs in NTT form, unless they are in it already. They must all be fresh ciphertexts of this
