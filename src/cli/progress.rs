@@ -46,15 +46,15 @@ pub(super) struct Stages {
 
 /// The current state of the run.
 struct State {
-    stage: Option<Stage>,
+    stage: Option<ShownStage>,
     /// Name of the stage that ended last.
     ended: String,
-    parts: Parts,
+    parts: PartsDone,
     /// Time at which the last line was written.
     spoken: Instant,
 }
 
-struct Stage {
+struct ShownStage {
     name: String,
     done: u64,
     started: Instant,
@@ -62,7 +62,7 @@ struct Stage {
 }
 
 /// The work as a whole, divided into parts that take the same steps.
-struct Parts {
+struct PartsDone {
     done: u64,
     total: u64,
     /// Time at which the first part began.
@@ -85,7 +85,7 @@ impl State {
         Self {
             stage: None,
             ended: String::new(),
-            parts: Parts {
+            parts: PartsDone {
                 done: 0,
                 total: 0,
                 started: now,
@@ -123,7 +123,7 @@ impl State {
         let mut stage = self
             .stage
             .take()
-            .unwrap_or_else(|| Stage::begin(name, total, now, terminal));
+            .unwrap_or_else(|| ShownStage::begin(name, total, now, terminal));
         stage.done = done;
         if done >= total {
             return self.end(stage, now, terminal).or(line);
@@ -144,7 +144,7 @@ impl State {
     }
 
     /// Returns the line for a stage that has ended; if there is no terminal, only for a long one.
-    fn end(&mut self, stage: Stage, now: Instant, terminal: bool) -> Option<String> {
+    fn end(&mut self, stage: ShownStage, now: Instant, terminal: bool) -> Option<String> {
         if let Some(bar) = stage.bar {
             bar.finish_and_clear();
         }
@@ -160,7 +160,7 @@ impl State {
     }
 }
 
-impl Stage {
+impl ShownStage {
     fn begin(name: &str, total: u64, now: Instant, terminal: bool) -> Self {
         let bar = terminal.then(|| {
             let template = if total == 1 {
@@ -183,7 +183,7 @@ impl Stage {
     }
 }
 
-impl Parts {
+impl PartsDone {
     fn update(&mut self, now: Instant, done: u64, total: u64) {
         if done == 0 {
             self.started = now;

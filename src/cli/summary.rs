@@ -3,7 +3,7 @@
 use super::table::{self, Table};
 use crate::report::{BoundRecord, RunRecord};
 
-type Row = (String, String);
+type SummaryRow = (String, String);
 
 /// Shows everything important about a run in one table; with a row for each layer if requested.
 pub(super) fn summary(record: &RunRecord, each_layer: bool) -> Table {
@@ -15,11 +15,11 @@ pub(super) fn summary(record: &RunRecord, each_layer: bool) -> Table {
     table::facts(rows)
 }
 
-fn row(name: &str, value: impl Into<String>) -> Row {
+fn row(name: &str, value: impl Into<String>) -> SummaryRow {
     (name.to_owned(), value.into())
 }
 
-fn results(record: &RunRecord) -> Vec<Row> {
+fn results(record: &RunRecord) -> Vec<SummaryRow> {
     let images = format!(
         "{} of {} {}, from number {}, in {} batch{}",
         table::thousands(record.images),
@@ -56,7 +56,7 @@ fn results(record: &RunRecord) -> Vec<Row> {
     ]
 }
 
-fn parameters(record: &RunRecord) -> Vec<Row> {
+fn parameters(record: &RunRecord) -> Vec<SummaryRow> {
     let words = format!(
         "N = {}, log2 q = {} ({}), t = {}",
         record.poly_modulus_degree,
@@ -88,7 +88,7 @@ fn bound(bound: &BoundRecord) -> String {
     }
 }
 
-fn sizes(record: &RunRecord) -> Vec<Row> {
+fn sizes(record: &RunRecord) -> Vec<SummaryRow> {
     vec![
         row("evaluation keys", table::bytes(record.bytes.keys)),
         row("upload, with seeds", table::bytes(record.bytes.upload)),
@@ -96,7 +96,7 @@ fn sizes(record: &RunRecord) -> Vec<Row> {
     ]
 }
 
-fn times(record: &RunRecord, each_layer: bool) -> Vec<Row> {
+fn times(record: &RunRecord, each_layer: bool) -> Vec<SummaryRow> {
     let seconds = record.seconds;
     let mut rows = vec![
         row("key generation (client)", table::seconds(seconds.keygen)),
@@ -133,7 +133,7 @@ fn times(record: &RunRecord, each_layer: bool) -> Vec<Row> {
     rows
 }
 
-fn machine(record: &RunRecord) -> Vec<Row> {
+fn machine(record: &RunRecord) -> Vec<SummaryRow> {
     let machine = format!(
         "{}, {} thread{}, SEAL {} {} HEXL",
         record.cpu,

@@ -6,9 +6,9 @@ use super::message::{
     EvaluationKeys, Request, RequestPart, Response, ResponsePart, check_images, check_shape, suffix,
 };
 use super::plan::Plan;
-use super::secret::Channel;
+use super::secret::SecretPrime;
 use super::seeded::{PlanContexts, SeededEvaluationKeys, SeededRequest, SeededRequestPart};
-use super::stats::{Progress, Stage};
+use super::stats::{Progress, StageProgress};
 use crate::bfv::{
     BatchEncoder, Context, Encryptor, Evaluator, KeyGenerator, ParametersLiteral, Plaintext,
     SecurityLevel,
@@ -30,7 +30,7 @@ pub struct Client {
     outputs: usize,
     needs_relin_keys: bool,
     galois_elements: Vec<u32>,
-    channels: Vec<Channel>,
+    channels: Vec<SecretPrime>,
     crt: Crt,
 }
 
@@ -64,7 +64,7 @@ impl Client {
                 let secret_key = KeyGenerator::new(&context)?.secret_key()?;
                 let t = context.parameters().plain_modulus().value();
                 let is_fast = plan.selection().mode() == Mode::Fast;
-                Ok(Channel {
+                Ok(SecretPrime {
                     correction: if is_fast { correction(plan, t) } else { 1 },
                     transform: is_fast.then(|| Evaluator::new(&context)).transpose()?,
                     encoder: BatchEncoder::new(&context)?,
@@ -166,7 +166,7 @@ impl Client {
         images: &[Vec<i64>],
         progress: &dyn Progress,
     ) -> Result<Request, EngineError> {
-        let channels = self.encrypt_each(images, progress, Channel::encrypt)?;
+        let channels = self.encrypt_each(images, progress, SecretPrime::encrypt)?;
         Ok(Request {
             images: images.len(),
             channels,
@@ -187,7 +187,7 @@ impl Client {
         Ok(RequestPart {
             images: images.len(),
             channel,
-            ciphertexts: self.encrypt_one(images, channel, progress, Channel::encrypt)?,
+            ciphertexts: self.encrypt_one(images, channel, progress, SecretPrime::encrypt)?,
         })
     }
 
@@ -204,7 +204,12 @@ impl Client {
         Ok(SeededRequestPart {
             images: images.len(),
             channel,
-            ciphertexts: self.encrypt_one(images, channel, progress, Channel::encrypt_seeded)?,
+            ciphertexts: self.encrypt_one(
+                images,
+                channel,
+                progress,
+                SecretPrime::encrypt_seeded,
+            )?,
         })
     }
 
@@ -214,12 +219,12 @@ impl Client {
         images: &[Vec<i64>],
         channel: usize,
         progress: &dyn Progress,
-        encrypt: impl Fn(&Channel, &Plaintext) -> Result<Encrypted, crate::bfv::Error> + Sync,
+        encrypt: impl Fn(&SecretPrime, &Plaintext) -> Result<Encrypted, crate::bfv::Error> + Sync,
     ) -> Result<Vec<Encrypted>, EngineError> {
         self.check_batch(images)?;
         let secret = self.channel(channel)?;
         let name = format!("encrypt{}", suffix(channel, self.channels.len()));
-        let stage = Stage::new(progress, &name, self.inputs);
+        let stage = StageProgress::new(progress, &name, self.inputs);
         self.encrypt_channel(images, secret, &stage, encrypt)
     }
 
@@ -232,7 +237,7 @@ impl Client {
         images: &[Vec<i64>],
         progress: &dyn Progress,
     ) -> Result<SeededRequest, EngineError> {
-        let channels = self.encrypt_each(images, progress, Channel::encrypt_seeded)?;
+        let channels = self.encrypt_each(images, progress, SecretPrime::encrypt_seeded)?;
         Ok(SeededRequest {
             images: images.len(),
             channels,
@@ -243,10 +248,10 @@ impl Client {
         &self,
         images: &[Vec<i64>],
         progress: &dyn Progress,
-        encrypt: impl Fn(&Channel, &Plaintext) -> Result<Encrypted, crate::bfv::Error> + Sync,
+        encrypt: impl Fn(&SecretPrime, &Plaintext) -> Result<Encrypted, crate::bfv::Error> + Sync,
     ) -> Result<Vec<Vec<Encrypted>>, EngineError> {
         self.check_batch(images)?;
-        let stage = Stage::new(progress, "encrypt", self.inputs * self.channels.len());
+        let stage = StageProgress::new(progress, "encrypt", self.inputs * self.channels.len());
         self.channels
             .iter()
             .map(|channel| self.encrypt_channel(images, channel, &stage, &encrypt))
@@ -256,9 +261,9 @@ impl Client {
     fn encrypt_channel<Encrypted: Send>(
         &self,
         images: &[Vec<i64>],
-        channel: &Channel,
-        stage: &Stage<'_>,
-        encrypt: impl Fn(&Channel, &Plaintext) -> Result<Encrypted, crate::bfv::Error> + Sync,
+        channel: &SecretPrime,
+        stage: &StageProgress<'_>,
+        encrypt: impl Fn(&SecretPrime, &Plaintext) -> Result<Encrypted, crate::bfv::Error> + Sync,
     ) -> Result<Vec<Encrypted>, EngineError> {
         (0..self.inputs)
             .into_par_iter()
@@ -275,7 +280,7 @@ impl Client {
             .collect()
     }
 
-    fn channel(&self, index: usize) -> Result<&Channel, EngineError> {
+    fn channel(&self, index: usize) -> Result<&SecretPrime, EngineError> {
         self.channels.get(index).ok_or(EngineError::Mismatch {
             message: "part of a message",
             what: "plaintext moduli at least",

@@ -12,7 +12,7 @@ use super::fused::{Fused, Reported, compile, fuse, minus_q, reported};
 use super::packed::{Masks, Plaintexts};
 use super::plan::Plan;
 use super::server::Evaluate;
-use super::stats::{LayerStats, Progress, Stage};
+use super::stats::{LayerStats, Progress, StageProgress};
 use super::stock::Stock;
 use crate::bfv::{Ciphertext, Context, Error};
 use crate::circuit::OpCounts;
@@ -77,7 +77,7 @@ impl Evaluate for Fast {
         let primes = self.programs.len();
         let tile = tile_width(2 * inputs.len()).min(degree);
         let name = format!("evaluate{suffix}");
-        let stage = Stage::new(progress, &name, primes * (degree / tile));
+        let stage = StageProgress::new(progress, &name, primes * (degree / tile));
         // Residues of the output ciphertexts: polynomial after polynomial, and in each, one prime after the other.
         let mut results = vec![0; outputs * size * primes * degree];
         let mut transformed = Vec::new();
@@ -221,7 +221,7 @@ impl Fast {
         program: &Program,
         rows: &[&[u64]],
         tile: usize,
-        stage: &Stage<'_>,
+        stage: &StageProgress<'_>,
     ) -> (Vec<Vec<u64>>, Vec<f64>) {
         let (outputs, size) = program.shape().unwrap_or_default();
         let nanoseconds: Vec<AtomicU64> = self.layers.iter().map(|_| AtomicU64::new(0)).collect();

@@ -9,7 +9,7 @@ use crate::modular::{multiply, residue};
 
 /// The secret side of one plaintext modulus.
 #[derive(Debug)]
-pub(super) struct Channel {
+pub(super) struct SecretPrime {
     pub(super) context: Context,
     pub(super) secret_key: SecretKey,
     pub(super) encoder: BatchEncoder,
@@ -20,7 +20,7 @@ pub(super) struct Channel {
     pub(super) transform: Option<Evaluator>,
 }
 
-impl Channel {
+impl SecretPrime {
     pub(super) fn plain_modulus(&self) -> u64 {
         self.context.parameters().plain_modulus().value()
     }
@@ -34,7 +34,7 @@ impl Channel {
         Ok(encrypted)
     }
 
-    /// Encrypts like [`Channel::encrypt`], with a seed in place of the random half.
+    /// Encrypts like [`SecretPrime::encrypt`], with a seed in place of the random half.
     pub(super) fn encrypt_seeded(
         &self,
         plain: &Plaintext,

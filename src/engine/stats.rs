@@ -49,14 +49,14 @@ pub(super) fn layer_stage(index: usize, layers: usize, name: &str, suffix: &str)
 }
 
 /// Counts the finished units of one stage.
-pub(super) struct Stage<'a> {
+pub(super) struct StageProgress<'a> {
     progress: &'a dyn Progress,
     name: &'a str,
     done: AtomicU64,
     total: u64,
 }
 
-impl<'a> Stage<'a> {
+impl<'a> StageProgress<'a> {
     pub(super) fn new(progress: &'a dyn Progress, name: &'a str, total: usize) -> Self {
         progress.update(name, 0, total as u64);
         Self {

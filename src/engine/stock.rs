@@ -4,7 +4,7 @@
 use super::error::{Doing, EngineError};
 use super::plan::Plan;
 use super::server::Evaluate;
-use super::stats::{LayerStats, Progress, Stage, layer_stage};
+use super::stats::{LayerStats, Progress, StageProgress, layer_stage};
 use crate::bfv::{Ciphertext, Context, Error, Evaluator, Plaintext, RelinKeys, SealErrorKind};
 use crate::circuit::{Circuit, CircuitLayer, Op, OpCounts};
 use crate::kernels::Backend;
@@ -75,7 +75,7 @@ impl Stock {
         name: &str,
         sums: &WeightedSums,
         inputs: &[Ciphertext],
-        stage: &Stage<'_>,
+        stage: &StageProgress<'_>,
     ) -> Computed {
         let doing = || format!("computing layer {name}");
         let mut constants = BTreeMap::new();
@@ -177,7 +177,7 @@ impl Stock {
         name: &str,
         mut values: Vec<Ciphertext>,
         relinearize: bool,
-        stage: &Stage<'_>,
+        stage: &StageProgress<'_>,
     ) -> Computed {
         let relin_keys = self.relin_keys.as_ref().filter(|_| relinearize);
         values.par_iter_mut().try_for_each(|value| {
@@ -276,7 +276,7 @@ impl Evaluate for StockEvaluator {
         for (index, ((layer, count), stats)) in planned.zip(stats.iter_mut()).enumerate() {
             let start = Instant::now();
             let name = layer_stage(index, all, layer.name(), suffix);
-            let stage = Stage::new(progress, &name, count);
+            let stage = StageProgress::new(progress, &name, count);
             let (outputs, ops) = match layer.ops() {
                 [Op::LinearCombination(sums)] => {
                     let inputs = values.as_deref().unwrap_or(inputs);

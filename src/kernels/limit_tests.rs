@@ -138,7 +138,7 @@ fn switches_of_any_number_are_right() {
     for (digit_count, count) in shapes {
         let key = vec![[b; LANES]; 2 * digit_count];
         let digits = vec![&row[..]; digit_count];
-        let rotation = Rotation {
+        let rotation = KeyedRotation {
             permutation: &permutation,
             key: &key,
             stride: 2 * digit_count,

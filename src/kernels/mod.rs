@@ -34,5 +34,5 @@ pub use prime::{PRIME_BITS_MAX, Prime};
 pub(crate) use profile::warn_if_unoptimised;
 pub use program::{LayerSpec, Program, SIZES, Scratch, Sum, Then};
 pub use residues::{Pool, Residues, Row, RowMut, row_of};
-pub use rows::{Permutation, Rotation, Source, to_montgomery};
+pub use rows::{KeyedRotation, Permutation, Source, to_montgomery};
 pub use simd::{LANES, Lane};

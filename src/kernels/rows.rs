@@ -57,7 +57,7 @@ impl Permutation {
 
 /// A rotation with its key.
 #[derive(Clone, Copy)]
-pub struct Rotation<'a> {
+pub struct KeyedRotation<'a> {
     /// Permutation of rows.
     pub permutation: &'a Permutation,
     /// Row of the key, interleaved: for each vector, the vectors of both polynomials for each digit, in Montgomery
@@ -128,7 +128,7 @@ impl Backend {
     pub fn switches(
         self,
         prime: &Prime,
-        rotations: &[Rotation<'_>],
+        rotations: &[KeyedRotation<'_>],
         source: &Source<'_>,
         start: usize,
         out: [RowMut<'_>; 2],
@@ -329,7 +329,7 @@ pub(super) fn products<S: Simd, const P: usize>(
 #[inline(always)]
 pub(super) fn switches<S: Simd>(
     constants: &Constants<S>,
-    rotations: &[Rotation<'_>],
+    rotations: &[KeyedRotation<'_>],
     source: &Source<'_>,
     start: usize,
     out: [RowMut<'_>; 2],

@@ -84,7 +84,7 @@ proptest! {
                 second: Some(([row_of(&second[0]), row_of(&second[1])], weight)),
             };
             // Use the same rotation twice, and compute the rows in two parts.
-            let rotation = Rotation { permutation: &permutation, key: key.row(0), stride: 2 * count + 2 };
+            let rotation = KeyedRotation { permutation: &permutation, key: key.row(0), stride: 2 * count + 2 };
             for part in 0..2 {
                 let half = DEGREE / LANES / 2;
                 let range = part * half..(part + 1) * half;

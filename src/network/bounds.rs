@@ -8,7 +8,7 @@ use std::{borrow::Borrow, ops::Deref};
 use num_bigint::BigInt;
 use serde::Serialize;
 
-use super::{arithmetic::Arithmetic, interval::Interval, model::Network, steps::Step};
+use super::{arithmetic::Arithmetic, interval::Interval, model::Network, steps::LayerStep};
 
 /// The range of all values at one point of a network.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -87,13 +87,13 @@ impl<'a> IntoIterator for &'a Bounds {
 /// The bounds are exact up to the first layer that mixes values which depend on each other, and safe from there on. The
 /// cost is two multiplications per non-zero weight and window, as much as evaluating two images.
 pub fn proven_bounds(network: &Network) -> Bounds {
-    proven(network, Step::of(network)).0
+    proven(network, LayerStep::of(network)).0
 }
 
 /// Computes the proven bounds and, for each step, the largest magnitude that it, or a partial sum in it, can reach.
 pub(super) fn proven(
     network: &Network,
-    steps: impl Iterator<Item = impl Borrow<Step>>,
+    steps: impl Iterator<Item = impl Borrow<LayerStep>>,
 ) -> (Bounds, Vec<BigInt>) {
     let input = network.input();
     let range = (0, i128::from(input.quantizer.max()));
@@ -101,7 +101,7 @@ pub(super) fn proven(
     let mut intervals = vec![values.hull()];
     let mut reaches = Vec::with_capacity(network.layers().len());
     for step in steps {
-        let step: &Step = step.borrow();
+        let step: &LayerStep = step.borrow();
         let reach = step.reach(&intervals[intervals.len() - 1].magnitude());
         // Intervals stay in i128 while every partial sum is sure to fit.
         values = match values {

@@ -2,7 +2,7 @@
 
 use num_bigint::BigInt;
 
-use super::{model::Network, steps::Step};
+use super::{model::Network, steps::LayerStep};
 
 /// One layer as an evaluator sees it, over flat data. Layers that only reshape (flatten) are left out.
 #[derive(Clone, Debug, PartialEq)]
@@ -167,16 +167,16 @@ impl WeightedSums {
 impl Network {
     /// Lowers the network to sparse weighted sums and squares, in order.
     pub fn lower(&self) -> Vec<LoweredLayer> {
-        let steps = Step::of(self);
+        let steps = LayerStep::of(self);
         self.layers()
             .iter()
             .zip(self.shapes())
             .zip(steps)
             .filter_map(|((named, input), step)| {
                 let operation = match step {
-                    Step::Affine(affine) => LoweredOperation::Sums(affine.weighted_sums()),
-                    Step::Square => LoweredOperation::Square { count: input.len() },
-                    Step::Flatten => return None,
+                    LayerStep::Affine(affine) => LoweredOperation::Sums(affine.weighted_sums()),
+                    LayerStep::Square => LoweredOperation::Square { count: input.len() },
+                    LayerStep::Flatten => return None,
                 };
                 Some(LoweredLayer {
                     name: named.name.clone(),

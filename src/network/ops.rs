@@ -3,7 +3,7 @@
 use num_bigint::BigInt;
 use serde::Serialize;
 
-use super::{arithmetic::Arithmetic, layer::Layer, model::Network, steps::Step};
+use super::{arithmetic::Arithmetic, layer::Layer, model::Network, steps::LayerStep};
 
 /// The operations of one layer for one image, counted with the actual weights.
 ///
@@ -33,13 +33,13 @@ pub struct LayerOps {
 
 /// Counts the operations of each layer, in order.
 pub fn op_counts(network: &Network) -> Vec<LayerOps> {
-    let steps = Step::of(network);
+    let steps = LayerStep::of(network);
     let shapes = network.shapes().windows(2);
     let layers = network.layers().iter().zip(steps).zip(shapes);
-    let count = |((named, step), shapes): ((&super::NamedLayer, Step), &[super::Shape])| {
+    let count = |((named, step), shapes): ((&super::NamedLayer, LayerStep), &[super::Shape])| {
         let (input, output) = (shapes[0], shapes[1]);
         let windows = (output.height * output.width) as u64;
-        let terms = if matches!(step, Step::Affine(_)) {
+        let terms = if matches!(step, LayerStep::Affine(_)) {
             step.evaluate(&Counting, vec![Terms::default(); input.len()], 1)
         } else {
             Vec::new()

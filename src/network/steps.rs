@@ -13,7 +13,7 @@ use super::{
 };
 
 /// The computation of one layer.
-pub(super) enum Step {
+pub(super) enum LayerStep {
     /// Weighted sums: a convolution, linear layer or sum-pool.
     Affine(Affine),
     /// Squares every value.
@@ -51,7 +51,7 @@ struct Tap {
     weight: i64,
 }
 
-impl Step {
+impl LayerStep {
     /// Yields the steps of a network, one per layer, each made on demand.
     pub(super) fn of(network: &Network) -> impl Iterator<Item = Self> {
         let shapes = network.shapes().windows(2);

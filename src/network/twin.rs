@@ -11,7 +11,7 @@ use super::{
     limbs::{ExactLimbs, Limbs},
     model::Network,
     shape::Shape,
-    steps::Step,
+    steps::LayerStep,
 };
 
 /// Number of images evaluated side by side.
@@ -58,7 +58,7 @@ impl Width {
 pub struct Twin {
     input: Shape,
     max: i64,
-    steps: Vec<(Step, Width)>,
+    steps: Vec<(LayerStep, Width)>,
 }
 
 impl Twin {
@@ -69,7 +69,7 @@ impl Twin {
 
     /// Makes a twin with integers of at least the width `minimum` in every layer: slower, with the same results.
     pub fn with_minimum_width(network: &Network, minimum: Width) -> Self {
-        let steps: Vec<_> = Step::of(network).collect();
+        let steps: Vec<_> = LayerStep::of(network).collect();
         let (_, reaches) = proven(network, steps.iter());
         // Widths never shrink from layer to layer, so values are only ever widened.
         let widths = reaches.iter().scan(minimum, |width, reach| {

@@ -34,12 +34,12 @@ pub(super) struct FastNoise {
     /// Number of values in a response, under all plaintext moduli.
     values: f64,
     weighing: Weighing,
-    steps: Vec<Step>,
+    steps: Vec<NoiseAfter>,
 }
 
 /// The noise after a layer.
 #[derive(Clone)]
-struct Step {
+struct NoiseAfter {
     name: String,
     /// Largest deviation.
     deviation: f64,
@@ -119,7 +119,7 @@ impl FastNoise {
                     _ => {}
                 }
             }
-            steps.push(Step {
+            steps.push(NoiseAfter {
                 name: name.to_owned(),
                 deviation: largest(&moments.deviations),
                 constant: largest(&moments.constants),
@@ -156,7 +156,7 @@ impl FastNoise {
     pub(super) fn scaled(&self, degree: usize, plain_modulus: u64) -> Self {
         let ratio = plain_modulus as f64 / self.plain_modulus as f64;
         let root = (degree as f64 / self.degree).sqrt();
-        let scale = |step: &Step| ratio.powi(step.power) * ratio.powi(step.weight_power);
+        let scale = |step: &NoiseAfter| ratio.powi(step.power) * ratio.powi(step.weight_power);
         Self {
             degree: degree as f64,
             plain_modulus,
@@ -168,7 +168,7 @@ impl FastNoise {
             steps: self
                 .steps
                 .iter()
-                .map(|step| Step {
+                .map(|step| NoiseAfter {
                     deviation: step.deviation * (scale(step) * root.powi(step.root_power)),
                     constant: step.constant * scale(step),
                     ..step.clone()
@@ -178,7 +178,7 @@ impl FastNoise {
     }
 
     /// Returns the largest coefficient, except with a probability of 2^-41.
-    fn bound(&self, step: &Step) -> f64 {
+    fn bound(&self, step: &NoiseAfter) -> f64 {
         tail(Powers::errors(step.degree), self.degree, self.values) * step.deviation + step.constant
     }
 

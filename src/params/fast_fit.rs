@@ -80,12 +80,12 @@ const OPERATION_NANOSECONDS: f64 = 0.38;
 pub const RESPOND_NANOSECONDS: f64 = 15.0;
 
 /// Own kernels in the batched or packed layout, for a number of images (a full batch if `None`).
-pub(super) struct Fused<'a> {
+pub(super) struct FusedChains<'a> {
     pub noises: Noises<'a>,
     pub images: Option<usize>,
 }
 
-impl<'a> Fused<'a> {
+impl<'a> FusedChains<'a> {
     pub(super) fn new(circuit: &'a FusedCircuit, images: Option<usize>) -> Self {
         Self {
             noises: Noises::new(circuit),
@@ -94,7 +94,7 @@ impl<'a> Fused<'a> {
     }
 }
 
-impl Chains for Fused<'_> {
+impl Chains for FusedChains<'_> {
     fn layout(&self) -> LayoutKind {
         self.noises.circuit.layout
     }

@@ -33,7 +33,7 @@ const TERMS_MAX: usize = 30_000_000;
 const COMPOSE_MAX: usize = 2 * TERMS_MAX;
 
 /// The terms of a row: index and weight, sorted by index.
-type Row = Vec<(u32, f64)>;
+type SparseRow = Vec<(u32, f64)>;
 
 /// The covariances that are computed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,7 +56,7 @@ pub(super) struct Moments {
     /// Degree of the values in the fresh noise.
     pub degree: u32,
     /// Basis of the values, and the rows of their sums over it; `None` if that is no longer known.
-    rows: Option<(Basis, Vec<Row>)>,
+    rows: Option<(Basis, Vec<SparseRow>)>,
     /// Contribution of biases to each value.
     biases: Vec<f64>,
     /// Size of the one coefficient that biases alone make of each value, at most, as if everything else were zero. The
@@ -76,9 +76,9 @@ enum Basis {
 
 /// Sums of inputs, which were squared.
 struct First {
-    rows: Vec<Row>,
+    rows: Vec<SparseRow>,
     /// Rows that read each input.
-    readers: Vec<Row>,
+    readers: Vec<SparseRow>,
     messages: Vec<f64>,
     /// Variance of the inputs' noise.
     noise: f64,
@@ -87,7 +87,7 @@ struct First {
 /// Sums of squares, which were squared again.
 struct Second {
     first: First,
-    rows: Vec<Row>,
+    rows: Vec<SparseRow>,
     biases: Vec<f64>,
 }
 
@@ -212,11 +212,11 @@ impl Moments {
         let (basis, rows) = self.rows.as_ref()?;
         // One window of each channel is enough if all windows are the same.
         let step = if self.uniform { self.windows.max(1) } else { 1 };
-        let chosen: Vec<&Row> = rows.iter().step_by(step).collect();
+        let chosen: Vec<&SparseRow> = rows.iter().step_by(step).collect();
         let biases = self.biases.iter().step_by(step);
         let deviations: Vec<f64> = match basis {
             Basis::Inputs(_) => {
-                let deviation = |(row, bias): (&&Row, &f64)| {
+                let deviation = |(row, bias): (&&SparseRow, &f64)| {
                     let noise: f64 = row.iter().map(|(_, w)| w * w).sum();
                     let message: f64 = row.iter().map(|(_, w)| w.abs() * self.t / 2.0).sum();
                     (ERROR_VARIANCE.sqrt() * self.t * noise.sqrt()).hypot(message + bias)
@@ -247,12 +247,12 @@ fn with_biases<'a>(variances: &[f64], biases: impl Iterator<Item = &'a f64>) -> 
 }
 
 /// Returns the rows in which each value is itself.
-fn identity(count: usize) -> Vec<Row> {
+fn identity(count: usize) -> Vec<SparseRow> {
     (0..count as u32).map(|index| vec![(index, 1.0)]).collect()
 }
 
 /// Computes the rows of sums of sums; `None` if they would be too long.
-fn compose(sums: &WeightedSums, rows: &[Row], weighing: Weighing) -> Option<Vec<Row>> {
+fn compose(sums: &WeightedSums, rows: &[SparseRow], weighing: Weighing) -> Option<Vec<SparseRow>> {
     let length = |input: u32| rows.get(input as usize).map_or(0, Vec::len);
     let lengths =
         |(terms, _): (&[Term], _)| -> usize { terms.iter().map(|term| length(term.input)).sum() };
@@ -262,7 +262,7 @@ fn compose(sums: &WeightedSums, rows: &[Row], weighing: Weighing) -> Option<Vec<
     let mut total = 0;
     sums.outputs()
         .map(|(terms, _)| {
-            let mut row: Row = Vec::new();
+            let mut row: SparseRow = Vec::new();
             for term in terms {
                 let weight = weighing.of(term.weight);
                 let inner = rows.get(term.input as usize)?;
@@ -331,14 +331,14 @@ impl Touched {
 }
 
 impl First {
-    fn new(inputs: usize, rows: Vec<Row>, biases: &[f64], t: f64) -> Self {
-        let mut readers = vec![Row::new(); inputs];
+    fn new(inputs: usize, rows: Vec<SparseRow>, biases: &[f64], t: f64) -> Self {
+        let mut readers = vec![SparseRow::new(); inputs];
         for (index, row) in rows.iter().enumerate() {
             for (input, weight) in row {
                 readers[*input as usize].push((index as u32, *weight));
             }
         }
-        let message = |(row, bias): (&Row, &f64)| {
+        let message = |(row, bias): (&SparseRow, &f64)| {
             bias + row.iter().map(|(_, w)| w.abs() * t / 2.0).sum::<f64>()
         };
         Self {
@@ -368,7 +368,7 @@ impl First {
     }
 
     /// Returns the sum over k of abs(w_k) M_k^2.
-    fn message(&self, row: &Row) -> f64 {
+    fn message(&self, row: &SparseRow) -> f64 {
         let message = |&(k, w): &(u32, f64)| w.abs() * self.messages[k as usize].powi(2);
         row.iter().map(message).sum()
     }
@@ -384,8 +384,8 @@ impl First {
     /// Returns K_ij of a row with the other rows, each given with its [`First::message`].
     fn covariances(
         &self,
-        row: &Row,
-        others: &[(&Row, f64)],
+        row: &SparseRow,
+        others: &[(&SparseRow, f64)],
         n: f64,
         (dots, shared): &mut (Touched, Touched),
     ) -> Vec<f64> {
@@ -393,7 +393,7 @@ impl First {
             self.add_shared(k, w.abs(), dots, shared);
         }
         let message = self.message(row);
-        let covariance = |(other, of_other): &(&Row, f64)| {
+        let covariance = |(other, of_other): &(&SparseRow, f64)| {
             let shared = other
                 .iter()
                 .map(|&(l, w)| w.abs() * shared.sums[l as usize]);
@@ -409,7 +409,7 @@ impl First {
     }
 
     /// Returns a lower bound on K_ii of each row: the terms with k = l.
-    fn least(&self, rows: &[&Row], n: f64) -> Vec<f64> {
+    fn least(&self, rows: &[&SparseRow], n: f64) -> Vec<f64> {
         let own: Vec<f64> = self
             .rows
             .iter()
@@ -419,7 +419,7 @@ impl First {
                 self.noise * dot + message * message
             })
             .collect();
-        let least = |row: &&Row| {
+        let least = |row: &&SparseRow| {
             let squares = row.iter().map(|&(k, w)| (w * own[k as usize]).powi(2));
             2.0 * n * squares.sum::<f64>()
         };
@@ -427,7 +427,7 @@ impl First {
     }
 
     /// Returns K_ii of each row.
-    fn variances(&self, rows: &[&Row], n: f64) -> Option<Vec<f64>> {
+    fn variances(&self, rows: &[&SparseRow], n: f64) -> Option<Vec<f64>> {
         let terms: usize = rows.iter().map(|row| row.len()).sum();
         if self.work(terms, 1.0) > WORK_MAX {
             return None;
@@ -445,10 +445,10 @@ impl First {
 
 impl Second {
     /// Returns a lower bound on [`Second::variances`]: the terms with i = j.
-    fn least(&self, rows: &[&Row], n: f64) -> Vec<f64> {
-        let all: Vec<&Row> = self.rows.iter().collect();
+    fn least(&self, rows: &[&SparseRow], n: f64) -> Vec<f64> {
+        let all: Vec<&SparseRow> = self.rows.iter().collect();
         let own = self.first.least(&all, n);
-        let least = |row: &&Row| {
+        let least = |row: &&SparseRow| {
             let squares = row.iter().map(|&(i, v)| (v * own[i as usize]).powi(2));
             6.0 * n * squares.sum::<f64>()
         };
@@ -456,7 +456,7 @@ impl Second {
     }
 
     /// Returns 6 sum over i, j of abs(v_i v_j) K_ij^2 for each row v.
-    fn variances(&self, rows: &[&Row], n: f64) -> Option<Vec<f64>> {
+    fn variances(&self, rows: &[&SparseRow], n: f64) -> Option<Vec<f64>> {
         let used: BTreeSet<u32> = rows
             .iter()
             .flat_map(|row| row.iter().map(|(index, _)| *index))
@@ -468,7 +468,7 @@ impl Second {
         if count > MATRIX_MAX || self.first.work(terms, count as f64) + pairs > WORK_MAX {
             return None;
         }
-        let others: Vec<(&Row, f64)> = used
+        let others: Vec<(&SparseRow, f64)> = used
             .iter()
             .map(|&i| &self.rows[i as usize])
             .map(|row| (row, self.first.message(row)))
@@ -490,7 +490,7 @@ impl Second {
             .into_par_iter()
             .map(|i| (0..count).map(|j| squared(i, j)).collect())
             .collect();
-        let variance = |row: &&Row| {
+        let variance = |row: &&SparseRow| {
             let places: Vec<(usize, f64)> = row
                 .iter()
                 .filter_map(|(index, w)| Some((used.binary_search(index).ok()?, w.abs())))

@@ -116,7 +116,7 @@ fn window(modulus: u64) -> u32 {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a failed test may panic")]
-    use super::super::fast_fit::Fused;
+    use super::super::fast_fit::FusedChains;
     use super::super::options::LayoutKind;
     use super::super::search::search;
     use super::super::security::SecurityStandard;
@@ -166,7 +166,7 @@ mod tests {
             let product = BigUint::from(2u32) * magnitude.magnitude() + 1u32;
             for layout in [LayoutKind::Batched, LayoutKind::Packed] {
                 let circuit = FusedCircuit::new(&network, layout).unwrap();
-                let mut chains = Fused::new(&circuit, None);
+                let mut chains = FusedChains::new(&circuit, None);
                 let standard = SecurityStandard::HeStandard2024;
                 let found = search(&mut chains, standard, &product).unwrap();
                 let evaluations = chains.noises.evaluations();

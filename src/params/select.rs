@@ -1,15 +1,15 @@
 //! The choice of parameters: t from the bound, then the smallest N, then the smallest q that is secure and leaves noise
 //! budget.
 
-use super::diagonal::Hoisted;
+use super::diagonal::HoistedChains;
 use super::error::ParamsError;
-use super::fast_fit::{Fused, FusedCircuit};
+use super::fast_fit::{FusedChains, FusedCircuit};
 use super::memory::Size;
 use super::options::{BoundRule, LayoutKind, Mode, SelectOptions};
 use super::search::{Fit, PLAIN_MODULI_MAX, search};
 use super::security::SecurityStandard;
 use super::selection::{Bound, Selection};
-use super::stock_fit::Stock;
+use super::stock_fit::StockChains;
 use crate::network::{Crops, Network, proven_bounds};
 use num_bigint::{BigInt, BigUint, Sign};
 
@@ -40,7 +40,7 @@ pub fn select(network: &Network, options: &SelectOptions) -> Result<Selection, P
             layout: layout.name(),
         });
     }
-    if let Some(fit) = search(&mut Stock::new(network), options.standard, &product)? {
+    if let Some(fit) = search(&mut StockChains::new(network), options.standard, &product)? {
         return Ok(selection(options, bound, fit));
     }
     let largest = SecurityStandard::degrees().last();
@@ -82,7 +82,7 @@ fn select_fast(
         let Some(circuit) = FusedCircuit::new(network, layout) else {
             continue;
         };
-        let mut chains = Fused::new(&circuit, options.images);
+        let mut chains = FusedChains::new(&circuit, options.images);
         if let Some(fit) = search(&mut chains, options.standard, product)?
             && memory.holds(&fit)
             && is_cheaper(&fit, best.as_ref())
@@ -98,7 +98,7 @@ fn select_fast(
     };
     if wanted {
         let images = options.images.unwrap_or(1);
-        let mut chains = Hoisted::new(network, images);
+        let mut chains = HoistedChains::new(network, images);
         match search(&mut chains, options.standard, product)? {
             Some(fit) if is_cheaper(&fit, best.as_ref()) && memory.holds(&fit) => {
                 best = Some(fit);

@@ -12,11 +12,11 @@ const DATA_PRIMES_MAX: usize = 24;
 
 /// Stock SEAL operations in the batched layout. The first parameters win: the smallest N in the table, then the fewest
 /// plaintext primes, then the fewest and smallest data primes.
-pub(super) struct Stock<'a> {
+pub(super) struct StockChains<'a> {
     steps: NoiseSteps<'a>,
 }
 
-impl<'a> Stock<'a> {
+impl<'a> StockChains<'a> {
     pub(super) fn new(network: &'a Network) -> Self {
         Self {
             steps: NoiseSteps::new(network),
@@ -24,7 +24,7 @@ impl<'a> Stock<'a> {
     }
 }
 
-impl Chains for Stock<'_> {
+impl Chains for StockChains<'_> {
     fn layout(&self) -> LayoutKind {
         LayoutKind::Batched
     }

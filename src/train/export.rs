@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// Weights and biases of a layer, and the real value of a weight of 1.
-pub(super) type Parts = (Vec<i64>, Vec<BigInt>, f64);
+pub(super) type LayerParts = (Vec<i64>, Vec<BigInt>, f64);
 
 /// One layer with weights, for which [`build`] asks its caller to supply the parts.
 pub(super) struct Wanted {
@@ -31,7 +31,7 @@ pub(super) fn build(
     name: &str,
     spec: &NetworkSpec,
     quantizer: InputQuantizer,
-    parts: &mut dyn FnMut(&Wanted) -> Result<Parts, TrainError>,
+    parts: &mut dyn FnMut(&Wanted) -> Result<LayerParts, TrainError>,
 ) -> Result<Network, TrainError> {
     let (shapes, names) = (spec.shapes()?, spec.names());
     let mut input_scale = quantizer.scale();

@@ -16,7 +16,7 @@ use super::error::{Doing, EngineError};
 use super::packed::Masks;
 use super::plan::Plan;
 use super::server::Evaluate;
-use super::stats::{LayerStats, Progress, Stage};
+use super::stats::{LayerStats, Progress, StageProgress};
 use super::stock::Stock;
 use crate::bfv::{Ciphertext, Context, Error, GaloisKeys, RelinKeys};
 use crate::circuit::{Circuit, CircuitLayer, Op, OpCounts, Step, levels};
@@ -73,7 +73,7 @@ impl Evaluate for Diagonals {
         progress: &dyn Progress,
     ) -> Result<Vec<Ciphertext>, EngineError> {
         let name = format!("evaluate{suffix}");
-        let stage = Stage::new(progress, &name, self.circuit.layers().len());
+        let stage = StageProgress::new(progress, &name, self.circuit.layers().len());
         let mut start = Instant::now();
         let mut clock = |stats: &mut LayerStats, ops: OpCounts| {
             let now = Instant::now();

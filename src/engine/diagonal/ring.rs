@@ -7,7 +7,7 @@
 use crate::bfv::{Context, GaloisKeys, RelinKeys};
 use crate::engine::error::{Doing, EngineError};
 use crate::kernels::{
-    Backend, Permutation, Pool, Prime, Residues, Rotation, Row, RowMut, Source, row_of,
+    Backend, KeyedRotation, Permutation, Pool, Prime, Residues, Row, RowMut, Source, row_of,
     to_montgomery,
 };
 use crate::modular::centred;
@@ -181,7 +181,7 @@ impl Ring {
             .enumerate()
             .for_each(|(row, (out0, out1))| {
                 self.with_row(digits, row, first, second, |prime, source| {
-                    let rotations: Vec<Rotation<'_>> = rotations
+                    let rotations: Vec<KeyedRotation<'_>> = rotations
                         .iter()
                         .map(|turned| turned_row(turned, level, row))
                         .collect();
@@ -410,9 +410,13 @@ impl Ring {
 }
 
 /// Returns the row of a rotation, for ciphertexts with `level` data primes.
-pub(super) fn turned_row((key, permutation): &Turned, level: usize, row: usize) -> Rotation<'_> {
+pub(super) fn turned_row(
+    (key, permutation): &Turned,
+    level: usize,
+    row: usize,
+) -> KeyedRotation<'_> {
     let row = if row == level { key.digits } else { row };
-    Rotation {
+    KeyedRotation {
         permutation,
         key: key.rows.row(row),
         stride: 2 * key.digits,

@@ -13,7 +13,7 @@ use crate::modular::{Crt, residue};
 use num_bigint::BigInt;
 
 #[derive(Debug)]
-struct Channel {
+struct ClientPrime {
     context: Context,
     secret_key: SecretKey,
     encoder: BatchEncoder,
@@ -26,11 +26,11 @@ pub struct PaperClient {
     input: Paper,
     input_max: i64,
     classes: usize,
-    channels: Vec<Channel>,
+    channels: Vec<ClientPrime>,
     crt: Crt,
 }
 
-impl Channel {
+impl ClientPrime {
     fn decryptor(&self) -> Result<Decryptor, Error> {
         Decryptor::new(&self.context, &self.secret_key)
     }
@@ -48,7 +48,7 @@ impl PaperClient {
                 let context = Context::from_literal(&literal)?;
                 let generator = KeyGenerator::new(&context)?;
                 let public_key = generator.create_public_key()?;
-                Ok(Channel {
+                Ok(ClientPrime {
                     secret_key: generator.secret_key()?,
                     encoder: BatchEncoder::new(&context)?,
                     encryptor: Encryptor::new(&context, &public_key)?,

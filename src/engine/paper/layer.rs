@@ -1,10 +1,10 @@
 //! The execution of one layer of the authors' schedule: rotations, products and sums, one after the other.
 
 use super::plan::{Diagonals, PaperStep, Tap};
-use super::server::{Channel, Part};
+use super::server::{Part, ServerPrime};
 use crate::bfv::{Ciphertext, Error};
 use crate::circuit::OpCounts;
-use crate::engine::stats::{Progress, Stage};
+use crate::engine::stats::{Progress, StageProgress};
 use crate::engine::stock::allow_transparent;
 use crate::modular::{centred, residue, wide_residue};
 use num_bigint::BigInt;
@@ -19,13 +19,13 @@ pub(super) struct Done {
 }
 
 /// The execution of one layer.
-pub(super) struct Run<'a> {
-    pub(super) channel: &'a Channel,
+pub(super) struct ScheduleRun<'a> {
+    pub(super) channel: &'a ServerPrime,
     pub(super) ops: OpCounts,
     pub(super) part: Part,
 }
 
-impl Run<'_> {
+impl ScheduleRun<'_> {
     /// Computes the layer, or the requested part of it.
     pub(super) fn step(
         &mut self,
@@ -40,7 +40,7 @@ impl Run<'_> {
             PaperStep::Linear(linear) => linear.diagonals.len(),
         };
         let units = self.part.of(all_units);
-        let stage = Stage::new(progress, stage, units);
+        let stage = StageProgress::new(progress, stage, units);
         let (outputs, work): (Vec<Ciphertext>, Vec<u64>) = match step {
             PaperStep::Convolution { channels, mask } => {
                 let outputs = channels[..units]
@@ -175,7 +175,7 @@ impl Run<'_> {
         &mut self,
         linear: &Diagonals,
         inputs: &[Ciphertext],
-        stage: &Stage<'_>,
+        stage: &StageProgress<'_>,
     ) -> Result<Ciphertext, Error> {
         let evaluator = &self.channel.evaluator;
         let t = self.channel.plain_modulus;

@@ -1,6 +1,6 @@
 //! The server of the authors' schedule: stock SEAL calls, one after the other.
 
-use super::layer::Run;
+use super::layer::ScheduleRun;
 use super::plan::PaperPlan;
 use crate::bfv::{BatchEncoder, Ciphertext, Context, Error, Evaluator, GaloisKeys, RelinKeys};
 use crate::circuit::OpCounts;
@@ -102,12 +102,12 @@ pub struct PaperEvaluation {
 #[derive(Debug)]
 pub struct PaperServer {
     plan: PaperPlan,
-    channels: Vec<Channel>,
+    channels: Vec<ServerPrime>,
 }
 
 /// The objects that compute under one plaintext modulus.
 #[derive(Debug)]
-pub(super) struct Channel {
+pub(super) struct ServerPrime {
     pub(super) plain_modulus: u64,
     pub(super) evaluator: Evaluator,
     pub(super) encoder: BatchEncoder,
@@ -130,7 +130,7 @@ impl PaperServer {
             .zip(keys)
             .map(|(literal, keys)| {
                 let context = Context::from_literal(&literal)?;
-                Ok(Channel {
+                Ok(ServerPrime {
                     evaluator: Evaluator::new(&context)?,
                     encoder: BatchEncoder::new(&context)?,
                     plain_modulus: literal.plain_modulus,
@@ -178,7 +178,7 @@ impl PaperServer {
             let mut values: Option<Vec<Ciphertext>> = None;
             for (index, layer) in planned.iter().enumerate() {
                 let (start, cpu) = (Instant::now(), clock::thread_cpu_seconds());
-                let mut run = Run {
+                let mut run = ScheduleRun {
                     channel,
                     ops: OpCounts::default(),
                     part,

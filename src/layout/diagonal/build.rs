@@ -1,6 +1,6 @@
 //! Builds the layout of a network: first the slots of its values, then the diagonals between them.
 
-use super::place::{Homes, Place, Run, Tensor, cut, pattern, places};
+use super::place::{Homes, LinearRun, Place, Tensor, cut, pattern, places};
 use super::{Diagonal, DiagonalError, NOTHING};
 use crate::circuit::{Circuit, CircuitLayer, Entry, Giant, Op, PlainProducts, Turn};
 use crate::network::{Layer, Network, SparseMatrix};
@@ -432,7 +432,7 @@ struct Windows {
 
 /// Whether the second tensor's windows serve, and then the first tensor's slots.
 fn windows(
-    runs: &[Run],
+    runs: &[LinearRun],
     places: &[Place],
     matrices: &[SparseMatrix],
     slots: usize,

@@ -5,7 +5,7 @@ use crate::network::{Layer, LoweredOperation, Network, Shape, SparseMatrix, Weig
 
 /// Consecutive linear layers between squares, as the network has them.
 #[derive(Default)]
-pub(super) struct Run {
+pub(super) struct LinearRun {
     pub names: Vec<String>,
     pub layers: Vec<WeightedSums>,
     /// True if all of them are convolutions or pools.
@@ -23,11 +23,11 @@ pub(super) struct Tensor {
 }
 
 /// Splits the network at its squares into runs of linear layers, and returns the tensors between them.
-pub(super) fn cut(network: &Network) -> (Vec<Run>, Vec<Tensor>) {
-    let fresh = || Run {
+pub(super) fn cut(network: &Network) -> (Vec<LinearRun>, Vec<Tensor>) {
+    let fresh = || LinearRun {
         spatial: true,
         stride: [1, 1],
-        ..Run::default()
+        ..LinearRun::default()
     };
     let (mut runs, mut tensors, mut run) = (Vec::new(), Vec::new(), fresh());
     let mut lowered = network.lower().into_iter();
@@ -127,7 +127,7 @@ fn extent(shape: Shape, needed: &[bool], phases: [usize; 2]) -> [usize; 2] {
 /// # Errors
 /// [`DiagonalError`] if one of them does not fit the slots.
 pub(super) fn places(
-    runs: &[Run],
+    runs: &[LinearRun],
     tensors: &[Tensor],
     needed: &[Vec<bool>],
     slots: usize,

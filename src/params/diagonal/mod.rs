@@ -88,7 +88,7 @@ impl HoistedCircuit {
 }
 
 /// A plaintext modulus, with the norms of the plaintexts under it.
-struct Channel {
+struct PlainPrime {
     t: u64,
     norms: Vec<Norm>,
 }
@@ -104,16 +104,16 @@ fn chain(
     moduli: &[u64],
     (most, budget): (f64, &mut usize),
 ) -> Option<Chain> {
-    let fits = |channels: &[Channel]| {
+    let fits = |channels: &[PlainPrime]| {
         let found = chain_under(circuit, cap, channels, moduli.len());
         found.filter(|chain| chain.cost < most)
     };
     let (&largest, others) = moduli.split_last()?;
-    fits(&[Channel {
+    fits(&[PlainPrime {
         t: largest,
         norms: Vec::new(),
     }])?;
-    let mut channel = |t: u64| Channel {
+    let mut channel = |t: u64| PlainPrime {
         t,
         norms: norms(&circuit.layout, t, budget),
     };
@@ -130,7 +130,7 @@ fn chain(
 fn chain_under(
     circuit: &HoistedCircuit,
     cap: u32,
-    channels: &[Channel],
+    channels: &[PlainPrime],
     count: usize,
 ) -> Option<Chain> {
     let mut best: Option<Chain> = None;
@@ -184,7 +184,7 @@ fn chain_under(
 fn build(
     circuit: &HoistedCircuit,
     cap: u32,
-    (channels, values): (&[Channel], f64),
+    (channels, values): (&[PlainPrime], f64),
     special: u32,
     base: u32,
     dropped: &[f64],
@@ -243,7 +243,7 @@ fn build(
 }
 
 /// Own kernels in the diagonal layout, for a number of images, one at a time.
-pub(super) struct Hoisted<'a> {
+pub(super) struct HoistedChains<'a> {
     network: &'a Network,
     images: usize,
     /// The circuit at the last degree, if there is room for the network.
@@ -253,7 +253,7 @@ pub(super) struct Hoisted<'a> {
     budget: usize,
 }
 
-impl<'a> Hoisted<'a> {
+impl<'a> HoistedChains<'a> {
     pub(super) fn new(network: &'a Network, images: usize) -> Self {
         Self {
             network,
@@ -265,7 +265,7 @@ impl<'a> Hoisted<'a> {
     }
 }
 
-impl Chains for Hoisted<'_> {
+impl Chains for HoistedChains<'_> {
     fn layout(&self) -> LayoutKind {
         LayoutKind::Diagonal
     }

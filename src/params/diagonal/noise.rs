@@ -25,7 +25,7 @@ const MANY: f64 = 8.0;
 /// Fewest bits for which a drop is worth a prime.
 const DROP_BITS_MIN: f64 = 8.0;
 /// The parts of noise, with the deviation of each.
-pub(super) type Parts = BTreeMap<Powers, f64>;
+pub(super) type NoiseParts = BTreeMap<Powers, f64>;
 
 /// The noise model of a circuit under one plaintext modulus.
 pub(super) struct Model<'a> {
@@ -48,15 +48,15 @@ pub(super) enum Drops<'a> {
     Above(f64),
 }
 
-fn total(parts: &Parts) -> f64 {
+fn total(parts: &NoiseParts) -> f64 {
     parts.values().sum()
 }
 
-fn add(parts: &mut Parts, powers: Powers, deviation: f64) {
+fn add(parts: &mut NoiseParts, powers: Powers, deviation: f64) {
     *parts.entry(powers).or_default() += deviation;
 }
 
-fn scale(parts: &mut Parts, factor: f64) {
+fn scale(parts: &mut NoiseParts, factor: f64) {
     for deviation in parts.values_mut() {
         *deviation *= factor;
     }
@@ -81,9 +81,9 @@ fn multiplied(powers: Powers, norm: Norm) -> Powers {
 }
 
 /// Multiplies by plaintexts of this norm, and sums the products.
-fn multiply(parts: &Parts, norm: Option<Norm>) -> Parts {
+fn multiply(parts: &NoiseParts, norm: Option<Norm>) -> NoiseParts {
     let norm = norm.unwrap_or(Norm::NONE);
-    let mut all = Parts::new();
+    let mut all = NoiseParts::new();
     for (&powers, deviation) in parts {
         let powers = multiplied(powers, norm);
         add(&mut all, powers, deviation * norm.deviation);
@@ -92,8 +92,8 @@ fn multiply(parts: &Parts, norm: Option<Norm>) -> Parts {
 }
 
 /// Sums `count` squares, at degree `n`.
-fn squares(n: f64, parts: &Parts, count: usize) -> Parts {
-    let mut squared = Parts::new();
+fn squares(n: f64, parts: &NoiseParts, count: usize) -> NoiseParts {
+    let mut squared = NoiseParts::new();
     for (&one, &a) in parts {
         for (&other, &b) in parts {
             let deviation = product(n, one, other) * a * b;
@@ -109,12 +109,12 @@ impl Model<'_> {
         rules::rounding(self.circuit.degree, self.t, 1)
     }
 
-    fn add_roundings(&self, parts: &mut Parts, count: f64) {
+    fn add_roundings(&self, parts: &mut NoiseParts, count: f64) {
         add(parts, Powers::rounding(1), count * self.rounding());
     }
 
     /// Adds the noise of `count` key switches at a level, without their roundings.
-    fn add_switches(&self, parts: &mut Parts, count: f64, level: usize) {
+    fn add_switches(&self, parts: &mut NoiseParts, count: f64, level: usize) {
         let digits = &self.data[..level.min(self.data.len())];
         let deviation = key_switch(
             self.circuit.degree,
@@ -127,7 +127,7 @@ impl Model<'_> {
     }
 
     /// Drops primes after a step; returns the number of bits dropped.
-    fn drop(&self, step: usize, level: &mut usize, parts: &mut Parts) -> f64 {
+    fn drop(&self, step: usize, level: &mut usize, parts: &mut NoiseParts) -> f64 {
         let (bits, count) = match &self.drops {
             Drops::Counts(counts) => {
                 let count = counts.get(step).copied().unwrap_or(0);
@@ -155,10 +155,10 @@ impl Model<'_> {
     }
 
     /// Returns the noise after every step, and the number of bits dropped after each.
-    pub(super) fn run(&self) -> (Vec<(String, usize, Parts)>, Vec<f64>) {
+    pub(super) fn run(&self) -> (Vec<(String, usize, NoiseParts)>, Vec<f64>) {
         let (n, t) = (self.circuit.degree, self.t);
         let mut level = self.data.len();
-        let mut parts = Parts::from([(Powers::errors(1), rules::fresh(t))]);
+        let mut parts = NoiseParts::from([(Powers::errors(1), rules::fresh(t))]);
         let mut steps = vec![("fresh".to_owned(), level, parts.clone())];
         let mut dropped = Vec::new();
         let mut norms = self.norms.iter().copied();
@@ -197,7 +197,7 @@ impl Model<'_> {
     }
 
     /// Returns the largest coefficient, except with a probability of 2^-41, of which each part has its share.
-    pub(super) fn bound(&self, parts: &Parts) -> f64 {
+    pub(super) fn bound(&self, parts: &NoiseParts) -> f64 {
         let events = self.values * parts.len() as f64;
         parts
             .iter()

@@ -8,7 +8,7 @@ use crate::{
     network::Network,
     train::{
         TrainConfig, TrainError,
-        export::{Parts, Wanted, build},
+        export::{LayerParts, Wanted, build},
     },
 };
 
@@ -38,7 +38,7 @@ fn layer_parts(
     names: &LayerTensors,
     wanted: &Wanted,
     source: &Source<'_>,
-) -> Result<Parts, TrainError> {
+) -> Result<LayerParts, TrainError> {
     let shape = &wanted.shape;
     let refused =
         |what: &str, problem: &str| TrainError::config(format!("tensors[{index}].{what}"), problem);
