@@ -139,7 +139,10 @@ fn check_record(record: &Value, mode: &str, data: &Path) {
         .iter()
         .map(|layer| layer["ops"]["squares"].as_u64().unwrap())
         .sum();
-    assert_eq!(squares, 18, "of 4x4 positions and 4 values, those that are read");
+    assert_eq!(
+        squares, 18,
+        "of 4x4 positions and 4 values, those that are read"
+    );
     let layer_seconds: f64 = layers
         .iter()
         .map(|layer| layer["seconds"].as_f64().unwrap())
