@@ -23,7 +23,7 @@ pub(crate) use result::{ResultKind, check_result};
 #[cfg(any(feature = "cli", feature = "train"))]
 pub(crate) use target::check_directory;
 #[cfg(feature = "cli")]
-pub(crate) use target::{is_pipe, is_stream};
+pub(crate) use target::{is_pipe, is_same_target, is_stream};
 #[cfg(feature = "cli")]
 pub(crate) use temporary::remove_temporaries;
 pub(crate) use temporary::{TemporaryDirectory, clear_abandoned, uninterrupted};

@@ -34,20 +34,38 @@ pub(crate) enum Own {
     PtqRecord,
     /// The record of an import.
     ImportRecord,
-    /// The record of a run under encryption, or of a benchmark.
+    /// The measurements of a reproduced network.
+    Row,
+    /// The record of a run under encryption.
     RunRecord,
+    /// The record of the authors' schedule.
+    TimingRecord,
+    /// The record of curves of time and memory.
+    ScalingRecord,
+    /// The record of a benchmark.
+    BenchRecord,
 }
 
 impl Own {
-    /// Each kind with two fields by which it is recognised.
-    const FIELDS: [(Self, [&'static str; 2]); 7] = [
-        (Self::Network, ["format", "layers"]),
-        (Self::Layers, ["network", "tensors"]),
-        (Self::Config, ["network", "epochs"]),
-        (Self::TrainRecord, ["config", "test_accuracy"]),
-        (Self::PtqRecord, ["parent", "test_accuracy"]),
-        (Self::ImportRecord, ["spec", "source_sha256"]),
-        (Self::RunRecord, ["git_commit", "time"]),
+    /// Each kind with fields by which it is recognised.
+    const FIELDS: [(Self, &'static [&'static str]); 11] = [
+        (Self::Network, &["format", "layers"]),
+        (Self::Layers, &["network", "tensors"]),
+        (Self::Config, &["network", "epochs"]),
+        (Self::TrainRecord, &["config", "test_accuracy"]),
+        (Self::PtqRecord, &["parent", "options", "test_accuracy"]),
+        (Self::ImportRecord, &["spec", "source_sha256"]),
+        (Self::Row, &["dataset", "method", "recipe", "test_accuracy"]),
+        (
+            Self::RunRecord,
+            &["command", "git_commit", "twin_mismatches"],
+        ),
+        (
+            Self::TimingRecord,
+            &["command", "dataset", "git_commit", "rows"],
+        ),
+        (Self::ScalingRecord, &["command", "git_commit", "points"]),
+        (Self::BenchRecord, &["arguments", "git_commit", "rows"]),
     ];
 
     /// Recognises a file that is complete.
@@ -74,7 +92,11 @@ impl Own {
             Self::TrainRecord => "the record of a training run; the network is the file beside it",
             Self::PtqRecord => "the record of a rounding; the network is the file beside it",
             Self::ImportRecord => "the record of an import; the network is the file beside it",
-            Self::RunRecord => "the record of a run under encryption or of a benchmark",
+            Self::Row => "the measurements of a reproduced network",
+            Self::RunRecord => "the record of a run under encryption",
+            Self::TimingRecord => "a record of the authors' schedule",
+            Self::ScalingRecord => "a record of time and memory against sizes",
+            Self::BenchRecord => "the record of a benchmark",
         }
     }
 }
@@ -326,8 +348,9 @@ mod tests {
 
     #[test]
     fn own_files_are_recognised_but_not_as_what_was_expected() {
-        for (own, [one, other]) in Own::FIELDS {
-            let text = format!("{{\"name\": [1, {{}}], \"{other}\": 1, \"{one}\": \"x\"}}");
+        for (own, fields) in Own::FIELDS {
+            let fields: Vec<String> = fields.iter().map(|name| format!("\"{name}\": 1")).collect();
+            let text = format!("{{\"name\": [1, {{}}], {}}}", fields.join(", "));
             assert_eq!(describe(text.as_bytes()), Some(own.words()), "{own:?}");
             assert_eq!(describe_other(text.as_bytes(), own), None, "{own:?}");
             let cut = &text.as_bytes()[..text.len() - 1];

@@ -5,18 +5,20 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use anyhow::bail;
+
 use super::{
     Outcome,
     digits::{self, Drawing},
     model::ImageRange,
     output::{self, Output, check_file, note},
-    run::{self, Finished, RunArguments},
+    run::{self, Finished, RECORD, RunArguments},
     summary::summary,
     table,
 };
 use crate::{
     data::{DatasetName, Split},
-    file::{self, ResultKind},
+    file,
     report::RunRecord,
 };
 
@@ -58,8 +60,15 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> anyhow::Result<
         record: arguments.run.record.as_deref().and_then(beside),
         ..arguments.run.clone()
     };
-    if let Some(record) = &alone.record {
-        check_file("--record", record, ResultKind::Record, None)?;
+    if let (Some(one), Some(all)) = (&alone.record, &arguments.run.record) {
+        check_file("--record", one, RECORD, None)?;
+        if file::is_same_target(one, all) {
+            bail!(
+                "--record: {} and {} are the same file: choose another name",
+                all.display(),
+                one.display()
+            );
+        }
     }
     let finished = run::run(
         &arguments.run,

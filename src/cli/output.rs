@@ -71,6 +71,20 @@ pub(super) fn announce(path: &Path) {
     }
 }
 
+/// Checks that `option` names a directory into which these files can be written, and that at most older results of the
+/// same kinds would be lost.
+pub(super) fn check_files(
+    option: &str,
+    directory: &Path,
+    files: impl IntoIterator<Item = (String, ResultKind)>,
+) -> anyhow::Result<()> {
+    check_directory(option, directory)?;
+    for (name, kind) in files {
+        check_file(option, &directory.join(name), kind, None)?;
+    }
+    Ok(())
+}
+
 /// Checks that `option` names a directory into which files can be written; it need not exist yet.
 pub(super) fn check_directory(option: &str, path: &Path) -> anyhow::Result<()> {
     file::check_directory(path)

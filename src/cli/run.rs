@@ -16,6 +16,7 @@ use crate::{
     data::{Dataset, DatasetName, Source, Split},
     engine::Plan,
     file::ResultKind,
+    file_kind::Own,
     network::Network,
     params::{BoundRule, LayoutKind, MemoryForecast, Mode, SelectOptions, Selection, select},
     report::{
@@ -24,6 +25,9 @@ use crate::{
     },
 };
 use anyhow::{Context as _, bail};
+
+/// The kind of this record: no other file is replaced.
+pub(super) const RECORD: ResultKind = ResultKind::Only(Own::RunRecord);
 
 /// What both commands take.
 #[derive(Debug, Clone, clap::Args)]
@@ -126,7 +130,7 @@ pub(super) fn run(
     range: Option<&ImageRange>,
 ) -> anyhow::Result<Finished> {
     if let Some(record) = &arguments.record {
-        check_file("--record", record, ResultKind::Record, None)?;
+        check_file("--record", record, RECORD, None)?;
     }
     interrupt::say(|| {
         "temporary files are removed; a record is written at the end only".to_owned()
@@ -329,6 +333,8 @@ impl Finished {
         let Some(path) = &arguments.record else {
             return Ok(());
         };
+        // Another program may have written there meanwhile.
+        check_file("--record", path, RECORD, None)?;
         announce(path);
         self.record.save(path)?;
         output.line(format_args!("record: {}", path.display()))

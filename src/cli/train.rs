@@ -11,7 +11,7 @@ use indicatif::ProgressBar;
 use super::{
     Outcome, interrupt,
     model::{DataDirectory, whole},
-    output::{Output, check_file, note},
+    output::{Output, announce, check_file, note},
     progress, table,
 };
 use crate::{
@@ -72,8 +72,13 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> anyhow::Result<
         (false, true) => Existing::Replace,
         (false, false) => Existing::Refuse,
     };
-    let folder =
-        OutputFolder::claim(&arguments.out, existing, &config.inputs()).context("--out")?;
+    let mut inputs = config.inputs();
+    let file = Path::new(&arguments.config);
+    // A finished model's own configuration may show that there is nothing to do.
+    if existing != Existing::Resume && is_file(file) {
+        inputs.push(file);
+    }
+    let folder = OutputFolder::claim(&arguments.out, existing, &inputs).context("--out")?;
     if let Some(plot) = &arguments.plot {
         check_file("--plot", plot, ResultKind::Plot, Some(&arguments.out))?;
     }
@@ -192,11 +197,15 @@ pub(super) fn agreement_rows(agreement: &Agreement) -> [(&'static str, String); 
     ]
 }
 
-/// Reads a file if there is one or if the text looks like one; else returns a preset.
+/// Tells whether the text names a file rather than a preset: there is one, or it looks like one.
+fn is_file(path: &Path) -> bool {
+    path.components().count() > 1 || path.extension().is_some() || path.is_file()
+}
+
+/// Reads a file if the text names one; else returns a preset.
 fn load_config(text: &OsStr) -> anyhow::Result<TrainConfig> {
     let path = Path::new(text);
-    let like_a_path = path.components().count() > 1 || path.extension().is_some();
-    Ok(if like_a_path || path.is_file() {
+    Ok(if is_file(path) {
         TrainConfig::load(path)?
     } else {
         TrainConfig::preset(&text.to_string_lossy())?
@@ -231,6 +240,10 @@ impl Display {
         let written = plot_curves(title, &self.done)
             .map_err(|error| error.to_string())
             .and_then(|text| {
+                // Another program may have written there meanwhile.
+                check_file("--plot", path, ResultKind::Plot, None)
+                    .map_err(|error| format!("{error:#}"))?;
+                announce(path);
                 let bytes = text.as_bytes();
                 write_atomically(path, bytes).map_err(|error| error.to_string())
             });

@@ -73,13 +73,24 @@ fn damaged(error: DecodingError) -> String {
         DecodingError::IoError(error) if error.kind() == ErrorKind::UnexpectedEof => {
             "damaged: the PNG image ends early".to_owned()
         }
-        error => format!("damaged: {error}"),
+        error => {
+            let words = error.to_string();
+            // What follows describes the decoder's state.
+            let words = words.split(" while decoding").next().unwrap_or_default();
+            format!("damaged: {words}")
+        }
     }
 }
 
 /// Reads labels: a JSON list of integers.
 pub(super) fn json_labels(bytes: &[u8]) -> Result<Vec<u8>, String> {
-    serde_json::from_slice(bytes).map_err(|error| format!("no JSON list of labels: {error}"))
+    serde_json::from_slice(bytes).map_err(|error| {
+        let words = error.to_string();
+        format!(
+            "no JSON list of labels: {}",
+            words.replace("expected u8", "expected an integer from 0 to 255")
+        )
+    })
 }
 
 /// Reads records, each a label byte and the pixels' bytes, channel by channel. Appends to both lists.

@@ -19,6 +19,9 @@ pub const CHECKPOINT_FILE: &str = "checkpoint.safetensors";
 /// The measurements that `reproduce` made of the network.
 pub const ROW_FILE: &str = "row.json";
 
+/// Beginning of the names of folders through which the files of a new model come.
+pub(crate) const STAGES: &str = ".model-";
+
 /// All of these names.
 pub(crate) const MODEL_FILES: [&str; 8] = [
     CONFIG_FILE,
@@ -53,5 +56,11 @@ pub(super) fn belongs_to_a_model(path: &Path, own: Option<&Path>) -> bool {
         (Ok(own), Ok(folder)) => own == folder,
         _ => own == folder,
     };
-    MODEL_FILES.iter().any(|name| named(name)) && (holds_a_model(folder) || own.is_some_and(same))
+    // The folders through which a new model comes.
+    let stages = path
+        .file_name()
+        .is_some_and(|name| name.as_encoded_bytes().starts_with(STAGES.as_bytes()));
+    stages
+        || MODEL_FILES.iter().any(|name| named(name))
+            && (holds_a_model(folder) || own.is_some_and(same))
 }

@@ -16,39 +16,73 @@ use super::{
 /// The kind of a result, by which an older one is recognised.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ResultKind {
-    /// A record: a JSON object that says when and from which source it was made.
+    /// A record of any kind.
     Record,
-    /// A plot (SVG).
+    /// A record of this kind.
+    #[cfg(feature = "cli")]
+    Only(Own),
+    /// A plot (SVG) of this program.
     #[cfg(feature = "cli")]
     Plot,
+    /// A document (Markdown) of `reproduce`.
+    #[cfg(feature = "cli")]
+    Document,
 }
 
 /// Size of the largest record that is recognised, in bytes. A larger file is not one of ours.
 const MAX_RECORD_BYTES: u64 = 64 << 20;
+
+/// Number of bytes at the beginning of a plot or a document by which it is recognised.
+#[cfg(feature = "cli")]
+const START: u64 = 400;
 
 impl ResultKind {
     const fn words(self) -> &'static str {
         match self {
             Self::Record => "a record of an earlier run",
             #[cfg(feature = "cli")]
-            Self::Plot => "a plot (SVG)",
+            Self::Only(_) => "a record of an earlier run of this command",
+            #[cfg(feature = "cli")]
+            Self::Plot => "a plot of this program",
+            #[cfg(feature = "cli")]
+            Self::Document => "a document that `sealquant reproduce` wrote",
         }
     }
 
     /// Tells whether a file is empty or holds a result of this kind.
     fn is_kind_of(self, file: File) -> io::Result<bool> {
-        match self {
-            Self::Record => Ok(super::read_at_most(file, MAX_RECORD_BYTES)?
-                .is_some_and(|bytes| bytes.is_empty() || Own::of(&bytes) == Some(Own::RunRecord))),
+        if file.metadata()?.len() == 0 {
+            return Ok(true);
+        }
+        let record = |file| -> io::Result<Option<Own>> {
+            let bytes = super::read_at_most(file, MAX_RECORD_BYTES)?;
+            Ok(bytes.and_then(|bytes| Own::of(&bytes)))
+        };
+        #[cfg(feature = "cli")]
+        let start = |file: File| -> io::Result<String> {
+            use std::io::Read as _;
+
+            let mut start = Vec::new();
+            file.take(START).read_to_end(&mut start)?;
+            Ok(String::from_utf8_lossy(&start).into_owned())
+        };
+        Ok(match self {
+            Self::Record => matches!(
+                record(file)?,
+                Some(Own::RunRecord | Own::TimingRecord | Own::ScalingRecord | Own::BenchRecord)
+            ),
+            #[cfg(feature = "cli")]
+            Self::Only(own) => record(file)? == Some(own),
+            // As plotters begins.
             #[cfg(feature = "cli")]
             Self::Plot => {
-                use std::io::Read as _;
-
-                let mut start = Vec::new();
-                file.take(4).read_to_end(&mut start)?;
-                Ok(start.is_empty() || start == b"<svg")
+                let start = start(file)?;
+                start.starts_with("<svg width=\"")
+                    && start.contains("\n<rect x=\"0\" y=\"0\" width=\"")
             }
-        }
+            #[cfg(feature = "cli")]
+            Self::Document => start(file)?.contains("Written by `sealquant reproduce"),
+        })
     }
 }
 

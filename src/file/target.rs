@@ -146,6 +146,19 @@ pub(crate) fn is_stream(path: &Path) -> bool {
     matches!(Target::find(path), Ok(Target::Stream(_)))
 }
 
+/// Tells whether both paths lead to the same file, which need not exist yet.
+#[cfg(feature = "cli")]
+pub(crate) fn is_same_target(one: &Path, other: &Path) -> bool {
+    let place = |path: &Path| match Target::find(path) {
+        Ok(Target::File { path, .. }) => {
+            let directory = fs::canonicalize(directory_of(&path)).ok();
+            Some((directory, path.file_name()?.to_owned()))
+        }
+        _ => None,
+    };
+    place(one).is_some() && place(one) == place(other)
+}
+
 /// Tells whether `path` leads to a named pipe (FIFO), whose writer waits for a reader.
 #[cfg(feature = "cli")]
 pub(crate) fn is_pipe(path: &Path) -> bool {

@@ -79,21 +79,31 @@ pub(crate) fn remove_temporaries() {
     std::mem::forget(live);
 }
 
-/// Creates a directory that goes again with [`forget_made`], or with [`remove_temporaries`], if it is empty by then.
+/// Creates a directory, and those above it, that go again with [`forget_made`], or with [`remove_temporaries`], if they
+/// are empty by then.
 #[cfg(feature = "train")]
 pub(crate) fn make_directory(path: &Path) -> io::Result<()> {
     let mut live = live();
+    let missing = path
+        .ancestors()
+        .take_while(|above| *above != Path::new("") && fs::symlink_metadata(above).is_err());
+    let missing: Vec<PathBuf> = missing.map(Path::to_owned).collect();
     fs::create_dir_all(path)?;
-    live.made.push(path.to_owned());
+    live.made.extend(missing);
     Ok(())
 }
 
-/// Removes a directory that [`make_directory`] created, if it is empty.
+/// Removes a directory that [`make_directory`] created, and those above it, if they are empty.
 #[cfg(feature = "train")]
 pub(crate) fn forget_made(path: &Path) {
-    // Fails unless it is empty.
-    let _ = fs::remove_dir(path);
-    live().made.retain(|known| known != path);
+    let mut live = live();
+    for above in path.ancestors() {
+        if live.made.iter().any(|known| known == above) {
+            // Fails unless it is empty.
+            let _ = fs::remove_dir(above);
+        }
+    }
+    live.made.retain(|known| !path.starts_with(known));
 }
 
 /// Runs work that [`remove_temporaries`] must not cut in two. The work must not create temporary files itself.

@@ -97,19 +97,29 @@ fn results_replace_only_results_of_their_kind() {
     for (name, text) in [
         (
             "record.json",
-            r#"{"git_commit": "abc", "time": "today", "images": 3}"#,
+            r#"{"git_commit": "abc", "command": "x", "twin_mismatches": 0}"#,
         ),
         ("empty", ""),
         ("model/network.json.gz", "a network"),
         (
             "model/notes.json",
-            r#"{"git_commit": "abc", "time": "today"}"#,
+            r#"{"git_commit": "abc", "command": "x", "twin_mismatches": 0}"#,
         ),
         ("config.json", r#"{"name": "x", "epochs": 3}"#),
+        ("other.json", r#"{"git_commit": "abc", "time": "today"}"#),
+        ("drawing.svg", "<svg width=\"3\"><circle/></svg>"),
+        ("notes.md", "# My notes"),
         ("half.json", r#"{"git_commit": "abc", "time": "#),
         ("list.json", r#"["git_commit", "time"]"#),
         ("images-idx3-ubyte", "\0\0\u{8}\u{3}"),
-        ("curves.svg", "<svg width=\"3\">"),
+        (
+            "curves.svg",
+            "<svg width=\"3\" height=\"2\">\n<rect x=\"0\" y=\"0\" width=\"3\"/>",
+        ),
+        (
+            "scaling.md",
+            "# Scaling\n\nWritten by `sealquant reproduce scaling`.",
+        ),
     ] {
         fs::write(at(name), text).unwrap();
     }
@@ -130,7 +140,12 @@ fn results_replace_only_results_of_their_kind() {
         ("model/record.json", "belongs to the model"),
         ("out/config.json", "belongs to the model"),
         ("out/../out/record.json", "belongs to the model"),
+        ("new/.model-ready", "belongs to the model"),
+        ("other.json", "not a record"),
         ("config.json", "not a record"),
+        ("other.json", r#"{"git_commit": "abc", "time": "today"}"#),
+        ("drawing.svg", "<svg width=\"3\"><circle/></svg>"),
+        ("notes.md", "# My notes"),
         ("half.json", "not a record"),
         ("list.json", "not a record"),
         ("images-idx3-ubyte", "not a record"),
@@ -144,9 +159,23 @@ fn results_replace_only_results_of_their_kind() {
         for allowed in ["curves.svg", "empty", "new.svg", "out/curves.svg"] {
             check(allowed, ResultKind::Plot).unwrap();
         }
-        for refused in ["record.json", "config.json", "out/record.json"] {
+        for refused in [
+            "record.json",
+            "config.json",
+            "out/record.json",
+            "drawing.svg",
+        ] {
             check(refused, ResultKind::Plot).unwrap_err();
         }
+        check("scaling.md", ResultKind::Document).unwrap();
+        check("notes.md", ResultKind::Document).unwrap_err();
+        let run = ResultKind::Only(crate::file_kind::Own::RunRecord);
+        check("record.json", run).unwrap();
+        check(
+            "record.json",
+            ResultKind::Only(crate::file_kind::Own::TimingRecord),
+        )
+        .unwrap_err();
     }
     #[cfg(unix)]
     {

@@ -294,7 +294,8 @@ struct Header {
 
 /// Replaces serde's words for some faults, which name Rust's types, by plain ones.
 fn in_plain_words(problem: String) -> String {
-    const WORDS: [(&str, &str); 5] = [
+    const WORDS: [(&str, &str); 6] = [
+        ("expected struct Header", "expected an object, a network"),
         (
             "invalid type: sequence, expected a string",
             "a list, expected one number as a string (there is one for the whole layer, none for each channel)",

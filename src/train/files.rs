@@ -18,6 +18,7 @@ use crate::file::{
     },
     uninterrupted,
 };
+use crate::file_kind::Own;
 
 /// Writes `bytes` to a temporary file beside `path` and renames it.
 pub(super) fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), TrainError> {
@@ -29,9 +30,6 @@ pub(super) fn write_json(path: &Path, value: &impl Serialize) -> Result<(), Trai
     file::write_json(path, value).map_err(TrainError::io("cannot write", path))
 }
 
-/// Names of files that may remain from a model without blocking a new one. The other names in [`MODEL_FILES`], all of
-/// which a new model replaces or removes, are common: such a file on its own may be anybody's.
-const REMAINS: [&str; 1] = [ROW_FILE];
 /// Name of the folder with a complete new model. Once it exists, the old model is removed.
 const READY: &str = ".model-ready";
 /// Name of that folder after the old model is gone, while the new files are being moved into place.
@@ -174,6 +172,14 @@ impl OutputFolder {
         Ok(())
     }
 
+    /// Tells whether the file of a row is one: it may remain from a model without blocking a new one. The other names in
+    /// [`MODEL_FILES`], all of which a new model replaces or removes, are common: such a file on its own may be anybody's.
+    fn is_own_row(&self) -> bool {
+        let file = File::open(self.path.join(ROW_FILE));
+        let bytes = file.and_then(|file| file::read_at_most(file, 1 << 20));
+        bytes.is_ok_and(|bytes| bytes.is_some_and(|bytes| Own::of(&bytes) == Some(Own::Row)))
+    }
+
     fn writable(&self) -> Result<(), TrainError> {
         file::check_directory(&self.path).map_err(TrainError::io("cannot write into", &self.path))
     }
@@ -194,7 +200,7 @@ impl OutputFolder {
             let name = name.as_ref();
             !name.starts_with(TEMPORARY)
                 && !name.starts_with(".sealquant-")
-                && !REMAINS.contains(&name)
+                && !(name == ROW_FILE && self.is_own_row())
         });
         match other {
             None => Ok(Found::Nothing),

@@ -7,13 +7,13 @@ use anyhow::Context as _;
 use crate::cli::{
     Outcome, interrupt,
     model::DataDirectory,
-    output::{Output, check_directory, note},
+    output::{Output, check_directory, check_files, note},
     progress, table,
     train::Display,
 };
 use crate::{
     data::{self, DatasetName, Split},
-    file::write_atomically,
+    file::{ResultKind, write_atomically},
     report::Host,
     reproduce::{
         Document, Images, Method, Options, ReproduceError, Row, claims, document, plan,
@@ -68,7 +68,11 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> anyhow::Result<
         ..options
     };
     check_directory("--out", &options.out)?;
-    check_directory("--document", &to)?;
+    let plots = datasets.iter().flat_map(|dataset| {
+        ["accuracy", "layers"].map(|plot| (format!("{plot}-{dataset}.svg"), ResultKind::Plot))
+    });
+    let document = ("accuracy.md".to_owned(), ResultKind::Document);
+    check_files("--document", &to, plots.chain([document]))?;
     let kept = options.out.display().to_string();
     interrupt::say(move || {
         format!("finished rows and epochs are kept in {kept}; the same command goes on from there")

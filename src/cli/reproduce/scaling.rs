@@ -12,13 +12,14 @@ use num_bigint::BigInt;
 
 use crate::cli::{
     Outcome, model,
-    output::{Output, check_directory, note},
+    output::{Output, check_files, note},
     run::command_line,
     table,
 };
 use crate::{
     bfv,
-    file::write_atomically,
+    file::{ResultKind, write_atomically},
+    file_kind::Own,
     network::{Network, random_hcnn, random_images},
     params::{BoundRule, LayoutKind, Mode, ParamsError, SelectOptions, select},
     process::Running,
@@ -123,7 +124,17 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> anyhow::Result<
         output.line(serde_json::to_string(&point)?)?;
         return Ok(Outcome::Success);
     }
-    check_directory("--document", &arguments.document)?;
+    let plots = Axis::ALL.map(|axis| (format!("scaling-{}.svg", axis.name()), ResultKind::Plot));
+    let record = ResultKind::Only(Own::ScalingRecord);
+    let files = [
+        ("scaling.json".to_owned(), record),
+        ("scaling.md".to_owned(), ResultKind::Document),
+    ];
+    check_files(
+        "--document",
+        &arguments.document,
+        plots.into_iter().chain(files),
+    )?;
     let mut points = Vec::new();
     for axis in Axis::ALL {
         let wanted = |only: &AxisArgument| Axis::from(*only) == axis;

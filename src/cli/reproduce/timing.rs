@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use crate::cli::{
     Outcome, interrupt,
     model::{self, DataDirectory, dataset_parser},
-    output::{Output, announce, check_directory, check_file, note},
+    output::{Output, announce, check_directory, check_file, check_files, note},
     progress::Stages,
     run::command_line,
     table,
@@ -15,6 +15,7 @@ use crate::{
     data::{DatasetName, Split},
     engine::paper::Part,
     file::{ResultKind, write_atomically},
+    file_kind::Own,
     network::Network,
     params::PaperParameters,
     report::{Host, PrimeRun, PrimeSubject, TimingCase, TimingError, TimingRecord, TimingRow},
@@ -172,6 +173,9 @@ fn cases<'a>(
     Ok(cases)
 }
 
+/// The kind of this record: no other file is replaced.
+const RECORD: ResultKind = ResultKind::Only(Own::TimingRecord);
+
 pub(super) fn run(arguments: &Arguments, output: &mut Output) -> anyhow::Result<Outcome> {
     if let (true, Some(directory)) = (arguments.only_finished, &arguments.document) {
         return Ok(if show_again(directory)? {
@@ -191,10 +195,16 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> anyhow::Result<
         .as_deref()
         .context("--baseline is missing")?;
     if let Some(path) = &arguments.record {
-        check_file("--record", path, ResultKind::Record, None)?;
+        check_file("--record", path, RECORD, None)?;
     }
     if let Some(directory) = &arguments.document {
-        check_directory("--document", directory)?;
+        let of_dataset = |dataset| {
+            let name = |ending| format!("timing-{dataset}.{ending}");
+            [(name("json"), RECORD), (name("svg"), ResultKind::Plot)]
+        };
+        let files = DatasetName::ALL.into_iter().flat_map(of_dataset);
+        let document = ("timing.md".to_owned(), ResultKind::Document);
+        check_files("--document", directory, files.chain([document]))?;
     }
     let baseline = Subject::load(arguments, baseline)?;
     let small = Subject::load(arguments, &arguments.model)?;
@@ -252,6 +262,7 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> anyhow::Result<
     // A result that took hours is shown and written wherever possible; only then does an error count.
     let shown = show(&record, output);
     let saved = arguments.record.as_ref().map_or(Ok(()), |path| {
+        check_file("--record", path, RECORD, None)?;
         announce(path);
         record.save(path)?;
         output.line(format_args!("record: {}", path.display()))

@@ -5,7 +5,7 @@ use num_traits::FromPrimitive as _;
 
 use super::{ImportSpec, LayerTensors, source::Source, source::Values};
 use crate::{
-    network::Network,
+    network::{MAX_WEIGHT_BITS, Network},
     train::{
         TrainConfig, TrainError,
         export::{LayerParts, Wanted, build},
@@ -64,6 +64,16 @@ fn layer_parts(
         return Err(refused("weight", "must be of integers, as the others are"));
     };
     let outputs = shape.first().copied().unwrap_or_default();
+    let per_channel = (weight.len() / outputs.max(1)).max(1);
+    let is_wide = |weight: &i64| weight.unsigned_abs() >> (MAX_WEIGHT_BITS - 1) != 0;
+    if let Some(at) = weight.iter().position(is_wide) {
+        return Err(source.refuse(format!(
+            "tensor `{}`, channel {}: {} is outside {MAX_WEIGHT_BITS} signed bits, which a network holds at most",
+            names.weight,
+            at / per_channel,
+            weight[at]
+        )));
+    }
     let Some(name) = &names.bias else {
         return Ok((weight, vec![BigInt::ZERO; outputs], weight_scale));
     };
