@@ -397,7 +397,7 @@ fn sizes_and_operation_counts_are_those_of_the_plan() {
     let (around, seed) = (56, 64);
     let data = &bits[..bits.len() - 1];
     let sizes = UploadSizes::of(&contexts).unwrap();
-    assert_eq!(sizes.request, around + 4 * channels * (seed + packed(data)));
+    assert_eq!(sizes.request, around + 3 * channels * (seed + packed(data)));
     let sent = client.encrypt_seeded(&images, &()).unwrap();
     assert_eq!(sizes.request, sent.to_wire(&contexts).unwrap().len() as u64);
     let parts = channels * data.len() as u64;
