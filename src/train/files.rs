@@ -198,9 +198,10 @@ impl OutputFolder {
         let other = names.iter().find(|name| {
             let name = name.to_string_lossy();
             let name = name.as_ref();
-            !name.starts_with(TEMPORARY)
-                && !name.starts_with(".sealquant-")
-                && !(name == ROW_FILE && self.is_own_row())
+            let may_remain = name.starts_with(TEMPORARY)
+                || name.starts_with(".sealquant-")
+                || name == ROW_FILE && self.is_own_row();
+            !may_remain
         });
         match other {
             None => Ok(Found::Nothing),
