@@ -1,4 +1,4 @@
-//! What is computed on ciphertexts, described once. The engine executes a circuit; the choice of parameters follows its
+//! Computations on ciphertexts, each described once. The engine executes a circuit; the choice of parameters follows its
 //! noise, predicts its time and its memory; reports count its operations.
 //!
 //! A circuit has no keys, no residues and no parameters: which primes are dropped where comes from outside ([`levels`]).
@@ -140,10 +140,27 @@ pub struct Step<'a> {
     pub keep: usize,
 }
 
+impl Step<'_> {
+    /// Returns the number of ciphertexts that the operation makes, and of polynomials in each.
+    pub fn makes(&self) -> (usize, usize) {
+        let (ciphertexts, polynomials) = (self.ciphertexts, self.polynomials);
+        match self.op {
+            Op::LinearCombination(sums) => (sums.len(), polynomials),
+            Op::PlainProducts(sums) => (sums.len(), polynomials),
+            Op::Squares => (ciphertexts, 2 * polynomials - 1),
+            Op::SumOfProducts => (1, polynomials),
+            Op::SumOfSquares => (1, 3),
+            Op::Relinearize => (ciphertexts, 2),
+            Op::LinearTransform { .. } | Op::RotateAndSum(_) | Op::AddPlain(_) | Op::ModSwitch => {
+                (ciphertexts, polynomials)
+            }
+        }
+    }
+}
+
 /// The computation of a network on ciphertexts.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Circuit {
-    inputs: usize,
     elements: Vec<u32>,
     layers: Vec<CircuitLayer>,
 }
@@ -162,7 +179,6 @@ impl Circuit {
     /// Makes a circuit that reads `inputs` ciphertexts.
     pub fn new(inputs: usize, layers: Vec<CircuitLayer>) -> Self {
         Self {
-            inputs,
             elements: (0..inputs as u32).collect(),
             layers,
         }
@@ -202,7 +218,7 @@ impl Circuit {
     /// squares that a pool leaves out. This is for circuits of values; the noise of what stays does not change.
     #[must_use]
     pub fn without_unread(mut self) -> Self {
-        let mut counts = vec![self.inputs];
+        let mut counts = vec![self.inputs()];
         counts.extend(self.outputs());
         // Which of the values after an operation are read, and the sums that read them, with those of its outputs that
         // stay.
@@ -232,7 +248,6 @@ impl Circuit {
             .filter(|(_, read)| **read)
             .map(|(element, _)| element);
         self.elements = elements.collect();
-        self.inputs = self.elements.len();
         self
     }
 
@@ -247,7 +262,7 @@ impl Circuit {
 
     /// Returns the number of ciphertexts in a request.
     pub const fn inputs(&self) -> usize {
-        self.inputs
+        self.elements.len()
     }
 
     /// Returns the layers, in order.
@@ -269,7 +284,7 @@ impl Circuit {
         levels: &'a [usize],
     ) -> impl Iterator<Item = (&'a CircuitLayer, Vec<Step<'a>>)> {
         let at = |index: usize| levels.get(index).or(levels.last()).copied().unwrap_or(1);
-        let (mut ciphertexts, mut polynomials, mut switches) = (self.inputs, 2, 0);
+        let (mut ciphertexts, mut polynomials, mut switches) = (self.inputs(), 2, 0);
         self.layers.iter().map(move |layer| {
             let step = |(index, op): (usize, &'a Op)| {
                 let level = at(switches);
@@ -282,16 +297,8 @@ impl Circuit {
                     level,
                     keep: at(switches + usize::from(switches_now)),
                 };
-                match op {
-                    Op::LinearCombination(sums) => ciphertexts = sums.len(),
-                    Op::Squares => polynomials = 2 * polynomials - 1,
-                    Op::SumOfProducts => ciphertexts = 1,
-                    Op::PlainProducts(sums) => ciphertexts = sums.len(),
-                    Op::SumOfSquares => (ciphertexts, polynomials) = (1, 3),
-                    Op::Relinearize => polynomials = 2,
-                    Op::ModSwitch => switches += 1,
-                    Op::LinearTransform { .. } | Op::RotateAndSum(_) | Op::AddPlain(_) => {}
-                }
+                (ciphertexts, polynomials) = step.makes();
+                switches += usize::from(*op == Op::ModSwitch);
                 step
             };
             (layer, layer.ops.iter().enumerate().map(step).collect())
@@ -302,12 +309,8 @@ impl Circuit {
     pub fn outputs(&self) -> Vec<usize> {
         let walk = self.walk(&[]);
         walk.map(|(_, steps)| {
-            steps.last().map_or(0, |step| match step.op {
-                Op::LinearCombination(sums) => sums.len(),
-                Op::PlainProducts(sums) => sums.len(),
-                Op::SumOfSquares | Op::SumOfProducts => 1,
-                _ => step.ciphertexts,
-            })
+            let made = steps.last().map(Step::makes);
+            made.map_or(0, |(ciphertexts, _)| ciphertexts)
         })
         .collect()
     }
@@ -315,12 +318,8 @@ impl Circuit {
     /// Returns the number of polynomials in each ciphertext of the result.
     pub fn polynomials(&self) -> usize {
         let steps = self.walk(&[]).flat_map(|(_, steps)| steps);
-        steps.last().map_or(2, |step| match step.op {
-            Op::Squares => 2 * step.polynomials - 1,
-            Op::SumOfSquares => 3,
-            Op::Relinearize => 2,
-            _ => step.polynomials,
-        })
+        let made = steps.last().map(|step| step.makes());
+        made.map_or(2, |(_, polynomials)| polynomials)
     }
 
     /// Returns the circuit of the first `layers` layers, in which the last weighted sums are at most `outputs`.

@@ -5,7 +5,7 @@ use super::diagonal::transform_nanoseconds;
 use super::fast::tile_width;
 use super::fused::{fuse, reported};
 use super::plan::Plan;
-use crate::circuit::{Op, OpCounts, levels};
+use crate::circuit::{OpCounts, levels};
 use crate::kernels::{LANES, Rates};
 use crate::layout::{Diagonal, Layout};
 use crate::params::{Mode, RESPOND_NANOSECONDS, Work, WorkRates, diagonal_work};
@@ -143,18 +143,13 @@ impl Plan {
                 // Rows of residues, one for each prime, are computed at the same time; key switches have one more row
                 // for the special prime.
                 let extended = ops.relinearizations + ops.rotations > 0;
-                let relinearized = layer.ops().contains(&Op::Relinearize);
                 LayerForecast {
                     seconds: seconds(work),
                     serial_seconds: 0.0,
                     parts: first.map_or(1, |step| step.level) + usize::from(extended),
                     name: layer.name().to_owned(),
                     ciphertexts,
-                    polynomials: steps.last().map_or(2, |step| match step.op {
-                        Op::SumOfSquares => 3,
-                        _ if relinearized => 2,
-                        _ => step.polynomials,
-                    }),
+                    polynomials: steps.last().map_or(2, |step| step.makes().1),
                     ops: (0..channels).map(|_| ops).sum(),
                     budget_bits: self.budget_bits(layer.name()),
                 }

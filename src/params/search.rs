@@ -33,7 +33,7 @@ pub(super) struct Fit {
     pub chain: Chain,
 }
 
-/// How far a search goes once it has found parameters.
+/// The end of a search that has found parameters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Stop {
     /// No further: the first parameters are those of the smallest degree.
