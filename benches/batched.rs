@@ -3,9 +3,9 @@
 //! A batch fills every slot, so each measured time is for N images.
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use sealquant::engine::{Client, Plan, Request, Server};
+use sealquant::engine::{Client, Contexts, Plan, Request, Server};
 use sealquant::network::{NetworkBuilder, Shape, Twin, random_images};
-use sealquant::params::{SelectOptions, select};
+use sealquant::params::{Scheme, SelectOptions, select};
 use std::error::Error;
 use std::hint::black_box;
 use std::time::Duration;
@@ -21,10 +21,15 @@ struct Kit {
 /// Builds a network, flattened at its end, and a batch whose first images are compared with the twin.
 fn kit(network: NetworkBuilder) -> Result<Kit, Box<dyn Error>> {
     let network = network.flatten().build()?;
-    let selection = select(&network, &SelectOptions::default())?;
-    let plan = Plan::batched(&network, &selection)?;
-    let client = Client::new(&plan)?;
-    let server = Server::new(&plan, client.evaluation_keys()?)?;
+    let options = SelectOptions {
+        scheme: Some(Scheme::Stock),
+        ..SelectOptions::default()
+    };
+    let selection = select(&network, &options)?;
+    let plan = Plan::new(&network, &selection)?;
+    let contexts = Contexts::new(plan.client_spec())?;
+    let client = Client::new(plan.client_spec(), &contexts)?;
+    let server = Server::new(&plan, &contexts, client.evaluation_keys()?)?;
     let images = random_images(1, &network, selection.poly_modulus_degree());
     let request = client.encrypt(&images, &())?;
     let logits = client.decrypt(&server.evaluate(&request, &())?.response, images.len())?;

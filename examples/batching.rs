@@ -4,7 +4,7 @@
 //!
 //! `cargo run --example batching`
 
-use sealquant::bfv::{
+use sealquant::seal::{
     BatchEncoder, Context, Decryptor, Encryptor, Error, Evaluator, KeyGenerator, ParametersLiteral,
     Rotation, SecurityLevel, plain_modulus,
 };

@@ -2,7 +2,7 @@
 //!
 //! `cargo run --example bfv_basics`
 
-use sealquant::bfv::{
+use sealquant::seal::{
     Context, Decryptor, Encryptor, Error, Evaluator, KeyGenerator, ParametersLiteral, Plaintext,
     SecurityLevel,
 };

@@ -6,7 +6,7 @@
 #![allow(missing_docs, reason = "an example")]
 
 use sealquant::engine::{
-    Client, Plan, PlanContexts, Response, SeededEvaluationKeys, SeededRequest, Server,
+    Client, Contexts, Plan, Response, SeededEvaluationKeys, SeededRequest, Server,
 };
 use sealquant::network::{Network, NetworkBuilder, NetworkError, Shape, Twin};
 use sealquant::params::{SelectOptions, select};
@@ -22,19 +22,17 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 fn run(directory: &Path) -> Result<(), Box<dyn Error>> {
-    // Both sides know the network's shape and the encryption parameters; only the server needs the weights.
+    // Both sides know the client's specification: encryption parameters and which value lies in which slot. Only the
+    // server has the weights.
     let network = network()?;
-    let plan = Plan::batched(&network, &select(&network, &SelectOptions::default())?)?;
+    let plan = Plan::new(&network, &select(&network, &SelectOptions::default())?)?;
     let images: Vec<Vec<i64>> = (0..4).map(|i| vec![i, 3 - i, 1]).collect();
 
-    let client = Client::new(&plan)?;
-    send(&client, &images, directory)?;
+    let contexts = Contexts::new(plan.client_spec())?;
+    let client = Client::new(plan.client_spec(), &contexts)?;
+    send(&client, &contexts, &images, directory)?;
     serve(&plan, directory)?;
-    let response = Response::load(
-        &client.contexts(),
-        directory.join("response"),
-        &Limits::default(),
-    )?;
+    let response = Response::load(&contexts, directory.join("response"), &Limits::default())?;
     let logits = client.decrypt(&response, images.len())?;
 
     assert_eq!(logits, Twin::new(&network).logits_batch(&images)?);
@@ -46,13 +44,17 @@ fn run(directory: &Path) -> Result<(), Box<dyn Error>> {
 }
 
 /// Writes what the server needs from the client. The secret keys stay with the client.
-fn send(client: &Client, images: &[Vec<i64>], directory: &Path) -> Result<(), Box<dyn Error>> {
-    let contexts = client.contexts();
+fn send(
+    client: &Client,
+    contexts: &Contexts,
+    images: &[Vec<i64>],
+    directory: &Path,
+) -> Result<(), Box<dyn Error>> {
     let keys = client.evaluation_keys_seeded()?;
-    let length = keys.save(&contexts, directory.join("keys"))?;
+    let length = keys.save(contexts, directory.join("keys"))?;
     println!("client: {length} bytes of keys");
     let request = client.encrypt_seeded(images, &())?;
-    let length = request.save(&contexts, directory.join("request"))?;
+    let length = request.save(contexts, directory.join("request"))?;
     println!("client: {length} bytes of encrypted images");
     Ok(())
 }
@@ -60,10 +62,10 @@ fn send(client: &Client, images: &[Vec<i64>], directory: &Path) -> Result<(), Bo
 /// Runs the server, which sees the plan and the files. The files may come from anyone, so all of their content is
 /// checked.
 fn serve(plan: &Plan, directory: &Path) -> Result<(), Box<dyn Error>> {
-    let contexts = PlanContexts::new(plan)?;
+    let contexts = Contexts::new(plan.client_spec())?;
     let limits = Limits::default();
     let keys = SeededEvaluationKeys::load(&contexts, directory.join("keys"), &limits)?;
-    let server = Server::new(plan, keys.expand(&contexts)?)?;
+    let server = Server::new(plan, &contexts, keys.expand(&contexts)?)?;
     let request = SeededRequest::load(&contexts, directory.join("request"), &limits)?;
     let evaluation = server.evaluate(&request.expand(&contexts)?, &())?;
     let length = evaluation

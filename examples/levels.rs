@@ -2,7 +2,7 @@
 //!
 //! `cargo run --example levels`
 
-use sealquant::bfv::{
+use sealquant::seal::{
     BatchEncoder, Context, Decryptor, Encryptor, Error, Evaluator, KeyGenerator, ParametersLiteral,
     SecurityLevel, plain_modulus,
 };

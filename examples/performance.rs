@@ -4,7 +4,7 @@
 //!
 //! `cargo run --release --example performance`
 
-use sealquant::bfv::{
+use sealquant::seal::{
     BatchEncoder, Ciphertext, Context, Decryptor, Encryptor, Error, Evaluator, HEXL, KeyGenerator,
     ParametersLiteral, Plaintext, Rotation, SEAL_VERSION, SecurityLevel, plain_modulus,
 };

@@ -2,7 +2,7 @@
 //!
 //! `cargo run --example rotation`
 
-use sealquant::bfv::{
+use sealquant::seal::{
     BatchEncoder, Context, Decryptor, Encryptor, Error, Evaluator, KeyGenerator, ParametersLiteral,
     Rotation, SealErrorKind, SecurityLevel, plain_modulus,
 };

@@ -5,7 +5,7 @@
 //!
 //! `cargo run --example serialization`
 
-use sealquant::bfv::{
+use sealquant::seal::{
     BatchEncoder, Ciphertext, Compression, Context, Decryptor, Encryptor, Evaluator, GaloisKeys,
     KeyGenerator, ParametersLiteral, RelinKeys, Rotation, SecretKey, SecurityLevel,
     SeededCiphertext, SeededGaloisKeys, SeededRelinKeys, plain_modulus,

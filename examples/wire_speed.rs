@@ -7,7 +7,7 @@
 //! Shows MB/s of residues in memory (8 bytes each), and, in brackets, of the message. The values are medians.
 #![allow(clippy::unwrap_used, missing_docs, reason = "an example")]
 
-use sealquant::bfv::{
+use sealquant::seal::{
     Ciphertext, Compression, Context, Encryptor, KeyGenerator, ParametersLiteral, Plaintext,
     SecurityLevel, SeededCiphertext, SeededRelinKeys, coeff_modulus,
 };

@@ -17,7 +17,7 @@
 #[path = "../tests/support/messages.rs"]
 mod support;
 
-use sealquant::bfv::{SeededCiphertext, memory_pool};
+use sealquant::seal::{SeededCiphertext, memory_pool};
 use sealquant::wire::{Kind, Limits, Message, WireError, WireResult, reencode};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::collections::{BTreeMap, BTreeSet};

@@ -3,7 +3,7 @@
 //!
 //! Start with the half that you need:
 //!
-//! - [`bfv`] binds SEAL's classes under SEAL's names: parameters, keys, encoders, encryption, evaluation. Errors are
+//! - [`seal`] binds SEAL's classes under SEAL's names: parameters, keys, encoders, encryption, evaluation. Errors are
 //!   typed, and no C++ type appears in the API. [`wire`] exchanges keys and ciphertexts with a party that need not be
 //!   trusted.
 //! - [`network`] describes an integer network and evaluates it exactly in the clear. [`params`] chooses encryption
@@ -14,8 +14,8 @@
 //! # Arithmetic on encrypted numbers
 //!
 //! ```
-//! use sealquant::bfv::{BatchEncoder, Context, Decryptor, Encryptor, Evaluator, KeyGenerator};
-//! use sealquant::bfv::{ParametersLiteral, SecurityLevel, plain_modulus};
+//! use sealquant::seal::{BatchEncoder, Context, Decryptor, Encryptor, Evaluator, KeyGenerator};
+//! use sealquant::seal::{ParametersLiteral, SecurityLevel, plain_modulus};
 //!
 //! // Public: N numbers in a ciphertext, computed modulo t, at 128 bits of (classical) security.
 //! let degree = 4096;
@@ -34,7 +34,7 @@
 //!
 //! let decrypted = Decryptor::new(&context, &secret_key)?.decrypt(&doubled)?;
 //! assert_eq!(encoder.decode_i64(&decrypted)?[..3], [2, -4, 6]);
-//! # Ok::<(), sealquant::bfv::Error>(())
+//! # Ok::<(), sealquant::seal::Error>(())
 //! ```
 //!
 //! # A network on encrypted images
@@ -42,14 +42,14 @@
 //! ```no_run
 //! use sealquant::engine::{Client, Plan, Server};
 //! use sealquant::network::{Network, argmax};
-//! use sealquant::params::{Mode, SelectOptions, select};
+//! use sealquant::params::{Scheme, SelectOptions, select};
 //!
 //! // From the folder `models` of the source, or what `sealquant train` made.
 //! let network = Network::load("models/mnist-t17")?;
 //! let selection = select(
 //!     &network,
 //!     &SelectOptions {
-//!         mode: Mode::Fast,
+//!
 //!         images: Some(1),
 //!         ..SelectOptions::default()
 //!     },
@@ -60,12 +60,12 @@
 //! let plan = Plan::new(&network, &selection)?;
 //!
 //! // The client: pixels become the integers 0..=max of the network's quantiser, and are encrypted.
-//! let client = Client::new(&plan)?;
+//! let client = Client::new(plan.client_spec(), &contexts)?;
 //! let images = [network.quantize_image(&[0; 28 * 28])?];
 //! let request = client.encrypt(&images, &())?;
 //!
 //! // The server has evaluation keys and ciphertexts; no type of its own can hold a secret key.
-//! let server = Server::new(&plan, client.evaluation_keys()?)?;
+//! let server = Server::new(&plan, &contexts, client.evaluation_keys()?)?;
 //! let evaluation = server.evaluate(&request, &())?;
 //!
 //! let logits = client.decrypt(&evaluation.response, images.len())?;
@@ -73,7 +73,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! Decrypted logits equal those of [`network::Twin`] bit for bit; [`report::classify`] compares them.
+//! Decrypted logits equal those of [`network::Twin`] bit for bit; [`experiment::classify`] compares them.
 //!
 //! # Features
 //!
@@ -92,26 +92,24 @@
 //! network. Ciphertexts are not authenticated. Noise budgets and decryption failures must not reach a server. This is
 //! research software that nobody has audited.
 
-pub mod bfv;
 pub mod circuit;
 #[cfg(feature = "cli")]
 pub mod cli;
 mod clock;
 pub mod data;
 pub mod engine;
+pub mod experiment;
 mod ffi;
 mod file;
 mod file_kind;
 pub mod kernels;
-pub mod layout;
 mod modular;
 pub mod network;
+pub mod packing;
 pub mod params;
 mod process;
 pub mod quant;
-pub mod report;
-#[cfg(feature = "cli")]
-pub mod reproduce;
+pub mod seal;
 mod text;
 #[cfg(feature = "train")]
 pub mod train;

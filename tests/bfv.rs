@@ -13,7 +13,7 @@ mod bfv_kit;
 
 use bfv_kit::{KITS, kind};
 use proptest::prelude::*;
-use sealquant::bfv::{Compression, Error, GaloisKeys, KeyGenerator, Rotation, SealErrorKind};
+use sealquant::seal::{Compression, Error, GaloisKeys, KeyGenerator, Rotation, SealErrorKind};
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(12))]

@@ -14,7 +14,7 @@ mod bfv_kit;
 use bfv_kit::{Kit, T};
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
-use sealquant::bfv::{Ciphertext, Rotation};
+use sealquant::seal::{Ciphertext, Rotation};
 
 /// A small generator of reproducible test values.
 struct Values(u64);

@@ -5,7 +5,7 @@
 mod bfv_kit;
 
 use bfv_kit::{KITS, Kit, kind};
-use sealquant::bfv::{Ciphertext, Error, ParmsId, Plaintext, Result, SealErrorKind};
+use sealquant::seal::{Ciphertext, Error, ParmsId, Plaintext, Result, SealErrorKind};
 
 fn same(ours: &Ciphertext, theirs: &Ciphertext, name: &str) {
     assert_eq!(ours.limbs(), theirs.limbs(), "{name}");

@@ -4,7 +4,7 @@
 mod bfv_kit;
 
 use bfv_kit::{Kit, T};
-use sealquant::bfv::{Ciphertext, Error, LimbsMut, ParmsId, Plaintext};
+use sealquant::seal::{Ciphertext, Error, LimbsMut, ParmsId, Plaintext};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 fn kits() -> [Kit; 3] {

@@ -4,7 +4,7 @@
 mod bfv_kit;
 
 use bfv_kit::{Kit, T};
-use sealquant::bfv::{
+use sealquant::seal::{
     Ciphertext, Error, KeyGenerator, ParmsId, Plaintext, Rotation, SealErrorKind,
 };
 use std::sync::LazyLock;

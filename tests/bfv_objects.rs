@@ -5,7 +5,7 @@ mod bfv_kit;
 
 use bfv_kit::{Kit, T, literal};
 use proptest::prelude::*;
-use sealquant::bfv::{
+use sealquant::seal::{
     Ciphertext, Compression, Context, Error, GaloisKeys, KeyGenerator, Modulus, ParametersLiteral,
     ParmsId, Plaintext, PublicKey, RelinKeys, Rotation, SealErrorKind, SecretKey, SecurityLevel,
     memory_pool,
@@ -240,7 +240,7 @@ fn trusted_files_in_seals_format_round_trip() {
             let image = kit.evaluator.apply_galois(&encrypted, 3, &keys).unwrap();
             assert_eq!(kit.decrypt(&image)[..7], [1, 0, 0, 2, 0, 0, 3]);
         }
-        let both = sealquant::bfv::Encryptor::with_both_keys(context, &public_key, &secret_key);
+        let both = sealquant::seal::Encryptor::with_both_keys(context, &public_key, &secret_key);
         let fresh = both.unwrap().encrypt(&kit.plain(&[9])).unwrap();
         assert_eq!(kit.decrypt(&fresh)[0], 9);
 

@@ -10,7 +10,7 @@
 mod bfv_kit;
 
 use bfv_kit::{KITS, T, kind, literal};
-use sealquant::bfv::{
+use sealquant::seal::{
     BatchEncoder, Compression, Context, Error, KeyGenerator, Modulus, ParametersLiteral, ParmsId,
     Rotation, SealErrorKind, SecurityLevel, coeff_modulus, plain_modulus,
 };

@@ -10,7 +10,7 @@
 mod bfv_kit;
 
 use bfv_kit::{KITS, kind};
-use sealquant::bfv::{
+use sealquant::seal::{
     Ciphertext, Decryptor, Encryptor, Error, KeyGenerator, ParmsId, Plaintext, SealErrorKind,
 };
 

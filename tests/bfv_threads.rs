@@ -10,7 +10,7 @@
 mod bfv_kit;
 
 use bfv_kit::KITS;
-use sealquant::bfv::{
+use sealquant::seal::{
     BatchEncoder, Ciphertext, Context, Decryptor, Encryptor, Evaluator, GaloisKeys, KeyGenerator,
     Plaintext, PublicKey, RelinKeys, SecretKey,
 };
@@ -52,7 +52,7 @@ fn one_evaluator_encryptor_and_encoder_serve_many_threads() {
     }
 }
 
-// This is the table "Threads" in `sealquant::bfv`: this file does not compile if a row is wrong, in either direction.
+// This is the table "Threads" in `sealquant::seal`: this file does not compile if a row is wrong, in either direction.
 assert_impl_all!(Context: Send, Sync);
 assert_impl_all!(BatchEncoder: Send, Sync);
 assert_impl_all!(Encryptor: Send, Sync);
@@ -71,7 +71,7 @@ assert_not_impl_any!(KeyGenerator: Sync);
 /// Checks that each row of the table has an assertion above, and that each assertion has a row.
 #[test]
 fn the_documented_thread_safety_is_the_one_that_is_asserted() {
-    let rows: Vec<(String, bool)> = include_str!("../src/bfv/mod.rs")
+    let rows: Vec<(String, bool)> = include_str!("../src/seal/mod.rs")
         .lines()
         .skip_while(|line| !line.starts_with("//! # Threads"))
         .skip(1)

@@ -174,7 +174,7 @@ fn code(cell: &str) -> impl Iterator<Item = &str> {
 
 /// Returns the second number in the version of the SEAL that was built.
 fn minor_version() -> u32 {
-    let mut numbers = sealquant::bfv::SEAL_VERSION.split('.');
+    let mut numbers = sealquant::seal::SEAL_VERSION.split('.');
     numbers.nth(1).unwrap().parse().unwrap()
 }
 

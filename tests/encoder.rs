@@ -8,7 +8,7 @@
 
 use proptest::prelude::*;
 use seal_sys::{bindings as c, hresult::S_OK};
-use sealquant::bfv::{
+use sealquant::seal::{
     BatchEncoder, Context, Error, ParametersLiteral, Plaintext, SecurityLevel, coeff_modulus,
     plain_modulus,
 };
@@ -160,7 +160,7 @@ fn the_first_value_that_does_not_fit_is_named_and_nothing_of_it_stays() {
     let mut too_short = [0; 63];
     assert!(encoder.decode_u64_into(&plain, &mut too_short).is_err());
     // A plaintext in NTT form is overwritten.
-    let evaluator = sealquant::bfv::Evaluator::new(&context).unwrap();
+    let evaluator = sealquant::seal::Evaluator::new(&context).unwrap();
     let level = context.data_levels()[0].parms_id;
     let mut in_ntt_form = evaluator.transform_plain_to_ntt(&plain, level).unwrap();
     encoder

@@ -8,20 +8,29 @@
 
 use num_bigint::BigInt;
 use sealquant::circuit::{CircuitLayer, Op};
-use sealquant::engine::{Client, EngineError, Plan, Response, Server};
+use sealquant::engine::{Client, Contexts, EngineError, Plan, Response, Server};
 use sealquant::network::{
     Network, NetworkBuilder, NetworkLimits, Shape, Twin, random_images, random_network,
 };
-use sealquant::params::{BoundRule, LayoutKind, Mode, SelectOptions, select};
+use sealquant::params::{BoundRule, Scheme, SelectOptions, select};
 use sealquant::wire::{CHECKSUM_BYTES, Limits, Message, UploadSizes};
 use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Asks for stock SEAL calls.
+fn stock() -> SelectOptions {
+    SelectOptions {
+        scheme: Some(Scheme::Stock),
+        ..SelectOptions::default()
+    }
+}
 
 /// Evaluates images encrypted and with the twin; returns the plan.
 fn check(network: &Network, images: &[Vec<i64>], options: &SelectOptions) -> Plan {
     let selection = select(network, options).unwrap();
-    let plan = Plan::batched(network, &selection).unwrap();
-    let client = Client::new(&plan).unwrap();
-    let server = Server::new(&plan, client.evaluation_keys().unwrap()).unwrap();
+    let plan = Plan::new(network, &selection).unwrap();
+    let contexts = Contexts::new(plan.client_spec()).unwrap();
+    let client = Client::new(plan.client_spec(), &contexts).unwrap();
+    let server = Server::new(&plan, &contexts, client.evaluation_keys().unwrap()).unwrap();
     let request = client.encrypt(images, &()).unwrap();
     let evaluation = server.evaluate(&request, &()).unwrap();
     let decrypted = client.decrypt(&evaluation.response, images.len()).unwrap();
@@ -58,11 +67,7 @@ fn random_networks_equal_the_twin_in_every_logit() {
     };
     for seed in 0..12 {
         let network = random_network(seed, &limits).unwrap();
-        check(
-            &network,
-            &random_images(seed, &network, 50),
-            &SelectOptions::default(),
-        );
+        check(&network, &random_images(seed, &network, 50), &stock());
     }
 }
 
@@ -79,8 +84,8 @@ fn two_squares_and_wide_weights_equal_the_twin() {
         .bias([-1])
         .build()
         .unwrap();
-    let plan = check(&wide, &images(3, 20), &SelectOptions::default());
-    assert!(plan.selection().plain_moduli().len() > 1, "needs the CRT");
+    let plan = check(&wide, &images(3, 20), &stock());
+    assert!(plan.parameters().plain_moduli().len() > 1, "needs the CRT");
     let squares = plan.layers().iter().map(CircuitLayer::ops);
     let squares = squares.filter(|ops| ops.contains(&Op::Squares));
     let relinearized: Vec<bool> = squares.map(|ops| ops.contains(&Op::Relinearize)).collect();
@@ -97,7 +102,7 @@ fn layers_of_zeros_and_sums_that_cancel_are_right() {
         .bias([-7, 0]);
     let compare = |network: NetworkBuilder| {
         let network = network.build().unwrap();
-        check(&network, &images(2, 9), &SelectOptions::default());
+        check(&network, &images(2, 9), &stock());
     };
     compare(zeros);
     // The first two neurons are the same ciphertext: their difference is transparent, even halfway through a sum.
@@ -118,7 +123,7 @@ fn a_network_that_begins_or_ends_with_a_square_is_right() {
         network("square only", 2).square(),
     ] {
         let network = network.build().unwrap();
-        check(&network, &images(2, 5), &SelectOptions::default());
+        check(&network, &images(2, 5), &stock());
     }
 }
 
@@ -144,7 +149,7 @@ fn an_observed_bound_is_exact_on_the_data_it_was_observed_on() {
             magnitude,
             source: "16 images".to_owned(),
         },
-        ..SelectOptions::default()
+        ..stock()
     };
     check(&network, &images, &options);
 }
@@ -159,19 +164,26 @@ fn batches_requests_and_keys_that_do_not_fit_are_refused() {
         .linear(1, [1]);
     let [plan, deep_plan] = [one, deep].map(|network| {
         let network = network.build().unwrap();
-        let selection = select(&network, &SelectOptions::default()).unwrap();
-        Plan::batched(&network, &selection).unwrap()
+        let selection = select(&network, &stock()).unwrap();
+        Plan::new(&network, &selection).unwrap()
     });
-    assert!(!plan.needs_relin_keys() && deep_plan.needs_relin_keys());
-    let client = Client::new(&plan).unwrap();
-    let deep_client = Client::new(&deep_plan).unwrap();
+    let needs_keys = [&plan, &deep_plan].map(|plan| plan.client_spec().needs_relin_keys());
+    assert_eq!(needs_keys, [false, true]);
+    let contexts = Contexts::new(plan.client_spec()).unwrap();
+    let client = Client::new(plan.client_spec(), &contexts).unwrap();
+    let deep_contexts = Contexts::new(deep_plan.client_spec()).unwrap();
+    let deep_client = Client::new(deep_plan.client_spec(), &deep_contexts).unwrap();
+    assert!(matches!(
+        Client::new(plan.client_spec(), &deep_contexts),
+        Err(EngineError::Contexts)
+    ));
 
     let refused = |images: &[Vec<i64>]| client.encrypt(images, &()).unwrap_err();
     assert!(matches!(
         refused(&[]),
         EngineError::BatchSize { actual: 0, .. }
     ));
-    let too_many = vec![vec![0, 0]; plan.slots() + 1];
+    let too_many = vec![vec![0, 0]; plan.batch_size() + 1];
     assert!(matches!(refused(&too_many), EngineError::BatchSize { .. }));
     assert!(matches!(
         refused(&[vec![0, 0], vec![0]]),
@@ -182,7 +194,11 @@ fn batches_requests_and_keys_that_do_not_fit_are_refused() {
         }
     ));
 
-    let Err(error) = Server::new(&deep_plan, client.evaluation_keys().unwrap()) else {
+    let Err(error) = Server::new(
+        &deep_plan,
+        &deep_contexts,
+        client.evaluation_keys().unwrap(),
+    ) else {
         panic!("keys of another plan must be refused");
     };
     assert!(
@@ -190,7 +206,7 @@ fn batches_requests_and_keys_that_do_not_fit_are_refused() {
         "{error}"
     );
 
-    let server = Server::new(&plan, client.evaluation_keys().unwrap()).unwrap();
+    let server = Server::new(&plan, &contexts, client.evaluation_keys().unwrap()).unwrap();
     let deep_request = deep_client.encrypt(&images(3, 1), &()).unwrap();
     assert!(matches!(
         server.evaluate(&deep_request, &()),
@@ -203,7 +219,7 @@ fn batches_requests_and_keys_that_do_not_fit_are_refused() {
     ));
 
     // A request encrypted under another key leaves no noise budget, so it cannot give wrong logits.
-    let stranger = Client::new(&plan).unwrap();
+    let stranger = Client::new(plan.client_spec(), &contexts).unwrap();
     let request = client.encrypt(&images(2, 1), &()).unwrap();
     let response = server.evaluate(&request, &()).unwrap().response;
     assert!(matches!(
@@ -213,7 +229,7 @@ fn batches_requests_and_keys_that_do_not_fit_are_refused() {
     assert_eq!(client.decrypt(&response, 1).unwrap(), [[BigInt::from(2)]]);
     assert!(matches!(
         deep_client.decrypt(&response, 1),
-        Err(EngineError::Bfv { .. } | EngineError::Mismatch { .. })
+        Err(EngineError::Seal { .. } | EngineError::Mismatch { .. })
     ));
 }
 
@@ -233,33 +249,28 @@ fn convolution() -> Network {
         .unwrap()
 }
 
-/// Makes plans in stock mode and in each layout of fast mode.
+/// Makes a plan for each scheme.
 fn plans(network: &Network) -> Vec<Plan> {
-    [
-        (Mode::Stock, LayoutKind::Batched),
-        (Mode::Fast, LayoutKind::Batched),
-        (Mode::Fast, LayoutKind::Packed),
-        (Mode::Fast, LayoutKind::Diagonal),
-    ]
-    .map(|(mode, layout)| {
-        let options = SelectOptions {
-            mode,
-            layout: Some(layout),
-            images: Some(1),
-            ..SelectOptions::default()
-        };
-        Plan::new(network, &select(network, &options).unwrap()).unwrap()
-    })
-    .into()
+    Scheme::ALL
+        .map(|scheme| {
+            let options = SelectOptions {
+                scheme: Some(scheme),
+                images: Some(1),
+                ..SelectOptions::default()
+            };
+            Plan::new(network, &select(network, &options).unwrap()).unwrap()
+        })
+        .into()
 }
 
 #[test]
 fn integers_outside_the_quantisers_range_are_refused_in_every_layout() {
     let network = convolution();
     for plan in plans(&network) {
-        let client = Client::new(&plan).unwrap();
-        assert_eq!(plan.input_max(), 3);
-        let count = plan.slots().min(3);
+        let contexts = Contexts::new(plan.client_spec()).unwrap();
+        let client = Client::new(plan.client_spec(), &contexts).unwrap();
+        assert_eq!(plan.client_spec().input_max(), 3);
+        let count = plan.batch_size().min(3);
         let good = vec![[0, 1, 2, 3].repeat(9); count];
         client.encrypt(&good, &()).unwrap();
         for (position, bad) in [(0, -1), (35, 4), (17, i64::MIN), (18, i64::MAX), (1, 255)] {
@@ -286,9 +297,10 @@ fn integers_outside_the_quantisers_range_are_refused_in_every_layout() {
 fn a_response_to_another_number_of_images_is_refused() {
     let network = convolution();
     for plan in plans(&network) {
-        let client = Client::new(&plan).unwrap();
-        let server = Server::new(&plan, client.evaluation_keys().unwrap()).unwrap();
-        let asked = plan.slots().min(3);
+        let contexts = Contexts::new(plan.client_spec()).unwrap();
+        let client = Client::new(plan.client_spec(), &contexts).unwrap();
+        let server = Server::new(&plan, &contexts, client.evaluation_keys().unwrap()).unwrap();
+        let asked = plan.batch_size().min(3);
         let images = random_images(2, &network, asked);
         let request = client.encrypt(&images, &()).unwrap();
         let response = server.evaluate(&request, &()).unwrap().response;
@@ -305,8 +317,7 @@ fn a_response_to_another_number_of_images_is_refused() {
             );
         }
         // A server answers, over the wire, more images than it was asked about.
-        if plan.slots() > asked {
-            let contexts = client.contexts();
+        if plan.batch_size() > asked {
             let mut bytes = response.to_wire(&contexts).unwrap();
             bytes[44..48].copy_from_slice(&(asked as u32 + 1).to_le_bytes());
             let end = bytes.len() - CHECKSUM_BYTES;
@@ -346,17 +357,18 @@ fn sizes_and_operation_counts_are_those_of_the_plan() {
         .bias([2])
         .build()
         .unwrap();
-    let selection = select(&network, &SelectOptions::default()).unwrap();
-    let plan = Plan::batched(&network, &selection).unwrap();
-    let channels = selection.plain_moduli().len() as u64;
-    let client = Client::new(&plan).unwrap();
-    let server = Server::new(&plan, client.evaluation_keys().unwrap()).unwrap();
+    let selection = select(&network, &stock()).unwrap();
+    let plan = Plan::new(&network, &selection).unwrap();
+    let primes_of_t = selection.plain_moduli().len() as u64;
+    let contexts = Contexts::new(plan.client_spec()).unwrap();
+    let client = Client::new(plan.client_spec(), &contexts).unwrap();
+    let server = Server::new(&plan, &contexts, client.evaluation_keys().unwrap()).unwrap();
     let updates = AtomicU64::new(0);
     let images = images(4, 3);
     let request = client.encrypt(&images, &Count(&updates)).unwrap();
     // Nothing reads the third value, so it is not encrypted.
     assert_eq!(plan.inputs(), 3);
-    assert_eq!(updates.load(Ordering::Relaxed), 3 * channels + 1);
+    assert_eq!(updates.load(Ordering::Relaxed), 3 * primes_of_t + 1);
     let evaluation = server.evaluate(&request, &()).unwrap();
     let ops: Vec<[u64; 5]> = evaluation
         .layers
@@ -370,7 +382,7 @@ fn sizes_and_operation_counts_are_those_of_the_plan() {
                 ops.squares,
                 ops.relinearizations,
             ]
-            .map(|count| count / channels)
+            .map(|count| count / primes_of_t)
         })
         .collect();
     assert_eq!(
@@ -385,7 +397,6 @@ fn sizes_and_operation_counts_are_those_of_the_plan() {
         ]
     );
     // The messages are as long as predicted: one polynomial of each pair, packed, and a seed for the other one.
-    let contexts = client.contexts();
     let n = selection.poly_modulus_degree() as u64;
     let bits = selection.coeff_modulus_bits();
     let packed = |primes: &[u32]| {
@@ -397,10 +408,13 @@ fn sizes_and_operation_counts_are_those_of_the_plan() {
     let (around, seed) = (56, 64);
     let data = &bits[..bits.len() - 1];
     let sizes = UploadSizes::of(&contexts).unwrap();
-    assert_eq!(sizes.request, around + 3 * channels * (seed + packed(data)));
+    assert_eq!(
+        sizes.request,
+        around + 3 * primes_of_t * (seed + packed(data))
+    );
     let sent = client.encrypt_seeded(&images, &()).unwrap();
     assert_eq!(sizes.request, sent.to_wire(&contexts).unwrap().len() as u64);
-    let parts = channels * data.len() as u64;
+    let parts = primes_of_t * data.len() as u64;
     assert_eq!(
         sizes.evaluation_keys,
         around + parts * (seed + packed(&bits))
@@ -413,6 +427,6 @@ fn sizes_and_operation_counts_are_those_of_the_plan() {
     let response = evaluation.response.wire_bytes(&contexts).unwrap();
     assert_eq!(
         response,
-        around + channels * 3 * packed(&bits[..selection.response_primes()])
+        around + primes_of_t * 3 * packed(&bits[..selection.response_primes()])
     );
 }

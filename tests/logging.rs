@@ -4,10 +4,10 @@
 
 use log::{Level, LevelFilter, Log, Metadata, Record};
 use num_bigint::BigInt;
-use sealquant::engine::{Client, Plan, Server};
+use sealquant::engine::{Client, Contexts, Plan, Server};
 use sealquant::kernels::{Backend, Rates};
 use sealquant::network::{NetworkBuilder, Shape};
-use sealquant::params::{Mode, SelectOptions, select};
+use sealquant::params::{Scheme, SelectOptions, select};
 use std::sync::Mutex;
 
 /// Collects what is logged.
@@ -30,7 +30,7 @@ impl Log for Kept {
 
 static KEPT: Kept = Kept(Mutex::new(Vec::new()));
 
-fn evaluate(mode: Mode) {
+fn evaluate(scheme: Scheme) {
     let network = NetworkBuilder::new("small", Shape::vector(2))
         .uniform_bits(1)
         .linear(1, [1, -1])
@@ -38,12 +38,13 @@ fn evaluate(mode: Mode) {
         .build()
         .unwrap();
     let options = SelectOptions {
-        mode,
+        scheme: Some(scheme),
         ..SelectOptions::default()
     };
     let plan = Plan::new(&network, &select(&network, &options).unwrap()).unwrap();
-    let client = Client::new(&plan).unwrap();
-    let server = Server::new(&plan, client.evaluation_keys().unwrap()).unwrap();
+    let contexts = Contexts::new(plan.client_spec()).unwrap();
+    let client = Client::new(plan.client_spec(), &contexts).unwrap();
+    let server = Server::new(&plan, &contexts, client.evaluation_keys().unwrap()).unwrap();
     let request = client.encrypt(&[vec![1, 0]], &()).unwrap();
     let response = server.evaluate(&request, &()).unwrap().response;
     assert_eq!(client.decrypt(&response, 1).unwrap(), [[BigInt::from(2)]]);
@@ -54,10 +55,10 @@ fn only_a_build_without_optimisation_is_warned_about_and_once() {
     log::set_logger(&KEPT).unwrap();
     log::set_max_level(LevelFilter::Trace);
     // SEAL and the code that calls it are optimised under every profile.
-    evaluate(Mode::Stock);
+    evaluate(Scheme::Stock);
     assert!(KEPT.0.lock().unwrap().is_empty());
     for _ in 0..2 {
-        evaluate(Mode::Fast);
+        evaluate(Scheme::Batched);
         Rates::measure(Backend::detect());
     }
     let logged = KEPT.0.lock().unwrap();

@@ -8,12 +8,11 @@
 use num_bigint::BigInt;
 use rayon::prelude::*;
 use sealquant::circuit::OpCounts;
-use sealquant::engine::Plan;
+use sealquant::engine::{Contexts, Plan};
 use sealquant::kernels::Rates;
-use sealquant::layout::Diagonal;
 use sealquant::network::{Network, NetworkLimits, op_counts, random_hcnn, random_network};
 use sealquant::params::{
-    BoundRule, LayoutKind, Mode, SelectOptions, Selection, WorkRates, diagonal_work, select,
+    BoundRule, Parameters, Scheme, SelectOptions, WorkRates, diagonal_work, select,
 };
 use std::fmt::Write as _;
 use std::path::Path;
@@ -37,7 +36,7 @@ fn observed(model: &Path) -> BoundRule {
 }
 
 /// Writes what the selection is.
-fn chosen(selection: &Selection) -> String {
+fn chosen(selection: &Parameters) -> String {
     let noise: Vec<String> = selection
         .predicted_noise()
         .iter()
@@ -45,7 +44,7 @@ fn chosen(selection: &Selection) -> String {
         .collect();
     format!(
         "{} N {}, t {:?}, q {:?}, drops {:?}, response {}, budgets {}",
-        selection.layout().name(),
+        selection.scheme().layout(),
         selection.poly_modulus_degree(),
         selection.plain_moduli(),
         selection.coeff_modulus(),
@@ -69,15 +68,15 @@ fn operations(ops: &OpCounts) -> String {
 
 /// Writes what a plan takes: ciphertexts and polynomials after each layer, operations over all plain primes, units of work.
 fn work(network: &Network, plan: &Plan) -> String {
-    let selection = plan.selection();
+    let selection = plan.parameters();
     let mut line = format!(
         "inputs {}, outputs {}, batch {}, keys {}",
         plan.inputs(),
         plan.outputs(),
-        plan.slots(),
-        plan.galois_elements().len()
+        plan.batch_size(),
+        plan.client_spec().galois_elements().len()
     );
-    if selection.mode() == Mode::Stock {
+    if selection.scheme().is_stock() {
         for layer in op_counts(network) {
             let counts = [
                 layer.multiplications,
@@ -89,7 +88,8 @@ fn work(network: &Network, plan: &Plan) -> String {
         }
         return line;
     }
-    for layer in plan.forecast(&UNITS) {
+    let contexts = Contexts::new(plan.client_spec()).unwrap();
+    for layer in plan.forecast(&contexts, &UNITS) {
         write!(
             line,
             "; {} {}x{}{}",
@@ -99,19 +99,18 @@ fn work(network: &Network, plan: &Plan) -> String {
             operations(&layer.ops)
         )
         .unwrap();
-        if selection.layout() != LayoutKind::Diagonal {
+        if selection.scheme() != Scheme::Diagonal {
             write!(line, " work {:.0}", layer.seconds * 1e9).unwrap();
         }
     }
-    if selection.layout() == LayoutKind::Diagonal {
+    if selection.scheme() == Scheme::Diagonal {
         let degree = selection.poly_modulus_degree();
-        let layout = Diagonal::new(network, degree).unwrap();
         let mut levels = vec![selection.coeff_modulus().len() - 1];
         for drop in selection.drops() {
             levels.push(levels.last().unwrap() - drop);
         }
         line += "; work";
-        for work in diagonal_work(&layout, &levels) {
+        for work in diagonal_work(plan.circuit(), plan.client_spec().slot_map(), &levels) {
             write!(
                 line,
                 " {:.0}",
@@ -126,24 +125,24 @@ fn work(network: &Network, plan: &Plan) -> String {
 /// Two lines for each way to compute a network, or why it cannot be computed so.
 fn selections(name: &str, network: &Network, bound: &BoundRule) -> String {
     let ways = [
-        ("stock", Mode::Stock, None, None),
-        ("batched", Mode::Fast, Some(LayoutKind::Batched), None),
-        ("packed", Mode::Fast, Some(LayoutKind::Packed), None),
-        ("diagonal", Mode::Fast, Some(LayoutKind::Diagonal), Some(1)),
-        ("any, one image", Mode::Fast, None, Some(1)),
+        ("stock", Some(Scheme::Stock), None),
+        ("batched", Some(Scheme::Batched), None),
+        ("crops", Some(Scheme::Crops), None),
+        ("diagonal", Some(Scheme::Diagonal), Some(1)),
+        ("any, one image", None, Some(1)),
     ];
     let mut lines = String::new();
-    // In fast mode networks for CIFAR-10 take many seconds: two of them, one bound, each layout once.
+    // With own kernels, networks for CIFAR-10 take many seconds: two of them, one bound, each layout once.
     let is_large = name.starts_with("cifar");
     let is_sample = ["cifar-34", "cifar-51"].contains(&name) && *bound != BoundRule::Proven;
-    for (way, mode, layout, images) in ways {
-        if is_large && mode == Mode::Fast && (layout.is_none() || !is_sample) {
+    for (way, scheme, images) in ways {
+        let is_stock = scheme == Some(Scheme::Stock);
+        if is_large && !is_stock && (scheme.is_none() || !is_sample) {
             continue;
         }
         let options = SelectOptions {
             bound: bound.clone(),
-            mode,
-            layout,
+            scheme,
             images,
             ..SelectOptions::default()
         };
@@ -152,7 +151,7 @@ fn selections(name: &str, network: &Network, bound: &BoundRule) -> String {
             Ok(selection) => {
                 writeln!(lines, "{}", chosen(&selection)).unwrap();
                 // What is chosen of all layouts has its line already.
-                if mode == Mode::Stock || layout.is_some() {
+                if scheme.is_some() {
                     let plan = Plan::new(network, &selection).unwrap();
                     writeln!(lines, "  {}", work(network, &plan)).unwrap();
                 }

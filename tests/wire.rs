@@ -10,13 +10,13 @@
 mod support;
 
 use proptest::prelude::*;
-use sealquant::bfv::SeededCiphertext;
 use sealquant::engine::{
-    Client, EvaluationKeys, Plan, PlanContexts, Request, Response, SeededEvaluationKeys,
-    SeededRequest, Server,
+    Client, Contexts, EvaluationKeys, Plan, Request, Response, SeededEvaluationKeys, SeededRequest,
+    Server,
 };
 use sealquant::network::{Network, NetworkBuilder, Shape, Twin};
-use sealquant::params::{SelectOptions, select};
+use sealquant::params::{Scheme, SelectOptions, select};
+use sealquant::seal::SeededCiphertext;
 use sealquant::wire::{Limits, Message, WireError, reencode};
 use sha2::{Digest, Sha256};
 use std::fmt::Write;
@@ -156,15 +156,19 @@ fn network() -> Network {
 #[test]
 fn an_inference_over_the_wire_equals_the_twin() {
     let network = network();
-    let selection = select(&network, &SelectOptions::default()).unwrap();
-    let plan = Plan::batched(&network, &selection).unwrap();
-    let scope = PlanContexts::new(&plan).unwrap();
+    let options = SelectOptions {
+        scheme: Some(Scheme::Stock),
+        ..SelectOptions::default()
+    };
+    let selection = select(&network, &options).unwrap();
+    let plan = Plan::new(&network, &selection).unwrap();
+    let scope = Contexts::new(plan.client_spec()).unwrap();
     assert!(scope.contexts().len() > 1, "needs the CRT");
     let limits = Limits::default();
     let images: Vec<Vec<i64>> = (0..5)
         .map(|i| (0..3).map(|j| (i + 2 * j) % 4).collect())
         .collect();
-    let client = Client::new(&plan).unwrap();
+    let client = Client::new(plan.client_spec(), &scope).unwrap();
 
     let seeded = client
         .evaluation_keys_seeded()
@@ -176,6 +180,7 @@ fn an_inference_over_the_wire_equals_the_twin() {
     assert!(2 * seeded.len() < whole.len() + whole.len() / 50);
     let server = Server::new(
         &plan,
+        &scope,
         EvaluationKeys::from_wire(&scope, &whole, &limits).unwrap(),
     )
     .unwrap();

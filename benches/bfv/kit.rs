@@ -2,7 +2,7 @@
 
 use crate::exported::Exported;
 use seal_sys::hresult::S_OK;
-use sealquant::bfv::{
+use sealquant::seal::{
     BatchEncoder, Ciphertext, Context, Decryptor, Encryptor, Error, Evaluator, GaloisKeys,
     KeyGenerator, ParametersLiteral, ParmsId, Plaintext, RelinKeys, Rotation, SecurityLevel,
     coeff_modulus, plain_modulus,
@@ -15,7 +15,7 @@ use std::error::Error as StdError;
 pub enum Caller {
     /// A loop in C++.
     Native,
-    /// `sealquant::bfv`.
+    /// `sealquant::seal`.
     Crate,
     /// The declarations of SEAL's C export layer.
     Exported,

@@ -86,7 +86,7 @@ impl Arguments {
 fn main() -> Result<(), Box<dyn Error>> {
     let given: Vec<String> = std::env::args().skip(1).collect();
     let arguments = Arguments::parse(&given)?;
-    sealquant::report::check_record_path(&arguments.out)?;
+    sealquant::experiment::check_record_path(&arguments.out)?;
     let other = arguments.against.as_deref().map(Record::read).transpose()?;
     let mut record = Record::start(given, arguments.effort);
     println!("{}\n", record.heading());

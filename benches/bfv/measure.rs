@@ -1,7 +1,7 @@
 //! Interleaved timing of the callers.
 
 use crate::kit::{Caller, Kit};
-use sealquant::report::Spread;
+use sealquant::experiment::Spread;
 use sealquant_native_bench::Operation;
 use serde::{Deserialize, Serialize};
 use std::error::Error;

@@ -1,8 +1,8 @@
 //! The record of a run, its table, and its comparison with another record.
 
 use crate::measure::{Effort, Row, geometric_mean};
-use sealquant::bfv::{HEXL, SEAL_VERSION};
-use sealquant::report::{Host, write_record};
+use sealquant::experiment::{Host, write_record};
+use sealquant::seal::{HEXL, SEAL_VERSION};
 use serde::{Deserialize, Serialize};
 use std::error::Error;
 use std::fmt::Write as _;

@@ -1,7 +1,7 @@
 //! The record that a benchmark writes. Benchmarks share this file through `#[path]`.
 
-use sealquant::bfv::{HEXL, SEAL_VERSION};
-use sealquant::report::{Host, write_record};
+use sealquant::experiment::{Host, write_record};
+use sealquant::seal::{HEXL, SEAL_VERSION};
 use serde::Serialize;
 use std::error::Error;
 use std::path::{Path, PathBuf};

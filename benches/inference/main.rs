@@ -1,4 +1,4 @@
-//! Compares stock SEAL calls with fast mode, layer by layer and in total: `cargo bench --bench inference`.
+//! Compares stock SEAL calls with own kernels, layer by layer and in total: `cargo bench --bench inference`.
 //!
 //! By default it runs two networks with the shape of HCNN-MNIST: `models/mnist-w2` with its proven bound, and a random
 //! ternary network whose logits on the batch fit a plaintext modulus of 17 bits. Models classify the first test images
@@ -13,15 +13,14 @@
 //! | `--images N` | number of images; default 8192 |
 //! | `--repeat N` | number of runs that count, after one that does not; default 3 |
 //! | `--threads A,B` | numbers of threads; default 1,2 |
-//! | `--mode stock,fast` | modes; default both |
-//! | `--layout batched,packed,diagonal` | layouts, measured one after the other in the same run; default batched. The packed one runs with 16 images, the diagonal one with one; both exist in fast mode only |
+//! | `--scheme seal,batched,crops,diagonal` | SEAL's kernels in the batched layout, or own kernels in each layout, measured one after the other in the same run; default seal,batched. Crops run with 16 images, the diagonal layout with one |
 //! | `--percent P` | percentage of random weights that are not zero; default 20 |
-//! | `--backend ifma,avx2,portable` | kernels, measured one after the other in the same run; default the fastest |
+//! | `--backend ifma,avx2,portable` | instructions of own kernels, measured one after the other in the same run; default the fastest |
 //! | `--seeded` | use requests as they come over the wire: the server expands seeds, which is timed separately |
 //! | `--out FILE` | path of the record; default `target/bench/inference.json` |
 //!
 //! Wall times are medians over the runs, with quartiles; the times of layers are those of the median run. Beside the
-//! time of a layer in fast mode stands the prediction of `Plan::forecast`, for one thread.
+//! time of a layer of own kernels stands the prediction of `Plan::forecast`, for one thread.
 
 mod options;
 #[path = "../common/record.rs"]
@@ -31,13 +30,13 @@ use num_bigint::BigInt;
 use options::{Bound, Options};
 use record::Record;
 use sealquant::data::{DatasetName, Source, Split};
-use sealquant::engine::{Client, EngineError, Evaluation, LayerStats, Plan, PlanContexts, Server};
+use sealquant::engine::{Client, Contexts, EngineError, Evaluation, LayerStats, Plan, Server};
+use sealquant::experiment::Spread;
 use sealquant::kernels::{Backend, Rates};
 use sealquant::network::{
     Network, Twin, observed_bounds, random_hcnn, random_hcnn_cifar, random_images,
 };
-use sealquant::params::{BoundRule, LayoutKind, Mode, SelectOptions, Selection, select};
-use sealquant::report::Spread;
+use sealquant::params::{BoundRule, Parameters, Scheme, SelectOptions, select};
 use serde::Serialize;
 use std::error::Error;
 use std::path::Path;
@@ -45,8 +44,8 @@ use std::time::Instant;
 
 /// Seed of random weights.
 const SEED: u64 = 2026;
-/// Number of images in the packed layout.
-const PACKED_IMAGES: usize = 16;
+/// Number of images as crops.
+const CROP_IMAGES: usize = 16;
 
 /// Returns the milliseconds that this process's threads have spent on processors, on Linux.
 fn cpu_ms() -> Option<f64> {
@@ -63,16 +62,17 @@ fn cpu_ms() -> Option<f64> {
 struct LayerTime {
     name: String,
     milliseconds: f64,
-    /// Prediction of `Plan::forecast` for one thread; `None` in stock mode.
+    /// Prediction of `Plan::forecast` for one thread; `None` for SEAL's kernels.
     predicted: Option<f64>,
 }
 
-/// A network in one mode, with one kind of kernels and one number of threads.
+/// A network with one scheme, one kind of instructions and one number of threads.
 #[derive(Debug, Serialize)]
 struct Row {
     network: String,
-    mode: &'static str,
-    kernels: Option<&'static str>,
+    kernels: &'static str,
+    /// Instructions of own kernels.
+    instructions: Option<&'static str>,
     layout: &'static str,
     /// The bound on the logits that t holds: `proven` or `observed`.
     bound: &'static str,
@@ -97,10 +97,10 @@ struct Row {
 impl Row {
     fn print(&self) {
         println!(
-            "{}, {} mode{}, {} layout, {} image{}, {} bound: N = {}, q = {:?} bits, t = {:?}",
+            "{}, {} kernels{}, {} layout, {} image{}, {} bound: N = {}, q = {:?} bits, t = {:?}",
             self.network,
-            self.mode,
-            self.kernels
+            self.kernels,
+            self.instructions
                 .map_or_else(String::new, |name| format!(" ({name})")),
             self.layout,
             self.images,
@@ -141,36 +141,34 @@ impl Row {
     }
 }
 
-/// Measures a network in one mode with one kind of kernels, for each number of threads.
+/// Measures a network with one scheme and one kind of instructions, for each number of threads.
 fn measure(
     name: &str,
     network: &Network,
     bound: &BoundRule,
-    mode: Mode,
-    layout: LayoutKind,
+    scheme: Scheme,
     backend: Backend,
     options: &Options,
 ) -> Result<Vec<Row>, Box<dyn Error>> {
-    let count = match layout {
-        LayoutKind::Batched => options.images,
-        LayoutKind::Packed => options.images.min(PACKED_IMAGES),
-        LayoutKind::Diagonal => 1,
+    let count = match scheme {
+        Scheme::Stock | Scheme::Batched => options.images,
+        Scheme::Crops => options.images.min(CROP_IMAGES),
+        Scheme::Diagonal => 1,
     };
     let selection = select(
         network,
         &SelectOptions {
             bound: bound.clone(),
-            mode,
-            layout: Some(layout),
+            scheme: Some(scheme),
             images: Some(count),
             ..SelectOptions::default()
         },
     )?;
     let plan = Plan::new(network, &selection)?;
-    let client = Client::new(&plan)?;
-    let server = Server::new(&plan, client.evaluation_keys()?)?.with_backend(backend);
-    let images = images_for(name, network, count.min(plan.slots()))?;
-    let contexts = PlanContexts::new(&plan)?;
+    let contexts = Contexts::new(plan.client_spec())?;
+    let client = Client::new(plan.client_spec(), &contexts)?;
+    let server = Server::new(&plan, &contexts, client.evaluation_keys()?)?.with_backend(backend);
+    let images = images_for(name, network, count.min(plan.batch_size()))?;
     let seeded = options
         .seeded
         .then(|| client.encrypt_seeded(&images, &()))
@@ -179,7 +177,7 @@ fn measure(
         Some(seeded) => seeded.expand(&contexts)?,
         None => client.encrypt(&images, &())?,
     };
-    let forecast = plan.forecast(&Rates::measure(backend));
+    let forecast = plan.forecast(&contexts, &Rates::measure(backend));
     let predicted = |name: &str| {
         let layer = forecast.iter().find(|layer| layer.name == name)?;
         Some(layer.seconds * 1e3)
@@ -214,9 +212,9 @@ fn measure(
         });
         let row = Row {
             network: network.name().to_owned(),
-            mode: mode.name(),
-            kernels: (mode == Mode::Fast).then(|| backend.name()),
-            layout: selection.layout().name(),
+            kernels: scheme.kernels(),
+            instructions: (!scheme.is_stock()).then(|| backend.name()),
+            layout: scheme.layout(),
             bound: bound.name(),
             observed_on: match bound {
                 BoundRule::Proven => None,
@@ -244,7 +242,7 @@ fn measure(
 /// Returns the twin's logits as the client decrypts them: residues around 0 modulo the product of the plaintext moduli.
 fn expected_logits(
     network: &Network,
-    selection: &Selection,
+    selection: &Parameters,
     images: &[Vec<i64>],
 ) -> Result<Vec<Vec<BigInt>>, Box<dyn Error>> {
     let mut expected = Twin::new(network).logits_batch(images)?;
@@ -385,24 +383,19 @@ fn images_for(
 fn main() -> Result<(), Box<dyn Error>> {
     let given: Vec<String> = std::env::args().skip(1).collect();
     let options = Options::parse(&given)?;
-    sealquant::report::check_record_path(&options.out)?;
+    sealquant::experiment::check_record_path(&options.out)?;
     let mut rows = Vec::new();
     for name in &options.networks {
         let (network, bounds) = network(name, &options)?;
         for bound in &bounds {
-            for &mode in &options.modes {
-                for &layout in &options.layouts {
-                    // Stock mode has SEAL's own kernels, and only one layout.
-                    let kernels = match (mode, layout) {
-                        (Mode::Fast, _) => &options.backends[..],
-                        (Mode::Stock, LayoutKind::Batched) => &options.backends[..1],
-                        (Mode::Stock, _) => &[],
-                    };
-                    for &backend in kernels {
-                        rows.extend(measure(
-                            name, &network, bound, mode, layout, backend, &options,
-                        )?);
-                    }
+            for &scheme in &options.schemes {
+                // SEAL chooses its own instructions.
+                let backends = match scheme {
+                    Scheme::Stock => &options.backends[..1],
+                    _ => &options.backends[..],
+                };
+                for &backend in backends {
+                    rows.extend(measure(name, &network, bound, scheme, backend, &options)?);
                 }
             }
         }

@@ -2,7 +2,7 @@
 
 use crate::record::default_path;
 use sealquant::kernels::Backend;
-use sealquant::params::{LayoutKind, Mode};
+use sealquant::params::Scheme;
 use std::error::Error;
 use std::path::PathBuf;
 
@@ -22,9 +22,8 @@ pub struct Options {
     pub images: usize,
     pub repeat: usize,
     pub threads: Vec<usize>,
-    pub modes: Vec<Mode>,
-    /// At least one layout.
-    pub layouts: Vec<LayoutKind>,
+    /// At least one scheme.
+    pub schemes: Vec<Scheme>,
     pub seeded: bool,
     /// At least one backend.
     pub backends: Vec<Backend>,
@@ -43,8 +42,7 @@ impl Options {
             images: 8192,
             repeat: 3,
             threads: vec![1, 2],
-            modes: vec![Mode::Stock, Mode::Fast],
-            layouts: vec![LayoutKind::Batched],
+            schemes: vec![Scheme::Stock, Scheme::Batched],
             seeded: false,
             backends: vec![Backend::detect()],
             out: default_path("inference"),
@@ -76,16 +74,6 @@ impl Options {
                         .map(str::parse)
                         .collect::<Result<_, _>>()?;
                 }
-                "--mode" => {
-                    options.modes = value()?
-                        .split(',')
-                        .map(|mode| match mode {
-                            "stock" => Ok(Mode::Stock),
-                            "fast" => Ok(Mode::Fast),
-                            other => Err(format!("no mode {other}")),
-                        })
-                        .collect::<Result<_, _>>()?;
-                }
                 // Passed by cargo.
                 "--bench" => {}
                 "--out" => options.out = value()?.into(),
@@ -101,14 +89,15 @@ impl Options {
                         value()?.split(',').map(backend).collect::<Result<_, _>>()?;
                 }
                 "--percent" => options.percent = value()?.parse()?,
-                "--layout" => {
-                    options.layouts = value()?
+                "--scheme" => {
+                    options.schemes = value()?
                         .split(',')
                         .map(|name| match name {
-                            "batched" => Ok(LayoutKind::Batched),
-                            "packed" => Ok(LayoutKind::Packed),
-                            "diagonal" => Ok(LayoutKind::Diagonal),
-                            other => Err(format!("no layout {other}")),
+                            "seal" => Ok(Scheme::Stock),
+                            "batched" => Ok(Scheme::Batched),
+                            "crops" => Ok(Scheme::Crops),
+                            "diagonal" => Ok(Scheme::Diagonal),
+                            other => Err(format!("no scheme {other}")),
                         })
                         .collect::<Result<_, _>>()?;
                 }

@@ -16,9 +16,9 @@ mod record;
 mod stock;
 
 use record::Record;
-use sealquant::bfv::Ciphertext;
+use sealquant::experiment::Spread;
 use sealquant::network::Network;
-use sealquant::report::Spread;
+use sealquant::seal::Ciphertext;
 use sealquant_native_bench::network::thread_nanoseconds;
 use serde::Serialize;
 use std::error::Error;
@@ -92,7 +92,7 @@ impl Arguments {
 fn main() -> Result<(), Box<dyn Error>> {
     let given: Vec<String> = std::env::args().skip(1).collect();
     let arguments = Arguments::parse(&given)?;
-    sealquant::report::check_record_path(&arguments.out)?;
+    sealquant::experiment::check_record_path(&arguments.out)?;
     let network = Network::load(concat!(env!("CARGO_MANIFEST_DIR"), "/models/mnist-w2"))?;
     let wanted = |name: &str| arguments.only.as_deref().is_none_or(|only| only == name);
     let mut rows = Vec::new();

@@ -2,10 +2,11 @@
 
 use super::stock::residues;
 use num_bigint::BigInt;
-use sealquant::bfv::{Ciphertext, Context, ParametersLiteral};
-use sealquant::engine::paper::{PaperClient, PaperPlan, PaperServer, PaperStep, Part};
+use sealquant::engine::reference::{Part, ReferencePlan, ReferenceStep};
+use sealquant::engine::{Client, Contexts, EvaluationKeys, Request, Response, Server};
 use sealquant::network::{Network, observed_bounds, random_images};
-use sealquant::params::PaperParameters;
+use sealquant::params::ReferenceParameters;
+use sealquant::seal::{Ciphertext, Context};
 use sealquant_native_bench::network::{self as native, PaperLayer};
 use std::error::Error;
 
@@ -28,33 +29,30 @@ struct Owned {
 /// The schedule for one image and one plaintext modulus.
 pub struct Paper {
     name: String,
-    server: PaperServer,
-    part: Part,
-    request: Vec<Vec<Ciphertext>>,
+    server: Server,
+    keys: EvaluationKeys,
+    request: Request,
     context: Context,
     layers: Vec<Owned>,
     native: Vec<Ciphertext>,
-    engine: Vec<Ciphertext>,
+    engine: Option<Response>,
 }
 
 impl Paper {
     /// Prepares `channels` channels of each layer at N = 8192 with SEAL's default primes, for a random image.
     pub fn new(network: &Network, channels: usize) -> Result<Self, Box<dyn Error>> {
         let images = random_images(1, network, 1);
-        let image = images.first().ok_or("no image")?;
         let magnitude = observed_bounds(network, &images)?.output().magnitude();
-        let parameters = PaperParameters::seal_default(8192, 1, &magnitude)?;
+        let parameters = ReferenceParameters::seal_default(8192, 1, &magnitude)?;
         let [t] = *parameters.plain_moduli else {
             return Err("this benchmark takes one plaintext modulus".into());
         };
-        let context = Context::from_literal(&ParametersLiteral {
-            poly_modulus_degree: parameters.poly_modulus_degree,
-            coeff_modulus: parameters.coeff_modulus.clone(),
-            plain_modulus: t,
-            security: parameters.security,
-        })?;
-        let plan = PaperPlan::new(network, parameters)?;
-        let client = PaperClient::new(&plan)?;
+        let plan = ReferencePlan::new(network, parameters)?;
+        let contexts = Contexts::new(plan.client_spec())?;
+        let client = Client::new(plan.client_spec(), &contexts)?;
+        // The same keys for both sides.
+        let keys = client.evaluation_keys_seeded()?;
+        let of_server = keys.expand(&contexts)?;
         let layers = plan
             .layers()
             .iter()
@@ -66,24 +64,24 @@ impl Paper {
                 network.name(),
                 plan.parameters().coeff_modulus_bits(),
             ),
-            request: client.encrypt(image)?,
-            server: PaperServer::new(&plan, client.evaluation_keys()?)?,
-            part: Part::Channels(channels),
-            context,
+            request: client.encrypt(&images, &())?,
+            server: Server::reference(&plan, &contexts, of_server, Part::Channels(channels))?,
+            keys: keys.expand(&contexts)?,
+            context: contexts.contexts().first().ok_or("no context")?.clone(),
             layers,
             native: vec![Ciphertext::new()?],
-            engine: Vec::new(),
+            engine: None,
         })
     }
 }
 
-fn lower(step: &PaperStep, channels: usize, t: u64) -> Result<Owned, Box<dyn Error>> {
+fn lower(step: &ReferenceStep, channels: usize, t: u64) -> Result<Owned, Box<dyn Error>> {
     let mut owned = Owned {
         starts: vec![0],
         ..Owned::default()
     };
     match step {
-        PaperStep::Convolution {
+        ReferenceStep::Convolution {
             channels: outputs,
             mask: None,
         } => {
@@ -101,11 +99,11 @@ fn lower(step: &PaperStep, channels: usize, t: u64) -> Result<Owned, Box<dyn Err
                 owned.biases.push(residues(bias, t)?.1);
             }
         }
-        PaperStep::Square(count) => {
+        ReferenceStep::Square(count) => {
             owned.kind = 1;
             owned.all_units = *count;
         }
-        PaperStep::Linear(linear) => {
+        ReferenceStep::Linear(linear) => {
             owned.kind = 2;
             owned.all_units = linear.diagonals.len();
             owned.period = linear.period;
@@ -153,16 +151,19 @@ impl super::Schedule for Paper {
                 rows: layer.rows,
             })
             .collect();
-        let request = super::pointers(self.request.first().ok_or("no request")?);
-        let keys = self.server.keys().next().ok_or("no keys")?;
+        let request = super::pointers(self.request.parts().first().ok_or("no request")?);
+        let (relin_keys, galois_keys) = (self.keys.relin_keys(), self.keys.galois_keys());
+        let ([Some(relin_keys)], [Some(galois_keys)]) = (relin_keys, galois_keys) else {
+            return Err("no keys".into());
+        };
         let response = self.native.first_mut().ok_or("no response")?;
         // SAFETY: the pointers are to objects of these classes that this value holds. The plan's own taps are indices
         // into the output of the layer before, of which the part hands on copies.
         let done = unsafe {
             native::paper(
                 self.context.as_seal_ptr(),
-                keys.relin_keys.as_seal_ptr(),
-                keys.galois_keys.as_seal_ptr(),
+                relin_keys.as_seal_ptr(),
+                galois_keys.as_seal_ptr(),
                 &layers,
                 &request,
                 response.as_seal_mut_ptr(),
@@ -176,14 +177,13 @@ impl super::Schedule for Paper {
     }
 
     fn engine(&mut self) -> Result<(), Box<dyn Error>> {
-        self.engine = self
-            .server
-            .evaluate(&self.request, self.part, &())?
-            .response;
+        self.engine = Some(self.server.evaluate(&self.request, &())?.response);
         Ok(())
     }
 
     fn is_equal(&self) -> bool {
-        super::same(&self.engine, &self.native)
+        let engine = self.engine.as_ref().map(Response::parts);
+        let part = engine.and_then(<[_]>::first);
+        part.is_some_and(|part| super::same(part, &self.native))
     }
 }

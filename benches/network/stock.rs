@@ -1,12 +1,12 @@
-//! `Mode::Stock` in the batched layout.
+//! Stock SEAL calls.
 
 use num_bigint::BigInt;
 use rayon::{ThreadPool, ThreadPoolBuilder};
-use sealquant::bfv::{Ciphertext, Context, ParametersLiteral, SecurityLevel};
 use sealquant::circuit::{CircuitLayer, Op};
-use sealquant::engine::{Client, Plan, Request, Response, Server};
+use sealquant::engine::{Client, Contexts, Plan, Request, Response, Server};
 use sealquant::network::{Network, random_images};
-use sealquant::params::{LayoutKind, Mode, SelectOptions, select};
+use sealquant::params::{Scheme, SelectOptions, select};
+use sealquant::seal::{Ciphertext, Context};
 use sealquant_native_bench::network::{self as native, Layer};
 use std::error::Error;
 use std::ffi::c_void;
@@ -50,11 +50,10 @@ pub fn residues(value: &BigInt, t: u64) -> Result<(i64, u64), Box<dyn Error>> {
 }
 
 impl Stock {
-    /// Prepares the first `layers` layers of a network in stock mode, for a batch of random images.
+    /// Prepares the first `layers` layers of a network by stock SEAL calls, for a batch of random images.
     pub fn new(network: &Network, layers: usize) -> Result<Self, Box<dyn Error>> {
         let options = SelectOptions {
-            mode: Mode::Stock,
-            layout: Some(LayoutKind::Batched),
+            scheme: Some(Scheme::Stock),
             ..SelectOptions::default()
         };
         let selection = select(network, &options)?;
@@ -63,8 +62,9 @@ impl Stock {
         };
         let plan = Plan::new(network, &selection)?;
         let plan = plan.prefix(layers.min(plan.layers().len()), usize::MAX);
-        let client = Client::new(&plan)?;
-        let images = random_images(1, network, plan.slots());
+        let contexts = Contexts::new(plan.client_spec())?;
+        let client = Client::new(plan.client_spec(), &contexts)?;
+        let images = random_images(1, network, plan.batch_size());
         let request = client.encrypt(&images, &())?;
         let keys = client.evaluation_keys()?;
         let relin_keys = match keys.relin_keys() {
@@ -79,20 +79,15 @@ impl Stock {
         let outputs = plan.outputs();
         Ok(Self {
             name: format!(
-                "stock mode, {} to {}, batch of {}: N = {}, q = {:?} bits, t = {t}",
+                "stock calls, {} to {}, batch of {}: N = {}, q = {:?} bits, t = {t}",
                 network.name(),
                 plan.layers().last().map_or("", CircuitLayer::name),
                 images.len(),
                 selection.poly_modulus_degree(),
                 selection.coeff_modulus_bits(),
             ),
-            context: Context::from_literal(&ParametersLiteral {
-                poly_modulus_degree: selection.poly_modulus_degree(),
-                coeff_modulus: selection.coeff_modulus().to_vec(),
-                plain_modulus: t,
-                security: SecurityLevel::Bits128,
-            })?,
-            server: Server::new(&plan, keys)?,
+            context: contexts.contexts().first().ok_or("no context")?.clone(),
+            server: Server::new(&plan, &contexts, keys)?,
             request,
             relin_keys,
             layers: lowered,
@@ -151,7 +146,7 @@ impl super::Schedule for Stock {
                 biases: layer.biases.as_ptr(),
             })
             .collect();
-        let request = self.request.channels().first().ok_or("no request")?;
+        let request = self.request.parts().first().ok_or("no request")?;
         let request = super::pointers(request);
         let response: Vec<*mut c_void> = self
             .native
@@ -186,7 +181,7 @@ impl super::Schedule for Stock {
     }
 
     fn is_equal(&self) -> bool {
-        let engine = self.engine.as_ref().map(Response::channels);
+        let engine = self.engine.as_ref().map(Response::parts);
         matches!(engine, Some([engine]) if super::same(engine, &self.native))
     }
 }

@@ -5,7 +5,7 @@ use std::{iter::Sum, ops::AddAssign};
 use num_bigint::Sign;
 use serde::{Deserialize, Serialize};
 
-use super::{Circuit, Op, Step, Turn};
+use super::{Circuit, Op, SlotRotation, Step};
 
 /// Numbers of operations on ciphertexts.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -66,9 +66,11 @@ impl Circuit {
 }
 
 /// Counts the rotations that move something.
-pub(crate) fn moving<'a>(turns: impl IntoIterator<Item = &'a Turn>) -> usize {
-    let turns = turns.into_iter();
-    turns.filter(|turn| **turn != Turn::NONE).count()
+pub(crate) fn moving<'a>(rotations: impl IntoIterator<Item = &'a SlotRotation>) -> usize {
+    let rotations = rotations.into_iter();
+    rotations
+        .filter(|rotation| **rotation != SlotRotation::NONE)
+        .count()
 }
 
 impl Step<'_> {
@@ -90,7 +92,7 @@ impl Step<'_> {
                 squares: self.ciphertexts as u64,
                 ..none
             },
-            Op::SumOfProducts => OpCounts {
+            Op::SumOfProducts { .. } => OpCounts {
                 plain_multiplications: self.ciphertexts as u64,
                 additions: self.ciphertexts.saturating_sub(1) as u64,
                 plain_additions: 1,
@@ -107,7 +109,7 @@ impl Step<'_> {
             }
             Op::LinearTransform { babies, giants } => {
                 let products: usize = giants.iter().map(|giant| giant.diagonals.len()).sum();
-                let rotations = moving(babies) + moving(giants.iter().map(|giant| &giant.turn));
+                let rotations = moving(babies) + moving(giants.iter().map(|giant| &giant.rotation));
                 OpCounts {
                     plain_multiplications: products as u64,
                     additions: products as u64,
@@ -116,10 +118,10 @@ impl Step<'_> {
                     ..none
                 }
             }
-            Op::RotateAndSum(turns) => OpCounts {
-                additions: turns.len() as u64,
-                rotations: turns.len() as u64,
-                rotation_key_switches: turns.len() as u64,
+            Op::RotateAndSum(rotations) => OpCounts {
+                additions: rotations.len() as u64,
+                rotations: rotations.len() as u64,
+                rotation_key_switches: rotations.len() as u64,
                 ..none
             },
             Op::ModSwitch => OpCounts {

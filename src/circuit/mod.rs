@@ -4,13 +4,15 @@
 //! A circuit has no keys, no residues and no parameters: which primes are dropped where comes from outside ([`levels`]).
 
 mod counts;
-mod turn;
+mod rotation;
 
 pub use counts::OpCounts;
 pub(crate) use counts::moving;
-pub use turn::Turn;
+pub use rotation::SlotRotation;
 
-use crate::network::{Crops, LoweredLayer, LoweredOperation, Network, SparseMatrix, WeightedSums};
+use crate::network::{
+    CropNetwork, LoweredLayer, LoweredOperation, Network, SparseMatrix, WeightedSums,
+};
 use std::collections::BTreeMap;
 
 /// A position in a plaintext: the slot that takes a residue of a layer's matrix or of its bias.
@@ -29,7 +31,7 @@ pub type PlainProducts = Vec<(u32, Vec<Entry>)>;
 #[derive(Debug, Clone, PartialEq)]
 pub struct Giant {
     /// Rotation of the sum.
-    pub turn: Turn,
+    pub rotation: SlotRotation,
     /// Index of each baby step, with the plaintext that multiplies it.
     pub diagonals: PlainProducts,
 }
@@ -43,19 +45,24 @@ pub enum Op {
     Squares,
     /// Sums the products of all ciphertexts, each with a plaintext of its own, and adds a plaintext: the last layer of
     /// crops.
-    SumOfProducts,
+    SumOfProducts {
+        /// For each ciphertext, the plaintext's entries in the slots of one image. Every image has the same.
+        products: Vec<Vec<Entry>>,
+        /// The entries of the plaintext that is added, in the same slots.
+        biases: Vec<Entry>,
+    },
     /// Sums of products of ciphertexts and plaintexts: one ciphertext for each sum.
     PlainProducts(Vec<PlainProducts>),
     /// A matrix on the slots of one ciphertext: the sum over giant steps of the rotated sums over baby steps of plaintext
     /// times rotated ciphertext. The baby steps are hoisted: all of them share one decomposition.
     LinearTransform {
         /// Baby steps: rotations of the ciphertext.
-        babies: Vec<Turn>,
+        babies: Vec<SlotRotation>,
         /// Giant steps, which are summed.
         giants: Vec<Giant>,
     },
     /// Adds rotations of a ciphertext to it. They are hoisted.
-    RotateAndSum(Vec<Turn>),
+    RotateAndSum(Vec<SlotRotation>),
     /// Drops primes of q, as many as the parameters say.
     ModSwitch,
     /// Adds a plaintext to each ciphertext.
@@ -148,7 +155,7 @@ impl Step<'_> {
             Op::LinearCombination(sums) => (sums.len(), polynomials),
             Op::PlainProducts(sums) => (sums.len(), polynomials),
             Op::Squares => (ciphertexts, 2 * polynomials - 1),
-            Op::SumOfProducts => (1, polynomials),
+            Op::SumOfProducts { .. } => (1, polynomials),
             Op::SumOfSquares => (1, 3),
             Op::Relinearize => (ciphertexts, 2),
             Op::LinearTransform { .. } | Op::RotateAndSum(_) | Op::AddPlain(_) | Op::ModSwitch => {
@@ -235,7 +242,7 @@ impl Circuit {
                         read = sums.reads(&stay, before);
                         reader = Some((sums, stay));
                     }
-                    Op::SumOfProducts => read = vec![true; before],
+                    Op::SumOfProducts { .. } => read = vec![true; before],
                     _ => {}
                 }
             }
@@ -252,10 +259,31 @@ impl Circuit {
     }
 
     /// Makes the circuit of crops.
-    pub fn of_crops(crops: &Crops) -> Self {
+    pub fn of_crops(crops: &CropNetwork) -> Self {
         let mut circuit = Self::of_values(&crops.network, false);
-        let ops = vec![Op::SumOfProducts];
-        let last = CircuitLayer::new(crops.name.clone(), ops, Vec::new(), 0);
+        let positions = crops.position_count();
+        let (planes, values) = (crops.network.classes(), crops.network.classes() * positions);
+        let matrix = SparseMatrix::pattern(std::slice::from_ref(&crops.last), values);
+        let mut products = vec![Vec::new(); planes];
+        let mut biases = Vec::with_capacity(matrix.len());
+        for logit in 0..matrix.len() {
+            let first = logit * positions;
+            for entry in matrix.row(logit) {
+                let value = matrix.inputs()[entry] as usize;
+                products[value / positions].push(Entry {
+                    slot: (first + value % positions) as u32,
+                    entry: entry as u32,
+                });
+            }
+            // The client sums the positions, so one of them carries the bias.
+            biases.push(Entry {
+                slot: first as u32,
+                entry: logit as u32,
+            });
+        }
+        let ops = vec![Op::SumOfProducts { products, biases }];
+        let layers = vec![crops.last.clone()];
+        let last = CircuitLayer::new(crops.name.clone(), ops, layers, values);
         circuit.layers.push(last);
         circuit
     }
@@ -354,24 +382,24 @@ impl Circuit {
 
     /// Returns the rotations for which the server needs keys, each with the largest number of data primes under which it
     /// is used.
-    pub fn rotations(&self, levels: &[usize]) -> BTreeMap<Turn, usize> {
-        let mut rotations: BTreeMap<Turn, usize> = BTreeMap::new();
+    pub fn rotations(&self, levels: &[usize]) -> BTreeMap<SlotRotation, usize> {
+        let mut levels_of: BTreeMap<SlotRotation, usize> = BTreeMap::new();
         for step in self.walk(levels).flat_map(|(_, steps)| steps) {
-            let turns: Vec<Turn> = match step.op {
-                Op::RotateAndSum(turns) => turns.clone(),
+            let rotations: Vec<SlotRotation> = match step.op {
+                Op::RotateAndSum(rotations) => rotations.clone(),
                 Op::LinearTransform { babies, giants } => {
-                    let giants = giants.iter().map(|giant| giant.turn);
+                    let giants = giants.iter().map(|giant| giant.rotation);
                     babies.iter().copied().chain(giants).collect()
                 }
                 _ => continue,
             };
-            for turn in turns {
-                let most = rotations.entry(turn).or_default();
+            for rotation in rotations {
+                let most = levels_of.entry(rotation).or_default();
                 *most = step.level.max(*most);
             }
         }
-        rotations.remove(&Turn::NONE);
-        rotations
+        levels_of.remove(&SlotRotation::NONE);
+        levels_of
     }
 
     /// Returns the largest number of data primes under which a ciphertext is relinearised; `None` if none is.

@@ -13,13 +13,14 @@ use super::{
     model::ImageRange,
     output::{self, Output, check_file, note},
     run::{self, Finished, RECORD, RunArguments},
+    scheme::LayoutArgument,
     summary::summary,
     table,
 };
 use crate::{
     data::{DatasetName, Split},
+    experiment::RunRecord,
     file,
-    report::RunRecord,
 };
 
 /// Number of images that are drawn.
@@ -72,13 +73,13 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> anyhow::Result<
     }
     let finished = run::run(
         &arguments.run,
-        None,
+        LayoutArgument::Auto,
         dataset,
         split,
         Some(&arguments.images),
     )?;
     let first = ImageRange(arguments.images.0.start..arguments.images.0.start + 1);
-    let single = run::run(&alone, None, dataset, split, Some(&first))?;
+    let single = run::run(&alone, LayoutArgument::Auto, dataset, split, Some(&first))?;
     let shown = show(&finished, &single, output);
     finished.save(&arguments.run, output)?;
     single.save(&alone, output)?;

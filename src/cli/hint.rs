@@ -5,7 +5,7 @@ use std::{error::Error, path::Path};
 use super::model::MODELS;
 use crate::{
     data::DataError,
-    params::{BoundRule, Mode, ParamsError},
+    params::{BoundRule, ParamsError},
 };
 
 /// Suggests a remedy in addition to the error itself. `takes` tells whether the command has an option.
@@ -71,10 +71,10 @@ fn of_folder(cause: &(dyn Error + 'static), resumes: bool) -> Option<&'static st
 fn options(cause: &(dyn Error + 'static)) -> Vec<&'static str> {
     if let Some(error) = cause.downcast_ref::<ParamsError>() {
         return match error {
-            ParamsError::NothingFits { rule, mode, .. } => {
+            ParamsError::NothingFits { rule, scheme, .. } => {
                 let mut options = Vec::new();
-                if *mode == Mode::Fast {
-                    options.push("mode stock");
+                if scheme.is_none_or(|scheme| !scheme.is_stock()) {
+                    options.push("kernels seal");
                 }
                 if *rule == BoundRule::Proven.name() {
                     options.push("accept-observed-bound");
@@ -82,7 +82,6 @@ fn options(cause: &(dyn Error + 'static)) -> Vec<&'static str> {
                 options
             }
             ParamsError::Layout { .. } => vec!["layout auto"],
-            ParamsError::StockLayout { .. } => vec!["mode fast", "layout batched"],
             ParamsError::Memory { .. } => vec!["layout"],
             _ => Vec::new(),
         };
@@ -107,12 +106,21 @@ mod tests {
     #[test]
     fn options_are_named_where_the_command_has_them() {
         let error = || {
-            anyhow::Error::new(ParamsError::StockLayout { layout: "packed" }).context("choosing")
+            let error = ParamsError::NothingFits {
+                security: "128 bits".to_owned(),
+                magnitude: 1.into(),
+                rule: BoundRule::Proven.name(),
+                bits: 2,
+                scheme: None,
+                reason: "a reason".to_owned(),
+                advice: "advice",
+            };
+            anyhow::Error::new(error).context("choosing")
         };
         let all = hint(&error(), &|_| true).unwrap();
-        assert_eq!(all, "see --mode fast and --layout batched");
-        let some = hint(&error(), &|option| option == "mode").unwrap();
-        assert_eq!(some, "see --mode fast");
+        assert_eq!(all, "see --kernels seal and --accept-observed-bound");
+        let some = hint(&error(), &|option| option == "kernels").unwrap();
+        assert_eq!(some, "see --kernels seal");
         assert_eq!(hint(&error(), &|_| false), None);
         assert_eq!(hint(&anyhow::anyhow!("other"), &|_| true), None);
         let data = anyhow::Error::new(DataError::NoCache);

@@ -2,19 +2,17 @@
 
 use std::num::NonZeroUsize;
 
-use clap::ValueEnum;
-
 use super::{
     Outcome,
     model::{ImageRange, dataset_parser, split_parser},
     output::Output,
     run::{self, Finished, RunArguments},
+    scheme::LayoutArgument,
     summary::summary,
     table,
 };
 use crate::data::{DatasetName, Split};
-use crate::params::LayoutKind;
-use crate::report::RunRecord;
+use crate::experiment::RunRecord;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
@@ -29,7 +27,7 @@ pub(super) struct Arguments {
     images: Option<ImageRange>,
     /// How images lie in ciphertexts
     #[arg(long, value_enum, default_value = "auto")]
-    layout: Layout,
+    layout: LayoutArgument,
     #[command(flatten)]
     run: RunArguments,
 }
@@ -147,33 +145,10 @@ fn layer_table(record: &RunRecord) -> table::Table {
     table::counts(&header, rows)
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(super) enum Layout {
-    /// The fastest for the number of images, of those that memory holds.
-    Auto,
-    /// A ciphertext for each pixel position, an image in each slot.
-    Batched,
-    /// Few images: a slot for each logit and position of the last layer.
-    Packed,
-    /// One image at a time, with rotations: the least time to an answer.
-    Diagonal,
-}
-
-impl From<Layout> for Option<LayoutKind> {
-    fn from(layout: Layout) -> Self {
-        match layout {
-            Layout::Auto => None,
-            Layout::Batched => Some(LayoutKind::Batched),
-            Layout::Packed => Some(LayoutKind::Packed),
-            Layout::Diagonal => Some(LayoutKind::Diagonal),
-        }
-    }
-}
-
 pub(super) fn run(arguments: &Arguments, output: &mut Output) -> anyhow::Result<Outcome> {
     let finished = run::run(
         &arguments.run,
-        arguments.layout.into(),
+        arguments.layout,
         arguments.dataset,
         arguments.split,
         arguments.images.as_ref(),

@@ -4,19 +4,19 @@ use std::num::NonZeroUsize;
 
 use super::{
     Outcome, float,
-    infer::Layout,
     model::{self, DataDirectory, RequiredModel, Security, dataset_parser},
     output::Output,
     progress::doing,
-    run::{ModeArgument, memory_words},
+    run::memory_words,
+    scheme::{Kernels, LayoutArgument, scheme},
     table,
 };
 use crate::{
     data::DatasetName,
-    engine::Plan,
-    network::{Crops, LayerBound, Network, op_counts, proven_bounds},
-    params::{BoundRule, MemoryForecast, Mode, ParamsError, SelectOptions, Selection, select},
-    report::{ForecastRecord, Host},
+    engine::{Contexts, Plan},
+    experiment::{ForecastRecord, Host},
+    network::{CropNetwork, LayerBound, Network, op_counts, proven_bounds},
+    params::{BoundRule, MemoryForecast, Parameters, ParamsError, SelectOptions, select},
 };
 
 #[derive(Debug, clap::Args)]
@@ -31,12 +31,12 @@ pub(super) struct Arguments {
     /// The table that caps the coefficient modulus for 128 bits of security
     #[arg(long, value_enum, default_value = "2024")]
     security: Security,
-    /// How the server computes
-    #[arg(long, value_enum, default_value = "fast")]
-    mode: ModeArgument,
+    /// Whose kernels compute on the server
+    #[arg(long, value_enum, default_value = "own")]
+    kernels: Kernels,
     /// How images lie in ciphertexts
     #[arg(long, value_enum, default_value = "auto")]
-    layout: Layout,
+    layout: LayoutArgument,
     /// Plan for so many images at a time [default: full batches]
     #[arg(long, value_name = "N", value_parser = model::whole::<NonZeroUsize>(1..=usize::MAX))]
     images: Option<NonZeroUsize>,
@@ -89,8 +89,7 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> anyhow::Result<
     let mut options = SelectOptions {
         bound,
         standard: arguments.security.into(),
-        mode: arguments.mode.into(),
-        layout: arguments.layout.into(),
+        scheme: scheme(arguments.kernels, arguments.layout)?,
         images: arguments.images.map(NonZeroUsize::get),
         memory: Host::available_memory_bytes(),
     };
@@ -114,25 +113,28 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> anyhow::Result<
             memory_words(&memory, &selection)
         ))?;
     }
-    if selection.mode() == Mode::Fast
-        && let Err(reason) = Crops::new(&network)
+    if !selection.scheme().is_stock()
+        && let Err(reason) = CropNetwork::new(&network)
     {
         output.paragraph(format_args!(
-            "The packed layout cannot serve this network: {reason}."
+            "The crop layout cannot serve this network: {reason}."
         ))?;
     }
     output.line(noise_table(&selection))?;
     let plan = doing("planning", || Plan::new(&network, &selection))?;
-    let images = arguments.images.map_or(plan.slots(), NonZeroUsize::get);
-    let batches = images.div_ceil(plan.slots().max(1));
-    if let Some(forecast) = ForecastRecord::measure(&plan, batches, 1) {
+    let images = arguments
+        .images
+        .map_or(plan.batch_size(), NonZeroUsize::get);
+    let batches = images.div_ceil(plan.batch_size().max(1));
+    let contexts = Contexts::new(plan.client_spec())?;
+    if let Some(forecast) = ForecastRecord::measure(&plan, &contexts, batches, 1) {
         let bound = selection.bound().rule.name();
         show_forecast(&forecast, images, batches, bound, output)?;
     }
     Ok(Outcome::Success)
 }
 
-/// Shows the plan of fast mode, layer by layer.
+/// Shows the plan of own kernels, layer by layer.
 fn show_forecast(
     forecast: &ForecastRecord,
     images: usize,
@@ -267,7 +269,7 @@ fn operation_table(network: &Network) -> table::Table {
     table::counts(&header, rows)
 }
 
-fn noise_table(selection: &Selection) -> table::Table {
+fn noise_table(selection: &Parameters) -> table::Table {
     let rows = selection
         .predicted_noise()
         .iter()

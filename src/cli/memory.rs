@@ -3,7 +3,7 @@
 use std::io::{self, Cursor, Write as _};
 
 use super::interrupt::exit_at_once;
-use crate::bfv::memory_pool;
+use crate::seal::memory_pool;
 
 /// Ends the program when C++ code finds no memory. (For Rust code, the allocator in `main.rs` does that.)
 pub(super) fn watch() {

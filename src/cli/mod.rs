@@ -22,6 +22,7 @@ mod progress;
 mod ptq;
 mod reproduce;
 mod run;
+mod scheme;
 mod summary;
 mod table;
 mod threads;

@@ -2,27 +2,26 @@
 
 use std::{num::NonZeroUsize, path::PathBuf};
 
-use clap::ValueEnum;
-
 use super::{
     Outcome, interrupt,
     model::{self, DataDirectory, ImageRange, ModelArgument, Security},
     output::{Output, announce, check_file, note},
     progress::{Stages, doing},
+    scheme::{Kernels, LayoutArgument, scheme},
     table,
 };
 use crate::{
-    bfv,
     data::{Dataset, DatasetName, Source, Split},
-    engine::Plan,
-    file::ResultKind,
-    file_kind::Own,
-    network::Network,
-    params::{BoundRule, LayoutKind, MemoryForecast, Mode, SelectOptions, Selection, select},
-    report::{
+    engine::{Contexts, EngineError, Plan},
+    experiment::{
         BatchSeconds, BoundRecord, Classified, DataFile, ForecastRecord, Host, NoiseRecord,
         RunRecord, classify,
     },
+    file::ResultKind,
+    file_kind::Own,
+    network::Network,
+    params::{BoundRule, MemoryForecast, Parameters, SelectOptions, select},
+    seal,
 };
 use anyhow::{Context as _, bail};
 
@@ -48,9 +47,9 @@ pub(super) struct RunArguments {
     /// Measure the noise after every layer, too: evaluates the first batch once more up to each layer
     #[arg(long)]
     pub(super) layer_noise: bool,
-    /// How the server computes
-    #[arg(long, value_enum, default_value = "fast")]
-    pub(super) mode: ModeArgument,
+    /// Whose kernels compute on the server
+    #[arg(long, value_enum, default_value = "own")]
+    pub(super) kernels: Kernels,
     /// Choose the plaintext modulus for the largest logit on all images of the dataset instead of the proven bound:
     /// smaller and faster, but another image may wrap around without notice
     #[arg(long)]
@@ -74,7 +73,7 @@ impl RunArguments {
 }
 
 /// Collects the predicted noise budgets, and the measured ones where there are any.
-fn noise_records(selection: &Selection, classified: &Classified) -> Vec<NoiseRecord> {
+fn noise_records(selection: &Parameters, classified: &Classified) -> Vec<NoiseRecord> {
     let measured = |name: &str| {
         if name == "response" {
             return Some(classified.noise_budget_bits);
@@ -95,24 +94,6 @@ fn noise_records(selection: &Selection, classified: &Classified) -> Vec<NoiseRec
         .collect()
 }
 
-/// How the server computes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(super) enum ModeArgument {
-    /// Kernels of this project on SEAL's ciphertexts.
-    Fast,
-    /// Stock SEAL calls.
-    Stock,
-}
-
-impl From<ModeArgument> for Mode {
-    fn from(mode: ModeArgument) -> Self {
-        match mode {
-            ModeArgument::Fast => Self::Fast,
-            ModeArgument::Stock => Self::Stock,
-        }
-    }
-}
-
 /// A completed run.
 pub(super) struct Finished {
     pub(super) record: RunRecord,
@@ -124,7 +105,7 @@ pub(super) struct Finished {
 /// Classifies images under encryption: the given range, or the whole split.
 pub(super) fn run(
     arguments: &RunArguments,
-    layout: Option<LayoutKind>,
+    layout: LayoutArgument,
     dataset: DatasetName,
     split: Split,
     range: Option<&ImageRange>,
@@ -150,8 +131,7 @@ pub(super) fn run(
     let options = SelectOptions {
         bound: arguments.bound(&network, dataset, &source)?,
         standard: arguments.security.into(),
-        mode: arguments.mode.into(),
-        layout,
+        scheme: scheme(arguments.kernels, layout)?,
         images: Some(range.len()),
         memory: Host::available_memory_bytes(),
     };
@@ -160,16 +140,27 @@ pub(super) fn run(
 
     let first_image = range.start;
     let images = data.slice(range);
-    let forecast = forecast(&network, &selection, images.len())?;
+    let (plan, contexts) = doing("planning", || {
+        let plan = Plan::new(&network, &selection)?;
+        let contexts = Contexts::new(plan.client_spec())?;
+        Ok::<_, EngineError>((plan, contexts))
+    })?;
+    let forecast = forecast(&plan, &contexts, images.len());
     let pixels: Vec<&[u8]> = images.images().collect();
     let measure = arguments.layer_noise;
-    let classified = classify(&network, &selection, &pixels, measure, &Stages::new())
-        .with_context(|| {
-            format!(
-                "running {} under encryption",
-                arguments.model.path().display()
-            )
-        })?;
+    let classified = classify(
+        &network,
+        (&plan, &contexts),
+        &pixels,
+        measure,
+        &Stages::new(),
+    )
+    .with_context(|| {
+        format!(
+            "running {} under encryption",
+            arguments.model.path().display()
+        )
+    })?;
     let labels = images.labels().iter().map(|&label| usize::from(label));
     let correct = classified
         .predictions
@@ -181,8 +172,8 @@ pub(super) fn run(
     let host = Host::now();
     let record = RunRecord {
         command: command_line(),
-        mode: selection.mode().name().to_owned(),
-        layout: selection.layout().name().to_owned(),
+        kernels: selection.scheme().kernels().to_owned(),
+        layout: selection.scheme().layout().to_owned(),
         model: arguments.model.path().display().to_string(),
         network: network.name().to_owned(),
         dataset: dataset.to_string(),
@@ -213,8 +204,8 @@ pub(super) fn run(
         layers: classified.layers.clone(),
         forecast,
         bytes: classified.bytes,
-        seal_version: bfv::SEAL_VERSION.to_owned(),
-        hexl: bfv::HEXL,
+        seal_version: seal::SEAL_VERSION.to_owned(),
+        hexl: seal::HEXL,
         cpu: host.cpu,
         peak_memory_bytes: Host::peak_memory_bytes(),
         predicted_memory_bytes: memory,
@@ -230,29 +221,23 @@ pub(super) fn run(
 }
 
 /// Predicts the server's time, and also writes a note about it.
-fn forecast(
-    network: &Network,
-    selection: &Selection,
-    images: usize,
-) -> anyhow::Result<Option<ForecastRecord>> {
-    let plan = doing("planning", || Plan::new(network, selection))?;
-    let batches = images.div_ceil(plan.slots().max(1));
-    let forecast = ForecastRecord::measure(&plan, batches, rayon::current_num_threads());
-    if let Some(forecast) = &forecast {
-        note(format_args!(
-            "{:>20}  about {} on the server",
-            "predicted",
-            table::seconds(forecast.seconds())
-        ));
-    }
-    Ok(forecast)
+fn forecast(plan: &Plan, contexts: &Contexts, images: usize) -> Option<ForecastRecord> {
+    let batches = images.div_ceil(plan.batch_size().max(1));
+    let threads = rayon::current_num_threads();
+    let forecast = ForecastRecord::measure(plan, contexts, batches, threads)?;
+    note(format_args!(
+        "{:>20}  about {} on the server",
+        "predicted",
+        table::seconds(forecast.seconds())
+    ));
+    Some(forecast)
 }
 
 /// Smallest memory requirement, in bytes, that is announced before a run.
 const MUCH_MEMORY: u64 = 1_000_000_000;
 
 /// Predicts the memory of client and server, and writes a warning if it is much.
-fn predicted_memory(network: &Network, selection: &Selection, images: usize) -> Option<u64> {
+fn predicted_memory(network: &Network, selection: &Parameters, images: usize) -> Option<u64> {
     let memory = MemoryForecast::new(network, selection, Some(images)).ok()?;
     if memory.peak() >= MUCH_MEMORY {
         note(format_args!(
@@ -264,7 +249,7 @@ fn predicted_memory(network: &Network, selection: &Selection, images: usize) -> 
 }
 
 /// Describes the predicted memory of a run and whether that much is available.
-pub(super) fn memory_words(memory: &MemoryForecast, selection: &Selection) -> String {
+pub(super) fn memory_words(memory: &MemoryForecast, selection: &Parameters) -> String {
     let peak = memory.peak();
     let available = Host::available_memory_bytes();
     let left = match available {
@@ -278,7 +263,7 @@ pub(super) fn memory_words(memory: &MemoryForecast, selection: &Selection) -> St
     format!(
         "the {} layout with these parameters takes about {} of memory{left}: evaluation keys of {}, weights and keys \
          prepared for the server {}, a request {}, results {}{}",
-        selection.layout().name(),
+        selection.scheme().layout(),
         table::bytes(peak),
         table::bytes(memory.keys),
         table::bytes(memory.constants),
@@ -292,7 +277,7 @@ pub(super) fn memory_words(memory: &MemoryForecast, selection: &Selection) -> St
     )
 }
 
-fn bound_record(selection: &Selection) -> BoundRecord {
+fn bound_record(selection: &Parameters) -> BoundRecord {
     let bound = selection.bound();
     BoundRecord {
         rule: bound.rule.name().to_owned(),

@@ -1,7 +1,7 @@
 //! The summary table of a run.
 
 use super::table::{self, Table};
-use crate::report::{BoundRecord, RunRecord};
+use crate::experiment::{BoundRecord, RunRecord};
 
 type SummaryRow = (String, String);
 
@@ -48,7 +48,10 @@ fn results(record: &RunRecord) -> Vec<SummaryRow> {
         row("model", model),
         row(
             "computed",
-            format!("in {} mode, {} layout", record.mode, record.layout),
+            format!(
+                "with {} kernels, in the {} layout",
+                record.kernels, record.layout
+            ),
         ),
         row("images", images),
         row("accuracy", accuracy),
@@ -117,7 +120,7 @@ fn times(record: &RunRecord, each_layer: bool) -> Vec<SummaryRow> {
         rows.push(row("  of a batch", format!("  {words}")));
     }
     if each_layer {
-        let layer = |layer: &crate::report::LayerRecord| {
+        let layer = |layer: &crate::experiment::LayerRecord| {
             row(
                 &format!("  {}", layer.name),
                 format!("  {}", table::seconds(layer.seconds)),

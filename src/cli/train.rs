@@ -16,8 +16,8 @@ use super::{
 };
 use crate::{
     data::{self, Split},
+    experiment::reproduce::plot_curves,
     file::{ResultKind, write_atomically},
-    reproduce::plot_curves,
     train::{
         self, Agreement, CHECKPOINT_FILE, EpochRecord, Existing, Fit, Observer, OutputFolder,
         PRESETS, TrainConfig, TrainEvent,

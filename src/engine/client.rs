@@ -1,117 +1,55 @@
 //! The client: holds the secret keys, encrypts images and decrypts logits.
 
+use super::contexts::Contexts;
 use super::error::{Doing, EngineError};
-use super::fused::correction;
 use super::message::{
     EvaluationKeys, Request, RequestPart, Response, ResponsePart, check_images, check_shape, suffix,
 };
-use super::plan::Plan;
 use super::secret::SecretPrime;
-use super::seeded::{PlanContexts, SeededEvaluationKeys, SeededRequest, SeededRequestPart};
+use super::seeded::{SeededEvaluationKeys, SeededRequest, SeededRequestPart};
+use super::spec::ClientSpec;
 use super::stats::{Progress, StageProgress};
-use crate::bfv::{
-    BatchEncoder, Context, Encryptor, Evaluator, KeyGenerator, ParametersLiteral, Plaintext,
-    SecurityLevel,
-};
-use crate::layout::Layout;
 use crate::modular::Crt;
-use crate::params::Mode;
+use crate::seal::{KeyGenerator, Plaintext};
 use num_bigint::BigInt;
 use rayon::prelude::*;
 
-/// The client: holds the secret keys, encrypts images and decrypts logits. There is one key for each plaintext modulus.
+/// The client: holds the secret keys, encrypts images and decrypts logits. There is one key for each plain prime.
 #[derive(Debug)]
 pub struct Client {
-    layout: Layout,
-    image_values: usize,
-    /// Largest integer that the network reads.
-    input_max: i64,
-    inputs: usize,
-    outputs: usize,
-    needs_relin_keys: bool,
-    galois_elements: Vec<u32>,
-    channels: Vec<SecretPrime>,
+    spec: ClientSpec,
+    primes: Vec<SecretPrime>,
     crt: Crt,
 }
 
-/// Makes the SEAL contexts of a plan, one for each plaintext modulus. SEAL checks its own caps (of 2018) once more.
-pub(super) fn contexts(plan: &Plan) -> Result<Vec<Context>, EngineError> {
-    let selection = plan.selection();
-    selection
-        .plain_moduli()
-        .iter()
-        .map(|&plain_modulus| {
-            Context::from_literal(&ParametersLiteral {
-                poly_modulus_degree: selection.poly_modulus_degree(),
-                coeff_modulus: selection.coeff_modulus().to_vec(),
-                plain_modulus,
-                security: SecurityLevel::Bits128,
-            })
-            .doing(|| format!("setting up SEAL for the plaintext modulus {plain_modulus}"))
-        })
-        .collect()
-}
-
 impl Client {
-    /// Makes fresh secret keys for a plan.
+    /// Makes fresh secret keys.
     ///
     /// # Errors
-    /// [`EngineError::Bfv`] if SEAL refuses the parameters or memory is exhausted.
-    pub fn new(plan: &Plan) -> Result<Self, EngineError> {
-        let channels = contexts(plan)?
-            .into_iter()
-            .map(|context| {
-                let secret_key = KeyGenerator::new(&context)?.secret_key()?;
-                let t = context.parameters().plain_modulus().value();
-                let is_fast = plan.selection().mode() == Mode::Fast;
-                Ok(SecretPrime {
-                    correction: if is_fast { correction(plan, t) } else { 1 },
-                    transform: is_fast.then(|| Evaluator::new(&context)).transpose()?,
-                    encoder: BatchEncoder::new(&context)?,
-                    encryptor: Encryptor::symmetric(&context, &secret_key)?,
-                    secret_key,
-                    context,
-                })
-            })
-            .collect::<Result<_, crate::bfv::Error>>()
-            .doing(|| "making the secret keys".to_owned())?;
+    /// [`EngineError::Contexts`] if the contexts are those of another plan, [`EngineError::Seal`] if memory is
+    /// exhausted.
+    pub fn new(spec: &ClientSpec, contexts: &Contexts) -> Result<Self, EngineError> {
+        contexts.check(spec)?;
+        let primes = contexts.contexts().iter().zip(&spec.corrections);
+        let primes =
+            primes.map(|(context, &correction)| SecretPrime::new(context, spec.upload, correction));
         Ok(Self {
-            layout: plan.layout().clone(),
-            image_values: plan.image_values(),
-            input_max: plan.input_max(),
-            inputs: plan.inputs(),
-            outputs: plan.outputs(),
-            needs_relin_keys: plan.needs_relin_keys(),
-            galois_elements: plan.galois_elements(),
-            channels,
-            crt: Crt::new(plan.selection().plain_moduli()),
+            primes: primes
+                .collect::<Result<_, crate::seal::Error>>()
+                .doing(|| "making the secret keys".to_owned())?,
+            crt: Crt::new(&spec.plain_moduli),
+            spec: spec.clone(),
         })
-    }
-
-    /// Returns the contexts of the plan, shared with this client; messages are read and written against them.
-    pub fn contexts(&self) -> PlanContexts {
-        PlanContexts {
-            contexts: self
-                .channels
-                .iter()
-                .map(|channel| channel.context.clone())
-                .collect(),
-            slots: self.layout.images(),
-            inputs: self.inputs,
-            outputs: self.outputs,
-            needs_relin_keys: self.needs_relin_keys,
-            galois_elements: self.galois_elements.clone(),
-        }
     }
 
     /// Makes the keys for the server. They are not secret.
     ///
     /// # Errors
-    /// [`EngineError::Bfv`] if memory is exhausted.
+    /// [`EngineError::Seal`] if memory is exhausted.
     pub fn evaluation_keys(&self) -> Result<EvaluationKeys, EngineError> {
-        let elements = &self.galois_elements;
+        let elements = &self.spec.galois_elements;
         Ok(EvaluationKeys {
-            relin_keys: self.keys(self.needs_relin_keys, KeyGenerator::create_relin_keys)?,
+            relin_keys: self.keys(self.spec.needs_relin_keys, KeyGenerator::create_relin_keys)?,
             galois_keys: self.keys(!elements.is_empty(), |generator| {
                 generator.create_galois_keys_of_elements(elements)
             })?,
@@ -122,13 +60,13 @@ impl Client {
     fn keys<K>(
         &self,
         wanted: bool,
-        make: impl Fn(&mut KeyGenerator) -> Result<K, crate::bfv::Error>,
+        make: impl Fn(&mut KeyGenerator) -> Result<K, crate::seal::Error>,
     ) -> Result<Vec<Option<K>>, EngineError> {
-        self.channels
+        self.primes
             .iter()
-            .map(|channel| {
+            .map(|plain_prime| {
                 wanted
-                    .then(|| make(&mut channel.key_generator()?))
+                    .then(|| make(&mut plain_prime.key_generator()?))
                     .transpose()
             })
             .collect::<Result<_, _>>()
@@ -138,12 +76,12 @@ impl Client {
     /// Makes the same keys as [`Client::evaluation_keys`], with seeds in place of the random halves: the form to send.
     ///
     /// # Errors
-    /// [`EngineError::Bfv`] if memory is exhausted.
+    /// [`EngineError::Seal`] if memory is exhausted.
     pub fn evaluation_keys_seeded(&self) -> Result<SeededEvaluationKeys, EngineError> {
-        let elements = &self.galois_elements;
+        let elements = &self.spec.galois_elements;
         Ok(SeededEvaluationKeys {
             relin_keys: self.keys(
-                self.needs_relin_keys,
+                self.spec.needs_relin_keys,
                 KeyGenerator::create_relin_keys_seeded,
             )?,
             galois_keys: self.keys(!elements.is_empty(), |generator| {
@@ -152,28 +90,28 @@ impl Client {
         })
     }
 
-    /// Encrypts a batch of quantised images with the secret keys, on all threads of the current rayon pool. In fast
-    /// mode, the ciphertexts are in NTT form, which saves the server the transforms.
+    /// Encrypts a batch of quantised images with the secret keys, on all threads of the current rayon pool. For
+    /// own kernels, the ciphertexts are in NTT form, which saves the server the transforms.
     ///
-    /// Values are integers from 0 to [`Plan::input_max`], as the network's quantiser gives them. The bounds on the
+    /// Values are integers from 0 to [`ClientSpec::input_max`], as the network's quantiser gives them. The bounds on the
     /// logits are proven only for these.
     ///
     /// # Errors
-    /// [`EngineError::BatchSize`], [`EngineError::ImageSize`], [`EngineError::InputRange`], or [`EngineError::Bfv`] if
+    /// [`EngineError::BatchSize`], [`EngineError::ImageSize`], [`EngineError::InputRange`], or [`EngineError::Seal`] if
     /// memory is exhausted.
     pub fn encrypt(
         &self,
         images: &[Vec<i64>],
         progress: &dyn Progress,
     ) -> Result<Request, EngineError> {
-        let channels = self.encrypt_each(images, progress, SecretPrime::encrypt)?;
+        let parts = self.encrypt_each(images, progress, SecretPrime::encrypt)?;
         Ok(Request {
             images: images.len(),
-            channels,
+            parts,
         })
     }
 
-    /// Encrypts one part of [`Client::encrypt`]'s request: for the plaintext modulus of index `channel`, counted from
+    /// Encrypts one part of [`Client::encrypt`]'s request: for the plaintext modulus of index `plain_prime`, counted from
     /// 0. This takes the memory of one part at a time.
     ///
     /// # Errors
@@ -181,13 +119,13 @@ impl Client {
     pub fn encrypt_part(
         &self,
         images: &[Vec<i64>],
-        channel: usize,
+        plain_prime: usize,
         progress: &dyn Progress,
     ) -> Result<RequestPart, EngineError> {
         Ok(RequestPart {
             images: images.len(),
-            channel,
-            ciphertexts: self.encrypt_one(images, channel, progress, SecretPrime::encrypt)?,
+            plain_prime,
+            ciphertexts: self.encrypt_one(images, plain_prime, progress, SecretPrime::encrypt)?,
         })
     }
 
@@ -198,15 +136,15 @@ impl Client {
     pub fn encrypt_seeded_part(
         &self,
         images: &[Vec<i64>],
-        channel: usize,
+        plain_prime: usize,
         progress: &dyn Progress,
     ) -> Result<SeededRequestPart, EngineError> {
         Ok(SeededRequestPart {
             images: images.len(),
-            channel,
+            plain_prime,
             ciphertexts: self.encrypt_one(
                 images,
-                channel,
+                plain_prime,
                 progress,
                 SecretPrime::encrypt_seeded,
             )?,
@@ -217,15 +155,15 @@ impl Client {
     fn encrypt_one<Encrypted: Send>(
         &self,
         images: &[Vec<i64>],
-        channel: usize,
+        plain_prime: usize,
         progress: &dyn Progress,
-        encrypt: impl Fn(&SecretPrime, &Plaintext) -> Result<Encrypted, crate::bfv::Error> + Sync,
+        encrypt: impl Fn(&SecretPrime, &Plaintext) -> Result<Encrypted, crate::seal::Error> + Sync,
     ) -> Result<Vec<Encrypted>, EngineError> {
         self.check_batch(images)?;
-        let secret = self.channel(channel)?;
-        let name = format!("encrypt{}", suffix(channel, self.channels.len()));
-        let stage = StageProgress::new(progress, &name, self.inputs);
-        self.encrypt_channel(images, secret, &stage, encrypt)
+        let secret = self.prime(plain_prime)?;
+        let name = format!("encrypt{}", suffix(plain_prime, self.primes.len()));
+        let stage = StageProgress::new(progress, &name, self.spec.inputs());
+        self.encrypt_for(images, secret, &stage, encrypt)
     }
 
     /// Encrypts the same request as [`Client::encrypt`], with seeds in place of the random halves: the form to send.
@@ -237,10 +175,10 @@ impl Client {
         images: &[Vec<i64>],
         progress: &dyn Progress,
     ) -> Result<SeededRequest, EngineError> {
-        let channels = self.encrypt_each(images, progress, SecretPrime::encrypt_seeded)?;
+        let parts = self.encrypt_each(images, progress, SecretPrime::encrypt_seeded)?;
         Ok(SeededRequest {
             images: images.len(),
-            channels,
+            parts,
         })
     }
 
@@ -248,31 +186,31 @@ impl Client {
         &self,
         images: &[Vec<i64>],
         progress: &dyn Progress,
-        encrypt: impl Fn(&SecretPrime, &Plaintext) -> Result<Encrypted, crate::bfv::Error> + Sync,
+        encrypt: impl Fn(&SecretPrime, &Plaintext) -> Result<Encrypted, crate::seal::Error> + Sync,
     ) -> Result<Vec<Vec<Encrypted>>, EngineError> {
         self.check_batch(images)?;
-        let stage = StageProgress::new(progress, "encrypt", self.inputs * self.channels.len());
-        self.channels
+        let stage = StageProgress::new(progress, "encrypt", self.spec.inputs() * self.primes.len());
+        self.primes
             .iter()
-            .map(|channel| self.encrypt_channel(images, channel, &stage, &encrypt))
+            .map(|plain_prime| self.encrypt_for(images, plain_prime, &stage, &encrypt))
             .collect()
     }
 
-    fn encrypt_channel<Encrypted: Send>(
+    fn encrypt_for<Encrypted: Send>(
         &self,
         images: &[Vec<i64>],
-        channel: &SecretPrime,
+        plain_prime: &SecretPrime,
         stage: &StageProgress<'_>,
-        encrypt: impl Fn(&SecretPrime, &Plaintext) -> Result<Encrypted, crate::bfv::Error> + Sync,
+        encrypt: impl Fn(&SecretPrime, &Plaintext) -> Result<Encrypted, crate::seal::Error> + Sync,
     ) -> Result<Vec<Encrypted>, EngineError> {
-        (0..self.inputs)
+        (0..self.spec.inputs())
             .into_par_iter()
             .map(|element| {
-                let values = channel.residues(&self.layout.gather(images, element));
-                let encrypted = channel
+                let values = plain_prime.residues(&self.spec.slot_map.gather(images, element));
+                let encrypted = plain_prime
                     .encoder
                     .encode_u64(&values)
-                    .and_then(|plain| encrypt(channel, &plain))
+                    .and_then(|plain| encrypt(plain_prime, &plain))
                     .doing(|| format!("encrypting input element {element}"))?;
                 stage.advance();
                 Ok(encrypted)
@@ -280,11 +218,11 @@ impl Client {
             .collect()
     }
 
-    fn channel(&self, index: usize) -> Result<&SecretPrime, EngineError> {
-        self.channels.get(index).ok_or(EngineError::Mismatch {
+    fn prime(&self, index: usize) -> Result<&SecretPrime, EngineError> {
+        self.primes.get(index).ok_or(EngineError::Mismatch {
             message: "part of a message",
             what: "plaintext moduli at least",
-            expected: self.channels.len(),
+            expected: self.primes.len(),
             actual: index + 1,
         })
     }
@@ -295,7 +233,7 @@ impl Client {
     ///
     /// # Errors
     /// [`EngineError::ImageCount`] if the response answers another number of images, [`EngineError::Mismatch`] if it is
-    /// for another plan, [`EngineError::NoiseExhausted`] if a ciphertext cannot be decrypted, [`EngineError::Bfv`] if
+    /// for another plan, [`EngineError::NoiseExhausted`] if a ciphertext cannot be decrypted, [`EngineError::Seal`] if
     /// SEAL refuses one. **Do not tell the server which.**
     pub fn decrypt(
         &self,
@@ -310,29 +248,32 @@ impl Client {
         }
         self.check_response(response)?;
         let residues: Vec<Vec<Vec<u64>>> = self
-            .channels
+            .primes
             .par_iter()
-            .zip(&response.channels)
-            .map(|(channel, outputs)| {
+            .zip(&response.parts)
+            .map(|(prime, outputs)| {
                 // A decryptor serves one thread only.
-                let mut decryptor = channel.decryptor()?;
-                let slots = outputs
+                let mut decryptor = prime.decryptor()?;
+                let slots: Vec<Vec<u64>> = outputs
                     .iter()
                     .enumerate()
                     .map(|(output, encrypted)| {
-                        if channel.budget(&mut decryptor, output, encrypted)? == 0 {
+                        if prime.budget(&mut decryptor, output, encrypted)? == 0 {
                             return Err(EngineError::NoiseExhausted {
                                 logit: output,
-                                plain_modulus: channel.plain_modulus(),
+                                plain_modulus: prime.plain_modulus(),
                             });
                         }
                         decryptor
                             .decrypt(encrypted)
-                            .and_then(|plain| channel.decode(&plain))
+                            .and_then(|plain| prime.decode(&plain))
                             .doing(|| format!("decrypting logit {output}"))
                     })
                     .collect::<Result<_, _>>()?;
-                Ok(self.layout.collect(slots, images, channel.plain_modulus()))
+                Ok(self
+                    .spec
+                    .slot_map
+                    .collect(&slots, images, prime.plain_modulus()))
             })
             .collect::<Result<_, EngineError>>()?;
         let logits = residues.first().map_or(0, Vec::len);
@@ -341,10 +282,8 @@ impl Client {
             .map(|logit| {
                 (0..images)
                     .map(|image| {
-                        let of_image: Vec<u64> = residues
-                            .iter()
-                            .map(|channel| channel[logit][image])
-                            .collect();
+                        let of_image: Vec<u64> =
+                            residues.iter().map(|prime| prime[logit][image]).collect();
                         self.crt.centred(&of_image)
                     })
                     .collect()
@@ -358,27 +297,28 @@ impl Client {
     /// Returns the smallest noise budget of a response, in bits. A diagnostic: **never send it to the server**.
     ///
     /// # Errors
-    /// [`EngineError::Mismatch`] or [`EngineError::Bfv`].
+    /// [`EngineError::Mismatch`] or [`EngineError::Seal`].
     pub fn noise_budget_bits(&self, response: &Response) -> Result<u32, EngineError> {
         self.check_response(response)?;
         let mut least = u32::MAX;
-        for (channel, outputs) in self.channels.iter().zip(&response.channels) {
-            least = least.min(channel.least_budget(outputs)?);
+        for (plain_prime, outputs) in self.primes.iter().zip(&response.parts) {
+            least = least.min(plain_prime.least_budget(outputs)?);
         }
         Ok(least)
     }
 
-    /// Returns the smallest noise budget of one part, in bits; the part may hold the results of a [`Plan::prefix`].
+    /// Returns the smallest noise budget of one part, in bits; the part may hold the results of a [`super::Plan::prefix`].
     /// **Never send it to the server** either.
     ///
     /// # Errors
-    /// [`EngineError::Mismatch`] or [`EngineError::Bfv`].
+    /// [`EngineError::Mismatch`] or [`EngineError::Seal`].
     pub fn part_budget_bits(&self, part: &ResponsePart) -> Result<u32, EngineError> {
-        self.channel(part.channel)?.least_budget(&part.ciphertexts)
+        self.prime(part.plain_prime)?
+            .least_budget(&part.ciphertexts)
     }
 
     fn check_batch(&self, images: &[Vec<i64>]) -> Result<(), EngineError> {
-        let slots = self.layout.images();
+        let slots = self.spec.batch_size();
         if !(1..=slots).contains(&images.len()) {
             return Err(EngineError::BatchSize {
                 actual: images.len(),
@@ -386,11 +326,11 @@ impl Client {
             });
         }
         let images = images.iter().map(Vec::as_slice);
-        check_images(images, self.image_values, self.input_max)
+        check_images(images, self.spec.image_values, self.spec.input_max)
     }
 
     fn check_response(&self, response: &Response) -> Result<(), EngineError> {
-        let slots = self.layout.images();
+        let slots = self.spec.batch_size();
         if !(1..=slots).contains(&response.images) {
             return Err(EngineError::BatchSize {
                 actual: response.images,
@@ -399,9 +339,9 @@ impl Client {
         }
         check_shape(
             "response",
-            &response.channels,
-            self.channels.len(),
-            self.outputs,
+            &response.parts,
+            self.primes.len(),
+            self.spec.outputs(),
         )
     }
 }

@@ -8,12 +8,12 @@ use thiserror::Error;
 pub enum EngineError {
     /// SEAL, or a check before it, refused an operation.
     #[error("while {doing}")]
-    Bfv {
+    Seal {
         /// Operation that failed.
         doing: String,
         /// Cause of the failure.
         #[source]
-        source: crate::bfv::Error,
+        source: crate::seal::Error,
     },
     /// There is no image, or there are more than a batch holds.
     #[error("{actual} images: a batch holds 1 to {slots}; split them into batches")]
@@ -134,9 +134,9 @@ pub(super) trait Doing<T> {
     fn doing(self, doing: impl FnOnce() -> String) -> Result<T, EngineError>;
 }
 
-impl<T> Doing<T> for Result<T, crate::bfv::Error> {
+impl<T> Doing<T> for Result<T, crate::seal::Error> {
     fn doing(self, doing: impl FnOnce() -> String) -> Result<T, EngineError> {
-        self.map_err(|source| EngineError::Bfv {
+        self.map_err(|source| EngineError::Seal {
             doing: doing(),
             source,
         })

@@ -1,16 +1,14 @@
-//! Predictions of the time and operations of a plan in fast mode, layer by layer.
+//! Predictions of the time and operations of a plan with own kernels, layer by layer.
 
-use super::client::contexts;
-use super::diagonal::transform_nanoseconds;
-use super::fast::tile_width;
-use super::fused::{fuse, reported};
+use super::backend::hoisted::transform_nanoseconds;
+use super::backend::{fuse, reported, tile_width};
+use super::contexts::Contexts;
 use super::plan::Plan;
 use crate::circuit::{OpCounts, levels};
 use crate::kernels::{LANES, Rates};
-use crate::layout::{Diagonal, Layout};
-use crate::params::{Mode, RESPOND_NANOSECONDS, Work, WorkRates, diagonal_work};
+use crate::params::{RESPOND_NANOSECONDS, Scheme, Work, WorkRates, diagonal_work};
 
-/// The forecast of a layer as the server computes it in fast mode: squares are fused with the sums before and the pool
+/// The forecast of a layer as own kernels compute it: squares are fused with the sums before and the pool
 /// after them.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LayerForecast {
@@ -46,23 +44,22 @@ impl LayerForecast {
 
 impl Plan {
     /// Predicts the layers in the order of [`super::Evaluation::layers`], without `input`, because requests in NTT form
-    /// need no transforms. Returns nothing in stock mode, which has no model of time.
+    /// need no transforms. Returns nothing for stock SEAL calls, which have no model of time.
     ///
     /// The time is that of each layer's vector operations (`docs/EVALUATION.md`, "Cost") at the measured rates, of
     /// reading the request, and of the response. In the diagonal layout, it is the time of [`diagonal_work`]. Transforms
-    /// are timed during the call, which also takes the time to make a SEAL context.
-    pub fn forecast(&self, rates: &Rates) -> Vec<LayerForecast> {
-        let selection = self.selection();
-        if selection.mode() != Mode::Fast {
-            return Vec::new();
+    /// are timed during the call, in the plan's contexts.
+    pub fn forecast(&self, contexts: &Contexts, rates: &Rates) -> Vec<LayerForecast> {
+        let selection = self.parameters();
+        match selection.scheme() {
+            Scheme::Stock => return Vec::new(),
+            Scheme::Diagonal => return self.forecast_diagonal(contexts, rates),
+            Scheme::Batched | Scheme::Crops => {}
         }
-        if let Layout::Diagonal(layout) = self.layout() {
-            return self.forecast_diagonal(layout, rates);
-        }
-        let channels = selection.plain_moduli().len();
+        let parts = selection.plain_moduli().len();
         let degree = selection.poly_modulus_degree();
         let primes = selection.coeff_modulus().len().saturating_sub(1);
-        let chunks = (degree / LANES * primes * channels) as f64;
+        let chunks = (degree / LANES * primes * parts) as f64;
         // Weights are reduced modulo t, which hardly matters here: the first modulus stands for all.
         let t = selection.plain_moduli().first().copied().unwrap_or(2);
         let layers = reported(&fuse(self), self.inputs(), t);
@@ -77,7 +74,7 @@ impl Plan {
                     budget_bits: self.budget_bits(&layer.last),
                     ciphertexts: layer.values,
                     polynomials: layer.size,
-                    ops: (0..channels).map(|_| layer.ops).sum(),
+                    ops: (0..parts).map(|_| layer.ops).sum(),
                     seconds: chunks * (nanoseconds + std::mem::take(&mut reading)) / 1e9,
                     serial_seconds: 0.0,
                     parts: tiles,
@@ -87,7 +84,7 @@ impl Plan {
             .collect();
         if let Some(last) = forecast.last() {
             let polynomials = last.ciphertexts * last.polynomials;
-            let rows = polynomials * primes * channels;
+            let rows = polynomials * primes * parts;
             let seconds = (rows * degree) as f64 * RESPOND_NANOSECONDS / 1e9;
             // Transforms of polynomials are computed at the same time; SEAL's own operations on ciphertexts are not.
             let transforms = rows as f64 * WorkRates::nominal(degree).transform / 1e9;
@@ -97,7 +94,7 @@ impl Plan {
                 polynomials: last.polynomials,
                 ops: OpCounts {
                     mod_switches: (last.ciphertexts
-                        * channels
+                        * parts
                         * primes.saturating_sub(self.response_primes()))
                         as u64,
                     ..OpCounts::default()
@@ -113,28 +110,27 @@ impl Plan {
 
     /// Returns the predicted noise budget after a layer.
     fn budget_bits(&self, name: &str) -> Option<f64> {
-        let mut noise = self.selection().predicted_noise().iter();
+        let mut noise = self.parameters().predicted_noise().iter();
         let layer = noise.find(|noise| noise.name == name)?;
         Some(layer.budget_bits)
     }
 
-    fn forecast_diagonal(&self, layout: &Diagonal, rates: &Rates) -> Vec<LayerForecast> {
-        let selection = self.selection();
-        let channels = selection.plain_moduli().len();
+    fn forecast_diagonal(&self, contexts: &Contexts, rates: &Rates) -> Vec<LayerForecast> {
+        let selection = self.parameters();
+        let parts = selection.plain_moduli().len();
         let mut at = WorkRates {
             stream: rates.stream,
             operation: rates.near,
             ..WorkRates::nominal(selection.poly_modulus_degree())
         };
-        let measured = contexts(self)
-            .ok()
-            .and_then(|contexts| transform_nanoseconds(contexts.first()?).ok());
+        let context = contexts.contexts().first();
+        let measured = context.and_then(|context| transform_nanoseconds(context).ok());
         at.transform = measured.unwrap_or(at.transform);
-        let circuit = layout.circuit();
+        let circuit = self.circuit();
         let primes = selection.coeff_modulus().len().saturating_sub(1);
         let levels = levels(primes, selection.drops());
-        let seconds = |work: &Work| channels as f64 * work.nanoseconds(&at) / 1e9;
-        let work = diagonal_work(layout, &levels);
+        let seconds = |work: &Work| parts as f64 * work.nanoseconds(&at) / 1e9;
+        let work = diagonal_work(circuit, self.client_spec().slot_map(), &levels);
         let walk = circuit.walk(&levels).zip(circuit.counts(&levels));
         let layers = walk.zip(circuit.outputs()).zip(&work);
         let mut forecast: Vec<LayerForecast> = layers
@@ -150,7 +146,7 @@ impl Plan {
                     name: layer.name().to_owned(),
                     ciphertexts,
                     polynomials: steps.last().map_or(2, |step| step.makes().1),
-                    ops: (0..channels).map(|_| ops).sum(),
+                    ops: (0..parts).map(|_| ops).sum(),
                     budget_bits: self.budget_bits(layer.name()),
                 }
             })

@@ -1,20 +1,20 @@
-//! Tests of what masks hide and do not hide: the partial sums of a logit in the packed and diagonal layouts.
+//! Tests of what masks hide and do not hide: the partial sums of a logit in the crop and diagonal layouts.
 //!
 //! A mask is added as a plaintext, to polynomial 0 of the response. Decrypting the response to an honest request gives
 //! masked slots. A client that sends (0, Delta m) instead of an encryption finds the partial sums in another
 //! polynomial, without a mask.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a failed test may panic")]
 
-use super::fused::correction;
-use super::{EvaluationKeys, Plan, PlanContexts, Request, Server};
-use crate::bfv::{
+use super::{Contexts, EvaluationKeys, Plan, Request, Server};
+use crate::circuit::Op;
+use crate::modular::{multiply, wide_residue};
+use crate::network::{
+    CropNetwork, Network, NetworkBuilder, Shape, SplitMix64, Twin, random_images,
+};
+use crate::params::{Scheme, SelectOptions, select};
+use crate::seal::{
     BatchEncoder, Ciphertext, Context, Decryptor, Encryptor, Evaluator, KeyGenerator, SecretKey,
 };
-use crate::circuit::Op;
-use crate::layout::{Diagonal, Layout, Packed};
-use crate::modular::{multiply, wide_residue};
-use crate::network::{Network, NetworkBuilder, Shape, SplitMix64, Twin, random_images};
-use crate::params::{LayoutKind, Mode, SelectOptions, select};
 use num_bigint::BigInt;
 
 /// Makes a network of a convolution without biases, a square and a linear layer.
@@ -44,31 +44,37 @@ fn residue(value: &BigInt, t: u64) -> u64 {
     wide_residue(value, t)
 }
 
-fn packed_sums(packed: &Packed, image: &[i64], t: u64) -> Sums {
-    let crops = packed.crops();
-    let (planes, positions) = (crops.network.classes(), packed.positions());
-    let elements: Vec<Vec<i64>> = (0..crops.network.input().shape.len())
-        .map(|element| packed.gather(&[image.to_vec()], element))
-        .collect();
+fn crop_sums(_: &Plan, image: &[i64], t: u64) -> Sums {
+    let network = network();
+    let shape = network.input().shape;
+    let crops = CropNetwork::new(&network).unwrap();
+    let positions = crops.position_count();
     let twin = Twin::new(&crops.network);
-    let sums = (0..packed.logits() * positions).map(|slot| {
-        let crop: Vec<i64> = elements.iter().map(|element| element[slot]).collect();
-        let values = twin.logits(&crop).unwrap();
-        let (logit, position) = (slot / positions, slot % positions);
-        let sum: BigInt = values
-            .iter()
-            .enumerate()
-            .map(|(plane, value)| {
-                value * crops.weight[(logit * planes + plane) * positions + position]
+    let sums = crops.last.outputs().flat_map(|(terms, _)| {
+        (0..positions)
+            .map(|position| {
+                let elements = 0..crops.network.input().shape.len();
+                let pixel = |element| crops.pixel(shape, position, element);
+                let crop: Vec<i64> = elements
+                    .map(|element| pixel(element).map_or(0, |index| image[index]))
+                    .collect();
+                let values = twin.logits(&crop).unwrap();
+                let terms = terms
+                    .iter()
+                    .filter(|term| term.input as usize % positions == position);
+                let sum: BigInt = terms
+                    .map(|term| &values[term.input as usize / positions] * term.weight)
+                    .sum();
+                Some(residue(&sum, t))
             })
-            .sum();
-        Some(residue(&sum, t))
+            .collect::<Vec<_>>()
     });
     vec![sums.collect()]
 }
 
-fn diagonal_sums(layout: &Diagonal, image: &[i64], t: u64) -> Sums {
-    let [first, _, last] = layout.circuit().layers() else {
+fn diagonal_sums(plan: &Plan, image: &[i64], t: u64) -> Sums {
+    let slot_map = plan.client_spec().slot_map();
+    let [first, _, last] = plan.layers() else {
         panic!("one square has a layer before it and one after it");
     };
     let ([Op::PlainProducts(outputs), ..], [Op::PlainProducts(responses), ..]) =
@@ -77,11 +83,11 @@ fn diagonal_sums(layout: &Diagonal, image: &[i64], t: u64) -> Sums {
         panic!("both are sums of products");
     };
     let matrix = first.matrix(t);
-    let mut squares = vec![0; layout.slots()];
+    let mut squares = vec![0; slot_map.slots()];
     for output in outputs {
-        let mut slots = vec![0; layout.slots()];
+        let mut slots = vec![0; slot_map.slots()];
         for (upload, entries) in output {
-            let values = layout.gather(&[image.to_vec()], *upload as usize);
+            let values = slot_map.gather(&[image.to_vec()], *upload as usize);
             for entry in entries {
                 let (slot, weight) = (entry.slot as usize, matrix.weights()[entry.entry as usize]);
                 slots[slot] = (slots[slot] + multiply(weight, values[slot] as u64, t)) % t;
@@ -95,7 +101,7 @@ fn diagonal_sums(layout: &Diagonal, image: &[i64], t: u64) -> Sums {
     responses
         .iter()
         .map(|products| {
-            let mut sums = vec![None; layout.slots()];
+            let mut sums = vec![None; slot_map.slots()];
             for entry in products.iter().flat_map(|(_, entries)| entries) {
                 let (slot, weight) = (entry.slot as usize, matrix.weights()[entry.entry as usize]);
                 sums[slot] = Some(multiply(weight, squares[slot], t));
@@ -169,45 +175,48 @@ impl Kit {
     }
 }
 
-fn check(layout: LayoutKind, sums: impl Fn(&Layout, &[i64], u64) -> Sums) {
+fn check(scheme: Scheme, sums: impl Fn(&Plan, &[i64], u64) -> Sums) {
     let network = network();
     let options = SelectOptions {
-        mode: Mode::Fast,
-        layout: Some(layout),
+        scheme: Some(scheme),
         images: Some(1),
         ..SelectOptions::default()
     };
     let plan = Plan::new(&network, &select(&network, &options).unwrap()).unwrap();
-    let context = PlanContexts::new(&plan).unwrap().contexts()[0].clone();
+    let context = Contexts::new(plan.client_spec()).unwrap().contexts()[0].clone();
     let t = context.parameters().plain_modulus().value();
     let kit = Kit {
         key: KeyGenerator::new(&context).unwrap().secret_key().unwrap(),
         encoder: BatchEncoder::new(&context).unwrap(),
-        correction: correction(&plan, t),
+        correction: plan.client_spec().corrections[0],
         context,
         t,
     };
-    assert_eq!(plan.selection().plain_moduli(), [t]);
+    assert_eq!(plan.parameters().plain_moduli(), [t]);
     // There is one square, so nothing is relinearised or rotated, and the server needs no keys.
     let keys = EvaluationKeys {
         relin_keys: vec![None],
         galois_keys: vec![None],
     };
-    let server = Server::new(&plan, keys).unwrap();
+    let contexts = Contexts::new(plan.client_spec()).unwrap();
+    let server = Server::new(&plan, &contexts, keys).unwrap();
     let image = random_images(9, &network, 3).pop().unwrap();
-    let expected = sums(plan.layout(), &image, t);
+    let expected = sums(&plan, &image, t);
     let logits = Twin::new(&network).logits(&image).unwrap();
     let evaluate = |encrypt: &dyn Fn(&[u64]) -> Ciphertext| {
         let inputs = (0..plan.inputs()).map(|element| {
-            let values = plan.layout().gather(std::slice::from_ref(&image), element);
+            let values = plan
+                .client_spec()
+                .slot_map()
+                .gather(std::slice::from_ref(&image), element);
             encrypt(&values.iter().map(|&value| value as u64).collect::<Vec<_>>())
         });
         let request = Request {
             images: 1,
-            channels: vec![inputs.collect()],
+            parts: vec![inputs.collect()],
         };
         let response = server.evaluate(&request, &()).unwrap().response;
-        response.channels.into_iter().next().unwrap()
+        response.parts.into_iter().next().unwrap()
     };
     // Number of summed slots that hold their partial sum, and number of summed slots.
     let right = |found: &[Vec<u64>]| {
@@ -221,7 +230,7 @@ fn check(layout: LayoutKind, sums: impl Fn(&Layout, &[i64], u64) -> Sums) {
     let seen = [(); 2].map(|()| {
         let response = evaluate(&|slots| kit.encrypt(slots));
         let slots: Vec<Vec<u64>> = response.iter().map(|output| kit.slots(output)).collect();
-        let sums = plan.layout().collect(slots.clone(), 1, t);
+        let sums = plan.client_spec().slot_map().collect(&slots, 1, t);
         let decrypted: Vec<u64> = sums.iter().map(|of_images| of_images[0]).collect();
         let residues: Vec<u64> = logits.iter().map(|logit| residue(logit, t)).collect();
         assert_eq!(decrypted, residues);
@@ -242,17 +251,11 @@ fn check(layout: LayoutKind, sums: impl Fn(&Layout, &[i64], u64) -> Sums) {
 }
 
 #[test]
-fn masks_of_the_packed_layout_hide_sums_from_honest_clients_only() {
-    check(LayoutKind::Packed, |layout, image, t| match layout {
-        Layout::Packed(packed) => packed_sums(packed, image, t),
-        _ => panic!("not packed"),
-    });
+fn masks_of_crops_hide_sums_from_honest_clients_only() {
+    check(Scheme::Crops, crop_sums);
 }
 
 #[test]
 fn masks_of_the_diagonal_layout_hide_sums_from_honest_clients_only() {
-    check(LayoutKind::Diagonal, |layout, image, t| match layout {
-        Layout::Diagonal(diagonal) => diagonal_sums(diagonal, image, t),
-        _ => panic!("not diagonal"),
-    });
+    check(Scheme::Diagonal, diagonal_sums);
 }

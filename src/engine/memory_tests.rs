@@ -1,10 +1,10 @@
 //! Compares predicted memory with the sizes of actual keys and ciphertexts.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a failed test may panic")]
 
-use super::{Client, Plan, Server};
-use crate::bfv::Ciphertext;
+use super::{Client, Contexts, Plan, Server};
 use crate::network::{Network, NetworkBuilder, Shape, SplitMix64, random_images};
-use crate::params::{LayoutKind, MemoryForecast, Mode, ParamsError, SelectOptions, select};
+use crate::params::{MemoryForecast, ParamsError, Scheme, SelectOptions, select};
+use crate::seal::Ciphertext;
 
 /// Makes a network of two ternary convolutions, each followed by a square, and a linear layer.
 fn network() -> Network {
@@ -28,10 +28,9 @@ fn network() -> Network {
         .unwrap()
 }
 
-fn options(mode: Mode, layout: Option<LayoutKind>) -> SelectOptions {
+fn options(scheme: Option<Scheme>) -> SelectOptions {
     SelectOptions {
-        mode,
-        layout,
+        scheme,
         images: Some(2),
         ..SelectOptions::default()
     }
@@ -45,16 +44,12 @@ fn bytes(ciphertexts: &[Ciphertext]) -> u64 {
 #[test]
 fn keys_and_requests_take_the_predicted_memory() {
     let network = network();
-    for (mode, layout) in [
-        (Mode::Stock, LayoutKind::Batched),
-        (Mode::Fast, LayoutKind::Batched),
-        (Mode::Fast, LayoutKind::Packed),
-        (Mode::Fast, LayoutKind::Diagonal),
-    ] {
-        let selection = select(&network, &options(mode, Some(layout))).unwrap();
+    for scheme in Scheme::ALL {
+        let selection = select(&network, &options(Some(scheme))).unwrap();
         let forecast = MemoryForecast::new(&network, &selection, Some(2)).unwrap();
         let plan = Plan::new(&network, &selection).unwrap();
-        let client = Client::new(&plan).unwrap();
+        let contexts = Contexts::new(plan.client_spec()).unwrap();
+        let client = Client::new(plan.client_spec(), &contexts).unwrap();
         let keys = client.evaluation_keys().unwrap();
         let mut words = 0;
         for relin in keys.relin_keys.iter().flatten() {
@@ -62,33 +57,31 @@ fn keys_and_requests_take_the_predicted_memory() {
             words += parts.sum::<usize>();
         }
         for galois in keys.galois_keys.iter().flatten() {
-            for element in plan.galois_elements() {
+            for &element in plan.client_spec().galois_elements() {
                 let parts = 0..galois.parts(element);
                 let parts = parts.map(|part| galois.limbs(element, part).unwrap().len());
                 words += parts.sum::<usize>();
             }
         }
-        assert_eq!(forecast.keys, 8 * words as u64, "{mode:?} {layout:?}: keys");
-        assert_eq!(
-            words > 0,
-            mode == Mode::Stock || layout == LayoutKind::Diagonal
-        );
+        assert_eq!(forecast.keys, 8 * words as u64, "{scheme}: keys");
+        let has_keys = matches!(scheme, Scheme::Stock | Scheme::Diagonal);
+        assert_eq!(words > 0, has_keys);
 
-        let images = random_images(1, &network, plan.slots().min(2));
+        let images = random_images(1, &network, plan.batch_size().min(2));
         let request = client.encrypt(&images, &()).unwrap();
         let integers = (images.len() * images[0].len() * 8) as u64;
         assert_eq!(
             forecast.request,
-            bytes(&request.channels()[0]) + integers,
-            "{mode:?} {layout:?}: request"
+            bytes(&request.parts()[0]) + integers,
+            "{scheme}: request"
         );
-        let server = Server::new(&plan, keys).unwrap();
+        let server = Server::new(&plan, &contexts, keys).unwrap();
         let evaluation = server.evaluate(&request, &()).unwrap();
         // The ciphertexts of the response have dropped primes.
-        let response = bytes(&evaluation.response.channels()[0]);
+        let response = bytes(&evaluation.response.parts()[0]);
         assert!(
             forecast.results >= response,
-            "{mode:?} {layout:?}: {} {response}",
+            "{scheme}: {} {response}",
             forecast.results
         );
         assert!(forecast.constants > 0);
@@ -104,22 +97,18 @@ fn keys_and_requests_take_the_predicted_memory() {
 #[test]
 fn a_layout_that_memory_does_not_hold_is_not_chosen_by_itself() {
     let network = network();
-    let free = options(Mode::Fast, None);
+    let free = options(None);
     let chosen = select(&network, &free).unwrap();
-    assert!(!chosen.layout_given());
+    assert!(!chosen.scheme_given());
     let need = |layout| {
-        let selection = select(&network, &options(Mode::Fast, Some(layout))).unwrap();
-        assert!(selection.layout_given());
+        let selection = select(&network, &options(Some(layout))).unwrap();
+        assert!(selection.scheme_given());
         MemoryForecast::new(&network, &selection, Some(2))
             .unwrap()
             .peak()
     };
-    let layouts = [
-        LayoutKind::Batched,
-        LayoutKind::Packed,
-        LayoutKind::Diagonal,
-    ];
-    let mut needs: Vec<(u64, LayoutKind)> = layouts.map(|layout| (need(layout), layout)).into();
+    let layouts = [Scheme::Batched, Scheme::Crops, Scheme::Diagonal];
+    let mut needs: Vec<(u64, Scheme)> = layouts.map(|layout| (need(layout), layout)).into();
     needs.sort_unstable_by_key(|(bytes, _)| *bytes);
     let limited = |memory: u64| {
         select(
@@ -133,11 +122,11 @@ fn a_layout_that_memory_does_not_hold_is_not_chosen_by_itself() {
     assert_eq!(limited(u64::MAX).unwrap(), chosen);
     // The chosen layout fits, at each limit.
     for &(bytes, _) in &needs {
-        let layout = limited(bytes).unwrap().layout();
+        let layout = limited(bytes).unwrap().scheme();
         assert!(needs.contains(&(need(layout), layout)) && need(layout) <= bytes);
     }
     let (least, layout) = needs[0];
-    assert_eq!(limited(least).unwrap().layout(), layout);
+    assert_eq!(limited(least).unwrap().scheme(), layout);
     match limited(least - 1) {
         Err(ParamsError::Memory {
             layout: named,
@@ -145,30 +134,14 @@ fn a_layout_that_memory_does_not_hold_is_not_chosen_by_itself() {
             available,
         }) => assert_eq!(
             (named, needed, available),
-            (layout.name(), least, least - 1)
+            (layout.layout(), least, least - 1)
         ),
         other => panic!("{other:?}"),
     }
     // A layout that is requested by name is used.
     let asked = SelectOptions {
         memory: Some(0),
-        ..options(Mode::Fast, Some(LayoutKind::Batched))
+        ..options(Some(Scheme::Batched))
     };
-    assert_eq!(
-        select(&network, &asked).unwrap().layout(),
-        LayoutKind::Batched
-    );
-}
-
-#[test]
-fn stock_mode_is_named_as_the_reason() {
-    for layout in [LayoutKind::Packed, LayoutKind::Diagonal] {
-        let error = select(&network(), &options(Mode::Stock, Some(layout))).unwrap_err();
-        let text = error.to_string();
-        assert!(
-            text.starts_with("stock mode") && text.contains(layout.name()),
-            "{text}"
-        );
-        assert!(!text.contains("this network"), "{text}");
-    }
+    assert_eq!(select(&network, &asked).unwrap().scheme(), Scheme::Batched);
 }

@@ -1,7 +1,7 @@
-//! The messages between client and server. Each has one part for each plaintext modulus ("channel").
+//! The messages between client and server. Each has one part for each plaintext modulus.
 
 use super::error::EngineError;
-use crate::bfv::{Ciphertext, GaloisKeys, RelinKeys};
+use crate::seal::{Ciphertext, GaloisKeys, RelinKeys};
 
 /// The keys with which the server computes, and cannot decrypt.
 #[derive(Debug)]
@@ -17,7 +17,7 @@ pub struct EvaluationKeys {
 #[derive(Debug)]
 pub struct Request {
     pub(crate) images: usize,
-    pub(crate) channels: Vec<Vec<Ciphertext>>,
+    pub(crate) parts: Vec<Vec<Ciphertext>>,
 }
 
 impl EvaluationKeys {
@@ -25,13 +25,18 @@ impl EvaluationKeys {
     pub fn relin_keys(&self) -> &[Option<RelinKeys>] {
         &self.relin_keys
     }
+
+    /// Returns the Galois keys for each plain prime, if the plan rotates.
+    pub fn galois_keys(&self) -> &[Option<GaloisKeys>] {
+        &self.galois_keys
+    }
 }
 
 impl Request {
     /// Returns the ciphertexts for each plaintext modulus: in the batched layout, one per element of the network's
     /// input.
-    pub fn channels(&self) -> &[Vec<Ciphertext>] {
-        &self.channels
+    pub fn parts(&self) -> &[Vec<Ciphertext>] {
+        &self.parts
     }
 
     /// Returns the number of images in it.
@@ -41,24 +46,24 @@ impl Request {
 
     /// Returns the number of ciphertexts in it, over all plaintext moduli.
     pub fn ciphertexts(&self) -> usize {
-        self.channels.iter().map(Vec::len).sum()
+        self.parts.iter().map(Vec::len).sum()
     }
 }
 
 /// Encrypted logits. For each plaintext modulus, the batched layout has one ciphertext per logit.
 ///
-/// Decryption reveals the logits and, in the packed and diagonal layouts, masked partial sums of them. The ciphertexts
+/// Decryption reveals the logits and, in the crop and diagonal layouts, masked partial sums of them. The ciphertexts
 /// themselves are functions of the request and the weights: no circuit privacy is claimed (see [`super::Plan`]).
 #[derive(Debug)]
 pub struct Response {
     pub(crate) images: usize,
-    pub(crate) channels: Vec<Vec<Ciphertext>>,
+    pub(crate) parts: Vec<Vec<Ciphertext>>,
 }
 
 impl Response {
     /// Returns the ciphertexts for each plaintext modulus: in the batched layout, one per logit.
-    pub fn channels(&self) -> &[Vec<Ciphertext>] {
-        &self.channels
+    pub fn parts(&self) -> &[Vec<Ciphertext>] {
+        &self.parts
     }
 
     /// Returns the number of images that it answers.
@@ -68,11 +73,11 @@ impl Response {
 }
 
 /// Returns the suffix for the stage names of a part: empty if it is the only part.
-pub(super) fn suffix(channel: usize, channels: usize) -> String {
-    if channels == 1 {
+pub(super) fn suffix(plain_prime: usize, parts: usize) -> String {
+    if parts == 1 {
         String::new()
     } else {
-        format!(" (t {}/{channels})", channel + 1)
+        format!(" (t {}/{parts})", plain_prime + 1)
     }
 }
 
@@ -80,7 +85,7 @@ pub(super) fn suffix(channel: usize, channels: usize) -> String {
 #[derive(Debug)]
 pub struct RequestPart {
     pub(crate) images: usize,
-    pub(crate) channel: usize,
+    pub(crate) plain_prime: usize,
     pub(crate) ciphertexts: Vec<Ciphertext>,
 }
 
@@ -91,8 +96,8 @@ impl RequestPart {
     }
 
     /// Returns the index of its plaintext modulus, counted from 0.
-    pub const fn channel(&self) -> usize {
-        self.channel
+    pub const fn plain_prime(&self) -> usize {
+        self.plain_prime
     }
 }
 
@@ -100,7 +105,7 @@ impl RequestPart {
 #[derive(Debug)]
 pub struct ResponsePart {
     pub(crate) images: usize,
-    pub(crate) channel: usize,
+    pub(crate) plain_prime: usize,
     pub(crate) ciphertexts: Vec<Ciphertext>,
 }
 
@@ -111,14 +116,15 @@ impl Response {
     /// [`EngineError::Parts`] if one is missing, doubled, out of order or for other images.
     pub fn from_parts(parts: Vec<ResponsePart>) -> Result<Self, EngineError> {
         let images = parts.first().ok_or(EngineError::Parts)?.images;
-        let in_order =
-            |(index, part): (usize, &ResponsePart)| part.channel == index && part.images == images;
+        let in_order = |(index, part): (usize, &ResponsePart)| {
+            part.plain_prime == index && part.images == images
+        };
         if !parts.iter().enumerate().all(in_order) {
             return Err(EngineError::Parts);
         }
         Ok(Self {
             images,
-            channels: parts.into_iter().map(|part| part.ciphertexts).collect(),
+            parts: parts.into_iter().map(|part| part.ciphertexts).collect(),
         })
     }
 }
@@ -154,13 +160,13 @@ pub(super) fn check_images<'a>(
 /// Refuses a message whose number of plaintext moduli, or of ciphertexts for one of them, is not the plan's.
 pub(super) fn check_shape(
     message: &'static str,
-    channels: &[Vec<Ciphertext>],
-    expected_channels: usize,
+    parts: &[Vec<Ciphertext>],
+    expected_parts: usize,
     expected_ciphertexts: usize,
 ) -> Result<(), EngineError> {
-    check_channels(message, channels.len(), expected_channels)?;
-    let mut channels = channels.iter();
-    channels.try_for_each(|channel| check_size(message, channel, expected_ciphertexts))
+    check_parts(message, parts.len(), expected_parts)?;
+    let mut parts = parts.iter();
+    parts.try_for_each(|plain_prime| check_size(message, plain_prime, expected_ciphertexts))
 }
 
 /// Refuses a part whose number of ciphertexts is not the plan's.
@@ -181,7 +187,7 @@ pub(super) const fn check_size(
 }
 
 /// Refuses a message whose number of plaintext moduli is not the plan's.
-pub(super) const fn check_channels(
+pub(super) const fn check_parts(
     message: &'static str,
     actual: usize,
     expected: usize,

@@ -1,7 +1,7 @@
 //! Encrypted inference: a client that holds the secret key, and a server that cannot hold it.
 //!
 //! ```text
-//! Network + Selection -> Plan      what to compute
+//! Network + Parameters -> Plan      what to compute
 //! Client::encrypt     -> Request   ciphertexts
 //! Server::evaluate    -> Response  ciphertexts; the server holds evaluation keys only
 //! Client::decrypt     -> logits    exact integers
@@ -9,32 +9,33 @@
 //!
 //! A [`Plan`] describes the computation; the kernels (stock SEAL calls, or those of fast mode) carry it out.
 
+mod backend;
 mod client;
-mod diagonal;
+mod contexts;
 mod error;
-mod fast;
 mod forecast;
-mod fused;
 #[cfg(test)]
 mod mask_tests;
+mod masks;
 mod message;
-mod packed;
-pub mod paper;
 mod plan;
 mod secret;
 mod seeded;
 mod server;
+mod spec;
 mod stats;
-mod stock;
 
+pub use backend::reference;
 pub use client::Client;
+pub use contexts::Contexts;
 pub use error::EngineError;
 pub use forecast::LayerForecast;
 pub use message::{EvaluationKeys, Request, RequestPart, Response, ResponsePart};
 pub use plan::Plan;
-pub use seeded::{PlanContexts, SeededEvaluationKeys, SeededRequest, SeededRequestPart};
+pub use seeded::{SeededEvaluationKeys, SeededRequest, SeededRequestPart};
 pub use server::{Evaluation, Server};
-pub use stats::{LayerStats, Progress};
+pub use spec::ClientSpec;
+pub use stats::{LayerStats, Progress, Share};
 
 #[cfg(test)]
 mod memory_tests;

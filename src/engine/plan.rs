@@ -1,18 +1,22 @@
-//! The agreement between client and server: parameters, layout, and circuit.
+//! The agreement between client and server: parameters, packing, and circuit.
 
+use super::backend;
 use super::error::EngineError;
+use super::spec::{ClientSpec, Upload};
 use crate::circuit::{Circuit, CircuitLayer};
-use crate::layout::{Batched, Diagonal, Layout, Packed};
-use crate::network::{Crops, Network};
-use crate::params::{LayoutKind, Mode, Selection};
+use crate::network::Network;
+use crate::packing::Packing;
+use crate::params::{Parameters, Scheme};
+use crate::seal::SecurityLevel;
+use std::sync::Arc;
 
-/// The agreement between client and server: encryption parameters, layout, and circuit.
+/// What the server computes: encryption parameters and circuit, with the weights; and what a client must know of it.
 ///
-/// A plan depends on the network and the selected parameters, not on images or keys. The client needs the parameters
-/// and sizes, not the weights.
+/// A plan depends on the network and the selected parameters, not on images or keys. A client needs only
+/// [`Plan::client_spec`].
 ///
 /// # What a response reveals
-/// In the packed and diagonal layouts, the client sums the slots of a logit, and the server adds a random mask whose
+/// With crops and in the diagonal layout, the client sums the slots of a logit, and the server adds a random mask whose
 /// slots sum to zero for each logit. The mask hides the partial sums from someone who sees the decrypted slots of the
 /// response to an honest request.
 ///
@@ -21,130 +25,98 @@ use crate::params::{LayoutKind, Mode, Selection};
 /// batched layout has no mask, and the same holds there. No circuit privacy is claimed for any layout.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Plan {
-    selection: Selection,
-    layout: Layout,
-    input_max: i64,
-    image_values: usize,
+    parameters: Parameters,
+    spec: Arc<ClientSpec>,
     outputs: usize,
     response_primes: usize,
+    is_prefix: bool,
+    /// Number of squares in the whole circuit.
+    squares: usize,
     circuit: Circuit,
 }
 
 impl Plan {
-    /// Makes a plan in the layout of the selection.
+    /// Makes a plan in the layout for which the parameters were selected.
     ///
     /// # Errors
-    /// The errors of [`Plan::batched`], [`Plan::packed`] and [`Plan::diagonal`].
-    pub fn new(network: &Network, selection: &Selection) -> Result<Self, EngineError> {
-        match selection.layout() {
-            LayoutKind::Batched => Self::batched(network, selection),
-            LayoutKind::Packed => Self::packed(network, selection),
-            LayoutKind::Diagonal => Self::diagonal(network, selection),
+    /// [`EngineError::Layout`] if that layout cannot serve the network, because the parameters were selected for another
+    /// one.
+    pub fn new(network: &Network, parameters: &Parameters) -> Result<Self, EngineError> {
+        let slots = parameters.poly_modulus_degree();
+        let scheme = parameters.scheme();
+        let refused = |reason: &dyn std::fmt::Display| EngineError::Layout {
+            reason: format!(
+                "the {} layout cannot serve this network: {reason}",
+                scheme.layout()
+            ),
+        };
+        let packing = match scheme {
+            Scheme::Stock | Scheme::Batched => Packing::batched(network, slots, scheme.is_stock()),
+            Scheme::Crops => Packing::crops(network, slots).map_err(|error| refused(&error))?,
+            Scheme::Diagonal => {
+                Packing::diagonal(network, slots).map_err(|error| refused(&error))?
+            }
+        };
+        let Packing { circuit, slot_map } = packing;
+        if slot_map.batch_size() == 0 {
+            let taken = slot_map.image_slots();
+            return Err(refused(&format!(
+                "an image takes {taken} slots, a ciphertext has {slots}"
+            )));
         }
-    }
-
-    /// Makes a plan in the batched layout.
-    ///
-    /// # Errors
-    /// [`EngineError::Layout`] if the parameters were selected for another layout.
-    pub fn batched(network: &Network, selection: &Selection) -> Result<Self, EngineError> {
-        check_layout(selection, LayoutKind::Batched)?;
-        let circuit = Circuit::of_values(network, selection.mode() == Mode::Stock).without_unread();
-        let elements = circuit.elements().to_vec();
-        let layout = Layout::Batched(Batched::new(selection.poly_modulus_degree(), elements));
-        Ok(Self::of(network, selection, layout, circuit))
-    }
-
-    fn of(network: &Network, selection: &Selection, layout: Layout, circuit: Circuit) -> Self {
-        Self {
-            input_max: network.input().quantizer.max(),
+        let rotations = circuit.rotations(&[]).into_keys();
+        let mut galois_elements: Vec<u32> =
+            rotations.map(|rotation| rotation.element(slots)).collect();
+        galois_elements.sort_unstable();
+        let spec = ClientSpec {
+            poly_modulus_degree: slots,
+            coeff_modulus: parameters.coeff_modulus().to_vec(),
+            plain_moduli: parameters.plain_moduli().to_vec(),
+            security: SecurityLevel::Bits128,
+            slot_map,
             image_values: network.input().shape.len(),
-            outputs: circuit.outputs().last().copied().unwrap_or(0),
-            response_primes: selection.response_primes(),
-            selection: selection.clone(),
-            layout,
+            input_max: network.input().quantizer.max(),
+            upload: if scheme.is_stock() {
+                Upload::Secret
+            } else {
+                Upload::SecretNtt
+            },
+            corrections: backend::corrections(parameters, circuit.squares()),
+            needs_relin_keys: circuit.relinearizes(&[]).is_some(),
+            galois_elements,
+        };
+        Ok(Self {
+            outputs: spec.outputs(),
+            spec: Arc::new(spec),
+            response_primes: parameters.response_primes(),
+            is_prefix: false,
+            squares: circuit.squares(),
+            parameters: parameters.clone(),
             circuit,
-        }
+        })
     }
 
-    /// Makes a plan in the packed layout, for fast mode.
-    ///
-    /// # Errors
-    /// [`EngineError::Layout`] if the layers before the last one do not compute the same function at every position, or
-    /// the parameters were selected for another layout.
-    pub fn packed(network: &Network, selection: &Selection) -> Result<Self, EngineError> {
-        check_layout(selection, LayoutKind::Packed)?;
-        let crops = Crops::new(network).map_err(|error| EngineError::Layout {
-            reason: format!("the packed layout cannot serve this network: {error}"),
-        })?;
-        let circuit = Circuit::of_crops(&crops).without_unread();
-        let layout = Layout::Packed(Box::new(Packed::new(
-            selection.poly_modulus_degree(),
-            network.input().shape,
-            crops,
-            circuit.elements().to_vec(),
-        )));
-        Ok(Self::of(network, selection, layout, circuit))
-    }
-
-    /// Makes a plan in the diagonal layout, for fast mode.
-    ///
-    /// # Errors
-    /// [`EngineError::Layout`] if the network does not fit the slots, or the parameters were selected for another
-    /// layout.
-    pub fn diagonal(network: &Network, selection: &Selection) -> Result<Self, EngineError> {
-        check_layout(selection, LayoutKind::Diagonal)?;
-        let slots = selection.poly_modulus_degree();
-        let diagonal = Diagonal::new(network, slots).map_err(|error| EngineError::Layout {
-            reason: format!("the diagonal layout cannot serve this network: {error}"),
-        })?;
-        let circuit = diagonal.circuit().clone();
-        let layout = Layout::Diagonal(Box::new(diagonal));
-        Ok(Self::of(network, selection, layout, circuit))
-    }
-
-    /// Returns the Galois elements for which the server needs keys, in ascending order; empty except in the diagonal
-    /// layout.
-    pub fn galois_elements(&self) -> Vec<u32> {
-        let slots = self.selection.poly_modulus_degree();
-        let rotations = self.circuit.rotations(&[]).into_keys();
-        let mut elements: Vec<u32> = rotations.map(|turn| turn.element(slots)).collect();
-        elements.sort_unstable();
-        elements
+    /// Returns what a client must know: no weights.
+    pub fn client_spec(&self) -> &ClientSpec {
+        &self.spec
     }
 
     /// Returns the encryption parameters.
-    pub const fn selection(&self) -> &Selection {
-        &self.selection
+    pub const fn parameters(&self) -> &Parameters {
+        &self.parameters
     }
 
     /// Returns the number of images in a batch.
-    pub fn slots(&self) -> usize {
-        self.layout.images()
+    pub fn batch_size(&self) -> usize {
+        self.spec.batch_size()
     }
 
-    /// Returns the layout.
-    pub const fn layout(&self) -> &Layout {
-        &self.layout
-    }
-
-    /// Returns the number of values of an image.
-    pub const fn image_values(&self) -> usize {
-        self.image_values
-    }
-
-    /// Returns the largest integer that the network reads; the smallest is 0.
-    pub const fn input_max(&self) -> i64 {
-        self.input_max
-    }
-
-    /// Returns the number of ciphertexts in a request, for each plaintext modulus.
+    /// Returns the number of ciphertexts in a request, for each plain prime.
     pub const fn inputs(&self) -> usize {
         self.circuit.inputs()
     }
 
-    /// Returns the number of ciphertexts in a response, for each plaintext modulus: one per logit in the batched
-    /// layout, one in the packed layout, and as many as all logits take in the diagonal layout.
+    /// Returns the number of ciphertexts in a response, for each plain prime.
     pub const fn outputs(&self) -> usize {
         self.outputs
     }
@@ -164,37 +136,28 @@ impl Plan {
         self.response_primes
     }
 
+    /// True if the circuit ends before the logits: its results are not masked.
+    pub(super) const fn is_prefix(&self) -> bool {
+        self.is_prefix
+    }
+
+    /// Returns the number of squares in the whole circuit, of which this may be a prefix.
+    pub(super) const fn squares(&self) -> usize {
+        self.squares
+    }
+
     /// Returns the plan of the first `layers` layers with all primes kept, in which the last layer computes at most
     /// `outputs` of its results. It serves to measure the noise between layers.
     #[must_use]
     pub fn prefix(&self, layers: usize, outputs: usize) -> Self {
-        let mut prefix = self.clone();
-        prefix.circuit = self.circuit.prefix(layers, outputs);
-        prefix.outputs = prefix.circuit.outputs().last().copied().unwrap_or(0);
-        prefix.response_primes = self
-            .selection
-            .coeff_modulus()
-            .len()
-            .saturating_sub(1)
-            .max(1);
-        prefix
+        let circuit = self.circuit.prefix(layers, outputs);
+        let primes = self.parameters.coeff_modulus().len().saturating_sub(1);
+        Self {
+            outputs: circuit.outputs().last().copied().unwrap_or(0),
+            response_primes: primes.max(1),
+            is_prefix: layers < self.layers().len(),
+            circuit,
+            ..self.clone()
+        }
     }
-
-    /// Tells whether the server needs relinearisation keys.
-    pub fn needs_relin_keys(&self) -> bool {
-        self.circuit.relinearizes(&[]).is_some()
-    }
-}
-
-fn check_layout(selection: &Selection, layout: LayoutKind) -> Result<(), EngineError> {
-    if selection.layout() == layout {
-        return Ok(());
-    }
-    Err(EngineError::Layout {
-        reason: format!(
-            "the parameters were selected for the {} layout, not the {} one",
-            selection.layout().name(),
-            layout.name()
-        ),
-    })
 }

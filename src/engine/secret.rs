@@ -1,32 +1,62 @@
-//! The client's objects for one plaintext modulus: its key, and the objects that encrypt and decrypt with it.
+//! The client's objects for one plain prime: its key, and the objects that encrypt and decrypt with it.
 
 use super::error::{Doing, EngineError};
-use crate::bfv::{
+use super::spec::Upload;
+use crate::modular::{multiply, residue};
+use crate::seal::{
     BatchEncoder, Ciphertext, Context, Decryptor, Encryptor, Evaluator, KeyGenerator, Plaintext,
     SecretKey, SeededCiphertext,
 };
-use crate::modular::{multiply, residue};
 
-/// The secret side of one plaintext modulus.
+/// The secret side of one plain prime.
 #[derive(Debug)]
 pub(super) struct SecretPrime {
-    pub(super) context: Context,
-    pub(super) secret_key: SecretKey,
+    context: Context,
+    secret_key: SecretKey,
     pub(super) encoder: BatchEncoder,
-    pub(super) encryptor: Encryptor,
+    encryptor: Encryptor,
     /// Factor by which decrypted slots are multiplied modulo t.
-    pub(super) correction: u64,
-    /// In fast mode, the evaluator that brings ciphertexts into NTT form.
-    pub(super) transform: Option<Evaluator>,
+    correction: u64,
+    /// For own kernels, the evaluator that brings ciphertexts into NTT form.
+    transform: Option<Evaluator>,
+    upload: Upload,
 }
 
 impl SecretPrime {
+    /// Makes a fresh key.
+    pub(super) fn new(
+        context: &Context,
+        upload: Upload,
+        correction: u64,
+    ) -> Result<Self, crate::seal::Error> {
+        let generator = KeyGenerator::new(context)?;
+        let secret_key = generator.secret_key()?;
+        let encryptor = if upload == Upload::Public {
+            Encryptor::new(context, &generator.create_public_key()?)
+        } else {
+            Encryptor::symmetric(context, &secret_key)
+        };
+        let in_ntt_form = upload == Upload::SecretNtt;
+        Ok(Self {
+            correction,
+            transform: in_ntt_form.then(|| Evaluator::new(context)).transpose()?,
+            encoder: BatchEncoder::new(context)?,
+            encryptor: encryptor?,
+            secret_key,
+            context: context.clone(),
+            upload,
+        })
+    }
+
     pub(super) fn plain_modulus(&self) -> u64 {
         self.context.parameters().plain_modulus().value()
     }
 
-    /// Encrypts a plaintext; in fast mode, the ciphertext is in NTT form.
-    pub(super) fn encrypt(&self, plain: &Plaintext) -> Result<Ciphertext, crate::bfv::Error> {
+    /// Encrypts a plaintext, in the form that the server takes.
+    pub(super) fn encrypt(&self, plain: &Plaintext) -> Result<Ciphertext, crate::seal::Error> {
+        if self.upload == Upload::Public {
+            return self.encryptor.encrypt(plain);
+        }
         let mut encrypted = self.encryptor.encrypt_symmetric(plain)?;
         if let Some(evaluator) = &self.transform {
             evaluator.transform_to_ntt_inplace(&mut encrypted)?;
@@ -38,17 +68,18 @@ impl SecretPrime {
     pub(super) fn encrypt_seeded(
         &self,
         plain: &Plaintext,
-    ) -> Result<SeededCiphertext, crate::bfv::Error> {
-        if self.transform.is_some() {
-            self.secret_key.encrypt_seeded_ntt(&self.context, plain)
-        } else {
-            self.encryptor
-                .encrypt_symmetric_seeded(&self.context, plain)
+    ) -> Result<SeededCiphertext, crate::seal::Error> {
+        match self.upload {
+            Upload::SecretNtt => self.secret_key.encrypt_seeded_ntt(&self.context, plain),
+            Upload::Secret => (self.encryptor).encrypt_symmetric_seeded(&self.context, plain),
+            // Only an encryption with the secret key has a half that a seed can stand for.
+            Upload::Public => Encryptor::symmetric(&self.context, &self.secret_key)?
+                .encrypt_symmetric_seeded(&self.context, plain),
         }
     }
 
     /// Decodes the slots, and divides out the factor that the server left on them.
-    pub(super) fn decode(&self, plain: &Plaintext) -> Result<Vec<u64>, crate::bfv::Error> {
+    pub(super) fn decode(&self, plain: &Plaintext) -> Result<Vec<u64>, crate::seal::Error> {
         let mut slots = self.encoder.decode_u64(plain)?;
         if self.correction != 1 {
             let t = self.plain_modulus();
@@ -67,7 +98,7 @@ impl SecretPrime {
             .collect()
     }
 
-    pub(super) fn key_generator(&self) -> Result<KeyGenerator, crate::bfv::Error> {
+    pub(super) fn key_generator(&self) -> Result<KeyGenerator, crate::seal::Error> {
         KeyGenerator::from_secret_key(&self.context, &self.secret_key)
     }
 

@@ -1,46 +1,26 @@
 //! The server: evaluates a plan on ciphertexts. No type in this module can hold a secret key.
 
-use super::client::contexts;
-use super::diagonal::Diagonals;
+use super::backend::reference::{Part, ReferencePlan};
+use super::backend::{self, Evaluate};
+use super::contexts::Contexts;
 use super::error::EngineError;
-use super::fast::Fast;
 use super::message::{
-    EvaluationKeys, Request, RequestPart, Response, ResponsePart, check_channels, check_shape,
+    EvaluationKeys, Request, RequestPart, Response, ResponsePart, check_parts, check_shape,
     check_size, suffix,
 };
 use super::plan::Plan;
+use super::spec::ClientSpec;
 use super::stats::{LayerStats, Progress};
-use super::stock::StockEvaluator;
-use crate::bfv::Ciphertext;
 use crate::kernels::{Backend, warn_if_unoptimised};
-use crate::layout::Layout;
-use crate::params::Mode;
-use std::fmt;
-
-/// A way of computing a circuit's ciphertexts under one plaintext prime.
-pub(super) trait Evaluate: fmt::Debug + Send + Sync {
-    /// Returns the entries to which [`Evaluate::evaluate`] adds: one for each part of the work that it tells apart.
-    fn stats(&self) -> Vec<LayerStats>;
-
-    /// Evaluates the circuit and drops primes until the response has `response_primes`.
-    fn evaluate(
-        &self,
-        inputs: &[Ciphertext],
-        response_primes: usize,
-        suffix: &str,
-        stats: &mut [LayerStats],
-        progress: &dyn Progress,
-    ) -> Result<Vec<Ciphertext>, EngineError>;
-
-    /// Makes own kernels use these instructions.
-    fn set_backend(&mut self, backend: Backend);
-}
+use crate::seal::Ciphertext;
 
 /// The server: evaluates a plan with evaluation keys only.
 #[derive(Debug)]
 pub struct Server {
-    plan: Plan,
-    /// One for each plaintext prime.
+    inputs: usize,
+    response_primes: usize,
+    own_kernels: bool,
+    /// One for each plain prime.
     evaluators: Vec<Box<dyn Evaluate>>,
 }
 
@@ -57,51 +37,44 @@ impl Server {
     /// Makes a server for a plan and one client's keys.
     ///
     /// # Errors
-    /// [`EngineError::Mismatch`] if the keys were made for another plan, [`EngineError::Bfv`] if SEAL refuses.
-    pub fn new(plan: &Plan, keys: EvaluationKeys) -> Result<Self, EngineError> {
-        let contexts = contexts(plan)?;
-        check_channels(
-            "set of evaluation keys",
-            keys.relin_keys.len(),
-            contexts.len(),
-        )?;
-        let missing = keys.relin_keys.iter().filter(|keys| keys.is_none()).count();
-        if plan.needs_relin_keys() && missing > 0 {
-            return Err(EngineError::Mismatch {
-                message: "set of evaluation keys",
-                what: "relinearisation keys",
-                expected: contexts.len(),
-                actual: contexts.len() - missing,
-            });
-        }
-        check_channels(
-            "set of evaluation keys",
-            keys.galois_keys.len(),
-            contexts.len(),
-        )?;
-        let keys = keys.relin_keys.into_iter().zip(&keys.galois_keys);
-        let evaluators = contexts.iter().zip(keys).map(|(context, (relin, galois))| {
-            Ok(match (plan.selection().mode(), plan.layout()) {
-                (Mode::Stock, _) => {
-                    Box::new(StockEvaluator::new(context, plan, relin)?) as Box<dyn Evaluate>
-                }
-                (Mode::Fast, Layout::Diagonal(layout)) => Box::new(Diagonals::new(
-                    context,
-                    plan,
-                    layout,
-                    relin.as_ref(),
-                    galois.as_ref(),
-                )?),
-                (Mode::Fast, _) => Box::new(Fast::new(context, plan)?),
-            })
-        });
+    /// [`EngineError::Mismatch`] if the keys were made for another plan, [`EngineError::Contexts`] if the contexts are
+    /// those of another plan, [`EngineError::Seal`] if SEAL refuses.
+    pub fn new(
+        plan: &Plan,
+        contexts: &Contexts,
+        keys: EvaluationKeys,
+    ) -> Result<Self, EngineError> {
+        check_keys(plan.client_spec(), contexts, &keys)?;
         Ok(Self {
-            evaluators: evaluators.collect::<Result<_, EngineError>>()?,
-            plan: plan.clone(),
+            inputs: plan.inputs(),
+            response_primes: plan.response_primes(),
+            own_kernels: !plan.parameters().scheme().is_stock(),
+            evaluators: backend::evaluators(plan, contexts, keys)?,
         })
     }
 
-    /// Makes fast mode use other instructions than this processor's fastest ones, for measurements.
+    /// Makes a server that computes by the authors' schedule, or a part of each layer. It evaluates on the calling
+    /// thread.
+    ///
+    /// # Errors
+    /// Those of [`Server::new`].
+    pub fn reference(
+        plan: &ReferencePlan,
+        contexts: &Contexts,
+        keys: EvaluationKeys,
+        part: Part,
+    ) -> Result<Self, EngineError> {
+        let spec = plan.client_spec();
+        check_keys(spec, contexts, &keys)?;
+        Ok(Self {
+            inputs: spec.inputs(),
+            response_primes: spec.coeff_modulus().len().saturating_sub(1),
+            own_kernels: false,
+            evaluators: backend::reference_evaluators(plan, contexts, keys, part)?,
+        })
+    }
+
+    /// Makes own kernels use other instructions than this processor's fastest ones, for measurements.
     #[must_use]
     pub fn with_backend(mut self, backend: Backend) -> Self {
         for evaluator in &mut self.evaluators {
@@ -112,10 +85,10 @@ impl Server {
 
     /// Evaluates the plan on a request, on all threads of the current rayon pool.
     ///
-    /// Logs a warning, once per process, if fast mode was compiled without optimisation.
+    /// Logs a warning, once per process, if own kernels were compiled without optimisation.
     ///
     /// # Errors
-    /// [`EngineError::Mismatch`] if the request is for another plan; [`EngineError::Bfv`] if SEAL refuses a ciphertext
+    /// [`EngineError::Mismatch`] if the request is for another plan; [`EngineError::Seal`] if SEAL refuses a ciphertext
     /// or memory is exhausted.
     pub fn evaluate(
         &self,
@@ -124,24 +97,24 @@ impl Server {
     ) -> Result<Evaluation, EngineError> {
         check_shape(
             "request",
-            &request.channels,
+            &request.parts,
             self.evaluators.len(),
-            self.plan.inputs(),
+            self.inputs,
         )?;
         let mut layers = self.stats();
-        let parts = request.channels.len() as u64;
-        let channels = request.channels.iter().enumerate();
-        let channels = channels
+        let total = request.parts.len() as u64;
+        let parts = request.parts.iter().enumerate();
+        let parts = parts
             .map(|(index, inputs)| {
-                progress.part(index as u64, parts);
-                self.evaluate_channel(index, inputs, &mut layers, progress)
+                progress.part(index as u64, total);
+                self.evaluate_for(index, inputs, &mut layers, progress)
             })
             .collect::<Result<_, _>>()?;
-        progress.part(parts, parts);
+        progress.part(total, total);
         Ok(Evaluation {
             response: Response {
                 images: request.images,
-                channels,
+                parts,
             },
             layers,
         })
@@ -158,34 +131,34 @@ impl Server {
         progress: &dyn Progress,
     ) -> Result<(ResponsePart, Vec<LayerStats>), EngineError> {
         let message = "part of a request";
-        check_size(message, &part.ciphertexts, self.plan.inputs())?;
-        if part.channel >= self.evaluators.len() {
-            check_channels(message, part.channel + 1, self.evaluators.len())?;
+        check_size(message, &part.ciphertexts, self.inputs)?;
+        if part.plain_prime >= self.evaluators.len() {
+            check_parts(message, part.plain_prime + 1, self.evaluators.len())?;
         }
         let mut layers = self.stats();
         let ciphertexts =
-            self.evaluate_channel(part.channel, &part.ciphertexts, &mut layers, progress)?;
+            self.evaluate_for(part.plain_prime, &part.ciphertexts, &mut layers, progress)?;
         let response = ResponsePart {
             images: part.images,
-            channel: part.channel,
+            plain_prime: part.plain_prime,
             ciphertexts,
         };
         Ok((response, layers))
     }
 
     /// Evaluates the plan for the plaintext modulus of index `index`, which is below the number of moduli.
-    fn evaluate_channel(
+    fn evaluate_for(
         &self,
         index: usize,
         inputs: &[Ciphertext],
         layers: &mut [LayerStats],
         progress: &dyn Progress,
     ) -> Result<Vec<Ciphertext>, EngineError> {
-        if self.plan.selection().mode() == Mode::Fast {
+        if self.own_kernels {
             warn_if_unoptimised();
         }
         let suffix = suffix(index, self.evaluators.len());
-        let primes = self.plan.response_primes();
+        let primes = self.response_primes;
         // Enter the pool once: from a thread outside it, every parallel loop would wake a worker and wait for it.
         rayon::scope(|_| self.evaluators[index].evaluate(inputs, primes, &suffix, layers, progress))
     }
@@ -195,4 +168,27 @@ impl Server {
         let first = self.evaluators.first();
         first.map(|evaluator| evaluator.stats()).unwrap_or_default()
     }
+}
+
+/// Refuses keys that are not those of a plan.
+fn check_keys(
+    spec: &ClientSpec,
+    contexts: &Contexts,
+    keys: &EvaluationKeys,
+) -> Result<(), EngineError> {
+    let message = "set of evaluation keys";
+    contexts.check(spec)?;
+    let primes = spec.plain_moduli.len();
+    check_parts(message, keys.relin_keys.len(), primes)?;
+    check_parts(message, keys.galois_keys.len(), primes)?;
+    let missing = keys.relin_keys.iter().filter(|keys| keys.is_none()).count();
+    if spec.needs_relin_keys && missing > 0 {
+        return Err(EngineError::Mismatch {
+            message,
+            what: "relinearisation keys",
+            expected: primes,
+            actual: primes - missing,
+        });
+    }
+    Ok(())
 }

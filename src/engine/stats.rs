@@ -1,11 +1,11 @@
 //! Statistics of the server's work, and progress updates.
 
 use crate::circuit::OpCounts;
-use serde::{Deserialize, Serialize};
+use std::ops::AddAssign;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// The cost of one layer on the server, summed over the CRT primes.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct LayerStats {
     /// Name of the layer; `response` for the last drop of primes.
     pub name: String,
@@ -13,6 +13,43 @@ pub struct LayerStats {
     pub seconds: f64,
     /// Operations that were executed.
     pub ops: OpCounts,
+    /// Processor time, if the layer ran on one thread and the system reports it.
+    pub cpu_seconds: Option<f64>,
+    /// How much of the layer ran, if a backend may leave something out.
+    pub share: Option<Share>,
+}
+
+/// How much of a layer ran.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Share {
+    /// Number of units (see [`super::reference::Part`]) that ran.
+    pub units: u64,
+    /// Number of units of the whole layer.
+    pub all_units: u64,
+    /// Rotations and products that ran.
+    pub work: u64,
+    /// Rotations and products of the whole layer.
+    pub all_work: u64,
+}
+
+impl AddAssign for LayerStats {
+    /// Adds the same layer under another plain prime.
+    fn add_assign(&mut self, other: Self) {
+        self.seconds += other.seconds;
+        self.ops += other.ops;
+        self.cpu_seconds = match (self.cpu_seconds, other.cpu_seconds) {
+            (Some(a), Some(b)) => Some(a + b),
+            (a, b) => a.or(b),
+        };
+        self.share = match (self.share, other.share) {
+            (Some(a), Some(b)) => Some(Share {
+                work: a.work + b.work,
+                all_work: a.all_work + b.all_work,
+                ..a
+            }),
+            (a, b) => a.or(b),
+        };
+    }
 }
 
 impl LayerStats {
@@ -23,6 +60,8 @@ impl LayerStats {
                 name: name.to_owned(),
                 seconds: 0.0,
                 ops: OpCounts::default(),
+                cpu_seconds: None,
+                share: None,
             })
             .collect()
     }

@@ -1,6 +1,6 @@
 #pragma once
 
-// Turns a C++ exception into a message whose first character is its kind, for src/bfv/error.rs to decode.
+// Turns a C++ exception into a message whose first character is its kind, for src/seal/error.rs to decode.
 // cxx picks this overload up when a bridge includes the header; without it only `what()` would survive.
 
 #include "rust/cxx.h"

@@ -1,9 +1,9 @@
 //! cxx bridges to SEAL: for each group of SEAL classes, one `.rs` file next to one `.h`/`.cc` pair.
 //!
-//! Nothing here is public: `src/bfv` wraps every call. `guard.h` turns each C++ exception into a kind and a message.
+//! Nothing here is public: `src/seal` wraps every call. `guard.h` turns each C++ exception into a kind and a message.
 #![allow(
     missing_docs,
-    reason = "declarations of shims whose contracts stand in the headers and in `bfv`"
+    reason = "declarations of shims whose contracts stand in the headers and in `seal`"
 )]
 
 pub mod ciphertext;

@@ -3,18 +3,18 @@
 //! A convolution computes the same function at every position. The layers before the last linear layer are therefore a
 //! smaller network on a crop of the image, evaluated once per position; the last layer then sums over positions.
 
-use num_bigint::BigInt;
 use thiserror::Error;
 
 use super::{
     layer::{Layer, NamedLayer},
+    lower::WeightedSums,
     model::{InputSpec, Network, NetworkLiteral},
     shape::Shape,
 };
 
 /// A network split into crops.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Crops {
+pub struct CropNetwork {
     /// The network that is evaluated at each position: it maps a crop of the image to one value per channel.
     pub network: Network,
     /// Number of positions, `[down, across]`.
@@ -26,10 +26,8 @@ pub struct Crops {
     pub padding: [usize; 2],
     /// Name of the last linear layer.
     pub name: String,
-    /// Weights of the last linear layer: `[logits, channels, positions]`, flat.
-    pub weight: Vec<i64>,
-    /// Biases of the last linear layer, one per logit.
-    pub bias: Vec<BigInt>,
+    /// The last linear layer, which reads the values of all positions: `[channels, positions]`, flat.
+    pub last: WeightedSums,
 }
 
 /// Reasons why a network cannot be split into crops.
@@ -57,7 +55,7 @@ pub enum CropError {
     NothingBefore,
 }
 
-impl Crops {
+impl CropNetwork {
     /// Returns the number of positions.
     pub const fn position_count(&self) -> usize {
         self.positions[0] * self.positions[1]
@@ -65,7 +63,7 @@ impl Crops {
 
     /// Returns the number of logits.
     pub fn logits(&self) -> usize {
-        self.bias.len()
+        self.last.len()
     }
 
     /// Splits a network into crops.
@@ -150,14 +148,13 @@ impl Crops {
             stride,
             padding,
             name: last.name.clone(),
-            weight: weight.clone(),
-            bias: bias.clone(),
+            last: WeightedSums::dense(weight, bias),
         })
     }
 
-    /// Returns the value of element `element` of the crop at `position` (positions count row by row); zero outside the
-    /// image.
-    pub fn pixel(&self, image: &[i64], shape: Shape, position: usize, element: usize) -> i64 {
+    /// Returns the index, in an image of shape `shape`, of element `element` of the crop at `position` (positions count
+    /// row by row); `None` outside the image, where values are zero.
+    pub fn pixel(&self, shape: Shape, position: usize, element: usize) -> Option<usize> {
         let crop = self.network.input().shape;
         let plane = crop.height * crop.width;
         let (channel, y, x) = (
@@ -169,9 +166,9 @@ impl Crops {
         let y = (down * self.stride[0] + y).wrapping_sub(self.padding[0]);
         let x = (across * self.stride[1] + x).wrapping_sub(self.padding[1]);
         if y < shape.height && x < shape.width {
-            image[shape.index(channel, y, x)]
+            Some(shape.index(channel, y, x))
         } else {
-            0
+            None
         }
     }
 }
@@ -181,13 +178,14 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "a failed test may panic")]
     use super::*;
     use crate::network::{NetworkLimits, Twin, random_images, random_network};
+    use num_bigint::BigInt;
 
     #[test]
     fn crops_and_the_last_layer_equal_the_twin() {
         let (mut cut, mut refused) = (0, 0);
         for seed in 0..600 {
             let network = random_network(seed, &NetworkLimits::default()).unwrap();
-            let Ok(crops) = Crops::new(&network) else {
+            let Ok(crops) = CropNetwork::new(&network) else {
                 refused += 1;
                 continue;
             };
@@ -199,22 +197,20 @@ mod tests {
                 let values: Vec<Vec<BigInt>> = (0..positions)
                     .map(|position| {
                         let crop: Vec<i64> = (0..crops.network.input().shape.len())
-                            .map(|element| crops.pixel(&image, shape, position, element))
+                            .map(|element| crops.pixel(shape, position, element))
+                            .map(|pixel| pixel.map_or(0, |index| image[index]))
                             .collect();
                         twin.logits(&crop).unwrap()
                     })
                     .collect();
-                let planes = crops.network.classes();
+                let value = |input: usize| &values[input % positions][input / positions];
                 let logits: Vec<BigInt> = crops
-                    .bias
-                    .iter()
-                    .zip(crops.weight.chunks(planes * positions))
-                    .map(|(bias, weight)| {
-                        let mut total = bias.clone();
-                        for (index, weight) in weight.iter().enumerate() {
-                            total += &values[index % positions][index / positions] * weight;
-                        }
-                        total
+                    .last
+                    .outputs()
+                    .map(|(terms, bias)| {
+                        let terms = terms.iter();
+                        let products = terms.map(|term| value(term.input as usize) * term.weight);
+                        products.fold(bias.clone(), |total, product| total + product)
                     })
                     .collect();
                 assert_eq!(

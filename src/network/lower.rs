@@ -157,6 +157,19 @@ impl WeightedSums {
         }
     }
 
+    /// Makes the sums of a linear layer with these weights, `[outputs, inputs]`, flat.
+    pub(super) fn dense(weight: &[i64], bias: &[BigInt]) -> Self {
+        let inputs = weight.len() / bias.len().max(1);
+        let mut sums = Self::of_channels(1, bias.to_vec(), weight.len());
+        for row in weight.chunks(inputs.max(1)) {
+            let terms = (0..)
+                .zip(row)
+                .map(|(input, &weight)| Term { input, weight });
+            sums.push(terms.filter(|term| term.weight != 0));
+        }
+        sums
+    }
+
     /// Appends an output.
     pub(super) fn push(&mut self, terms: impl Iterator<Item = Term>) {
         self.terms.extend(terms);

@@ -34,6 +34,12 @@ impl SparseMatrix {
         })
     }
 
+    /// Computes the product of layers where only the positions of its entries matter: these are the same for any modulus.
+    pub fn pattern(layers: &[WeightedSums], inputs: usize) -> Self {
+        let layers: Vec<&WeightedSums> = layers.iter().collect();
+        Self::new(&layers, inputs, 3)
+    }
+
     /// Tells whether the product of layers may have more than `limit` entries, or take more than `limit`
     /// multiplications. The check itself takes no more time than that.
     pub fn exceeds(layers: &[&WeightedSums], limit: usize) -> bool {

@@ -53,7 +53,7 @@ mod twin;
 pub use crate::file::model_folder::{NETWORK_FILE, PLAIN_NETWORK_FILE};
 pub use bounds::{Bounds, LayerBound, proven_bounds};
 pub use builder::NetworkBuilder;
-pub use crop::{CropError, Crops};
+pub use crop::{CropError, CropNetwork};
 pub use encoding::{Center, EncodedChannel, InputEncoding};
 pub use error::{InputError, LayerError, NetworkError};
 pub use format::{

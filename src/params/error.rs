@@ -4,7 +4,7 @@ use crate::network::Abbreviated;
 use num_bigint::BigInt;
 use thiserror::Error;
 
-use super::options::Mode;
+use super::options::Scheme;
 
 /// Reasons why no parameters could be chosen.
 #[derive(Debug, Error)]
@@ -25,8 +25,8 @@ pub enum ParamsError {
         rule: &'static str,
         /// Width, in bits, of a signed integer within the bound.
         bits: u64,
-        /// Mode in which the server would compute.
-        mode: Mode,
+        /// The scheme that was requested, if one was.
+        scheme: Option<Scheme>,
         /// Resource that ran out at the largest degree.
         reason: String,
         /// Advice for the user.
@@ -39,14 +39,6 @@ pub enum ParamsError {
         layout: &'static str,
         /// Reason why it cannot.
         reason: String,
-    },
-    /// Stock mode was requested with a layout other than the batched one.
-    #[error(
-        "stock mode computes in the batched layout only, not in the {layout} one: use fast mode, or the batched layout"
-    )]
-    StockLayout {
-        /// Layout that was requested.
-        layout: &'static str,
     },
     /// No layout is predicted to fit the memory.
     #[error(
@@ -74,5 +66,5 @@ pub enum ParamsError {
     },
     /// SEAL refused the chosen parameters.
     #[error("choosing encryption parameters")]
-    Bfv(#[from] crate::bfv::Error),
+    Seal(#[from] crate::seal::Error),
 }

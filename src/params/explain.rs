@@ -1,10 +1,10 @@
 //! A choice of parameters in words.
 
-use super::options::{BoundRule, LayoutKind, Mode};
-use super::selection::Selection;
+use super::options::{BoundRule, Scheme};
+use super::selection::Parameters;
 use crate::network::Abbreviated;
 
-impl Selection {
+impl Parameters {
     /// Explains the choice in words, one sentence per string.
     pub fn explain(&self) -> Vec<String> {
         let bits = self.coeff_modulus_bits();
@@ -37,32 +37,29 @@ impl Selection {
                     .join(" * ")
             ),
         });
-        sentences.push(match self.mode {
-            Mode::Stock => format!(
-                "N = {} is the smallest degree that has room for the noise; it is also the number of images in a batch.",
-                self.poly_modulus_degree
-            ),
-            Mode::Fast => format!(
-                "{}. Fast mode squares in BGV form {}",
-                if self.layout_given {
+        let degree = self.poly_modulus_degree;
+        let layout = self.scheme.layout();
+        sentences.push(if self.scheme.is_stock() {
+            format!(
+                "N = {degree} is the smallest degree that has room for the noise; it is also the number of images in a \
+                 batch."
+            )
+        } else {
+            format!(
+                "{}. Own kernels square in BGV form {}",
+                if self.scheme_given {
                     format!(
-                        "The {} layout was asked for; in it N = {} is the cheapest for the images",
-                        self.layout.name(),
-                        self.poly_modulus_degree
+                        "The {layout} layout was asked for; in it N = {degree} is the cheapest for the images"
                     )
                 } else {
-                    format!(
-                        "The {} layout and N = {} are the cheapest for the images",
-                        self.layout.name(),
-                        self.poly_modulus_degree
-                    )
+                    format!("The {layout} layout and N = {degree} are the cheapest for the images")
                 },
-                if self.layout == LayoutKind::Diagonal {
-                    "and drops primes as noise grows: the server needs relinearisation and Galois keys."
+                if self.scheme == Scheme::Diagonal {
+                    "and drop primes as noise grows: the server needs relinearisation and Galois keys."
                 } else {
-                    "and relinearises nothing: the server needs no keys, and the response has more polynomials."
+                    "and relinearise nothing: the server needs no keys, and the response has more polynomials."
                 }
-            ),
+            )
         });
         let cap = self
             .standard
@@ -75,10 +72,9 @@ impl Selection {
                 .map(u32::to_string)
                 .collect::<Vec<_>>()
                 .join(", "),
-            match self.mode {
-                Mode::Stock => " for key switching",
-                Mode::Fast if self.layout == LayoutKind::Diagonal => " for key switching",
-                Mode::Fast => ", which SEAL demands and nothing uses",
+            match self.scheme {
+                Scheme::Stock | Scheme::Diagonal => " for key switching",
+                Scheme::Batched | Scheme::Crops => ", which SEAL demands and nothing uses",
             },
             self.standard
         ));

@@ -1,10 +1,10 @@
 //! Predicts the memory of a run before anything is allocated.
 
-use super::options::{LayoutKind, Mode};
-use super::selection::Selection;
+use super::options::Scheme;
+use super::selection::Parameters;
 use crate::circuit::{Circuit, Op, levels};
-use crate::layout::{Diagonal, DiagonalError};
-use crate::network::{CropError, Crops, Network};
+use crate::network::{CropError, CropNetwork, Network};
+use crate::packing::{DiagonalError, Packing};
 use thiserror::Error;
 
 /// Size of a residue in memory, in bytes.
@@ -18,9 +18,9 @@ const COMPILED_TERM: u64 = 8;
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum MemoryError {
-    /// The packed layout cannot serve it.
-    #[error("the packed layout cannot serve this network")]
-    Packed(#[from] CropError),
+    /// The crop layout cannot serve it.
+    #[error("the crop layout cannot serve this network")]
+    Crops(#[from] CropError),
     /// The diagonal layout cannot serve it.
     #[error("the diagonal layout cannot serve this network")]
     Diagonal(#[from] DiagonalError),
@@ -51,16 +51,15 @@ impl MemoryForecast {
     /// [`MemoryError`] if the parameters' layout cannot serve this network, because they were chosen for another one.
     pub fn new(
         network: &Network,
-        selection: &Selection,
+        selection: &Parameters,
         images: Option<usize>,
     ) -> Result<Self, MemoryError> {
         Size {
-            mode: selection.mode(),
-            layout: selection.layout(),
+            scheme: selection.scheme(),
             degree: selection.poly_modulus_degree(),
             primes: selection.coeff_modulus().len().saturating_sub(1),
             drops: selection.drops(),
-            channels: selection.plain_moduli().len(),
+            plain_primes: selection.plain_moduli().len(),
         }
         .forecast(network, images)
     }
@@ -80,14 +79,13 @@ const fn larger(one: u64, other: u64) -> u64 {
 
 /// The parameters that decide the memory.
 pub(super) struct Size<'a> {
-    pub mode: Mode,
-    pub layout: LayoutKind,
+    pub scheme: Scheme,
     pub degree: usize,
     /// Number of data primes.
     pub primes: usize,
     pub drops: &'a [usize],
     /// Number of plaintext moduli.
-    pub channels: usize,
+    pub plain_primes: usize,
 }
 
 impl Size<'_> {
@@ -96,24 +94,24 @@ impl Size<'_> {
         network: &Network,
         images: Option<usize>,
     ) -> Result<MemoryForecast, MemoryError> {
-        let mut forecast = match self.layout {
-            LayoutKind::Batched => {
-                let relinearizes = self.mode == Mode::Stock;
+        let mut forecast = match self.scheme {
+            Scheme::Stock | Scheme::Batched => {
+                let relinearizes = self.scheme.is_stock();
                 self.sums(&Circuit::of_values(network, relinearizes).without_unread())
             }
-            LayoutKind::Packed => {
-                let crops = Crops::new(network)?;
+            Scheme::Crops => {
+                let crops = CropNetwork::new(network)?;
                 let mut forecast = self.sums(&Circuit::of_crops(&crops).without_unread());
                 // One plaintext for each result of the preceding layers, under each prime.
-                let plaintexts = (crops.network.classes() * self.primes * self.channels) as u64;
+                let plaintexts = (crops.network.classes() * self.primes * self.plain_primes) as u64;
                 forecast.constants += plaintexts * self.row();
                 forecast
             }
-            LayoutKind::Diagonal => self.diagonal(&Diagonal::new(network, self.degree)?),
+            Scheme::Diagonal => self.diagonal(&Packing::diagonal(network, self.degree)?),
         };
-        let batch = match self.layout {
-            LayoutKind::Diagonal => 1,
-            LayoutKind::Packed | LayoutKind::Batched => {
+        let batch = match self.scheme {
+            Scheme::Diagonal => 1,
+            Scheme::Crops | Scheme::Batched | Scheme::Stock => {
                 images.map_or(self.degree, |images| images.min(self.degree))
             }
         };
@@ -163,15 +161,15 @@ impl Size<'_> {
         let outputs = circuit.outputs().last().copied().unwrap_or(0);
         let response = outputs as u64 * self.ciphertext(circuit.polynomials());
         let relinearizes = circuit.relinearizes(&[]).is_some();
-        let (keys, results, compiled) = match self.mode {
-            Mode::Stock if relinearizes => (self.channels as u64 * self.key(), largest, 0),
-            Mode::Stock => (0, largest, 0),
+        let (keys, results, compiled) = match self.scheme {
+            Scheme::Stock if relinearizes => (self.plain_primes as u64 * self.key(), largest, 0),
+            Scheme::Stock => (0, largest, 0),
             // Layers are computed coefficient by coefficient, so only the results are held: once as rows of all primes,
             // once more while they are assembled, and those of one prime while they are computed.
-            Mode::Fast => (
+            _ => (
                 0,
                 2 * response + response / (self.primes as u64).max(1),
-                terms * COMPILED_TERM * (self.primes * self.channels) as u64,
+                terms * COMPILED_TERM * (self.primes * self.plain_primes) as u64,
             ),
         };
         MemoryForecast {
@@ -184,9 +182,9 @@ impl Size<'_> {
     }
 
     /// Predicts the memory of products with plaintexts and of rotations.
-    fn diagonal(&self, layout: &Diagonal) -> MemoryForecast {
+    fn diagonal(&self, packing: &Packing) -> MemoryForecast {
         let levels = levels(self.primes, self.drops);
-        let circuit = layout.circuit();
+        let Packing { circuit, slot_map } = packing;
         // Rows of plaintexts under the primes of their operation and, for each key, the largest number of primes under
         // which it is used.
         let steps = circuit.walk(&levels).flat_map(|(_, steps)| steps);
@@ -207,15 +205,14 @@ impl Size<'_> {
             .iter()
             .map(|level| level * 2 * (level + 1))
             .sum::<usize>();
-        let (responses, _) = layout.responses();
-        let channels = self.channels as u64;
+        let plain_primes = self.plain_primes as u64;
         MemoryForecast {
-            keys: channels * keys.len() as u64 * self.key(),
-            constants: channels * rows as u64 * self.row(),
-            request: layout.uploads() as u64 * self.ciphertext(2),
-            sent: layout.uploads() as u64 * self.ciphertext(1),
+            keys: plain_primes * keys.len() as u64 * self.key(),
+            constants: plain_primes * rows as u64 * self.row(),
+            request: circuit.inputs() as u64 * self.ciphertext(2),
+            sent: circuit.inputs() as u64 * self.ciphertext(1),
             // The sums before the first square, and those that are being squared, decomposed and summed.
-            results: (circuit.outputs()[0].max(responses) + 4) as u64 * self.ciphertext(3),
+            results: (circuit.outputs()[0].max(slot_map.outputs()) + 4) as u64 * self.ciphertext(3),
         }
     }
 }

@@ -3,35 +3,35 @@
 //! Only the logits must fit the plaintext modulus: BFV computes in a ring, so values that wrap around on the way
 //! cancel.
 
-mod diagonal;
 mod error;
 mod explain;
-mod fast;
-mod fast_fit;
+mod fused;
+mod fused_noise;
+mod hoisted;
 mod memory;
 mod moments;
-mod noise;
 mod options;
-mod paper;
 mod plain;
+mod reference;
 mod rules;
 mod scaled;
 mod search;
 mod security;
 mod select;
 mod selection;
-mod stock_fit;
+mod stock;
+mod stock_noise;
 
-pub use diagonal::{Work, WorkRates, diagonal_work};
 pub use error::ParamsError;
-pub use fast_fit::RESPOND_NANOSECONDS;
+pub use fused::RESPOND_NANOSECONDS;
+pub use hoisted::{Work, WorkRates, diagonal_work};
 pub use memory::{MemoryError, MemoryForecast};
-pub use noise::LayerNoise;
-pub use options::{BoundRule, LayoutKind, Mode, SelectOptions};
-pub use paper::PaperParameters;
+pub use options::{BoundRule, Scheme, SelectOptions};
+pub use reference::ReferenceParameters;
 pub use security::SecurityStandard;
 pub use select::select;
-pub use selection::{Bound, Selection};
+pub use selection::{Bound, Parameters};
+pub use stock_noise::LayerNoise;
 
 /// Returns log2 of the tails that the models assume, in deviations, for `values` values in ciphertexts of degree `n`:
 /// the tail of a phase of degree `degree` in errors, and that of a rounding of `degree` + 1 polynomials.

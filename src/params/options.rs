@@ -1,6 +1,7 @@
 //! Options for the choice of parameters.
 
 use num_bigint::BigInt;
+use std::fmt;
 
 use super::security::SecurityStandard;
 
@@ -29,48 +30,50 @@ impl BoundRule {
     }
 }
 
-/// The way the server computes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Mode {
-    /// Calls of stock SEAL functions.
-    #[default]
+/// A way to compute on encrypted images: the backend of the server, and where images lie in slots.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Scheme {
+    /// Calls of stock SEAL functions. One ciphertext per pixel position, one image per slot.
     Stock,
-    /// This project's own kernels on SEAL's ciphertexts: squares without base conversion and, except in the diagonal
-    /// layout, without relinearisation.
-    Fast,
-}
-
-impl Mode {
-    /// Returns `stock` or `fast`.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Stock => "stock",
-            Self::Fast => "fast",
-        }
-    }
-}
-
-/// The arrangement of images in slots.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum LayoutKind {
-    /// One ciphertext per pixel position, one image per slot.
-    #[default]
+    /// This project's own kernels on SEAL's ciphertexts: sums and squares are fused, without base conversion and
+    /// without relinearisation. Images lie as in [`Scheme::Stock`]. For many images.
     Batched,
-    /// One ciphertext per pixel of the crop on which one position of the last linear layer depends. An image takes one
-    /// slot per position and logit. For a few images at a time. Fast mode only.
-    Packed,
-    /// One image in the slots of a few ciphertexts, with rotations: for the shortest time to an answer. Fast mode only.
+    /// The same kernels on crops: one ciphertext per pixel of the crop on which one position of the last linear layer
+    /// depends. An image takes one slot per position and logit. For a few images at a time.
+    Crops,
+    /// Own kernels with hoisted rotations: one image in the slots of a few ciphertexts. For the shortest time to an
+    /// answer.
     Diagonal,
 }
 
-impl LayoutKind {
-    /// Returns `batched`, `packed` or `diagonal`.
-    pub const fn name(self) -> &'static str {
+impl Scheme {
+    /// All schemes.
+    pub const ALL: [Self; 4] = [Self::Stock, Self::Batched, Self::Crops, Self::Diagonal];
+
+    /// Returns the name of the arrangement of images in slots: `batched`, `crops` or `diagonal`.
+    pub const fn layout(self) -> &'static str {
         match self {
-            Self::Batched => "batched",
-            Self::Packed => "packed",
+            Self::Stock | Self::Batched => "batched",
+            Self::Crops => "crops",
             Self::Diagonal => "diagonal",
         }
+    }
+
+    /// Returns whose kernels compute: `seal` or `own`.
+    pub const fn kernels(self) -> &'static str {
+        if self.is_stock() { "seal" } else { "own" }
+    }
+
+    /// True if the server calls stock SEAL functions.
+    pub const fn is_stock(self) -> bool {
+        matches!(self, Self::Stock)
+    }
+}
+
+impl fmt::Display for Scheme {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kernels = if self.is_stock() { "SEAL's" } else { "own" };
+        write!(f, "the {} layout with {kernels} kernels", self.layout())
     }
 }
 
@@ -81,15 +84,12 @@ pub struct SelectOptions {
     pub bound: BoundRule,
     /// Table that caps q.
     pub standard: SecurityStandard,
-    /// Way the server computes.
-    pub mode: Mode,
-    /// Arrangement of images in slots. `None` chooses, in fast mode, the cheapest layout among those that fit in
-    /// `memory`.
-    pub layout: Option<LayoutKind>,
-    /// Number of images. [`Mode::Fast`] chooses the cheapest parameters for it; `None` stands for full batches.
+    /// The scheme. `None` chooses, among those with own kernels, the cheapest one that fits in `memory`.
+    pub scheme: Option<Scheme>,
+    /// Number of images, for which own kernels get the cheapest parameters; `None` stands for full batches.
     pub images: Option<usize>,
-    /// Bytes that client and server together may hold ([`super::MemoryForecast::peak`]). Without a given `layout`, no
-    /// layout with a larger predicted need is chosen. `None` sets no limit; the choice then depends on the network
+    /// Bytes that client and server together may hold ([`super::MemoryForecast::peak`]). Without a given `scheme`, none
+    /// with a larger predicted need is chosen. `None` sets no limit; the choice then depends on the network
     /// alone, and client and server make the same one.
     pub memory: Option<u64>,
 }

@@ -1,7 +1,7 @@
 //! Plaintext moduli: the smallest primes that hold a bound and allow batching.
 
 use super::error::ParamsError;
-use crate::bfv::Modulus;
+use crate::seal::Modulus;
 use num_bigint::BigUint;
 use num_traits::{One, ToPrimitive};
 

@@ -1,7 +1,7 @@
 //! The noise of a circuit in fast mode under many plaintext moduli, for the parameter search.
 
-use super::fast::FastNoise;
-use super::fast_fit::FusedCircuit;
+use super::fused::FusedCircuit;
+use super::fused_noise::FusedNoise;
 use super::moments::{Detail, Weighing};
 use std::collections::BTreeMap;
 
@@ -25,11 +25,11 @@ const WINDOW_BITS: u32 = 12;
 pub(super) struct Noises<'a> {
     pub circuit: &'a FusedCircuit,
     largest_weight: u64,
-    exact: Option<FastNoise>,
+    exact: Option<FusedNoise>,
     /// Noise by window, counted from [`SMALL_MODULUS`] on.
-    capped: BTreeMap<u32, FastNoise>,
+    capped: BTreeMap<u32, FusedNoise>,
     /// Lower bounds on the noise by window.
-    least: BTreeMap<u32, FastNoise>,
+    least: BTreeMap<u32, FusedNoise>,
 }
 
 impl<'a> Noises<'a> {
@@ -48,8 +48,8 @@ impl<'a> Noises<'a> {
         modulus: u64,
         weighing: Weighing,
         detail: Detail,
-    ) -> FastNoise {
-        FastNoise::new(
+    ) -> FusedNoise {
+        FusedNoise::new(
             &circuit.circuit,
             SMALL_DEGREE,
             modulus,
@@ -64,14 +64,14 @@ impl<'a> Noises<'a> {
     }
 
     /// Evaluates the model for a window: with its smallest modulus, and weights capped for that.
-    fn evaluate_window(circuit: &FusedCircuit, window: u32, detail: Detail) -> FastNoise {
+    fn evaluate_window(circuit: &FusedCircuit, window: u32, detail: Detail) -> FusedNoise {
         let smallest = SMALL_MODULUS << (window * WINDOW_BITS);
         let weighing = Weighing::AtMost(smallest as f64 / 2.0);
         Self::evaluate(circuit, smallest, weighing, detail)
     }
 
     /// Returns the noise at a degree under a plaintext modulus; neither may be below the smallest one.
-    pub(super) fn under(&mut self, degree: usize, modulus: u64) -> FastNoise {
+    pub(super) fn under(&mut self, degree: usize, modulus: u64) -> FusedNoise {
         let circuit = self.circuit;
         let noise = if self.is_exact(modulus) {
             self.exact.get_or_insert_with(|| {
@@ -88,7 +88,7 @@ impl<'a> Noises<'a> {
 
     /// Returns a lower bound on the result of [`Noises::under`] in little time; `None` if the weights count
     /// exactly or the window is already evaluated.
-    pub(super) fn least(&mut self, degree: usize, modulus: u64) -> Option<FastNoise> {
+    pub(super) fn least(&mut self, degree: usize, modulus: u64) -> Option<FusedNoise> {
         let (circuit, window) = (self.circuit, window(modulus));
         if self.is_exact(modulus) || self.capped.contains_key(&window) {
             return None;
@@ -116,8 +116,8 @@ fn window(modulus: u64) -> u32 {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a failed test may panic")]
-    use super::super::fast_fit::FusedChains;
-    use super::super::options::LayoutKind;
+    use super::super::fused::FusedChains;
+    use super::super::options::Scheme;
     use super::super::search::search;
     use super::super::security::SecurityStandard;
     use super::*;
@@ -164,7 +164,7 @@ mod tests {
             let network = network(weights(bits));
             let magnitude = proven_bounds(&network).output().magnitude();
             let product = BigUint::from(2u32) * magnitude.magnitude() + 1u32;
-            for layout in [LayoutKind::Batched, LayoutKind::Packed] {
+            for layout in [Scheme::Batched, Scheme::Crops] {
                 let circuit = FusedCircuit::new(&network, layout).unwrap();
                 let mut chains = FusedChains::new(&circuit, None);
                 let standard = SecurityStandard::HeStandard2024;
@@ -172,7 +172,7 @@ mod tests {
                 let evaluations = chains.noises.evaluations();
                 println!(
                     "{bits} bits, {}: {evaluations} evaluations, N {:?}",
-                    layout.name(),
+                    layout.layout(),
                     found.map(|found| found.degree)
                 );
                 // Weights of up to 13 bits are below half of every modulus.
@@ -203,7 +203,7 @@ mod tests {
         for bits in [6, 14, 17, 20, 27, 40, 61] {
             let network_of = network;
             let wide = network_of(weights(bits));
-            let circuit = FusedCircuit::new(&wide, LayoutKind::Batched).unwrap();
+            let circuit = FusedCircuit::new(&wide, Scheme::Batched).unwrap();
             let mut noises = Noises::new(&circuit);
             for t in moduli {
                 let least = noises.least(degree, t);
@@ -217,7 +217,7 @@ mod tests {
                     .map(|layer| layer.iter().map(|&w| centred(i128::from(w), t)).collect());
                 let residues = Circuit::of_values(&network_of(residues), false);
                 let detail = (Weighing::Exact, Detail::Full);
-                let itself = FastNoise::new(&residues, degree, t, detail, 1);
+                let itself = FusedNoise::new(&residues, degree, t, detail, 1);
                 let itself = itself.predict(&primes, 8);
                 let mut most: f64 = 0.0;
                 for (bound, itself) in bound.iter().zip(&itself) {

@@ -1,11 +1,11 @@
 //! The search for parameters: one walk over degrees and plaintext primes for every way of computing.
 
 use super::error::ParamsError;
-use super::noise::LayerNoise;
-use super::options::LayoutKind;
+use super::options::Scheme;
 use super::plain::plain_moduli;
 use super::security::SecurityStandard;
-use crate::bfv::coeff_modulus;
+use super::stock_noise::LayerNoise;
+use crate::seal::coeff_modulus;
 use num_bigint::BigUint;
 
 /// Largest number of plaintext primes that is tried: the circuit runs once for each.
@@ -17,7 +17,7 @@ pub(super) const MARGIN_BITS: f64 = 1.0;
 pub(super) struct Chain {
     /// Primes of q, with the special prime last.
     pub primes: Vec<u64>,
-    /// See [`super::Selection::drops`].
+    /// See [`super::Parameters::drops`].
     pub drops: Vec<usize>,
     pub response_primes: usize,
     pub noise: Vec<LayerNoise>,
@@ -25,9 +25,9 @@ pub(super) struct Chain {
     pub cost: f64,
 }
 
-/// The chosen parameters in one layout.
+/// The chosen parameters of one scheme.
 pub(super) struct Fit {
-    pub layout: LayoutKind,
+    pub scheme: Scheme,
     pub degree: usize,
     pub plain_moduli: Vec<u64>,
     pub chain: Chain,
@@ -46,7 +46,7 @@ pub(super) enum Stop {
 
 /// A way of computing a network: finds primes of q for it.
 pub(super) trait Chains {
-    fn layout(&self) -> LayoutKind;
+    fn scheme(&self) -> Scheme;
 
     fn stop(&self) -> Stop;
 
@@ -77,7 +77,7 @@ pub(super) fn search(
             let chain = chains.chain(degree, cap, &moduli, most);
             if let Some(chain) = chain.filter(|chain| chain.cost < most) {
                 best = Some(Fit {
-                    layout: chains.layout(),
+                    scheme: chains.scheme(),
                     degree,
                     plain_moduli: moduli,
                     chain,

@@ -59,7 +59,7 @@ impl std::fmt::Display for SecurityStandard {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a failed test may panic")]
     use super::*;
-    use crate::bfv::{SecurityLevel, coeff_modulus};
+    use crate::seal::{SecurityLevel, coeff_modulus};
 
     #[test]
     fn the_2018_caps_are_seals_own_and_those_of_2024_are_stricter() {

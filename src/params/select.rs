@@ -1,16 +1,16 @@
 //! The choice of parameters: t from the bound, then the smallest N, then the smallest q that is secure and leaves noise
 //! budget.
 
-use super::diagonal::HoistedChains;
 use super::error::ParamsError;
-use super::fast_fit::{FusedChains, FusedCircuit};
+use super::fused::{FusedChains, FusedCircuit};
+use super::hoisted::HoistedChains;
 use super::memory::Size;
-use super::options::{BoundRule, LayoutKind, Mode, SelectOptions};
+use super::options::{BoundRule, Scheme, SelectOptions};
 use super::search::{Fit, PLAIN_MODULI_MAX, search};
 use super::security::SecurityStandard;
-use super::selection::{Bound, Selection};
-use super::stock_fit::StockChains;
-use crate::network::{Crops, Network, proven_bounds};
+use super::selection::{Bound, Parameters};
+use super::stock::StockChains;
+use crate::network::{CropNetwork, Network, proven_bounds};
 use num_bigint::{BigInt, BigUint, Sign};
 
 /// Largest number of images for which the diagonal layout is considered without being requested. It takes images one by
@@ -19,29 +19,32 @@ const DIAGONAL_IMAGES_MAX: usize = 256;
 
 /// Chooses parameters for a network.
 ///
+/// With own kernels, the shortest predicted time for all images wins, at nominal rates: the time of the batches in the
+/// batched and crop layouts, and of the images one after the other in the diagonal layout ([`super::diagonal_work`]).
 /// For stock SEAL operations, the smallest N in the table wins, then the fewest plaintext primes, then the fewest and
-/// smallest data primes. In fast mode, the shortest predicted time for all images wins, at nominal rates: the time of
-/// the batches in the batched and packed layouts, and of the images one after the other in the diagonal layout
-/// ([`super::diagonal_work`]).
+/// smallest data primes.
 ///
 /// # Errors
-/// [`ParamsError::NothingFits`] says what ran out and what to do. [`ParamsError::Layout`] and
-/// [`ParamsError::StockLayout`] say why the requested layout is impossible. [`ParamsError::Memory`] means that no
-/// layout is predicted to fit in [`SelectOptions::memory`].
-pub fn select(network: &Network, options: &SelectOptions) -> Result<Selection, ParamsError> {
+/// [`ParamsError::NothingFits`] says what ran out and what to do. [`ParamsError::Layout`] says why the requested layout
+/// is impossible. [`ParamsError::Memory`] means that no layout is predicted to fit in [`SelectOptions::memory`].
+pub fn select(network: &Network, options: &SelectOptions) -> Result<Parameters, ParamsError> {
     let bound = bound(network, &options.bound)?;
     // |y| <= (t - 1) / 2.
     let product = BigUint::from(2u32) * bound.magnitude.magnitude() + 1u32;
-    if options.mode == Mode::Fast {
-        return select_fast(network, options, bound, &product);
+    match options.scheme {
+        Some(Scheme::Stock) => select_stock(network, options, bound, &product),
+        _ => select_own(network, options, bound, &product),
     }
-    if let Some(layout @ (LayoutKind::Packed | LayoutKind::Diagonal)) = options.layout {
-        return Err(ParamsError::StockLayout {
-            layout: layout.name(),
-        });
-    }
-    if let Some(fit) = search(&mut StockChains::new(network), options.standard, &product)? {
-        return Ok(selection(options, bound, fit));
+}
+
+fn select_stock(
+    network: &Network,
+    options: &SelectOptions,
+    bound: Bound,
+    product: &BigUint,
+) -> Result<Parameters, ParamsError> {
+    if let Some(fit) = search(&mut StockChains::new(network), options.standard, product)? {
+        return Ok(parameters(options, bound, fit));
     }
     let largest = SecurityStandard::degrees().last();
     let cap = largest.and_then(|degree| options.standard.max_coeff_modulus_bits(degree));
@@ -58,28 +61,25 @@ pub fn select(network: &Network, options: &SelectOptions) -> Result<Selection, P
     Err(nothing_fits(options, &bound, reason, advice))
 }
 
-/// Chooses the cheapest of the allowed layouts.
-fn select_fast(
+/// Chooses the cheapest of the allowed schemes with own kernels.
+fn select_own(
     network: &Network,
     options: &SelectOptions,
     bound: Bound,
     product: &BigUint,
-) -> Result<Selection, ParamsError> {
-    if options.layout == Some(LayoutKind::Packed)
-        && let Err(error) = Crops::new(network)
+) -> Result<Parameters, ParamsError> {
+    if options.scheme == Some(Scheme::Crops)
+        && let Err(error) = CropNetwork::new(network)
     {
-        return Err(ParamsError::Layout {
-            layout: LayoutKind::Packed.name(),
-            reason: error.to_string(),
-        });
+        return Err(refused(Scheme::Crops, &error));
     }
     let mut best: Option<Fit> = None;
     let mut memory = Memory::new(network, options);
-    for layout in [LayoutKind::Batched, LayoutKind::Packed] {
-        if options.layout.is_some_and(|wanted| wanted != layout) {
+    for scheme in [Scheme::Batched, Scheme::Crops] {
+        if options.scheme.is_some_and(|wanted| wanted != scheme) {
             continue;
         }
-        let Some(circuit) = FusedCircuit::new(network, layout) else {
+        let Some(circuit) = FusedCircuit::new(network, scheme) else {
             continue;
         };
         let mut chains = FusedChains::new(&circuit, options.images);
@@ -90,11 +90,11 @@ fn select_fast(
             best = Some(fit);
         }
     }
-    let wanted = match options.layout {
+    let wanted = match options.scheme {
         None => options
             .images
             .is_some_and(|images| images <= DIAGONAL_IMAGES_MAX),
-        Some(layout) => layout == LayoutKind::Diagonal,
+        Some(scheme) => scheme == Scheme::Diagonal,
     };
     if wanted {
         let images = options.images.unwrap_or(1);
@@ -103,12 +103,9 @@ fn select_fast(
             Some(fit) if is_cheaper(&fit, best.as_ref()) && memory.holds(&fit) => {
                 best = Some(fit);
             }
-            None if options.layout.is_some() => {
+            None if options.scheme.is_some() => {
                 if let Some(error) = chains.refused {
-                    return Err(ParamsError::Layout {
-                        layout: LayoutKind::Diagonal.name(),
-                        reason: error.to_string(),
-                    });
+                    return Err(refused(Scheme::Diagonal, &error));
                 }
             }
             _ => {}
@@ -121,22 +118,28 @@ fn select_fast(
         return Err(nothing_fits(
             options,
             &bound,
-            "fast mode relinearises nothing, and no degree holds both the logits and the noise of that".to_owned(),
-            "try stock mode, or train with fewer bits or fewer squares",
+            "own kernels do not relinearise, and no degree holds both the logits and the noise of that".to_owned(),
+            "try SEAL's kernels, or train with fewer bits or fewer squares",
         ));
     };
-    Ok(selection(options, bound, fit))
+    Ok(parameters(options, bound, fit))
+}
+
+fn refused(scheme: Scheme, reason: &dyn std::error::Error) -> ParamsError {
+    ParamsError::Layout {
+        layout: scheme.layout(),
+        reason: reason.to_string(),
+    }
 }
 
 fn is_cheaper(fit: &Fit, best: Option<&Fit>) -> bool {
     best.is_none_or(|best| fit.chain.cost < best.chain.cost)
 }
 
-fn selection(options: &SelectOptions, bound: Bound, fit: Fit) -> Selection {
-    Selection {
-        mode: options.mode,
-        layout: fit.layout,
-        layout_given: options.layout.is_some(),
+fn parameters(options: &SelectOptions, bound: Bound, fit: Fit) -> Parameters {
+    Parameters {
+        scheme: fit.scheme,
+        scheme_given: options.scheme.is_some(),
         standard: options.standard,
         bound,
         poly_modulus_degree: fit.degree,
@@ -162,7 +165,7 @@ impl<'a> Memory<'a> {
         Self {
             network,
             images: options.images,
-            limit: options.memory.filter(|_| options.layout.is_none()),
+            limit: options.memory.filter(|_| options.scheme.is_none()),
             refused: None,
         }
     }
@@ -172,12 +175,11 @@ impl<'a> Memory<'a> {
             return true;
         };
         let size = Size {
-            mode: Mode::Fast,
-            layout: fit.layout,
+            scheme: fit.scheme,
             degree: fit.degree,
             primes: fit.chain.primes.len().saturating_sub(1),
             drops: &fit.chain.drops,
-            channels: fit.plain_moduli.len(),
+            plain_primes: fit.plain_moduli.len(),
         };
         // A layout that cannot serve the network has no parameters.
         let Ok(forecast) = size.forecast(self.network, self.images) else {
@@ -193,7 +195,7 @@ impl<'a> Memory<'a> {
         };
         if less {
             self.refused = Some(ParamsError::Memory {
-                layout: fit.layout.name(),
+                layout: fit.scheme.layout(),
                 needed: peak,
                 available: limit,
             });
@@ -213,7 +215,7 @@ fn nothing_fits(
         magnitude: bound.magnitude.clone(),
         rule: options.bound.name(),
         bits: bound.bits,
-        mode: options.mode,
+        scheme: options.scheme,
         reason,
         advice,
     }

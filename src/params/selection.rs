@@ -2,9 +2,9 @@
 
 use num_bigint::BigInt;
 
-use super::noise::LayerNoise;
-use super::options::{BoundRule, LayoutKind, Mode};
+use super::options::{BoundRule, Scheme};
 use super::security::SecurityStandard;
+use super::stock_noise::LayerNoise;
 
 /// The bound that decided t.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,10 +19,9 @@ pub struct Bound {
 
 /// Encryption parameters for a network: secure, large enough for its logits, and with noise budget to spare.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Selection {
-    pub(super) mode: Mode,
-    pub(super) layout: LayoutKind,
-    pub(super) layout_given: bool,
+pub struct Parameters {
+    pub(super) scheme: Scheme,
+    pub(super) scheme_given: bool,
     pub(super) standard: SecurityStandard,
     pub(super) bound: Bound,
     pub(super) poly_modulus_degree: usize,
@@ -33,20 +32,15 @@ pub struct Selection {
     pub(super) predicted_noise: Vec<LayerNoise>,
 }
 
-impl Selection {
-    /// Returns the way the server computes.
-    pub const fn mode(&self) -> Mode {
-        self.mode
+impl Parameters {
+    /// Returns the backend of the server and the arrangement of images in slots.
+    pub const fn scheme(&self) -> Scheme {
+        self.scheme
     }
 
-    /// Returns the arrangement of images in slots.
-    pub const fn layout(&self) -> LayoutKind {
-        self.layout
-    }
-
-    /// True if [`super::SelectOptions::layout`] requested this layout. Otherwise, it is the cheapest one.
-    pub const fn layout_given(&self) -> bool {
-        self.layout_given
+    /// True if [`super::SelectOptions::scheme`] requested this scheme. Otherwise, it is the cheapest one.
+    pub const fn scheme_given(&self) -> bool {
+        self.scheme_given
     }
 
     /// Returns N.

@@ -6,11 +6,11 @@ use serde::{Deserialize, Serialize};
 
 use super::{NetworkSpec, TrainError, export, files::write_atomically, read};
 use crate::{
-    bfv::Modulus,
     data::DatasetName,
     file_kind::Own,
     network::{InputEncoding, InputQuantizer},
     quant::WeightRule,
+    seal::Modulus,
 };
 
 /// Largest number of epochs in a run: steps are counted over the whole run.

@@ -3,12 +3,12 @@
 use super::damage::explain;
 use super::error::{WireError, WireResult};
 use super::message::{Limits, Message};
-use crate::bfv::{
+use crate::engine::{
+    Contexts, EvaluationKeys, Request, Response, SeededEvaluationKeys, SeededRequest,
+};
+use crate::seal::{
     Ciphertext, Context, GaloisKeys, PublicKey, RelinKeys, SeededCiphertext, SeededGaloisKeys,
     SeededPublicKey, SeededRelinKeys,
-};
-use crate::engine::{
-    EvaluationKeys, PlanContexts, Request, Response, SeededEvaluationKeys, SeededRequest,
 };
 
 /// Reads a message of the kind that its header names, and writes it again. Each object has exactly one encoding, so an
@@ -18,7 +18,7 @@ use crate::engine::{
 /// Any [`WireError`]; [`WireError::Field`] for a kind that does not exist, or that needs a plan when none is given.
 pub fn reencode(
     context: &Context,
-    plan: Option<&PlanContexts>,
+    plan: Option<&Contexts>,
     bytes: &[u8],
     limits: &Limits,
 ) -> WireResult<Vec<u8>> {

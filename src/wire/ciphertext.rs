@@ -4,7 +4,7 @@ use super::error::{WireError, WireResult};
 use super::header::{Counts, Kind};
 use super::message::{Body, Size, check_field, check_single, data_level};
 use super::stream::{Sink, Source};
-use crate::bfv::{CIPHERTEXT_SIZES, Ciphertext, Context, Level, SeededCiphertext, SeededPart};
+use crate::seal::{CIPHERTEXT_SIZES, Ciphertext, Context, Level, SeededCiphertext, SeededPart};
 use std::ops::RangeInclusive;
 
 /// Refuses an object that does not belong to the context.

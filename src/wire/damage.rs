@@ -58,7 +58,7 @@ const fn says_what_the_bytes_say(error: &WireError) -> bool {
         | WireError::File { .. }
         | WireError::Memory { .. }
         | WireError::Unfit { .. }
-        | WireError::Bfv(_) => false,
+        | WireError::Seal(_) => false,
     }
 }
 

@@ -6,14 +6,14 @@ use super::header::{Counts, Fingerprint, Kind};
 use super::keys::{Keys, check_key, key_counts};
 use super::message::{Body, Scope, Size, check_field, message_bytes};
 use super::stream::{Sink, Source};
-use crate::bfv::{
+use crate::engine::{
+    Contexts, EvaluationKeys, Request, Response, SeededEvaluationKeys, SeededRequest,
+};
+use crate::seal::{
     Ciphertext, Context, GaloisKeys, RelinKeys, SeededCiphertext, SeededGaloisKeys, SeededRelinKeys,
 };
-use crate::engine::{
-    EvaluationKeys, PlanContexts, Request, Response, SeededEvaluationKeys, SeededRequest,
-};
 
-impl Scope for PlanContexts {
+impl Scope for Contexts {
     fn fingerprint(&self) -> Fingerprint {
         Fingerprint::of_all(self.contexts())
     }
@@ -33,16 +33,16 @@ impl UploadSizes {
     ///
     /// # Errors
     /// None in practice: [`super::WireError::Field`] if the contexts are not those of a plan.
-    pub fn of(plan: &PlanContexts) -> WireResult<Self> {
-        let channels = plan.contexts().len() as u32;
+    pub fn of(plan: &Contexts) -> WireResult<Self> {
+        let parts = plan.contexts().len() as u32;
         let keys = Counts {
-            channels,
+            parts,
             ..key_counts(first(plan)?, usize::from(plan.needs_relin_keys()))
         };
         let request = Counts {
             polynomials: 2,
             primes: first(plan)?.first_level().coeff_modulus_size as u16,
-            channels,
+            parts,
             items: plan.inputs() as u32,
             images: 1,
             ..Counts::default()
@@ -55,76 +55,73 @@ impl UploadSizes {
 }
 
 /// Returns the first context of a plan. The plan's contexts differ only in the plaintext modulus.
-fn first(plan: &PlanContexts) -> WireResult<&Context> {
+fn first(plan: &Contexts) -> WireResult<&Context> {
     plan.contexts().first().ok_or(unfit("plan"))
 }
 
-fn check_channels(plan: &PlanContexts, counts: &Counts) -> WireResult<u64> {
-    let channels = plan.contexts().len() as u64;
-    check_field("channels", u64::from(counts.channels), channels..=channels)?;
-    Ok(channels)
+fn check_parts(plan: &Contexts, counts: &Counts) -> WireResult<u64> {
+    let parts = plan.contexts().len() as u64;
+    check_field("parts", u64::from(counts.parts), parts..=parts)?;
+    Ok(parts)
 }
 
 /// Returns the header's counts for ciphertexts, which must all have the shape of the first.
 fn batch_counts<E: Encrypted>(
     object: &'static str,
-    plan: &PlanContexts,
+    plan: &Contexts,
     images: usize,
-    channels: &[Vec<E>],
+    parts: &[Vec<E>],
 ) -> WireResult<Counts> {
     let shape_of = |context, encrypted: &E| {
         let (level, polynomials, is_ntt_form) = encrypted.shape(context)?;
         Some((level.coeff_modulus_size, polynomials, is_ntt_form))
     };
-    let items = channels.first().map_or(0, Vec::len);
-    let shape = channels
+    let items = parts.first().map_or(0, Vec::len);
+    let shape = parts
         .first()
-        .and_then(|channel| shape_of(plan.contexts().first()?, channel.first()?));
+        .and_then(|part| shape_of(plan.contexts().first()?, part.first()?));
     let (primes, polynomials, is_ntt_form) = shape.ok_or(unfit(object))?;
     fit(
         object,
-        channels.len() == plan.contexts().len()
-            && channels
-                .iter()
-                .zip(plan.contexts())
-                .all(|(channel, context)| {
-                    channel.len() == items
-                        && channel
-                            .iter()
-                            .all(|encrypted| shape_of(context, encrypted) == shape)
-                }),
+        parts.len() == plan.contexts().len()
+            && parts.iter().zip(plan.contexts()).all(|(part, context)| {
+                part.len() == items
+                    && part
+                        .iter()
+                        .all(|encrypted| shape_of(context, encrypted) == shape)
+            }),
     )?;
     Ok(Counts {
         is_ntt_form,
         polynomials: polynomials as u16,
         primes: primes as u16,
-        channels: channels.len() as u32,
+        parts: parts.len() as u32,
         items: items as u32,
         images: images as u32,
     })
 }
 
 /// Checks the counts of a request or response. The plan has `items` ciphertexts for each plain prime.
-fn batch_size<E: Encrypted>(
-    plan: &PlanContexts,
-    counts: &Counts,
-    items: usize,
-) -> WireResult<Size> {
+fn batch_size<E: Encrypted>(plan: &Contexts, counts: &Counts, items: usize) -> WireResult<Size> {
     let items = items as u64;
-    let channels = check_channels(plan, counts)?;
+    let parts = check_parts(plan, counts)?;
     check_field("items", u64::from(counts.items), items..=items)?;
-    check_field("images", u64::from(counts.images), 1..=plan.slots() as u64)?;
+    check_field(
+        "images",
+        u64::from(counts.images),
+        1..=plan.batch_size() as u64,
+    )?;
     let one = check_encrypted::<E>(first(plan)?, counts)?;
-    Ok(one.times(items).times(channels))
+    Ok(one.times(items).times(parts))
 }
 
 /// Checks that the ciphertexts can be decrypted as they are.
-fn check_plain_form(_: &PlanContexts, counts: &Counts) -> WireResult<()> {
+fn check_plain_form(_: &Contexts, counts: &Counts) -> WireResult<()> {
     check_field("NTT form", u64::from(counts.is_ntt_form), 0..=0)
 }
 
 /// Checks that the ciphertexts are fresh: two polynomials, at the highest data level.
-fn check_fresh(plan: &PlanContexts, counts: &Counts) -> WireResult<()> {
+fn check_fresh(plan: &Contexts, counts: &Counts) -> WireResult<()> {
     check_field("polynomials", u64::from(counts.polynomials), 2..=2)?;
     let primes = first(plan)?.first_level().coeff_modulus_size as u64;
     check_field("primes", u64::from(counts.primes), primes..=primes)
@@ -133,21 +130,21 @@ fn check_fresh(plan: &PlanContexts, counts: &Counts) -> WireResult<()> {
 macro_rules! batch_body {
     ($($object:ident, $name:literal, $encrypted:ident, $items:ident, $check:ident;)*) => {$(
         impl Body for $object {
-            type Scope = PlanContexts;
+            type Scope = Contexts;
             const KIND: Kind = Kind::$object;
 
-            fn counts(&self, plan: &PlanContexts) -> WireResult<Counts> {
-                batch_counts($name, plan, self.images, &self.channels)
+            fn counts(&self, plan: &Contexts) -> WireResult<Counts> {
+                batch_counts($name, plan, self.images, &self.parts)
             }
 
-            fn size(plan: &PlanContexts, counts: &Counts) -> WireResult<Size> {
+            fn size(plan: &Contexts, counts: &Counts) -> WireResult<Size> {
                 $check(plan, counts)?;
                 batch_size::<$encrypted>(plan, counts, plan.$items())
             }
 
-            fn write_body(&self, plan: &PlanContexts, sink: &mut Sink<'_>) -> WireResult<()> {
-                for (channel, context) in self.channels.iter().zip(plan.contexts()) {
-                    for encrypted in channel {
+            fn write_body(&self, plan: &Contexts, sink: &mut Sink<'_>) -> WireResult<()> {
+                for (part, context) in self.parts.iter().zip(plan.contexts()) {
+                    for encrypted in part {
                         write_encrypted(context, encrypted, sink)?;
                     }
                 }
@@ -155,20 +152,20 @@ macro_rules! batch_body {
             }
 
             fn read_body(
-                plan: &PlanContexts,
+                plan: &Contexts,
                 counts: &Counts,
                 source: &mut Source<'_>,
             ) -> WireResult<Self> {
-                let mut channels = Vec::new();
+                let mut parts = Vec::new();
                 for context in plan.contexts() {
-                    let channel = (0..counts.items)
+                    let part = (0..counts.items)
                         .map(|_| read_encrypted(context, counts, source))
                         .collect::<WireResult<_>>()?;
-                    channels.push(channel);
+                    parts.push(part);
                 }
                 Ok(Self {
                     images: counts.images as usize,
-                    channels,
+                    parts,
                 })
             }
         }
@@ -184,7 +181,7 @@ batch_body!(
 /// Returns the header's counts for evaluation keys. Each plain prime has the same number of relinearisation key slots,
 /// or each has none. Galois keys follow, for the elements that the plan knows.
 fn keys_counts<K: Keys, G: Rotating>(
-    plan: &PlanContexts,
+    plan: &Contexts,
     keys: &[Option<K>],
     galois: &[Option<G>],
 ) -> WireResult<Counts> {
@@ -209,7 +206,7 @@ fn keys_counts<K: Keys, G: Rotating>(
             }),
     )?;
     Ok(Counts {
-        channels: keys.len() as u32,
+        parts: keys.len() as u32,
         ..key_counts(first(plan)?, slots)
     })
 }
@@ -232,8 +229,8 @@ impl Rotating for SeededGaloisKeys {
     }
 }
 
-fn keys_size<K: Keys, G: Keys>(plan: &PlanContexts, counts: &Counts) -> WireResult<Size> {
-    let channels = check_channels(plan, counts)?;
+fn keys_size<K: Keys, G: Keys>(plan: &Contexts, counts: &Counts) -> WireResult<Size> {
+    let parts = check_parts(plan, counts)?;
     let context = first(plan)?;
     check_field("images", u64::from(counts.images), 0..=0)?;
     check_key(context, counts)?;
@@ -248,24 +245,24 @@ fn keys_size<K: Keys, G: Keys>(plan: &PlanContexts, counts: &Counts) -> WireResu
     let keys = K::slot_size(context).times(slots);
     Ok(keys
         .plus(G::slot_size(context).times(rotations))
-        .times(channels))
+        .times(parts))
 }
 
 macro_rules! keys_body {
     ($($object:ident, $keys:ident, $galois:ident;)*) => {$(
         impl Body for $object {
-            type Scope = PlanContexts;
+            type Scope = Contexts;
             const KIND: Kind = Kind::$object;
 
-            fn counts(&self, plan: &PlanContexts) -> WireResult<Counts> {
+            fn counts(&self, plan: &Contexts) -> WireResult<Counts> {
                 keys_counts(plan, &self.relin_keys, &self.galois_keys)
             }
 
-            fn size(plan: &PlanContexts, counts: &Counts) -> WireResult<Size> {
+            fn size(plan: &Contexts, counts: &Counts) -> WireResult<Size> {
                 keys_size::<$keys, $galois>(plan, counts)
             }
 
-            fn write_body(&self, plan: &PlanContexts, sink: &mut Sink<'_>) -> WireResult<()> {
+            fn write_body(&self, plan: &Contexts, sink: &mut Sink<'_>) -> WireResult<()> {
                 let keys = self.relin_keys.iter().zip(&self.galois_keys);
                 for ((relin, galois), context) in keys.zip(plan.contexts()) {
                     if let Some(keys) = relin {
@@ -279,7 +276,7 @@ macro_rules! keys_body {
             }
 
             fn read_body(
-                plan: &PlanContexts,
+                plan: &Contexts,
                 counts: &Counts,
                 source: &mut Source<'_>,
             ) -> WireResult<Self> {

@@ -123,7 +123,7 @@ pub enum WireError {
     },
     /// SEAL refused the contents of the message, or memory is exhausted.
     #[error("building the object")]
-    Bfv(#[from] crate::bfv::Error),
+    Seal(#[from] crate::seal::Error),
 }
 
 /// The result type of the wire format.

@@ -1,7 +1,7 @@
 //! The header: states what a message holds, for which parameters, and how much follows.
 
 use super::error::{WireError, WireResult};
-use crate::bfv::Context;
+use crate::seal::Context;
 use sha2::{Digest, Sha256};
 
 /// The first bytes of each message.
@@ -97,7 +97,7 @@ pub struct Counts {
     /// Number of primes of their level.
     pub(super) primes: u16,
     /// Number of plain primes.
-    pub(super) channels: u32,
+    pub(super) parts: u32,
     /// Number of ciphertexts or key slots for each plain prime.
     pub(super) items: u32,
     /// Number of images in a request or response.
@@ -125,7 +125,7 @@ impl Header {
         bytes[24..32].copy_from_slice(&self.body_bytes.to_le_bytes());
         bytes[32..34].copy_from_slice(&counts.polynomials.to_le_bytes());
         bytes[34..36].copy_from_slice(&counts.primes.to_le_bytes());
-        bytes[36..40].copy_from_slice(&counts.channels.to_le_bytes());
+        bytes[36..40].copy_from_slice(&counts.parts.to_le_bytes());
         bytes[40..44].copy_from_slice(&counts.items.to_le_bytes());
         bytes[44..48].copy_from_slice(&counts.images.to_le_bytes());
         bytes
@@ -171,7 +171,7 @@ impl Header {
                 is_ntt_form: bytes[7] == 1,
                 polynomials: u16::from_le_bytes(at(bytes, 32)),
                 primes: u16::from_le_bytes(at(bytes, 34)),
-                channels: u32::from_le_bytes(at(bytes, 36)),
+                parts: u32::from_le_bytes(at(bytes, 36)),
                 items: u32::from_le_bytes(at(bytes, 40)),
                 images: u32::from_le_bytes(at(bytes, 44)),
             },

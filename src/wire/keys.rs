@@ -5,7 +5,7 @@ use super::error::{WireError, WireResult};
 use super::header::{Counts, Kind};
 use super::message::{Body, Size, check_field, check_single};
 use super::stream::{Sink, Source};
-use crate::bfv::{
+use crate::seal::{
     Ciphertext, Context, GaloisKeys, PublicKey, RELIN_SLOTS, RelinKeys, SeededGaloisKeys,
     SeededPart, SeededPublicKey, SeededRelinKeys, is_galois_element,
 };

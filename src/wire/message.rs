@@ -5,8 +5,8 @@ use super::error::{WireError, WireResult};
 use super::header::{CHECKSUM_BYTES, Counts, Fingerprint, HEADER_BYTES, Header, Kind};
 use super::pack::packed_bytes;
 use super::stream::{Sink, Source, width};
-use crate::bfv::{Context, Level, Seed};
 use crate::file::replace;
+use crate::seal::{Context, Level, Seed};
 use std::fs::File;
 use std::io::{Read, Seek as _, Write};
 use std::path::Path;
@@ -316,7 +316,7 @@ pub(super) fn check_field(
 
 /// Checks that the counts that single objects do not use are zero.
 pub(super) fn check_single(counts: &Counts) -> WireResult<()> {
-    check_field("channels", u64::from(counts.channels), 0..=0)?;
+    check_field("parts", u64::from(counts.parts), 0..=0)?;
     check_field("images", u64::from(counts.images), 0..=0)
 }
 

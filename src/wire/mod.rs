@@ -6,8 +6,8 @@
 //! describes every byte.
 //!
 //! ```
-//! use sealquant::bfv::{Context, Encryptor, KeyGenerator, ParametersLiteral, Plaintext, SecurityLevel};
-//! use sealquant::bfv::{SeededCiphertext, coeff_modulus};
+//! use sealquant::seal::{Context, Encryptor, KeyGenerator, ParametersLiteral, Plaintext, SecurityLevel};
+//! use sealquant::seal::{SeededCiphertext, coeff_modulus};
 //! use sealquant::wire::{Limits, Message};
 //!
 //! let context = Context::from_literal(&ParametersLiteral {

@@ -3,7 +3,7 @@
 use super::error::{WireError, WireResult};
 use super::header::{CHECKSUM_BYTES, HEADER_BYTES, Header};
 use super::pack::{pack, packed_bytes, padding_is_zero, unpack};
-use crate::bfv::{Context, Seed};
+use crate::seal::{Context, Seed};
 use std::io::{ErrorKind, Read, Write};
 use xxhash_rust::xxh3::Xxh3;
 

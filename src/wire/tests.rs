@@ -1,7 +1,7 @@
 //! Tests of round trips, of refusals, and of sizes against the information limit and SEAL's own format.
 
 use super::*;
-use crate::bfv::{
+use crate::seal::{
     Ciphertext, Compression, Context, Decryptor, Encryptor, Evaluator, GaloisKeys, KeyGenerator,
     ParametersLiteral, Plaintext, PublicKey, RelinKeys, Rotation, SecurityLevel, SeededCiphertext,
     SeededGaloisKeys, SeededPublicKey, SeededRelinKeys, coeff_modulus, plain_modulus,
@@ -269,7 +269,7 @@ fn each_wrong_field_is_named() {
         (24, "body length"),
         (32, "polynomials"),
         (34, "primes"),
-        (36, "channels"),
+        (36, "parts"),
         (40, "items"),
         (44, "images"),
     ] {

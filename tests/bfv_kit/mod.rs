@@ -6,7 +6,7 @@
     reason = "each test file uses a part; a failed test may panic"
 )]
 
-use sealquant::bfv::{
+use sealquant::seal::{
     BatchEncoder, Ciphertext, Context, Decryptor, Encryptor, Error, Evaluator, GaloisKeys,
     KeyGenerator, ParametersLiteral, Plaintext, PublicKey, RelinKeys, Rotation, SealErrorKind,
     SecretKey, SecurityLevel, coeff_modulus, plain_modulus,

@@ -85,8 +85,8 @@ fn check_record(record: &Value, mode: &str, data: &Path) {
     assert_eq!(record["bound"]["rule"], "proven");
     assert_eq!(record["bound"]["source"], Value::Null);
     assert_eq!(record["data_files"][0]["published"], false);
-    assert_eq!(record["seal_version"], sealquant::bfv::SEAL_VERSION);
-    assert_eq!(record["hexl"], sealquant::bfv::HEXL);
+    assert_eq!(record["seal_version"], sealquant::seal::SEAL_VERSION);
+    assert_eq!(record["hexl"], sealquant::seal::HEXL);
     assert!(
         record["command"]
             .as_str()
@@ -184,7 +184,7 @@ fn infer_packs_few_images_and_says_what_it_cannot_pack() {
     write_data(&data, 60);
     // Two consecutive linear layers: the last but one reads all positions.
     sealquant()
-        .args(["infer", "--layout", "packed", "--model"])
+        .args(["infer", "--layout", "crops", "--model"])
         .arg(&model)
         .arg("--data-dir")
         .arg(&data)
@@ -314,7 +314,7 @@ fn images_and_data_that_are_not_there_are_refused() {
 fn memory_is_predicted_near_what_records_measured() {
     use sealquant::{
         network::Network,
-        params::{BoundRule, LayoutKind, MemoryForecast, Mode, SelectOptions, select},
+        params::{BoundRule, MemoryForecast, Scheme, SelectOptions, select},
     };
     let top = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut compared = 0;
@@ -341,17 +341,10 @@ fn memory_is_predicted_near_what_records_measured() {
                 magnitude: magnitude.parse().unwrap(),
                 source: "the record".to_owned(),
             },
-            mode: [Mode::Stock, Mode::Fast]
-                .into_iter()
-                .find(|mode| mode.name() == text("mode"))
-                .unwrap(),
-            layout: [
-                LayoutKind::Batched,
-                LayoutKind::Packed,
-                LayoutKind::Diagonal,
-            ]
-            .into_iter()
-            .find(|layout| layout.name() == text("layout")),
+            scheme: Scheme::ALL.into_iter().find(|scheme| {
+                let layout = text("layout").replace("packed", "crops");
+                scheme.is_stock() == (text("mode") == "stock") && scheme.layout() == layout
+            }),
             images: Some(images),
             ..SelectOptions::default()
         };

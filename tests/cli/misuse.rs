@@ -106,7 +106,7 @@ fn errors_name_the_options_that_help() {
     let model = top.path().join("m");
     write_model(&model);
     let model = model.to_str().unwrap();
-    let line = failure(&["inspect", model, "--mode", "stock", "--layout", "packed"]);
+    let line = failure(&["inspect", model, "--mode", "stock", "--layout", "crops"]);
     assert!(
         line.contains("stock mode computes in the batched layout only"),
         "{line}"

@@ -191,7 +191,7 @@ fn timing_runs_every_case_and_separates_what_each_change_contributes() {
         ["baseline", "small-weights", "small-q", "small-n", "masks"]
     );
     assert_eq!(whole["image"], 3);
-    assert_eq!(whole["hexl"], sealquant::bfv::HEXL);
+    assert_eq!(whole["hexl"], sealquant::seal::HEXL);
     let degree = |row: &Value| row["poly_modulus_degree"].as_u64().unwrap();
     assert_eq!(
         rows.iter().map(degree).collect::<Vec<_>>(),

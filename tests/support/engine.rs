@@ -2,8 +2,8 @@
 //! single-object messages, so no network, plan or secret key is needed.
 
 use super::{DEGREE, PRIMES, parameters};
-use sealquant::bfv::Context;
-use sealquant::engine::PlanContexts;
+use sealquant::engine::Contexts;
+use sealquant::seal::Context;
 use sealquant::wire::{CHECKSUM_BYTES, HEADER_BYTES, Kind, MAGIC, Scope, VERSION};
 
 /// Number of ciphertexts of a request and of a response, for each plain prime.
@@ -11,14 +11,14 @@ const INPUTS: usize = 3;
 const OUTPUTS: usize = 2;
 
 /// Builds a plan with two plain primes and evaluation keys. The first context is that of the other messages.
-pub fn plan(first: &Context) -> PlanContexts {
+pub fn plan(first: &Context) -> Contexts {
     let second = parameters(DEGREE, &PRIMES, 193);
-    PlanContexts::from_contexts(vec![first.clone(), second], INPUTS, OUTPUTS, true).unwrap()
+    Contexts::from_contexts(vec![first.clone(), second], INPUTS, OUTPUTS, true).unwrap()
 }
 
 /// Builds a message whose body consists of `count` copies of the body of a single object's message.
 fn repeated(
-    plan: &PlanContexts,
+    plan: &Contexts,
     kind: Kind,
     single: &[u8],
     count: usize,
@@ -47,7 +47,7 @@ fn repeated(
 
 /// Builds a message of each of the engine's kinds, with its name, from the messages of the BFV layer.
 pub fn messages(
-    plan: &PlanContexts,
+    plan: &Contexts,
     singles: &[(&'static str, Vec<u8>)],
 ) -> Vec<(&'static str, Vec<u8>)> {
     let channels = plan.contexts().len();

@@ -2,11 +2,11 @@
 
 mod engine;
 
-use sealquant::bfv::{
+use sealquant::engine::Contexts;
+use sealquant::seal::{
     Ciphertext, Context, GaloisKeys, ParametersLiteral, PublicKey, RelinKeys, SecurityLevel, Seed,
     SeededCiphertext, SeededGaloisKeys, SeededPublicKey, SeededRelinKeys,
 };
-use sealquant::engine::PlanContexts;
 use sealquant::wire::{CHECKSUM_BYTES, HEADER_BYTES, Message};
 
 /// A small generator with a fixed sequence (SplitMix64).
@@ -44,7 +44,7 @@ fn parameters(degree: usize, primes: &[u64], plain_modulus: u64) -> Context {
 /// Messages, and the contexts against which they are read.
 pub struct World {
     pub context: Context,
-    pub plan: PlanContexts,
+    pub plan: Contexts,
     /// The messages with their names.
     pub messages: Vec<(&'static str, Vec<u8>)>,
 }
@@ -63,7 +63,7 @@ pub fn worlds() -> [World; 2] {
             messages,
         },
         World {
-            plan: PlanContexts::from_contexts(vec![small.clone()], 1, 1, false).unwrap(),
+            plan: Contexts::from_contexts(vec![small.clone()], 1, 1, false).unwrap(),
             messages: padded_messages(&small),
             context: small,
         },

@@ -7,19 +7,19 @@ use sealquant::network::{
     InputQuantizer, Layer, MAX_BIAS_BITS, Network, NetworkBuilder, NetworkLimits, Shape,
     SplitMix64, op_counts, proven_bounds, random_network,
 };
-use sealquant::params::{LayoutKind, Mode, SelectOptions, select};
+use sealquant::params::{Scheme, SelectOptions, select};
 use std::time::Duration;
 
-/// A way to inspect a file: the mode, the layout that is asked for, and the number of images.
-pub type Way = (Mode, Option<LayoutKind>, Option<usize>);
+/// A way to inspect a file: the scheme that is asked for, and the number of images.
+pub type Way = (Option<Scheme>, Option<usize>);
 
 /// All ways that differ in what they compute.
 pub const WAYS: [Way; 5] = [
-    (Mode::Stock, None, None),
-    (Mode::Fast, Some(LayoutKind::Batched), None),
-    (Mode::Fast, Some(LayoutKind::Packed), None),
-    (Mode::Fast, Some(LayoutKind::Diagonal), Some(1)),
-    (Mode::Fast, None, Some(1)),
+    (Some(Scheme::Stock), None),
+    (Some(Scheme::Batched), None),
+    (Some(Scheme::Crops), None),
+    (Some(Scheme::Diagonal), Some(1)),
+    (None, Some(1)),
 ];
 
 /// Runs all steps that showing a network takes, and reports the time that each step took by `clock`, including steps
@@ -45,16 +45,15 @@ pub fn inspect(
         assert!((0.0..=1.0).contains(&network.zero_fraction()));
         network.weight_bits();
     });
-    for &(mode, layout, images) in ways {
-        let name = match layout {
-            _ if mode == Mode::Stock => "stock",
-            Some(layout) => layout.name(),
+    for &(scheme, images) in ways {
+        let name = match scheme {
+            Some(Scheme::Stock) => "stock",
+            Some(scheme) => scheme.layout(),
             None => "any layout",
         };
         timed(name, &mut || {
             let options = SelectOptions {
-                mode,
-                layout,
+                scheme,
                 images,
                 ..SelectOptions::default()
             };

@@ -116,7 +116,7 @@ impl Operation {
         Self::CreateRelinKeys,
     ];
 
-    /// Tells whether `sealquant::bfv` does not simply call SEAL's function of this name: it encodes and decodes by
+    /// Tells whether `sealquant::seal` does not simply call SEAL's function of this name: it encodes and decodes by
     /// itself, and computes sums, products and powers from single calls.
     pub const fn is_own(self) -> bool {
         matches!(

@@ -13,12 +13,12 @@ use crate::cli::{
 };
 use crate::{
     data::{self, DatasetName, Split},
-    file::{ResultKind, write_atomically},
-    report::Host,
-    reproduce::{
+    experiment::Host,
+    experiment::reproduce::{
         Document, Images, Method, Options, ReproduceError, Row, claims, document, plan,
         plot_accuracy, plot_layers, run as run_rows,
     },
+    file::{ResultKind, write_atomically},
     train::RECORD_FILE,
 };
 

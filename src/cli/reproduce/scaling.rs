@@ -17,14 +17,14 @@ use crate::cli::{
     table,
 };
 use crate::{
-    bfv,
+    experiment::reproduce::{plot_scaling, scaling_document},
+    experiment::{Axis, Host, ScalingPoint, ScalingRecord, measure_scaling},
     file::{ResultKind, write_atomically},
     file_kind::Own,
     network::{Network, random_hcnn, random_images},
-    params::{BoundRule, LayoutKind, Mode, ParamsError, SelectOptions, select},
+    params::{BoundRule, ParamsError, Scheme, SelectOptions, select},
     process::Running,
-    report::{Axis, Host, ScalingPoint, ScalingRecord, measure_scaling},
-    reproduce::{plot_scaling, scaling_document},
+    seal,
 };
 
 /// Number of images at every point, except on the axis of images.
@@ -154,8 +154,8 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> anyhow::Result<
         command: command_line(),
         repeat: arguments.repeat.get(),
         points,
-        seal_version: bfv::SEAL_VERSION.to_owned(),
-        hexl: bfv::HEXL,
+        seal_version: seal::SEAL_VERSION.to_owned(),
+        hexl: seal::HEXL,
         cpu: host.cpu,
         git_commit: host.git_commit,
         time: host.time,
@@ -227,8 +227,7 @@ fn point(arguments: &Arguments, axis: Axis, value: u64) -> anyhow::Result<Option
     };
     let options = SelectOptions {
         bound,
-        mode: Mode::Fast,
-        layout: (axis != Axis::Images).then_some(LayoutKind::Batched),
+        scheme: (axis != Axis::Images).then_some(Scheme::Batched),
         images: Some(images),
         ..SelectOptions::default()
     };

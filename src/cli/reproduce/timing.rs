@@ -11,15 +11,15 @@ use crate::cli::{
     table,
 };
 use crate::{
-    bfv,
     data::{DatasetName, Split},
-    engine::paper::Part,
+    engine::reference::Part,
+    experiment::reproduce::{plot_timing, timing_document},
+    experiment::{Host, PrimeRun, PrimeSubject, TimingCase, TimingError, TimingRecord, TimingRow},
     file::{ResultKind, write_atomically},
     file_kind::Own,
     network::Network,
-    params::PaperParameters,
-    report::{Host, PrimeRun, PrimeSubject, TimingCase, TimingError, TimingRecord, TimingRow},
-    reproduce::{plot_timing, timing_document},
+    params::ReferenceParameters,
+    seal,
 };
 use anyhow::{Context as _, bail};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
@@ -114,11 +114,11 @@ impl Subject {
     }
 
     /// Returns SEAL's default primes of q, and as few plaintext primes as suffice with at most `plain_bits` bits each.
-    fn parameters(&self, degree: usize, plain_bits: u64) -> anyhow::Result<PaperParameters> {
+    fn parameters(&self, degree: usize, plain_bits: u64) -> anyhow::Result<ReferenceParameters> {
         let doubled: BigInt = &self.magnitude * 2;
         let bits = (doubled + 1_u32).bits();
         let primes = bits.div_ceil(plain_bits).max(1) as usize;
-        Ok(PaperParameters::seal_default(
+        Ok(ReferenceParameters::seal_default(
             degree,
             primes,
             &self.magnitude,
@@ -131,7 +131,7 @@ fn cases<'a>(
     arguments: &Arguments,
     baseline: &'a Subject,
     small: &'a Subject,
-) -> anyhow::Result<Vec<(TimingCase, &'a Network, PaperParameters)>> {
+) -> anyhow::Result<Vec<(TimingCase, &'a Network, ReferenceParameters)>> {
     let [larger, smaller] = two(&arguments.degrees)?;
     if larger < smaller {
         bail!("--degrees {larger} {smaller}: the larger N comes first");
@@ -184,7 +184,7 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> anyhow::Result<
             Outcome::Failure
         });
     }
-    if bfv::HEXL {
+    if seal::HEXL {
         note(
             "SEAL was compiled with HEXL here, the authors' was not: build with \
              --no-default-features --features cli,zstd for a faithful comparison",
@@ -252,8 +252,8 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> anyhow::Result<
         dataset: arguments.dataset,
         image: arguments.image,
         rows,
-        seal_version: bfv::SEAL_VERSION.to_owned(),
-        hexl: bfv::HEXL,
+        seal_version: seal::SEAL_VERSION.to_owned(),
+        hexl: seal::HEXL,
         cpu: host.cpu,
         peak_memory_bytes: Host::peak_memory_bytes(),
         git_commit: host.git_commit,
@@ -285,7 +285,7 @@ fn row(
     arguments: &Arguments,
     case: TimingCase,
     subject: PrimeSubject<'_>,
-    parameters: &PaperParameters,
+    parameters: &ReferenceParameters,
 ) -> anyhow::Result<TimingRow> {
     let moduli = &parameters.plain_moduli;
     let wanted = match (arguments.channels, arguments.primes) {
@@ -311,7 +311,7 @@ fn row(
 fn prime_run(
     arguments: &Arguments,
     subject: PrimeSubject<'_>,
-    parameters: &PaperParameters,
+    parameters: &ReferenceParameters,
     t: u64,
 ) -> Result<PrimeRun, TimingError> {
     let Some(directory) = &arguments.runs else {

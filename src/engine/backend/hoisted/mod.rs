@@ -1,0 +1,305 @@
+//! The diagonal layout on the server, with hoisted rotations: products with plaintexts, hoisted rotations (all from one decomposition), and
+//! squares in BGV form.
+//!
+//! `docs/EVALUATION.md` derives the steps and their noise.
+
+mod prepare;
+mod ring;
+mod schedule;
+mod steps;
+
+pub(super) use schedule::correction;
+
+use self::prepare::{Prepared, Tables};
+use self::ring::{Pair, Ring};
+use crate::circuit::{Circuit, CircuitLayer, Op, OpCounts, Step, levels};
+use crate::engine::backend::Evaluate;
+use crate::engine::backend::stock::Stock;
+use crate::engine::error::{Doing, EngineError};
+use crate::engine::masks::Masks;
+use crate::engine::plan::Plan;
+use crate::engine::stats::{LayerStats, Progress, StageProgress};
+use crate::kernels::{Backend, Residues, Row, row_of};
+use crate::seal::{Ciphertext, Context, Error, GaloisKeys, RelinKeys};
+use rayon::prelude::*;
+use std::time::Instant;
+
+/// The evaluator of one plaintext modulus.
+#[derive(Debug)]
+pub(super) struct Hoisted {
+    ring: Ring,
+    stock: Stock,
+    tables: Tables,
+    circuit: Circuit,
+    /// Numbers of data primes, see [`Circuit::walk`].
+    levels: Vec<usize>,
+    /// Masks that hide a logit's partial sums in decrypted slots. Results before the last layer are not masked: they
+    /// serve to measure noise.
+    masks: Option<Masks>,
+}
+
+/// Measures the nanoseconds of a transform under a context's parameters, on this machine.
+pub(in crate::engine) fn transform_nanoseconds(context: &Context) -> Result<f64, EngineError> {
+    Ring::new(context)?.transform_nanoseconds()
+}
+
+/// The ciphertexts between operations: of two polynomials, or of three.
+enum Value<'a> {
+    Request(&'a [Vec<Row<'a>>]),
+    Pairs(Vec<Pair>),
+    Triples(Vec<[Residues; 3]>),
+}
+
+/// Reports that an operation reads ciphertexts of another kind than the one before it makes.
+fn misplaced() -> EngineError {
+    EngineError::Internal("an operation reads ciphertexts of another kind")
+}
+
+impl Evaluate for Hoisted {
+    /// Returns the entries to which [`Hoisted::evaluate`] adds: the input's transforms, the layers, the response.
+    fn stats(&self) -> Vec<LayerStats> {
+        let layers = self.circuit.layers().iter().map(CircuitLayer::name);
+        LayerStats::named(std::iter::once("input").chain(layers).chain(["response"]))
+    }
+
+    /// Evaluates all layers.
+    fn evaluate(
+        &self,
+        inputs: &[Ciphertext],
+        response_primes: usize,
+        suffix: &str,
+        stats: &mut [LayerStats],
+        progress: &dyn Progress,
+    ) -> Result<Vec<Ciphertext>, EngineError> {
+        let name = format!("evaluate{suffix}");
+        let stage = StageProgress::new(progress, &name, self.circuit.layers().len());
+        let mut start = Instant::now();
+        let mut clock = |stats: &mut LayerStats, ops: OpCounts| {
+            let now = Instant::now();
+            stats.seconds += (now - start).as_secs_f64();
+            stats.ops += ops;
+            start = now;
+        };
+        let transformed = self.transform(inputs)?;
+        let rows = self.rows(inputs, transformed.as_deref());
+        clock(&mut stats[0], OpCounts::default());
+        let mut value = Value::Request(&rows);
+        let counts = self.circuit.counts(&self.levels);
+        let walk = self.circuit.walk(&self.levels).zip(counts);
+        let layers = walk.zip(&self.tables.layers).zip(&mut stats[1..]);
+        for ((((_, steps), ops), prepared), stats) in layers {
+            for (step, prepared) in steps.iter().zip(prepared) {
+                value = self.execute(step, prepared, value)?;
+            }
+            stage.advance();
+            clock(stats, ops);
+        }
+        let (response, ops) = self.respond(value, response_primes)?;
+        if let Some(last) = stats.last_mut() {
+            clock(last, ops);
+        }
+        Ok(response)
+    }
+
+    fn set_backend(&mut self, backend: Backend) {
+        self.ring.backend = backend;
+    }
+}
+
+impl Hoisted {
+    pub(super) fn new(
+        context: &Context,
+        plan: &Plan,
+        relin_keys: Option<&RelinKeys>,
+        galois_keys: Option<&GaloisKeys>,
+    ) -> Result<Self, EngineError> {
+        let ring = Ring::new(context)?;
+        Ok(Self {
+            tables: Tables::new(&ring, plan, relin_keys, galois_keys)?,
+            masks: (!plan.is_prefix())
+                .then(|| Masks::new(context, plan.client_spec().slot_map()))
+                .transpose()?,
+            stock: Stock::new(context, None)?,
+            circuit: plan.circuit().clone(),
+            levels: levels(ring.data(), plan.parameters().drops()),
+            ring,
+        })
+    }
+
+    /// Returns the inputs in NTT form, unless they are in it already. They must all be fresh ciphertexts of this
+    /// context.
+    fn transform(&self, inputs: &[Ciphertext]) -> Result<Option<Vec<Residues>>, EngineError> {
+        let (context, degree, primes) = (&self.ring.context, self.ring.degree, self.ring.data());
+        let level = context.first_level().parms_id;
+        let in_ntt_form = inputs.first().is_some_and(Ciphertext::is_ntt_form);
+        let fits = |input: &Ciphertext| {
+            input.size() == 2
+                && input.parms_id() == level
+                && input.is_ntt_form() == in_ntt_form
+                && input.limbs().len() == 2 * primes * degree
+        };
+        if !inputs.iter().all(fits) {
+            return Err(Error::ContextMismatch {
+                operation: "evaluation with own kernels",
+                object: "ciphertext of the request",
+            })
+            .doing(|| "reading the request".to_owned());
+        }
+        if in_ntt_form {
+            return Ok(None);
+        }
+        let transformed = inputs
+            .par_iter()
+            .map(|input| {
+                let mut rows = self.ring.take(2 * primes);
+                for (index, (row, limb)) in rows
+                    .rows_mut()
+                    .into_iter()
+                    .zip(input.limbs().chunks(degree))
+                    .enumerate()
+                {
+                    row.copy_from_slice(row_of(limb));
+                    self.ring.forward(index % primes, row)?;
+                }
+                Ok(rows)
+            })
+            .collect::<Result<_, EngineError>>()?;
+        Ok(Some(transformed))
+    }
+
+    /// Returns the rows of each input: those of one polynomial, then those of the other.
+    fn rows<'a>(
+        &self,
+        inputs: &'a [Ciphertext],
+        transformed: Option<&'a [Residues]>,
+    ) -> Vec<Vec<Row<'a>>> {
+        let rows = 2 * self.ring.data();
+        match transformed {
+            Some(inputs) => inputs
+                .iter()
+                .map(|input| (0..rows).map(|row| input.row(row)).collect())
+                .collect(),
+            None => inputs
+                .iter()
+                .map(|input| input.limbs().chunks(self.ring.degree).map(row_of).collect())
+                .collect(),
+        }
+    }
+
+    /// Executes an operation. An [`Op::ModSwitch`] is part of the division at the end of the operation before it.
+    fn execute<'a>(
+        &self,
+        step: &Step<'_>,
+        prepared: &Prepared,
+        value: Value<'a>,
+    ) -> Result<Value<'a>, EngineError> {
+        Ok(match (step.op, prepared, value) {
+            (Op::PlainProducts(_), Prepared::Products(sums), Value::Request(inputs)) => {
+                let sums = sums.iter();
+                let sums = sums.map(|products| self.of_request(products, inputs, step.keep));
+                Value::Pairs(sums.collect::<Result<_, _>>()?)
+            }
+            (Op::PlainProducts(_), Prepared::Products(sums), Value::Triples(values)) => {
+                let sums = sums.iter();
+                Value::Triples(
+                    sums.map(|products| self.of_triples(products, &values))
+                        .collect(),
+                )
+            }
+            (
+                Op::LinearTransform { babies, giants },
+                Prepared::Products(sums),
+                Value::Pairs(pairs),
+            ) => {
+                let pairs = pairs.iter();
+                let made = pairs
+                    .map(|value| self.linear_transform(value, babies, giants, sums, step.keep));
+                Value::Pairs(made.collect::<Result<_, _>>()?)
+            }
+            (Op::RotateAndSum(rotations), _, Value::Pairs(pairs)) => {
+                let pairs = pairs.iter();
+                let made = pairs.map(|value| self.rotate_and_sum(value, rotations, step.keep));
+                Value::Pairs(made.collect::<Result<_, _>>()?)
+            }
+            (Op::AddPlain(_), Prepared::Biases(biases), Value::Pairs(mut pairs)) => {
+                for (value, bias) in pairs.iter_mut().zip(biases) {
+                    self.ring.add(&mut value[0], bias, false);
+                }
+                Value::Pairs(pairs)
+            }
+            (Op::AddPlain(_), Prepared::Biases(biases), Value::Triples(mut triples)) => {
+                for (value, bias) in triples.iter_mut().zip(biases) {
+                    self.ring.add(&mut value[0], bias, false);
+                }
+                Value::Triples(triples)
+            }
+            (Op::SumOfSquares, _, Value::Pairs(pairs)) => {
+                Value::Triples(vec![self.sum_of_squares(&pairs)])
+            }
+            (Op::Relinearize, _, Value::Triples(triples)) => {
+                let relinearized = triples.into_iter();
+                let relinearized = relinearized.map(|value| self.relinearize(value, step.keep));
+                Value::Pairs(relinearized.collect::<Result<_, _>>()?)
+            }
+            (Op::ModSwitch, _, value) => value,
+            _ => return Err(misplaced()),
+        })
+    }
+
+    /// Makes the response's ciphertexts of the results: in coefficient form, with as few primes as the client needs,
+    /// polynomial 0 masked.
+    fn respond(
+        &self,
+        value: Value<'_>,
+        response_primes: usize,
+    ) -> Result<(Vec<Ciphertext>, OpCounts), EngineError> {
+        let response = match value {
+            Value::Request(_) => return Err(misplaced()),
+            Value::Pairs(pairs) => self.ciphertexts(pairs),
+            Value::Triples(triples) => self.ciphertexts(triples),
+        }?;
+        let (mut response, mut ops) = self.stock.shrink(response, response_primes)?;
+        if let Some(masks) = &self.masks {
+            response
+                .par_iter_mut()
+                .try_for_each(|encrypted| self.stock.add_plain(encrypted, &masks.draw()?))?;
+            ops.plain_additions += response.len() as u64;
+        }
+        Ok((response, ops))
+    }
+
+    fn ciphertexts<const SIZE: usize>(
+        &self,
+        values: Vec<[Residues; SIZE]>,
+    ) -> Result<Vec<Ciphertext>, EngineError> {
+        let ring = &self.ring;
+        values
+            .into_par_iter()
+            .map(|mut polynomials| {
+                let level = polynomials.first().map_or(0, Residues::rows);
+                let mut limbs = Vec::with_capacity(SIZE * level * ring.degree);
+                for polynomial in &mut polynomials {
+                    polynomial
+                        .rows_mut()
+                        .into_par_iter()
+                        .enumerate()
+                        .try_for_each(|(prime, row)| ring.inverse(prime, row))?;
+                    for row in 0..level {
+                        limbs.extend_from_slice(polynomial.row(row).as_flattened());
+                    }
+                }
+                let levels = ring.context.data_levels();
+                let of_level = levels
+                    .get(ring.data() - level)
+                    .copied()
+                    .ok_or(EngineError::Internal("a level beyond the last prime"))?;
+                Ciphertext::from_checked_limbs(&ring.context, of_level, SIZE, false, &limbs)
+                    .doing(|| "building the response".to_owned())
+            })
+            .collect()
+    }
+}
+
+#[cfg(test)]
+#[path = "tests.rs"]
+mod tests;

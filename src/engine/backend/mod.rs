@@ -1,0 +1,101 @@
+//! The backends: ways of computing a circuit's ciphertexts.
+
+mod fused;
+pub(super) mod hoisted;
+pub mod reference;
+mod stock;
+
+pub(super) use fused::{fuse, reported, tile_width};
+
+use self::reference::{Part, ReferenceEvaluator, ReferencePlan};
+use super::contexts::Contexts;
+use super::error::EngineError;
+use super::message::EvaluationKeys;
+use super::plan::Plan;
+use super::stats::{LayerStats, Progress};
+use crate::kernels::Backend;
+use crate::params::{Parameters, Scheme};
+use crate::seal::Ciphertext;
+use std::fmt;
+
+/// A way of computing a circuit's ciphertexts under one plain prime.
+pub(super) trait Evaluate: fmt::Debug + Send + Sync {
+    /// Returns the entries to which [`Evaluate::evaluate`] adds: one for each part of the work that it tells apart.
+    fn stats(&self) -> Vec<LayerStats>;
+
+    /// Evaluates the circuit and drops primes until the response has `response_primes`.
+    fn evaluate(
+        &self,
+        inputs: &[Ciphertext],
+        response_primes: usize,
+        suffix: &str,
+        stats: &mut [LayerStats],
+        progress: &dyn Progress,
+    ) -> Result<Vec<Ciphertext>, EngineError>;
+
+    /// Makes own kernels use these instructions.
+    fn set_backend(&mut self, _backend: Backend) {}
+}
+
+/// Makes the backend of a plan, once for each plain prime.
+pub(super) fn evaluators(
+    plan: &Plan,
+    contexts: &Contexts,
+    keys: EvaluationKeys,
+) -> Result<Vec<Box<dyn Evaluate>>, EngineError> {
+    let keys = keys.relin_keys.into_iter().zip(keys.galois_keys);
+    let of_primes = contexts.contexts().iter().zip(keys);
+    of_primes
+        .map(|(context, (relin, galois))| {
+            Ok(match plan.parameters().scheme() {
+                Scheme::Stock => {
+                    Box::new(stock::StockEvaluator::new(context, plan, relin)?) as Box<dyn Evaluate>
+                }
+                Scheme::Batched | Scheme::Crops => Box::new(fused::Fused::new(context, plan)?),
+                Scheme::Diagonal => Box::new(hoisted::Hoisted::new(
+                    context,
+                    plan,
+                    relin.as_ref(),
+                    galois.as_ref(),
+                )?),
+            })
+        })
+        .collect()
+}
+
+/// Makes the backend of the authors' schedule, once for each plain prime.
+pub(super) fn reference_evaluators(
+    plan: &ReferencePlan,
+    contexts: &Contexts,
+    keys: EvaluationKeys,
+    part: Part,
+) -> Result<Vec<Box<dyn Evaluate>>, EngineError> {
+    let missing = |what| EngineError::Mismatch {
+        message: "set of evaluation keys",
+        what,
+        expected: contexts.contexts().len(),
+        actual: 0,
+    };
+    let keys = keys.relin_keys.into_iter().zip(keys.galois_keys);
+    let of_primes = contexts.contexts().iter().zip(keys);
+    of_primes
+        .map(|(context, (relin, galois))| {
+            let relin = relin.ok_or_else(|| missing("relinearisation keys"))?;
+            let galois = galois.ok_or_else(|| missing("Galois keys"))?;
+            let evaluator = ReferenceEvaluator::new(context, plan, part, relin, galois)?;
+            Ok(Box::new(evaluator) as Box<dyn Evaluate>)
+        })
+        .collect()
+}
+
+/// Returns the factor, for each plain prime, by which a client multiplies decrypted slots.
+pub(super) fn corrections(parameters: &Parameters, squares: usize) -> Vec<u64> {
+    let coeff_modulus = parameters.coeff_modulus();
+    let data = &coeff_modulus[..coeff_modulus.len().saturating_sub(1)];
+    let of_prime = |&t: &u64| match parameters.scheme() {
+        Scheme::Stock => 1,
+        Scheme::Batched | Scheme::Crops => fused::correction(data, squares, t),
+        Scheme::Diagonal => hoisted::correction(data, parameters.drops(), squares, t),
+    };
+    parameters.plain_moduli().iter().map(of_prime).collect()
+}

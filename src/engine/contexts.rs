@@ -1,0 +1,127 @@
+//! SEAL's contexts, made once for a plan, with the sizes of its messages.
+
+use super::error::{Doing, EngineError};
+use super::spec::ClientSpec;
+use crate::seal::{Context, ParametersLiteral};
+
+/// SEAL's contexts of a plan, one for each plain prime, with the sizes of the plan's messages. Making them takes
+/// milliseconds to seconds, so make them once and share them: cloning is cheap.
+#[derive(Debug, Clone)]
+pub struct Contexts {
+    contexts: Vec<Context>,
+    batch_size: usize,
+    inputs: usize,
+    outputs: usize,
+    needs_relin_keys: bool,
+    galois_elements: Vec<u32>,
+}
+
+impl Contexts {
+    /// Makes the contexts of a plan. SEAL checks its own caps (of 2018) once more.
+    ///
+    /// # Errors
+    /// [`EngineError::Seal`] if SEAL refuses the parameters.
+    pub fn new(spec: &ClientSpec) -> Result<Self, EngineError> {
+        let context = |&plain_modulus: &u64| {
+            let literal = ParametersLiteral {
+                poly_modulus_degree: spec.poly_modulus_degree,
+                coeff_modulus: spec.coeff_modulus.clone(),
+                plain_modulus,
+                security: spec.security,
+            };
+            Context::from_literal(&literal)
+                .doing(|| format!("setting up SEAL for the plaintext modulus {plain_modulus}"))
+        };
+        Ok(Self {
+            contexts: spec
+                .plain_moduli
+                .iter()
+                .map(context)
+                .collect::<Result<_, _>>()?,
+            batch_size: spec.batch_size(),
+            inputs: spec.inputs(),
+            outputs: spec.outputs(),
+            needs_relin_keys: spec.needs_relin_keys,
+            galois_elements: spec.galois_elements.clone(),
+        })
+    }
+
+    /// Takes contexts that were made elsewhere, in the batched layout: one for each plain prime, with the numbers of
+    /// ciphertexts for each. This serves a caller who knows a plan's numbers but not its network.
+    ///
+    /// # Errors
+    /// [`EngineError::Contexts`] if there are none, or if they differ in more than the plain prime.
+    pub fn from_contexts(
+        contexts: Vec<Context>,
+        inputs: usize,
+        outputs: usize,
+        needs_relin_keys: bool,
+    ) -> Result<Self, EngineError> {
+        let first = contexts.first().ok_or(EngineError::Contexts)?.parameters();
+        let batch_size = first.poly_modulus_degree();
+        let alike = contexts.iter().all(|context| {
+            let parameters = context.parameters();
+            parameters.poly_modulus_degree() == batch_size
+                && parameters.coeff_modulus() == first.coeff_modulus()
+        });
+        if !alike {
+            return Err(EngineError::Contexts);
+        }
+        Ok(Self {
+            contexts,
+            batch_size,
+            inputs,
+            outputs,
+            needs_relin_keys,
+            galois_elements: Vec::new(),
+        })
+    }
+
+    /// Returns an error unless these are the contexts of `spec`.
+    pub(super) fn check(&self, spec: &ClientSpec) -> Result<(), EngineError> {
+        let is = |(context, &t): (&Context, &u64)| {
+            let parameters = context.parameters();
+            parameters.poly_modulus_degree() == spec.poly_modulus_degree
+                && parameters.plain_modulus().value() == t
+                && (parameters.coeff_modulus().iter())
+                    .map(|prime| prime.value())
+                    .eq(spec.coeff_modulus.iter().copied())
+        };
+        let mut pairs = self.contexts.iter().zip(&spec.plain_moduli);
+        if self.contexts.len() == spec.plain_moduli.len() && pairs.all(is) {
+            Ok(())
+        } else {
+            Err(EngineError::Contexts)
+        }
+    }
+
+    /// Returns the contexts, one for each plain prime.
+    pub fn contexts(&self) -> &[Context] {
+        &self.contexts
+    }
+
+    /// Returns the number of images in a batch.
+    pub const fn batch_size(&self) -> usize {
+        self.batch_size
+    }
+
+    /// Returns the number of ciphertexts in a request, for each plain prime.
+    pub const fn inputs(&self) -> usize {
+        self.inputs
+    }
+
+    /// Returns the number of ciphertexts in a response, for each plain prime.
+    pub const fn outputs(&self) -> usize {
+        self.outputs
+    }
+
+    /// Tells whether the server needs relinearisation keys.
+    pub const fn needs_relin_keys(&self) -> bool {
+        self.needs_relin_keys
+    }
+
+    /// Returns the Galois elements for which the server needs keys, in ascending order.
+    pub fn galois_elements(&self) -> &[u32] {
+        &self.galois_elements
+    }
+}

@@ -1,0 +1,93 @@
+//! What a client must know: parameters and sizes, no weights.
+
+use crate::packing::SlotMap;
+use crate::seal::SecurityLevel;
+
+/// The form in which a client encrypts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Upload {
+    /// With the secret key.
+    Secret,
+    /// With the secret key, in NTT form: this saves own kernels the transforms.
+    SecretNtt,
+    /// With a public key, as the paper's authors do.
+    Public,
+}
+
+/// What a client must know of a plan to encrypt, to make keys and to decrypt. It holds no weights.
+///
+/// It does tell the number of layers that square, and, in the diagonal layout, which rotations and pixels the weights
+/// need.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ClientSpec {
+    pub(crate) poly_modulus_degree: usize,
+    pub(crate) coeff_modulus: Vec<u64>,
+    pub(crate) plain_moduli: Vec<u64>,
+    pub(crate) security: SecurityLevel,
+    pub(crate) slot_map: SlotMap,
+    pub(crate) image_values: usize,
+    pub(crate) input_max: i64,
+    pub(crate) upload: Upload,
+    /// For each plain prime, the factor by which decrypted slots are multiplied.
+    pub(crate) corrections: Vec<u64>,
+    pub(crate) needs_relin_keys: bool,
+    pub(crate) galois_elements: Vec<u32>,
+}
+
+impl ClientSpec {
+    /// Returns N.
+    pub const fn poly_modulus_degree(&self) -> usize {
+        self.poly_modulus_degree
+    }
+
+    /// Returns the primes of q, with the special prime last.
+    pub fn coeff_modulus(&self) -> &[u64] {
+        &self.coeff_modulus
+    }
+
+    /// Returns the plain primes, whose product takes the place of t.
+    pub fn plain_moduli(&self) -> &[u64] {
+        &self.plain_moduli
+    }
+
+    /// Returns which value lies in which slot.
+    pub const fn slot_map(&self) -> &SlotMap {
+        &self.slot_map
+    }
+
+    /// Returns the number of images in a batch.
+    pub const fn batch_size(&self) -> usize {
+        self.slot_map.batch_size()
+    }
+
+    /// Returns the number of values of an image.
+    pub const fn image_values(&self) -> usize {
+        self.image_values
+    }
+
+    /// Returns the largest integer that the network reads; the smallest is 0.
+    pub const fn input_max(&self) -> i64 {
+        self.input_max
+    }
+
+    /// Returns the number of ciphertexts in a request, for each plain prime.
+    pub const fn inputs(&self) -> usize {
+        self.slot_map.inputs()
+    }
+
+    /// Returns the number of ciphertexts in a response, for each plain prime: one per logit in the batched layout, one
+    /// with crops, and as many as all logits take in the diagonal layout.
+    pub const fn outputs(&self) -> usize {
+        self.slot_map.outputs()
+    }
+
+    /// Tells whether the server needs relinearisation keys.
+    pub const fn needs_relin_keys(&self) -> bool {
+        self.needs_relin_keys
+    }
+
+    /// Returns the Galois elements for which the server needs keys, in ascending order; empty if it rotates nothing.
+    pub fn galois_elements(&self) -> &[u32] {
+        &self.galois_elements
+    }
+}

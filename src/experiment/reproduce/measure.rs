@@ -1,0 +1,116 @@
+//! Measures the integers of a network on images.
+
+use super::{Choice, LayerWidth, Widths};
+use crate::{
+    data::Dataset,
+    network::{InputError, LayerBound, Network, Twin, Width, observed_bounds, proven_bounds},
+    params::{BoundRule, Parameters, SelectOptions, select},
+};
+
+/// Number of images observed at once: limits the memory for quantised images.
+const AT_ONCE: usize = 2048;
+
+/// Number of images observed if the integers need more than 256 bits, which are slow.
+const FEW: usize = 500;
+
+/// Measures the integers of a network: proven, and observed on the test images and, if 64-bit integers suffice, also on
+/// the training images. Costs an exact evaluation of each image.
+///
+/// # Errors
+/// [`InputError`] if the images do not fit the network, or there are none.
+pub fn measure(network: &Network, train: &Dataset, test: &Dataset) -> Result<Widths, InputError> {
+    let proven = proven_bounds(network);
+    let widest = Twin::new(network).widths().into_iter().max();
+    let (sets, observed_on) = match widest {
+        Some(width) if width > Width::I256 => {
+            let few = test.slice(0..FEW);
+            let words = format!("the first {} test images", few.len());
+            (vec![few], words)
+        }
+        Some(width) if width >= Width::I128 => (
+            vec![test.clone()],
+            format!("all {} test images", test.len()),
+        ),
+        _ => (
+            vec![train.clone(), test.clone()],
+            format!("all {} training and test images", train.len() + test.len()),
+        ),
+    };
+    let mut observed: Vec<LayerBound> = Vec::new();
+    for set in &sets {
+        let images: Vec<&[u8]> = set.images().collect();
+        for images in images.chunks(AT_ONCE) {
+            let quantized = images
+                .iter()
+                .map(|pixels| network.quantize_image(pixels))
+                .collect::<Result<Vec<_>, _>>()?;
+            let more = observed_bounds(network, &quantized)?;
+            observed = if observed.is_empty() {
+                more.to_vec()
+            } else {
+                let pairs = observed.into_iter().zip(&more);
+                pairs
+                    .map(|(a, b)| LayerBound {
+                        interval: a.interval.hull(b.interval.clone()),
+                        name: a.name,
+                    })
+                    .collect()
+            };
+        }
+    }
+    let layers: Vec<LayerWidth> = proven
+        .iter()
+        .zip(&observed)
+        .map(|(proven, observed)| LayerWidth {
+            name: proven.name.clone(),
+            proven_bits: proven.interval.bits_exact(),
+            observed_bits: observed.interval.bits_exact(),
+        })
+        .collect();
+    let widest = |bits: fn(&LayerWidth) -> f64| layers.iter().map(bits).fold(0.0, f64::max);
+    let last = |bits: fn(&LayerWidth) -> f64| layers.last().map_or(0.0, bits);
+    let rule = BoundRule::Observed {
+        magnitude: observed
+            .last()
+            .map(|bound| bound.interval.magnitude())
+            .unwrap_or_default(),
+        source: observed_on.clone(),
+    };
+    Ok(Widths {
+        observed: choose(
+            network,
+            rule,
+            last(|l| l.observed_bits),
+            widest(|l| l.observed_bits),
+        ),
+        proven: choose(
+            network,
+            BoundRule::Proven,
+            last(|l| l.proven_bits),
+            widest(|l| l.proven_bits),
+        ),
+        layers,
+        observed_on,
+    })
+}
+
+/// Chooses the parameters for a bound; empty if no parameters can hold it.
+fn choose(network: &Network, bound: BoundRule, logit_bits: f64, widest_bits: f64) -> Choice {
+    let options = SelectOptions {
+        bound,
+        ..SelectOptions::default()
+    };
+    let selection = select(network, &options).ok();
+    Choice {
+        logit_bits,
+        widest_bits,
+        plain_moduli: selection
+            .as_ref()
+            .map(|s| s.plain_moduli().to_vec())
+            .unwrap_or_default(),
+        poly_modulus_degree: selection
+            .as_ref()
+            .map_or(0, Parameters::poly_modulus_degree),
+        coeff_modulus_bits: selection.map_or(0, |s| s.coeff_modulus_bits().iter().sum()),
+    }
+}

@@ -1,0 +1,317 @@
+//! One image with the authors' schedule: the rows and the record of a comparison.
+
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+};
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use super::{PrimeLayer, PrimeRun};
+use crate::{
+    data::DatasetName, engine::EngineError, file::write_json, network::InputError,
+    params::ReferenceParameters,
+};
+
+/// A row of the comparison, named for what changes from the row before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TimingCase {
+    /// The network without quantised training, at the larger N.
+    Baseline,
+    /// The network with small integers and the same parameters: products by zero are skipped.
+    SmallWeights,
+    /// As few plaintext primes as the smaller integers need, so the circuit runs less often.
+    FewerPlainPrimes,
+    /// At the larger N, with primes of q as small and as few as at the smaller N.
+    SmallQ,
+    /// The smaller N.
+    SmallN,
+    /// The smaller N with the masks of the authors' program. Shows what leaving them out saves, and why they are left
+    /// out.
+    Masks,
+}
+
+impl TimingCase {
+    /// All cases, in the order of the comparison.
+    pub const ALL: [Self; 6] = [
+        Self::Baseline,
+        Self::SmallWeights,
+        Self::FewerPlainPrimes,
+        Self::SmallQ,
+        Self::SmallN,
+        Self::Masks,
+    ];
+
+    /// Returns the name used in records and on the command line.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Baseline => "baseline",
+            Self::SmallWeights => "small-weights",
+            Self::FewerPlainPrimes => "fewer-plain-primes",
+            Self::SmallQ => "small-q",
+            Self::SmallN => "small-n",
+            Self::Masks => "masks",
+        }
+    }
+
+    /// Returns a few words for a table or a bar.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Baseline => "baseline",
+            Self::SmallWeights => "small weights",
+            Self::FewerPlainPrimes => "fewer primes of t",
+            Self::SmallQ => "small q",
+            Self::SmallN => "small N",
+            Self::Masks => "with masks",
+        }
+    }
+}
+
+/// Times of one network with one set of parameters, on one thread.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TimingRow {
+    /// The row of the comparison.
+    pub case: TimingCase,
+    /// The network's name.
+    pub network: String,
+    /// The ring degree N.
+    pub poly_modulus_degree: usize,
+    /// Bits of each prime of q; the special prime for key switching is last.
+    pub coeff_modulus_bits: Vec<u32>,
+    /// The plaintext modulus t; several if the circuit runs once for each.
+    pub plain_moduli: Vec<u64>,
+    /// Bits of a signed integer that can hold every logit of the dataset.
+    pub logit_bits: u64,
+    /// Largest number of channels computed in each layer, the remaining time being extrapolated; `None` if all were
+    /// computed.
+    pub channels: Option<usize>,
+    /// The plaintext moduli that ran; the times of the others are extrapolated from them.
+    pub runs: Vec<PrimeSummary>,
+    /// Wall time of generating the keys.
+    pub keygen_seconds: f64,
+    /// Wall time of encrypting the image.
+    pub encrypt_seconds: f64,
+    /// Measured wall time of evaluating what was computed.
+    pub evaluate_seconds: f64,
+    /// Measured processor time of evaluating what was computed, if the system tells it.
+    pub evaluate_cpu_seconds: Option<f64>,
+    /// Time of evaluating the whole network: processor time if it is known, else wall time. It is measured if the whole
+    /// network ran, else extrapolated layer by layer.
+    pub whole_seconds: f64,
+    /// Wall time of decrypting the logits.
+    pub decrypt_seconds: f64,
+    /// Times of the layers.
+    pub layers: Vec<PrimeLayer>,
+    /// Number of logits that differ from the twin's modulo a plaintext modulus that ran; `None` if only a part was
+    /// computed or the noise hides them.
+    pub twin_mismatches: Option<usize>,
+    /// Smallest noise budget left at the end, in bits. For a part it is the part's own, which is about that of the
+    /// whole.
+    pub noise_budget_bits: u32,
+}
+
+/// Summary of the run under one plaintext modulus.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PrimeSummary {
+    /// The plaintext modulus t.
+    pub plain_modulus: u64,
+    /// Seconds of evaluating what was computed: processor time if it is known, else wall time.
+    pub seconds: f64,
+    /// Noise budget left, in bits.
+    pub noise_budget_bits: u32,
+    /// The commit, with `-dirty` if files differ from it.
+    pub git_commit: String,
+    /// Time at which it ended: RFC 3339, UTC.
+    pub time: String,
+}
+
+/// A comparison and the machine it ran on.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TimingRecord {
+    /// The command line, without the program's directory.
+    pub command: String,
+    /// The dataset of the image and the bounds.
+    pub dataset: DatasetName,
+    /// Index of the test image.
+    pub image: usize,
+    /// The rows.
+    pub rows: Vec<TimingRow>,
+    /// SEAL's version.
+    pub seal_version: String,
+    /// True if SEAL was compiled with Intel HEXL. The times are then not comparable with the authors'.
+    pub hexl: bool,
+    /// The processor's model.
+    pub cpu: String,
+    /// Largest memory the process used at any time, in bytes, if the system tells it.
+    pub peak_memory_bytes: Option<u64>,
+    /// The commit, with `-dirty` if files differ from it.
+    pub git_commit: String,
+    /// Time of the record: RFC 3339, UTC.
+    pub time: String,
+}
+
+/// Reasons for which a timing could not be taken.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum TimingError {
+    /// The engine failed.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    /// The image does not fit the network.
+    #[error(transparent)]
+    Input(#[from] InputError),
+    /// There is no finished run for a row.
+    #[error("no plaintext modulus has run; run one at least")]
+    NoRuns,
+    /// A record could not be read or written.
+    #[error("cannot {what} {}", path.display())]
+    File {
+        /// The failed action: `read`, `write` or `name`.
+        what: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// The reason.
+        #[source]
+        source: std::io::Error,
+    },
+}
+
+impl TimingRow {
+    /// Builds a row from finished runs, at least one. They must be of the parameters' first plaintext moduli, each
+    /// once.
+    ///
+    /// # Errors
+    /// [`TimingError::NoRuns`].
+    pub fn new(
+        case: TimingCase,
+        parameters: &ReferenceParameters,
+        runs: &[PrimeRun],
+    ) -> Result<Self, TimingError> {
+        let (Some(first), Some(noise_budget_bits)) = (
+            runs.first(),
+            runs.iter().map(|run| run.noise_budget_bits).min(),
+        ) else {
+            return Err(TimingError::NoRuns);
+        };
+        let sum = |seconds: fn(&PrimeRun) -> f64| runs.iter().map(seconds).sum();
+        let layers = total(runs, parameters.plain_moduli.len());
+        let wrong: Option<Vec<&Vec<usize>>> =
+            runs.iter().map(|run| run.wrong_logits.as_ref()).collect();
+        Ok(Self {
+            case,
+            network: first.setting.network.clone(),
+            poly_modulus_degree: parameters.poly_modulus_degree,
+            coeff_modulus_bits: parameters.coeff_modulus_bits(),
+            plain_moduli: parameters.plain_moduli.clone(),
+            logit_bits: parameters.logit_bits,
+            channels: first.setting.channels,
+            runs: runs.iter().map(PrimeSummary::of).collect(),
+            keygen_seconds: sum(|run| run.keygen_seconds),
+            encrypt_seconds: sum(|run| run.encrypt_seconds),
+            evaluate_seconds: layers.iter().map(|layer| layer.seconds).sum(),
+            evaluate_cpu_seconds: layers.iter().map(|layer| layer.cpu_seconds).sum(),
+            whole_seconds: layers.iter().map(PrimeLayer::whole_seconds).sum(),
+            decrypt_seconds: sum(|run| run.decrypt_seconds),
+            layers,
+            twin_mismatches: wrong
+                .map(|wrong| wrong.into_iter().flatten().collect::<BTreeSet<_>>().len()),
+            noise_budget_bits,
+        })
+    }
+
+    /// Tells whether the whole network ran under each plaintext modulus.
+    pub const fn is_measured(&self) -> bool {
+        self.channels.is_none() && self.runs.len() == self.plain_moduli.len()
+    }
+
+    /// Returns the seconds of the whole network, rounded to two significant digits if they are extrapolated.
+    pub fn estimated_seconds(&self) -> f64 {
+        let seconds = self.whole_seconds;
+        if self.is_measured() {
+            seconds
+        } else {
+            format!("{seconds:.1e}").parse().unwrap_or(seconds)
+        }
+    }
+
+    /// Sums the operations of what was computed, over all layers.
+    pub fn ops(&self) -> crate::circuit::OpCounts {
+        self.layers.iter().map(|layer| layer.ops).sum()
+    }
+
+    /// Tells whether the row takes part in the comparison: it is without the authors' masks and has noise budget left.
+    /// If a part leaves no budget, the whole network would not compute correctly.
+    pub fn is_compared(&self) -> bool {
+        self.case != TimingCase::Masks && self.noise_budget_bits > 0
+    }
+
+    /// Tells whether the computed logits are the twin's. Also true for a part, which has no logits, and for the masks,
+    /// whose noise may hide them.
+    pub fn is_right(&self) -> bool {
+        self.twin_mismatches
+            .is_none_or(|mismatches| mismatches == 0)
+    }
+}
+
+impl PrimeSummary {
+    fn of(run: &PrimeRun) -> Self {
+        Self {
+            plain_modulus: run.setting.plain_modulus,
+            seconds: run.seconds(),
+            noise_budget_bits: run.noise_budget_bits,
+            git_commit: run.git_commit.clone(),
+            time: run.time.clone(),
+        }
+    }
+}
+
+/// Adds up the layers of all runs, as a part of the work of `moduli` such runs.
+fn total(runs: &[PrimeRun], moduli: usize) -> Vec<PrimeLayer> {
+    let mut layers: Vec<PrimeLayer> = Vec::new();
+    for run in runs {
+        for (index, layer) in run.layers.iter().enumerate() {
+            // The circuit does not depend on the modulus.
+            let all_work = layer.all_work * moduli as u64;
+            match layers.get_mut(index) {
+                Some(total) => {
+                    total.add(layer);
+                    total.all_work = all_work;
+                }
+                None => layers.push(PrimeLayer {
+                    all_work,
+                    ..layer.clone()
+                }),
+            }
+        }
+    }
+    layers
+}
+
+impl TimingRecord {
+    /// Writes the record to a temporary file beside `path` and renames it.
+    ///
+    /// # Errors
+    /// [`TimingError::File`].
+    pub fn save(&self, path: &Path) -> Result<(), TimingError> {
+        write_json(path, self).map_err(|source| TimingError::File {
+            what: "write",
+            path: path.to_owned(),
+            source,
+        })
+    }
+
+    /// Reads a record that [`save`](Self::save) wrote.
+    ///
+    /// # Errors
+    /// [`TimingError::File`].
+    pub fn load(path: &Path) -> Result<Self, TimingError> {
+        let read = || Ok(serde_json::from_slice(&std::fs::read(path)?)?);
+        read().map_err(|source: std::io::Error| TimingError::File {
+            what: "read",
+            path: path.to_owned(),
+            source,
+        })
+    }
+}

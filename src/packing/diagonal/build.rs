@@ -1,0 +1,568 @@
+//! Builds the layout of a network: first the slots of its values, then the diagonals between them.
+
+use super::DiagonalError;
+use super::place::{LinearRun, Place, Slots, Tensor, cut, places};
+use crate::circuit::{Circuit, CircuitLayer, Entry, Giant, Op, PlainProducts, SlotRotation};
+use crate::network::{Layer, Network, SparseMatrix};
+use crate::packing::index::Index;
+use crate::packing::slot_map::SlotMap;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Largest number of ciphertexts in a request; with more, the layout is not worth it.
+const UPLOADS_MAX: usize = 1024;
+/// Largest number of ciphertexts in a response; with more, the layout is not worth it.
+const RESPONSES_MAX: usize = 64;
+/// Limits on the terms of the network, on the products of a ciphertext of the request, and on the entries of a stage's
+/// plaintexts or of a product of layers. No network for which this layout is worth it comes near them.
+const TERMS_MAX: u64 = 1 << 23;
+const PRODUCTS_MAX: usize = 4096;
+const ENTRIES_MAX: usize = 1 << 24;
+/// Relative costs of a baby step (hoisted: all of them share one decomposition) and of a giant step (it needs a
+/// decomposition of its own).
+const BABY_COST: usize = 40;
+const GIANT_COST: usize = 140;
+
+type Diagonals = BTreeMap<SlotRotation, Vec<Entry>>;
+
+fn refuse<T>(reason: impl Into<String>) -> Result<T, DiagonalError> {
+    Err(DiagonalError {
+        reason: reason.into(),
+    })
+}
+
+/// Packs one image into ciphertexts of `slots` slots.
+///
+/// # Errors
+/// [`DiagonalError`] with the reason if the network does not fit.
+pub(in crate::packing) fn pack(
+    network: &Network,
+    slots: usize,
+) -> Result<(Circuit, SlotMap), DiagonalError> {
+    if !(network.layers().iter()).any(|named| named.layer == Layer::Square) {
+        return refuse("it squares nothing, so there is nothing to rotate for");
+    }
+    if network.terms() > TERMS_MAX {
+        return refuse(format!(
+            "its sums have {} terms, more than the {TERMS_MAX} for which this layout is tried",
+            network.terms()
+        ));
+    }
+    let (runs, tensors) = cut(network);
+    for run in &runs {
+        let layers: Vec<_> = run.layers.iter().collect();
+        if SparseMatrix::exceeds(&layers, ENTRIES_MAX) {
+            return refuse(format!(
+                "the matrix of {} may have more than {ENTRIES_MAX} entries",
+                run.names.join(" + ")
+            ));
+        }
+    }
+    let input = network.input().shape;
+    let mut sizes = vec![input.len()];
+    sizes.extend(tensors.iter().map(|tensor| tensor.shape.len()));
+    let matrices: Vec<SparseMatrix> = runs
+        .iter()
+        .zip(&sizes)
+        .map(|(run, &inputs)| SparseMatrix::pattern(&run.layers, inputs))
+        .collect();
+    let (Some(first), Some(last), false) = (matrices.first(), matrices.last(), tensors.is_empty())
+    else {
+        return refuse("it squares nothing, so there is nothing to rotate for");
+    };
+    let needed: Vec<Vec<bool>> = matrices[1..]
+        .iter()
+        .zip(&sizes[1..])
+        .map(|(matrix, &size)| {
+            let mut needed = vec![false; size];
+            for &input in matrix.inputs() {
+                needed[input as usize] = true;
+            }
+            needed
+        })
+        .collect();
+    // Arrange the second stage's inputs by window, if that is possible.
+    let placed = places(&runs, &tensors, &needed, slots, true).ok();
+    let windows = placed
+        .as_ref()
+        .and_then(|places| windows(&runs, places, &matrices, slots));
+    let places = match placed.filter(|_| windows.is_some()) {
+        Some(places) => places,
+        None => places(&runs, &tensors, &needed, slots, false)?,
+    };
+    // The first tensor's values in the slots of one or several ciphertexts.
+    let spread = match &windows {
+        Some(windows) => vec![windows.values.clone()],
+        None => repeat(&places[0].values, slots),
+    };
+    let (uploads, first_stage) = first_stage(first, &tensors[0], &spread, slots)?;
+
+    let mut first_stage = Some(first_stage);
+    let mut circuit = Vec::with_capacity(2 * runs.len());
+    let count = runs.len();
+    for (index, run) in runs.into_iter().enumerate() {
+        let mut layers = run.layers;
+        let mut inputs = sizes[index];
+        let ops = if let Some(ops) = first_stage.take() {
+            ops
+        } else if index + 1 == count {
+            last_stage(last, &places[index - 1].values, slots)?
+        } else {
+            let (before, after) = (&places[index - 1], &places[index]);
+            if let Some(windows) = windows.as_ref().filter(|_| index == 1) {
+                windows.stage(&matrices[1], &after.values, slots)
+            } else {
+                if before.values.period > before.pooled.period {
+                    let pool = layers.remove(0);
+                    inputs = pool.len();
+                }
+                rotated_stage(
+                    &SparseMatrix::pattern(&layers, inputs),
+                    before,
+                    &after.values,
+                    slots,
+                )?
+            }
+        };
+        let name = match tensors.get(index) {
+            _ if !run.names.is_empty() => run.names.join(" + "),
+            Some(tensor) => format!("before {}", tensor.square),
+            None => "results".to_owned(),
+        };
+        circuit.push(CircuitLayer::new(name, ops, layers, inputs));
+        if let Some(tensor) = tensors.get(index) {
+            let is_last = index + 2 == count;
+            circuit.push(CircuitLayer::square(tensor.square.clone(), is_last));
+        }
+    }
+    let period = places.last().map_or(1, |place| place.values.period);
+    let circuit = Circuit::new(uploads.len(), circuit);
+    Ok((
+        circuit,
+        SlotMap::new(slots, uploads, slots, period, last.len()),
+    ))
+}
+
+/// Repeats values over the slots of as many ciphertexts as their period takes.
+fn repeat(values: &Slots, slots: usize) -> Vec<Vec<Option<Index>>> {
+    let mut all = vec![None; values.period.max(slots)];
+    for (value, first) in values.of.iter().enumerate() {
+        if let Some(first) = first {
+            for slot in (first.get()..all.len()).step_by(values.period) {
+                all[slot] = Some(Index::new(value));
+            }
+        }
+    }
+    all.chunks(slots).map(<[_]>::to_vec).collect()
+}
+
+/// Builds the first stage: the pixels that the client puts into each slot, and the plaintexts that multiply them.
+fn first_stage(
+    matrix: &SparseMatrix,
+    tensor: &Tensor,
+    spread: &[Vec<Option<Index>>],
+    slots: usize,
+) -> Result<(Vec<Vec<Option<Index>>>, Vec<Op>), DiagonalError> {
+    let plane = (tensor.shape.height * tensor.shape.width).max(1);
+    // The pixels that any channel reads at a position.
+    let mut reads: Vec<BTreeSet<u32>> = vec![BTreeSet::new(); plane];
+    for output in 0..matrix.len() {
+        reads[output % plane].extend(&matrix.inputs()[matrix.row(output)]);
+    }
+    let reads: Vec<Vec<u32>> = reads
+        .into_iter()
+        .map(|reads| reads.into_iter().collect())
+        .collect();
+    let most = reads.iter().map(Vec::len).max().unwrap_or(0);
+    if most > UPLOADS_MAX {
+        return refuse(format!(
+            "a value of the first layer reads {most} pixels, each of which takes a ciphertext of the request: \
+             {UPLOADS_MAX} at most"
+        ));
+    }
+    let products = most.saturating_mul(spread.len());
+    if products > PRODUCTS_MAX {
+        return refuse(format!(
+            "its first layer takes {products} products of a ciphertext of the request: {PRODUCTS_MAX} at most"
+        ));
+    }
+    let mut uploads: Vec<Vec<Option<Index>>> = Vec::new();
+    let mut sums: Vec<PlainProducts> = Vec::with_capacity(spread.len());
+    let mut all_biases = Vec::with_capacity(spread.len());
+    for values in spread {
+        let mut biases = Vec::new();
+        let mut of_pixel: Vec<usize> = Vec::with_capacity(most);
+        for k in 0..most {
+            let pixel = |value: Index| reads[value.get() % plane].get(k);
+            let wanted = values.iter().map(|value| {
+                let pixel = value.and_then(pixel);
+                pixel.map(|&pixel| Index::new(pixel as usize))
+            });
+            let wanted: Vec<Option<Index>> = wanted.collect();
+            of_pixel.push(upload(&mut uploads, wanted));
+            if uploads.len() > UPLOADS_MAX {
+                return refuse(format!(
+                    "a request takes more than {UPLOADS_MAX} ciphertexts"
+                ));
+            }
+        }
+        let mut entries: BTreeMap<usize, Vec<Entry>> = BTreeMap::new();
+        for (slot, value) in values.iter().enumerate().take(slots) {
+            let Some(value) = value.map(Index::get) else {
+                continue;
+            };
+            let read = &reads[value % plane];
+            for entry in matrix.row(value) {
+                let k = read.partition_point(|&pixel| pixel < matrix.inputs()[entry]);
+                entries.entry(of_pixel[k]).or_default().push(Entry {
+                    slot: slot as u32,
+                    entry: entry as u32,
+                });
+            }
+            biases.push(Entry {
+                slot: slot as u32,
+                entry: value as u32,
+            });
+        }
+        let products = entries.into_iter();
+        sums.push(
+            products
+                .map(|(upload, entries)| (upload as u32, entries))
+                .collect(),
+        );
+        all_biases.push(biases);
+    }
+    if uploads.is_empty() {
+        uploads.push(vec![None; slots]);
+    }
+    let ops = vec![
+        Op::PlainProducts(sums),
+        Op::ModSwitch,
+        Op::AddPlain(all_biases),
+    ];
+    Ok((uploads, ops))
+}
+
+/// Returns the index of a request ciphertext with these pixels; reuses an existing one if it agrees.
+fn upload(uploads: &mut Vec<Vec<Option<Index>>>, wanted: Vec<Option<Index>>) -> usize {
+    let agrees = |there: &Vec<Option<Index>>| {
+        there
+            .iter()
+            .zip(&wanted)
+            .all(|(a, b)| a == b || a.is_none() || b.is_none())
+    };
+    if let Some(index) = uploads.iter().position(agrees) {
+        for (there, wanted) in uploads[index].iter_mut().zip(wanted) {
+            *there = there.or(wanted);
+        }
+        return index;
+    }
+    uploads.push(wanted);
+    uploads.len() - 1
+}
+
+fn biases(values: &Slots, slots: usize) -> Vec<Entry> {
+    let repeated = repeat(values, slots);
+    let entry = |(slot, value): (usize, &Option<Index>)| {
+        Some(Entry {
+            slot: slot as u32,
+            entry: (*value)?.get() as u32,
+        })
+    };
+    let values = repeated.iter().flatten().enumerate();
+    values.filter_map(entry).collect()
+}
+
+/// Returns the rotate-and-sum groups that make each slot the sum of all slots at a distance of a multiple of `from`,
+/// modulo `to`.
+///
+/// A group sums four slots if they stay in a row, because three hoisted rotations cost less than two rotations with a
+/// decomposition each. Otherwise it sums two.
+fn folds(mut from: usize, to: usize, slots: usize) -> Vec<Vec<SlotRotation>> {
+    let mut groups = Vec::new();
+    while from < to {
+        let times = if 4 * from <= to.min(slots / 2) { 4 } else { 2 };
+        groups.push(
+            (1..times)
+                .map(|k| SlotRotation::by(k * from, slots))
+                .collect(),
+        );
+        from *= times;
+    }
+    groups
+}
+
+/// Builds a stage between squares, on values that repeat with their period.
+///
+/// If the output's period is below the input's, each copy of an output sums over different inputs, and a rotate-and-sum
+/// then adds the copies. There are therefore no more diagonals than the smaller period has slots.
+fn rotated_stage(
+    matrix: &SparseMatrix,
+    before: &Place,
+    after: &Slots,
+    slots: usize,
+) -> Result<Vec<Op>, DiagonalError> {
+    let inputs = &before.pooled;
+    let (period_in, period_out) = (inputs.period, after.period);
+    let copies = slots / period_in.max(period_out).max(1);
+    if matrix.inputs().len().saturating_mul(copies) > ENTRIES_MAX {
+        return refuse(format!(
+            "a matrix of {} entries, {copies} times in a ciphertext, is too large: {ENTRIES_MAX} entries at most",
+            matrix.inputs().len()
+        ));
+    }
+    let mut diagonals = Diagonals::new();
+    for output in 0..matrix.len() {
+        let Some(to) = after.of[output].map(Index::get) else {
+            continue;
+        };
+        for entry in matrix.row(output) {
+            let Some(from) = inputs.of[matrix.inputs()[entry] as usize].map(Index::get) else {
+                continue;
+            };
+            let distance = (from + period_in * period_out - to) % period_in;
+            let first = to + distance / period_out * period_out;
+            for slot in
+                (first % period_in.max(period_out)..slots).step_by(period_in.max(period_out))
+            {
+                let rotation = if period_in == slots {
+                    SlotRotation::between(from, slot, slots)
+                } else {
+                    SlotRotation {
+                        swap: false,
+                        steps: distance % period_out,
+                    }
+                };
+                diagonals.entry(rotation).or_default().push(Entry {
+                    slot: slot as u32,
+                    entry: entry as u32,
+                });
+            }
+        }
+    }
+    Ok(rotated(
+        folds(inputs.period, before.values.period.min(slots), slots),
+        diagonals,
+        folds(period_out, period_in, slots),
+        after,
+        slots,
+    ))
+}
+
+/// Lists the operations of a stage between squares: a pool, a matrix, and a rotate-and-sum of what it gives.
+fn rotated(
+    pool: Vec<Vec<SlotRotation>>,
+    diagonals: Diagonals,
+    folds: Vec<Vec<SlotRotation>>,
+    after: &Slots,
+    slots: usize,
+) -> Vec<Op> {
+    let (babies, giants) = split(diagonals, slots);
+    let mut ops: Vec<Op> = pool.into_iter().map(Op::RotateAndSum).collect();
+    ops.push(Op::LinearTransform { babies, giants });
+    ops.extend(folds.into_iter().map(Op::RotateAndSum));
+    ops.extend([Op::ModSwitch, Op::AddPlain(vec![biases(after, slots)])]);
+    ops
+}
+
+/// Splits the rotations into baby steps and giant steps, at the power of two that is cheapest.
+fn split(diagonals: Diagonals, slots: usize) -> (Vec<SlotRotation>, Vec<Giant>) {
+    let parts = |rotation: SlotRotation, base: usize| {
+        let baby = rotation.steps % base;
+        let giant = SlotRotation {
+            swap: rotation.swap,
+            steps: rotation.steps - baby,
+        };
+        let baby = SlotRotation {
+            swap: false,
+            steps: baby,
+        };
+        (baby, giant)
+    };
+    let cost = |base: usize| {
+        let (babies, giants): (BTreeSet<SlotRotation>, BTreeSet<SlotRotation>) = diagonals
+            .keys()
+            .map(|&rotation| parts(rotation, base))
+            .unzip();
+        let moved = |rotations: &BTreeSet<SlotRotation>| {
+            rotations
+                .iter()
+                .filter(|rotation| **rotation != SlotRotation::NONE)
+                .count()
+        };
+        BABY_COST * moved(&babies) + GIANT_COST * moved(&giants)
+    };
+    let base = (0..slots.ilog2())
+        .map(|log| 1 << log)
+        .min_by_key(|&base| cost(base))
+        .unwrap_or(1);
+    let mut babies: Vec<SlotRotation> = Vec::new();
+    let mut giants: BTreeMap<SlotRotation, Vec<(u32, Vec<Entry>)>> = BTreeMap::new();
+    for (rotation, mut entries) in diagonals {
+        let (baby, giant) = parts(rotation, base);
+        for entry in &mut entries {
+            entry.slot = giant.source(entry.slot as usize, slots) as u32;
+        }
+        let index = babies.iter().position(|known| *known == baby);
+        let index = index.unwrap_or_else(|| {
+            babies.push(baby);
+            babies.len() - 1
+        });
+        giants
+            .entry(giant)
+            .or_default()
+            .push((index as u32, entries));
+    }
+    let giants = giants
+        .into_iter()
+        .map(|(rotation, diagonals)| Giant {
+            rotation,
+            diagonals,
+        })
+        .collect();
+    (babies, giants)
+}
+
+/// The inputs of the second stage arranged by window, as the first stage puts them into slots.
+///
+/// A block of the first tensor holds one input of every window of the second tensor, and the block's slots are the
+/// windows. Each copy of the second tensor's blocks sums over some of the inputs, which are repeated in the copy's
+/// segment.
+struct Windows {
+    /// Value in each slot.
+    values: Vec<Option<Index>>,
+    /// Inputs of each window.
+    inputs: Vec<Vec<u32>>,
+    /// Number of inputs in a segment.
+    share: usize,
+    /// Number of blocks in a segment, and number of slots in a block.
+    blocks: usize,
+    block: usize,
+}
+
+/// Whether the second tensor's windows serve, and then the first tensor's slots.
+fn windows(
+    runs: &[LinearRun],
+    places: &[Place],
+    matrices: &[SparseMatrix],
+    slots: usize,
+) -> Option<Windows> {
+    let after = places.get(1)?;
+    // If the phases of the second tensor matter, it is not a row of windows.
+    if places.len() > 2 && runs.get(1)?.spatial && runs.get(2)?.spatial {
+        return None;
+    }
+    let (matrix, block) = (&matrices[1], after.block.max(1));
+    let mut inputs: Vec<BTreeSet<u32>> = vec![BTreeSet::new(); block];
+    for (output, slot) in after.values.of.iter().enumerate() {
+        if let Some(slot) = slot {
+            inputs[slot.get() % block].extend(&matrix.inputs()[matrix.row(output)]);
+        }
+    }
+    let inputs: Vec<Vec<u32>> = inputs
+        .into_iter()
+        .map(|inputs| inputs.into_iter().collect())
+        .collect();
+    let most = inputs.iter().map(Vec::len).max().unwrap_or(0).max(1);
+    let (segments, blocks) = (slots / after.values.period, after.values.period / block);
+    let share = most.div_ceil(segments).next_power_of_two();
+    if share > blocks {
+        return None;
+    }
+    let values = (0..slots)
+        .map(|slot| {
+            let (at, position) = (slot / block, slot % block);
+            let index = at / blocks * share + at % blocks % share;
+            let input = inputs[position].get(index)?;
+            Some(Index::new(*input as usize))
+        })
+        .collect();
+    Some(Windows {
+        values,
+        inputs,
+        share,
+        blocks,
+        block,
+    })
+}
+
+impl Windows {
+    fn stage(&self, matrix: &SparseMatrix, after: &Slots, slots: usize) -> Vec<Op> {
+        let mut diagonals = Diagonals::new();
+        for (output, slot) in after.of.iter().enumerate() {
+            let Some(slot) = slot.map(Index::get) else {
+                continue;
+            };
+            let (block, position) = (slot / self.block, slot % self.block);
+            let inputs = &self.inputs[position];
+            for entry in matrix.row(output) {
+                let index = inputs.partition_point(|&input| input < matrix.inputs()[entry]);
+                let (segment, index) = (index / self.share, index % self.share);
+                // The distance to the next block that holds the input.
+                let distance = (index + self.share - block % self.share) % self.share;
+                let past = block + distance >= self.blocks;
+                let (to, rotation) = if after.period == slots {
+                    // Past the end of the segment, take the last such block before that end; it may lie in the other
+                    // row.
+                    let from = block + distance - if past { self.share } else { 0 };
+                    let rotation =
+                        SlotRotation::between(from * self.block, block * self.block, slots);
+                    (segment, rotation)
+                } else {
+                    // Past the end of the segment, the copy of the output in the previous segment sees the input.
+                    let in_row = slots / 2 / after.period;
+                    let first = segment - segment % in_row;
+                    let back = if past { in_row - 1 } else { 0 };
+                    let rotation = SlotRotation::by(distance * self.block, slots);
+                    (first + (segment + back) % in_row, rotation)
+                };
+                let slot = (to * self.blocks + block) * self.block + position;
+                diagonals.entry(rotation).or_default().push(Entry {
+                    slot: slot as u32,
+                    entry: entry as u32,
+                });
+            }
+        }
+        let folds = folds(after.period, slots, slots);
+        rotated(Vec::new(), diagonals, folds, after, slots)
+    }
+}
+
+/// Builds the last stage: each copy of the values is multiplied for another logit.
+fn last_stage(
+    matrix: &SparseMatrix,
+    values: &Slots,
+    slots: usize,
+) -> Result<Vec<Op>, DiagonalError> {
+    let copies = slots / values.period;
+    let count = matrix.len().div_ceil(copies.max(1));
+    if count > RESPONSES_MAX {
+        return refuse(format!(
+            "its {} results take {count} ciphertexts of the response: {RESPONSES_MAX} at most",
+            matrix.len()
+        ));
+    }
+    let (sums, biases) = (0..count)
+        .map(|response| {
+            let logits = response * copies..((response + 1) * copies).min(matrix.len());
+            let mut weights = Vec::new();
+            let mut biases = Vec::new();
+            for (copy, logit) in logits.enumerate() {
+                let base = copy * values.period;
+                let entries = matrix.row(logit).filter_map(|entry| {
+                    let slot = values.of[matrix.inputs()[entry] as usize]?;
+                    Some(Entry {
+                        slot: (base + slot.get()) as u32,
+                        entry: entry as u32,
+                    })
+                });
+                weights.extend(entries);
+                biases.push(Entry {
+                    slot: base as u32,
+                    entry: logit as u32,
+                });
+            }
+            (vec![(0, weights)], biases)
+        })
+        .unzip();
+    Ok(vec![Op::PlainProducts(sums), Op::AddPlain(biases)])
+}

@@ -1,0 +1,144 @@
+//! Evaluates the layout on slots in the clear and compares it with the twin.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a failed test may panic")]
+
+use crate::circuit::{Entry, Op, PlainProducts, SlotRotation};
+use crate::network::{NetworkLimits, Twin, random_images, random_network};
+use crate::packing::Packing;
+use num_bigint::BigInt;
+
+const T: u64 = (1 << 59) - 55;
+
+fn multiply(a: u64, b: u64) -> u64 {
+    (u128::from(a) * u128::from(b) % u128::from(T)) as u64
+}
+
+fn add(target: &mut [u64], other: &[u64]) {
+    for (a, b) in target.iter_mut().zip(other) {
+        *a = (*a + b) % T;
+    }
+}
+
+fn turned(values: &[u64], rotation: SlotRotation) -> Vec<u64> {
+    let slots = values.len();
+    (0..slots)
+        .map(|slot| values[rotation.source(slot, slots)])
+        .collect()
+}
+
+fn plain(entries: &[Entry], values: &[u64], slots: usize) -> Vec<u64> {
+    let mut plain = vec![0; slots];
+    for entry in entries {
+        assert_eq!(plain[entry.slot as usize], 0, "a slot is written twice");
+        plain[entry.slot as usize] = values[entry.entry as usize];
+    }
+    plain
+}
+
+fn times(a: &[u64], b: &[u64]) -> Vec<u64> {
+    a.iter().zip(b).map(|(&a, &b)| multiply(a, b)).collect()
+}
+
+/// Computes on slots what the server computes.
+pub fn evaluate(packing: &Packing, image: &[i64]) -> Vec<u64> {
+    let Packing { circuit, slot_map } = packing;
+    let slots = slot_map.slots();
+    let images = [image.to_vec()];
+    let residues = |values: Vec<i64>| values.iter().map(|&x| x as u64 % T).collect();
+    let mut values: Vec<Vec<u64>> = (0..slot_map.inputs())
+        .map(|k| residues(slot_map.gather(&images, k)))
+        .collect();
+    for layer in circuit.layers() {
+        let matrix = layer.matrix(T);
+        let sum = |values: &[Vec<u64>], products: &PlainProducts| {
+            let mut sum = vec![0; slots];
+            for (index, entries) in products {
+                let weights = plain(entries, matrix.weights(), slots);
+                add(&mut sum, &times(&values[*index as usize], &weights));
+            }
+            sum
+        };
+        for op in layer.ops() {
+            match op {
+                Op::PlainProducts(sums) => {
+                    values = sums.iter().map(|products| sum(&values, products)).collect();
+                }
+                Op::LinearTransform { babies, giants } => {
+                    let babies = babies.iter().map(|&rotation| turned(&values[0], rotation));
+                    let babies: Vec<Vec<u64>> = babies.collect();
+                    values = vec![vec![0; slots]];
+                    for giant in giants {
+                        let inner = sum(&babies, &giant.diagonals);
+                        add(&mut values[0], &turned(&inner, giant.rotation));
+                    }
+                }
+                Op::RotateAndSum(rotations) => {
+                    let before = values[0].clone();
+                    for &rotation in rotations {
+                        add(&mut values[0], &turned(&before, rotation));
+                    }
+                }
+                Op::AddPlain(biases) => {
+                    for (value, entries) in values.iter_mut().zip(biases) {
+                        add(value, &plain(entries, matrix.biases(), slots));
+                    }
+                }
+                Op::SumOfSquares => {
+                    let mut total = vec![0; slots];
+                    for value in &values {
+                        add(&mut total, &times(value, value));
+                    }
+                    values = vec![total];
+                }
+                Op::Relinearize | Op::ModSwitch => {}
+                _ => panic!("an operation of another layout"),
+            }
+        }
+    }
+    slot_map.collect(&values, 1, T).concat()
+}
+
+fn check(network: &crate::network::Network, slots: usize) -> bool {
+    let Ok(packing) = Packing::diagonal(network, slots) else {
+        return false;
+    };
+    for image in random_images(3, network, 3) {
+        let expected: Vec<u64> = Twin::new(network)
+            .logits(&image)
+            .unwrap()
+            .into_iter()
+            .map(|logit| {
+                let t = BigInt::from(T);
+                u64::try_from(((logit % &t) + &t) % &t).unwrap()
+            })
+            .collect();
+        assert_eq!(evaluate(&packing, &image), expected, "{}", network.name());
+    }
+    true
+}
+
+#[test]
+fn random_networks_equal_the_twin() {
+    let limits = NetworkLimits {
+        max_side: 12,
+        max_layers: 8,
+        max_squares: 4,
+        ..NetworkLimits::default()
+    };
+    let mut served = [0; 5];
+    for seed in 0..400 {
+        let network = random_network(seed, &limits).unwrap();
+        let squares = network
+            .layers()
+            .iter()
+            .filter(|l| l.layer == crate::network::Layer::Square);
+        let squares = squares.count();
+        for slots in [128, 1024, 4096] {
+            served[squares] += usize::from(check(&network, slots));
+        }
+    }
+    println!("served, by squares: {served:?}");
+    assert!(
+        served[1] > 50 && served[2] > 50 && served[3] > 20,
+        "{served:?}"
+    );
+}

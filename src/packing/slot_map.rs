@@ -1,0 +1,144 @@
+//! Which value lies in which slot: all that a client needs to know of a packing.
+
+use super::index::Index;
+
+/// Which value of which image lies in which slot of a request's ciphertexts, and which slots of a response's ciphertexts
+/// sum to which logit. It holds no weights.
+///
+/// An image takes the same number of consecutive slots in every ciphertext; the next image follows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SlotMap {
+    slots: usize,
+    /// For each ciphertext of a request, the value of an image in each of the image's slots; it repeats over them.
+    inputs: Vec<Vec<Option<Index>>>,
+    image_slots: usize,
+    logit_slots: usize,
+    logits: usize,
+}
+
+impl SlotMap {
+    /// Makes the map for ciphertexts of `slots` slots. `inputs` are the values of an image in each of its `image_slots`
+    /// slots, which they may fill by repetition, for each ciphertext of a request. In a response, each `logit_slots` slots sum to one of `logits` logits.
+    pub(super) const fn new(
+        slots: usize,
+        inputs: Vec<Vec<Option<Index>>>,
+        image_slots: usize,
+        logit_slots: usize,
+        logits: usize,
+    ) -> Self {
+        Self {
+            slots,
+            inputs,
+            image_slots,
+            logit_slots,
+            logits,
+        }
+    }
+
+    /// Returns the number of slots in a ciphertext.
+    pub const fn slots(&self) -> usize {
+        self.slots
+    }
+
+    /// Returns the number of ciphertexts in a request.
+    pub const fn inputs(&self) -> usize {
+        self.inputs.len()
+    }
+
+    /// Returns the number of images in a batch.
+    pub const fn batch_size(&self) -> usize {
+        self.slots / self.image_slots
+    }
+
+    /// Returns the number of slots of an image.
+    pub const fn image_slots(&self) -> usize {
+        self.image_slots
+    }
+
+    /// Returns the number of slots that sum to one logit.
+    pub const fn logit_slots(&self) -> usize {
+        self.logit_slots
+    }
+
+    /// Returns the number of logits of an image.
+    pub const fn logits(&self) -> usize {
+        self.logits
+    }
+
+    /// Returns the number of logits of an image in one ciphertext of a response.
+    const fn logits_in_ciphertext(&self) -> usize {
+        self.image_slots / self.logit_slots
+    }
+
+    /// Returns the number of ciphertexts in a response.
+    pub const fn outputs(&self) -> usize {
+        self.logits.div_ceil(self.logits_in_ciphertext())
+    }
+
+    /// Returns the slots of ciphertext `ciphertext` of a request for at most [`SlotMap::batch_size`] images. Slots of
+    /// missing images are left out.
+    pub fn gather(&self, images: &[Vec<i64>], ciphertext: usize) -> Vec<i64> {
+        let values = &self.inputs[ciphertext];
+        let images = images.iter().take(self.batch_size());
+        let of_image = |image: &Vec<i64>| {
+            let value = |index: &Option<Index>| {
+                let value = index.and_then(|index| image.get(index.get()));
+                value.copied().unwrap_or(0)
+            };
+            let values = values.iter().map(value).cycle();
+            values.take(self.image_slots).collect::<Vec<_>>()
+        };
+        match values.as_slice() {
+            // A slot for each image.
+            [Some(index)] => images.map(|image| image[index.get()]).collect(),
+            _ => images.flat_map(of_image).collect(),
+        }
+    }
+
+    /// Sums the slots of each response ciphertext, as residues of a plaintext modulus, to the residues of each logit for
+    /// each of the first `images` images.
+    pub fn collect(&self, outputs: &[Vec<u64>], images: usize, modulus: u64) -> Vec<Vec<u64>> {
+        let per_ciphertext = self.logits_in_ciphertext();
+        let sum = |logit: usize, image: usize| {
+            let start = image * self.image_slots + logit % per_ciphertext * self.logit_slots;
+            let slots = &outputs[logit / per_ciphertext][start..start + self.logit_slots];
+            let sum: u128 = slots.iter().map(|&slot| u128::from(slot)).sum();
+            (sum % u128::from(modulus)) as u64
+        };
+        (0..self.logits)
+            .map(|logit| (0..images).map(|image| sum(logit, image)).collect())
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn indices(values: &[i32]) -> Vec<Option<Index>> {
+        let index = |&value: &i32| usize::try_from(value).ok().map(Index::new);
+        values.iter().map(index).collect()
+    }
+
+    #[test]
+    fn a_ciphertext_holds_one_value_of_every_image() {
+        let images: Vec<Vec<i64>> = (0..5).map(|i| vec![i, 10 * i, 100 * i]).collect();
+        let map = SlotMap::new(8, (0..3).map(|i| indices(&[i])).collect(), 1, 1, 2);
+        assert_eq!((map.batch_size(), map.inputs(), map.outputs()), (8, 3, 2));
+        assert_eq!(map.gather(&images, 1), [0, 10, 20, 30, 40]);
+        assert_eq!(map.gather(&images, 2), [0, 100, 200, 300, 400]);
+        let outputs = [vec![1, 2, 3, 0, 0, 0, 0, 0], vec![4, 5, 6, 0, 0, 0, 0, 0]];
+        assert_eq!(map.collect(&outputs, 2, 7), [[1, 2], [4, 5]]);
+    }
+
+    #[test]
+    fn slots_of_a_logit_are_summed() {
+        // Two logits of two slots each for an image, three logits in all: two ciphertexts.
+        let map = SlotMap::new(8, vec![indices(&[1, -1, 0, 1])], 4, 2, 3);
+        assert_eq!((map.batch_size(), map.outputs()), (2, 2));
+        let images = [vec![3, 5], vec![7, 9]];
+        assert_eq!(map.gather(&images, 0), [5, 0, 3, 5, 9, 0, 7, 9]);
+        let outputs = [vec![1, 2, 3, 4, 5, 6, 7, 8], vec![9, 1, 0, 0, 10, 2, 0, 0]];
+        assert_eq!(map.collect(&outputs, 2, 11), [[3, 0], [7, 4], [10, 1]]);
+    }
+}

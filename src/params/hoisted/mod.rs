@@ -1,0 +1,296 @@
+//! Parameters for the diagonal layout: primes that its noise requires, and the cost.
+
+mod noise;
+mod plaintexts;
+mod work;
+
+pub use work::{Work, WorkRates, diagonal_work};
+
+use self::noise::{Drops, Model};
+use self::plaintexts::{COEFFICIENTS_MAX, Norm, norms};
+use super::options::Scheme;
+use super::search::{Chain, Chains, MARGIN_BITS, Stop, fewest_response_primes, primes, worst};
+use crate::circuit::{Op, Step, levels, moving};
+use crate::network::Network;
+use crate::packing::{DiagonalError, Packing};
+
+/// Width of the largest prime, in bits.
+const PRIME_BITS_MAX: u32 = crate::kernels::PRIME_BITS_MAX;
+
+/// The properties of an operation on which its noise depends: numbers of rotations that move something, and of
+/// ciphertexts.
+#[derive(Debug, Clone, Copy)]
+enum NoiseOp {
+    PlainProducts,
+    LinearTransform { babies: usize, giants: usize },
+    RotateAndSum(usize),
+    ModSwitch,
+    AddPlain,
+    SumOfSquares(usize),
+    Relinearize,
+}
+
+impl NoiseOp {
+    /// Returns `None` for operations that do not occur in this layout.
+    fn of(step: &Step<'_>) -> Option<Self> {
+        Some(match step.op {
+            Op::PlainProducts(_) => Self::PlainProducts,
+            Op::LinearTransform { babies, giants } => Self::LinearTransform {
+                babies: moving(babies),
+                giants: moving(giants.iter().map(|giant| &giant.rotation)),
+            },
+            Op::RotateAndSum(rotations) => Self::RotateAndSum(rotations.len()),
+            Op::ModSwitch => Self::ModSwitch,
+            Op::AddPlain(_) => Self::AddPlain,
+            Op::SumOfSquares => Self::SumOfSquares(step.ciphertexts),
+            Op::Relinearize => Self::Relinearize,
+            Op::LinearCombination(_) | Op::Squares | Op::SumOfProducts { .. } => return None,
+        })
+    }
+}
+
+/// A circuit in the diagonal layout for which parameters are searched.
+pub(super) struct HoistedCircuit {
+    packing: Packing,
+    /// Name and operations of each layer: a search follows the noise thousands of times.
+    layers: Vec<(String, Vec<NoiseOp>)>,
+    degree: f64,
+}
+
+impl HoistedCircuit {
+    pub(super) fn new(packing: Packing) -> Self {
+        let layers = packing.circuit.walk(&[]).map(|(layer, steps)| {
+            let ops = steps.iter().filter_map(NoiseOp::of).collect();
+            (layer.name().to_owned(), ops)
+        });
+        Self {
+            layers: layers.collect(),
+            degree: packing.slot_map.slots() as f64,
+            packing,
+        }
+    }
+
+    fn layers(&self) -> &[(String, Vec<NoiseOp>)] {
+        &self.layers
+    }
+
+    /// Returns the number of values in a response under `channels` plaintext moduli.
+    fn values(&self, channels: usize) -> f64 {
+        (self.packing.slot_map.outputs() * channels) as f64
+    }
+
+    /// Predicts the nanoseconds for one plaintext modulus, from [`diagonal_work`].
+    fn nanoseconds(&self, levels: &[usize]) -> f64 {
+        let rates = WorkRates::nominal(self.packing.slot_map.slots());
+        let work = diagonal_work(&self.packing.circuit, &self.packing.slot_map, levels);
+        work.iter().map(|work| work.nanoseconds(&rates)).sum()
+    }
+}
+
+/// A plaintext modulus, with the norms of the plaintexts under it.
+struct PlainPrime {
+    t: u64,
+    norms: Vec<Norm>,
+}
+
+/// Finds the cheapest chain within the cap that leaves the margin under every plaintext modulus; `None` if there is
+/// none, or none that takes less than `most` nanoseconds.
+///
+/// The effect of plaintexts on noise takes long to compute. It is computed for one modulus if a chain fits without it,
+/// and for the other moduli if a chain fits under that one, while coefficients are left in `budget`.
+fn chain(
+    circuit: &HoistedCircuit,
+    cap: u32,
+    moduli: &[u64],
+    (most, budget): (f64, &mut usize),
+) -> Option<Chain> {
+    let fits = |channels: &[PlainPrime]| {
+        let found = chain_under(circuit, cap, channels, moduli.len());
+        found.filter(|chain| chain.cost < most)
+    };
+    let (&largest, others) = moduli.split_last()?;
+    fits(&[PlainPrime {
+        t: largest,
+        norms: Vec::new(),
+    }])?;
+    let mut channel = |t: u64| PlainPrime {
+        t,
+        norms: norms(&circuit.packing, t, budget),
+    };
+    let mut channels = vec![channel(largest)];
+    let found = fits(&channels)?;
+    if others.is_empty() {
+        return Some(found);
+    }
+    channels.splice(0..0, others.iter().map(|&t| channel(t)));
+    fits(&channels)
+}
+
+/// Finds the cheapest chain for the given moduli, of `count` in all.
+fn chain_under(
+    circuit: &HoistedCircuit,
+    cap: u32,
+    channels: &[PlainPrime],
+    count: usize,
+) -> Option<Chain> {
+    let mut best: Option<Chain> = None;
+    let values = circuit.values(count);
+    let largest = channels.iter().max_by_key(|channel| channel.t)?;
+    // Slack from 0.5 to 3.5 bits above a rounding: noise is dropped to about the size of the rounding itself.
+    for slack in 1..=7 {
+        for special in (30..=PRIME_BITS_MAX).rev().step_by(2) {
+            // Digits larger than the special prime would be noisy.
+            let bits = special.min(PRIME_BITS_MAX);
+            let sketch = Model {
+                circuit,
+                t: largest.t as f64,
+                values,
+                norms: &largest.norms,
+                data: vec![f64::from(bits) - 2.0; 4],
+                special: f64::from(special),
+                drops: Drops::Above(f64::from(slack) / 2.0),
+            };
+            let (steps, dropped) = sketch.run();
+            let (_, _, last) = steps.last()?;
+            let base = (sketch.bound(last).log2() + 1.0 + MARGIN_BITS).ceil();
+            // The range check also excludes noise that overflows.
+            let total = base + dropped.iter().sum::<f64>();
+            if !(0.0..=f64::from(cap)).contains(&total) {
+                continue;
+            }
+            let base = base as u32;
+            for spare in 0..4 {
+                let found = build(
+                    circuit,
+                    cap,
+                    (channels, values),
+                    special,
+                    base + 2 * spare,
+                    &dropped,
+                );
+                if let Some(found) = found {
+                    if best.as_ref().is_none_or(|best| found.cost < best.cost) {
+                        best = Some(found);
+                    }
+                    break;
+                }
+            }
+        }
+    }
+    best
+}
+
+/// Builds a chain with `base` bits for the modulus that is left at the end, and primes for each drop.
+fn build(
+    circuit: &HoistedCircuit,
+    cap: u32,
+    (channels, values): (&[PlainPrime], f64),
+    special: u32,
+    base: u32,
+    dropped: &[f64],
+) -> Option<Chain> {
+    let count = base.div_ceil(special.min(PRIME_BITS_MAX)).max(1);
+    let mut sizes: Vec<u32> = (0..count)
+        .map(|index| base / count + u32::from(index < base % count))
+        .collect();
+    let mut drops = Vec::with_capacity(dropped.len());
+    let mut tail: Vec<Vec<u32>> = Vec::new();
+    for &bits in dropped {
+        let count = (bits / f64::from(PRIME_BITS_MAX)).ceil() as usize;
+        drops.push(count);
+        let share = bits as u32 / (count as u32).max(1);
+        tail.push(vec![share; count]);
+    }
+    for bits in tail.into_iter().rev() {
+        sizes.extend(bits);
+    }
+    let smallest = (2.0 * circuit.degree).log2() as u32 + 2;
+    if sizes
+        .iter()
+        .any(|&bits| bits > PRIME_BITS_MAX || bits < smallest)
+        || sizes.iter().sum::<u32>() + special > cap
+    {
+        return None;
+    }
+    sizes.push(special);
+    let moduli: Vec<u64> = channels.iter().map(|channel| channel.t).collect();
+    let primes = primes(circuit.degree as usize, &sizes, &moduli)?;
+    let log2: Vec<f64> = primes.iter().map(|&prime| (prime as f64).log2()).collect();
+    let (&special, data) = log2.split_last()?;
+    let predict = |response| {
+        worst(channels.iter().map(|channel| {
+            Model {
+                circuit,
+                t: channel.t as f64,
+                values,
+                norms: &channel.norms,
+                data: data.to_vec(),
+                special,
+                drops: Drops::Counts(&drops),
+            }
+            .predict(response)
+        }))
+    };
+    let left = data.len() - drops.iter().sum::<usize>();
+    let (response_primes, noise) = fewest_response_primes(left, predict)?;
+    Some(Chain {
+        cost: circuit.nanoseconds(&levels(data.len(), &drops)),
+        noise,
+        response_primes,
+        primes,
+        drops,
+    })
+}
+
+/// Own kernels in the diagonal layout, for a number of images, one at a time.
+pub(super) struct HoistedChains<'a> {
+    network: &'a Network,
+    images: usize,
+    /// The circuit at the last degree, if there is room for the network.
+    circuit: Option<(usize, Option<HoistedCircuit>)>,
+    /// Reason why a degree has no room for it.
+    pub refused: Option<DiagonalError>,
+    budget: usize,
+}
+
+impl<'a> HoistedChains<'a> {
+    pub(super) fn new(network: &'a Network, images: usize) -> Self {
+        Self {
+            network,
+            images,
+            circuit: None,
+            refused: None,
+            budget: COEFFICIENTS_MAX,
+        }
+    }
+}
+
+impl Chains for HoistedChains<'_> {
+    fn scheme(&self) -> Scheme {
+        Scheme::Diagonal
+    }
+
+    /// A larger degree costs more than twice as much.
+    fn stop(&self) -> Stop {
+        Stop::AfterDegree
+    }
+
+    /// Finds the cheapest chain by the predicted nanoseconds for all images on one thread.
+    fn chain(&mut self, degree: usize, cap: u32, moduli: &[u64], most: f64) -> Option<Chain> {
+        // Building the layout takes time, so it is done only where the smallest chain could fit.
+        if cap < 3 * moduli[0].ilog2() + 60 {
+            return None;
+        }
+        if self.circuit.as_ref().is_none_or(|(at, _)| *at != degree) {
+            let built = Packing::diagonal(self.network, degree).map(HoistedCircuit::new);
+            let circuit = built.map_err(|error| self.refused = Some(error)).ok();
+            self.circuit = Some((degree, circuit));
+        }
+        let (_, circuit) = self.circuit.as_ref()?;
+        let runs = (self.images * moduli.len()) as f64;
+        let limits = (most / runs, &mut self.budget);
+        let mut chain = chain(circuit.as_ref()?, cap, moduli, limits)?;
+        chain.cost *= runs;
+        Some(chain)
+    }
+}
