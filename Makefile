@@ -29,8 +29,8 @@ test: deps
 	$(CARGO) test --workspace
 
 bench: deps
-	$(CARGO) bench --bench bfv --no-default-features --features zstd -- --out target/bench/plain.json
-	$(CARGO) bench --bench bfv --no-default-features --features hexl,zstd -- --out target/bench/hexl.json \
+	$(CARGO) bench --bench bfv --no-default-features --features inference,zstd -- --out target/bench/plain.json
+	$(CARGO) bench --bench bfv --no-default-features --features inference,hexl,zstd -- --out target/bench/hexl.json \
 		--against target/bench/plain.json
 
 plots:

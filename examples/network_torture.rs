@@ -2,7 +2,7 @@
 //! then take long or much memory.
 //!
 //! ```sh
-//! cargo run --no-default-features --features hexl,zstd --example network_torture -- 10000
+//! cargo run --no-default-features --features inference,hexl,zstd --example network_torture -- 10000
 //! ```
 //!
 //! The first argument is the number of tries, the second a seed, the third the seconds and the fourth the MiB that a

@@ -1,7 +1,7 @@
 //! Measures the speed of writing and reading messages beside memcpy of the same residues, in the same run on one core.
 //!
 //! ```sh
-//! cargo run --release --no-default-features --features hexl,zstd --example wire_speed
+//! cargo run --release --no-default-features --features inference,hexl,zstd --example wire_speed
 //! ```
 //!
 //! Shows MB/s of residues in memory (8 bytes each), and, in brackets, of the message. The values are medians.

@@ -2,7 +2,7 @@
 //! disproportionate allocation.
 //!
 //! ```sh
-//! cargo run --no-default-features --features hexl,zstd --example wire_torture -- 1000000
+//! cargo run --no-default-features --features inference,hexl,zstd --example wire_torture -- 1000000
 //! ```
 //!
 //! The first argument is the number of tries, the second a seed. The output is the record: how the tries ended, for

@@ -9,7 +9,7 @@ echo "valgrind: $(valgrind --version), SEAL of this build, features hexl and zst
 echo "commit: $(git describe --always --dirty)"
 failed=0
 for test in "$@"; do
-    binary=$(cargo test --no-default-features --features hexl,zstd --test "$test" --no-run 2>&1 |
+    binary=$(cargo test --no-default-features --features inference,hexl,zstd --test "$test" --no-run 2>&1 |
         sed -n 's/.*Executable .*(\(.*\))$/\1/p')
     log=$(mktemp)
     valgrind --error-exitcode=9 --log-file="$log" "$binary" --test-threads=1 \

@@ -33,7 +33,7 @@ infer() {
         --record "$fresh/diagonal-mnist-t17-0-100-observed.json"
     $run infer models/mnist-t17 --images 0..100 --threads 1 --layout diagonal \
         --record "$fresh/diagonal-mnist-t17-0-100-proven.json"
-    $run infer models/mnist-w2 --images 0..8192 --threads 2 --mode stock \
+    $run infer models/mnist-w2 --images 0..8192 --threads 2 --kernels seal \
         --record "$fresh/stock-mnist-w2-0-8192.json"
     $run infer models/mnist-w2 --images 0..8192 --threads 2 --layer-noise \
         --record "$fresh/noise-mnist-w2-0-8192.json"
@@ -46,16 +46,16 @@ infer() {
 # shellcheck disable=SC2086 # lists of words
 inference() {
     models=models/mnist-t17,models/mnist-wide17,models/mnist-t21
-    cargo bench $own --bench inference -- --network mnist --mode fast --layout diagonal,packed,batched --threads 1,2 \
+    cargo bench $own --bench inference -- --network mnist --scheme diagonal,crops,batched --threads 1,2 \
         --repeat 7 --seeded --out "$fresh/inference-random.json"
-    cargo bench $own --bench inference -- --network $models --bound observed,proven --mode fast --layout diagonal,packed \
+    cargo bench $own --bench inference -- --network $models --bound observed,proven --scheme diagonal,crops \
         --threads 1 --repeat 20 --seeded --out "$fresh/inference-few.json"
-    cargo bench $own --bench inference -- --network models/mnist-w2,$models --bound observed,proven --mode fast \
+    cargo bench $own --bench inference -- --network models/mnist-w2,$models --bound observed,proven --scheme batched \
         --threads 1,2 --repeat 7 --seeded --out "$fresh/inference-batched.json"
     HEXL_DISABLE_AVX512DQ=1 HEXL_DISABLE_AVX512IFMA=1 cargo bench $own --bench inference -- \
-        --network mnist,models/mnist-t17 --bound observed --mode fast --layout diagonal,packed,batched --threads 1 \
+        --network mnist,models/mnist-t17 --bound observed --scheme diagonal,crops,batched --threads 1 \
         --backend avx2 --repeat 7 --out "$fresh/inference-avx2.json"
-    cargo bench $own --bench inference -- --network mnist,models/mnist-w2 --mode fast --threads 1 \
+    cargo bench $own --bench inference -- --network mnist,models/mnist-w2 --scheme batched --threads 1 \
         --backend ifma,avx2,portable --repeat 5 --out "$fresh/inference-batched-kernels.json"
     cargo bench $own --bench inference -- --network mnist,models/mnist-w2 --threads 1,2 --repeat 3 \
         --out "$fresh/inference-stock.json"

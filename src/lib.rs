@@ -9,7 +9,7 @@
 //! - [`network`] describes an integer network and evaluates it exactly in the clear. [`params`] chooses encryption
 //!   parameters that hold its largest logit and its noise. [`engine`] runs it on encrypted images: the client encrypts,
 //!   a server without a secret key computes, and the client decrypts.
-//! - `quant` and `train` make such networks with burn; [`data`] reads the datasets.
+//! - [`quant`] and `train` make such networks with burn; [`data`] reads the datasets.
 //!
 //! # Arithmetic on encrypted numbers
 //!
@@ -40,24 +40,25 @@
 //! # A network on encrypted images
 //!
 //! ```no_run
-//! use sealquant::engine::{Client, Plan, Server};
+//! # #[cfg(feature = "inference")]
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! use sealquant::engine::{Client, Contexts, Plan, Server};
 //! use sealquant::network::{Network, argmax};
-//! use sealquant::params::{Scheme, SelectOptions, select};
+//! use sealquant::params::{SelectOptions, select};
 //!
 //! // From the folder `models` of the source, or what `sealquant train` made.
 //! let network = Network::load("models/mnist-t17")?;
-//! let selection = select(
-//!     &network,
-//!     &SelectOptions {
-//!
-//!         images: Some(1),
-//!         ..SelectOptions::default()
-//!     },
-//! )?;
-//! for sentence in selection.explain() {
+//! let options = SelectOptions {
+//!     images: Some(1),
+//!     ..SelectOptions::default()
+//! };
+//! let parameters = select(&network, &options)?;
+//! for sentence in parameters.explain() {
 //!     println!("{sentence}");
 //! }
-//! let plan = Plan::new(&network, &selection)?;
+//! // What the server computes, with the weights; a client needs only its specification.
+//! let plan = Plan::new(&network, &parameters)?;
+//! let contexts = Contexts::new(plan.client_spec())?;
 //!
 //! // The client: pixels become the integers 0..=max of the network's quantiser, and are encrypted.
 //! let client = Client::new(plan.client_spec(), &contexts)?;
@@ -70,7 +71,10 @@
 //!
 //! let logits = client.decrypt(&evaluation.response, images.len())?;
 //! println!("class {}", argmax(&logits[0]));
-//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! # Ok(())
+//! # }
+//! # #[cfg(not(feature = "inference"))]
+//! # fn main() {}
 //! ```
 //!
 //! Decrypted logits equal those of [`network::Twin`] bit for bit; [`experiment::classify`] compares them.
@@ -79,12 +83,13 @@
 //!
 //! | feature | default | what it adds |
 //! | --- | --- | --- |
-//! | `cli` | yes | the program `sealquant` (module `cli`), and the tables and plots of `reproduce` |
-//! | `train` | yes | `quant` and `train`: quantised training in burn, rounding, import |
+//! | `inference` | yes | integer networks, parameters for them, encrypted inference, readers of data |
+//! | `cli` | yes | the program `sealquant` (module `cli`), and the tables and plots of `experiment::reproduce` |
+//! | `train` | yes | [`quant`] and `train`: quantised training in burn, rounding, import |
 //! | `hexl` | yes | SEAL with Intel HEXL; x86-64 only, ignored elsewhere |
 //! | `zstd` | yes | SEAL's own serialisation with Zstandard |
 //!
-//! Without default features, the crate has the bindings, integer networks and encrypted inference.
+//! Without features, the crate is the bindings ([`seal`]) and their messages ([`wire`]): cxx, thiserror and little else.
 //!
 //! # Limits
 //!
@@ -92,22 +97,36 @@
 //! network. Ciphertexts are not authenticated. Noise budgets and decryption failures must not reach a server. This is
 //! research software that nobody has audited.
 
+#[cfg(feature = "inference")]
 pub mod circuit;
 #[cfg(feature = "cli")]
 pub mod cli;
+#[cfg(feature = "inference")]
 mod clock;
+#[cfg(feature = "inference")]
 pub mod data;
+#[cfg(feature = "inference")]
 pub mod engine;
+#[cfg(feature = "inference")]
 pub mod experiment;
 mod ffi;
+#[cfg(feature = "inference")]
 mod file;
+#[cfg(feature = "inference")]
 mod file_kind;
+#[cfg(feature = "inference")]
 pub mod kernels;
+#[cfg(feature = "inference")]
 mod modular;
+#[cfg(feature = "inference")]
 pub mod network;
+#[cfg(feature = "inference")]
 pub mod packing;
+#[cfg(feature = "inference")]
 pub mod params;
+#[cfg(feature = "inference")]
 mod process;
+#[cfg(feature = "inference")]
 pub mod quant;
 pub mod seal;
 mod text;
@@ -116,6 +135,6 @@ pub mod train;
 pub mod wire;
 
 /// Compiles the code in the README.
-#[cfg(doctest)]
+#[cfg(all(doctest, feature = "inference"))]
 #[doc = include_str!("../README.md")]
 struct Readme;

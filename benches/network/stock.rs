@@ -123,7 +123,7 @@ fn lower(ops: &[Op], t: u64) -> Result<Owned, Box<dyn Error>> {
         }
         [Op::Squares] => owned.kind = 1,
         [Op::Squares, Op::Relinearize] => owned.kind = 2,
-        _ => return Err("stock mode has no such layer".into()),
+        _ => return Err("stock calls have no such layer".into()),
     }
     Ok(owned)
 }

@@ -20,13 +20,13 @@ use crate::{
 };
 
 #[derive(Debug, clap::Args)]
-pub(super) struct Arguments {
+pub(super) struct DataArguments {
     #[command(subcommand)]
-    command: Command,
+    command: DataCommand,
 }
 
 #[derive(Debug, Subcommand)]
-enum Command {
+enum DataCommand {
     /// Find datasets on this machine or fetch them, and verify every file.
     Fetch(Fetch),
 }
@@ -41,8 +41,8 @@ struct Fetch {
     data_dir: Option<PathBuf>,
 }
 
-pub(super) fn run(arguments: &Arguments, output: &mut Output) -> anyhow::Result<Outcome> {
-    let Command::Fetch(fetch) = &arguments.command;
+pub(super) fn run(arguments: &DataArguments, output: &mut Output) -> anyhow::Result<Outcome> {
+    let DataCommand::Fetch(fetch) = &arguments.command;
     let datasets = match fetch.datasets.as_slice() {
         [] => &[DatasetName::Mnist],
         given => given,

@@ -35,7 +35,7 @@ const PAPER: [(&str, f64); 2] = [
 ];
 
 #[derive(Debug, clap::Args)]
-pub(super) struct Arguments {
+pub(super) struct DemoArguments {
     /// Which of MNIST's test images, from A up to but without B; the first of them is classified once more by itself
     #[arg(long, value_name = "A..B", default_value = "0..8192")]
     images: ImageRange,
@@ -43,13 +43,13 @@ pub(super) struct Arguments {
     run: RunArguments,
 }
 
-impl Arguments {
+impl DemoArguments {
     pub(super) fn threads(&self) -> Option<NonZeroUsize> {
         self.run.threads
     }
 }
 
-pub(super) fn run(arguments: &Arguments, output: &mut Output) -> anyhow::Result<Outcome> {
+pub(super) fn run(arguments: &DemoArguments, output: &mut Output) -> anyhow::Result<Outcome> {
     let (dataset, split) = (DatasetName::Mnist, Split::Test);
     note(format_args!(
         "classifying encrypted images {}..{} of {dataset} {split} with {}",

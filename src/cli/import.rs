@@ -8,7 +8,7 @@ use super::{Outcome, output::Output};
 use crate::train::{Existing, ImportSpec, OutputFolder, import};
 
 #[derive(Debug, clap::Args)]
-pub(super) struct Arguments {
+pub(super) struct ImportArguments {
     /// The description of the layers (JSON; docs/IMPORT.md says how)
     #[arg(long, value_name = "FILE")]
     layers: PathBuf,
@@ -23,7 +23,7 @@ pub(super) struct Arguments {
     overwrite: bool,
 }
 
-pub(super) fn run(arguments: &Arguments, output: &mut Output) -> anyhow::Result<Outcome> {
+pub(super) fn run(arguments: &ImportArguments, output: &mut Output) -> anyhow::Result<Outcome> {
     let existing = if arguments.overwrite {
         Existing::Replace
     } else {

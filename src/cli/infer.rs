@@ -15,7 +15,7 @@ use crate::data::{DatasetName, Split};
 use crate::experiment::RunRecord;
 
 #[derive(Debug, clap::Args)]
-pub(super) struct Arguments {
+pub(super) struct InferArguments {
     /// The dataset to take images from
     #[arg(long, value_name = "NAME", default_value = "mnist", value_parser = dataset_parser())]
     dataset: DatasetName,
@@ -32,7 +32,7 @@ pub(super) struct Arguments {
     run: RunArguments,
 }
 
-impl Arguments {
+impl InferArguments {
     pub(super) fn threads(&self) -> Option<NonZeroUsize> {
         self.run.threads
     }
@@ -145,7 +145,7 @@ fn layer_table(record: &RunRecord) -> table::Table {
     table::counts(&header, rows)
 }
 
-pub(super) fn run(arguments: &Arguments, output: &mut Output) -> anyhow::Result<Outcome> {
+pub(super) fn run(arguments: &InferArguments, output: &mut Output) -> anyhow::Result<Outcome> {
     let finished = run::run(
         &arguments.run,
         arguments.layout,
@@ -159,7 +159,11 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> anyhow::Result<
     Ok(finished.outcome())
 }
 
-fn show(finished: &Finished, arguments: &Arguments, output: &mut Output) -> anyhow::Result<()> {
+fn show(
+    finished: &Finished,
+    arguments: &InferArguments,
+    output: &mut Output,
+) -> anyhow::Result<()> {
     output.line(summary(&finished.record, false))?;
     output.line(class_table(finished))?;
     output.line(layer_table(&finished.record))?;

@@ -20,7 +20,7 @@ use crate::{
 };
 
 #[derive(Debug, clap::Args)]
-pub(super) struct Arguments {
+pub(super) struct InspectArguments {
     #[command(flatten)]
     model: RequiredModel,
     /// Also observe the bounds on all images of this dataset
@@ -54,7 +54,7 @@ const TERMS: [&str; 3] = [
      adds must fit it, and the larger it is, the larger N must be to stay secure.",
 ];
 
-pub(super) fn run(arguments: &Arguments, output: &mut Output) -> anyhow::Result<Outcome> {
+pub(super) fn run(arguments: &InspectArguments, output: &mut Output) -> anyhow::Result<Outcome> {
     if let Some(directory) = model::float_directory(arguments.model.path()) {
         return float::show(directory, output);
     }

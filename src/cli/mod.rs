@@ -51,24 +51,24 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Datasets: fetch and verify.
-    Data(data::Arguments),
+    Data(data::DataArguments),
     /// Train a network; quantised ones are exported as integer networks.
     #[cfg(feature = "train")]
-    Train(train::Arguments),
+    Train(train::TrainArguments),
     /// Round a trained float network to integers without training it again.
     #[cfg(feature = "train")]
-    Ptq(ptq::Arguments),
+    Ptq(ptq::PtqArguments),
     /// Bring a network's weights from a safetensors file.
     #[cfg(feature = "train")]
-    Import(import::Arguments),
+    Import(import::ImportArguments),
     /// Make the tables of results again, from presets.
-    Reproduce(reproduce::Arguments),
+    Reproduce(reproduce::ReproduceArguments),
     /// Show a network: layers, bounds, operations, and which encryption parameters it gets and why.
-    Inspect(inspect::Arguments),
+    Inspect(inspect::InspectArguments),
     /// Classify images under encryption and compare every logit with exact clear evaluation.
-    Infer(infer::Arguments),
+    Infer(infer::InferArguments),
     /// See it work: classify MNIST digits under encryption and draw some of them.
-    Demo(demo::Arguments),
+    Demo(demo::DemoArguments),
 }
 
 /// The result of a command that ran to its end.

@@ -19,7 +19,7 @@ use crate::{
 };
 
 #[derive(Debug, clap::Args)]
-pub(super) struct Arguments {
+pub(super) struct PtqArguments {
     #[command(flatten)]
     model: RequiredFloat,
     /// Bits of a weight, the sign included
@@ -27,7 +27,7 @@ pub(super) struct Arguments {
     bits: u32,
     /// How the integers are chosen
     #[arg(long, value_enum, default_value = "max")]
-    rule: Rule,
+    rule: RuleArgument,
     /// The directory of the new model; made if it is missing
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
@@ -39,7 +39,7 @@ pub(super) struct Arguments {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Rule {
+enum RuleArgument {
     /// The paper's: the largest weight becomes the largest integer.
     Max,
     /// The scale with the least squared rounding error.
@@ -48,17 +48,17 @@ enum Rule {
     TernaryMean,
 }
 
-impl From<Rule> for WeightRule {
-    fn from(rule: Rule) -> Self {
+impl From<RuleArgument> for WeightRule {
+    fn from(rule: RuleArgument) -> Self {
         match rule {
-            Rule::Max => Self::Max,
-            Rule::MinError => Self::MinError,
-            Rule::TernaryMean => Self::TernaryMean,
+            RuleArgument::Max => Self::Max,
+            RuleArgument::MinError => Self::MinError,
+            RuleArgument::TernaryMean => Self::TernaryMean,
         }
     }
 }
 
-pub(super) fn run(arguments: &Arguments, output: &mut Output) -> anyhow::Result<Outcome> {
+pub(super) fn run(arguments: &PtqArguments, output: &mut Output) -> anyhow::Result<Outcome> {
     let parent_dir = arguments.model.path();
     let existing = if arguments.overwrite {
         Existing::Replace

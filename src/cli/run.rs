@@ -121,12 +121,8 @@ pub(super) fn run(
     let data = model::load_images(&network, dataset, split, &source)?;
     let range = range.map_or(0..data.len(), |range| range.0.clone());
     if range.end > data.len() {
-        bail!(
-            "--images {}..{}: {dataset} {split} has {} images",
-            range.start,
-            range.end,
-            data.len()
-        );
+        let (start, end, all) = (range.start, range.end, data.len());
+        bail!("--images {start}..{end}: {dataset} {split} has {all} images");
     }
     let options = SelectOptions {
         bound: arguments.bound(&network, dataset, &source)?,
@@ -147,27 +143,15 @@ pub(super) fn run(
     })?;
     let forecast = forecast(&plan, &contexts, images.len());
     let pixels: Vec<&[u8]> = images.images().collect();
-    let measure = arguments.layer_noise;
-    let classified = classify(
-        &network,
-        (&plan, &contexts),
-        &pixels,
-        measure,
-        &Stages::new(),
-    )
-    .with_context(|| {
-        format!(
-            "running {} under encryption",
-            arguments.model.path().display()
-        )
-    })?;
+    let (prepared, stages) = ((&plan, &contexts), Stages::new());
+    let classified = classify(&network, prepared, &pixels, arguments.layer_noise, &stages)
+        .with_context(|| {
+            let model = arguments.model.path().display();
+            format!("running {model} under encryption")
+        })?;
     let labels = images.labels().iter().map(|&label| usize::from(label));
-    let correct = classified
-        .predictions
-        .iter()
-        .zip(labels)
-        .filter(|(p, l)| *p == l)
-        .count();
+    let pairs = classified.predictions.iter().zip(labels);
+    let correct = pairs.filter(|(p, l)| *p == l).count();
 
     let host = Host::now();
     let record = RunRecord {

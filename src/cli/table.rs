@@ -29,13 +29,13 @@ impl fmt::Display for Table {
 /// Builds a table with a header; every column but the first is aligned to the right. Empty columns are left out.
 pub(super) fn columns(header: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> Table {
     let rows = rows.into_iter().collect();
-    Grid::new(header, rows, str::is_empty).fitted(output::columns())
+    TableGrid::new(header, rows, str::is_empty).fitted(output::columns())
 }
 
 /// Builds a table like [`columns`], for counts: columns that count nothing are left out, too.
 pub(super) fn counts(header: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> Table {
     let rows = rows.into_iter().collect();
-    Grid::new(header, rows, nothing).fitted(output::columns())
+    TableGrid::new(header, rows, nothing).fitted(output::columns())
 }
 
 /// Tells whether a cell counts nothing.
@@ -46,7 +46,7 @@ fn nothing(cell: &str) -> bool {
 /// Builds a table of names and values.
 pub(super) fn facts(rows: impl IntoIterator<Item = (String, String)>) -> Table {
     let rows = rows.into_iter().map(|(name, value)| vec![name, value]);
-    Grid {
+    TableGrid {
         header: Vec::new(),
         rows: rows.collect(),
     }
@@ -54,12 +54,12 @@ pub(super) fn facts(rows: impl IntoIterator<Item = (String, String)>) -> Table {
 }
 
 /// Cells in rows, with a header or without.
-struct Grid {
+struct TableGrid {
     header: Vec<String>,
     rows: Vec<Vec<String>>,
 }
 
-impl Grid {
+impl TableGrid {
     /// Drops the columns in which all cells say nothing, except the first column.
     fn new(header: &[&str], mut rows: Vec<Vec<String>>, silent: impl Fn(&str) -> bool) -> Self {
         let speaks = |column: usize| {
@@ -316,7 +316,7 @@ mod tests {
     #[test]
     fn tables_fit_and_no_word_or_number_is_broken() {
         for columns in [60, 80, 120] {
-            let Table(text) = Grid::new(&HEADER, large(), str::is_empty).fitted(Some(columns));
+            let Table(text) = TableGrid::new(&HEADER, large(), str::is_empty).fitted(Some(columns));
             for line in text.lines() {
                 assert!(measure_text_width(line) <= columns, "{columns}:\n{text}");
             }
@@ -347,7 +347,7 @@ mod tests {
             ),
         ];
         for columns in [60, 80, 120] {
-            let grid = Grid {
+            let grid = TableGrid {
                 header: Vec::new(),
                 rows: owned(
                     &rows
@@ -374,9 +374,9 @@ mod tests {
 
     #[test]
     fn only_a_terminal_wraps_cells() {
-        let Table(text) = Grid::new(&HEADER, large(), str::is_empty).fitted(None);
+        let Table(text) = TableGrid::new(&HEADER, large(), str::is_empty).fitted(None);
         assert_eq!(text.lines().count(), 3 + 2 + 1, "{text}");
-        let Table(narrow) = Grid::new(&HEADER, large(), str::is_empty).fitted(Some(10));
+        let Table(narrow) = TableGrid::new(&HEADER, large(), str::is_empty).fitted(Some(10));
         assert!(
             narrow
                 .lines()
@@ -388,7 +388,7 @@ mod tests {
     fn columns_that_count_nothing_are_left_out() {
         let rows = owned(&[&["a", "0", "1", ""], &["b", "0", "0", ""]]);
         let header = ["layer", "squares", "additions", "time"];
-        let Table(text) = Grid::new(&header, rows.clone(), nothing).fitted(None);
+        let Table(text) = TableGrid::new(&header, rows.clone(), nothing).fitted(None);
         assert!(
             text.contains("additions") && text.contains("layer"),
             "{text}"
@@ -398,7 +398,7 @@ mod tests {
             "{text}"
         );
         // A zero that is a result stays.
-        let Table(text) = Grid::new(&header, rows, str::is_empty).fitted(None);
+        let Table(text) = TableGrid::new(&header, rows, str::is_empty).fitted(None);
         assert!(text.contains("squares") && !text.contains("time"), "{text}");
     }
 

@@ -25,7 +25,7 @@ use crate::{
 };
 
 #[derive(Debug, clap::Args)]
-pub(super) struct Arguments {
+pub(super) struct TrainArguments {
     /// A configuration file (JSON), or the name of a preset
     #[arg(long, value_name = "FILE|PRESET", long_help = config_help())]
     config: OsString,
@@ -59,7 +59,7 @@ fn config_help() -> String {
     )
 }
 
-pub(super) fn run(arguments: &Arguments, output: &mut Output) -> anyhow::Result<Outcome> {
+pub(super) fn run(arguments: &TrainArguments, output: &mut Output) -> anyhow::Result<Outcome> {
     let mut config = load_config(&arguments.config)?;
     config.seed = arguments.seed.unwrap_or(config.seed);
     if let Some(epochs) = arguments.epochs {

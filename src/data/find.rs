@@ -181,12 +181,12 @@ fn digest(
 }
 
 /// A file with the bytes read from it.
-struct Part {
+struct FilePart {
     path: PathBuf,
     bytes: Vec<u8>,
 }
 
-impl Part {
+impl FilePart {
     /// Builds the error for a malformed file. If the contents are of a well-known kind, that is the reason given.
     fn malformed(&self, reason: impl Into<String>) -> DataError {
         let reason = match file_kind::describe(&self.bytes) {
@@ -225,7 +225,7 @@ fn read_split(
         let path = present(dir, file.name).ok_or_else(gone)?;
         let bytes = read_file(&path)?;
         digests.push(digest(name, file, &path, &bytes, must_be_published)?);
-        parts.push(Part { path, bytes });
+        parts.push(FilePart { path, bytes });
     }
     let mut dataset = match set.form {
         Form::Idx => from_idx(name, &parts)?,
@@ -240,7 +240,7 @@ fn read_split(
     Ok(dataset)
 }
 
-fn from_idx(name: DatasetName, parts: &[Part]) -> Result<Dataset, DataError> {
+fn from_idx(name: DatasetName, parts: &[FilePart]) -> Result<Dataset, DataError> {
     let [image_part, label_part] = parts else {
         return Err(DataError::Inconsistent("a split has two files".to_owned()));
     };
@@ -264,7 +264,7 @@ fn from_idx(name: DatasetName, parts: &[Part]) -> Result<Dataset, DataError> {
         .map_err(|error| label_part.malformed(error.to_string()))
 }
 
-fn from_png(name: DatasetName, parts: &[Part]) -> Result<Dataset, DataError> {
+fn from_png(name: DatasetName, parts: &[FilePart]) -> Result<Dataset, DataError> {
     let Some((label_part, image_parts)) = parts.split_last() else {
         return Err(DataError::Inconsistent("a split has no file".to_owned()));
     };
@@ -277,7 +277,7 @@ fn from_png(name: DatasetName, parts: &[Part]) -> Result<Dataset, DataError> {
         .map_err(|error| label_part.malformed(error.to_string()))
 }
 
-fn from_binary(name: DatasetName, parts: &[Part]) -> Result<Dataset, DataError> {
+fn from_binary(name: DatasetName, parts: &[FilePart]) -> Result<Dataset, DataError> {
     let (mut pixels, mut labels) = (Vec::new(), Vec::new());
     let (shape, classes) = (name.shape(), name.classes());
     for part in parts {

@@ -8,7 +8,7 @@ use crate::seal::{Context, ParametersLiteral};
 /// milliseconds to seconds, so make them once and share them: cloning is cheap.
 #[derive(Debug, Clone)]
 pub struct Contexts {
-    contexts: Vec<Context>,
+    of_primes: Vec<Context>,
     batch_size: usize,
     inputs: usize,
     outputs: usize,
@@ -33,7 +33,7 @@ impl Contexts {
                 .doing(|| format!("setting up SEAL for the plaintext modulus {plain_modulus}"))
         };
         Ok(Self {
-            contexts: spec
+            of_primes: spec
                 .plain_moduli
                 .iter()
                 .map(context)
@@ -68,7 +68,7 @@ impl Contexts {
             return Err(EngineError::Contexts);
         }
         Ok(Self {
-            contexts,
+            of_primes: contexts,
             batch_size,
             inputs,
             outputs,
@@ -87,8 +87,8 @@ impl Contexts {
                     .map(|prime| prime.value())
                     .eq(spec.coeff_modulus.iter().copied())
         };
-        let mut pairs = self.contexts.iter().zip(&spec.plain_moduli);
-        if self.contexts.len() == spec.plain_moduli.len() && pairs.all(is) {
+        let mut pairs = self.of_primes.iter().zip(&spec.plain_moduli);
+        if self.of_primes.len() == spec.plain_moduli.len() && pairs.all(is) {
             Ok(())
         } else {
             Err(EngineError::Contexts)
@@ -97,7 +97,7 @@ impl Contexts {
 
     /// Returns the contexts, one for each plain prime.
     pub fn contexts(&self) -> &[Context] {
-        &self.contexts
+        &self.of_primes
     }
 
     /// Returns the number of images in a batch.

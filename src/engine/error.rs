@@ -89,10 +89,10 @@ pub enum EngineError {
         /// Plaintext modulus under which it fails.
         plain_modulus: u64,
     },
-    /// The kernels of fast mode cannot compute with the plan's parameters.
+    /// Own kernels cannot compute with the plan's parameters.
     #[error(
         "the kernels cannot compute this plan modulo {prime}: primes must lie between 2^12 and 2^50 and values have at \
-         most 9 polynomials; select parameters for fast mode, or use stock mode"
+         most 9 polynomials; select parameters for own kernels, or use SEAL's"
     )]
     Kernel {
         /// The prime of q that they cannot use.

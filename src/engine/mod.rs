@@ -7,7 +7,8 @@
 //! Client::decrypt     -> logits    exact integers
 //! ```
 //!
-//! A [`Plan`] describes the computation; the kernels (stock SEAL calls, or those of fast mode) carry it out.
+//! A [`Plan`] describes the computation; a backend (stock SEAL calls, or own kernels)
+//! carries it out.
 
 mod backend;
 mod client;

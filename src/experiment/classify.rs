@@ -122,15 +122,14 @@ pub fn classify(
     if images.is_empty() {
         return Err(ClassifyError::NoImages);
     }
-    let mut seconds = Seconds::default();
-    let mut bytes = Sizes::default();
+    let (mut seconds, mut bytes) = (Seconds::default(), Sizes::default());
     progress.update("making keys", 0, 1);
-    let client = timed(&mut seconds.keygen, || {
-        Client::new(plan.client_spec(), contexts)
+    let (client, keys) = timed(&mut seconds.keygen, || {
+        let client = Client::new(plan.client_spec(), contexts)?;
+        let keys = client.evaluation_keys()?;
+        Ok((client, keys))
     })
     .map_err(during("making keys"))?;
-    let keys = timed(&mut seconds.keygen, || client.evaluation_keys())
-        .map_err(during("making evaluation keys"))?;
     let sent = UploadSizes::of(contexts)?;
     bytes.keys = sent.evaluation_keys;
     progress.update("making keys", 1, 1);

@@ -73,7 +73,7 @@ pub struct RunRecord {
     pub evaluate_batch: BatchSeconds,
     /// Server time and operations, layer by layer.
     pub layers: Vec<LayerRecord>,
-    /// The prediction for the layers, in fast mode only.
+    /// The prediction for the layers, for own kernels only.
     pub forecast: Option<ForecastRecord>,
     /// Sizes of the messages that a separate client and server would send.
     pub bytes: Sizes,

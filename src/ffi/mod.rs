@@ -15,6 +15,7 @@ pub mod evaluator;
 pub mod keys;
 pub mod memory;
 pub mod modulus;
+#[cfg(feature = "inference")]
 pub mod ntt;
 pub mod plaintext;
 #[cfg_attr(

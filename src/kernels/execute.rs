@@ -1,7 +1,7 @@
 //! The execution of a compiled program on eight coefficients.
 
 use super::prime::{Constants, LAZY_PRODUCTS};
-use super::program::{Compiled, Layer, Output, Program, SIZES, Scratch, Squares};
+use super::program::{Compiled, CompiledLayer, Program, ProgramOutput, SIZES, Scratch, Squares};
 use super::simd::{Lane, Simd};
 
 /// Number of coefficients of the largest square.
@@ -49,7 +49,7 @@ impl Program {
 #[inline(always)]
 fn run_layer<S: Simd, const SIZE: usize>(
     constants: &Constants<S>,
-    layer: &Layer,
+    layer: &CompiledLayer,
     chunk: usize,
     input: &[Lane],
     output: &mut [Lane],
@@ -139,7 +139,7 @@ fn run_layer<S: Simd, const SIZE: usize>(
 #[inline(always)]
 fn narrow_sums<S: Simd, const SIZE: usize>(
     constants: &Constants<S>,
-    spec: &Output,
+    spec: &ProgramOutput,
     plus: &[u32],
     minus: &[u32],
     scaled: &[(u32, u64)],

@@ -6,7 +6,7 @@
 
 use super::backend::run;
 use super::prime::LAZY_PRODUCTS;
-use super::program::{Compiled, Layer};
+use super::program::{Compiled, CompiledLayer};
 use super::rows::{products, squares, switches};
 use super::simd::{IfmaModel, Portable};
 use super::*;
@@ -145,7 +145,7 @@ fn switches_of_any_number_are_right() {
         };
         let rotations = vec![rotation; count];
         for more in [false, true] {
-            let source = Source {
+            let source = RowSource {
                 digits: &digits,
                 first: more.then_some((&row[..], b)),
                 second: more.then_some(([&row[..]; 2], b)),
@@ -233,7 +233,7 @@ fn one_sum(prime: Prime, terms: Vec<(u32, i64)>) -> Program {
         terms,
         constant: prime.value() - 1,
     };
-    let layer = LayerSpec::Sums {
+    let layer = KernelLayer::Sums {
         sums: vec![sum],
         then: Then::Keep,
         order: vec![0],
@@ -245,7 +245,7 @@ fn one_sum(prime: Prime, terms: Vec<(u32, i64)>) -> Program {
 fn is_wide(program: &Program) -> bool {
     matches!(
         program.layers(),
-        [Layer { compiled: Compiled::Sums { wide, .. }, .. }] if !wide.is_empty()
+        [CompiledLayer { compiled: Compiled::Sums { wide, .. }, .. }] if !wide.is_empty()
     )
 }
 
@@ -295,7 +295,7 @@ fn wide_and_weighted_sums_of_any_number_are_right() {
         assert!(is_wide(&wide), "{count}");
         let sum = times(&prime, count, a, b);
         let expected = [(sum + Q - 1) % Q, sum];
-        let layer = LayerSpec::Weighted {
+        let layer = KernelLayer::Weighted {
             degree: LANES,
             weights: vec![weight; count * LANES],
             constants: vec![Q - 1; LANES],
@@ -319,7 +319,7 @@ fn pool(prime: Prime, size: usize, count: usize) -> Option<Program> {
         terms: vec![(0, 1)],
         constant: 0,
     };
-    let pooled = LayerSpec::Sums {
+    let pooled = KernelLayer::Sums {
         sums: vec![sum; count],
         then: Then::Pool(vec![(0..count as u32).collect()]),
         order: vec![0],

@@ -1,4 +1,4 @@
-//! Arithmetic on residues: the kernels of fast mode, on plain slices, without SEAL.
+//! Arithmetic on residues: this project's own kernels, on plain slices, without SEAL.
 //!
 //! Each kernel is written once, generic over vectors of eight words ([`Backend`]): AVX-512 with IFMA, AVX2, or
 //! portable. Primes are below 2^50, so lazily added residues fit 63 bits and products fit IFMA's 52-bit halves.
@@ -32,7 +32,7 @@ pub use backend::Backend;
 pub use cost::{Rates, square_work, sum_work, weighted_work};
 pub use prime::{PRIME_BITS_MAX, Prime};
 pub(crate) use profile::warn_if_unoptimised;
-pub use program::{LayerSpec, Program, SIZES, Scratch, Sum, Then};
+pub use program::{KernelLayer, Program, SIZES, Scratch, Sum, Then};
 pub use residues::{Pool, Residues, Row, RowMut, row_of};
-pub use rows::{KeyedRotation, Permutation, Source, to_montgomery};
+pub use rows::{KeyedRotation, Permutation, RowSource, to_montgomery};
 pub use simd::{LANES, Lane};

@@ -3,7 +3,7 @@
 use std::sync::Once;
 
 /// Message that [`warn_if_unoptimised`] logs.
-const MESSAGE: &str = "sealquant was compiled without optimisation, as cargo's dev profile does: fast mode takes about a \
+const MESSAGE: &str = "sealquant was compiled without optimisation, as cargo's dev profile does: own kernels take about a \
     hundred times as long; set `opt-level = 3` under `[profile.dev.package.sealquant]` in your Cargo.toml";
 
 /// Logs a warning, once per process, if this crate was compiled without optimisation. Evaluations and measurements of

@@ -42,7 +42,7 @@ pub enum Then {
 
 /// A layer to compile.
 #[derive(Debug, Clone)]
-pub enum LayerSpec {
+pub enum KernelLayer {
     /// Weighted sums, optionally squared, with the squares optionally added up.
     Sums {
         /// Weighted sums.
@@ -65,7 +65,7 @@ pub enum LayerSpec {
 
 /// The end of a compiled sum's terms in each of its layer's lists, and the value from which the sum starts.
 #[derive(Debug, Clone)]
-pub(super) struct Output {
+pub(super) struct ProgramOutput {
     /// Place where the output is stored.
     pub place: usize,
     /// True if this sum completes the output.
@@ -89,7 +89,7 @@ pub(super) enum Squares {
 #[derive(Debug, Clone)]
 pub(super) enum Compiled {
     Sums {
-        outputs: Vec<Output>,
+        outputs: Vec<ProgramOutput>,
         plus: Vec<u32>,
         minus: Vec<u32>,
         /// Weights modulo 2^64, for sums below 2^63.
@@ -108,7 +108,7 @@ pub(super) enum Compiled {
 }
 
 #[derive(Debug, Clone)]
-pub(super) struct Layer {
+pub(super) struct CompiledLayer {
     pub compiled: Compiled,
     pub inputs: usize,
     pub outputs: usize,
@@ -119,7 +119,7 @@ pub(super) struct Layer {
     pub reduced: bool,
 }
 
-impl Layer {
+impl CompiledLayer {
     pub const fn output_size(&self) -> usize {
         match self.compiled {
             Compiled::Sums {
@@ -135,7 +135,7 @@ impl Layer {
 #[derive(Debug, Clone)]
 pub struct Program {
     prime: Prime,
-    layers: Vec<Layer>,
+    layers: Vec<CompiledLayer>,
 }
 
 /// The working memory of a thread that runs a program.
@@ -153,7 +153,7 @@ impl Program {
     /// Compiles layers for `inputs` values of `size` polynomials, which are residues of the prime. Returns `None` if a
     /// size is not in [`SIZES`], a list does not match its layer, an input does not exist, or the number of squares
     /// that are added up, times the size of a value, exceeds 1,024. Sums may have any number of terms.
-    pub fn new(prime: Prime, inputs: usize, size: usize, layers: Vec<LayerSpec>) -> Option<Self> {
+    pub fn new(prime: Prime, inputs: usize, size: usize, layers: Vec<KernelLayer>) -> Option<Self> {
         let (mut inputs, mut size) = (inputs, size);
         // All values are below this bound.
         let mut bound = prime.value();
@@ -168,8 +168,8 @@ impl Program {
             let lazy = prime.value() < LAZY_LIMIT;
             let mut summands = 1;
             let (layer, outputs) = match spec {
-                LayerSpec::Sums { sums, then, order } => {
-                    let in_order = !matches!(layers.peek(), Some(LayerSpec::Sums { .. }));
+                KernelLayer::Sums { sums, then, order } => {
+                    let in_order = !matches!(layers.peek(), Some(KernelLayer::Sums { .. }));
                     let groups = Groups::new(then, sums.len(), &order, in_order)?;
                     summands = groups.largest();
                     if summands * size > SUMMANDS_MAX {
@@ -180,7 +180,7 @@ impl Program {
                     places = groups.places;
                     (layer, outputs)
                 }
-                LayerSpec::Weighted {
+                KernelLayer::Weighted {
                     degree,
                     weights,
                     constants,
@@ -190,7 +190,7 @@ impl Program {
                     layer
                 }
             };
-            let mut layer = Layer {
+            let mut layer = CompiledLayer {
                 compiled: layer,
                 inputs,
                 outputs,
@@ -223,7 +223,7 @@ impl Program {
         self.prime
     }
 
-    pub(super) fn layers(&self) -> &[Layer] {
+    pub(super) fn layers(&self) -> &[CompiledLayer] {
         &self.layers
     }
 
@@ -356,7 +356,7 @@ fn compile_sums(
                 _ => scaled.push((input, weight.cast_unsigned())),
             }
         }
-        outputs.push(Output {
+        outputs.push(ProgramOutput {
             place,
             last,
             plus: plus.len(),

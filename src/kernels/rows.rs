@@ -15,7 +15,7 @@ const AHEAD: usize = 8;
 /// order.
 #[derive(Debug, Clone)]
 pub struct Permutation {
-    /// Source of each vector of the result, and index of the order of its words.
+    /// RowSource of each vector of the result, and index of the order of its words.
     sources: Vec<(u32, u32)>,
     orders: Vec<Lane>,
 }
@@ -69,7 +69,7 @@ pub struct KeyedRotation<'a> {
 
 /// The sources of a ciphertext that is rotated.
 #[derive(Clone, Copy)]
-pub struct Source<'a> {
+pub struct RowSource<'a> {
     /// Digits of the second polynomial.
     pub digits: &'a [Row<'a>],
     /// First polynomial, and a weight in Montgomery form.
@@ -129,7 +129,7 @@ impl Backend {
         self,
         prime: &Prime,
         rotations: &[KeyedRotation<'_>],
-        source: &Source<'_>,
+        source: &RowSource<'_>,
         start: usize,
         out: [RowMut<'_>; 2],
     ) {
@@ -330,7 +330,7 @@ pub(super) fn products<S: Simd, const P: usize>(
 pub(super) fn switches<S: Simd>(
     constants: &Constants<S>,
     rotations: &[KeyedRotation<'_>],
-    source: &Source<'_>,
+    source: &RowSource<'_>,
     start: usize,
     out: [RowMut<'_>; 2],
 ) {

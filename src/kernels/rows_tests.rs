@@ -78,7 +78,7 @@ proptest! {
                 }
             }
             let [a, b] = &mut out;
-            let source_rows = Source {
+            let source_rows = RowSource {
                 digits: &digits,
                 first: Some((row_of(&first), weight)),
                 second: Some(([row_of(&second[0]), row_of(&second[1])], weight)),

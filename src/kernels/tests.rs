@@ -37,7 +37,7 @@ fn reference(
     prime: &Prime,
     degree: usize,
     rows: &[Vec<u64>],
-    layers: &[LayerSpec],
+    layers: &[KernelLayer],
 ) -> Vec<Vec<u64>> {
     let q = prime.value();
     let over_radix = prime.invert(prime.radix());
@@ -49,7 +49,7 @@ fn reference(
             .collect();
         for layer in layers {
             values = match layer {
-                LayerSpec::Sums { sums, then, .. } => {
+                KernelLayer::Sums { sums, then, .. } => {
                     let sums = sums.iter().map(|sum| {
                         let mut total = vec![0; values[0].len()];
                         total[0] = sum.constant;
@@ -83,7 +83,7 @@ fn reference(
                             .collect(),
                     }
                 }
-                LayerSpec::Weighted {
+                KernelLayer::Weighted {
                     weights, constants, ..
                 } => constants
                     .chunks(degree)
@@ -107,7 +107,7 @@ fn reference(
     result
 }
 
-fn check(prime: u64, degree: usize, inputs: usize, layers: &[LayerSpec], rows: &[Vec<u64>]) {
+fn check(prime: u64, degree: usize, inputs: usize, layers: &[KernelLayer], rows: &[Vec<u64>]) {
     let prime = Prime::new(prime).unwrap();
     let program = Program::new(prime, inputs, 2, layers.to_vec()).unwrap();
     let (outputs, size) = program.shape().unwrap();
@@ -154,7 +154,7 @@ fn random_layers(
     squares: usize,
     weight_bits: u32,
     degree: usize,
-) -> Vec<LayerSpec> {
+) -> Vec<KernelLayer> {
     let mut layers = Vec::new();
     for layer in 0..=squares {
         let outputs = random.between(1, 5);
@@ -172,7 +172,7 @@ fn random_layers(
                 constant: random.next_u64() % q,
             })
             .collect();
-        layers.push(LayerSpec::Sums {
+        layers.push(KernelLayer::Sums {
             sums,
             then: if pool {
                 // Some sums may be read by no output.
@@ -189,7 +189,7 @@ fn random_layers(
         inputs = outputs;
     }
     let outputs = random.between(1, 3);
-    layers.push(LayerSpec::Weighted {
+    layers.push(KernelLayer::Weighted {
         degree,
         weights: residues(random, outputs * inputs * degree, q, false),
         constants: residues(random, outputs * degree, q, false),
@@ -228,7 +228,7 @@ fn pooled_squares_are_small_enough_for_products() {
         constant: 1,
     };
     for q in PRIMES {
-        let pooled = |sums: usize, weight, inputs| LayerSpec::Sums {
+        let pooled = |sums: usize, weight, inputs| KernelLayer::Sums {
             sums: vec![sum(weight, inputs); sums],
             then: Then::Pool(vec![(0..sums as u32).collect()]),
             order: vec![0],
@@ -236,7 +236,7 @@ fn pooled_squares_are_small_enough_for_products() {
         let layers = [
             pooled(16, 1, 2),
             pooled(9, 1 << 60, 1),
-            LayerSpec::Sums {
+            KernelLayer::Sums {
                 sums: vec![sum(-1 << 60, 1)],
                 then: Then::Keep,
                 order: vec![0],
@@ -262,7 +262,7 @@ fn long_sums_do_not_overflow() {
         (5000, 7 << 40),
     ] {
         let layers = [
-            LayerSpec::Sums {
+            KernelLayer::Sums {
                 sums: (0..3)
                     .map(|shift| Sum {
                         terms: (0..count).map(|i| (i, weight + shift)).collect(),
@@ -272,7 +272,7 @@ fn long_sums_do_not_overflow() {
                 order: vec![0, 1, 2],
                 then: Then::Square,
             },
-            LayerSpec::Sums {
+            KernelLayer::Sums {
                 sums: vec![Sum {
                     terms: (0..5000).map(|i| (i % 3, weight)).collect(),
                     constant: q - 1,
@@ -295,7 +295,7 @@ fn what_does_not_fit_is_refused() {
     }
     let prime = Prime::new(65_537).unwrap();
     let sums = |input, constant, order: Vec<u32>| {
-        vec![LayerSpec::Sums {
+        vec![KernelLayer::Sums {
             sums: vec![Sum {
                 terms: vec![(input, 1)],
                 constant,
@@ -312,7 +312,7 @@ fn what_does_not_fit_is_refused() {
     assert!(Program::new(prime, 1, 2, sums(0, 0, vec![0, 0])).is_none());
     let pool = |groups: Vec<Vec<u32>>| {
         let mut layers = sums(0, 0, (0..groups.len() as u32).collect());
-        if let LayerSpec::Sums { then, .. } = &mut layers[0] {
+        if let KernelLayer::Sums { then, .. } = &mut layers[0] {
             *then = Then::Pool(groups);
         }
         Program::new(prime, 1, 2, layers)

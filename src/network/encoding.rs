@@ -353,7 +353,10 @@ mod tests {
             &|e| e.channels[2].center = Center::Blur(0),
             "channels[2].center",
         );
-        refused(&|e| e.floor = 999, "floor");
+        refused(&|e| e.floor = 256, "floor");
+        let mut greatest = mix();
+        greatest.floor = 255;
+        InputQuantizer::from_encoding(greatest).unwrap();
         refused(&|e| e.thresholds = vec![5, 5], "thresholds");
         refused(&|e| e.thresholds.clear(), "thresholds");
     }

@@ -230,7 +230,7 @@ impl Network {
             });
         }
         // Read the header first: another version may have other fields.
-        let header: Header = parse(bytes).map_err(|error| {
+        let header: FileHeader = parse(bytes).map_err(|error| {
             describe_other(bytes, Own::Network).map_or(error, |found| FormatError::Other { found })
         })?;
         if header.format != FORMAT {
@@ -287,7 +287,7 @@ fn not_opened(path: &Path, error: io::Error) -> io::Error {
 }
 
 #[derive(Deserialize)]
-struct Header {
+struct FileHeader {
     format: String,
     version: u64,
 }

@@ -109,7 +109,7 @@ impl SplitMix64 {
 /// # Errors
 /// [`NetworkError`] only if the limits allow something that no network may have, such as weights wider than 62 bits.
 pub fn random_network(seed: u64, limits: &NetworkLimits) -> Result<Network, NetworkError> {
-    let mut maker = Maker {
+    let mut maker = NetworkMaker {
         random: SplitMix64::new(seed),
         limits,
     };
@@ -166,12 +166,12 @@ pub fn random_images(seed: u64, network: &Network, count: usize) -> Vec<Vec<i64>
     (0..count).map(&mut image).collect()
 }
 
-struct Maker<'a> {
+struct NetworkMaker<'a> {
     random: SplitMix64,
     limits: &'a NetworkLimits,
 }
 
-impl Maker<'_> {
+impl NetworkMaker<'_> {
     fn quantizer(&mut self) -> Result<InputQuantizer, NetworkError> {
         let count = self.random.between(1, self.limits.max_thresholds.min(255));
         let mut thresholds: Vec<u8> = (0..count)

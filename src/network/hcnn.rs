@@ -6,14 +6,14 @@ use super::{
 };
 
 /// A source of random weights.
-struct Weights {
+struct HcnnWeights {
     random: SplitMix64,
     /// Largest magnitude of a weight.
     most: usize,
     nonzero_percent: usize,
 }
 
-impl Weights {
+impl HcnnWeights {
     fn new(seed: u64, weight_bits: u32, nonzero_percent: usize) -> Self {
         Self {
             random: SplitMix64::new(seed),
@@ -54,7 +54,7 @@ pub fn random_hcnn(
     weight_bits: u32,
     nonzero_percent: usize,
 ) -> Result<Network, NetworkError> {
-    let mut weights = Weights::new(seed, weight_bits, nonzero_percent);
+    let mut weights = HcnnWeights::new(seed, weight_bits, nonzero_percent);
     let name = format!("random-hcnn-w{weight_bits}");
     NetworkBuilder::new(name, Shape::new(1, 28, 28))
         .uniform_bits(1)
@@ -85,7 +85,7 @@ pub fn random_hcnn_cifar(
     nonzero_percent: usize,
     hidden: bool,
 ) -> Result<Network, NetworkError> {
-    let mut weights = Weights::new(seed, weight_bits, nonzero_percent);
+    let mut weights = HcnnWeights::new(seed, weight_bits, nonzero_percent);
     let name = format!("random-hcnn-cifar-w{weight_bits}");
     let mut network = NetworkBuilder::new(name, Shape::new(3, 32, 32)).uniform_bits(pixel_bits);
     for channels in [32, 64, 128] {

@@ -354,6 +354,19 @@ mod tests {
     }
 
     #[test]
+    fn padding_is_less_than_the_kernel() {
+        let output = |padding| conv([3, 2], [1, 1], padding).output_shape(Shape::new(3, 5, 5));
+        output([2, 1]).unwrap();
+        for padding in [[3, 1], [2, 2]] {
+            let refused = output(padding);
+            assert!(
+                matches!(refused, Err(LayerError::Padding { .. })),
+                "{refused:?}"
+            );
+        }
+    }
+
+    #[test]
     fn shapes_follow_the_formula() {
         let input = Shape::new(3, 28, 27);
         for (kernel, stride, padding, expected) in [

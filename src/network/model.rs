@@ -417,6 +417,24 @@ mod tests {
     }
 
     #[test]
+    fn names_and_inputs_end_at_their_limits() {
+        let named =
+            |bytes| NetworkBuilder::new("n".repeat(bytes), Shape::vector(1)).uniform_bits(1);
+        named(128).square().build().unwrap();
+        let error = named(129).square().build().unwrap_err().to_string();
+        assert!(error.contains("is longer than 128 bytes"), "{error}");
+        let read = |inputs| {
+            let network = NetworkBuilder::new("wide", Shape::new(1, 1, inputs)).uniform_bits(1);
+            network
+                .conv2d(1, [1, 1], [1, MAX_ELEMENTS], [0, 0], [1])
+                .build()
+        };
+        read(MAX_ELEMENTS).unwrap();
+        let error = read(MAX_ELEMENTS + 1).unwrap_err().to_string();
+        assert!(error.contains("16777217"), "{error}");
+    }
+
+    #[test]
     fn a_wrong_count_is_named_with_its_layer_and_dimensions() {
         let error = NetworkBuilder::new("short", Shape::new(5, 12, 12))
             .square()

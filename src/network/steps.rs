@@ -37,14 +37,14 @@ pub(super) struct Affine {
 struct Channel {
     bias: BigInt,
     /// Non-zero weights, shared by channels that sum the same.
-    taps: Arc<[Tap]>,
+    taps: Arc<[WindowTap]>,
     /// First channel of the input that the taps read.
     plane: u32,
 }
 
 /// One non-zero weight and its position: a channel of the input (counted from the output channel's first one), and the
 /// row and column in the window.
-struct Tap {
+struct WindowTap {
     channel: u32,
     row: u32,
     column: u32,
@@ -208,7 +208,7 @@ impl Affine {
 
     /// Returns the flat index of the input that a tap of window `(i, j)` reads, counted from channel `plane`; `None` in
     /// the padding.
-    fn read(&self, plane: u32, tap: &Tap, i: usize, j: usize) -> Option<usize> {
+    fn read(&self, plane: u32, tap: &WindowTap, i: usize, j: usize) -> Option<usize> {
         let y = (i * self.stride[0] + tap.row as usize).wrapping_sub(self.padding[0]);
         let x = (j * self.stride[1] + tap.column as usize).wrapping_sub(self.padding[1]);
         (y < self.input.height && x < self.input.width)
@@ -227,8 +227,8 @@ fn channels(weight: &[i64], bias: &[BigInt], kernel: [usize; 2]) -> Vec<Channel>
 }
 
 /// Collects the non-zero weights of one filter, `[channels, kernel[0], kernel[1]]`.
-fn taps(filter: &[i64], kernel: [usize; 2]) -> Arc<[Tap]> {
-    let place = |(at, &weight): (usize, &i64)| Tap {
+fn taps(filter: &[i64], kernel: [usize; 2]) -> Arc<[WindowTap]> {
+    let place = |(at, &weight): (usize, &i64)| WindowTap {
         channel: (at / (kernel[0] * kernel[1])) as u32,
         row: (at / kernel[1] % kernel[0]) as u32,
         column: (at % kernel[1]) as u32,

@@ -89,8 +89,9 @@ impl SlotMap {
             values.take(self.image_slots).collect::<Vec<_>>()
         };
         match values.as_slice() {
-            // A slot for each image.
-            [Some(index)] => images.map(|image| image[index.get()]).collect(),
+            [Some(index)] if self.image_slots == 1 => {
+                images.map(|image| image[index.get()]).collect()
+            }
             _ => images.flat_map(of_image).collect(),
         }
     }
@@ -138,6 +139,9 @@ mod tests {
         assert_eq!((map.batch_size(), map.outputs()), (2, 2));
         let images = [vec![3, 5], vec![7, 9]];
         assert_eq!(map.gather(&images, 0), [5, 0, 3, 5, 9, 0, 7, 9]);
+        // A value that fills the image's slots by repetition.
+        let repeated = SlotMap::new(8, vec![indices(&[1])], 4, 1, 4);
+        assert_eq!(repeated.gather(&images, 0), [5, 5, 5, 5, 9, 9, 9, 9]);
         let outputs = [vec![1, 2, 3, 4, 5, 6, 7, 8], vec![9, 1, 0, 0, 10, 2, 0, 0]];
         assert_eq!(map.collect(&outputs, 2, 11), [[3, 0], [7, 4], [10, 1]]);
     }

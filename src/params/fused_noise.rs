@@ -1,4 +1,4 @@
-//! The noise of a network's circuit in fast mode in the batched and crop layouts, where nothing is relinearised and
+//! The noise of a network's circuit under fused kernels, in the batched and crop layouts, where nothing is relinearised and
 //! no prime is dropped before the response.
 //!
 //! A BFV ciphertext times t mod Q is a BGV ciphertext (see `docs/EVALUATION.md`). Its phase, t * c(s) mod Q, is the

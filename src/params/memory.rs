@@ -7,11 +7,11 @@ use crate::network::{CropError, CropNetwork, Network};
 use crate::packing::{DiagonalError, Packing};
 use thiserror::Error;
 
-/// Size of a residue in memory, in bytes.
+/// RunSize of a residue in memory, in bytes.
 const WORD: u64 = 8;
-/// Size of a weight in the lowered network, in bytes: client and server hold it once each.
+/// RunSize of a weight in the lowered network, in bytes: client and server hold it once each.
 const TERM: u64 = 2 * 16;
-/// Size of a weight compiled for one prime, in bytes: an index, or an index and a factor.
+/// RunSize of a weight compiled for one prime, in bytes: an index, or an index and a factor.
 const COMPILED_TERM: u64 = 8;
 
 /// Reasons why the memory of a run cannot be predicted: the layout cannot serve the network.
@@ -54,7 +54,7 @@ impl MemoryForecast {
         selection: &Parameters,
         images: Option<usize>,
     ) -> Result<Self, MemoryError> {
-        Size {
+        RunSize {
             scheme: selection.scheme(),
             degree: selection.poly_modulus_degree(),
             primes: selection.coeff_modulus().len().saturating_sub(1),
@@ -78,7 +78,7 @@ const fn larger(one: u64, other: u64) -> u64 {
 }
 
 /// The parameters that decide the memory.
-pub(super) struct Size<'a> {
+pub(super) struct RunSize<'a> {
     pub scheme: Scheme,
     pub degree: usize,
     /// Number of data primes.
@@ -88,7 +88,7 @@ pub(super) struct Size<'a> {
     pub plain_primes: usize,
 }
 
-impl Size<'_> {
+impl RunSize<'_> {
     pub(super) fn forecast(
         &self,
         network: &Network,

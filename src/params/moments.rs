@@ -1,4 +1,4 @@
-//! Root mean squares of the phases of a circuit's values, layer by layer, in fast mode.
+//! Root mean squares of the phases of a circuit's values, layer by layer, under fused kernels.
 //!
 //! A value is tracked as a weighted sum over a basis: the inputs or, after a square, the squares of the values before
 //! it. As long as the basis is known down to the inputs, covariances are computed from the actual weights:

@@ -1,4 +1,4 @@
-//! The noise of a circuit in fast mode under many plaintext moduli, for the parameter search.
+//! The noise of a circuit under fused kernels and many plaintext moduli, for the parameter search.
 
 use super::fused::FusedCircuit;
 use super::fused_noise::FusedNoise;

@@ -26,7 +26,7 @@ pub(super) struct Chain {
 }
 
 /// The chosen parameters of one scheme.
-pub(super) struct Fit {
+pub(super) struct Found {
     pub scheme: Scheme,
     pub degree: usize,
     pub plain_moduli: Vec<u64>,
@@ -63,8 +63,8 @@ pub(super) fn search(
     chains: &mut impl Chains,
     standard: SecurityStandard,
     product: &BigUint,
-) -> Result<Option<Fit>, ParamsError> {
-    let mut best: Option<Fit> = None;
+) -> Result<Option<Found>, ParamsError> {
+    let mut best: Option<Found> = None;
     for degree in SecurityStandard::degrees() {
         let cap = standard.max_coeff_modulus_bits(degree).unwrap_or_default();
         for count in 1..=PLAIN_MODULI_MAX {
@@ -76,7 +76,7 @@ pub(super) fn search(
             let most = best.as_ref().map_or(f64::INFINITY, |best| best.chain.cost);
             let chain = chains.chain(degree, cap, &moduli, most);
             if let Some(chain) = chain.filter(|chain| chain.cost < most) {
-                best = Some(Fit {
+                best = Some(Found {
                     scheme: chains.scheme(),
                     degree,
                     plain_moduli: moduli,

@@ -4,9 +4,9 @@
 use super::error::ParamsError;
 use super::fused::{FusedChains, FusedCircuit};
 use super::hoisted::HoistedChains;
-use super::memory::Size;
+use super::memory::RunSize;
 use super::options::{BoundRule, Scheme, SelectOptions};
-use super::search::{Fit, PLAIN_MODULI_MAX, search};
+use super::search::{Found, PLAIN_MODULI_MAX, search};
 use super::security::SecurityStandard;
 use super::selection::{Bound, Parameters};
 use super::stock::StockChains;
@@ -73,7 +73,7 @@ fn select_own(
     {
         return Err(refused(Scheme::Crops, &error));
     }
-    let mut best: Option<Fit> = None;
+    let mut best: Option<Found> = None;
     let mut memory = Memory::new(network, options);
     for scheme in [Scheme::Batched, Scheme::Crops] {
         if options.scheme.is_some_and(|wanted| wanted != scheme) {
@@ -132,11 +132,11 @@ fn refused(scheme: Scheme, reason: &dyn std::error::Error) -> ParamsError {
     }
 }
 
-fn is_cheaper(fit: &Fit, best: Option<&Fit>) -> bool {
+fn is_cheaper(fit: &Found, best: Option<&Found>) -> bool {
     best.is_none_or(|best| fit.chain.cost < best.chain.cost)
 }
 
-fn parameters(options: &SelectOptions, bound: Bound, fit: Fit) -> Parameters {
+fn parameters(options: &SelectOptions, bound: Bound, fit: Found) -> Parameters {
     Parameters {
         scheme: fit.scheme,
         scheme_given: options.scheme.is_some(),
@@ -170,11 +170,11 @@ impl<'a> Memory<'a> {
         }
     }
 
-    fn holds(&mut self, fit: &Fit) -> bool {
+    fn holds(&mut self, fit: &Found) -> bool {
         let Some(limit) = self.limit else {
             return true;
         };
-        let size = Size {
+        let size = RunSize {
             scheme: fit.scheme,
             degree: fit.degree,
             primes: fit.chain.primes.len().saturating_sub(1),
@@ -317,7 +317,11 @@ mod tests {
     #[test]
     fn what_nothing_holds_is_refused_with_a_reason_and_a_way_out() {
         let network = chain(5, 1 << 20);
-        let error = select(&network, &SelectOptions::default()).unwrap_err();
+        let options = SelectOptions {
+            scheme: Some(Scheme::Stock),
+            ..SelectOptions::default()
+        };
+        let error = select(&network, &options).unwrap_err();
         let text = error.to_string();
         assert!(text.contains("proven bound"), "{text}");
         assert!(text.contains("accept a bound that was observed"), "{text}");

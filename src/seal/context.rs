@@ -144,8 +144,7 @@ impl Context {
             .copied()
     }
 
-    /// The primes of q at the key level.
-    pub(crate) fn primes(&self) -> &[u64] {
+    pub(super) fn all_primes(&self) -> &[u64] {
         &self.inner.primes
     }
 

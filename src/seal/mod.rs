@@ -38,28 +38,22 @@
 //! module also checks, before the call, what SEAL 4.0.0 itself does not check.
 
 mod ciphertext;
-mod ciphertext_limbs;
 mod context;
 mod decryptor;
 mod encoder;
 mod encryptor;
 mod error;
 mod evaluator;
-mod evaluator_levels;
-mod evaluator_many;
-mod expand;
 mod interop;
 mod keys;
 mod limbs;
 pub mod memory_pool;
 mod modulus;
-mod ntt;
 mod parameters;
 mod plaintext;
-mod plaintext_limbs;
 mod polynomial;
 mod qualifiers;
-mod raw;
+mod rns;
 mod seal_stream;
 mod seeded;
 
@@ -76,8 +70,8 @@ pub use modulus::{Modulus, SecurityLevel, coeff_modulus, plain_modulus};
 pub use parameters::{EncryptionParameters, ParametersLiteral};
 pub use plaintext::Plaintext;
 pub use qualifiers::Qualifiers;
-pub(crate) use raw::is_galois_element;
-pub use raw::{CIPHERTEXT_SIZES, RELIN_SLOTS};
+pub(crate) use rns::is_galois_element;
+pub use rns::{CIPHERTEXT_SIZES, RELIN_SLOTS};
 /// The version of SEAL that this build links, and a flag that tells whether SEAL was compiled with Intel HEXL.
 pub use seal_sys::{HEXL, SEAL_VERSION};
 pub(crate) use seeded::SeededPart;

@@ -3,11 +3,11 @@
 use super::error::{Error, Named, Result};
 use crate::ffi::modulus::bridge;
 use seal_sys::limits::SEAL_MOD_BIT_COUNT_MAX;
-use serde::{Deserialize, Serialize};
 
 /// A modulus of 2 to 61 bits, with which SEAL can compute.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "u64", into = "u64")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "inference", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "inference", serde(try_from = "u64", into = "u64"))]
 pub struct Modulus(u64);
 
 /// Maximum number of bits of a modulus in SEAL.
@@ -88,7 +88,8 @@ impl std::fmt::Display for Modulus {
 /// The security level that SEAL itself enforces, by the HE-standard tables of 2018 (classical attacks, ternary secret).
 ///
 /// `sealquant::params` holds the stricter caps of 2024, which everything above this layer uses by default.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[cfg_attr(feature = "inference", derive(serde::Serialize, serde::Deserialize))]
 pub enum SecurityLevel {
     /// No security level is enforced. **Insecure: for tests only.**
     None,

@@ -3,11 +3,11 @@
 use super::error::{Error, Result};
 use super::modulus::{Modulus, SecurityLevel, coeff_modulus};
 use seal_sys::limits;
-use serde::{Deserialize, Serialize};
 use std::ops::RangeInclusive;
 
 /// Encryption parameters as the user wrote them; nothing is checked yet.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "inference", derive(serde::Serialize, serde::Deserialize))]
 pub struct ParametersLiteral {
     /// N, a power of two, which is also the number of slots.
     pub poly_modulus_degree: usize,
@@ -16,7 +16,7 @@ pub struct ParametersLiteral {
     /// t; batching needs a prime = 1 mod 2N.
     pub plain_modulus: u64,
     /// The security level that SEAL enforces.
-    #[serde(default)]
+    #[cfg_attr(feature = "inference", serde(default))]
     pub security: SecurityLevel,
 }
 

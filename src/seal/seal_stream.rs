@@ -2,9 +2,9 @@
 //!
 //! This is the only public way to get a seed: SEAL's `Serializable` exposes nothing else.
 
-use super::context::Context;
-use super::error::{Error, Result};
 use super::seeded::{Seed, SeededPart};
+use crate::seal::context::Context;
+use crate::seal::error::{Error, Result};
 use crate::text;
 
 /// SEAL's `Serialization::seal_magic`.

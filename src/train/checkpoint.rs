@@ -10,15 +10,15 @@ use super::{
     EpochRecord, TrainError,
     model::{Model, tensor, values},
     optimizer::Optimizer,
-    origin::Origin,
-    tensors::{self, Named},
+    origin::RunOrigin,
+    tensors::{self, NamedTensors},
 };
 
 /// The parts of the state that are not tensors.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(super) struct Progress {
+pub(super) struct TrainingProgress {
     /// Everything the run is made from; it never changes.
-    pub origin: Origin,
+    pub origin: RunOrigin,
     pub epochs: Vec<EpochRecord>,
     pub best_epoch: usize,
     /// Adam's step counter for each tensor; a tensor has none before its first step.
@@ -26,14 +26,14 @@ pub(super) struct Progress {
 }
 
 /// Best weights so far.
-pub(super) type Best = Named;
+pub(super) type Best = NamedTensors;
 
 pub(super) fn save(
     path: &Path,
     model: &Model,
     optimizer: &Optimizer,
     best: &Best,
-    progress: &Progress,
+    progress: &TrainingProgress,
 ) -> Result<(), TrainError> {
     let mut named = tensors::of_model(model, "model.")?;
     let mut progress = progress.clone();
@@ -68,10 +68,10 @@ pub(super) fn save(
 /// Reads the state of a run made from `origin`; refuses any other run's.
 pub(super) fn load(
     path: &Path,
-    origin: &Origin,
+    origin: &RunOrigin,
     model: &mut Model,
     optimizer: &mut Optimizer,
-) -> Result<(Best, Progress), TrainError> {
+) -> Result<(Best, TrainingProgress), TrainError> {
     let damaged = |problem: &str| TrainError::Weights {
         path: path.to_owned(),
         problem: problem.to_owned(),
@@ -80,12 +80,13 @@ pub(super) fn load(
     let text = metadata
         .get("progress")
         .ok_or_else(|| damaged("holds no progress"))?;
-    let progress: Progress = serde_json::from_str(text).map_err(|source| TrainError::Json {
-        path: path.to_owned(),
-        what: "checkpoint",
-        field: String::new(),
-        source,
-    })?;
+    let progress: TrainingProgress =
+        serde_json::from_str(text).map_err(|source| TrainError::Json {
+            path: path.to_owned(),
+            what: "checkpoint",
+            field: String::new(),
+            source,
+        })?;
     if let Some(difference) = origin.difference(&progress.origin) {
         return Err(difference.at(path));
     }

@@ -11,20 +11,20 @@ use crate::data::{Dataset, FileDigest, hex};
 
 /// Everything that decides the weights of a run. A run continues from a checkpoint only if all of it is the same.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(super) struct Origin {
+pub(super) struct RunOrigin {
     pub config: TrainConfig,
     /// Hash of the weights of the float network that quantised training starts from.
     pub parent_sha256: Option<String>,
     /// Hash of the teacher's weights.
     pub teacher_sha256: Option<String>,
-    pub train: Images,
-    pub test: Images,
+    pub train: OriginImages,
+    pub test: OriginImages,
     pub versions: Versions,
 }
 
 /// A set of images.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Images {
+pub(super) struct OriginImages {
     /// Hash of pixels and labels, whatever files they came in.
     sha256: String,
     files: Vec<FileDigest>,
@@ -51,7 +51,7 @@ impl Difference {
     }
 }
 
-impl Images {
+impl OriginImages {
     pub fn new(data: &Dataset) -> Self {
         let mut hasher = Sha256::new();
         let (channels, height, width) = data.shape();
@@ -80,7 +80,7 @@ impl Images {
     }
 }
 
-impl Origin {
+impl RunOrigin {
     /// Returns the first thing that was different when `before` was written.
     pub fn difference(&self, before: &Self) -> Option<Difference> {
         config_difference(&before.config, &self.config)
@@ -312,9 +312,9 @@ mod tests {
     fn whatever_decides_the_weights_is_compared() {
         let images = |pixel: u8| {
             let data = Dataset::new((1, 1, 1), vec![pixel, 7], vec![0, 1], vec!["a", "b"]);
-            Images::new(&data.unwrap())
+            OriginImages::new(&data.unwrap())
         };
-        let base = Origin {
+        let base = RunOrigin {
             config: TrainConfig::preset("hcnn-mnist-w2").unwrap(),
             parent_sha256: Some("12".to_owned()),
             teacher_sha256: None,
@@ -323,7 +323,7 @@ mod tests {
             versions: Versions::current(),
         };
         assert_eq!(base.difference(&base.clone()), None);
-        let said = |change: &dyn Fn(&mut Origin)| {
+        let said = |change: &dyn Fn(&mut RunOrigin)| {
             let mut now = base.clone();
             change(&mut now);
             let d = now.difference(&base).unwrap();
@@ -347,6 +347,6 @@ mod tests {
         assert!(said(&|o| o.versions.cpu_features.push('1')).contains("instruction sets"));
         // Labels and the split into images count, too, not only pixels.
         let labels = Dataset::new((1, 1, 1), vec![1, 7], vec![1, 1], vec!["a", "b"]);
-        assert_ne!(Images::new(&labels.unwrap()), images(1));
+        assert_ne!(OriginImages::new(&labels.unwrap()), images(1));
     }
 }

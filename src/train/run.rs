@@ -9,12 +9,12 @@ use super::{
     RECORD_FILE, StagedModel, TrainConfig, TrainError, TrainEvent, TrainRecord, Versions,
     WEIGHTS_FILE, augment,
     batch::{InputMap, all_logits, argmax_rows, correct, cross_entropy, divergence, gather},
-    checkpoint::{self, Best, Progress},
+    checkpoint::{self, Best, TrainingProgress},
     export,
     files::write_json,
     model::{Model, Role, tensor, values},
     optimizer::{Optimizer, learning_rate},
-    origin::{Images, Origin, finished_difference},
+    origin::{OriginImages, RunOrigin, finished_difference},
     record::short,
     start, tensors,
 };
@@ -124,7 +124,7 @@ struct Run<'a> {
     validation: Dataset,
     steps: usize,
     best: Best,
-    progress: Progress,
+    progress: TrainingProgress,
     /// Root mean square of each weight layer's latent weights at the start.
     initial_rms: Vec<f64>,
 }
@@ -166,7 +166,7 @@ impl<'a> Run<'a> {
                 config.batch_size
             ))
         })?;
-        let (images_of_train, images_of_test) = (Images::new(train), Images::new(test));
+        let (images_of_train, images_of_test) = (OriginImages::new(train), OriginImages::new(test));
         let (train, validation) = (train.slice(0..kept), train.slice(kept..train.len()));
         let mut parent_sha256 = None;
         if let Some(q) = &config.quantization {
@@ -196,8 +196,8 @@ impl<'a> Run<'a> {
             train,
             validation,
             best: Best::new(),
-            progress: Progress {
-                origin: Origin {
+            progress: TrainingProgress {
+                origin: RunOrigin {
                     config: config.clone(),
                     parent_sha256,
                     teacher_sha256,

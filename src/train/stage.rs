@@ -21,7 +21,7 @@ enum Activation {
 }
 
 #[derive(Debug, Clone, Copy)]
-struct Pool {
+struct PoolStage {
     kernel: [usize; 2],
     stride: [usize; 2],
     largest: bool,
@@ -32,7 +32,7 @@ struct Pool {
 pub(super) struct Stage {
     conv: Conv,
     activation: Option<Activation>,
-    pool: Option<Pool>,
+    pool: Option<PoolStage>,
     output: Shape,
 }
 
@@ -168,7 +168,7 @@ impl Stage {
             stages.push(Self {
                 conv,
                 activation,
-                pool: pool.map(|(kernel, stride, largest)| Pool {
+                pool: pool.map(|(kernel, stride, largest)| PoolStage {
                     kernel,
                     stride,
                     largest,
@@ -424,7 +424,7 @@ impl Stage {
     )]
     fn spread_largest(
         &self,
-        pool: Pool,
+        pool: PoolStage,
         values: &[f32],
         factor: f32,
         offset: f32,

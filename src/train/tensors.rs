@@ -17,11 +17,11 @@ use crate::{data::hex, file_kind::describe};
 /// Largest size of a weight or checkpoint file, in bytes: a checkpoint holds weights, the best ones and two moments.
 const MAX_BYTES: u64 = 4 << 30;
 
-/// Named matrices in order of name.
-pub(super) type Named = BTreeMap<String, ([usize; 2], Vec<f32>)>;
+/// NamedTensors matrices in order of name.
+pub(super) type NamedTensors = BTreeMap<String, ([usize; 2], Vec<f32>)>;
 
 /// Collects the model's tensors, with `prefix` before each name.
-pub(super) fn of_model(model: &Model, prefix: &str) -> Result<Named, TrainError> {
+pub(super) fn of_model(model: &Model, prefix: &str) -> Result<NamedTensors, TrainError> {
     model
         .params
         .iter()
@@ -37,7 +37,7 @@ pub(super) fn of_model(model: &Model, prefix: &str) -> Result<Named, TrainError>
 /// Writes tensors, with `metadata` in the header.
 pub(super) fn save(
     path: &Path,
-    named: &Named,
+    named: &NamedTensors,
     metadata: &[(&str, String)],
 ) -> Result<(), TrainError> {
     let failed = |problem: String| TrainError::Weights {
@@ -69,7 +69,7 @@ pub(super) fn save(
 }
 
 /// Reads the tensors and the header's metadata.
-pub(super) fn load(path: &Path) -> Result<(Named, BTreeMap<String, String>), TrainError> {
+pub(super) fn load(path: &Path) -> Result<(NamedTensors, BTreeMap<String, String>), TrainError> {
     let failed = |problem: String| TrainError::Weights {
         path: path.to_owned(),
         problem,
@@ -91,7 +91,7 @@ pub(super) fn load(path: &Path) -> Result<(Named, BTreeMap<String, String>), Tra
         .into_iter()
         .collect();
     let file = SafeTensors::deserialize(&bytes).map_err(|e| failed(e.to_string()))?;
-    let mut named = Named::new();
+    let mut named = NamedTensors::new();
     for (name, view) in file.tensors() {
         let (Dtype::F32, &[rows, columns]) = (view.dtype(), view.shape()) else {
             return Err(failed(format!(
@@ -111,7 +111,7 @@ pub(super) fn load(path: &Path) -> Result<(Named, BTreeMap<String, String>), Tra
 /// Sets the model's tensors from those named `prefix` + name.
 pub(super) fn into_model(
     model: &mut Model,
-    named: &Named,
+    named: &NamedTensors,
     prefix: &str,
     path: &Path,
 ) -> Result<(), TrainError> {
@@ -145,7 +145,7 @@ pub(super) fn into_model(
 
 /// Computes SHA-256 over the names, shapes and values of all tensors in order of name. Equal weights give the same
 /// hash, whatever way they are stored.
-pub(super) fn hash(named: &Named) -> String {
+pub(super) fn hash(named: &NamedTensors) -> String {
     let mut hasher = Sha256::new();
     for (name, (shape, v)) in named {
         hasher.update((name.len() as u64).to_le_bytes());
@@ -169,7 +169,7 @@ mod tests {
     fn tensors_survive_a_file_and_damage_is_reported() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("t.safetensors");
-        let mut named = Named::new();
+        let mut named = NamedTensors::new();
         named.insert("b".into(), ([1, 2], vec![1.5, -0.0]));
         named.insert("a".into(), ([2, 2], vec![1.0, 2.0, 3.0, f32::MIN_POSITIVE]));
         save(&path, &named, &[("k", "v".into())]).unwrap();

@@ -3,7 +3,7 @@
 use super::error::{WireError, WireResult};
 use super::header::{Counts, Kind};
 use super::message::{Body, Size, check_field, check_single, data_level};
-use super::stream::{Sink, Source};
+use super::stream::{MessageSource, Sink};
 use crate::seal::{CIPHERTEXT_SIZES, Ciphertext, Context, Level, SeededCiphertext, SeededPart};
 use std::ops::RangeInclusive;
 
@@ -38,7 +38,7 @@ fn read_polynomials(
     context: &Context,
     level: Level,
     count: usize,
-    source: &mut Source<'_>,
+    source: &mut MessageSource<'_>,
 ) -> WireResult<Vec<u64>> {
     let mut limbs = Vec::new();
     let primes = &context.primes()[..level.coeff_modulus_size];
@@ -52,7 +52,7 @@ pub(super) fn read_whole(
     level: Level,
     polynomials: usize,
     is_ntt_form: bool,
-    source: &mut Source<'_>,
+    source: &mut MessageSource<'_>,
 ) -> WireResult<Ciphertext> {
     let limbs = read_polynomials(context, level, polynomials, source)?;
     Ok(Ciphertext::from_checked_limbs(
@@ -79,7 +79,7 @@ pub(super) fn read_seeded(
     context: &Context,
     level: Level,
     is_ntt_form: bool,
-    source: &mut Source<'_>,
+    source: &mut MessageSource<'_>,
 ) -> WireResult<SeededPart> {
     Ok(SeededPart {
         level,
@@ -105,7 +105,7 @@ pub(super) trait Encrypted: Sized {
         level: Level,
         polynomials: usize,
         is_ntt_form: bool,
-        source: &mut Source<'_>,
+        source: &mut MessageSource<'_>,
     ) -> WireResult<Self>;
 }
 
@@ -134,7 +134,7 @@ impl Encrypted for Ciphertext {
         level: Level,
         polynomials: usize,
         is_ntt_form: bool,
-        source: &mut Source<'_>,
+        source: &mut MessageSource<'_>,
     ) -> WireResult<Self> {
         read_whole(context, level, polynomials, is_ntt_form, source)
     }
@@ -163,7 +163,7 @@ impl Encrypted for SeededCiphertext {
         level: Level,
         _: usize,
         is_ntt_form: bool,
-        source: &mut Source<'_>,
+        source: &mut MessageSource<'_>,
     ) -> WireResult<Self> {
         read_seeded(context, level, is_ntt_form, source).map(Self)
     }
@@ -183,7 +183,7 @@ pub(super) fn write_encrypted<E: Encrypted>(
 pub(super) fn read_encrypted<E: Encrypted>(
     context: &Context,
     counts: &Counts,
-    source: &mut Source<'_>,
+    source: &mut MessageSource<'_>,
 ) -> WireResult<E> {
     E::read(
         context,
@@ -236,7 +236,7 @@ macro_rules! ciphertext_body {
             fn read_body(
                 context: &Context,
                 counts: &Counts,
-                source: &mut Source<'_>,
+                source: &mut MessageSource<'_>,
             ) -> WireResult<Self> {
                 read_encrypted(context, counts, source)
             }

@@ -5,7 +5,7 @@ use super::error::WireResult;
 use super::header::{Counts, Fingerprint, Kind};
 use super::keys::{Keys, check_key, key_counts};
 use super::message::{Body, Scope, Size, check_field, message_bytes};
-use super::stream::{Sink, Source};
+use super::stream::{MessageSource, Sink};
 use crate::engine::{
     Contexts, EvaluationKeys, Request, Response, SeededEvaluationKeys, SeededRequest,
 };
@@ -154,7 +154,7 @@ macro_rules! batch_body {
             fn read_body(
                 plan: &Contexts,
                 counts: &Counts,
-                source: &mut Source<'_>,
+                source: &mut MessageSource<'_>,
             ) -> WireResult<Self> {
                 let mut parts = Vec::new();
                 for context in plan.contexts() {
@@ -278,7 +278,7 @@ macro_rules! keys_body {
             fn read_body(
                 plan: &Contexts,
                 counts: &Counts,
-                source: &mut Source<'_>,
+                source: &mut MessageSource<'_>,
             ) -> WireResult<Self> {
                 let (mut relin_keys, mut galois_keys) = (Vec::new(), Vec::new());
                 let elements = plan.galois_elements();

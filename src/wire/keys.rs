@@ -4,7 +4,7 @@ use super::ciphertext::{fit, read_seeded, read_whole, write_polynomials, write_s
 use super::error::{WireError, WireResult};
 use super::header::{Counts, Kind};
 use super::message::{Body, Size, check_field, check_single};
-use super::stream::{Sink, Source};
+use super::stream::{MessageSource, Sink};
 use crate::seal::{
     Ciphertext, Context, GaloisKeys, PublicKey, RELIN_SLOTS, RelinKeys, SeededGaloisKeys,
     SeededPart, SeededPublicKey, SeededRelinKeys, is_galois_element,
@@ -25,7 +25,7 @@ pub(super) trait Keys: Sized {
     fn slot_size(context: &Context) -> Size;
     fn write(&self, context: &Context, sink: &mut Sink<'_>) -> WireResult<()>;
     /// Reads the keys. The caller has checked the number of slots.
-    fn read(context: &Context, slots: u32, source: &mut Source<'_>) -> WireResult<Self>;
+    fn read(context: &Context, slots: u32, source: &mut MessageSource<'_>) -> WireResult<Self>;
 }
 
 /// The header's counts for keys with this many slots.
@@ -77,7 +77,7 @@ macro_rules! key_body {
             fn read_body(
                 context: &Context,
                 counts: &Counts,
-                source: &mut Source<'_>,
+                source: &mut MessageSource<'_>,
             ) -> WireResult<Self> {
                 Self::read(context, counts.items, source)
             }
@@ -94,15 +94,18 @@ key_body!(
     SeededGaloisKeys
 );
 
-fn read_part(context: &Context, source: &mut Source<'_>) -> WireResult<Ciphertext> {
+fn read_part(context: &Context, source: &mut MessageSource<'_>) -> WireResult<Ciphertext> {
     read_whole(context, context.key_level(), 2, true, source)
 }
 
-fn read_seeded_part(context: &Context, source: &mut Source<'_>) -> WireResult<SeededPart> {
+fn read_seeded_part(context: &Context, source: &mut MessageSource<'_>) -> WireResult<SeededPart> {
     read_seeded(context, context.key_level(), true, source)
 }
 
-fn read_seeded_slot(context: &Context, source: &mut Source<'_>) -> WireResult<Vec<SeededPart>> {
+fn read_seeded_slot(
+    context: &Context,
+    source: &mut MessageSource<'_>,
+) -> WireResult<Vec<SeededPart>> {
     (0..context.key_parts())
         .map(|_| read_seeded_part(context, source))
         .collect()
@@ -148,7 +151,7 @@ impl Keys for PublicKey {
         write_polynomials(context, self.limbs(), context.key_level(), sink)
     }
 
-    fn read(context: &Context, _: u32, source: &mut Source<'_>) -> WireResult<Self> {
+    fn read(context: &Context, _: u32, source: &mut MessageSource<'_>) -> WireResult<Self> {
         Ok(Self::from_part(read_part(context, source)?)?)
     }
 }
@@ -177,7 +180,7 @@ impl Keys for SeededPublicKey {
         write_seeded(context, &self.0, sink)
     }
 
-    fn read(context: &Context, _: u32, source: &mut Source<'_>) -> WireResult<Self> {
+    fn read(context: &Context, _: u32, source: &mut MessageSource<'_>) -> WireResult<Self> {
         read_seeded_part(context, source).map(Self)
     }
 }
@@ -218,7 +221,7 @@ impl Keys for RelinKeys {
         Ok(())
     }
 
-    fn read(context: &Context, slots: u32, source: &mut Source<'_>) -> WireResult<Self> {
+    fn read(context: &Context, slots: u32, source: &mut MessageSource<'_>) -> WireResult<Self> {
         let mut keys = Self::start(context)?;
         for slot in 0..slots as usize {
             for _ in 0..context.key_parts() {
@@ -257,7 +260,7 @@ impl Keys for SeededRelinKeys {
             .try_for_each(|part| write_seeded(context, part, sink))
     }
 
-    fn read(context: &Context, slots: u32, source: &mut Source<'_>) -> WireResult<Self> {
+    fn read(context: &Context, slots: u32, source: &mut MessageSource<'_>) -> WireResult<Self> {
         let slots = (0..slots)
             .map(|_| read_seeded_slot(context, source))
             .collect::<WireResult<_>>()?;
@@ -277,7 +280,7 @@ fn write_element(element: u32, sink: &mut Sink<'_>) -> WireResult<()> {
 fn read_element(
     context: &Context,
     last: &mut Option<u32>,
-    source: &mut Source<'_>,
+    source: &mut MessageSource<'_>,
 ) -> WireResult<u32> {
     let element = source.word32("Galois element")?;
     let low = last.map_or(1, |last| last.saturating_add(1));
@@ -328,7 +331,7 @@ impl Keys for GaloisKeys {
         Ok(())
     }
 
-    fn read(context: &Context, slots: u32, source: &mut Source<'_>) -> WireResult<Self> {
+    fn read(context: &Context, slots: u32, source: &mut MessageSource<'_>) -> WireResult<Self> {
         let mut keys = Self::start(context)?;
         let mut last = None;
         for _ in 0..slots {
@@ -373,7 +376,7 @@ impl Keys for SeededGaloisKeys {
         Ok(())
     }
 
-    fn read(context: &Context, slots: u32, source: &mut Source<'_>) -> WireResult<Self> {
+    fn read(context: &Context, slots: u32, source: &mut MessageSource<'_>) -> WireResult<Self> {
         let mut last = None;
         let keys = (0..slots)
             .map(|_| {

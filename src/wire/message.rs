@@ -4,8 +4,7 @@ use super::damage::{explain, explain_header};
 use super::error::{WireError, WireResult};
 use super::header::{CHECKSUM_BYTES, Counts, Fingerprint, HEADER_BYTES, Header, Kind};
 use super::pack::packed_bytes;
-use super::stream::{Sink, Source, width};
-use crate::file::replace;
+use super::stream::{MessageSource, Sink, width};
 use crate::seal::{Context, Level, Seed};
 use std::fs::File;
 use std::io::{Read, Seek as _, Write};
@@ -82,6 +81,7 @@ impl Size {
         }
     }
 
+    #[cfg(feature = "inference")]
     pub(super) const fn plus(self, other: Self) -> Self {
         Self {
             bytes: self.bytes.saturating_add(other.bytes),
@@ -123,8 +123,11 @@ pub trait Body: Sized {
     /// Writes the body.
     fn write_body(&self, scope: &Self::Scope, sink: &mut Sink<'_>) -> WireResult<()>;
     /// Reads a body whose counts have been checked.
-    fn read_body(scope: &Self::Scope, counts: &Counts, source: &mut Source<'_>)
-    -> WireResult<Self>;
+    fn read_body(
+        scope: &Self::Scope,
+        counts: &Counts,
+        source: &mut MessageSource<'_>,
+    ) -> WireResult<Self>;
 }
 
 /// An object with a wire format. Implemented by ciphertexts, keys and the engine's messages, seeded or whole.
@@ -191,8 +194,9 @@ pub trait Message: Body {
     ///
     /// # Errors
     /// [`WireError::File`] if the file cannot be created, otherwise the same as [`Message::write_to`].
+    #[cfg(feature = "inference")]
     fn save(&self, scope: &Self::Scope, path: impl AsRef<Path>) -> WireResult<u64> {
-        replace(path.as_ref(), |file| self.write_to(scope, file))
+        crate::file::replace(path.as_ref(), |file| self.write_to(scope, file))
             .map_err(|source| file_error(path.as_ref(), source))?
     }
 
@@ -237,7 +241,7 @@ fn read<M: Body>(
     limits: &Limits,
     header_bytes: &mut [u8; HEADER_BYTES],
 ) -> WireResult<M> {
-    let mut source = Source::new(reader);
+    let mut source = MessageSource::new(reader);
     *header_bytes = source.header()?;
     let header = Header::decode(header_bytes, M::KIND, scope.fingerprint())?;
     let size = M::size(scope, &header.counts)?;

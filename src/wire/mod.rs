@@ -34,9 +34,11 @@
 //!
 //! Messages are not compressed: packed residues are uniformly random below their primes, so compression gains nothing.
 
+#[cfg(feature = "inference")]
 mod any;
 mod ciphertext;
 mod damage;
+#[cfg(feature = "inference")]
 mod engine;
 mod error;
 mod header;
@@ -45,7 +47,7 @@ mod message;
 mod pack;
 mod stream;
 
-#[cfg(test)]
+#[cfg(all(test, feature = "inference"))]
 #[allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -54,7 +56,9 @@ mod stream;
 )]
 mod tests;
 
+#[cfg(feature = "inference")]
 pub use any::reencode;
+#[cfg(feature = "inference")]
 pub use engine::UploadSizes;
 pub use error::{WireError, WireResult};
 pub use header::{CHECKSUM_BYTES, Fingerprint, HEADER_BYTES, Kind, MAGIC, VERSION};

@@ -94,14 +94,14 @@ impl<'a> Sink<'a> {
 }
 
 /// A message being read.
-pub struct Source<'a> {
+pub struct MessageSource<'a> {
     reader: &'a mut dyn Read,
     hash: Xxh3,
     buffer: Vec<u8>,
     offset: u64,
 }
 
-impl<'a> Source<'a> {
+impl<'a> MessageSource<'a> {
     pub(super) fn new(reader: &'a mut dyn Read) -> Self {
         Self {
             reader,

@@ -241,7 +241,7 @@ fn seal(bytes: &mut [u8]) {
 #[test]
 fn each_wrong_field_is_named() {
     let context = context(64, &[40, 35, 60]);
-    let parties = Parties::new(context.clone());
+    let mut parties = Parties::new(context.clone());
     let good = parties.seeded().to_wire(&context).unwrap();
     let read = |bytes: &[u8]| SeededCiphertext::from_wire(&context, bytes, &Limits::default());
     let changed = |change: &dyn Fn(&mut Vec<u8>)| {
@@ -327,6 +327,15 @@ fn each_wrong_field_is_named() {
         Ciphertext::new().unwrap().to_wire(&context),
         Err(WireError::Unfit { .. })
     ));
+    // Parts of keys are at the key level, in NTT form.
+    let mut keys = || parties.generator.create_relin_keys_seeded().unwrap();
+    let [mut form, mut level] = [keys(), keys()];
+    form.slots[0][0].is_ntt_form = false;
+    level.slots[0][1].level = context.first_level();
+    for keys in [form, level] {
+        let refused = keys.to_wire(&context);
+        assert!(matches!(refused, Err(WireError::Unfit { .. })));
+    }
 }
 
 /// A reader that returns one byte at a time.

@@ -27,7 +27,11 @@ fn infer(model: &Path, data: &Path, arguments: &[&str]) -> Value {
     let record: Value = serde_json::from_slice(&fs::read(&record).unwrap()).unwrap();
     let text = |field: &str| record[field].as_str().unwrap();
     let mismatches = format!("{} of", record["twin_mismatches"]);
-    let computed = format!("in {} mode, {} layout", text("mode"), text("layout"));
+    let computed = format!(
+        "with {} kernels, in the {} layout",
+        text("kernels"),
+        text("layout")
+    );
     let bound = record["bound"]["source"].as_str().map_or_else(
         || "proven for every input".to_owned(),
         |source| format!("observed on {source}"),
@@ -61,15 +65,15 @@ fn infer_equals_the_twin_and_records_the_run() {
     let (model, data) = (top.path().join("m"), top.path().join("data"));
     write_model(&model);
     write_data(&data, 60);
-    for mode in ["stock", "fast"] {
+    for kernels in ["seal", "own"] {
         let mut arguments = vec!["--split", "test", "--images", "10..55", "--threads", "2"];
-        arguments.extend(["--mode", mode, "--layout", "batched", "--layer-noise"]);
-        check_record(&infer(&model, &data, &arguments), mode, &data);
+        arguments.extend(["--kernels", kernels, "--layout", "batched", "--layer-noise"]);
+        check_record(&infer(&model, &data, &arguments), kernels, &data);
     }
 }
 
 /// Checks the record of images 10..55 of 60.
-fn check_record(record: &Value, mode: &str, data: &Path) {
+fn check_record(record: &Value, kernels: &str, data: &Path) {
     assert_eq!(record["images"], 45);
     assert_eq!(record["first_image"], 10);
     assert_eq!(record["batches"], 1);
@@ -77,7 +81,7 @@ fn check_record(record: &Value, mode: &str, data: &Path) {
     assert_eq!(record["twin_mismatches"], 0);
     assert_eq!(record["correct"], correct_in_the_clear(data, 10..55));
     assert_eq!(record["threads"], 2);
-    assert_eq!(record["mode"], mode);
+    assert_eq!(record["kernels"], kernels);
     assert_eq!(record["layout"], "batched");
     assert_eq!(record["dataset"], "mnist");
     assert_eq!(record["split"], "test");
@@ -115,13 +119,13 @@ fn check_record(record: &Value, mode: &str, data: &Path) {
         assert!(record["bytes"][size].as_u64().unwrap() > 1000, "{size}");
     }
     let keys = record["bytes"]["keys"].as_u64().unwrap();
-    assert_eq!(keys > 1000, mode == "stock", "fast mode needs no keys");
+    assert_eq!(keys > 1000, kernels == "seal", "own kernels need no keys");
     assert!(!record["plan"].as_array().unwrap().is_empty());
     let memory = |field: &str| record[field].as_f64().unwrap();
     assert!(memory("predicted_memory_bytes") > 1e7);
     assert!(memory("predicted_memory_bytes") < 1.1 * memory("peak_memory_bytes"));
     let layers = record["layers"].as_array().unwrap();
-    // Fast mode joins sums and squares.
+    // Own kernels join sums and squares.
     let names: Vec<&str> = layers
         .iter()
         .flat_map(|layer| layer["name"].as_str().unwrap().split(" + "))
@@ -134,7 +138,7 @@ fn check_record(record: &Value, mode: &str, data: &Path) {
         let measured = noise["measured_bits"].as_f64().unwrap();
         assert!(measured >= predicted.floor(), "{name}: {noise}");
     }
-    check_forecast(record, mode);
+    check_forecast(record, kernels);
     let squares: u64 = layers
         .iter()
         .map(|layer| layer["ops"]["squares"].as_u64().unwrap())
@@ -150,10 +154,10 @@ fn check_record(record: &Value, mode: &str, data: &Path) {
     assert!(layer_seconds <= record["seconds"]["evaluate"].as_f64().unwrap() * 1.01);
 }
 
-/// Checks that fast mode's layers are predicted one by one, and the operations exactly.
-fn check_forecast(record: &Value, mode: &str) {
+/// Checks that the layers of own kernels are predicted one by one, and the operations exactly.
+fn check_forecast(record: &Value, kernels: &str) {
     let forecast = &record["forecast"];
-    if mode == "stock" {
+    if kernels == "seal" {
         assert!(forecast.is_null());
         return;
     }
@@ -199,7 +203,7 @@ fn infer_packs_few_images_and_says_what_it_cannot_pack() {
         (&["--images", "0..3", "--layout", "batched"], "batched"),
     ] {
         let record = infer(&model, &data, arguments);
-        assert_eq!(record["mode"], "fast");
+        assert_eq!(record["kernels"], "own");
         assert_eq!(record["layout"], layout);
         assert_eq!(record["twin_mismatches"], 0);
     }

@@ -76,7 +76,7 @@ fn output_fits_the_terminal() {
     let (model, data) = (model.to_str().unwrap(), data.to_str().unwrap());
     for arguments in [
         &["inspect", model, "--dataset", "mnist"][..],
-        &["infer", model, "--images", "0..30", "--mode", "stock"],
+        &["infer", model, "--images", "0..30", "--kernels", "seal"],
         &["infer", model, "--images", "0..2", "--layer-noise"],
         &["demo", model, "--images", "0..20"],
     ] {

@@ -106,15 +106,12 @@ fn errors_name_the_options_that_help() {
     let model = top.path().join("m");
     write_model(&model);
     let model = model.to_str().unwrap();
-    let line = failure(&["inspect", model, "--mode", "stock", "--layout", "crops"]);
+    let line = failure(&["inspect", model, "--kernels", "seal", "--layout", "crops"]);
     assert!(
-        line.contains("stock mode computes in the batched layout only"),
+        line.contains("SEAL's kernels compute in the batched layout only"),
         "{line}"
     );
-    assert!(
-        line.ends_with("(see --mode fast and --layout batched)"),
-        "{line}"
-    );
+    assert!(line.ends_with("or use --kernels own"), "{line}");
     let line = failure(&["infer", model, "--data-dir", model]);
     assert!(line.ends_with("(see --data-dir DIR)"), "{line}");
 }

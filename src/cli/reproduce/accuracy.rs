@@ -15,7 +15,7 @@ use crate::{
     data::{self, DatasetName, Split},
     experiment::Host,
     experiment::reproduce::{
-        Document, Images, Method, Options, ReproduceError, Row, claims, document, plan,
+        AccuracyRow, Document, Images, Method, Options, ReproduceError, claims, document, plan,
         plot_accuracy, plot_layers, run as run_rows,
     },
     file::{ResultKind, write_atomically},
@@ -23,7 +23,7 @@ use crate::{
 };
 
 #[derive(Debug, clap::Args)]
-pub(super) struct Arguments {
+pub(super) struct AccuracyArguments {
     /// A few rows of MNIST, two epochs on few images: a check of the machinery, in some seconds
     #[arg(long)]
     quick: bool,
@@ -46,7 +46,7 @@ pub(super) struct Arguments {
 /// Numbers of images in the quick check: training (including validation) and test.
 const QUICK_IMAGES: [usize; 2] = [6_500, 1_000];
 
-pub(super) fn run(arguments: &Arguments, output: &mut Output) -> anyhow::Result<Outcome> {
+pub(super) fn run(arguments: &AccuracyArguments, output: &mut Output) -> anyhow::Result<Outcome> {
     let datasets = match (arguments.quick, arguments.only.as_slice()) {
         (true, []) => &[DatasetName::Mnist][..],
         (false, []) => &[DatasetName::Mnist, DatasetName::Cifar10],
@@ -114,7 +114,7 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> anyhow::Result<
 }
 
 /// Checks the rows of a quick run: they are bad, but not as bad as a mistake would make them.
-fn check(rows: &[Row]) -> Result<(), ReproduceError> {
+fn check(rows: &[AccuracyRow]) -> Result<(), ReproduceError> {
     let insane = |text: String| Err(ReproduceError::Insane(text));
     let find = |name: &str| {
         let found = rows.iter().find(|row| row.name == name);
@@ -157,7 +157,7 @@ fn check(rows: &[Row]) -> Result<(), ReproduceError> {
     Ok(())
 }
 
-fn columns(rows: &[Row]) -> table::Table {
+fn columns(rows: &[AccuracyRow]) -> table::Table {
     let header = [
         "network",
         "test",
@@ -183,11 +183,15 @@ fn columns(rows: &[Row]) -> table::Table {
 }
 
 /// Adds the rows of other datasets that the document has, so that they stay in it.
-fn keep_others(rows: &mut Vec<Row>, asked: &[DatasetName], to: &Path) -> anyhow::Result<()> {
+fn keep_others(
+    rows: &mut Vec<AccuracyRow>,
+    asked: &[DatasetName],
+    to: &Path,
+) -> anyhow::Result<()> {
     let earlier = Document::read(to)?;
     let others = earlier.rows().iter().cloned();
     rows.extend(others.filter(|row| !asked.contains(&row.dataset)));
-    let place = |row: &Row| {
+    let place = |row: &AccuracyRow| {
         DatasetName::ALL
             .iter()
             .position(|name| *name == row.dataset)
@@ -198,7 +202,7 @@ fn keep_others(rows: &mut Vec<Row>, asked: &[DatasetName], to: &Path) -> anyhow:
 
 /// Copies the record of each run to its place beside the document: `records/<dataset>/<name>.json`. The records of rows
 /// from an earlier document are already there.
-fn copy_records(rows: &[Row], runs: &Path, to: &Path) -> anyhow::Result<()> {
+fn copy_records(rows: &[AccuracyRow], runs: &Path, to: &Path) -> anyhow::Result<()> {
     for row in rows.iter().filter(|row| row.method != Method::Float) {
         let dataset = row.dataset.as_str();
         let from = runs.join(dataset).join(&row.name).join(RECORD_FILE);
@@ -214,7 +218,7 @@ fn copy_records(rows: &[Row], runs: &Path, to: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn write(rows: &[Row], to: &Path) -> anyhow::Result<()> {
+fn write(rows: &[AccuracyRow], to: &Path) -> anyhow::Result<()> {
     let save = |name: &str, text: &str| {
         let path = to.join(name);
         write_atomically(&path, text.as_bytes())
@@ -234,7 +238,7 @@ fn write(rows: &[Row], to: &Path) -> anyhow::Result<()> {
     )?;
     let mut found = Vec::new();
     for dataset in DatasetName::ALL {
-        let of: Vec<Row> = rows
+        let of: Vec<AccuracyRow> = rows
             .iter()
             .filter(|row| row.dataset == dataset)
             .cloned()

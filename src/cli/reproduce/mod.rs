@@ -12,40 +12,40 @@ use clap::Subcommand;
 use super::{Outcome, output::Output};
 
 #[derive(Debug, clap::Args)]
-pub(super) struct Arguments {
+pub(super) struct ReproduceArguments {
     #[command(subcommand)]
-    command: Command,
+    command: ReproduceCommand,
 }
 
 #[derive(Debug, Subcommand)]
-enum Command {
+enum ReproduceCommand {
     /// The paper's accuracy tables and the networks of fewer bits: trains what is missing, measures, writes accuracy.md,
     /// rows.json and plots. Interrupted runs go on.
     #[cfg(feature = "train")]
-    Accuracy(accuracy::Arguments),
+    Accuracy(accuracy::AccuracyArguments),
     /// One image by the authors' schedule: a network without quantised training at the larger N against one of small
     /// integers, and what N, q and skipped weights each contribute. One thread.
-    Timing(timing::Arguments),
-    /// How time and memory of fast mode grow with images, bits of the weights, bits of the logits and threads: a plot
+    Timing(timing::TimingArguments),
+    /// How time and memory of own kernels grow with images, bits of the weights, bits of the logits and threads: a plot
     /// each.
-    Scaling(scaling::Arguments),
+    Scaling(scaling::ScalingArguments),
 }
 
-impl Arguments {
+impl ReproduceArguments {
     /// Returns the number of worker threads if the command line gives it.
     pub(super) fn threads(&self) -> Option<NonZeroUsize> {
         match &self.command {
-            Command::Scaling(arguments) => arguments.threads(),
+            ReproduceCommand::Scaling(arguments) => arguments.threads(),
             _ => None,
         }
     }
 }
 
-pub(super) fn run(arguments: &Arguments, output: &mut Output) -> anyhow::Result<Outcome> {
+pub(super) fn run(arguments: &ReproduceArguments, output: &mut Output) -> anyhow::Result<Outcome> {
     match &arguments.command {
         #[cfg(feature = "train")]
-        Command::Accuracy(arguments) => accuracy::run(arguments, output),
-        Command::Timing(arguments) => timing::run(arguments, output),
-        Command::Scaling(arguments) => scaling::run(arguments, output),
+        ReproduceCommand::Accuracy(arguments) => accuracy::run(arguments, output),
+        ReproduceCommand::Timing(arguments) => timing::run(arguments, output),
+        ReproduceCommand::Scaling(arguments) => scaling::run(arguments, output),
     }
 }

@@ -38,7 +38,7 @@ const SPARSE_PERCENT: usize = 20;
 const SEED: u64 = 2026;
 
 #[derive(Debug, clap::Args)]
-pub(super) struct Arguments {
+pub(super) struct ScalingArguments {
     /// The network of the curves over images and threads
     #[arg(long, value_name = "DIR", default_value = model::DEFAULT_MODEL)]
     model: PathBuf,
@@ -59,7 +59,7 @@ pub(super) struct Arguments {
     point: Vec<String>,
 }
 
-impl Arguments {
+impl ScalingArguments {
     /// Returns one thread for a point, except on the curve over threads.
     pub(super) fn threads(&self) -> Option<NonZeroUsize> {
         match self.point.as_slice() {
@@ -113,7 +113,7 @@ fn values(axis: Axis, quick: bool) -> Vec<u64> {
         .collect()
 }
 
-pub(super) fn run(arguments: &Arguments, output: &mut Output) -> anyhow::Result<Outcome> {
+pub(super) fn run(arguments: &ScalingArguments, output: &mut Output) -> anyhow::Result<Outcome> {
     if let [axis, value] = arguments.point.as_slice() {
         let axis = Axis::ALL.into_iter().find(|known| known.name() == axis);
         let point = point(
@@ -177,7 +177,11 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> anyhow::Result<
 
 /// Measures a point in a process of its own, so that the memory is that of the point alone. Returns `None` if no
 /// parameters fit.
-fn spawn(arguments: &Arguments, axis: Axis, value: u64) -> anyhow::Result<Option<ScalingPoint>> {
+fn spawn(
+    arguments: &ScalingArguments,
+    axis: Axis,
+    value: u64,
+) -> anyhow::Result<Option<ScalingPoint>> {
     let program = std::env::current_exe().context("cannot find this program")?;
     let mut command = Command::new(program);
     command
@@ -207,7 +211,11 @@ fn spawn(arguments: &Arguments, axis: Axis, value: u64) -> anyhow::Result<Option
 }
 
 /// Measures a point, in the process started for it.
-fn point(arguments: &Arguments, axis: Axis, value: u64) -> anyhow::Result<Option<ScalingPoint>> {
+fn point(
+    arguments: &ScalingArguments,
+    axis: Axis,
+    value: u64,
+) -> anyhow::Result<Option<ScalingPoint>> {
     let network: Network = match axis {
         Axis::Images | Axis::Threads => model::load_network(&arguments.model)?,
         Axis::WeightBits => random_hcnn(SEED, u32::try_from(value)?, DENSE_PERCENT)?,

@@ -26,7 +26,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use num_bigint::BigInt;
 
 #[derive(Debug, clap::Args)]
-pub(super) struct Arguments {
+pub(super) struct TimingArguments {
     /// The network without quantised training, run at the larger N
     #[arg(long, value_name = "DIR", required_unless_present = "only_finished")]
     baseline: Option<PathBuf>,
@@ -102,7 +102,7 @@ struct Subject {
 }
 
 impl Subject {
-    fn load(arguments: &Arguments, path: &Path) -> anyhow::Result<Self> {
+    fn load(arguments: &TimingArguments, path: &Path) -> anyhow::Result<Self> {
         let network = model::load_network(path)?;
         let source = arguments.data.source();
         let (bounds, _) = model::observe(&network, arguments.dataset, &source)?;
@@ -128,7 +128,7 @@ impl Subject {
 
 /// Lists the cases, each with one more change.
 fn cases<'a>(
-    arguments: &Arguments,
+    arguments: &TimingArguments,
     baseline: &'a Subject,
     small: &'a Subject,
 ) -> anyhow::Result<Vec<(TimingCase, &'a Network, ReferenceParameters)>> {
@@ -176,7 +176,7 @@ fn cases<'a>(
 /// The kind of this record: no other file is replaced.
 const RECORD: ResultKind = ResultKind::Only(Own::TimingRecord);
 
-pub(super) fn run(arguments: &Arguments, output: &mut Output) -> anyhow::Result<Outcome> {
+pub(super) fn run(arguments: &TimingArguments, output: &mut Output) -> anyhow::Result<Outcome> {
     if let (true, Some(directory)) = (arguments.only_finished, &arguments.document) {
         return Ok(if show_again(directory)? {
             Outcome::Success
@@ -282,7 +282,7 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> anyhow::Result<
 
 /// Runs those requested plaintext primes of a case that are not finished.
 fn row(
-    arguments: &Arguments,
+    arguments: &TimingArguments,
     case: TimingCase,
     subject: PrimeSubject<'_>,
     parameters: &ReferenceParameters,
@@ -309,7 +309,7 @@ fn row(
 
 /// Returns the run of one plaintext prime: a finished one, or a new one.
 fn prime_run(
-    arguments: &Arguments,
+    arguments: &TimingArguments,
     subject: PrimeSubject<'_>,
     parameters: &ReferenceParameters,
     t: u64,

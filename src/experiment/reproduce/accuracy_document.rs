@@ -2,7 +2,9 @@
 
 use std::fmt::Write as _;
 
-use super::{Baseline, Baselines, Choice, Claim, Claims, Row, Saved, claims, ticks::number};
+use super::{
+    AccuracyRow, Baseline, Baselines, Choice, Claim, Claims, Saving, claims, ticks::number,
+};
 use crate::data::DatasetName;
 
 fn percent(share: f64) -> String {
@@ -12,14 +14,14 @@ fn percent(share: f64) -> String {
 /// Writes a document with the tables of `rows` (of any datasets), their comparison with the paper's claims, and `notes`
 /// (what ran where) at the end. It links to the plots by the names under which [`plot_accuracy`](super::plot_accuracy)
 /// and [`plot_layers`](super::plot_layers) are stored: `accuracy-<dataset>.svg` and `layers-<dataset>.svg`.
-pub fn document(rows: &[Row], notes: &[String]) -> String {
+pub fn document(rows: &[AccuracyRow], notes: &[String]) -> String {
     let mut out = String::from(
         "# Accuracy\n\nWritten by `sealquant reproduce accuracy`. Bits are log2(2 * largest magnitude + 1); *proven* bits \
          hold for every input, *observed* ones for the images named below each table. t (or the product of several, by \
          CRT) and N follow from the observed bits unless a column says otherwise.\n",
     );
     for dataset in DatasetName::ALL {
-        let of: Vec<Row> = rows
+        let of: Vec<AccuracyRow> = rows
             .iter()
             .filter(|row| row.dataset == dataset)
             .cloned()
@@ -49,7 +51,7 @@ pub fn document(rows: &[Row], notes: &[String]) -> String {
     out
 }
 
-fn table(out: &mut String, rows: &[Row]) {
+fn table(out: &mut String, rows: &[AccuracyRow]) {
     out.push_str(
         "| network | weights | input | seed | test | validation | widest, proven | widest, observed | logits, observed | t | N | t, proven | N, proven |\n\
          | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |\n",
@@ -167,7 +169,7 @@ fn claim_table(out: &mut String, claims: &Claims) {
     ] {
         let proven = claims.smallest(later, |claim| claim.proven_bits);
         let observed = claims.smallest(later, |claim| claim.observed_bits);
-        let found = |claim: Option<&Claim>, share: fn(&Saved) -> Option<f64>| {
+        let found = |claim: Option<&Claim>, share: fn(&Saving) -> Option<f64>| {
             claim.map_or("none".to_owned(), |claim| {
                 let name = &claim.network;
                 format!(
@@ -187,8 +189,8 @@ fn claim_table(out: &mut String, claims: &Claims) {
 }
 
 fn claim_row(out: &mut String, claim: &Claim, float: f64) {
-    let both = |saved: &Saved| format!("{} / {}", less(saved.proven), less(saved.observed));
-    let judged = |within: bool, saved: &Saved| {
+    let both = |saved: &Saving| format!("{} / {}", less(saved.proven), less(saved.observed));
+    let judged = |within: bool, saved: &Saving| {
         if within {
             both(saved)
         } else {
@@ -250,7 +252,7 @@ fn baselines(of: &Baselines) -> String {
 }
 
 /// Lists how the weights of each row were made; seeds of one recipe are listed together.
-fn recipes(out: &mut String, rows: &[Row]) {
+fn recipes(out: &mut String, rows: &[AccuracyRow]) {
     let mut recipes: Vec<(&str, Vec<&str>)> = Vec::new();
     for row in rows.iter().filter(|row| !row.recipe.is_empty()) {
         match recipes.iter_mut().find(|(recipe, _)| *recipe == row.recipe) {
@@ -350,7 +352,7 @@ mod tests {
         tables_are_regular(&text);
     }
 
-    fn claim_row_of(name: &str, accuracy: f64, bits: [f64; 2]) -> Row {
+    fn claim_row_of(name: &str, accuracy: f64, bits: [f64; 2]) -> AccuracyRow {
         row(Method::Qat, name, Some(4), accuracy, Some(bits))
     }
 

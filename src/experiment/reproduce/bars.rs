@@ -5,7 +5,7 @@ use plotters::style::text_anchor::{HPos, Pos, VPos};
 
 use super::{
     ReproduceError,
-    legend::{Entry, Mark, beside},
+    legend::{LegendEntry, Mark, beside},
     plot::{GRID, LINES, canvas, failed},
     ticks::{self, Ticks},
 };
@@ -26,11 +26,11 @@ pub fn plot_timing(title: &str, rows: &[TimingRow]) -> Result<String, ReproduceE
     };
     let most = rows.iter().map(|row| row.whole_seconds).fold(0.0, f64::max);
     let colour = |index: usize| LINES[(index + 1) % LINES.len()];
-    let entries: Vec<Entry> = first
+    let entries: Vec<LegendEntry> = first
         .layers
         .iter()
         .enumerate()
-        .map(|(index, layer)| Entry::new(layer.name.clone(), colour(index), Mark::Square))
+        .map(|(index, layer)| LegendEntry::new(layer.name.clone(), colour(index), Mark::Square))
         .collect();
     let up = Ticks::linear(0.0, most * 1.12, 10);
     let mut text = String::new();

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{Method, Row};
+use super::{AccuracyRow, Method};
 use crate::data::DatasetName;
 
 /// The paper's claim compared with the rows of one dataset.
@@ -70,14 +70,14 @@ pub struct Claim {
     /// Bits of the widest integer, observed.
     pub observed_bits: f64,
     /// Share of the baselines' widest integers that is saved, even if the network is not within the tolerance.
-    pub saved: Saved,
+    pub saved: Saving,
     /// Share saved of the baselines that the paper's float network gives.
-    pub paper_saved: Option<Saved>,
+    pub paper_saved: Option<Saving>,
 }
 
 /// Share of bits saved, by either bound; `None` without a baseline.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-pub struct Saved {
+pub struct Saving {
     /// Share of the proven bits.
     pub proven: Option<f64>,
     /// Share of the observed bits.
@@ -111,7 +111,7 @@ const fn paper_saves(dataset: DatasetName) -> u32 {
 
 impl Baselines {
     /// Finds the baselines among those of `rows` that have at least this accuracy.
-    fn of(rows: &[Row], least: f64) -> Self {
+    fn of(rows: &[AccuracyRow], least: f64) -> Self {
         let smallest = |bits: fn(&super::Widths) -> f64| {
             rows.iter()
                 .filter(|row| row.method == Method::Ptq && reaches(row.test_accuracy, least))
@@ -131,10 +131,10 @@ impl Baselines {
     }
 
     /// Returns the share that integers of these bits, proven and observed, save.
-    fn saved(&self, proven: f64, observed: f64) -> Saved {
+    fn saved(&self, proven: f64, observed: f64) -> Saving {
         let share =
             |of: &Option<Baseline>, bits: f64| of.as_ref().map(|base| 1.0 - bits / base.bits);
-        Saved {
+        Saving {
             proven: share(&self.proven, proven),
             observed: share(&self.observed, observed),
         }
@@ -150,7 +150,7 @@ fn reaches(accuracy: f64, least: f64) -> bool {
 /// Compares the rows of one dataset with the paper's claim. The baseline is the rounded (PTQ) network whose widest
 /// integer is narrowest among those that lose at most 0.3 points (MNIST) or 1 point (CIFAR-10) against the float
 /// network. Returns `None` without a float network or without trained networks.
-pub fn claims(rows: &[Row]) -> Option<Claims> {
+pub fn claims(rows: &[AccuracyRow]) -> Option<Claims> {
     let float = rows.iter().find(|row| row.method == Method::Float)?;
     let dataset = float.dataset;
     let tolerance = tolerance(dataset);
@@ -158,8 +158,8 @@ pub fn claims(rows: &[Row]) -> Option<Claims> {
     let paper_least = paper_float(dataset).map(|accuracy| accuracy - tolerance);
     let baselines = Baselines::of(rows, least);
     let paper_baselines = paper_least.map(|least| Baselines::of(rows, least));
-    let claim = |network: &str, of: &[&Row]| {
-        let mean = |f: &dyn Fn(&Row) -> f64| {
+    let claim = |network: &str, of: &[&AccuracyRow]| {
+        let mean = |f: &dyn Fn(&AccuracyRow) -> f64| {
             of.iter().map(|row| f(row)).sum::<f64>() / of.len().max(1) as f64
         };
         let widest = |bits: fn(&super::Widths) -> f64| {
@@ -211,8 +211,8 @@ pub fn claims(rows: &[Row]) -> Option<Claims> {
 }
 
 /// Groups the trained rows: the seeds of one width together, each network with a budget alone.
-fn groups(rows: &[Row]) -> Vec<(String, Vec<&Row>)> {
-    let mut groups: Vec<(String, Vec<&Row>)> = Vec::new();
+fn groups(rows: &[AccuracyRow]) -> Vec<(String, Vec<&AccuracyRow>)> {
+    let mut groups: Vec<(String, Vec<&AccuracyRow>)> = Vec::new();
     for row in rows.iter().filter(|row| row.widths.is_some()) {
         let network = match (row.method, row.weight_bits) {
             (Method::Qat, Some(bits)) => format!("{bits} bits"),
@@ -261,7 +261,7 @@ pub(super) mod tests {
         weight_bits: Option<u32>,
         accuracy: f64,
         bits: Option<[f64; 2]>,
-    ) -> Row {
+    ) -> AccuracyRow {
         let choice = |bits: f64| Choice {
             logit_bits: bits - 1.0,
             widest_bits: bits,
@@ -269,7 +269,7 @@ pub(super) mod tests {
             poly_modulus_degree: 8192,
             coeff_modulus_bits: 200,
         };
-        Row {
+        AccuracyRow {
             dataset: DatasetName::Mnist,
             method,
             name: name.into(),
@@ -307,7 +307,7 @@ pub(super) mod tests {
         }
     }
 
-    pub(in super::super) fn table() -> Vec<Row> {
+    pub(in super::super) fn table() -> Vec<AccuracyRow> {
         vec![
             row(Method::Float, "float", None, 0.990, None),
             row(Method::Ptq, "ptq2", Some(2), 0.5, Some([20.0, 15.0])),
@@ -409,12 +409,12 @@ pub(super) mod tests {
 
     #[test]
     fn without_a_baseline_nothing_is_saved() {
-        let hopeless: Vec<Row> = table()
+        let hopeless: Vec<AccuracyRow> = table()
             .into_iter()
             .filter(|r| r.name != "ptq4" && r.name != "ptq8")
             .collect();
         let saved = claims(&hopeless).map(|found| found.networks[0].saved);
-        let nothing = Saved {
+        let nothing = Saving {
             proven: None,
             observed: None,
         };

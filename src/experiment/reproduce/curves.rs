@@ -4,7 +4,7 @@ use plotters::prelude::*;
 
 use super::{
     ReproduceError,
-    legend::{Entry, Mark, beside},
+    legend::{LegendEntry, Mark, beside},
     plot::{GRID, canvas, failed},
     ticks::Ticks,
 };
@@ -44,10 +44,10 @@ pub fn plot_curves(title: &str, epochs: &[EpochRecord]) -> Result<String, Reprod
         },
     };
     let entries = [
-        Entry::new("training loss", LOSS, Mark::Line),
-        Entry::new("training images", TRAINING, Mark::Line),
-        Entry::new("validation images", VALIDATION, Mark::Line),
-        Entry::new("epoch kept", VALIDATION, Mark::Ring),
+        LegendEntry::new("training loss", LOSS, Mark::Line),
+        LegendEntry::new("training images", TRAINING, Mark::Line),
+        LegendEntry::new("validation images", VALIDATION, Mark::Line),
+        LegendEntry::new("epoch kept", VALIDATION, Mark::Ring),
     ];
     let shown = if kept.is_some() { 4 } else { 3 };
     let (low, high) = ((low - room).max(0.0), (high + room).min(100.0));

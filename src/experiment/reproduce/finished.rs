@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::de::DeserializeOwned;
 
 use super::{
-    Job, ReproduceError, Row,
+    AccuracyRow, Job, ReproduceError,
     run::{rounded, row_of},
 };
 use crate::{
@@ -17,7 +17,7 @@ use crate::{
 #[derive(Debug, Clone, Default)]
 pub struct Document {
     dir: PathBuf,
-    rows: Vec<Row>,
+    rows: Vec<AccuracyRow>,
 }
 
 impl Document {
@@ -41,7 +41,7 @@ impl Document {
     }
 
     /// Returns all rows.
-    pub fn rows(&self) -> &[Row] {
+    pub fn rows(&self) -> &[AccuracyRow] {
         &self.rows
     }
 
@@ -63,9 +63,9 @@ impl Document {
         dataset: DatasetName,
         job: &Job,
         test_images: usize,
-    ) -> Result<Option<Row>, ReproduceError> {
+    ) -> Result<Option<AccuracyRow>, ReproduceError> {
         let name = job.name();
-        let found = |row: &&Row| row.dataset == dataset && row.name == name;
+        let found = |row: &&AccuracyRow| row.dataset == dataset && row.name == name;
         let Some(known) = self.rows.iter().find(found) else {
             return Ok(None);
         };
@@ -116,7 +116,7 @@ impl Document {
             (row.test_correct == known.test_correct, "results"),
             (row.test_images == test_images, "test images"),
         ])?;
-        Ok(Some(Row {
+        Ok(Some(AccuracyRow {
             widths: known.widths.clone(),
             ..row
         }))

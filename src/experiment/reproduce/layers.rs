@@ -3,8 +3,8 @@
 use plotters::prelude::*;
 
 use super::{
-    LayerWidth, Method, ReproduceError, Row, Widths,
-    legend::{Entry, Mark, beside},
+    AccuracyRow, LayerWidth, Method, ReproduceError, Widths,
+    legend::{LegendEntry, Mark, beside},
     plot::{GRID, LINES, canvas, failed},
     ticks::Ticks,
 };
@@ -15,8 +15,8 @@ use super::{
 ///
 /// # Errors
 /// [`ReproduceError::Plot`] if there is no row with integers, or drawing fails.
-pub fn plot_layers(title: &str, rows: &[Row]) -> Result<String, ReproduceError> {
-    let shown: Vec<(&Row, &Widths)> = rows
+pub fn plot_layers(title: &str, rows: &[AccuracyRow]) -> Result<String, ReproduceError> {
+    let shown: Vec<(&AccuracyRow, &Widths)> = rows
         .iter()
         .filter(|row| is_shown(row))
         .filter_map(|row| Some((row, row.widths.as_ref()?)))
@@ -34,8 +34,8 @@ pub fn plot_layers(title: &str, rows: &[Row]) -> Result<String, ReproduceError> 
         let lines = shown.iter().enumerate();
         lines.map(|(index, &(row, widths))| (row, widths, LINES[index % LINES.len()]))
     };
-    let entries: Vec<Entry> = coloured()
-        .map(|(row, _, colour)| Entry::new(words(row), colour, Mark::Line))
+    let entries: Vec<LegendEntry> = coloured()
+        .map(|(row, _, colour)| LegendEntry::new(words(row), colour, Mark::Line))
         .collect();
     let mut text = String::new();
     {
@@ -78,7 +78,7 @@ pub fn plot_layers(title: &str, rows: &[Row]) -> Result<String, ReproduceError> 
     Ok(text)
 }
 
-fn is_shown(row: &Row) -> bool {
+fn is_shown(row: &AccuracyRow) -> bool {
     match row.method {
         Method::Float => false,
         Method::Ptq => row.weight_bits == Some(4) && !row.is_rounded_by_min_error(),
@@ -87,7 +87,7 @@ fn is_shown(row: &Row) -> bool {
     }
 }
 
-fn words(row: &Row) -> String {
+fn words(row: &AccuracyRow) -> String {
     match (row.method, row.weight_bits) {
         (Method::Front, _) | (_, None) => row.name.clone(),
         (method, Some(bits)) => format!("{}, {bits}-bit weights", method.label()),

@@ -23,13 +23,13 @@ pub(super) enum Mark {
 
 /// A series in the legend.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Entry {
+pub(super) struct LegendEntry {
     pub(super) words: String,
     pub(super) colour: RGBColor,
     pub(super) mark: Mark,
 }
 
-impl Entry {
+impl LegendEntry {
     pub(super) fn new(words: impl Into<String>, colour: RGBColor, mark: Mark) -> Self {
         Self {
             words: words.into(),
@@ -47,7 +47,10 @@ const CHARACTER: usize = 6;
 const BEFORE: i32 = 30;
 
 /// Writes the series at the right of `area`; returns the rest of it, for the chart.
-pub(super) fn beside<'a>(area: &Area<'a>, entries: &[Entry]) -> Result<Area<'a>, ReproduceError> {
+pub(super) fn beside<'a>(
+    area: &Area<'a>,
+    entries: &[LegendEntry],
+) -> Result<Area<'a>, ReproduceError> {
     let longest = entries.iter().map(|entry| entry.words.len()).max();
     let Some(longest) = longest else {
         return Ok(area.clone());

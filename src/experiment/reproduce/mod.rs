@@ -1,7 +1,7 @@
 //! Runs the paper's tables again, and makes documents and plots from them.
 //!
 //! Accuracy: every row comes from a preset and has a record. `run` trains (or resumes) what is missing, measures each
-//! network's integers, and returns the [`Row`]s. [`claims`] compares them with the paper's claims; [`document`] and
+//! network's integers, and returns the [`AccuracyRow`]s. [`claims`] compares them with the paper's claims; [`document`] and
 //! [`plot_accuracy`] show them. The test images are evaluated once for each row; epochs are chosen on validation
 //! images.
 //!
@@ -32,7 +32,7 @@ mod timing_document;
 
 pub use accuracy_document::document;
 pub use bars::plot_timing;
-pub use claims::{Baseline, Baselines, Claim, Claims, Saved, claims, paper_float};
+pub use claims::{Baseline, Baselines, Claim, Claims, Saving, claims, paper_float};
 #[cfg(feature = "train")]
 pub use curves::plot_curves;
 pub use error::ReproduceError;
@@ -43,7 +43,7 @@ pub use measure::measure;
 #[cfg(feature = "train")]
 pub use plan::{BITS, Job, plan};
 pub use plot::plot_accuracy;
-pub use row::{Choice, LayerWidth, Method, Row, Widths};
+pub use row::{AccuracyRow, Choice, LayerWidth, Method, Widths};
 #[cfg(feature = "train")]
 pub use run::{Images, Options, run};
 pub use scaling_document::{plot_scaling, scaling_document};

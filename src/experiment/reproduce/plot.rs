@@ -6,9 +6,9 @@ use plotters::{
 };
 
 use super::{
-    Method, ReproduceError, Row,
-    legend::{Area, Entry, Mark, beside},
-    ticks::{Axis, Ticks},
+    AccuracyRow, Method, ReproduceError,
+    legend::{Area, LegendEntry, Mark, beside},
+    ticks::{PlotAxis, Ticks},
 };
 
 /// Width and height in pixels.
@@ -54,7 +54,7 @@ enum Series {
 impl Series {
     const ALL: [Self; 4] = [Self::Max, Self::MinError, Self::Qat, Self::Front];
 
-    fn of(row: &Row) -> Option<Self> {
+    fn of(row: &AccuracyRow) -> Option<Self> {
         match row.method {
             Method::Float => None,
             Method::Ptq if row.is_rounded_by_min_error() => Some(Self::MinError),
@@ -64,12 +64,12 @@ impl Series {
         }
     }
 
-    fn entry(self) -> Entry {
+    fn entry(self) -> LegendEntry {
         match self {
-            Self::Max => Entry::new(Method::Ptq.label(), PTQ, Mark::Dot),
-            Self::MinError => Entry::new("PTQ, min-error", PTQ, Mark::Ring),
-            Self::Qat => Entry::new(Method::Qat.label(), QAT, Mark::Dot),
-            Self::Front => Entry::new(Method::Front.label(), FRONT, Mark::Dot),
+            Self::Max => LegendEntry::new(Method::Ptq.label(), PTQ, Mark::Dot),
+            Self::MinError => LegendEntry::new("PTQ, min-error", PTQ, Mark::Ring),
+            Self::Qat => LegendEntry::new(Method::Qat.label(), QAT, Mark::Dot),
+            Self::Front => LegendEntry::new(Method::Front.label(), FRONT, Mark::Dot),
         }
     }
 }
@@ -87,8 +87,8 @@ pub(super) fn canvas<'a>(text: &'a mut String, title: &str) -> Result<Area<'a>, 
 ///
 /// # Errors
 /// [`ReproduceError::Plot`] if there is no row with integers, or drawing fails.
-pub fn plot_accuracy(title: &str, rows: &[Row]) -> Result<String, ReproduceError> {
-    let points: Vec<(&Row, f64)> = rows
+pub fn plot_accuracy(title: &str, rows: &[AccuracyRow]) -> Result<String, ReproduceError> {
+    let points: Vec<(&AccuracyRow, f64)> = rows
         .iter()
         .filter_map(|row| Some((row, row.widths.as_ref()?.observed.logit_bits)))
         .collect();
@@ -112,14 +112,14 @@ pub fn plot_accuracy(title: &str, rows: &[Row]) -> Result<String, ReproduceError
         let all = Series::ALL.into_iter();
         all.filter(|kind| points.iter().any(|p| Series::of(p.0) == Some(*kind)))
     };
-    let mut entries: Vec<Entry> = series().map(Series::entry).collect();
+    let mut entries: Vec<LegendEntry> = series().map(Series::entry).collect();
     if let Some(float) = float {
         let words = format!("float: {:.2} %", float.test_accuracy * 100.0);
-        entries.push(Entry::new(words, PAPER, Mark::Line));
+        entries.push(LegendEntry::new(words, PAPER, Mark::Line));
     }
     let paper_entries = paper
         .iter()
-        .map(|(words, ..)| Entry::new(*words, PAPER, Mark::Triangle));
+        .map(|(words, ..)| LegendEntry::new(*words, PAPER, Mark::Triangle));
     entries.extend(paper_entries);
     let bits = Ticks::doubling(left, right);
     let shares = Ticks::linear(low * 100.0, high * 100.0, 9);
@@ -172,29 +172,29 @@ pub fn plot_accuracy(title: &str, rows: &[Row]) -> Result<String, ReproduceError
 }
 
 /// A chart of accuracy against bits.
-type Chart<'a> = ChartContext<'a, SVGBackend<'a>, Cartesian2d<Axis, Axis>>;
+type Chart<'a> = ChartContext<'a, SVGBackend<'a>, Cartesian2d<PlotAxis, PlotAxis>>;
 
 /// Draws the rows of a kind (with their bits) as named points; those below `low` are at the lower edge, with their
 /// accuracy.
 fn draw_series(
     chart: &mut Chart<'_>,
     kind: Series,
-    points: &[(&Row, f64)],
+    points: &[(&AccuracyRow, f64)],
     low: f64,
     labels: &mut Labels,
 ) -> Result<(), ReproduceError> {
-    let mut of: Vec<&(&Row, f64)> = points
+    let mut of: Vec<&(&AccuracyRow, f64)> = points
         .iter()
         .filter(|p| Series::of(p.0) == Some(kind))
         .collect();
     of.sort_by(|a, b| a.1.total_cmp(&b.1));
-    let Entry { colour, mark, .. } = kind.entry();
+    let LegendEntry { colour, mark, .. } = kind.entry();
     let style = if mark == Mark::Ring {
         colour.stroke_width(2)
     } else {
         colour.filled()
     };
-    let at = |p: &(&Row, f64)| (p.1, p.0.test_accuracy.max(low) * 100.0);
+    let at = |p: &(&AccuracyRow, f64)| (p.1, p.0.test_accuracy.max(low) * 100.0);
     chart
         .draw_series(of.iter().map(|p| Circle::new(at(p), 5, style)))
         .map_err(failed)?;

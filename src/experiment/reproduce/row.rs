@@ -12,7 +12,7 @@ pub enum Method {
     Float,
     /// A float network rounded to integers.
     Ptq,
-    /// Quantised training from a float parent, for one width of weights; [`Row::recipe`] describes it.
+    /// Quantised training from a float parent, for one width of weights; [`AccuracyRow::recipe`] describes it.
     Qat,
     /// Quantised training for a budget of logit bits; designed after the other rows were seen.
     Front,
@@ -33,7 +33,7 @@ impl Method {
 /// A network of the tables.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Row {
+pub struct AccuracyRow {
     /// The dataset that it classifies.
     pub dataset: DatasetName,
     /// The way it was made.
@@ -76,7 +76,7 @@ pub struct Row {
     pub widths: Option<Widths>,
 }
 
-impl Row {
+impl AccuracyRow {
     /// Tells whether it is a rounded network made by the rule of least error, not by the paper's rule.
     pub fn is_rounded_by_min_error(&self) -> bool {
         self.rounding == Some(WeightRule::MinError)

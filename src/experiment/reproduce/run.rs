@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Job, Method, ReproduceError, Row, finished, measure, recipe};
+use super::{AccuracyRow, Job, Method, ReproduceError, finished, measure, recipe};
 use crate::{
     data::{Dataset, DatasetName},
     file::{model_folder::ROW_FILE, write_json},
@@ -46,7 +46,7 @@ pub fn run(
     images: &Images,
     options: &Options,
     begin: &mut dyn FnMut(&str) -> Box<dyn Observer>,
-) -> Result<Vec<Row>, ReproduceError> {
+) -> Result<Vec<AccuracyRow>, ReproduceError> {
     let earlier = match &options.finished {
         Some(dir) => finished::Document::read(dir)?,
         None => finished::Document::default(),
@@ -101,7 +101,7 @@ pub fn run(
 }
 
 /// Makes the row of a float network that comes with the project, entirely from its record.
-fn given(dataset: DatasetName, name: &str, dir: &Path) -> Result<Row, TrainError> {
+fn given(dataset: DatasetName, name: &str, dir: &Path) -> Result<AccuracyRow, TrainError> {
     let record = TrainRecord::load(dir)?;
     Ok(row_of(dataset, Method::Float, name, &record))
 }
@@ -111,9 +111,9 @@ pub(super) fn row_of(
     method: Method,
     name: &str,
     record: &TrainRecord,
-) -> Row {
+) -> AccuracyRow {
     let config = &record.config;
-    Row {
+    AccuracyRow {
         dataset,
         method,
         name: name.to_owned(),
@@ -164,7 +164,7 @@ fn trained(
     record: &TrainRecord,
     images: &Images,
     dir: &Path,
-) -> Result<Row, ReproduceError> {
+) -> Result<AccuracyRow, ReproduceError> {
     let mut row = row_of(record.config.dataset, method, name, record);
     finish(&mut row, images, dir)?;
     Ok(row)
@@ -177,7 +177,7 @@ fn ptq(
     options: &PtqOptions,
     images: &Images,
     dir: &Path,
-) -> Result<Row, ReproduceError> {
+) -> Result<AccuracyRow, ReproduceError> {
     let failed = |source| ReproduceError::Train {
         name: name.to_owned(),
         source: Box::new(source),
@@ -189,7 +189,7 @@ fn ptq(
             && network_file(dir).exists()
     });
     if let Some(row) = known {
-        return Ok(Row {
+        return Ok(AccuracyRow {
             recipe: recipe::rounded(options.rule),
             rounding: Some(options.rule),
             ..row
@@ -209,11 +209,11 @@ pub(super) fn rounded(
     name: &str,
     float: &TrainRecord,
     record: &PtqRecord,
-) -> Row {
+) -> AccuracyRow {
     let options = &record.options;
     let of_float = row_of(dataset, Method::Ptq, name, float);
     let thresholds = options.input_thresholds.as_ref();
-    Row {
+    AccuracyRow {
         recipe: recipe::rounded(options.rule),
         rounding: Some(options.rule),
         weight_bits: Some(options.n_bits),
@@ -233,7 +233,7 @@ pub(super) fn rounded(
 }
 
 /// Measures the row's network, or reuses the measurement of a row that was made from the same one.
-fn finish(row: &mut Row, images: &Images, dir: &Path) -> Result<(), ReproduceError> {
+fn finish(row: &mut AccuracyRow, images: &Images, dir: &Path) -> Result<(), ReproduceError> {
     if let Some(known) = read(dir)
         && known.weights_sha256 == row.weights_sha256
         && known.test_correct == row.test_correct
@@ -259,6 +259,6 @@ fn finish(row: &mut Row, images: &Images, dir: &Path) -> Result<(), ReproduceErr
 }
 
 /// Reads the row in a directory, if there is a readable one.
-fn read(dir: &Path) -> Option<Row> {
+fn read(dir: &Path) -> Option<AccuracyRow> {
     serde_json::from_slice(&std::fs::read(dir.join(ROW_FILE)).ok()?).ok()
 }

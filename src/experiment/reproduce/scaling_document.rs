@@ -6,7 +6,7 @@ use plotters::prelude::*;
 
 use super::{
     ReproduceError,
-    legend::{Area, Entry, Mark, beside},
+    legend::{Area, LegendEntry, Mark, beside},
     plot::{GRID, LINES, canvas, failed},
     ticks::Ticks,
 };
@@ -35,11 +35,11 @@ pub fn plot_scaling(title: &str, points: &[&ScalingPoint]) -> Result<String, Rep
         ("processor time", cpu, LINES[2]),
     ];
     let memory = [("memory", memory, LINES[3])];
-    let entries: Vec<Entry> = times
+    let entries: Vec<LegendEntry> = times
         .iter()
         .chain(&memory)
         .filter(|(_, points, _)| !points.is_empty())
-        .map(|(words, _, colour)| Entry::new(*words, *colour, Mark::Line))
+        .map(|(words, _, colour)| LegendEntry::new(*words, *colour, Mark::Line))
         .collect();
     let mut text = String::new();
     {
@@ -109,7 +109,7 @@ pub fn scaling_document(record: &ScalingRecord) -> String {
     // Writing to a string cannot fail, here and below.
     let _ = write!(
         out,
-        "Fast mode; every point ran in a process of its own, on random images, and all its logits were compared with the \
+        "Own kernels; every point ran in a process of its own, on random images, and all its logits were compared with the \
          twin's. Times are of the server's evaluation of all images: the medians of {} evaluations after one that \
          does not count, wall time with its quartiles and the processor time of all threads. Memory is the most that the process held: client, server, \
          ciphertexts and twin.\n\n```sh\n{}\n```\n\n{}, SEAL {} {} HEXL, commit {}, {}. Record: \

@@ -93,8 +93,8 @@ impl Ticks {
     }
 
     /// Makes a linear axis with these numbers.
-    pub(super) fn axis(&self, range: Range<f64>) -> Axis {
-        Axis {
+    pub(super) fn axis(&self, range: Range<f64>) -> PlotAxis {
+        PlotAxis {
             scale: range.clone().into(),
             range,
             logarithmic: false,
@@ -103,8 +103,8 @@ impl Ticks {
     }
 
     /// Makes a logarithmic axis with these numbers.
-    pub(super) fn logarithmic_axis(&self, range: Range<f64>) -> Axis {
-        Axis {
+    pub(super) fn logarithmic_axis(&self, range: Range<f64>) -> PlotAxis {
+        PlotAxis {
             scale: (range.start.ln()..range.end.ln()).into(),
             range,
             logarithmic: true,
@@ -119,7 +119,7 @@ impl Ticks {
 }
 
 /// An axis with numbers and grid lines at given positions only.
-pub(super) struct Axis {
+pub(super) struct PlotAxis {
     range: Range<f64>,
     /// The scale of the values, or of their logarithms.
     scale: RangedCoordf64,
@@ -127,7 +127,7 @@ pub(super) struct Axis {
     positions: Vec<f64>,
 }
 
-impl Ranged for Axis {
+impl Ranged for PlotAxis {
     type FormatOption = DefaultFormatting;
     type ValueType = f64;
 

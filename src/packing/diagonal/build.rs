@@ -22,6 +22,9 @@ const ENTRIES_MAX: usize = 1 << 24;
 const BABY_COST: usize = 40;
 const GIANT_COST: usize = 140;
 
+/// The value in each slot of some ciphertexts.
+type Values = Vec<Vec<Option<Index>>>;
+
 type Diagonals = BTreeMap<SlotRotation, Vec<Entry>>;
 
 fn refuse<T>(reason: impl Into<String>) -> Result<T, DiagonalError> {
@@ -143,7 +146,7 @@ pub(in crate::packing) fn pack(
 }
 
 /// Repeats values over the slots of as many ciphertexts as their period takes.
-fn repeat(values: &Slots, slots: usize) -> Vec<Vec<Option<Index>>> {
+fn repeat(values: &Slots, slots: usize) -> Values {
     let mut all = vec![None; values.period.max(slots)];
     for (value, first) in values.of.iter().enumerate() {
         if let Some(first) = first {
@@ -161,7 +164,7 @@ fn first_stage(
     tensor: &Tensor,
     spread: &[Vec<Option<Index>>],
     slots: usize,
-) -> Result<(Vec<Vec<Option<Index>>>, Vec<Op>), DiagonalError> {
+) -> Result<(Values, Vec<Op>), DiagonalError> {
     let plane = (tensor.shape.height * tensor.shape.width).max(1);
     // The pixels that any channel reads at a position.
     let mut reads: Vec<BTreeSet<u32>> = vec![BTreeSet::new(); plane];
@@ -185,7 +188,7 @@ fn first_stage(
             "its first layer takes {products} products of a ciphertext of the request: {PRODUCTS_MAX} at most"
         ));
     }
-    let mut uploads: Vec<Vec<Option<Index>>> = Vec::new();
+    let mut uploads: Values = Vec::new();
     let mut sums: Vec<PlainProducts> = Vec::with_capacity(spread.len());
     let mut all_biases = Vec::with_capacity(spread.len());
     for values in spread {
@@ -243,7 +246,7 @@ fn first_stage(
 }
 
 /// Returns the index of a request ciphertext with these pixels; reuses an existing one if it agrees.
-fn upload(uploads: &mut Vec<Vec<Option<Index>>>, wanted: Vec<Option<Index>>) -> usize {
+fn upload(uploads: &mut Values, wanted: Vec<Option<Index>>) -> usize {
     let agrees = |there: &Vec<Option<Index>>| {
         there
             .iter()

@@ -6,8 +6,8 @@ mod work;
 
 pub use work::{Work, WorkRates, diagonal_work};
 
-use self::noise::{Drops, Model};
-use self::plaintexts::{COEFFICIENTS_MAX, Norm, norms};
+use self::noise::{Drops, NoiseModel};
+use self::plaintexts::{COEFFICIENTS_MAX, PlaintextNorm, norms};
 use super::options::Scheme;
 use super::search::{Chain, Chains, MARGIN_BITS, Stop, fewest_response_primes, primes, worst};
 use crate::circuit::{Op, Step, levels, moving};
@@ -90,7 +90,7 @@ impl HoistedCircuit {
 /// A plaintext modulus, with the norms of the plaintexts under it.
 struct PlainPrime {
     t: u64,
-    norms: Vec<Norm>,
+    norms: Vec<PlaintextNorm>,
 }
 
 /// Finds the cheapest chain within the cap that leaves the margin under every plaintext modulus; `None` if there is
@@ -141,7 +141,7 @@ fn chain_under(
         for special in (30..=PRIME_BITS_MAX).rev().step_by(2) {
             // Digits larger than the special prime would be noisy.
             let bits = special.min(PRIME_BITS_MAX);
-            let sketch = Model {
+            let sketch = NoiseModel {
                 circuit,
                 t: largest.t as f64,
                 values,
@@ -219,7 +219,7 @@ fn build(
     let (&special, data) = log2.split_last()?;
     let predict = |response| {
         worst(channels.iter().map(|channel| {
-            Model {
+            NoiseModel {
                 circuit,
                 t: channel.t as f64,
                 values,

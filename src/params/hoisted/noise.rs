@@ -16,7 +16,7 @@
 
 use super::super::rules::{self, Digits, Powers, key_switch, product, tail};
 use super::super::stock_noise::LayerNoise;
-use super::plaintexts::Norm;
+use super::plaintexts::PlaintextNorm;
 use super::{HoistedCircuit, NoiseOp, PRIME_BITS_MAX};
 use std::collections::BTreeMap;
 
@@ -28,13 +28,13 @@ const DROP_BITS_MIN: f64 = 8.0;
 pub(super) type NoiseParts = BTreeMap<Powers, f64>;
 
 /// The noise model of a circuit under one plaintext modulus.
-pub(super) struct Model<'a> {
+pub(super) struct NoiseModel<'a> {
     pub circuit: &'a HoistedCircuit,
     pub t: f64,
     /// Number of values in a response, under all plaintext moduli.
     pub values: f64,
     /// Norms of the stages' plaintexts.
-    pub norms: &'a [Norm],
+    pub norms: &'a [PlaintextNorm],
     /// log2 of the data primes, and of the special prime.
     pub data: Vec<f64>,
     pub special: f64,
@@ -63,7 +63,7 @@ fn scale(parts: &mut NoiseParts, factor: f64) {
 }
 
 /// Returns the powers of a sum of products with plaintexts.
-fn multiplied(powers: Powers, norm: Norm) -> Powers {
+fn multiplied(powers: Powers, norm: PlaintextNorm) -> Powers {
     let spread = u32::from(!norm.is_flat);
     if norm.products >= MANY {
         // Products with other rotations have the secret's values at other roots, so their sum has the mean.
@@ -81,8 +81,8 @@ fn multiplied(powers: Powers, norm: Norm) -> Powers {
 }
 
 /// Multiplies by plaintexts of this norm, and sums the products.
-fn multiply(parts: &NoiseParts, norm: Option<Norm>) -> NoiseParts {
-    let norm = norm.unwrap_or(Norm::NONE);
+fn multiply(parts: &NoiseParts, norm: Option<PlaintextNorm>) -> NoiseParts {
+    let norm = norm.unwrap_or(PlaintextNorm::NONE);
     let mut all = NoiseParts::new();
     for (&powers, deviation) in parts {
         let powers = multiplied(powers, norm);
@@ -103,7 +103,7 @@ fn squares(n: f64, parts: &NoiseParts, count: usize) -> NoiseParts {
     squared
 }
 
-impl Model<'_> {
+impl NoiseModel<'_> {
     /// Returns the deviation of a rounding of two polynomials.
     fn rounding(&self) -> f64 {
         rules::rounding(self.circuit.degree, self.t, 1)

@@ -34,7 +34,7 @@ const FLAT: f64 = 1.5;
 
 /// The effect of a stage's plaintexts on noise.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Norm {
+pub(super) struct PlaintextNorm {
     /// Deviation of a sum of products, in units of the deviation of the multiplied ciphertexts.
     pub deviation: f64,
     /// Least number of equal products that would make up the sum.
@@ -43,7 +43,7 @@ pub(super) struct Norm {
     pub is_flat: bool,
 }
 
-impl Norm {
+impl PlaintextNorm {
     /// The norm without any product.
     pub const NONE: Self = Self {
         deviation: 1.0,
@@ -73,7 +73,7 @@ impl Norm {
 
 /// Computes the norms of a layout's stages under a plaintext modulus. Plaintexts are examined in detail while
 /// coefficients are left in `budget`, which counts them down.
-pub(super) fn norms(packing: &Packing, t: u64, budget: &mut usize) -> Vec<Norm> {
+pub(super) fn norms(packing: &Packing, t: u64, budget: &mut usize) -> Vec<PlaintextNorm> {
     let degree = packing.slot_map.slots();
     let encoder = encoder(degree, t);
     let layers = packing.circuit.layers().iter();
@@ -91,10 +91,10 @@ pub(super) fn norms(packing: &Packing, t: u64, budget: &mut usize) -> Vec<Norm> 
                     *budget = left.unwrap_or(0);
                     let matrix = stage.matrix(t);
                     let of_sum = |parts: &Vec<Vec<&[Entry]>>| norm(parts, &matrix, encoder, t);
-                    let norms: Option<Vec<Norm>> = sums.iter().map(of_sum).collect();
-                    norms?.into_iter().reduce(Norm::or)
+                    let norms: Option<Vec<PlaintextNorm>> = sums.iter().map(of_sum).collect();
+                    norms?.into_iter().reduce(PlaintextNorm::or)
                 })
-                .unwrap_or_else(|| Norm::unknown(stage.products(), degree, t))
+                .unwrap_or_else(|| PlaintextNorm::unknown(stage.products(), degree, t))
         })
         .collect()
 }
@@ -136,7 +136,7 @@ fn norm(
     matrix: &SparseMatrix,
     encoder: &BatchEncoder,
     t: u64,
-) -> Option<Norm> {
+) -> Option<PlaintextNorm> {
     let roots = Roots::new(encoder.slot_count());
     let (mut total, mut largest, mut maximum) = (0.0, 0.0, 0.0);
     let mut moments = MOMENTS.map(|_| 0.0);
@@ -175,7 +175,7 @@ fn norm(
         f64::max,
     );
     let is_flat = maximum <= FLAT * total;
-    Some(Norm {
+    Some(PlaintextNorm {
         // A plaintext may be zero.
         deviation: (if is_flat { maximum } else { gaussian }).sqrt().max(1.0),
         products: total / f64::max(largest, f64::MIN_POSITIVE),

@@ -1,6 +1,6 @@
 //! Imports floating-point weights: folds batch norms and converts the numbers to 32-bit floats.
 
-use super::{ImportSpec, LayerTensors, source::Source, weight_shape};
+use super::{ImportSpec, LayerTensors, source::TensorSource, weight_shape};
 use crate::train::{
     TrainConfig, TrainError,
     model::{Model, NORM_EPSILON, Role},
@@ -15,7 +15,7 @@ const MAX_EPSILON: f64 = 1.0;
 pub(super) fn network(
     spec: &ImportSpec,
     config: &TrainConfig,
-    source: &Source<'_>,
+    source: &TensorSource<'_>,
 ) -> Result<Model, TrainError> {
     let mut model = Model::new(config)?;
     for (index, names) in spec.tensors.iter().enumerate() {
@@ -79,7 +79,7 @@ pub(super) fn network(
 fn fold(
     index: usize,
     names: &LayerTensors,
-    source: &Source<'_>,
+    source: &TensorSource<'_>,
     weight: &mut [f64],
     bias: &mut [f64],
 ) -> Result<(), TrainError> {

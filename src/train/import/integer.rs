@@ -3,7 +3,7 @@
 use num_bigint::BigInt;
 use num_traits::FromPrimitive as _;
 
-use super::{ImportSpec, LayerTensors, source::Source, source::Values};
+use super::{ImportSpec, LayerTensors, source::TensorSource, source::TensorValues};
 use crate::{
     network::{MAX_WEIGHT_BITS, Network},
     train::{
@@ -16,7 +16,7 @@ use crate::{
 pub(super) fn network(
     spec: &ImportSpec,
     config: &TrainConfig,
-    source: &Source<'_>,
+    source: &TensorSource<'_>,
 ) -> Result<Network, TrainError> {
     let mut tensors = spec.tensors.iter().enumerate();
     build(
@@ -37,7 +37,7 @@ fn layer_parts(
     index: usize,
     names: &LayerTensors,
     wanted: &Wanted,
-    source: &Source<'_>,
+    source: &TensorSource<'_>,
 ) -> Result<LayerParts, TrainError> {
     let shape = &wanted.shape;
     let refused =
@@ -60,7 +60,7 @@ fn layer_parts(
         );
         return Err(refused("weight_scale", &problem));
     }
-    let Values::Whole(weight) = source.get(&names.weight, shape)? else {
+    let TensorValues::Whole(weight) = source.get(&names.weight, shape)? else {
         return Err(refused("weight", "must be of integers, as the others are"));
     };
     let outputs = shape.first().copied().unwrap_or_default();
@@ -78,8 +78,8 @@ fn layer_parts(
         return Ok((weight, vec![BigInt::ZERO; outputs], weight_scale));
     };
     let bias = match source.get(name, &[outputs])? {
-        Values::Whole(values) => values.into_iter().map(BigInt::from).collect(),
-        Values::Real(values) => crate::quant::round_bias(&values, scale)
+        TensorValues::Whole(values) => values.into_iter().map(BigInt::from).collect(),
+        TensorValues::Real(values) => crate::quant::round_bias(&values, scale)
             .into_iter()
             .zip(&values)
             .enumerate()

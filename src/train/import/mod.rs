@@ -17,7 +17,7 @@ use crate::{
     file_kind::Own,
     network::InputEncoding,
 };
-use source::Source;
+use source::TensorSource;
 
 /// Largest size of a tensor file, in bytes.
 const MAX_WEIGHTS_BYTES: u64 = 1 << 30;
@@ -130,7 +130,7 @@ pub fn import(
     };
     config.validate()?;
     let bytes = read::bytes(weights, MAX_WEIGHTS_BYTES)?;
-    let source = Source::new(&bytes, weights)?;
+    let source = TensorSource::new(&bytes, weights)?;
     let mut named = spec.tensors.iter();
     let quantized = named.all(|names| source.is_whole(&names.weight));
     let model = folder.stage()?;

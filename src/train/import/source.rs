@@ -9,18 +9,18 @@ use super::super::TrainError;
 use crate::file_kind::describe;
 
 /// A tensor as floating-point numbers or integers.
-pub(super) enum Values {
+pub(super) enum TensorValues {
     Real(Vec<f64>),
     Whole(Vec<i64>),
 }
 
 /// A file of tensors.
-pub(super) struct Source<'a> {
+pub(super) struct TensorSource<'a> {
     path: &'a Path,
     file: SafeTensors<'a>,
 }
 
-impl<'a> Source<'a> {
+impl<'a> TensorSource<'a> {
     /// Reads the file's header, which says where each tensor lies.
     pub(super) fn new(bytes: &'a [u8], path: &'a Path) -> Result<Self, TrainError> {
         match SafeTensors::deserialize(bytes) {
@@ -67,7 +67,7 @@ impl<'a> Source<'a> {
 
     /// Reads a tensor of this shape; all its numbers are finite and within the range of 32-bit floats, or fit 64-bit
     /// integers.
-    pub(super) fn get(&self, name: &str, shape: &[usize]) -> Result<Values, TrainError> {
+    pub(super) fn get(&self, name: &str, shape: &[usize]) -> Result<TensorValues, TrainError> {
         let view = self.file.tensor(name).map_err(|_| {
             self.refuse(format!(
                 "tensor `{name}` is missing; there are {}",
@@ -82,7 +82,7 @@ impl<'a> Source<'a> {
         }
         let values = self.numbers(name, &view)?;
         let channel = |index: usize| index / (shape.iter().skip(1).product::<usize>()).max(1);
-        if let Values::Real(values) = &values
+        if let TensorValues::Real(values) = &values
             && let Some(at) = values
                 .iter()
                 .position(|x| x.is_nan() || x.abs() > f64::from(f32::MAX))
@@ -99,8 +99,8 @@ impl<'a> Source<'a> {
     /// Reads a tensor of floating-point numbers.
     pub(super) fn real(&self, name: &str, shape: &[usize]) -> Result<Vec<f64>, TrainError> {
         match self.get(name, shape)? {
-            Values::Real(values) => Ok(values),
-            Values::Whole(_) => Err(self.refuse(format!(
+            TensorValues::Real(values) => Ok(values),
+            TensorValues::Whole(_) => Err(self.refuse(format!(
                 "tensor `{name}` is of integers, the others are not"
             ))),
         }
@@ -119,7 +119,7 @@ impl<'a> Source<'a> {
         format!("`{}`{more}", names.join("`, `"))
     }
 
-    fn numbers(&self, name: &str, view: &TensorView<'_>) -> Result<Values, TrainError> {
+    fn numbers(&self, name: &str, view: &TensorView<'_>) -> Result<TensorValues, TrainError> {
         // Elements are little-endian; their length was checked against the shape when the file was read.
         macro_rules! elements {
             ($kind:ty, $into:expr) => {
@@ -132,21 +132,21 @@ impl<'a> Source<'a> {
             };
         }
         Ok(match view.dtype() {
-            Dtype::F16 => Values::Real(elements!(f16, f64::from)),
-            Dtype::BF16 => Values::Real(elements!(bf16, f64::from)),
-            Dtype::F32 => Values::Real(elements!(f32, f64::from)),
-            Dtype::F64 => Values::Real(elements!(f64, f64::from)),
-            Dtype::U8 => Values::Whole(elements!(u8, i64::from)),
-            Dtype::I8 => Values::Whole(elements!(i8, i64::from)),
-            Dtype::U16 => Values::Whole(elements!(u16, i64::from)),
-            Dtype::I16 => Values::Whole(elements!(i16, i64::from)),
-            Dtype::U32 => Values::Whole(elements!(u32, i64::from)),
-            Dtype::I32 => Values::Whole(elements!(i32, i64::from)),
-            Dtype::I64 => Values::Whole(elements!(i64, i64::from)),
+            Dtype::F16 => TensorValues::Real(elements!(f16, f64::from)),
+            Dtype::BF16 => TensorValues::Real(elements!(bf16, f64::from)),
+            Dtype::F32 => TensorValues::Real(elements!(f32, f64::from)),
+            Dtype::F64 => TensorValues::Real(elements!(f64, f64::from)),
+            Dtype::U8 => TensorValues::Whole(elements!(u8, i64::from)),
+            Dtype::I8 => TensorValues::Whole(elements!(i8, i64::from)),
+            Dtype::U16 => TensorValues::Whole(elements!(u16, i64::from)),
+            Dtype::I16 => TensorValues::Whole(elements!(i16, i64::from)),
+            Dtype::U32 => TensorValues::Whole(elements!(u32, i64::from)),
+            Dtype::I32 => TensorValues::Whole(elements!(i32, i64::from)),
+            Dtype::I64 => TensorValues::Whole(elements!(i64, i64::from)),
             Dtype::U64 => {
                 let values: Vec<u64> = elements!(u64, u64::from);
                 let values = values.into_iter().map(i64::try_from);
-                Values::Whole(values.collect::<Result<_, _>>().map_err(|_| {
+                TensorValues::Whole(values.collect::<Result<_, _>>().map_err(|_| {
                     self.refuse(format!("tensor `{name}` holds an integer beyond 63 bits"))
                 })?)
             }

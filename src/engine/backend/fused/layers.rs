@@ -5,7 +5,7 @@ use super::plaintexts::Plaintexts;
 use crate::circuit::{CircuitLayer, Op, OpCounts};
 use crate::engine::error::EngineError;
 use crate::engine::plan::Plan;
-use crate::kernels::{Lane, LayerSpec, Prime, Sum, Then, square_work, sum_work, weighted_work};
+use crate::kernels::{KernelLayer, Lane, Prime, Sum, Then, square_work, sum_work, weighted_work};
 use crate::modular::{centred, multiply, power, wide_residue};
 use crate::network::{Term, WeightedSums};
 use crate::seal::Context;
@@ -153,7 +153,7 @@ pub(super) fn compile(
     index: usize,
     minus_q: u64,
     plaintexts: Option<&Plaintexts>,
-) -> Result<(Vec<LayerSpec>, u64), EngineError> {
+) -> Result<(Vec<KernelLayer>, u64), EngineError> {
     let t = context.parameters().plain_modulus().value();
     let value = context.primes()[index];
     let prime = Prime::new(value).ok_or(EngineError::Kernel { prime: value })?;
@@ -206,7 +206,7 @@ pub(super) fn compile(
         } else {
             Then::Keep
         };
-        specs.push(LayerSpec::Sums { sums, then, order });
+        specs.push(KernelLayer::Sums { sums, then, order });
         if *square {
             let squared = prime.multiply(scale, scale);
             scale = prime.multiply(squared, prime.invert(prime.radix()));

@@ -49,7 +49,7 @@ pub(super) struct Fused {
     stock: Stock,
     backend: Backend,
     layers: Vec<Reported>,
-    /// For each data prime, the compiled layers, and the factor that rotations results into BFV ciphertexts.
+    /// For each data prime, the compiled layers, and the factor that makes BFV ciphertexts of the results.
     programs: Vec<(Program, u64)>,
     /// In the crop layout, the masks that hide a logit's partial sums in decrypted slots.
     masks: Option<Masks>,

@@ -2,7 +2,7 @@
 
 use crate::circuit::{CircuitLayer, Entry, Op};
 use crate::engine::error::{Doing, EngineError};
-use crate::kernels::{LayerSpec, Prime};
+use crate::kernels::{KernelLayer, Prime};
 use crate::modular::{centred, multiply};
 use crate::packing::SlotMap;
 use crate::seal::{BatchEncoder, Context};
@@ -70,7 +70,7 @@ impl Plaintexts {
         prime: &Prime,
         kappa: u64,
         scale: u64,
-    ) -> Result<LayerSpec, EngineError> {
+    ) -> Result<KernelLayer, EngineError> {
         let degree = self.bias.len();
         let transform = |rows: &mut [u64]| {
             context
@@ -95,7 +95,7 @@ impl Plaintexts {
             .collect();
         transform(&mut constants)?;
         prime.multiply_row(&mut constants, scale);
-        Ok(LayerSpec::Weighted {
+        Ok(KernelLayer::Weighted {
             degree,
             weights,
             constants,

@@ -6,7 +6,7 @@
 
 use crate::engine::error::{Doing, EngineError};
 use crate::kernels::{
-    Backend, KeyedRotation, Permutation, Pool, Prime, Residues, Row, RowMut, Source, row_of,
+    Backend, KeyedRotation, Permutation, Pool, Prime, Residues, Row, RowMut, RowSource, row_of,
     to_montgomery,
 };
 use crate::modular::centred;
@@ -199,7 +199,7 @@ impl Ring {
         row: usize,
         first: Option<&Residues>,
         second: Option<[&Residues; 2]>,
-        f: impl FnOnce(&Prime, &Source<'_>),
+        f: impl FnOnce(&Prime, &RowSource<'_>),
     ) {
         let level = digits.len();
         let prime = self.extended_prime(level, row);
@@ -208,7 +208,7 @@ impl Ring {
         // Times the special prime, they are 0 modulo it.
         let first = first.filter(|_| row < level);
         let second = second.filter(|_| row < level);
-        let source = Source {
+        let source = RowSource {
             digits: &digits,
             first: first.map(|first| (first.row(row), special)),
             second: second.map(|second| (second.map(|poly| poly.row(row)), special)),

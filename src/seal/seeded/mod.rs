@@ -1,15 +1,19 @@
 //! Fresh objects with a seed in place of their random half: they are half the size to send, and the receiver expands
 //! them.
 
-use super::ciphertext::{Ciphertext, Compression};
-use super::context::{Context, Level, ParmsId};
-use super::encryptor::Encryptor;
-use super::error::{Error, Named, Result};
-use super::keys::{GaloisKeys, KeyGenerator, PublicKey, RelinKeys, Rotation, SecretKey};
-use super::plaintext::Plaintext;
-use super::raw::{RELIN_SLOTS, check_limbs, check_switching, is_galois_element};
-use super::seal_stream::SealStream;
+mod expand;
+
+pub(super) use self::expand::uniform;
+
 use crate::ffi::encryptor::bridge;
+use crate::seal::ciphertext::{Ciphertext, Compression};
+use crate::seal::context::{Context, Level, ParmsId};
+use crate::seal::encryptor::Encryptor;
+use crate::seal::error::{Error, Named, Result};
+use crate::seal::keys::{GaloisKeys, KeyGenerator, PublicKey, RelinKeys, Rotation, SecretKey};
+use crate::seal::plaintext::Plaintext;
+use crate::seal::rns::{RELIN_SLOTS, check_limbs, check_switching, is_galois_element};
+use crate::seal::seal_stream::SealStream;
 
 /// A seed of SEAL's Blake2xb generator that stands for a uniformly random polynomial. It is public and part of what
 /// is sent.
@@ -408,5 +412,4 @@ impl KeyGenerator {
     clippy::panic,
     reason = "tests"
 )]
-#[path = "raw_tests.rs"]
 mod tests;

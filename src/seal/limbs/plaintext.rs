@@ -1,10 +1,10 @@
 //! Access to the residues of plaintexts (modulo t, or by prime), and edits of them.
 
-use super::context::{Context, ParmsId};
-use super::error::{Named, Result};
-use super::limbs::{Edit, LimbsMut, limb};
-use super::plaintext::Plaintext;
+use super::{Edit, LimbsMut, limb};
 use crate::ffi::plaintext::bridge;
+use crate::seal::context::{Context, ParmsId};
+use crate::seal::error::{Named, Result};
+use crate::seal::plaintext::Plaintext;
 
 impl Plaintext {
     /// Returns the N residues modulo one prime of the level, or, in coefficient form, where t is the only modulus, the
@@ -15,12 +15,12 @@ impl Plaintext {
     }
 
     /// Edits the residues in place: modulo the level's primes in NTT form, modulo t in coefficient form. The level and
-    /// the number of coefficients do not change. Cost: same as [`super::Ciphertext::edit_limbs`]. If a check fails or
+    /// the number of coefficients do not change. Cost: same as [`crate::seal::Ciphertext::edit_limbs`]. If a check fails or
     /// the closure panics, all residues become zero.
     ///
     /// # Errors
-    /// [`super::Error::ContextMismatch`] or [`super::Error::TooManyValues`], before the closure runs, if the plaintext
-    /// was made for other parameters. [`super::Error::Residue`] if a residue is not below its modulus at the end.
+    /// [`crate::seal::Error::ContextMismatch`] or [`crate::seal::Error::TooManyValues`], before the closure runs, if the plaintext
+    /// was made for other parameters. [`crate::seal::Error::Residue`] if a residue is not below its modulus at the end.
     pub fn edit_limbs<R>(
         &mut self,
         context: &Context,
@@ -34,11 +34,11 @@ impl Plaintext {
     /// Turns this into a plaintext of N coefficients, or into one in NTT form at a level, and lets the closure write it
     /// in place. [`ParmsId::ZERO`] stands for coefficient form. Nothing is copied, and nothing is allocated if the
     /// memory suffices. The initial values that the closure sees are unspecified. Cost and failures: same as
-    /// [`super::Ciphertext::write_limbs`].
+    /// [`crate::seal::Ciphertext::write_limbs`].
     ///
     /// # Errors
-    /// [`super::Error::ContextMismatch`] if the context has no such data level; the plaintext is then unchanged.
-    /// [`super::Error::Residue`] if a residue is not below its modulus at the end, [`super::Error::Seal`] if memory is
+    /// [`crate::seal::Error::ContextMismatch`] if the context has no such data level; the plaintext is then unchanged.
+    /// [`crate::seal::Error::Residue`] if a residue is not below its modulus at the end, [`crate::seal::Error::Seal`] if memory is
     /// exhausted.
     pub fn write_limbs<R>(
         &mut self,

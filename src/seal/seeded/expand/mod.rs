@@ -11,11 +11,11 @@ mod lanes;
 #[allow(clippy::unwrap_used, reason = "tests")]
 mod tests;
 
-use super::seeded::Seed;
+use super::Seed;
 use blake2xb::Blake2xb;
 
 /// Fills polynomials with uniform residues: N residues modulo each prime, one prime after the other.
-pub(super) fn uniform(seed: &Seed, degree: usize, primes: &[u64], residues: &mut [u64]) {
+pub(in crate::seal) fn uniform(seed: &Seed, degree: usize, primes: &[u64], residues: &mut [u64]) {
     let mut generator = Blake2xb::new(seed);
     // Like SEAL, fill all polynomials before rejecting the first number.
     generator.fill(residues);

@@ -1,4 +1,5 @@
-//! Checked raw access: reads residues from ciphertexts and keys, and builds ciphertexts and keys from residues.
+//! The door for the layers above: primes, levels and transforms of a context; residues of ciphertexts and keys, read and
+//! checked; ciphertexts and keys made of residues.
 //!
 //! Everything built here passes every check that SEAL would make, and also those that SEAL 4.0.0 omits: each residue is
 //! below its prime, key polynomials are at the key level in NTT form, and each key has its full length.
@@ -9,6 +10,8 @@ use super::error::{Error, Named, Result};
 use super::keys::{GaloisKeys, PublicKey, RelinKeys};
 use super::seeded::Seed;
 use crate::ffi::ciphertext::bridge::ciphertext_data_mut;
+#[cfg(feature = "inference")]
+use crate::ffi::ntt::bridge as ntt;
 use crate::ffi::raw::bridge;
 use seal_sys::limits;
 use std::ops::RangeInclusive;
@@ -69,6 +72,11 @@ pub(super) fn check_limbs(
 }
 
 impl Context {
+    /// The primes of q at the key level.
+    pub(crate) fn primes(&self) -> &[u64] {
+        self.all_primes()
+    }
+
     /// The level of keys, which has all primes.
     pub(crate) fn key_level(&self) -> Level {
         self.levels()[0]
@@ -87,6 +95,24 @@ impl Context {
     /// Number of residues of one key part, which is two polynomials at the key level.
     pub(crate) fn key_part_limbs(&self) -> usize {
         2 * self.key_level().coeff_modulus_size * self.parameters().poly_modulus_degree()
+    }
+
+    /// Transforms rows of N residues in place. Each residue must be below the context's prime with this index.
+    ///
+    /// # Errors
+    /// [`super::Error::Seal`] if there is no such prime or the residues are not a whole number of rows.
+    #[cfg(feature = "inference")]
+    pub(crate) fn ntt_forward(&self, prime: usize, rows: &mut [u64]) -> Result<()> {
+        ntt::ntt_forward(self.as_ffi(), prime, rows).named("ntt_negacyclic_harvey")
+    }
+
+    /// Inverts [`Context::ntt_forward`].
+    ///
+    /// # Errors
+    /// Same as [`Context::ntt_forward`].
+    #[cfg(feature = "inference")]
+    pub(crate) fn ntt_inverse(&self, prime: usize, rows: &mut [u64]) -> Result<()> {
+        ntt::ntt_inverse(self.as_ffi(), prime, rows).named("inverse_ntt_negacyclic_harvey")
     }
 
     pub(super) fn data_level(
@@ -158,7 +184,7 @@ impl Ciphertext {
         let (_, second) = ciphertext_data_mut(encrypted.as_ffi_mut()).split_at_mut(first.len());
         let degree = context.parameters().poly_modulus_degree();
         let primes = &context.primes()[..level.coeff_modulus_size];
-        super::expand::uniform(seed, degree, primes, second);
+        super::seeded::uniform(seed, degree, primes, second);
         Ok(encrypted)
     }
 }

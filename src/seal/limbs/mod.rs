@@ -1,6 +1,6 @@
 //! Access to single residues: views by polynomial and modulus, and edits that cannot leave a residue out of range.
 //!
-//! A kernel reads [`super::Ciphertext::limb`] or [`super::Ciphertext::limbs_by_modulus`], and writes inside a closure:
+//! A kernel reads [`crate::seal::Ciphertext::limb`] or [`crate::seal::Ciphertext::limbs_by_modulus`], and writes inside a closure:
 //!
 //! ```
 //! # use sealquant::seal::{Ciphertext, Context, Error, ParametersLiteral, SecurityLevel, coeff_modulus};
@@ -31,9 +31,12 @@
 //! Nothing is copied, and nothing is allocated if the memory suffices. When the closure ends, one vectorised pass
 //! compares each residue with its modulus.
 
-use super::context::ParmsId;
-use super::error::{Error, Result};
-use super::raw::first_invalid;
+mod ciphertext;
+mod plaintext;
+
+use crate::seal::context::ParmsId;
+use crate::seal::error::{Error, Result};
+use crate::seal::rns::first_invalid;
 
 /// The residues of one polynomial modulo one modulus.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

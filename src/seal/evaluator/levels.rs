@@ -1,11 +1,11 @@
 //! Levels: switching to a smaller modulus, and plaintexts in NTT form, which belong to a level.
 
-use super::ciphertext::Ciphertext;
-use super::context::ParmsId;
-use super::error::{Error, Named, Result};
-use super::evaluator::Evaluator;
-use super::plaintext::Plaintext;
+use super::Evaluator;
 use crate::ffi::evaluator::bridge;
+use crate::seal::ciphertext::Ciphertext;
+use crate::seal::context::ParmsId;
+use crate::seal::error::{Error, Named, Result};
+use crate::seal::plaintext::Plaintext;
 
 impl Evaluator {
     /// Drops one prime of q, which makes every later operation cheaper. The noise budget falls by at most a few bits if

@@ -1,9 +1,9 @@
 //! Sums, products and powers of many ciphertexts, like SEAL's `add_many`, `multiply_many` and `exponentiate`.
 
-use super::ciphertext::Ciphertext;
-use super::error::{Error, Result};
-use super::evaluator::Evaluator;
-use super::keys::RelinKeys;
+use super::Evaluator;
+use crate::seal::ciphertext::Ciphertext;
+use crate::seal::error::{Error, Result};
+use crate::seal::keys::RelinKeys;
 use std::collections::VecDeque;
 
 impl Evaluator {

@@ -5,13 +5,16 @@
 //!
 //! Depth counts multiplications of ciphertexts. Costs are relative; `docs/` holds measured ones.
 
-use super::ciphertext::Ciphertext;
-use super::context::Context;
-use super::encoder::check_batching;
-use super::error::{Error, Named, Result, SealErrorKind};
-use super::keys::{GaloisKeys, RelinKeys, Rotation};
-use super::plaintext::Plaintext;
+mod levels;
+mod many;
+
 use crate::ffi::evaluator::bridge;
+use crate::seal::ciphertext::Ciphertext;
+use crate::seal::context::Context;
+use crate::seal::encoder::check_batching;
+use crate::seal::error::{Error, Named, Result, SealErrorKind};
+use crate::seal::keys::{GaloisKeys, RelinKeys, Rotation};
+use crate::seal::plaintext::Plaintext;
 use cxx::UniquePtr;
 
 /// Computes on ciphertexts without any secret. All threads may share one evaluator.

@@ -1,11 +1,11 @@
 //! Access to the residues of ciphertexts by polynomial and prime, and edits of them.
 
-use super::ciphertext::Ciphertext;
-use super::context::{Context, ParmsId};
-use super::error::{Error, Named, Result};
-use super::limbs::{Edit, Limb, LimbsMut, limb};
-use super::raw::CIPHERTEXT_SIZES;
+use super::{Edit, Limb, LimbsMut, limb};
 use crate::ffi::ciphertext::bridge;
+use crate::seal::ciphertext::Ciphertext;
+use crate::seal::context::{Context, ParmsId};
+use crate::seal::error::{Error, Named, Result};
+use crate::seal::rns::CIPHERTEXT_SIZES;
 
 impl Ciphertext {
     /// Returns the N residues of one polynomial modulo one prime of its level. `None` if there is no such polynomial or
