@@ -112,7 +112,7 @@ impl Step<'_> {
                 let rotations = moving(babies) + moving(giants.iter().map(|giant| &giant.rotation));
                 OpCounts {
                     plain_multiplications: products as u64,
-                    additions: products as u64,
+                    additions: products.saturating_sub(1) as u64,
                     rotations: rotations as u64,
                     rotation_key_switches: rotations as u64,
                     ..none

@@ -11,7 +11,7 @@ use super::{
     Outcome,
     digits::{self, Drawing},
     model::ImageRange,
-    output::{self, Output, check_file, note},
+    output::{Output, check_file, note},
     run::{self, Finished, RECORD, RunArguments},
     scheme::LayoutArgument,
     summary::summary,
@@ -96,7 +96,7 @@ fn show(finished: &Finished, single: &Finished, output: &mut Output) -> anyhow::
         .filter_map(|index| drawing(finished, index))
         .collect();
     let (_, height, width) = finished.images.shape();
-    let columns = output::columns().unwrap_or(PLAIN_COLUMNS);
+    let columns = super::terminal::columns().unwrap_or(PLAIN_COLUMNS);
     let drawn = digits::draw(&drawings, height, width, columns);
     output.line(drawn.trim_end())?;
     output.line("")?;

@@ -25,6 +25,7 @@ mod run;
 mod scheme;
 mod summary;
 mod table;
+mod terminal;
 mod threads;
 #[cfg(feature = "train")]
 mod train;

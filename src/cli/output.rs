@@ -7,7 +7,6 @@ use std::{
 };
 
 use anyhow::Context as _;
-use console::Term;
 
 use crate::file::{self, ResultKind};
 
@@ -27,7 +26,10 @@ impl Output {
     /// # Errors
     /// As [`Output::line`].
     pub(super) fn paragraph(&mut self, text: impl Display) -> anyhow::Result<()> {
-        self.line(super::table::paragraph(&text.to_string(), columns()))
+        self.line(super::table::paragraph(
+            &text.to_string(),
+            super::terminal::columns(),
+        ))
     }
 
     /// Writes a line, or several if the text has several.
@@ -89,17 +91,6 @@ pub(super) fn check_files(
 pub(super) fn check_directory(option: &str, path: &Path) -> anyhow::Result<()> {
     file::check_directory(path)
         .with_context(|| format!("{option}: cannot write into {}", path.display()))
-}
-
-/// Returns the width limit of lines on standard output, in columns: the variable `COLUMNS`, else the width of the
-/// terminal. `None` in a pipe or a file, where lines are as long as they need to be.
-pub(super) fn columns() -> Option<usize> {
-    let given = std::env::var("COLUMNS").ok();
-    let given = given.and_then(|columns| columns.parse().ok());
-    given.filter(|&columns| columns > 0).or_else(|| {
-        let size = Term::stdout().size_checked();
-        size.map(|(_, columns)| usize::from(columns))
-    })
 }
 
 /// Writes a line to standard error, ignoring failures: if nobody can read it, there is nobody to tell.

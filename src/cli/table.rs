@@ -7,8 +7,6 @@ use comfy_table::{
 };
 use console::measure_text_width;
 
-use super::output;
-
 /// Smallest width of a table, in columns.
 const MIN_COLUMNS: usize = 40;
 /// A space at which a line is not broken. It is printed as an ordinary space.
@@ -29,13 +27,13 @@ impl fmt::Display for Table {
 /// Builds a table with a header; every column but the first is aligned to the right. Empty columns are left out.
 pub(super) fn columns(header: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> Table {
     let rows = rows.into_iter().collect();
-    TableGrid::new(header, rows, str::is_empty).fitted(output::columns())
+    TableGrid::new(header, rows, str::is_empty).fitted(super::terminal::columns())
 }
 
 /// Builds a table like [`columns`], for counts: columns that count nothing are left out, too.
 pub(super) fn counts(header: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> Table {
     let rows = rows.into_iter().collect();
-    TableGrid::new(header, rows, nothing).fitted(output::columns())
+    TableGrid::new(header, rows, nothing).fitted(super::terminal::columns())
 }
 
 /// Tells whether a cell counts nothing.
@@ -50,7 +48,7 @@ pub(super) fn facts(rows: impl IntoIterator<Item = (String, String)>) -> Table {
         header: Vec::new(),
         rows: rows.collect(),
     }
-    .fitted(output::columns())
+    .fitted(super::terminal::columns())
 }
 
 /// Cells in rows, with a header or without.

@@ -11,7 +11,7 @@ use std::{
 
 use super::{
     DataError, DataEvent, DatasetName,
-    find::{cache_dir, sha256_hex},
+    cache::{cache_dir, sha256_hex},
     read::{MAX_FILE_BYTES, read_file},
 };
 use crate::{

@@ -6,12 +6,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use etcetera::BaseStrategy;
-use sha2::{Digest, Sha256};
-
 use super::{
-    DataError, DataEvent, Dataset, DatasetName, FileDigest, Origin, Source, Split, cifar, fetch,
-    idx, looked,
+    DataError, DataEvent, Dataset, DatasetName, FileDigest, Origin, Source, Split,
+    cache::{cache_dir, sha256_hex},
+    cifar, fetch, idx,
+    looked::{self, present},
     name::{FileSet, Form, KnownFile},
     read::read_file,
 };
@@ -25,15 +24,6 @@ const SYSTEM_FASHION: &str = "/usr/share/datasets/fashion-mnist";
 
 /// Number of bytes of a CIFAR-10 record: a label and the pixels.
 const CIFAR_RECORD: usize = 1 + 3 * 32 * 32;
-
-/// Returns the directory of fetched datasets: `sealquant` in the user's cache directory.
-///
-/// # Errors
-/// [`DataError::NoCache`] if the system names no such directory.
-pub fn cache_dir() -> Result<PathBuf, DataError> {
-    let base = etcetera::choose_base_strategy().map_err(|_| DataError::NoCache)?;
-    Ok(base.cache_dir().join("sealquant"))
-}
 
 /// Loads one split of a dataset. Fetches the dataset if no directory is named and it is nowhere on this machine.
 ///
@@ -120,27 +110,6 @@ fn directory_with(given: &Path, name: DatasetName, files: &[KnownFile]) -> Optio
     places(given, name)
         .into_iter()
         .find(|dir| files.iter().all(|file| present(dir, file.name).is_some()))
-}
-
-/// Finds the path of `file` in `dir`, plain or compressed.
-pub(super) fn present(dir: &Path, file: &str) -> Option<PathBuf> {
-    [dir.join(file), dir.join(format!("{file}.gz"))]
-        .into_iter()
-        .find(|path| path.is_file())
-}
-
-/// Computes the SHA-256 in hexadecimal.
-pub(crate) fn sha256_hex(bytes: &[u8]) -> String {
-    hex(&Sha256::digest(bytes))
-}
-
-/// Formats bytes in hexadecimal.
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    let digit = |d: u8| char::from_digit(u32::from(d), 16).unwrap_or('0');
-    bytes
-        .iter()
-        .flat_map(|b| [digit(b >> 4), digit(b & 15)])
-        .collect()
 }
 
 /// Computes a file's digest and compares it with the published ones. Returns an error if the file is refused.

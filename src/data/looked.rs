@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{DatasetName, find::present, name::FileSet};
+use super::{DatasetName, name::FileSet};
 use crate::file_kind;
 
 /// Maximum number of other files' names that are listed.
@@ -14,6 +14,13 @@ const NAMES: usize = 6;
 
 /// Number of bytes read from a file to recognise its kind.
 const START_BYTES: u64 = 4096;
+
+/// Finds the path of `file` in `dir`, plain or compressed.
+pub(super) fn present(dir: &Path, file: &str) -> Option<PathBuf> {
+    [dir.join(file), dir.join(format!("{file}.gz"))]
+        .into_iter()
+        .find(|path| path.is_file())
+}
 
 /// Lists the files of each form.
 pub(super) fn looked_for(name: DatasetName, forms: &[FileSet]) -> String {

@@ -9,6 +9,7 @@
 //! Fetched, installed and cached files must be the published ones, byte for byte. Files in a directory that the user
 //! names may be others of the same shape; the records include their SHA-256 all the same.
 
+mod cache;
 mod cifar;
 mod error;
 mod fetch;
@@ -22,12 +23,13 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+pub use cache::cache_dir;
+#[cfg(feature = "train")]
+pub(crate) use cache::hex;
+pub(crate) use cache::sha256_hex;
 pub use error::{DataError, Origin};
 pub use fetch::fetch;
-#[cfg(feature = "train")]
-pub(crate) use find::hex;
-pub(crate) use find::sha256_hex;
-pub use find::{DATA_VARIABLE, cache_dir, load};
+pub use find::{DATA_VARIABLE, load};
 pub use name::{DatasetName, Split};
 
 /// The place where [`load`] looks first.

@@ -13,6 +13,7 @@
 mod backend;
 mod client;
 mod contexts;
+mod correction;
 mod error;
 mod forecast;
 #[cfg(test)]

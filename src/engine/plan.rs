@@ -1,6 +1,6 @@
 //! The agreement between client and server: parameters, packing, and circuit.
 
-use super::backend;
+use super::correction::corrections;
 use super::error::EngineError;
 use super::spec::{ClientSpec, Upload};
 use crate::circuit::{Circuit, CircuitLayer};
@@ -81,7 +81,7 @@ impl Plan {
             } else {
                 Upload::SecretNtt
             },
-            corrections: backend::corrections(parameters, circuit.squares()),
+            corrections: corrections(parameters, circuit.squares()),
             needs_relin_keys: circuit.relinearizes(&[]).is_some(),
             galois_elements,
         };

@@ -219,6 +219,30 @@ proptest! {
     }
 }
 
+#[test]
+fn plaintexts_of_other_lengths_are_refused() {
+    let prime = Prime::new(PRIMES[0]).unwrap();
+    let program = |degree: usize, weights: usize, constants: usize| {
+        let layer = KernelLayer::Weighted {
+            degree,
+            weights: vec![1; weights],
+            constants: vec![1; constants],
+        };
+        Program::new(prime, 2, 2, vec![layer])
+    };
+    assert!(program(16, 32, 16).is_some() && program(16, 64, 32).is_some());
+    for (degree, weights, constants) in [
+        (0, 0, 0),
+        // No whole number of vectors.
+        (12, 24, 12),
+        (16, 32, 24),
+        (16, 31, 16),
+        (16, 48, 16),
+    ] {
+        assert!(program(degree, weights, constants).is_none());
+    }
+}
+
 /// Sums of squares that the next layer multiplies, modulo primes so large that the sums would exceed 52 bits.
 #[test]
 fn pooled_squares_are_small_enough_for_products() {

@@ -7,9 +7,9 @@ use thiserror::Error;
 
 use super::{
     layer::{Layer, NamedLayer},
-    lower::WeightedSums,
     model::{InputSpec, Network, NetworkLiteral},
     shape::Shape,
+    sums::WeightedSums,
 };
 
 /// A network split into crops.

@@ -1,6 +1,6 @@
 //! Consecutive linear layers merged into one sparse matrix modulo t.
 
-use super::lower::WeightedSums;
+use super::sums::WeightedSums;
 use crate::modular::{multiply, residue, wide_residue};
 
 /// A sparse matrix of residues, with a residue as the bias of each row. The positions of its entries depend only on the

@@ -34,6 +34,7 @@ mod crop;
 mod encoding;
 mod error;
 mod format;
+mod format_error;
 mod generate;
 mod hcnn;
 mod interval;
@@ -48,6 +49,7 @@ mod quantizer;
 mod raw;
 mod shape;
 mod steps;
+mod sums;
 mod twin;
 
 pub use crate::file::model_folder::{NETWORK_FILE, PLAIN_NETWORK_FILE};
@@ -56,15 +58,14 @@ pub use builder::NetworkBuilder;
 pub use crop::{CropError, CropNetwork};
 pub use encoding::{Center, EncodedChannel, InputEncoding};
 pub use error::{InputError, LayerError, NetworkError};
-pub use format::{
-    ENCODED_VERSION, FORMAT, FormatError, MAX_FILE_BYTES, NetworkFileError, VERSION, network_file,
-};
+pub use format::{MAX_FILE_BYTES, NetworkFileError, network_file};
+pub use format_error::{ENCODED_VERSION, FORMAT, FormatError, VERSION};
 pub use generate::{NetworkLimits, SplitMix64, random_images, random_network};
 pub use hcnn::{random_hcnn, random_hcnn_cifar};
 pub(crate) use interval::Abbreviated;
 pub use interval::Interval;
 pub use layer::{Layer, MAX_BIAS_BITS, MAX_ELEMENTS, MAX_WEIGHT_BITS, MAX_WEIGHTS, NamedLayer};
-pub use lower::{LoweredLayer, LoweredOperation, Term, WeightedSums};
+pub use lower::{LoweredLayer, LoweredOperation};
 pub use matrix::SparseMatrix;
 pub use model::{
     InputSpec, MAX_LAYERS, MAX_STEPS, MAX_TERMS, MAX_VALUE_BITS, Network, NetworkLiteral,
@@ -73,6 +74,7 @@ pub use observe::observed_bounds;
 pub use ops::{LayerOps, op_counts};
 pub use quantizer::InputQuantizer;
 pub use shape::Shape;
+pub use sums::{Term, WeightedSums};
 pub use twin::{Twin, Width, argmax};
 
 #[cfg(test)]

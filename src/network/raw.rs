@@ -10,7 +10,7 @@ use serde::{
 
 use super::{
     encoding::InputEncoding,
-    format::{ENCODED_VERSION, FORMAT, FormatError, VERSION},
+    format_error::{ENCODED_VERSION, FORMAT, FormatError, VERSION},
     layer::{Layer, MAX_BIAS_BITS, MAX_WEIGHTS, NamedLayer},
     model::{InputSpec, MAX_LAYERS, Network, NetworkLiteral},
     quantizer::InputQuantizer,

@@ -7,9 +7,9 @@ use num_bigint::BigInt;
 use super::{
     arithmetic::Arithmetic,
     layer::Layer,
-    lower::{Term, WeightedSums},
     model::Network,
     shape::Shape,
+    sums::{Term, WeightedSums},
 };
 
 /// The computation of one layer.

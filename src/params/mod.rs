@@ -6,6 +6,7 @@
 mod error;
 mod explain;
 mod fused;
+mod fused_circuit;
 mod fused_noise;
 mod hoisted;
 mod memory;
@@ -23,7 +24,7 @@ mod stock;
 mod stock_noise;
 
 pub use error::ParamsError;
-pub use fused::RESPOND_NANOSECONDS;
+pub use fused_circuit::RESPOND_NANOSECONDS;
 pub use hoisted::{Work, WorkRates, diagonal_work};
 pub use memory::{MemoryError, MemoryForecast};
 pub use options::{BoundRule, Scheme, SelectOptions};

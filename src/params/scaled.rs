@@ -1,6 +1,6 @@
 //! The noise of a circuit under fused kernels and many plaintext moduli, for the parameter search.
 
-use super::fused::FusedCircuit;
+use super::fused_circuit::FusedCircuit;
 use super::fused_noise::FusedNoise;
 use super::moments::{Detail, Weighing};
 use std::collections::BTreeMap;

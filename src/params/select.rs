@@ -2,7 +2,8 @@
 //! budget.
 
 use super::error::ParamsError;
-use super::fused::{FusedChains, FusedCircuit};
+use super::fused::FusedChains;
+use super::fused_circuit::FusedCircuit;
 use super::hoisted::HoistedChains;
 use super::memory::RunSize;
 use super::options::{BoundRule, Scheme, SelectOptions};

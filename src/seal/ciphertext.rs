@@ -2,7 +2,7 @@
 
 use super::context::{Context, ParmsId};
 use super::error::{Named, Result};
-use super::seal_stream::check_not_text;
+use super::own_format::check_not_text;
 use crate::ffi::ciphertext::bridge;
 use cxx::UniquePtr;
 use std::pin::Pin;

@@ -144,6 +144,23 @@ impl Context {
             .copied()
     }
 
+    /// Tells whether a number is a Galois element: odd and below 2N.
+    pub(crate) fn is_galois_element(&self, element: u32) -> bool {
+        element % 2 == 1 && (element as usize) < 2 * self.parameters().poly_modulus_degree()
+    }
+
+    /// Refuses a number that is no Galois element.
+    pub(super) fn check_galois_element(&self, operation: &'static str, element: u32) -> Result<()> {
+        if self.is_galois_element(element) {
+            return Ok(());
+        }
+        Err(Error::GaloisElement {
+            operation,
+            element,
+            bound: 2 * self.parameters().poly_modulus_degree(),
+        })
+    }
+
     pub(super) fn all_primes(&self) -> &[u64] {
         &self.inner.primes
     }

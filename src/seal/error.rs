@@ -1,6 +1,6 @@
 //! Errors that SEAL reports, and errors detected before a call reaches SEAL.
 
-use super::rns::CIPHERTEXT_SIZES;
+use super::sizes::CIPHERTEXT_SIZES;
 use seal_sys::limits::SEAL_MOD_BIT_COUNT_MAX;
 use thiserror::Error;
 

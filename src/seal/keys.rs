@@ -4,8 +4,7 @@ use super::ciphertext::Compression;
 use super::context::{Context, ParmsId};
 use super::encoder::check_batching;
 use super::error::{Error, Named, Result};
-use super::evaluator::check_galois_element;
-use super::seal_stream::check_not_text;
+use super::own_format::check_not_text;
 use crate::ffi::keys::bridge;
 use cxx::UniquePtr;
 use std::pin::Pin;
@@ -206,7 +205,7 @@ impl GaloisKeys {
     /// [`Error::GaloisElement`] for an element that is even or not below 2N.
     pub fn has_element(&self, context: &Context, element: u32) -> Result<bool> {
         let operation = "GaloisKeys::has_key";
-        check_galois_element(operation, context, element)?;
+        context.check_galois_element(operation, element)?;
         bridge::galois_keys_has_element(&self.inner, element).named(operation)
     }
 }
@@ -326,7 +325,7 @@ impl KeyGenerator {
         let operation = "KeyGenerator::create_galois_keys (elements)";
         self.check_keyswitching(operation)?;
         for &element in elements {
-            check_galois_element(operation, &self.context, element)?;
+            self.context.check_galois_element(operation, element)?;
         }
         Ok(GaloisKeys {
             inner: bridge::key_generator_galois_keys_of_elements(self.inner.pin_mut(), elements)
@@ -385,7 +384,7 @@ impl KeyGenerator {
         let operation = "GaloisKeys::save (elements)";
         self.check_keyswitching(operation)?;
         for &element in elements {
-            check_galois_element(operation, &self.context, element)?;
+            self.context.check_galois_element(operation, element)?;
         }
         bridge::key_generator_save_galois_keys_of_elements(
             self.inner.pin_mut(),

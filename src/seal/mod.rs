@@ -49,6 +49,7 @@ mod keys;
 mod limbs;
 pub mod memory_pool;
 mod modulus;
+mod own_format;
 mod parameters;
 mod plaintext;
 mod polynomial;
@@ -56,6 +57,7 @@ mod qualifiers;
 mod rns;
 mod seal_stream;
 mod seeded;
+mod sizes;
 
 pub use ciphertext::{Ciphertext, Compression};
 pub use context::{Context, Level, ParmsId};
@@ -70,9 +72,8 @@ pub use modulus::{Modulus, SecurityLevel, coeff_modulus, plain_modulus};
 pub use parameters::{EncryptionParameters, ParametersLiteral};
 pub use plaintext::Plaintext;
 pub use qualifiers::Qualifiers;
-pub(crate) use rns::is_galois_element;
-pub use rns::{CIPHERTEXT_SIZES, RELIN_SLOTS};
 /// The version of SEAL that this build links, and a flag that tells whether SEAL was compiled with Intel HEXL.
 pub use seal_sys::{HEXL, SEAL_VERSION};
 pub(crate) use seeded::SeededPart;
 pub use seeded::{Seed, SeededCiphertext, SeededGaloisKeys, SeededPublicKey, SeededRelinKeys};
+pub use sizes::{CIPHERTEXT_SIZES, RELIN_SLOTS};

@@ -3,7 +3,7 @@
 use super::ciphertext::Compression;
 use super::context::{Context, ParmsId};
 use super::error::{Error, Named, Result};
-use super::seal_stream::check_not_text;
+use super::own_format::check_not_text;
 use crate::ffi::plaintext::bridge;
 use cxx::UniquePtr;
 use std::pin::Pin;

@@ -4,8 +4,8 @@ use super::ciphertext::Compression;
 use super::context::{Context, Level, ParmsId};
 use super::error::{Named, Result};
 use super::modulus::SecurityLevel;
+use super::own_format::check_not_text;
 use super::parameters::ParametersLiteral;
-use super::seal_stream::check_not_text;
 use crate::ffi::context::bridge;
 
 /// `seal::EncryptionParameterQualifiers`: the operations and speedups that the parameters allow at one level.

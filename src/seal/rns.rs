@@ -8,19 +8,13 @@ use super::ciphertext::Ciphertext;
 use super::context::{Context, Level, ParmsId};
 use super::error::{Error, Named, Result};
 use super::keys::{GaloisKeys, PublicKey, RelinKeys};
-use super::seeded::Seed;
+use super::seeded::expand::uniform;
+use super::seeded::seed::Seed;
+use super::sizes::{CIPHERTEXT_SIZES, RELIN_SLOTS};
 use crate::ffi::ciphertext::bridge::ciphertext_data_mut;
 #[cfg(feature = "inference")]
 use crate::ffi::ntt::bridge as ntt;
 use crate::ffi::raw::bridge;
-use seal_sys::limits;
-use std::ops::RangeInclusive;
-
-/// Numbers of polynomials that a ciphertext can have in SEAL: 2 to 16.
-pub const CIPHERTEXT_SIZES: RangeInclusive<usize> =
-    limits::SEAL_CIPHERTEXT_SIZE_MIN as usize..=limits::SEAL_CIPHERTEXT_SIZE_MAX as usize;
-/// Numbers of slots that relinearisation keys can have: one slot for each ciphertext size above 2.
-pub const RELIN_SLOTS: RangeInclusive<usize> = 1..=limits::SEAL_CIPHERTEXT_SIZE_MAX as usize - 2;
 
 /// Finds the first residue that is not below its prime, in polynomials with N residues for each prime in turn.
 pub(super) fn first_invalid(limbs: &[u64], degree: usize, primes: &[u64]) -> Option<(usize, u64)> {
@@ -184,7 +178,7 @@ impl Ciphertext {
         let (_, second) = ciphertext_data_mut(encrypted.as_ffi_mut()).split_at_mut(first.len());
         let degree = context.parameters().poly_modulus_degree();
         let primes = &context.primes()[..level.coeff_modulus_size];
-        super::seeded::uniform(seed, degree, primes, second);
+        uniform(seed, degree, primes, second);
         Ok(encrypted)
     }
 }
@@ -329,7 +323,7 @@ impl GaloisKeys {
         check_switching(operation, context)?;
         let mut made = Self::start(context)?;
         for &(element, limbs) in keys {
-            if !is_galois_element(context, element) || made.parts(element) > 0 {
+            if !context.is_galois_element(element) || made.parts(element) > 0 {
                 return Err(Error::Unsupported {
                     operation,
                     reason: "a Galois element must be odd, below 2N, and given once",
@@ -352,11 +346,6 @@ impl GaloisKeys {
             }),
         }
     }
-}
-
-/// Tells whether a number is a Galois element: odd and below 2N.
-pub(crate) fn is_galois_element(context: &Context, element: u32) -> bool {
-    element % 2 == 1 && (element as usize) < 2 * context.parameters().poly_modulus_degree()
 }
 
 const fn galois_slot(element: u32) -> Option<usize> {

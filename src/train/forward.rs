@@ -9,7 +9,8 @@ use burn::tensor::{
 
 use super::{
     LayerSpec,
-    model::{Model, NORM_EPSILON, Role, Rounded, tensor},
+    model::{Model, Role, Rounded, tensor},
+    norm::NORM_EPSILON,
     norm::NormKind,
     statistics::Statistics,
 };

@@ -17,9 +17,6 @@ use crate::{
     quant::{Levels, WeightRule, quantize, round_bias},
 };
 
-/// Constant that is added to variances before taking their root.
-pub(super) const NORM_EPSILON: f64 = 1e-5;
-
 /// The purpose of a tensor. Layers are counted over those with weights.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Role {

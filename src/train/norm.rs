@@ -1,6 +1,7 @@
 //! Norms before activations, folded into one linear function for each channel.
 
-use super::model::NORM_EPSILON;
+/// Constant that is added to variances before taking their root.
+pub(super) const NORM_EPSILON: f64 = 1e-5;
 
 /// The kind of normalisation of a layer's outputs before its activation.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -4,7 +4,8 @@ use burn::tensor::{Device, Tensor};
 
 use super::{
     TrainError,
-    model::{Model, NORM_EPSILON, Role, tensor},
+    model::{Model, Role, tensor},
+    norm::NORM_EPSILON,
     norm::NormKind,
 };
 

@@ -7,7 +7,7 @@ use super::message::{Body, Size, check_field, check_single};
 use super::stream::{MessageSource, Sink};
 use crate::seal::{
     Ciphertext, Context, GaloisKeys, PublicKey, RELIN_SLOTS, RelinKeys, SeededGaloisKeys,
-    SeededPart, SeededPublicKey, SeededRelinKeys, is_galois_element,
+    SeededPart, SeededPublicKey, SeededRelinKeys,
 };
 use std::ops::RangeInclusive;
 
@@ -286,7 +286,7 @@ fn read_element(
     let low = last.map_or(1, |last| last.saturating_add(1));
     let high = 2 * context.parameters().poly_modulus_degree() as u64 - 1;
     check_field("Galois element", u64::from(element), u64::from(low)..=high)?;
-    if !is_galois_element(context, element) {
+    if !context.is_galois_element(element) {
         return Err(WireError::Field {
             field: "Galois element",
             actual: u64::from(element),
@@ -312,7 +312,7 @@ impl Keys for GaloisKeys {
     fn complete(&self, context: &Context) -> bool {
         self.parms_id() == context.key_level().parms_id
             && self.elements().iter().all(|&element| {
-                is_galois_element(context, element) && self.parts(element) == context.key_parts()
+                context.is_galois_element(element) && self.parts(element) == context.key_parts()
             })
     }
 
@@ -357,9 +357,9 @@ impl Keys for SeededGaloisKeys {
     }
 
     fn complete(&self, context: &Context) -> bool {
-        self.keys.iter().all(|(element, parts)| {
-            is_galois_element(context, *element) && complete(context, parts)
-        })
+        self.keys
+            .iter()
+            .all(|(element, parts)| context.is_galois_element(*element) && complete(context, parts))
     }
 
     fn slot_size(context: &Context) -> Size {

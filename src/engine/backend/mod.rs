@@ -14,7 +14,7 @@ use super::message::EvaluationKeys;
 use super::plan::Plan;
 use super::stats::{LayerStats, Progress};
 use crate::kernels::Backend;
-use crate::params::{Parameters, Scheme};
+use crate::params::Scheme;
 use crate::seal::Ciphertext;
 use std::fmt;
 
@@ -86,16 +86,4 @@ pub(super) fn reference_evaluators(
             Ok(Box::new(evaluator) as Box<dyn Evaluate>)
         })
         .collect()
-}
-
-/// Returns the factor, for each plain prime, by which a client multiplies decrypted slots.
-pub(super) fn corrections(parameters: &Parameters, squares: usize) -> Vec<u64> {
-    let coeff_modulus = parameters.coeff_modulus();
-    let data = &coeff_modulus[..coeff_modulus.len().saturating_sub(1)];
-    let of_prime = |&t: &u64| match parameters.scheme() {
-        Scheme::Stock => 1,
-        Scheme::Batched | Scheme::Crops => fused::correction(data, squares, t),
-        Scheme::Diagonal => hoisted::correction(data, parameters.drops(), squares, t),
-    };
-    parameters.plain_moduli().iter().map(of_prime).collect()
 }

@@ -5,8 +5,9 @@ use plotters::style::text_anchor::{HPos, Pos, VPos};
 
 use super::{
     ReproduceError,
+    error::failed,
     legend::{LegendEntry, Mark, beside},
-    plot::{GRID, LINES, canvas, failed},
+    plot::{GRID, LINES, canvas},
     ticks::{self, Ticks},
 };
 use crate::experiment::TimingRow;

@@ -4,8 +4,9 @@ use plotters::prelude::*;
 
 use super::{
     ReproduceError,
+    error::failed,
     legend::{LegendEntry, Mark, beside},
-    plot::{GRID, canvas, failed},
+    plot::{GRID, canvas},
     ticks::Ticks,
 };
 use crate::train::EpochRecord;

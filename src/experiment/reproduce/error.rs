@@ -72,3 +72,8 @@ pub enum ReproduceError {
     #[error("{0}")]
     Insane(String),
 }
+
+/// Makes an error of what the library of plots says.
+pub(super) fn failed(error: impl std::fmt::Display) -> ReproduceError {
+    ReproduceError::Plot(error.to_string())
+}

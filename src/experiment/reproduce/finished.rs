@@ -6,7 +6,7 @@ use serde::de::DeserializeOwned;
 
 use super::{
     AccuracyRow, Job, ReproduceError,
-    run::{rounded, row_of},
+    recipe::{rounded_row, row_of},
 };
 use crate::{
     data::DatasetName,
@@ -103,7 +103,7 @@ impl Document {
                     (record.parent_sha256 == float.weights_sha256, "parents"),
                     (record.options == options, "options"),
                 ])?;
-                rounded(dataset, &name, &float, &record)
+                rounded_row(dataset, &name, &float, &record)
             }
             Job::Train { method, config } => {
                 let record: TrainRecord = json(&path)?;

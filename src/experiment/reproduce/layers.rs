@@ -4,8 +4,9 @@ use plotters::prelude::*;
 
 use super::{
     AccuracyRow, LayerWidth, Method, ReproduceError, Widths,
+    error::failed,
     legend::{LegendEntry, Mark, beside},
-    plot::{GRID, LINES, canvas, failed},
+    plot::{GRID, LINES, canvas},
     ticks::Ticks,
 };
 

@@ -6,7 +6,7 @@ use plotters::{
     style::text_anchor::{HPos, Pos, VPos},
 };
 
-use super::{ReproduceError, plot::failed};
+use super::{ReproduceError, error::failed};
 
 /// A whole picture, or a part of it, in pixels.
 pub(super) type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;

@@ -7,6 +7,7 @@ use plotters::{
 
 use super::{
     AccuracyRow, Method, ReproduceError,
+    error::failed,
     legend::{Area, LegendEntry, Mark, beside},
     ticks::{PlotAxis, Ticks},
 };
@@ -37,10 +38,6 @@ const PAPER: RGBColor = RGBColor(120, 120, 120);
 
 /// The paper's reported points: name, bits of t, and test accuracy.
 const PAPER_MNIST: [(&str, f64, f64); 1] = [("paper, 2-bit weights", 24.0, 0.9846)];
-
-pub(super) fn failed(error: impl std::fmt::Display) -> ReproduceError {
-    ReproduceError::Plot(error.to_string())
-}
 
 /// Points of one kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

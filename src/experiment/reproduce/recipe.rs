@@ -1,8 +1,10 @@
-//! Describes in words how a row's weights were made.
+//! Makes rows of records, and describes in words how a row's weights were made.
 
+use super::{AccuracyRow, Method};
 use crate::{
+    data::DatasetName,
     quant::WeightRule,
-    train::{QatConfig, QatStart, TrainConfig},
+    train::{LayerSpec, PtqRecord, QatConfig, QatStart, TrainConfig, TrainRecord},
 };
 
 /// Describes a rounded network.
@@ -80,6 +82,88 @@ fn name(rule: WeightRule) -> String {
         WeightRule::MinError => "min-error".to_owned(),
         WeightRule::Learned => "learned steps".to_owned(),
         WeightRule::TopK { keep, .. } => format!("top-k of {keep}"),
+    }
+}
+
+/// Makes the row of a trained network, without its integers.
+pub(super) fn row_of(
+    dataset: DatasetName,
+    method: Method,
+    name: &str,
+    record: &TrainRecord,
+) -> AccuracyRow {
+    let config = &record.config;
+    AccuracyRow {
+        dataset,
+        method,
+        name: name.to_owned(),
+        recipe: trained(config),
+        rounding: None,
+        weight_bits: config.quantization.as_ref().map(|q| q.n_bits),
+        narrowest_weight_bits: config.quantization.as_ref().map(narrowest),
+        channels: channels(config),
+        input_levels: levels(config),
+        encoded: config.input_encoding.is_some(),
+        seed: Some(config.seed),
+        epochs: Some(config.epochs),
+        validation_accuracy: Some(record.validation_accuracy),
+        test_images: record.test_images,
+        test_correct: record.test_correct,
+        test_accuracy: record.test_accuracy,
+        weights_sha256: record.weights_sha256.clone(),
+        widths: None,
+    }
+}
+
+/// Returns the bits of a weight in the narrowest layer.
+fn narrowest(config: &QatConfig) -> u32 {
+    let bits = config.rules.iter().map(|rule| rule.bits(config.n_bits));
+    let bits = bits.min();
+    bits.map_or(config.n_bits, |bits| bits.min(config.n_bits))
+}
+
+fn channels(config: &TrainConfig) -> Vec<usize> {
+    let layers = config.network.layers.iter();
+    layers
+        .filter_map(|layer| match layer {
+            LayerSpec::Conv2d { out_channels, .. } => Some(*out_channels),
+            _ => None,
+        })
+        .collect()
+}
+
+fn levels(config: &TrainConfig) -> i64 {
+    config
+        .quantizer()
+        .map_or(0, |quantizer| quantizer.max() + 1)
+}
+
+/// Makes the row of a rounded network, without its integers.
+pub(super) fn rounded_row(
+    dataset: DatasetName,
+    name: &str,
+    float: &TrainRecord,
+    record: &PtqRecord,
+) -> AccuracyRow {
+    let options = &record.options;
+    let of_float = row_of(dataset, Method::Ptq, name, float);
+    let thresholds = options.input_thresholds.as_ref();
+    AccuracyRow {
+        recipe: rounded(options.rule),
+        rounding: Some(options.rule),
+        weight_bits: Some(options.n_bits),
+        narrowest_weight_bits: Some(options.n_bits),
+        input_levels: thresholds
+            .and_then(|t| i64::try_from(t.len() + 1).ok())
+            .unwrap_or(of_float.input_levels),
+        encoded: of_float.encoded && thresholds.is_none(),
+        seed: None,
+        epochs: None,
+        validation_accuracy: None,
+        test_images: record.test_images,
+        test_correct: record.test_correct,
+        test_accuracy: record.test_accuracy,
+        ..of_float
     }
 }
 

@@ -7,10 +7,7 @@ use crate::{
     data::{Dataset, DatasetName},
     file::{model_folder::ROW_FILE, write_json},
     network::{Network, network_file},
-    train::{
-        self, Existing, LayerSpec, Observer, OutputFolder, PtqOptions, PtqRecord, QatConfig,
-        TrainConfig, TrainError, TrainRecord,
-    },
+    train::{self, Existing, Observer, OutputFolder, PtqOptions, TrainError, TrainRecord},
 };
 
 /// Options for making rows.
@@ -103,59 +100,7 @@ pub fn run(
 /// Makes the row of a float network that comes with the project, entirely from its record.
 fn given(dataset: DatasetName, name: &str, dir: &Path) -> Result<AccuracyRow, TrainError> {
     let record = TrainRecord::load(dir)?;
-    Ok(row_of(dataset, Method::Float, name, &record))
-}
-
-pub(super) fn row_of(
-    dataset: DatasetName,
-    method: Method,
-    name: &str,
-    record: &TrainRecord,
-) -> AccuracyRow {
-    let config = &record.config;
-    AccuracyRow {
-        dataset,
-        method,
-        name: name.to_owned(),
-        recipe: recipe::trained(config),
-        rounding: None,
-        weight_bits: config.quantization.as_ref().map(|q| q.n_bits),
-        narrowest_weight_bits: config.quantization.as_ref().map(narrowest),
-        channels: channels(config),
-        input_levels: levels(config),
-        encoded: config.input_encoding.is_some(),
-        seed: Some(config.seed),
-        epochs: Some(config.epochs),
-        validation_accuracy: Some(record.validation_accuracy),
-        test_images: record.test_images,
-        test_correct: record.test_correct,
-        test_accuracy: record.test_accuracy,
-        weights_sha256: record.weights_sha256.clone(),
-        widths: None,
-    }
-}
-
-/// Returns the bits of a weight in the narrowest layer.
-fn narrowest(config: &QatConfig) -> u32 {
-    let bits = config.rules.iter().map(|rule| rule.bits(config.n_bits));
-    let bits = bits.min();
-    bits.map_or(config.n_bits, |bits| bits.min(config.n_bits))
-}
-
-fn channels(config: &TrainConfig) -> Vec<usize> {
-    let layers = config.network.layers.iter();
-    layers
-        .filter_map(|layer| match layer {
-            LayerSpec::Conv2d { out_channels, .. } => Some(*out_channels),
-            _ => None,
-        })
-        .collect()
-}
-
-fn levels(config: &TrainConfig) -> i64 {
-    config
-        .quantizer()
-        .map_or(0, |quantizer| quantizer.max() + 1)
+    Ok(recipe::row_of(dataset, Method::Float, name, &record))
 }
 
 fn trained(
@@ -165,7 +110,7 @@ fn trained(
     images: &Images,
     dir: &Path,
 ) -> Result<AccuracyRow, ReproduceError> {
-    let mut row = row_of(record.config.dataset, method, name, record);
+    let mut row = recipe::row_of(record.config.dataset, method, name, record);
     finish(&mut row, images, dir)?;
     Ok(row)
 }
@@ -198,38 +143,9 @@ fn ptq(
     let out = OutputFolder::claim(dir, Existing::Replace, &[parent]).map_err(failed)?;
     let (network, record) = train::ptq(parent, options, &images.test).map_err(failed)?;
     record.save(&network, &out).map_err(failed)?;
-    let mut row = rounded(dataset, name, &float, &record);
+    let mut row = recipe::rounded_row(dataset, name, &float, &record);
     finish(&mut row, images, dir)?;
     Ok(row)
-}
-
-/// Makes the row of a rounded network, without its integers.
-pub(super) fn rounded(
-    dataset: DatasetName,
-    name: &str,
-    float: &TrainRecord,
-    record: &PtqRecord,
-) -> AccuracyRow {
-    let options = &record.options;
-    let of_float = row_of(dataset, Method::Ptq, name, float);
-    let thresholds = options.input_thresholds.as_ref();
-    AccuracyRow {
-        recipe: recipe::rounded(options.rule),
-        rounding: Some(options.rule),
-        weight_bits: Some(options.n_bits),
-        narrowest_weight_bits: Some(options.n_bits),
-        input_levels: thresholds
-            .and_then(|t| i64::try_from(t.len() + 1).ok())
-            .unwrap_or(of_float.input_levels),
-        encoded: of_float.encoded && thresholds.is_none(),
-        seed: None,
-        epochs: None,
-        validation_accuracy: None,
-        test_images: record.test_images,
-        test_correct: record.test_correct,
-        test_accuracy: record.test_accuracy,
-        ..of_float
-    }
 }
 
 /// Measures the row's network, or reuses the measurement of a row that was made from the same one.

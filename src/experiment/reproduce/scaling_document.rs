@@ -6,8 +6,9 @@ use plotters::prelude::*;
 
 use super::{
     ReproduceError,
+    error::failed,
     legend::{Area, LegendEntry, Mark, beside},
-    plot::{GRID, LINES, canvas, failed},
+    plot::{GRID, LINES, canvas},
     ticks::Ticks,
 };
 use crate::experiment::{Axis, ScalingPoint, ScalingRecord};

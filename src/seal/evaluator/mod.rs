@@ -289,7 +289,7 @@ impl Evaluator {
         element: u32,
         galois_keys: &GaloisKeys,
     ) -> Result<()> {
-        check_galois_element(operation, &self.context, element)?;
+        self.context.check_galois_element(operation, element)?;
         self.check_switchable(operation, encrypted, galois_keys)
     }
 
@@ -338,23 +338,6 @@ impl std::fmt::Debug for Evaluator {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.debug_struct("Evaluator").finish_non_exhaustive()
     }
-}
-
-/// Checks that a Galois element is odd and below 2N.
-pub(super) fn check_galois_element(
-    operation: &'static str,
-    context: &Context,
-    element: u32,
-) -> Result<()> {
-    let bound = 2 * context.parameters().poly_modulus_degree();
-    if element.is_multiple_of(2) || element as usize >= bound {
-        return Err(Error::GaloisElement {
-            operation,
-            element,
-            bound,
-        });
-    }
-    Ok(())
 }
 
 /// Splits a value into signed powers of two, no two adjacent. SEAL rotates by these one after the other.

@@ -5,7 +5,7 @@ use crate::ffi::ciphertext::bridge;
 use crate::seal::ciphertext::Ciphertext;
 use crate::seal::context::{Context, ParmsId};
 use crate::seal::error::{Error, Named, Result};
-use crate::seal::rns::CIPHERTEXT_SIZES;
+use crate::seal::sizes::CIPHERTEXT_SIZES;
 
 impl Ciphertext {
     /// Returns the N residues of one polynomial modulo one prime of its level. `None` if there is no such polynomial or

@@ -1,9 +1,10 @@
 //! Fresh objects with a seed in place of their random half: they are half the size to send, and the receiver expands
 //! them.
 
-mod expand;
+pub(super) mod expand;
+pub(super) mod seed;
 
-pub(super) use self::expand::uniform;
+pub use self::seed::Seed;
 
 use crate::ffi::encryptor::bridge;
 use crate::seal::ciphertext::{Ciphertext, Compression};
@@ -12,18 +13,9 @@ use crate::seal::encryptor::Encryptor;
 use crate::seal::error::{Error, Named, Result};
 use crate::seal::keys::{GaloisKeys, KeyGenerator, PublicKey, RelinKeys, Rotation, SecretKey};
 use crate::seal::plaintext::Plaintext;
-use crate::seal::rns::{RELIN_SLOTS, check_limbs, check_switching, is_galois_element};
+use crate::seal::rns::{check_limbs, check_switching};
 use crate::seal::seal_stream::SealStream;
-
-/// A seed of SEAL's Blake2xb generator that stands for a uniformly random polynomial. It is public and part of what
-/// is sent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Seed(pub [u64; 8]);
-
-impl Seed {
-    /// Size in bytes.
-    pub const BYTES: usize = 64;
-}
+use crate::seal::sizes::RELIN_SLOTS;
 
 /// A pair of polynomials at a data level or the key level, with a seed in place of the second one.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -247,7 +239,7 @@ impl SeededGaloisKeys {
         if made.windows(2).any(|pair| pair[0].0 == pair[1].0)
             || made
                 .iter()
-                .any(|&(element, _)| !is_galois_element(context, element))
+                .any(|&(element, _)| !context.is_galois_element(element))
         {
             return Err(Error::Unsupported {
                 operation,

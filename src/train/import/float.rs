@@ -3,7 +3,8 @@
 use super::{ImportSpec, LayerTensors, source::TensorSource, weight_shape};
 use crate::train::{
     TrainConfig, TrainError,
-    model::{Model, NORM_EPSILON, Role},
+    model::{Model, Role},
+    norm::NORM_EPSILON,
 };
 
 /// Smallest magnitude of a layer's largest weight. 32-bit floats hold smaller numbers with less precision, or as 0.

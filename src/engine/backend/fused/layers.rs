@@ -6,7 +6,7 @@ use crate::circuit::{CircuitLayer, Op, OpCounts};
 use crate::engine::error::EngineError;
 use crate::engine::plan::Plan;
 use crate::kernels::{KernelLayer, Lane, Prime, Sum, Then, square_work, sum_work, weighted_work};
-use crate::modular::{centred, multiply, power, wide_residue};
+use crate::modular::{centred, multiply, wide_residue};
 use crate::network::{Term, WeightedSums};
 use crate::seal::Context;
 use num_bigint::Sign;
@@ -121,27 +121,6 @@ pub(in crate::engine) struct Reported {
     pub work: f64,
     /// Number of bytes that the outputs of one window read.
     pub window_bytes: usize,
-}
-
-/// Computes -Q mod t for the product Q of the data primes.
-pub(super) fn minus_q(data_primes: &[u64], t: u64) -> u64 {
-    let product = data_primes.iter().fold(1u128, |product, &prime| {
-        product * u128::from(prime) % u128::from(t)
-    });
-    ((u128::from(t) - product) % u128::from(t)) as u64
-}
-
-/// Returns the factor by which a client multiplies decrypted slots after this many squares under the data primes:
-/// 1 / (-kappa / Q) mod t with kappa = (-Q)^(2^squares).
-pub(in crate::engine::backend) fn correction(data: &[u64], squares: usize, t: u64) -> u64 {
-    let minus_q = minus_q(data, t);
-    let mut kappa = minus_q;
-    for _ in 0..squares {
-        kappa = multiply(kappa, kappa, t);
-    }
-    // By Fermat's little theorem, as t is prime.
-    let inverse = power(kappa, t - 2, t);
-    multiply(minus_q, inverse, t)
 }
 
 /// Compiles the layers for one prime of the context; also returns the factor by which their results are multiplied at

@@ -11,14 +11,14 @@ use crate::engine::error::{Doing, EngineError};
 mod layers;
 mod plaintexts;
 
-pub(super) use layers::correction;
 pub(in crate::engine) use layers::{fuse, reported};
 
-use self::layers::{FusedLayer, Reported, compile, minus_q};
+use self::layers::{FusedLayer, Reported, compile};
 use self::plaintexts::Plaintexts;
 use crate::circuit::OpCounts;
 use crate::engine::backend::Evaluate;
 use crate::engine::backend::stock::Stock;
+use crate::engine::correction::minus_q;
 use crate::engine::masks::Masks;
 use crate::engine::plan::Plan;
 use crate::engine::stats::{LayerStats, Progress, StageProgress};

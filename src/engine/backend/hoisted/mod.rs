@@ -5,10 +5,7 @@
 
 mod prepare;
 mod ring;
-mod schedule;
 mod steps;
-
-pub(super) use schedule::correction;
 
 use self::prepare::{Prepared, Tables};
 use self::ring::{Pair, Ring};

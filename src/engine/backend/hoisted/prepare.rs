@@ -1,8 +1,8 @@
 //! The data that the server makes once for a plan and a client's keys: plaintexts and keys as rows.
 
 use super::ring::{Ring, RotationKey};
-use super::schedule::{Point, schedule};
 use crate::circuit::{Entry, Op, PlainProducts, SlotRotation, Step, levels};
+use crate::engine::correction::{Point, schedule};
 use crate::engine::error::{Doing, EngineError};
 use crate::engine::plan::Plan;
 use crate::kernels::{Permutation, Prime, Residues};

@@ -1,6 +1,6 @@
 //! The evaluator of the authors' schedule: stock SEAL calls, one after the other.
 
-use super::layer::ScheduleRun;
+use super::layer::{Objects, Part, ScheduleRun};
 use super::plan::{ReferenceLayer, ReferencePlan};
 use crate::circuit::OpCounts;
 use crate::clock;
@@ -11,42 +11,12 @@ use crate::engine::stats::{LayerStats, Progress, layer_stage};
 use crate::seal::{BatchEncoder, Ciphertext, Context, Evaluator, GaloisKeys, RelinKeys};
 use std::time::Instant;
 
-/// The part of each layer to compute.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Part {
-    /// The whole layer: the logits are correct.
-    Whole,
-    /// At most this many output channels of a convolution, square or pooling, and the diagonals of at most this many
-    /// input channels of a fully connected layer. The other channels are copies of those: the time can be extrapolated,
-    /// but the logits are wrong.
-    Channels(usize),
-}
-
-impl Part {
-    pub(super) fn of(self, units: usize) -> usize {
-        match self {
-            Self::Whole => units,
-            Self::Channels(channels) => units.min(channels.max(1)),
-        }
-    }
-}
-
 /// The evaluator of one plain prime.
 #[derive(Debug)]
 pub(in crate::engine) struct ReferenceEvaluator {
     layers: Vec<ReferenceLayer>,
     part: Part,
     objects: Objects,
-}
-
-/// The objects that compute under one plain prime.
-#[derive(Debug)]
-pub(super) struct Objects {
-    pub(super) plain_modulus: u64,
-    pub(super) evaluator: Evaluator,
-    pub(super) encoder: BatchEncoder,
-    pub(super) relin_keys: RelinKeys,
-    pub(super) galois_keys: GaloisKeys,
 }
 
 impl ReferenceEvaluator {

@@ -1,13 +1,42 @@
 //! The execution of one layer of the authors' schedule: rotations, products and sums, one after the other.
 
-use super::evaluator::{Objects, Part};
 use super::plan::{Diagonals, ReferenceStep, Tap};
 use crate::circuit::OpCounts;
 use crate::engine::backend::stock::allow_transparent;
 use crate::engine::stats::{Progress, Share, StageProgress};
 use crate::modular::{centred, residue, wide_residue};
-use crate::seal::{Ciphertext, Error};
+use crate::seal::{BatchEncoder, Ciphertext, Error, Evaluator, GaloisKeys, RelinKeys};
 use num_bigint::BigInt;
+
+/// The part of each layer to compute.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// The whole layer: the logits are correct.
+    Whole,
+    /// At most this many output channels of a convolution, square or pooling, and the diagonals of at most this many
+    /// input channels of a fully connected layer. The other channels are copies of those: the time can be extrapolated,
+    /// but the logits are wrong.
+    Channels(usize),
+}
+
+impl Part {
+    pub(super) fn of(self, units: usize) -> usize {
+        match self {
+            Self::Whole => units,
+            Self::Channels(channels) => units.min(channels.max(1)),
+        }
+    }
+}
+
+/// The objects that compute under one plain prime.
+#[derive(Debug)]
+pub(super) struct Objects {
+    pub(super) plain_modulus: u64,
+    pub(super) evaluator: Evaluator,
+    pub(super) encoder: BatchEncoder,
+    pub(super) relin_keys: RelinKeys,
+    pub(super) galois_keys: GaloisKeys,
+}
 
 /// The execution of one layer.
 pub(super) struct ScheduleRun<'a> {

@@ -26,6 +26,6 @@ mod plan;
 #[cfg(test)]
 mod tests;
 
-pub use evaluator::Part;
 pub(in crate::engine) use evaluator::ReferenceEvaluator;
+pub use layer::Part;
 pub use plan::{Diagonals, ReferenceLayer, ReferencePlan, ReferenceStep, Tap};

@@ -1,28 +1,11 @@
 //! The generator: hashes seed and counter to a root, then derives 64 output blocks from each root.
 
-use super::lanes::{IV, Lanes, Words, compress};
+use super::lanes::{IV, Lanes, OUTPUT_BYTES, Words, compress, tree};
 use crate::seal::Seed;
 
-/// Output bytes for each counter value, which is the size of SEAL's buffer.
-const OUTPUT_BYTES: u64 = 4096;
 /// Output blocks for each counter value.
 pub(super) const BLOCKS: usize = 64;
 const BUFFER: usize = 8 * BLOCKS;
-
-/// Builds the first words of Blake2b's parameter block: 64-byte digest, key length, fanout, depth and leaf length.
-const fn tree(key_bytes: u64, fanout: u64, depth: u64, leaf_bytes: u64) -> u64 {
-    64 | key_bytes << 8 | fanout << 16 | depth << 24 | leaf_bytes << 32
-}
-
-/// Initial hash state of an output block, except for the block's number, which is XORed into the lower half of word 1.
-pub(super) const OUTPUT_STATE: Words = {
-    let mut state = IV;
-    state[0] ^= tree(0, 0, 0, 64);
-    state[1] ^= OUTPUT_BYTES << 32;
-    // Inner length.
-    state[2] ^= 64 << 8;
-    state
-};
 
 /// The part of the generator that does not depend on how much output has been consumed.
 struct Buffers {

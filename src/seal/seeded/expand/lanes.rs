@@ -1,7 +1,5 @@
 //! Blake2b's compression (RFC 7693) for messages of up to 64 bytes: one at a time, or one for each lane of a vector.
 
-use super::blake2xb::OUTPUT_STATE;
-
 /// A Blake2b state, or the first half of a message block; the second half is always zero here.
 pub(super) type Words = [u64; 8];
 
@@ -15,6 +13,24 @@ pub(super) const IV: Words = [
     0x1F83_D9AB_FB41_BD6B,
     0x5BE0_CD19_137E_2179,
 ];
+
+/// Output bytes for each counter value, which is the size of SEAL's buffer.
+pub(super) const OUTPUT_BYTES: u64 = 4096;
+
+/// Builds the first words of Blake2b's parameter block: 64-byte digest, key length, fanout, depth and leaf length.
+pub(super) const fn tree(key_bytes: u64, fanout: u64, depth: u64, leaf_bytes: u64) -> u64 {
+    64 | key_bytes << 8 | fanout << 16 | depth << 24 | leaf_bytes << 32
+}
+
+/// Initial hash state of an output block, except for the block's number, which is XORed into the lower half of word 1.
+const OUTPUT_STATE: Words = {
+    let mut state = IV;
+    state[0] ^= tree(0, 0, 0, 64);
+    state[1] ^= OUTPUT_BYTES << 32;
+    // Inner length.
+    state[2] ^= 64 << 8;
+    state
+};
 
 /// Vector width.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -11,7 +11,7 @@ mod lanes;
 #[allow(clippy::unwrap_used, reason = "tests")]
 mod tests;
 
-use super::Seed;
+use super::seed::Seed;
 use blake2xb::Blake2xb;
 
 /// Fills polynomials with uniform residues: N residues modulo each prime, one prime after the other.
