@@ -83,15 +83,22 @@ pub struct CircuitLayer {
 }
 
 impl CircuitLayer {
-    /// Makes a layer. The entries of its plaintexts refer to the matrix of `layers`, which together read `inputs`
-    /// values.
-    pub fn new(name: String, ops: Vec<Op>, layers: Vec<WeightedSums>, inputs: usize) -> Self {
+    /// Makes a layer.
+    pub const fn new(name: String, ops: Vec<Op>) -> Self {
         Self {
             name,
             ops,
-            layers,
-            inputs,
+            layers: Vec::new(),
+            inputs: 0,
         }
+    }
+
+    /// Adds the layers to whose matrix the entries of the plaintexts refer. Together they read `inputs` values.
+    #[must_use]
+    pub fn with_matrix(mut self, layers: Vec<WeightedSums>, inputs: usize) -> Self {
+        self.layers = layers;
+        self.inputs = inputs;
+        self
     }
 
     /// Makes a square: the last one of a circuit is not relinearised.
@@ -100,7 +107,7 @@ impl CircuitLayer {
         if !is_last {
             ops.extend([Op::Relinearize, Op::ModSwitch]);
         }
-        Self::new(name, ops, Vec::new(), 0)
+        Self::new(name, ops)
     }
 
     /// Returns the name: those of the network's layers.
@@ -216,7 +223,7 @@ impl Circuit {
                     }
                 }
             }
-            CircuitLayer::new(layer.name, ops, Vec::new(), 0)
+            CircuitLayer::new(layer.name, ops)
         });
         Self::new(network.input().shape.len(), layers.collect())
     }
@@ -283,7 +290,7 @@ impl Circuit {
         }
         let ops = vec![Op::SumOfProducts { products, biases }];
         let layers = vec![crops.last.clone()];
-        let last = CircuitLayer::new(crops.name.clone(), ops, layers, values);
+        let last = CircuitLayer::new(crops.name.clone(), ops).with_matrix(layers, values);
         circuit.layers.push(last);
         circuit
     }

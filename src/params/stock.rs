@@ -3,6 +3,7 @@
 use super::options::Scheme;
 use super::search::{Chain, Chains, Stop, fewest_response_primes, primes, worst};
 use super::stock_noise::{NoiseParameters, NoiseStep, NoiseSteps, Tails};
+use crate::circuit::Circuit;
 use crate::network::Network;
 
 /// Width of SEAL's largest prime of q, in bits.
@@ -12,19 +13,19 @@ const DATA_PRIMES_MAX: usize = 24;
 
 /// Stock SEAL operations in the batched layout. The first parameters win: the smallest N in the table, then the fewest
 /// plaintext primes, then the fewest and smallest data primes.
-pub(super) struct StockChains<'a> {
-    steps: NoiseSteps<'a>,
+pub(super) struct StockChains {
+    steps: NoiseSteps,
 }
 
-impl<'a> StockChains<'a> {
-    pub(super) fn new(network: &'a Network) -> Self {
+impl StockChains {
+    pub(super) fn new(network: &Network) -> Self {
         Self {
-            steps: NoiseSteps::new(network),
+            steps: NoiseSteps::new(Circuit::of_values(network, true)),
         }
     }
 }
 
-impl Chains for StockChains<'_> {
+impl Chains for StockChains {
     fn scheme(&self) -> Scheme {
         Scheme::Stock
     }

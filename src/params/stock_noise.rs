@@ -15,8 +15,9 @@
 //! | drop a prime p | V/p, plus a rounding |
 
 use super::rules::{self, Digits, Powers, tail};
+use crate::circuit::{Circuit, CircuitLayer, Op};
 use crate::modular::centred;
-use crate::network::{Layer, Network};
+use crate::network::Term;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -73,25 +74,20 @@ pub(super) struct NoiseParameters<'a> {
     pub log2_special_prime: f64,
 }
 
-/// The network's steps under each plaintext modulus.
-pub(super) struct NoiseSteps<'a> {
-    network: &'a Network,
+/// A circuit's steps under each plaintext modulus.
+pub(super) struct NoiseSteps {
+    circuit: Circuit,
     largest_weight: u64,
     /// Steps with the weights as they are, and steps under each modulus for which some weight's residue differs.
     plain: Option<Vec<NoiseStep>>,
     residues: BTreeMap<u64, Vec<NoiseStep>>,
 }
 
-impl<'a> NoiseSteps<'a> {
-    pub(super) fn new(network: &'a Network) -> Self {
-        let weights = network
-            .layers()
-            .iter()
-            .filter_map(|named| named.layer.weight())
-            .flatten();
+impl NoiseSteps {
+    pub(super) fn new(circuit: Circuit) -> Self {
         Self {
-            network,
-            largest_weight: weights.map(|w| w.unsigned_abs()).max().unwrap_or(0),
+            largest_weight: circuit.largest_weight(),
+            circuit,
             plain: None,
             residues: BTreeMap::new(),
         }
@@ -99,66 +95,50 @@ impl<'a> NoiseSteps<'a> {
 
     /// The number of logits.
     pub(super) fn classes(&self) -> usize {
-        self.network.classes()
+        self.circuit.outputs().last().copied().unwrap_or(0)
     }
 
     /// Returns the steps under a plaintext modulus: weights count as their centred residues. All moduli above twice
-    /// every weight share one walk over the network.
+    /// every weight share one walk over the circuit.
     pub(super) fn under(&mut self, plain_modulus: u64) -> &[NoiseStep] {
-        let network = self.network;
+        let circuit = &self.circuit;
         if self.largest_weight < plain_modulus.div_ceil(2) {
             self.plain
-                .get_or_insert_with(|| noise_steps(network, plain_modulus))
+                .get_or_insert_with(|| noise_steps(circuit, plain_modulus))
         } else {
             self.residues
                 .entry(plain_modulus)
-                .or_insert_with(|| noise_steps(network, plain_modulus))
+                .or_insert_with(|| noise_steps(circuit, plain_modulus))
         }
     }
 }
 
-/// Lowers the network to its steps under a plaintext modulus: weights count as their centred residues.
-fn noise_steps(network: &Network, plain_modulus: u64) -> Vec<NoiseStep> {
-    let last_square = network
-        .layers()
-        .iter()
-        .rposition(|named| matches!(named.layer, Layer::Square));
-    network
-        .layers()
-        .iter()
-        .enumerate()
-        .filter_map(|(index, named)| {
-            let name = named.name.clone();
-            match &named.layer {
-                Layer::Square => Some(NoiseStep::Square {
+/// Lists the steps of a circuit of values under a plaintext modulus: weights count as their centred residues.
+fn noise_steps(circuit: &Circuit, plain_modulus: u64) -> Vec<NoiseStep> {
+    let magnitude = |term: &Term| {
+        let residue = centred(i128::from(term.weight), plain_modulus);
+        residue.unsigned_abs() as f64
+    };
+    let step = |layer: &CircuitLayer| {
+        let name = layer.name().to_owned();
+        match layer.ops() {
+            [Op::LinearCombination(sums)] => {
+                let outputs = sums.outputs();
+                let l1 = outputs.map(|(terms, _)| terms.iter().map(magnitude).sum::<f64>());
+                Some(NoiseStep::Linear {
                     name,
-                    relinearize: Some(index) != last_square,
-                }),
-                Layer::SumPool { kernel, .. } => Some(NoiseStep::Linear {
-                    name,
-                    log2_l1: ((kernel[0] * kernel[1]) as f64).log2(),
-                }),
-                layer => {
-                    let outputs = layer.bias()?.len().max(1);
-                    let weight = layer.weight()?;
-                    let l1 = weight
-                        .chunks((weight.len() / outputs).max(1))
-                        .map(|row| {
-                            row.iter()
-                                .map(|&w| {
-                                    centred(i128::from(w), plain_modulus).unsigned_abs() as f64
-                                })
-                                .sum::<f64>()
-                        })
-                        .fold(1.0, f64::max);
-                    Some(NoiseStep::Linear {
-                        name,
-                        log2_l1: l1.log2(),
-                    })
-                }
+                    log2_l1: l1.fold(1.0, f64::max).log2(),
+                })
             }
-        })
-        .collect()
+            [Op::Squares, then @ ..] => Some(NoiseStep::Square {
+                name,
+                relinearize: then.contains(&Op::Relinearize),
+            }),
+            // The other operations do not occur in a circuit of values.
+            _ => None,
+        }
+    };
+    circuit.layers().iter().filter_map(step).collect()
 }
 
 /// Computes log2(2^a + 2^b).

@@ -9,13 +9,13 @@ pub(super) use fused::{fuse, reported, tile_width};
 
 use self::reference::{Part, ReferenceEvaluator, ReferencePlan};
 use super::contexts::Contexts;
-use super::error::EngineError;
+use super::error::{Doing, EngineError};
 use super::message::EvaluationKeys;
 use super::plan::Plan;
 use super::stats::{LayerStats, Progress};
 use crate::kernels::Backend;
 use crate::params::Scheme;
-use crate::seal::Ciphertext;
+use crate::seal::{Ciphertext, Context, Error};
 use std::fmt;
 
 /// A way of computing a circuit's ciphertexts under one plain prime.
@@ -86,4 +86,25 @@ pub(super) fn reference_evaluators(
             Ok(Box::new(evaluator) as Box<dyn Evaluate>)
         })
         .collect()
+}
+
+/// Tells whether ciphertexts, which must all be fresh ones of this context, are in NTT form.
+fn fresh_in_ntt_form(context: &Context, inputs: &[Ciphertext]) -> Result<bool, EngineError> {
+    let level = context.first_level();
+    let residues = 2 * level.coeff_modulus_size * context.parameters().poly_modulus_degree();
+    let in_ntt_form = inputs.first().is_some_and(Ciphertext::is_ntt_form);
+    let fits = |input: &Ciphertext| {
+        input.size() == 2
+            && input.parms_id() == level.parms_id
+            && input.is_ntt_form() == in_ntt_form
+            && input.limbs().len() == residues
+    };
+    if inputs.iter().all(fits) {
+        return Ok(in_ntt_form);
+    }
+    Err(Error::ContextMismatch {
+        operation: "evaluation with own kernels",
+        object: "ciphertext of the request",
+    })
+    .doing(|| "reading the request".to_owned())
 }

@@ -131,7 +131,7 @@ pub(in crate::packing) fn pack(
             Some(tensor) => format!("before {}", tensor.square),
             None => "results".to_owned(),
         };
-        circuit.push(CircuitLayer::new(name, ops, layers, inputs));
+        circuit.push(CircuitLayer::new(name, ops).with_matrix(layers, inputs));
         if let Some(tensor) = tensors.get(index) {
             let is_last = index + 2 == count;
             circuit.push(CircuitLayer::square(tensor.square.clone(), is_last));

@@ -16,14 +16,14 @@ pub(in crate::engine) use layers::{fuse, reported};
 use self::layers::{FusedLayer, Reported, compile};
 use self::plaintexts::Plaintexts;
 use crate::circuit::OpCounts;
-use crate::engine::backend::Evaluate;
 use crate::engine::backend::stock::Stock;
+use crate::engine::backend::{Evaluate, fresh_in_ntt_form};
 use crate::engine::correction::minus_q;
 use crate::engine::masks::Masks;
 use crate::engine::plan::Plan;
 use crate::engine::stats::{LayerStats, Progress, StageProgress};
 use crate::kernels::{Backend, Prime, Program, Scratch};
-use crate::seal::{Ciphertext, Context, Error};
+use crate::seal::{Ciphertext, Context};
 use rayon::prelude::*;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
@@ -71,7 +71,7 @@ impl Evaluate for Fused {
         stats: &mut [LayerStats],
         progress: &dyn Progress,
     ) -> Result<Vec<Ciphertext>, EngineError> {
-        let in_ntt_form = self.check(inputs)?;
+        let in_ntt_form = fresh_in_ntt_form(&self.context, inputs)?;
         let degree = self.degree();
         let (outputs, size) = self
             .programs
@@ -169,26 +169,6 @@ impl Fused {
             programs,
             masks,
         })
-    }
-
-    /// Tells whether the inputs are in NTT form. They must all be fresh ciphertexts of this context.
-    fn check(&self, inputs: &[Ciphertext]) -> Result<bool, EngineError> {
-        let level = self.context.first_level().parms_id;
-        let in_ntt_form = inputs.first().is_some_and(Ciphertext::is_ntt_form);
-        let fits = |input: &Ciphertext| {
-            input.size() == 2
-                && input.parms_id() == level
-                && input.is_ntt_form() == in_ntt_form
-                && input.limbs().len() == 2 * self.programs.len() * self.degree()
-        };
-        if inputs.iter().all(fits) {
-            return Ok(in_ntt_form);
-        }
-        Err(Error::ContextMismatch {
-            operation: "evaluation with own kernels",
-            object: "ciphertext of the request",
-        })
-        .doing(|| "reading the request".to_owned())
     }
 
     fn degree(&self) -> usize {

@@ -10,14 +10,14 @@ mod steps;
 use self::prepare::{Prepared, Tables};
 use self::ring::{Pair, Ring};
 use crate::circuit::{Circuit, CircuitLayer, Op, OpCounts, Step, levels};
-use crate::engine::backend::Evaluate;
 use crate::engine::backend::stock::Stock;
+use crate::engine::backend::{Evaluate, fresh_in_ntt_form};
 use crate::engine::error::{Doing, EngineError};
 use crate::engine::masks::Masks;
 use crate::engine::plan::Plan;
 use crate::engine::stats::{LayerStats, Progress, StageProgress};
 use crate::kernels::{Backend, Residues, Row, row_of};
-use crate::seal::{Ciphertext, Context, Error, GaloisKeys, RelinKeys};
+use crate::seal::{Ciphertext, Context, GaloisKeys, RelinKeys};
 use rayon::prelude::*;
 use std::time::Instant;
 
@@ -123,26 +123,10 @@ impl Hoisted {
         })
     }
 
-    /// Returns the inputs in NTT form, unless they are in it already. They must all be fresh ciphertexts of this
-    /// context.
+    /// Returns the inputs in NTT form, unless they are in it already.
     fn transform(&self, inputs: &[Ciphertext]) -> Result<Option<Vec<Residues>>, EngineError> {
         let (context, degree, primes) = (&self.ring.context, self.ring.degree, self.ring.data());
-        let level = context.first_level().parms_id;
-        let in_ntt_form = inputs.first().is_some_and(Ciphertext::is_ntt_form);
-        let fits = |input: &Ciphertext| {
-            input.size() == 2
-                && input.parms_id() == level
-                && input.is_ntt_form() == in_ntt_form
-                && input.limbs().len() == 2 * primes * degree
-        };
-        if !inputs.iter().all(fits) {
-            return Err(Error::ContextMismatch {
-                operation: "evaluation with own kernels",
-                object: "ciphertext of the request",
-            })
-            .doing(|| "reading the request".to_owned());
-        }
-        if in_ntt_form {
+        if fresh_in_ntt_form(context, inputs)? {
             return Ok(None);
         }
         let transformed = inputs
