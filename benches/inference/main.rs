@@ -22,28 +22,25 @@
 //! Wall times are medians over the runs, with quartiles; the times of layers are those of the median run. Beside the
 //! time of a layer of own kernels stands the prediction of `Plan::forecast`, for one thread.
 
+#[path = "../common/networks.rs"]
+mod networks;
 mod options;
 #[path = "../common/record.rs"]
 mod record;
 
+use networks::Bound;
 use num_bigint::BigInt;
-use options::{Bound, Options};
+use options::Options;
 use record::Record;
-use sealquant::data::{DatasetName, Source, Split};
 use sealquant::engine::{Client, Contexts, EngineError, Evaluation, LayerStats, Plan, Server};
 use sealquant::experiment::Spread;
 use sealquant::kernels::{Backend, Rates};
-use sealquant::network::{
-    Network, Twin, observed_bounds, random_hcnn, random_hcnn_cifar, random_images,
-};
+use sealquant::network::{Network, Twin};
 use sealquant::params::{BoundRule, Parameters, Scheme, SelectOptions, select};
 use serde::Serialize;
 use std::error::Error;
-use std::path::Path;
 use std::time::Instant;
 
-/// Seed of random weights.
-const SEED: u64 = 2026;
 /// Number of images as crops.
 const CROP_IMAGES: usize = 16;
 
@@ -168,7 +165,7 @@ fn measure(
     let contexts = Contexts::new(plan.client_spec())?;
     let client = Client::new(plan.client_spec(), &contexts)?;
     let server = Server::new(&plan, &contexts, client.evaluation_keys()?)?.with_backend(backend);
-    let images = images_for(name, network, count.min(plan.batch_size()))?;
+    let images = networks::images(name, network, count.min(plan.batch_size()))?;
     let seeded = options
         .seeded
         .then(|| client.encrypt_seeded(&images, &()))
@@ -291,93 +288,26 @@ fn timed_runs(
 }
 
 /// Returns the network of this name, and the bounds on its logits for which to choose parameters.
-fn network(name: &str, options: &Options) -> Result<(Network, Vec<BoundRule>), Box<dyn Error>> {
-    let random = match name {
-        "mnist" => Some(random_hcnn(SEED, 2, options.percent)?),
-        "cifar" => Some(random_hcnn_cifar(SEED, 2, 2, options.percent, false)?),
-        "cifar2" => Some(random_hcnn_cifar(SEED, 2, 2, options.percent, true)?),
-        _ => None,
-    };
-    let network = match &random {
-        Some(network) => network.clone(),
-        None => Network::load(Path::new(env!("CARGO_MANIFEST_DIR")).join(name))?,
-    };
-    let observed = |magnitude, source: &str| BoundRule::Observed {
-        magnitude,
-        source: source.to_owned(),
-    };
+fn bounds(name: &str, options: &Options) -> Result<(Network, Vec<BoundRule>), Box<dyn Error>> {
+    let (network, is_random) = networks::network(name, options.percent)?;
     if let Some(bits) = options.plain_bits {
         // 2m + 1 = 2^bits - 1.
-        let magnitude = (BigInt::from(1) << (bits - 1)) - 1;
-        return Ok((network, vec![observed(magnitude, "nothing")]));
+        let bound = BoundRule::Observed {
+            magnitude: (BigInt::from(1) << (bits - 1)) - 1,
+            source: "nothing".to_owned(),
+        };
+        return Ok((network, vec![bound]));
     }
-    let default = if random.is_some() {
+    let default = if is_random {
         Bound::Observed
     } else {
         Bound::Proven
     };
-    let bounds = options.bounds.clone().unwrap_or_else(|| vec![default]);
-    let rules = bounds.iter().map(|bound| match (bound, &random) {
-        (Bound::Proven, _) => Ok(BoundRule::Proven),
-        (Bound::Observed, Some(network)) => {
-            let images = random_images(1, network, options.images);
-            Ok(observed(largest_logit(network, &images)?, "the batch"))
-        }
-        (Bound::Observed, None) => {
-            let dataset = dataset_of(name)?;
-            let magnitude = [Split::Train, Split::Test]
-                .into_iter()
-                .map(|split| largest_logit(&network, &images_of(&network, dataset, split)?))
-                .try_fold(BigInt::from(0), |all, split| {
-                    Ok::<_, Box<dyn Error>>(all.max(split?))
-                })?;
-            let source = format!("all images of {dataset}, training and test");
-            Ok(observed(magnitude, &source))
-        }
-    });
-    let rules = rules.collect::<Result<_, Box<dyn Error>>>()?;
+    let kinds = options.bounds.clone().unwrap_or_else(|| vec![default]);
+    let rules = kinds.into_iter();
+    let rules = rules.map(|kind| networks::bound(name, &network, kind, options.images));
+    let rules = rules.collect::<Result<_, _>>()?;
     Ok((network, rules))
-}
-
-/// Returns the dataset that a model was trained on, from the record in its directory.
-fn dataset_of(name: &str) -> Result<DatasetName, Box<dyn Error>> {
-    let record = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join(name)
-        .join("record.json");
-    let record: serde_json::Value = serde_json::from_slice(&std::fs::read(record)?)?;
-    let dataset = record["config"]["dataset"].as_str().unwrap_or_default();
-    Ok(dataset.parse()?)
-}
-
-/// Returns the quantised images of a split.
-fn images_of(
-    network: &Network,
-    dataset: DatasetName,
-    split: Split,
-) -> Result<Vec<Vec<i64>>, Box<dyn Error>> {
-    let data = sealquant::data::load(dataset, split, &Source::default(), &mut |_| ())?;
-    let images = data.images().map(|image| network.quantize_image(image));
-    Ok(images.collect::<Result<_, _>>()?)
-}
-
-/// Returns the largest magnitude of a logit on these images.
-fn largest_logit(network: &Network, images: &[Vec<i64>]) -> Result<BigInt, Box<dyn Error>> {
-    let bounds = observed_bounds(network, images)?;
-    Ok(bounds.output().magnitude())
-}
-
-/// Returns the images to classify: random ones, or the first test images of the dataset that a model was trained on.
-fn images_for(
-    name: &str,
-    network: &Network,
-    count: usize,
-) -> Result<Vec<Vec<i64>>, Box<dyn Error>> {
-    if ["mnist", "cifar", "cifar2"].contains(&name) {
-        return Ok(random_images(1, network, count));
-    }
-    let mut images = images_of(network, dataset_of(name)?, Split::Test)?;
-    images.truncate(count);
-    Ok(images)
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -386,7 +316,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     sealquant::experiment::check_record_path(&options.out)?;
     let mut rows = Vec::new();
     for name in &options.networks {
-        let (network, bounds) = network(name, &options)?;
+        let (network, bounds) = bounds(name, &options)?;
         for bound in &bounds {
             for &scheme in &options.schemes {
                 // SEAL chooses its own instructions.

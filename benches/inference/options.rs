@@ -1,17 +1,11 @@
 //! Parses the command line.
 
+use crate::networks::Bound;
 use crate::record::default_path;
 use sealquant::kernels::Backend;
 use sealquant::params::Scheme;
 use std::error::Error;
 use std::path::PathBuf;
-
-/// The bound on the logits that the plaintext modulus must hold.
-#[derive(Clone, Copy)]
-pub enum Bound {
-    Proven,
-    Observed,
-}
 
 /// The networks and settings to measure.
 pub struct Options {
@@ -57,12 +51,7 @@ impl Options {
             match name.as_str() {
                 "--network" => options.networks = value()?.split(',').map(str::to_owned).collect(),
                 "--bound" => {
-                    let bound = |name| match name {
-                        "proven" => Ok(Bound::Proven),
-                        "observed" => Ok(Bound::Observed),
-                        other => Err(format!("no bound {other}")),
-                    };
-                    let bounds = value()?.split(',').map(bound);
+                    let bounds = value()?.split(',').map(str::parse::<Bound>);
                     options.bounds = Some(bounds.collect::<Result<_, _>>()?);
                 }
                 "--plain-bits" => options.plain_bits = Some(value()?.parse()?),

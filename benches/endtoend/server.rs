@@ -1,0 +1,84 @@
+//! The server's process: one client, its keys, and requests until it hangs up.
+
+use super::networks;
+use super::stage::{Clock, receive, send};
+use super::{Setting, scheme};
+use sealquant::engine::{Contexts, SeededEvaluationKeys, SeededRequest, Server};
+use sealquant::params::BoundRule;
+use sealquant::wire::{Limits, Message};
+use std::error::Error;
+use std::io::{self, Write as _};
+use std::net::{TcpListener, TcpStream};
+
+/// Limits for what the other process of this benchmark sends, which is not hostile: keys may take gigabytes.
+const LIMITS: Limits = Limits {
+    message_bytes: u64::MAX,
+    memory_bytes: u64::MAX,
+};
+
+/// Serves one client on a free port, whose number is printed first.
+pub fn serve(arguments: &[String]) -> Result<(), Box<dyn Error>> {
+    let [network, bound, layout, images, threads] = arguments else {
+        return Err("the server takes five arguments".into());
+    };
+    let setting = Setting {
+        network: network.clone(),
+        bound: match bound.as_str() {
+            "proven" => BoundRule::Proven,
+            magnitude => BoundRule::Observed {
+                magnitude: magnitude.parse()?,
+                source: "the client".to_owned(),
+            },
+        },
+        scheme: scheme(layout)?,
+        images: images.parse()?,
+    };
+    let pool = rayon::ThreadPoolBuilder::new()
+        .num_threads(threads.parse()?)
+        .build()?;
+    let listener = TcpListener::bind("127.0.0.1:0")?;
+    println!("{}", listener.local_addr()?.port());
+    io::stdout().flush()?;
+    let (mut connection, _) = listener.accept()?;
+    connection.set_nodelay(true)?;
+    // Errors without Send cannot leave the pool.
+    let served =
+        pool.install(|| answer(&setting, &mut connection).map_err(|error| error.to_string()));
+    Ok(served?)
+}
+
+fn answer(setting: &Setting, connection: &mut TcpStream) -> Result<(), Box<dyn Error>> {
+    let (network, _) = networks::network(&setting.network, 100)?;
+    let plan = setting.plan(&network)?;
+    let contexts = Contexts::new(plan.client_spec())?;
+
+    let bytes = receive(connection)?;
+    let mut clock = Clock::start("server: ");
+    let keys = SeededEvaluationKeys::from_wire(&contexts, &bytes, &LIMITS)?;
+    drop(bytes);
+    clock.lap("read keys");
+    let keys = keys.expand(&contexts)?;
+    clock.lap("expand keys");
+    let server = Server::new(&plan, &contexts, keys)?;
+    clock.lap("prepare");
+    send(connection, &serde_json::to_vec(&clock.stages().0)?)?;
+
+    loop {
+        let bytes = match receive(connection) {
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(()),
+            other => other?,
+        };
+        let mut clock = Clock::start("server: ");
+        let request = SeededRequest::from_wire(&contexts, &bytes, &LIMITS)?;
+        drop(bytes);
+        clock.lap("read");
+        let request = request.expand(&contexts)?;
+        clock.lap("expand");
+        let evaluation = server.evaluate(&request, &())?;
+        clock.lap("evaluate");
+        let message = evaluation.response.to_wire(&contexts)?;
+        clock.lap("write");
+        send(connection, &message)?;
+        send(connection, &serde_json::to_vec(&clock.stages().0)?)?;
+    }
+}
