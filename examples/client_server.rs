@@ -9,7 +9,7 @@ use sealquant::engine::{
     Client, Contexts, Plan, Response, SeededEvaluationKeys, SeededRequest, Server,
 };
 use sealquant::network::{Network, NetworkBuilder, NetworkError, Shape, Twin};
-use sealquant::params::{SelectOptions, select};
+use sealquant::params::{Scheme, SelectOptions, select};
 use sealquant::wire::{Limits, Message};
 use std::error::Error;
 use std::path::Path;
@@ -22,11 +22,17 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 fn run(directory: &Path) -> Result<(), Box<dyn Error>> {
-    // Both sides know the client's specification: encryption parameters and which value lies in which slot. Only the
-    // server has the weights.
+    // Here, one process plays both parts. A client needs the plan's specification only, which holds no weights:
+    // encryption parameters and which value lies in which slot.
     let network = network()?;
-    let plan = Plan::new(&network, &select(&network, &SelectOptions::default())?)?;
-    let images: Vec<Vec<i64>> = (0..4).map(|i| vec![i, 3 - i, 1]).collect();
+    // Rotations need keys, so all three messages have something to carry.
+    let options = SelectOptions {
+        scheme: Some(Scheme::Diagonal),
+        images: Some(1),
+        ..SelectOptions::default()
+    };
+    let plan = Plan::new(&network, &select(&network, &options)?)?;
+    let images = [vec![2, 1, 3]];
 
     let contexts = Contexts::new(plan.client_spec())?;
     let client = Client::new(plan.client_spec(), &contexts)?;

@@ -4,7 +4,7 @@
 //! cargo bench --bench network [-- --rounds N] [--only stock|paper] [--layers L] [--channels K] [--out FILE]
 //! ```
 //!
-//! It runs `mnist-w2` by stock SEAL calls, batched (784 ciphertexts; its first L layers, all by default), and in the authors'
+//! It runs `mnist-w2` by stock SEAL calls, batched (611 ciphertexts; its first L layers, all by default), and in the authors'
 //! schedule at N = 8192 (a part of each layer: K channels, 2 by default). Both sides work on the same ciphertexts, keys
 //! and contexts in one process, on one thread, and their responses are compared word for word. In each round C++, this
 //! crate and C++ again run once, in an order that changes; a ratio is the median over the rounds, from processor times.

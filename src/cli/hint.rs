@@ -154,16 +154,17 @@ mod tests {
                     continue;
                 }
                 // Generated documents say how they were made, and git has options, too.
-                let other = ["cli", "reproduce", "train/tests"].map(|part| src.join(part));
+                let other =
+                    ["cli", "experiment/reproduce", "train/tests"].map(|part| src.join(part));
                 if other.iter().any(|part| path.starts_with(part))
-                    || path.ends_with("report/host.rs")
+                    || path.ends_with("experiment/host.rs")
                 {
                     continue;
                 }
                 let text = std::fs::read_to_string(&path).unwrap_or_default();
                 for option in [
                     "--data-dir",
-                    "--mode",
+                    "--kernels",
                     "--layout",
                     "--accept",
                     "--out",

@@ -206,8 +206,12 @@ mod tests {
             &names(&["reproduce", "timing"]),
             "data-dir"
         ));
-        assert!(!takes(&command, &names(&["reproduce", "scaling"]), "mode"));
+        assert!(!takes(
+            &command,
+            &names(&["reproduce", "scaling"]),
+            "kernels"
+        ));
         assert!(!takes(&command, &names(&["data", "fetch"]), "data-dir"));
-        assert!(!takes(&command, &names(&["none"]), "mode"));
+        assert!(!takes(&command, &names(&["none"]), "data-dir"));
     }
 }

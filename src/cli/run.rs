@@ -1,6 +1,6 @@
 //! The common part of `infer` and `demo`: a run under encryption, its record and its table.
 
-use std::{num::NonZeroUsize, path::PathBuf};
+use std::{num::NonZeroUsize, path::PathBuf, time::Instant};
 
 use super::{
     Outcome, interrupt,
@@ -15,7 +15,7 @@ use crate::{
     engine::{Contexts, EngineError, Plan},
     experiment::{
         BatchSeconds, BoundRecord, Classified, DataFile, ForecastRecord, Host, NoiseRecord,
-        RunRecord, classify,
+        RunRecord, Seconds, classify,
     },
     file::ResultKind,
     file_kind::Own,
@@ -136,11 +136,13 @@ pub(super) fn run(
 
     let first_image = range.start;
     let images = data.slice(range);
+    let planning = Instant::now();
     let (plan, contexts) = doing("planning", || {
         let plan = Plan::new(&network, &selection)?;
         let contexts = Contexts::new(plan.client_spec())?;
         Ok::<_, EngineError>((plan, contexts))
     })?;
+    let planning = planning.elapsed().as_secs_f64();
     let forecast = forecast(&plan, &contexts, images.len());
     let pixels: Vec<&[u8]> = images.images().collect();
     let (prepared, stages) = ((&plan, &contexts), Stages::new());
@@ -183,7 +185,10 @@ pub(super) fn run(
             .map_or(0.0, |response| response.budget_bits),
         plan: selection.explain(),
         noise: noise_records(&selection, &classified),
-        seconds: classified.seconds,
+        seconds: Seconds {
+            setup: classified.seconds.setup + planning,
+            ..classified.seconds
+        },
         evaluate_batch: BatchSeconds::of(&classified.batch_seconds),
         layers: classified.layers.clone(),
         forecast,

@@ -90,7 +90,7 @@ impl Client {
         })
     }
 
-    /// Encrypts a batch of quantised images with the secret keys, on all threads of the current rayon pool. For
+    /// Encrypts a batch of quantised images as the plan's backend takes them, on all threads of the current rayon pool. For
     /// own kernels, the ciphertexts are in NTT form, which saves the server the transforms.
     ///
     /// Values are integers from 0 to [`ClientSpec::input_max`], as the network's quantiser gives them. The bounds on the
@@ -326,7 +326,7 @@ impl Client {
             });
         }
         let images = images.iter().map(Vec::as_slice);
-        check_images(images, self.spec.image_values, self.spec.input_max)
+        check_images(images, self.spec.image_values(), self.spec.input_max())
     }
 
     fn check_response(&self, response: &Response) -> Result<(), EngineError> {

@@ -47,7 +47,7 @@ impl Contexts {
     }
 
     /// Takes contexts that were made elsewhere, in the batched layout: one for each plain prime, with the numbers of
-    /// ciphertexts for each. This serves a caller who knows a plan's numbers but not its network.
+    /// ciphertexts for each. This serves readers and writers of messages that know a plan's numbers only.
     ///
     /// # Errors
     /// [`EngineError::Contexts`] if there are none, or if they differ in more than the plain prime.

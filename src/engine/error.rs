@@ -121,7 +121,7 @@ pub enum EngineError {
     },
     /// The contexts cannot be those of one plan.
     #[error(
-        "a plan has at least one context, and its contexts differ in the plaintext modulus alone"
+        "these contexts are not those of one plan: make them from its client specification, with `Contexts::new`"
     )]
     Contexts,
     /// A fault of this library: something does not hold that it takes for granted.

@@ -13,7 +13,7 @@ pub struct EvaluationKeys {
 }
 
 /// Encrypted images. For each plaintext modulus, the batched layout has one ciphertext per element of the network's
-/// input.
+/// input that is read.
 #[derive(Debug)]
 pub struct Request {
     pub(crate) images: usize,
@@ -34,7 +34,7 @@ impl EvaluationKeys {
 
 impl Request {
     /// Returns the ciphertexts for each plaintext modulus: in the batched layout, one per element of the network's
-    /// input.
+    /// input that is read.
     pub fn parts(&self) -> &[Vec<Ciphertext>] {
         &self.parts
     }

@@ -74,8 +74,7 @@ impl Plan {
             plain_moduli: parameters.plain_moduli().to_vec(),
             security: SecurityLevel::Bits128,
             slot_map,
-            image_values: network.input().shape.len(),
-            input_max: network.input().quantizer.max(),
+            input: network.input().clone(),
             upload: if scheme.is_stock() {
                 Upload::Secret
             } else {
@@ -155,7 +154,7 @@ impl Plan {
         Self {
             outputs: circuit.outputs().last().copied().unwrap_or(0),
             response_primes: primes.max(1),
-            is_prefix: layers < self.layers().len(),
+            is_prefix: self.is_prefix || layers < self.layers().len(),
             circuit,
             ..self.clone()
         }

@@ -20,6 +20,8 @@ pub struct Server {
     inputs: usize,
     response_primes: usize,
     own_kernels: bool,
+    /// False if the calling thread does all the work.
+    in_pool: bool,
     /// One for each plain prime.
     evaluators: Vec<Box<dyn Evaluate>>,
 }
@@ -29,7 +31,7 @@ pub struct Server {
 pub struct Evaluation {
     /// Encrypted logits.
     pub response: Response,
-    /// Layers in order, with `response` last: times and operations summed over the plaintext moduli.
+    /// Layers in order, with `response` last if primes are dropped: times and operations summed over the plain primes.
     pub layers: Vec<LayerStats>,
 }
 
@@ -49,6 +51,7 @@ impl Server {
             inputs: plan.inputs(),
             response_primes: plan.response_primes(),
             own_kernels: !plan.parameters().scheme().is_stock(),
+            in_pool: true,
             evaluators: backend::evaluators(plan, contexts, keys)?,
         })
     }
@@ -70,6 +73,7 @@ impl Server {
             inputs: spec.inputs(),
             response_primes: spec.coeff_modulus().len().saturating_sub(1),
             own_kernels: false,
+            in_pool: false,
             evaluators: backend::reference_evaluators(plan, contexts, keys, part)?,
         })
     }
@@ -159,8 +163,14 @@ impl Server {
         }
         let suffix = suffix(index, self.evaluators.len());
         let primes = self.response_primes;
-        // Enter the pool once: from a thread outside it, every parallel loop would wake a worker and wait for it.
-        rayon::scope(|_| self.evaluators[index].evaluate(inputs, primes, &suffix, layers, progress))
+        let evaluator = &self.evaluators[index];
+        let mut evaluate = || evaluator.evaluate(inputs, primes, &suffix, layers, progress);
+        if self.in_pool {
+            // Enter the pool once: from a thread outside it, every parallel loop would wake a worker and wait for it.
+            rayon::scope(|_| evaluate())
+        } else {
+            evaluate()
+        }
     }
 
     /// Returns an empty entry for each layer.

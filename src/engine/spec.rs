@@ -1,5 +1,6 @@
 //! What a client must know: parameters and sizes, no weights.
 
+use crate::network::{InputError, InputSpec};
 use crate::packing::SlotMap;
 use crate::seal::SecurityLevel;
 
@@ -14,10 +15,10 @@ pub(crate) enum Upload {
     Public,
 }
 
-/// What a client must know of a plan to encrypt, to make keys and to decrypt. It holds no weights.
+/// What a client must know of a plan to quantise and encrypt images, to make keys and to decrypt. It holds no weights.
 ///
-/// It does tell the number of layers that square, and, in the diagonal layout, which rotations and pixels the weights
-/// need.
+/// It does tell how many layers square, which pixels the weights read, the size of the bound on the logits, and, in the
+/// diagonal layout, which rotations the weights need.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ClientSpec {
     pub(crate) poly_modulus_degree: usize,
@@ -25,8 +26,7 @@ pub struct ClientSpec {
     pub(crate) plain_moduli: Vec<u64>,
     pub(crate) security: SecurityLevel,
     pub(crate) slot_map: SlotMap,
-    pub(crate) image_values: usize,
-    pub(crate) input_max: i64,
+    pub(crate) input: InputSpec,
     pub(crate) upload: Upload,
     /// For each plain prime, the factor by which decrypted slots are multiplied.
     pub(crate) corrections: Vec<u64>,
@@ -60,14 +60,22 @@ impl ClientSpec {
         self.slot_map.batch_size()
     }
 
-    /// Returns the number of values of an image.
-    pub const fn image_values(&self) -> usize {
-        self.image_values
+    /// Converts an image of pixels to the integers that the network reads.
+    ///
+    /// # Errors
+    /// [`InputError::Length`] for another number of pixels than the network's input takes.
+    pub fn quantize_image(&self, pixels: &[u8]) -> Result<Vec<i64>, InputError> {
+        self.input.quantize_image(pixels)
+    }
+
+    /// Returns the number of integers of an image.
+    pub(super) const fn image_values(&self) -> usize {
+        self.input.shape.len()
     }
 
     /// Returns the largest integer that the network reads; the smallest is 0.
-    pub const fn input_max(&self) -> i64 {
-        self.input_max
+    pub fn input_max(&self) -> i64 {
+        self.input.quantizer.max()
     }
 
     /// Returns the number of ciphertexts in a request, for each plain prime.

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// The cost of one layer on the server, summed over the CRT primes.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LayerStats {
-    /// Name of the layer; `response` for the last drop of primes.
+    /// Name of the layer; `response` for the last drop of primes, if the backend drops any.
     pub name: String,
     /// Wall time.
     pub seconds: f64,
@@ -19,7 +19,7 @@ pub struct LayerStats {
     pub share: Option<Share>,
 }
 
-/// How much of a layer ran.
+/// How much of a layer ran. Units are those of one plain prime; work is summed over the plain primes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Share {
     /// Number of units (see [`super::reference::Part`]) that ran.

@@ -14,7 +14,7 @@ use crate::{
     circuit::OpCounts,
     data::sha256_hex,
     engine::{
-        Client, Contexts, LayerStats, Progress, Server,
+        Client, Contexts, EngineError, LayerStats, Progress, Server,
         reference::{Part, ReferencePlan},
     },
     file::write_json,
@@ -197,9 +197,11 @@ impl PrimeSubject<'_> {
         let server = Server::reference(&plan, &contexts, client.evaluation_keys()?, self.part)?;
         let keygen_seconds = start.elapsed().as_secs_f64();
 
-        let start = Instant::now();
         let images = [quantized];
-        let request = client.encrypt(&images, &())?;
+        let alone = rayon::ThreadPoolBuilder::new().num_threads(1).build();
+        let alone = alone.map_err(|_| EngineError::Internal("no pool of one thread"))?;
+        let start = Instant::now();
+        let request = alone.install(|| client.encrypt(&images, &()))?;
         let encrypt_seconds = start.elapsed().as_secs_f64();
 
         let evaluation = server.evaluate(&request, progress)?;

@@ -124,7 +124,7 @@ pub struct BoundRecord {
 pub struct Seconds {
     /// The client generates its keys.
     pub keygen: f64,
-    /// The server takes the evaluation keys and prepares the network's constants, once.
+    /// Once: plan and contexts are made, the server takes the evaluation keys and prepares the network's constants.
     pub setup: f64,
     /// The client encodes and encrypts.
     pub encrypt: f64,

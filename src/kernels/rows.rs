@@ -15,7 +15,7 @@ const AHEAD: usize = 8;
 /// order.
 #[derive(Debug, Clone)]
 pub struct Permutation {
-    /// RowSource of each vector of the result, and index of the order of its words.
+    /// Source of each vector of the result, and index of the order of its words.
     sources: Vec<(u32, u32)>,
     orders: Vec<Lane>,
 }

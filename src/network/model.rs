@@ -33,6 +33,27 @@ pub struct InputSpec {
     pub quantizer: InputQuantizer,
 }
 
+impl InputSpec {
+    /// Converts an image of pixels to the integers that the network reads. Both are in the flat, channel-major order of
+    /// [`Shape`].
+    ///
+    /// # Errors
+    /// [`InputError::Length`] unless there is one pixel per value of the image's shape. That is the input's shape,
+    /// except that an [`InputEncoding`](super::InputEncoding) has its own number of channels.
+    pub fn quantize_image(&self, pixels: &[u8]) -> Result<Vec<i64>, InputError> {
+        let Self { shape, quantizer } = self;
+        let image = quantizer.image_shape(*shape);
+        if pixels.len() != image.len() {
+            return Err(InputError::Length {
+                actual: pixels.len(),
+                expected: image.len(),
+                shape: image,
+            });
+        }
+        Ok(quantizer.quantize_image(pixels, *shape))
+    }
+}
+
 /// The unchecked description of a network; [`Network::new`] checks it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct NetworkLiteral {
@@ -203,23 +224,12 @@ impl Network {
         }
     }
 
-    /// Converts an image of pixels to the integers that the network reads. Both are in the flat, channel-major order of
-    /// [`Shape`].
+    /// Converts an image of pixels to the integers that the network reads, see [`InputSpec::quantize_image`].
     ///
     /// # Errors
-    /// [`InputError::Length`] unless there is one pixel per value of the image's shape. That is the input's shape,
-    /// except that an [`InputEncoding`](super::InputEncoding) has its own number of channels.
+    /// [`InputError::Length`] for another number of pixels.
     pub fn quantize_image(&self, pixels: &[u8]) -> Result<Vec<i64>, InputError> {
-        let InputSpec { shape, quantizer } = self.input();
-        let image = quantizer.image_shape(*shape);
-        if pixels.len() != image.len() {
-            return Err(InputError::Length {
-                actual: pixels.len(),
-                expected: image.len(),
-                shape: image,
-            });
-        }
-        Ok(quantizer.quantize_image(pixels, *shape))
+        self.input().quantize_image(pixels)
     }
 
     /// Returns the description from which the network was made.

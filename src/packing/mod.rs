@@ -52,7 +52,7 @@ impl Packing {
         Ok(Self { circuit, slot_map })
     }
 
-    /// Packs one image into a few ciphertexts, with rotations.
+    /// Packs one image into a few ciphertexts of `slots` slots, a power of two, with rotations.
     ///
     /// # Errors
     /// [`DiagonalError`] with the reason if the network does not fit.

@@ -83,7 +83,7 @@ impl Reference {
 
     /// Returns the map of ciphertexts of `slots` slots, a multiple of the period, for an image that lies so, and for
     /// logits in the first slots of the response.
-    pub fn slot_map(self, slots: usize, logits: usize) -> SlotMap {
+    pub(crate) fn slot_map(self, slots: usize, logits: usize) -> SlotMap {
         let values = self.shape.height * self.shape.width;
         let window = self.window();
         let input = |channel: usize| {

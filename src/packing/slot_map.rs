@@ -77,7 +77,7 @@ impl SlotMap {
 
     /// Returns the slots of ciphertext `ciphertext` of a request for at most [`SlotMap::batch_size`] images. Slots of
     /// missing images are left out.
-    pub fn gather(&self, images: &[Vec<i64>], ciphertext: usize) -> Vec<i64> {
+    pub(crate) fn gather(&self, images: &[Vec<i64>], ciphertext: usize) -> Vec<i64> {
         let values = &self.inputs[ciphertext];
         let images = images.iter().take(self.batch_size());
         let of_image = |image: &Vec<i64>| {
@@ -89,16 +89,21 @@ impl SlotMap {
             values.take(self.image_slots).collect::<Vec<_>>()
         };
         match values.as_slice() {
-            [Some(index)] if self.image_slots == 1 => {
-                images.map(|image| image[index.get()]).collect()
-            }
+            [Some(index)] if self.image_slots == 1 => images
+                .map(|image| image.get(index.get()).copied().unwrap_or(0))
+                .collect(),
             _ => images.flat_map(of_image).collect(),
         }
     }
 
     /// Sums the slots of each response ciphertext, as residues of a plaintext modulus, to the residues of each logit for
     /// each of the first `images` images.
-    pub fn collect(&self, outputs: &[Vec<u64>], images: usize, modulus: u64) -> Vec<Vec<u64>> {
+    pub(crate) fn collect(
+        &self,
+        outputs: &[Vec<u64>],
+        images: usize,
+        modulus: u64,
+    ) -> Vec<Vec<u64>> {
         let per_ciphertext = self.logits_in_ciphertext();
         let sum = |logit: usize, image: usize| {
             let start = image * self.image_slots + logit % per_ciphertext * self.logit_slots;

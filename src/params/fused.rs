@@ -1,5 +1,4 @@
-//! Parameters for fused kernels: the cheapest degree, plaintext primes and data primes for a number of
-//! images.
+//! Parameters for fused kernels: the cheapest degree, plain primes and data primes for a number of images.
 
 use super::fused_circuit::FusedCircuit;
 use super::fused_noise::FusedNoise;
@@ -74,7 +73,7 @@ fn fit_under(noises: &mut Noises<'_>, degree: usize, cap: u32, moduli: &[u64]) -
     needed(&least, degree, cap)?;
     let of_moduli: Vec<FusedNoise> = moduli
         .iter()
-        .map(|&t| noises.under(degree, t).in_channels(moduli.len()))
+        .map(|&t| noises.under(degree, t).under_all(moduli.len()))
         .collect();
     fit(&of_moduli, degree, cap, moduli)
 }

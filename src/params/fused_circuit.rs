@@ -61,10 +61,10 @@ impl FusedCircuit {
 
     /// Predicts the nanoseconds for a batch on one thread at nominal rates: the model of `Plan::forecast`, without
     /// caches.
-    pub(super) fn nanoseconds(&self, degree: usize, primes: usize, channels: usize) -> f64 {
+    pub(super) fn nanoseconds(&self, degree: usize, primes: usize, plain_primes: usize) -> f64 {
         let read = WorkRates::nominal(degree).stream * (2 * self.circuit.inputs()) as f64;
         let chunk = self.work() * OPERATION_NANOSECONDS + read;
         let respond = (self.response_polynomials() * degree) as f64 * RESPOND_NANOSECONDS;
-        (primes * channels) as f64 * ((degree / LANES) as f64 * chunk + respond)
+        (primes * plain_primes) as f64 * ((degree / LANES) as f64 * chunk + respond)
     }
 }

@@ -140,10 +140,10 @@ impl FusedNoise {
         }
     }
 
-    /// Returns the same noise for a response under `channels` plaintext moduli.
-    pub(super) fn in_channels(self, channels: usize) -> Self {
+    /// Returns the same noise for a response under this many plain primes in all.
+    pub(super) fn under_all(self, plain_primes: usize) -> Self {
         Self {
-            values: self.values * channels as f64,
+            values: self.values * plain_primes as f64,
             ..self
         }
     }

@@ -7,11 +7,11 @@ use crate::network::{CropError, CropNetwork, Network};
 use crate::packing::{DiagonalError, Packing};
 use thiserror::Error;
 
-/// RunSize of a residue in memory, in bytes.
+/// Size of a residue in memory, in bytes.
 const WORD: u64 = 8;
-/// RunSize of a weight in the lowered network, in bytes: client and server hold it once each.
+/// Size of a weight in the lowered network, in bytes: the plan holds it, and once more each evaluator of stock calls.
 const TERM: u64 = 2 * 16;
-/// RunSize of a weight compiled for one prime, in bytes: an index, or an index and a factor.
+/// Size of a weight compiled for one prime, in bytes: an index, or an index and a factor.
 const COMPILED_TERM: u64 = 8;
 
 /// Reasons why the memory of a run cannot be predicted: the layout cannot serve the network.

@@ -28,10 +28,10 @@ pub struct Level {
     pub total_bits: u32,
 }
 
-struct Inner {
+pub(super) struct Inner {
     context: UniquePtr<bridge::SEALContext>,
     parameters: EncryptionParameters,
-    primes: Vec<u64>,
+    pub(super) primes: Vec<u64>,
     levels: Vec<Level>,
 }
 
@@ -49,7 +49,7 @@ unsafe impl Sync for Inner {}
 /// Validated parameters with everything that SEAL precomputes from them. Cheap to clone and shared between threads.
 #[derive(Clone)]
 pub struct Context {
-    inner: Arc<Inner>,
+    pub(super) inner: Arc<Inner>,
 }
 
 impl Context {
@@ -159,10 +159,6 @@ impl Context {
             element,
             bound: 2 * self.parameters().poly_modulus_degree(),
         })
-    }
-
-    pub(super) fn all_primes(&self) -> &[u64] {
-        &self.inner.primes
     }
 
     pub(crate) fn as_ffi(&self) -> &bridge::SEALContext {

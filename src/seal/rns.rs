@@ -68,7 +68,7 @@ pub(super) fn check_limbs(
 impl Context {
     /// The primes of q at the key level.
     pub(crate) fn primes(&self) -> &[u64] {
-        self.all_primes()
+        &self.inner.primes
     }
 
     /// The level of keys, which has all primes.

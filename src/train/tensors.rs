@@ -17,7 +17,7 @@ use crate::{data::hex, file_kind::describe};
 /// Largest size of a weight or checkpoint file, in bytes: a checkpoint holds weights, the best ones and two moments.
 const MAX_BYTES: u64 = 4 << 30;
 
-/// NamedTensors matrices in order of name.
+/// Named matrices in order of name.
 pub(super) type NamedTensors = BTreeMap<String, ([usize; 2], Vec<f32>)>;
 
 /// Collects the model's tensors, with `prefix` before each name.

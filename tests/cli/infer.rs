@@ -347,7 +347,8 @@ fn memory_is_predicted_near_what_records_measured() {
             },
             scheme: Scheme::ALL.into_iter().find(|scheme| {
                 let layout = text("layout").replace("packed", "crops");
-                scheme.is_stock() == (text("mode") == "stock") && scheme.layout() == layout
+                let is_stock = record["kernels"] == "seal" || record["mode"] == "stock";
+                scheme.is_stock() == is_stock && scheme.layout() == layout
             }),
             images: Some(images),
             ..SelectOptions::default()

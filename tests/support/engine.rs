@@ -50,7 +50,7 @@ pub fn messages(
     plan: &Contexts,
     singles: &[(&'static str, Vec<u8>)],
 ) -> Vec<(&'static str, Vec<u8>)> {
-    let channels = plan.contexts().len();
+    let parts = plan.contexts().len();
     let images = 5;
     [
         ("evaluation_keys", Kind::EvaluationKeys, "relin_keys", 1, 0),
@@ -74,11 +74,8 @@ pub fn messages(
     .into_iter()
     .map(|(name, kind, single, items, images)| {
         let (_, single) = singles.iter().find(|(name, _)| *name == single).unwrap();
-        let numbers = [channels as u32, items as u32, images];
-        (
-            name,
-            repeated(plan, kind, single, channels * items, numbers),
-        )
+        let numbers = [parts as u32, items as u32, images];
+        (name, repeated(plan, kind, single, parts * items, numbers))
     })
     .collect()
 }

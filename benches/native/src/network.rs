@@ -2,7 +2,7 @@
 
 use std::ffi::c_void;
 
-/// A layer of a batched network, as `sealquant` computes it with `Mode::Stock`.
+/// A layer of a batched network, as `sealquant` computes it by stock SEAL calls.
 #[derive(Debug, Clone, Copy)]
 #[repr(C)]
 pub struct Layer {

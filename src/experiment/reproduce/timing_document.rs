@@ -28,7 +28,7 @@ const fn claimed(dataset: DatasetName) -> Option<u32> {
 pub fn timing_document(records: &[TimingRecord]) -> String {
     let mut out = String::from(
         "# Time of the authors' schedule\n\n\
-         Written by `sealquant reproduce timing --document DIR`. Paper mode (`src/engine/backend/reference`): stock SEAL calls, one \
+         Written by `sealquant reproduce timing --document DIR`. The authors' schedule (`src/engine/backend/reference`): stock SEAL calls, one \
          image per ciphertext, a rotation for each kernel tap and output channel, Galois keys for powers of two, nothing \
          cached, one thread. Parameters are SEAL's default primes for N. Every weight that is not zero costs a rotation, \
          a product and an addition; those that are zero cost nothing.\n\n\

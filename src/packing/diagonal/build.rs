@@ -320,7 +320,7 @@ fn rotated_stage(
         };
         for entry in matrix.row(output) {
             let Some(from) = inputs.of[matrix.inputs()[entry] as usize].map(Index::get) else {
-                continue;
+                return refuse("a value that is read has no slot");
             };
             let distance = (from + period_in * period_out - to) % period_in;
             let first = to + distance / period_out * period_out;

@@ -74,9 +74,9 @@ impl HoistedCircuit {
         &self.layers
     }
 
-    /// Returns the number of values in a response under `channels` plaintext moduli.
-    fn values(&self, channels: usize) -> f64 {
-        (self.packing.slot_map.outputs() * channels) as f64
+    /// Returns the number of values in a response under `plain_primes` plaintext moduli.
+    fn values(&self, plain_primes: usize) -> f64 {
+        (self.packing.slot_map.outputs() * plain_primes) as f64
     }
 
     /// Predicts the nanoseconds for one plaintext modulus, from [`diagonal_work`].
@@ -104,8 +104,8 @@ fn chain(
     moduli: &[u64],
     (most, budget): (f64, &mut usize),
 ) -> Option<Chain> {
-    let fits = |channels: &[PlainPrime]| {
-        let found = chain_under(circuit, cap, channels, moduli.len());
+    let fits = |plain_primes: &[PlainPrime]| {
+        let found = chain_under(circuit, cap, plain_primes, moduli.len());
         found.filter(|chain| chain.cost < most)
     };
     let (&largest, others) = moduli.split_last()?;
@@ -113,29 +113,29 @@ fn chain(
         t: largest,
         norms: Vec::new(),
     }])?;
-    let mut channel = |t: u64| PlainPrime {
+    let mut plain_prime = |t: u64| PlainPrime {
         t,
         norms: norms(&circuit.packing, t, budget),
     };
-    let mut channels = vec![channel(largest)];
-    let found = fits(&channels)?;
+    let mut plain_primes = vec![plain_prime(largest)];
+    let found = fits(&plain_primes)?;
     if others.is_empty() {
         return Some(found);
     }
-    channels.splice(0..0, others.iter().map(|&t| channel(t)));
-    fits(&channels)
+    plain_primes.splice(0..0, others.iter().map(|&t| plain_prime(t)));
+    fits(&plain_primes)
 }
 
 /// Finds the cheapest chain for the given moduli, of `count` in all.
 fn chain_under(
     circuit: &HoistedCircuit,
     cap: u32,
-    channels: &[PlainPrime],
+    plain_primes: &[PlainPrime],
     count: usize,
 ) -> Option<Chain> {
     let mut best: Option<Chain> = None;
     let values = circuit.values(count);
-    let largest = channels.iter().max_by_key(|channel| channel.t)?;
+    let largest = plain_primes.iter().max_by_key(|prime| prime.t)?;
     // Slack from 0.5 to 3.5 bits above a rounding: noise is dropped to about the size of the rounding itself.
     for slack in 1..=7 {
         for special in (30..=PRIME_BITS_MAX).rev().step_by(2) {
@@ -163,7 +163,7 @@ fn chain_under(
                 let found = build(
                     circuit,
                     cap,
-                    (channels, values),
+                    (plain_primes, values),
                     special,
                     base + 2 * spare,
                     &dropped,
@@ -184,7 +184,7 @@ fn chain_under(
 fn build(
     circuit: &HoistedCircuit,
     cap: u32,
-    (channels, values): (&[PlainPrime], f64),
+    (plain_primes, values): (&[PlainPrime], f64),
     special: u32,
     base: u32,
     dropped: &[f64],
@@ -213,17 +213,17 @@ fn build(
         return None;
     }
     sizes.push(special);
-    let moduli: Vec<u64> = channels.iter().map(|channel| channel.t).collect();
+    let moduli: Vec<u64> = plain_primes.iter().map(|prime| prime.t).collect();
     let primes = primes(circuit.degree as usize, &sizes, &moduli)?;
     let log2: Vec<f64> = primes.iter().map(|&prime| (prime as f64).log2()).collect();
     let (&special, data) = log2.split_last()?;
     let predict = |response| {
-        worst(channels.iter().map(|channel| {
+        worst(plain_primes.iter().map(|prime| {
             NoiseModel {
                 circuit,
-                t: channel.t as f64,
+                t: prime.t as f64,
                 values,
-                norms: &channel.norms,
+                norms: &prime.norms,
                 data: data.to_vec(),
                 special,
                 drops: Drops::Counts(&drops),

@@ -1,6 +1,6 @@
 //! The noise of the diagonal layout.
 //!
-//! As in `fast`, noise is the phase of the BGV ciphertext, t * c(s) mod Q, tracked by the root mean square of its
+//! As in `fused_noise`, noise is the phase of the BGV ciphertext, t * c(s) mod Q, tracked by the root mean square of its
 //! coefficients (its deviation). It is a sum of parts. Each part is a product of powers of Gaussians, which determine
 //! how heavy its tail is ([`Powers`]). `rules.rs` has the effect of a single step.
 //!

@@ -146,8 +146,9 @@ pub(super) fn compile(
             sums, square, pool, ..
         } = layer
         else {
-            let plaintexts =
-                plaintexts.ok_or(EngineError::Internal("no plaintexts for a diagonal layer"))?;
+            let plaintexts = plaintexts.ok_or(EngineError::Internal(
+                "no plaintexts for a layer of products",
+            ))?;
             specs.push(plaintexts.layer(context, index, &prime, kappa, scale)?);
             count = 1;
             continue;

@@ -1,4 +1,4 @@
-//! The diagonal layout on the server, with hoisted rotations: products with plaintexts, hoisted rotations (all from one decomposition), and
+//! The diagonal layout on the server: products with plaintexts, hoisted rotations (all from one decomposition), and
 //! squares in BGV form.
 //!
 //! `docs/EVALUATION.md` derives the steps and their noise.

@@ -109,7 +109,7 @@ impl ReferencePlan {
         for (named, pair) in network.layers().iter().zip(network.shapes().windows(2)) {
             let refuse = |reason: &str| EngineError::Unsupported {
                 layer: named.name.clone(),
-                layout: "paper",
+                layout: "reference",
                 reason: reason.to_owned(),
             };
             if at.period() > row {
@@ -180,7 +180,7 @@ impl ReferencePlan {
             Some(last) if at != Reference::vector(network.classes()) => {
                 Err(EngineError::Unsupported {
                     layer: last.name.clone(),
-                    layout: "paper",
+                    layout: "reference",
                     reason: "the last layer with weights must be fully connected".to_owned(),
                 })
             }
@@ -226,8 +226,7 @@ fn spec(network: &Network, input: Reference, parameters: &ReferenceParameters) -
         plain_moduli: parameters.plain_moduli.clone(),
         security: parameters.security,
         slot_map: input.slot_map(slots, network.classes()),
-        image_values: network.input().shape.len(),
-        input_max: network.input().quantizer.max(),
+        input: network.input().clone(),
         upload: Upload::Public,
         corrections: vec![1; parameters.plain_moduli.len()],
         needs_relin_keys: true,
