@@ -97,6 +97,7 @@
 //! network. Ciphertexts are not authenticated. Noise budgets and decryption failures must not reach a server. This is
 //! research software that nobody has audited.
 
+mod bits;
 #[cfg(feature = "inference")]
 pub mod circuit;
 #[cfg(feature = "cli")]

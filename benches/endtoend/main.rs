@@ -11,6 +11,7 @@
 //! | `--bound proven,observed` | bounds that the plaintext modulus must hold, see the benchmark `inference`; default proven |
 //! | `--images 1,8192` | numbers of images in a request; default 1,8192 |
 //! | `--scheme auto,batched,crops,diagonal,seal` | schemes; default auto: the cheapest for the number of images |
+//! | `--client own,seal` | whose encryption the client uses; default own, where it serves the scheme |
 //! | `--threads 1,2` | numbers of threads of each process. With 2, client and server share the same two processors; default 1,2 |
 //! | `--repeat N` | number of requests that count, after the first one; default 5 |
 //! | `--out FILE` | path of the record; default `target/bench/endtoend.json` |
@@ -24,7 +25,7 @@ mod stage;
 
 use networks::Bound;
 use record::{Record, default_path};
-use sealquant::engine::{Client, Contexts, Plan, Response};
+use sealquant::engine::{Client, CompactRequest, Contexts, Plan, Response};
 use sealquant::experiment::Spread;
 use sealquant::network::{Network, Twin, argmax};
 use sealquant::params::{BoundRule, Scheme, SelectOptions, select};
@@ -46,6 +47,8 @@ struct Options {
     bounds: Vec<Bound>,
     images: Vec<usize>,
     schemes: Vec<Option<Scheme>>,
+    /// Whose encryption the client uses: true for its own.
+    clients: Vec<bool>,
     threads: Vec<usize>,
     repeat: usize,
     out: PathBuf,
@@ -84,6 +87,14 @@ fn scheme(name: &str) -> Result<Option<Scheme>, String> {
     })
 }
 
+fn client(name: &str) -> Result<bool, String> {
+    match name {
+        "own" => Ok(true),
+        "seal" => Ok(false),
+        other => Err(format!("no client {other}")),
+    }
+}
+
 fn list<T, E>(text: &str, item: impl Fn(&str) -> Result<T, E>) -> Result<Vec<T>, E> {
     text.split(',').map(item).collect()
 }
@@ -95,6 +106,7 @@ impl Options {
             bounds: vec![Bound::Proven],
             images: vec![1, 8192],
             schemes: vec![None],
+            clients: vec![true],
             threads: vec![1, 2],
             repeat: 5,
             out: default_path("endtoend"),
@@ -110,6 +122,7 @@ impl Options {
                 "--bound" => options.bounds = list(value()?, str::parse)?,
                 "--images" => options.images = list(value()?, str::parse)?,
                 "--scheme" => options.schemes = list(value()?, scheme)?,
+                "--client" => options.clients = list(value()?, client)?,
                 "--threads" => options.threads = list(value()?, str::parse)?,
                 "--repeat" => options.repeat = value()?.parse::<usize>()?.max(1),
                 "--out" => options.out = value()?.into(),
@@ -132,6 +145,8 @@ struct Row {
     /// The bound on the logits that t holds: `proven` or `observed`.
     bound: &'static str,
     kernels: &'static str,
+    /// Whose encryption the client uses: `own` or `seal`.
+    client: &'static str,
     layout: &'static str,
     images: usize,
     threads: usize,
@@ -161,10 +176,11 @@ impl Row {
             stages.collect::<Vec<_>>().join(", ")
         };
         println!(
-            "{}, {} bound, {} kernels, {} layout, {} images, {} threads: {:.1} ms ({:.1}..{:.1}; first {:.1})",
+            "{}, {} bound, {} kernels, {} encryption, {} layout, {} images, {} threads: {:.1} ms ({:.1}..{:.1}; first {:.1})",
             self.network,
             self.bound,
             self.kernels,
+            self.client,
             self.layout,
             self.images,
             self.threads,
@@ -234,6 +250,10 @@ struct Party<'a> {
     network: &'a Network,
     contexts: Contexts,
     client: Client,
+    /// True for the client's own encryption.
+    compact: bool,
+    /// The last compact request, whose memory is reused.
+    sent: CompactRequest,
     connection: TcpStream,
 }
 
@@ -249,9 +269,16 @@ impl Party<'_> {
             .map(|image| self.network.quantize_image(image))
             .collect::<Result<Vec<_>, _>>()?;
         clock.lap("quantise");
-        let sent = self.client.encrypt_seeded(&quantized, &())?;
-        clock.lap("encrypt");
-        let message = sent.to_wire(&self.contexts)?;
+        let message = if self.compact {
+            self.client
+                .encrypt_compact_into(&quantized, &(), &mut self.sent)?;
+            clock.lap("encrypt");
+            self.sent.to_wire(&self.contexts)?
+        } else {
+            let sent = self.client.encrypt_seeded(&quantized, &())?;
+            clock.lap("encrypt");
+            sent.to_wire(&self.contexts)?
+        };
         clock.lap("write");
         send(&mut self.connection, &message)?;
         let returned = receive(&mut self.connection)?;
@@ -283,6 +310,7 @@ impl Party<'_> {
 fn measure(
     setting: &Setting,
     network: &Network,
+    own: bool,
     threads: usize,
     repeat: usize,
 ) -> Result<Row, Box<dyn Error>> {
@@ -307,9 +335,12 @@ fn measure(
     let mut party = Party {
         network,
         contexts,
+        compact: own && client.is_compact(),
+        sent: CompactRequest::default(),
         client,
         connection,
     };
+    let compact = party.compact;
     let twin = Twin::new(network);
     let quantized = images.iter();
     let quantized = quantized.map(|image| network.quantize_image(image));
@@ -342,6 +373,7 @@ fn measure(
         network: network.name().to_owned(),
         bound: setting.bound.name(),
         kernels: parameters.scheme().kernels(),
+        client: if compact { "own" } else { "seal" },
         layout: parameters.scheme().layout(),
         images: images.len(),
         threads,
@@ -389,13 +421,17 @@ fn main() -> Result<(), Box<dyn Error>> {
                         scheme,
                         images,
                     };
-                    for &threads in &options.threads {
+                    for (own, threads) in options
+                        .clients
+                        .iter()
+                        .flat_map(|&own| options.threads.iter().map(move |&threads| (own, threads)))
+                    {
                         let pool = rayon::ThreadPoolBuilder::new()
                             .num_threads(threads)
                             .build()?;
                         // Errors without Send cannot leave the pool.
                         let measured = pool.install(|| {
-                            measure(&setting, &network, threads, options.repeat)
+                            measure(&setting, &network, own, threads, options.repeat)
                                 .map_err(|error| error.to_string())
                         });
                         let row = measured?;

@@ -3,9 +3,11 @@
 use super::networks;
 use super::stage::{Clock, receive, send};
 use super::{Setting, scheme};
-use sealquant::engine::{Contexts, SeededEvaluationKeys, SeededRequest, Server};
+use sealquant::engine::{
+    CompactRequest, Contexts, Request, SeededEvaluationKeys, SeededRequest, Server,
+};
 use sealquant::params::BoundRule;
-use sealquant::wire::{Limits, Message};
+use sealquant::wire::{Kind, Limits, Message};
 use std::error::Error;
 use std::io::{self, Write as _};
 use std::net::{TcpListener, TcpStream};
@@ -15,6 +17,9 @@ const LIMITS: Limits = Limits {
     message_bytes: u64::MAX,
     memory_bytes: u64::MAX,
 };
+
+/// Offset of the kind in a message.
+const KIND_AT: usize = 6;
 
 /// Serves one client on a free port, whose number is printed first.
 pub fn serve(arguments: &[String]) -> Result<(), Box<dyn Error>> {
@@ -63,16 +68,25 @@ fn answer(setting: &Setting, connection: &mut TcpStream) -> Result<(), Box<dyn E
     clock.lap("prepare");
     send(connection, &serde_json::to_vec(&clock.stages().0)?)?;
 
+    // The memory of one request serves the next.
+    let mut request = Request::default();
     loop {
         let bytes = match receive(connection) {
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(()),
             other => other?,
         };
         let mut clock = Clock::start("server: ");
-        let request = SeededRequest::from_wire(&contexts, &bytes, &LIMITS)?;
-        drop(bytes);
-        clock.lap("read");
-        let request = request.expand(&contexts)?;
+        if bytes.get(KIND_AT) == Some(&(Kind::CompactRequest as u8)) {
+            let sent = CompactRequest::from_wire(&contexts, &bytes, &LIMITS)?;
+            drop(bytes);
+            clock.lap("read");
+            sent.expand_into(&contexts, &mut request)?;
+        } else {
+            let sent = SeededRequest::from_wire(&contexts, &bytes, &LIMITS)?;
+            drop(bytes);
+            clock.lap("read");
+            request = sent.expand(&contexts)?;
+        }
         clock.lap("expand");
         let evaluation = server.evaluate(&request, &())?;
         clock.lap("evaluate");

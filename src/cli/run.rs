@@ -14,8 +14,8 @@ use crate::{
     data::{Dataset, DatasetName, Source, Split},
     engine::{Contexts, EngineError, Plan},
     experiment::{
-        BatchSeconds, BoundRecord, Classified, DataFile, ForecastRecord, Host, NoiseRecord,
-        RunRecord, Seconds, classify,
+        BatchSeconds, BoundRecord, Classified, DataFile, Encryption, ForecastRecord, Host,
+        NoiseRecord, RunRecord, Seconds, classify,
     },
     file::ResultKind,
     file_kind::Own,
@@ -50,6 +50,9 @@ pub(super) struct RunArguments {
     /// Whose kernels compute on the server
     #[arg(long, value_enum, default_value = "own")]
     pub(super) kernels: Kernels,
+    /// Whose encryption the client uses; own encryption serves own kernels only
+    #[arg(long, value_enum, default_value = "own")]
+    pub(super) client: Kernels,
     /// Choose the plaintext modulus for the largest logit on all images of the dataset instead of the proven bound:
     /// smaller and faster, but another image may wrap around without notice
     #[arg(long)]
@@ -145,7 +148,11 @@ pub(super) fn run(
     let planning = planning.elapsed().as_secs_f64();
     let forecast = forecast(&plan, &contexts, images.len());
     let pixels: Vec<&[u8]> = images.images().collect();
-    let (prepared, stages) = ((&plan, &contexts), Stages::new());
+    let encryption = match arguments.client {
+        Kernels::Own => Encryption::Own,
+        Kernels::Seal => Encryption::Seal,
+    };
+    let (prepared, stages) = ((&plan, &contexts, encryption), Stages::new());
     let classified = classify(&network, prepared, &pixels, arguments.layer_noise, &stages)
         .with_context(|| {
             let model = arguments.model.path().display();
@@ -159,6 +166,7 @@ pub(super) fn run(
     let record = RunRecord {
         command: command_line(),
         kernels: selection.scheme().kernels().to_owned(),
+        client: classified.client.to_owned(),
         layout: selection.scheme().layout().to_owned(),
         model: arguments.model.path().display().to_string(),
         network: network.name().to_owned(),

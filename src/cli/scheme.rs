@@ -5,12 +5,12 @@ use clap::ValueEnum;
 
 use crate::params::Scheme;
 
-/// Whose kernels compute on the server.
+/// Whose code computes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum Kernels {
     /// This project's own, on SEAL's ciphertexts.
     Own,
-    /// Stock calls of SEAL, in the batched layout.
+    /// Stock calls of SEAL; on the server in the batched layout only.
     Seal,
 }
 

@@ -1,7 +1,9 @@
 //! The client: holds the secret keys, encrypts images and decrypts logits.
 
+use super::compact::{CompactRequest, CompactRequestPart};
 use super::contexts::Contexts;
 use super::error::{Doing, EngineError};
+use super::fresh::{SEED_BYTES, ciphertext_bytes};
 use super::message::{
     EvaluationKeys, Request, RequestPart, Response, ResponsePart, check_images, check_shape, suffix,
 };
@@ -31,12 +33,11 @@ impl Client {
     pub fn new(spec: &ClientSpec, contexts: &Contexts) -> Result<Self, EngineError> {
         contexts.check(spec)?;
         let primes = contexts.contexts().iter().zip(&spec.corrections);
-        let primes =
-            primes.map(|(context, &correction)| SecretPrime::new(context, spec.upload, correction));
+        let primes = primes.map(|(context, &correction)| {
+            SecretPrime::new(context, spec.upload, correction, spec.input_max())
+        });
         Ok(Self {
-            primes: primes
-                .collect::<Result<_, crate::seal::Error>>()
-                .doing(|| "making the secret keys".to_owned())?,
+            primes: primes.collect::<Result<_, EngineError>>()?,
             crt: Crt::new(&spec.plain_moduli),
             spec: spec.clone(),
         })
@@ -180,6 +181,103 @@ impl Client {
             images: images.len(),
             parts,
         })
+    }
+
+    /// True if this project's own encryption serves the plan: for own kernels, and plain primes of at most 57 bits.
+    pub fn is_compact(&self) -> bool {
+        self.primes.iter().all(|prime| prime.fresh().is_some())
+    }
+
+    /// Encrypts a batch like [`Client::encrypt`], with this project's own encryption and one fresh public seed: the form
+    /// to send to own kernels, of the fewest bytes.
+    ///
+    /// # Errors
+    /// The errors of [`Client::encrypt`], and [`EngineError::Compact`] unless [`Client::is_compact`].
+    pub fn encrypt_compact(
+        &self,
+        images: &[Vec<i64>],
+        progress: &dyn Progress,
+    ) -> Result<CompactRequest, EngineError> {
+        let mut request = CompactRequest::default();
+        self.encrypt_compact_into(images, progress, &mut request)?;
+        Ok(request)
+    }
+
+    /// Encrypts like [`Client::encrypt_compact`], and reuses the memory of an earlier request.
+    ///
+    /// # Errors
+    /// Those of [`Client::encrypt_compact`].
+    pub fn encrypt_compact_into(
+        &self,
+        images: &[Vec<i64>],
+        progress: &dyn Progress,
+        request: &mut CompactRequest,
+    ) -> Result<(), EngineError> {
+        self.check_batch(images)?;
+        let count = self.spec.inputs() * self.primes.len();
+        let stage = StageProgress::new(progress, "encrypt", count);
+        request.images = images.len();
+        getrandom::fill(&mut request.seed)?;
+        request.parts.resize_with(self.primes.len(), Vec::new);
+        let mut parts = request.parts.iter_mut().enumerate();
+        parts.try_for_each(|(part, packed)| {
+            self.encrypt_packed(images, part, &request.seed, &stage, packed)
+        })
+    }
+
+    /// Encrypts one part of [`Client::encrypt_compact`]'s request, with a seed of its own: for the plain prime of index
+    /// `plain_prime`. This takes the memory of one part at a time.
+    ///
+    /// # Errors
+    /// The errors of [`Client::encrypt_compact`], and [`EngineError::Mismatch`] if there is no such plain prime.
+    pub fn encrypt_compact_part(
+        &self,
+        images: &[Vec<i64>],
+        plain_prime: usize,
+        progress: &dyn Progress,
+    ) -> Result<CompactRequestPart, EngineError> {
+        self.check_batch(images)?;
+        self.prime(plain_prime)?;
+        let name = format!("encrypt{}", suffix(plain_prime, self.primes.len()));
+        let stage = StageProgress::new(progress, &name, self.spec.inputs());
+        let mut part = CompactRequestPart {
+            images: images.len(),
+            plain_prime,
+            seed: [0; SEED_BYTES],
+            packed: Vec::new(),
+        };
+        getrandom::fill(&mut part.seed)?;
+        self.encrypt_packed(images, plain_prime, &part.seed, &stage, &mut part.packed)?;
+        Ok(part)
+    }
+
+    /// Encrypts a batch for one plain prime, with a fresh seed.
+    fn encrypt_packed(
+        &self,
+        images: &[Vec<i64>],
+        part: usize,
+        seed: &[u8; SEED_BYTES],
+        stage: &StageProgress<'_>,
+        packed: &mut Vec<u8>,
+    ) -> Result<(), EngineError> {
+        let prime = &self.primes[part];
+        let encryptor = prime.fresh().ok_or(EngineError::Compact)?;
+        let keys = encryptor.keys(seed)?;
+        let size = ciphertext_bytes(prime.context());
+        packed.resize(self.spec.inputs() * size, 0);
+        let chunks = packed.par_chunks_exact_mut(size).enumerate();
+        chunks.try_for_each_init(
+            || encryptor.scratch().ok(),
+            |scratch, (index, packed)| {
+                let scratch = scratch
+                    .as_mut()
+                    .ok_or(EngineError::Internal("no memory to encrypt with"))?;
+                let slots = self.spec.slot_map.gather(images, index);
+                encryptor.encrypt(&slots, &keys, [part, index], scratch, packed)?;
+                stage.advance();
+                Ok(())
+            },
+        )
     }
 
     fn encrypt_each<Encrypted: Send>(

@@ -124,6 +124,11 @@ pub enum EngineError {
         "these contexts are not those of one plan: make them from its client specification, with `Contexts::new`"
     )]
     Contexts,
+    /// Own encryption does not serve the parameters of the plan.
+    #[error(
+        "a compact request needs own kernels and plaintext moduli of at most 57 bits: use the seeded request"
+    )]
+    Compact,
     /// A fault of this library: something does not hold that it takes for granted.
     #[error("a fault of sealquant, please report it: {0}")]
     Internal(&'static str),

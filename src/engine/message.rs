@@ -14,7 +14,7 @@ pub struct EvaluationKeys {
 
 /// Encrypted images. For each plaintext modulus, the batched layout has one ciphertext per element of the network's
 /// input that is read.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Request {
     pub(crate) images: usize,
     pub(crate) parts: Vec<Vec<Ciphertext>>,

@@ -12,10 +12,12 @@
 
 mod backend;
 mod client;
+mod compact;
 mod contexts;
 mod correction;
 mod error;
 mod forecast;
+mod fresh;
 #[cfg(test)]
 mod mask_tests;
 mod masks;
@@ -29,6 +31,7 @@ mod stats;
 
 pub use backend::reference;
 pub use client::Client;
+pub use compact::{CompactRequest, CompactRequestPart};
 pub use contexts::Contexts;
 pub use error::EngineError;
 pub use forecast::LayerForecast;

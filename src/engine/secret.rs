@@ -1,6 +1,7 @@
 //! The client's objects for one plain prime: its key, and the objects that encrypt and decrypt with it.
 
 use super::error::{Doing, EngineError};
+use super::fresh::FreshEncryptor;
 use super::spec::Upload;
 use crate::modular::{multiply, residue};
 use crate::seal::{
@@ -20,11 +21,27 @@ pub(super) struct SecretPrime {
     /// For own kernels, the evaluator that brings ciphertexts into NTT form.
     transform: Option<Evaluator>,
     upload: Upload,
+    /// This project's own encryption, if it serves the parameters.
+    fresh: Option<FreshEncryptor>,
 }
 
 impl SecretPrime {
     /// Makes a fresh key.
     pub(super) fn new(
+        context: &Context,
+        upload: Upload,
+        correction: u64,
+        largest: i64,
+    ) -> Result<Self, EngineError> {
+        let mut made = Self::with_key(context, upload, correction)
+            .doing(|| "making the secret keys".to_owned())?;
+        if upload == Upload::SecretNtt {
+            made.fresh = FreshEncryptor::new(context, &made.secret_key, largest)?;
+        }
+        Ok(made)
+    }
+
+    fn with_key(
         context: &Context,
         upload: Upload,
         correction: u64,
@@ -45,7 +62,16 @@ impl SecretPrime {
             secret_key,
             context: context.clone(),
             upload,
+            fresh: None,
         })
+    }
+
+    pub(super) const fn fresh(&self) -> Option<&FreshEncryptor> {
+        self.fresh.as_ref()
+    }
+
+    pub(super) const fn context(&self) -> &Context {
+        &self.context
     }
 
     pub(super) fn plain_modulus(&self) -> u64 {

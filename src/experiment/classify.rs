@@ -33,6 +33,8 @@ pub struct Classified {
     pub twin_mismatches: usize,
     /// Number of batches.
     pub batches: usize,
+    /// The client's encryption: `own` or `seal`.
+    pub client: &'static str,
     /// Smallest invariant noise budget over all responses, in bits.
     pub noise_budget_bits: u32,
     /// Wall-clock time of each stage.
@@ -99,6 +101,35 @@ fn timed<T>(total: &mut f64, work: impl FnOnce() -> T) -> T {
     result
 }
 
+/// The encryption of a client.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Encryption {
+    /// This project's own, where it serves the plan.
+    #[default]
+    Own,
+    /// SEAL's.
+    Seal,
+}
+
+/// Encrypts a batch for one plain prime, and expands it as the server does.
+fn request(
+    (client, contexts, own): (&Client, &Contexts, bool),
+    (images, prime): (&[Vec<i64>], usize),
+    progress: &dyn Progress,
+    seconds: &mut Seconds,
+) -> Result<RequestPart, ClassifyError> {
+    let (encrypting, expanding) = ("encrypting the images", "expanding the request");
+    if own {
+        let encrypt = || client.encrypt_compact_part(images, prime, progress);
+        let sent = timed(&mut seconds.encrypt, encrypt).map_err(during(encrypting))?;
+        timed(&mut seconds.expand, || sent.expand(contexts)).map_err(during(expanding))
+    } else {
+        let encrypt = || client.encrypt_seeded_part(images, prime, progress);
+        let sent = timed(&mut seconds.encrypt, encrypt).map_err(during(encrypting))?;
+        timed(&mut seconds.expand, || sent.expand(contexts)).map_err(during(expanding))
+    }
+}
+
 /// Classifies images under encryption by a plan of the network, in as many batches as they need, and compares every decrypted logit with exact
 /// clear evaluation. Each image has as many bytes as the network's input has values.
 ///
@@ -114,7 +145,7 @@ fn timed<T>(total: &mut f64, work: impl FnOnce() -> T) -> T {
 /// from the twin's is not an error; it is counted.
 pub fn classify(
     network: &Network,
-    (plan, contexts): (&Plan, &Contexts),
+    (plan, contexts, encryption): (&Plan, &Contexts, Encryption),
     images: &[&[u8]],
     layer_noise: bool,
     progress: &dyn Progress,
@@ -132,6 +163,12 @@ pub fn classify(
     .map_err(during("making keys"))?;
     let sent = UploadSizes::of(contexts)?;
     bytes.keys = sent.evaluation_keys;
+    let own = encryption == Encryption::Own && client.is_compact();
+    let upload = if own {
+        sent.compact_request
+    } else {
+        sent.request
+    };
     progress.update("making keys", 1, 1);
     progress.update("preparing the server", 0, 1);
     let server = timed(&mut seconds.setup, || Server::new(plan, contexts, keys))
@@ -145,6 +182,7 @@ pub fn classify(
         logits: 0,
         twin_mismatches: 0,
         batches: 0,
+        client: if own { "own" } else { "seal" },
         noise_budget_bits: u32::MAX,
         seconds,
         batch_seconds: Vec::new(),
@@ -162,19 +200,18 @@ pub fn classify(
         let start = Instant::now();
         let quantized = quantize(network, batch, first)?;
         run.seconds.encrypt += start.elapsed().as_secs_f64();
-        run.bytes.upload += sent.request;
+        run.bytes.upload += upload;
         let mut parts = Vec::new();
         let evaluated = run.seconds.evaluate;
         // One plaintext modulus after the other, so that only one's ciphertexts are in memory.
         for prime in 0..primes {
             progress.part((run.batches * primes + prime) as u64, all_parts);
-            let sent = timed(&mut run.seconds.encrypt, || {
-                client.encrypt_seeded_part(&quantized, prime, &within)
-            })
-            .map_err(during("encrypting the images"))?;
-            let request = timed(&mut run.seconds.expand, || sent.expand(contexts))
-                .map_err(during("expanding the request"))?;
-            drop(sent);
+            let request = request(
+                (&client, contexts, own),
+                (&quantized, prime),
+                &within,
+                &mut run.seconds,
+            )?;
             let (response, layers) = timed(&mut run.seconds.evaluate, || {
                 server.evaluate_part(&request, &within)
             })

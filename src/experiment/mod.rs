@@ -15,7 +15,7 @@ mod scaling;
 mod spread;
 mod timing;
 
-pub use classify::{Classified, ClassifyError, classify};
+pub use classify::{Classified, ClassifyError, Encryption, classify};
 pub use forecast::{ForecastRecord, LayerForecastRecord};
 pub use host::Host;
 pub use output::{check_record_path, write_record};

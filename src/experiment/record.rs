@@ -18,6 +18,8 @@ pub struct RunRecord {
     pub command: String,
     /// The server's kernels: this project's `own`, or stock calls of `seal`.
     pub kernels: String,
+    /// The client's encryption: this project's `own`, or `seal`'s.
+    pub client: String,
     /// Arrangement of images in ciphertexts: `batched` (one ciphertext for each pixel position, one image in each
     /// slot), `crops` (few images, one slot for each logit and position) or `diagonal` (one image at a time, with
     /// rotations).

@@ -86,6 +86,11 @@ namespace sealquant
         return key.data();
     }
 
+    rust::Slice<const std::uint64_t> raw_secret_key_data(const seal::SecretKey &key)
+    {
+        return { key.data().data(), key.data().coeff_count() };
+    }
+
     std::unique_ptr<seal::RelinKeys> raw_relin_keys(const seal::SEALContext &context)
     {
         auto keys = std::make_unique<seal::RelinKeys>();

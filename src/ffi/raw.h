@@ -27,6 +27,9 @@ namespace sealquant
     std::unique_ptr<seal::PublicKey> raw_public_key(std::unique_ptr<seal::Ciphertext> encrypted);
     const seal::Ciphertext &raw_public_key_data(const seal::PublicKey &key);
 
+    // Secret. In NTT form at the key level, one prime after the other.
+    rust::Slice<const std::uint64_t> raw_secret_key_data(const seal::SecretKey &key);
+
     // Keys without any slot, at the key level.
     std::unique_ptr<seal::RelinKeys> raw_relin_keys(const seal::SEALContext &context);
     std::unique_ptr<seal::GaloisKeys> raw_galois_keys(const seal::SEALContext &context);

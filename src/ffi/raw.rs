@@ -9,6 +9,7 @@ pub mod bridge {
         type PublicKey = crate::ffi::keys::bridge::PublicKey;
         type RelinKeys = crate::ffi::keys::bridge::RelinKeys;
         type GaloisKeys = crate::ffi::keys::bridge::GaloisKeys;
+        type SecretKey = crate::ffi::keys::bridge::SecretKey;
     }
 
     unsafe extern "C++" {
@@ -39,6 +40,8 @@ pub mod bridge {
 
         fn raw_public_key(encrypted: UniquePtr<Ciphertext>) -> Result<UniquePtr<PublicKey>>;
         fn raw_public_key_data(key: &PublicKey) -> &Ciphertext;
+
+        fn raw_secret_key_data(key: &SecretKey) -> &[u64];
 
         fn raw_relin_keys(context: &SEALContext) -> Result<UniquePtr<RelinKeys>>;
         fn raw_galois_keys(context: &SEALContext) -> Result<UniquePtr<GaloisKeys>>;

@@ -7,10 +7,14 @@
 use super::ciphertext::Ciphertext;
 use super::context::{Context, Level, ParmsId};
 use super::error::{Error, Named, Result};
+#[cfg(feature = "inference")]
+use super::keys::SecretKey;
 use super::keys::{GaloisKeys, PublicKey, RelinKeys};
 use super::seeded::expand::uniform;
 use super::seeded::seed::Seed;
 use super::sizes::{CIPHERTEXT_SIZES, RELIN_SLOTS};
+#[cfg(feature = "inference")]
+use crate::ffi::ciphertext::bridge as bridge_of;
 use crate::ffi::ciphertext::bridge::ciphertext_data_mut;
 #[cfg(feature = "inference")]
 use crate::ffi::ntt::bridge as ntt;
@@ -180,6 +184,37 @@ impl Ciphertext {
         let primes = &context.primes()[..level.coeff_modulus_size];
         uniform(seed, degree, primes, second);
         Ok(encrypted)
+    }
+}
+
+#[cfg(feature = "inference")]
+impl Ciphertext {
+    /// Makes this a ciphertext of two polynomials at the level, whose residues the caller writes: the first polynomial's
+    /// and the second's. Each must be below its prime. Memory is reused if it suffices.
+    pub(crate) fn reshape_pair(
+        &mut self,
+        context: &Context,
+        level: Level,
+        is_ntt_form: bool,
+    ) -> Result<(&mut [u64], &mut [u64])> {
+        let id = level.parms_id.0;
+        let residues = level.coeff_modulus_size * context.parameters().poly_modulus_degree();
+        let fits = self.size() == 2
+            && self.parms_id() == level.parms_id
+            && self.is_ntt_form() == is_ntt_form;
+        if !fits {
+            bridge_of::ciphertext_reshape(self.as_ffi_mut(), context.as_ffi(), &id, 2, is_ntt_form)
+                .named("Ciphertext::reshape_pair")?;
+        }
+        Ok(ciphertext_data_mut(self.as_ffi_mut()).split_at_mut(residues))
+    }
+}
+
+#[cfg(feature = "inference")]
+impl SecretKey {
+    /// The residues of the secret key: N for each prime of the key level in turn, in NTT form. **Secret.**
+    pub(crate) fn secret_limbs(&self) -> &[u64] {
+        bridge::raw_secret_key_data(self.as_ffi())
     }
 }
 

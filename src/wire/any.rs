@@ -4,7 +4,8 @@ use super::damage::explain;
 use super::error::{WireError, WireResult};
 use super::message::{Limits, Message};
 use crate::engine::{
-    Contexts, EvaluationKeys, Request, Response, SeededEvaluationKeys, SeededRequest,
+    CompactRequest, Contexts, EvaluationKeys, Request, Response, SeededEvaluationKeys,
+    SeededRequest,
 };
 use crate::seal::{
     Ciphertext, Context, GaloisKeys, PublicKey, RelinKeys, SeededCiphertext, SeededGaloisKeys,
@@ -30,7 +31,7 @@ pub fn reencode(
         let error = WireError::Field {
             field: "kind",
             actual: u64::from(kind),
-            expected: if plan.is_some() { "1 to 13" } else { "1 to 8" }.to_owned(),
+            expected: if plan.is_some() { "1 to 14" } else { "1 to 8" }.to_owned(),
         };
         explain(error, bytes, limits)
     };
@@ -43,14 +44,15 @@ pub fn reencode(
         6 => again::<SeededRelinKeys>(context, bytes, limits),
         7 => again::<GaloisKeys>(context, bytes, limits),
         8 => again::<SeededGaloisKeys>(context, bytes, limits),
-        9..=13 => {
+        9..=14 => {
             let plan = plan.ok_or_else(unknown)?;
             match kind {
                 9 => again::<EvaluationKeys>(plan, bytes, limits),
                 10 => again::<SeededEvaluationKeys>(plan, bytes, limits),
                 11 => again::<Request>(plan, bytes, limits),
                 12 => again::<SeededRequest>(plan, bytes, limits),
-                _ => again::<Response>(plan, bytes, limits),
+                13 => again::<Response>(plan, bytes, limits),
+                _ => again::<CompactRequest>(plan, bytes, limits),
             }
         }
         _ => Err(unknown()),

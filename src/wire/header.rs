@@ -44,6 +44,8 @@ pub enum Kind {
     SeededRequest = 12,
     /// The engine's response.
     Response = 13,
+    /// The engine's request with one seed.
+    CompactRequest = 14,
 }
 
 impl std::fmt::Display for Kind {

@@ -3,8 +3,8 @@
 use super::damage::{explain, explain_header};
 use super::error::{WireError, WireResult};
 use super::header::{CHECKSUM_BYTES, Counts, Fingerprint, HEADER_BYTES, Header, Kind};
-use super::pack::packed_bytes;
-use super::stream::{MessageSource, Sink, width};
+use super::stream::{MessageSource, Sink};
+use crate::bits::{packed_bytes, width};
 use crate::seal::{Context, Level, Seed};
 use std::fs::File;
 use std::io::{Read, Seek as _, Write};

@@ -44,7 +44,6 @@ mod error;
 mod header;
 mod keys;
 mod message;
-mod pack;
 mod stream;
 
 #[cfg(all(test, feature = "inference"))]

@@ -2,7 +2,7 @@
 
 use super::error::{WireError, WireResult};
 use super::header::{CHECKSUM_BYTES, HEADER_BYTES, Header};
-use super::pack::{pack, packed_bytes, padding_is_zero, unpack};
+use crate::bits::{all_below, pack, packed_bytes, padding_is_zero, unpack, width};
 use crate::seal::{Context, Seed};
 use std::io::{ErrorKind, Read, Write};
 use xxhash_rust::xxh3::Xxh3;
@@ -12,11 +12,6 @@ const CHUNK: usize = 4096;
 
 /// Name of a polynomial in error messages.
 const POLYNOMIAL: &str = "polynomial";
-
-/// Number of bits of a prime.
-pub(super) const fn width(prime: u64) -> u32 {
-    u64::BITS - prime.leading_zeros()
-}
 
 /// A message being written.
 pub struct Sink<'a> {
@@ -160,6 +155,23 @@ impl<'a> MessageSource<'a> {
         Ok(Seed(words))
     }
 
+    /// Reads packed residues. Memory grows only as data arrive, whatever the header promised.
+    pub(super) fn packed(&mut self, field: &'static str, count: usize) -> WireResult<Vec<u8>> {
+        const PIECE: usize = 1 << 24;
+        let mut packed = Vec::new();
+        while packed.len() < count {
+            let start = packed.len();
+            let piece = PIECE.min(count - start);
+            packed
+                .try_reserve(piece)
+                .map_err(|_| WireError::Memory { field })?;
+            packed.resize(start + piece, 0);
+            self.fill(field, &mut packed[start..])?;
+            self.hash.update(&packed[start..]);
+        }
+        Ok(packed)
+    }
+
     /// Reads and appends this many polynomials. Memory grows only as data arrive, whatever the header promised.
     pub(super) fn polynomials(
         &mut self,
@@ -230,13 +242,4 @@ impl<'a> MessageSource<'a> {
             Err(WireError::Checksum)
         }
     }
-}
-
-/// Tells whether all residues are below the prime. Without an early exit the compiler vectorises the pass.
-fn all_below(residues: &[u64], prime: u64) -> bool {
-    let mut valid = true;
-    for &residue in residues {
-        valid &= residue < prime;
-    }
-    valid
 }

@@ -4,10 +4,24 @@
 //! constant shifts.
 
 /// Number of residues in a block.
-pub(super) const BLOCK: usize = 64;
+pub(crate) const BLOCK: usize = 64;
+
+/// Returns the number of bits of a prime.
+pub(crate) const fn width(prime: u64) -> u32 {
+    u64::BITS - prime.leading_zeros()
+}
+
+/// Tells whether all residues are below the prime. Without an early exit the compiler vectorises the pass.
+pub(crate) fn all_below(residues: &[u64], prime: u64) -> bool {
+    let mut valid = true;
+    for &residue in residues {
+        valid &= residue < prime;
+    }
+    valid
+}
 
 /// Number of bytes that `count` residues of this width take; zero bits fill up the last byte.
-pub(super) const fn packed_bytes(count: usize, width: u32) -> usize {
+pub(crate) const fn packed_bytes(count: usize, width: u32) -> usize {
     (count * width as usize).div_ceil(8)
 }
 
@@ -81,7 +95,7 @@ fn unpack_blocks<const WIDTH: usize>(bytes: &[u8], residues: &mut [[u64; BLOCK]]
 }
 
 /// Packs residues of `width` bits, 1 to 64, into [`packed_bytes`] bytes.
-pub(super) fn pack(residues: &[u64], width: u32, bytes: &mut [u8]) {
+pub(crate) fn pack(residues: &[u64], width: u32, bytes: &mut [u8]) {
     let (blocks, tail) = residues.as_chunks::<BLOCK>();
     let (body, rest) = bytes.split_at_mut(blocks.len() * 8 * width as usize);
     with_width!(width, pack_blocks(blocks, body), pack_tail(blocks.as_flattened(), width, body),
@@ -91,7 +105,7 @@ pub(super) fn pack(residues: &[u64], width: u32, bytes: &mut [u8]) {
 }
 
 /// Unpacks residues until the slice is full.
-pub(super) fn unpack(bytes: &[u8], width: u32, residues: &mut [u64]) {
+pub(crate) fn unpack(bytes: &[u8], width: u32, residues: &mut [u64]) {
     let (blocks, tail) = residues.as_chunks_mut::<BLOCK>();
     let (body, rest) = bytes.split_at(blocks.len() * 8 * width as usize);
     with_width!(width, unpack_blocks(body, blocks), unpack_tail(body, width, blocks.as_flattened_mut()),
@@ -101,7 +115,7 @@ pub(super) fn unpack(bytes: &[u8], width: u32, residues: &mut [u64]) {
 }
 
 /// Tells whether the bits after the last residue are zero.
-pub(super) fn padding_is_zero(bytes: &[u8], count: usize, width: u32) -> bool {
+pub(crate) fn padding_is_zero(bytes: &[u8], count: usize, width: u32) -> bool {
     let used = count * width as usize % 8;
     used == 0 || bytes.last().is_none_or(|&last| last >> used == 0)
 }

@@ -1,0 +1,276 @@
+//! This project's own encryption with the secret key: what SEAL's encryptor makes, in one pass per prime, with one seed
+//! for a whole request.
+//!
+//! A ciphertext is (c0, a) with a uniform and c0 = -a s + e + round(Q m / t). As Q m is 0 modulo each prime of Q, the
+//! rounded message is -[Q m]_t / t, with [..]_t the residue around 0. So c0 = (t e - [Q m]_t) / t - a s: one small
+//! polynomial for all primes, one transform for each.
+
+mod stream;
+
+pub(crate) use stream::SEED_BYTES;
+
+use self::stream::{StreamKey, noise, uniform};
+use super::error::{Doing, EngineError};
+use crate::bits::{pack, packed_bytes, unpack, width};
+use crate::kernels::{Backend, Prime, Residues, to_montgomery};
+use crate::modular::multiply;
+use crate::seal::{BatchEncoder, Ciphertext, Context, Plaintext, SecretKey};
+use zeroize::Zeroize;
+
+/// Largest plain prime: 22 times it, the size of the small polynomial, fits 62 bits.
+const PLAIN_MODULUS_MAX: u64 = 1 << 57;
+
+/// Returns the bytes of the first polynomials of a ciphertext: residues packed to the width of their prime.
+pub(crate) fn ciphertext_bytes(context: &Context) -> usize {
+    let degree = context.parameters().poly_modulus_degree();
+    let widths = data_primes(context).iter().map(|&prime| width(prime));
+    widths.map(|width| packed_bytes(degree, width)).sum()
+}
+
+/// Returns the primes of fresh ciphertexts.
+fn data_primes(context: &Context) -> &[u64] {
+    &context.primes()[..context.first_level().coeff_modulus_size]
+}
+
+/// Describes all parameters for the derivation of keys.
+fn description(context: &Context) -> Vec<u8> {
+    let parameters = context.parameters();
+    let primes = context.primes().iter().copied();
+    let numbers = [
+        parameters.poly_modulus_degree() as u64,
+        parameters.plain_modulus().value(),
+    ];
+    let words = numbers.into_iter().chain(primes);
+    words.flat_map(u64::to_le_bytes).collect()
+}
+
+/// A data prime, with the factors of a fresh ciphertext.
+#[derive(Debug)]
+struct FreshPrime {
+    prime: Prime,
+    /// 1 / t and -s, interleaved, in Montgomery form. **Secret.**
+    factors: Residues,
+}
+
+impl Drop for FreshPrime {
+    fn drop(&mut self) {
+        self.factors.row_mut(0).as_flattened_mut().zeroize();
+    }
+}
+
+/// Encrypts under one plain prime.
+#[derive(Debug)]
+pub(super) struct FreshEncryptor {
+    context: Context,
+    encoder: BatchEncoder,
+    backend: Backend,
+    plain_modulus: u64,
+    primes: Vec<FreshPrime>,
+    /// Q v mod t for each integer v that the network reads.
+    slots: Vec<u64>,
+}
+
+/// The keys of a request under one plain prime.
+pub(super) struct RequestKeys {
+    uniform: StreamKey,
+    noise: StreamKey,
+}
+
+/// Memory that a thread reuses from one ciphertext to the next.
+pub(super) struct Scratch {
+    plain: Plaintext,
+    values: Vec<u64>,
+    /// Secret: it is the noise of the last ciphertext.
+    noise: Vec<i8>,
+    small: Vec<i64>,
+    rows: Residues,
+    bytes: Vec<u8>,
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        self.noise.zeroize();
+        self.small.zeroize();
+        self.bytes.zeroize();
+        self.rows.row_mut(0).as_flattened_mut().zeroize();
+    }
+}
+
+impl FreshEncryptor {
+    /// Takes a secret key; `None` if this encryption does not serve the parameters: primes of own kernels, and a plain
+    /// prime of at most 57 bits. `largest` is the largest integer that the network reads.
+    pub(super) fn new(
+        context: &Context,
+        secret_key: &SecretKey,
+        largest: i64,
+    ) -> Result<Option<Self>, EngineError> {
+        let degree = context.parameters().poly_modulus_degree();
+        let t = context.parameters().plain_modulus().value();
+        let data = data_primes(context);
+        let primes: Option<Vec<Prime>> = data.iter().map(|&prime| Prime::new(prime)).collect();
+        let Some(primes) = primes.filter(|_| t <= PLAIN_MODULUS_MAX && largest < 1 << 16) else {
+            return Ok(None);
+        };
+        let secret = secret_key.secret_limbs();
+        let prepare = |(index, prime): (usize, Prime)| {
+            let [mut inverse, mut negated] = [(); 2].map(|()| Residues::zero(1, degree));
+            let over_t = to_montgomery(&prime, prime.invert(t % prime.value()));
+            inverse.row_mut(0).as_flattened_mut().fill(over_t);
+            let of_prime = &secret[index * degree..(index + 1) * degree];
+            let words = negated.row_mut(0).as_flattened_mut();
+            for (word, &residue) in words.iter_mut().zip(of_prime) {
+                *word = to_montgomery(&prime, (prime.value() - residue) % prime.value());
+            }
+            let both = [inverse, negated];
+            let factors = Residues::interleave(&both);
+            let [_, mut negated] = both;
+            negated.row_mut(0).as_flattened_mut().zeroize();
+            FreshPrime { prime, factors }
+        };
+        let product = data
+            .iter()
+            .fold(1 % t, |product, &prime| multiply(product, prime % t, t));
+        Ok(Some(Self {
+            encoder: BatchEncoder::new(context).doing(|| "preparing to encrypt".to_owned())?,
+            backend: Backend::detect(),
+            plain_modulus: t,
+            primes: primes.into_iter().enumerate().map(prepare).collect(),
+            slots: (0..=largest.unsigned_abs())
+                .map(|value| multiply(value % t, product, t))
+                .collect(),
+            context: context.clone(),
+        }))
+    }
+
+    /// Derives the keys of a request with this public seed, which must be fresh: two requests with one seed under one
+    /// secret key would reveal differences of their messages.
+    pub(super) fn keys(&self, seed: &[u8; SEED_BYTES]) -> Result<RequestKeys, EngineError> {
+        let parameters = description(&self.context);
+        Ok(RequestKeys {
+            uniform: StreamKey::uniform(seed, &parameters),
+            noise: StreamKey::noise(&parameters)?,
+        })
+    }
+
+    /// Makes memory for a thread.
+    pub(super) fn scratch(&self) -> Result<Scratch, EngineError> {
+        let degree = self.context.parameters().poly_modulus_degree();
+        Ok(Scratch {
+            plain: Plaintext::new().doing(|| "preparing to encrypt".to_owned())?,
+            values: Vec::with_capacity(degree),
+            noise: vec![0; degree],
+            small: vec![0; degree],
+            rows: Residues::zero(3, degree),
+            bytes: Vec::new(),
+        })
+    }
+
+    /// Encrypts slots, which hold integers from 0 to the largest one, as ciphertext `index` for plain prime `part`:
+    /// writes the packed first polynomial in NTT form. Cost: one transform modulo t and one for each prime of Q.
+    pub(super) fn encrypt(
+        &self,
+        slots: &[i64],
+        keys: &RequestKeys,
+        [part, index]: [usize; 2],
+        scratch: &mut Scratch,
+        packed: &mut [u8],
+    ) -> Result<(), EngineError> {
+        let doing = || format!("encrypting input element {index}");
+        let t = self.plain_modulus;
+        let values = slots.iter().map(|&value| self.slots[value as usize]);
+        scratch.values.clear();
+        scratch.values.extend(values);
+        self.encoder
+            .encode_u64_into(&scratch.values, &mut scratch.plain)
+            .doing(doing)?;
+        let mut stream = keys.noise.stream([part, index, 0]);
+        noise(&mut stream, &mut scratch.noise, &mut scratch.bytes);
+        let message = scratch.plain.coefficients().iter().copied();
+        let message = message.chain(std::iter::repeat(0));
+        let half = t / 2;
+        for ((small, &noise), message) in scratch.small.iter_mut().zip(&scratch.noise).zip(message)
+        {
+            let rounded = message.cast_signed() - if message > half { t.cast_signed() } else { 0 };
+            *small = t.cast_signed() * i64::from(noise) - rounded;
+        }
+        let mut rest = packed;
+        for (row, fresh) in self.primes.iter().enumerate() {
+            let value = fresh.prime.value();
+            let mut rows = scratch.rows.rows_mut().into_iter();
+            let (Some(small), Some(random), Some(out)) = (rows.next(), rows.next(), rows.next())
+            else {
+                return Err(EngineError::Internal("scratch memory of three rows"));
+            };
+            residues(&scratch.small, value, small.as_flattened_mut());
+            self.context
+                .ntt_forward(row, small.as_flattened_mut())
+                .doing(doing)?;
+            let mut stream = keys.uniform.stream([part, index, row]);
+            uniform(
+                &mut stream,
+                value,
+                random.as_flattened_mut(),
+                &mut scratch.bytes,
+            );
+            let terms = [[&*small], [&*random]];
+            self.backend
+                .products(&fresh.prime, fresh.factors.row(0), &terms, [&mut *out]);
+            let width = width(value);
+            let (bytes, others) = rest.split_at_mut(packed_bytes(out.as_flattened().len(), width));
+            pack(out.as_flattened(), width, bytes);
+            rest = others;
+        }
+        Ok(())
+    }
+}
+
+/// Computes the residues of small integers.
+fn residues(small: &[i64], prime: u64, row: &mut [u64]) {
+    let largest = small
+        .iter()
+        .fold(0, |largest, value| largest.max(value.unsigned_abs()));
+    if largest < prime {
+        for (residue, &value) in row.iter_mut().zip(small) {
+            *residue = (value + if value < 0 { prime.cast_signed() } else { 0 }).cast_unsigned();
+        }
+    } else {
+        for (residue, &value) in row.iter_mut().zip(small) {
+            *residue = value.rem_euclid(prime.cast_signed()).cast_unsigned();
+        }
+    }
+}
+
+/// Expands ciphertext `index` for plain prime `part`: unpacks its first polynomial, and makes the second one of the
+/// seed's key. Memory of the ciphertext is reused.
+pub(super) fn expand(
+    context: &Context,
+    key: &StreamKey,
+    [part, index]: [usize; 2],
+    packed: &[u8],
+    bytes: &mut Vec<u8>,
+    encrypted: &mut Ciphertext,
+) -> Result<(), EngineError> {
+    let degree = context.parameters().poly_modulus_degree();
+    let pair = encrypted.reshape_pair(context, context.first_level(), true);
+    let (first, second) = pair.doing(|| "expanding the request".to_owned())?;
+    let mut rest = packed;
+    let rows = first
+        .chunks_exact_mut(degree)
+        .zip(second.chunks_exact_mut(degree));
+    for (row, (&prime, (first, second))) in data_primes(context).iter().zip(rows).enumerate() {
+        let width = width(prime);
+        let (bytes_of_row, others) = rest.split_at(packed_bytes(degree, width));
+        unpack(bytes_of_row, width, first);
+        rest = others;
+        uniform(&mut key.stream([part, index, row]), prime, second, bytes);
+    }
+    Ok(())
+}
+
+/// Returns the key of a request's uniform polynomials under one plain prime.
+pub(super) fn uniform_key(context: &Context, seed: &[u8; SEED_BYTES]) -> StreamKey {
+    StreamKey::uniform(seed, &description(context))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,231 @@
+//! Own encryption against SEAL's decryptor and encryptor, and the streams against their definition.
+#![allow(clippy::unwrap_used, reason = "a failed test may panic")]
+
+use super::stream::{StreamKey, noise, uniform};
+use super::*;
+use crate::engine::{Client, CompactRequest, Contexts, Plan, Server};
+use crate::network::{Network, NetworkBuilder, Shape, Twin, random_images};
+use crate::params::{BoundRule, Scheme, SelectOptions, select};
+use crate::seal::{Decryptor, Encryptor, Evaluator, KeyGenerator};
+use crate::wire::{Limits, Message as _};
+use num_bigint::BigInt;
+
+fn network() -> Network {
+    let weights =
+        |count: usize| -> Vec<i64> { (0..count).map(|i| [1, -1, 0, 1, 1][i % 5]).collect() };
+    NetworkBuilder::new("convolution", Shape::new(1, 6, 6))
+        .uniform_bits(2)
+        .conv2d(2, [3, 3], [1, 1], [0, 0], weights(18))
+        .bias([1; 2])
+        .square()
+        .flatten()
+        .linear(3, weights(96))
+        .bias([-2; 3])
+        .build()
+        .unwrap()
+}
+
+fn plan(scheme: Scheme, bits: u32) -> Plan {
+    let options = SelectOptions {
+        scheme: Some(scheme),
+        images: Some(3),
+        bound: BoundRule::Observed {
+            magnitude: BigInt::from(1u64) << bits,
+            source: "a test".to_owned(),
+        },
+        ..SelectOptions::default()
+    };
+    Plan::new(&network(), &select(&network(), &options).unwrap()).unwrap()
+}
+
+#[test]
+fn compact_requests_travel_and_their_results_equal_the_twin() {
+    let network = network();
+    for scheme in [Scheme::Batched, Scheme::Crops, Scheme::Diagonal] {
+        // One plain prime, and several.
+        for bits in [15, 50] {
+            let plan = plan(scheme, bits);
+            let contexts = Contexts::new(plan.client_spec()).unwrap();
+            let client = Client::new(plan.client_spec(), &contexts).unwrap();
+            let keys = client.evaluation_keys().unwrap();
+            let server = Server::new(&plan, &contexts, keys).unwrap();
+            let images = random_images(4, &network, plan.batch_size().min(3));
+            let expected = Twin::new(&network).logits_batch(&images).unwrap();
+            let mut sent = client.encrypt_compact(&images, &()).unwrap();
+            let mut request = sent.expand(&contexts).unwrap();
+            // Memory is reused, seeds are not.
+            for _ in 0..2 {
+                let before = sent.seed;
+                client
+                    .encrypt_compact_into(&images, &(), &mut sent)
+                    .unwrap();
+                assert_ne!(sent.seed, before);
+                let bytes = sent.to_wire(&contexts).unwrap();
+                let read =
+                    CompactRequest::from_wire(&contexts, &bytes, &Limits::default()).unwrap();
+                assert_eq!(read.to_wire(&contexts).unwrap(), bytes);
+                read.expand_into(&contexts, &mut request).unwrap();
+                let response = server.evaluate(&request, &()).unwrap().response;
+                let logits = client.decrypt(&response, images.len()).unwrap();
+                assert_eq!(logits, expected, "{scheme}");
+                let predicted = plan
+                    .parameters()
+                    .predicted_noise()
+                    .last()
+                    .unwrap()
+                    .budget_bits;
+                let measured = client.noise_budget_bits(&response).unwrap();
+                assert!(
+                    f64::from(measured) >= predicted.floor(),
+                    "{measured} {predicted}"
+                );
+            }
+        }
+    }
+}
+
+/// Encrypts slots and returns the ciphertext as SEAL's.
+fn encrypted(context: &Context, encryptor: &FreshEncryptor, slots: &[i64], seed: u8) -> Ciphertext {
+    let seed = [seed; SEED_BYTES];
+    let keys = encryptor.keys(&seed).unwrap();
+    let mut scratch = encryptor.scratch().unwrap();
+    let mut packed = vec![0; ciphertext_bytes(context)];
+    encryptor
+        .encrypt(slots, &keys, [0, 1], &mut scratch, &mut packed)
+        .unwrap();
+    let mut encrypted = Ciphertext::new().unwrap();
+    let key = uniform_key(context, &seed);
+    expand(
+        context,
+        &key,
+        [0, 1],
+        &packed,
+        &mut Vec::new(),
+        &mut encrypted,
+    )
+    .unwrap();
+    encrypted
+}
+
+/// SEAL's own decryptor finds the message, with as much noise budget as SEAL's own encryption leaves, on average.
+#[test]
+fn ciphertexts_are_as_good_as_seals() {
+    for bits in [15, 40] {
+        let plan = plan(Scheme::Batched, bits);
+        let contexts = Contexts::new(plan.client_spec()).unwrap();
+        let context = &contexts.contexts()[0];
+        let secret = KeyGenerator::new(context).unwrap().secret_key().unwrap();
+        let own = FreshEncryptor::new(context, &secret, 3).unwrap().unwrap();
+        let seals = Encryptor::symmetric(context, &secret).unwrap();
+        let encoder = BatchEncoder::new(context).unwrap();
+        let mut decryptor = Decryptor::new(context, &secret).unwrap();
+        let evaluator = Evaluator::new(context).unwrap();
+        let slots: Vec<i64> = (0..encoder.slot_count() as i64)
+            .map(|slot| slot % 4)
+            .collect();
+        let plain = encoder.encode_i64(&slots).unwrap();
+        for seed in 0..8 {
+            let mut encrypted = encrypted(context, &own, &slots, seed);
+            assert!(encrypted.is_valid_for(context).unwrap());
+            evaluator
+                .transform_from_ntt_inplace(&mut encrypted)
+                .unwrap();
+            assert_eq!(
+                encoder
+                    .decode_i64(&decryptor.decrypt(&encrypted).unwrap())
+                    .unwrap(),
+                slots
+            );
+            let found = decryptor.noise_budget_bits(&encrypted).unwrap();
+            let of_seal = seals.encrypt_symmetric(&plain).unwrap();
+            let wanted = decryptor.noise_budget_bits(&of_seal).unwrap();
+            assert!(found.abs_diff(wanted) <= 1, "{found} {wanted}");
+        }
+    }
+}
+
+/// The noise of SEAL: sums of 42 fair coins, less 21.
+#[test]
+fn noise_has_the_distribution_of_seals() {
+    let key = StreamKey::noise(b"a test").unwrap();
+    let mut row = vec![0; 1 << 20];
+    noise(&mut key.stream([0, 0, 0]), &mut row, &mut Vec::new());
+    let mut counts = [0u32; 43];
+    for value in &row {
+        counts[usize::try_from(*value + 21).unwrap()] += 1;
+    }
+    let mut binomial = 1.0;
+    let (mut chi_square, mut classes) = (0.0, 0);
+    for (k, &count) in counts.iter().enumerate() {
+        let expected = binomial * row.len() as f64 / f64::from(42).exp2();
+        if expected >= 10.0 {
+            chi_square += (f64::from(count) - expected).powi(2) / expected;
+            classes += 1;
+        }
+        binomial *= (42 - k) as f64 / (k + 1) as f64;
+    }
+    // 30 classes or so: six deviations above the mean.
+    let freedom = f64::from(classes - 1);
+    assert!(
+        classes > 25 && chi_square < freedom + 6.0 * (2.0 * freedom).sqrt(),
+        "{chi_square} {classes}"
+    );
+    let square: f64 = row.iter().map(|&value| f64::from(value).powi(2)).sum();
+    let variance = square / row.len() as f64;
+    assert!((variance - 10.5).abs() < 0.1, "{variance}");
+    let mut other = vec![0; row.len()];
+    noise(&mut key.stream([0, 1, 0]), &mut other, &mut Vec::new());
+    assert_ne!(row, other);
+}
+
+/// What the definition says, bit by bit, for primes that refuse few and many candidates.
+#[test]
+fn uniform_residues_are_those_of_the_definition() {
+    let key = StreamKey::uniform(&[7; SEED_BYTES], b"a test");
+    for prime in [
+        (1 << 20) - 3,
+        (1 << 19) + 21,
+        (1 << 40) - 87,
+        (1 << 39) + 23,
+    ] {
+        let width = width(prime);
+        let mut row = vec![0; 4096];
+        uniform(&mut key.stream([1, 2, 3]), prime, &mut row, &mut Vec::new());
+        let mut bytes = vec![0; 4096 * 8 * 3];
+        key.stream([1, 2, 3]).fill(&mut bytes);
+        let bit = |at: usize| u64::from(bytes[at / 8] >> (at % 8) & 1);
+        let candidate = |i: usize| {
+            let bits = (0..width as usize).map(|b| bit(i * width as usize + b) << b);
+            bits.sum::<u64>()
+        };
+        let mut next = row.len();
+        for (i, &found) in row.iter().enumerate() {
+            let mut wanted = candidate(i);
+            while wanted >= prime {
+                wanted = candidate(next);
+                next += 1;
+            }
+            assert_eq!(found, wanted, "{prime} {i}");
+        }
+    }
+    // Known answers: the format must not change.
+    let mut row = vec![0; 8];
+    uniform(
+        &mut key.stream([0, 0, 0]),
+        (1 << 40) - 87,
+        &mut row,
+        &mut Vec::new(),
+    );
+    assert_eq!(row, KNOWN);
+}
+
+const KNOWN: [u64; 8] = [
+    476_715_559_556,
+    254_506_340_917,
+    169_434_652_516,
+    188_275_550_147,
+    184_136_177_445,
+    79_198_913_028,
+    193_665_769_127,
+    461_715_399_058,
+];
