@@ -77,5 +77,29 @@ pub fn messages(
         let numbers = [parts as u32, items as u32, images];
         (name, repeated(plan, kind, single, parts * items, numbers))
     })
+    .chain([("compact_request", compact(plan, singles, images))])
     .collect()
+}
+
+/// Builds a compact request from a seeded ciphertext: one seed, and copies of its first polynomial.
+fn compact(plan: &Contexts, singles: &[(&'static str, Vec<u8>)], images: u32) -> Vec<u8> {
+    let find = |(name, _): &&(&str, Vec<u8>)| *name == "seeded_ciphertext";
+    let (_, single) = singles.iter().find(find).unwrap();
+    let polynomial = &single[HEADER_BYTES + 64..single.len() - CHECKSUM_BYTES];
+    let parts = plan.contexts().len();
+    let body = [&[7; 32], polynomial.repeat(parts * INPUTS).as_slice()].concat();
+    let mut bytes = Vec::new();
+    bytes.extend(MAGIC);
+    bytes.extend(VERSION.to_le_bytes());
+    bytes.extend([Kind::CompactRequest as u8, 1]);
+    bytes.extend(plan.fingerprint().0);
+    bytes.extend((body.len() as u64).to_le_bytes());
+    bytes.extend(&single[32..36]);
+    for number in [parts as u32, INPUTS as u32, images] {
+        bytes.extend(number.to_le_bytes());
+    }
+    bytes.extend(body);
+    let digest = xxhash_rust::xxh3::xxh3_64(&bytes);
+    bytes.extend(digest.to_le_bytes());
+    bytes
 }
