@@ -20,6 +20,34 @@ pub(crate) fn all_below(residues: &[u64], prime: u64) -> bool {
     valid
 }
 
+/// Why packed bytes are no residues.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Invalid {
+    /// Bits after the last residue are set.
+    Padding,
+    /// A number is not below the prime.
+    Residue { index: usize, value: u64 },
+}
+
+/// Unpacks residues until the slice is full, and checks them.
+pub(crate) fn unpack_checked(
+    bytes: &[u8],
+    prime: u64,
+    residues: &mut [u64],
+) -> Result<(), Invalid> {
+    let width = width(prime);
+    if !padding_is_zero(bytes, residues.len(), width) {
+        return Err(Invalid::Padding);
+    }
+    unpack(bytes, width, residues);
+    if all_below(residues, prime) {
+        return Ok(());
+    }
+    let mut found = residues.iter().copied().enumerate();
+    let (index, value) = found.find(|&(_, value)| value >= prime).unwrap_or_default();
+    Err(Invalid::Residue { index, value })
+}
+
 /// Number of bytes that `count` residues of this width take; zero bits fill up the last byte.
 pub(crate) const fn packed_bytes(count: usize, width: u32) -> usize {
     (count * width as usize).div_ceil(8)

@@ -1,9 +1,12 @@
 //! The user's clock, from the bytes of images to classes: `cargo bench --bench endtoend`.
 //!
 //! Client and server are two processes on this machine, with a TCP connection on the loopback device between them. What
-//! travels is bytes. Each row has the times of all stages, of the first request and of those that follow it, medians and
-//! quartiles, the sizes of the messages, and the time with a line of a given rate, which is computed: the measured time
-//! and the bytes over the rate. Every logit is compared with the twin's. Options, after `--`:
+//! travels is bytes. The client's stages follow each other and make up the whole time; the server's lie within them: with
+//! own encryption, the server expands what has arrived while the client encrypts the rest.
+//!
+//! Each row has the times of all stages, of the first request and of those that follow it, medians and quartiles, the
+//! sizes of the messages, and the time with a line of a given rate, which is computed: the measured time and the bytes
+//! over the rate. Every logit is compared with the twin's. Options, after `--`:
 //!
 //! | option | |
 //! | --- | --- |
@@ -25,7 +28,7 @@ mod stage;
 
 use networks::Bound;
 use record::{Record, default_path};
-use sealquant::engine::{Client, CompactRequest, Contexts, Plan, Response};
+use sealquant::engine::{Client, Contexts, Plan, Response};
 use sealquant::experiment::Spread;
 use sealquant::network::{Network, Twin, argmax};
 use sealquant::params::{BoundRule, Scheme, SelectOptions, select};
@@ -34,6 +37,7 @@ use serde::Serialize;
 use stage::{Clock, receive, send};
 use std::collections::BTreeMap;
 use std::error::Error;
+use std::io::Write as _;
 use std::net::TcpStream;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
@@ -252,8 +256,6 @@ struct Party<'a> {
     client: Client,
     /// True for the client's own encryption.
     compact: bool,
-    /// The last compact request, whose memory is reused.
-    sent: CompactRequest,
     connection: TcpStream,
 }
 
@@ -269,21 +271,27 @@ impl Party<'_> {
             .map(|image| self.network.quantize_image(image))
             .collect::<Result<Vec<_>, _>>()?;
         clock.lap("quantise");
-        let message = if self.compact {
-            self.client
-                .encrypt_compact_into(&quantized, &(), &mut self.sent)?;
-            clock.lap("encrypt");
-            self.sent.to_wire(&self.contexts)?
+        let sent = if self.compact {
+            self.connection.write_all(&server::COMPACT)?;
+            let (client, contexts) = (&self.client, &self.contexts);
+            client.send_compact(contexts, &quantized, &(), &mut self.connection)?
         } else {
             let sent = self.client.encrypt_seeded(&quantized, &())?;
             clock.lap("encrypt");
-            sent.to_wire(&self.contexts)?
+            let message = sent.to_wire(&self.contexts)?;
+            clock.lap("write");
+            self.connection.write_all(&server::SEEDED)?;
+            send(&mut self.connection, &message)?;
+            message.len() as u64
         };
-        clock.lap("write");
-        send(&mut self.connection, &message)?;
+        clock.lap(if self.compact {
+            "encrypt, send"
+        } else {
+            "send"
+        });
         let returned = receive(&mut self.connection)?;
         let of_server: Stages = serde_json::from_slice(&receive(&mut self.connection)?)?;
-        clock.lap("send, wait, receive");
+        clock.lap("wait");
         let response = Response::from_wire(&self.contexts, &returned, &Limits::default())?;
         clock.lap("read");
         let logits = self.client.decrypt(&response, images.len())?;
@@ -291,15 +299,10 @@ impl Party<'_> {
         clock.lap("decrypt");
         std::hint::black_box(classes);
         let (mut stages, milliseconds) = clock.stages();
-        // The line is what the wait takes beside the server's own work.
-        let work: f64 = of_server.values().sum();
-        if let Some(waited) = stages.remove("client: send, wait, receive") {
-            stages.insert("line: loopback".to_owned(), (waited - work).max(0.0));
-        }
         stages.extend(of_server);
         let request = Request {
             stages,
-            bytes: [message.len(), returned.len()],
+            bytes: [usize::try_from(sent)?, returned.len()],
             milliseconds,
         };
         Ok((request, logits))
@@ -336,7 +339,6 @@ fn measure(
         network,
         contexts,
         compact: own && client.is_compact(),
-        sent: CompactRequest::default(),
         client,
         connection,
     };

@@ -3,13 +3,11 @@
 use super::networks;
 use super::stage::{Clock, receive, send};
 use super::{Setting, scheme};
-use sealquant::engine::{
-    CompactRequest, Contexts, Request, SeededEvaluationKeys, SeededRequest, Server,
-};
+use sealquant::engine::{Contexts, Request, SeededEvaluationKeys, SeededRequest, Server};
 use sealquant::params::BoundRule;
-use sealquant::wire::{Kind, Limits, Message};
+use sealquant::wire::{Limits, Message};
 use std::error::Error;
-use std::io::{self, Write as _};
+use std::io::{self, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 
 /// Limits for what the other process of this benchmark sends, which is not hostile: keys may take gigabytes.
@@ -18,8 +16,13 @@ const LIMITS: Limits = Limits {
     memory_bytes: u64::MAX,
 };
 
-/// Offset of the kind in a message.
-const KIND_AT: usize = 6;
+/// Precedes a compact request, which is its own frame.
+pub const COMPACT: [u8; 1] = [1];
+/// Precedes a request with seeds, behind its length.
+pub const SEEDED: [u8; 1] = [0];
+
+/// The stage in which a compact request is received, checked and expanded. The client encrypts meanwhile.
+pub const READ: &str = "receive, expand";
 
 /// Serves one client on a free port, whose number is printed first.
 pub fn serve(arguments: &[String]) -> Result<(), Box<dyn Error>> {
@@ -71,23 +74,24 @@ fn answer(setting: &Setting, connection: &mut TcpStream) -> Result<(), Box<dyn E
     // The memory of one request serves the next.
     let mut request = Request::default();
     loop {
-        let bytes = match receive(connection) {
+        let mut is_compact = [0];
+        match connection.read_exact(&mut is_compact) {
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(()),
             other => other?,
-        };
+        }
         let mut clock = Clock::start("server: ");
-        if bytes.get(KIND_AT) == Some(&(Kind::CompactRequest as u8)) {
-            let sent = CompactRequest::from_wire(&contexts, &bytes, &LIMITS)?;
-            drop(bytes);
-            clock.lap("read");
-            sent.expand_into(&contexts, &mut request)?;
+        if is_compact == COMPACT {
+            request.read_compact(&contexts, &mut *connection, &LIMITS)?;
+            clock.lap(READ);
         } else {
+            let bytes = receive(connection)?;
+            clock.lap("receive");
             let sent = SeededRequest::from_wire(&contexts, &bytes, &LIMITS)?;
             drop(bytes);
             clock.lap("read");
             request = sent.expand(&contexts)?;
+            clock.lap("expand");
         }
-        clock.lap("expand");
         let evaluation = server.evaluate(&request, &())?;
         clock.lap("evaluate");
         let message = evaluation.response.to_wire(&contexts)?;

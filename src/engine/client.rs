@@ -1,9 +1,9 @@
 //! The client: holds the secret keys, encrypts images and decrypts logits.
 
-use super::compact::{CompactRequest, CompactRequestPart};
+use super::compact::{CompactRequest, CompactRequestPart, PackedPart};
 use super::contexts::Contexts;
+use super::encrypting::CompactEncryption;
 use super::error::{Doing, EngineError};
-use super::fresh::{SEED_BYTES, ciphertext_bytes};
 use super::message::{
     EvaluationKeys, Request, RequestPart, Response, ResponsePart, check_images, check_shape, suffix,
 };
@@ -33,9 +33,8 @@ impl Client {
     pub fn new(spec: &ClientSpec, contexts: &Contexts) -> Result<Self, EngineError> {
         contexts.check(spec)?;
         let primes = contexts.contexts().iter().zip(&spec.corrections);
-        let primes = primes.map(|(context, &correction)| {
-            SecretPrime::new(context, spec.upload, correction, spec.input_max())
-        });
+        let primes =
+            primes.map(|(context, &correction)| SecretPrime::new(context, spec.upload, correction));
         Ok(Self {
             primes: primes.collect::<Result<_, EngineError>>()?,
             crt: Crt::new(&spec.plain_moduli),
@@ -198,30 +197,14 @@ impl Client {
         images: &[Vec<i64>],
         progress: &dyn Progress,
     ) -> Result<CompactRequest, EngineError> {
-        let mut request = CompactRequest::default();
-        self.encrypt_compact_into(images, progress, &mut request)?;
-        Ok(request)
-    }
-
-    /// Encrypts like [`Client::encrypt_compact`], and reuses the memory of an earlier request.
-    ///
-    /// # Errors
-    /// Those of [`Client::encrypt_compact`].
-    pub fn encrypt_compact_into(
-        &self,
-        images: &[Vec<i64>],
-        progress: &dyn Progress,
-        request: &mut CompactRequest,
-    ) -> Result<(), EngineError> {
-        self.check_batch(images)?;
-        let count = self.spec.inputs() * self.primes.len();
-        let stage = StageProgress::new(progress, "encrypt", count);
-        request.images = images.len();
-        getrandom::fill(&mut request.seed)?;
-        request.parts.resize_with(self.primes.len(), Vec::new);
-        let mut parts = request.parts.iter_mut().enumerate();
-        parts.try_for_each(|(part, packed)| {
-            self.encrypt_packed(images, part, &request.seed, &stage, packed)
+        let encryption = self.encryption(images, "encrypt", self.primes.len(), progress)?;
+        let parts = 0..self.primes.len();
+        Ok(CompactRequest {
+            images: images.len(),
+            seed: *encryption.seed(),
+            parts: parts
+                .map(|part| self.encrypt_packed(&encryption, part))
+                .collect::<Result<_, _>>()?,
         })
     }
 
@@ -236,48 +219,40 @@ impl Client {
         plain_prime: usize,
         progress: &dyn Progress,
     ) -> Result<CompactRequestPart, EngineError> {
-        self.check_batch(images)?;
         self.prime(plain_prime)?;
         let name = format!("encrypt{}", suffix(plain_prime, self.primes.len()));
-        let stage = StageProgress::new(progress, &name, self.spec.inputs());
-        let mut part = CompactRequestPart {
+        let encryption = self.encryption(images, &name, 1, progress)?;
+        Ok(CompactRequestPart {
             images: images.len(),
             plain_prime,
-            seed: [0; SEED_BYTES],
-            packed: Vec::new(),
-        };
-        getrandom::fill(&mut part.seed)?;
-        self.encrypt_packed(images, plain_prime, &part.seed, &stage, &mut part.packed)?;
-        Ok(part)
+            seed: *encryption.seed(),
+            packed: self.encrypt_packed(&encryption, plain_prime)?,
+        })
     }
 
-    /// Encrypts a batch for one plain prime, with a fresh seed.
+    /// Starts to encrypt a batch for `parts` plain primes, with a fresh seed.
+    pub(crate) fn encryption<'a>(
+        &'a self,
+        images: &'a [Vec<i64>],
+        name: &str,
+        parts: usize,
+        progress: &'a dyn Progress,
+    ) -> Result<CompactEncryption<'a>, EngineError> {
+        self.check_batch(images)?;
+        let stage = StageProgress::new(progress, name, self.spec.inputs() * parts);
+        CompactEncryption::new(&self.spec, &self.primes, images, stage)
+    }
+
+    /// Encrypts a batch for one plain prime.
     fn encrypt_packed(
         &self,
-        images: &[Vec<i64>],
+        encryption: &CompactEncryption<'_>,
         part: usize,
-        seed: &[u8; SEED_BYTES],
-        stage: &StageProgress<'_>,
-        packed: &mut Vec<u8>,
-    ) -> Result<(), EngineError> {
-        let prime = &self.primes[part];
-        let encryptor = prime.fresh().ok_or(EngineError::Compact)?;
-        let keys = encryptor.keys(seed)?;
-        let size = ciphertext_bytes(prime.context());
-        packed.resize(self.spec.inputs() * size, 0);
-        let chunks = packed.par_chunks_exact_mut(size).enumerate();
-        chunks.try_for_each_init(
-            || encryptor.scratch().ok(),
-            |scratch, (index, packed)| {
-                let scratch = scratch
-                    .as_mut()
-                    .ok_or(EngineError::Internal("no memory to encrypt with"))?;
-                let slots = self.spec.slot_map.gather(images, index);
-                encryptor.encrypt(&slots, &keys, [part, index], scratch, packed)?;
-                stage.advance();
-                Ok(())
-            },
-        )
+    ) -> Result<PackedPart, EngineError> {
+        let context = self.primes[part].context();
+        let mut part_of = PackedPart::new(context, self.spec.inputs());
+        encryption.encrypt(part, 0, &mut part_of.bytes)?;
+        Ok(part_of)
     }
 
     fn encrypt_each<Encrypted: Send>(
@@ -304,7 +279,9 @@ impl Client {
         (0..self.spec.inputs())
             .into_par_iter()
             .map(|element| {
-                let values = plain_prime.residues(&self.spec.slot_map.gather(images, element));
+                let mut slots = [Vec::new()];
+                self.spec.slot_map.gather(images, element, &mut slots);
+                let values = plain_prime.residues(&slots[0]);
                 let encrypted = plain_prime
                     .encoder
                     .encode_u64(&values)

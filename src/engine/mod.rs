@@ -15,9 +15,10 @@ mod client;
 mod compact;
 mod contexts;
 mod correction;
+mod encrypting;
 mod error;
 mod forecast;
-mod fresh;
+pub(crate) mod fresh;
 #[cfg(test)]
 mod mask_tests;
 mod masks;
@@ -31,8 +32,10 @@ mod stats;
 
 pub use backend::reference;
 pub use client::Client;
+pub(crate) use compact::PackedPart;
 pub use compact::{CompactRequest, CompactRequestPart};
 pub use contexts::Contexts;
+pub(crate) use encrypting::{CompactEncryption, GATHERED};
 pub use error::EngineError;
 pub use forecast::LayerForecast;
 pub use message::{EvaluationKeys, Request, RequestPart, Response, ResponsePart};

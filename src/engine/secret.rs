@@ -31,12 +31,11 @@ impl SecretPrime {
         context: &Context,
         upload: Upload,
         correction: u64,
-        largest: i64,
     ) -> Result<Self, EngineError> {
         let mut made = Self::with_key(context, upload, correction)
             .doing(|| "making the secret keys".to_owned())?;
         if upload == Upload::SecretNtt {
-            made.fresh = FreshEncryptor::new(context, &made.secret_key, largest)?;
+            made.fresh = FreshEncryptor::new(context, &made.secret_key)?;
         }
         Ok(made)
     }

@@ -90,17 +90,17 @@ pub(super) fn layer_stage(index: usize, layers: usize, name: &str, suffix: &str)
 /// Counts the finished units of one stage.
 pub(super) struct StageProgress<'a> {
     progress: &'a dyn Progress,
-    name: &'a str,
+    name: String,
     done: AtomicU64,
     total: u64,
 }
 
 impl<'a> StageProgress<'a> {
-    pub(super) fn new(progress: &'a dyn Progress, name: &'a str, total: usize) -> Self {
+    pub(super) fn new(progress: &'a dyn Progress, name: &str, total: usize) -> Self {
         progress.update(name, 0, total as u64);
         Self {
             progress,
-            name,
+            name: name.to_owned(),
             done: AtomicU64::new(0),
             total: total as u64,
         }
@@ -108,6 +108,6 @@ impl<'a> StageProgress<'a> {
 
     pub(super) fn advance(&self) {
         let done = self.done.fetch_add(1, Ordering::Relaxed) + 1;
-        self.progress.update(self.name, done, self.total);
+        self.progress.update(&self.name, done, self.total);
     }
 }

@@ -75,24 +75,23 @@ impl SlotMap {
         self.logits.div_ceil(self.logits_in_ciphertext())
     }
 
-    /// Returns the slots of ciphertext `ciphertext` of a request for at most [`SlotMap::batch_size`] images. Slots of
-    /// missing images are left out.
-    pub(crate) fn gather(&self, images: &[Vec<i64>], ciphertext: usize) -> Vec<i64> {
-        let values = &self.inputs[ciphertext];
-        let images = images.iter().take(self.batch_size());
-        let of_image = |image: &Vec<i64>| {
-            let value = |index: &Option<Index>| {
-                let value = index.and_then(|index| image.get(index.get()));
-                value.copied().unwrap_or(0)
-            };
-            let values = values.iter().map(value).cycle();
-            values.take(self.image_slots).collect::<Vec<_>>()
-        };
-        match values.as_slice() {
-            [Some(index)] if self.image_slots == 1 => images
-                .map(|image| image.get(index.get()).copied().unwrap_or(0))
-                .collect(),
-            _ => images.flat_map(of_image).collect(),
+    /// Gathers the slots of some ciphertexts of a request, from `first` on, for at most [`SlotMap::batch_size`] images.
+    /// Slots of missing images are left out. Each image is read once, for all of these ciphertexts.
+    pub(crate) fn gather(&self, images: &[Vec<i64>], first: usize, ciphertexts: &mut [Vec<i64>]) {
+        ciphertexts.iter_mut().for_each(Vec::clear);
+        for image in images.iter().take(self.batch_size()) {
+            for (slots, values) in ciphertexts.iter_mut().zip(&self.inputs[first..]) {
+                let value = |index: &Option<Index>| {
+                    let value = index.and_then(|index| image.get(index.get()));
+                    value.copied().unwrap_or(0)
+                };
+                if let [index] = values.as_slice() {
+                    slots.extend(std::iter::repeat_n(value(index), self.image_slots));
+                } else {
+                    let values = values.iter().map(value).cycle();
+                    slots.extend(values.take(self.image_slots));
+                }
+            }
         }
     }
 
@@ -131,8 +130,9 @@ mod tests {
         let images: Vec<Vec<i64>> = (0..5).map(|i| vec![i, 10 * i, 100 * i]).collect();
         let map = SlotMap::new(8, (0..3).map(|i| indices(&[i])).collect(), 1, 1, 2);
         assert_eq!((map.batch_size(), map.inputs(), map.outputs()), (8, 3, 2));
-        assert_eq!(map.gather(&images, 1), [0, 10, 20, 30, 40]);
-        assert_eq!(map.gather(&images, 2), [0, 100, 200, 300, 400]);
+        let mut slots = vec![vec![7]; 2];
+        map.gather(&images, 1, &mut slots);
+        assert_eq!(slots, [[0, 10, 20, 30, 40], [0, 100, 200, 300, 400]]);
         let outputs = [vec![1, 2, 3, 0, 0, 0, 0, 0], vec![4, 5, 6, 0, 0, 0, 0, 0]];
         assert_eq!(map.collect(&outputs, 2, 7), [[1, 2], [4, 5]]);
     }
@@ -143,10 +143,13 @@ mod tests {
         let map = SlotMap::new(8, vec![indices(&[1, -1, 0, 1])], 4, 2, 3);
         assert_eq!((map.batch_size(), map.outputs()), (2, 2));
         let images = [vec![3, 5], vec![7, 9]];
-        assert_eq!(map.gather(&images, 0), [5, 0, 3, 5, 9, 0, 7, 9]);
+        let mut slots = [Vec::new()];
+        map.gather(&images, 0, &mut slots);
+        assert_eq!(slots[0], [5, 0, 3, 5, 9, 0, 7, 9]);
         // A value that fills the image's slots by repetition.
         let repeated = SlotMap::new(8, vec![indices(&[1])], 4, 1, 4);
-        assert_eq!(repeated.gather(&images, 0), [5, 5, 5, 5, 9, 9, 9, 9]);
+        repeated.gather(&images, 0, &mut slots);
+        assert_eq!(slots[0], [5, 5, 5, 5, 9, 9, 9, 9]);
         let outputs = [vec![1, 2, 3, 4, 5, 6, 7, 8], vec![9, 1, 0, 0, 10, 2, 0, 0]];
         assert_eq!(map.collect(&outputs, 2, 11), [[3, 0], [7, 4], [10, 1]]);
     }

@@ -1,12 +1,11 @@
 //! The engine's messages on the wire: one part for each plain prime, all of the same shape.
 
 use super::ciphertext::{Encrypted, check_encrypted, fit, read_encrypted, unfit, write_encrypted};
-use super::error::{WireError, WireResult};
+use super::error::WireResult;
 use super::header::{Counts, Fingerprint, Kind};
 use super::keys::{Keys, check_key, key_counts};
 use super::message::{Body, Scope, Size, check_field, message_bytes};
 use super::stream::{MessageSource, Sink};
-use crate::bits::{all_below, packed_bytes, padding_is_zero, unpack, width};
 use crate::engine::{
     CompactRequest, Contexts, EvaluationKeys, Request, Response, SeededEvaluationKeys,
     SeededRequest,
@@ -14,10 +13,6 @@ use crate::engine::{
 use crate::seal::{
     Ciphertext, Context, GaloisKeys, RelinKeys, SeededCiphertext, SeededGaloisKeys, SeededRelinKeys,
 };
-use rayon::prelude::*;
-
-/// Size of the seed of a compact request, in bytes.
-const COMPACT_SEED_BYTES: usize = 32;
 
 impl Scope for Contexts {
     fn fingerprint(&self) -> Fingerprint {
@@ -70,7 +65,7 @@ impl UploadSizes {
 }
 
 /// Returns the first context of a plan. The plan's contexts differ only in the plaintext modulus.
-fn first(plan: &Contexts) -> WireResult<&Context> {
+pub(super) fn first(plan: &Contexts) -> WireResult<&Context> {
     plan.contexts().first().ok_or(unfit("plan"))
 }
 
@@ -117,7 +112,11 @@ fn batch_counts<E: Encrypted>(
 }
 
 /// Checks the counts of a request or response. The plan has `items` ciphertexts for each plain prime.
-fn batch_size<E: Encrypted>(plan: &Contexts, counts: &Counts, items: usize) -> WireResult<Size> {
+pub(super) fn batch_size<E: Encrypted>(
+    plan: &Contexts,
+    counts: &Counts,
+    items: usize,
+) -> WireResult<Size> {
     let items = items as u64;
     let parts = check_parts(plan, counts)?;
     check_field("items", u64::from(counts.items), items..=items)?;
@@ -136,7 +135,7 @@ fn check_plain_form(_: &Contexts, counts: &Counts) -> WireResult<()> {
 }
 
 /// Checks that the ciphertexts are fresh: two polynomials, at the highest data level.
-fn check_fresh(plan: &Contexts, counts: &Counts) -> WireResult<()> {
+pub(super) fn check_fresh(plan: &Contexts, counts: &Counts) -> WireResult<()> {
     check_field("polynomials", u64::from(counts.polynomials), 2..=2)?;
     let primes = first(plan)?.first_level().coeff_modulus_size as u64;
     check_field("primes", u64::from(counts.primes), primes..=primes)
@@ -192,110 +191,6 @@ batch_body!(
     SeededRequest, "seeded request", SeededCiphertext, inputs, check_fresh;
     Response, "response", Ciphertext, outputs, check_plain_form;
 );
-
-impl Body for CompactRequest {
-    type Scope = Contexts;
-    const KIND: Kind = Kind::CompactRequest;
-
-    fn counts(&self, plan: &Contexts) -> WireResult<Counts> {
-        let context = first(plan)?;
-        let size = packed_pair(context);
-        let fits = |part: &Vec<u8>| part.len() == size * plan.inputs();
-        fit(
-            "compact request",
-            self.parts.len() == plan.contexts().len() && self.parts.iter().all(fits),
-        )?;
-        Ok(Counts {
-            is_ntt_form: true,
-            polynomials: 2,
-            primes: context.first_level().coeff_modulus_size as u16,
-            parts: self.parts.len() as u32,
-            items: plan.inputs() as u32,
-            images: self.images as u32,
-        })
-    }
-
-    fn size(plan: &Contexts, counts: &Counts) -> WireResult<Size> {
-        check_fresh(plan, counts)?;
-        check_field("NTT form", u64::from(counts.is_ntt_form), 1..=1)?;
-        let ciphertexts = batch_size::<SeededCiphertext>(plan, counts, plan.inputs())?;
-        let packed = packed_pair(first(plan)?) as u64;
-        let count = u64::from(counts.parts).saturating_mul(u64::from(counts.items));
-        Ok(Size {
-            bytes: packed.saturating_mul(count),
-            // What it expands to is counted as for a request with seeds.
-            memory: ciphertexts.memory,
-        }
-        .plus_bytes(COMPACT_SEED_BYTES as u64))
-    }
-
-    fn write_body(&self, _: &Contexts, sink: &mut Sink<'_>) -> WireResult<()> {
-        sink.bytes("seed", &self.seed)?;
-        let mut parts = self.parts.iter();
-        parts.try_for_each(|part| sink.bytes("polynomial", part))
-    }
-
-    fn read_body(
-        plan: &Contexts,
-        counts: &Counts,
-        source: &mut MessageSource<'_>,
-    ) -> WireResult<Self> {
-        let seed = source.array("seed")?;
-        let parts = plan.contexts().iter().map(|context| {
-            let size = packed_pair(context);
-            let part = source.packed("polynomial", size * counts.items as usize)?;
-            part.par_chunks_exact(size)
-                .try_for_each_init(Vec::new, |residues, packed| {
-                    check_packed(context, packed, residues)
-                })?;
-            Ok(part)
-        });
-        Ok(Self {
-            images: counts.images as usize,
-            seed,
-            parts: parts.collect::<WireResult<_>>()?,
-        })
-    }
-}
-
-/// Returns the bytes of the packed first polynomial of a fresh ciphertext.
-fn packed_pair(context: &Context) -> usize {
-    let degree = context.parameters().poly_modulus_degree();
-    let primes = &context.primes()[..context.first_level().coeff_modulus_size];
-    let bytes = primes
-        .iter()
-        .map(|&prime| packed_bytes(degree, width(prime)));
-    bytes.sum()
-}
-
-/// Checks that packed numbers are residues of their primes.
-fn check_packed(context: &Context, packed: &[u8], residues: &mut Vec<u64>) -> WireResult<()> {
-    let degree = context.parameters().poly_modulus_degree();
-    residues.resize(degree, 0);
-    let mut rest = packed;
-    for &prime in &context.primes()[..context.first_level().coeff_modulus_size] {
-        let (bytes, others) = rest.split_at(packed_bytes(degree, width(prime)));
-        rest = others;
-        if !padding_is_zero(bytes, degree, width(prime)) {
-            return Err(WireError::Padding {
-                field: "polynomial",
-            });
-        }
-        unpack(bytes, width(prime), residues);
-        if all_below(residues, prime) {
-            continue;
-        }
-        let index = residues.iter().position(|&residue| residue >= prime);
-        let index = index.unwrap_or_default();
-        return Err(WireError::Residue {
-            field: "polynomial",
-            index,
-            value: residues[index],
-            prime,
-        });
-    }
-    Ok(())
-}
 
 /// Returns the header's counts for evaluation keys. Each plain prime has the same number of relinearisation key slots,
 /// or each has none. Galois keys follow, for the elements that the plan knows.

@@ -138,16 +138,9 @@ pub trait Message: Body {
     /// [`WireError::Unfit`] if the object was made for other parameters or is empty, [`WireError::Io`] if the writer
     /// fails.
     fn write_to(&self, scope: &Self::Scope, mut writer: impl Write) -> WireResult<u64> {
-        let counts = self.counts(scope)?;
-        let header = Header {
-            kind: Self::KIND,
-            fingerprint: scope.fingerprint(),
-            body_bytes: Self::size(scope, &counts)?.bytes,
-            counts,
-        };
-        let mut sink = Sink::start(&mut writer, &header)?;
-        self.write_body(scope, &mut sink)?;
-        sink.finish()
+        write::<Self>(scope, self.counts(scope)?, &mut writer, |sink| {
+            self.write_body(scope, sink)
+        })
     }
 
     /// Reads exactly one message and not a byte more. Only objects that are valid for the scope are returned.
@@ -234,6 +227,24 @@ pub trait Message: Body {
 
 impl<Object: Body> Message for Object {}
 
+/// Writes a message of kind `M` whose body `write_body` writes.
+pub(super) fn write<M: Body>(
+    scope: &M::Scope,
+    counts: Counts,
+    writer: &mut dyn Write,
+    write_body: impl FnOnce(&mut Sink<'_>) -> WireResult<()>,
+) -> WireResult<u64> {
+    let header = Header {
+        kind: M::KIND,
+        fingerprint: scope.fingerprint(),
+        body_bytes: M::size(scope, &counts)?.bytes,
+        counts,
+    };
+    let mut sink = Sink::start(writer, &header)?;
+    write_body(&mut sink)?;
+    sink.finish()
+}
+
 /// Reads a message, and stores the bytes of its header in `header_bytes`.
 fn read<M: Body>(
     scope: &M::Scope,
@@ -241,6 +252,19 @@ fn read<M: Body>(
     limits: &Limits,
     header_bytes: &mut [u8; HEADER_BYTES],
 ) -> WireResult<M> {
+    read_with::<M, M>(scope, reader, limits, header_bytes, |counts, source| {
+        M::read_body(scope, counts, source)
+    })
+}
+
+/// Reads a message of kind `M`, whose body `read_body` reads. The bytes of its header go to `header_bytes`.
+pub(super) fn read_with<M: Body, T>(
+    scope: &M::Scope,
+    reader: &mut dyn Read,
+    limits: &Limits,
+    header_bytes: &mut [u8; HEADER_BYTES],
+    read_body: impl FnOnce(&Counts, &mut MessageSource<'_>) -> WireResult<T>,
+) -> WireResult<T> {
     let mut source = MessageSource::new(reader);
     *header_bytes = source.header()?;
     let header = Header::decode(header_bytes, M::KIND, scope.fingerprint())?;
@@ -254,7 +278,7 @@ fn read<M: Body>(
             expected: size.bytes.to_string(),
         });
     }
-    let message = M::read_body(scope, &header.counts, &mut source)?;
+    let message = read_body(&header.counts, &mut source)?;
     source.finish()?;
     Ok(message)
 }

@@ -37,6 +37,8 @@
 #[cfg(feature = "inference")]
 mod any;
 mod ciphertext;
+#[cfg(feature = "inference")]
+mod compact;
 mod damage;
 #[cfg(feature = "inference")]
 mod engine;
@@ -57,6 +59,8 @@ mod tests;
 
 #[cfg(feature = "inference")]
 pub use any::reencode;
+#[cfg(feature = "inference")]
+pub use compact::SendError;
 #[cfg(feature = "inference")]
 pub use engine::UploadSizes;
 pub use error::{WireError, WireResult};

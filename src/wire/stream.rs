@@ -2,7 +2,7 @@
 
 use super::error::{WireError, WireResult};
 use super::header::{CHECKSUM_BYTES, HEADER_BYTES, Header};
-use crate::bits::{all_below, pack, packed_bytes, padding_is_zero, unpack, width};
+use crate::bits::{Invalid, all_below, pack, packed_bytes, unpack_checked, width};
 use crate::seal::{Context, Seed};
 use std::io::{ErrorKind, Read, Write};
 use xxhash_rust::xxh3::Xxh3;
@@ -11,7 +11,7 @@ use xxhash_rust::xxh3::Xxh3;
 const CHUNK: usize = 4096;
 
 /// Name of a polynomial in error messages.
-const POLYNOMIAL: &str = "polynomial";
+pub(super) const POLYNOMIAL: &str = "polynomial";
 
 /// A message being written.
 pub struct Sink<'a> {
@@ -88,6 +88,19 @@ impl<'a> Sink<'a> {
     }
 }
 
+/// Describes packed bytes that are no residues, whose first one is residue `first` of the polynomial.
+pub(super) const fn invalid_residue(invalid: Invalid, first: usize, prime: u64) -> WireError {
+    match invalid {
+        Invalid::Padding => WireError::Padding { field: POLYNOMIAL },
+        Invalid::Residue { index, value } => WireError::Residue {
+            field: POLYNOMIAL,
+            index: first + index,
+            value,
+            prime,
+        },
+    }
+}
+
 /// A message being read.
 pub struct MessageSource<'a> {
     reader: &'a mut dyn Read,
@@ -155,21 +168,25 @@ impl<'a> MessageSource<'a> {
         Ok(Seed(words))
     }
 
-    /// Reads packed residues. Memory grows only as data arrive, whatever the header promised.
-    pub(super) fn packed(&mut self, field: &'static str, count: usize) -> WireResult<Vec<u8>> {
-        const PIECE: usize = 1 << 24;
-        let mut packed = Vec::new();
+    /// Reads packed residues into memory that is reused. It grows only as data arrive, whatever the header promised: by
+    /// as much as has arrived.
+    #[cfg(feature = "inference")]
+    pub(super) fn packed(&mut self, count: usize, packed: &mut Vec<u8>) -> WireResult<()> {
+        const FIRST: usize = 1 << 15;
+        let field = POLYNOMIAL;
+        packed.clear();
         while packed.len() < count {
             let start = packed.len();
-            let piece = PIECE.min(count - start);
+            let piece = start.max(FIRST).max(packed.capacity() - start);
+            let piece = piece.min(count - start);
             packed
-                .try_reserve(piece)
+                .try_reserve_exact(piece)
                 .map_err(|_| WireError::Memory { field })?;
             packed.resize(start + piece, 0);
             self.fill(field, &mut packed[start..])?;
             self.hash.update(&packed[start..]);
         }
-        Ok(packed)
+        Ok(())
     }
 
     /// Reads and appends this many polynomials. Memory grows only as data arrive, whatever the header promised.
@@ -206,30 +223,14 @@ impl<'a> MessageSource<'a> {
         buffer.resize(packed_bytes(count, width), 0);
         self.fill(POLYNOMIAL, &mut buffer)?;
         self.hash.update(&buffer);
-        if !padding_is_zero(&buffer, count, width) {
-            return Err(WireError::Padding { field: POLYNOMIAL });
-        }
         let start = limbs.len();
         limbs
             .try_reserve(count)
             .map_err(|_| WireError::Memory { field: POLYNOMIAL })?;
         limbs.resize(start + count, 0);
-        let residues = &mut limbs[start..];
-        unpack(&buffer, width, residues);
+        let checked = unpack_checked(&buffer, prime, &mut limbs[start..]);
         self.buffer = buffer;
-        if all_below(residues, prime) {
-            return Ok(());
-        }
-        let index = residues
-            .iter()
-            .position(|&residue| residue >= prime)
-            .unwrap_or_default();
-        Err(WireError::Residue {
-            field: POLYNOMIAL,
-            index: first + index,
-            value: residues[index],
-            prime,
-        })
+        checked.map_err(|invalid| invalid_residue(invalid, first, prime))
     }
 
     pub(super) fn finish(mut self) -> WireResult<()> {

@@ -1,20 +1,25 @@
-//! This project's own encryption with the secret key: what SEAL's encryptor makes, in one pass per prime, with one seed
-//! for a whole request.
+//! This project's own encryption with the secret key: in one pass per prime, with one seed for a whole request.
 //!
 //! A ciphertext is (c0, a) with a uniform and c0 = -a s + e + round(Q m / t). As Q m is 0 modulo each prime of Q, the
 //! rounded message is -[Q m]_t / t, with [..]_t the residue around 0. So c0 = (t e - [Q m]_t) / t - a s: one small
-//! polynomial for all primes, one transform for each.
+//! polynomial for all primes, one transform for each. (Q m / t is rounded to the nearest integer; SEAL's encryptor rounds
+//! residue (t - 1) / 2 up.)
+//!
+//! Sampling, rounding and reduction have no branch and no memory access that depends on the noise or on the message.
 
+mod small;
 mod stream;
 
 pub(crate) use stream::SEED_BYTES;
 
+use self::small::{Shoup, Small};
 use self::stream::{StreamKey, noise, uniform};
 use super::error::{Doing, EngineError};
-use crate::bits::{pack, packed_bytes, unpack, width};
+use crate::bits::{Invalid, pack, packed_bytes, unpack_checked, width};
 use crate::kernels::{Backend, Prime, Residues, to_montgomery};
 use crate::modular::multiply;
-use crate::seal::{BatchEncoder, Ciphertext, Context, Plaintext, SecretKey};
+use crate::seal::{BatchEncoder, Ciphertext, Context, Error, Plaintext, SecretKey};
+use std::fmt;
 use zeroize::Zeroize;
 
 /// Largest plain prime: 22 times it, the size of the small polynomial, fits 62 bits.
@@ -45,9 +50,9 @@ fn description(context: &Context) -> Vec<u8> {
 }
 
 /// A data prime, with the factors of a fresh ciphertext.
-#[derive(Debug)]
 struct FreshPrime {
     prime: Prime,
+    small: Small,
     /// 1 / t and -s, interleaved, in Montgomery form. **Secret.**
     factors: Residues,
 }
@@ -59,15 +64,23 @@ impl Drop for FreshPrime {
 }
 
 /// Encrypts under one plain prime.
-#[derive(Debug)]
 pub(super) struct FreshEncryptor {
     context: Context,
     encoder: BatchEncoder,
     backend: Backend,
     plain_modulus: u64,
     primes: Vec<FreshPrime>,
-    /// Q v mod t for each integer v that the network reads.
-    slots: Vec<u64>,
+    /// Multiplies by Q mod t.
+    scale: Shoup,
+}
+
+impl fmt::Debug for FreshEncryptor {
+    /// Reveals nothing.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("FreshEncryptor")
+            .finish_non_exhaustive()
+    }
 }
 
 /// The keys of a request under one plain prime.
@@ -78,6 +91,8 @@ pub(super) struct RequestKeys {
 
 /// Memory that a thread reuses from one ciphertext to the next.
 pub(super) struct Scratch {
+    /// Slots of some ciphertexts.
+    pub(super) slots: Vec<Vec<i64>>,
     plain: Plaintext,
     values: Vec<u64>,
     /// Secret: it is the noise of the last ciphertext.
@@ -89,6 +104,8 @@ pub(super) struct Scratch {
 
 impl Drop for Scratch {
     fn drop(&mut self) {
+        self.slots.iter_mut().for_each(Zeroize::zeroize);
+        self.values.zeroize();
         self.noise.zeroize();
         self.small.zeroize();
         self.bytes.zeroize();
@@ -98,17 +115,16 @@ impl Drop for Scratch {
 
 impl FreshEncryptor {
     /// Takes a secret key; `None` if this encryption does not serve the parameters: primes of own kernels, and a plain
-    /// prime of at most 57 bits. `largest` is the largest integer that the network reads.
+    /// prime of at most 57 bits.
     pub(super) fn new(
         context: &Context,
         secret_key: &SecretKey,
-        largest: i64,
     ) -> Result<Option<Self>, EngineError> {
         let degree = context.parameters().poly_modulus_degree();
         let t = context.parameters().plain_modulus().value();
         let data = data_primes(context);
         let primes: Option<Vec<Prime>> = data.iter().map(|&prime| Prime::new(prime)).collect();
-        let Some(primes) = primes.filter(|_| t <= PLAIN_MODULUS_MAX && largest < 1 << 16) else {
+        let Some(primes) = primes.filter(|_| t <= PLAIN_MODULUS_MAX) else {
             return Ok(None);
         };
         let secret = secret_key.secret_limbs();
@@ -125,7 +141,11 @@ impl FreshEncryptor {
             let factors = Residues::interleave(&both);
             let [_, mut negated] = both;
             negated.row_mut(0).as_flattened_mut().zeroize();
-            FreshPrime { prime, factors }
+            FreshPrime {
+                small: Small::new(prime.value(), 22 * t),
+                prime,
+                factors,
+            }
         };
         let product = data
             .iter()
@@ -135,11 +155,14 @@ impl FreshEncryptor {
             backend: Backend::detect(),
             plain_modulus: t,
             primes: primes.into_iter().enumerate().map(prepare).collect(),
-            slots: (0..=largest.unsigned_abs())
-                .map(|value| multiply(value % t, product, t))
-                .collect(),
+            scale: Shoup::new(product, t),
             context: context.clone(),
         }))
+    }
+
+    /// Returns the bytes of a packed ciphertext.
+    pub(super) fn ciphertext_bytes(&self) -> usize {
+        ciphertext_bytes(&self.context)
     }
 
     /// Derives the keys of a request with this public seed, which must be fresh: two requests with one seed under one
@@ -157,16 +180,18 @@ impl FreshEncryptor {
         let degree = self.context.parameters().poly_modulus_degree();
         Ok(Scratch {
             plain: Plaintext::new().doing(|| "preparing to encrypt".to_owned())?,
+            slots: Vec::new(),
             values: Vec::with_capacity(degree),
             noise: vec![0; degree],
             small: vec![0; degree],
             rows: Residues::zero(3, degree),
-            bytes: Vec::new(),
+            // Never moved to other memory: it holds noise at times.
+            bytes: Vec::with_capacity(8 * degree),
         })
     }
 
-    /// Encrypts slots, which hold integers from 0 to the largest one, as ciphertext `index` for plain prime `part`:
-    /// writes the packed first polynomial in NTT form. Cost: one transform modulo t and one for each prime of Q.
+    /// Encrypts slots, which hold integers from 0, as ciphertext `index` for plain prime `part`: writes the packed first
+    /// polynomial in NTT form. Cost: one transform modulo t and one for each prime of Q.
     pub(super) fn encrypt(
         &self,
         slots: &[i64],
@@ -177,21 +202,24 @@ impl FreshEncryptor {
     ) -> Result<(), EngineError> {
         let doing = || format!("encrypting input element {index}");
         let t = self.plain_modulus;
-        let values = slots.iter().map(|&value| self.slots[value as usize]);
+        let values = slots.iter();
+        let values = values.map(|&value| self.scale.multiply(value.cast_unsigned()));
         scratch.values.clear();
         scratch.values.extend(values);
         self.encoder
             .encode_u64_into(&scratch.values, &mut scratch.plain)
             .doing(doing)?;
-        let mut stream = keys.noise.stream([part, index, 0]);
-        noise(&mut stream, &mut scratch.noise, &mut scratch.bytes);
+        let stream = keys.noise.stream([part, index, 0]);
+        noise(stream, &mut scratch.noise, &mut scratch.bytes);
         let message = scratch.plain.coefficients().iter().copied();
         let message = message.chain(std::iter::repeat(0));
-        let half = t / 2;
+        let (half, whole) = ((t / 2).cast_signed(), t.cast_signed());
         for ((small, &noise), message) in scratch.small.iter_mut().zip(&scratch.noise).zip(message)
         {
-            let rounded = message.cast_signed() - if message > half { t.cast_signed() } else { 0 };
-            *small = t.cast_signed() * i64::from(noise) - rounded;
+            let message = message.cast_signed();
+            // All ones if the message lies above half of t.
+            let above = (half - message) >> 63;
+            *small = whole * i64::from(noise) - (message - (whole & above));
         }
         let mut rest = packed;
         for (row, fresh) in self.primes.iter().enumerate() {
@@ -201,7 +229,9 @@ impl FreshEncryptor {
             else {
                 return Err(EngineError::Internal("scratch memory of three rows"));
             };
-            residues(&scratch.small, value, small.as_flattened_mut());
+            fresh
+                .small
+                .residues(&scratch.small, small.as_flattened_mut());
             self.context
                 .ntt_forward(row, small.as_flattened_mut())
                 .doing(doing)?;
@@ -224,51 +254,66 @@ impl FreshEncryptor {
     }
 }
 
-/// Computes the residues of small integers.
-fn residues(small: &[i64], prime: u64, row: &mut [u64]) {
-    let largest = small
-        .iter()
-        .fold(0, |largest, value| largest.max(value.unsigned_abs()));
-    if largest < prime {
-        for (residue, &value) in row.iter_mut().zip(small) {
-            *residue = (value + if value < 0 { prime.cast_signed() } else { 0 }).cast_unsigned();
-        }
-    } else {
-        for (residue, &value) in row.iter_mut().zip(small) {
-            *residue = value.rem_euclid(prime.cast_signed()).cast_unsigned();
-        }
-    }
+/// Why a packed ciphertext cannot be expanded.
+#[derive(Debug)]
+pub(crate) enum ExpandError {
+    /// It holds other numbers than residues.
+    Invalid(Invalid, u64),
+    /// Memory is exhausted.
+    Seal(Error),
 }
 
-/// Expands ciphertext `index` for plain prime `part`: unpacks its first polynomial, and makes the second one of the
-/// seed's key. Memory of the ciphertext is reused.
-pub(super) fn expand(
+/// Expands ciphertext `index` for plain prime `part`: unpacks and checks its first polynomial, and makes the second one
+/// of the seed's key. Memory of the ciphertext is reused.
+pub(crate) fn expand(
     context: &Context,
     key: &StreamKey,
     [part, index]: [usize; 2],
     packed: &[u8],
     bytes: &mut Vec<u8>,
     encrypted: &mut Ciphertext,
-) -> Result<(), EngineError> {
+) -> Result<(), ExpandError> {
     let degree = context.parameters().poly_modulus_degree();
     let pair = encrypted.reshape_pair(context, context.first_level(), true);
-    let (first, second) = pair.doing(|| "expanding the request".to_owned())?;
-    let mut rest = packed;
+    let (first, second) = pair.map_err(ExpandError::Seal)?;
     let rows = first
         .chunks_exact_mut(degree)
         .zip(second.chunks_exact_mut(degree));
-    for (row, (&prime, (first, second))) in data_primes(context).iter().zip(rows).enumerate() {
-        let width = width(prime);
-        let (bytes_of_row, others) = rest.split_at(packed_bytes(degree, width));
-        unpack(bytes_of_row, width, first);
-        rest = others;
+    let packed = rows_of(context, packed);
+    for (row, ((prime, packed), (first, second))) in packed.zip(rows).enumerate() {
+        unpack_checked(packed, prime, first)
+            .map_err(|invalid| ExpandError::Invalid(invalid, prime))?;
         uniform(&mut key.stream([part, index, row]), prime, second, bytes);
     }
     Ok(())
 }
 
+/// Splits the bytes of a ciphertext into those of each prime.
+fn rows_of<'a>(context: &'a Context, packed: &'a [u8]) -> impl Iterator<Item = (u64, &'a [u8])> {
+    let degree = context.parameters().poly_modulus_degree();
+    let mut rest = packed;
+    data_primes(context).iter().map(move |&prime| {
+        let (row, others) = rest.split_at(packed_bytes(degree, width(prime)));
+        rest = others;
+        (prime, row)
+    })
+}
+
+/// Checks the packed first polynomial of a ciphertext, as [`expand`] does. Memory is reused.
+pub(crate) fn check(
+    context: &Context,
+    packed: &[u8],
+    residues: &mut Vec<u64>,
+) -> Result<(), ExpandError> {
+    residues.resize(context.parameters().poly_modulus_degree(), 0);
+    rows_of(context, packed).try_for_each(|(prime, packed)| {
+        unpack_checked(packed, prime, residues)
+            .map_err(|invalid| ExpandError::Invalid(invalid, prime))
+    })
+}
+
 /// Returns the key of a request's uniform polynomials under one plain prime.
-pub(super) fn uniform_key(context: &Context, seed: &[u8; SEED_BYTES]) -> StreamKey {
+pub(crate) fn uniform_key(context: &Context, seed: &[u8; SEED_BYTES]) -> StreamKey {
     StreamKey::uniform(seed, &description(context))
 }
 

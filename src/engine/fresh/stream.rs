@@ -14,7 +14,7 @@ const UNIFORM: &str = "sealquant 2026-11 compact request 1, uniform polynomials"
 const NOISE: &str = "sealquant 2026-11 compact request 1, noise";
 
 /// The key of the streams of one request.
-pub(in crate::engine) struct StreamKey([u8; SEED_BYTES]);
+pub(crate) struct StreamKey([u8; SEED_BYTES]);
 
 impl Drop for StreamKey {
     fn drop(&mut self) {
@@ -40,7 +40,9 @@ impl StreamKey {
     fn derive(purpose: &str, seed: &[u8], parameters: &[u8]) -> Self {
         let mut hasher = Hasher::new_derive_key(purpose);
         hasher.update(seed).update(parameters);
-        let key = Self(*hasher.finalize().as_bytes());
+        let mut hash = hasher.finalize();
+        let key = Self(*hash.as_bytes());
+        hash.zeroize();
         hasher.zeroize();
         key
     }
@@ -85,11 +87,13 @@ pub(super) fn uniform(stream: &mut OutputReader, prime: u64, row: &mut [u64], by
     }
 }
 
-/// Fills a row with noise: SEAL's centred binomial of 42 bits, from -21 to 21, of deviation sqrt(42) / 2.
-pub(super) fn noise(stream: &mut OutputReader, row: &mut [i8], bytes: &mut Vec<u8>) {
+/// Fills a row with noise: SEAL's centred binomial of 42 bits, from -21 to 21, of deviation sqrt(42) / 2. Clears the
+/// stream, which holds its key.
+pub(super) fn noise(mut stream: OutputReader, row: &mut [i8], bytes: &mut Vec<u8>) {
     const USED: u64 = (1 << 42) - 1;
     bytes.resize(6 * row.len(), 0);
     stream.fill(bytes);
+    stream.zeroize();
     for (value, bytes) in row.iter_mut().zip(bytes.as_chunks::<6>().0) {
         let [a, b, c, d, e, f] = *bytes;
         let word = u64::from_le_bytes([a, b, c, d, e, f, 0, 0]);

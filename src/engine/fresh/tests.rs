@@ -3,7 +3,7 @@
 
 use super::stream::{StreamKey, noise, uniform};
 use super::*;
-use crate::engine::{Client, CompactRequest, Contexts, Plan, Server};
+use crate::engine::{Client, CompactRequest, Contexts, Plan, Request, Server};
 use crate::network::{Network, NetworkBuilder, Shape, Twin, random_images};
 use crate::params::{BoundRule, Scheme, SelectOptions, select};
 use crate::seal::{Decryptor, Encryptor, Evaluator, KeyGenerator};
@@ -51,20 +51,32 @@ fn compact_requests_travel_and_their_results_equal_the_twin() {
             let server = Server::new(&plan, &contexts, keys).unwrap();
             let images = random_images(4, &network, plan.batch_size().min(3));
             let expected = Twin::new(&network).logits_batch(&images).unwrap();
-            let mut sent = client.encrypt_compact(&images, &()).unwrap();
-            let mut request = sent.expand(&contexts).unwrap();
-            // Memory is reused, seeds are not.
-            for _ in 0..2 {
-                let before = sent.seed;
-                client
-                    .encrypt_compact_into(&images, &(), &mut sent)
-                    .unwrap();
-                assert_ne!(sent.seed, before);
-                let bytes = sent.to_wire(&contexts).unwrap();
-                let read =
-                    CompactRequest::from_wire(&contexts, &bytes, &Limits::default()).unwrap();
+            let limits = Limits::default();
+            let mut request = Request::default();
+            let mut seeds = Vec::new();
+            for in_pieces in [false, true, true] {
+                let mut bytes = Vec::new();
+                if in_pieces {
+                    let length = client.send_compact(&contexts, &images, &(), &mut bytes);
+                    assert_eq!(length.unwrap(), bytes.len() as u64);
+                    // Memory is reused.
+                    request.read_compact(&contexts, &*bytes, &limits).unwrap();
+                } else {
+                    let sent = client.encrypt_compact(&images, &()).unwrap();
+                    bytes = sent.to_wire(&contexts).unwrap();
+                    request = sent.expand(&contexts).unwrap();
+                }
+                let read = CompactRequest::from_wire(&contexts, &bytes, &limits).unwrap();
                 assert_eq!(read.to_wire(&contexts).unwrap(), bytes);
-                read.expand_into(&contexts, &mut request).unwrap();
+                assert!(!seeds.contains(&read.seed), "a seed was used again");
+                seeds.push(read.seed);
+                let expanded = read.expand(&contexts).unwrap();
+                let same = |(a, b): (&Vec<Ciphertext>, &Vec<Ciphertext>)| {
+                    a.iter()
+                        .map(Ciphertext::limbs)
+                        .eq(b.iter().map(Ciphertext::limbs))
+                };
+                assert!(expanded.parts.iter().zip(&request.parts).all(same));
                 let response = server.evaluate(&request, &()).unwrap().response;
                 let logits = client.decrypt(&response, images.len()).unwrap();
                 assert_eq!(logits, expected, "{scheme}");
@@ -115,14 +127,12 @@ fn ciphertexts_are_as_good_as_seals() {
         let contexts = Contexts::new(plan.client_spec()).unwrap();
         let context = &contexts.contexts()[0];
         let secret = KeyGenerator::new(context).unwrap().secret_key().unwrap();
-        let own = FreshEncryptor::new(context, &secret, 3).unwrap().unwrap();
+        let own = FreshEncryptor::new(context, &secret).unwrap().unwrap();
         let seals = Encryptor::symmetric(context, &secret).unwrap();
         let encoder = BatchEncoder::new(context).unwrap();
         let mut decryptor = Decryptor::new(context, &secret).unwrap();
         let evaluator = Evaluator::new(context).unwrap();
-        let slots: Vec<i64> = (0..encoder.slot_count() as i64)
-            .map(|slot| slot % 4)
-            .collect();
+        let slots: Vec<i64> = (0..4).cycle().take(encoder.slot_count()).collect();
         let plain = encoder.encode_i64(&slots).unwrap();
         for seed in 0..8 {
             let mut encrypted = encrypted(context, &own, &slots, seed);
@@ -149,7 +159,7 @@ fn ciphertexts_are_as_good_as_seals() {
 fn noise_has_the_distribution_of_seals() {
     let key = StreamKey::noise(b"a test").unwrap();
     let mut row = vec![0; 1 << 20];
-    noise(&mut key.stream([0, 0, 0]), &mut row, &mut Vec::new());
+    noise(key.stream([0, 0, 0]), &mut row, &mut Vec::new());
     let mut counts = [0u32; 43];
     for value in &row {
         counts[usize::try_from(*value + 21).unwrap()] += 1;
@@ -174,7 +184,7 @@ fn noise_has_the_distribution_of_seals() {
     let variance = square / row.len() as f64;
     assert!((variance - 10.5).abs() < 0.1, "{variance}");
     let mut other = vec![0; row.len()];
-    noise(&mut key.stream([0, 1, 0]), &mut other, &mut Vec::new());
+    noise(key.stream([0, 1, 0]), &mut other, &mut Vec::new());
     assert_ne!(row, other);
 }
 

@@ -1,0 +1,113 @@
+//! Small integers modulo primes, without branches that depend on them.
+
+/// Multiplies by a constant modulo a modulus below 2^63 (Shoup's method).
+pub(super) struct Shoup {
+    factor: u64,
+    quotient: u64,
+    modulus: u64,
+}
+
+impl Shoup {
+    /// Prepares the factor, which is below the modulus.
+    pub(super) const fn new(factor: u64, modulus: u64) -> Self {
+        Self {
+            factor,
+            quotient: (((factor as u128) << 64) / modulus as u128) as u64,
+            modulus,
+        }
+    }
+
+    /// Multiplies any integer.
+    pub(super) fn multiply(&self, value: u64) -> u64 {
+        let quotient = high(value, self.quotient);
+        let product = value.wrapping_mul(self.factor);
+        below(
+            product.wrapping_sub(quotient.wrapping_mul(self.modulus)),
+            self.modulus,
+        )
+    }
+}
+
+/// Returns the upper half of a product.
+const fn high(a: u64, b: u64) -> u64 {
+    ((a as u128 * b as u128) >> 64) as u64
+}
+
+/// Reduces a value below twice the modulus.
+fn below(value: u64, modulus: u64) -> u64 {
+    value.min(value.wrapping_sub(modulus))
+}
+
+/// Reduces integers of bounded size modulo a prime.
+pub(super) struct Small {
+    prime: u64,
+    /// True if the integers are smaller than the prime.
+    fits: bool,
+    /// A multiple of the prime that makes the integers positive.
+    offset: u64,
+    /// 2^64 over the prime, rounded down.
+    ratio: u64,
+}
+
+impl Small {
+    /// Prepares for integers whose size is at most `bound`, which is below 2^62. The prime is at most of 50 bits.
+    pub(super) const fn new(prime: u64, bound: u64) -> Self {
+        Self {
+            prime,
+            fits: bound < prime,
+            offset: bound.div_ceil(prime) * prime,
+            ratio: ((1_u128 << 64) / prime as u128) as u64,
+        }
+    }
+
+    /// Computes the residues.
+    pub(super) fn residues(&self, small: &[i64], row: &mut [u64]) {
+        let prime = self.prime;
+        if self.fits {
+            for (residue, &value) in row.iter_mut().zip(small) {
+                *residue = (value + ((value >> 63) & prime.cast_signed())).cast_unsigned();
+            }
+        } else {
+            for (residue, &value) in row.iter_mut().zip(small) {
+                // Below 2^63: the estimated quotient is at most one too small.
+                let value = value.wrapping_add_unsigned(self.offset).cast_unsigned();
+                let quotient = high(value, self.ratio);
+                *residue = below(value.wrapping_sub(quotient.wrapping_mul(prime)), prime);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn residues_are_those_of_division(
+            prime_bits in 2_u32..50,
+            offset: u64,
+            bound in 1_u64..(1 << 62),
+            shift in 0_u32..61,
+            values: [u64; 8],
+        ) {
+            let prime = (1 << prime_bits) + (offset & ((1 << prime_bits) - 1) | 1);
+            let bound = (bound >> shift).max(1);
+            let sized = |value: u64| (value % (2 * bound + 1)).cast_signed() - bound.cast_signed();
+            let mut values = values.map(sized).to_vec();
+            values.extend([bound.cast_signed(), -bound.cast_signed(), 0, 1, -1]);
+            let mut row = vec![0; values.len()];
+            Small::new(prime, bound).residues(&values, &mut row);
+            let expected = values.iter().map(|value| value.rem_euclid(prime.cast_signed()).cast_unsigned());
+            prop_assert_eq!(&row, &expected.collect::<Vec<_>>());
+        }
+
+        #[test]
+        fn products_are_those_of_division(modulus in 2_u64..(1 << 63), factor: u64, value: u64) {
+            let factor = factor % modulus;
+            let expected = u128::from(factor) * u128::from(value) % u128::from(modulus);
+            prop_assert_eq!(u128::from(Shoup::new(factor, modulus).multiply(value)), expected);
+        }
+    }
+}
