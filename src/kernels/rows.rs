@@ -107,6 +107,13 @@ macro_rules! dispatch {
 }
 
 impl Backend {
+    /// Runs a plain loop, which should be an inlined function, where the compiler may use the backend's instructions.
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "the loop is compiled for its caller")]
+    pub fn compiled<R>(self, work: impl FnOnce() -> R) -> R {
+        dispatch!(self, simd => work())
+    }
+
     /// Computes, for each p, `out[p]` = the sum over terms of `weight * term[p]`. The weights are in Montgomery form
     /// and interleaved: for each vector, the weights of all terms. Terms are as long as the rows of `out`.
     pub fn products<const P: usize>(

@@ -78,9 +78,27 @@ impl SlotMap {
     /// Gathers the slots of some ciphertexts of a request, from `first` on, for at most [`SlotMap::batch_size`] images.
     /// Slots of missing images are left out. Each image is read once, for all of these ciphertexts.
     pub(crate) fn gather(&self, images: &[Vec<i64>], first: usize, ciphertexts: &mut [Vec<i64>]) {
+        let images = &images[..images.len().min(self.batch_size())];
+        let values = &self.inputs[first..first + ciphertexts.len()];
+        if self.image_slots == 1 {
+            let index = |values: &Vec<Option<Index>>| match values.as_slice() {
+                [Some(index)] => index.get(),
+                _ => usize::MAX,
+            };
+            let indices: Vec<usize> = values.iter().map(index).collect();
+            ciphertexts
+                .iter_mut()
+                .for_each(|slots| slots.resize(images.len(), 0));
+            for (at, image) in images.iter().enumerate() {
+                for (slots, &index) in ciphertexts.iter_mut().zip(&indices) {
+                    slots[at] = image.get(index).copied().unwrap_or(0);
+                }
+            }
+            return;
+        }
         ciphertexts.iter_mut().for_each(Vec::clear);
-        for image in images.iter().take(self.batch_size()) {
-            for (slots, values) in ciphertexts.iter_mut().zip(&self.inputs[first..]) {
+        for image in images {
+            for (slots, values) in ciphertexts.iter_mut().zip(values) {
                 let value = |index: &Option<Index>| {
                     let value = index.and_then(|index| image.get(index.get()));
                     value.copied().unwrap_or(0)

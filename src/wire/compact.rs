@@ -115,9 +115,9 @@ fn in_order(
     })
 }
 
-/// Returns the number of ciphertexts in a piece: enough for all threads of the current rayon pool.
+/// Returns the number of ciphertexts in a piece: some work for each thread of the current rayon pool.
 fn piece() -> usize {
-    GATHERED * rayon::current_num_threads()
+    2 * GATHERED * rayon::current_num_threads()
 }
 
 impl Request {

@@ -174,19 +174,21 @@ impl<'a> MessageSource<'a> {
     pub(super) fn packed(&mut self, count: usize, packed: &mut Vec<u8>) -> WireResult<()> {
         const FIRST: usize = 1 << 15;
         let field = POLYNOMIAL;
-        packed.clear();
-        while packed.len() < count {
-            let start = packed.len();
-            let piece = start.max(FIRST).max(packed.capacity() - start);
-            let piece = piece.min(count - start);
+        packed.truncate(count);
+        let mut start = 0;
+        loop {
+            self.fill(field, &mut packed[start..])?;
+            self.hash.update(&packed[start..]);
+            start = packed.len();
+            if start == count {
+                return Ok(());
+            }
+            let piece = start.max(FIRST).min(count - start);
             packed
                 .try_reserve_exact(piece)
                 .map_err(|_| WireError::Memory { field })?;
             packed.resize(start + piece, 0);
-            self.fill(field, &mut packed[start..])?;
-            self.hash.update(&packed[start..]);
         }
-        Ok(())
     }
 
     /// Reads and appends this many polynomials. Memory grows only as data arrive, whatever the header promised.

@@ -202,25 +202,28 @@ impl FreshEncryptor {
     ) -> Result<(), EngineError> {
         let doing = || format!("encrypting input element {index}");
         let t = self.plain_modulus;
-        let values = slots.iter();
-        let values = values.map(|&value| self.scale.multiply(value.cast_unsigned()));
-        scratch.values.clear();
-        scratch.values.extend(values);
+        let backend = self.backend;
+        scratch.values.resize(slots.len(), 0);
+        backend.compiled(
+            #[inline(always)]
+            || self.scale.multiply(slots, &mut scratch.values),
+        );
         self.encoder
             .encode_u64_into(&scratch.values, &mut scratch.plain)
             .doing(doing)?;
         let stream = keys.noise.stream([part, index, 0]);
-        noise(stream, &mut scratch.noise, &mut scratch.bytes);
-        let message = scratch.plain.coefficients().iter().copied();
-        let message = message.chain(std::iter::repeat(0));
-        let (half, whole) = ((t / 2).cast_signed(), t.cast_signed());
-        for ((small, &noise), message) in scratch.small.iter_mut().zip(&scratch.noise).zip(message)
-        {
-            let message = message.cast_signed();
-            // All ones if the message lies above half of t.
-            let above = (half - message) >> 63;
-            *small = whole * i64::from(noise) - (message - (whole & above));
-        }
+        noise(stream, backend, &mut scratch.noise, &mut scratch.bytes);
+        backend.compiled(
+            #[inline(always)]
+            || {
+                small::sums(
+                    &scratch.noise,
+                    scratch.plain.coefficients(),
+                    t,
+                    &mut scratch.small,
+                )
+            },
+        );
         let mut rest = packed;
         for (row, fresh) in self.primes.iter().enumerate() {
             let value = fresh.prime.value();
@@ -229,9 +232,10 @@ impl FreshEncryptor {
             else {
                 return Err(EngineError::Internal("scratch memory of three rows"));
             };
-            fresh
-                .small
-                .residues(&scratch.small, small.as_flattened_mut());
+            backend.compiled(
+                #[inline(always)]
+                || (fresh.small).residues(&scratch.small, small.as_flattened_mut()),
+            );
             self.context
                 .ntt_forward(row, small.as_flattened_mut())
                 .doing(doing)?;
@@ -243,8 +247,7 @@ impl FreshEncryptor {
                 &mut scratch.bytes,
             );
             let terms = [[&*small], [&*random]];
-            self.backend
-                .products(&fresh.prime, fresh.factors.row(0), &terms, [&mut *out]);
+            backend.products(&fresh.prime, fresh.factors.row(0), &terms, [&mut *out]);
             let width = width(value);
             let (bytes, others) = rest.split_at_mut(packed_bytes(out.as_flattened().len(), width));
             pack(out.as_flattened(), width, bytes);

@@ -17,23 +17,52 @@ impl Shoup {
         }
     }
 
-    /// Multiplies any integer.
-    pub(super) fn multiply(&self, value: u64) -> u64 {
-        let quotient = high(value, self.quotient);
-        let product = value.wrapping_mul(self.factor);
-        below(
-            product.wrapping_sub(quotient.wrapping_mul(self.modulus)),
-            self.modulus,
-        )
+    /// Multiplies non-negative integers.
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "the loop is compiled for its caller")]
+    pub(super) fn multiply(&self, values: &[i64], products: &mut [u64]) {
+        for (product, &value) in products.iter_mut().zip(values) {
+            let value = value.cast_unsigned();
+            let quotient = high(value, self.quotient);
+            let difference = value.wrapping_mul(self.factor);
+            let difference = difference.wrapping_sub(quotient.wrapping_mul(self.modulus));
+            *product = below(difference, self.modulus);
+        }
+    }
+}
+
+/// Computes t e - [m]_t for noise e and the residues m of a polynomial, whose last coefficients may be missing.
+#[inline(always)]
+#[expect(clippy::inline_always, reason = "the loop is compiled for its caller")]
+pub(super) fn sums(noise: &[i8], message: &[u64], t: u64, sums: &mut [i64]) {
+    let (half, whole) = ((t / 2).cast_signed(), t.cast_signed());
+    for (sum, &noise) in sums.iter_mut().zip(noise) {
+        *sum = whole * i64::from(noise);
+    }
+    for (sum, &message) in sums.iter_mut().zip(message) {
+        let message = message.cast_signed();
+        // All ones if the message lies above half of t.
+        let above = (half - message) >> 63;
+        *sum -= message - (whole & above);
     }
 }
 
 /// Returns the upper half of a product.
+#[inline(always)]
+#[expect(
+    clippy::inline_always,
+    reason = "a part of loops that are compiled for their callers"
+)]
 const fn high(a: u64, b: u64) -> u64 {
     ((a as u128 * b as u128) >> 64) as u64
 }
 
 /// Reduces a value below twice the modulus.
+#[inline(always)]
+#[expect(
+    clippy::inline_always,
+    reason = "a part of loops that are compiled for their callers"
+)]
 fn below(value: u64, modulus: u64) -> u64 {
     value.min(value.wrapping_sub(modulus))
 }
@@ -61,6 +90,8 @@ impl Small {
     }
 
     /// Computes the residues.
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "the loop is compiled for its caller")]
     pub(super) fn residues(&self, small: &[i64], row: &mut [u64]) {
         let prime = self.prime;
         if self.fits {
@@ -106,8 +137,20 @@ mod tests {
         #[test]
         fn products_are_those_of_division(modulus in 2_u64..(1 << 63), factor: u64, value: u64) {
             let factor = factor % modulus;
-            let expected = u128::from(factor) * u128::from(value) % u128::from(modulus);
-            prop_assert_eq!(u128::from(Shoup::new(factor, modulus).multiply(value)), expected);
+            let expected = u128::from(factor) * u128::from(value >> 1) % u128::from(modulus);
+            let mut product = [0];
+            Shoup::new(factor, modulus).multiply(&[(value >> 1).cast_signed()], &mut product);
+            prop_assert_eq!(u128::from(product[0]), expected);
+        }
+
+        #[test]
+        fn sums_hold_the_residue_around_zero(t in 2_u64..(1 << 57), message: u64, e in -21_i8..=21) {
+            let message = message % t;
+            let mut sum = [0; 2];
+            sums(&[e; 2], &[message], t, &mut sum);
+            let centred = i128::from(message) - if message > t / 2 { i128::from(t) } else { 0 };
+            let noise = i128::from(t) * i128::from(e);
+            prop_assert_eq!(sum.map(i128::from), [noise - centred, noise]);
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::bits::{BLOCK, packed_bytes, unpack, width};
 use crate::engine::error::EngineError;
+use crate::kernels::Backend;
 use blake3::{Hasher, OutputReader};
 use zeroize::Zeroize;
 
@@ -89,11 +90,25 @@ pub(super) fn uniform(stream: &mut OutputReader, prime: u64, row: &mut [u64], by
 
 /// Fills a row with noise: SEAL's centred binomial of 42 bits, from -21 to 21, of deviation sqrt(42) / 2. Clears the
 /// stream, which holds its key.
-pub(super) fn noise(mut stream: OutputReader, row: &mut [i8], bytes: &mut Vec<u8>) {
-    const USED: u64 = (1 << 42) - 1;
+pub(super) fn noise(
+    mut stream: OutputReader,
+    backend: Backend,
+    row: &mut [i8],
+    bytes: &mut Vec<u8>,
+) {
     bytes.resize(6 * row.len(), 0);
     stream.fill(bytes);
     stream.zeroize();
+    backend.compiled(
+        #[inline(always)]
+        || count_ones(bytes, row),
+    );
+}
+
+#[inline(always)]
+#[expect(clippy::inline_always, reason = "the loop is compiled for its caller")]
+fn count_ones(bytes: &[u8], row: &mut [i8]) {
+    const USED: u64 = (1 << 42) - 1;
     for (value, bytes) in row.iter_mut().zip(bytes.as_chunks::<6>().0) {
         let [a, b, c, d, e, f] = *bytes;
         let word = u64::from_le_bytes([a, b, c, d, e, f, 0, 0]);
