@@ -279,9 +279,9 @@ impl Client {
         (0..self.spec.inputs())
             .into_par_iter()
             .map(|element| {
-                let mut slots = [Vec::new()];
+                let mut slots = Vec::new();
                 self.spec.slot_map.gather(images, element, &mut slots);
-                let values = plain_prime.residues(&slots[0]);
+                let values = plain_prime.residues(&slots);
                 let encrypted = plain_prime
                     .encoder
                     .encode_u64(&values)

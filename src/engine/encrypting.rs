@@ -5,17 +5,16 @@ use super::fresh::{FreshEncryptor, RequestKeys, SEED_BYTES, Scratch};
 use super::secret::SecretPrime;
 use super::spec::ClientSpec;
 use super::stats::StageProgress;
+use crate::packing::Tiles;
 use rayon::prelude::*;
 use std::sync::{Mutex, PoisonError};
-
-/// Number of ciphertexts whose values are gathered at once: those of one memory line of an image.
-pub(crate) const GATHERED: usize = 8;
 
 /// The encryption of one batch, with a fresh seed. Its ciphertexts may be made in any order, on all threads of the
 /// current rayon pool.
 pub(crate) struct CompactEncryption<'a> {
     spec: &'a ClientSpec,
     images: &'a [Vec<i64>],
+    tiles: Option<Tiles>,
     seed: [u8; SEED_BYTES],
     parts: Vec<(&'a FreshEncryptor, RequestKeys)>,
     /// Number of bytes of a ciphertext.
@@ -45,6 +44,7 @@ impl<'a> CompactEncryption<'a> {
         Ok(Self {
             spec,
             images,
+            tiles: spec.slot_map.tiles(images),
             seed,
             parts,
             size,
@@ -65,43 +65,22 @@ impl<'a> CompactEncryption<'a> {
         first: usize,
         packed: &mut [u8],
     ) -> Result<(), EngineError> {
-        let gathered = if self.spec.slot_map.image_slots() == 1 {
-            GATHERED
-        } else {
-            1
-        };
-        packed
-            .par_chunks_mut(gathered * self.size)
-            .enumerate()
-            .try_for_each(|(block, packed)| {
-                self.encrypt_block(part, first + block * gathered, packed)
-            })
+        let ciphertexts = packed.par_chunks_exact_mut(self.size).enumerate();
+        ciphertexts.try_for_each(|(at, packed)| self.encrypt_one([part, first + at], packed))
     }
 
-    fn encrypt_block(
-        &self,
-        part: usize,
-        first: usize,
-        packed: &mut [u8],
-    ) -> Result<(), EngineError> {
+    fn encrypt_one(&self, [part, index]: [usize; 2], packed: &mut [u8]) -> Result<(), EngineError> {
         let (encryptor, keys) = &self.parts[part];
         let kept = || self.scratch.lock().unwrap_or_else(PoisonError::into_inner);
         let reused = kept().pop();
         let mut scratch = reused.map_or_else(|| encryptor.scratch(), Ok)?;
-        let mut slots = std::mem::take(&mut scratch.slots);
-        slots.resize_with(packed.len() / self.size, Vec::new);
-        self.spec.slot_map.gather(self.images, first, &mut slots);
-        let mut ciphertexts = slots
-            .iter()
-            .zip(packed.chunks_exact_mut(self.size))
-            .enumerate();
-        let encrypted = ciphertexts.try_for_each(|(at, (slots, packed))| {
-            encryptor.encrypt(slots, keys, [part, first + at], &mut scratch, packed)?;
-            self.stage.advance();
-            Ok(())
-        });
-        scratch.slots = slots;
+        match &self.tiles {
+            Some(tiles) => tiles.gather(index, &mut scratch.slots),
+            None => (self.spec.slot_map).gather(self.images, index, &mut scratch.slots),
+        }
+        let encrypted = encryptor.encrypt(keys, [part, index], &mut scratch, packed);
         kept().push(scratch);
+        self.stage.advance();
         encrypted
     }
 }

@@ -87,9 +87,8 @@ fn diagonal_sums(plan: &Plan, image: &[i64], t: u64) -> Sums {
     for output in outputs {
         let mut slots = vec![0; slot_map.slots()];
         for (upload, entries) in output {
-            let mut gathered = [Vec::new()];
-            slot_map.gather(&[image.to_vec()], *upload as usize, &mut gathered);
-            let [values] = gathered;
+            let mut values = Vec::new();
+            slot_map.gather(&[image.to_vec()], *upload as usize, &mut values);
             for entry in entries {
                 let (slot, weight) = (entry.slot as usize, matrix.weights()[entry.entry as usize]);
                 slots[slot] = (slots[slot] + multiply(weight, values[slot] as u64, t)) % t;
@@ -207,10 +206,9 @@ fn check(scheme: Scheme, sums: impl Fn(&Plan, &[i64], u64) -> Sums) {
     let logits = Twin::new(&network).logits(&image).unwrap();
     let evaluate = |encrypt: &dyn Fn(&[u64]) -> Ciphertext| {
         let inputs = (0..plan.inputs()).map(|element| {
-            let mut gathered = [Vec::new()];
+            let mut values = Vec::new();
             let slot_map = plan.client_spec().slot_map();
-            slot_map.gather(std::slice::from_ref(&image), element, &mut gathered);
-            let [values] = gathered;
+            slot_map.gather(std::slice::from_ref(&image), element, &mut values);
             encrypt(&values.iter().map(|&value| value as u64).collect::<Vec<_>>())
         });
         let request = Request {

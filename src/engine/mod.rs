@@ -35,7 +35,7 @@ pub use client::Client;
 pub(crate) use compact::PackedPart;
 pub use compact::{CompactRequest, CompactRequestPart};
 pub use contexts::Contexts;
-pub(crate) use encrypting::{CompactEncryption, GATHERED};
+pub(crate) use encrypting::CompactEncryption;
 pub use error::EngineError;
 pub use forecast::LayerForecast;
 pub use message::{EvaluationKeys, Request, RequestPart, Response, ResponsePart};

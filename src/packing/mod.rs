@@ -9,6 +9,7 @@ mod slot_map;
 pub use diagonal::DiagonalError;
 pub use reference::Reference;
 pub use slot_map::SlotMap;
+pub(crate) use slot_map::Tiles;
 
 use self::index::Index;
 use crate::circuit::Circuit;

@@ -116,9 +116,8 @@ mod tests {
     fn the_window_repeats() {
         let map = Reference::image(Shape::new(2, 2, 2)).slot_map(4096, 10);
         assert_eq!((map.batch_size(), map.inputs(), map.outputs()), (1, 2, 1));
-        let mut slots = [Vec::new()];
+        let mut slots = Vec::new();
         map.gather(&[vec![1, 2, 3, 4, 5, 6, 7, 8]], 1, &mut slots);
-        let [slots] = slots;
         assert_eq!(slots.len(), 4096);
         assert_eq!(slots[..5], [5, 6, 7, 8, 0]);
         assert_eq!(slots[1024..1029], [5, 6, 7, 8, 0]);

@@ -1,6 +1,8 @@
 //! Which value lies in which slot: all that a client needs to know of a packing.
 
 use super::index::Index;
+use rayon::prelude::*;
+use zeroize::Zeroize;
 
 /// Which value of which image lies in which slot of a request's ciphertexts, and which slots of a response's ciphertexts
 /// sum to which logit. It holds no weights.
@@ -75,42 +77,50 @@ impl SlotMap {
         self.logits.div_ceil(self.logits_in_ciphertext())
     }
 
-    /// Gathers the slots of some ciphertexts of a request, from `first` on, for at most [`SlotMap::batch_size`] images.
-    /// Slots of missing images are left out. Each image is read once, for all of these ciphertexts.
-    pub(crate) fn gather(&self, images: &[Vec<i64>], first: usize, ciphertexts: &mut [Vec<i64>]) {
-        let images = &images[..images.len().min(self.batch_size())];
-        let values = &self.inputs[first..first + ciphertexts.len()];
-        if self.image_slots == 1 {
-            let index = |values: &Vec<Option<Index>>| match values.as_slice() {
-                [Some(index)] => index.get(),
-                _ => usize::MAX,
+    /// Gathers the slots of ciphertext `ciphertext` of a request for at most [`SlotMap::batch_size`] images. Slots of
+    /// missing images are left out.
+    pub(crate) fn gather(&self, images: &[Vec<i64>], ciphertext: usize, slots: &mut Vec<i64>) {
+        let values = &self.inputs[ciphertext];
+        slots.clear();
+        for image in images.iter().take(self.batch_size()) {
+            let value = |index: &Option<Index>| {
+                let value = index.and_then(|index| image.get(index.get()));
+                value.copied().unwrap_or(0)
             };
-            let indices: Vec<usize> = values.iter().map(index).collect();
-            ciphertexts
-                .iter_mut()
-                .for_each(|slots| slots.resize(images.len(), 0));
+            if let [index] = values.as_slice() {
+                slots.extend(std::iter::repeat_n(value(index), self.image_slots));
+            } else {
+                let values = values.iter().map(value).cycle();
+                slots.extend(values.take(self.image_slots));
+            }
+        }
+    }
+
+    /// Reorders images so that all ciphertexts can be gathered fast, if an image takes one slot of each and its values
+    /// fit 16 bits: the values of an image that follow each other go to different ciphertexts.
+    pub(crate) fn tiles(&self, images: &[Vec<i64>]) -> Option<Tiles> {
+        if self.image_slots != 1 {
+            return None;
+        }
+        let index = |values: &Vec<Option<Index>>| match values.as_slice() {
+            [Some(index)] => Some(index.get()),
+            _ => None,
+        };
+        let indices: Vec<usize> = self.inputs.iter().map(index).collect::<Option<_>>()?;
+        let images = &images[..images.len().min(self.batch_size())];
+        let tile = |images: &[Vec<i64>]| {
+            let mut tile = vec![0; TILE * indices.len()];
             for (at, image) in images.iter().enumerate() {
-                for (slots, &index) in ciphertexts.iter_mut().zip(&indices) {
-                    slots[at] = image.get(index).copied().unwrap_or(0);
+                for (values, &index) in tile.chunks_exact_mut(TILE).zip(&indices) {
+                    values[at] = u16::try_from(*image.get(index)?).ok()?;
                 }
             }
-            return;
-        }
-        ciphertexts.iter_mut().for_each(Vec::clear);
-        for image in images {
-            for (slots, values) in ciphertexts.iter_mut().zip(values) {
-                let value = |index: &Option<Index>| {
-                    let value = index.and_then(|index| image.get(index.get()));
-                    value.copied().unwrap_or(0)
-                };
-                if let [index] = values.as_slice() {
-                    slots.extend(std::iter::repeat_n(value(index), self.image_slots));
-                } else {
-                    let values = values.iter().map(value).cycle();
-                    slots.extend(values.take(self.image_slots));
-                }
-            }
-        }
+            Some(tile)
+        };
+        Some(Tiles {
+            images: images.len(),
+            tiles: images.par_chunks(TILE).map(tile).collect::<Option<_>>()?,
+        })
     }
 
     /// Sums the slots of each response ciphertext, as residues of a plaintext modulus, to the residues of each logit for
@@ -134,6 +144,34 @@ impl SlotMap {
     }
 }
 
+/// Number of images in a tile, whose values of one ciphertext are two lines of memory.
+const TILE: usize = 64;
+
+/// Images in tiles: for each ciphertext of a request, the values of 64 images.
+pub(crate) struct Tiles {
+    images: usize,
+    tiles: Vec<Vec<u16>>,
+}
+
+impl Tiles {
+    /// Gathers like [`SlotMap::gather`].
+    pub(crate) fn gather(&self, ciphertext: usize, slots: &mut Vec<i64>) {
+        slots.clear();
+        for tile in &self.tiles {
+            let values = &tile[ciphertext * TILE..(ciphertext + 1) * TILE];
+            slots.extend(values.iter().map(|&value| i64::from(value)));
+        }
+        slots.truncate(self.images);
+    }
+}
+
+impl Drop for Tiles {
+    /// Clears the images.
+    fn drop(&mut self) {
+        self.tiles.iter_mut().for_each(Zeroize::zeroize);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -148,11 +186,33 @@ mod tests {
         let images: Vec<Vec<i64>> = (0..5).map(|i| vec![i, 10 * i, 100 * i]).collect();
         let map = SlotMap::new(8, (0..3).map(|i| indices(&[i])).collect(), 1, 1, 2);
         assert_eq!((map.batch_size(), map.inputs(), map.outputs()), (8, 3, 2));
-        let mut slots = vec![vec![7]; 2];
+        let mut slots = vec![7];
         map.gather(&images, 1, &mut slots);
-        assert_eq!(slots, [[0, 10, 20, 30, 40], [0, 100, 200, 300, 400]]);
+        assert_eq!(slots, [0, 10, 20, 30, 40]);
+        map.gather(&images, 2, &mut slots);
+        assert_eq!(slots, [0, 100, 200, 300, 400]);
         let outputs = [vec![1, 2, 3, 0, 0, 0, 0, 0], vec![4, 5, 6, 0, 0, 0, 0, 0]];
         assert_eq!(map.collect(&outputs, 2, 7), [[1, 2], [4, 5]]);
+    }
+
+    #[test]
+    fn tiles_hold_what_is_gathered() {
+        let map = |image_slots| {
+            let inputs = [2, 0, 1].map(|i| indices(&[i]));
+            SlotMap::new(256, inputs.to_vec(), image_slots, 1, 2)
+        };
+        for count in [1, 63, 64, 65, 200, 300] {
+            let images: Vec<Vec<i64>> = (0..count).map(|i| vec![i, 2 * i, 65_535 - i]).collect();
+            let tiles = map(1).tiles(&images).unwrap();
+            for ciphertext in 0..3 {
+                let (mut slots, mut expected) = (vec![7], Vec::new());
+                tiles.gather(ciphertext, &mut slots);
+                map(1).gather(&images, ciphertext, &mut expected);
+                assert_eq!(slots, expected);
+            }
+        }
+        assert!(map(2).tiles(&[vec![0; 3]]).is_none());
+        assert!(map(1).tiles(&[vec![0, 0, 65_536]]).is_none());
     }
 
     #[test]
@@ -161,13 +221,13 @@ mod tests {
         let map = SlotMap::new(8, vec![indices(&[1, -1, 0, 1])], 4, 2, 3);
         assert_eq!((map.batch_size(), map.outputs()), (2, 2));
         let images = [vec![3, 5], vec![7, 9]];
-        let mut slots = [Vec::new()];
+        let mut slots = Vec::new();
         map.gather(&images, 0, &mut slots);
-        assert_eq!(slots[0], [5, 0, 3, 5, 9, 0, 7, 9]);
+        assert_eq!(slots, [5, 0, 3, 5, 9, 0, 7, 9]);
         // A value that fills the image's slots by repetition.
         let repeated = SlotMap::new(8, vec![indices(&[1])], 4, 1, 4);
         repeated.gather(&images, 0, &mut slots);
-        assert_eq!(slots[0], [5, 5, 5, 5, 9, 9, 9, 9]);
+        assert_eq!(slots, [5, 5, 5, 5, 9, 9, 9, 9]);
         let outputs = [vec![1, 2, 3, 4, 5, 6, 7, 8], vec![9, 1, 0, 0, 10, 2, 0, 0]];
         assert_eq!(map.collect(&outputs, 2, 11), [[3, 0], [7, 4], [10, 1]]);
     }

@@ -9,8 +9,7 @@ use super::message::{Body, Limits, Size, check_field, read_with, write};
 use super::stream::{MessageSource, POLYNOMIAL, Sink, invalid_residue};
 use crate::engine::fresh::{self, ExpandError, SEED_BYTES};
 use crate::engine::{
-    Client, CompactEncryption, CompactRequest, Contexts, EngineError, GATHERED, PackedPart,
-    Progress, Request,
+    Client, CompactEncryption, CompactRequest, Contexts, EngineError, PackedPart, Progress, Request,
 };
 use crate::seal::{Ciphertext, SeededCiphertext};
 use rayon::prelude::*;
@@ -117,7 +116,7 @@ fn in_order(
 
 /// Returns the number of ciphertexts in a piece: some work for each thread of the current rayon pool.
 fn piece() -> usize {
-    2 * GATHERED * rayon::current_num_threads()
+    16 * rayon::current_num_threads()
 }
 
 impl Request {

@@ -91,8 +91,8 @@ pub(super) struct RequestKeys {
 
 /// Memory that a thread reuses from one ciphertext to the next.
 pub(super) struct Scratch {
-    /// Slots of some ciphertexts.
-    pub(super) slots: Vec<Vec<i64>>,
+    /// The slots of a ciphertext: integers from 0.
+    pub(super) slots: Vec<i64>,
     plain: Plaintext,
     values: Vec<u64>,
     /// Secret: it is the noise of the last ciphertext.
@@ -104,7 +104,7 @@ pub(super) struct Scratch {
 
 impl Drop for Scratch {
     fn drop(&mut self) {
-        self.slots.iter_mut().for_each(Zeroize::zeroize);
+        self.slots.zeroize();
         self.values.zeroize();
         self.noise.zeroize();
         self.small.zeroize();
@@ -190,11 +190,10 @@ impl FreshEncryptor {
         })
     }
 
-    /// Encrypts slots, which hold integers from 0, as ciphertext `index` for plain prime `part`: writes the packed first
+    /// Encrypts the slots of the scratch memory as ciphertext `index` for plain prime `part`: writes the packed first
     /// polynomial in NTT form. Cost: one transform modulo t and one for each prime of Q.
     pub(super) fn encrypt(
         &self,
-        slots: &[i64],
         keys: &RequestKeys,
         [part, index]: [usize; 2],
         scratch: &mut Scratch,
@@ -203,10 +202,10 @@ impl FreshEncryptor {
         let doing = || format!("encrypting input element {index}");
         let t = self.plain_modulus;
         let backend = self.backend;
-        scratch.values.resize(slots.len(), 0);
+        scratch.values.resize(scratch.slots.len(), 0);
         backend.compiled(
             #[inline(always)]
-            || self.scale.multiply(slots, &mut scratch.values),
+            || self.scale.multiply(&scratch.slots, &mut scratch.values),
         );
         self.encoder
             .encode_u64_into(&scratch.values, &mut scratch.plain)

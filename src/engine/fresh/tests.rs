@@ -101,9 +101,10 @@ fn encrypted(context: &Context, encryptor: &FreshEncryptor, slots: &[i64], seed:
     let seed = [seed; SEED_BYTES];
     let keys = encryptor.keys(&seed).unwrap();
     let mut scratch = encryptor.scratch().unwrap();
+    scratch.slots.extend_from_slice(slots);
     let mut packed = vec![0; ciphertext_bytes(context)];
     encryptor
-        .encrypt(slots, &keys, [0, 1], &mut scratch, &mut packed)
+        .encrypt(&keys, [0, 1], &mut scratch, &mut packed)
         .unwrap();
     let mut encrypted = Ciphertext::new().unwrap();
     let key = uniform_key(context, &seed);

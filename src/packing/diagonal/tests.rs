@@ -46,9 +46,8 @@ pub fn evaluate(packing: &Packing, image: &[i64]) -> Vec<u64> {
     let residues = |values: Vec<i64>| values.iter().map(|&x| x as u64 % T).collect();
     let mut values: Vec<Vec<u64>> = (0..slot_map.inputs())
         .map(|k| {
-            let mut slots = [Vec::new()];
+            let mut slots = Vec::new();
             slot_map.gather(&images, k, &mut slots);
-            let [slots] = slots;
             residues(slots)
         })
         .collect();

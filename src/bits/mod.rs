@@ -1,7 +1,10 @@
 //! Packs residues to the width of their prime, as a stream of bits that starts with the first residue's lowest bit.
 //!
 //! 64 residues of w bits are exactly w words. The bulk is therefore done in blocks, by a loop for each width that has
-//! constant shifts.
+//! constant shifts. AVX-512 takes eight residues at a time.
+
+#[cfg(target_arch = "x86_64")]
+mod avx512;
 
 /// Number of residues in a block.
 pub(crate) const BLOCK: usize = 64;
@@ -124,6 +127,15 @@ fn unpack_blocks<const WIDTH: usize>(bytes: &[u8], residues: &mut [[u64; BLOCK]]
 
 /// Packs residues of `width` bits, 1 to 64, into [`packed_bytes`] bytes.
 pub(crate) fn pack(residues: &[u64], width: u32, bytes: &mut [u8]) {
+    #[cfg(target_arch = "x86_64")]
+    let (residues, bytes) = match avx512::Avx512::detect() {
+        Some(avx512) => {
+            let done = avx512.pack(residues, width, bytes);
+            let packed = done / 8 * width as usize;
+            (&residues[done..], &mut bytes[packed..])
+        }
+        None => (residues, bytes),
+    };
     let (blocks, tail) = residues.as_chunks::<BLOCK>();
     let (body, rest) = bytes.split_at_mut(blocks.len() * 8 * width as usize);
     with_width!(width, pack_blocks(blocks, body), pack_tail(blocks.as_flattened(), width, body),
@@ -134,6 +146,15 @@ pub(crate) fn pack(residues: &[u64], width: u32, bytes: &mut [u8]) {
 
 /// Unpacks residues until the slice is full.
 pub(crate) fn unpack(bytes: &[u8], width: u32, residues: &mut [u64]) {
+    #[cfg(target_arch = "x86_64")]
+    let (bytes, residues) = match avx512::Avx512::detect() {
+        Some(avx512) => {
+            let done = avx512.unpack(bytes, width, residues);
+            let packed = done / 8 * width as usize;
+            (&bytes[packed..], &mut residues[done..])
+        }
+        None => (bytes, residues),
+    };
     let (blocks, tail) = residues.as_chunks_mut::<BLOCK>();
     let (body, rest) = bytes.split_at(blocks.len() * 8 * width as usize);
     with_width!(width, unpack_blocks(body, blocks), unpack_tail(body, width, blocks.as_flattened_mut()),
