@@ -18,44 +18,27 @@ const PACKED: std::ops::RangeInclusive<u32> = 32..=61;
 /// The widths that can be unpacked here: a step's residues end before its last word.
 const UNPACKED: std::ops::RangeInclusive<u32> = 2..=61;
 
-/// The proof that the processor has AVX-512 F.
-#[derive(Clone, Copy)]
-pub(super) struct Avx512(());
-
-impl Avx512 {
-    pub(super) fn detect() -> Option<Self> {
-        is_x86_feature_detected!("avx512f").then_some(Self(()))
+/// Packs the first residues if the processor has AVX-512 F, and returns how many: a multiple of eight.
+pub(super) fn pack(residues: &[u64], width: u32, bytes: &mut [u8]) -> usize {
+    if !PACKED.contains(&width) || !is_x86_feature_detected!("avx512f") {
+        return 0;
     }
+    let steps = steps(residues.len(), bytes.len(), width);
+    // SAFETY: the processor has AVX-512 F.
+    unsafe { pack_steps(&residues.as_chunks().0[..steps], width as usize, bytes) };
+    steps * STEP
+}
 
-    /// Packs the first residues, and returns how many: a multiple of eight.
-    pub(super) fn pack(self, residues: &[u64], width: u32, bytes: &mut [u8]) -> usize {
-        let steps = if PACKED.contains(&width) {
-            steps(residues.len(), bytes.len(), width)
-        } else {
-            0
-        };
-        // SAFETY: a value of this type exists only where `detect` found AVX-512 F.
-        unsafe { pack(&residues.as_chunks().0[..steps], width as usize, bytes) };
-        steps * STEP
+/// Unpacks the first residues like [`pack`].
+pub(super) fn unpack(bytes: &[u8], width: u32, residues: &mut [u64]) -> usize {
+    if !UNPACKED.contains(&width) || !is_x86_feature_detected!("avx512f") {
+        return 0;
     }
-
-    /// Unpacks the first residues, and returns how many: a multiple of eight.
-    pub(super) fn unpack(self, bytes: &[u8], width: u32, residues: &mut [u64]) -> usize {
-        let steps = if UNPACKED.contains(&width) {
-            steps(residues.len(), bytes.len(), width)
-        } else {
-            0
-        };
-        // SAFETY: a value of this type exists only where `detect` found AVX-512 F.
-        unsafe {
-            unpack(
-                bytes,
-                width as usize,
-                &mut residues.as_chunks_mut().0[..steps],
-            )
-        };
-        steps * STEP
-    }
+    let steps = steps(residues.len(), bytes.len(), width);
+    let residues = &mut residues.as_chunks_mut().0[..steps];
+    // SAFETY: the processor has AVX-512 F.
+    unsafe { unpack_steps(bytes, width as usize, residues) };
+    steps * STEP
 }
 
 /// Returns the number of steps whose 64 bytes lie within the bytes.
@@ -81,7 +64,7 @@ fn words(vector: __m512i) -> [u64; 8] {
 }
 
 #[target_feature(enable = "avx512f")]
-fn pack(residues: &[[u64; STEP]], width: usize, bytes: &mut [u8]) {
+fn pack_steps(residues: &[[u64; STEP]], width: usize, bytes: &mut [u8]) {
     // Word j of a step starts within residue `first(j)`.
     let first = |j: usize| 64 * j / width;
     let parts = [0, 1, 2].map(|part| {
@@ -116,7 +99,7 @@ fn pack(residues: &[[u64; STEP]], width: usize, bytes: &mut [u8]) {
 }
 
 #[target_feature(enable = "avx512f")]
-fn unpack(bytes: &[u8], width: usize, residues: &mut [[u64; STEP]]) {
+fn unpack_steps(bytes: &[u8], width: usize, residues: &mut [[u64; STEP]]) {
     let lanes = [0, 1, 2, 3, 4, 5, 6, 7];
     let word = |i: usize| i * width / 64;
     let shift = |i: usize| (i * width % 64) as u64;

@@ -128,13 +128,10 @@ fn unpack_blocks<const WIDTH: usize>(bytes: &[u8], residues: &mut [[u64; BLOCK]]
 /// Packs residues of `width` bits, 1 to 64, into [`packed_bytes`] bytes.
 pub(crate) fn pack(residues: &[u64], width: u32, bytes: &mut [u8]) {
     #[cfg(target_arch = "x86_64")]
-    let (residues, bytes) = match avx512::Avx512::detect() {
-        Some(avx512) => {
-            let done = avx512.pack(residues, width, bytes);
-            let packed = done / 8 * width as usize;
-            (&residues[done..], &mut bytes[packed..])
-        }
-        None => (residues, bytes),
+    let (residues, bytes) = {
+        let done = avx512::pack(residues, width, bytes);
+        let packed = done / 8 * width as usize;
+        (&residues[done..], &mut bytes[packed..])
     };
     let (blocks, tail) = residues.as_chunks::<BLOCK>();
     let (body, rest) = bytes.split_at_mut(blocks.len() * 8 * width as usize);
@@ -147,13 +144,10 @@ pub(crate) fn pack(residues: &[u64], width: u32, bytes: &mut [u8]) {
 /// Unpacks residues until the slice is full.
 pub(crate) fn unpack(bytes: &[u8], width: u32, residues: &mut [u64]) {
     #[cfg(target_arch = "x86_64")]
-    let (bytes, residues) = match avx512::Avx512::detect() {
-        Some(avx512) => {
-            let done = avx512.unpack(bytes, width, residues);
-            let packed = done / 8 * width as usize;
-            (&bytes[packed..], &mut residues[done..])
-        }
-        None => (bytes, residues),
+    let (bytes, residues) = {
+        let done = avx512::unpack(bytes, width, residues);
+        let packed = done / 8 * width as usize;
+        (&bytes[packed..], &mut residues[done..])
     };
     let (blocks, tail) = residues.as_chunks_mut::<BLOCK>();
     let (body, rest) = bytes.split_at(blocks.len() * 8 * width as usize);

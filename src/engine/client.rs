@@ -19,7 +19,7 @@ use rayon::prelude::*;
 /// The client: holds the secret keys, encrypts images and decrypts logits. There is one key for each plain prime.
 #[derive(Debug)]
 pub struct Client {
-    spec: ClientSpec,
+    pub(crate) spec: ClientSpec,
     primes: Vec<SecretPrime>,
     crt: Crt,
 }

@@ -78,7 +78,7 @@ impl Contexts {
     }
 
     /// Returns an error unless these are the contexts of `spec`.
-    pub(super) fn check(&self, spec: &ClientSpec) -> Result<(), EngineError> {
+    pub(crate) fn check(&self, spec: &ClientSpec) -> Result<(), EngineError> {
         let is = |(context, &t): (&Context, &u64)| {
             let parameters = context.parameters();
             parameters.poly_modulus_degree() == spec.poly_modulus_degree
@@ -88,7 +88,8 @@ impl Contexts {
                     .eq(spec.coeff_modulus.iter().copied())
         };
         let mut pairs = self.of_primes.iter().zip(&spec.plain_moduli);
-        if self.of_primes.len() == spec.plain_moduli.len() && pairs.all(is) {
+        let alike = self.of_primes.len() == spec.plain_moduli.len() && self.inputs == spec.inputs();
+        if alike && pairs.all(is) {
             Ok(())
         } else {
             Err(EngineError::Contexts)

@@ -33,11 +33,12 @@ impl<'a> CompactEncryption<'a> {
     ) -> Result<Self, EngineError> {
         let mut seed = [0; SEED_BYTES];
         getrandom::fill(&mut seed)?;
-        let parts = primes.iter().map(|prime| {
+        // Never moved to other memory: it holds the keys of noise.
+        let mut parts = Vec::with_capacity(primes.len());
+        for prime in primes {
             let encryptor = prime.fresh().ok_or(EngineError::Compact)?;
-            Ok((encryptor, encryptor.keys(&seed)?))
-        });
-        let parts = parts.collect::<Result<Vec<_>, EngineError>>()?;
+            parts.push((encryptor, encryptor.keys(&seed)?));
+        }
         let size = parts
             .first()
             .map_or(0, |(encryptor, _)| encryptor.ciphertext_bytes());

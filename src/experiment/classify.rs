@@ -246,20 +246,27 @@ pub fn classify(
             in_the_clear(&twin, &quantized, &within)
         })
         .map_err(|source| ClassifyError::Twin { first, source })?;
-        for (index, expected) in expected.iter().enumerate() {
-            let actual = decrypted.get(index).map_or(&[][..], Vec::as_slice);
-            let differing = mismatches(actual, expected);
-            run.logits += expected.len();
-            run.twin_mismatches += differing;
-            if differing > 0 {
-                run.mismatched_images.push(first + index);
-            }
-            run.predictions.push(argmax(actual));
-        }
+        run.compare(first, &decrypted, &expected);
         run.batches += 1;
     }
     progress.part(all_parts, all_parts);
     Ok(run)
+}
+
+impl Classified {
+    /// Compares the decrypted logits of a batch with the twin's. Its first image has index `first` in the run.
+    fn compare(&mut self, first: usize, decrypted: &[Vec<BigInt>], expected: &[Vec<BigInt>]) {
+        for (index, expected) in expected.iter().enumerate() {
+            let actual = decrypted.get(index).map_or(&[][..], Vec::as_slice);
+            let differing = mismatches(actual, expected);
+            self.logits += expected.len();
+            self.twin_mismatches += differing;
+            if differing > 0 {
+                self.mismatched_images.push(first + index);
+            }
+            self.predictions.push(argmax(actual));
+        }
+    }
 }
 
 /// Adds the batch's number to the names of the stages, if there are several batches.

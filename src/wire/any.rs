@@ -52,10 +52,27 @@ pub fn reencode(
                 11 => again::<Request>(plan, bytes, limits),
                 12 => again::<SeededRequest>(plan, bytes, limits),
                 13 => again::<Response>(plan, bytes, limits),
-                _ => again::<CompactRequest>(plan, bytes, limits),
+                _ => compact_again(plan, bytes, limits),
             }
         }
         _ => Err(unknown()),
+    }
+}
+
+/// Does the same for a compact request, which has two readers: they must agree.
+fn compact_again(plan: &Contexts, bytes: &[u8], limits: &Limits) -> WireResult<Vec<u8>> {
+    let again = again::<CompactRequest>(plan, bytes, limits);
+    let (mut request, mut rest) = (Request::default(), bytes);
+    let in_pieces = request.read_compact(plan, &mut rest, limits);
+    let agree = match &again {
+        Ok(_) => in_pieces.is_ok() && rest.is_empty(),
+        Err(WireError::Trailing { .. }) => in_pieces.is_ok() && !rest.is_empty(),
+        Err(_) => in_pieces.is_err() && request.images() == 0,
+    };
+    if agree {
+        again
+    } else {
+        Err(super::ciphertext::unfit("compact request"))
     }
 }
 

@@ -142,7 +142,7 @@ impl Request {
             |counts, source| self.read_parts(contexts, counts, source),
         );
         read.map_err(|error| {
-            self.parts.clear();
+            *self = Self::default();
             explain_header(error, &header)
         })
     }
@@ -196,7 +196,8 @@ impl Client {
     /// current rayon pool. The message is never held whole. Returns its length in bytes.
     ///
     /// # Errors
-    /// [`SendError::Encrypt`] with the errors of [`Client::encrypt_compact`], [`SendError::Write`] if the writer fails.
+    /// [`SendError::Encrypt`] with the errors of [`Client::encrypt_compact`] or [`EngineError::Contexts`],
+    /// [`SendError::Write`] if the writer fails.
     pub fn send_compact(
         &self,
         contexts: &Contexts,
@@ -204,6 +205,7 @@ impl Client {
         progress: &dyn Progress,
         mut writer: impl Write,
     ) -> Result<u64, SendError> {
+        contexts.check(&self.spec).map_err(SendError::Encrypt)?;
         let parts = contexts.contexts().len();
         let encryption = self.encryption(images, "encrypt", parts, progress);
         let encryption = encryption.map_err(SendError::Encrypt)?;

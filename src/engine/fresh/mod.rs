@@ -104,6 +104,7 @@ pub(super) struct Scratch {
 
 impl Drop for Scratch {
     fn drop(&mut self) {
+        self.plain.set_zero();
         self.slots.zeroize();
         self.values.zeroize();
         self.noise.zeroize();
@@ -134,9 +135,8 @@ impl FreshEncryptor {
             inverse.row_mut(0).as_flattened_mut().fill(over_t);
             let of_prime = &secret[index * degree..(index + 1) * degree];
             let words = negated.row_mut(0).as_flattened_mut();
-            for (word, &residue) in words.iter_mut().zip(of_prime) {
-                *word = to_montgomery(&prime, (prime.value() - residue) % prime.value());
-            }
+            small::negate(of_prime, prime.value(), words);
+            prime.multiply_row(words, prime.radix());
             let both = [inverse, negated];
             let factors = Residues::interleave(&both);
             let [_, mut negated] = both;
@@ -180,7 +180,7 @@ impl FreshEncryptor {
         let degree = self.context.parameters().poly_modulus_degree();
         Ok(Scratch {
             plain: Plaintext::new().doing(|| "preparing to encrypt".to_owned())?,
-            slots: Vec::new(),
+            slots: Vec::with_capacity(degree),
             values: Vec::with_capacity(degree),
             noise: vec![0; degree],
             small: vec![0; degree],
@@ -220,7 +220,7 @@ impl FreshEncryptor {
                     scratch.plain.coefficients(),
                     t,
                     &mut scratch.small,
-                )
+                );
             },
         );
         let mut rest = packed;

@@ -31,6 +31,13 @@ impl Shoup {
     }
 }
 
+/// Computes the negatives of residues.
+pub(super) fn negate(residues: &[u64], prime: u64, negatives: &mut [u64]) {
+    for (negative, &residue) in negatives.iter_mut().zip(residues) {
+        *negative = below(prime - residue, prime);
+    }
+}
+
 /// Computes t e - [m]_t for noise e and the residues m of a polynomial, whose last coefficients may be missing.
 #[inline(always)]
 #[expect(clippy::inline_always, reason = "the loop is compiled for its caller")]

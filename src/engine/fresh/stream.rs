@@ -105,8 +105,8 @@ pub(super) fn noise(
     );
 }
 
-#[inline(always)]
-#[expect(clippy::inline_always, reason = "the loop is compiled for its caller")]
+/// Counts the ones of 42 bits of each six bytes.
+#[inline]
 fn count_ones(bytes: &[u8], row: &mut [i8]) {
     const USED: u64 = (1 << 42) - 1;
     for (value, bytes) in row.iter_mut().zip(bytes.as_chunks::<6>().0) {

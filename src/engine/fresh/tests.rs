@@ -6,8 +6,10 @@ use super::*;
 use crate::engine::{Client, CompactRequest, Contexts, Plan, Request, Server};
 use crate::network::{Network, NetworkBuilder, Shape, Twin, random_images};
 use crate::params::{BoundRule, Scheme, SelectOptions, select};
-use crate::seal::{Decryptor, Encryptor, Evaluator, KeyGenerator};
-use crate::wire::{Limits, Message as _};
+use crate::seal::{
+    Decryptor, Encryptor, Evaluator, KeyGenerator, ParametersLiteral, SecurityLevel,
+};
+use crate::wire::{Limits, Message as _, SendError};
 use num_bigint::BigInt;
 
 fn network() -> Network {
@@ -41,6 +43,11 @@ fn plan(scheme: Scheme, bits: u32) -> Plan {
 #[test]
 fn compact_requests_travel_and_their_results_equal_the_twin() {
     let network = network();
+    // On one thread, a request of this size is read and written in several pieces.
+    let pool = rayon::ThreadPoolBuilder::new()
+        .num_threads(1)
+        .build()
+        .unwrap();
     for scheme in [Scheme::Batched, Scheme::Crops, Scheme::Diagonal] {
         // One plain prime, and several.
         for bits in [15, 50] {
@@ -57,10 +64,12 @@ fn compact_requests_travel_and_their_results_equal_the_twin() {
             for in_pieces in [false, true, true] {
                 let mut bytes = Vec::new();
                 if in_pieces {
-                    let length = client.send_compact(&contexts, &images, &(), &mut bytes);
+                    let length =
+                        pool.install(|| client.send_compact(&contexts, &images, &(), &mut bytes));
                     assert_eq!(length.unwrap(), bytes.len() as u64);
                     // Memory is reused.
-                    request.read_compact(&contexts, &*bytes, &limits).unwrap();
+                    pool.install(|| request.read_compact(&contexts, &*bytes, &limits))
+                        .unwrap();
                 } else {
                     let sent = client.encrypt_compact(&images, &()).unwrap();
                     bytes = sent.to_wire(&contexts).unwrap();
@@ -189,6 +198,11 @@ fn noise_has_the_distribution_of_seals() {
     let square: f64 = row.iter().map(|&value| f64::from(value).powi(2)).sum();
     let variance = square / row.len() as f64;
     assert!((variance - 10.5).abs() < 0.1, "{variance}");
+    for backend in Backend::available() {
+        let mut same = vec![0; row.len()];
+        noise(key.stream([0, 0, 0]), backend, &mut same, &mut Vec::new());
+        assert!(row == same, "{}", backend.name());
+    }
     let mut other = vec![0; row.len()];
     noise(
         key.stream([0, 1, 0]),
@@ -238,6 +252,85 @@ fn uniform_residues_are_those_of_the_definition() {
         &mut Vec::new(),
     );
     assert_eq!(row, KNOWN);
+}
+
+/// The polynomials of a context are part of the format: each index and each parameter counts.
+#[test]
+fn polynomials_of_a_context_are_known_and_all_different() {
+    let context = |plain_modulus| {
+        let literal = ParametersLiteral {
+            poly_modulus_degree: 16,
+            coeff_modulus: vec![97, 193, 257],
+            plain_modulus,
+            security: SecurityLevel::None,
+        };
+        Context::from_literal(&literal).unwrap()
+    };
+    let row = |plain_modulus, indices| {
+        let key = uniform_key(&context(plain_modulus), &[7; SEED_BYTES]);
+        let mut row = vec![0; 16];
+        uniform(&mut key.stream(indices), 193, &mut row, &mut Vec::new());
+        row
+    };
+    let mut rows: Vec<Vec<u64>> = Vec::new();
+    for indices in [[0, 0, 0], [1, 2, 3], [3, 2, 1], [2, 1, 3], [1, 3, 2]] {
+        rows.extend([17, 41].map(|t| row(t, indices)));
+    }
+    assert_eq!(rows[2], KNOWN_OF_CONTEXT);
+    let count = rows.len();
+    rows.sort();
+    rows.dedup();
+    assert_eq!(rows.len(), count);
+}
+
+const KNOWN_OF_CONTEXT: [u64; 16] = [0; 16];
+
+#[test]
+fn nothing_secret_is_printed() {
+    let plan = plan(Scheme::Batched, 15);
+    let contexts = Contexts::new(plan.client_spec()).unwrap();
+    let client = Client::new(plan.client_spec(), &contexts).unwrap();
+    assert!(client.is_compact());
+    let printed = format!("{client:?}");
+    assert!(printed.contains("FreshEncryptor"), "{printed}");
+    assert!(
+        !printed.contains("factors") && !printed.contains("Lane"),
+        "{printed}"
+    );
+}
+
+#[test]
+fn a_request_for_other_parameters_is_refused() {
+    let [plan, other] = [15, 16].map(|bits| plan(Scheme::Batched, bits));
+    let [contexts, others] = [&plan, &other].map(|plan| Contexts::new(plan.client_spec()).unwrap());
+    assert_ne!(
+        plan.client_spec().plain_moduli(),
+        other.client_spec().plain_moduli()
+    );
+    let client = Client::new(plan.client_spec(), &contexts).unwrap();
+    let images = random_images(4, &network(), 3);
+    let sent = client.encrypt_compact(&images, &()).unwrap();
+    assert!(sent.expand(&contexts).is_ok());
+    assert!(matches!(
+        sent.expand(&others),
+        Err(EngineError::Seal { .. })
+    ));
+    assert!(sent.to_wire(&others).is_err());
+    let mut bytes = Vec::new();
+    let refused = client.send_compact(&others, &images, &(), &mut bytes);
+    assert!(matches!(
+        refused,
+        Err(SendError::Encrypt(EngineError::Contexts))
+    ));
+    assert!(bytes.is_empty());
+    // A writer that fails, and images that cannot be encrypted.
+    let refused = client.send_compact(&contexts, &images, &(), &mut [0; 100][..]);
+    assert!(matches!(refused, Err(SendError::Write(_))));
+    let refused = client.send_compact(&contexts, &[vec![0]], &(), &mut bytes);
+    assert!(matches!(
+        refused,
+        Err(SendError::Encrypt(EngineError::ImageSize { .. }))
+    ));
 }
 
 const KNOWN: [u64; 8] = [
