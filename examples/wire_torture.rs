@@ -152,7 +152,7 @@ impl Tally {
 
 /// Returns the kind that a message's header names.
 fn kind(bytes: &[u8]) -> String {
-    const KINDS: [Kind; 14] = [
+    const KINDS: [Kind; 15] = [
         Kind::Ciphertext,
         Kind::SeededCiphertext,
         Kind::PublicKey,
@@ -167,6 +167,7 @@ fn kind(bytes: &[u8]) -> String {
         Kind::SeededRequest,
         Kind::Response,
         Kind::CompactRequest,
+        Kind::CompactKeys,
     ];
     let Some(&byte) = bytes.get(6) else {
         return "no kind (cut off before it)".to_owned();

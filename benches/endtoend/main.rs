@@ -326,10 +326,22 @@ fn measure(
     let contexts = Contexts::new(spec)?;
     clock.lap("contexts");
     let client = Client::new(spec, &contexts)?;
-    let keys = client.evaluation_keys_seeded()?;
-    clock.lap("make keys");
-    let keys = keys.to_wire(&contexts)?;
+    let own = own && client.is_compact();
+    let keys = if own {
+        let keys = client.compact_keys()?;
+        clock.lap("make keys");
+        keys.to_wire(&contexts)?
+    } else {
+        let keys = client.evaluation_keys_seeded()?;
+        clock.lap("make keys");
+        keys.to_wire(&contexts)?
+    };
     clock.lap("write keys");
+    connection.write_all(if own {
+        &server::COMPACT
+    } else {
+        &server::SEEDED
+    })?;
     send(&mut connection, &keys)?;
     let of_server: Stages = serde_json::from_slice(&receive(&mut connection)?)?;
     let (mut setup, _) = clock.stages();
@@ -338,7 +350,7 @@ fn measure(
     let mut party = Party {
         network,
         contexts,
-        compact: own && client.is_compact(),
+        compact: own,
         client,
         connection,
     };

@@ -3,7 +3,9 @@
 use super::networks;
 use super::stage::{Clock, receive, send};
 use super::{Setting, scheme};
-use sealquant::engine::{Contexts, Request, SeededEvaluationKeys, SeededRequest, Server};
+use sealquant::engine::{
+    CompactKeys, Contexts, Request, SeededEvaluationKeys, SeededRequest, Server,
+};
 use sealquant::params::BoundRule;
 use sealquant::wire::{Limits, Message};
 use std::error::Error;
@@ -16,9 +18,9 @@ const LIMITS: Limits = Limits {
     memory_bytes: u64::MAX,
 };
 
-/// Precedes a compact request, which is its own frame.
+/// Precedes compact keys, and a compact request, which is its own frame.
 pub const COMPACT: [u8; 1] = [1];
-/// Precedes a request with seeds, behind its length.
+/// Precedes keys with seeds, and a request with seeds behind its length.
 pub const SEEDED: [u8; 1] = [0];
 
 /// The stage in which a compact request is received, checked and expanded. The client encrypts meanwhile.
@@ -60,13 +62,22 @@ fn answer(setting: &Setting, connection: &mut TcpStream) -> Result<(), Box<dyn E
     let plan = setting.plan(&network)?;
     let contexts = Contexts::new(plan.client_spec())?;
 
+    let mut is_compact = [0];
+    connection.read_exact(&mut is_compact)?;
     let bytes = receive(connection)?;
     let mut clock = Clock::start("server: ");
-    let keys = SeededEvaluationKeys::from_wire(&contexts, &bytes, &LIMITS)?;
+    let keys = if is_compact == COMPACT {
+        let keys = CompactKeys::from_wire(&contexts, &bytes, &LIMITS)?;
+        clock.lap("read keys");
+        keys.into_keys(&contexts)
+    } else {
+        let keys = SeededEvaluationKeys::from_wire(&contexts, &bytes, &LIMITS)?;
+        clock.lap("read keys");
+        let keys = keys.expand(&contexts)?;
+        clock.lap("expand keys");
+        keys
+    };
     drop(bytes);
-    clock.lap("read keys");
-    let keys = keys.expand(&contexts)?;
-    clock.lap("expand keys");
     let server = Server::new(&plan, &contexts, keys)?;
     clock.lap("prepare");
     send(connection, &serde_json::to_vec(&clock.stages().0)?)?;

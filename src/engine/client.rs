@@ -1,6 +1,7 @@
 //! The client: holds the secret keys, encrypts images and decrypts logits.
 
 use super::compact::{CompactRequest, CompactRequestPart, PackedPart};
+use super::compact_keys::CompactKeys;
 use super::contexts::Contexts;
 use super::encrypting::CompactEncryption;
 use super::error::{Doing, EngineError};
@@ -15,8 +16,9 @@ use crate::modular::Crt;
 use crate::seal::{KeyGenerator, Plaintext};
 use num_bigint::BigInt;
 use rayon::prelude::*;
+use std::sync::Arc;
 
-/// The client: holds the secret keys, encrypts images and decrypts logits. There is one key for each plain prime.
+/// The client: holds the secret key, encrypts images and decrypts logits. The key serves all plain primes.
 #[derive(Debug)]
 pub struct Client {
     pub(crate) spec: ClientSpec,
@@ -25,16 +27,20 @@ pub struct Client {
 }
 
 impl Client {
-    /// Makes fresh secret keys.
+    /// Makes a fresh secret key.
     ///
     /// # Errors
     /// [`EngineError::Contexts`] if the contexts are those of another plan, [`EngineError::Seal`] if memory is
     /// exhausted.
     pub fn new(spec: &ClientSpec, contexts: &Contexts) -> Result<Self, EngineError> {
         contexts.check(spec)?;
+        let first = contexts.contexts().first().ok_or(EngineError::Contexts)?;
+        let secret = KeyGenerator::new(first).and_then(|generator| generator.secret_key());
+        let secret = secret.doing(|| "making the secret key".to_owned())?;
         let primes = contexts.contexts().iter().zip(&spec.corrections);
-        let primes =
-            primes.map(|(context, &correction)| SecretPrime::new(context, spec.upload, correction));
+        let primes = primes.map(|(context, &correction)| {
+            SecretPrime::new(context, &secret, spec.upload, correction)
+        });
         Ok(Self {
             primes: primes.collect::<Result<_, EngineError>>()?,
             crt: Crt::new(&spec.plain_moduli),
@@ -42,18 +48,34 @@ impl Client {
         })
     }
 
-    /// Makes the keys for the server. They are not secret.
+    /// Makes the keys for the server, on all threads of the current rayon pool: those of [`Client::compact_keys`] where
+    /// own kernels take them, else SEAL's. They are not secret.
     ///
     /// # Errors
     /// [`EngineError::Seal`] if memory is exhausted.
     pub fn evaluation_keys(&self) -> Result<EvaluationKeys, EngineError> {
+        if self.is_compact() {
+            let keys = Arc::new(self.compact_keys()?);
+            return Ok(EvaluationKeys::compact(keys, self.primes.len()));
+        }
         let elements = &self.spec.galois_elements;
-        Ok(EvaluationKeys {
-            relin_keys: self.keys(self.spec.needs_relin_keys, KeyGenerator::create_relin_keys)?,
-            galois_keys: self.keys(!elements.is_empty(), |generator| {
+        Ok(EvaluationKeys::of_seal(
+            self.keys(self.spec.needs_relin_keys, KeyGenerator::create_relin_keys)?,
+            self.keys(!elements.is_empty(), |generator| {
                 generator.create_galois_keys_of_elements(elements)
             })?,
-        })
+        ))
+    }
+
+    /// Makes the keys of own kernels, on all threads of the current rayon pool, with one fresh public seed: the form to
+    /// send, of the fewest bytes. One set serves all plain primes.
+    ///
+    /// # Errors
+    /// [`EngineError::Compact`] unless [`Client::is_compact`], [`EngineError::Seal`] if memory is exhausted.
+    pub fn compact_keys(&self) -> Result<CompactKeys, EngineError> {
+        let needed = self.spec.needed_keys().ok_or(EngineError::Compact)?;
+        let first = self.primes.first().ok_or(EngineError::Compact)?;
+        CompactKeys::make(first.context(), first.secret_key(), needed)
     }
 
     /// Makes keys for each plaintext modulus, if they are wanted.
@@ -73,7 +95,8 @@ impl Client {
             .doing(|| "making the evaluation keys".to_owned())
     }
 
-    /// Makes the same keys as [`Client::evaluation_keys`], with seeds in place of the random halves: the form to send.
+    /// Makes SEAL's keys, with seeds in place of the random halves: the form to send. Each plain prime has its own, and
+    /// each key has all primes of q.
     ///
     /// # Errors
     /// [`EngineError::Seal`] if memory is exhausted.
@@ -182,9 +205,10 @@ impl Client {
         })
     }
 
-    /// True if this project's own encryption serves the plan: for own kernels, and plain primes of at most 57 bits.
+    /// True if this project's own encryption and keys serve the plan: for own kernels, and plain primes of at most 57
+    /// bits.
     pub fn is_compact(&self) -> bool {
-        self.primes.iter().all(|prime| prime.fresh().is_some())
+        self.spec.needed_keys().is_some() && self.primes.iter().all(|prime| prime.fresh().is_some())
     }
 
     /// Encrypts a batch like [`Client::encrypt`], with this project's own encryption and one fresh public seed: the form

@@ -1,7 +1,7 @@
 //! SEAL's contexts, made once for a plan, with the sizes of its messages.
 
 use super::error::{Doing, EngineError};
-use super::spec::ClientSpec;
+use super::spec::{ClientSpec, NeededKey};
 use crate::seal::{Context, ParametersLiteral};
 
 /// SEAL's contexts of a plan, one for each plain prime, with the sizes of the plan's messages. Making them takes
@@ -14,6 +14,7 @@ pub struct Contexts {
     outputs: usize,
     needs_relin_keys: bool,
     galois_elements: Vec<u32>,
+    key_levels: Vec<usize>,
 }
 
 impl Contexts {
@@ -43,6 +44,7 @@ impl Contexts {
             outputs: spec.outputs(),
             needs_relin_keys: spec.needs_relin_keys,
             galois_elements: spec.galois_elements.clone(),
+            key_levels: spec.key_levels.clone(),
         })
     }
 
@@ -59,6 +61,7 @@ impl Contexts {
     ) -> Result<Self, EngineError> {
         let first = contexts.first().ok_or(EngineError::Contexts)?.parameters();
         let batch_size = first.poly_modulus_degree();
+        let data_primes = contexts.first().map_or(0, Context::key_parts);
         let alike = contexts.iter().all(|context| {
             let parameters = context.parameters();
             parameters.poly_modulus_degree() == batch_size
@@ -74,6 +77,7 @@ impl Contexts {
             outputs,
             needs_relin_keys,
             galois_elements: Vec::new(),
+            key_levels: vec![data_primes; usize::from(needs_relin_keys)],
         })
     }
 
@@ -119,6 +123,15 @@ impl Contexts {
     /// Tells whether the server needs relinearisation keys.
     pub const fn needs_relin_keys(&self) -> bool {
         self.needs_relin_keys
+    }
+
+    /// Returns the keys that own kernels need, in the order in which they travel; `None` if the server needs whole keys.
+    pub(crate) fn needed_keys(&self) -> Option<Vec<NeededKey>> {
+        NeededKey::all(
+            self.needs_relin_keys,
+            &self.galois_elements,
+            &self.key_levels,
+        )
     }
 
     /// Returns the Galois elements for which the server needs keys, in ascending order.

@@ -195,10 +195,7 @@ fn check(scheme: Scheme, sums: impl Fn(&Plan, &[i64], u64) -> Sums) {
     };
     assert_eq!(plan.parameters().plain_moduli(), [t]);
     // There is one square, so nothing is relinearised or rotated, and the server needs no keys.
-    let keys = EvaluationKeys {
-        relin_keys: vec![None],
-        galois_keys: vec![None],
-    };
+    let keys = EvaluationKeys::of_seal(vec![None], vec![None]);
     let contexts = Contexts::new(plan.client_spec()).unwrap();
     let server = Server::new(&plan, &contexts, keys).unwrap();
     let image = random_images(9, &network, 3).pop().unwrap();

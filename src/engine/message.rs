@@ -1,7 +1,9 @@
 //! The messages between client and server. Each has one part for each plaintext modulus.
 
+use super::compact_keys::CompactKeys;
 use super::error::EngineError;
 use crate::seal::{Ciphertext, GaloisKeys, RelinKeys};
+use std::sync::Arc;
 
 /// The keys with which the server computes, and cannot decrypt.
 #[derive(Debug)]
@@ -10,6 +12,8 @@ pub struct EvaluationKeys {
     pub(crate) relin_keys: Vec<Option<RelinKeys>>,
     /// Galois keys for each plaintext modulus, if the plan rotates.
     pub(crate) galois_keys: Vec<Option<GaloisKeys>>,
+    /// The keys of own kernels, in place of SEAL's.
+    pub(crate) compact: Option<Arc<CompactKeys>>,
 }
 
 /// Encrypted images. For each plaintext modulus, the batched layout has one ciphertext per element of the network's
@@ -21,12 +25,33 @@ pub struct Request {
 }
 
 impl EvaluationKeys {
-    /// Returns the relinearisation keys for each plaintext modulus, if the plan needs them.
+    /// Takes SEAL's keys for each plain prime.
+    pub(crate) const fn of_seal(
+        relin_keys: Vec<Option<RelinKeys>>,
+        galois_keys: Vec<Option<GaloisKeys>>,
+    ) -> Self {
+        Self {
+            relin_keys,
+            galois_keys,
+            compact: None,
+        }
+    }
+
+    /// Takes the keys of own kernels, for this many plain primes.
+    pub(super) fn compact(keys: Arc<CompactKeys>, plain_primes: usize) -> Self {
+        Self {
+            relin_keys: (0..plain_primes).map(|_| None).collect(),
+            galois_keys: (0..plain_primes).map(|_| None).collect(),
+            compact: Some(keys),
+        }
+    }
+
+    /// Returns SEAL's relinearisation keys for each plaintext modulus, if the plan needs them.
     pub fn relin_keys(&self) -> &[Option<RelinKeys>] {
         &self.relin_keys
     }
 
-    /// Returns the Galois keys for each plain prime, if the plan rotates.
+    /// Returns SEAL's Galois keys for each plain prime, if the plan rotates.
     pub fn galois_keys(&self) -> &[Option<GaloisKeys>] {
         &self.galois_keys
     }

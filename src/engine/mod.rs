@@ -13,6 +13,7 @@
 mod backend;
 mod client;
 mod compact;
+mod compact_keys;
 mod contexts;
 mod correction;
 mod encrypting;
@@ -34,6 +35,7 @@ pub use backend::reference;
 pub use client::Client;
 pub(crate) use compact::PackedPart;
 pub use compact::{CompactRequest, CompactRequestPart};
+pub use compact_keys::CompactKeys;
 pub use contexts::Contexts;
 pub(crate) use encrypting::CompactEncryption;
 pub use error::EngineError;
@@ -43,6 +45,7 @@ pub use plan::Plan;
 pub use seeded::{SeededEvaluationKeys, SeededRequest, SeededRequestPart};
 pub use server::{Evaluation, Server};
 pub use spec::ClientSpec;
+pub(crate) use spec::NeededKey;
 pub use stats::{LayerStats, Progress, Share};
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use super::correction::corrections;
 use super::error::EngineError;
 use super::spec::{ClientSpec, Upload};
-use crate::circuit::{Circuit, CircuitLayer};
+use crate::circuit::{Circuit, CircuitLayer, levels};
 use crate::network::Network;
 use crate::packing::Packing;
 use crate::params::{Parameters, Scheme};
@@ -64,10 +64,16 @@ impl Plan {
                 "an image takes {taken} slots, a ciphertext has {slots}"
             )));
         }
-        let rotations = circuit.rotations(&[]).into_keys();
-        let mut galois_elements: Vec<u32> =
-            rotations.map(|rotation| rotation.element(slots)).collect();
-        galois_elements.sort_unstable();
+        let data = parameters.coeff_modulus().len().saturating_sub(1);
+        let levels = levels(data, parameters.drops());
+        let rotations = circuit.rotations(&levels).into_iter();
+        let mut rotations: Vec<(u32, usize)> = rotations
+            .map(|(rotation, level)| (rotation.element(slots), level))
+            .collect();
+        rotations.sort_unstable();
+        let relin = circuit.relinearizes(&levels);
+        let of_rotations = rotations.iter().map(|&(_, level)| level);
+        let key_levels = relin.into_iter().chain(of_rotations);
         let spec = ClientSpec {
             poly_modulus_degree: slots,
             coeff_modulus: parameters.coeff_modulus().to_vec(),
@@ -81,8 +87,13 @@ impl Plan {
                 Upload::SecretNtt
             },
             corrections: corrections(parameters, circuit.squares()),
-            needs_relin_keys: circuit.relinearizes(&[]).is_some(),
-            galois_elements,
+            needs_relin_keys: relin.is_some(),
+            key_levels: if scheme.is_stock() {
+                Vec::new()
+            } else {
+                key_levels.collect()
+            },
+            galois_elements: rotations.iter().map(|&(element, _)| element).collect(),
         };
         Ok(Self {
             outputs: spec.outputs(),

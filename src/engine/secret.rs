@@ -26,13 +26,14 @@ pub(super) struct SecretPrime {
 }
 
 impl SecretPrime {
-    /// Makes a fresh key.
+    /// Takes the client's secret for this plain prime.
     pub(super) fn new(
         context: &Context,
+        secret_key: &SecretKey,
         upload: Upload,
         correction: u64,
     ) -> Result<Self, EngineError> {
-        let mut made = Self::with_key(context, upload, correction)
+        let mut made = Self::with_key(context, secret_key, upload, correction)
             .doing(|| "making the secret keys".to_owned())?;
         if upload == Upload::SecretNtt {
             made.fresh = FreshEncryptor::new(context, &made.secret_key)?;
@@ -42,12 +43,13 @@ impl SecretPrime {
 
     fn with_key(
         context: &Context,
+        secret_key: &SecretKey,
         upload: Upload,
         correction: u64,
     ) -> Result<Self, crate::seal::Error> {
-        let generator = KeyGenerator::new(context)?;
-        let secret_key = generator.secret_key()?;
+        let secret_key = secret_key.for_context(context)?;
         let encryptor = if upload == Upload::Public {
+            let generator = KeyGenerator::from_secret_key(context, &secret_key)?;
             Encryptor::new(context, &generator.create_public_key()?)
         } else {
             Encryptor::symmetric(context, &secret_key)
@@ -63,6 +65,10 @@ impl SecretPrime {
             upload,
             fresh: None,
         })
+    }
+
+    pub(super) const fn secret_key(&self) -> &SecretKey {
+        &self.secret_key
     }
 
     pub(super) const fn fresh(&self) -> Option<&FreshEncryptor> {

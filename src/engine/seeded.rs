@@ -16,6 +16,17 @@ pub struct SeededEvaluationKeys {
 }
 
 impl SeededEvaluationKeys {
+    /// Takes keys for each plain prime.
+    pub(crate) const fn of_seal(
+        relin_keys: Vec<Option<SeededRelinKeys>>,
+        galois_keys: Vec<Option<SeededGaloisKeys>>,
+    ) -> Self {
+        Self {
+            relin_keys,
+            galois_keys,
+        }
+    }
+
     /// Expands the seeds to whole keys, for [`super::Server::new`].
     ///
     /// # Errors
@@ -40,10 +51,7 @@ impl SeededEvaluationKeys {
             .map(|(keys, context)| keys.as_ref().map(|keys| keys.expand(context)).transpose())
             .collect::<Result<_, _>>()
             .doing(|| "expanding the evaluation keys".to_owned())?;
-        Ok(EvaluationKeys {
-            relin_keys,
-            galois_keys,
-        })
+        Ok(EvaluationKeys::of_seal(relin_keys, galois_keys))
     }
 }
 

@@ -191,6 +191,17 @@ fn check_keys(
     let primes = spec.plain_moduli.len();
     check_parts(message, keys.relin_keys.len(), primes)?;
     check_parts(message, keys.galois_keys.len(), primes)?;
+    if let Some(compact) = &keys.compact {
+        if compact.fits(contexts) {
+            return Ok(());
+        }
+        return Err(EngineError::Mismatch {
+            message,
+            what: "keys of this plan",
+            expected: spec.needed_keys().map_or(0, |keys| keys.len()),
+            actual: 0,
+        });
+    }
     let missing = keys.relin_keys.iter().filter(|keys| keys.is_none()).count();
     if spec.needs_relin_keys && missing > 0 {
         return Err(EngineError::Mismatch {

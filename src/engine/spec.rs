@@ -32,9 +32,46 @@ pub struct ClientSpec {
     pub(crate) corrections: Vec<u64>,
     pub(crate) needs_relin_keys: bool,
     pub(crate) galois_elements: Vec<u32>,
+    /// For own kernels, the number of data primes of each key: first the relinearisation key, if the server needs one,
+    /// then those of the Galois elements. Empty for SEAL's calls, which need whole keys.
+    pub(crate) key_levels: Vec<usize>,
+}
+
+/// A key that own kernels need.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct NeededKey {
+    /// The Galois element of its rotation; `None` for the relinearisation key.
+    pub element: Option<u32>,
+    /// The largest number of data primes of ciphertexts that it switches.
+    pub level: usize,
+}
+
+impl NeededKey {
+    /// Returns the keys, in the order in which they travel; `None` if the server needs whole keys.
+    pub(crate) fn all(
+        needs_relin_keys: bool,
+        galois_elements: &[u32],
+        levels: &[usize],
+    ) -> Option<Vec<Self>> {
+        let relin = needs_relin_keys.then_some(None);
+        let elements = galois_elements.iter().copied().map(Some);
+        let elements: Vec<Option<u32>> = relin.into_iter().chain(elements).collect();
+        let keys = elements.iter().zip(levels);
+        let keys = keys.map(|(&element, &level)| Self { element, level });
+        (elements.len() == levels.len()).then(|| keys.collect())
+    }
 }
 
 impl ClientSpec {
+    /// Returns the keys that own kernels need, see [`NeededKey::all`].
+    pub(crate) fn needed_keys(&self) -> Option<Vec<NeededKey>> {
+        NeededKey::all(
+            self.needs_relin_keys,
+            &self.galois_elements,
+            &self.key_levels,
+        )
+    }
+
     /// Returns N.
     pub const fn poly_modulus_degree(&self) -> usize {
         self.poly_modulus_degree

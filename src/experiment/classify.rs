@@ -157,13 +157,19 @@ pub fn classify(
     progress.update("making keys", 0, 1);
     let (client, keys) = timed(&mut seconds.keygen, || {
         let client = Client::new(plan.client_spec(), contexts)?;
-        let keys = client.evaluation_keys()?;
+        // SEAL's keys have all random halves expanded by the server.
+        let keys = if encryption == Encryption::Own {
+            client.evaluation_keys()?
+        } else {
+            client.evaluation_keys_seeded()?.expand(contexts)?
+        };
         Ok((client, keys))
     })
     .map_err(during("making keys"))?;
     let sent = UploadSizes::of(contexts)?;
-    bytes.keys = sent.evaluation_keys;
     let own = encryption == Encryption::Own && client.is_compact();
+    let compact_keys = sent.compact_keys.filter(|_| own);
+    bytes.keys = compact_keys.unwrap_or(sent.evaluation_keys);
     let upload = if own {
         sent.compact_request
     } else {

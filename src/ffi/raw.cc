@@ -91,6 +91,14 @@ namespace sealquant
         return { key.data().data(), key.data().coeff_count() };
     }
 
+    std::unique_ptr<seal::SecretKey> raw_secret_key_for(
+        const seal::SEALContext &context, const seal::SecretKey &key)
+    {
+        auto copy = std::make_unique<seal::SecretKey>(key);
+        copy->data().parms_id() = context.key_parms_id();
+        return copy;
+    }
+
     std::unique_ptr<seal::RelinKeys> raw_relin_keys(const seal::SEALContext &context)
     {
         auto keys = std::make_unique<seal::RelinKeys>();

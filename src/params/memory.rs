@@ -32,7 +32,7 @@ pub enum MemoryError {
 /// MB on. The program itself, the images, and memory that the allocator keeps come on top.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct MemoryForecast {
-    /// Evaluation keys, with all random halves expanded.
+    /// Evaluation keys: SEAL's with all random halves expanded; those of own kernels as they travel, unpacked.
     pub keys: u64,
     /// Constants that the server makes once from weights and keys.
     pub constants: u64,
@@ -185,10 +185,9 @@ impl RunSize<'_> {
     fn diagonal(&self, packing: &Packing) -> MemoryForecast {
         let levels = levels(self.primes, self.drops);
         let Packing { circuit, slot_map } = packing;
-        // Rows of plaintexts under the primes of their operation and, for each key, the largest number of primes under
-        // which it is used.
+        // Rows of plaintexts under the primes of their operation.
         let steps = circuit.walk(&levels).flat_map(|(_, steps)| steps);
-        let mut rows: usize = steps
+        let rows: usize = steps
             .map(|step| match step.op {
                 Op::PlainProducts(sums) => step.level * sums.iter().map(Vec::len).sum::<usize>(),
                 Op::LinearTransform { giants, .. } => {
@@ -199,16 +198,14 @@ impl RunSize<'_> {
                 _ => 0,
             })
             .sum();
+        // One set of keys serves all plain primes.
         let keys = circuit.rotations(&levels).into_values();
-        let keys: Vec<usize> = keys.chain(circuit.relinearizes(&levels)).collect();
-        rows += keys
-            .iter()
-            .map(|level| level * 2 * (level + 1))
-            .sum::<usize>();
+        let keys = keys.chain(circuit.relinearizes(&levels));
+        let keys = keys.map(|level| level * (level + 1)).sum::<usize>() as u64;
         let plain_primes = self.plain_primes as u64;
         MemoryForecast {
-            keys: plain_primes * keys.len() as u64 * self.key(),
-            constants: plain_primes * rows as u64 * self.row(),
+            keys: keys * self.row(),
+            constants: (plain_primes * rows as u64 + 2 * keys) * self.row(),
             request: circuit.inputs() as u64 * self.ciphertext(2),
             sent: circuit.inputs() as u64 * self.ciphertext(1),
             // The sums before the first square, and those that are being squared, decomposed and summed.

@@ -216,6 +216,23 @@ impl SecretKey {
     pub(crate) fn secret_limbs(&self) -> &[u64] {
         bridge::raw_secret_key_data(self.as_ffi())
     }
+
+    /// Returns the same secret for a context that differs from this key's in nothing but t, or an error.
+    pub(crate) fn for_context(&self, context: &Context) -> Result<Self> {
+        let operation = "SecretKey::for_context";
+        let degree = context.parameters().poly_modulus_degree();
+        let primes = context.primes();
+        let limbs = self.secret_limbs();
+        if limbs.len() != degree * primes.len() || first_invalid(limbs, degree, primes).is_some() {
+            return Err(Error::ContextMismatch {
+                operation,
+                object: "secret key",
+            });
+        }
+        Ok(Self::from_inner(
+            bridge::raw_secret_key_for(context.as_ffi(), self.as_ffi()).named(operation)?,
+        ))
+    }
 }
 
 impl PublicKey {

@@ -4,7 +4,7 @@ use super::damage::explain;
 use super::error::{WireError, WireResult};
 use super::message::{Limits, Message};
 use crate::engine::{
-    CompactRequest, Contexts, EvaluationKeys, Request, Response, SeededEvaluationKeys,
+    CompactKeys, CompactRequest, Contexts, EvaluationKeys, Request, Response, SeededEvaluationKeys,
     SeededRequest,
 };
 use crate::seal::{
@@ -31,7 +31,7 @@ pub fn reencode(
         let error = WireError::Field {
             field: "kind",
             actual: u64::from(kind),
-            expected: if plan.is_some() { "1 to 14" } else { "1 to 8" }.to_owned(),
+            expected: if plan.is_some() { "1 to 15" } else { "1 to 8" }.to_owned(),
         };
         explain(error, bytes, limits)
     };
@@ -44,7 +44,7 @@ pub fn reencode(
         6 => again::<SeededRelinKeys>(context, bytes, limits),
         7 => again::<GaloisKeys>(context, bytes, limits),
         8 => again::<SeededGaloisKeys>(context, bytes, limits),
-        9..=14 => {
+        9..=15 => {
             let plan = plan.ok_or_else(unknown)?;
             match kind {
                 9 => again::<EvaluationKeys>(plan, bytes, limits),
@@ -52,6 +52,7 @@ pub fn reencode(
                 11 => again::<Request>(plan, bytes, limits),
                 12 => again::<SeededRequest>(plan, bytes, limits),
                 13 => again::<Response>(plan, bytes, limits),
+                15 => again::<CompactKeys>(plan, bytes, limits),
                 _ => compact_again(plan, bytes, limits),
             }
         }

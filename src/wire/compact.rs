@@ -101,8 +101,8 @@ impl Body for CompactRequest {
     }
 }
 
-/// Returns the error of the first ciphertext that has one.
-fn in_order(
+/// Returns the error of the first ciphertext or digit that has one.
+pub(super) fn in_order(
     expanded: impl IndexedParallelIterator<Item = Result<(), ExpandError>>,
 ) -> WireResult<()> {
     let failed = expanded.find_map_first(Result::err);

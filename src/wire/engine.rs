@@ -25,6 +25,8 @@ impl Scope for Contexts {
 pub struct UploadSizes {
     /// Size of the [`SeededEvaluationKeys`] message, sent once.
     pub evaluation_keys: u64,
+    /// Size of the [`CompactKeys`] message, which takes its place for own kernels.
+    pub compact_keys: Option<u64>,
     /// Size of the [`SeededRequest`] message, sent for each batch. It does not depend on the number of images.
     pub request: u64,
     /// Size of the [`CompactRequest`] message, which may take its place for own kernels.
@@ -52,6 +54,10 @@ impl UploadSizes {
         };
         Ok(Self {
             evaluation_keys: message_bytes(SeededEvaluationKeys::size(plan, &keys)?),
+            compact_keys: match plan.needed_keys() {
+                Some(needed) => Some(super::compact_keys::bytes(plan, &needed)?),
+                None => None,
+            },
             request: message_bytes(SeededRequest::size(plan, &request)?),
             compact_request: message_bytes(CompactRequest::size(
                 plan,
@@ -311,10 +317,7 @@ macro_rules! keys_body {
                         Some(keys)
                     });
                 }
-                Ok(Self {
-                    relin_keys,
-                    galois_keys,
-                })
+                Ok(Self::of_seal(relin_keys, galois_keys))
             }
         }
     )*};

@@ -46,6 +46,8 @@ pub enum Kind {
     Response = 13,
     /// The engine's request with one seed.
     CompactRequest = 14,
+    /// The engine's evaluation keys with one seed.
+    CompactKeys = 15,
 }
 
 impl std::fmt::Display for Kind {
@@ -82,6 +84,26 @@ impl Fingerprint {
             }
             word(parameters.plain_modulus().value());
         }
+        Self::start_of(hash)
+    }
+
+    /// Computes the fingerprint of keys that serve all plain primes: of N, the primes of q and a list of the keys.
+    #[cfg(feature = "inference")]
+    pub(super) fn of_keys(contexts: &[Context], keys: impl IntoIterator<Item = u64>) -> Self {
+        let mut hash = Sha256::new();
+        hash.update(b"sealquant keys 1");
+        let mut word = |value: u64| hash.update(value.to_le_bytes());
+        if let Some(context) = contexts.first() {
+            let parameters = context.parameters();
+            word(parameters.poly_modulus_degree() as u64);
+            word(context.primes().len() as u64);
+            context.primes().iter().copied().for_each(&mut word);
+        }
+        keys.into_iter().for_each(word);
+        Self::start_of(hash)
+    }
+
+    fn start_of(hash: Sha256) -> Self {
         let digest = hash.finalize();
         let mut bytes = [0; Self::BYTES];
         bytes.copy_from_slice(&digest[..Self::BYTES]);

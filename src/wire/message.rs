@@ -33,7 +33,7 @@ impl Default for Limits {
 }
 
 /// Size of a body on the wire and in memory, in bytes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Size {
     pub(super) bytes: u64,
     pub(super) memory: u64,
@@ -116,6 +116,10 @@ pub trait Body: Sized {
     /// The kind named in the header.
     const KIND: Kind;
 
+    /// Identifies the parameters that a message of this kind was made for.
+    fn fingerprint(scope: &Self::Scope) -> Fingerprint {
+        scope.fingerprint()
+    }
     /// Returns the header's counts, or an error if the object does not fit.
     fn counts(&self, scope: &Self::Scope) -> WireResult<Counts>;
     /// Checks the header's counts and returns the size of the body.
@@ -236,7 +240,7 @@ pub(super) fn write<M: Body>(
 ) -> WireResult<u64> {
     let header = Header {
         kind: M::KIND,
-        fingerprint: scope.fingerprint(),
+        fingerprint: M::fingerprint(scope),
         body_bytes: M::size(scope, &counts)?.bytes,
         counts,
     };
@@ -267,7 +271,7 @@ pub(super) fn read_with<M: Body, T>(
 ) -> WireResult<T> {
     let mut source = MessageSource::new(reader);
     *header_bytes = source.header()?;
-    let header = Header::decode(header_bytes, M::KIND, scope.fingerprint())?;
+    let header = Header::decode(header_bytes, M::KIND, M::fingerprint(scope))?;
     let size = M::size(scope, &header.counts)?;
     check_limit("message bytes", message_bytes(size), limits.message_bytes)?;
     check_limit("bytes of memory", size.memory, limits.memory_bytes)?;

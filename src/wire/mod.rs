@@ -39,6 +39,8 @@ mod any;
 mod ciphertext;
 #[cfg(feature = "inference")]
 mod compact;
+#[cfg(feature = "inference")]
+mod compact_keys;
 mod damage;
 #[cfg(feature = "inference")]
 mod engine;

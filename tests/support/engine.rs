@@ -5,6 +5,7 @@ use super::{DEGREE, PRIMES, parameters};
 use sealquant::engine::Contexts;
 use sealquant::seal::Context;
 use sealquant::wire::{CHECKSUM_BYTES, HEADER_BYTES, Kind, MAGIC, Scope, VERSION};
+use sha2::{Digest as _, Sha256};
 
 /// Number of ciphertexts of a request and of a response, for each plain prime.
 const INPUTS: usize = 3;
@@ -77,8 +78,46 @@ pub fn messages(
         let numbers = [parts as u32, items as u32, images];
         (name, repeated(plan, kind, single, parts * items, numbers))
     })
-    .chain([("compact_request", compact(plan, singles, images))])
+    .chain([
+        ("compact_request", compact(plan, singles, images)),
+        ("compact_keys", compact_keys(plan, singles)),
+    ])
     .collect()
+}
+
+/// Builds compact keys for squares from a seeded public key: one seed, and copies of its first polynomial for each digit.
+fn compact_keys(plan: &Contexts, singles: &[(&'static str, Vec<u8>)]) -> Vec<u8> {
+    let find = |(name, _): &&(&str, Vec<u8>)| *name == "seeded_public_key";
+    let (_, single) = singles.iter().find(find).unwrap();
+    let polynomial = &single[HEADER_BYTES + 64..single.len() - CHECKSUM_BYTES];
+    let parameters = plan.contexts()[0].parameters();
+    let primes = parameters.coeff_modulus();
+    let digits = primes.len() - 1;
+    let mut words = vec![parameters.poly_modulus_degree() as u64, primes.len() as u64];
+    words.extend(primes.iter().map(|prime| prime.value()));
+    // No rotation, and all data primes.
+    words.extend([0, digits as u64]);
+    let mut hash = Sha256::new();
+    hash.update(b"sealquant keys 1");
+    words
+        .iter()
+        .for_each(|word| hash.update(word.to_le_bytes()));
+    let body = [&[7; 32], polynomial.repeat(digits).as_slice()].concat();
+    let mut bytes = Vec::new();
+    bytes.extend(MAGIC);
+    bytes.extend(VERSION.to_le_bytes());
+    bytes.extend([Kind::CompactKeys as u8, 1]);
+    bytes.extend(&hash.finalize()[..16]);
+    bytes.extend((body.len() as u64).to_le_bytes());
+    bytes.extend(2_u16.to_le_bytes());
+    bytes.extend((primes.len() as u16).to_le_bytes());
+    for number in [1_u32, 1, 0] {
+        bytes.extend(number.to_le_bytes());
+    }
+    bytes.extend(body);
+    let digest = xxhash_rust::xxh3::xxh3_64(&bytes);
+    bytes.extend(digest.to_le_bytes());
+    bytes
 }
 
 /// Builds a compact request from a seeded ciphertext: one seed, and copies of its first polynomial.

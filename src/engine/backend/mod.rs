@@ -17,6 +17,7 @@ use crate::kernels::Backend;
 use crate::params::Scheme;
 use crate::seal::{Ciphertext, Context, Error};
 use std::fmt;
+use std::sync::Arc;
 
 /// A way of computing a circuit's ciphertexts under one plain prime.
 pub(super) trait Evaluate: fmt::Debug + Send + Sync {
@@ -43,21 +44,35 @@ pub(super) fn evaluators(
     contexts: &Contexts,
     keys: EvaluationKeys,
 ) -> Result<Vec<Box<dyn Evaluate>>, EngineError> {
+    let scheme = plan.parameters().scheme();
+    let shared = match (&keys.compact, contexts.contexts().first()) {
+        // One set of keys for all plain primes.
+        (Some(compact), Some(context)) if scheme == Scheme::Diagonal => {
+            Some(hoisted::KeyTables::expand(context, plan, compact)?)
+        }
+        _ => None,
+    };
     let keys = keys.relin_keys.into_iter().zip(keys.galois_keys);
     let of_primes = contexts.contexts().iter().zip(keys);
     of_primes
         .map(|(context, (relin, galois))| {
-            Ok(match plan.parameters().scheme() {
+            Ok(match scheme {
                 Scheme::Stock => {
                     Box::new(stock::StockEvaluator::new(context, plan, relin)?) as Box<dyn Evaluate>
                 }
                 Scheme::Batched | Scheme::Crops => Box::new(fused::Fused::new(context, plan)?),
-                Scheme::Diagonal => Box::new(hoisted::Hoisted::new(
-                    context,
-                    plan,
-                    relin.as_ref(),
-                    galois.as_ref(),
-                )?),
+                Scheme::Diagonal => {
+                    let keys = match &shared {
+                        Some(shared) => Arc::clone(shared),
+                        None => hoisted::KeyTables::of_seal(
+                            context,
+                            plan,
+                            relin.as_ref(),
+                            galois.as_ref(),
+                        )?,
+                    };
+                    Box::new(hoisted::Hoisted::new(context, plan, keys)?)
+                }
             })
         })
         .collect()

@@ -7,13 +7,15 @@
 //!
 //! Sampling, rounding and reduction have no branch and no memory access that depends on the noise or on the message.
 
+pub(crate) mod keys;
 mod small;
 mod stream;
 
 pub(crate) use stream::SEED_BYTES;
 
 use self::small::{Shoup, Small};
-use self::stream::{StreamKey, noise, uniform};
+pub(in crate::engine) use self::stream::StreamKey;
+use self::stream::{noise, uniform};
 use super::error::{Doing, EngineError};
 use crate::bits::{Invalid, pack, packed_bytes, unpack_checked, width};
 use crate::kernels::{Backend, Prime, Residues, to_montgomery};

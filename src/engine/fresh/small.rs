@@ -38,6 +38,14 @@ pub(super) fn negate(residues: &[u64], prime: u64, negatives: &mut [u64]) {
     }
 }
 
+/// Computes the residues of noise, which is smaller than the prime.
+pub(super) fn residues_of_noise(noise: &[i8], prime: u64, row: &mut [u64]) {
+    for (residue, &value) in row.iter_mut().zip(noise) {
+        let value = i64::from(value);
+        *residue = (value + ((value >> 63) & prime.cast_signed())).cast_unsigned();
+    }
+}
+
 /// Computes t e - [m]_t for noise e and the residues m of a polynomial, whose last coefficients may be missing.
 #[inline(always)]
 #[expect(clippy::inline_always, reason = "the loop is compiled for its caller")]

@@ -11,8 +11,10 @@ pub(crate) const SEED_BYTES: usize = 32;
 
 /// What the key of uniform polynomials is derived for.
 const UNIFORM: &str = "sealquant 2026-11 compact request 1, uniform polynomials";
+/// What the key of the uniform polynomials of keys is derived for.
+const KEYS: &str = "sealquant 2026-11 compact keys 1, uniform polynomials";
 /// What the key of noise is derived for.
-const NOISE: &str = "sealquant 2026-11 compact request 1, noise";
+const NOISE: &str = "sealquant 2026-11, noise";
 
 /// The key of the streams of one request.
 pub(crate) struct StreamKey([u8; SEED_BYTES]);
@@ -27,6 +29,11 @@ impl StreamKey {
     /// Derives the key of the uniform polynomials of a request under these parameters. The seed is public.
     pub(super) fn uniform(seed: &[u8; SEED_BYTES], parameters: &[u8]) -> Self {
         Self::derive(UNIFORM, seed, parameters)
+    }
+
+    /// Derives the key of the uniform polynomials of evaluation keys. The seed is public.
+    pub(super) fn uniform_of_keys(seed: &[u8; SEED_BYTES], parameters: &[u8]) -> Self {
+        Self::derive(KEYS, seed, parameters)
     }
 
     /// Draws the key of a request's noise from the operating system.

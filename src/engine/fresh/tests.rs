@@ -1,9 +1,11 @@
 //! Own encryption against SEAL's decryptor and encryptor, and the streams against their definition.
 #![allow(clippy::unwrap_used, reason = "a failed test may panic")]
 
+use super::keys::KeyMaker;
 use super::stream::{StreamKey, noise, uniform};
 use super::*;
 use crate::engine::{Client, CompactRequest, Contexts, Plan, Request, Server};
+use crate::kernels::Permutation;
 use crate::network::{Network, NetworkBuilder, Shape, Twin, random_images};
 use crate::params::{BoundRule, Scheme, SelectOptions, select};
 use crate::seal::{
@@ -283,7 +285,89 @@ fn polynomials_of_a_context_are_known_and_all_different() {
     assert_eq!(rows.len(), count);
 }
 
-const KNOWN_OF_CONTEXT: [u64; 16] = [0; 16];
+const KNOWN_OF_CONTEXT: [u64; 16] = [
+    118, 7, 183, 107, 140, 64, 139, 54, 156, 114, 137, 59, 80, 42, 71, 18,
+];
+
+/// Each pair of a key differs from what it stands for by small noise, the same modulo all primes.
+#[test]
+fn keys_switch_what_they_say() {
+    let plan = plan(Scheme::Diagonal, 15);
+    let contexts = Contexts::new(plan.client_spec()).unwrap();
+    let context = &contexts.contexts()[0];
+    let degree = context.parameters().poly_modulus_degree();
+    let secret = KeyGenerator::new(context).unwrap().secret_key().unwrap();
+    let mut needed = contexts.needed_keys().unwrap();
+    needed.truncate(3);
+    assert!(needed[0].element.is_none() && needed[1].element.is_some());
+    let seed = [9; SEED_BYTES];
+    let maker = KeyMaker::new(context, &secret, &seed).unwrap().unwrap();
+    let special = *context.primes().last().unwrap();
+    let stream = keys::uniform_key(context, &seed);
+    let mut noises: Vec<Vec<i64>> = Vec::new();
+    for (index, key) in needed.iter().enumerate() {
+        let packed = maker.key(index, key).unwrap();
+        assert_eq!(packed.len(), keys::key_bytes(context, key.level));
+        for (digit, packed) in keys::digits(context, key.level, &packed).enumerate() {
+            let [mut b, mut a] = [(); 2].map(|()| Residues::zero(key.level + 1, degree));
+            let polynomials = [&mut b, &mut a];
+            let indices = [index, digit];
+            let of = (key.level, packed);
+            keys::expand_digit(context, &stream, indices, of, polynomials, &mut Vec::new())
+                .unwrap();
+            let mut of_rows: Vec<Vec<i64>> = Vec::new();
+            for at in 0..=key.level {
+                let row = if at == key.level {
+                    context.primes().len() - 1
+                } else {
+                    at
+                };
+                let prime = context.primes()[row];
+                let s = &secret.secret_limbs()[row * degree..(row + 1) * degree];
+                let from: Vec<u64> = match key.element {
+                    None => s.iter().map(|&s| multiply(s, s, prime)).collect(),
+                    Some(element) => {
+                        let permutation = Permutation::new(degree, element).unwrap();
+                        let mut rows = Residues::zero(2, degree);
+                        rows.row_mut(1).as_flattened_mut().copy_from_slice(s);
+                        let (to, from) = rows.split();
+                        Backend::Portable.permute_add(
+                            &Prime::new(prime).unwrap(),
+                            &permutation,
+                            to,
+                            from,
+                        );
+                        rows.row(0).as_flattened().to_vec()
+                    }
+                };
+                let mut rest: Vec<u64> = (0..degree)
+                    .map(|i| {
+                        let a = multiply(a.row(at).as_flattened()[i], s[i], prime);
+                        let whole = u128::from(b.row(at).as_flattened()[i]) + u128::from(a);
+                        let key = if at == digit {
+                            multiply(special % prime, from[i], prime)
+                        } else {
+                            0
+                        };
+                        ((whole + u128::from(prime - key)) % u128::from(prime)) as u64
+                    })
+                    .collect();
+                context.ntt_inverse(row, &mut rest).unwrap();
+                let centred = rest
+                    .iter()
+                    .map(|&value| crate::modular::centred(i128::from(value), prime));
+                of_rows.push(centred.collect());
+            }
+            assert!(of_rows.iter().all(|row| *row == of_rows[0]));
+            assert!(of_rows[0].iter().all(|value| value.abs() <= 21));
+            noises.push(of_rows.swap_remove(0));
+        }
+    }
+    let count = noises.len();
+    noises.sort();
+    noises.dedup();
+    assert_eq!(noises.len(), count, "noise was used again");
+}
 
 #[test]
 fn nothing_secret_is_printed() {

@@ -381,10 +381,10 @@ fn a_request_of_another_plan_is_refused() {
     let server = Server::new(
         &plan,
         &contexts,
-        EvaluationKeys {
-            relin_keys: selection.plain_moduli().iter().map(|_| None).collect(),
-            galois_keys: selection.plain_moduli().iter().map(|_| None).collect(),
-        },
+        EvaluationKeys::of_seal(
+            selection.plain_moduli().iter().map(|_| None).collect(),
+            selection.plain_moduli().iter().map(|_| None).collect(),
+        ),
     )
     .unwrap();
     let other = chosen(&convolutions(2, 8, 3, 7, 0), Scheme::Batched);

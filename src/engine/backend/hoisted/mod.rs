@@ -7,6 +7,7 @@ mod prepare;
 mod ring;
 mod steps;
 
+pub(super) use self::prepare::KeyTables;
 use self::prepare::{Prepared, Tables};
 use self::ring::{Pair, Ring};
 use crate::circuit::{Circuit, CircuitLayer, Op, OpCounts, Step, levels};
@@ -17,8 +18,9 @@ use crate::engine::masks::Masks;
 use crate::engine::plan::Plan;
 use crate::engine::stats::{LayerStats, Progress, StageProgress};
 use crate::kernels::{Backend, Residues, Row, row_of};
-use crate::seal::{Ciphertext, Context, GaloisKeys, RelinKeys};
+use crate::seal::{Ciphertext, Context};
 use rayon::prelude::*;
+use std::sync::Arc;
 use std::time::Instant;
 
 /// The evaluator of one plaintext modulus.
@@ -27,6 +29,7 @@ pub(super) struct Hoisted {
     ring: Ring,
     stock: Stock,
     tables: Tables,
+    keys: Arc<KeyTables>,
     circuit: Circuit,
     /// Numbers of data primes, see [`Circuit::walk`].
     levels: Vec<usize>,
@@ -107,12 +110,12 @@ impl Hoisted {
     pub(super) fn new(
         context: &Context,
         plan: &Plan,
-        relin_keys: Option<&RelinKeys>,
-        galois_keys: Option<&GaloisKeys>,
+        keys: Arc<KeyTables>,
     ) -> Result<Self, EngineError> {
         let ring = Ring::new(context)?;
         Ok(Self {
-            tables: Tables::new(&ring, plan, relin_keys, galois_keys)?,
+            tables: Tables::new(&ring, plan)?,
+            keys,
             masks: (!plan.is_prefix())
                 .then(|| Masks::new(context, plan.client_spec().slot_map()))
                 .transpose()?,

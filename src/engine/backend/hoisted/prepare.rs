@@ -1,16 +1,20 @@
 //! The data that the server makes once for a plan and a client's keys: plaintexts and keys as rows.
 
-use super::ring::{Ring, RotationKey};
+use super::ring::{Key, Ring, RotationKey};
 use crate::circuit::{Entry, Op, PlainProducts, SlotRotation, Step, levels};
+use crate::engine::compact_keys::CompactKeys;
 use crate::engine::correction::{Point, schedule};
 use crate::engine::error::{Doing, EngineError};
+use crate::engine::fresh;
 use crate::engine::plan::Plan;
+use crate::engine::spec::NeededKey;
 use crate::kernels::{Permutation, Prime, Residues};
 use crate::modular::multiply;
 use crate::network::SparseMatrix;
-use crate::seal::{BatchEncoder, GaloisKeys, RelinKeys};
+use crate::seal::{BatchEncoder, Context, GaloisKeys, RelinKeys};
 use rayon::prelude::*;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// The plaintexts of an operation, if it has any.
 #[derive(Debug)]
@@ -36,9 +40,14 @@ pub(super) struct Weights {
 pub(super) struct Tables {
     /// For each layer, what each of its operations needs.
     pub layers: Vec<Vec<Prepared>>,
+}
+
+/// A client's keys, which do not depend on the plain prime.
+#[derive(Debug)]
+pub struct KeyTables {
     /// Relinearisation key of the squares, with a permutation that moves nothing.
-    pub relin: Option<RotationKey>,
-    pub rotations: BTreeMap<SlotRotation, RotationKey>,
+    pub(super) relin: Option<RotationKey>,
+    pub(super) rotations: BTreeMap<SlotRotation, RotationKey>,
 }
 
 struct Maker<'a> {
@@ -138,12 +147,7 @@ impl Maker<'_> {
 }
 
 impl Tables {
-    pub(super) fn new(
-        ring: &Ring,
-        plan: &Plan,
-        relin_keys: Option<&RelinKeys>,
-        galois_keys: Option<&GaloisKeys>,
-    ) -> Result<Self, EngineError> {
+    pub(super) fn new(ring: &Ring, plan: &Plan) -> Result<Self, EngineError> {
         let maker = Maker {
             ring,
             encoder: BatchEncoder::new(&ring.context)
@@ -166,37 +170,83 @@ impl Tables {
                 prepared.collect()
             })
             .collect::<Result<_, EngineError>>()?;
-        let missing = |what| EngineError::Mismatch {
-            message: "set of evaluation keys",
-            what,
-            expected: 1,
-            actual: 0,
-        };
-        let relin = if plan.client_spec().needs_relin_keys() {
-            let keys = relin_keys.ok_or_else(|| missing("relinearisation keys"))?;
-            let identity = Permutation::new(ring.degree, 1)
-                .ok_or(EngineError::Internal("the identity is no permutation"))?;
-            let level = circuit.relinearizes(&levels).unwrap_or(data.len());
-            Some((ring.relin_key(level, keys)?, identity))
-        } else {
-            None
-        };
-        let rotations = circuit
-            .rotations(&levels)
-            .into_par_iter()
-            .map(|(rotation, level)| {
+        Ok(Self { layers })
+    }
+}
+
+/// Returns the error for a key that is missing.
+const fn missing(what: &'static str) -> EngineError {
+    EngineError::Mismatch {
+        message: "set of evaluation keys",
+        what,
+        expected: 1,
+        actual: 0,
+    }
+}
+
+impl KeyTables {
+    /// Converts SEAL's keys for one plain prime.
+    pub fn of_seal(
+        context: &Context,
+        plan: &Plan,
+        relin_keys: Option<&RelinKeys>,
+        galois_keys: Option<&GaloisKeys>,
+    ) -> Result<Arc<Self>, EngineError> {
+        Self::new(context, plan, |ring, key, _| match key.element {
+            None => {
+                let keys = relin_keys.ok_or_else(|| missing("relinearisation keys"))?;
+                ring.relin_key(key.level, keys)
+            }
+            Some(element) => {
                 let keys = galois_keys.ok_or_else(|| missing("Galois keys"))?;
-                let element = rotation.element(ring.degree);
-                let permutation = Permutation::new(ring.degree, element)
-                    .ok_or_else(|| missing("Galois elements"))?;
-                let key = ring.galois_key(level, keys, element)?;
-                Ok((rotation, (key, permutation)))
-            })
-            .collect::<Result<_, EngineError>>()?;
-        Ok(Self {
-            layers,
-            relin,
-            rotations,
+                ring.galois_key(key.level, keys, element)
+            }
         })
+    }
+
+    /// Expands a client's keys, which fit the plan.
+    pub fn expand(
+        context: &Context,
+        plan: &Plan,
+        keys: &CompactKeys,
+    ) -> Result<Arc<Self>, EngineError> {
+        let stream = fresh::keys::uniform_key(context, &keys.seed);
+        Self::new(context, plan, |ring, key, index| {
+            let packed = keys.keys.get(index);
+            let packed = packed.ok_or_else(|| missing("keys"))?;
+            ring.compact_key(index, key.level, packed, &stream)
+        })
+    }
+
+    fn new(
+        context: &Context,
+        plan: &Plan,
+        make: impl Fn(&Ring, &NeededKey, usize) -> Result<Key, EngineError> + Sync,
+    ) -> Result<Arc<Self>, EngineError> {
+        let ring = Ring::new(context)?;
+        let needed = plan.client_spec().needed_keys();
+        let needed = needed.ok_or_else(|| missing("keys"))?;
+        let table = |(index, key): (usize, &NeededKey)| {
+            let permutation = Permutation::new(ring.degree, key.element.unwrap_or(1));
+            let permutation = permutation.ok_or_else(|| missing("Galois elements"))?;
+            Ok((make(&ring, key, index)?, permutation))
+        };
+        let made: Vec<RotationKey> = needed
+            .par_iter()
+            .enumerate()
+            .map(table)
+            .collect::<Result<_, EngineError>>()?;
+        let mut of_elements: BTreeMap<Option<u32>, RotationKey> =
+            needed.iter().map(|key| key.element).zip(made).collect();
+        let relin = of_elements.remove(&None);
+        let rotations = plan.circuit().rotations(&[]).into_keys();
+        let rotations = rotations.map(|rotation| {
+            let key = of_elements.remove(&Some(rotation.element(ring.degree)));
+            Ok((rotation, key.ok_or_else(|| missing("Galois keys"))?))
+        });
+        Ok(Arc::new(Self {
+            rotations: rotations.collect::<Result<_, EngineError>>()?,
+            relin,
+        }))
     }
 }

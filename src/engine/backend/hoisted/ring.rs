@@ -5,6 +5,7 @@
 //! squares take a factor t.
 
 use crate::engine::error::{Doing, EngineError};
+use crate::engine::fresh::{self, StreamKey};
 use crate::kernels::{
     Backend, KeyedRotation, Permutation, Pool, Prime, Residues, Row, RowMut, RowSource, row_of,
     to_montgomery,
@@ -388,6 +389,42 @@ impl Ring {
                 actual: part,
             })?;
             parts.extend([polynomial(limbs, 0), polynomial(limbs, 1)]);
+        }
+        Ok(Key {
+            rows: Residues::interleave(&parts),
+            digits: level,
+        })
+    }
+
+    /// Expands a packed key for the digits of `level` primes.
+    pub(super) fn compact_key(
+        &self,
+        index: usize,
+        level: usize,
+        packed: &[u8],
+        stream: &StreamKey,
+    ) -> Result<Key, EngineError> {
+        let digits = fresh::keys::digits(&self.context, level, packed);
+        let mut bytes = Vec::new();
+        let mut parts = Vec::with_capacity(2 * level);
+        for (digit, packed) in digits.enumerate() {
+            let [mut first, mut second] = [(); 2].map(|()| Residues::zero(level + 1, self.degree));
+            let expanded = fresh::keys::expand_digit(
+                &self.context,
+                stream,
+                [index, digit],
+                (level, packed),
+                [&mut first, &mut second],
+                &mut bytes,
+            );
+            expanded.map_err(|_| EngineError::Internal("keys whose residues were not checked"))?;
+            for polynomial in [&mut first, &mut second] {
+                for row in 0..=level {
+                    let prime = self.extended_prime(level, row);
+                    prime.multiply_row(polynomial.row_mut(row).as_flattened_mut(), prime.radix());
+                }
+            }
+            parts.extend([first, second]);
         }
         Ok(Key {
             rows: Residues::interleave(&parts),

@@ -46,7 +46,7 @@ impl Hoisted {
     }
 
     fn rotation(&self, rotation: SlotRotation) -> Result<&RotationKey, EngineError> {
-        self.tables
+        self.keys
             .rotations
             .get(&rotation)
             .ok_or(EngineError::Internal("a rotation without a key"))
@@ -211,7 +211,7 @@ impl Hoisted {
         keep: usize,
     ) -> Result<Pair, EngineError> {
         let ring = &self.ring;
-        let key = self.tables.relin.as_ref().ok_or(EngineError::Internal(
+        let key = self.keys.relin.as_ref().ok_or(EngineError::Internal(
             "a square without relinearisation keys",
         ))?;
         let [first, second, third] = value;

@@ -6,14 +6,16 @@
     reason = "a failed test may panic; values are far below the limits of their types"
 )]
 
-use crate::engine::{Client, Contexts, Plan, SeededEvaluationKeys, SeededRequest, Server};
+use crate::engine::{
+    Client, CompactKeys, Contexts, EngineError, Plan, SeededEvaluationKeys, SeededRequest, Server,
+};
 use crate::kernels::Backend;
 use crate::network::{
     Layer, NamedLayer, Network, NetworkBuilder, NetworkLimits, Shape, SplitMix64, Twin,
     random_images, random_network,
 };
 use crate::params::{Parameters, ParamsError, Scheme, SelectOptions, select};
-use crate::wire::{Limits, Message as _};
+use crate::wire::{Limits, Message as _, WireError};
 use num_bigint::BigInt;
 
 fn diagonal(network: &Network) -> Result<Parameters, ParamsError> {
@@ -280,13 +282,47 @@ fn messages_travel_over_the_wire() {
     let sizes = crate::wire::UploadSizes::of(&contexts).unwrap();
     assert_eq!(sizes.evaluation_keys, keys.len() as u64);
     let keys = SeededEvaluationKeys::from_wire(&contexts, &keys, &limits).unwrap();
-    let server = Server::new(&plan, &contexts, keys.expand(&contexts).unwrap()).unwrap();
+    let of_seal = keys.expand(&contexts).unwrap();
+
+    let keys = client.compact_keys().unwrap();
+    let bytes = keys.to_wire(&contexts).unwrap();
+    assert_eq!(sizes.compact_keys, Some(bytes.len() as u64));
+    assert!(sizes.compact_keys < Some(sizes.evaluation_keys));
+    let read = CompactKeys::from_wire(&contexts, &bytes, &limits).unwrap();
+    assert_eq!(read.to_wire(&contexts).unwrap(), bytes);
+    let own = read.into_keys(&contexts);
+
     let image = &random_images(4, &network, 3)[2..];
     let sent = client.encrypt_seeded(image, &()).unwrap();
     let sent = sent.to_wire(&contexts).unwrap();
     let request = SeededRequest::from_wire(&contexts, &sent, &limits).unwrap();
     let request = request.expand(&contexts).unwrap();
-    let response = server.evaluate(&request, &()).unwrap().response;
     let expected = Twin::new(&network).logits_batch(image).unwrap();
-    assert_eq!(client.decrypt(&response, 1).unwrap(), expected);
+    for keys in [of_seal, own] {
+        let server = Server::new(&plan, &contexts, keys).unwrap();
+        let response = server.evaluate(&request, &()).unwrap().response;
+        assert_eq!(client.decrypt(&response, 1).unwrap(), expected);
+    }
+}
+
+#[test]
+fn keys_of_another_plan_are_refused() {
+    let network = convolutions(&[(3, 3, 1), (4, 3, 1)], false, Shape::new(1, 8, 8), 2);
+    let plan = Plan::new(&network, &diagonal(&network).unwrap()).unwrap();
+    let contexts = Contexts::new(plan.client_spec()).unwrap();
+    let client = Client::new(plan.client_spec(), &contexts).unwrap();
+    let keys = client.compact_keys().unwrap();
+    let other = convolutions(&[(2, 3, 1), (4, 2, 1)], false, Shape::new(1, 9, 9), 2);
+    let other = Plan::new(&other, &diagonal(&other).unwrap()).unwrap();
+    let others = Contexts::new(other.client_spec()).unwrap();
+    let bytes = keys.to_wire(&contexts).unwrap();
+    assert!(matches!(
+        CompactKeys::from_wire(&others, &bytes, &Limits::default()),
+        Err(WireError::Fingerprint)
+    ));
+    assert!(keys.to_wire(&others).is_err());
+    assert!(matches!(
+        Server::new(&other, &others, keys.into_keys(&others)),
+        Err(EngineError::Mismatch { .. })
+    ));
 }

@@ -231,6 +231,7 @@ fn spec(network: &Network, input: Reference, parameters: &ReferenceParameters) -
         corrections: vec![1; parameters.plain_moduli.len()],
         needs_relin_keys: true,
         galois_elements,
+        key_levels: Vec::new(),
     }
 }
 
