@@ -4,7 +4,7 @@
 use super::keys::KeyMaker;
 use super::stream::{StreamKey, noise, uniform};
 use super::*;
-use crate::engine::{Client, CompactRequest, Contexts, Plan, Request, Server};
+use crate::engine::{Client, CompactRequest, Contexts, NeededKey, Plan, Request, Server};
 use crate::kernels::Permutation;
 use crate::network::{Network, NetworkBuilder, Shape, Twin, random_images};
 use crate::params::{BoundRule, Scheme, SelectOptions, select};
@@ -297,9 +297,13 @@ fn keys_switch_what_they_say() {
     let context = &contexts.contexts()[0];
     let degree = context.parameters().poly_modulus_degree();
     let secret = KeyGenerator::new(context).unwrap().secret_key().unwrap();
-    let mut needed = contexts.needed_keys().unwrap();
-    needed.truncate(3);
-    assert!(needed[0].element.is_none() && needed[1].element.is_some());
+    let data = context.primes().len() - 1;
+    let needed = [
+        (None, data),
+        (Some(3), data),
+        (Some(2 * degree as u32 - 1), 1),
+    ];
+    let needed = needed.map(|(element, level)| NeededKey { element, level });
     let seed = [9; SEED_BYTES];
     let maker = KeyMaker::new(context, &secret, &seed).unwrap().unwrap();
     let special = *context.primes().last().unwrap();
