@@ -3,7 +3,7 @@
 # about 45 minutes on two cores; nothing else should run meanwhile. All records must be of one commit: commit first, or
 # they say `-dirty` and `cargo test --test figures` refuses them.
 #
-# scripts/record.sh [PART...]    parts: infer inference plain network scaling timing; all without one
+# scripts/record.sh [PART...]    parts: infer inference endtoend plain network scaling timing; all but timing without one
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -62,6 +62,16 @@ inference() {
 }
 
 # shellcheck disable=SC2086
+endtoend() {
+    cargo bench $own --bench endtoend -- --network models/mnist-t17 --bound observed --images 1,8192 --client seal,own \
+        --threads 1,2 --repeat 9 --out "$fresh/endtoend-mnist-t17.json"
+    cargo bench $own --bench endtoend -- --network models/mnist-w2,models/mnist-t21 --images 8192 --client seal,own \
+        --threads 2 --repeat 7 --out "$fresh/endtoend-more.json"
+    cargo bench $own --bench endtoend -- --network models/cifar-51 --bound observed --images 1 --client seal,own \
+        --threads 2 --repeat 5 --out "$fresh/endtoend-cifar-51.json"
+}
+
+# shellcheck disable=SC2086
 plain() {
     cargo bench $plain --bench inference -- --network mnist,models/mnist-w2 --threads 1,2 --repeat 3 \
         --out "$fresh/inference-stock-plain.json"
@@ -86,13 +96,13 @@ timing() {
 }
 
 if [ $# -eq 0 ]; then
-    set -- infer inference plain network scaling
+    set -- infer inference endtoend plain network scaling
 fi
 for part in "$@"; do
     case $part in
-    infer | inference | plain | network | scaling | timing) ;;
+    infer | inference | endtoend | plain | network | scaling | timing) ;;
     *)
-        echo "no part $part: infer, inference, plain, network, scaling, timing" >&2
+        echo "no part $part: infer, inference, endtoend, plain, network, scaling, timing" >&2
         exit 2
         ;;
     esac
