@@ -27,6 +27,7 @@ mod server;
 mod stage;
 
 use networks::Bound;
+use num_bigint::BigInt;
 use record::{Record, default_path};
 use sealquant::engine::{Client, Contexts, Plan, Response};
 use sealquant::experiment::Spread;
@@ -138,6 +139,9 @@ impl Options {
         Ok(options)
     }
 }
+
+/// The logits of each image.
+type Logits = Vec<Vec<BigInt>>;
 
 /// Milliseconds of each stage.
 type Stages = BTreeMap<String, f64>;
@@ -261,10 +265,7 @@ struct Party<'a> {
 
 impl Party<'_> {
     /// Has images classified; returns their logits, too.
-    fn classify(
-        &mut self,
-        images: &[Vec<u8>],
-    ) -> Result<(Request, Vec<Vec<num_bigint::BigInt>>), Box<dyn Error>> {
+    fn classify(&mut self, images: &[Vec<u8>]) -> Result<(Request, Logits), Box<dyn Error>> {
         let mut clock = Clock::start("client: ");
         let pixels = images.iter();
         let quantized = pixels

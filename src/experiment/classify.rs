@@ -11,7 +11,8 @@ use thiserror::Error;
 use super::record::{LayerRecord, Seconds, Sizes};
 use crate::{
     engine::{
-        Client, Contexts, EngineError, LayerStats, Plan, Progress, RequestPart, Response, Server,
+        Client, Contexts, EngineError, EvaluationKeys, LayerStats, Plan, Progress, RequestPart,
+        Response, Server,
     },
     network::{InputError, Network, Twin, argmax},
     wire::{Message, UploadSizes, WireError},
@@ -111,6 +112,19 @@ pub enum Encryption {
     Seal,
 }
 
+/// Makes a client's keys for the server.
+fn evaluation_keys(
+    client: &Client,
+    contexts: &Contexts,
+    encryption: Encryption,
+) -> Result<EvaluationKeys, EngineError> {
+    match encryption {
+        Encryption::Own => client.evaluation_keys(),
+        // SEAL's, whose random halves the server expands.
+        Encryption::Seal => client.evaluation_keys_seeded()?.expand(contexts),
+    }
+}
+
 /// Encrypts a batch for one plain prime, and expands it as the server does.
 fn request(
     (client, contexts, own): (&Client, &Contexts, bool),
@@ -157,12 +171,7 @@ pub fn classify(
     progress.update("making keys", 0, 1);
     let (client, keys) = timed(&mut seconds.keygen, || {
         let client = Client::new(plan.client_spec(), contexts)?;
-        // SEAL's keys have all random halves expanded by the server.
-        let keys = if encryption == Encryption::Own {
-            client.evaluation_keys()?
-        } else {
-            client.evaluation_keys_seeded()?.expand(contexts)?
-        };
+        let keys = evaluation_keys(&client, contexts, encryption)?;
         Ok((client, keys))
     })
     .map_err(during("making keys"))?;

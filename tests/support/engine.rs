@@ -99,9 +99,9 @@ fn compact_keys(plan: &Contexts, singles: &[(&'static str, Vec<u8>)]) -> Vec<u8>
     words.extend([0, digits as u64]);
     let mut hash = Sha256::new();
     hash.update(b"sealquant keys 1");
-    words
-        .iter()
-        .for_each(|word| hash.update(word.to_le_bytes()));
+    for word in words {
+        hash.update(word.to_le_bytes());
+    }
     let body = [&[7; 32], polynomial.repeat(digits).as_slice()].concat();
     let mut bytes = Vec::new();
     bytes.extend(MAGIC);

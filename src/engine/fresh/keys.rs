@@ -131,15 +131,12 @@ impl KeyMaker {
         let rows = self.primes[..key.level].iter().zip(&self.secret.0);
         let rows = rows.map(|(prime, secret)| {
             let mut row = Residues::zero(1, degree);
-            match &permutation {
-                Some(permutation) => {
-                    (self.backend).permute_add(prime, permutation, row.row_mut(0), secret.row(0));
-                }
-                None => {
-                    let squares = row.row_mut(0).as_flattened_mut().iter_mut();
-                    for (square, &value) in squares.zip(secret.row(0).as_flattened()) {
-                        *square = prime.multiply(value, value);
-                    }
+            if let Some(permutation) = &permutation {
+                (self.backend).permute_add(prime, permutation, row.row_mut(0), secret.row(0));
+            } else {
+                let squares = row.row_mut(0).as_flattened_mut().iter_mut();
+                for (square, &value) in squares.zip(secret.row(0).as_flattened()) {
+                    *square = prime.multiply(value, value);
                 }
             }
             row
