@@ -152,7 +152,7 @@ impl Tally {
 
 /// Returns the kind that a message's header names.
 fn kind(bytes: &[u8]) -> String {
-    const KINDS: [Kind; 15] = [
+    const KINDS: [Kind; 16] = [
         Kind::Ciphertext,
         Kind::SeededCiphertext,
         Kind::PublicKey,
@@ -168,6 +168,7 @@ fn kind(bytes: &[u8]) -> String {
         Kind::Response,
         Kind::CompactRequest,
         Kind::CompactKeys,
+        Kind::CompactResponse,
     ];
     let Some(&byte) = bytes.get(6) else {
         return "no kind (cut off before it)".to_owned();

@@ -29,7 +29,7 @@ mod stage;
 use networks::Bound;
 use num_bigint::BigInt;
 use record::{Record, default_path};
-use sealquant::engine::{Client, Contexts, Plan, Response};
+use sealquant::engine::{Client, CompactResponse, Contexts, Plan, Response};
 use sealquant::experiment::Spread;
 use sealquant::network::{Network, Twin, argmax};
 use sealquant::params::{BoundRule, Scheme, SelectOptions, select};
@@ -293,7 +293,12 @@ impl Party<'_> {
         let returned = receive(&mut self.connection)?;
         let of_server: Stages = serde_json::from_slice(&receive(&mut self.connection)?)?;
         clock.lap("wait");
-        let response = Response::from_wire(&self.contexts, &returned, &Limits::default())?;
+        let (contexts, limits) = (&self.contexts, Limits::default());
+        let response = if self.compact && contexts.has_compact_responses() {
+            CompactResponse::from_wire(contexts, &returned, &limits)?.expand(contexts)?
+        } else {
+            Response::from_wire(contexts, &returned, &limits)?
+        };
         clock.lap("read");
         let logits = self.client.decrypt(&response, images.len())?;
         let classes: Vec<usize> = logits.iter().map(|logits| argmax(logits)).collect();

@@ -105,7 +105,11 @@ fn answer(setting: &Setting, connection: &mut TcpStream) -> Result<(), Box<dyn E
         }
         let evaluation = server.evaluate(&request, &())?;
         clock.lap("evaluate");
-        let message = evaluation.response.to_wire(&contexts)?;
+        let message = if is_compact == COMPACT && contexts.has_compact_responses() {
+            evaluation.response.compact(&contexts)?.to_wire(&contexts)?
+        } else {
+            evaluation.response.to_wire(&contexts)?
+        };
         clock.lap("write");
         send(connection, &message)?;
         send(connection, &serde_json::to_vec(&clock.stages().0)?)?;

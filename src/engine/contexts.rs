@@ -1,5 +1,6 @@
 //! SEAL's contexts, made once for a plan, with the sizes of its messages.
 
+use super::compact_response::ResponseForm;
 use super::error::{Doing, EngineError};
 use super::spec::{ClientSpec, NeededKey};
 use crate::seal::{Context, ParametersLiteral};
@@ -15,6 +16,7 @@ pub struct Contexts {
     needs_relin_keys: bool,
     galois_elements: Vec<u32>,
     key_levels: Vec<usize>,
+    response: ResponseForm,
 }
 
 impl Contexts {
@@ -45,11 +47,13 @@ impl Contexts {
             needs_relin_keys: spec.needs_relin_keys,
             galois_elements: spec.galois_elements.clone(),
             key_levels: spec.key_levels.clone(),
+            response: spec.response.clone(),
         })
     }
 
     /// Takes contexts that were made elsewhere, in the batched layout: one for each plain prime, with the numbers of
-    /// ciphertexts for each. This serves readers and writers of messages that know a plan's numbers only.
+    /// ciphertexts for each. This serves readers and writers of messages that know a plan's numbers only. Compact
+    /// responses have two polynomials, with coefficients as wide as the first prime.
     ///
     /// # Errors
     /// [`EngineError::Contexts`] if there are none, or if they differ in more than the plain prime.
@@ -62,6 +66,7 @@ impl Contexts {
         let first = contexts.first().ok_or(EngineError::Contexts)?.parameters();
         let batch_size = first.poly_modulus_degree();
         let data_primes = contexts.first().map_or(0, Context::key_parts);
+        let first_prime = contexts.first().map_or(0, |context| context.primes()[0]);
         let alike = contexts.iter().all(|context| {
             let parameters = context.parameters();
             parameters.poly_modulus_degree() == batch_size
@@ -78,6 +83,7 @@ impl Contexts {
             needs_relin_keys,
             galois_elements: Vec::new(),
             key_levels: vec![data_primes; usize::from(needs_relin_keys)],
+            response: ResponseForm::as_wide_as(first_prime),
         })
     }
 
@@ -132,6 +138,17 @@ impl Contexts {
             &self.galois_elements,
             &self.key_levels,
         )
+    }
+
+    /// True if the plan's responses can be sent in few bits, see [`super::Response::compact`]: all plans whose response
+    /// has noise budget to spare for that.
+    pub const fn has_compact_responses(&self) -> bool {
+        !self.response.widths.is_empty()
+    }
+
+    /// Returns how responses are shortened; `None` if they are not.
+    pub(crate) fn response_form(&self) -> Option<&ResponseForm> {
+        (!self.response.widths.is_empty()).then_some(&self.response)
     }
 
     /// Returns the Galois elements for which the server needs keys, in ascending order.

@@ -129,6 +129,12 @@ pub enum EngineError {
         "a compact request needs own kernels and plaintext moduli of at most 57 bits: use the seeded request"
     )]
     Compact,
+    /// The response is not one that travels in few bits.
+    #[error(
+        "this is not a compact response of this plan: it is another plan's, or that of a plan with no noise budget to \
+         spare for one"
+    )]
+    CompactResponse,
     /// A fault of this library: something does not hold that it takes for granted.
     #[error("a fault of sealquant, please report it: {0}")]
     Internal(&'static str),

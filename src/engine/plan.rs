@@ -1,5 +1,6 @@
 //! The agreement between client and server: parameters, packing, and circuit.
 
+use super::compact_response::ResponseForm;
 use super::correction::corrections;
 use super::error::EngineError;
 use super::spec::{ClientSpec, Upload};
@@ -74,6 +75,7 @@ impl Plan {
         let relin = circuit.relinearizes(&levels);
         let of_rotations = rotations.iter().map(|&(_, level)| level);
         let key_levels = relin.into_iter().chain(of_rotations);
+        let outputs = slot_map.outputs();
         let spec = ClientSpec {
             poly_modulus_degree: slots,
             coeff_modulus: parameters.coeff_modulus().to_vec(),
@@ -94,9 +96,13 @@ impl Plan {
                 key_levels.collect()
             },
             galois_elements: rotations.iter().map(|&(element, _)| element).collect(),
+            response: ResponseForm {
+                primes: parameters.response_primes(),
+                widths: parameters.response_widths(circuit.polynomials(), outputs),
+            },
         };
         Ok(Self {
-            outputs: spec.outputs(),
+            outputs,
             spec: Arc::new(spec),
             response_primes: parameters.response_primes(),
             is_prefix: false,

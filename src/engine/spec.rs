@@ -1,5 +1,6 @@
 //! What a client must know: parameters and sizes, no weights.
 
+use super::compact_response::ResponseForm;
 use crate::network::{InputError, InputSpec};
 use crate::packing::SlotMap;
 use crate::seal::SecurityLevel;
@@ -35,6 +36,7 @@ pub struct ClientSpec {
     /// For own kernels, the number of data primes of each key: first the relinearisation key, if the server needs one,
     /// then those of the Galois elements. Empty for SEAL's calls, which need whole keys.
     pub(crate) key_levels: Vec<usize>,
+    pub(crate) response: ResponseForm,
 }
 
 /// A key that own kernels need.

@@ -243,13 +243,21 @@ pub fn classify(
             parts.push(response);
             add_layers(&mut run.layers, layers);
         }
-        run.batch_seconds.push(run.seconds.evaluate - evaluated);
         let response =
             Response::from_parts(parts).map_err(during("putting the response together"))?;
-        run.bytes.response += response.wire_bytes(contexts)?;
-
-        let decrypted = timed(&mut run.seconds.decrypt, || {
-            client.decrypt(&response, batch.len())
+        let compact = (own && contexts.has_compact_responses()).then(|| {
+            timed(&mut run.seconds.evaluate, || response.compact(contexts))
+                .map_err(during("shortening the response"))
+        });
+        let compact = compact.transpose()?;
+        run.batch_seconds.push(run.seconds.evaluate - evaluated);
+        run.bytes.response += match &compact {
+            Some(compact) => compact.wire_bytes(contexts)?,
+            None => response.wire_bytes(contexts)?,
+        };
+        let decrypted = timed(&mut run.seconds.decrypt, || match &compact {
+            Some(compact) => client.decrypt(&compact.expand(contexts)?, batch.len()),
+            None => client.decrypt(&response, batch.len()),
         })
         .map_err(during("decrypting the logits"))?;
         let budget = client

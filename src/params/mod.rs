@@ -14,6 +14,7 @@ mod moments;
 mod options;
 mod plain;
 mod reference;
+mod response;
 mod rules;
 mod scaled;
 mod search;

@@ -115,12 +115,21 @@ pub(super) fn fresh(t: f64) -> f64 {
     t * (ERROR_VARIANCE + 0.25).sqrt()
 }
 
-/// Returns the deviation of rounding all polynomials of a value of `degree` + 1 of them, as when a prime is dropped: t
-/// * sqrt(sum over k of k! (2N/3)^k / 12). Its powers are [`Powers::rounding`].
+/// Returns the mean of abs(s^k)^2 at a root for k = 0 to `degree`.
+fn secret_powers(n: f64, degree: u32) -> impl Iterator<Item = f64> {
+    (0..=degree).map(move |k| factorial(k) * (SECRET_VARIANCE * n).powi(k.cast_signed()))
+}
+
+/// Returns the deviation of rounding each polynomial of a value of `degree` + 1 of them: for polynomial k, t * sqrt(k!
+/// (2N/3)^k / 12).
+pub(super) fn rounding_of_each(n: f64, t: f64, degree: u32) -> impl Iterator<Item = f64> {
+    secret_powers(n, degree).map(move |power| t * (ROUNDING_VARIANCE * power).sqrt())
+}
+
+/// Returns the deviation of rounding all polynomials of a value of `degree` + 1 of them, as when a prime is dropped. Its
+/// powers are [`Powers::rounding`].
 pub(super) fn rounding(n: f64, t: f64, degree: u32) -> f64 {
-    let power = |k: u32| factorial(k) * (SECRET_VARIANCE * n).powi(k.cast_signed());
-    let sum: f64 = (0..=degree).map(power).sum();
-    t * (ROUNDING_VARIANCE * sum).sqrt()
+    t * (ROUNDING_VARIANCE * secret_powers(n, degree).sum::<f64>()).sqrt()
 }
 
 /// The representation of a key switch's digits.

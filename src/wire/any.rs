@@ -4,8 +4,8 @@ use super::damage::explain;
 use super::error::{WireError, WireResult};
 use super::message::{Limits, Message};
 use crate::engine::{
-    CompactKeys, CompactRequest, Contexts, EvaluationKeys, Request, Response, SeededEvaluationKeys,
-    SeededRequest,
+    CompactKeys, CompactRequest, CompactResponse, Contexts, EvaluationKeys, Request, Response,
+    SeededEvaluationKeys, SeededRequest,
 };
 use crate::seal::{
     Ciphertext, Context, GaloisKeys, PublicKey, RelinKeys, SeededCiphertext, SeededGaloisKeys,
@@ -31,7 +31,7 @@ pub fn reencode(
         let error = WireError::Field {
             field: "kind",
             actual: u64::from(kind),
-            expected: if plan.is_some() { "1 to 15" } else { "1 to 8" }.to_owned(),
+            expected: if plan.is_some() { "1 to 16" } else { "1 to 8" }.to_owned(),
         };
         explain(error, bytes, limits)
     };
@@ -44,7 +44,7 @@ pub fn reencode(
         6 => again::<SeededRelinKeys>(context, bytes, limits),
         7 => again::<GaloisKeys>(context, bytes, limits),
         8 => again::<SeededGaloisKeys>(context, bytes, limits),
-        9..=15 => {
+        9..=16 => {
             let plan = plan.ok_or_else(unknown)?;
             match kind {
                 9 => again::<EvaluationKeys>(plan, bytes, limits),
@@ -53,6 +53,7 @@ pub fn reencode(
                 12 => again::<SeededRequest>(plan, bytes, limits),
                 13 => again::<Response>(plan, bytes, limits),
                 15 => again::<CompactKeys>(plan, bytes, limits),
+                16 => again::<CompactResponse>(plan, bytes, limits),
                 _ => compact_again(plan, bytes, limits),
             }
         }

@@ -48,6 +48,8 @@ pub enum Kind {
     CompactRequest = 14,
     /// The engine's evaluation keys with one seed.
     CompactKeys = 15,
+    /// The engine's response in few bits.
+    CompactResponse = 16,
 }
 
 impl std::fmt::Display for Kind {

@@ -41,6 +41,8 @@ mod ciphertext;
 mod compact;
 #[cfg(feature = "inference")]
 mod compact_keys;
+#[cfg(feature = "inference")]
+mod compact_response;
 mod damage;
 #[cfg(feature = "inference")]
 mod engine;

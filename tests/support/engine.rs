@@ -1,7 +1,7 @@
 //! Fixed messages of the engine's kinds, for the same small, insecure parameters. They are assembled from the bodies of
 //! single-object messages, so no network, plan or secret key is needed.
 
-use super::{DEGREE, PRIMES, parameters};
+use super::{DEGREE, PRIMES, Random, parameters};
 use sealquant::engine::Contexts;
 use sealquant::seal::Context;
 use sealquant::wire::{CHECKSUM_BYTES, HEADER_BYTES, Kind, MAGIC, Scope, VERSION};
@@ -81,6 +81,7 @@ pub fn messages(
     .chain([
         ("compact_request", compact(plan, singles, images)),
         ("compact_keys", compact_keys(plan, singles)),
+        ("compact_response", compact_response(plan, images)),
     ])
     .collect()
 }
@@ -112,6 +113,36 @@ fn compact_keys(plan: &Contexts, singles: &[(&'static str, Vec<u8>)]) -> Vec<u8>
     bytes.extend(2_u16.to_le_bytes());
     bytes.extend((primes.len() as u16).to_le_bytes());
     for number in [1_u32, 1, 0] {
+        bytes.extend(number.to_le_bytes());
+    }
+    bytes.extend(body);
+    let digest = xxhash_rust::xxh3::xxh3_64(&bytes);
+    bytes.extend(digest.to_le_bytes());
+    bytes
+}
+
+/// Builds a compact response: the widths, and random bytes for each polynomial, with zero bits after the last
+/// coefficient.
+pub fn compact_response(plan: &Contexts, images: u32) -> Vec<u8> {
+    let parameters = plan.contexts()[0].parameters();
+    let width = 64 - parameters.coeff_modulus()[0].value().leading_zeros();
+    let (parts, outputs) = (plan.contexts().len(), plan.outputs());
+    let bits = parameters.poly_modulus_degree() * width as usize;
+    let mut body = vec![width as u8; 2];
+    let mut random = Random(16);
+    for _ in 0..2 * parts * outputs {
+        body.extend((0..bits.div_ceil(8)).map(|_| random.next() as u8));
+        let last = body.last_mut().unwrap();
+        *last &= 0xFF >> (bits.next_multiple_of(8) - bits);
+    }
+    let mut bytes = Vec::new();
+    bytes.extend(MAGIC);
+    bytes.extend(VERSION.to_le_bytes());
+    bytes.extend([Kind::CompactResponse as u8, 0]);
+    bytes.extend(plan.fingerprint().0);
+    bytes.extend((body.len() as u64).to_le_bytes());
+    bytes.extend([2, 0, 1, 0]);
+    for number in [parts as u32, outputs as u32, images] {
         bytes.extend(number.to_le_bytes());
     }
     bytes.extend(body);

@@ -56,6 +56,10 @@ pub fn worlds() -> [World; 2] {
     let mut messages = messages(&context);
     messages.extend(engine::messages(&plan, &messages));
     let small = parameters(4, &PRIMES[1..], 97);
+    let small_plan = Contexts::from_contexts(vec![small.clone()], 1, 1, false).unwrap();
+    let mut padded = padded_messages(&small);
+    let response = engine::compact_response(&small_plan, 1);
+    padded.push(("padded_compact_response", response));
     [
         World {
             context,
@@ -63,8 +67,8 @@ pub fn worlds() -> [World; 2] {
             messages,
         },
         World {
-            plan: Contexts::from_contexts(vec![small.clone()], 1, 1, false).unwrap(),
-            messages: padded_messages(&small),
+            plan: small_plan,
+            messages: padded,
             context: small,
         },
     ]

@@ -232,6 +232,7 @@ fn spec(network: &Network, input: Reference, parameters: &ReferenceParameters) -
         needs_relin_keys: true,
         galois_elements,
         key_levels: Vec::new(),
+        response: crate::engine::ResponseForm::default(),
     }
 }
 
