@@ -8,7 +8,7 @@ use super::{
     output::Output,
     progress::doing,
     run::memory_words,
-    scheme::{Kernels, LayoutArgument, scheme},
+    scheme::{Kernels, LayoutArgument, LineArguments, scheme},
     table,
 };
 use crate::{
@@ -43,6 +43,8 @@ pub(super) struct InspectArguments {
     /// Choose the plaintext modulus for the largest logit on all images of the dataset instead of the proven bound
     #[arg(long, requires = "dataset")]
     accept_observed_bound: bool,
+    #[command(flatten)]
+    line: LineArguments,
 }
 
 /// Explanations of the parameters, shown before their values.
@@ -92,6 +94,7 @@ pub(super) fn run(arguments: &InspectArguments, output: &mut Output) -> anyhow::
         scheme: scheme(arguments.kernels, arguments.layout)?,
         images: arguments.images.map(NonZeroUsize::get),
         memory: Host::available_memory_bytes(),
+        line: Some(arguments.line.line()),
     };
     let selection = doing("choosing parameters", || match select(&network, &options) {
         // Show the parameters even if this machine has too little memory for them.

@@ -7,7 +7,7 @@ use super::{
     model::{self, DataDirectory, ImageRange, ModelArgument, Security},
     output::{Output, announce, check_file, note},
     progress::{Stages, doing},
-    scheme::{Kernels, LayoutArgument, scheme},
+    scheme::{Kernels, LayoutArgument, LineArguments, scheme},
     table,
 };
 use crate::{
@@ -57,6 +57,8 @@ pub(super) struct RunArguments {
     /// smaller and faster, but another image may wrap around without notice
     #[arg(long)]
     pub(super) accept_observed_bound: bool,
+    #[command(flatten)]
+    pub(super) line: LineArguments,
 }
 
 impl RunArguments {
@@ -133,6 +135,7 @@ pub(super) fn run(
         scheme: scheme(arguments.kernels, layout)?,
         images: Some(range.len()),
         memory: Host::available_memory_bytes(),
+        line: Some(arguments.line.line()),
     };
     let selection = doing("choosing parameters", || select(&network, &options))?;
     let memory = predicted_memory(&network, &selection, range.len());

@@ -3,7 +3,11 @@
 use anyhow::bail;
 use clap::ValueEnum;
 
-use crate::params::Scheme;
+use super::model::whole;
+use crate::params::{Line, Scheme};
+use std::num::{NonZeroU64, NonZeroUsize};
+
+const BITS_PER_MEGABIT: NonZeroU64 = NonZeroU64::new(1_000_000).unwrap();
 
 /// Whose code computes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -24,6 +28,27 @@ pub(super) enum LayoutArgument {
     Crops,
     /// One image at a time, with rotations: the least time to an answer.
     Diagonal,
+}
+
+/// The line for which parameters are chosen.
+#[derive(Debug, Clone, Copy, clap::Args)]
+pub(super) struct LineArguments {
+    /// Rate of the line between client and server, in Mbit/s in each direction, for which parameters are chosen
+    #[arg(long, value_name = "MBITS", default_value = "100", value_parser = whole::<u64>(1..=1_000_000))]
+    uplink: u64,
+    /// Number of images for which a client's keys serve, for which parameters are chosen
+    #[arg(long, value_name = "N", default_value = "100", value_parser = whole::<NonZeroUsize>(1..=usize::MAX))]
+    images_per_key: NonZeroUsize,
+}
+
+impl LineArguments {
+    pub(super) fn line(self) -> Line {
+        Line {
+            bits_per_second: BITS_PER_MEGABIT
+                .saturating_mul(NonZeroU64::new(self.uplink).unwrap_or(NonZeroU64::MIN)),
+            images_per_key: self.images_per_key,
+        }
+    }
 }
 
 /// Returns the scheme that was asked for; `None` leaves the choice among own kernels.

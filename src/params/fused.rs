@@ -2,7 +2,8 @@
 
 use super::fused_circuit::FusedCircuit;
 use super::fused_noise::FusedNoise;
-use super::options::Scheme;
+use super::line::{Line, Traffic};
+use super::options::{Scheme, SelectOptions};
 use super::scaled::Noises;
 use super::search::{Chain, Chains, MARGIN_BITS, Stop, fewest_response_primes, primes, worst};
 use crate::kernels::PRIME_BITS_MAX;
@@ -17,13 +18,15 @@ const DATA_PRIMES_MAX: u32 = 24;
 pub(super) struct FusedChains<'a> {
     pub noises: Noises<'a>,
     pub images: Option<usize>,
+    pub line: Option<Line>,
 }
 
 impl<'a> FusedChains<'a> {
-    pub(super) fn new(circuit: &'a FusedCircuit, images: Option<usize>) -> Self {
+    pub(super) fn new(circuit: &'a FusedCircuit, options: &SelectOptions) -> Self {
         Self {
             noises: Noises::new(circuit),
-            images,
+            images: options.images,
+            line: options.line,
         }
     }
 }
@@ -37,8 +40,8 @@ impl Chains for FusedChains<'_> {
         Stop::Never
     }
 
-    /// Finds the fewest, then smallest primes. Its cost is the predicted nanoseconds for all images on one thread, at
-    /// nominal rates; if their number is not known, nanoseconds per image of a full batch.
+    /// Finds the fewest, then smallest primes. Its cost is the predicted nanoseconds for all images: of evaluation on one
+    /// thread, at nominal rates, and of what travels; if their number is not known, per image of a full batch.
     fn chain(&mut self, degree: usize, cap: u32, moduli: &[u64], _most: f64) -> Option<Chain> {
         let circuit = self.noises.circuit;
         let squares = circuit.circuit.squares();
@@ -51,11 +54,14 @@ impl Chains for FusedChains<'_> {
             return None;
         }
         let mut chain = fit_under(&mut self.noises, degree, cap, moduli)?;
-        let batches = self
-            .images
-            .map_or(1, |images| images.div_ceil(batch).max(1));
-        let batch_cost = circuit.nanoseconds(degree, chain.primes.len() - 1, moduli.len());
-        chain.cost = batches as f64 * batch_cost;
+        let images = self.images.unwrap_or(batch);
+        let batches = images.div_ceil(batch).max(1) as f64;
+        chain.cost = batches * circuit.nanoseconds(degree, chain.primes.len() - 1, moduli.len());
+        if let Some(line) = &self.line {
+            let sent = (&circuit.circuit, circuit.outputs());
+            let traffic = Traffic::of(sent, degree, &chain, moduli);
+            chain.cost += traffic.nanoseconds(line, batches, images as f64);
+        }
         // Full batches of different sizes are compared by the time per image.
         if self.images.is_none() {
             chain.cost /= batch as f64;

@@ -53,10 +53,9 @@ impl FusedCircuit {
         work.sum()
     }
 
-    /// Returns the number of polynomials in a response.
-    fn response_polynomials(&self) -> usize {
-        let outputs = self.circuit.outputs().last().copied();
-        self.circuit.polynomials() * outputs.unwrap_or(0)
+    /// Returns the number of ciphertexts in a response.
+    pub(super) fn outputs(&self) -> usize {
+        self.circuit.outputs().last().copied().unwrap_or(0)
     }
 
     /// Predicts the nanoseconds for a batch on one thread at nominal rates: the model of `Plan::forecast`, without
@@ -64,7 +63,8 @@ impl FusedCircuit {
     pub(super) fn nanoseconds(&self, degree: usize, primes: usize, plain_primes: usize) -> f64 {
         let read = WorkRates::nominal(degree).stream * (2 * self.circuit.inputs()) as f64;
         let chunk = self.work() * OPERATION_NANOSECONDS + read;
-        let respond = (self.response_polynomials() * degree) as f64 * RESPOND_NANOSECONDS;
+        let polynomials = self.circuit.polynomials() * self.outputs();
+        let respond = (polynomials * degree) as f64 * RESPOND_NANOSECONDS;
         (primes * plain_primes) as f64 * ((degree / LANES) as f64 * chunk + respond)
     }
 }

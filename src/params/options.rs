@@ -3,6 +3,7 @@
 use num_bigint::BigInt;
 use std::fmt;
 
+use super::line::Line;
 use super::security::SecurityStandard;
 
 /// The bound on the logits that decides the plaintext modulus.
@@ -78,7 +79,7 @@ impl fmt::Display for Scheme {
 }
 
 /// The options for the choice of parameters.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SelectOptions {
     /// Bound that decides t.
     pub bound: BoundRule,
@@ -92,4 +93,21 @@ pub struct SelectOptions {
     /// with a larger predicted need is chosen. `None` sets no limit; the choice then depends on the network
     /// alone, and client and server make the same one.
     pub memory: Option<u64>,
+    /// The line over which messages travel, so that own kernels get the parameters of the shortest time from images to
+    /// classes. With `None`, that of evaluation alone counts.
+    pub line: Option<Line>,
+}
+
+impl Default for SelectOptions {
+    /// A proven bound, any scheme with own kernels, full batches, any memory, and a line of [`Line::default`].
+    fn default() -> Self {
+        Self {
+            bound: BoundRule::default(),
+            standard: SecurityStandard::default(),
+            scheme: None,
+            images: None,
+            memory: None,
+            line: Some(Line::default()),
+        }
+    }
 }

@@ -7,15 +7,14 @@
 use super::rules::{Powers, rounding_of_each, tail};
 use super::search::MARGIN_BITS;
 use super::selection::Parameters;
+use crate::bits::width;
 
-/// Largest width: up to here the fixed-point arithmetic of rounding takes less than 1/800 of a unit.
-const WIDTH_MAX: u32 = 48;
-/// Factor on the deviation for that part of a unit.
-const FIXED_POINT: f64 = 1.01;
+/// Largest width.
+const WIDTH_MAX: u32 = 60;
 
 impl Parameters {
     /// Returns the widths, in bits, to which the coefficients of a response of `outputs` ciphertexts of `polynomials`
-    /// polynomials for each plain prime are shortened; empty if there is no budget to spare for that.
+    /// polynomials for each plain prime are shortened; empty if that saves nothing, or there is no budget to spare.
     pub(crate) fn response_widths(&self, polynomials: usize, outputs: usize) -> Vec<u32> {
         let shape = ResponseShape {
             degree: self.poly_modulus_degree as f64,
@@ -23,79 +22,106 @@ impl Parameters {
             polynomials,
             values: (outputs * self.plain_moduli.len()) as f64,
         };
-        let primes = self.coeff_modulus.iter().take(self.response_primes);
-        let log2_q = primes.map(|&prime| (prime as f64).log2()).sum();
         let last = self.predicted_noise.last();
         let budget = last.map_or(0.0, |response| response.budget_bits);
-        shape.widths(log2_q, budget)
+        shape.widths(&self.coeff_modulus[..self.response_primes], budget)
     }
 }
 
 /// What a response is made of, apart from its primes.
 #[derive(Debug, Clone, Copy)]
-struct ResponseShape {
+pub(super) struct ResponseShape {
     /// N.
-    degree: f64,
+    pub degree: f64,
     /// The largest plain prime.
-    t: f64,
+    pub t: f64,
     /// Number of polynomials of each ciphertext.
-    polynomials: usize,
+    pub polynomials: usize,
     /// Number of ciphertexts under all plain primes.
-    values: f64,
+    pub values: f64,
 }
 
 impl ResponseShape {
-    /// Returns the fewest bits for each polynomial with which the margin is kept, if `budget_bits` are left modulo a q'
-    /// of `log2_q` bits; empty if none do.
+    /// Returns the bytes of the response in the form in which it travels, if `budget_bits` are left modulo these primes.
+    pub(super) fn bytes(&self, primes: &[u64], budget_bits: f64) -> f64 {
+        let widths = self.widths(primes, budget_bits);
+        let bits = if widths.is_empty() {
+            self.whole(primes)
+        } else {
+            widths.iter().sum()
+        };
+        self.values * self.degree * f64::from(bits) / 8.0
+    }
+
+    /// Returns the bits of the coefficients of all polynomials as they are.
+    fn whole(&self, primes: &[u64]) -> u32 {
+        self.polynomials as u32 * primes.iter().map(|&prime| width(prime)).sum::<u32>()
+    }
+
+    /// Returns the fewest bits for each polynomial with which the margin is kept, if `budget_bits` are left modulo the
+    /// primes of q'; empty if none do, or these are no fewer than there are.
     ///
     /// All roundings together stay within the bound except with a probability of 2^-43.
-    fn widths(&self, log2_q: f64, budget_bits: f64) -> Vec<u32> {
+    fn widths(&self, primes: &[u64], budget_bits: f64) -> Vec<u32> {
+        let variance = |widths: &[u32]| self.variance(primes.len(), widths);
+        let room = self.room(primes, budget_bits);
+        let share = room / self.polynomials as f64;
+        // Give each an equal share, add bits for what fixed-point arithmetic takes, and take off what was left over.
+        let width = |deviation: f64| (deviation.log2() - share.log2() / 2.0).ceil().max(1.0) as u32;
+        let mut widths: Vec<u32> = self.deviations().map(width).collect();
+        while variance(&widths) > room {
+            if widths.iter().any(|&width| width > WIDTH_MAX) {
+                return Vec::new();
+            }
+            widths.iter_mut().for_each(|width| *width += 1);
+        }
+        for polynomial in (0..widths.len()).rev() {
+            while variance(&widths) <= room && widths[polynomial] > 0 {
+                widths[polynomial] -= 1;
+            }
+            widths[polynomial] += 1;
+        }
+        let fits = widths.iter().all(|&width| width <= WIDTH_MAX);
+        let shorter = widths.iter().sum::<u32>() < self.whole(primes);
+        if fits && shorter { widths } else { Vec::new() }
+    }
+
+    /// Returns the deviation that a rounding of each polynomial to an integer causes.
+    fn deviations(&self) -> impl Iterator<Item = f64> {
         let degree = self.polynomials.saturating_sub(1) as u32;
-        let powers = Powers::rounding(degree);
-        let tail = FIXED_POINT * tail(powers, self.degree, 4.0 * self.values);
+        rounding_of_each(self.degree, self.t, degree)
+    }
+
+    /// Returns the variance that rounding to these widths causes, as a part of q'^2: for each polynomial, of a rounding
+    /// of deviation 1 / sqrt(12) and of the two units of 2^-64 by which fixed-point arithmetic is off for each prime.
+    fn variance(&self, primes: usize, widths: &[u32]) -> f64 {
+        let of_each = self.deviations().zip(widths).map(|(deviation, &width)| {
+            let width = f64::from(width);
+            let off = 2.0 * primes as f64 * (width - 64.0).exp2();
+            let deviation = deviation * (-width).exp2() * (1.0 + 12.0_f64.sqrt() * off);
+            deviation * deviation
+        });
+        of_each.sum()
+    }
+
+    /// Returns the variance that there is room for, as a part of q'^2, apart from that of rounding back to q'. It is
+    /// negative if there is no room.
+    fn room(&self, primes: &[u64], budget_bits: f64) -> f64 {
+        let powers = Powers::rounding(self.polynomials.saturating_sub(1) as u32);
+        let tail = tail(powers, self.degree, 4.0 * self.values);
         // The noise may be q' / 2^(margin + 1), and the budget says how much of that is there.
         let left = (-MARGIN_BITS - 1.0).exp2() - (-budget_bits - 1.0).exp2();
-        if left <= 0.0 {
-            return Vec::new();
-        }
-        let variances: Vec<f64> = rounding_of_each(self.degree, self.t, degree)
-            .map(|deviation| deviation * deviation)
-            .collect();
-        // Each polynomial is rounded twice: to 2^b, and back to q'.
-        let back = variances.iter().sum::<f64>() * (-2.0 * log2_q).exp2();
-        let room = (left / tail).powi(2) - back;
-        if room <= 0.0 {
-            return Vec::new();
-        }
-        let variance = |widths: &[u32]| -> f64 {
-            let pairs = variances.iter().zip(widths);
-            pairs
-                .map(|(variance, &width)| variance * (-2.0 * f64::from(width)).exp2())
-                .sum()
-        };
-        // Give each an equal share, and then take off what whole bits left over.
-        let share = room / self.polynomials as f64;
-        let width = |variance: &f64| (((variance / share).log2() / 2.0).ceil()).max(1.0) as u32;
-        let mut widths: Vec<u32> = variances.iter().map(width).collect();
-        for polynomial in (0..widths.len()).rev() {
-            while widths[polynomial] > 1 {
-                widths[polynomial] -= 1;
-                if variance(&widths) > room {
-                    widths[polynomial] += 1;
-                    break;
-                }
-            }
-        }
-        if widths.iter().any(|&width| width > WIDTH_MAX) {
-            return Vec::new();
-        }
-        widths
+        let q: f64 = primes.iter().map(|&prime| prime as f64).product();
+        let back = self.deviations().map(|deviation| (deviation / q).powi(2));
+        left.max(0.0).powi(2) / (tail * tail) - back.sum::<f64>()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const PRIME: u64 = (1 << 42) - 16_383;
 
     fn shape(polynomials: usize) -> ResponseShape {
         ResponseShape {
@@ -108,40 +134,35 @@ mod tests {
 
     #[test]
     fn a_bit_fewer_anywhere_breaks_the_margin() {
-        let left = (-MARGIN_BITS - 1.0).exp2() - (-9.0_f64).exp2();
         for polynomials in [2, 3, 5] {
-            let shape = shape(polynomials);
-            let widths = shape.widths(42.0, 8.0);
+            let (shape, primes) = (shape(polynomials), [PRIME, PRIME]);
+            let room = shape.room(&primes, 8.0);
+            let widths = shape.widths(&primes, 8.0);
             assert_eq!(widths.len(), polynomials);
-            let degree = polynomials as u32 - 1;
-            let tail = tail(Powers::rounding(degree), shape.degree, 40.0);
-            let takes = |widths: &[u32]| {
-                let each = rounding_of_each(shape.degree, shape.t, degree);
-                let of_each = each.zip(widths).map(|(deviation, &width)| {
-                    let unit = (-f64::from(width)).exp2();
-                    deviation * deviation * (unit * unit + (-84.0_f64).exp2())
-                });
-                1.01 * tail * of_each.sum::<f64>().sqrt()
-            };
-            assert!(takes(&widths) <= left, "{widths:?}");
+            assert!(shape.variance(2, &widths) <= room, "{widths:?}");
             for polynomial in 0..polynomials {
                 let mut fewer = widths.clone();
                 fewer[polynomial] -= 1;
-                assert!(takes(&fewer) > left, "{fewer:?}");
+                assert!(shape.variance(2, &fewer) > room, "{fewer:?}");
             }
         }
     }
 
-    /// Polynomial 1 needs log2(2t) + 9.5 bits or so at N = 8192, polynomial 0 needs log2(t) + 3.
+    /// For two polynomials at N = 8192 the theory has log2(2t) + 9.5 and log2(t) + 3 bits, without the margin.
     #[test]
     fn widths_are_near_what_theory_says() {
-        assert_eq!(shape(2).widths(42.0, 8.0), [22, 28]);
+        assert_eq!(shape(2).widths(&[PRIME], 8.0), [21, 28]);
+        assert_eq!(shape(2).bytes(&[PRIME], 8.0), 10.0 * 8192.0 * 49.0 / 8.0);
     }
 
     #[test]
-    fn without_budget_nothing_is_shortened() {
-        assert!(shape(2).widths(42.0, MARGIN_BITS).is_empty());
-        assert!(shape(2).widths(30.0, 8.0).len() <= 2);
-        assert!(shape(9).widths(60.0, 8.0).is_empty());
+    fn what_saves_nothing_is_left_as_it_is() {
+        assert!(shape(2).widths(&[PRIME], MARGIN_BITS).is_empty());
+        assert!(shape(2).widths(&[PRIME >> 18], 8.0).is_empty());
+        assert!(shape(9).widths(&[PRIME, PRIME, PRIME], 8.0).is_empty());
+        assert_eq!(
+            shape(2).bytes(&[PRIME], MARGIN_BITS),
+            10.0 * 8192.0 * 84.0 / 8.0
+        );
     }
 }

@@ -117,7 +117,7 @@ fn window(modulus: u64) -> u32 {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a failed test may panic")]
     use super::super::fused::FusedChains;
-    use super::super::options::Scheme;
+    use super::super::options::{Scheme, SelectOptions};
     use super::super::search::search;
     use super::super::security::SecurityStandard;
     use super::*;
@@ -166,7 +166,7 @@ mod tests {
             let product = BigUint::from(2u32) * magnitude.magnitude() + 1u32;
             for layout in [Scheme::Batched, Scheme::Crops] {
                 let circuit = FusedCircuit::new(&network, layout).unwrap();
-                let mut chains = FusedChains::new(&circuit, None);
+                let mut chains = FusedChains::new(&circuit, &SelectOptions::default());
                 let standard = SecurityStandard::HeStandard2024;
                 let found = search(&mut chains, standard, &product).unwrap();
                 let evaluations = chains.noises.evaluations();

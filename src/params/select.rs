@@ -20,8 +20,10 @@ const DIAGONAL_IMAGES_MAX: usize = 256;
 
 /// Chooses parameters for a network.
 ///
-/// With own kernels, the shortest predicted time for all images wins, at nominal rates: the time of the batches in the
-/// batched and crop layouts, and of the images one after the other in the diagonal layout ([`super::diagonal_work`]).
+/// With own kernels, the shortest predicted time for all images wins: of evaluation at nominal rates, for the batches in
+/// the batched and crop layouts and for the images one after the other in the diagonal layout
+/// ([`super::diagonal_work`]), and of requests, responses and a share of the keys on the line
+/// ([`SelectOptions::line`]).
 /// For stock SEAL operations, the smallest N in the table wins, then the fewest plaintext primes, then the fewest and
 /// smallest data primes.
 ///
@@ -83,7 +85,7 @@ fn select_own(
         let Some(circuit) = FusedCircuit::new(network, scheme) else {
             continue;
         };
-        let mut chains = FusedChains::new(&circuit, options.images);
+        let mut chains = FusedChains::new(&circuit, options);
         if let Some(fit) = search(&mut chains, options.standard, product)?
             && memory.holds(&fit)
             && is_cheaper(&fit, best.as_ref())
@@ -98,8 +100,7 @@ fn select_own(
         Some(scheme) => scheme == Scheme::Diagonal,
     };
     if wanted {
-        let images = options.images.unwrap_or(1);
-        let mut chains = HoistedChains::new(network, images);
+        let mut chains = HoistedChains::new(network, options);
         match search(&mut chains, options.standard, product)? {
             Some(fit) if is_cheaper(&fit, best.as_ref()) && memory.holds(&fit) => {
                 best = Some(fit);

@@ -8,7 +8,8 @@ pub use work::{Work, WorkRates, diagonal_work};
 
 use self::noise::{Drops, NoiseModel};
 use self::plaintexts::{COEFFICIENTS_MAX, PlaintextNorm, norms};
-use super::options::Scheme;
+use super::line::{Line, Traffic};
+use super::options::{Scheme, SelectOptions};
 use super::search::{Chain, Chains, MARGIN_BITS, Stop, fewest_response_primes, primes, worst};
 use crate::circuit::{Op, Step, levels, moving};
 use crate::network::Network;
@@ -246,6 +247,7 @@ fn build(
 pub(super) struct HoistedChains<'a> {
     network: &'a Network,
     images: usize,
+    line: Option<Line>,
     /// The circuit at the last degree, if there is room for the network.
     circuit: Option<(usize, Option<HoistedCircuit>)>,
     /// Reason why a degree has no room for it.
@@ -254,10 +256,11 @@ pub(super) struct HoistedChains<'a> {
 }
 
 impl<'a> HoistedChains<'a> {
-    pub(super) fn new(network: &'a Network, images: usize) -> Self {
+    pub(super) fn new(network: &'a Network, options: &SelectOptions) -> Self {
         Self {
             network,
-            images,
+            images: options.images.unwrap_or(1),
+            line: options.line,
             circuit: None,
             refused: None,
             budget: COEFFICIENTS_MAX,
@@ -275,7 +278,8 @@ impl Chains for HoistedChains<'_> {
         Stop::AfterDegree
     }
 
-    /// Finds the cheapest chain by the predicted nanoseconds for all images on one thread.
+    /// Finds the chain of the fewest predicted nanoseconds for all images on one thread, to which it adds those of what
+    /// travels.
     fn chain(&mut self, degree: usize, cap: u32, moduli: &[u64], most: f64) -> Option<Chain> {
         // Building the layout takes time, so it is done only where the smallest chain could fit.
         if cap < 3 * moduli[0].ilog2() + 60 {
@@ -289,8 +293,14 @@ impl Chains for HoistedChains<'_> {
         let (_, circuit) = self.circuit.as_ref()?;
         let runs = (self.images * moduli.len()) as f64;
         let limits = (most / runs, &mut self.budget);
-        let mut chain = chain(circuit.as_ref()?, cap, moduli, limits)?;
+        let circuit = circuit.as_ref()?;
+        let mut chain = chain(circuit, cap, moduli, limits)?;
         chain.cost *= runs;
+        if let Some(line) = &self.line {
+            let Packing { circuit, slot_map } = &circuit.packing;
+            let traffic = Traffic::of((circuit, slot_map.outputs()), degree, &chain, moduli);
+            chain.cost += traffic.nanoseconds(line, self.images as f64, self.images as f64);
+        }
         Some(chain)
     }
 }
