@@ -86,6 +86,7 @@ impl Options {
                             "batched" => Ok(Scheme::Batched),
                             "crops" => Ok(Scheme::Crops),
                             "diagonal" => Ok(Scheme::Diagonal),
+                            "one-upload" => Ok(Scheme::OneUpload),
                             other => Err(format!("no scheme {other}")),
                         })
                         .collect::<Result<_, _>>()?;

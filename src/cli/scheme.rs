@@ -20,7 +20,7 @@ pub(super) enum Kernels {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum LayoutArgument {
-    /// The fastest for the number of images, of those that memory holds.
+    /// The least time to the classes over the line, of those that memory holds.
     Auto,
     /// A ciphertext for each pixel position, an image in each slot.
     Batched,
@@ -28,6 +28,8 @@ pub(super) enum LayoutArgument {
     Crops,
     /// One image at a time, with rotations: the least time to an answer.
     Diagonal,
+    /// The same with one ciphertext for the image: the least time to an answer over a line.
+    OneUpload,
 }
 
 /// The line for which parameters are chosen.
@@ -58,8 +60,12 @@ pub(super) fn scheme(kernels: Kernels, layout: LayoutArgument) -> anyhow::Result
         (Kernels::Own, LayoutArgument::Batched) => Some(Scheme::Batched),
         (Kernels::Own, LayoutArgument::Crops) => Some(Scheme::Crops),
         (Kernels::Own, LayoutArgument::Diagonal) => Some(Scheme::Diagonal),
+        (Kernels::Own, LayoutArgument::OneUpload) => Some(Scheme::OneUpload),
         (Kernels::Seal, LayoutArgument::Auto | LayoutArgument::Batched) => Some(Scheme::Stock),
-        (Kernels::Seal, LayoutArgument::Crops | LayoutArgument::Diagonal) => bail!(
+        (
+            Kernels::Seal,
+            LayoutArgument::Crops | LayoutArgument::Diagonal | LayoutArgument::OneUpload,
+        ) => bail!(
             "SEAL's kernels compute in the batched layout only: leave out --layout, or use --kernels own"
         ),
     })

@@ -57,6 +57,9 @@ impl Plan {
             Scheme::Diagonal => {
                 Packing::diagonal(network, slots).map_err(|error| refused(&error))?
             }
+            Scheme::OneUpload => {
+                Packing::one_upload(network, slots).map_err(|error| refused(&error))?
+            }
         };
         let Packing { circuit, slot_map } = packing;
         if slot_map.batch_size() == 0 {

@@ -58,7 +58,16 @@ impl Packing {
     /// # Errors
     /// [`DiagonalError`] with the reason if the network does not fit.
     pub fn diagonal(network: &Network, slots: usize) -> Result<Self, DiagonalError> {
-        let (circuit, slot_map) = diagonal::pack(network, slots)?;
+        let (circuit, slot_map) = diagonal::pack(network, slots, false)?;
+        Ok(Self { circuit, slot_map })
+    }
+
+    /// Packs one image into one ciphertext of `slots` slots, a power of two, with rotations also in the first layer.
+    ///
+    /// # Errors
+    /// [`DiagonalError`] with the reason if the network does not fit.
+    pub fn one_upload(network: &Network, slots: usize) -> Result<Self, DiagonalError> {
+        let (circuit, slot_map) = diagonal::pack(network, slots, true)?;
         Ok(Self { circuit, slot_map })
     }
 }

@@ -54,7 +54,7 @@ impl Parameters {
                 } else {
                     format!("The {layout} layout and N = {degree} are the cheapest for the images")
                 },
-                if self.scheme == Scheme::Diagonal {
+                if self.scheme.rotates() {
                     "and drop primes as noise grows: the server needs relinearisation and Galois keys."
                 } else {
                     "and relinearise nothing: the server needs no keys, and the response has more polynomials."
@@ -73,7 +73,7 @@ impl Parameters {
                 .collect::<Vec<_>>()
                 .join(", "),
             match self.scheme {
-                Scheme::Stock | Scheme::Diagonal => " for key switching",
+                Scheme::Stock | Scheme::Diagonal | Scheme::OneUpload => " for key switching",
                 Scheme::Batched | Scheme::Crops => ", which SEAL demands and nothing uses",
             },
             self.standard

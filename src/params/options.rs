@@ -45,24 +45,39 @@ pub enum Scheme {
     /// Own kernels with hoisted rotations: one image in the slots of a few ciphertexts. For the shortest time to an
     /// answer.
     Diagonal,
+    /// The same with one ciphertext for the image: the first layer rotates, too. For the shortest time to an answer over
+    /// a line. Serves networks that begin with a convolution whose results fit a ciphertext.
+    OneUpload,
 }
 
 impl Scheme {
     /// All schemes.
-    pub const ALL: [Self; 4] = [Self::Stock, Self::Batched, Self::Crops, Self::Diagonal];
+    pub const ALL: [Self; 5] = [
+        Self::Stock,
+        Self::Batched,
+        Self::Crops,
+        Self::Diagonal,
+        Self::OneUpload,
+    ];
 
-    /// Returns the name of the arrangement of images in slots: `batched`, `crops` or `diagonal`.
+    /// Returns the name of the arrangement of images in slots: `batched`, `crops`, `diagonal` or `one-upload`.
     pub const fn layout(self) -> &'static str {
         match self {
             Self::Stock | Self::Batched => "batched",
             Self::Crops => "crops",
             Self::Diagonal => "diagonal",
+            Self::OneUpload => "one-upload",
         }
     }
 
     /// Returns whose kernels compute: `seal` or `own`.
     pub const fn kernels(self) -> &'static str {
         if self.is_stock() { "seal" } else { "own" }
+    }
+
+    /// True if own kernels rotate: one image at a time, with keys.
+    pub const fn rotates(self) -> bool {
+        matches!(self, Self::Diagonal | Self::OneUpload)
     }
 
     /// True if the server calls stock SEAL functions.

@@ -93,21 +93,24 @@ fn select_own(
             best = Some(fit);
         }
     }
-    let wanted = match options.scheme {
-        None => options
-            .images
-            .is_some_and(|images| images <= DIAGONAL_IMAGES_MAX),
-        Some(scheme) => scheme == Scheme::Diagonal,
-    };
-    if wanted {
-        let mut chains = HoistedChains::new(network, options);
+    for scheme in [Scheme::Diagonal, Scheme::OneUpload] {
+        let wanted = match options.scheme {
+            None => options
+                .images
+                .is_some_and(|images| images <= DIAGONAL_IMAGES_MAX),
+            Some(wanted) => wanted == scheme,
+        };
+        if !wanted {
+            continue;
+        }
+        let mut chains = HoistedChains::new(network, scheme, options);
         match search(&mut chains, options.standard, product)? {
             Some(fit) if is_cheaper(&fit, best.as_ref()) && memory.holds(&fit) => {
                 best = Some(fit);
             }
             None if options.scheme.is_some() => {
                 if let Some(error) = chains.refused {
-                    return Err(refused(Scheme::Diagonal, &error));
+                    return Err(refused(scheme, &error));
                 }
             }
             _ => {}

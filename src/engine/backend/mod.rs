@@ -47,7 +47,7 @@ pub(super) fn evaluators(
     let scheme = plan.parameters().scheme();
     let shared = match (&keys.compact, contexts.contexts().first()) {
         // One set of keys for all plain primes.
-        (Some(compact), Some(context)) if scheme == Scheme::Diagonal => {
+        (Some(compact), Some(context)) if scheme.rotates() => {
             Some(hoisted::KeyTables::expand(context, plan, compact)?)
         }
         _ => None,
@@ -61,7 +61,7 @@ pub(super) fn evaluators(
                     Box::new(stock::StockEvaluator::new(context, plan, relin)?) as Box<dyn Evaluate>
                 }
                 Scheme::Batched | Scheme::Crops => Box::new(fused::Fused::new(context, plan)?),
-                Scheme::Diagonal => {
+                Scheme::Diagonal | Scheme::OneUpload => {
                     let keys = match &shared {
                         Some(shared) => Arc::clone(shared),
                         None => hoisted::KeyTables::of_seal(

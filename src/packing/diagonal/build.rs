@@ -1,6 +1,7 @@
 //! Builds the layout of a network: first the slots of its values, then the diagonals between them.
 
 use super::DiagonalError;
+use super::one_upload::Stages;
 use super::place::{LinearRun, Place, Slots, Tensor, cut, places};
 use crate::circuit::{Circuit, CircuitLayer, Entry, Giant, Op, PlainProducts, SlotRotation};
 use crate::network::{Layer, Network, SparseMatrix};
@@ -23,23 +24,24 @@ const BABY_COST: usize = 40;
 const GIANT_COST: usize = 140;
 
 /// The value in each slot of some ciphertexts.
-type Values = Vec<Vec<Option<Index>>>;
+pub(super) type Values = Vec<Vec<Option<Index>>>;
 
-type Diagonals = BTreeMap<SlotRotation, Vec<Entry>>;
+pub(super) type Diagonals = BTreeMap<SlotRotation, Vec<Entry>>;
 
-fn refuse<T>(reason: impl Into<String>) -> Result<T, DiagonalError> {
+pub(super) fn refuse<T>(reason: impl Into<String>) -> Result<T, DiagonalError> {
     Err(DiagonalError {
         reason: reason.into(),
     })
 }
 
-/// Packs one image into ciphertexts of `slots` slots.
+/// Packs one image into ciphertexts of `slots` slots, or into a single one with `one_upload`.
 ///
 /// # Errors
 /// [`DiagonalError`] with the reason if the network does not fit.
 pub(in crate::packing) fn pack(
     network: &Network,
     slots: usize,
+    one_upload: bool,
 ) -> Result<(Circuit, SlotMap), DiagonalError> {
     if !(network.layers().iter()).any(|named| named.layer == Layer::Square) {
         return refuse("it squares nothing, so there is nothing to rotate for");
@@ -92,14 +94,34 @@ pub(in crate::packing) fn pack(
         Some(places) => places,
         None => places(&runs, &tensors, &needed, slots, false)?,
     };
-    // The first tensor's values in the slots of one or several ciphertexts.
-    let spread = match &windows {
-        Some(windows) => vec![windows.values.clone()],
-        None => repeat(&places[0].values, slots),
+    let (uploads, first_stage, second_stage) = if one_upload {
+        let (Some(windows), [_, second, ..]) = (&windows, matrices.as_slice()) else {
+            return refuse(
+                "one upload serves networks of at least two squares, whose second one has windows",
+            );
+        };
+        let packed = Stages {
+            run: &runs[0],
+            matrices: [first, second],
+            shapes: [input, tensors[0].shape],
+            places: &places,
+            windows: &windows.inputs,
+            slots,
+        }
+        .pack()?;
+        (packed.request, packed.first, Some(packed.second))
+    } else {
+        // The first tensor's values in the slots of one or several ciphertexts.
+        let spread = match &windows {
+            Some(windows) => vec![windows.values.clone()],
+            None => repeat(&places[0].values, slots),
+        };
+        let (uploads, first_stage) = first_stage(first, &tensors[0], &spread, slots)?;
+        let second = |windows: &Windows| windows.stage(&matrices[1], &places[1].values, slots);
+        (uploads, first_stage, windows.as_ref().map(second))
     };
-    let (uploads, first_stage) = first_stage(first, &tensors[0], &spread, slots)?;
 
-    let mut first_stage = Some(first_stage);
+    let (mut first_stage, mut second_stage) = (Some(first_stage), second_stage);
     let mut circuit = Vec::with_capacity(2 * runs.len());
     let count = runs.len();
     for (index, run) in runs.into_iter().enumerate() {
@@ -111,8 +133,8 @@ pub(in crate::packing) fn pack(
             last_stage(last, &places[index - 1].values, slots)?
         } else {
             let (before, after) = (&places[index - 1], &places[index]);
-            if let Some(windows) = windows.as_ref().filter(|_| index == 1) {
-                windows.stage(&matrices[1], &after.values, slots)
+            if let Some(ops) = second_stage.take() {
+                ops
             } else {
                 if before.values.period > before.pooled.period {
                     let pool = layers.remove(0);
@@ -280,7 +302,7 @@ fn biases(values: &Slots, slots: usize) -> Vec<Entry> {
 ///
 /// A group sums four slots if they stay in a row, because three hoisted rotations cost less than two rotations with a
 /// decomposition each. Otherwise it sums two.
-fn folds(mut from: usize, to: usize, slots: usize) -> Vec<Vec<SlotRotation>> {
+pub(super) fn folds(mut from: usize, to: usize, slots: usize) -> Vec<Vec<SlotRotation>> {
     let mut groups = Vec::new();
     while from < to {
         let times = if 4 * from <= to.min(slots / 2) { 4 } else { 2 };
@@ -352,7 +374,7 @@ fn rotated_stage(
 }
 
 /// Lists the operations of a stage between squares: a pool, a matrix, and a rotate-and-sum of what it gives.
-fn rotated(
+pub(super) fn rotated(
     pool: Vec<Vec<SlotRotation>>,
     diagonals: Diagonals,
     folds: Vec<Vec<SlotRotation>>,
@@ -368,7 +390,7 @@ fn rotated(
 }
 
 /// Splits the rotations into baby steps and giant steps, at the power of two that is cheapest.
-fn split(diagonals: Diagonals, slots: usize) -> (Vec<SlotRotation>, Vec<Giant>) {
+pub(super) fn split(diagonals: Diagonals, slots: usize) -> (Vec<SlotRotation>, Vec<Giant>) {
     let parts = |rotation: SlotRotation, base: usize| {
         let baby = rotation.steps % base;
         let giant = SlotRotation {

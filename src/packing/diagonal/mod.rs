@@ -14,6 +14,7 @@
 //! [`crate::engine::Plan`]).
 
 mod build;
+mod one_upload;
 mod place;
 
 pub(super) use build::pack;

@@ -92,8 +92,11 @@ pub(super) struct Place {
     pub values: Slots,
     /// Slots of their sums after a pool's rotate-and-sum; without a pool, the same as `values`.
     pub pooled: Slots,
-    /// Number of slots in a block.
+    /// Number of slots in a block, and of positions in a row of the grid.
     pub block: usize,
+    pub width: usize,
+    /// Rows and columns between the values of neighbouring positions.
+    pub phases: [usize; 2],
 }
 
 /// The grid that the tensors of a chain of convolutions share.
@@ -162,7 +165,10 @@ pub(super) fn places(
             let grid = if l <= end { &grid } else { &vector };
             let tensor = &tensors[l - 1];
             if l == 1 && skip_first {
-                return Ok(Place::default());
+                return Ok(Place {
+                    phases: phases[l],
+                    ..Place::default()
+                });
             }
             let (shape, phases, pool) = if l <= end {
                 (tensor.shape, phases[l], pool(l))
@@ -246,5 +252,7 @@ fn place(
             period: blocks * grid.block,
         },
         block: grid.block,
+        width: grid.width,
+        phases,
     }
 }

@@ -1,8 +1,10 @@
 //! Evaluates the layout on slots in the clear and compares it with the twin.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a failed test may panic")]
 
-use crate::circuit::{Entry, Op, PlainProducts, SlotRotation};
-use crate::network::{NetworkLimits, Twin, random_images, random_network};
+use crate::circuit::{CircuitLayer, Entry, Op, PlainProducts, SlotRotation, moving};
+use crate::network::{
+    Layer, Network, NetworkLimits, Twin, random_hcnn, random_images, random_network,
+};
 use crate::packing::Packing;
 use num_bigint::BigInt;
 
@@ -101,10 +103,7 @@ pub fn evaluate(packing: &Packing, image: &[i64]) -> Vec<u64> {
     slot_map.collect(&values, 1, T).concat()
 }
 
-fn check(network: &crate::network::Network, slots: usize) -> bool {
-    let Ok(packing) = Packing::diagonal(network, slots) else {
-        return false;
-    };
+fn check(network: &Network, packing: &Packing) {
     for image in random_images(3, network, 3) {
         let expected: Vec<u64> = Twin::new(network)
             .logits(&image)
@@ -115,9 +114,8 @@ fn check(network: &crate::network::Network, slots: usize) -> bool {
                 u64::try_from(((logit % &t) + &t) % &t).unwrap()
             })
             .collect();
-        assert_eq!(evaluate(&packing, &image), expected, "{}", network.name());
+        assert_eq!(evaluate(packing, &image), expected, "{}", network.name());
     }
-    true
 }
 
 #[test]
@@ -128,21 +126,47 @@ fn random_networks_equal_the_twin() {
         max_squares: 4,
         ..NetworkLimits::default()
     };
-    let mut served = [0; 5];
+    let (mut served, mut with_one_upload) = ([0; 5], [0; 5]);
     for seed in 0..400 {
         let network = random_network(seed, &limits).unwrap();
-        let squares = network
-            .layers()
-            .iter()
-            .filter(|l| l.layer == crate::network::Layer::Square);
-        let squares = squares.count();
+        let squares = network.layers().iter();
+        let squares = squares.filter(|named| named.layer == Layer::Square).count();
         for slots in [128, 1024, 4096] {
-            served[squares] += usize::from(check(&network, slots));
+            if let Ok(packing) = Packing::diagonal(&network, slots) {
+                check(&network, &packing);
+                served[squares] += 1;
+            }
+            if let Ok(packing) = Packing::one_upload(&network, slots) {
+                assert_eq!(packing.slot_map.inputs(), 1);
+                check(&network, &packing);
+                with_one_upload[squares] += 1;
+            }
         }
     }
-    println!("served, by squares: {served:?}");
+    println!("served, by squares: {served:?}, with one upload: {with_one_upload:?}");
     assert!(
         served[1] > 50 && served[2] > 50 && served[3] > 20,
         "{served:?}"
     );
+    assert!(
+        with_one_upload[2] > 50 && with_one_upload[3] > 20,
+        "{with_one_upload:?}"
+    );
+}
+
+/// 50 results of 16 positions take 64 blocks: so many diagonals in the second layer.
+#[test]
+fn hcnn_mnist_takes_one_upload() {
+    let network = random_hcnn(1, 2, 100).unwrap();
+    let packing = Packing::one_upload(&network, 8192).unwrap();
+    check(&network, &packing);
+    let ops = packing.circuit.layers().iter().flat_map(CircuitLayer::ops);
+    let counts = ops.filter_map(|op| match op {
+        Op::LinearTransform { babies, giants } => {
+            let diagonals = giants.iter().map(|giant| giant.diagonals.len());
+            Some([moving(babies), giants.len() - 1, diagonals.sum()])
+        }
+        _ => None,
+    });
+    assert_eq!(counts.collect::<Vec<_>>(), [[5, 5, 34], [15, 3, 64]]);
 }

@@ -246,6 +246,7 @@ fn build(
 /// Own kernels in the diagonal layout, for a number of images, one at a time.
 pub(super) struct HoistedChains<'a> {
     network: &'a Network,
+    scheme: Scheme,
     images: usize,
     line: Option<Line>,
     /// The circuit at the last degree, if there is room for the network.
@@ -256,9 +257,10 @@ pub(super) struct HoistedChains<'a> {
 }
 
 impl<'a> HoistedChains<'a> {
-    pub(super) fn new(network: &'a Network, options: &SelectOptions) -> Self {
+    pub(super) fn new(network: &'a Network, scheme: Scheme, options: &SelectOptions) -> Self {
         Self {
             network,
+            scheme,
             images: options.images.unwrap_or(1),
             line: options.line,
             circuit: None,
@@ -270,7 +272,7 @@ impl<'a> HoistedChains<'a> {
 
 impl Chains for HoistedChains<'_> {
     fn scheme(&self) -> Scheme {
-        Scheme::Diagonal
+        self.scheme
     }
 
     /// A larger degree costs more than twice as much.
@@ -286,7 +288,11 @@ impl Chains for HoistedChains<'_> {
             return None;
         }
         if self.circuit.as_ref().is_none_or(|(at, _)| *at != degree) {
-            let built = Packing::diagonal(self.network, degree).map(HoistedCircuit::new);
+            let packing = match self.scheme {
+                Scheme::OneUpload => Packing::one_upload(self.network, degree),
+                _ => Packing::diagonal(self.network, degree),
+            };
+            let built = packing.map(HoistedCircuit::new);
             let circuit = built.map_err(|error| self.refused = Some(error)).ok();
             self.circuit = Some((degree, circuit));
         }

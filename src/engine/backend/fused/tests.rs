@@ -305,6 +305,7 @@ fn parts_make_up_the_response() {
             magnitude: BigInt::from(1u64 << 50),
             source: "a test of several plaintext moduli".to_owned(),
         },
+        line: None,
         ..SelectOptions::default()
     };
     let selection = select(&network, &options).unwrap();

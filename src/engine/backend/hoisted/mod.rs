@@ -177,6 +177,12 @@ impl Hoisted {
         prepared: &Prepared,
         value: Value<'a>,
     ) -> Result<Value<'a>, EngineError> {
+        let value = match (step.op, value) {
+            (Op::LinearTransform { .. }, Value::Request(inputs)) => {
+                Value::Pairs(inputs.iter().map(|rows| self.ring.pair(rows)).collect())
+            }
+            (_, value) => value,
+        };
         Ok(match (step.op, prepared, value) {
             (Op::PlainProducts(_), Prepared::Products(sums), Value::Request(inputs)) => {
                 let sums = sums.iter();

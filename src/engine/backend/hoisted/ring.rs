@@ -73,6 +73,18 @@ impl Ring {
         self.pool.take(rows, self.degree)
     }
 
+    /// Copies the rows of a ciphertext of the request: those of one polynomial, then those of the other.
+    pub(super) fn pair(&self, rows: &[Row<'_>]) -> Pair {
+        let halves = rows.split_at(rows.len() / 2);
+        [halves.0, halves.1].map(|rows| {
+            let mut copy = self.take(rows.len());
+            for (to, from) in copy.rows_mut().into_iter().zip(rows) {
+                to.copy_from_slice(from);
+            }
+            copy
+        })
+    }
+
     /// Returns the number of data primes.
     pub(super) fn data(&self) -> usize {
         self.primes.len() - 1

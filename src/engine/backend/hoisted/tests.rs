@@ -191,6 +191,7 @@ fn the_noise_model_is_never_optimistic_and_not_far_off() {
                 magnitude: BigInt::from(50_000),
                 source: "the test".to_owned(),
             },
+            line: None,
             ..SelectOptions::default()
         };
         let selection = select(&network, &options).unwrap();
@@ -233,6 +234,7 @@ fn the_layout_of_the_least_predicted_time_is_chosen() {
                 magnitude: BigInt::from(50_000),
                 source: "the test".to_owned(),
             },
+            line: None,
             ..SelectOptions::default()
         };
         let selection = select(&network, &options).unwrap();
