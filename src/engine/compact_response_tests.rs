@@ -2,10 +2,9 @@
 #![allow(clippy::unwrap_used, reason = "a failed test may panic")]
 
 use super::{ResponseForm, lengthen, shorten};
-use crate::engine::fresh::tests::{network, plan};
 use crate::engine::{Client, CompactResponse, Contexts, EngineError, Plan, Response, Server};
-use crate::network::{Twin, random_images};
-use crate::params::Scheme;
+use crate::network::{Network, NetworkBuilder, Shape, Twin, random_images};
+use crate::params::{BoundRule, Scheme, SelectOptions, select};
 use crate::wire::{Limits, Message as _, WireError};
 use num_bigint::BigInt;
 
@@ -18,8 +17,36 @@ struct Answered {
     expected: Vec<Vec<BigInt>>,
 }
 
+/// A network with two squares that all layouts serve. Its logits fit 18 bits.
+fn network() -> Network {
+    let weights =
+        |count: usize| -> Vec<i64> { (0..count).map(|i| [1, -1, 0, 1, 1][i % 5]).collect() };
+    NetworkBuilder::new("two convolutions", Shape::new(1, 5, 5))
+        .uniform_bits(1)
+        .conv2d(2, [2, 2], [1, 1], [0, 0], weights(8))
+        .square()
+        .conv2d(2, [2, 2], [2, 2], [0, 0], weights(16))
+        .bias([1; 2])
+        .square()
+        .flatten()
+        .linear(3, weights(24))
+        .bias([-2; 3])
+        .build()
+        .unwrap()
+}
+
 fn answer(scheme: Scheme, bits: u32) -> Answered {
-    let (network, plan) = (network(), plan(scheme, bits));
+    let network = network();
+    let options = SelectOptions {
+        scheme: Some(scheme),
+        images: Some(3),
+        bound: BoundRule::Observed {
+            magnitude: BigInt::from(1_u64) << bits,
+            source: "a test".to_owned(),
+        },
+        ..SelectOptions::default()
+    };
+    let plan = Plan::new(&network, &select(&network, &options).unwrap()).unwrap();
     let contexts = Contexts::new(plan.client_spec()).unwrap();
     let client = Client::new(plan.client_spec(), &contexts).unwrap();
     let server = Server::new(&plan, &contexts, client.evaluation_keys().unwrap()).unwrap();
@@ -38,7 +65,7 @@ fn answer(scheme: Scheme, bits: u32) -> Answered {
 fn logits_stay_exact_in_few_bits() {
     for scheme in Scheme::ALL {
         // One plain prime, and several.
-        for bits in [15, 50] {
+        for bits in [18, 50] {
             let Answered {
                 plan,
                 contexts,
@@ -89,7 +116,7 @@ fn a_few_bits_fewer_are_too_few() {
             client,
             response,
             expected,
-        } = answer(scheme, 15);
+        } = answer(scheme, 18);
         let form = &plan.client_spec().response;
         let context = &contexts.contexts()[0];
         let right = |fewer: u32| {
@@ -115,7 +142,7 @@ fn a_few_bits_fewer_are_too_few() {
 
 #[test]
 fn responses_of_other_plans_are_refused() {
-    let (small, large) = (answer(Scheme::Batched, 15), answer(Scheme::Batched, 50));
+    let (small, large) = (answer(Scheme::Batched, 18), answer(Scheme::Batched, 50));
     let refused = small.response.compact(&large.contexts);
     assert!(matches!(refused, Err(EngineError::Mismatch { .. })));
     let compact = small.response.compact(&small.contexts).unwrap();

@@ -322,4 +322,4 @@ pub(crate) fn uniform_key(context: &Context, seed: &[u8; SEED_BYTES]) -> StreamK
 }
 
 #[cfg(test)]
-pub(super) mod tests;
+mod tests;

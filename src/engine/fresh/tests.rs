@@ -14,8 +14,7 @@ use crate::seal::{
 use crate::wire::{Limits, Message as _, SendError};
 use num_bigint::BigInt;
 
-/// A network with one square.
-pub(in crate::engine) fn network() -> Network {
+fn network() -> Network {
     let weights =
         |count: usize| -> Vec<i64> { (0..count).map(|i| [1, -1, 0, 1, 1][i % 5]).collect() };
     NetworkBuilder::new("convolution", Shape::new(1, 6, 6))
@@ -30,8 +29,7 @@ pub(in crate::engine) fn network() -> Network {
         .unwrap()
 }
 
-/// A plan of the network for three images, with a bound on the logits of this many bits.
-pub(in crate::engine) fn plan(scheme: Scheme, bits: u32) -> Plan {
+fn plan(scheme: Scheme, bits: u32) -> Plan {
     let options = SelectOptions {
         scheme: Some(scheme),
         images: Some(3),
