@@ -27,10 +27,10 @@ pub struct Entry {
 /// A sum of products: the index of each ciphertext, with the plaintext that multiplies it.
 pub type PlainProducts = Vec<(u32, Vec<Entry>)>;
 
-/// A giant step: diagonals whose sum is rotated once more.
+/// A giant step: diagonals whose products are added to the sum so far, which is then rotated.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Giant {
-    /// Rotation of the sum.
+    /// Rotation of the sum so far.
     pub rotation: SlotRotation,
     /// Index of each baby step, with the plaintext that multiplies it.
     pub diagonals: PlainProducts,
@@ -53,12 +53,13 @@ pub enum Op {
     },
     /// Sums of products of ciphertexts and plaintexts: one ciphertext for each sum.
     PlainProducts(Vec<PlainProducts>),
-    /// A matrix on the slots of one ciphertext: the sum over giant steps of the rotated sums over baby steps of plaintext
-    /// times rotated ciphertext. The baby steps are hoisted: all of them share one decomposition.
+    /// A matrix on the slots of one ciphertext: sums over baby steps of plaintext times rotated ciphertext, one for each
+    /// giant step. The baby steps are hoisted: all of them share one decomposition. The giant steps follow Horner's rule:
+    /// each adds its sum and rotates the total, so that steps of one length need one key.
     LinearTransform {
         /// Baby steps: rotations of the ciphertext.
         babies: Vec<SlotRotation>,
-        /// Giant steps, which are summed.
+        /// Giant steps, in order.
         giants: Vec<Giant>,
     },
     /// Adds rotations of a ciphertext to it. They are hoisted.

@@ -40,6 +40,15 @@ impl SlotRotation {
         }
     }
 
+    /// Returns the rotation that, after `before`, makes this one.
+    pub const fn without(self, before: Self, slots: usize) -> Self {
+        let half = slots / 2;
+        Self {
+            swap: self.swap != before.swap,
+            steps: (self.steps + half - before.steps) % half,
+        }
+    }
+
     /// Returns the slot from which `slot` takes its value.
     pub const fn source(self, slot: usize, slots: usize) -> usize {
         let half = slots / 2;

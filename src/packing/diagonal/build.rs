@@ -22,6 +22,8 @@ const ENTRIES_MAX: usize = 1 << 24;
 /// decomposition of its own).
 const BABY_COST: usize = 40;
 const GIANT_COST: usize = 140;
+/// Relative cost of a key that travels, where that counts. Giant steps of one length need one.
+pub(super) const KEY_COST: usize = 60;
 
 /// The value in each slot of some ciphertexts.
 pub(super) type Values = Vec<Vec<Option<Index>>>;
@@ -366,7 +368,7 @@ fn rotated_stage(
     }
     Ok(rotated(
         folds(inputs.period, before.values.period.min(slots), slots),
-        diagonals,
+        split(diagonals, slots, 0),
         folds(period_out, period_in, slots),
         after,
         slots,
@@ -376,12 +378,11 @@ fn rotated_stage(
 /// Lists the operations of a stage between squares: a pool, a matrix, and a rotate-and-sum of what it gives.
 pub(super) fn rotated(
     pool: Vec<Vec<SlotRotation>>,
-    diagonals: Diagonals,
+    (babies, giants): (Vec<SlotRotation>, Vec<Giant>),
     folds: Vec<Vec<SlotRotation>>,
     after: &Slots,
     slots: usize,
 ) -> Vec<Op> {
-    let (babies, giants) = split(diagonals, slots);
     let mut ops: Vec<Op> = pool.into_iter().map(Op::RotateAndSum).collect();
     ops.push(Op::LinearTransform { babies, giants });
     ops.extend(folds.into_iter().map(Op::RotateAndSum));
@@ -389,8 +390,12 @@ pub(super) fn rotated(
     ops
 }
 
-/// Splits the rotations into baby steps and giant steps, at the power of two that is cheapest.
-pub(super) fn split(diagonals: Diagonals, slots: usize) -> (Vec<SlotRotation>, Vec<Giant>) {
+/// Splits the rotations into baby steps and giant steps, at the power of two that is cheapest if a key costs `key_cost`.
+pub(super) fn split(
+    diagonals: Diagonals,
+    slots: usize,
+    key_cost: usize,
+) -> (Vec<SlotRotation>, Vec<Giant>) {
     let parts = |rotation: SlotRotation, base: usize| {
         let baby = rotation.steps % base;
         let giant = SlotRotation {
@@ -403,6 +408,17 @@ pub(super) fn split(diagonals: Diagonals, slots: usize) -> (Vec<SlotRotation>, V
         };
         (baby, giant)
     };
+    // The longest first: each step but the last goes on to the next one.
+    let steps = |giants: &BTreeSet<SlotRotation>| {
+        let totals: Vec<SlotRotation> = giants.iter().rev().copied().collect();
+        let next = totals
+            .clone()
+            .into_iter()
+            .skip(1)
+            .chain([SlotRotation::NONE]);
+        let pairs = totals.into_iter().zip(next);
+        pairs.map(|(of, next)| of.without(next, slots))
+    };
     let cost = |base: usize| {
         let (babies, giants): (BTreeSet<SlotRotation>, BTreeSet<SlotRotation>) = diagonals
             .keys()
@@ -414,7 +430,8 @@ pub(super) fn split(diagonals: Diagonals, slots: usize) -> (Vec<SlotRotation>, V
                 .filter(|rotation| **rotation != SlotRotation::NONE)
                 .count()
         };
-        BABY_COST * moved(&babies) + GIANT_COST * moved(&giants)
+        let keys = moved(&babies) + moved(&steps(&giants).collect());
+        BABY_COST * moved(&babies) + GIANT_COST * moved(&giants) + key_cost * keys
     };
     let base = (0..slots.ilog2())
         .map(|log| 1 << log)
@@ -437,9 +454,10 @@ pub(super) fn split(diagonals: Diagonals, slots: usize) -> (Vec<SlotRotation>, V
             .or_default()
             .push((index as u32, entries));
     }
+    let steps: Vec<SlotRotation> = steps(&giants.keys().copied().collect()).collect();
+    let giants = giants.into_values().rev().zip(steps);
     let giants = giants
-        .into_iter()
-        .map(|(rotation, diagonals)| Giant {
+        .map(|(diagonals, rotation)| Giant {
             rotation,
             diagonals,
         })
@@ -548,7 +566,7 @@ impl Windows {
             }
         }
         let folds = folds(after.period, slots, slots);
-        rotated(Vec::new(), diagonals, folds, after, slots)
+        rotated(Vec::new(), split(diagonals, slots, 0), folds, after, slots)
     }
 }
 

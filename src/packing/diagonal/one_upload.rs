@@ -10,7 +10,7 @@
 //! blocks of an offset.
 
 use super::DiagonalError;
-use super::build::{Diagonals, Values, folds, refuse, rotated, split};
+use super::build::{Diagonals, KEY_COST, Values, folds, refuse, rotated, split};
 use super::place::{LinearRun, Place};
 use crate::circuit::{Entry, Op, SlotRotation};
 use crate::network::{Shape, SparseMatrix};
@@ -206,7 +206,7 @@ impl Stages<'_> {
                 "the first layer's taps are not at the same distances for all of its results",
             );
         }
-        let (babies, giants) = split(diagonals, self.slots);
+        let (babies, giants) = split(diagonals, self.slots, KEY_COST);
         Ok(Packed {
             request: vec![request],
             first: vec![
@@ -245,7 +245,7 @@ impl Stages<'_> {
         let folds = folds(period, self.slots, self.slots);
         Ok(rotated(
             Vec::new(),
-            diagonals,
+            split(diagonals, self.slots, KEY_COST),
             folds,
             &after.values,
             self.slots,

@@ -73,8 +73,8 @@ pub fn evaluate(packing: &Packing, image: &[i64]) -> Vec<u64> {
                     let babies: Vec<Vec<u64>> = babies.collect();
                     values = vec![vec![0; slots]];
                     for giant in giants {
-                        let inner = sum(&babies, &giant.diagonals);
-                        add(&mut values[0], &turned(&inner, giant.rotation));
+                        add(&mut values[0], &sum(&babies, &giant.diagonals));
+                        values[0] = turned(&values[0], giant.rotation);
                     }
                 }
                 Op::RotateAndSum(rotations) => {

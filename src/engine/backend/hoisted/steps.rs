@@ -71,8 +71,8 @@ impl Hoisted {
         self.ring.divide_pair(total, true, keep)
     }
 
-    /// Computes the sum over giant steps of the rotated sums over baby steps of plaintext * rotated value, with `keep`
-    /// primes left. `weights` are the plaintexts of each giant step.
+    /// Computes a sum over baby steps of plaintext * rotated value for each giant step, adds it to the total and rotates
+    /// that, with `keep` primes left at the end. `weights` are the plaintexts of each giant step.
     pub(super) fn linear_transform(
         &self,
         value: &Pair,
@@ -87,25 +87,21 @@ impl Hoisted {
         let sums = self.inner_sums(value, babies, weights)?;
         let mut total: Option<Pair> = None;
         for (inner, giant) in sums.into_iter().zip(giants) {
-            let summand = if giant.rotation == SlotRotation::NONE {
-                inner
-            } else {
-                let rotation_key = self.rotation(giant.rotation)?;
-                let [first, second] = inner;
-                let second = ring.divide(second, true, level)?;
-                let digits = ring.decompose(&second)?;
-                let mut switched = ring.switch(&digits, &[rotation_key], None, None);
-                ring.add_turned(&mut switched[0], &first, &rotation_key.1);
-                switched
-            };
-            match &mut total {
-                None => total = Some(summand),
-                Some(total) => {
-                    for (total, summand) in total.iter_mut().zip(&summand) {
-                        ring.add(total, summand, true);
-                    }
+            let mut sum = inner;
+            if let Some(total) = total {
+                for (sum, total) in sum.iter_mut().zip(&total) {
+                    ring.add(sum, total, true);
                 }
             }
+            if giant.rotation != SlotRotation::NONE {
+                let rotation_key = self.rotation(giant.rotation)?;
+                let [first, second] = sum;
+                let second = ring.divide(second, true, level)?;
+                let digits = ring.decompose(&second)?;
+                sum = ring.switch(&digits, &[rotation_key], None, None);
+                ring.add_turned(&mut sum[0], &first, &rotation_key.1);
+            }
+            total = Some(sum);
         }
         ring.divide_pair(
             total.ok_or(EngineError::Internal("a rotated sum without terms"))?,
