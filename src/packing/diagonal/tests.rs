@@ -168,5 +168,5 @@ fn hcnn_mnist_takes_one_upload() {
         }
         _ => None,
     });
-    assert_eq!(counts.collect::<Vec<_>>(), [[5, 5, 34], [15, 3, 64]]);
+    assert_eq!(counts.collect::<Vec<_>>(), [[5, 5, 35], [7, 7, 64]]);
 }
