@@ -111,6 +111,11 @@ impl CircuitLayer {
         Self::new(name, ops)
     }
 
+    /// Makes a square that is brought back to two polynomials and keeps its primes.
+    pub fn relinearized_square(name: String) -> Self {
+        Self::new(name, vec![Op::SumOfSquares, Op::Relinearize])
+    }
+
     /// Returns the name: those of the network's layers.
     pub fn name(&self) -> &str {
         &self.name

@@ -39,7 +39,8 @@ impl Client {
         let secret = secret.doing(|| "making the secret key".to_owned())?;
         let primes = contexts.contexts().iter().zip(&spec.corrections);
         let primes = primes.map(|(context, &correction)| {
-            SecretPrime::new(context, &secret, spec.upload, correction)
+            let coefficients = spec.slot_map.response_coefficients();
+            SecretPrime::new(context, &secret, (spec.upload, correction), coefficients)
         });
         Ok(Self {
             primes: primes.collect::<Result<_, EngineError>>()?,
@@ -357,14 +358,15 @@ impl Client {
                     .iter()
                     .enumerate()
                     .map(|(output, encrypted)| {
-                        if prime.budget(&mut decryptor, output, encrypted)? == 0 {
+                        let encrypted = prime.open(encrypted)?;
+                        if prime.budget(&mut decryptor, output, &encrypted)? == 0 {
                             return Err(EngineError::NoiseExhausted {
                                 logit: output,
                                 plain_modulus: prime.plain_modulus(),
                             });
                         }
                         decryptor
-                            .decrypt(encrypted)
+                            .decrypt(&encrypted)
                             .and_then(|plain| prime.decode(&plain))
                             .doing(|| format!("decrypting logit {output}"))
                     })

@@ -15,39 +15,52 @@ pub(crate) struct ResponseForm {
     pub primes: usize,
     /// Number of bits of each coefficient, for each polynomial in order; none if responses are not shortened.
     pub widths: Vec<u32>,
+    /// Number of coefficients of polynomial 0 that are needed, see [`SlotMap::response_coefficients`].
+    pub coefficients: usize,
 }
 
 impl ResponseForm {
     /// Two polynomials modulo one prime, of its width or the largest one.
-    pub(super) fn as_wide_as(prime: u64) -> Self {
+    pub(super) fn as_wide_as(prime: u64, degree: usize) -> Self {
         Self {
             primes: 1,
             widths: vec![width(prime).min(60); 2],
+            coefficients: degree,
         }
     }
 
     /// Number of bytes of a ciphertext.
     pub(crate) fn ciphertext_bytes(&self, degree: usize) -> usize {
-        let widths = self.widths.iter();
-        widths.map(|&width| packed_bytes(degree, width)).sum()
+        let lengths = self.lengths(degree);
+        lengths
+            .map(|(width, count)| packed_bytes(count, width))
+            .sum()
     }
 
-    /// Splits the bytes of a ciphertext into polynomials, with their widths.
+    /// Returns the width and the number of the coefficients of each polynomial.
+    pub(crate) fn lengths(&self, degree: usize) -> impl Iterator<Item = (u32, usize)> {
+        let counts = std::iter::once(self.coefficients).chain(std::iter::repeat(degree));
+        self.widths.iter().copied().zip(counts)
+    }
+
+    /// Splits the bytes of a ciphertext into polynomials, with the width and the number of their coefficients.
     pub(crate) fn polynomials<'a>(
         &'a self,
         degree: usize,
         mut bytes: &'a [u8],
-    ) -> impl Iterator<Item = (u32, &'a [u8])> {
-        self.widths.iter().map(move |&width| {
-            let (polynomial, rest) = bytes.split_at(packed_bytes(degree, width));
+    ) -> impl Iterator<Item = (u32, usize, &'a [u8])> {
+        self.lengths(degree).map(move |(width, count)| {
+            let (polynomial, rest) = bytes.split_at(packed_bytes(count, width));
             bytes = rest;
-            (width, polynomial)
+            (width, count, polynomial)
         })
     }
 }
 
 /// A response in the form to send: each coefficient c modulo q' is rounded to b bits, to the nearest integer to 2^b c /
 /// q', modulo 2^b. Each polynomial has its own b. The plan's noise model counts this rounding, so the logits stay exact.
+/// Where the logits depend on some coefficients of polynomial 0 only, the others do not travel; they are 0 in what
+/// [`CompactResponse::expand`] makes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CompactResponse {
     pub(crate) images: usize,
@@ -132,10 +145,13 @@ fn shorten(
         }
         let mut rounded = vec![0; degree];
         let polynomials = encrypted.limbs().chunks_exact(degree * primes.len());
-        for (polynomial, &width) in polynomials.zip(&form.widths) {
+        for (polynomial, (width, count)) in polynomials.zip(form.lengths(degree)) {
             shorten_polynomial(polynomial, &fractions, width, &mut rounded);
-            let (packed, rest) = bytes.split_at_mut(packed_bytes(degree, width));
-            pack(&rounded, width, packed);
+            for at in 1..count {
+                rounded[at] = rounded[at * (degree / count)];
+            }
+            let (packed, rest) = bytes.split_at_mut(packed_bytes(count, width));
+            pack(&rounded[..count], width, packed);
             bytes = rest;
         }
         Ok(())
@@ -157,11 +173,13 @@ fn lengthen(
         let mut limbs = vec![0; degree * primes.len() * form.widths.len()];
         let mut values = vec![0; degree];
         let rows = limbs.chunks_exact_mut(degree * primes.len());
-        for (rows, (width, packed)) in rows.zip(form.polynomials(degree, bytes)) {
-            unpack(packed, width, &mut values);
+        for (rows, (width, count, packed)) in rows.zip(form.polynomials(degree, bytes)) {
+            let values = &mut values[..count];
+            unpack(packed, width, values);
             let rows = rows.chunks_exact_mut(degree);
             for (row, &prime) in rows.zip(primes) {
-                Lengthening::new(primes, prime, width).apply(&values, row);
+                let row = row.iter_mut().step_by(degree / count);
+                Lengthening::new(primes, prime, width).apply(values, row);
             }
         }
         Ciphertext::from_checked_limbs(context, level, form.widths.len(), false, &limbs)
@@ -235,8 +253,8 @@ impl Lengthening {
         }
     }
 
-    fn apply(&self, values: &[u64], residues: &mut [u64]) {
-        for (residue, &value) in residues.iter_mut().zip(values) {
+    fn apply<'a>(&self, values: &[u64], residues: impl Iterator<Item = &'a mut u64>) {
+        for (residue, &value) in residues.zip(values) {
             let rest = self.modulus.wrapping_mul(value).wrapping_add(self.half) & self.mask;
             // Above by 2^b, so as not to be negative: one more than the result.
             let above = self.half + self.mask + 1 - rest;
@@ -310,7 +328,7 @@ mod rounding_tests {
             let expected = nearest(&modulus * value, &power);
             for &prime in primes {
                 let mut residue = [0];
-                Lengthening::new(primes, prime, width).apply(&[value], &mut residue);
+                Lengthening::new(primes, prime, width).apply(&[value], residue.iter_mut());
                 prop_assert_eq!(BigUint::from(residue[0]), &expected % prime);
             }
         }

@@ -83,7 +83,7 @@ impl Contexts {
             needs_relin_keys,
             galois_elements: Vec::new(),
             key_levels: vec![data_primes; usize::from(needs_relin_keys)],
-            response: ResponseForm::as_wide_as(first_prime),
+            response: ResponseForm::as_wide_as(first_prime, batch_size),
         })
     }
 

@@ -13,10 +13,7 @@ use crate::seal::{BatchEncoder, Context, Plaintext};
 pub(super) struct Masks {
     encoder: BatchEncoder,
     plain_modulus: u64,
-    /// Number of slots of one logit.
-    positions: usize,
-    /// Number of slots of all images.
-    used: usize,
+    slot_map: SlotMap,
 }
 
 impl Masks {
@@ -25,19 +22,22 @@ impl Masks {
         Ok(Self {
             encoder: BatchEncoder::new(context).doing(|| "preparing the masks".to_owned())?,
             plain_modulus: context.parameters().plain_modulus().value(),
-            positions: slot_map.logit_slots(),
-            used: slot_map.batch_size() * slot_map.image_slots(),
+            slot_map: slot_map.clone(),
         })
     }
 
     /// Draws a fresh mask from the operating system's random numbers: uniform except that its sums are zero.
     pub(super) fn draw(&self) -> Result<Plaintext, EngineError> {
         let mut slots = uniform(self.encoder.slot_count(), self.plain_modulus)?;
-        for logit in slots[..self.used].chunks_mut(self.positions.max(1)) {
-            if let Some((first, others)) = logit.split_first_mut() {
-                let sum: u128 = others.iter().map(|&slot| u128::from(slot)).sum();
-                let t = u128::from(self.plain_modulus);
-                *first = ((t - sum % t) % t) as u64;
+        let map = &self.slot_map;
+        for image in 0..map.batch_size() {
+            for logit in 0..map.logits_in_ciphertext() {
+                let mut summed = map.summed(logit, image);
+                if let Some(first) = summed.next() {
+                    let sum: u128 = summed.map(|slot| u128::from(slots[slot])).sum();
+                    let t = u128::from(self.plain_modulus);
+                    slots[first] = ((t - sum % t) % t) as u64;
+                }
             }
         }
         self.encoder

@@ -78,7 +78,7 @@ impl Plan {
         let relin = circuit.relinearizes(&levels);
         let of_rotations = rotations.iter().map(|&(_, level)| level);
         let key_levels = relin.into_iter().chain(of_rotations);
-        let outputs = slot_map.outputs();
+        let (outputs, coefficients) = (slot_map.outputs(), slot_map.response_coefficients());
         let spec = ClientSpec {
             poly_modulus_degree: slots,
             coeff_modulus: parameters.coeff_modulus().to_vec(),
@@ -102,6 +102,7 @@ impl Plan {
             response: ResponseForm {
                 primes: parameters.response_primes(),
                 widths: parameters.response_widths(circuit.polynomials(), outputs),
+                coefficients,
             },
         };
         Ok(Self {

@@ -5,9 +5,11 @@ use super::fresh::FreshEncryptor;
 use super::spec::Upload;
 use crate::modular::{multiply, residue};
 use crate::seal::{
-    BatchEncoder, Ciphertext, Context, Decryptor, Encryptor, Evaluator, KeyGenerator, Plaintext,
-    SecretKey, SeededCiphertext,
+    BatchEncoder, Ciphertext, Context, Decryptor, Encryptor, Evaluator, KeyGenerator, Level,
+    Plaintext, SecretKey, SeededCiphertext,
 };
+use std::ops::Deref;
+use zeroize::{Zeroize as _, Zeroizing};
 
 /// The secret side of one plain prime.
 #[derive(Debug)]
@@ -23,6 +25,37 @@ pub(super) struct SecretPrime {
     upload: Upload,
     /// This project's own encryption, if it serves the parameters.
     fresh: Option<FreshEncryptor>,
+    /// Number of coefficients of polynomial 0 of a response that are needed.
+    coefficients: usize,
+}
+
+/// A response's ciphertext as it is decrypted.
+pub(super) enum Opened<'a> {
+    Whole(&'a Ciphertext),
+    /// With the coefficients that are not needed such that they decrypt to 0 without noise. They would reveal the
+    /// secret key, so they are cleared.
+    Completed(Ciphertext, &'a Context, Level),
+}
+
+impl Deref for Opened<'_> {
+    type Target = Ciphertext;
+
+    fn deref(&self) -> &Ciphertext {
+        match self {
+            Self::Whole(encrypted) => encrypted,
+            Self::Completed(encrypted, ..) => encrypted,
+        }
+    }
+}
+
+impl Drop for Opened<'_> {
+    fn drop(&mut self) {
+        if let Self::Completed(encrypted, context, level) = self
+            && let Ok((first, _)) = encrypted.reshape_pair(context, *level, false)
+        {
+            first.zeroize();
+        }
+    }
 }
 
 impl SecretPrime {
@@ -30,11 +63,12 @@ impl SecretPrime {
     pub(super) fn new(
         context: &Context,
         secret_key: &SecretKey,
-        upload: Upload,
-        correction: u64,
+        (upload, correction): (Upload, u64),
+        coefficients: usize,
     ) -> Result<Self, EngineError> {
         let mut made = Self::with_key(context, secret_key, upload, correction)
             .doing(|| "making the secret keys".to_owned())?;
+        made.coefficients = coefficients;
         if upload == Upload::SecretNtt {
             made.fresh = FreshEncryptor::new(context, &made.secret_key)?;
         }
@@ -64,6 +98,7 @@ impl SecretPrime {
             context: context.clone(),
             upload,
             fresh: None,
+            coefficients: 0,
         })
     }
 
@@ -137,11 +172,54 @@ impl SecretPrime {
         Decryptor::new(&self.context, &self.secret_key).doing(|| "making a decryptor".to_owned())
     }
 
+    /// Prepares a response's ciphertext, not in NTT form, for decryption: if some coefficients of polynomial 0 are not
+    /// needed, these become those of -c1 s.
+    pub(super) fn open<'a>(&'a self, encrypted: &'a Ciphertext) -> Result<Opened<'a>, EngineError> {
+        let degree = self.context.parameters().poly_modulus_degree();
+        let mut levels = self.context.data_levels().iter();
+        let level = levels.find(|level| level.parms_id == encrypted.parms_id());
+        let Some(&level) = level.filter(|_| self.coefficients < degree && encrypted.size() == 2)
+        else {
+            return Ok(Opened::Whole(encrypted));
+        };
+        let doing = || "preparing the response".to_owned();
+        let copy = encrypted.try_clone().doing(doing)?;
+        let mut opened = Opened::Completed(copy, &self.context, level);
+        let Opened::Completed(copy, ..) = &mut opened else {
+            return Err(EngineError::Internal("a copy that is none"));
+        };
+        let (first, second) = copy
+            .reshape_pair(&self.context, level, false)
+            .doing(doing)?;
+        let secret = self.secret_key.secret_limbs().chunks_exact(degree);
+        let rows = first
+            .chunks_exact_mut(degree)
+            .zip(second.chunks_exact(degree));
+        let mut product = Zeroizing::new(vec![0; degree]);
+        for (prime, ((first, second), secret)) in rows.zip(secret).enumerate() {
+            let modulus = self.context.primes()[prime];
+            product.copy_from_slice(second);
+            self.context.ntt_forward(prime, &mut product).doing(doing)?;
+            for (value, &secret) in product.iter_mut().zip(secret) {
+                *value = multiply(*value, secret, modulus);
+            }
+            self.context.ntt_inverse(prime, &mut product).doing(doing)?;
+            let step = degree / self.coefficients.max(1);
+            for (at, (first, &value)) in first.iter_mut().zip(product.iter()).enumerate() {
+                if !at.is_multiple_of(step) {
+                    *first = (modulus - value) % modulus;
+                }
+            }
+        }
+        Ok(opened)
+    }
+
     pub(super) fn least_budget(&self, outputs: &[Ciphertext]) -> Result<u32, EngineError> {
         let mut decryptor = self.decryptor()?;
         let mut outputs = outputs.iter().enumerate();
         outputs.try_fold(u32::MAX, |least, (output, encrypted)| {
-            Ok(least.min(self.budget(&mut decryptor, output, encrypted)?))
+            let opened = self.open(encrypted)?;
+            Ok(least.min(self.budget(&mut decryptor, output, &opened)?))
         })
     }
 

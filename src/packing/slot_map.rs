@@ -16,6 +16,16 @@ pub struct SlotMap {
     image_slots: usize,
     logit_slots: usize,
     logits: usize,
+    classes: Option<Classes>,
+}
+
+/// Slots of a logit that are not consecutive: in one row, `block` slots of each `period`. Their sum depends only on the
+/// coefficients of the powers of x^(N / (2 `period`)): the others are 0 in the trace to the ring of these powers, which
+/// gives all slots at a distance of `period` their sum (times a constant).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Classes {
+    pub block: usize,
+    pub period: usize,
 }
 
 impl SlotMap {
@@ -34,7 +44,54 @@ impl SlotMap {
             image_slots,
             logit_slots,
             logits,
+            classes: None,
         }
+    }
+
+    /// Makes the map of one image whose logits are sums of classes of slots.
+    pub(super) fn with_classes(
+        slots: usize,
+        inputs: Vec<Vec<Option<Index>>>,
+        classes: Classes,
+        logits: usize,
+    ) -> Self {
+        let logit_slots = slots / 2 / classes.period * classes.block;
+        let map = Self::new(slots, inputs, slots, logit_slots, logits);
+        Self {
+            classes: Some(classes),
+            ..map
+        }
+    }
+
+    /// Returns the number of coefficients of a decrypted response, those of the powers of x^(N / number), on which the
+    /// logits depend; the others may be anything.
+    pub(crate) const fn response_coefficients(&self) -> usize {
+        match self.classes {
+            Some(Classes { period, .. }) => 2 * period,
+            None => self.slots,
+        }
+    }
+
+    /// Returns the slots of a response ciphertext that sum to a logit of an image; `logit` counts those of one
+    /// ciphertext.
+    pub(crate) fn summed(&self, logit: usize, image: usize) -> impl Iterator<Item = usize> {
+        let first = image * self.image_slots + logit * self.logit_slots;
+        let whole = Classes {
+            block: self.logit_slots,
+            period: self.slots,
+        };
+        let (first, end, Classes { block, period }) = match self.classes {
+            None => (first, first + self.logit_slots, whole),
+            Some(classes) => {
+                let (half, in_row) = (self.slots / 2, classes.period / classes.block);
+                let row = logit / in_row * half;
+                let first = row + logit % in_row * classes.block;
+                (first, row + half, classes)
+            }
+        };
+        (first..end)
+            .step_by(period)
+            .flat_map(move |first| first..first + block)
     }
 
     /// Returns the number of slots in a ciphertext.
@@ -68,7 +125,7 @@ impl SlotMap {
     }
 
     /// Returns the number of logits of an image in one ciphertext of a response.
-    const fn logits_in_ciphertext(&self) -> usize {
+    pub(crate) const fn logits_in_ciphertext(&self) -> usize {
         self.image_slots / self.logit_slots
     }
 
@@ -133,9 +190,9 @@ impl SlotMap {
     ) -> Vec<Vec<u64>> {
         let per_ciphertext = self.logits_in_ciphertext();
         let sum = |logit: usize, image: usize| {
-            let start = image * self.image_slots + logit % per_ciphertext * self.logit_slots;
-            let slots = &outputs[logit / per_ciphertext][start..start + self.logit_slots];
-            let sum: u128 = slots.iter().map(|&slot| u128::from(slot)).sum();
+            let slots = &outputs[logit / per_ciphertext];
+            let summed = self.summed(logit % per_ciphertext, image);
+            let sum: u128 = summed.map(|slot| u128::from(slots[slot])).sum();
             (sum % u128::from(modulus)) as u64
         };
         (0..self.logits)

@@ -58,7 +58,7 @@ impl Chains for FusedChains<'_> {
         let batches = images.div_ceil(batch).max(1) as f64;
         chain.cost = batches * circuit.nanoseconds(degree, chain.primes.len() - 1, moduli.len());
         if let Some(line) = &self.line {
-            let sent = (&circuit.circuit, circuit.outputs());
+            let sent = (&circuit.circuit, circuit.outputs(), degree);
             let traffic = Traffic::of(sent, degree, &chain, moduli);
             chain.cost += traffic.nanoseconds(line, batches, images as f64);
         }

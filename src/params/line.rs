@@ -41,9 +41,10 @@ pub(super) struct Traffic {
 }
 
 impl Traffic {
-    /// Counts what travels for a circuit whose response has `outputs` ciphertexts for each plain prime.
+    /// Counts what travels for a circuit whose response has `outputs` ciphertexts for each plain prime, with so many
+    /// coefficients of polynomial 0.
     pub(super) fn of(
-        (circuit, outputs): (&Circuit, usize),
+        (circuit, outputs, coefficients): (&Circuit, usize, usize),
         degree: usize,
         chain: &Chain,
         moduli: &[u64],
@@ -64,6 +65,7 @@ impl Traffic {
             t: moduli.iter().copied().max().unwrap_or(0) as f64,
             polynomials: circuit.polynomials(),
             values: (outputs * moduli.len()) as f64,
+            coefficients,
         };
         let budget = chain.noise.last().map_or(0.0, |last| last.budget_bits);
         let request = (circuit.inputs() * rows(data) * moduli.len()) as f64;

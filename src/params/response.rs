@@ -21,6 +21,7 @@ impl Parameters {
             t: self.plain_moduli.iter().copied().max().unwrap_or(0) as f64,
             polynomials,
             values: (outputs * self.plain_moduli.len()) as f64,
+            coefficients: self.poly_modulus_degree,
         };
         let last = self.predicted_noise.last();
         let budget = last.map_or(0.0, |response| response.budget_bits);
@@ -39,18 +40,19 @@ pub(super) struct ResponseShape {
     pub polynomials: usize,
     /// Number of ciphertexts under all plain primes.
     pub values: f64,
+    /// Number of coefficients of polynomial 0 that travel.
+    pub coefficients: usize,
 }
 
 impl ResponseShape {
     /// Returns the bytes of the response in the form in which it travels, if `budget_bits` are left modulo these primes.
     pub(super) fn bytes(&self, primes: &[u64], budget_bits: f64) -> f64 {
         let widths = self.widths(primes, budget_bits);
-        let bits = if widths.is_empty() {
-            self.whole(primes)
-        } else {
-            widths.iter().sum()
+        let Some((&first, others)) = widths.split_first() else {
+            return self.values * self.degree * f64::from(self.whole(primes)) / 8.0;
         };
-        self.values * self.degree * f64::from(bits) / 8.0
+        let others = self.degree * f64::from(others.iter().sum::<u32>());
+        self.values * (self.coefficients as f64 * f64::from(first) + others) / 8.0
     }
 
     /// Returns the bits of the coefficients of all polynomials as they are.
@@ -129,6 +131,7 @@ mod tests {
             t: 114_689.0,
             polynomials,
             values: 10.0,
+            coefficients: 8192,
         }
     }
 

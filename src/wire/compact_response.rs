@@ -86,7 +86,7 @@ impl Body for CompactResponse {
             let mut part = Vec::new();
             source.packed(size * counts.items as usize, &mut part)?;
             let polynomials = |bytes| form.polynomials(degree, bytes);
-            let padded = |(width, bytes)| padding_is_zero(bytes, degree, width);
+            let padded = |(width, count, bytes)| padding_is_zero(bytes, count, width);
             if part.chunks_exact(size).flat_map(polynomials).all(padded) {
                 Ok(part)
             } else {

@@ -1,6 +1,7 @@
 //! Builds the layout of a network: first the slots of its values, then the diagonals between them.
 
 use super::DiagonalError;
+use super::last::{classes, last_stage, last_stage_of_classes};
 use super::one_upload::Stages;
 use super::place::{LinearRun, Place, Slots, Tensor, cut, places};
 use crate::circuit::{Circuit, CircuitLayer, Entry, Giant, Op, PlainProducts, SlotRotation};
@@ -11,8 +12,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// Largest number of ciphertexts in a request; with more, the layout is not worth it.
 const UPLOADS_MAX: usize = 1024;
-/// Largest number of ciphertexts in a response; with more, the layout is not worth it.
-const RESPONSES_MAX: usize = 64;
 /// Limits on the terms of the network, on the products of a ciphertext of the request, and on the entries of a stage's
 /// plaintexts or of a product of layers. No network for which this layout is worth it comes near them.
 const TERMS_MAX: u64 = 1 << 23;
@@ -123,6 +122,8 @@ pub(in crate::packing) fn pack(
         (uploads, first_stage, windows.as_ref().map(second))
     };
 
+    let final_place = places.last().filter(|_| one_upload);
+    let classes = final_place.and_then(|place| classes(last.len(), place, slots));
     let (mut first_stage, mut second_stage) = (Some(first_stage), second_stage);
     let mut circuit = Vec::with_capacity(2 * runs.len());
     let count = runs.len();
@@ -132,7 +133,11 @@ pub(in crate::packing) fn pack(
         let ops = if let Some(ops) = first_stage.take() {
             ops
         } else if index + 1 == count {
-            last_stage(last, &places[index - 1].values, slots)?
+            let place = &places[index - 1];
+            match classes {
+                Some(classes) => last_stage_of_classes(last, &place.values, classes, slots)?,
+                None => last_stage(last, &place.values, slots)?,
+            }
         } else {
             let (before, after) = (&places[index - 1], &places[index]);
             if let Some(ops) = second_stage.take() {
@@ -157,16 +162,20 @@ pub(in crate::packing) fn pack(
         };
         circuit.push(CircuitLayer::new(name, ops).with_matrix(layers, inputs));
         if let Some(tensor) = tensors.get(index) {
-            let is_last = index + 2 == count;
-            circuit.push(CircuitLayer::square(tensor.square.clone(), is_last));
+            let square = match (index + 2 == count, classes) {
+                (true, Some(_)) => CircuitLayer::relinearized_square(tensor.square.clone()),
+                (is_last, _) => CircuitLayer::square(tensor.square.clone(), is_last),
+            };
+            circuit.push(square);
         }
     }
     let period = places.last().map_or(1, |place| place.values.period);
     let circuit = Circuit::new(uploads.len(), circuit);
-    Ok((
-        circuit,
-        SlotMap::new(slots, uploads, slots, period, last.len()),
-    ))
+    let slot_map = match classes {
+        Some(classes) => SlotMap::with_classes(slots, uploads, classes, last.len()),
+        None => SlotMap::new(slots, uploads, slots, period, last.len()),
+    };
+    Ok((circuit, slot_map))
 }
 
 /// Repeats values over the slots of as many ciphertexts as their period takes.
@@ -568,44 +577,4 @@ impl Windows {
         let folds = folds(after.period, slots, slots);
         rotated(Vec::new(), split(diagonals, slots, 0), folds, after, slots)
     }
-}
-
-/// Builds the last stage: each copy of the values is multiplied for another logit.
-fn last_stage(
-    matrix: &SparseMatrix,
-    values: &Slots,
-    slots: usize,
-) -> Result<Vec<Op>, DiagonalError> {
-    let copies = slots / values.period;
-    let count = matrix.len().div_ceil(copies.max(1));
-    if count > RESPONSES_MAX {
-        return refuse(format!(
-            "its {} results take {count} ciphertexts of the response: {RESPONSES_MAX} at most",
-            matrix.len()
-        ));
-    }
-    let (sums, biases) = (0..count)
-        .map(|response| {
-            let logits = response * copies..((response + 1) * copies).min(matrix.len());
-            let mut weights = Vec::new();
-            let mut biases = Vec::new();
-            for (copy, logit) in logits.enumerate() {
-                let base = copy * values.period;
-                let entries = matrix.row(logit).filter_map(|entry| {
-                    let slot = values.of[matrix.inputs()[entry] as usize]?;
-                    Some(Entry {
-                        slot: (base + slot.get()) as u32,
-                        entry: entry as u32,
-                    })
-                });
-                weights.extend(entries);
-                biases.push(Entry {
-                    slot: base as u32,
-                    entry: logit as u32,
-                });
-            }
-            (vec![(0, weights)], biases)
-        })
-        .unzip();
-    Ok(vec![Op::PlainProducts(sums), Op::AddPlain(biases)])
 }

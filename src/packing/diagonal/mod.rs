@@ -14,6 +14,7 @@
 //! [`crate::engine::Plan`]).
 
 mod build;
+mod last;
 mod one_upload;
 mod place;
 

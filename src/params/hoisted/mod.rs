@@ -304,7 +304,12 @@ impl Chains for HoistedChains<'_> {
         chain.cost *= runs;
         if let Some(line) = &self.line {
             let Packing { circuit, slot_map } = &circuit.packing;
-            let traffic = Traffic::of((circuit, slot_map.outputs()), degree, &chain, moduli);
+            let sent = (
+                circuit,
+                slot_map.outputs(),
+                slot_map.response_coefficients(),
+            );
+            let traffic = Traffic::of(sent, degree, &chain, moduli);
             chain.cost += traffic.nanoseconds(line, self.images as f64, self.images as f64);
         }
         Some(chain)
