@@ -403,7 +403,9 @@ impl Client {
         self.check_response(response)?;
         let mut least = u32::MAX;
         for (plain_prime, outputs) in self.primes.iter().zip(&response.parts) {
-            least = least.min(plain_prime.least_budget(outputs)?);
+            let opened = outputs.iter().map(|output| plain_prime.open(output));
+            let opened: Vec<_> = opened.collect::<Result<_, _>>()?;
+            least = least.min(plain_prime.least_budget(opened.iter().map(|opened| &**opened))?);
         }
         Ok(least)
     }

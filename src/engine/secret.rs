@@ -214,12 +214,15 @@ impl SecretPrime {
         Ok(opened)
     }
 
-    pub(super) fn least_budget(&self, outputs: &[Ciphertext]) -> Result<u32, EngineError> {
+    /// Returns the least budget of some ciphertexts, as they are.
+    pub(super) fn least_budget<'a>(
+        &self,
+        outputs: impl IntoIterator<Item = &'a Ciphertext>,
+    ) -> Result<u32, EngineError> {
         let mut decryptor = self.decryptor()?;
-        let mut outputs = outputs.iter().enumerate();
+        let mut outputs = outputs.into_iter().enumerate();
         outputs.try_fold(u32::MAX, |least, (output, encrypted)| {
-            let opened = self.open(encrypted)?;
-            Ok(least.min(self.budget(&mut decryptor, output, &opened)?))
+            Ok(least.min(self.budget(&mut decryptor, output, encrypted)?))
         })
     }
 

@@ -19,8 +19,12 @@ use crate::wire::{Limits, Message as _, WireError};
 use num_bigint::BigInt;
 
 fn diagonal(network: &Network) -> Result<Parameters, ParamsError> {
+    chosen(network, Scheme::Diagonal)
+}
+
+fn chosen(network: &Network, scheme: Scheme) -> Result<Parameters, ParamsError> {
     let options = SelectOptions {
-        scheme: Some(Scheme::Diagonal),
+        scheme: Some(scheme),
         images: Some(1),
         ..SelectOptions::default()
     };
@@ -127,6 +131,8 @@ fn random_networks_equal_the_twin() {
     };
     // For one and two squares: the numbers of networks whose noise is compared, and of others.
     let (mut checked, mut others) = ([0; 3], 0);
+    // Those of one upload; few networks fit.
+    let mut with_one_upload = 0;
     for seed in 0..400 {
         let network = random_network(seed, &limits).unwrap();
         let squares = network
@@ -143,6 +149,17 @@ fn random_networks_equal_the_twin() {
             _ => true,
         };
         let has_noise = network.layers().iter().all(reads);
+        if squares == 2 && has_noise && with_one_upload < 4 {
+            if let Ok(selection) = chosen(&network, Scheme::OneUpload) {
+                let slack = check(&network, &selection);
+                println!("seed {seed}, one upload: {slack:.1?}");
+                assert!(
+                    slack.iter().all(|(_, bits)| *bits <= SLACK_MAX),
+                    "{slack:?}"
+                );
+                with_one_upload += 1;
+            }
+        }
         if squares == 0 || (has_noise && checked[squares] == 5) || (!has_noise && others == 3) {
             continue;
         }
@@ -160,11 +177,11 @@ fn random_networks_equal_the_twin() {
         } else {
             others += 1;
         }
-        if checked[1..] == [5, 5] && others == 3 {
+        if checked[1..] == [5, 5] && others == 3 && with_one_upload == 4 {
             return;
         }
     }
-    panic!("{checked:?} networks with noise, {others} without");
+    panic!("{checked:?} networks with noise, {others} without, {with_one_upload} with one upload");
 }
 
 /// Number of outputs, kernel side and stride, in the order of the grid below.
@@ -182,10 +199,13 @@ fn the_noise_model_is_never_optimistic_and_not_far_off() {
             Shape::new(1, 32, 32),
         ),
     ];
-    for (sizes, pools, input) in grid {
+    let [first, ..] = grid;
+    let diagonal = grid.map(|given| (Scheme::Diagonal, given));
+    for (scheme, (sizes, pools, input)) in diagonal.into_iter().chain([(Scheme::OneUpload, first)])
+    {
         let network = convolutions(sizes, pools, input, 1);
         let options = SelectOptions {
-            scheme: Some(Scheme::Diagonal),
+            scheme: Some(scheme),
             images: Some(1),
             bound: crate::params::BoundRule::Observed {
                 magnitude: BigInt::from(50_000),
