@@ -13,7 +13,7 @@
 //! | `--network models/mnist-t17` | model directories, relative to the checkout's root |
 //! | `--bound proven,observed` | bounds that the plaintext modulus must hold, see the benchmark `inference`; default proven |
 //! | `--images 1,8192` | numbers of images in a request; default 1,8192 |
-//! | `--scheme auto,batched,crops,diagonal,one-upload,seal` | schemes; default auto: the cheapest for the number of images |
+//! | `--scheme auto,batched,crops,diagonal,few-uploads,seal` | schemes; default auto: the cheapest for the number of images |
 //! | `--client own,seal` | whose encryption the client uses; default own, where it serves the scheme |
 //! | `--threads 1,2` | numbers of threads of each process. With 2, client and server share the same two processors; default 1,2 |
 //! | `--repeat N` | number of requests that count, after the first one; default 5 |
@@ -88,7 +88,7 @@ fn scheme(name: &str) -> Result<Option<Scheme>, String> {
         "batched" => Some(Scheme::Batched),
         "crops" => Some(Scheme::Crops),
         "diagonal" => Some(Scheme::Diagonal),
-        "one-upload" => Some(Scheme::OneUpload),
+        "few-uploads" => Some(Scheme::FewUploads),
         other => return Err(format!("no scheme {other}")),
     })
 }

@@ -150,7 +150,7 @@ fn measure(
     let count = match scheme {
         Scheme::Stock | Scheme::Batched => options.images,
         Scheme::Crops => options.images.min(CROP_IMAGES),
-        Scheme::Diagonal | Scheme::OneUpload => 1,
+        Scheme::Diagonal | Scheme::FewUploads => 1,
     };
     let selection = select(
         network,

@@ -86,7 +86,7 @@ impl Options {
                             "batched" => Ok(Scheme::Batched),
                             "crops" => Ok(Scheme::Crops),
                             "diagonal" => Ok(Scheme::Diagonal),
-                            "one-upload" => Ok(Scheme::OneUpload),
+                            "few-uploads" => Ok(Scheme::FewUploads),
                             other => Err(format!("no scheme {other}")),
                         })
                         .collect::<Result<_, _>>()?;

@@ -110,11 +110,12 @@ impl Step<'_> {
             Op::LinearTransform { babies, giants } => {
                 let products: usize = giants.iter().map(|giant| giant.diagonals.len()).sum();
                 let rotations = moving(babies) + moving(giants.iter().map(|giant| &giant.rotation));
+                let of_all = |count: usize| (self.ciphertexts * count) as u64;
                 OpCounts {
-                    plain_multiplications: products as u64,
-                    additions: products.saturating_sub(1) as u64,
-                    rotations: rotations as u64,
-                    rotation_key_switches: rotations as u64,
+                    plain_multiplications: of_all(products),
+                    additions: of_all(products.saturating_sub(1)),
+                    rotations: of_all(rotations),
+                    rotation_key_switches: of_all(rotations),
                     ..none
                 }
             }

@@ -29,7 +29,7 @@ pub(super) enum LayoutArgument {
     /// One image at a time, with rotations: the least time to an answer.
     Diagonal,
     /// The same with one ciphertext for the image: the least time to an answer over a line.
-    OneUpload,
+    FewUploads,
 }
 
 /// The line for which parameters are chosen.
@@ -60,11 +60,11 @@ pub(super) fn scheme(kernels: Kernels, layout: LayoutArgument) -> anyhow::Result
         (Kernels::Own, LayoutArgument::Batched) => Some(Scheme::Batched),
         (Kernels::Own, LayoutArgument::Crops) => Some(Scheme::Crops),
         (Kernels::Own, LayoutArgument::Diagonal) => Some(Scheme::Diagonal),
-        (Kernels::Own, LayoutArgument::OneUpload) => Some(Scheme::OneUpload),
+        (Kernels::Own, LayoutArgument::FewUploads) => Some(Scheme::FewUploads),
         (Kernels::Seal, LayoutArgument::Auto | LayoutArgument::Batched) => Some(Scheme::Stock),
         (
             Kernels::Seal,
-            LayoutArgument::Crops | LayoutArgument::Diagonal | LayoutArgument::OneUpload,
+            LayoutArgument::Crops | LayoutArgument::Diagonal | LayoutArgument::FewUploads,
         ) => bail!(
             "SEAL's kernels compute in the batched layout only: leave out --layout, or use --kernels own"
         ),

@@ -53,7 +53,9 @@ impl Plan {
         let selection = self.parameters();
         match selection.scheme() {
             Scheme::Stock => return Vec::new(),
-            Scheme::Diagonal | Scheme::OneUpload => return self.forecast_diagonal(contexts, rates),
+            Scheme::Diagonal | Scheme::FewUploads => {
+                return self.forecast_diagonal(contexts, rates);
+            }
             Scheme::Batched | Scheme::Crops => {}
         }
         let parts = selection.plain_moduli().len();

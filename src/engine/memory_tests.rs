@@ -68,7 +68,7 @@ fn keys_and_requests_take_the_predicted_memory() {
             let packed: usize = compact.keys.iter().map(Vec::len).sum();
             let bits = 64 * packed as u64;
             assert!(20 * forecast.keys <= bits && bits <= 50 * forecast.keys);
-            assert_eq!(packed > 0, scheme == Scheme::Diagonal);
+            assert_eq!(packed > 0, scheme.rotates());
             assert_eq!(words, 0);
         } else {
             assert_eq!(forecast.keys, 8 * words as u64, "{scheme}: keys");

@@ -57,8 +57,8 @@ impl Plan {
             Scheme::Diagonal => {
                 Packing::diagonal(network, slots).map_err(|error| refused(&error))?
             }
-            Scheme::OneUpload => {
-                Packing::one_upload(network, slots).map_err(|error| refused(&error))?
+            Scheme::FewUploads => {
+                Packing::few_uploads(network, slots).map_err(|error| refused(&error))?
             }
         };
         let Packing { circuit, slot_map } = packing;

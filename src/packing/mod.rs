@@ -66,7 +66,7 @@ impl Packing {
     ///
     /// # Errors
     /// [`DiagonalError`] with the reason if the network does not fit.
-    pub fn one_upload(network: &Network, slots: usize) -> Result<Self, DiagonalError> {
+    pub fn few_uploads(network: &Network, slots: usize) -> Result<Self, DiagonalError> {
         let (circuit, slot_map) = diagonal::pack(network, slots, true)?;
         Ok(Self { circuit, slot_map })
     }

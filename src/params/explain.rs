@@ -73,7 +73,7 @@ impl Parameters {
                 .collect::<Vec<_>>()
                 .join(", "),
             match self.scheme {
-                Scheme::Stock | Scheme::Diagonal | Scheme::OneUpload => " for key switching",
+                Scheme::Stock | Scheme::Diagonal | Scheme::FewUploads => " for key switching",
                 Scheme::Batched | Scheme::Crops => ", which SEAL demands and nothing uses",
             },
             self.standard

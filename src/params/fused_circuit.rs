@@ -25,7 +25,7 @@ impl FusedCircuit {
     pub(super) fn new(network: &Network, scheme: Scheme) -> Option<Self> {
         let (circuit, slots) = match scheme {
             Scheme::Batched => (Circuit::of_values(network, false), 1),
-            Scheme::Stock | Scheme::Diagonal | Scheme::OneUpload => return None,
+            Scheme::Stock | Scheme::Diagonal | Scheme::FewUploads => return None,
             Scheme::Crops => {
                 let crops = CropNetwork::new(network).ok()?;
                 let slots = crops.position_count() * crops.logits();

@@ -108,10 +108,10 @@ impl RunSize<'_> {
                 forecast
             }
             Scheme::Diagonal => self.diagonal(&Packing::diagonal(network, self.degree)?),
-            Scheme::OneUpload => self.diagonal(&Packing::one_upload(network, self.degree)?),
+            Scheme::FewUploads => self.diagonal(&Packing::few_uploads(network, self.degree)?),
         };
         let batch = match self.scheme {
-            Scheme::Diagonal | Scheme::OneUpload => 1,
+            Scheme::Diagonal | Scheme::FewUploads => 1,
             Scheme::Crops | Scheme::Batched | Scheme::Stock => {
                 images.map_or(self.degree, |images| images.min(self.degree))
             }

@@ -47,7 +47,7 @@ pub enum Scheme {
     Diagonal,
     /// The same with one ciphertext for the image: the first layer rotates, too. For the shortest time to an answer over
     /// a line. Serves networks that begin with a convolution whose results fit a ciphertext.
-    OneUpload,
+    FewUploads,
 }
 
 impl Scheme {
@@ -57,16 +57,16 @@ impl Scheme {
         Self::Batched,
         Self::Crops,
         Self::Diagonal,
-        Self::OneUpload,
+        Self::FewUploads,
     ];
 
-    /// Returns the name of the arrangement of images in slots: `batched`, `crops`, `diagonal` or `one-upload`.
+    /// Returns the name of the arrangement of images in slots: `batched`, `crops`, `diagonal` or `few-uploads`.
     pub const fn layout(self) -> &'static str {
         match self {
             Self::Stock | Self::Batched => "batched",
             Self::Crops => "crops",
             Self::Diagonal => "diagonal",
-            Self::OneUpload => "one-upload",
+            Self::FewUploads => "few-uploads",
         }
     }
 
@@ -77,7 +77,7 @@ impl Scheme {
 
     /// True if own kernels rotate: one image at a time, with keys.
     pub const fn rotates(self) -> bool {
-        matches!(self, Self::Diagonal | Self::OneUpload)
+        matches!(self, Self::Diagonal | Self::FewUploads)
     }
 
     /// True if the server calls stock SEAL functions.

@@ -93,7 +93,7 @@ fn select_own(
             best = Some(fit);
         }
     }
-    for scheme in [Scheme::Diagonal, Scheme::OneUpload] {
+    for scheme in [Scheme::Diagonal, Scheme::FewUploads] {
         let wanted = match options.scheme {
             None => options
                 .images

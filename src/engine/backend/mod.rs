@@ -61,7 +61,7 @@ pub(super) fn evaluators(
                     Box::new(stock::StockEvaluator::new(context, plan, relin)?) as Box<dyn Evaluate>
                 }
                 Scheme::Batched | Scheme::Crops => Box::new(fused::Fused::new(context, plan)?),
-                Scheme::Diagonal | Scheme::OneUpload => {
+                Scheme::Diagonal | Scheme::FewUploads => {
                     let keys = match &shared {
                         Some(shared) => Arc::clone(shared),
                         None => hoisted::KeyTables::of_seal(

@@ -1,9 +1,10 @@
 //! Builds the layout of a network: first the slots of its values, then the diagonals between them.
 
 use super::DiagonalError;
+use super::grid::Stages;
 use super::last::{classes, last_stage, last_stage_of_classes};
-use super::one_upload::Stages;
 use super::place::{LinearRun, Place, Slots, Tensor, cut, places};
+use super::taps::FirstStage;
 use crate::circuit::{Circuit, CircuitLayer, Entry, Giant, Op, PlainProducts, SlotRotation};
 use crate::network::{Layer, Network, SparseMatrix};
 use crate::packing::index::Index;
@@ -35,14 +36,14 @@ pub(super) fn refuse<T>(reason: impl Into<String>) -> Result<T, DiagonalError> {
     })
 }
 
-/// Packs one image into ciphertexts of `slots` slots, or into a single one with `one_upload`.
+/// Packs one image into ciphertexts of `slots` slots, or into as few as can be with `few_uploads`.
 ///
 /// # Errors
 /// [`DiagonalError`] with the reason if the network does not fit.
 pub(in crate::packing) fn pack(
     network: &Network,
     slots: usize,
-    one_upload: bool,
+    few_uploads: bool,
 ) -> Result<(Circuit, SlotMap), DiagonalError> {
     if !(network.layers().iter()).any(|named| named.layer == Layer::Square) {
         return refuse("it squares nothing, so there is nothing to rotate for");
@@ -95,22 +96,34 @@ pub(in crate::packing) fn pack(
         Some(places) => places,
         None => places(&runs, &tensors, &needed, slots, false)?,
     };
-    let (uploads, first_stage, second_stage) = if one_upload {
-        let (Some(windows), [_, second, ..]) = (&windows, matrices.as_slice()) else {
-            return refuse(
-                "one upload serves networks of at least two squares, whose second one has windows",
-            );
-        };
-        let packed = Stages {
-            run: &runs[0],
-            matrices: [first, second],
-            shapes: [input, tensors[0].shape],
-            places: &places,
-            windows: &windows.inputs,
-            slots,
+    let (uploads, first_stage, second_stage) = if few_uploads {
+        match (&windows, matrices.as_slice()) {
+            (Some(windows), [_, second, ..]) => {
+                let packed = Stages {
+                    run: &runs[0],
+                    matrices: [first, second],
+                    shapes: [input, tensors[0].shape],
+                    places: &places,
+                    windows: &windows.inputs,
+                    slots,
+                }
+                .pack()?;
+                (packed.request, packed.first, Some(packed.second))
+            }
+            _ => {
+                let (request, ops) = FirstStage {
+                    run: &runs[0],
+                    matrix: first,
+                    shapes: [input, tensors[0].shape],
+                    place: &places[0],
+                    pool: runs.get(1).and_then(|run| run.pool).unwrap_or([1, 1]),
+                    spread: &repeat(&places[0].values, slots),
+                    slots,
+                }
+                .pack()?;
+                (request, ops, None)
+            }
         }
-        .pack()?;
-        (packed.request, packed.first, Some(packed.second))
     } else {
         // The first tensor's values in the slots of one or several ciphertexts.
         let spread = match &windows {
@@ -122,7 +135,7 @@ pub(in crate::packing) fn pack(
         (uploads, first_stage, windows.as_ref().map(second))
     };
 
-    let final_place = places.last().filter(|_| one_upload);
+    let final_place = places.last().filter(|_| few_uploads);
     let classes = final_place.and_then(|place| classes(last.len(), place, slots));
     let (mut first_stage, mut second_stage) = (Some(first_stage), second_stage);
     let mut circuit = Vec::with_capacity(2 * runs.len());

@@ -17,7 +17,8 @@ const RESPONSES_MAX: usize = 64;
 /// move whole blocks.
 pub(super) fn classes(logits: usize, place: &Place, slots: usize) -> Option<Classes> {
     let block = place.block.max(1);
-    let period = block * logits.div_ceil(2).next_power_of_two();
+    // With a period of 1, the trace would also sum over both rows.
+    let period = (block * logits.div_ceil(2).next_power_of_two()).max(2);
     let fits = period <= slots / 2 && place.values.period <= slots / 2;
     (fits && period / block <= CLASSES_MAX).then_some(Classes { block, period })
 }

@@ -14,9 +14,10 @@
 //! [`crate::engine::Plan`]).
 
 mod build;
+mod grid;
 mod last;
-mod one_upload;
 mod place;
+mod taps;
 
 pub(super) use build::pack;
 

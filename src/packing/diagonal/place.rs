@@ -95,6 +95,8 @@ pub(super) struct Place {
     /// Number of slots in a block, and of positions in a row of the grid.
     pub block: usize,
     pub width: usize,
+    /// Number of slots of a channel: a block for each phase.
+    pub plane: usize,
     /// Rows and columns between the values of neighbouring positions.
     pub phases: [usize; 2],
 }
@@ -252,6 +254,7 @@ fn place(
             period: blocks * grid.block,
         },
         block: grid.block,
+        plane: after[0] * after[1] * grid.block,
         width: grid.width,
         phases,
     }

@@ -3,7 +3,8 @@
 
 use crate::circuit::{CircuitLayer, Entry, Op, PlainProducts, SlotRotation, moving};
 use crate::network::{
-    Layer, Network, NetworkLimits, Twin, random_hcnn, random_images, random_network,
+    Layer, Network, NetworkLimits, Twin, random_hcnn, random_hcnn_cifar, random_images,
+    random_network,
 };
 use crate::packing::Packing;
 use num_bigint::BigInt;
@@ -126,7 +127,7 @@ fn random_networks_equal_the_twin() {
         max_squares: 4,
         ..NetworkLimits::default()
     };
-    let (mut served, mut with_one_upload) = ([0; 5], [0; 5]);
+    let (mut served, mut with_few_uploads, mut several) = ([0; 5], [0; 5], 0);
     for seed in 0..400 {
         let network = random_network(seed, &limits).unwrap();
         let squares = network.layers().iter();
@@ -136,21 +137,23 @@ fn random_networks_equal_the_twin() {
                 check(&network, &packing);
                 served[squares] += 1;
             }
-            if let Ok(packing) = Packing::one_upload(&network, slots) {
-                assert_eq!(packing.slot_map.inputs(), 1);
+            if let Ok(packing) = Packing::few_uploads(&network, slots) {
                 check(&network, &packing);
-                with_one_upload[squares] += 1;
+                several += usize::from(packing.slot_map.inputs() > 1);
+                with_few_uploads[squares] += 1;
             }
         }
     }
-    println!("served, by squares: {served:?}, with one upload: {with_one_upload:?}");
+    println!(
+        "served, by squares: {served:?}, with few uploads: {with_few_uploads:?}, several: {several}"
+    );
     assert!(
         served[1] > 50 && served[2] > 50 && served[3] > 20,
         "{served:?}"
     );
     assert!(
-        with_one_upload[2] > 50 && with_one_upload[3] > 20,
-        "{with_one_upload:?}"
+        with_few_uploads[2] > 50 && with_few_uploads[3] > 20,
+        "{with_few_uploads:?}"
     );
 }
 
@@ -158,7 +161,8 @@ fn random_networks_equal_the_twin() {
 #[test]
 fn hcnn_mnist_takes_one_upload() {
     let network = random_hcnn(1, 2, 100).unwrap();
-    let packing = Packing::one_upload(&network, 8192).unwrap();
+    let packing = Packing::few_uploads(&network, 8192).unwrap();
+    assert_eq!(packing.slot_map.inputs(), 1);
     check(&network, &packing);
     let ops = packing.circuit.layers().iter().flat_map(CircuitLayer::ops);
     let counts = ops.filter_map(|op| match op {
@@ -168,5 +172,18 @@ fn hcnn_mnist_takes_one_upload() {
         }
         _ => None,
     });
-    assert_eq!(counts.collect::<Vec<_>>(), [[5, 5, 35], [7, 7, 64]]);
+    assert_eq!(
+        counts.collect::<Vec<_>>(),
+        [[5, 5, 35], [7, 7, 64], [7, 0, 8]]
+    );
+}
+
+/// A row holds the 27 taps of the first layer in 32 blocks; the two rows and the two ciphertexts are the rows and columns
+/// of the pool.
+#[test]
+fn hcnn_cifar_takes_two_uploads() {
+    let network = random_hcnn_cifar(1, 2, 2, 20, false).unwrap();
+    let packing = Packing::few_uploads(&network, 16384).unwrap();
+    assert_eq!(packing.slot_map.inputs(), 2);
+    check(&network, &packing);
 }

@@ -289,7 +289,7 @@ impl Chains for HoistedChains<'_> {
         }
         if self.circuit.as_ref().is_none_or(|(at, _)| *at != degree) {
             let packing = match self.scheme {
-                Scheme::OneUpload => Packing::one_upload(self.network, degree),
+                Scheme::FewUploads => Packing::few_uploads(self.network, degree),
                 _ => Packing::diagonal(self.network, degree),
             };
             let built = packing.map(HoistedCircuit::new);

@@ -106,6 +106,19 @@ struct Count {
 impl Count {
     /// Adds the work of an operation of the circuit.
     fn step(&self, work: &mut Work, step: Step<'_>) {
+        match step.op {
+            // These are executed for each ciphertext.
+            Op::LinearTransform { .. } | Op::RotateAndSum(_) | Op::Relinearize => {
+                for _ in 0..step.ciphertexts {
+                    self.one(work, step);
+                }
+            }
+            _ => self.one(work, step),
+        }
+    }
+
+    /// Adds the work of an operation, or of its part for one ciphertext.
+    fn one(&self, work: &mut Work, step: Step<'_>) {
         let level = step.level as f64;
         match step.op {
             // The sums of the request, each divided by t.

@@ -132,7 +132,7 @@ fn random_networks_equal_the_twin() {
     // For one and two squares: the numbers of networks whose noise is compared, and of others.
     let (mut checked, mut others) = ([0; 3], 0);
     // Those of one upload; few networks fit.
-    let mut with_one_upload = 0;
+    let mut with_few_uploads = 0;
     for seed in 0..400 {
         let network = random_network(seed, &limits).unwrap();
         let squares = network
@@ -149,15 +149,15 @@ fn random_networks_equal_the_twin() {
             _ => true,
         };
         let has_noise = network.layers().iter().all(reads);
-        if squares == 2 && has_noise && with_one_upload < 4 {
-            if let Ok(selection) = chosen(&network, Scheme::OneUpload) {
+        if squares == 2 && has_noise && with_few_uploads < 4 {
+            if let Ok(selection) = chosen(&network, Scheme::FewUploads) {
                 let slack = check(&network, &selection);
                 println!("seed {seed}, one upload: {slack:.1?}");
                 assert!(
                     slack.iter().all(|(_, bits)| *bits <= SLACK_MAX),
                     "{slack:?}"
                 );
-                with_one_upload += 1;
+                with_few_uploads += 1;
             }
         }
         if squares == 0 || (has_noise && checked[squares] == 5) || (!has_noise && others == 3) {
@@ -177,11 +177,11 @@ fn random_networks_equal_the_twin() {
         } else {
             others += 1;
         }
-        if checked[1..] == [5, 5] && others == 3 && with_one_upload == 4 {
+        if checked[1..] == [5, 5] && others == 3 && with_few_uploads == 4 {
             return;
         }
     }
-    panic!("{checked:?} networks with noise, {others} without, {with_one_upload} with one upload");
+    panic!("{checked:?} networks with noise, {others} without, {with_few_uploads} with one upload");
 }
 
 /// Number of outputs, kernel side and stride, in the order of the grid below.
@@ -201,7 +201,7 @@ fn the_noise_model_is_never_optimistic_and_not_far_off() {
     ];
     let [first, ..] = grid;
     let diagonal = grid.map(|given| (Scheme::Diagonal, given));
-    for (scheme, (sizes, pools, input)) in diagonal.into_iter().chain([(Scheme::OneUpload, first)])
+    for (scheme, (sizes, pools, input)) in diagonal.into_iter().chain([(Scheme::FewUploads, first)])
     {
         let network = convolutions(sizes, pools, input, 1);
         let options = SelectOptions {

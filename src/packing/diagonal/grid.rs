@@ -40,7 +40,7 @@ pub(super) struct Packed {
 }
 
 /// Rows and columns of an offset.
-type Offset = [isize; 2];
+pub(super) type Offset = [isize; 2];
 
 fn zip(a: Offset, b: Offset, with: impl Fn(isize, isize) -> isize) -> Offset {
     [with(a[0], b[0]), with(a[1], b[1])]
@@ -51,7 +51,7 @@ fn signed([y, x]: [usize; 2]) -> Offset {
 }
 
 /// Returns the channel of a value in a tensor, and its row and column.
-fn at(index: usize, shape: Shape) -> (usize, Offset) {
+pub(super) fn at(index: usize, shape: Shape) -> (usize, Offset) {
     let (y, x) = (index / shape.width % shape.height, index % shape.width);
     (index / (shape.width * shape.height), signed([y, x]))
 }
