@@ -164,7 +164,7 @@ pub(in crate::packing) fn pack(
                     &SparseMatrix::pattern(&layers, inputs),
                     before,
                     &after.values,
-                    slots,
+                    (slots, if few_uploads { KEY_COST } else { 0 }),
                 )?
             }
         };
@@ -348,7 +348,7 @@ fn rotated_stage(
     matrix: &SparseMatrix,
     before: &Place,
     after: &Slots,
-    slots: usize,
+    (slots, key_cost): (usize, usize),
 ) -> Result<Vec<Op>, DiagonalError> {
     let inputs = &before.pooled;
     let (period_in, period_out) = (inputs.period, after.period);
@@ -390,7 +390,7 @@ fn rotated_stage(
     }
     Ok(rotated(
         folds(inputs.period, before.values.period.min(slots), slots),
-        split(diagonals, slots, 0),
+        split(diagonals, slots, key_cost),
         folds(period_out, period_in, slots),
         after,
         slots,

@@ -14,7 +14,7 @@ use crate::network::{
     Layer, NamedLayer, Network, NetworkBuilder, NetworkLimits, Shape, SplitMix64, Twin,
     random_images, random_network,
 };
-use crate::params::{Parameters, ParamsError, Scheme, SelectOptions, select};
+use crate::params::{Line, Parameters, ParamsError, Scheme, SelectOptions, select};
 use crate::wire::{Limits, Message as _, WireError};
 use num_bigint::BigInt;
 
@@ -236,30 +236,40 @@ fn the_noise_model_is_never_optimistic_and_not_far_off() {
 fn the_layout_of_the_least_predicted_time_is_chosen() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/models/mnist-t17");
     let network = Network::load(path).unwrap();
+    let line = |megabits: u64| Line {
+        bits_per_second: (megabits * 1_000_000).try_into().unwrap(),
+        ..Line::default()
+    };
     // `docs/EVALUATION.md`, "Which layout", states these; docs/RESULTS.md has measured times.
     let expected = [
-        (1, Scheme::Diagonal),
-        (2, Scheme::Diagonal),
-        (3, Scheme::Diagonal),
-        (4, Scheme::Crops),
-        (16, Scheme::Crops),
-        (51, Scheme::Crops),
-        (200, Scheme::Crops),
-        (1000, Scheme::Batched),
+        (None, 1, Scheme::Diagonal),
+        (None, 3, Scheme::Diagonal),
+        (None, 4, Scheme::Crops),
+        (None, 200, Scheme::Crops),
+        (None, 1000, Scheme::Batched),
+        (Some(line(100)), 1, Scheme::FewUploads),
+        (Some(line(100)), 50, Scheme::FewUploads),
+        (Some(line(100)), 1000, Scheme::Batched),
+        (Some(line(10_000)), 1, Scheme::Diagonal),
+        (Some(line(1)), 256, Scheme::FewUploads),
     ];
-    for (images, layout) in expected {
+    let mut wrong = Vec::new();
+    for (line, images, layout) in expected {
         let options = SelectOptions {
             images: Some(images),
             bound: crate::params::BoundRule::Observed {
                 magnitude: BigInt::from(50_000),
                 source: "the test".to_owned(),
             },
-            line: None,
+            line,
             ..SelectOptions::default()
         };
-        let selection = select(&network, &options).unwrap();
-        assert_eq!(selection.scheme(), layout, "{images} images");
+        let chosen = select(&network, &options).unwrap().scheme();
+        if chosen != layout {
+            wrong.push((line, images, chosen));
+        }
     }
+    assert!(wrong.is_empty(), "{wrong:?}");
 }
 
 #[test]
