@@ -16,6 +16,7 @@
 //! | `--scheme auto,batched,crops,diagonal,few-uploads,seal` | schemes; default auto: the cheapest for the number of images |
 //! | `--client own,seal` | whose encryption the client uses; default own, where it serves the scheme |
 //! | `--threads 1,2` | numbers of threads of each process. With 2, client and server share the same two processors; default 1,2 |
+//! | `--backend ifma` | instructions of own kernels and own encryption: ifma, avx2 or portable; default the fastest. SEAL's transforms and the packing of residues use what the processor has |
 //! | `--repeat N` | number of requests that count, after the first one; default 5 |
 //! | `--out FILE` | path of the record; default `target/bench/endtoend.json` |
 
@@ -31,6 +32,7 @@ use num_bigint::BigInt;
 use record::{Record, default_path};
 use sealquant::engine::{Client, CompactResponse, Contexts, Plan, Response};
 use sealquant::experiment::Spread;
+use sealquant::kernels::Backend;
 use sealquant::network::{Network, Twin, argmax};
 use sealquant::params::{BoundRule, Scheme, SelectOptions, select};
 use sealquant::wire::{Limits, Message};
@@ -55,6 +57,7 @@ struct Options {
     /// Whose encryption the client uses: true for its own.
     clients: Vec<bool>,
     threads: Vec<usize>,
+    backend: Backend,
     repeat: usize,
     out: PathBuf,
 }
@@ -101,6 +104,13 @@ fn client(name: &str) -> Result<bool, String> {
     }
 }
 
+/// Finds the instructions of this name, if this processor has them.
+fn backend(name: &str) -> Result<Backend, String> {
+    let mut backends = Backend::available().into_iter();
+    let backend = backends.find(|backend| backend.name() == name);
+    backend.ok_or_else(|| format!("no backend {name}"))
+}
+
 fn list<T, E>(text: &str, item: impl Fn(&str) -> Result<T, E>) -> Result<Vec<T>, E> {
     text.split(',').map(item).collect()
 }
@@ -114,6 +124,7 @@ impl Options {
             schemes: vec![None],
             clients: vec![true],
             threads: vec![1, 2],
+            backend: Backend::detect(),
             repeat: 5,
             out: default_path("endtoend"),
         };
@@ -130,6 +141,7 @@ impl Options {
                 "--scheme" => options.schemes = list(value()?, scheme)?,
                 "--client" => options.clients = list(value()?, client)?,
                 "--threads" => options.threads = list(value()?, str::parse)?,
+                "--backend" => options.backend = backend(value()?)?,
                 "--repeat" => options.repeat = value()?.parse::<usize>()?.max(1),
                 "--out" => options.out = value()?.into(),
                 // Passed by cargo.
@@ -156,6 +168,8 @@ struct Row {
     kernels: &'static str,
     /// Whose encryption the client uses: `own` or `seal`.
     client: &'static str,
+    /// Instructions of own kernels and own encryption.
+    instructions: &'static str,
     layout: &'static str,
     images: usize,
     threads: usize,
@@ -223,7 +237,11 @@ impl Drop for Served {
 }
 
 /// Starts the server's process and connects to it.
-fn start(setting: &Setting, threads: usize) -> Result<(Served, TcpStream), Box<dyn Error>> {
+fn start(
+    setting: &Setting,
+    threads: usize,
+    backend: Backend,
+) -> Result<(Served, TcpStream), Box<dyn Error>> {
     let magnitude = match &setting.bound {
         BoundRule::Proven => "proven".to_owned(),
         BoundRule::Observed { magnitude, .. } => magnitude.to_string(),
@@ -236,6 +254,7 @@ fn start(setting: &Setting, threads: usize) -> Result<(Served, TcpStream), Box<d
     let mut served = Command::new(std::env::current_exe()?)
         .args(["--serve", &setting.network, &magnitude, scheme])
         .args([setting.images.to_string(), threads.to_string()])
+        .arg(backend.name())
         .stdout(Stdio::piped())
         .spawn()
         .map(Served)?;
@@ -320,19 +339,19 @@ impl Party<'_> {
 fn measure(
     setting: &Setting,
     network: &Network,
-    own: bool,
-    threads: usize,
+    (own, threads): (bool, usize),
+    backend: Backend,
     repeat: usize,
 ) -> Result<Row, Box<dyn Error>> {
     let plan = setting.plan(network)?;
     let images = networks::image_bytes(&setting.network, setting.images.min(plan.batch_size()))?;
-    let (_served, mut connection) = start(setting, threads)?;
+    let (_served, mut connection) = start(setting, threads, backend)?;
     let spec = plan.client_spec();
 
     let mut clock = Clock::start("client: ");
     let contexts = Contexts::new(spec)?;
     clock.lap("contexts");
-    let client = Client::new(spec, &contexts)?;
+    let client = Client::new(spec, &contexts)?.with_backend(backend);
     let own = own && client.is_compact();
     let keys = if own {
         let keys = client.compact_keys()?;
@@ -395,6 +414,7 @@ fn measure(
         bound: setting.bound.name(),
         kernels: parameters.scheme().kernels(),
         client: if compact { "own" } else { "seal" },
+        instructions: backend.name(),
         layout: parameters.scheme().layout(),
         images: images.len(),
         threads,
@@ -452,8 +472,14 @@ fn main() -> Result<(), Box<dyn Error>> {
                             .build()?;
                         // Errors without Send cannot leave the pool.
                         let measured = pool.install(|| {
-                            measure(&setting, &network, own, threads, options.repeat)
-                                .map_err(|error| error.to_string())
+                            measure(
+                                &setting,
+                                &network,
+                                (own, threads),
+                                options.backend,
+                                options.repeat,
+                            )
+                            .map_err(|error| error.to_string())
                         });
                         let row = measured?;
                         row.print();

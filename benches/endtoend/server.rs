@@ -6,6 +6,7 @@ use super::{Setting, scheme};
 use sealquant::engine::{
     CompactKeys, Contexts, Request, SeededEvaluationKeys, SeededRequest, Server,
 };
+use sealquant::kernels::Backend;
 use sealquant::params::BoundRule;
 use sealquant::wire::{Limits, Message};
 use std::error::Error;
@@ -28,8 +29,8 @@ pub const READ: &str = "receive, expand";
 
 /// Serves one client on a free port, whose number is printed first.
 pub fn serve(arguments: &[String]) -> Result<(), Box<dyn Error>> {
-    let [network, bound, layout, images, threads] = arguments else {
-        return Err("the server takes five arguments".into());
+    let [network, bound, layout, images, threads, instructions] = arguments else {
+        return Err("the server takes six arguments".into());
     };
     let setting = Setting {
         network: network.clone(),
@@ -46,18 +47,23 @@ pub fn serve(arguments: &[String]) -> Result<(), Box<dyn Error>> {
     let pool = rayon::ThreadPoolBuilder::new()
         .num_threads(threads.parse()?)
         .build()?;
+    let backend = super::backend(instructions)?;
     let listener = TcpListener::bind("127.0.0.1:0")?;
     println!("{}", listener.local_addr()?.port());
     io::stdout().flush()?;
     let (mut connection, _) = listener.accept()?;
     connection.set_nodelay(true)?;
     // Errors without Send cannot leave the pool.
-    let served =
-        pool.install(|| answer(&setting, &mut connection).map_err(|error| error.to_string()));
+    let served = pool
+        .install(|| answer(&setting, backend, &mut connection).map_err(|error| error.to_string()));
     Ok(served?)
 }
 
-fn answer(setting: &Setting, connection: &mut TcpStream) -> Result<(), Box<dyn Error>> {
+fn answer(
+    setting: &Setting,
+    backend: Backend,
+    connection: &mut TcpStream,
+) -> Result<(), Box<dyn Error>> {
     let (network, _) = networks::network(&setting.network, 100)?;
     let plan = setting.plan(&network)?;
     let contexts = Contexts::new(plan.client_spec())?;
@@ -78,7 +84,7 @@ fn answer(setting: &Setting, connection: &mut TcpStream) -> Result<(), Box<dyn E
         keys
     };
     drop(bytes);
-    let server = Server::new(&plan, &contexts, keys)?;
+    let server = Server::new(&plan, &contexts, keys)?.with_backend(backend);
     clock.lap("prepare");
     send(connection, &serde_json::to_vec(&clock.stages().0)?)?;
 

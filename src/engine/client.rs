@@ -12,6 +12,7 @@ use super::secret::SecretPrime;
 use super::seeded::{SeededEvaluationKeys, SeededRequest, SeededRequestPart};
 use super::spec::ClientSpec;
 use super::stats::{Progress, StageProgress};
+use crate::kernels::Backend;
 use crate::modular::Crt;
 use crate::seal::{KeyGenerator, Plaintext};
 use num_bigint::BigInt;
@@ -47,6 +48,15 @@ impl Client {
             crt: Crt::new(&spec.plain_moduli),
             spec: spec.clone(),
         })
+    }
+
+    /// Makes own encryption use other instructions than this processor's fastest ones, for measurements.
+    #[must_use]
+    pub fn with_backend(mut self, backend: Backend) -> Self {
+        for prime in &mut self.primes {
+            prime.set_backend(backend);
+        }
+        self
     }
 
     /// Makes the keys for the server, on all threads of the current rayon pool: those of [`Client::compact_keys`] where

@@ -3,6 +3,7 @@
 use super::error::{Doing, EngineError};
 use super::fresh::FreshEncryptor;
 use super::spec::Upload;
+use crate::kernels::Backend;
 use crate::modular::{multiply, residue};
 use crate::seal::{
     BatchEncoder, Ciphertext, Context, Decryptor, Encryptor, Evaluator, KeyGenerator, Level,
@@ -108,6 +109,12 @@ impl SecretPrime {
 
     pub(super) const fn fresh(&self) -> Option<&FreshEncryptor> {
         self.fresh.as_ref()
+    }
+
+    pub(super) const fn set_backend(&mut self, backend: Backend) {
+        if let Some(fresh) = &mut self.fresh {
+            fresh.set_backend(backend);
+        }
     }
 
     pub(super) const fn context(&self) -> &Context {

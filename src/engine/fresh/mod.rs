@@ -162,6 +162,10 @@ impl FreshEncryptor {
         }))
     }
 
+    pub(super) const fn set_backend(&mut self, backend: Backend) {
+        self.backend = backend;
+    }
+
     /// Returns the bytes of a packed ciphertext.
     pub(super) fn ciphertext_bytes(&self) -> usize {
         ciphertext_bytes(&self.context)
