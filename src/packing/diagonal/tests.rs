@@ -70,18 +70,22 @@ pub fn evaluate(packing: &Packing, image: &[i64]) -> Vec<u64> {
                     values = sums.iter().map(|products| sum(&values, products)).collect();
                 }
                 Op::LinearTransform { babies, giants } => {
-                    let babies = babies.iter().map(|&rotation| turned(&values[0], rotation));
-                    let babies: Vec<Vec<u64>> = babies.collect();
-                    values = vec![vec![0; slots]];
-                    for giant in giants {
-                        add(&mut values[0], &sum(&babies, &giant.diagonals));
-                        values[0] = turned(&values[0], giant.rotation);
+                    for value in &mut values {
+                        let babies = babies.iter().map(|&rotation| turned(value, rotation));
+                        let babies: Vec<Vec<u64>> = babies.collect();
+                        *value = vec![0; slots];
+                        for giant in giants {
+                            add(value, &sum(&babies, &giant.diagonals));
+                            *value = turned(value, giant.rotation);
+                        }
                     }
                 }
                 Op::RotateAndSum(rotations) => {
-                    let before = values[0].clone();
-                    for &rotation in rotations {
-                        add(&mut values[0], &turned(&before, rotation));
+                    for value in &mut values {
+                        let before = value.clone();
+                        for &rotation in rotations {
+                            add(value, &turned(&before, rotation));
+                        }
                     }
                 }
                 Op::AddPlain(biases) => {

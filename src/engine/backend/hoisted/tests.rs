@@ -59,6 +59,9 @@ fn convolutions(sizes: &[(usize, usize, usize)], pools: bool, input: Shape, seed
 /// Largest number of bits by which a predicted budget may lie below the measured one: 12, and one for the powers of the
 /// secret key, which count as large as 2^-40 of all keys make them, while those of most keys lie below their mean.
 const SLACK_MAX: f64 = 13.0;
+/// The same with few uploads: products with the first layer's plaintexts make noise of one degree more, which is squared
+/// twice.
+const FEW_UPLOADS_SLACK_MAX: f64 = 17.0;
 
 /// Runs a network with every backend, compares residues modulo the plaintext primes, and compares the budgets after
 /// each layer with the predicted ones: returns the bits by which each prediction is below.
@@ -154,7 +157,7 @@ fn random_networks_equal_the_twin() {
                 let slack = check(&network, &selection);
                 println!("seed {seed}, one upload: {slack:.1?}");
                 assert!(
-                    slack.iter().all(|(_, bits)| *bits <= SLACK_MAX),
+                    slack.iter().all(|(_, bits)| *bits <= FEW_UPLOADS_SLACK_MAX),
                     "{slack:?}"
                 );
                 with_few_uploads += 1;
