@@ -12,7 +12,7 @@ use sealquant::engine::{Contexts, Plan};
 use sealquant::kernels::Rates;
 use sealquant::network::{Network, NetworkLimits, op_counts, random_hcnn, random_network};
 use sealquant::params::{
-    BoundRule, Parameters, Scheme, SelectOptions, WorkRates, diagonal_work, select,
+    BoundRule, Line, Parameters, Scheme, SelectOptions, WorkRates, diagonal_work, select,
 };
 use std::fmt::Write as _;
 use std::path::Path;
@@ -99,11 +99,11 @@ fn work(network: &Network, plan: &Plan) -> String {
             operations(&layer.ops)
         )
         .unwrap();
-        if selection.scheme() != Scheme::Diagonal {
+        if !selection.scheme().rotates() {
             write!(line, " work {:.0}", layer.seconds * 1e9).unwrap();
         }
     }
-    if selection.scheme() == Scheme::Diagonal {
+    if selection.scheme().rotates() {
         let degree = selection.poly_modulus_degree();
         let mut levels = vec![selection.coeff_modulus().len() - 1];
         for drop in selection.drops() {
@@ -125,17 +125,24 @@ fn work(network: &Network, plan: &Plan) -> String {
 /// Two lines for each way to compute a network, or why it cannot be computed so.
 fn selections(name: &str, network: &Network, bound: &BoundRule) -> String {
     let ways = [
-        ("stock", Some(Scheme::Stock), None),
-        ("batched", Some(Scheme::Batched), None),
-        ("crops", Some(Scheme::Crops), None),
-        ("diagonal", Some(Scheme::Diagonal), Some(1)),
-        ("any, one image", None, Some(1)),
+        ("stock", Some(Scheme::Stock), None, None),
+        ("batched", Some(Scheme::Batched), None, None),
+        ("crops", Some(Scheme::Crops), None, None),
+        ("diagonal", Some(Scheme::Diagonal), Some(1), None),
+        ("few-uploads", Some(Scheme::FewUploads), Some(1), None),
+        ("any, one image", None, Some(1), None),
+        (
+            "any, one image over a line",
+            None,
+            Some(1),
+            Some(Line::default()),
+        ),
     ];
     let mut lines = String::new();
     // With own kernels, networks for CIFAR-10 take many seconds: two of them, one bound, each layout once.
     let is_large = name.starts_with("cifar");
     let is_sample = ["cifar-34", "cifar-51"].contains(&name) && *bound != BoundRule::Proven;
-    for (way, scheme, images) in ways {
+    for (way, scheme, images, line) in ways {
         let is_stock = scheme == Some(Scheme::Stock);
         if is_large && !is_stock && (scheme.is_none() || !is_sample) {
             continue;
@@ -144,6 +151,7 @@ fn selections(name: &str, network: &Network, bound: &BoundRule) -> String {
             bound: bound.clone(),
             scheme,
             images,
+            line,
             ..SelectOptions::default()
         };
         write!(lines, "{name}, {}, {way}: ", bound.name()).unwrap();

@@ -14,11 +14,12 @@ use std::time::Duration;
 pub type Way = (Option<Scheme>, Option<usize>);
 
 /// All ways that differ in what they compute.
-pub const WAYS: [Way; 5] = [
+pub const WAYS: [Way; 6] = [
     (Some(Scheme::Stock), None),
     (Some(Scheme::Batched), None),
     (Some(Scheme::Crops), None),
     (Some(Scheme::Diagonal), Some(1)),
+    (Some(Scheme::FewUploads), Some(1)),
     (None, Some(1)),
 ];
 

@@ -18,6 +18,8 @@ const UPLOADS_MAX: usize = 1024;
 const TERMS_MAX: u64 = 1 << 23;
 const PRODUCTS_MAX: usize = 4096;
 const ENTRIES_MAX: usize = 1 << 24;
+/// Largest number of pixels that the values of the first layer read, in all slots, with few uploads.
+const READS_MAX: usize = 1 << 22;
 /// Relative costs of a baby step (hoisted: all of them share one decomposition) and of a giant step (it needs a
 /// decomposition of its own).
 const BABY_COST: usize = 40;
@@ -338,6 +340,22 @@ pub(super) fn folds(mut from: usize, to: usize, slots: usize) -> Vec<Vec<SlotRot
         from *= times;
     }
     groups
+}
+
+/// Refuses a first layer whose values read more pixels in all slots than few uploads are tried for.
+pub(super) fn check_reads(
+    first: &SparseMatrix,
+    values: impl IntoIterator<Item = usize>,
+) -> Result<(), DiagonalError> {
+    let reads = values.into_iter().map(|value| first.row(value).len());
+    let reads = reads.fold(0_usize, usize::saturating_add);
+    if reads > READS_MAX {
+        return refuse(format!(
+            "the values of the first layer read {reads} pixels in all slots, more than the {READS_MAX} for which few \
+             uploads are tried"
+        ));
+    }
+    Ok(())
 }
 
 /// Builds a stage between squares, on values that repeat with their period.

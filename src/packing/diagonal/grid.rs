@@ -10,7 +10,7 @@
 //! blocks of an offset.
 
 use super::DiagonalError;
-use super::build::{Diagonals, KEY_COST, Values, folds, refuse, rotated, split};
+use super::build::{Diagonals, KEY_COST, Values, check_reads, folds, refuse, rotated, split};
 use super::place::{LinearRun, Place};
 use crate::circuit::{Entry, Op, SlotRotation};
 use crate::network::{Shape, SparseMatrix};
@@ -157,6 +157,8 @@ impl Stages<'_> {
                 "one upload serves convolutions whose results take half of a ciphertext's slots at most",
             );
         }
+        let values = self.windows.iter().flatten();
+        check_reads(self.matrices[0], values.map(|&value| value as usize))?;
         let planes = self.shapes[0].channels;
         let blocks = |grid: &Grid| planes * grid.height * grid.width;
         let fits = |grid: &Grid| grid.copies * blocks(grid) * block <= half;

@@ -7,7 +7,7 @@
 //! for all rows and ciphertexts.
 
 use super::DiagonalError;
-use super::build::{Diagonals, KEY_COST, Values, refuse, split};
+use super::build::{Diagonals, KEY_COST, Values, check_reads, refuse, split};
 use super::grid::at;
 use super::place::{LinearRun, Place};
 use crate::circuit::{Entry, Op, SlotRotation};
@@ -57,6 +57,8 @@ impl FirstStage<'_> {
                 "few uploads serve convolutions whose channels take a power of two of slots",
             );
         }
+        let values = self.spread.iter().flatten().flatten();
+        check_reads(self.matrix, values.map(|value| value.get()))?;
         let blocks = half / block;
         let terms: Vec<_> = layer.outputs().map(|(terms, _)| terms).collect();
         let weight = |value: usize, pixel: u32| {
