@@ -63,12 +63,19 @@ inference() {
 
 # shellcheck disable=SC2086
 endtoend() {
-    cargo bench $own --bench endtoend -- --network models/mnist-t17 --bound observed --images 1,8192 --client seal,own \
-        --threads 1,2 --repeat 9 --out "$fresh/endtoend-mnist-t17.json"
+    cargo bench $own --bench endtoend -- --network models/mnist-t17 --bound observed --images 8192 --client seal,own \
+        --threads 1,2 --repeat 9 --out "$fresh/endtoend-mnist-batch.json"
+    cargo bench $own --bench endtoend -- --network models/mnist-t17 --bound observed --images 1 \
+        --scheme diagonal,few-uploads --client seal,own --threads 1,2 --repeat 9 --out "$fresh/endtoend-mnist-one.json"
     cargo bench $own --bench endtoend -- --network models/mnist-w2,models/mnist-t21 --images 8192 --client seal,own \
         --threads 2 --repeat 7 --out "$fresh/endtoend-more.json"
-    cargo bench $own --bench endtoend -- --network models/cifar-51 --bound observed --images 1 --client seal,own \
-        --threads 2 --repeat 5 --out "$fresh/endtoend-cifar-51.json"
+    cargo bench $own --bench endtoend -- --network models/cifar-51 --bound observed --images 1 \
+        --scheme diagonal,few-uploads --client seal,own --threads 2 --repeat 5 --out "$fresh/endtoend-cifar-51.json"
+    for backend in avx2 portable; do
+        HEXL_DISABLE_AVX512DQ=1 HEXL_DISABLE_AVX512IFMA=1 cargo bench $own --bench endtoend -- \
+            --network models/mnist-t17 --bound observed --images 1,8192 --backend $backend --threads 2 --repeat 5 \
+            --out "$fresh/endtoend-$backend.json"
+    done
 }
 
 # shellcheck disable=SC2086
