@@ -46,7 +46,11 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
 /// Rates of lines, in bits per second, for which times are computed.
-const LINES: [(&str, f64); 3] = [("1 Gbit/s", 1e9), ("100 Mbit/s", 1e8), ("10 Mbit/s", 1e7)];
+const LINES: [(&str, f64); 3] = [
+    ("1 Gbit per second", 1e9),
+    ("100 Mbit per second", 1e8),
+    ("10 Mbit per second", 1e7),
+];
 
 /// What is measured, and how often.
 struct Options {
