@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use plotters::drawing::DrawingAreaErrorKind;
+
 use crate::network::NetworkFileError;
 #[cfg(feature = "train")]
 use crate::train::TrainError;
@@ -73,7 +75,9 @@ pub enum ReproduceError {
     Insane(String),
 }
 
-/// Makes an error of what the library of plots says.
-pub(super) fn failed(error: impl std::fmt::Display) -> ReproduceError {
-    ReproduceError::Plot(error.to_string())
+/// What the library of plots says.
+impl From<DrawingAreaErrorKind<std::io::Error>> for ReproduceError {
+    fn from(error: DrawingAreaErrorKind<std::io::Error>) -> Self {
+        Self::Plot(error.to_string())
+    }
 }

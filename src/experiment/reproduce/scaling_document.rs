@@ -6,9 +6,8 @@ use plotters::prelude::*;
 
 use super::{
     ReproduceError,
-    error::failed,
-    legend::{Area, LegendEntry, Mark, beside},
-    plot::{GRID, LINES, canvas},
+    legend::{Area, LegendEntry, Mark},
+    plot::{LINES, draw_axes, picture},
     ticks::Ticks,
 };
 use crate::experiment::{Axis, ScalingPoint, ScalingRecord};
@@ -20,7 +19,7 @@ use crate::experiment::{Axis, ScalingPoint, ScalingRecord};
 /// [`ReproduceError::Plot`] if there is no point, or drawing fails.
 pub fn plot_scaling(title: &str, points: &[&ScalingPoint]) -> Result<String, ReproduceError> {
     let Some(first) = points.first() else {
-        return Err(failed("there is no point"));
+        return Err(ReproduceError::Plot("there is no point".to_owned()));
     };
     let curve = |y: &dyn Fn(&ScalingPoint) -> Option<f64>| -> Vec<(f64, f64)> {
         let points = points.iter();
@@ -42,22 +41,18 @@ pub fn plot_scaling(title: &str, points: &[&ScalingPoint]) -> Result<String, Rep
         .filter(|(_, points, _)| !points.is_empty())
         .map(|(words, _, colour)| LegendEntry::new(*words, *colour, Mark::Line))
         .collect();
-    let mut text = String::new();
-    {
-        let area = canvas(&mut text, title)?;
-        let area = beside(&area, &entries)?;
+    picture(title, &entries, |area| {
         let x = first.axis.label();
         if memory[0].1.is_empty() {
             // The system does not tell the memory.
-            panel(&area, Some(x), "milliseconds", &times)?;
+            panel(area, Some(x), "milliseconds", &times)?;
         } else {
             let (upper, lower) = area.split_vertically(300);
             panel(&upper, None, "milliseconds", &times)?;
             panel(&lower, Some(x), "memory, GB", &memory)?;
         }
-        area.present().map_err(failed)?;
-    }
-    Ok(text)
+        Ok(())
+    })
 }
 
 type Curve<'a> = (&'a str, Vec<(f64, f64)>, RGBColor);
@@ -80,24 +75,14 @@ fn panel(
         .margin(10)
         .x_label_area_size(if x_desc.is_some() { 44 } else { 24 })
         .y_label_area_size(64)
-        .build_cartesian_2d(across.logarithmic_axis(left..right), up.axis(0.0..most))
-        .map_err(failed)?;
-    chart
-        .configure_mesh()
-        .x_desc(x_desc.unwrap_or_default())
-        .y_desc(y_desc)
-        .x_label_formatter(&|x| across.label(*x))
-        .y_label_formatter(&|y| up.label(*y))
-        .axis_desc_style(("sans-serif", 15))
-        .label_style(("sans-serif", 13))
-        .bold_line_style(GRID)
-        .draw()
-        .map_err(failed)?;
+        .build_cartesian_2d(across.logarithmic_axis(left..right), up.axis(0.0..most))?;
+    let x_name = (x_desc.unwrap_or_default(), &across);
+    draw_axes(&mut chart, x_name, (y_desc, &up))?;
     for (_, points, colour) in curves {
         let line = LineSeries::new(points.iter().copied(), colour.stroke_width(2));
-        chart.draw_series(line).map_err(failed)?;
+        chart.draw_series(line)?;
         let dots = points.iter().map(|&at| Circle::new(at, 4, colour.filled()));
-        chart.draw_series(dots).map_err(failed)?;
+        chart.draw_series(dots)?;
     }
     Ok(())
 }
