@@ -190,7 +190,9 @@ fn show_forecast(
 fn layer_table(network: &Network, observed: Option<&[LayerBound]>) -> table::Table {
     let proven = proven_bounds(network);
     let ops = op_counts(network);
-    let mut header = vec![
+    // Empty columns are left out.
+    let observed = observed.unwrap_or_default();
+    let header = [
         "layer",
         "kind",
         "output",
@@ -198,10 +200,8 @@ fn layer_table(network: &Network, observed: Option<&[LayerBound]>) -> table::Tab
         "zero",
         "weight bits",
         "proven bits",
+        "observed bits",
     ];
-    if observed.is_some() {
-        header.push("observed bits");
-    }
     let bits = |bounds: &[LayerBound], index: usize| {
         bounds.get(index).map_or(String::new(), |bound| {
             format!("{:.2}", bound.interval.bits_exact())
@@ -215,10 +215,11 @@ fn layer_table(network: &Network, observed: Option<&[LayerBound]>) -> table::Tab
         String::new(),
         String::new(),
         bits(&proven, 0),
+        bits(observed, 0),
     ]];
     let layers = network.layers().iter().zip(network.weight_bits()).zip(&ops);
     for (index, ((named, weight_bits), ops)) in layers.enumerate() {
-        let weights = weight_bits.map_or([String::new(), String::new(), String::new()], |bits| {
+        let weights = weight_bits.map_or([const { String::new() }; 3], |bits| {
             let zero = ops.zero_weights as f64 / ops.weights.max(1) as f64;
             [
                 table::thousands(ops.weights),
@@ -233,12 +234,8 @@ fn layer_table(network: &Network, observed: Option<&[LayerBound]>) -> table::Tab
         ];
         row.extend(weights);
         row.push(bits(&proven, index + 1));
+        row.push(bits(observed, index + 1));
         rows.push(row);
-    }
-    if let Some(observed) = observed {
-        for (index, row) in rows.iter_mut().enumerate() {
-            row.push(bits(observed, index));
-        }
     }
     table::columns(&header, rows)
 }

@@ -81,6 +81,13 @@ enum Outcome {
     Failure,
 }
 
+impl Outcome {
+    /// Returns success if everything is right.
+    fn of(right: bool) -> Self {
+        if right { Self::Success } else { Self::Failure }
+    }
+}
+
 /// Parses the command line, runs the command, and reports an error in one line. The first argument is the program's
 /// name.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {

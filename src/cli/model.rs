@@ -17,8 +17,9 @@ use super::progress::{self, Stages};
 use crate::{
     data::{self, Dataset, DatasetName, Source, Split},
     engine::Progress as _,
+    experiment::reproduce,
     file::model_folder::{NETWORK_FILE, PLAIN_NETWORK_FILE, WEIGHTS_FILE},
-    network::{LayerBound, Network, network_file, observed_bounds},
+    network::{LayerBound, Network, network_file},
     params::{BoundRule, SecurityStandard},
 };
 
@@ -40,9 +41,6 @@ const BUILT_IN: [(&str, &[u8]); 2] = [
         include_bytes!("../../models/mnist-t17/network.json.gz"),
     ),
 ];
-
-/// Number of images observed at once: limits the memory for quantised images.
-const OBSERVED_AT_ONCE: usize = 4096;
 
 /// Where datasets are looked for.
 #[derive(Debug, Clone, clap::Args)]
@@ -270,25 +268,9 @@ pub(super) fn observe(
         .collect::<anyhow::Result<Vec<_>>>()?;
     let total: usize = splits.iter().map(Dataset::len).sum();
     let stages = Stages::new();
-    let mut bounds: Vec<LayerBound> = Vec::new();
-    let mut done = 0;
-    for split in &splits {
-        let images: Vec<&[u8]> = split.images().collect();
-        for images in images.chunks(OBSERVED_AT_ONCE) {
-            let quantized = images
-                .iter()
-                .map(|pixels| network.quantize_image(pixels))
-                .collect::<Result<Vec<_>, _>>()?;
-            let more = observed_bounds(network, &quantized)?;
-            bounds = if bounds.is_empty() {
-                more.to_vec()
-            } else {
-                hulls(bounds, &more)
-            };
-            done += images.len();
-            stages.update("bounds", done as u64, total as u64);
-        }
-    }
+    let bounds = reproduce::observe(network, &splits, |done| {
+        stages.update("bounds", done as u64, total as u64);
+    })?;
     let published = splits
         .iter()
         .flat_map(Dataset::files)
@@ -302,17 +284,6 @@ pub(super) fn observe(
         bounds,
         format!("all {total} images of {name}, training and test{note}"),
     ))
-}
-
-fn hulls(bounds: Vec<LayerBound>, more: &[LayerBound]) -> Vec<LayerBound> {
-    bounds
-        .into_iter()
-        .zip(more)
-        .map(|(bound, more)| LayerBound {
-            interval: bound.interval.hull(more.interval.clone()),
-            ..bound
-        })
-        .collect()
 }
 
 /// Builds the bound rule for logits that were observed by these measurements.

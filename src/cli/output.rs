@@ -87,6 +87,12 @@ pub(super) fn check_files(
     Ok(())
 }
 
+/// Writes a text under a temporary name and renames the file; the error names it.
+pub(super) fn write_text(path: &Path, text: &str) -> anyhow::Result<()> {
+    file::write_atomically(path, text.as_bytes())
+        .with_context(|| format!("cannot write {}", path.display()))
+}
+
 /// Checks that `option` names a directory into which files can be written; it need not exist yet.
 pub(super) fn check_directory(option: &str, path: &Path) -> anyhow::Result<()> {
     file::check_directory(path)

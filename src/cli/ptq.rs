@@ -101,9 +101,7 @@ pub(super) fn run(arguments: &PtqArguments, output: &mut Output) -> anyhow::Resu
         ),
     ];
     let rows = rows.into_iter().chain(agreement_rows(&record.agreement));
-    output.line(table::facts(
-        rows.map(|(name, value)| (name.to_owned(), value)),
-    ))?;
+    output.line(table::facts(rows))?;
     saved?;
     Ok(Outcome::Success)
 }

@@ -324,10 +324,6 @@ impl Finished {
 
     /// Returns failure if a decrypted logit differs from the twin's.
     pub(super) fn outcome(&self) -> Outcome {
-        if self.record.twin_mismatches == 0 {
-            Outcome::Success
-        } else {
-            Outcome::Failure
-        }
+        Outcome::of(self.record.twin_mismatches == 0)
     }
 }

@@ -6,6 +6,7 @@ use comfy_table::{
     Attribute, Cell, CellAlignment, ColumnConstraint, ContentArrangement, Width, presets,
 };
 use console::measure_text_width;
+use indicatif::HumanCount;
 
 /// Smallest width of a table, in columns.
 const MIN_COLUMNS: usize = 40;
@@ -42,8 +43,10 @@ fn nothing(cell: &str) -> bool {
 }
 
 /// Builds a table of names and values.
-pub(super) fn facts(rows: impl IntoIterator<Item = (String, String)>) -> Table {
-    let rows = rows.into_iter().map(|(name, value)| vec![name, value]);
+pub(super) fn facts<N: Into<String>>(rows: impl IntoIterator<Item = (N, String)>) -> Table {
+    let rows = rows
+        .into_iter()
+        .map(|(name, value)| vec![name.into(), value]);
     TableGrid {
         header: Vec::new(),
         rows: rows.collect(),
@@ -216,18 +219,9 @@ pub(super) fn paragraph(text: &str, columns: Option<usize>) -> String {
 }
 
 /// Formats a number with a thousands separator: `8,192`.
-pub(super) fn thousands(number: impl TryInto<u128>) -> String {
-    let digits = number
-        .try_into()
-        .map_or_else(|_| String::new(), |number| number.to_string());
-    let mut out = String::with_capacity(digits.len() * 4 / 3);
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index) % 3 == 0 {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
+pub(super) fn thousands(number: impl TryInto<u64>) -> String {
+    let count = number.try_into().map(HumanCount);
+    count.map_or_else(|_| String::new(), |count| count.to_string())
 }
 
 /// Formats bytes in decimal units with at least three digits: `1.23 GB`.

@@ -122,10 +122,7 @@ pub(super) fn run(arguments: &TrainArguments, output: &mut Output) -> anyhow::Re
     if let Some(fit) = &record.fit {
         rows.push(("fits its plaintext modulus", fit_words(fit)));
     }
-    output.line(table::facts(
-        rows.into_iter()
-            .map(|(name, value)| (name.to_owned(), value)),
-    ))?;
+    output.line(table::facts(rows))?;
     Ok(Outcome::Success)
 }
 

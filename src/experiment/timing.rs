@@ -226,16 +226,6 @@ impl TimingRow {
         self.channels.is_none() && self.runs.len() == self.plain_moduli.len()
     }
 
-    /// Returns the seconds of the whole network, rounded to two significant digits if they are extrapolated.
-    pub fn estimated_seconds(&self) -> f64 {
-        let seconds = self.whole_seconds;
-        if self.is_measured() {
-            seconds
-        } else {
-            format!("{seconds:.1e}").parse().unwrap_or(seconds)
-        }
-    }
-
     /// Sums the operations of what was computed, over all layers.
     pub fn ops(&self) -> crate::circuit::OpCounts {
         self.layers.iter().map(|layer| layer.ops).sum()

@@ -7,7 +7,7 @@ use anyhow::Context as _;
 use crate::cli::{
     Outcome, interrupt,
     model::DataDirectory,
-    output::{Output, check_directory, check_files, note},
+    output::{Output, check_directory, check_files, note, write_text},
     progress, table,
     train::Display,
 };
@@ -219,11 +219,7 @@ fn copy_records(rows: &[AccuracyRow], runs: &Path, to: &Path) -> anyhow::Result<
 }
 
 fn write(rows: &[AccuracyRow], to: &Path) -> anyhow::Result<()> {
-    let save = |name: &str, text: &str| {
-        let path = to.join(name);
-        write_atomically(&path, text.as_bytes())
-            .with_context(|| format!("cannot write {}", path.display()))
-    };
+    let save = |name: &str, text: &str| write_text(&to.join(name), text);
     let host = Host::now();
     let notes = [
         format!("written {} at commit {}", host.time, host.git_commit),

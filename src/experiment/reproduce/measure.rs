@@ -36,28 +36,7 @@ pub fn measure(network: &Network, train: &Dataset, test: &Dataset) -> Result<Wid
             format!("all {} training and test images", train.len() + test.len()),
         ),
     };
-    let mut observed: Vec<LayerBound> = Vec::new();
-    for set in &sets {
-        let images: Vec<&[u8]> = set.images().collect();
-        for images in images.chunks(AT_ONCE) {
-            let quantized = images
-                .iter()
-                .map(|pixels| network.quantize_image(pixels))
-                .collect::<Result<Vec<_>, _>>()?;
-            let more = observed_bounds(network, &quantized)?;
-            observed = if observed.is_empty() {
-                more.to_vec()
-            } else {
-                let pairs = observed.into_iter().zip(&more);
-                pairs
-                    .map(|(a, b)| LayerBound {
-                        interval: a.interval.hull(b.interval.clone()),
-                        name: a.name,
-                    })
-                    .collect()
-            };
-        }
-    }
+    let observed = observe(network, &sets, |_| ())?;
     let layers: Vec<LayerWidth> = proven
         .iter()
         .zip(&observed)
@@ -92,6 +71,43 @@ pub fn measure(network: &Network, train: &Dataset, test: &Dataset) -> Result<Wid
         layers,
         observed_on,
     })
+}
+
+/// Observes the bounds of every layer on all images of these sets. `tell` receives the number of images done so far.
+///
+/// # Errors
+/// [`InputError`] if the images do not fit the network.
+pub(crate) fn observe(
+    network: &Network,
+    sets: &[Dataset],
+    mut tell: impl FnMut(usize),
+) -> Result<Vec<LayerBound>, InputError> {
+    let mut bounds: Vec<LayerBound> = Vec::new();
+    let mut done = 0;
+    for set in sets {
+        let images: Vec<&[u8]> = set.images().collect();
+        for images in images.chunks(AT_ONCE) {
+            let quantized = images
+                .iter()
+                .map(|pixels| network.quantize_image(pixels))
+                .collect::<Result<Vec<_>, _>>()?;
+            let more = observed_bounds(network, &quantized)?.to_vec();
+            bounds = if bounds.is_empty() {
+                more
+            } else {
+                let pairs = bounds.into_iter().zip(more);
+                pairs
+                    .map(|(a, b)| LayerBound {
+                        interval: a.interval.hull(b.interval),
+                        name: a.name,
+                    })
+                    .collect()
+            };
+            done += images.len();
+            tell(done);
+        }
+    }
+    Ok(bounds)
 }
 
 /// Chooses the parameters for a bound; empty if no parameters can hold it.

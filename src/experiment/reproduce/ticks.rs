@@ -178,7 +178,7 @@ pub(super) fn seconds(seconds: f64, measured: bool) -> String {
 }
 
 /// Rounds to two significant digits.
-pub(super) fn two_digits(x: f64) -> f64 {
+pub(crate) fn two_digits(x: f64) -> f64 {
     format!("{x:.1e}").parse().unwrap_or(x)
 }
 
