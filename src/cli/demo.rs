@@ -1,9 +1,6 @@
 //! `sealquant demo`.
 
-use std::{
-    num::NonZeroUsize,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use anyhow::bail;
 
@@ -40,13 +37,7 @@ pub(super) struct DemoArguments {
     #[arg(long, value_name = "A..B", default_value = "0..8192")]
     images: ImageRange,
     #[command(flatten)]
-    run: RunArguments,
-}
-
-impl DemoArguments {
-    pub(super) fn threads(&self) -> Option<NonZeroUsize> {
-        self.run.threads
-    }
+    pub(super) run: RunArguments,
 }
 
 pub(super) fn run(arguments: &DemoArguments, output: &mut Output) -> anyhow::Result<Outcome> {
@@ -84,20 +75,13 @@ pub(super) fn run(arguments: &DemoArguments, output: &mut Output) -> anyhow::Res
     finished.save(&arguments.run, output)?;
     single.save(&alone, output)?;
     shown?;
-    Ok(match finished.outcome() {
-        Outcome::Success => single.outcome(),
-        Outcome::Failure => Outcome::Failure,
-    })
+    Ok(Outcome::of(finished.is_right() && single.is_right()))
 }
 
 fn show(finished: &Finished, single: &Finished, output: &mut Output) -> anyhow::Result<()> {
-    let drawings: Vec<Drawing<'_>> = chosen(finished)
-        .into_iter()
-        .filter_map(|index| drawing(finished, index))
-        .collect();
     let (_, height, width) = finished.images.shape();
     let columns = super::terminal::columns().unwrap_or(PLAIN_COLUMNS);
-    let drawn = digits::draw(&drawings, height, width, columns);
+    let drawn = digits::draw(&chosen(finished), height, width, columns);
     output.line(drawn.trim_end())?;
     output.line("")?;
     output.line(summary(&finished.record, true))?;
@@ -154,20 +138,13 @@ fn comparison(records: &[&RunRecord]) -> table::Table {
     table::columns(&header, own.chain(paper))
 }
 
-/// Chooses the images to draw: the first ones, with a wrongly classified one last if there is one.
-fn chosen(finished: &Finished) -> Vec<usize> {
-    let right = |index: &usize| {
-        finished.classified.predictions.get(*index).copied()
-            == finished
-                .images
-                .labels()
-                .get(*index)
-                .map(|&label| usize::from(label))
-    };
-    let all = 0..finished.images.len();
-    let wrong = all.clone().find(|index| !right(index));
+/// Draws the first images, with a wrongly classified one last if there is one.
+fn chosen(finished: &Finished) -> Vec<Drawing<'_>> {
+    let all = || (0..finished.images.len()).filter_map(|index| drawing(finished, index));
+    let wrong = all().find(|drawing| !drawing.right);
     let count = DRAWN - usize::from(wrong.is_some());
-    all.filter(right).take(count).chain(wrong).collect()
+    let right = all().filter(|drawing| drawing.right);
+    right.take(count).chain(wrong).collect()
 }
 
 fn drawing(finished: &Finished, index: usize) -> Option<Drawing<'_>> {

@@ -139,8 +139,8 @@ impl Command {
     /// Returns the number of worker threads if the command line gives it.
     fn threads(&self) -> Option<NonZeroUsize> {
         match self {
-            Self::Infer(arguments) => arguments.threads(),
-            Self::Demo(arguments) => arguments.threads(),
+            Self::Infer(arguments) => arguments.run.threads,
+            Self::Demo(arguments) => arguments.run.threads,
             Self::Reproduce(arguments) => arguments.threads(),
             _ => None,
         }
@@ -201,24 +201,15 @@ mod tests {
     #[test]
     fn hints_know_the_options_of_commands() {
         let command = Cli::command();
-        let names = |names: &[&str]| {
-            names
-                .iter()
-                .map(|&name| name.to_owned())
-                .collect::<Vec<_>>()
-        };
-        assert!(takes(&command, &names(&["infer"]), "accept-observed-bound"));
-        assert!(takes(
-            &command,
-            &names(&["reproduce", "timing"]),
-            "data-dir"
-        ));
-        assert!(!takes(
-            &command,
-            &names(&["reproduce", "scaling"]),
-            "kernels"
-        ));
-        assert!(!takes(&command, &names(&["data", "fetch"]), "data-dir"));
-        assert!(!takes(&command, &names(&["none"]), "data-dir"));
+        for (names, option, expected) in [
+            ("infer", "accept-observed-bound", true),
+            ("reproduce timing", "data-dir", true),
+            ("reproduce scaling", "kernels", false),
+            ("data fetch", "data-dir", false),
+            ("none", "data-dir", false),
+        ] {
+            let path: Vec<String> = names.split(' ').map(str::to_owned).collect();
+            assert_eq!(takes(&command, &path, option), expected, "{names}");
+        }
     }
 }

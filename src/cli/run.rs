@@ -3,7 +3,7 @@
 use std::{num::NonZeroUsize, path::PathBuf, time::Instant};
 
 use super::{
-    Outcome, interrupt,
+    interrupt,
     model::{self, DataDirectory, ImageRange, ModelArgument, Security},
     output::{Output, announce, check_file, note},
     progress::{Stages, doing},
@@ -15,7 +15,7 @@ use crate::{
     engine::{Contexts, EngineError, Plan},
     experiment::{
         BatchSeconds, BoundRecord, Classified, DataFile, Encryption, ForecastRecord, Host,
-        NoiseRecord, RunRecord, Seconds, classify,
+        NoiseRecord, RunRecord, Seconds, classify, write_record,
     },
     file::ResultKind,
     file_kind::Own,
@@ -318,12 +318,12 @@ impl Finished {
         // Another program may have written there meanwhile.
         check_file("--record", path, RECORD, None)?;
         announce(path);
-        self.record.save(path)?;
+        write_record(path, &self.record)?;
         output.line(format_args!("record: {}", path.display()))
     }
 
-    /// Returns failure if a decrypted logit differs from the twin's.
-    pub(super) fn outcome(&self) -> Outcome {
-        Outcome::of(self.record.twin_mismatches == 0)
+    /// Tells whether all decrypted logits are the twin's.
+    pub(super) fn is_right(&self) -> bool {
+        self.record.twin_mismatches == 0
     }
 }

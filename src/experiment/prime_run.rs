@@ -91,13 +91,12 @@ impl PrimeLayer {
         self.cpu_seconds.unwrap_or(self.seconds)
     }
 
-    /// Adds the same layer under another plain prime.
+    /// Adds what was executed of the same layer under another plain prime.
     pub(super) fn add(&mut self, other: &Self) {
         self.seconds += other.seconds;
         self.cpu_seconds = self.cpu_seconds.zip(other.cpu_seconds).map(|(a, b)| a + b);
         self.ops += other.ops;
         self.work += other.work;
-        self.all_work += other.all_work;
     }
 
     /// Returns the seconds of the whole layer: processor time where it is known, otherwise wall time. They are measured
@@ -224,11 +223,7 @@ impl PrimeSubject<'_> {
             keygen_seconds,
             encrypt_seconds,
             decrypt_seconds,
-            layers: evaluation
-                .layers
-                .into_iter()
-                .map(PrimeLayer::from)
-                .collect(),
+            layers: evaluation.layers.into_iter().map(Into::into).collect(),
             wrong_logits,
             noise_budget_bits,
             git_commit: host.git_commit,

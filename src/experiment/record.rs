@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 use thiserror::Error;
 
-use super::{forecast::ForecastRecord, output::write_record};
+use super::forecast::ForecastRecord;
 use crate::circuit::OpCounts;
 
 /// Everything that a figure in a report can be traced back to, as one JSON object.
@@ -235,14 +235,6 @@ impl RunRecord {
     /// Returns the total bits of q, including the special prime for key switching.
     pub fn coeff_modulus_total_bits(&self) -> u32 {
         self.coeff_modulus_bits.iter().sum()
-    }
-
-    /// Writes the record as one JSON object, like [`write_record`].
-    ///
-    /// # Errors
-    /// [`RecordError`] with the path.
-    pub fn save(&self, path: impl AsRef<Path>) -> Result<(), RecordError> {
-        write_record(path, self)
     }
 }
 

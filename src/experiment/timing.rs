@@ -10,8 +10,8 @@ use thiserror::Error;
 
 use super::{PrimeLayer, PrimeRun};
 use crate::{
-    data::DatasetName, engine::EngineError, file::write_json, network::InputError,
-    params::ReferenceParameters,
+    circuit::OpCounts, data::DatasetName, engine::EngineError, file::write_json,
+    network::InputError, params::ReferenceParameters,
 };
 
 /// A row of the comparison, named for what changes from the row before it.
@@ -227,7 +227,7 @@ impl TimingRow {
     }
 
     /// Sums the operations of what was computed, over all layers.
-    pub fn ops(&self) -> crate::circuit::OpCounts {
+    pub fn ops(&self) -> OpCounts {
         self.layers.iter().map(|layer| layer.ops).sum()
     }
 
@@ -259,21 +259,15 @@ impl PrimeSummary {
 
 /// Adds up the layers of all runs, as a part of the work of `moduli` such runs.
 fn total(runs: &[PrimeRun], moduli: usize) -> Vec<PrimeLayer> {
-    let mut layers: Vec<PrimeLayer> = Vec::new();
+    let mut runs = runs.iter();
+    let mut layers = runs.next().map_or(Vec::new(), |run| run.layers.clone());
+    for layer in &mut layers {
+        // The circuit does not depend on the modulus.
+        layer.all_work *= moduli as u64;
+    }
     for run in runs {
-        for (index, layer) in run.layers.iter().enumerate() {
-            // The circuit does not depend on the modulus.
-            let all_work = layer.all_work * moduli as u64;
-            match layers.get_mut(index) {
-                Some(total) => {
-                    total.add(layer);
-                    total.all_work = all_work;
-                }
-                None => layers.push(PrimeLayer {
-                    all_work,
-                    ..layer.clone()
-                }),
-            }
+        for (total, layer) in layers.iter_mut().zip(&run.layers) {
+            total.add(layer);
         }
     }
     layers

@@ -53,19 +53,16 @@ pub(super) fn run(arguments: &AccuracyArguments, output: &mut Output) -> anyhow:
         (_, given) => given,
     };
     let source = arguments.data.source();
-    let options = Options {
-        out: if arguments.quick {
-            arguments.out.join("quick")
-        } else {
-            arguments.out.clone()
-        },
-        only_finished: arguments.only_finished,
-        finished: None,
+    let out = if arguments.quick {
+        arguments.out.join("quick")
+    } else {
+        arguments.out.clone()
     };
-    let to = arguments.document.as_ref().unwrap_or(&options.out).clone();
+    let to = arguments.document.as_ref().unwrap_or(&out).clone();
     let options = Options {
+        out,
+        only_finished: arguments.only_finished,
         finished: (arguments.only_finished && !arguments.quick).then(|| to.clone()),
-        ..options
     };
     check_directory("--out", &options.out)?;
     let plots = datasets.iter().flat_map(|dataset| {
@@ -97,8 +94,7 @@ pub(super) fn run(arguments: &AccuracyArguments, output: &mut Output) -> anyhow:
     }
     if arguments.quick {
         check(&rows)?;
-    }
-    if !arguments.quick {
+    } else {
         keep_others(&mut rows, datasets, &to)?;
     }
     // Show the rows even if they cannot be written.
