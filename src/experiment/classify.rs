@@ -212,9 +212,7 @@ pub fn classify(
     for batch in batches {
         let first = run.predictions.len();
         let within = Batch::new(progress, run.batches, total);
-        let start = Instant::now();
-        let quantized = quantize(network, batch, first)?;
-        run.seconds.encrypt += start.elapsed().as_secs_f64();
+        let quantized = timed(&mut run.seconds.encrypt, || quantize(network, batch, first))?;
         run.bytes.upload += upload;
         let mut parts = Vec::new();
         let evaluated = run.seconds.evaluate;

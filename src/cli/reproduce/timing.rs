@@ -13,7 +13,7 @@ use crate::cli::{
 use crate::{
     data::{DatasetName, Split},
     engine::reference::Part,
-    experiment::reproduce::{plot_timing, timing_document, two_digits},
+    experiment::reproduce::{bits_of, join, plot_timing, timing_document, two_digits},
     experiment::{Host, PrimeRun, PrimeSubject, TimingCase, TimingError, TimingRecord, TimingRow},
     file::ResultKind,
     file_kind::Own,
@@ -361,11 +361,7 @@ fn show(record: &TimingRecord, output: &mut Output) -> anyhow::Result<()> {
             format!("{}: {}", row.case.label(), row.network),
             row.poly_modulus_degree.to_string(),
             row.coeff_modulus_bits.iter().sum::<u32>().to_string(),
-            row.plain_moduli
-                .iter()
-                .map(|t| (u64::BITS - t.leading_zeros()).to_string())
-                .collect::<Vec<_>>()
-                .join(" + "),
+            join(bits_of(&row.plain_moduli), " + "),
             table::thousands(ops.rotation_key_switches + ops.relinearizations),
             table::seconds(row.evaluate_seconds),
             if row.is_measured() {

@@ -7,7 +7,7 @@ use super::{
     ReproduceError,
     legend::{LegendEntry, Mark},
     plot::{GRID, LINES, picture},
-    ticks::{self, Ticks},
+    ticks::{self, Ticks, join},
 };
 use crate::experiment::{PrimeLayer, TimingRow};
 
@@ -107,22 +107,22 @@ fn time(row: &TimingRow, first: &TimingRow, is_first: bool) -> String {
     format!("{time} ({change:+.0} %)")
 }
 
+/// Returns the bits of each prime.
+pub(crate) fn bits_of(moduli: &[u64]) -> Vec<u32> {
+    let bits = moduli.iter().map(|t| u64::BITS - t.leading_zeros());
+    bits.collect()
+}
+
 /// Describes the primes: `25 bits`, `3 primes of 22, 22, 23 bits`, or `8 primes of 20 to 22 bits`.
 pub(super) fn primes_of_bits(moduli: &[u64]) -> String {
     const LISTED: usize = 3;
-    let bits: Vec<u32> = moduli
-        .iter()
-        .map(|t| u64::BITS - t.leading_zeros())
-        .collect();
+    let bits = bits_of(moduli);
     let range = bits.iter().min().zip(bits.iter().max());
     match (bits.as_slice(), range) {
         ([one], _) => format!("{one} bits"),
         (several, Some((least, most))) if several.len() > LISTED => {
             format!("{} primes of {least} to {most} bits", several.len())
         }
-        (several, _) => {
-            let listed: Vec<String> = several.iter().map(u32::to_string).collect();
-            format!("{} primes of {} bits", several.len(), listed.join(", "))
-        }
+        (several, _) => format!("{} primes of {} bits", several.len(), join(several, ", ")),
     }
 }

@@ -75,6 +75,17 @@ pub enum ReproduceError {
     Insane(String),
 }
 
+#[cfg(feature = "train")]
+impl ReproduceError {
+    /// Names the row whose run failed.
+    pub(super) fn of_row(name: &str) -> impl Fn(TrainError) -> Self {
+        move |source| Self::Train {
+            name: name.to_owned(),
+            source: Box::new(source),
+        }
+    }
+}
+
 /// What the library of plots says.
 impl From<DrawingAreaErrorKind<std::io::Error>> for ReproduceError {
     fn from(error: DrawingAreaErrorKind<std::io::Error>) -> Self {

@@ -6,9 +6,10 @@ use plotters::prelude::*;
 
 use super::{
     ReproduceError,
+    bars::bits_of,
     legend::{Area, LegendEntry, Mark},
     plot::{LINES, draw_axes, picture},
-    ticks::Ticks,
+    ticks::{Ticks, join},
 };
 use crate::experiment::{Axis, ScalingPoint, ScalingRecord};
 
@@ -158,12 +159,6 @@ fn table(out: &mut String, axis: Axis, points: &[&ScalingPoint]) {
         axis.label()
     );
     for point in points {
-        let bits = |words: Vec<u32>| {
-            let words: Vec<String> = words.iter().map(u32::to_string).collect();
-            words.join(" ")
-        };
-        let t = point.plain_moduli.iter();
-        let t = t.map(|t| u64::BITS - t.leading_zeros()).collect();
         let known =
             |value: Option<f64>| value.map_or("?".to_owned(), |value| format!("{value:.0}"));
         let _ = writeln!(
@@ -175,8 +170,8 @@ fn table(out: &mut String, axis: Axis, points: &[&ScalingPoint]) {
             point.images,
             point.threads,
             point.poly_modulus_degree,
-            bits(point.coeff_modulus_bits.clone()),
-            bits(t),
+            join(&point.coeff_modulus_bits, " "),
+            join(bits_of(&point.plain_moduli), " "),
             point.seconds.median * 1e3,
             point.seconds.lower * 1e3,
             point.seconds.upper * 1e3,

@@ -167,6 +167,12 @@ pub(super) fn number(x: f64, decimals: usize) -> String {
     out + fraction
 }
 
+/// Writes numbers one after the other.
+pub(crate) fn join<N: ToString>(numbers: impl IntoIterator<Item = N>, between: &str) -> String {
+    let numbers = numbers.into_iter().map(|number| number.to_string());
+    numbers.collect::<Vec<_>>().join(between)
+}
+
 /// Formats seconds: measured ones to a tenth (whole seconds from 1,000 on), others as "about" with two digits.
 pub(super) fn seconds(seconds: f64, measured: bool) -> String {
     if !measured {
