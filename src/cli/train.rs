@@ -92,7 +92,7 @@ pub(super) fn run(arguments: &TrainArguments, output: &mut Output) -> anyhow::Re
             .plot
             .clone()
             .map(|path| (config.name.clone(), path)),
-        ..Display::new()
+        ..Display::default()
     };
     let record = train::run(&config, &train, &test, &folder, &mut observer)?;
     let mut rows = vec![
@@ -210,6 +210,7 @@ fn load_config(text: &OsStr) -> anyhow::Result<TrainConfig> {
 }
 
 /// Shows a training run: a bar on a terminal, and a line for each epoch in any case.
+#[derive(Default)]
 pub(super) struct Display {
     bar: Option<ProgressBar>,
     epochs: usize,
@@ -219,15 +220,6 @@ pub(super) struct Display {
 }
 
 impl Display {
-    pub(super) fn new() -> Self {
-        Self {
-            bar: None,
-            epochs: 0,
-            plot: None,
-            done: Vec::new(),
-        }
-    }
-
     /// Draws the curves again. A file that cannot be written does not end the run.
     fn draw(&mut self, record: EpochRecord) {
         self.done.push(record);

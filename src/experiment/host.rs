@@ -36,18 +36,10 @@ impl Host {
     /// Returns the memory that this process may still use without swapping, in bytes, if the system tells it (Linux
     /// does). It is the machine's available memory or the rest of the control group's limit, whichever is less.
     pub fn available_memory_bytes() -> Option<u64> {
-        let machine = kibibytes(
-            &std::fs::read_to_string("/proc/meminfo").ok()?,
-            "MemAvailable",
-        )?;
+        let read = |path: &str| std::fs::read_to_string(path).ok();
+        let machine = kibibytes(&read("/proc/meminfo")?, "MemAvailable")?;
         let group = |limit: &str, used: &str| {
-            let read = |path: &str| {
-                std::fs::read_to_string(path)
-                    .ok()?
-                    .trim()
-                    .parse::<u64>()
-                    .ok()
-            };
+            let read = |path| read(path)?.trim().parse::<u64>().ok();
             // If there is no limit, the file contains `max` or a number beyond any memory.
             Some(read(limit)?.saturating_sub(read(used)?))
         };
@@ -95,22 +87,12 @@ fn commit_of(directory: &Path) -> Option<String> {
     let top = directory.join(git(directory, &["rev-parse", "--show-cdup"])?);
     // An installed program may lie in somebody else's repository.
     let manifest = std::fs::read_to_string(top.join("Cargo.toml")).ok()?;
-    if !manifest
-        .lines()
-        .any(|line| line.trim() == "name = \"sealquant\"")
-    {
-        return None;
-    }
+    let mut lines = manifest.lines();
+    lines.find(|line| line.trim() == "name = \"sealquant\"")?;
     let commit = git(directory, &["rev-parse", "HEAD"])?;
-    let changes = git(
-        directory,
-        &["status", "--porcelain", "--untracked-files=no"],
-    )?;
-    Some(if changes.is_empty() {
-        commit
-    } else {
-        format!("{commit}-dirty")
-    })
+    let status = ["status", "--porcelain", "--untracked-files=no"];
+    let changed = !git(directory, &status)?.is_empty();
+    Some(commit + if changed { "-dirty" } else { "" })
 }
 
 fn git(directory: &Path, arguments: &[&str]) -> Option<String> {
@@ -170,21 +152,14 @@ mod tests {
         run(&["commit", "--quiet", "--all", "--message", "two"]);
         assert_eq!(commit_of(top.path()).unwrap(), run(&["rev-parse", "HEAD"]));
         std::fs::write(top.path().join("untracked"), "").unwrap();
-        assert_eq!(
-            commit_of(top.path()).unwrap().len(),
-            40,
-            "untracked files do not count"
-        );
+        let commit = commit_of(top.path()).unwrap();
+        assert_eq!(commit.len(), 40, "untracked files do not count");
     }
 
     #[test]
     fn the_time_is_rfc_3339() {
-        let host = Host::now();
-        assert!(
-            host.time.ends_with('Z') && host.time.len() == 20,
-            "{}",
-            host.time
-        );
-        assert!(!host.cpu.is_empty());
+        let Host { time, cpu, .. } = Host::now();
+        assert!(time.ends_with('Z') && time.len() == 20, "{time}");
+        assert!(!cpu.is_empty());
     }
 }

@@ -255,12 +255,8 @@ fn wrong_logits(
 impl PrimeSetting {
     /// Returns the name of the file in `directory` that stores such a run.
     fn file(&self, directory: &Path) -> Result<PathBuf, TimingError> {
-        let text = serde_json::to_vec(self).map_err(|error| TimingError::File {
-            what: "name",
-            path: directory.to_owned(),
-            source: error.into(),
-        })?;
-        let digest = sha256_hex(&text);
+        let text = serde_json::to_vec(self).map_err(std::io::Error::from);
+        let digest = sha256_hex(&text.map_err(TimingError::file("name", directory))?);
         let (degree, t) = (self.poly_modulus_degree, self.plain_modulus);
         Ok(directory.join(format!("n{degree}-t{t}-{}.json", &digest[..16])))
     }
@@ -273,22 +269,13 @@ impl PrimeSetting {
         let path = self.file(directory)?;
         let read = || -> std::io::Result<PrimeRun> {
             let run: PrimeRun = serde_json::from_slice(&std::fs::read(&path)?)?;
-            if run.setting == *self {
-                Ok(run)
-            } else {
-                Err(std::io::Error::other(
-                    "it holds another run than its name says; delete it",
-                ))
-            }
+            let other = "it holds another run than its name says; delete it";
+            let same = (run.setting == *self).then_some(run);
+            same.ok_or_else(|| std::io::Error::other(other))
         };
         match read() {
-            Ok(run) => Ok(Some(run)),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-            Err(source) => Err(TimingError::File {
-                what: "read",
-                path,
-                source,
-            }),
+            run => Ok(Some(run.map_err(TimingError::file("read", &path))?)),
         }
     }
 }
@@ -300,11 +287,7 @@ impl PrimeRun {
     /// [`TimingError::File`].
     pub fn keep(&self, directory: &Path) -> Result<(), TimingError> {
         let path = self.setting.file(directory)?;
-        write_json(&path, self).map_err(|source| TimingError::File {
-            what: "write",
-            path,
-            source,
-        })
+        write_json(&path, self).map_err(TimingError::file("write", &path))
     }
 
     /// Returns the seconds of evaluating what was computed: processor time if it is known, else wall time.

@@ -245,16 +245,14 @@ mod tests {
     #[test]
     fn percentiles_are_values_of_the_run() {
         let descending: Vec<f64> = (1..=40).rev().map(f64::from).collect();
-        let expected = BatchSeconds {
-            median: 20.0,
-            percentile_95: 38.0,
-        };
-        assert_eq!(BatchSeconds::of(&descending), expected);
-        let expected = BatchSeconds {
-            median: 0.5,
-            percentile_95: 0.5,
-        };
-        assert_eq!(BatchSeconds::of(&[0.5]), expected);
+        for (batches, median, percentile_95) in [(&descending[..], 20.0, 38.0), (&[0.5], 0.5, 0.5)]
+        {
+            let expected = BatchSeconds {
+                median,
+                percentile_95,
+            };
+            assert_eq!(BatchSeconds::of(batches), expected);
+        }
         assert_eq!(BatchSeconds::of(&[]), BatchSeconds::default());
     }
 }

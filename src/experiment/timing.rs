@@ -178,6 +178,14 @@ pub enum TimingError {
     },
 }
 
+impl TimingError {
+    /// Names the failed action and the file.
+    pub(super) fn file(what: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.to_owned();
+        move |source| Self::File { what, path, source }
+    }
+}
+
 impl TimingRow {
     /// Builds a row from finished runs, at least one. They must be of the parameters' first plaintext moduli, each
     /// once.
@@ -279,11 +287,7 @@ impl TimingRecord {
     /// # Errors
     /// [`TimingError::File`].
     pub fn save(&self, path: &Path) -> Result<(), TimingError> {
-        write_json(path, self).map_err(|source| TimingError::File {
-            what: "write",
-            path: path.to_owned(),
-            source,
-        })
+        write_json(path, self).map_err(TimingError::file("write", path))
     }
 
     /// Reads a record that [`save`](Self::save) wrote.
@@ -292,10 +296,6 @@ impl TimingRecord {
     /// [`TimingError::File`].
     pub fn load(path: &Path) -> Result<Self, TimingError> {
         let read = || Ok(serde_json::from_slice(&std::fs::read(path)?)?);
-        read().map_err(|source: std::io::Error| TimingError::File {
-            what: "read",
-            path: path.to_owned(),
-            source,
-        })
+        read().map_err(TimingError::file("read", path))
     }
 }

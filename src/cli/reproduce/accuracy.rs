@@ -88,7 +88,7 @@ pub(super) fn run(arguments: &AccuracyArguments, output: &mut Output) -> anyhow:
         let jobs = plan(dataset, arguments.quick)?;
         let mut begin = |name: &str| -> Box<dyn crate::train::Observer> {
             note(format_args!("{dataset} {name}"));
-            Box::new(Display::new())
+            Box::new(Display::default())
         };
         rows.extend(run_rows(dataset, &jobs, &images, &options, &mut begin)?);
     }
