@@ -56,24 +56,23 @@ pub(crate) fn is_crlf_of_checked(bytes: &[u8]) -> bool {
     if added == 0 {
         return false;
     }
-    let mut hash = Xxh3::new();
+    let (mut hash, mut left) = (Xxh3::new(), hashed);
     let mut last = Vec::with_capacity(8);
-    let mut done = 0;
+    let mut take = |piece: &[u8]| {
+        let (body, tail) = piece.split_at(piece.len().min(left));
+        hash.update(body);
+        last.extend_from_slice(tail);
+        left -= body.len();
+    };
     // Hash the pieces between the added CRs; each piece except the first starts with an LF.
     let mut start = 0;
     for (index, pair) in bytes.windows(2).enumerate() {
         if pair == b"\r\n" {
-            take(
-                &bytes[start..index],
-                hashed,
-                &mut done,
-                &mut hash,
-                &mut last,
-            );
+            take(&bytes[start..index]);
             start = index + 1;
         }
     }
-    take(&bytes[start..], hashed, &mut done, &mut hash, &mut last);
+    take(&bytes[start..]);
     last == hash.digest().to_le_bytes()
 }
 
@@ -89,13 +88,6 @@ pub(crate) fn is_crlf_of_length(bytes: &[u8], length: u64) -> bool {
     length < bytes.len() as u64
         && feeds == added_line_ends(bytes)
         && length == (bytes.len() - feeds) as u64
-}
-
-fn take(piece: &[u8], hashed: usize, done: &mut usize, hash: &mut Xxh3, last: &mut Vec<u8>) {
-    let (body, tail) = piece.split_at(piece.len().min(hashed.saturating_sub(*done)));
-    hash.update(body);
-    last.extend_from_slice(tail);
-    *done += piece.len();
 }
 
 /// Tells whether text starts with what a magic number that is not ASCII becomes as text.

@@ -1,13 +1,16 @@
 //! `sealquant demo`.
 
-use std::path::{Path, PathBuf};
+use std::{
+    ops::Range,
+    path::{Path, PathBuf},
+};
 
 use anyhow::bail;
 
 use super::{
     Outcome,
     digits::{self, Drawing},
-    model::ImageRange,
+    model::image_range,
     output::{Output, check_file, note},
     run::{self, Finished, RECORD, RunArguments},
     scheme::LayoutArgument,
@@ -34,8 +37,8 @@ const PAPER: [(&str, f64); 2] = [
 #[derive(Debug, clap::Args)]
 pub(super) struct DemoArguments {
     /// Which of MNIST's test images, from A up to but without B; the first of them is classified once more by itself
-    #[arg(long, value_name = "A..B", default_value = "0..8192")]
-    images: ImageRange,
+    #[arg(long, value_name = "A..B", default_value = "0..8192", value_parser = image_range)]
+    images: Range<usize>,
     #[command(flatten)]
     pub(super) run: RunArguments,
 }
@@ -44,8 +47,8 @@ pub(super) fn run(arguments: &DemoArguments, output: &mut Output) -> anyhow::Res
     let (dataset, split) = (DatasetName::Mnist, Split::Test);
     note(format_args!(
         "classifying encrypted images {}..{} of {dataset} {split} with {}",
-        arguments.images.0.start,
-        arguments.images.0.end,
+        arguments.images.start,
+        arguments.images.end,
         arguments.run.model.path().display()
     ));
     let alone = RunArguments {
@@ -67,10 +70,10 @@ pub(super) fn run(arguments: &DemoArguments, output: &mut Output) -> anyhow::Res
         LayoutArgument::Auto,
         dataset,
         split,
-        Some(&arguments.images),
+        Some(arguments.images.clone()),
     )?;
-    let first = ImageRange(arguments.images.0.start..arguments.images.0.start + 1);
-    let single = run::run(&alone, LayoutArgument::Auto, dataset, split, Some(&first))?;
+    let first = arguments.images.start..arguments.images.start + 1;
+    let single = run::run(&alone, LayoutArgument::Auto, dataset, split, Some(first))?;
     let shown = show(&finished, &single, output);
     finished.save(&arguments.run, output)?;
     single.save(&alone, output)?;

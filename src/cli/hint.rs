@@ -21,7 +21,8 @@ pub(super) fn hint(error: &anyhow::Error, takes: &dyn Fn(&str) -> bool) -> Optio
     let options: Vec<String> = error
         .chain()
         .flat_map(options)
-        .filter(|option| takes(name(option)))
+        // Without its value.
+        .filter(|option| takes(option.split(' ').next().unwrap_or(option)))
         .map(|option| format!("--{option}"))
         .collect();
     if !options.is_empty() {
@@ -39,11 +40,6 @@ pub(super) fn hint(error: &anyhow::Error, takes: &dyn Fn(&str) -> bool) -> Optio
              configuration of your own"
         )
     })
-}
-
-/// Returns the option without its value.
-fn name(option: &str) -> &str {
-    option.split(' ').next().unwrap_or(option)
 }
 
 /// Suggests a remedy if the folder of a new model is not as the command expects it. `resumes` tells whether the command can

@@ -1,8 +1,10 @@
 //! `sealquant infer`.
 
+use std::ops::Range;
+
 use super::{
     Outcome,
-    model::{ImageRange, dataset_parser, split_parser},
+    model::{dataset_parser, image_range, split_parser},
     output::Output,
     run::{self, Finished, RunArguments},
     scheme::LayoutArgument,
@@ -21,8 +23,8 @@ pub(super) struct InferArguments {
     #[arg(long, value_name = "SPLIT", default_value = "test", value_parser = split_parser())]
     split: Split,
     /// Which images, from A up to but without B; more than a batch holds take several batches [default: all]
-    #[arg(long, value_name = "A..B")]
-    images: Option<ImageRange>,
+    #[arg(long, value_name = "A..B", value_parser = image_range)]
+    images: Option<Range<usize>>,
     /// How images lie in ciphertexts
     #[arg(long, value_enum, default_value = "auto")]
     layout: LayoutArgument,
@@ -133,7 +135,7 @@ pub(super) fn run(arguments: &InferArguments, output: &mut Output) -> anyhow::Re
         arguments.layout,
         arguments.dataset,
         arguments.split,
-        arguments.images.as_ref(),
+        arguments.images.clone(),
     )?;
     let shown = show(&finished, arguments, output);
     finished.save(&arguments.run, output)?;

@@ -59,10 +59,8 @@ pub(super) fn run(arguments: &InspectArguments, output: &mut Output) -> anyhow::
         return float::show(directory, output);
     }
     let network = model::load_network(arguments.model.path())?;
-    let observed = match arguments.dataset {
-        Some(dataset) => Some(model::observe(&network, dataset, &arguments.data.source())?),
-        None => None,
-    };
+    let observe = |dataset| model::observe(&network, dataset, &arguments.data.source());
+    let observed = arguments.dataset.map(observe).transpose()?;
     let input = network.input();
     output.paragraph(format_args!(
         "{}: reads images of {} as integers 0 to {}, gives {} logits",
@@ -71,10 +69,8 @@ pub(super) fn run(arguments: &InspectArguments, output: &mut Output) -> anyhow::
         input.quantizer.max(),
         network.classes()
     ))?;
-    output.line(layer_table(
-        &network,
-        observed.as_ref().map(|(bounds, _)| bounds.as_slice()),
-    ))?;
+    let bounds = observed.as_ref().map(|(bounds, _)| bounds.as_slice());
+    output.line(layer_table(&network, bounds.unwrap_or_default()))?;
     output.paragraph(
         "Operations for one image (in the batched layout: on ciphertexts, for a whole batch):",
     )?;
@@ -187,11 +183,10 @@ fn show_forecast(
     Ok(())
 }
 
-fn layer_table(network: &Network, observed: Option<&[LayerBound]>) -> table::Table {
+/// Shows the layers and their bounds: the observed ones, too, if there are any.
+fn layer_table(network: &Network, observed: &[LayerBound]) -> table::Table {
     let proven = proven_bounds(network);
     let ops = op_counts(network);
-    // Empty columns are left out.
-    let observed = observed.unwrap_or_default();
     let header = [
         "layer",
         "kind",

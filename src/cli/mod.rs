@@ -115,7 +115,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     };
     memory::watch();
     interrupt::listen();
-    let mut output = Output::new();
+    let mut output = Output::default();
     let result =
         threads::start(cli.command.threads()).and_then(|()| execute(cli.command, &mut output));
     interrupt::wait_if_stopping();

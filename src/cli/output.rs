@@ -12,15 +12,12 @@ use crate::file::{self, ResultKind};
 
 /// Standard output. After its reader has gone, further lines are dropped: the command still completes its work, so the
 /// record is written and the exit code is right.
+#[derive(Default)]
 pub(super) struct Output {
     closed: bool,
 }
 
 impl Output {
-    pub(super) fn new() -> Self {
-        Self { closed: false }
-    }
-
     /// Writes sentences, broken between words at the width of the terminal.
     ///
     /// # Errors

@@ -1,10 +1,10 @@
 //! The common part of `infer` and `demo`: a run under encryption, its record and its table.
 
-use std::{num::NonZeroUsize, path::PathBuf, time::Instant};
+use std::{num::NonZeroUsize, ops::Range, path::PathBuf, time::Instant};
 
 use super::{
     interrupt,
-    model::{self, DataDirectory, ImageRange, ModelArgument, Security},
+    model::{self, DataDirectory, ModelArgument, Security},
     output::{Output, announce, check_file, note},
     progress::{Stages, doing},
     scheme::{Kernels, LayoutArgument, scheme},
@@ -111,7 +111,7 @@ pub(super) fn run(
     layout: LayoutArgument,
     dataset: DatasetName,
     split: Split,
-    range: Option<&ImageRange>,
+    range: Option<Range<usize>>,
 ) -> anyhow::Result<Finished> {
     if let Some(record) = &arguments.record {
         check_file("--record", record, RECORD, None)?;
@@ -122,7 +122,7 @@ pub(super) fn run(
     let network = model::load_network(arguments.model.path())?;
     let source = arguments.data.source();
     let data = model::load_images(&network, dataset, split, &source)?;
-    let range = range.map_or(0..data.len(), |range| range.0.clone());
+    let range = range.unwrap_or(0..data.len());
     if range.end > data.len() {
         let (start, end, all) = (range.start, range.end, data.len());
         bail!("--images {start}..{end}: {dataset} {split} has {all} images");

@@ -83,21 +83,19 @@ impl TableGrid {
         std::iter::once(&self.header).chain(&self.rows)
     }
 
-    fn width(&self) -> usize {
-        self.lines().map(Vec::len).max().unwrap_or(0)
-    }
-
-    /// Returns the width of a column's widest cell by this measure.
-    fn widest(&self, column: usize, measure: impl Fn(&str) -> usize) -> usize {
-        let cells = self.lines().filter_map(|line| line.get(column));
-        cells.map(|cell| measure(cell)).max().unwrap_or(0)
+    /// Returns the width of each column's widest cell by this measure.
+    fn widths(&self, measure: impl Fn(&str) -> usize) -> Vec<usize> {
+        let columns = self.lines().map(Vec::len).max().unwrap_or(0);
+        let widest = |column: usize| {
+            let cells = self.lines().filter_map(|line| line.get(column));
+            cells.map(|cell| measure(cell)).max().unwrap_or(0)
+        };
+        (0..columns).map(widest).collect()
     }
 
     fn fitted(mut self, columns: Option<usize>) -> Table {
         let Some(columns) = columns else {
-            let widths: Vec<usize> = (0..self.width())
-                .map(|column| self.widest(column, measure_text_width))
-                .collect();
+            let widths = self.widths(measure_text_width);
             return Table(self.part(&(0..widths.len()).collect::<Vec<_>>(), &widths));
         };
         let columns = columns.max(MIN_COLUMNS);
@@ -110,12 +108,8 @@ impl TableGrid {
                 }
             }
         }
-        let natural: Vec<usize> = (0..self.width())
-            .map(|column| self.widest(column, measure_text_width))
-            .collect();
-        let least: Vec<usize> = (0..self.width())
-            .map(|column| self.widest(column, longest_word))
-            .collect();
+        let natural = self.widths(measure_text_width);
+        let least = self.widths(longest_word);
         // Put as many columns into each part as fit, in order; the columns of a table without a header stay together.
         let mut parts: Vec<Vec<usize>> = Vec::new();
         for column in 0..least.len() {

@@ -381,7 +381,7 @@ fn quantize(
 }
 
 /// Counts the logits that differ, are missing or are not expected.
-fn mismatches(actual: &[BigInt], expected: &[BigInt]) -> usize {
+pub(super) fn mismatches(actual: &[BigInt], expected: &[BigInt]) -> usize {
     let equal = actual.iter().zip(expected).filter(|(a, b)| a == b).count();
     actual.len().max(expected.len()) - equal
 }

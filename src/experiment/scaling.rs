@@ -8,7 +8,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::{Host, Spread};
+use super::{Host, Spread, classify::mismatches};
 use crate::{
     clock,
     engine::{Client, Contexts, EngineError, Plan, Server},
@@ -212,13 +212,7 @@ pub fn measure_scaling(
         point.noise_budget_bits = point.noise_budget_bits.min(budget);
         let expected = Twin::new(network).logits_batch(batch)?;
         let decrypted = client.decrypt(&response, batch.len())?;
-        let equal = decrypted
-            .iter()
-            .flatten()
-            .zip(expected.iter().flatten())
-            .filter(|(a, b)| a == b)
-            .count();
-        point.twin_mismatches += batch.len() * network.classes() - equal;
+        point.twin_mismatches += mismatches(&decrypted.concat(), &expected.concat());
     }
     point.peak_memory_bytes = Host::peak_memory_bytes();
     Ok(point)

@@ -4,7 +4,7 @@ use super::{Choice, LayerWidth, Widths};
 use crate::{
     data::Dataset,
     network::{InputError, LayerBound, Network, Twin, Width, observed_bounds, proven_bounds},
-    params::{BoundRule, Parameters, SelectOptions, select},
+    params::{BoundRule, SelectOptions, select},
 };
 
 /// Number of images observed at once: limits the memory for quantised images.
@@ -46,8 +46,6 @@ pub fn measure(network: &Network, train: &Dataset, test: &Dataset) -> Result<Wid
             observed_bits: observed.interval.bits_exact(),
         })
         .collect();
-    let widest = |bits: fn(&LayerWidth) -> f64| layers.iter().map(bits).fold(0.0, f64::max);
-    let last = |bits: fn(&LayerWidth) -> f64| layers.last().map_or(0.0, bits);
     let rule = BoundRule::Observed {
         magnitude: observed
             .last()
@@ -56,18 +54,10 @@ pub fn measure(network: &Network, train: &Dataset, test: &Dataset) -> Result<Wid
         source: observed_on.clone(),
     };
     Ok(Widths {
-        observed: choose(
-            network,
-            rule,
-            last(|l| l.observed_bits),
-            widest(|l| l.observed_bits),
-        ),
-        proven: choose(
-            network,
-            BoundRule::Proven,
-            last(|l| l.proven_bits),
-            widest(|l| l.proven_bits),
-        ),
+        observed: choose(network, rule, &layers, |layer| layer.observed_bits),
+        proven: choose(network, BoundRule::Proven, &layers, |layer| {
+            layer.proven_bits
+        }),
         layers,
         observed_on,
     })
@@ -111,22 +101,27 @@ pub(crate) fn observe(
 }
 
 /// Chooses the parameters for a bound; empty if no parameters can hold it.
-fn choose(network: &Network, bound: BoundRule, logit_bits: f64, widest_bits: f64) -> Choice {
+fn choose(
+    network: &Network,
+    bound: BoundRule,
+    layers: &[LayerWidth],
+    bits: fn(&LayerWidth) -> f64,
+) -> Choice {
     let options = SelectOptions {
         bound,
         ..SelectOptions::default()
     };
-    let selection = select(network, &options).ok();
-    Choice {
-        logit_bits,
-        widest_bits,
-        plain_moduli: selection
-            .as_ref()
-            .map(|s| s.plain_moduli().to_vec())
-            .unwrap_or_default(),
-        poly_modulus_degree: selection
-            .as_ref()
-            .map_or(0, Parameters::poly_modulus_degree),
-        coeff_modulus_bits: selection.map_or(0, |s| s.coeff_modulus_bits().iter().sum()),
+    let mut choice = Choice {
+        logit_bits: layers.last().map_or(0.0, bits),
+        widest_bits: layers.iter().map(bits).fold(0.0, f64::max),
+        plain_moduli: Vec::new(),
+        poly_modulus_degree: 0,
+        coeff_modulus_bits: 0,
+    };
+    if let Ok(selection) = select(network, &options) {
+        choice.plain_moduli = selection.plain_moduli().to_vec();
+        choice.poly_modulus_degree = selection.poly_modulus_degree();
+        choice.coeff_modulus_bits = selection.coeff_modulus_bits().iter().sum();
     }
+    choice
 }
