@@ -226,19 +226,13 @@ impl Claims {
     /// groups only (the mean if there are several seeds), and among them those designed later if `later`, else the
     /// others.
     pub fn smallest(&self, later: bool, bits: fn(&Claim) -> f64) -> Option<&Claim> {
+        let means = || self.networks.iter().filter(|claim| claim.seeds > 1);
+        let has_mean = |network: &str| means().any(|claim| claim.network == network);
         self.networks
             .iter()
             .filter(|claim| claim.within && claim.designed_later == later)
-            .filter(|claim| claim.seeds > 1 || !self.has_mean(&claim.network))
+            .filter(|claim| claim.seeds > 1 || !has_mean(&claim.network))
             .min_by(|a, b| bits(a).total_cmp(&bits(b)))
-    }
-
-    fn has_mean(&self, network: &str) -> bool {
-        let mut of = self
-            .networks
-            .iter()
-            .filter(|claim| claim.network == network);
-        of.any(|claim| claim.seeds > 1)
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use indicatif::HumanCount;
 use plotters::coord::{
     ranged1d::{DefaultFormatting, KeyPointHint, Ranged},
     types::RangedCoordf64,
@@ -162,13 +163,8 @@ pub(super) fn number(x: f64, decimals: usize) -> String {
     if x < 0.0 && text.contains(|digit: char| ('1'..='9').contains(&digit)) {
         out.push('-');
     }
-    for (index, digit) in whole.chars().enumerate() {
-        if index > 0 && (whole.len() - index) % 3 == 0 {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out + fraction
+    let grouped = whole.parse().map(|whole| HumanCount(whole).to_string());
+    out + grouped.as_deref().unwrap_or(whole) + fraction
 }
 
 /// Writes numbers one after the other.
