@@ -55,10 +55,11 @@ const TERMS: [&str; 3] = [
 ];
 
 pub(super) fn run(arguments: &InspectArguments, output: &mut Output) -> anyhow::Result<Outcome> {
-    if let Some(directory) = model::float_directory(arguments.model.path()) {
-        return float::show(directory, output);
+    let path = arguments.model.path();
+    if model::is_float(path) {
+        return float::show(path, output);
     }
-    let network = model::load_network(arguments.model.path())?;
+    let network = model::load_network(path)?;
     let observe = |dataset| model::observe(&network, dataset, &arguments.data.source());
     let observed = arguments.dataset.map(observe).transpose()?;
     let input = network.input();

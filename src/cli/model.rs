@@ -179,10 +179,9 @@ pub(super) fn image_range(text: &str) -> Result<Range<usize>, String> {
     range.ok_or_else(form)
 }
 
-/// Returns the directory of a float network, if the model is one.
-pub(super) fn float_directory(model: &Path) -> Option<&Path> {
-    let is_float = model.join(WEIGHTS_FILE).is_file() && !network_file(model).is_file();
-    is_float.then_some(model)
+/// Tells whether the model is the directory of a float network.
+pub(super) fn is_float(model: &Path) -> bool {
+    model.join(WEIGHTS_FILE).is_file() && !network_file(model).is_file()
 }
 
 /// Returns the built-in model of this name, unless a file or directory of that name exists.
@@ -201,7 +200,7 @@ pub(super) fn load_network(model: &Path) -> anyhow::Result<Network> {
             .with_context(|| format!("the model {} that is built in", model.display()));
     }
     let shown = model.display();
-    if float_directory(model).is_some() {
+    if is_float(model) {
         bail!(
             "{shown} holds a float network, which cannot be encrypted: round it with `sealquant ptq {shown} --bits 4 \
              --out DIR`, and see it with `sealquant inspect {shown}`"
@@ -294,10 +293,8 @@ mod tests {
     fn models_that_are_built_in_are_those_of_the_folder() {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(MODELS);
         for (name, bytes) in BUILT_IN {
-            assert_eq!(
-                std::fs::read(network_file(folder.join(name))).unwrap(),
-                bytes
-            );
+            let file = network_file(folder.join(name));
+            assert_eq!(std::fs::read(file).unwrap(), bytes);
             let elsewhere = Path::new("no-such-folder").join(name);
             assert!(built_in(&elsewhere).is_none());
             // By name without a prefix, whatever the current folder is.

@@ -67,10 +67,10 @@ pub(super) fn run(arguments: &TrainArguments, output: &mut Output) -> anyhow::Re
     }
     // Before any work, so that a mistake is reported at once.
     config.validate()?;
-    let existing = match (arguments.resume, arguments.overwrite) {
-        (true, _) => Existing::Resume,
-        (false, true) => Existing::Replace,
-        (false, false) => Existing::Refuse,
+    let existing = if arguments.resume {
+        Existing::Resume
+    } else {
+        existing(arguments.overwrite)
     };
     let mut inputs = config.inputs();
     let file = Path::new(&arguments.config);
@@ -124,6 +124,15 @@ pub(super) fn run(arguments: &TrainArguments, output: &mut Output) -> anyhow::Re
     }
     output.line(table::facts(rows))?;
     Ok(Outcome::Success)
+}
+
+/// Tells what happens to a model that is already in the folder.
+pub(super) const fn existing(overwrite: bool) -> Existing {
+    if overwrite {
+        Existing::Replace
+    } else {
+        Existing::Refuse
+    }
 }
 
 /// Describes what an interrupted run leaves, and how to continue it.
@@ -321,15 +330,12 @@ impl Observer for Display {
                     progress::duration(*eta_seconds),
                 ));
             }
-            TrainEvent::Exporting => {
-                if let Some(bar) = self.bar.take() {
-                    bar.finish_and_clear();
-                }
-                note("comparing the integer network with the trained one on the test images");
-            }
             _ => {
                 if let Some(bar) = self.bar.take() {
                     bar.finish_and_clear();
+                }
+                if matches!(event, TrainEvent::Exporting) {
+                    note("comparing the integer network with the trained one on the test images");
                 }
             }
         }

@@ -147,11 +147,15 @@ fn claim_table(out: &mut String, claims: &Claims) {
         "\nSavings are by proven bounds / by the integers observed. A mean is good enough if its mean accuracy is. Networks marked \
          * were designed after these tables were seen.\n\n",
     );
-    let paper = claims.paper_float.is_some();
-    out.push_str("| network | row | test | below float, points | widest, proven | widest, observed | same tolerance | baseline only |");
-    out.push_str(if paper { " paper's float |\n" } else { "\n" });
-    out.push_str("| --- | --- | --- | ---: | ---: | ---: | --- | --- |");
-    out.push_str(if paper { " --- |\n" } else { "\n" });
+    let (column, rule) = match claims.paper_float {
+        Some(_) => (" paper's float |", " --- |"),
+        None => ("", ""),
+    };
+    let _ = writeln!(
+        out,
+        "| network | row | test | below float, points | widest, proven | widest, observed | same tolerance | baseline only |{column}\n\
+         | --- | --- | --- | ---: | ---: | ---: | --- | --- |{rule}"
+    );
     for claim in &claims.networks {
         claim_row(out, claim, claims.float);
     }
@@ -283,11 +287,8 @@ mod tests {
             .split_once("### The widest integer")
             .unwrap_or_default();
         for row in &rows {
-            assert_eq!(
-                first.matches(&format!("`{}`", row.name)).count(),
-                1,
-                "{first}"
-            );
+            let name = format!("`{}`", row.name);
+            assert_eq!(first.matches(&name).count(), 1, "{first}");
         }
         assert!(text.contains("## MNIST") && !text.contains("## CIFAR-10"));
         assert!(text.contains("accuracy-mnist.svg") && text.ends_with("- a machine\n"));
