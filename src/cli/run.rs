@@ -81,11 +81,8 @@ fn noise_records(selection: &Parameters, classified: &Classified) -> Vec<NoiseRe
         if name == "response" {
             return Some(classified.noise_budget_bits);
         }
-        let layer = classified
-            .layer_noise
-            .iter()
-            .find(|(layer, _)| layer == name);
-        layer.map(|(_, bits)| *bits)
+        let mut layers = classified.layer_noise.iter();
+        layers.find(|(layer, _)| layer == name).map(|found| found.1)
     };
     let predicted = selection.predicted_noise().iter();
     predicted

@@ -368,10 +368,8 @@ mod tests {
         let mut rows = table();
         rows[2].rounding = Some(crate::quant::WeightRule::MinError);
         let text = plot_accuracy("MNIST", &rows).unwrap();
-        assert!(
-            text.contains("PTQ, min-error") && text.contains(">\nPTQ\n<"),
-            "{text}"
-        );
+        let both = text.contains("PTQ, min-error") && text.contains(">\nPTQ\n<");
+        assert!(both, "{text}");
         assert!(plot_accuracy("none", &[]).is_err());
     }
 
