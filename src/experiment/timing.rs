@@ -197,12 +197,8 @@ impl TimingRow {
         parameters: &ReferenceParameters,
         runs: &[PrimeRun],
     ) -> Result<Self, TimingError> {
-        let (Some(first), Some(noise_budget_bits)) = (
-            runs.first(),
-            runs.iter().map(|run| run.noise_budget_bits).min(),
-        ) else {
-            return Err(TimingError::NoRuns);
-        };
+        let first = runs.first().ok_or(TimingError::NoRuns)?;
+        let budgets = runs.iter().map(|run| run.noise_budget_bits);
         let sum = |seconds: fn(&PrimeRun) -> f64| runs.iter().map(seconds).sum();
         let layers = total(runs, parameters.plain_moduli.len());
         let wrong: Option<Vec<&Vec<usize>>> =
@@ -225,7 +221,7 @@ impl TimingRow {
             layers,
             twin_mismatches: wrong
                 .map(|wrong| wrong.into_iter().flatten().collect::<BTreeSet<_>>().len()),
-            noise_budget_bits,
+            noise_budget_bits: budgets.fold(u32::MAX, u32::min),
         })
     }
 

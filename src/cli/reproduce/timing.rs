@@ -217,12 +217,9 @@ pub(super) fn run(arguments: &TimingArguments, output: &mut Output) -> anyhow::R
     }
     let source = arguments.data.source();
     let test = model::load_images(&small.network, arguments.dataset, Split::Test, &source)?;
-    let Some(image) = test.images().nth(arguments.image) else {
-        bail!(
-            "--image {}: there are {} test images",
-            arguments.image,
-            test.len()
-        );
+    let (number, all) = (arguments.image, test.len());
+    let Some(image) = test.images().nth(number) else {
+        bail!("--image {number}: there are {all} test images");
     };
     let mut rows = Vec::new();
     for (case, network, parameters) in cases(arguments, &baseline, &small)? {
