@@ -71,7 +71,7 @@ pub(crate) fn replace<T, E>(
     let directory = target::directory_of(&path);
     fs::create_dir_all(directory)?;
     let mut file = TemporaryFile::create(directory)?;
-    let written = write(file.as_file_mut()?);
+    let written = write(file.as_file_mut());
     if written.is_ok() {
         file.keep_as(&path, permissions)?;
     }

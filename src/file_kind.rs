@@ -188,20 +188,12 @@ fn by_signature(bytes: &[u8]) -> Option<&'static str> {
         return Some("a tar archive; unpack it first");
     }
     // The first field of an ONNX model is a small version number, the next the producer's name.
-    if start[0] == 8
-        && [&b"onnx"[..], b"pytorch"]
-            .iter()
-            .any(|name| contains(start, name))
-    {
+    if start[0] == 8 && (contains(start, b"onnx") || contains(start, b"pytorch")) {
         return Some("an ONNX model; its tensors are needed as safetensors");
     }
     // Protocols 2 to 5, followed by an instruction that opens a frame or a container, or names a class.
-    let opens = |byte: &u8| b"\x95}](cX\x8c\x8a".contains(byte);
-    if start[0] == 0x80
-        && start
-            .get(1)
-            .is_some_and(|protocol| (2..=5).contains(protocol))
-        && start.get(2).is_some_and(opens)
+    if let [0x80, 2..=5, opens, ..] = start
+        && b"\x95}](cX\x8c\x8a".contains(opens)
     {
         return Some(
             "a Python pickle, which only Python can read; load it there and save its tensors as safetensors",

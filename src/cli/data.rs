@@ -51,6 +51,7 @@ pub(super) fn run(arguments: &DataArguments, output: &mut Output) -> anyhow::Res
         check_directory("--data-dir", target)?;
     }
     for &name in datasets {
+        let target = fetch.data_dir.as_ref().map(|dir| dir.join(name.as_str()));
         let mut found = PathBuf::new();
         for split in [Split::Train, Split::Test] {
             let (data, directory) = load(name, split)?;
@@ -61,14 +62,13 @@ pub(super) fn run(arguments: &DataArguments, output: &mut Output) -> anyhow::Res
             ))?;
             for file in data.files() {
                 output.line(format_args!("  {}  {}", file.sha256, file.name))?;
-                if let Some(target) = &fetch.data_dir {
-                    copy(&directory, &file.name, &target.join(name.as_str()))?;
+                if let Some(target) = &target {
+                    copy(&directory, &file.name, target)?;
                 }
             }
             found = directory;
         }
-        if let Some(target) = &fetch.data_dir {
-            let target = target.join(name.as_str());
+        if let Some(target) = target {
             output.line(format_args!(
                 "copied from {} to {}",
                 found.display(),

@@ -1,7 +1,7 @@
 //! `sealquant demo`.
 
 use std::{
-    num::NonZeroUsize,
+    ops::Range,
     path::{Path, PathBuf},
 };
 
@@ -10,7 +10,7 @@ use anyhow::bail;
 use super::{
     Outcome,
     digits::{self, Drawing},
-    model::ImageRange,
+    model::image_range,
     output::{Output, check_file, note},
     run::{self, Finished, RECORD, RunArguments},
     scheme::LayoutArgument,
@@ -37,24 +37,18 @@ const PAPER: [(&str, f64); 2] = [
 #[derive(Debug, clap::Args)]
 pub(super) struct DemoArguments {
     /// Which of MNIST's test images, from A up to but without B; the first of them is classified once more by itself
-    #[arg(long, value_name = "A..B", default_value = "0..8192")]
-    images: ImageRange,
+    #[arg(long, value_name = "A..B", default_value = "0..8192", value_parser = image_range)]
+    images: Range<usize>,
     #[command(flatten)]
-    run: RunArguments,
-}
-
-impl DemoArguments {
-    pub(super) fn threads(&self) -> Option<NonZeroUsize> {
-        self.run.threads
-    }
+    pub(super) run: RunArguments,
 }
 
 pub(super) fn run(arguments: &DemoArguments, output: &mut Output) -> anyhow::Result<Outcome> {
     let (dataset, split) = (DatasetName::Mnist, Split::Test);
     note(format_args!(
         "classifying encrypted images {}..{} of {dataset} {split} with {}",
-        arguments.images.0.start,
-        arguments.images.0.end,
+        arguments.images.start,
+        arguments.images.end,
         arguments.run.model.path().display()
     ));
     let alone = RunArguments {
@@ -76,28 +70,21 @@ pub(super) fn run(arguments: &DemoArguments, output: &mut Output) -> anyhow::Res
         LayoutArgument::Auto,
         dataset,
         split,
-        Some(&arguments.images),
+        Some(arguments.images.clone()),
     )?;
-    let first = ImageRange(arguments.images.0.start..arguments.images.0.start + 1);
-    let single = run::run(&alone, LayoutArgument::Auto, dataset, split, Some(&first))?;
+    let first = arguments.images.start..arguments.images.start + 1;
+    let single = run::run(&alone, LayoutArgument::Auto, dataset, split, Some(first))?;
     let shown = show(&finished, &single, output);
     finished.save(&arguments.run, output)?;
     single.save(&alone, output)?;
     shown?;
-    Ok(match finished.outcome() {
-        Outcome::Success => single.outcome(),
-        Outcome::Failure => Outcome::Failure,
-    })
+    Ok(Outcome::of(finished.is_right() && single.is_right()))
 }
 
 fn show(finished: &Finished, single: &Finished, output: &mut Output) -> anyhow::Result<()> {
-    let drawings: Vec<Drawing<'_>> = chosen(finished)
-        .into_iter()
-        .filter_map(|index| drawing(finished, index))
-        .collect();
     let (_, height, width) = finished.images.shape();
     let columns = super::terminal::columns().unwrap_or(PLAIN_COLUMNS);
-    let drawn = digits::draw(&drawings, height, width, columns);
+    let drawn = digits::draw(&chosen(finished), height, width, columns);
     output.line(drawn.trim_end())?;
     output.line("")?;
     output.line(summary(&finished.record, true))?;
@@ -154,20 +141,13 @@ fn comparison(records: &[&RunRecord]) -> table::Table {
     table::columns(&header, own.chain(paper))
 }
 
-/// Chooses the images to draw: the first ones, with a wrongly classified one last if there is one.
-fn chosen(finished: &Finished) -> Vec<usize> {
-    let right = |index: &usize| {
-        finished.classified.predictions.get(*index).copied()
-            == finished
-                .images
-                .labels()
-                .get(*index)
-                .map(|&label| usize::from(label))
-    };
-    let all = 0..finished.images.len();
-    let wrong = all.clone().find(|index| !right(index));
+/// Draws the first images, with a wrongly classified one last if there is one.
+fn chosen(finished: &Finished) -> Vec<Drawing<'_>> {
+    let all = || (0..finished.images.len()).filter_map(|index| drawing(finished, index));
+    let wrong = all().find(|drawing| !drawing.right);
     let count = DRAWN - usize::from(wrong.is_some());
-    all.filter(right).take(count).chain(wrong).collect()
+    let right = all().filter(|drawing| drawing.right);
+    right.take(count).chain(wrong).collect()
 }
 
 fn drawing(finished: &Finished, index: usize) -> Option<Drawing<'_>> {

@@ -1,6 +1,6 @@
 //! Draws grey images in the terminal with half-block characters.
 
-use console::style;
+use console::{Alignment, pad_str, style};
 
 /// Smallest grey value of a pixel that is drawn as ink.
 const INK: u8 = 96;
@@ -46,15 +46,14 @@ pub(super) fn draw(
     for line in drawings.chunks(in_a_row) {
         for y in rows.clone().step_by(2) {
             for drawing in line {
-                for x in across.clone() {
-                    out.push(match (ink(drawing, y, x), ink(drawing, y + 1, x)) {
-                        (true, true) => '█',
-                        (true, false) => '▀',
-                        (false, true) => '▄',
-                        (false, false) => ' ',
-                    });
-                }
-                pad(&mut out, cell - across.len() + GAP);
+                let character = |x| match (ink(drawing, y, x), ink(drawing, y + 1, x)) {
+                    (true, true) => '█',
+                    (true, false) => '▀',
+                    (false, true) => '▄',
+                    (false, false) => ' ',
+                };
+                let row: String = across.clone().map(character).collect();
+                out.push_str(&pad_str(&row, cell + GAP, Alignment::Left, None));
             }
             end_line(&mut out);
         }
@@ -65,8 +64,8 @@ pub(super) fn draw(
             } else {
                 text.red().bold()
             };
-            out.push_str(&text.to_string());
-            pad(&mut out, cell - drawing.caption.chars().count() + GAP);
+            let text = text.to_string();
+            out.push_str(&pad_str(&text, cell + GAP, Alignment::Left, None));
         }
         end_line(&mut out);
         out.push('\n');
@@ -80,10 +79,6 @@ fn span(mut numbers: impl Iterator<Item = usize>) -> std::ops::Range<usize> {
         return 0..0;
     };
     first..numbers.last().unwrap_or(first) + 1
-}
-
-fn pad(out: &mut String, count: usize) {
-    out.extend(std::iter::repeat_n(' ', count));
 }
 
 fn end_line(out: &mut String) {

@@ -21,33 +21,25 @@ pub(super) fn hint(error: &anyhow::Error, takes: &dyn Fn(&str) -> bool) -> Optio
     let options: Vec<String> = error
         .chain()
         .flat_map(options)
-        .filter(|option| takes(name(option)))
+        // Without its value.
+        .filter(|option| takes(option.split(' ').next().unwrap_or(option)))
         .map(|option| format!("--{option}"))
         .collect();
     if !options.is_empty() {
         return Some(format!("see {}", options.join(" and ")));
     }
     // Presets start from networks of the project, named by paths in its source.
-    let names_models = error.chain().any(|cause| {
-        cause
-            .to_string()
-            .split([' ', '`', ':'])
-            .any(|word| Path::new(word).starts_with(MODELS) && word.contains('/'))
-    });
-    let said = error
-        .chain()
-        .any(|cause| cause.to_string().contains("sealquant's source"));
+    let causes: Vec<String> = error.chain().map(ToString::to_string).collect();
+    let mut words = causes.iter().flat_map(|text| text.split([' ', '`', ':']));
+    let names_models = words.any(|word| Path::new(word).starts_with(MODELS) && word.contains('/'));
+    let mut causes = causes.iter();
+    let said = causes.any(|text| text.contains("sealquant's source"));
     (names_models && !said && !Path::new(MODELS).is_dir()).then(|| {
         format!(
             "{MODELS} is a folder of sealquant's source and not here: run this in a checkout, or name a model or a \
              configuration of your own"
         )
     })
-}
-
-/// Returns the option without its value.
-fn name(option: &str) -> &str {
-    option.split(' ').next().unwrap_or(option)
 }
 
 /// Suggests a remedy if the folder of a new model is not as the command expects it. `resumes` tells whether the command can
@@ -143,6 +135,11 @@ mod tests {
     /// The library's errors say what is wrong; only this module says which option helps.
     #[test]
     fn the_library_names_no_options() {
+        let names_an_option = |line: &str| {
+            "--data-dir --kernels --layout --accept --out --resume --model --config"
+                .split(' ')
+                .any(|option| line.contains(option))
+        };
         let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
         let mut folders = vec![src.clone()];
         let mut found = Vec::new();
@@ -162,22 +159,10 @@ mod tests {
                     continue;
                 }
                 let text = std::fs::read_to_string(&path).unwrap_or_default();
-                for option in [
-                    "--data-dir",
-                    "--kernels",
-                    "--layout",
-                    "--accept",
-                    "--out",
-                    "--resume",
-                    "--model",
-                    "--config",
-                ] {
-                    if text
-                        .lines()
-                        .any(|line| line.contains(option) && !line.trim_start().starts_with("//"))
-                    {
-                        found.push(format!("{}: {option}", path.display()));
-                    }
+                let code = text.lines();
+                let code = code.filter(|line| !line.trim_start().starts_with("//"));
+                for line in code.filter(|line| names_an_option(line)) {
+                    found.push(format!("{}: {line}", path.display()));
                 }
             }
         }

@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use anyhow::Context as _;
 
-use super::{Outcome, output::Output};
-use crate::train::{Existing, ImportSpec, OutputFolder, import};
+use super::{Outcome, output::Output, train::existing};
+use crate::train::{ImportSpec, OutputFolder, import};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct ImportArguments {
@@ -24,11 +24,7 @@ pub(super) struct ImportArguments {
 }
 
 pub(super) fn run(arguments: &ImportArguments, output: &mut Output) -> anyhow::Result<Outcome> {
-    let existing = if arguments.overwrite {
-        Existing::Replace
-    } else {
-        Existing::Refuse
-    };
+    let existing = existing(arguments.overwrite);
     let inputs = [arguments.layers.as_path(), arguments.weights.as_path()];
     let folder = OutputFolder::claim(&arguments.out, existing, &inputs).context("--out")?;
     let spec = ImportSpec::load(&arguments.layers)?;

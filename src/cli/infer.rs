@@ -1,10 +1,10 @@
 //! `sealquant infer`.
 
-use std::num::NonZeroUsize;
+use std::ops::Range;
 
 use super::{
     Outcome,
-    model::{ImageRange, dataset_parser, split_parser},
+    model::{dataset_parser, image_range, split_parser},
     output::Output,
     run::{self, Finished, RunArguments},
     scheme::LayoutArgument,
@@ -23,19 +23,13 @@ pub(super) struct InferArguments {
     #[arg(long, value_name = "SPLIT", default_value = "test", value_parser = split_parser())]
     split: Split,
     /// Which images, from A up to but without B; more than a batch holds take several batches [default: all]
-    #[arg(long, value_name = "A..B")]
-    images: Option<ImageRange>,
+    #[arg(long, value_name = "A..B", value_parser = image_range)]
+    images: Option<Range<usize>>,
     /// How images lie in ciphertexts
     #[arg(long, value_enum, default_value = "auto")]
     layout: LayoutArgument,
     #[command(flatten)]
-    run: RunArguments,
-}
-
-impl InferArguments {
-    pub(super) fn threads(&self) -> Option<NonZeroUsize> {
-        self.run.threads
-    }
+    pub(super) run: RunArguments,
 }
 
 /// Largest number of images that are listed one by one.
@@ -50,12 +44,12 @@ fn class_table(finished: &Finished) -> table::Table {
             .map_or_else(|| class.to_string(), |&name| name.to_owned())
     };
     let predictions = &finished.classified.predictions;
-    let labels = finished
-        .images
-        .labels()
+    let labels = finished.images.labels().iter().copied();
+    let pairs: Vec<(usize, usize)> = predictions
         .iter()
-        .map(|&label| usize::from(label));
-    let pairs: Vec<(usize, usize)> = predictions.iter().copied().zip(labels).collect();
+        .copied()
+        .zip(labels.map(usize::from))
+        .collect();
     if pairs.len() <= LISTED {
         let rows = pairs
             .iter()
@@ -71,29 +65,21 @@ fn class_table(finished: &Finished) -> table::Table {
         return table::columns(&["image", "class", "label", "that is"], rows);
     }
     let rows = (0..names.len()).filter_map(|class| {
-        let of_class = || pairs.iter().filter(|(_, label)| *label == class);
-        let images = of_class().count();
-        let right = of_class()
-            .filter(|(predicted, _)| *predicted == class)
-            .count();
+        let images = pairs.iter().filter(|pair| pair.1 == class).count();
+        let taken = |other: usize| pairs.iter().filter(|pair| **pair == (other, class)).count();
+        let right = taken(class);
         // The class it is most often mistaken for, if it is not recognised.
-        let taken = |other: usize| {
-            of_class()
-                .filter(|(predicted, _)| *predicted == other)
-                .count()
-        };
         let others = (0..names.len()).filter(|&other| other != class);
         let other = others.max_by_key(|&other| (taken(other), std::cmp::Reverse(other)));
         let other = other.filter(|&other| taken(other) > 0);
         (images > 0).then(|| {
+            let other = other.map(|other| format!("{} ({})", name(other), taken(other)));
             vec![
                 name(class),
                 table::thousands(images),
                 table::thousands(right),
                 table::percent(right as f64 / images as f64),
-                other.map_or(String::new(), |other| {
-                    format!("{} ({})", name(other), taken(other))
-                }),
+                other.unwrap_or_default(),
             ]
         })
     });
@@ -119,11 +105,9 @@ fn layer_table(record: &RunRecord) -> table::Table {
         "mod switches",
     ];
     let forecast = |name: &str| {
-        let layers = record.forecast.iter().flat_map(|forecast| &forecast.layers);
-        let mut layers = layers.filter(|layer| layer.name == name);
-        layers
-            .next()
-            .map_or(String::new(), |layer| table::seconds(layer.seconds))
+        let mut layers = record.forecast.iter().flat_map(|forecast| &forecast.layers);
+        let found = layers.find(|layer| layer.name == name);
+        found.map_or(String::new(), |layer| table::seconds(layer.seconds))
     };
     let rows = record.layers.iter().map(|layer| {
         let ops = [
@@ -151,12 +135,12 @@ pub(super) fn run(arguments: &InferArguments, output: &mut Output) -> anyhow::Re
         arguments.layout,
         arguments.dataset,
         arguments.split,
-        arguments.images.as_ref(),
+        arguments.images.clone(),
     )?;
     let shown = show(&finished, arguments, output);
     finished.save(&arguments.run, output)?;
     shown?;
-    Ok(finished.outcome())
+    Ok(Outcome::of(finished.is_right()))
 }
 
 fn show(

@@ -57,14 +57,13 @@ const TERMS: [&str; 3] = [
 ];
 
 pub(super) fn run(arguments: &InspectArguments, output: &mut Output) -> anyhow::Result<Outcome> {
-    if let Some(directory) = model::float_directory(arguments.model.path()) {
-        return float::show(directory, output);
+    let path = arguments.model.path();
+    if model::is_float(path) {
+        return float::show(path, output);
     }
-    let network = model::load_network(arguments.model.path())?;
-    let observed = match arguments.dataset {
-        Some(dataset) => Some(model::observe(&network, dataset, &arguments.data.source())?),
-        None => None,
-    };
+    let network = model::load_network(path)?;
+    let observe = |dataset| model::observe(&network, dataset, &arguments.data.source());
+    let observed = arguments.dataset.map(observe).transpose()?;
     let input = network.input();
     output.paragraph(format_args!(
         "{}: reads images of {} as integers 0 to {}, gives {} logits",
@@ -73,10 +72,8 @@ pub(super) fn run(arguments: &InspectArguments, output: &mut Output) -> anyhow::
         input.quantizer.max(),
         network.classes()
     ))?;
-    output.line(layer_table(
-        &network,
-        observed.as_ref().map(|(bounds, _)| bounds.as_slice()),
-    ))?;
+    let bounds = observed.as_ref().map(|(bounds, _)| bounds.as_slice());
+    output.line(layer_table(&network, bounds.unwrap_or_default()))?;
     output.paragraph(
         "Operations for one image (in the batched layout: on ciphertexts, for a whole batch):",
     )?;
@@ -190,10 +187,11 @@ fn show_forecast(
     Ok(())
 }
 
-fn layer_table(network: &Network, observed: Option<&[LayerBound]>) -> table::Table {
+/// Shows the layers and their bounds: the observed ones, too, if there are any.
+fn layer_table(network: &Network, observed: &[LayerBound]) -> table::Table {
     let proven = proven_bounds(network);
     let ops = op_counts(network);
-    let mut header = vec![
+    let header = [
         "layer",
         "kind",
         "output",
@@ -201,10 +199,8 @@ fn layer_table(network: &Network, observed: Option<&[LayerBound]>) -> table::Tab
         "zero",
         "weight bits",
         "proven bits",
+        "observed bits",
     ];
-    if observed.is_some() {
-        header.push("observed bits");
-    }
     let bits = |bounds: &[LayerBound], index: usize| {
         bounds.get(index).map_or(String::new(), |bound| {
             format!("{:.2}", bound.interval.bits_exact())
@@ -218,10 +214,11 @@ fn layer_table(network: &Network, observed: Option<&[LayerBound]>) -> table::Tab
         String::new(),
         String::new(),
         bits(&proven, 0),
+        bits(observed, 0),
     ]];
     let layers = network.layers().iter().zip(network.weight_bits()).zip(&ops);
     for (index, ((named, weight_bits), ops)) in layers.enumerate() {
-        let weights = weight_bits.map_or([String::new(), String::new(), String::new()], |bits| {
+        let weights = weight_bits.map_or([const { String::new() }; 3], |bits| {
             let zero = ops.zero_weights as f64 / ops.weights.max(1) as f64;
             [
                 table::thousands(ops.weights),
@@ -236,12 +233,8 @@ fn layer_table(network: &Network, observed: Option<&[LayerBound]>) -> table::Tab
         ];
         row.extend(weights);
         row.push(bits(&proven, index + 1));
+        row.push(bits(observed, index + 1));
         rows.push(row);
-    }
-    if let Some(observed) = observed {
-        for (index, row) in rows.iter_mut().enumerate() {
-            row.push(bits(observed, index));
-        }
     }
     table::columns(&header, rows)
 }

@@ -81,6 +81,13 @@ enum Outcome {
     Failure,
 }
 
+impl Outcome {
+    /// Returns success if everything is right.
+    fn of(right: bool) -> Self {
+        if right { Self::Success } else { Self::Failure }
+    }
+}
+
 /// Parses the command line, runs the command, and reports an error in one line. The first argument is the program's
 /// name.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
@@ -108,7 +115,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     };
     memory::watch();
     interrupt::listen();
-    let mut output = Output::new();
+    let mut output = Output::default();
     let result =
         threads::start(cli.command.threads()).and_then(|()| execute(cli.command, &mut output));
     interrupt::wait_if_stopping();
@@ -132,8 +139,8 @@ impl Command {
     /// Returns the number of worker threads if the command line gives it.
     fn threads(&self) -> Option<NonZeroUsize> {
         match self {
-            Self::Infer(arguments) => arguments.threads(),
-            Self::Demo(arguments) => arguments.threads(),
+            Self::Infer(arguments) => arguments.run.threads,
+            Self::Demo(arguments) => arguments.run.threads,
             Self::Reproduce(arguments) => arguments.threads(),
             _ => None,
         }
@@ -194,24 +201,15 @@ mod tests {
     #[test]
     fn hints_know_the_options_of_commands() {
         let command = Cli::command();
-        let names = |names: &[&str]| {
-            names
-                .iter()
-                .map(|&name| name.to_owned())
-                .collect::<Vec<_>>()
-        };
-        assert!(takes(&command, &names(&["infer"]), "accept-observed-bound"));
-        assert!(takes(
-            &command,
-            &names(&["reproduce", "timing"]),
-            "data-dir"
-        ));
-        assert!(!takes(
-            &command,
-            &names(&["reproduce", "scaling"]),
-            "kernels"
-        ));
-        assert!(!takes(&command, &names(&["data", "fetch"]), "data-dir"));
-        assert!(!takes(&command, &names(&["none"]), "data-dir"));
+        for (names, option, expected) in [
+            ("infer", "accept-observed-bound", true),
+            ("reproduce timing", "data-dir", true),
+            ("reproduce scaling", "kernels", false),
+            ("data fetch", "data-dir", false),
+            ("none", "data-dir", false),
+        ] {
+            let path: Vec<String> = names.split(' ').map(str::to_owned).collect();
+            assert_eq!(takes(&command, &path, option), expected, "{names}");
+        }
     }
 }

@@ -4,7 +4,6 @@ use std::{
     io::ErrorKind,
     ops::{Range, RangeInclusive},
     path::{Path, PathBuf},
-    str::FromStr,
 };
 
 use anyhow::{Context as _, bail};
@@ -17,8 +16,9 @@ use super::progress::{self, Stages};
 use crate::{
     data::{self, Dataset, DatasetName, Source, Split},
     engine::Progress as _,
+    experiment::reproduce,
     file::model_folder::{NETWORK_FILE, PLAIN_NETWORK_FILE, WEIGHTS_FILE},
-    network::{LayerBound, Network, network_file, observed_bounds},
+    network::{LayerBound, Network, network_file},
     params::{BoundRule, SecurityStandard},
 };
 
@@ -40,9 +40,6 @@ const BUILT_IN: [(&str, &[u8]); 2] = [
         include_bytes!("../../models/mnist-t17/network.json.gz"),
     ),
 ];
-
-/// Number of images observed at once: limits the memory for quantised images.
-const OBSERVED_AT_ONCE: usize = 4096;
 
 /// Where datasets are looked for.
 #[derive(Debug, Clone, clap::Args)]
@@ -172,30 +169,19 @@ impl From<Security> for SecurityStandard {
     }
 }
 
-/// A half-open range of images, written `A..B`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct ImageRange(pub(super) Range<usize>);
-
-impl FromStr for ImageRange {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let form =
-            || format!("`{text}` is no range of images: write A..B with A < B, as in 0..8192");
-        let (start, end) = text.split_once("..").ok_or_else(form)?;
-        let start = start.parse().map_err(|_| form())?;
-        let end = end.parse().map_err(|_| form())?;
-        if start >= end {
-            return Err(form());
-        }
-        Ok(Self(start..end))
-    }
+/// Parses a half-open range of images, written `A..B`.
+pub(super) fn image_range(text: &str) -> Result<Range<usize>, String> {
+    let range = text.split_once("..").and_then(|(start, end)| {
+        let range = start.parse().ok()?..end.parse().ok()?;
+        (!range.is_empty()).then_some(range)
+    });
+    let form = || format!("`{text}` is no range of images: write A..B with A < B, as in 0..8192");
+    range.ok_or_else(form)
 }
 
-/// Returns the directory of a float network, if the model is one.
-pub(super) fn float_directory(model: &Path) -> Option<&Path> {
-    let is_float = model.join(WEIGHTS_FILE).is_file() && !network_file(model).is_file();
-    is_float.then_some(model)
+/// Tells whether the model is the directory of a float network.
+pub(super) fn is_float(model: &Path) -> bool {
+    model.join(WEIGHTS_FILE).is_file() && !network_file(model).is_file()
 }
 
 /// Returns the built-in model of this name, unless a file or directory of that name exists.
@@ -214,7 +200,7 @@ pub(super) fn load_network(model: &Path) -> anyhow::Result<Network> {
             .with_context(|| format!("the model {} that is built in", model.display()));
     }
     let shown = model.display();
-    if float_directory(model).is_some() {
+    if is_float(model) {
         bail!(
             "{shown} holds a float network, which cannot be encrypted: round it with `sealquant ptq {shown} --bits 4 \
              --out DIR`, and see it with `sealquant inspect {shown}`"
@@ -270,25 +256,9 @@ pub(super) fn observe(
         .collect::<anyhow::Result<Vec<_>>>()?;
     let total: usize = splits.iter().map(Dataset::len).sum();
     let stages = Stages::new();
-    let mut bounds: Vec<LayerBound> = Vec::new();
-    let mut done = 0;
-    for split in &splits {
-        let images: Vec<&[u8]> = split.images().collect();
-        for images in images.chunks(OBSERVED_AT_ONCE) {
-            let quantized = images
-                .iter()
-                .map(|pixels| network.quantize_image(pixels))
-                .collect::<Result<Vec<_>, _>>()?;
-            let more = observed_bounds(network, &quantized)?;
-            bounds = if bounds.is_empty() {
-                more.to_vec()
-            } else {
-                hulls(bounds, &more)
-            };
-            done += images.len();
-            stages.update("bounds", done as u64, total as u64);
-        }
-    }
+    let bounds = reproduce::observe(network, &splits, |done| {
+        stages.update("bounds", done as u64, total as u64);
+    })?;
     let published = splits
         .iter()
         .flat_map(Dataset::files)
@@ -302,17 +272,6 @@ pub(super) fn observe(
         bounds,
         format!("all {total} images of {name}, training and test{note}"),
     ))
-}
-
-fn hulls(bounds: Vec<LayerBound>, more: &[LayerBound]) -> Vec<LayerBound> {
-    bounds
-        .into_iter()
-        .zip(more)
-        .map(|(bound, more)| LayerBound {
-            interval: bound.interval.hull(more.interval.clone()),
-            ..bound
-        })
-        .collect()
 }
 
 /// Builds the bound rule for logits that were observed by these measurements.
@@ -334,10 +293,8 @@ mod tests {
     fn models_that_are_built_in_are_those_of_the_folder() {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(MODELS);
         for (name, bytes) in BUILT_IN {
-            assert_eq!(
-                std::fs::read(network_file(folder.join(name))).unwrap(),
-                bytes
-            );
+            let file = network_file(folder.join(name));
+            assert_eq!(std::fs::read(file).unwrap(), bytes);
             let elsewhere = Path::new("no-such-folder").join(name);
             assert!(built_in(&elsewhere).is_none());
             // By name without a prefix, whatever the current folder is.
@@ -359,14 +316,11 @@ mod tests {
 
     #[test]
     fn ranges_are_half_open_and_not_empty() {
-        assert_eq!("0..8192".parse::<ImageRange>().unwrap().0, 0..8192);
+        assert_eq!(image_range("0..8192").unwrap(), 0..8192);
         for bad in [
             "", "5", "5..5", "6..5", "..5", "0..", "a..b", "0..=5", "-1..5", "0...5",
         ] {
-            assert!(
-                bad.parse::<ImageRange>().unwrap_err().contains("A..B"),
-                "{bad}"
-            );
+            assert!(image_range(bad).unwrap_err().contains("A..B"), "{bad}");
         }
     }
 }

@@ -12,15 +12,12 @@ use crate::file::{self, ResultKind};
 
 /// Standard output. After its reader has gone, further lines are dropped: the command still completes its work, so the
 /// record is written and the exit code is right.
+#[derive(Default)]
 pub(super) struct Output {
     closed: bool,
 }
 
 impl Output {
-    pub(super) fn new() -> Self {
-        Self { closed: false }
-    }
-
     /// Writes sentences, broken between words at the width of the terminal.
     ///
     /// # Errors
@@ -85,6 +82,12 @@ pub(super) fn check_files(
         check_file(option, &directory.join(name), kind, None)?;
     }
     Ok(())
+}
+
+/// Writes a text under a temporary name and renames the file; the error names it.
+pub(super) fn write_text(path: &Path, text: &str) -> anyhow::Result<()> {
+    file::write_atomically(path, text.as_bytes())
+        .with_context(|| format!("cannot write {}", path.display()))
 }
 
 /// Checks that `option` names a directory into which files can be written; it need not exist yet.

@@ -39,13 +39,11 @@ pub(super) fn bar(total: u64, template: &str) -> ProgressBar {
 }
 
 /// Shows the stages of a run, one after the other, and an estimate of the remaining time.
-pub(super) struct Stages {
-    terminal: bool,
-    state: Mutex<State>,
-}
+pub(super) struct Stages(Mutex<State>);
 
 /// The current state of the run.
 struct State {
+    terminal: bool,
     stage: Option<ShownStage>,
     /// Name of the stage that ended last.
     ended: String,
@@ -73,16 +71,14 @@ struct PartsDone {
 
 impl Stages {
     pub(super) fn new() -> Self {
-        Self {
-            terminal: on_terminal(),
-            state: Mutex::new(State::new(Instant::now())),
-        }
+        Self(Mutex::new(State::new(Instant::now(), on_terminal())))
     }
 }
 
 impl State {
-    fn new(now: Instant) -> Self {
+    fn new(now: Instant, terminal: bool) -> Self {
         Self {
+            terminal,
             stage: None,
             ended: String::new(),
             parts: PartsDone {
@@ -97,14 +93,7 @@ impl State {
 
     /// Records the progress of a stage. Returns the line to write, if it is time for one; on a terminal there is a bar,
     /// and a line for each stage that ends.
-    fn update(
-        &mut self,
-        now: Instant,
-        terminal: bool,
-        name: &str,
-        done: u64,
-        total: u64,
-    ) -> Option<String> {
+    fn update(&mut self, now: Instant, name: &str, done: u64, total: u64) -> Option<String> {
         // Threads may report out of order within a stage; the stage is then the same and nearly done.
         let late = match &self.stage {
             Some(stage) => stage.name == name && done <= stage.done,
@@ -114,19 +103,17 @@ impl State {
             return None;
         }
         let old = self.stage.take_if(|stage| stage.name != name);
-        let mut line = old.and_then(|stage| self.end(stage, now, terminal));
+        let mut line = old.and_then(|stage| self.end(stage, now));
         // A stage without steps will not report before its end.
-        if self.stage.is_none() && !terminal && total == 1 && done == 0 {
+        if self.stage.is_none() && !self.terminal && total == 1 && done == 0 {
             self.spoken = now;
             line = Some(line.map_or_else(|| name.to_owned(), |line| format!("{line}\n{name}")));
         }
-        let mut stage = self
-            .stage
-            .take()
-            .unwrap_or_else(|| ShownStage::begin(name, total, now, terminal));
+        let begin = || ShownStage::begin(name, total, now, self.terminal);
+        let mut stage = self.stage.take().unwrap_or_else(begin);
         stage.done = done;
         if done >= total {
-            return self.end(stage, now, terminal).or(line);
+            return self.end(stage, now).or(line);
         }
         let left = times(left(now - stage.started, done, total), self.parts.left(now));
         if let Some(bar) = &stage.bar {
@@ -144,14 +131,14 @@ impl State {
     }
 
     /// Returns the line for a stage that has ended; if there is no terminal, only for a long one.
-    fn end(&mut self, stage: ShownStage, now: Instant, terminal: bool) -> Option<String> {
+    fn end(&mut self, stage: ShownStage, now: Instant) -> Option<String> {
         if let Some(bar) = stage.bar {
             bar.finish_and_clear();
         }
         let took = now - stage.started;
         let line = format!("{:>20}  {:8.2} s", stage.name, took.as_secs_f64());
         self.ended = stage.name;
-        let short = self.parts.total > 1 || !terminal;
+        let short = self.parts.total > 1 || !self.terminal;
         if short && took < PATIENCE {
             return None;
         }
@@ -225,21 +212,21 @@ fn left(elapsed: Duration, done: u64, total: u64) -> Option<Duration> {
 
 impl engine::Progress for Stages {
     fn update(&self, stage: &str, done: u64, total: u64) {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(line) = state.update(Instant::now(), self.terminal, stage, done, total) {
+        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(line) = state.update(Instant::now(), stage, done, total) {
             note(line);
         }
     }
 
     fn part(&self, done: u64, total: u64) {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         state.parts.update(Instant::now(), done, total);
     }
 }
 
 impl Drop for Stages {
     fn drop(&mut self) {
-        let state = self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
+        let state = self.0.get_mut().unwrap_or_else(PoisonError::into_inner);
         if let Some(bar) = state.stage.take().and_then(|stage| stage.bar) {
             bar.finish_and_clear();
         }
@@ -304,13 +291,13 @@ mod tests {
     fn a_long_run_says_where_it_is_every_ten_seconds() {
         let begin = Instant::now();
         let mut now = begin;
-        let mut state = State::new(begin);
+        let mut state = State::new(begin, false);
         let mut lines = Vec::new();
         for part in 0..6 {
             state.parts.update(now, part, 6);
             let stage = format!("batch {}/2, evaluate (t {}/3)", part / 3 + 1, part % 3 + 1);
             for done in 0..=120 {
-                let line = state.update(now, false, &stage, done, 120);
+                let line = state.update(now, &stage, done, 120);
                 lines.extend(line.map(|line| ((now - begin).as_secs(), line)));
                 now += SECOND / 2;
             }
@@ -342,34 +329,31 @@ mod tests {
     #[test]
     fn short_stages_are_not_told_without_a_terminal() {
         let begin = Instant::now();
-        let mut state = State::new(begin);
+        let mut state = State::new(begin, false);
         for second in 0..9 {
             let stage = format!("layer {second}/9");
             let now = begin + second * SECOND;
-            assert_eq!(state.update(now, false, &stage, 0, 2), None);
-            assert_eq!(state.update(now + SECOND / 2, false, &stage, 2, 2), None);
+            assert_eq!(state.update(now, &stage, 0, 2), None);
+            assert_eq!(state.update(now + SECOND / 2, &stage, 2, 2), None);
             // A report from a late thread.
-            assert_eq!(state.update(now + SECOND / 2, false, &stage, 1, 2), None);
+            assert_eq!(state.update(now + SECOND / 2, &stage, 1, 2), None);
             assert!(state.stage.is_none());
         }
-        let line = state.update(begin + 12 * SECOND, false, "twin", 0, 5);
+        let line = state.update(begin + 12 * SECOND, "twin", 0, 5);
         assert_eq!(line.as_deref(), Some("twin: 0 %"));
     }
 
     #[test]
     fn a_stage_without_steps_is_told_as_it_begins() {
         let begin = Instant::now();
-        let mut state = State::new(begin);
-        let line = state.update(begin, false, "making keys", 0, 1);
+        let mut state = State::new(begin, false);
+        let line = state.update(begin, "making keys", 0, 1);
         assert_eq!(line.as_deref(), Some("making keys"));
         // Its end gets a line only if it took long.
-        assert_eq!(
-            state.update(begin + SECOND, false, "making keys", 1, 1),
-            None
-        );
-        let line = state.update(begin + SECOND, false, "preparing the server", 0, 1);
+        assert_eq!(state.update(begin + SECOND, "making keys", 1, 1), None);
+        let line = state.update(begin + SECOND, "preparing the server", 0, 1);
         assert_eq!(line.as_deref(), Some("preparing the server"));
-        let line = state.update(begin + 13 * SECOND, false, "preparing the server", 1, 1);
+        let line = state.update(begin + 13 * SECOND, "preparing the server", 1, 1);
         assert_eq!(line.as_deref(), Some("preparing the server     12.00 s"));
     }
 }

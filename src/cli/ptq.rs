@@ -10,12 +10,12 @@ use super::{
     model::{DataDirectory, RequiredFloat, whole},
     output::Output,
     progress, table,
-    train::agreement_rows,
+    train::{agreement_rows, existing},
 };
 use crate::{
     data::{self, Split},
     quant::WeightRule,
-    train::{CONFIG_FILE, Existing, OutputFolder, PtqOptions, TrainConfig, ptq},
+    train::{CONFIG_FILE, OutputFolder, PtqOptions, TrainConfig, ptq},
 };
 
 #[derive(Debug, clap::Args)]
@@ -60,11 +60,7 @@ impl From<RuleArgument> for WeightRule {
 
 pub(super) fn run(arguments: &PtqArguments, output: &mut Output) -> anyhow::Result<Outcome> {
     let parent_dir = arguments.model.path();
-    let existing = if arguments.overwrite {
-        Existing::Replace
-    } else {
-        Existing::Refuse
-    };
+    let existing = existing(arguments.overwrite);
     let folder = OutputFolder::claim(&arguments.out, existing, &[parent_dir]).context("--out")?;
     let parent = TrainConfig::load(&parent_dir.join(CONFIG_FILE))?;
     let source = arguments.data.source();
@@ -101,9 +97,7 @@ pub(super) fn run(arguments: &PtqArguments, output: &mut Output) -> anyhow::Resu
         ),
     ];
     let rows = rows.into_iter().chain(agreement_rows(&record.agreement));
-    output.line(table::facts(
-        rows.map(|(name, value)| (name.to_owned(), value)),
-    ))?;
+    output.line(table::facts(rows))?;
     saved?;
     Ok(Outcome::Success)
 }

@@ -1,10 +1,10 @@
 //! The common part of `infer` and `demo`: a run under encryption, its record and its table.
 
-use std::{num::NonZeroUsize, path::PathBuf, time::Instant};
+use std::{num::NonZeroUsize, ops::Range, path::PathBuf, time::Instant};
 
 use super::{
-    Outcome, interrupt,
-    model::{self, DataDirectory, ImageRange, ModelArgument, Security},
+    interrupt,
+    model::{self, DataDirectory, ModelArgument, Security},
     output::{Output, announce, check_file, note},
     progress::{Stages, doing},
     scheme::{Kernels, LayoutArgument, LineArguments, scheme},
@@ -15,7 +15,7 @@ use crate::{
     engine::{Contexts, EngineError, Plan},
     experiment::{
         BatchSeconds, BoundRecord, Classified, DataFile, Encryption, ForecastRecord, Host,
-        NoiseRecord, RunRecord, Seconds, classify,
+        NoiseRecord, RunRecord, Seconds, classify, write_record,
     },
     file::ResultKind,
     file_kind::Own,
@@ -83,11 +83,8 @@ fn noise_records(selection: &Parameters, classified: &Classified) -> Vec<NoiseRe
         if name == "response" {
             return Some(classified.noise_budget_bits);
         }
-        let layer = classified
-            .layer_noise
-            .iter()
-            .find(|(layer, _)| layer == name);
-        layer.map(|(_, bits)| *bits)
+        let mut layers = classified.layer_noise.iter();
+        layers.find(|(layer, _)| layer == name).map(|found| found.1)
     };
     let predicted = selection.predicted_noise().iter();
     predicted
@@ -113,7 +110,7 @@ pub(super) fn run(
     layout: LayoutArgument,
     dataset: DatasetName,
     split: Split,
-    range: Option<&ImageRange>,
+    range: Option<Range<usize>>,
 ) -> anyhow::Result<Finished> {
     if let Some(record) = &arguments.record {
         check_file("--record", record, RECORD, None)?;
@@ -124,7 +121,7 @@ pub(super) fn run(
     let network = model::load_network(arguments.model.path())?;
     let source = arguments.data.source();
     let data = model::load_images(&network, dataset, split, &source)?;
-    let range = range.map_or(0..data.len(), |range| range.0.clone());
+    let range = range.unwrap_or(0..data.len());
     if range.end > data.len() {
         let (start, end, all) = (range.start, range.end, data.len());
         bail!("--images {start}..{end}: {dataset} {split} has {all} images");
@@ -321,16 +318,12 @@ impl Finished {
         // Another program may have written there meanwhile.
         check_file("--record", path, RECORD, None)?;
         announce(path);
-        self.record.save(path)?;
+        write_record(path, &self.record)?;
         output.line(format_args!("record: {}", path.display()))
     }
 
-    /// Returns failure if a decrypted logit differs from the twin's.
-    pub(super) fn outcome(&self) -> Outcome {
-        if self.record.twin_mismatches == 0 {
-            Outcome::Success
-        } else {
-            Outcome::Failure
-        }
+    /// Tells whether all decrypted logits are the twin's.
+    pub(super) fn is_right(&self) -> bool {
+        self.record.twin_mismatches == 0
     }
 }

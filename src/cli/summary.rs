@@ -1,7 +1,7 @@
 //! The summary table of a run.
 
 use super::table::{self, Table};
-use crate::experiment::{BoundRecord, RunRecord};
+use crate::experiment::{BoundRecord, LayerRecord, RunRecord, reproduce::join};
 
 type SummaryRow = (String, String);
 
@@ -120,11 +120,9 @@ fn times(record: &RunRecord, each_layer: bool) -> Vec<SummaryRow> {
         rows.push(row("  of a batch", format!("  {words}")));
     }
     if each_layer {
-        let layer = |layer: &crate::experiment::LayerRecord| {
-            row(
-                &format!("  {}", layer.name),
-                format!("  {}", table::seconds(layer.seconds)),
-            )
+        let layer = |layer: &LayerRecord| {
+            let seconds = table::seconds(layer.seconds);
+            row(&format!("  {}", layer.name), format!("  {seconds}"))
         };
         rows.extend(record.layers.iter().map(layer));
     }
@@ -159,9 +157,4 @@ fn machine(record: &RunRecord) -> Vec<SummaryRow> {
     std::iter::once(row("machine", machine))
         .chain(memory)
         .collect()
-}
-
-fn join(numbers: &[impl ToString], between: &str) -> String {
-    let numbers: Vec<String> = numbers.iter().map(ToString::to_string).collect();
-    numbers.join(between)
 }

@@ -6,6 +6,7 @@ use comfy_table::{
     Attribute, Cell, CellAlignment, ColumnConstraint, ContentArrangement, Width, presets,
 };
 use console::measure_text_width;
+use indicatif::HumanCount;
 
 /// Smallest width of a table, in columns.
 const MIN_COLUMNS: usize = 40;
@@ -42,8 +43,10 @@ fn nothing(cell: &str) -> bool {
 }
 
 /// Builds a table of names and values.
-pub(super) fn facts(rows: impl IntoIterator<Item = (String, String)>) -> Table {
-    let rows = rows.into_iter().map(|(name, value)| vec![name, value]);
+pub(super) fn facts<N: Into<String>>(rows: impl IntoIterator<Item = (N, String)>) -> Table {
+    let rows = rows
+        .into_iter()
+        .map(|(name, value)| vec![name.into(), value]);
     TableGrid {
         header: Vec::new(),
         rows: rows.collect(),
@@ -80,21 +83,19 @@ impl TableGrid {
         std::iter::once(&self.header).chain(&self.rows)
     }
 
-    fn width(&self) -> usize {
-        self.lines().map(Vec::len).max().unwrap_or(0)
-    }
-
-    /// Returns the width of a column's widest cell by this measure.
-    fn widest(&self, column: usize, measure: impl Fn(&str) -> usize) -> usize {
-        let cells = self.lines().filter_map(|line| line.get(column));
-        cells.map(|cell| measure(cell)).max().unwrap_or(0)
+    /// Returns the width of each column's widest cell by this measure.
+    fn widths(&self, measure: impl Fn(&str) -> usize) -> Vec<usize> {
+        let columns = self.lines().map(Vec::len).max().unwrap_or(0);
+        let widest = |column: usize| {
+            let cells = self.lines().filter_map(|line| line.get(column));
+            cells.map(|cell| measure(cell)).max().unwrap_or(0)
+        };
+        (0..columns).map(widest).collect()
     }
 
     fn fitted(mut self, columns: Option<usize>) -> Table {
         let Some(columns) = columns else {
-            let widths: Vec<usize> = (0..self.width())
-                .map(|column| self.widest(column, measure_text_width))
-                .collect();
+            let widths = self.widths(measure_text_width);
             return Table(self.part(&(0..widths.len()).collect::<Vec<_>>(), &widths));
         };
         let columns = columns.max(MIN_COLUMNS);
@@ -107,12 +108,8 @@ impl TableGrid {
                 }
             }
         }
-        let natural: Vec<usize> = (0..self.width())
-            .map(|column| self.widest(column, measure_text_width))
-            .collect();
-        let least: Vec<usize> = (0..self.width())
-            .map(|column| self.widest(column, longest_word))
-            .collect();
+        let natural = self.widths(measure_text_width);
+        let least = self.widths(longest_word);
         // Put as many columns into each part as fit, in order; the columns of a table without a header stay together.
         let mut parts: Vec<Vec<usize>> = Vec::new();
         for column in 0..least.len() {
@@ -216,18 +213,9 @@ pub(super) fn paragraph(text: &str, columns: Option<usize>) -> String {
 }
 
 /// Formats a number with a thousands separator: `8,192`.
-pub(super) fn thousands(number: impl TryInto<u128>) -> String {
-    let digits = number
-        .try_into()
-        .map_or_else(|_| String::new(), |number| number.to_string());
-    let mut out = String::with_capacity(digits.len() * 4 / 3);
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index) % 3 == 0 {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
+pub(super) fn thousands(number: impl TryInto<u64>) -> String {
+    let count = number.try_into().map(HumanCount);
+    count.map_or_else(|_| String::new(), |count| count.to_string())
 }
 
 /// Formats bytes in decimal units with at least three digits: `1.23 GB`.
@@ -262,46 +250,44 @@ pub(super) fn percent(fraction: f64) -> String {
 mod tests {
     use super::*;
 
-    fn owned(rows: &[&[&str]]) -> Vec<Vec<String>> {
-        let row = |row: &&[&str]| row.iter().map(|&cell| cell.to_owned()).collect();
+    /// Makes rows of cells that `|` separates.
+    fn rows(rows: &[&str]) -> Vec<Vec<String>> {
+        let row = |row: &&str| row.split('|').map(str::to_owned).collect();
         rows.iter().map(row).collect()
     }
 
-    const HEADER: [&str; 8] = [
-        "layer",
-        "ciphertexts",
-        "polynomials",
-        "additions",
-        "products",
-        "squares",
-        "noise budget left, bits",
-        "predicted time",
-    ];
+    /// A table as a large network has it: names of joined layers, wide numbers.
+    fn large() -> TableGrid {
+        let header = [
+            "layer",
+            "ciphertexts",
+            "polynomials",
+            "additions",
+            "products",
+            "squares",
+            "noise budget left, bits",
+            "predicted time",
+        ];
+        let rows = rows(&[
+            "conv1 + square1 + pool1|7,200|3|123,456,789|1,234,567|28,800|145.3|1.23 s",
+            "linear1 + linear2|10|9|9,876,543|0|0|12.0|123 ms",
+        ]);
+        TableGrid::new(&header, rows, str::is_empty)
+    }
 
-    /// Rows as a large network has them: names of joined layers, wide numbers.
-    fn large() -> Vec<Vec<String>> {
-        owned(&[
-            &[
-                "conv1 + square1 + pool1",
-                "7,200",
-                "3",
-                "123,456,789",
-                "1,234,567",
-                "28,800",
-                "145.3",
-                "1.23 s",
-            ],
-            &[
-                "linear1 + linear2",
-                "10",
-                "9",
-                "9,876,543",
-                "0",
-                "0",
-                "12.0",
-                "123 ms",
-            ],
-        ])
+    /// Fits a table to so many columns; checks that it keeps to them and that no word is broken.
+    fn fit(grid: TableGrid, columns: usize) -> String {
+        let cells: Vec<String> = grid.lines().flatten().cloned().collect();
+        let Table(text) = grid.fitted(Some(columns));
+        for line in text.lines() {
+            assert!(measure_text_width(line) <= columns, "{columns}:\n{text}");
+        }
+        let shown = words(&text);
+        for word in cells.iter().flat_map(|cell| cell.split(' ')) {
+            let whole = shown.contains(&word);
+            assert!(whole, "{word} is broken at {columns}:\n{text}");
+        }
+        text
     }
 
     /// Returns all words in the cells of `text`.
@@ -314,19 +300,7 @@ mod tests {
     #[test]
     fn tables_fit_and_no_word_or_number_is_broken() {
         for columns in [60, 80, 120] {
-            let Table(text) = TableGrid::new(&HEADER, large(), str::is_empty).fitted(Some(columns));
-            for line in text.lines() {
-                assert!(measure_text_width(line) <= columns, "{columns}:\n{text}");
-            }
-            let shown = words(&text);
-            for line in std::iter::once(HEADER.map(str::to_owned).to_vec()).chain(large()) {
-                for word in line.iter().flat_map(|cell| cell.split(' ')) {
-                    assert!(
-                        shown.contains(&word),
-                        "{word} is broken at {columns}:\n{text}"
-                    );
-                }
-            }
+            let text = fit(large(), columns);
             // A number stands beside its unit.
             assert!(text.contains("1.23 s") && text.contains("123 ms"), "{text}");
         }
@@ -334,67 +308,33 @@ mod tests {
 
     #[test]
     fn facts_fit_where_words_do() {
-        let rows = [
-            (
-                "machine",
-                "AMD EPYC 9B45, 2 threads, SEAL 4.0.0 with HEXL and some more words to wrap",
-            ),
-            (
-                "parameters",
-                "N = 8192, log2 q = 214 (46 + 46 + 46 + 46 + 30), t = 65537 * 114689",
-            ),
-        ];
         for columns in [60, 80, 120] {
-            let grid = TableGrid {
-                header: Vec::new(),
-                rows: owned(
-                    &rows
-                        .map(|(name, value)| [name, value])
-                        .each_ref()
-                        .map(|r| &r[..]),
-                ),
-            };
-            let Table(text) = grid.fitted(Some(columns));
-            for line in text.lines() {
-                assert!(measure_text_width(line) <= columns, "{columns}:\n{text}");
-            }
-            let shown = words(&text);
-            for (name, value) in rows {
-                for word in std::iter::once(name).chain(value.split(' ')) {
-                    assert!(
-                        shown.contains(&word),
-                        "{word} is broken at {columns}:\n{text}"
-                    );
-                }
-            }
+            let rows = rows(&[
+                "machine|AMD EPYC 9B45, 2 threads, SEAL 4.0.0 with HEXL and some more words to wrap",
+                "parameters|N = 8192, log2 q = 214 (46 + 46 + 46 + 46 + 30), t = 65537 * 114689",
+            ]);
+            let header = Vec::new();
+            fit(TableGrid { header, rows }, columns);
         }
     }
 
     #[test]
     fn only_a_terminal_wraps_cells() {
-        let Table(text) = TableGrid::new(&HEADER, large(), str::is_empty).fitted(None);
+        let Table(text) = large().fitted(None);
         assert_eq!(text.lines().count(), 3 + 2 + 1, "{text}");
-        let Table(narrow) = TableGrid::new(&HEADER, large(), str::is_empty).fitted(Some(10));
-        assert!(
-            narrow
-                .lines()
-                .all(|line| measure_text_width(line) <= MIN_COLUMNS)
-        );
+        let Table(narrow) = large().fitted(Some(10));
+        let widths = narrow.lines().map(measure_text_width);
+        assert!(widths.max() <= Some(MIN_COLUMNS), "{narrow}");
     }
 
     #[test]
     fn columns_that_count_nothing_are_left_out() {
-        let rows = owned(&[&["a", "0", "1", ""], &["b", "0", "0", ""]]);
+        let rows = rows(&["a|0|1|", "b|0|0|"]);
         let header = ["layer", "squares", "additions", "time"];
         let Table(text) = TableGrid::new(&header, rows.clone(), nothing).fitted(None);
-        assert!(
-            text.contains("additions") && text.contains("layer"),
-            "{text}"
-        );
-        assert!(
-            !text.contains("squares") && !text.contains("time"),
-            "{text}"
-        );
+        let has = |word: &str| text.contains(word);
+        assert!(has("additions") && has("layer"), "{text}");
+        assert!(!has("squares") && !has("time"), "{text}");
         // A zero that is a result stays.
         let Table(text) = TableGrid::new(&header, rows, str::is_empty).fitted(None);
         assert!(text.contains("squares") && !text.contains("time"), "{text}");

@@ -67,10 +67,10 @@ pub(super) fn run(arguments: &TrainArguments, output: &mut Output) -> anyhow::Re
     }
     // Before any work, so that a mistake is reported at once.
     config.validate()?;
-    let existing = match (arguments.resume, arguments.overwrite) {
-        (true, _) => Existing::Resume,
-        (false, true) => Existing::Replace,
-        (false, false) => Existing::Refuse,
+    let existing = if arguments.resume {
+        Existing::Resume
+    } else {
+        existing(arguments.overwrite)
     };
     let mut inputs = config.inputs();
     let file = Path::new(&arguments.config);
@@ -92,7 +92,7 @@ pub(super) fn run(arguments: &TrainArguments, output: &mut Output) -> anyhow::Re
             .plot
             .clone()
             .map(|path| (config.name.clone(), path)),
-        ..Display::new()
+        ..Display::default()
     };
     let record = train::run(&config, &train, &test, &folder, &mut observer)?;
     let mut rows = vec![
@@ -122,11 +122,17 @@ pub(super) fn run(arguments: &TrainArguments, output: &mut Output) -> anyhow::Re
     if let Some(fit) = &record.fit {
         rows.push(("fits its plaintext modulus", fit_words(fit)));
     }
-    output.line(table::facts(
-        rows.into_iter()
-            .map(|(name, value)| (name.to_owned(), value)),
-    ))?;
+    output.line(table::facts(rows))?;
     Ok(Outcome::Success)
+}
+
+/// Tells what happens to a model that is already in the folder.
+pub(super) const fn existing(overwrite: bool) -> Existing {
+    if overwrite {
+        Existing::Replace
+    } else {
+        Existing::Refuse
+    }
 }
 
 /// Describes what an interrupted run leaves, and how to continue it.
@@ -213,6 +219,7 @@ fn load_config(text: &OsStr) -> anyhow::Result<TrainConfig> {
 }
 
 /// Shows a training run: a bar on a terminal, and a line for each epoch in any case.
+#[derive(Default)]
 pub(super) struct Display {
     bar: Option<ProgressBar>,
     epochs: usize,
@@ -222,15 +229,6 @@ pub(super) struct Display {
 }
 
 impl Display {
-    pub(super) fn new() -> Self {
-        Self {
-            bar: None,
-            epochs: 0,
-            plot: None,
-            done: Vec::new(),
-        }
-    }
-
     /// Draws the curves again. A file that cannot be written does not end the run.
     fn draw(&mut self, record: EpochRecord) {
         self.done.push(record);
@@ -332,15 +330,12 @@ impl Observer for Display {
                     progress::duration(*eta_seconds),
                 ));
             }
-            TrainEvent::Exporting => {
-                if let Some(bar) = self.bar.take() {
-                    bar.finish_and_clear();
-                }
-                note("comparing the integer network with the trained one on the test images");
-            }
             _ => {
                 if let Some(bar) = self.bar.take() {
                     bar.finish_and_clear();
+                }
+                if matches!(event, TrainEvent::Exporting) {
+                    note("comparing the integer network with the trained one on the test images");
                 }
             }
         }

@@ -212,9 +212,7 @@ pub fn classify(
     for batch in batches {
         let first = run.predictions.len();
         let within = Batch::new(progress, run.batches, total);
-        let start = Instant::now();
-        let quantized = quantize(network, batch, first)?;
-        run.seconds.encrypt += start.elapsed().as_secs_f64();
+        let quantized = timed(&mut run.seconds.encrypt, || quantize(network, batch, first))?;
         run.bytes.upload += upload;
         let mut parts = Vec::new();
         let evaluated = run.seconds.evaluate;
@@ -391,7 +389,7 @@ fn quantize(
 }
 
 /// Counts the logits that differ, are missing or are not expected.
-fn mismatches(actual: &[BigInt], expected: &[BigInt]) -> usize {
+pub(super) fn mismatches(actual: &[BigInt], expected: &[BigInt]) -> usize {
     let equal = actual.iter().zip(expected).filter(|(a, b)| a == b).count();
     actual.len().max(expected.len()) - equal
 }

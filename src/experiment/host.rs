@@ -30,24 +30,16 @@ impl Host {
 
     /// Returns the largest memory this process has used so far, in bytes, if the system tells it (Linux does).
     pub fn peak_memory_bytes() -> Option<u64> {
-        peak_memory(&std::fs::read_to_string("/proc/self/status").ok()?)
+        kibibytes(&std::fs::read_to_string("/proc/self/status").ok()?, "VmHWM")
     }
 
     /// Returns the memory that this process may still use without swapping, in bytes, if the system tells it (Linux
     /// does). It is the machine's available memory or the rest of the control group's limit, whichever is less.
     pub fn available_memory_bytes() -> Option<u64> {
-        let machine = kibibytes(
-            &std::fs::read_to_string("/proc/meminfo").ok()?,
-            "MemAvailable",
-        )?;
+        let read = |path: &str| std::fs::read_to_string(path).ok();
+        let machine = kibibytes(&read("/proc/meminfo")?, "MemAvailable")?;
         let group = |limit: &str, used: &str| {
-            let read = |path: &str| {
-                std::fs::read_to_string(path)
-                    .ok()?
-                    .trim()
-                    .parse::<u64>()
-                    .ok()
-            };
+            let read = |path| read(path)?.trim().parse::<u64>().ok();
             // If there is no limit, the file contains `max` or a number beyond any memory.
             Some(read(limit)?.saturating_sub(read(used)?))
         };
@@ -63,21 +55,9 @@ impl Host {
 }
 
 fn cpu() -> String {
-    std::fs::read_to_string("/proc/cpuinfo")
-        .ok()
-        .and_then(|text| cpu_model(&text))
-        .unwrap_or_else(|| std::env::consts::ARCH.to_owned())
-}
-
-/// Returns the first processor's model from text in the format of Linux's `/proc/cpuinfo`.
-fn cpu_model(cpuinfo: &str) -> Option<String> {
-    let value = field(cpuinfo, "model name")?;
-    (!value.is_empty()).then(|| value.to_owned())
-}
-
-/// Returns `VmHWM`, in bytes, from text in the format of Linux's `/proc/self/status`.
-fn peak_memory(status: &str) -> Option<u64> {
-    kibibytes(status, "VmHWM")
+    let cpuinfo = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let model = field(&cpuinfo, "model name").filter(|model| !model.is_empty());
+    model.unwrap_or(std::env::consts::ARCH).to_owned()
 }
 
 /// Reads a field of a Linux file that is a number of kibibytes; returns bytes.
@@ -107,22 +87,12 @@ fn commit_of(directory: &Path) -> Option<String> {
     let top = directory.join(git(directory, &["rev-parse", "--show-cdup"])?);
     // An installed program may lie in somebody else's repository.
     let manifest = std::fs::read_to_string(top.join("Cargo.toml")).ok()?;
-    if !manifest
-        .lines()
-        .any(|line| line.trim() == "name = \"sealquant\"")
-    {
-        return None;
-    }
+    let mut lines = manifest.lines();
+    lines.find(|line| line.trim() == "name = \"sealquant\"")?;
     let commit = git(directory, &["rev-parse", "HEAD"])?;
-    let changes = git(
-        directory,
-        &["status", "--porcelain", "--untracked-files=no"],
-    )?;
-    Some(if changes.is_empty() {
-        commit
-    } else {
-        format!("{commit}-dirty")
-    })
+    let status = ["status", "--porcelain", "--untracked-files=no"];
+    let changed = !git(directory, &status)?.is_empty();
+    Some(commit + if changed { "-dirty" } else { "" })
 }
 
 fn git(directory: &Path, arguments: &[&str]) -> Option<String> {
@@ -147,20 +117,16 @@ mod tests {
     fn fields_of_linux_are_read() {
         let cpuinfo =
             "processor\t: 0\nmodel\t\t: 7\nmodel name\t: Some CPU @ 2 GHz\nprocessor\t: 1\n";
-        assert_eq!(cpu_model(cpuinfo).unwrap(), "Some CPU @ 2 GHz");
-        assert_eq!(cpu_model("processor : 0\n"), None);
-        assert_eq!(
-            peak_memory("VmPeak:\t 9 kB\nVmHWM:\t    12 kB\n"),
-            Some(12 * 1024)
-        );
-        assert_eq!(peak_memory("VmHWM:\t 12\n"), None);
-        let meminfo = "MemTotal:  20 kB\nMemAvailable:    7 kB\n";
-        assert_eq!(kibibytes(meminfo, "MemAvailable"), Some(7 * 1024));
+        assert_eq!(field(cpuinfo, "model name"), Some("Some CPU @ 2 GHz"));
+        assert_eq!(field("processor : 0\n", "model name"), None);
+        let status = "VmPeak:\t 9 kB\nVmHWM:\t    12 kB\n";
+        assert_eq!(kibibytes(status, "VmHWM"), Some(12 * 1024));
+        assert_eq!(kibibytes("VmHWM:\t 12\n", "VmHWM"), None);
         if cfg!(target_os = "linux") {
             let available = Host::available_memory_bytes().unwrap();
             assert!(available > 0, "{available}");
         }
-        assert_eq!(peak_memory(""), None);
+        assert_eq!(kibibytes("", "VmHWM"), None);
     }
 
     #[test]
@@ -172,39 +138,28 @@ mod tests {
             git(top.path(), &arguments).unwrap()
         };
         run(&["init", "--quiet"]);
-        std::fs::write(
-            top.path().join("Cargo.toml"),
-            "[package]\nname = \"other\"\n",
-        )
-        .unwrap();
+        let name = |name: &str| {
+            let manifest = format!("[package]\nname = \"{name}\"\n");
+            std::fs::write(top.path().join("Cargo.toml"), manifest).unwrap();
+        };
+        name("other");
         run(&["add", "Cargo.toml"]);
         run(&["commit", "--quiet", "--message", "one"]);
         assert_eq!(commit_of(top.path()), None);
-        std::fs::write(
-            top.path().join("Cargo.toml"),
-            "[package]\nname = \"sealquant\"\n",
-        )
-        .unwrap();
+        name("sealquant");
         let dirty = commit_of(top.path()).unwrap();
         assert!(dirty.ends_with("-dirty") && dirty.len() == 46, "{dirty}");
         run(&["commit", "--quiet", "--all", "--message", "two"]);
         assert_eq!(commit_of(top.path()).unwrap(), run(&["rev-parse", "HEAD"]));
         std::fs::write(top.path().join("untracked"), "").unwrap();
-        assert_eq!(
-            commit_of(top.path()).unwrap().len(),
-            40,
-            "untracked files do not count"
-        );
+        let commit = commit_of(top.path()).unwrap();
+        assert_eq!(commit.len(), 40, "untracked files do not count");
     }
 
     #[test]
     fn the_time_is_rfc_3339() {
-        let host = Host::now();
-        assert!(
-            host.time.ends_with('Z') && host.time.len() == 20,
-            "{}",
-            host.time
-        );
-        assert!(!host.cpu.is_empty());
+        let Host { time, cpu, .. } = Host::now();
+        assert!(time.ends_with('Z') && time.len() == 20, "{time}");
+        assert!(!cpu.is_empty());
     }
 }

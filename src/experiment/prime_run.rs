@@ -91,13 +91,12 @@ impl PrimeLayer {
         self.cpu_seconds.unwrap_or(self.seconds)
     }
 
-    /// Adds the same layer under another plain prime.
+    /// Adds what was executed of the same layer under another plain prime.
     pub(super) fn add(&mut self, other: &Self) {
         self.seconds += other.seconds;
         self.cpu_seconds = self.cpu_seconds.zip(other.cpu_seconds).map(|(a, b)| a + b);
         self.ops += other.ops;
         self.work += other.work;
-        self.all_work += other.all_work;
     }
 
     /// Returns the seconds of the whole layer: processor time where it is known, otherwise wall time. They are measured
@@ -224,11 +223,7 @@ impl PrimeSubject<'_> {
             keygen_seconds,
             encrypt_seconds,
             decrypt_seconds,
-            layers: evaluation
-                .layers
-                .into_iter()
-                .map(PrimeLayer::from)
-                .collect(),
+            layers: evaluation.layers.into_iter().map(Into::into).collect(),
             wrong_logits,
             noise_budget_bits,
             git_commit: host.git_commit,
@@ -260,12 +255,8 @@ fn wrong_logits(
 impl PrimeSetting {
     /// Returns the name of the file in `directory` that stores such a run.
     fn file(&self, directory: &Path) -> Result<PathBuf, TimingError> {
-        let text = serde_json::to_vec(self).map_err(|error| TimingError::File {
-            what: "name",
-            path: directory.to_owned(),
-            source: error.into(),
-        })?;
-        let digest = sha256_hex(&text);
+        let text = serde_json::to_vec(self).map_err(std::io::Error::from);
+        let digest = sha256_hex(&text.map_err(TimingError::file("name", directory))?);
         let (degree, t) = (self.poly_modulus_degree, self.plain_modulus);
         Ok(directory.join(format!("n{degree}-t{t}-{}.json", &digest[..16])))
     }
@@ -278,22 +269,13 @@ impl PrimeSetting {
         let path = self.file(directory)?;
         let read = || -> std::io::Result<PrimeRun> {
             let run: PrimeRun = serde_json::from_slice(&std::fs::read(&path)?)?;
-            if run.setting == *self {
-                Ok(run)
-            } else {
-                Err(std::io::Error::other(
-                    "it holds another run than its name says; delete it",
-                ))
-            }
+            let other = "it holds another run than its name says; delete it";
+            let same = (run.setting == *self).then_some(run);
+            same.ok_or_else(|| std::io::Error::other(other))
         };
         match read() {
-            Ok(run) => Ok(Some(run)),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-            Err(source) => Err(TimingError::File {
-                what: "read",
-                path,
-                source,
-            }),
+            run => Ok(Some(run.map_err(TimingError::file("read", &path))?)),
         }
     }
 }
@@ -305,11 +287,7 @@ impl PrimeRun {
     /// [`TimingError::File`].
     pub fn keep(&self, directory: &Path) -> Result<(), TimingError> {
         let path = self.setting.file(directory)?;
-        write_json(&path, self).map_err(|source| TimingError::File {
-            what: "write",
-            path,
-            source,
-        })
+        write_json(&path, self).map_err(TimingError::file("write", &path))
     }
 
     /// Returns the seconds of evaluating what was computed: processor time if it is known, else wall time.

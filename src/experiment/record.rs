@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 use thiserror::Error;
 
-use super::{forecast::ForecastRecord, output::write_record};
+use super::forecast::ForecastRecord;
 use crate::circuit::OpCounts;
 
 /// Everything that a figure in a report can be traced back to, as one JSON object.
@@ -236,14 +236,6 @@ impl RunRecord {
     pub fn coeff_modulus_total_bits(&self) -> u32 {
         self.coeff_modulus_bits.iter().sum()
     }
-
-    /// Writes the record as one JSON object, like [`write_record`].
-    ///
-    /// # Errors
-    /// [`RecordError`] with the path.
-    pub fn save(&self, path: impl AsRef<Path>) -> Result<(), RecordError> {
-        write_record(path, self)
-    }
 }
 
 #[cfg(test)]
@@ -253,16 +245,14 @@ mod tests {
     #[test]
     fn percentiles_are_values_of_the_run() {
         let descending: Vec<f64> = (1..=40).rev().map(f64::from).collect();
-        let expected = BatchSeconds {
-            median: 20.0,
-            percentile_95: 38.0,
-        };
-        assert_eq!(BatchSeconds::of(&descending), expected);
-        let expected = BatchSeconds {
-            median: 0.5,
-            percentile_95: 0.5,
-        };
-        assert_eq!(BatchSeconds::of(&[0.5]), expected);
+        for (batches, median, percentile_95) in [(&descending[..], 20.0, 38.0), (&[0.5], 0.5, 0.5)]
+        {
+            let expected = BatchSeconds {
+                median,
+                percentile_95,
+            };
+            assert_eq!(BatchSeconds::of(batches), expected);
+        }
         assert_eq!(BatchSeconds::of(&[]), BatchSeconds::default());
     }
 }

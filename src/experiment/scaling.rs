@@ -8,7 +8,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::{Host, Spread};
+use super::{Host, Spread, classify::mismatches};
 use crate::{
     clock,
     engine::{Client, Contexts, EngineError, Plan, Server},
@@ -186,7 +186,7 @@ pub fn measure_scaling(
         let start = Instant::now();
         let request = client.encrypt(batch, &())?;
         point.encrypt_seconds += start.elapsed().as_secs_f64();
-        let (mut wall, mut processor) = (Vec::new(), Some(Vec::new()));
+        let (mut wall, mut processor) = (Vec::new(), Vec::new());
         let mut response = None;
         for run in 0..=repeat.max(1) {
             let (start, cpu) = (Instant::now(), clock::process_cpu_seconds());
@@ -196,15 +196,13 @@ pub fn measure_scaling(
             // The first run is a warm-up.
             if run > 0 {
                 wall.push(seconds);
-                processor = processor.zip(cpu).map(|(mut all, cpu)| {
-                    all.push(cpu);
-                    all
-                });
+                processor.push(cpu);
             }
             response = Some(evaluation.response);
         }
         point.batches += 1;
         point.seconds += Spread::of(wall);
+        let processor: Option<Vec<f64>> = processor.into_iter().collect();
         let median = processor.map(|all| Spread::of(all).median);
         point.cpu_seconds = point.cpu_seconds.zip(median).map(|(a, b)| a + b);
         let Some(response) = response else { continue };
@@ -212,13 +210,7 @@ pub fn measure_scaling(
         point.noise_budget_bits = point.noise_budget_bits.min(budget);
         let expected = Twin::new(network).logits_batch(batch)?;
         let decrypted = client.decrypt(&response, batch.len())?;
-        let equal = decrypted
-            .iter()
-            .flatten()
-            .zip(expected.iter().flatten())
-            .filter(|(a, b)| a == b)
-            .count();
-        point.twin_mismatches += batch.len() * network.classes() - equal;
+        point.twin_mismatches += mismatches(&decrypted.concat(), &expected.concat());
     }
     point.peak_memory_bytes = Host::peak_memory_bytes();
     Ok(point)

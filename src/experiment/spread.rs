@@ -46,21 +46,17 @@ mod tests {
 
     #[test]
     fn quartiles_lie_between_their_neighbours() {
-        let (lower, median, upper) = (1.75, 2.5, 3.25);
-        let expected = Spread {
-            lower,
-            median,
-            upper,
-        };
-        assert_eq!(Spread::of(vec![4.0, 1.0, 3.0, 2.0]), expected);
-        assert_eq!(
-            Spread::of(vec![7.0]),
-            Spread {
-                lower: 7.0,
-                median: 7.0,
-                upper: 7.0
-            }
-        );
+        for (values, [lower, median, upper]) in [
+            (vec![4.0, 1.0, 3.0, 2.0], [1.75, 2.5, 3.25]),
+            (vec![7.0], [7.0; 3]),
+        ] {
+            let expected = Spread {
+                lower,
+                median,
+                upper,
+            };
+            assert_eq!(Spread::of(values), expected);
+        }
         assert_eq!(Spread::of(Vec::new()), Spread::default());
     }
 }

@@ -10,8 +10,8 @@ use thiserror::Error;
 
 use super::{PrimeLayer, PrimeRun};
 use crate::{
-    data::DatasetName, engine::EngineError, file::write_json, network::InputError,
-    params::ReferenceParameters,
+    circuit::OpCounts, data::DatasetName, engine::EngineError, file::write_json,
+    network::InputError, params::ReferenceParameters,
 };
 
 /// A row of the comparison, named for what changes from the row before it.
@@ -178,6 +178,14 @@ pub enum TimingError {
     },
 }
 
+impl TimingError {
+    /// Names the failed action and the file.
+    pub(super) fn file(what: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.to_owned();
+        move |source| Self::File { what, path, source }
+    }
+}
+
 impl TimingRow {
     /// Builds a row from finished runs, at least one. They must be of the parameters' first plaintext moduli, each
     /// once.
@@ -189,12 +197,8 @@ impl TimingRow {
         parameters: &ReferenceParameters,
         runs: &[PrimeRun],
     ) -> Result<Self, TimingError> {
-        let (Some(first), Some(noise_budget_bits)) = (
-            runs.first(),
-            runs.iter().map(|run| run.noise_budget_bits).min(),
-        ) else {
-            return Err(TimingError::NoRuns);
-        };
+        let first = runs.first().ok_or(TimingError::NoRuns)?;
+        let budgets = runs.iter().map(|run| run.noise_budget_bits);
         let sum = |seconds: fn(&PrimeRun) -> f64| runs.iter().map(seconds).sum();
         let layers = total(runs, parameters.plain_moduli.len());
         let wrong: Option<Vec<&Vec<usize>>> =
@@ -217,7 +221,7 @@ impl TimingRow {
             layers,
             twin_mismatches: wrong
                 .map(|wrong| wrong.into_iter().flatten().collect::<BTreeSet<_>>().len()),
-            noise_budget_bits,
+            noise_budget_bits: budgets.fold(u32::MAX, u32::min),
         })
     }
 
@@ -226,18 +230,8 @@ impl TimingRow {
         self.channels.is_none() && self.runs.len() == self.plain_moduli.len()
     }
 
-    /// Returns the seconds of the whole network, rounded to two significant digits if they are extrapolated.
-    pub fn estimated_seconds(&self) -> f64 {
-        let seconds = self.whole_seconds;
-        if self.is_measured() {
-            seconds
-        } else {
-            format!("{seconds:.1e}").parse().unwrap_or(seconds)
-        }
-    }
-
     /// Sums the operations of what was computed, over all layers.
-    pub fn ops(&self) -> crate::circuit::OpCounts {
+    pub fn ops(&self) -> OpCounts {
         self.layers.iter().map(|layer| layer.ops).sum()
     }
 
@@ -269,21 +263,15 @@ impl PrimeSummary {
 
 /// Adds up the layers of all runs, as a part of the work of `moduli` such runs.
 fn total(runs: &[PrimeRun], moduli: usize) -> Vec<PrimeLayer> {
-    let mut layers: Vec<PrimeLayer> = Vec::new();
+    let mut runs = runs.iter();
+    let mut layers = runs.next().map_or(Vec::new(), |run| run.layers.clone());
+    for layer in &mut layers {
+        // The circuit does not depend on the modulus.
+        layer.all_work *= moduli as u64;
+    }
     for run in runs {
-        for (index, layer) in run.layers.iter().enumerate() {
-            // The circuit does not depend on the modulus.
-            let all_work = layer.all_work * moduli as u64;
-            match layers.get_mut(index) {
-                Some(total) => {
-                    total.add(layer);
-                    total.all_work = all_work;
-                }
-                None => layers.push(PrimeLayer {
-                    all_work,
-                    ..layer.clone()
-                }),
-            }
+        for (total, layer) in layers.iter_mut().zip(&run.layers) {
+            total.add(layer);
         }
     }
     layers
@@ -295,11 +283,7 @@ impl TimingRecord {
     /// # Errors
     /// [`TimingError::File`].
     pub fn save(&self, path: &Path) -> Result<(), TimingError> {
-        write_json(path, self).map_err(|source| TimingError::File {
-            what: "write",
-            path: path.to_owned(),
-            source,
-        })
+        write_json(path, self).map_err(TimingError::file("write", path))
     }
 
     /// Reads a record that [`save`](Self::save) wrote.
@@ -308,10 +292,6 @@ impl TimingRecord {
     /// [`TimingError::File`].
     pub fn load(path: &Path) -> Result<Self, TimingError> {
         let read = || Ok(serde_json::from_slice(&std::fs::read(path)?)?);
-        read().map_err(|source: std::io::Error| TimingError::File {
-            what: "read",
-            path: path.to_owned(),
-            source,
-        })
+        read().map_err(TimingError::file("read", path))
     }
 }

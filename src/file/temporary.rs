@@ -14,7 +14,7 @@ use std::{
     time::Duration,
 };
 
-use tempfile::NamedTempFile;
+use tempfile::{NamedTempFile, TempDir};
 
 /// Prefix of the names of temporary files.
 const FILE_PREFIX: &str = ".sealquant-";
@@ -47,10 +47,6 @@ fn live() -> MutexGuard<'static, Live> {
 }
 
 impl Live {
-    fn forget(&mut self, path: &Path) {
-        self.paths.retain(|known| known != path);
-    }
-
     fn clear_once(&mut self, directory: &Path) {
         if self.cleared.insert(directory.to_owned()) {
             clear(directory, FILE_PREFIX);
@@ -112,11 +108,28 @@ pub(crate) fn uninterrupted<T>(work: impl FnOnce() -> T) -> T {
     work()
 }
 
+/// A place in the list of what this process has created. It is given up when what was created is gone or kept.
+#[derive(Debug)]
+struct Listed(PathBuf);
+
+impl Listed {
+    fn new(path: &Path, live: &mut Live) -> Self {
+        live.paths.push(path.to_owned());
+        Self(path.to_owned())
+    }
+}
+
+impl Drop for Listed {
+    fn drop(&mut self) {
+        live().paths.retain(|known| *known != self.0);
+    }
+}
+
 /// A file under a temporary name, which is removed unless it is kept.
 pub(super) struct TemporaryFile {
-    /// The open file; `None` once it is kept.
-    file: Option<NamedTempFile>,
-    path: PathBuf,
+    // Dropped, and so removed, before its place in the list.
+    file: NamedTempFile,
+    _listed: Listed,
 }
 
 impl TemporaryFile {
@@ -134,28 +147,21 @@ impl TemporaryFile {
             if is_taken(file.as_file(), file.path()) {
                 continue;
             }
-            let path = file.path().to_owned();
-            live.paths.push(path.clone());
-            let file = Some(file);
-            return Ok(Self { file, path });
+            return Ok(Self {
+                _listed: Listed::new(file.path(), &mut live),
+                file,
+            });
         }
         Err(io::Error::other("temporary files vanish"))
     }
 
-    pub(super) fn as_file_mut(&mut self) -> io::Result<&mut File> {
-        let file = self.file.as_mut().map(NamedTempFile::as_file_mut);
-        file.ok_or_else(|| io::Error::other("the file has its name already"))
+    pub(super) fn as_file_mut(&mut self) -> &mut File {
+        self.file.as_file_mut()
     }
 
     /// Renames the file once its bytes are on the disk.
-    pub(super) fn keep_as(
-        mut self,
-        path: &Path,
-        permissions: Option<Permissions>,
-    ) -> io::Result<()> {
-        let Some(file) = self.file.take() else {
-            return Ok(());
-        };
+    pub(super) fn keep_as(self, path: &Path, permissions: Option<Permissions>) -> io::Result<()> {
+        let Self { file, _listed } = self;
         if let Some(permissions) = permissions {
             // Some file systems have no permissions.
             let _ = file.as_file().set_permissions(permissions);
@@ -167,19 +173,14 @@ impl TemporaryFile {
     }
 }
 
-impl Drop for TemporaryFile {
-    fn drop(&mut self) {
-        drop(self.file.take());
-        live().forget(&self.path);
-    }
-}
-
 /// A directory under a temporary name, which is removed with its contents.
 #[derive(Debug)]
 pub(crate) struct TemporaryDirectory {
-    path: PathBuf,
+    // Dropped first. What cannot be removed then is left to the next process.
+    directory: TempDir,
     /// The open directory, locked if that is possible.
     _lock: Option<File>,
+    _listed: Listed,
 }
 
 impl TemporaryDirectory {
@@ -195,23 +196,17 @@ impl TemporaryDirectory {
             {
                 continue;
             }
-            let path = directory.keep();
-            live.paths.push(path.clone());
-            return Ok(Self { path, _lock: lock });
+            return Ok(Self {
+                _listed: Listed::new(directory.path(), &mut live),
+                _lock: lock,
+                directory,
+            });
         }
         Err(io::Error::other("temporary directories vanish"))
     }
 
     pub(crate) fn path(&self) -> &Path {
-        &self.path
-    }
-}
-
-impl Drop for TemporaryDirectory {
-    fn drop(&mut self) {
-        // Leave what cannot be removed now to the next process.
-        let _ = remove(&self.path);
-        live().forget(&self.path);
+        self.directory.path()
     }
 }
 

@@ -78,10 +78,8 @@ fn impossible_outputs_are_known_beforehand() {
     let mut permissions = fs::metadata(at("file")).unwrap().permissions();
     permissions.set_readonly(true);
     fs::set_permissions(at("file"), permissions).unwrap();
-    for refused in [
-        check_output(&at("file")),
-        write_atomically(&at("file"), b"new"),
-    ] {
+    let file = at("file");
+    for refused in [check_output(&file), write_atomically(&file, b"new")] {
         assert!(refused.unwrap_err().to_string().contains("read-only"));
     }
     assert_eq!(fs::read(at("file")).unwrap(), b"old");
@@ -94,17 +92,12 @@ fn results_replace_only_results_of_their_kind() {
     let at = |name: &str| top.path().join(name);
     fs::create_dir(at("model")).unwrap();
     fs::create_dir(at("out")).unwrap();
+    let record = r#"{"git_commit": "abc", "command": "x", "twin_mismatches": 0}"#;
     for (name, text) in [
-        (
-            "record.json",
-            r#"{"git_commit": "abc", "command": "x", "twin_mismatches": 0}"#,
-        ),
+        ("record.json", record),
         ("empty", ""),
         ("model/network.json.gz", "a network"),
-        (
-            "model/notes.json",
-            r#"{"git_commit": "abc", "command": "x", "twin_mismatches": 0}"#,
-        ),
+        ("model/notes.json", record),
         ("config.json", r#"{"name": "x", "epochs": 3}"#),
         ("other.json", r#"{"git_commit": "abc", "time": "today"}"#),
         ("drawing.svg", "<svg width=\"3\"><circle/></svg>"),
@@ -153,36 +146,27 @@ fn results_replace_only_results_of_their_kind() {
     }
     #[cfg(feature = "cli")]
     {
+        use crate::file_kind::Own;
+
         for allowed in ["curves.svg", "empty", "new.svg", "out/curves.svg"] {
             check(allowed, ResultKind::Plot).unwrap();
         }
-        for refused in [
-            "record.json",
-            "config.json",
-            "out/record.json",
-            "drawing.svg",
-        ] {
+        let refused = "record.json config.json out/record.json drawing.svg";
+        for refused in refused.split(' ') {
             check(refused, ResultKind::Plot).unwrap_err();
         }
         check("scaling.md", ResultKind::Document).unwrap();
         check("notes.md", ResultKind::Document).unwrap_err();
-        let run = ResultKind::Only(crate::file_kind::Own::RunRecord);
-        check("record.json", run).unwrap();
-        check(
-            "record.json",
-            ResultKind::Only(crate::file_kind::Own::TimingRecord),
-        )
-        .unwrap_err();
+        check("record.json", ResultKind::Only(Own::RunRecord)).unwrap();
+        check("record.json", ResultKind::Only(Own::TimingRecord)).unwrap_err();
     }
     #[cfg(unix)]
     {
         std::os::unix::fs::symlink("model/network.json.gz", at("link")).unwrap();
         check("link", ResultKind::Record).unwrap_err();
     }
-    assert_eq!(
-        fs::read_to_string(at("model/network.json.gz")).unwrap(),
-        "a network"
-    );
+    let network = fs::read(at("model/network.json.gz")).unwrap();
+    assert_eq!(network, b"a network");
 }
 
 #[test]
@@ -202,25 +186,18 @@ fn what_a_killed_process_left_is_removed_and_what_is_in_use_stays() {
     fs::write(parent.join(".sealquant-dEaD01"), b"half").unwrap();
     write_atomically(&parent.join("file"), b"new").unwrap();
     clear_abandoned(&parent, ".fetch-");
-    let name = used
-        .path()
-        .file_name()
-        .unwrap()
-        .to_str()
-        .unwrap()
-        .to_owned();
-    let mut left = vec![
-        ".fetch-".to_owned(),
-        ".fetch-a.b".to_owned(),
-        ".sealquant-uSed12".to_owned(),
-        "fetch-abc".to_owned(),
-        "file".to_owned(),
-        name.clone(),
+    let name = used.path().file_name().unwrap().to_owned();
+    let left = [
+        ".fetch-",
+        ".fetch-a.b",
+        ".sealquant-uSed12",
+        "fetch-abc",
+        "file",
     ];
-    left.sort();
-    assert_eq!(names(&parent), left);
+    let mut with_used = [&left[..], &[name.to_str().unwrap()]].concat();
+    with_used.sort_unstable();
+    assert_eq!(names(&parent), with_used);
     drop(used);
-    left.retain(|known| *known != name);
     assert_eq!(names(&parent), left);
 }
 
@@ -260,22 +237,16 @@ mod unix {
         write_atomically(&at("dangling"), b"new").unwrap();
         assert_eq!(fs::read(at("real/later/new")).unwrap(), b"new");
         for link in ["one", "two", "dangling", "folder"] {
-            assert!(
-                fs::symlink_metadata(at(link)).unwrap().is_symlink(),
-                "{link}"
-            );
+            let kept = fs::symlink_metadata(at(link)).unwrap();
+            assert!(kept.is_symlink(), "{link}");
         }
-        for refused in [
-            check_output(&at("round")),
-            write_atomically(&at("round"), b""),
-        ] {
+        let round = at("round");
+        for refused in [check_output(&round), write_atomically(&round, b"")] {
             assert!(refused.unwrap_err().to_string().contains("circles"));
         }
         symlink("nowhere", at("lost")).unwrap();
-        let error = target::check_directory(&at("lost/runs"))
-            .unwrap_err()
-            .to_string();
-        assert!(error.contains("leads nowhere"), "{error}");
+        let error = target::check_directory(&at("lost/runs")).unwrap_err();
+        assert!(error.to_string().contains("leads nowhere"), "{error}");
         assert_eq!(names(&at("real")), ["file", "later"]);
     }
 
@@ -283,13 +254,8 @@ mod unix {
     fn pipes_and_devices_are_written_to_as_they_are() {
         let top = tempfile::tempdir().unwrap();
         let pipe = top.path().join("pipe");
-        assert!(
-            Command::new("mkfifo")
-                .arg(&pipe)
-                .status()
-                .unwrap()
-                .success()
-        );
+        let made = Command::new("mkfifo").arg(&pipe).status().unwrap();
+        assert!(made.success());
         let link = top.path().join("link");
         symlink(&pipe, &link).unwrap();
         for path in [&pipe, &link] {
@@ -311,12 +277,8 @@ mod unix {
         for path in [Path::new("/dev/null"), &null] {
             check_output(path).unwrap();
             write_atomically(path, b"gone").unwrap();
-            assert!(
-                fs::metadata("/dev/null")
-                    .unwrap()
-                    .file_type()
-                    .is_char_device()
-            );
+            let kept = fs::metadata("/dev/null").unwrap().file_type();
+            assert!(kept.is_char_device());
         }
         assert_eq!(names(top.path()), ["link", "null", "pipe"]);
     }

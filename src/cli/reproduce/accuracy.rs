@@ -7,7 +7,7 @@ use anyhow::Context as _;
 use crate::cli::{
     Outcome, interrupt,
     model::DataDirectory,
-    output::{Output, check_directory, check_files, note},
+    output::{Output, check_directory, check_files, note, write_text},
     progress, table,
     train::Display,
 };
@@ -53,19 +53,16 @@ pub(super) fn run(arguments: &AccuracyArguments, output: &mut Output) -> anyhow:
         (_, given) => given,
     };
     let source = arguments.data.source();
-    let options = Options {
-        out: if arguments.quick {
-            arguments.out.join("quick")
-        } else {
-            arguments.out.clone()
-        },
-        only_finished: arguments.only_finished,
-        finished: None,
+    let out = if arguments.quick {
+        arguments.out.join("quick")
+    } else {
+        arguments.out.clone()
     };
-    let to = arguments.document.as_ref().unwrap_or(&options.out).clone();
+    let to = arguments.document.as_ref().unwrap_or(&out).clone();
     let options = Options {
+        out,
+        only_finished: arguments.only_finished,
         finished: (arguments.only_finished && !arguments.quick).then(|| to.clone()),
-        ..options
     };
     check_directory("--out", &options.out)?;
     let plots = datasets.iter().flat_map(|dataset| {
@@ -91,14 +88,13 @@ pub(super) fn run(arguments: &AccuracyArguments, output: &mut Output) -> anyhow:
         let jobs = plan(dataset, arguments.quick)?;
         let mut begin = |name: &str| -> Box<dyn crate::train::Observer> {
             note(format_args!("{dataset} {name}"));
-            Box::new(Display::new())
+            Box::new(Display::default())
         };
         rows.extend(run_rows(dataset, &jobs, &images, &options, &mut begin)?);
     }
     if arguments.quick {
         check(&rows)?;
-    }
-    if !arguments.quick {
+    } else {
         keep_others(&mut rows, datasets, &to)?;
     }
     // Show the rows even if they cannot be written.
@@ -219,11 +215,7 @@ fn copy_records(rows: &[AccuracyRow], runs: &Path, to: &Path) -> anyhow::Result<
 }
 
 fn write(rows: &[AccuracyRow], to: &Path) -> anyhow::Result<()> {
-    let save = |name: &str, text: &str| {
-        let path = to.join(name);
-        write_atomically(&path, text.as_bytes())
-            .with_context(|| format!("cannot write {}", path.display()))
-    };
+    let save = |name: &str, text: &str| write_text(&to.join(name), text);
     let host = Host::now();
     let notes = [
         format!("written {} at commit {}", host.time, host.git_commit),

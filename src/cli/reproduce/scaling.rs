@@ -8,18 +8,19 @@ use std::{
 };
 
 use anyhow::{Context as _, bail};
+use clap::{ValueEnum, builder::PossibleValue};
 use num_bigint::BigInt;
 
 use crate::cli::{
     Outcome, model,
-    output::{Output, check_files, note},
+    output::{Output, check_files, note, write_text},
     run::command_line,
     table,
 };
 use crate::{
     experiment::reproduce::{plot_scaling, scaling_document},
     experiment::{Axis, Host, ScalingPoint, ScalingRecord, measure_scaling},
-    file::{ResultKind, write_atomically},
+    file::ResultKind,
     file_kind::Own,
     network::{Network, random_hcnn, random_images},
     params::{BoundRule, ParamsError, Scheme, SelectOptions, select},
@@ -47,7 +48,7 @@ pub(super) struct ScalingArguments {
     repeat: NonZeroUsize,
     /// Only this curve; may be given several times [default: all]
     #[arg(long, value_name = "AXIS", value_enum)]
-    only: Vec<AxisArgument>,
+    only: Vec<Axis>,
     /// Two points of each curve, small batches: a check of the machinery
     #[arg(long)]
     quick: bool,
@@ -70,26 +71,19 @@ impl ScalingArguments {
     }
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-enum AxisArgument {
-    /// Images at once
-    Images,
-    /// Bits of a weight
-    WeightBits,
-    /// Bits of the logits
-    PlainBits,
-    /// Worker threads
-    Threads,
-}
+impl ValueEnum for Axis {
+    fn value_variants<'a>() -> &'a [Self] {
+        &Self::ALL
+    }
 
-impl From<AxisArgument> for Axis {
-    fn from(axis: AxisArgument) -> Self {
-        match axis {
-            AxisArgument::Images => Self::Images,
-            AxisArgument::WeightBits => Self::WeightBits,
-            AxisArgument::PlainBits => Self::PlainBits,
-            AxisArgument::Threads => Self::Threads,
-        }
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        let help = match self {
+            Self::Images => "Images at once",
+            Self::WeightBits => "Bits of a weight",
+            Self::PlainBits => "Bits of the logits",
+            Self::Threads => "Worker threads",
+        };
+        Some(PossibleValue::new(self.name()).help(help))
     }
 }
 
@@ -137,8 +131,7 @@ pub(super) fn run(arguments: &ScalingArguments, output: &mut Output) -> anyhow::
     )?;
     let mut points = Vec::new();
     for axis in Axis::ALL {
-        let wanted = |only: &AxisArgument| Axis::from(*only) == axis;
-        if !arguments.only.is_empty() && !arguments.only.iter().any(wanted) {
+        if !arguments.only.is_empty() && !arguments.only.contains(&axis) {
             continue;
         }
         for value in values(axis, arguments.quick) {
@@ -168,11 +161,7 @@ pub(super) fn run(arguments: &ScalingArguments, output: &mut Output) -> anyhow::
         arguments.document.join("scaling.md").display()
     ))?;
     let wrong: usize = record.points.iter().map(|p| p.twin_mismatches).sum();
-    Ok(if wrong == 0 {
-        Outcome::Success
-    } else {
-        Outcome::Failure
-    })
+    Ok(Outcome::of(wrong == 0))
 }
 
 /// Measures a point in a process of its own, so that the memory is that of the point alone. Returns `None` if no
@@ -255,11 +244,7 @@ fn point(
 }
 
 fn write(record: &ScalingRecord, directory: &Path) -> anyhow::Result<()> {
-    let save = |name: &str, text: &str| {
-        let path = directory.join(name);
-        write_atomically(&path, text.as_bytes())
-            .with_context(|| format!("cannot write {}", path.display()))
-    };
+    let save = |name: &str, text: &str| write_text(&directory.join(name), text);
     record.save(&directory.join("scaling.json"))?;
     save("scaling.md", &scaling_document(record))?;
     for axis in Axis::ALL {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use crate::cli::{
     Outcome, interrupt,
     model::{self, DataDirectory, dataset_parser},
-    output::{Output, announce, check_directory, check_file, check_files, note},
+    output::{Output, announce, check_directory, check_file, check_files, note, write_text},
     progress::Stages,
     run::command_line,
     table,
@@ -13,9 +13,9 @@ use crate::cli::{
 use crate::{
     data::{DatasetName, Split},
     engine::reference::Part,
-    experiment::reproduce::{plot_timing, timing_document},
+    experiment::reproduce::{bits_of, join, plot_timing, timing_document, two_digits},
     experiment::{Host, PrimeRun, PrimeSubject, TimingCase, TimingError, TimingRecord, TimingRow},
-    file::{ResultKind, write_atomically},
+    file::ResultKind,
     file_kind::Own,
     network::Network,
     params::ReferenceParameters,
@@ -178,11 +178,7 @@ const RECORD: ResultKind = ResultKind::Only(Own::TimingRecord);
 
 pub(super) fn run(arguments: &TimingArguments, output: &mut Output) -> anyhow::Result<Outcome> {
     if let (true, Some(directory)) = (arguments.only_finished, &arguments.document) {
-        return Ok(if show_again(directory)? {
-            Outcome::Success
-        } else {
-            Outcome::Failure
-        });
+        return Ok(Outcome::of(show_again(directory)?));
     }
     if seal::HEXL {
         note(
@@ -221,12 +217,9 @@ pub(super) fn run(arguments: &TimingArguments, output: &mut Output) -> anyhow::R
     }
     let source = arguments.data.source();
     let test = model::load_images(&small.network, arguments.dataset, Split::Test, &source)?;
-    let Some(image) = test.images().nth(arguments.image) else {
-        bail!(
-            "--image {}: there are {} test images",
-            arguments.image,
-            test.len()
-        );
+    let (number, all) = (arguments.image, test.len());
+    let Some(image) = test.images().nth(number) else {
+        bail!("--image {number}: there are {all} test images");
     };
     let mut rows = Vec::new();
     for (case, network, parameters) in cases(arguments, &baseline, &small)? {
@@ -268,16 +261,13 @@ pub(super) fn run(arguments: &TimingArguments, output: &mut Output) -> anyhow::R
         output.line(format_args!("record: {}", path.display()))
     });
     if let Some(directory) = &arguments.document {
-        write(&record, directory)?;
+        record.save(&file_of(directory, record.dataset, "json"))?;
+        show_again(directory)?;
         let document = directory.join("timing.md");
         output.line(format_args!("written: {}", document.display()))?;
     }
     shown.and(saved)?;
-    Ok(if record.rows.iter().all(TimingRow::is_right) {
-        Outcome::Success
-    } else {
-        Outcome::Failure
-    })
+    Ok(Outcome::of(record.rows.iter().all(TimingRow::is_right)))
 }
 
 /// Runs those requested plaintext primes of a case that are not finished.
@@ -337,23 +327,12 @@ fn prime_run(
     Ok(run)
 }
 
-/// Writes the record, then the plots and the document of all records in the directory.
-fn write(record: &TimingRecord, directory: &Path) -> anyhow::Result<()> {
-    record.save(&file_of(directory, record.dataset, "json"))?;
-    show_again(directory)?;
-    Ok(())
-}
-
 fn file_of(directory: &Path, dataset: DatasetName, ending: &str) -> PathBuf {
     directory.join(format!("timing-{dataset}.{ending}"))
 }
 
 /// Writes the plots and the document of all records in the directory. Returns true if all their logits are right.
 fn show_again(directory: &Path) -> anyhow::Result<bool> {
-    let save = |path: &Path, text: &str| {
-        write_atomically(path, text.as_bytes())
-            .with_context(|| format!("cannot write {}", path.display()))
-    };
     let records = DatasetName::ALL
         .into_iter()
         .map(|dataset| file_of(directory, dataset, "json"))
@@ -364,9 +343,9 @@ fn show_again(directory: &Path) -> anyhow::Result<bool> {
         let dataset = record.dataset;
         let title = format!("{}: one image by the authors' schedule", dataset.title());
         let plot = plot_timing(&title, &record.rows)?;
-        save(&file_of(directory, dataset, "svg"), &plot)?;
+        write_text(&file_of(directory, dataset, "svg"), &plot)?;
     }
-    save(&directory.join("timing.md"), &timing_document(&records))?;
+    write_text(&directory.join("timing.md"), &timing_document(&records))?;
     let mut rows = records.iter().flat_map(|record| &record.rows);
     Ok(rows.all(TimingRow::is_right))
 }
@@ -379,17 +358,13 @@ fn show(record: &TimingRecord, output: &mut Output) -> anyhow::Result<()> {
             format!("{}: {}", row.case.label(), row.network),
             row.poly_modulus_degree.to_string(),
             row.coeff_modulus_bits.iter().sum::<u32>().to_string(),
-            row.plain_moduli
-                .iter()
-                .map(|t| (u64::BITS - t.leading_zeros()).to_string())
-                .collect::<Vec<_>>()
-                .join(" + "),
+            join(bits_of(&row.plain_moduli), " + "),
             table::thousands(ops.rotation_key_switches + ops.relinearizations),
             table::seconds(row.evaluate_seconds),
             if row.is_measured() {
                 table::seconds(row.whole_seconds)
             } else {
-                format!("about {}", table::seconds(row.estimated_seconds()))
+                format!("about {}", table::seconds(two_digits(row.whole_seconds)))
             },
             format!("{:+.0} %", 100.0 * (row.whole_seconds / first - 1.0)),
             match row.twin_mismatches {

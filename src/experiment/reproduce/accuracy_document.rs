@@ -3,7 +3,11 @@
 use std::fmt::Write as _;
 
 use super::{
-    AccuracyRow, Baseline, Baselines, Choice, Claim, Claims, Saving, claims, ticks::number,
+    AccuracyRow, Baseline, Baselines, Choice, Claim, Claims, Saving,
+    bars::bits_of,
+    claims,
+    row::grouped,
+    ticks::{join, number},
 };
 use crate::data::DatasetName;
 
@@ -56,7 +60,6 @@ fn table(out: &mut String, rows: &[AccuracyRow]) {
         "| network | weights | input | seed | test | validation | widest, proven | widest, observed | logits, observed | t | N | t, proven | N, proven |\n\
          | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |\n",
     );
-    let mut observed: Vec<(String, Vec<String>)> = Vec::new();
     for row in rows {
         let weights = match (row.narrowest_weight_bits, row.weight_bits) {
             (_, None) => "float".into(),
@@ -67,8 +70,7 @@ fn table(out: &mut String, rows: &[AccuracyRow]) {
         let channels = if row.channels.is_empty() || row.channels == rows[0].channels {
             String::new()
         } else {
-            let channels: Vec<String> = row.channels.iter().map(usize::to_string).collect();
-            format!(" ({} channels)", channels.join(", "))
+            format!(" ({} channels)", join(&row.channels, ", "))
         };
         let input = match (row.encoded, row.input_levels) {
             (true, levels) => format!("contrast, {levels} levels"),
@@ -91,17 +93,12 @@ fn table(out: &mut String, rows: &[AccuracyRow]) {
             widths.map_or(" | ".into(), |w| choice(&w.observed)),
             widths.map_or(" | ".into(), |w| choice(&w.proven)),
         );
-        if let Some(widths) = widths {
-            match observed
-                .iter_mut()
-                .find(|(on, _)| *on == widths.observed_on)
-            {
-                Some((_, names)) => names.push(row.name.clone()),
-                None => observed.push((widths.observed_on.clone(), vec![row.name.clone()])),
-            }
-        }
     }
-    for (on, names) in observed {
+    let observed = rows.iter().filter_map(|row| {
+        let widths = row.widths.as_ref()?;
+        Some((widths.observed_on.as_str(), row.name.as_str()))
+    });
+    for (on, names) in grouped(observed) {
         let _ = write!(out, "\nObserved on {on}: {}.\n", names.join(", "));
     }
 }
@@ -111,13 +108,9 @@ fn choice(choice: &Choice) -> String {
         [] => "nothing fits | ".into(),
         [t] => format!("{t} | {}", choice.poly_modulus_degree),
         several => {
-            let bits = several.iter().map(|t| u64::BITS - t.leading_zeros()).max();
-            format!(
-                "{} primes of up to {} bits | {}",
-                several.len(),
-                bits.unwrap_or(0),
-                choice.poly_modulus_degree
-            )
+            let (count, degree) = (several.len(), choice.poly_modulus_degree);
+            let most = bits_of(several).into_iter().max().unwrap_or(0);
+            format!("{count} primes of up to {most} bits | {degree}")
         }
     }
 }
@@ -154,11 +147,15 @@ fn claim_table(out: &mut String, claims: &Claims) {
         "\nSavings are by proven bounds / by the integers observed. A mean is good enough if its mean accuracy is. Networks marked \
          * were designed after these tables were seen.\n\n",
     );
-    let paper = claims.paper_float.is_some();
-    out.push_str("| network | row | test | below float, points | widest, proven | widest, observed | same tolerance | baseline only |");
-    out.push_str(if paper { " paper's float |\n" } else { "\n" });
-    out.push_str("| --- | --- | --- | ---: | ---: | ---: | --- | --- |");
-    out.push_str(if paper { " --- |\n" } else { "\n" });
+    let (column, rule) = match claims.paper_float {
+        Some(_) => (" paper's float |", " --- |"),
+        None => ("", ""),
+    };
+    let _ = writeln!(
+        out,
+        "| network | row | test | below float, points | widest, proven | widest, observed | same tolerance | baseline only |{column}\n\
+         | --- | --- | --- | ---: | ---: | ---: | --- | --- |{rule}"
+    );
     for claim in &claims.networks {
         claim_row(out, claim, claims.float);
     }
@@ -253,13 +250,8 @@ fn baselines(of: &Baselines) -> String {
 
 /// Lists how the weights of each row were made; seeds of one recipe are listed together.
 fn recipes(out: &mut String, rows: &[AccuracyRow]) {
-    let mut recipes: Vec<(&str, Vec<&str>)> = Vec::new();
-    for row in rows.iter().filter(|row| !row.recipe.is_empty()) {
-        match recipes.iter_mut().find(|(recipe, _)| *recipe == row.recipe) {
-            Some((_, names)) => names.push(&row.name),
-            None => recipes.push((&row.recipe, vec![&row.name])),
-        }
-    }
+    let made = rows.iter().filter(|row| !row.recipe.is_empty());
+    let recipes = grouped(made.map(|row| (&row.recipe, format!("`{}`", row.name))));
     if recipes.is_empty() {
         return;
     }
@@ -269,7 +261,6 @@ fn recipes(out: &mut String, rows: &[AccuracyRow]) {
          what else they do is named.\n\n",
     );
     for (recipe, names) in recipes {
-        let names: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
         let _ = writeln!(out, "- {}: {recipe}.", names.join(", "));
     }
 }
@@ -279,7 +270,7 @@ fn recipes(out: &mut String, rows: &[AccuracyRow]) {
 mod tests {
     use super::super::{
         Method,
-        claims::tests::{row, table},
+        claims::tests::{four_bits, table},
     };
     use super::*;
 
@@ -296,11 +287,8 @@ mod tests {
             .split_once("### The widest integer")
             .unwrap_or_default();
         for row in &rows {
-            assert_eq!(
-                first.matches(&format!("`{}`", row.name)).count(),
-                1,
-                "{first}"
-            );
+            let name = format!("`{}`", row.name);
+            assert_eq!(first.matches(&name).count(), 1, "{first}");
         }
         assert!(text.contains("## MNIST") && !text.contains("## CIFAR-10"));
         assert!(text.contains("accuracy-mnist.svg") && text.ends_with("- a machine\n"));
@@ -331,7 +319,7 @@ mod tests {
     #[test]
     fn claims_name_the_tolerance_the_baseline_and_the_seeds() {
         let mut rows = table();
-        rows.push(claim_row_of("w4-s1", 0.989, [45.0, 36.0]));
+        rows.push(four_bits(Method::Qat, "w4-s1", 0.989, [45.0, 36.0]));
         let text = document(&rows, &[]);
         for words in [
             "proven `ptq4` (98.80 %, 50.00 bits), observed `ptq4` (98.80 %, 40.00 bits)",
@@ -350,10 +338,6 @@ mod tests {
             "{text}"
         );
         tables_are_regular(&text);
-    }
-
-    fn claim_row_of(name: &str, accuracy: f64, bits: [f64; 2]) -> AccuracyRow {
-        row(Method::Qat, name, Some(4), accuracy, Some(bits))
     }
 
     #[test]

@@ -5,12 +5,11 @@ use plotters::style::text_anchor::{HPos, Pos, VPos};
 
 use super::{
     ReproduceError,
-    error::failed,
-    legend::{LegendEntry, Mark, beside},
-    plot::{GRID, LINES, canvas},
-    ticks::{self, Ticks},
+    legend::{LegendEntry, Mark},
+    plot::{GRID, LINES, picture},
+    ticks::{self, Ticks, join},
 };
-use crate::experiment::TimingRow;
+use crate::experiment::{PrimeLayer, TimingRow};
 
 /// Height of the words under a bar, in pixels.
 const UNDER: u32 = 84;
@@ -23,7 +22,7 @@ const UNDER: u32 = 84;
 pub fn plot_timing(title: &str, rows: &[TimingRow]) -> Result<String, ReproduceError> {
     let rows: Vec<&TimingRow> = rows.iter().filter(|row| row.is_compared()).collect();
     let Some(first) = rows.first() else {
-        return Err(failed("there is no case"));
+        return Err(ReproduceError::Plot("there is no case".to_owned()));
     };
     let most = rows.iter().map(|row| row.whole_seconds).fold(0.0, f64::max);
     let colour = |index: usize| LINES[(index + 1) % LINES.len()];
@@ -34,16 +33,12 @@ pub fn plot_timing(title: &str, rows: &[TimingRow]) -> Result<String, ReproduceE
         .map(|(index, layer)| LegendEntry::new(layer.name.clone(), colour(index), Mark::Square))
         .collect();
     let up = Ticks::linear(0.0, most * 1.12, 10);
-    let mut text = String::new();
-    {
-        let area = canvas(&mut text, title)?;
-        let area = beside(&area, &entries)?;
-        let mut chart = ChartBuilder::on(&area)
+    picture(title, &entries, |area| {
+        let mut chart = ChartBuilder::on(area)
             .margin(14)
             .x_label_area_size(UNDER)
             .y_label_area_size(72)
-            .build_cartesian_2d(0.0..rows.len() as f64, up.axis(0.0..most * 1.12))
-            .map_err(failed)?;
+            .build_cartesian_2d(0.0..rows.len() as f64, up.axis(0.0..most * 1.12))?;
         chart
             .configure_mesh()
             .disable_x_mesh()
@@ -53,22 +48,17 @@ pub fn plot_timing(title: &str, rows: &[TimingRow]) -> Result<String, ReproduceE
             .axis_desc_style(("sans-serif", 15))
             .label_style(("sans-serif", 13))
             .bold_line_style(GRID)
-            .draw()
-            .map_err(failed)?;
+            .draw()?;
         for index in 0..first.layers.len() {
             let bars = rows.iter().enumerate().map(|(at, row)| {
-                let times = || {
-                    row.layers
-                        .iter()
-                        .map(crate::experiment::PrimeLayer::whole_seconds)
-                };
+                let times = || row.layers.iter().map(PrimeLayer::whole_seconds);
                 let below: f64 = times().take(index).sum();
                 let own = times().nth(index).unwrap_or(0.0);
                 let left = at as f64 + 0.2;
                 let corners = [(left, below), (left + 0.6, below + own)];
                 Rectangle::new(corners, colour(index).filled())
             });
-            chart.draw_series(bars).map_err(failed)?;
+            chart.draw_series(bars)?;
         }
         let style = |size: i32, side| {
             let style = ("sans-serif", size).into_font().color(&BLACK);
@@ -93,8 +83,7 @@ pub fn plot_timing(title: &str, rows: &[TimingRow]) -> Result<String, ReproduceE
             for (line, words) in (0_i32..).zip(words) {
                 let size = if line == 0 { 15 } else { 12 };
                 let under = (x, bottom + 8 + 16 * line);
-                area.draw(&Text::new(words, under, style(size, VPos::Top)))
-                    .map_err(failed)?;
+                area.draw(&Text::new(words, under, style(size, VPos::Top)))?;
             }
             let (x, top) = pixel(middle, row.whole_seconds);
             let above = Text::new(
@@ -102,11 +91,10 @@ pub fn plot_timing(title: &str, rows: &[TimingRow]) -> Result<String, ReproduceE
                 (x, top - 6),
                 style(15, VPos::Bottom),
             );
-            area.draw(&above).map_err(failed)?;
+            area.draw(&above)?;
         }
-        area.present().map_err(failed)?;
-    }
-    Ok(text)
+        Ok(())
+    })
 }
 
 /// Returns a bar's time and, except for the first bar, its change.
@@ -119,22 +107,22 @@ fn time(row: &TimingRow, first: &TimingRow, is_first: bool) -> String {
     format!("{time} ({change:+.0} %)")
 }
 
+/// Returns the bits of each prime.
+pub(crate) fn bits_of(moduli: &[u64]) -> Vec<u32> {
+    let bits = moduli.iter().map(|t| u64::BITS - t.leading_zeros());
+    bits.collect()
+}
+
 /// Describes the primes: `25 bits`, `3 primes of 22, 22, 23 bits`, or `8 primes of 20 to 22 bits`.
 pub(super) fn primes_of_bits(moduli: &[u64]) -> String {
     const LISTED: usize = 3;
-    let bits: Vec<u32> = moduli
-        .iter()
-        .map(|t| u64::BITS - t.leading_zeros())
-        .collect();
+    let bits = bits_of(moduli);
     let range = bits.iter().min().zip(bits.iter().max());
     match (bits.as_slice(), range) {
         ([one], _) => format!("{one} bits"),
         (several, Some((least, most))) if several.len() > LISTED => {
             format!("{} primes of {least} to {most} bits", several.len())
         }
-        (several, _) => {
-            let listed: Vec<String> = several.iter().map(u32::to_string).collect();
-            format!("{} primes of {} bits", several.len(), listed.join(", "))
-        }
+        (several, _) => format!("{} primes of {} bits", several.len(), join(several, ", ")),
     }
 }

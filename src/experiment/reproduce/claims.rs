@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{AccuracyRow, Method};
+use super::{AccuracyRow, Method, Widths, row::grouped};
 use crate::data::DatasetName;
 
 /// The paper's claim compared with the rows of one dataset.
@@ -112,7 +112,7 @@ const fn paper_saves(dataset: DatasetName) -> u32 {
 impl Baselines {
     /// Finds the baselines among those of `rows` that have at least this accuracy.
     fn of(rows: &[AccuracyRow], least: f64) -> Self {
-        let smallest = |bits: fn(&super::Widths) -> f64| {
+        let smallest = |bits: fn(&Widths) -> f64| {
             rows.iter()
                 .filter(|row| row.method == Method::Ptq && reaches(row.test_accuracy, least))
                 .filter_map(|row| {
@@ -162,9 +162,8 @@ pub fn claims(rows: &[AccuracyRow]) -> Option<Claims> {
         let mean = |f: &dyn Fn(&AccuracyRow) -> f64| {
             of.iter().map(|row| f(row)).sum::<f64>() / of.len().max(1) as f64
         };
-        let widest = |bits: fn(&super::Widths) -> f64| {
-            mean(&|row| row.widths.as_ref().map_or(f64::NAN, bits))
-        };
+        let widest =
+            |bits: fn(&Widths) -> f64| mean(&|row| row.widths.as_ref().map_or(f64::NAN, bits));
         let accuracies = || of.iter().map(|row| row.test_accuracy);
         let spread =
             || accuracies().fold(f64::MIN, f64::max) - accuracies().fold(f64::MAX, f64::min);
@@ -212,19 +211,14 @@ pub fn claims(rows: &[AccuracyRow]) -> Option<Claims> {
 
 /// Groups the trained rows: the seeds of one width together, each network with a budget alone.
 fn groups(rows: &[AccuracyRow]) -> Vec<(String, Vec<&AccuracyRow>)> {
-    let mut groups: Vec<(String, Vec<&AccuracyRow>)> = Vec::new();
-    for row in rows.iter().filter(|row| row.widths.is_some()) {
-        let network = match (row.method, row.weight_bits) {
-            (Method::Qat, Some(bits)) => format!("{bits} bits"),
-            (Method::Front, _) => row.name.clone(),
-            _ => continue,
-        };
-        match groups.iter_mut().find(|(name, _)| *name == network) {
-            Some((_, of)) => of.push(row),
-            None => groups.push((network, vec![row])),
-        }
-    }
-    groups
+    let measured = rows.iter().filter(|row| row.widths.is_some());
+    grouped(
+        measured.filter_map(|row| match (row.method, row.weight_bits) {
+            (Method::Qat, Some(bits)) => Some((format!("{bits} bits"), row)),
+            (Method::Front, _) => Some((row.name.clone(), row)),
+            _ => None,
+        }),
+    )
 }
 
 impl Claims {
@@ -232,26 +226,24 @@ impl Claims {
     /// groups only (the mean if there are several seeds), and among them those designed later if `later`, else the
     /// others.
     pub fn smallest(&self, later: bool, bits: fn(&Claim) -> f64) -> Option<&Claim> {
+        let means = || self.networks.iter().filter(|claim| claim.seeds > 1);
+        let has_mean = |network: &str| means().any(|claim| claim.network == network);
         self.networks
             .iter()
             .filter(|claim| claim.within && claim.designed_later == later)
-            .filter(|claim| claim.seeds > 1 || !self.has_mean(&claim.network))
+            .filter(|claim| claim.seeds > 1 || !has_mean(&claim.network))
             .min_by(|a, b| bits(a).total_cmp(&bits(b)))
-    }
-
-    fn has_mean(&self, network: &str) -> bool {
-        let mut of = self
-            .networks
-            .iter()
-            .filter(|claim| claim.network == network);
-        of.any(|claim| claim.seeds > 1)
     }
 }
 
 #[cfg(test)]
-#[allow(clippy::panic, reason = "a test may stop at a surprise")]
+#[allow(
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test may stop at a surprise"
+)]
 pub(super) mod tests {
-    use super::super::{Choice, LayerWidth, Widths};
+    use super::super::{Choice, LayerWidth};
     use super::*;
 
     /// Makes a row with the given widest integers.
@@ -307,6 +299,16 @@ pub(super) mod tests {
         }
     }
 
+    /// Makes a row with weights of four bits.
+    pub(in super::super) fn four_bits(
+        method: Method,
+        name: &str,
+        accuracy: f64,
+        bits: [f64; 2],
+    ) -> AccuracyRow {
+        row(method, name, Some(4), accuracy, Some(bits))
+    }
+
     pub(in super::super) fn table() -> Vec<AccuracyRow> {
         vec![
             row(Method::Float, "float", None, 0.990, None),
@@ -325,14 +327,11 @@ pub(super) mod tests {
 
     #[test]
     fn savings_are_against_the_smallest_rounded_network_that_is_good_enough() {
-        let Some(found) = claims(&table()) else {
-            panic!("the table has a float network");
-        };
-        let base = |of: &Option<Baseline>| of.as_ref().map(|b| b.name.clone());
-        assert_eq!(base(&found.baselines.proven).as_deref(), Some("ptq4"));
-        assert_eq!(base(&found.baselines.observed).as_deref(), Some("ptq4"));
+        let found = claims(&table()).unwrap();
+        assert_eq!(found.baselines.proven.unwrap().name, "ptq4");
+        assert_eq!(found.baselines.observed.unwrap().name, "ptq4");
         let [first, second, mean, budget] = found.networks.as_slice() else {
-            panic!("two seeds, their mean and one budget: {found:?}");
+            panic!("two seeds, their mean and one budget: {:?}", found.networks);
         };
         let names = |claim: &Claim| (claim.network.clone(), claim.row.clone(), claim.seeds);
         assert_eq!(names(first), ("2 bits".into(), Some("w2-s1".into()), 1));
@@ -352,16 +351,8 @@ pub(super) mod tests {
     fn the_tolerance_binds_both_sides() {
         let mut rows = table();
         // 0.3 points below the float network, but not exactly so in binary.
-        rows.push(row(
-            Method::Qat,
-            "w4-s1",
-            Some(4),
-            0.987,
-            Some([45.0, 36.0]),
-        ));
-        let Some(found) = claims(&rows) else {
-            panic!("the table has a float network");
-        };
+        rows.push(four_bits(Method::Qat, "w4-s1", 0.987, [45.0, 36.0]));
+        let found = claims(&rows).unwrap();
         let within: Vec<&str> = found
             .networks
             .iter()
@@ -376,49 +367,27 @@ pub(super) mod tests {
         let mean = &found.networks[2];
         assert_eq!((mean.within, mean.within_paper), (false, Some(true)));
         // The mean counts, not the best seed.
-        rows.push(row(
-            Method::Qat,
-            "w4-s2",
-            Some(4),
-            0.980,
-            Some([45.0, 36.0]),
-        ));
-        let found = claims(&rows);
-        let smallest = found.and_then(|c| c.smallest(false, |claim| claim.observed_bits).cloned());
-        assert_eq!(smallest, None);
+        rows.push(four_bits(Method::Qat, "w4-s2", 0.980, [45.0, 36.0]));
+        let found = claims(&rows).unwrap();
+        assert_eq!(found.smallest(false, |claim| claim.observed_bits), None);
     }
 
     #[test]
     fn a_narrower_rounded_network_takes_the_baselines_place() {
         let mut rows = table();
-        rows.push(row(
-            Method::Ptq,
-            "ptq4-min-error",
-            Some(4),
-            0.9871,
-            Some([48.0, 41.0]),
-        ));
-        let found = claims(&rows);
-        let base = |of: Option<Baseline>| of.map(|b| b.name);
-        let baselines = found.map(|found| found.baselines);
-        let names = baselines.map(|of| (base(of.proven), base(of.observed)));
-        let (proven, observed) = names.unwrap_or_default();
-        assert_eq!(proven.as_deref(), Some("ptq4-min-error"));
-        assert_eq!(observed.as_deref(), Some("ptq4"));
+        let bits = [48.0, 41.0];
+        rows.push(four_bits(Method::Ptq, "ptq4-min-error", 0.9871, bits));
+        let found = claims(&rows).unwrap().baselines;
+        assert_eq!(found.proven.unwrap().name, "ptq4-min-error");
+        assert_eq!(found.observed.unwrap().name, "ptq4");
     }
 
     #[test]
     fn without_a_baseline_nothing_is_saved() {
-        let hopeless: Vec<AccuracyRow> = table()
-            .into_iter()
-            .filter(|r| r.name != "ptq4" && r.name != "ptq8")
-            .collect();
-        let saved = claims(&hopeless).map(|found| found.networks[0].saved);
-        let nothing = Saving {
-            proven: None,
-            observed: None,
-        };
-        assert_eq!(saved, Some(nothing));
+        let mut hopeless = table();
+        hopeless.retain(|row| row.name != "ptq4" && row.name != "ptq8");
+        let saved = claims(&hopeless).unwrap().networks[0].saved;
+        assert_eq!((saved.proven, saved.observed), (None, None));
         assert!(claims(&table()[1..]).is_none(), "no float network");
         assert!(claims(&table()[..4]).is_none(), "no trained network");
     }

@@ -4,9 +4,8 @@ use plotters::prelude::*;
 
 use super::{
     ReproduceError,
-    error::failed,
-    legend::{LegendEntry, Mark, beside},
-    plot::{GRID, canvas},
+    legend::{LegendEntry, Mark},
+    plot::{draw_axes, picture},
     ticks::Ticks,
 };
 use crate::train::EpochRecord;
@@ -22,7 +21,7 @@ const VALIDATION: RGBColor = RGBColor(213, 94, 0);
 /// [`ReproduceError::Plot`] if there is no epoch, or drawing fails.
 pub fn plot_curves(title: &str, epochs: &[EpochRecord]) -> Result<String, ReproduceError> {
     let Some(last) = epochs.last() else {
-        return Err(failed("no epoch is done"));
+        return Err(ReproduceError::Plot("no epoch is done".to_owned()));
     };
     let accuracies = || {
         let pairs = epochs.iter();
@@ -55,59 +54,35 @@ pub fn plot_curves(title: &str, epochs: &[EpochRecord]) -> Result<String, Reprod
     let loss = (most * 1.05).max(1e-6);
     let across = Ticks::whole(1.0, end, 12);
     let (shares, losses) = (Ticks::linear(low, high, 9), Ticks::linear(0.0, loss, 9));
-    let mut text = String::new();
-    {
-        let area = canvas(&mut text, &title)?;
-        let area = beside(&area, &entries[..shown])?;
-        let mut chart = ChartBuilder::on(&area)
+    picture(&title, &entries[..shown], |area| {
+        let mut chart = ChartBuilder::on(area)
             .margin(14)
             .x_label_area_size(48)
             .y_label_area_size(64)
             .right_y_label_area_size(64)
-            .build_cartesian_2d(across.axis(1.0..end), shares.axis(low..high))
-            .map_err(failed)?
-            .set_secondary_coord(1.0..end, losses.axis(0.0..loss));
-        chart
-            .configure_mesh()
-            .x_desc("epoch")
-            .y_desc("accuracy, %")
-            .axis_desc_style(("sans-serif", 15))
-            .label_style(("sans-serif", 13))
-            .x_label_formatter(&|x| across.label(*x))
-            .y_label_formatter(&|y| shares.label(*y))
-            .bold_line_style(GRID)
-            .draw()
-            .map_err(failed)?;
+            .build_cartesian_2d(across.axis(1.0..end), shares.axis(low..high))?;
+        draw_axes(&mut chart, ("epoch", &across), ("accuracy, %", &shares))?;
+        let mut chart = chart.set_secondary_coord(1.0..end, losses.axis(0.0..loss));
         chart
             .configure_secondary_axes()
             .y_desc("training loss")
             .y_label_formatter(&|y| losses.label(*y))
             .axis_desc_style(("sans-serif", 15))
             .label_style(("sans-serif", 13))
-            .draw()
-            .map_err(failed)?;
+            .draw()?;
         let line = |value: fn(&EpochRecord) -> f64, colour: RGBColor| {
             let points = epochs.iter().map(move |e| (e.epoch as f64, value(e)));
             LineSeries::new(points, colour.stroke_width(2)).point_size(3)
         };
-        chart
-            .draw_secondary_series(line(|e| e.loss, LOSS))
-            .map_err(failed)?;
-        chart
-            .draw_series(line(|e| e.train_accuracy * 100.0, TRAINING))
-            .map_err(failed)?;
-        chart
-            .draw_series(line(|e| e.validation_accuracy * 100.0, VALIDATION))
-            .map_err(failed)?;
+        chart.draw_secondary_series(line(|e| e.loss, LOSS))?;
+        chart.draw_series(line(|e| e.train_accuracy * 100.0, TRAINING))?;
+        chart.draw_series(line(|e| e.validation_accuracy * 100.0, VALIDATION))?;
         if let Some(kept) = kept {
             let at = (kept.epoch as f64, kept.validation_accuracy * 100.0);
-            chart
-                .draw_series([Circle::new(at, 8, VALIDATION.stroke_width(2))])
-                .map_err(failed)?;
+            chart.draw_series([Circle::new(at, 8, VALIDATION.stroke_width(2))])?;
         }
-        area.present().map_err(failed)?;
-    }
-    Ok(text)
+        Ok(())
+    })
 }
 
 /// Returns the epoch whose weights a run keeps: the best eligible one on the validation images; the first one wins a

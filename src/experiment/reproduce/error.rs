@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use plotters::drawing::DrawingAreaErrorKind;
+
 use crate::network::NetworkFileError;
 #[cfg(feature = "train")]
 use crate::train::TrainError;
@@ -73,7 +75,20 @@ pub enum ReproduceError {
     Insane(String),
 }
 
-/// Makes an error of what the library of plots says.
-pub(super) fn failed(error: impl std::fmt::Display) -> ReproduceError {
-    ReproduceError::Plot(error.to_string())
+#[cfg(feature = "train")]
+impl ReproduceError {
+    /// Names the row whose run failed.
+    pub(super) fn of_row(name: &str) -> impl Fn(TrainError) -> Self {
+        move |source| Self::Train {
+            name: name.to_owned(),
+            source: Box::new(source),
+        }
+    }
+}
+
+/// What the library of plots says.
+impl From<DrawingAreaErrorKind<std::io::Error>> for ReproduceError {
+    fn from(error: DrawingAreaErrorKind<std::io::Error>) -> Self {
+        Self::Plot(error.to_string())
+    }
 }

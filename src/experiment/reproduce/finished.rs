@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     data::DatasetName,
-    train::{PtqOptions, PtqRecord, TrainRecord},
+    train::{PtqRecord, TrainRecord},
 };
 
 /// The rows of an accuracy document (`rows.json`), with the record of each beside them.
@@ -81,27 +81,13 @@ impl Document {
         };
         let row = match job {
             Job::Given(_) => return Ok(None),
-            Job::Ptq {
-                parent,
-                n_bits,
-                rule,
-                input_thresholds,
-            } => {
-                let float = TrainRecord::load(Path::new(parent)).map_err(|source| {
-                    ReproduceError::Train {
-                        name: name.clone(),
-                        source: Box::new(source),
-                    }
-                })?;
+            Job::Ptq { parent, options } => {
+                let float = TrainRecord::load(Path::new(parent));
+                let float = float.map_err(ReproduceError::of_row(&name))?;
                 let record: PtqRecord = json(&path)?;
-                let options = PtqOptions {
-                    n_bits: *n_bits,
-                    rule: *rule,
-                    input_thresholds: input_thresholds.clone(),
-                };
                 compare(&[
                     (record.parent_sha256 == float.weights_sha256, "parents"),
-                    (record.options == options, "options"),
+                    (record.options == *options, "options"),
                 ])?;
                 rounded_row(dataset, &name, &float, &record)
             }
@@ -181,20 +167,12 @@ mod tests {
         let words = refused(&trained, 10_000);
         assert!(words.starts_with("w3-s1: ") && words.contains("(configurations differ)"));
         let mut rounded = find("ptq4");
-        if let Job::Ptq {
-            input_thresholds, ..
-        } = &mut rounded
-        {
-            *input_thresholds = Some(vec![100]);
+        if let Job::Ptq { options, .. } = &mut rounded {
+            options.input_thresholds = Some(vec![100]);
         }
         assert!(refused(&rounded, 10_000).contains("(options differ)"));
-        let empty = Document::default();
-        assert!(
-            empty
-                .row(DatasetName::Mnist, &trained, 1)
-                .unwrap()
-                .is_none()
-        );
+        let found = Document::default().row(DatasetName::Mnist, &trained, 1);
+        assert!(found.unwrap().is_none());
     }
 
     #[test]

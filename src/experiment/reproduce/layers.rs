@@ -4,9 +4,8 @@ use plotters::prelude::*;
 
 use super::{
     AccuracyRow, LayerWidth, Method, ReproduceError, Widths,
-    error::failed,
-    legend::{LegendEntry, Mark, beside},
-    plot::{GRID, LINES, canvas},
+    legend::{LegendEntry, Mark},
+    plot::{GRID, LINES, picture},
     ticks::Ticks,
 };
 
@@ -24,7 +23,7 @@ pub fn plot_layers(title: &str, rows: &[AccuracyRow]) -> Result<String, Reproduc
         .collect();
     // Networks may differ in their last layers: the longest one names the axis.
     let Some((_, longest)) = shown.iter().max_by_key(|(_, widths)| widths.layers.len()) else {
-        return Err(failed("no row has integers"));
+        return Err(ReproduceError::Plot("no row has integers".to_owned()));
     };
     let names: Vec<String> = longest.layers.iter().map(|l| l.name.clone()).collect();
     let most = shown
@@ -38,19 +37,15 @@ pub fn plot_layers(title: &str, rows: &[AccuracyRow]) -> Result<String, Reproduc
     let entries: Vec<LegendEntry> = coloured()
         .map(|(row, _, colour)| LegendEntry::new(words(row), colour, Mark::Line))
         .collect();
-    let mut text = String::new();
-    {
-        let area = canvas(&mut text, title)?;
-        let area = beside(&area, &entries)?;
+    picture(title, &entries, |area| {
         let last = names.len().saturating_sub(1) as f64;
         let places = Ticks::places(names.len());
         let bits = Ticks::linear(0.0, most * 1.05, 10);
-        let mut chart = ChartBuilder::on(&area)
+        let mut chart = ChartBuilder::on(area)
             .margin(14)
             .x_label_area_size(48)
             .y_label_area_size(64)
-            .build_cartesian_2d(places.axis(-0.3..last + 0.3), bits.axis(0.0..most * 1.05))
-            .map_err(failed)?;
+            .build_cartesian_2d(places.axis(-0.3..last + 0.3), bits.axis(0.0..most * 1.05))?;
         chart
             .configure_mesh()
             .x_label_formatter(&|x| names.get(x.round() as usize).cloned().unwrap_or_default())
@@ -59,8 +54,7 @@ pub fn plot_layers(title: &str, rows: &[AccuracyRow]) -> Result<String, Reproduc
             .axis_desc_style(("sans-serif", 15))
             .label_style(("sans-serif", 12))
             .bold_line_style(GRID)
-            .draw()
-            .map_err(failed)?;
+            .draw()?;
         for (_, widths, colour) in coloured() {
             let line = |bits: fn(&LayerWidth) -> f64| {
                 let points = widths.layers.iter().enumerate();
@@ -69,14 +63,13 @@ pub fn plot_layers(title: &str, rows: &[AccuracyRow]) -> Result<String, Reproduc
                     .collect::<Vec<_>>()
             };
             let observed = LineSeries::new(line(|l| l.observed_bits), colour.stroke_width(3));
-            chart.draw_series(observed).map_err(failed)?;
+            chart.draw_series(observed)?;
             let proven = line(|l| l.proven_bits);
             let proven = DashedLineSeries::new(proven, 6, 4, colour.stroke_width(1));
-            chart.draw_series(proven).map_err(failed)?;
+            chart.draw_series(proven)?;
         }
-        area.present().map_err(failed)?;
-    }
-    Ok(text)
+        Ok(())
+    })
 }
 
 fn is_shown(row: &AccuracyRow) -> bool {

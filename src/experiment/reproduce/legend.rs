@@ -6,7 +6,7 @@ use plotters::{
     style::text_anchor::{HPos, Pos, VPos},
 };
 
-use super::{ReproduceError, error::failed};
+use super::ReproduceError;
 
 /// A whole picture, or a part of it, in pixels.
 pub(super) type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
@@ -72,10 +72,8 @@ pub(super) fn beside<'a>(
                 let corners = [(7, y - 5), (17, y + 5)];
                 side.draw(&Rectangle::new(corners, colour.filled()))
             }
-        }
-        .map_err(failed)?;
-        side.draw(&Text::new(entry.words.clone(), (BEFORE, y), style.clone()))
-            .map_err(failed)?;
+        }?;
+        side.draw(&Text::new(entry.words.clone(), (BEFORE, y), style.clone()))?;
     }
     Ok(chart)
 }

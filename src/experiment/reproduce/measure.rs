@@ -4,7 +4,7 @@ use super::{Choice, LayerWidth, Widths};
 use crate::{
     data::Dataset,
     network::{InputError, LayerBound, Network, Twin, Width, observed_bounds, proven_bounds},
-    params::{BoundRule, Parameters, SelectOptions, select},
+    params::{BoundRule, SelectOptions, select},
 };
 
 /// Number of images observed at once: limits the memory for quantised images.
@@ -36,28 +36,7 @@ pub fn measure(network: &Network, train: &Dataset, test: &Dataset) -> Result<Wid
             format!("all {} training and test images", train.len() + test.len()),
         ),
     };
-    let mut observed: Vec<LayerBound> = Vec::new();
-    for set in &sets {
-        let images: Vec<&[u8]> = set.images().collect();
-        for images in images.chunks(AT_ONCE) {
-            let quantized = images
-                .iter()
-                .map(|pixels| network.quantize_image(pixels))
-                .collect::<Result<Vec<_>, _>>()?;
-            let more = observed_bounds(network, &quantized)?;
-            observed = if observed.is_empty() {
-                more.to_vec()
-            } else {
-                let pairs = observed.into_iter().zip(&more);
-                pairs
-                    .map(|(a, b)| LayerBound {
-                        interval: a.interval.hull(b.interval.clone()),
-                        name: a.name,
-                    })
-                    .collect()
-            };
-        }
-    }
+    let observed = observe(network, &sets, |_| ())?;
     let layers: Vec<LayerWidth> = proven
         .iter()
         .zip(&observed)
@@ -67,8 +46,6 @@ pub fn measure(network: &Network, train: &Dataset, test: &Dataset) -> Result<Wid
             observed_bits: observed.interval.bits_exact(),
         })
         .collect();
-    let widest = |bits: fn(&LayerWidth) -> f64| layers.iter().map(bits).fold(0.0, f64::max);
-    let last = |bits: fn(&LayerWidth) -> f64| layers.last().map_or(0.0, bits);
     let rule = BoundRule::Observed {
         magnitude: observed
             .last()
@@ -77,40 +54,74 @@ pub fn measure(network: &Network, train: &Dataset, test: &Dataset) -> Result<Wid
         source: observed_on.clone(),
     };
     Ok(Widths {
-        observed: choose(
-            network,
-            rule,
-            last(|l| l.observed_bits),
-            widest(|l| l.observed_bits),
-        ),
-        proven: choose(
-            network,
-            BoundRule::Proven,
-            last(|l| l.proven_bits),
-            widest(|l| l.proven_bits),
-        ),
+        observed: choose(network, rule, &layers, |layer| layer.observed_bits),
+        proven: choose(network, BoundRule::Proven, &layers, |layer| {
+            layer.proven_bits
+        }),
         layers,
         observed_on,
     })
 }
 
+/// Observes the bounds of every layer on all images of these sets. `tell` receives the number of images done so far.
+///
+/// # Errors
+/// [`InputError`] if the images do not fit the network.
+pub(crate) fn observe(
+    network: &Network,
+    sets: &[Dataset],
+    mut tell: impl FnMut(usize),
+) -> Result<Vec<LayerBound>, InputError> {
+    let mut bounds: Vec<LayerBound> = Vec::new();
+    let mut done = 0;
+    for set in sets {
+        let images: Vec<&[u8]> = set.images().collect();
+        for images in images.chunks(AT_ONCE) {
+            let quantized = images
+                .iter()
+                .map(|pixels| network.quantize_image(pixels))
+                .collect::<Result<Vec<_>, _>>()?;
+            let more = observed_bounds(network, &quantized)?.to_vec();
+            bounds = if bounds.is_empty() {
+                more
+            } else {
+                let pairs = bounds.into_iter().zip(more);
+                pairs
+                    .map(|(a, b)| LayerBound {
+                        interval: a.interval.hull(b.interval),
+                        name: a.name,
+                    })
+                    .collect()
+            };
+            done += images.len();
+            tell(done);
+        }
+    }
+    Ok(bounds)
+}
+
 /// Chooses the parameters for a bound; empty if no parameters can hold it.
-fn choose(network: &Network, bound: BoundRule, logit_bits: f64, widest_bits: f64) -> Choice {
+fn choose(
+    network: &Network,
+    bound: BoundRule,
+    layers: &[LayerWidth],
+    bits: fn(&LayerWidth) -> f64,
+) -> Choice {
     let options = SelectOptions {
         bound,
         ..SelectOptions::default()
     };
-    let selection = select(network, &options).ok();
-    Choice {
-        logit_bits,
-        widest_bits,
-        plain_moduli: selection
-            .as_ref()
-            .map(|s| s.plain_moduli().to_vec())
-            .unwrap_or_default(),
-        poly_modulus_degree: selection
-            .as_ref()
-            .map_or(0, Parameters::poly_modulus_degree),
-        coeff_modulus_bits: selection.map_or(0, |s| s.coeff_modulus_bits().iter().sum()),
+    let mut choice = Choice {
+        logit_bits: layers.last().map_or(0.0, bits),
+        widest_bits: layers.iter().map(bits).fold(0.0, f64::max),
+        plain_moduli: Vec::new(),
+        poly_modulus_degree: 0,
+        coeff_modulus_bits: 0,
+    };
+    if let Ok(selection) = select(network, &options) {
+        choice.plain_moduli = selection.plain_moduli().to_vec();
+        choice.poly_modulus_degree = selection.poly_modulus_degree();
+        choice.coeff_modulus_bits = selection.coeff_modulus_bits().iter().sum();
     }
+    choice
 }

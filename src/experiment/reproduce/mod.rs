@@ -31,6 +31,7 @@ mod ticks;
 mod timing_document;
 
 pub use accuracy_document::document;
+pub(crate) use bars::bits_of;
 pub use bars::plot_timing;
 pub use claims::{Baseline, Baselines, Claim, Claims, Saving, claims, paper_float};
 #[cfg(feature = "train")]
@@ -40,6 +41,7 @@ pub use error::ReproduceError;
 pub use finished::Document;
 pub use layers::plot_layers;
 pub use measure::measure;
+pub(crate) use measure::observe;
 #[cfg(feature = "train")]
 pub use plan::{BITS, Job, plan};
 pub use plot::plot_accuracy;
@@ -47,4 +49,5 @@ pub use row::{AccuracyRow, Choice, LayerWidth, Method, Widths};
 #[cfg(feature = "train")]
 pub use run::{Images, Options, run};
 pub use scaling_document::{plot_scaling, scaling_document};
+pub(crate) use ticks::{join, two_digits};
 pub use timing_document::timing_document;

@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 use crate::{
     data::DatasetName,
     quant::WeightRule,
-    train::{TrainConfig, TrainError},
+    train::{PtqOptions, TrainConfig, TrainError},
 };
 
 use super::Method;
@@ -32,12 +32,8 @@ pub enum Job {
     Ptq {
         /// The model directory of the float network.
         parent: &'static str,
-        /// Bits of a weight.
-        n_bits: u32,
-        /// The rule that chooses the integers.
-        rule: WeightRule,
-        /// Input thresholds to use in place of the parent's.
-        input_thresholds: Option<Vec<u8>>,
+        /// How it is rounded.
+        options: PtqOptions,
     },
     /// A training run.
     Train {
@@ -53,12 +49,11 @@ impl Job {
     pub fn name(&self) -> String {
         match self {
             Self::Given(_) => "float".to_owned(),
-            Self::Ptq {
-                n_bits,
-                rule: WeightRule::MinError,
-                ..
-            } => format!("ptq{n_bits}-min-error"),
-            Self::Ptq { n_bits, .. } => format!("ptq{n_bits}"),
+            Self::Ptq { options, .. } => {
+                let min_error = options.rule == WeightRule::MinError;
+                let rule = if min_error { "-min-error" } else { "" };
+                format!("ptq{}{rule}", options.n_bits)
+            }
             Self::Train {
                 method: Method::Qat,
                 config,
@@ -87,9 +82,11 @@ pub fn plan(dataset: DatasetName, quick: bool) -> Result<Vec<Job>, TrainError> {
     let mut jobs = vec![Job::Given(parent)];
     jobs.extend(rounded(quick).into_iter().map(|(n_bits, rule)| Job::Ptq {
         parent,
-        n_bits,
-        rule,
-        input_thresholds: thresholds.clone(),
+        options: PtqOptions {
+            n_bits,
+            rule,
+            input_thresholds: thresholds.clone(),
+        },
     }));
     let seeds: &[u64] = if quick || dataset == DatasetName::Cifar10 {
         &MNIST_SEEDS[..1]
@@ -174,16 +171,11 @@ mod tests {
         let full = plan(DatasetName::Mnist, false).unwrap();
         let rounded = |job: &&Job| matches!(job, Job::Ptq { .. });
         assert_eq!(full.iter().filter(rounded).count(), 11 + 7);
-        let trained = full.iter().filter(|j| {
-            matches!(
-                j,
-                Job::Train {
-                    method: Method::Qat,
-                    ..
-                }
-            )
+        let trained = full.iter().filter_map(|job| match job {
+            Job::Train { method, .. } => Some(*method),
+            _ => None,
         });
-        assert_eq!(trained.count(), 21);
+        assert_eq!(trained.filter(|method| *method == Method::Qat).count(), 21);
     }
 
     /// Checks that no row is left out: where the plan has only one rule, the other would give the same network.

@@ -7,13 +7,12 @@ use plotters::{
 
 use super::{
     AccuracyRow, Method, ReproduceError,
-    error::failed,
     legend::{Area, LegendEntry, Mark, beside},
     ticks::{PlotAxis, Ticks},
 };
 
 /// Width and height in pixels.
-pub(super) const SIZE: (u32, u32) = (900, 560);
+const SIZE: (u32, u32) = (900, 560);
 /// Colours of the lines in one plot. Colour-blind readers can also tell the first seven apart (Okabe and Ito).
 pub(super) const LINES: [RGBColor; 11] = [
     RGBColor(0, 0, 0),
@@ -71,12 +70,43 @@ impl Series {
     }
 }
 
-/// Makes an empty picture under a title.
-pub(super) fn canvas<'a>(text: &'a mut String, title: &str) -> Result<Area<'a>, ReproduceError> {
-    let area = SVGBackend::with_string(text, SIZE).into_drawing_area();
-    area.fill(&WHITE).map_err(failed)?;
-    let area = area.margin(8, 0, 0, 0);
-    area.titled(title, ("sans-serif", 22)).map_err(failed)
+/// Makes a picture under a title, with the names of the series beside what `draw` draws. Returns the text of an SVG
+/// file.
+pub(super) fn picture(
+    title: &str,
+    entries: &[LegendEntry],
+    draw: impl FnOnce(&Area<'_>) -> Result<(), ReproduceError>,
+) -> Result<String, ReproduceError> {
+    let mut text = String::new();
+    let area = SVGBackend::with_string(&mut text, SIZE).into_drawing_area();
+    area.fill(&WHITE)?;
+    let titled = area.margin(8, 0, 0, 0).titled(title, ("sans-serif", 22))?;
+    draw(&beside(&titled, entries)?)?;
+    area.present()?;
+    drop((area, titled));
+    Ok(text)
+}
+
+/// A chart with numbers at chosen places of both axes.
+pub(super) type Chart<'a> = ChartContext<'a, SVGBackend<'a>, Cartesian2d<PlotAxis, PlotAxis>>;
+
+/// Draws the grid, and the name and the numbers of each axis.
+pub(super) fn draw_axes(
+    chart: &mut Chart<'_>,
+    (x_desc, across): (&str, &Ticks),
+    (y_desc, up): (&str, &Ticks),
+) -> Result<(), ReproduceError> {
+    chart
+        .configure_mesh()
+        .x_desc(x_desc)
+        .y_desc(y_desc)
+        .axis_desc_style(("sans-serif", 15))
+        .label_style(("sans-serif", 13))
+        .x_label_formatter(&|x| across.label(*x))
+        .y_label_formatter(&|y| up.label(*y))
+        .bold_line_style(GRID)
+        .draw()?;
+    Ok(())
 }
 
 /// Plots test accuracy against the (observed) bits that the logits need, one point for each row: rounding, quantised
@@ -92,7 +122,7 @@ pub fn plot_accuracy(title: &str, rows: &[AccuracyRow]) -> Result<String, Reprod
     let best = points.iter().map(|(row, _)| row.test_accuracy);
     let best = best.fold(f64::MIN, f64::max);
     if points.is_empty() {
-        return Err(failed("no row has integers"));
+        return Err(ReproduceError::Plot("no row has integers".to_owned()));
     }
     let mnist = points[0].0.dataset == crate::data::DatasetName::Mnist;
     let paper: &[_] = if mnist { &PAPER_MNIST } else { &[] };
@@ -120,37 +150,22 @@ pub fn plot_accuracy(title: &str, rows: &[AccuracyRow]) -> Result<String, Reprod
     entries.extend(paper_entries);
     let bits = Ticks::doubling(left, right);
     let shares = Ticks::linear(low * 100.0, high * 100.0, 9);
-    let mut text = String::new();
-    {
-        let area = canvas(&mut text, title)?;
-        let area = beside(&area, &entries)?;
-        let mut chart = ChartBuilder::on(&area)
+    picture(title, &entries, |area| {
+        let mut chart = ChartBuilder::on(area)
             .margin(14)
             .x_label_area_size(48)
             .y_label_area_size(64)
             .build_cartesian_2d(
                 bits.logarithmic_axis(left..right),
                 shares.axis(low * 100.0..high * 100.0),
-            )
-            .map_err(failed)?;
-        chart
-            .configure_mesh()
-            .x_desc("bits of the logits, observed: the plaintext modulus t must be larger")
-            .y_desc("test accuracy, %")
-            .axis_desc_style(("sans-serif", 15))
-            .label_style(("sans-serif", 13))
-            .x_label_formatter(&|x| bits.label(*x))
-            .y_label_formatter(&|y| shares.label(*y))
-            .bold_line_style(GRID)
-            .draw()
-            .map_err(failed)?;
+            )?;
+        let x_desc = "bits of the logits, observed: the plaintext modulus t must be larger";
+        draw_axes(&mut chart, (x_desc, &bits), ("test accuracy, %", &shares))?;
         let mut labels = Labels::default();
         if let Some(float) = float {
             let y = float.test_accuracy * 100.0;
             labels.mark_line(&chart, y);
-            chart
-                .draw_series(LineSeries::new([(left, y), (right, y)], PAPER))
-                .map_err(failed)?;
+            chart.draw_series(LineSeries::new([(left, y), (right, y)], PAPER))?;
         }
         for kind in series() {
             draw_series(&mut chart, kind, &points, low, &mut labels)?;
@@ -158,18 +173,12 @@ pub fn plot_accuracy(title: &str, rows: &[AccuracyRow]) -> Result<String, Reprod
         for &(_, bits, accuracy) in paper {
             let at = (bits, accuracy * 100.0);
             labels.mark(&chart, at);
-            chart
-                .draw_series([TriangleMarker::new(at, 7, PAPER.filled())])
-                .map_err(failed)?;
+            chart.draw_series([TriangleMarker::new(at, 7, PAPER.filled())])?;
         }
         labels.draw(&chart)?;
-        area.present().map_err(failed)?;
-    }
-    Ok(text)
+        Ok(())
+    })
 }
-
-/// A chart of accuracy against bits.
-type Chart<'a> = ChartContext<'a, SVGBackend<'a>, Cartesian2d<PlotAxis, PlotAxis>>;
 
 /// Draws the rows of a kind (with their bits) as named points; those below `low` are at the lower edge, with their
 /// accuracy.
@@ -192,9 +201,7 @@ fn draw_series(
         colour.filled()
     };
     let at = |p: &(&AccuracyRow, f64)| (p.1, p.0.test_accuracy.max(low) * 100.0);
-    chart
-        .draw_series(of.iter().map(|p| Circle::new(at(p), 5, style)))
-        .map_err(failed)?;
+    chart.draw_series(of.iter().map(|p| Circle::new(at(p), 5, style)))?;
     // One name for all seeds of a width.
     let mut named: Vec<u32> = Vec::new();
     for p in of {
@@ -321,8 +328,7 @@ impl Labels {
             let middle = middle(place);
             let style = ("sans-serif", 13).into_font().color(&name.colour);
             let style = style.pos(Pos::new(HPos::Center, VPos::Center));
-            area.draw(&(EmptyElement::at(name.at) + Text::new(name.words, middle, style)))
-                .map_err(failed)?;
+            area.draw(&(EmptyElement::at(name.at) + Text::new(name.words, middle, style)))?;
         }
         Ok(())
     }
@@ -362,10 +368,8 @@ mod tests {
         let mut rows = table();
         rows[2].rounding = Some(crate::quant::WeightRule::MinError);
         let text = plot_accuracy("MNIST", &rows).unwrap();
-        assert!(
-            text.contains("PTQ, min-error") && text.contains(">\nPTQ\n<"),
-            "{text}"
-        );
+        let both = text.contains("PTQ, min-error") && text.contains(">\nPTQ\n<");
+        assert!(both, "{text}");
         assert!(plot_accuracy("none", &[]).is_err());
     }
 

@@ -102,7 +102,7 @@ pub(super) fn row_of(
         weight_bits: config.quantization.as_ref().map(|q| q.n_bits),
         narrowest_weight_bits: config.quantization.as_ref().map(narrowest),
         channels: channels(config),
-        input_levels: levels(config),
+        input_levels: config.quantizer().map_or(0, |input| input.max() + 1),
         encoded: config.input_encoding.is_some(),
         seed: Some(config.seed),
         epochs: Some(config.epochs),
@@ -130,12 +130,6 @@ fn channels(config: &TrainConfig) -> Vec<usize> {
             _ => None,
         })
         .collect()
-}
-
-fn levels(config: &TrainConfig) -> i64 {
-    config
-        .quantizer()
-        .map_or(0, |quantizer| quantizer.max() + 1)
 }
 
 /// Makes the row of a rounded network, without its integers.

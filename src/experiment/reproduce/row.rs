@@ -76,6 +76,20 @@ pub struct AccuracyRow {
     pub widths: Option<Widths>,
 }
 
+/// Groups values by their keys, in the order in which the keys first appear.
+pub(super) fn grouped<K: PartialEq, V>(
+    pairs: impl IntoIterator<Item = (K, V)>,
+) -> Vec<(K, Vec<V>)> {
+    let mut groups: Vec<(K, Vec<V>)> = Vec::new();
+    for (key, value) in pairs {
+        match groups.iter_mut().find(|(known, _)| *known == key) {
+            Some((_, of)) => of.push(value),
+            None => groups.push((key, vec![value])),
+        }
+    }
+    groups
+}
+
 impl AccuracyRow {
     /// Tells whether it is a rounded network made by the rule of least error, not by the paper's rule.
     pub fn is_rounded_by_min_error(&self) -> bool {

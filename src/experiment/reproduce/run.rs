@@ -52,10 +52,7 @@ pub fn run(
     for job in jobs {
         let name = job.name();
         let dir = options.out.join(dataset.as_str()).join(&name);
-        let failed = |source| ReproduceError::Train {
-            name: name.clone(),
-            source: Box::new(source),
-        };
+        let failed = ReproduceError::of_row(&name);
         if !matches!(job, Job::Given(_))
             && !network_file(&dir).exists()
             && let Some(row) = earlier.row(dataset, job, images.test.len())?
@@ -65,20 +62,9 @@ pub fn run(
         }
         let row = match job {
             Job::Given(parent) => given(dataset, &name, Path::new(parent)).map_err(failed)?,
-            Job::Ptq {
-                parent,
-                n_bits,
-                rule,
-                input_thresholds,
-            } => {
+            Job::Ptq { parent, options } => {
                 begin(&name);
-                let parent = Path::new(parent);
-                let wanted = PtqOptions {
-                    n_bits: *n_bits,
-                    rule: *rule,
-                    input_thresholds: input_thresholds.clone(),
-                };
-                ptq(dataset, &name, parent, &wanted, images, &dir)?
+                ptq(dataset, &name, Path::new(parent), options, images, &dir)?
             }
             Job::Train { method, config } => {
                 if options.only_finished && !network_file(&dir).exists() {
@@ -123,11 +109,8 @@ fn ptq(
     images: &Images,
     dir: &Path,
 ) -> Result<AccuracyRow, ReproduceError> {
-    let failed = |source| ReproduceError::Train {
-        name: name.to_owned(),
-        source: Box::new(source),
-    };
-    let float = TrainRecord::load(parent).map_err(failed)?;
+    let failed = ReproduceError::of_row(name);
+    let float = TrainRecord::load(parent).map_err(&failed)?;
     let known = read(dir).filter(|row| {
         row.weights_sha256 == float.weights_sha256
             && row.test_images == images.test.len()
@@ -140,8 +123,8 @@ fn ptq(
             ..row
         });
     }
-    let out = OutputFolder::claim(dir, Existing::Replace, &[parent]).map_err(failed)?;
-    let (network, record) = train::ptq(parent, options, &images.test).map_err(failed)?;
+    let out = OutputFolder::claim(dir, Existing::Replace, &[parent]).map_err(&failed)?;
+    let (network, record) = train::ptq(parent, options, &images.test).map_err(&failed)?;
     record.save(&network, &out).map_err(failed)?;
     let mut row = recipe::rounded_row(dataset, name, &float, &record);
     finish(&mut row, images, dir)?;

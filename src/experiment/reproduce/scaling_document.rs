@@ -6,10 +6,10 @@ use plotters::prelude::*;
 
 use super::{
     ReproduceError,
-    error::failed,
-    legend::{Area, LegendEntry, Mark, beside},
-    plot::{GRID, LINES, canvas},
-    ticks::Ticks,
+    bars::bits_of,
+    legend::{Area, LegendEntry, Mark},
+    plot::{LINES, draw_axes, picture},
+    ticks::{Ticks, join},
 };
 use crate::experiment::{Axis, ScalingPoint, ScalingRecord};
 
@@ -20,7 +20,7 @@ use crate::experiment::{Axis, ScalingPoint, ScalingRecord};
 /// [`ReproduceError::Plot`] if there is no point, or drawing fails.
 pub fn plot_scaling(title: &str, points: &[&ScalingPoint]) -> Result<String, ReproduceError> {
     let Some(first) = points.first() else {
-        return Err(failed("there is no point"));
+        return Err(ReproduceError::Plot("there is no point".to_owned()));
     };
     let curve = |y: &dyn Fn(&ScalingPoint) -> Option<f64>| -> Vec<(f64, f64)> {
         let points = points.iter();
@@ -42,22 +42,18 @@ pub fn plot_scaling(title: &str, points: &[&ScalingPoint]) -> Result<String, Rep
         .filter(|(_, points, _)| !points.is_empty())
         .map(|(words, _, colour)| LegendEntry::new(*words, *colour, Mark::Line))
         .collect();
-    let mut text = String::new();
-    {
-        let area = canvas(&mut text, title)?;
-        let area = beside(&area, &entries)?;
+    picture(title, &entries, |area| {
         let x = first.axis.label();
         if memory[0].1.is_empty() {
             // The system does not tell the memory.
-            panel(&area, Some(x), "milliseconds", &times)?;
+            panel(area, Some(x), "milliseconds", &times)?;
         } else {
             let (upper, lower) = area.split_vertically(300);
             panel(&upper, None, "milliseconds", &times)?;
             panel(&lower, Some(x), "memory, GB", &memory)?;
         }
-        area.present().map_err(failed)?;
-    }
-    Ok(text)
+        Ok(())
+    })
 }
 
 type Curve<'a> = (&'a str, Vec<(f64, f64)>, RGBColor);
@@ -80,24 +76,14 @@ fn panel(
         .margin(10)
         .x_label_area_size(if x_desc.is_some() { 44 } else { 24 })
         .y_label_area_size(64)
-        .build_cartesian_2d(across.logarithmic_axis(left..right), up.axis(0.0..most))
-        .map_err(failed)?;
-    chart
-        .configure_mesh()
-        .x_desc(x_desc.unwrap_or_default())
-        .y_desc(y_desc)
-        .x_label_formatter(&|x| across.label(*x))
-        .y_label_formatter(&|y| up.label(*y))
-        .axis_desc_style(("sans-serif", 15))
-        .label_style(("sans-serif", 13))
-        .bold_line_style(GRID)
-        .draw()
-        .map_err(failed)?;
+        .build_cartesian_2d(across.logarithmic_axis(left..right), up.axis(0.0..most))?;
+    let x_name = (x_desc.unwrap_or_default(), &across);
+    draw_axes(&mut chart, x_name, (y_desc, &up))?;
     for (_, points, colour) in curves {
         let line = LineSeries::new(points.iter().copied(), colour.stroke_width(2));
-        chart.draw_series(line).map_err(failed)?;
+        chart.draw_series(line)?;
         let dots = points.iter().map(|&at| Circle::new(at, 4, colour.filled()));
-        chart.draw_series(dots).map_err(failed)?;
+        chart.draw_series(dots)?;
     }
     Ok(())
 }
@@ -173,12 +159,6 @@ fn table(out: &mut String, axis: Axis, points: &[&ScalingPoint]) {
         axis.label()
     );
     for point in points {
-        let bits = |words: Vec<u32>| {
-            let words: Vec<String> = words.iter().map(u32::to_string).collect();
-            words.join(" ")
-        };
-        let t = point.plain_moduli.iter();
-        let t = t.map(|t| u64::BITS - t.leading_zeros()).collect();
         let known =
             |value: Option<f64>| value.map_or("?".to_owned(), |value| format!("{value:.0}"));
         let _ = writeln!(
@@ -190,8 +170,8 @@ fn table(out: &mut String, axis: Axis, points: &[&ScalingPoint]) {
             point.images,
             point.threads,
             point.poly_modulus_degree,
-            bits(point.coeff_modulus_bits.clone()),
-            bits(t),
+            join(&point.coeff_modulus_bits, " "),
+            join(bits_of(&point.plain_moduli), " "),
             point.seconds.median * 1e3,
             point.seconds.lower * 1e3,
             point.seconds.upper * 1e3,
@@ -255,22 +235,22 @@ mod tests {
             assert!(text.contains(words), "{words} is missing in:\n{text}");
         }
         assert!(!text.contains("## Threads"));
-        let points: Vec<&ScalingPoint> = record.points.iter().collect();
-        let svg = plot_scaling("How time grows", &points).unwrap();
+        let plot = |points: &[ScalingPoint]| {
+            let points: Vec<&ScalingPoint> = points.iter().collect();
+            plot_scaling("How time grows", &points).unwrap()
+        };
+        let svg = plot(&record.points);
         assert!(svg.contains("How time grows") && svg.contains("memory, GB"));
         // The numbers appear under each panel, the name of the axis only once.
         assert_eq!(svg.matches(">\n64\n<").count(), 2, "{svg}");
         assert_eq!(svg.matches(">\nimages\n<").count(), 1, "{svg}");
-        let mut unknown = record.points.clone();
+        let mut unknown = record.points;
         for point in &mut unknown {
             point.peak_memory_bytes = None;
         }
-        let points: Vec<&ScalingPoint> = unknown.iter().collect();
-        let svg = plot_scaling("How time grows", &points).unwrap();
-        assert!(
-            svg.contains("milliseconds") && !svg.contains("memory"),
-            "{svg}"
-        );
+        let svg = plot(&unknown);
+        let time_only = svg.contains("milliseconds") && !svg.contains("memory");
+        assert!(time_only, "{svg}");
         assert!(plot_scaling("none", &[]).is_err());
     }
 }

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use indicatif::HumanCount;
 use plotters::coord::{
     ranged1d::{DefaultFormatting, KeyPointHint, Ranged},
     types::RangedCoordf64,
@@ -32,10 +33,17 @@ impl Ticks {
         let power = rough.log10().floor();
         let count = |step: f64| (high / step + 1e-9).floor() - (low / step - 1e-9).ceil() + 1.0;
         // 1, 2, 5, 10 and 20 times the power of ten below: one of these is coarse enough.
-        let (step, exponent) = [(1.0, power), (2.0, power), (5.0, power)]
-            .into_iter()
-            .chain([(1.0, power + 1.0), (2.0, power + 1.0)])
+        let ten = power + 1.0;
+        let digits = [
+            (1.0, power),
+            (2.0, power),
+            (5.0, power),
+            (1.0, ten),
+            (2.0, ten),
+        ];
+        let (step, exponent) = digits
             .map(|(digit, exponent)| (digit * 10_f64.powf(exponent), exponent))
+            .into_iter()
             .find(|(step, _)| *step >= least_step && count(*step) <= most.max(1) as f64)
             .unwrap_or((span, power));
         let first = (low / step - 1e-9).ceil();
@@ -57,10 +65,7 @@ impl Ticks {
             positions.extend(powers().skip(1).map(|power| 1.5 * power).filter(inside));
             positions.sort_by(f64::total_cmp);
         }
-        Self {
-            positions,
-            decimals: 0,
-        }
+        Self::without_decimals(positions)
     }
 
     /// Returns those measured values that are far enough from the previous one, for a logarithmic axis.
@@ -71,24 +76,24 @@ impl Ticks {
         let range = (high / low).ln().max(f64::MIN_POSITIVE);
         let mut positions: Vec<f64> = Vec::new();
         for value in sorted {
-            if positions
-                .last()
-                .is_none_or(|last| (value / last).ln() / range >= APART)
-            {
+            let apart = |last: &f64| (value / last).ln() / range >= APART;
+            if positions.last().is_none_or(apart) {
                 positions.push(value);
             }
         }
-        Self {
-            positions,
-            decimals: 0,
-        }
+        Self::without_decimals(positions)
     }
 
     /// Returns `count` places, from 0.
     pub(super) fn places(count: usize) -> Self {
+        Self::without_decimals((0..count).map(|place| place as f64).collect())
+    }
+
+    const fn without_decimals(positions: Vec<f64>) -> Self {
+        let decimals = 0;
         Self {
-            positions: (0..count).map(|place| place as f64).collect(),
-            decimals: 0,
+            positions,
+            decimals,
         }
     }
 
@@ -158,13 +163,14 @@ pub(super) fn number(x: f64, decimals: usize) -> String {
     if x < 0.0 && text.contains(|digit: char| ('1'..='9').contains(&digit)) {
         out.push('-');
     }
-    for (index, digit) in whole.chars().enumerate() {
-        if index > 0 && (whole.len() - index) % 3 == 0 {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out + fraction
+    let grouped = whole.parse().map(|whole| HumanCount(whole).to_string());
+    out + grouped.as_deref().unwrap_or(whole) + fraction
+}
+
+/// Writes numbers one after the other.
+pub(crate) fn join<N: ToString>(numbers: impl IntoIterator<Item = N>, between: &str) -> String {
+    let numbers = numbers.into_iter().map(|number| number.to_string());
+    numbers.collect::<Vec<_>>().join(between)
 }
 
 /// Formats seconds: measured ones to a tenth (whole seconds from 1,000 on), others as "about" with two digits.
@@ -178,7 +184,7 @@ pub(super) fn seconds(seconds: f64, measured: bool) -> String {
 }
 
 /// Rounds to two significant digits.
-pub(super) fn two_digits(x: f64) -> f64 {
+pub(crate) fn two_digits(x: f64) -> f64 {
     format!("{x:.1e}").parse().unwrap_or(x)
 }
 

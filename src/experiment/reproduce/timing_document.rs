@@ -69,10 +69,9 @@ fn section(out: &mut String, record: &TimingRecord) {
              channels), for the first plaintext prime only, were computed and timed; the rest is extrapolated layer by \
              layer, by the key switches and products that are left. Logits are not checked, and the noise budget is that \
              of the part.\n\n",
-            if channels == 1 {
-                "1 output channel".to_owned()
-            } else {
-                format!("{channels} output channels")
+            match channels {
+                1 => "1 output channel".to_owned(),
+                several => format!("{several} output channels"),
             }
         );
     }
@@ -97,11 +96,10 @@ const fn has_primes_left(row: &TimingRow) -> bool {
 
 /// Writes the time of each plaintext prime, if there are several.
 fn runs(out: &mut String, record: &TimingRecord) {
-    let rows = || {
-        let rows = record.rows.iter();
-        rows.filter(|row| row.channels.is_none() && row.plain_moduli.len() > 1)
-    };
-    if rows().next().is_none() {
+    let rows = record.rows.iter();
+    let rows = rows.filter(|row| row.channels.is_none() && row.plain_moduli.len() > 1);
+    let mut rows = rows.peekable();
+    if rows.peek().is_none() {
         return;
     }
     out.push_str(
@@ -109,7 +107,7 @@ fn runs(out: &mut String, record: &TimingRecord) {
          | case | t | processor time | budget left, bits | ended, at commit |\n\
          | --- | ---: | ---: | ---: | --- |\n",
     );
-    for row in rows() {
+    for row in rows {
         for run in &row.runs {
             let _ = writeln!(
                 out,
@@ -444,10 +442,9 @@ mod tests {
         TimingRow {
             case,
             network: "net".to_owned(),
-            poly_modulus_degree: if case == TimingCase::SmallN {
-                8192
-            } else {
-                16384
+            poly_modulus_degree: match case {
+                TimingCase::SmallN => 8192,
+                _ => 16384,
             },
             coeff_modulus_bits: vec![50, 50],
             plain_moduli: moduli.to_vec(),
