@@ -186,6 +186,7 @@ pub(super) fn run(
         security: selection.standard().to_string(),
         bound: bound_record(&selection),
         threads: rayon::current_num_threads(),
+        line_bits_per_second: arguments.line.line().bits_per_second.get(),
         noise_budget_bits: classified.noise_budget_bits,
         predicted_noise_budget_bits: selection
             .predicted_noise()

@@ -8,6 +8,7 @@ type SummaryRow = (String, String);
 /// Shows everything important about a run in one table; with a row for each layer if requested.
 pub(super) fn summary(record: &RunRecord, each_layer: bool) -> Table {
     let mut rows = results(record);
+    rows.extend(clocks(record));
     rows.extend(parameters(record));
     rows.extend(sizes(record));
     rows.extend(times(record, each_layer));
@@ -96,6 +97,25 @@ fn sizes(record: &RunRecord) -> Vec<SummaryRow> {
         row("evaluation keys", table::bytes(record.bytes.keys)),
         row("upload, with seeds", table::bytes(record.bytes.upload)),
         row("response", table::bytes(record.bytes.response)),
+    ]
+}
+
+/// The user's clock, without and with a line, and the server's.
+fn clocks(record: &RunRecord) -> Vec<SummaryRow> {
+    let user = record.seconds.user();
+    let bits = 8.0 * (record.bytes.upload + record.bytes.response) as f64;
+    let rate = record.line_bits_per_second as f64;
+    let of_line = format!("  with a line of {:.0} Mbit/s", rate / 1e6);
+    vec![
+        row("user's clock, images to classes", table::seconds(user)),
+        row(
+            &of_line,
+            format!("  {}", table::seconds(user + bits / rate)),
+        ),
+        row(
+            "server's clock, evaluation",
+            table::seconds(record.seconds.evaluate),
+        ),
     ]
 }
 

@@ -61,6 +61,9 @@ pub struct RunRecord {
     pub bound: BoundRecord,
     /// Number of worker threads.
     pub threads: usize,
+    /// Rate of the line for which the parameters were chosen, in bits per second in each direction. The run itself has
+    /// none.
+    pub line_bits_per_second: u64,
     /// Smallest invariant noise budget over all responses, in bits; the client measures it with the secret key.
     pub noise_budget_bits: u32,
     /// The noise model's prediction for it, in bits.
@@ -138,6 +141,13 @@ pub struct Seconds {
     pub decrypt: f64,
     /// Exact clear evaluation, for comparison.
     pub twin: f64,
+}
+
+impl Seconds {
+    /// Returns the user's clock, without a line and without making keys: from the bytes of the images to their logits.
+    pub fn user(&self) -> f64 {
+        self.encrypt + self.expand + self.evaluate + self.decrypt
+    }
 }
 
 /// Wall-clock seconds of the server's work on a batch, over the batches of a run.

@@ -18,6 +18,7 @@ mod grid;
 mod last;
 mod place;
 mod taps;
+mod windows;
 
 pub(super) use build::pack;
 
