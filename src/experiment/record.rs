@@ -21,8 +21,8 @@ pub struct RunRecord {
     /// The client's encryption: this project's `own`, or `seal`'s.
     pub client: String,
     /// Arrangement of images in ciphertexts: `batched` (one ciphertext for each pixel position, one image in each
-    /// slot), `crops` (few images, one slot for each logit and position) or `diagonal` (one image at a time, with
-    /// rotations).
+    /// slot), `crops` (few images, one slot for each logit and position), `diagonal` (one image at a time, with
+    /// rotations) or `few-uploads` (the same with rotations in the first layer, too).
     pub layout: String,
     /// The model as named on the command line.
     pub model: String,
