@@ -41,6 +41,7 @@ impl SlotRotation {
     }
 
     /// Returns the rotation that, after `before`, makes this one.
+    #[must_use]
     pub const fn without(self, before: Self, slots: usize) -> Self {
         let half = slots / 2;
         Self {

@@ -62,6 +62,17 @@ pub(super) struct RunArguments {
 }
 
 impl RunArguments {
+    /// Returns the options for the choice of parameters that do not depend on data.
+    fn options(&self, layout: LayoutArgument) -> anyhow::Result<SelectOptions> {
+        Ok(SelectOptions {
+            standard: self.security.into(),
+            scheme: scheme(self.kernels, layout)?,
+            memory: Host::available_memory_bytes(),
+            line: Some(self.line.line()),
+            ..SelectOptions::default()
+        })
+    }
+
     /// Returns the rule for the largest logit; observes it on all images of the dataset if that is asked for.
     fn bound(
         &self,
@@ -128,11 +139,8 @@ pub(super) fn run(
     }
     let options = SelectOptions {
         bound: arguments.bound(&network, dataset, &source)?,
-        standard: arguments.security.into(),
-        scheme: scheme(arguments.kernels, layout)?,
         images: Some(range.len()),
-        memory: Host::available_memory_bytes(),
-        line: Some(arguments.line.line()),
+        ..arguments.options(layout)?
     };
     let selection = doing("choosing parameters", || select(&network, &options))?;
     let memory = predicted_memory(&network, &selection, range.len());

@@ -202,7 +202,7 @@ fn fractions(primes: &[u64]) -> Vec<u128> {
         let cofactor = others.fold(1, |product, &other| multiply(product, other % prime, prime));
         let top = u128::from(invert(cofactor, prime)) << 64;
         let prime = u128::from(prime);
-        (top / prime) << 64 | (top % prime << 64) / prime
+        ((top / prime) << 64) | (((top % prime) << 64) / prime)
     };
     primes.iter().map(fraction).collect()
 }
@@ -273,6 +273,7 @@ mod tests;
 
 #[cfg(test)]
 mod rounding_tests {
+    #![allow(clippy::unwrap_used, reason = "a failed test may panic")]
     use super::*;
     use num_bigint::BigUint;
     use proptest::prelude::*;

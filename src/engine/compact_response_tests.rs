@@ -1,5 +1,5 @@
 //! Compact responses: exact in every logit, near the fewest bits, and read as they were written.
-#![allow(clippy::unwrap_used, reason = "a failed test may panic")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a failed test may panic")]
 
 use super::{ResponseForm, lengthen, shorten};
 use crate::engine::{Client, CompactResponse, Contexts, EngineError, Plan, Response, Server};

@@ -144,6 +144,29 @@ fn request(
     }
 }
 
+/// Gives the response to the client in the form in which it is sent, and decrypts it.
+fn deliver(
+    (client, contexts, own): (&Client, &Contexts, bool),
+    response: &Response,
+    images: usize,
+    seconds: &mut Seconds,
+    bytes: &mut Sizes,
+) -> Result<Vec<Vec<BigInt>>, ClassifyError> {
+    let decrypting = "decrypting the logits";
+    if !(own && contexts.has_compact_responses()) {
+        bytes.response += response.wire_bytes(contexts)?;
+        return timed(&mut seconds.decrypt, || client.decrypt(response, images))
+            .map_err(during(decrypting));
+    }
+    let compact = timed(&mut seconds.evaluate, || response.compact(contexts))
+        .map_err(during("shortening the response"))?;
+    bytes.response += compact.wire_bytes(contexts)?;
+    timed(&mut seconds.decrypt, || {
+        client.decrypt(&compact.expand(contexts)?, images)
+    })
+    .map_err(during(decrypting))
+}
+
 /// Classifies images under encryption by a plan of the network, in as many batches as they need, and compares every decrypted logit with exact
 /// clear evaluation. Each image has as many bytes as the network's input has values.
 ///
@@ -243,21 +266,10 @@ pub fn classify(
         }
         let response =
             Response::from_parts(parts).map_err(during("putting the response together"))?;
-        let compact = (own && contexts.has_compact_responses()).then(|| {
-            timed(&mut run.seconds.evaluate, || response.compact(contexts))
-                .map_err(during("shortening the response"))
-        });
-        let compact = compact.transpose()?;
+        let of = (&client, contexts, own);
+        let (seconds, bytes) = (&mut run.seconds, &mut run.bytes);
+        let decrypted = deliver(of, &response, batch.len(), seconds, bytes)?;
         run.batch_seconds.push(run.seconds.evaluate - evaluated);
-        run.bytes.response += match &compact {
-            Some(compact) => compact.wire_bytes(contexts)?,
-            None => response.wire_bytes(contexts)?,
-        };
-        let decrypted = timed(&mut run.seconds.decrypt, || match &compact {
-            Some(compact) => client.decrypt(&compact.expand(contexts)?, batch.len()),
-            None => client.decrypt(&response, batch.len()),
-        })
-        .map_err(during("decrypting the logits"))?;
         let budget = client
             .noise_budget_bits(&response)
             .map_err(during("measuring the noise budget"))?;

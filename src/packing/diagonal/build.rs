@@ -3,11 +3,11 @@
 use super::DiagonalError;
 use super::grid::Stages;
 use super::last::{classes, last_stage, last_stage_of_classes};
-use super::place::{Place, Slots, Tensor, cut, places};
+use super::place::{LinearRun, Place, Slots, Tensor, cut, places};
 use super::taps::FirstStage;
 use super::windows::{Windows, windows};
 use crate::circuit::{Circuit, CircuitLayer, Entry, Giant, Op, PlainProducts, SlotRotation};
-use crate::network::{Layer, Network, SparseMatrix};
+use crate::network::{Layer, Network, Shape, SparseMatrix};
 use crate::packing::index::Index;
 use crate::packing::slot_map::SlotMap;
 use std::collections::{BTreeMap, BTreeSet};
@@ -51,22 +51,8 @@ pub(in crate::packing) fn pack(
     if !(network.layers().iter()).any(|named| named.layer == Layer::Square) {
         return refuse("it squares nothing, so there is nothing to rotate for");
     }
-    if network.terms() > TERMS_MAX {
-        return refuse(format!(
-            "its sums have {} terms, more than the {TERMS_MAX} for which this layout is tried",
-            network.terms()
-        ));
-    }
     let (runs, tensors) = cut(network);
-    for run in &runs {
-        let layers: Vec<_> = run.layers.iter().collect();
-        if SparseMatrix::exceeds(&layers, ENTRIES_MAX) {
-            return refuse(format!(
-                "the matrix of {} may have more than {ENTRIES_MAX} entries",
-                run.names.join(" + ")
-            ));
-        }
-    }
+    check_size(network, &runs)?;
     let input = network.input().shape;
     let mut sizes = vec![input.len()];
     sizes.extend(tensors.iter().map(|tensor| tensor.shape.len()));
@@ -75,21 +61,10 @@ pub(in crate::packing) fn pack(
         .zip(&sizes)
         .map(|(run, &inputs)| SparseMatrix::pattern(&run.layers, inputs))
         .collect();
-    let (Some(first), Some(last), false) = (matrices.first(), matrices.last(), tensors.is_empty())
-    else {
+    let (Some(last), false) = (matrices.last(), tensors.is_empty()) else {
         return refuse("it squares nothing, so there is nothing to rotate for");
     };
-    let needed: Vec<Vec<bool>> = matrices[1..]
-        .iter()
-        .zip(&sizes[1..])
-        .map(|(matrix, &size)| {
-            let mut needed = vec![false; size];
-            for &input in matrix.inputs() {
-                needed[input as usize] = true;
-            }
-            needed
-        })
-        .collect();
+    let needed = needed(&matrices[1..], &sizes[1..]);
     // Arrange the second stage's inputs by window, if that is possible.
     let placed = places(&runs, &tensors, &needed, slots, true).ok();
     let windows = placed
@@ -99,48 +74,22 @@ pub(in crate::packing) fn pack(
         Some(places) => places,
         None => places(&runs, &tensors, &needed, slots, false)?,
     };
-    let (uploads, first_stage, second_stage) = if few_uploads {
-        match (&windows, matrices.as_slice()) {
-            (Some(windows), [_, second, ..]) => {
-                let packed = Stages {
-                    run: &runs[0],
-                    matrices: [first, second],
-                    shapes: [input, tensors[0].shape],
-                    places: &places,
-                    windows: &windows.inputs,
-                    slots,
-                }
-                .pack()?;
-                (packed.request, packed.first, Some(packed.second))
-            }
-            _ => {
-                let (request, ops) = FirstStage {
-                    run: &runs[0],
-                    matrix: first,
-                    shapes: [input, tensors[0].shape],
-                    place: &places[0],
-                    pool: runs.get(1).and_then(|run| run.pool).unwrap_or([1, 1]),
-                    spread: &repeat(&places[0].values, slots),
-                    slots,
-                }
-                .pack()?;
-                (request, ops, None)
-            }
-        }
-    } else {
-        // The first tensor's values in the slots of one or several ciphertexts.
-        let spread = match &windows {
-            Some(windows) => vec![windows.values.clone()],
-            None => repeat(&places[0].values, slots),
-        };
-        let (uploads, first_stage) = first_stage(first, &tensors[0], &spread, slots)?;
-        let second = |windows: &Windows| windows.stage(&matrices[1], &places[1].values, slots);
-        (uploads, first_stage, windows.as_ref().map(second))
+    let placed = Placed {
+        runs: &runs,
+        tensors: &tensors,
+        matrices: &matrices,
+        places: &places,
+        windows: windows.as_ref(),
+        slots,
     };
-
+    let (uploads, first_stage, mut second_stage) = if few_uploads {
+        placed.with_few_uploads(input)?
+    } else {
+        placed.with_an_upload_for_each_tap()?
+    };
     let final_place = places.last().filter(|_| few_uploads);
     let classes = final_place.and_then(|place| classes(last.len(), place, slots));
-    let (mut first_stage, mut second_stage) = (Some(first_stage), second_stage);
+    let mut first_stage = Some(first_stage);
     let mut circuit = Vec::with_capacity(2 * runs.len());
     let count = runs.len();
     for (index, run) in runs.into_iter().enumerate() {
@@ -192,6 +141,94 @@ pub(in crate::packing) fn pack(
         None => SlotMap::new(slots, uploads, slots, period, last.len()),
     };
     Ok((circuit, slot_map))
+}
+
+/// Refuses networks that are too large for this layout to be tried.
+fn check_size(network: &Network, runs: &[LinearRun]) -> Result<(), DiagonalError> {
+    if network.terms() > TERMS_MAX {
+        return refuse(format!(
+            "its sums have {} terms, more than the {TERMS_MAX} for which this layout is tried",
+            network.terms()
+        ));
+    }
+    for run in runs {
+        let layers: Vec<_> = run.layers.iter().collect();
+        if SparseMatrix::exceeds(&layers, ENTRIES_MAX) {
+            return refuse(format!(
+                "the matrix of {} may have more than {ENTRIES_MAX} entries",
+                run.names.join(" + ")
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// Returns which values each matrix reads, of so many.
+fn needed(matrices: &[SparseMatrix], sizes: &[usize]) -> Vec<Vec<bool>> {
+    let reads = |(matrix, &size): (&SparseMatrix, &usize)| {
+        let mut needed = vec![false; size];
+        for &input in matrix.inputs() {
+            needed[input as usize] = true;
+        }
+        needed
+    };
+    matrices.iter().zip(sizes).map(reads).collect()
+}
+
+/// A network whose tensors have their places.
+struct Placed<'a> {
+    runs: &'a [LinearRun],
+    tensors: &'a [Tensor],
+    matrices: &'a [SparseMatrix],
+    places: &'a [Place],
+    windows: Option<&'a Windows>,
+    slots: usize,
+}
+
+/// The slots of the request, and the operations of the first stage and, if they depend on how that one is made, of the
+/// second.
+type Begun = (Values, Vec<Op>, Option<Vec<Op>>);
+
+impl Placed<'_> {
+    fn with_few_uploads(&self, image: Shape) -> Result<Begun, DiagonalError> {
+        let shapes = [image, self.tensors[0].shape];
+        if let (Some(windows), [first, second, ..]) = (self.windows, self.matrices) {
+            let packed = Stages {
+                run: &self.runs[0],
+                matrices: [first, second],
+                shapes,
+                places: self.places,
+                windows: &windows.inputs,
+                slots: self.slots,
+            }
+            .pack()?;
+            return Ok((packed.request, packed.first, Some(packed.second)));
+        }
+        let (request, ops) = FirstStage {
+            run: &self.runs[0],
+            matrix: &self.matrices[0],
+            shapes,
+            place: &self.places[0],
+            pool: self.runs.get(1).and_then(|run| run.pool).unwrap_or([1, 1]),
+            spread: &repeat(&self.places[0].values, self.slots),
+            slots: self.slots,
+        }
+        .pack()?;
+        Ok((request, ops, None))
+    }
+
+    fn with_an_upload_for_each_tap(&self) -> Result<Begun, DiagonalError> {
+        let slots = self.slots;
+        // The first tensor's values in the slots of one or several ciphertexts.
+        let spread = match self.windows {
+            Some(windows) => vec![windows.values.clone()],
+            None => repeat(&self.places[0].values, slots),
+        };
+        let (uploads, ops) = first_stage(&self.matrices[0], &self.tensors[0], &spread, slots)?;
+        let second =
+            |windows: &Windows| windows.stage(&self.matrices[1], &self.places[1].values, slots);
+        Ok((uploads, ops, self.windows.map(second)))
+    }
 }
 
 /// Repeats values over the slots of as many ciphertexts as their period takes.

@@ -152,16 +152,18 @@ fn random_networks_equal_the_twin() {
             _ => true,
         };
         let has_noise = network.layers().iter().all(reads);
-        if squares == 2 && has_noise && with_few_uploads < 4 {
-            if let Ok(selection) = chosen(&network, Scheme::FewUploads) {
-                let slack = check(&network, &selection);
-                println!("seed {seed}, one upload: {slack:.1?}");
-                assert!(
-                    slack.iter().all(|(_, bits)| *bits <= FEW_UPLOADS_SLACK_MAX),
-                    "{slack:?}"
-                );
-                with_few_uploads += 1;
-            }
+        if squares == 2
+            && has_noise
+            && with_few_uploads < 4
+            && let Ok(selection) = chosen(&network, Scheme::FewUploads)
+        {
+            let slack = check(&network, &selection);
+            println!("seed {seed}, few uploads: {slack:.1?}");
+            assert!(
+                slack.iter().all(|(_, bits)| *bits <= FEW_UPLOADS_SLACK_MAX),
+                "{slack:?}"
+            );
+            with_few_uploads += 1;
         }
         if squares == 0 || (has_noise && checked[squares] == 5) || (!has_noise && others == 3) {
             continue;
