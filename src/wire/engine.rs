@@ -25,7 +25,7 @@ impl Scope for Contexts {
 pub struct UploadSizes {
     /// Size of the [`SeededEvaluationKeys`] message, sent once.
     pub evaluation_keys: u64,
-    /// Size of the [`CompactKeys`] message, which takes its place for own kernels.
+    /// Size of the [`crate::engine::CompactKeys`] message, which takes its place for own kernels.
     pub compact_keys: Option<u64>,
     /// Size of the [`SeededRequest`] message, sent for each batch. It does not depend on the number of images.
     pub request: u64,
