@@ -119,12 +119,15 @@ impl Step<'_> {
                     ..none
                 }
             }
-            Op::RotateAndSum(rotations) => OpCounts {
-                additions: rotations.len() as u64,
-                rotations: rotations.len() as u64,
-                rotation_key_switches: rotations.len() as u64,
-                ..none
-            },
+            Op::RotateAndSum(rotations) => {
+                let rotations = (self.ciphertexts * rotations.len()) as u64;
+                OpCounts {
+                    additions: rotations,
+                    rotations,
+                    rotation_key_switches: rotations,
+                    ..none
+                }
+            }
             Op::ModSwitch => OpCounts {
                 mod_switches: (self.ciphertexts * (self.level - self.keep)) as u64,
                 ..none

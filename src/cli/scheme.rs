@@ -28,7 +28,7 @@ pub(super) enum LayoutArgument {
     Crops,
     /// One image at a time, with rotations: the least time to an answer.
     Diagonal,
-    /// The same with one ciphertext for the image: the least time to an answer over a line.
+    /// The same with few ciphertexts for the image, often one: the least time to an answer over a line.
     FewUploads,
 }
 

@@ -405,7 +405,8 @@ impl Client {
             .collect())
     }
 
-    /// Returns the smallest noise budget of a response, in bits. A diagnostic: **never send it to the server**.
+    /// Returns the smallest noise budget of a response, in bits, over the coefficients on which the logits depend. A
+    /// diagnostic: **never send it to the server**.
     ///
     /// # Errors
     /// [`EngineError::Mismatch`] or [`EngineError::Seal`].

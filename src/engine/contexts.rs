@@ -98,7 +98,9 @@ impl Contexts {
                     .eq(spec.coeff_modulus.iter().copied())
         };
         let mut pairs = self.of_primes.iter().zip(&spec.plain_moduli);
-        let alike = self.of_primes.len() == spec.plain_moduli.len() && self.inputs == spec.inputs();
+        let alike = self.of_primes.len() == spec.plain_moduli.len()
+            && (self.inputs, self.outputs) == (spec.inputs(), spec.outputs())
+            && self.response == spec.response;
         if alike && pairs.all(is) {
             Ok(())
         } else {

@@ -101,7 +101,7 @@ impl Plan {
             galois_elements: rotations.iter().map(|&(element, _)| element).collect(),
             response: ResponseForm {
                 primes: parameters.response_primes(),
-                widths: parameters.response_widths(circuit.polynomials(), outputs),
+                widths: parameters.response_widths(circuit.polynomials(), outputs, coefficients),
                 coefficients,
             },
         };

@@ -33,9 +33,15 @@ pub(super) struct SecretPrime {
 /// A response's ciphertext as it is decrypted.
 pub(super) enum Opened<'a> {
     Whole(&'a Ciphertext),
-    /// With the coefficients that are not needed such that they decrypt to 0 without noise. They would reveal the
-    /// secret key, so they are cleared.
-    Completed(Ciphertext, &'a Context, Level),
+    Completed(Completed<'a>),
+}
+
+/// A copy of a ciphertext whose polynomial 0 has coefficients of -c1 s in place of those that are not needed: these
+/// decrypt to 0 without noise. They would reveal the secret key, so polynomial 0 is cleared.
+pub(super) struct Completed<'a> {
+    copy: Ciphertext,
+    context: &'a Context,
+    level: Level,
 }
 
 impl Deref for Opened<'_> {
@@ -44,16 +50,15 @@ impl Deref for Opened<'_> {
     fn deref(&self) -> &Ciphertext {
         match self {
             Self::Whole(encrypted) => encrypted,
-            Self::Completed(encrypted, ..) => encrypted,
+            Self::Completed(completed) => &completed.copy,
         }
     }
 }
 
-impl Drop for Opened<'_> {
+impl Drop for Completed<'_> {
     fn drop(&mut self) {
-        if let Self::Completed(encrypted, context, level) = self
-            && let Ok((first, _)) = encrypted.reshape_pair(context, *level, false)
-        {
+        let copy = self.copy.reshape_pair(self.context, self.level, false);
+        if let Ok((first, _)) = copy {
             first.zeroize();
         }
     }
@@ -67,9 +72,8 @@ impl SecretPrime {
         (upload, correction): (Upload, u64),
         coefficients: usize,
     ) -> Result<Self, EngineError> {
-        let mut made = Self::with_key(context, secret_key, upload, correction)
+        let mut made = Self::with_key(context, secret_key, (upload, correction), coefficients)
             .doing(|| "making the secret keys".to_owned())?;
-        made.coefficients = coefficients;
         if upload == Upload::SecretNtt {
             made.fresh = FreshEncryptor::new(context, &made.secret_key)?;
         }
@@ -79,8 +83,8 @@ impl SecretPrime {
     fn with_key(
         context: &Context,
         secret_key: &SecretKey,
-        upload: Upload,
-        correction: u64,
+        (upload, correction): (Upload, u64),
+        coefficients: usize,
     ) -> Result<Self, crate::seal::Error> {
         let secret_key = secret_key.for_context(context)?;
         let encryptor = if upload == Upload::Public {
@@ -99,7 +103,7 @@ impl SecretPrime {
             context: context.clone(),
             upload,
             fresh: None,
-            coefficients: 0,
+            coefficients,
         })
     }
 
@@ -179,25 +183,25 @@ impl SecretPrime {
         Decryptor::new(&self.context, &self.secret_key).doing(|| "making a decryptor".to_owned())
     }
 
-    /// Prepares a response's ciphertext, not in NTT form, for decryption: if some coefficients of polynomial 0 are not
-    /// needed, these become those of -c1 s.
+    /// Prepares a response's ciphertext for decryption: if some coefficients of polynomial 0 are not needed, these become
+    /// those of -c1 s.
     pub(super) fn open<'a>(&'a self, encrypted: &'a Ciphertext) -> Result<Opened<'a>, EngineError> {
         let degree = self.context.parameters().poly_modulus_degree();
         let mut levels = self.context.data_levels().iter();
         let level = levels.find(|level| level.parms_id == encrypted.parms_id());
-        let Some(&level) = level.filter(|_| self.coefficients < degree && encrypted.size() == 2)
-        else {
+        let lacks = self.coefficients < degree;
+        let fits = encrypted.size() == 2 && !encrypted.is_ntt_form();
+        let Some(&level) = level.filter(|_| lacks && fits) else {
             return Ok(Opened::Whole(encrypted));
         };
         let doing = || "preparing the response".to_owned();
-        let copy = encrypted.try_clone().doing(doing)?;
-        let mut opened = Opened::Completed(copy, &self.context, level);
-        let Opened::Completed(copy, ..) = &mut opened else {
-            return Err(EngineError::Internal("a copy that is none"));
+        let mut completed = Completed {
+            copy: encrypted.try_clone().doing(doing)?,
+            context: &self.context,
+            level,
         };
-        let (first, second) = copy
-            .reshape_pair(&self.context, level, false)
-            .doing(doing)?;
+        let pair = completed.copy.reshape_pair(&self.context, level, false);
+        let (first, second) = pair.doing(doing)?;
         let secret = self.secret_key.secret_limbs().chunks_exact(degree);
         let rows = first
             .chunks_exact_mut(degree)
@@ -211,14 +215,13 @@ impl SecretPrime {
                 *value = multiply(*value, secret, modulus);
             }
             self.context.ntt_inverse(prime, &mut product).doing(doing)?;
-            let step = degree / self.coefficients.max(1);
             for (at, (first, &value)) in first.iter_mut().zip(product.iter()).enumerate() {
-                if !at.is_multiple_of(step) {
+                if !at.is_multiple_of(degree / self.coefficients) {
                     *first = (modulus - value) % modulus;
                 }
             }
         }
-        Ok(opened)
+        Ok(Opened::Completed(completed))
     }
 
     /// Returns the least budget of some ciphertexts, as they are.

@@ -62,7 +62,8 @@ impl Packing {
         Ok(Self { circuit, slot_map })
     }
 
-    /// Packs one image into one ciphertext of `slots` slots, a power of two, with rotations also in the first layer.
+    /// Packs one image into as few ciphertexts of `slots` slots, a power of two, as can be: with rotations also in the
+    /// first layer.
     ///
     /// # Errors
     /// [`DiagonalError`] with the reason if the network does not fit.

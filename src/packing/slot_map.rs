@@ -16,14 +16,14 @@ pub struct SlotMap {
     image_slots: usize,
     logit_slots: usize,
     logits: usize,
-    classes: Option<Classes>,
+    classes: Option<SlotClasses>,
 }
 
 /// Slots of a logit that are not consecutive: in one row, `block` slots of each `period`. Their sum depends only on the
 /// coefficients of the powers of x^(N / (2 `period`)): the others are 0 in the trace to the ring of these powers, which
 /// gives all slots at a distance of `period` their sum (times a constant).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Classes {
+pub(super) struct SlotClasses {
     pub block: usize,
     pub period: usize,
 }
@@ -52,7 +52,7 @@ impl SlotMap {
     pub(super) fn with_classes(
         slots: usize,
         inputs: Vec<Vec<Option<Index>>>,
-        classes: Classes,
+        classes: SlotClasses,
         logits: usize,
     ) -> Self {
         let logit_slots = slots / 2 / classes.period * classes.block;
@@ -67,7 +67,7 @@ impl SlotMap {
     /// logits depend; the others may be anything.
     pub(crate) const fn response_coefficients(&self) -> usize {
         match self.classes {
-            Some(Classes { period, .. }) => 2 * period,
+            Some(SlotClasses { period, .. }) => 2 * period,
             None => self.slots,
         }
     }
@@ -76,11 +76,11 @@ impl SlotMap {
     /// ciphertext.
     pub(crate) fn summed(&self, logit: usize, image: usize) -> impl Iterator<Item = usize> {
         let first = image * self.image_slots + logit * self.logit_slots;
-        let whole = Classes {
+        let whole = SlotClasses {
             block: self.logit_slots,
             period: self.slots,
         };
-        let (first, end, Classes { block, period }) = match self.classes {
+        let (first, end, SlotClasses { block, period }) = match self.classes {
             None => (first, first + self.logit_slots, whole),
             Some(classes) => {
                 let (half, in_row) = (self.slots / 2, classes.period / classes.block);

@@ -21,8 +21,8 @@ pub enum MemoryError {
     /// The crop layout cannot serve it.
     #[error("the crop layout cannot serve this network")]
     Crops(#[from] CropError),
-    /// The diagonal layout cannot serve it.
-    #[error("the diagonal layout cannot serve this network")]
+    /// The diagonal layout, or that of few uploads, cannot serve it.
+    #[error("the layout with rotations cannot serve this network")]
     Diagonal(#[from] DiagonalError),
 }
 
@@ -199,6 +199,18 @@ impl RunSize<'_> {
                 _ => 0,
             })
             .sum();
+        // A linear transform holds copies of what it reads, the digits, and the sum of each giant step.
+        let steps = circuit.walk(&levels).flat_map(|(_, steps)| steps);
+        let transforms = steps.filter_map(|step| match step.op {
+            Op::LinearTransform { giants, .. } => {
+                let (level, pairs) = (step.level, step.ciphertexts + giants.len());
+                Some(level * (level + 1) + 2 * (level + 1) * pairs)
+            }
+            _ => None,
+        });
+        let transform = transforms.max().unwrap_or(0) as u64 * self.row();
+        // The sums before the first square, and those that are being squared, decomposed and summed.
+        let sums = (circuit.outputs()[0].max(slot_map.outputs()) + 4) as u64 * self.ciphertext(3);
         // One set of keys serves all plain primes.
         let keys = circuit.rotations(&levels).into_values();
         let keys = keys.chain(circuit.relinearizes(&levels));
@@ -209,8 +221,7 @@ impl RunSize<'_> {
             constants: (plain_primes * rows as u64 + 2 * keys) * self.row(),
             request: circuit.inputs() as u64 * self.ciphertext(2),
             sent: circuit.inputs() as u64 * self.ciphertext(1),
-            // The sums before the first square, and those that are being squared, decomposed and summed.
-            results: (circuit.outputs()[0].max(slot_map.outputs()) + 4) as u64 * self.ciphertext(3),
+            results: sums.max(transform),
         }
     }
 }

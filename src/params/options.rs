@@ -45,8 +45,8 @@ pub enum Scheme {
     /// Own kernels with hoisted rotations: one image in the slots of a few ciphertexts. For the shortest time to an
     /// answer.
     Diagonal,
-    /// The same with one ciphertext for the image: the first layer rotates, too. For the shortest time to an answer over
-    /// a line. Serves networks that begin with a convolution whose results fit a ciphertext.
+    /// The same with few ciphertexts for the image, often one: the first layer rotates, too. For the shortest time to an
+    /// answer over a line. Serves networks that begin with a convolution.
     FewUploads,
 }
 
@@ -109,7 +109,9 @@ pub struct SelectOptions {
     /// alone, and client and server make the same one.
     pub memory: Option<u64>,
     /// The line over which messages travel, so that own kernels get the parameters of the shortest time from images to
-    /// classes. With `None`, that of evaluation alone counts.
+    /// classes. With `None`, that of evaluation alone counts. Client and server must use the same, or they choose other
+    /// parameters. (The widths of compact responses follow from floating-point arithmetic: if it differed between two
+    /// machines, a message would be refused, not read wrongly.)
     pub line: Option<Line>,
 }
 

@@ -14,14 +14,19 @@ const WIDTH_MAX: u32 = 60;
 
 impl Parameters {
     /// Returns the widths, in bits, to which the coefficients of a response of `outputs` ciphertexts of `polynomials`
-    /// polynomials for each plain prime are shortened; empty if that saves nothing, or there is no budget to spare.
-    pub(crate) fn response_widths(&self, polynomials: usize, outputs: usize) -> Vec<u32> {
+    /// polynomials for each plain prime are shortened, if `coefficients` of polynomial 0 travel; empty if that saves nothing, or there is no budget to spare.
+    pub(crate) fn response_widths(
+        &self,
+        polynomials: usize,
+        outputs: usize,
+        coefficients: usize,
+    ) -> Vec<u32> {
         let shape = ResponseShape {
             degree: self.poly_modulus_degree as f64,
             t: self.plain_moduli.iter().copied().max().unwrap_or(0) as f64,
             polynomials,
             values: (outputs * self.plain_moduli.len()) as f64,
-            coefficients: self.poly_modulus_degree,
+            coefficients,
         };
         let last = self.predicted_noise.last();
         let budget = last.map_or(0.0, |response| response.budget_bits);
@@ -48,16 +53,27 @@ impl ResponseShape {
     /// Returns the bytes of the response in the form in which it travels, if `budget_bits` are left modulo these primes.
     pub(super) fn bytes(&self, primes: &[u64], budget_bits: f64) -> f64 {
         let widths = self.widths(primes, budget_bits);
-        let Some((&first, others)) = widths.split_first() else {
-            return self.values * self.degree * f64::from(self.whole(primes)) / 8.0;
+        let bits = if widths.is_empty() {
+            self.whole(primes)
+        } else {
+            self.shortened(&widths)
         };
-        let others = self.degree * f64::from(others.iter().sum::<u32>());
-        self.values * (self.coefficients as f64 * f64::from(first) + others) / 8.0
+        self.values * bits / 8.0
     }
 
-    /// Returns the bits of the coefficients of all polynomials as they are.
-    fn whole(&self, primes: &[u64]) -> u32 {
-        self.polynomials as u32 * primes.iter().map(|&prime| width(prime)).sum::<u32>()
+    /// Returns the bits of a ciphertext with coefficients of these widths.
+    fn shortened(&self, widths: &[u32]) -> f64 {
+        let Some((&first, others)) = widths.split_first() else {
+            return 0.0;
+        };
+        let others = self.degree * f64::from(others.iter().sum::<u32>());
+        self.coefficients as f64 * f64::from(first) + others
+    }
+
+    /// Returns the bits of a ciphertext as it is.
+    fn whole(&self, primes: &[u64]) -> f64 {
+        let bits = primes.iter().map(|&prime| width(prime)).sum::<u32>();
+        self.polynomials as f64 * self.degree * f64::from(bits)
     }
 
     /// Returns the fewest bits for each polynomial with which the margin is kept, if `budget_bits` are left modulo the
@@ -86,7 +102,7 @@ impl ResponseShape {
             widths[polynomial] += 1;
         }
         let fits = widths.iter().all(|&width| width <= WIDTH_MAX);
-        let shorter = widths.iter().sum::<u32>() < self.whole(primes);
+        let shorter = self.shortened(&widths) < self.whole(primes);
         if fits && shorter { widths } else { Vec::new() }
     }
 

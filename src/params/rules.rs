@@ -23,6 +23,7 @@
 //! all plaintext moduli. The events that may make the response wrong are
 //!
 //! - a coefficient beyond 9.8 deviations: 2^-72 for each of at most 2^26, so 2^-46;
+//! - the same for the roundings of a compact response: another 2^-46, and 2^-43 for their pairs of roots;
 //! - a pair of roots at which errors, masks of the request, roundings and the secret make more than a jump: 2^-41 for
 //!   all pairs of all values. A model that adds up several parts gives each of them its share of the 2^-41.
 //!

@@ -14,9 +14,9 @@ use super::stock::StockChains;
 use crate::network::{CropNetwork, Network, proven_bounds};
 use num_bigint::{BigInt, BigUint, Sign};
 
-/// Largest number of images for which the diagonal layout is considered without being requested. It takes images one by
-/// one, and a full batch costs as much as some tens of images.
-const DIAGONAL_IMAGES_MAX: usize = 256;
+/// Largest number of images for which layouts with rotations are considered without being requested. They take images
+/// one by one, and a full batch costs as much as some tens of images.
+const ROTATING_IMAGES_MAX: usize = 256;
 
 /// Chooses parameters for a network.
 ///
@@ -97,7 +97,7 @@ fn select_own(
         let wanted = match options.scheme {
             None => options
                 .images
-                .is_some_and(|images| images <= DIAGONAL_IMAGES_MAX),
+                .is_some_and(|images| images <= ROTATING_IMAGES_MAX),
             Some(wanted) => wanted == scheme,
         };
         if !wanted {

@@ -1,7 +1,7 @@
 //! Builds the layout of a network: first the slots of its values, then the diagonals between them.
 
 use super::DiagonalError;
-use super::grid::Stages;
+use super::grid::FirstStages;
 use super::last::{classes, last_stage, last_stage_of_classes};
 use super::place::{LinearRun, Place, Slots, Tensor, cut, places};
 use super::taps::FirstStage;
@@ -20,7 +20,7 @@ const TERMS_MAX: u64 = 1 << 23;
 const PRODUCTS_MAX: usize = 4096;
 const ENTRIES_MAX: usize = 1 << 24;
 /// Largest number of pixels that the values of the first layer read, in all slots, with few uploads.
-const READS_MAX: usize = 1 << 22;
+pub(super) const READS_MAX: usize = 1 << 21;
 /// Relative costs of a baby step (hoisted: all of them share one decomposition) and of a giant step (it needs a
 /// decomposition of its own).
 const BABY_COST: usize = 40;
@@ -193,7 +193,7 @@ impl Placed<'_> {
     fn with_few_uploads(&self, image: Shape) -> Result<Begun, DiagonalError> {
         let shapes = [image, self.tensors[0].shape];
         if let (Some(windows), [first, second, ..]) = (self.windows, self.matrices) {
-            let packed = Stages {
+            let packed = FirstStages {
                 run: &self.runs[0],
                 matrices: [first, second],
                 shapes,
@@ -474,6 +474,14 @@ pub(super) fn split(
     slots: usize,
     key_cost: usize,
 ) -> (Vec<SlotRotation>, Vec<Giant>) {
+    if diagonals.is_empty() {
+        // A matrix of zeros.
+        let none = Giant {
+            rotation: SlotRotation::NONE,
+            diagonals: Vec::new(),
+        };
+        return (Vec::new(), vec![none]);
+    }
     let parts = |rotation: SlotRotation, base: usize| {
         let baby = rotation.steps % base;
         let giant = SlotRotation {

@@ -18,10 +18,10 @@ use crate::packing::index::Index;
 use std::collections::BTreeMap;
 
 /// Largest number of rotations of the request; with more, the layout is not worth it.
-const ROTATIONS_MAX: usize = 256;
+pub(super) const ROTATIONS_MAX: usize = 256;
 
 /// What the stages before the second square are made from.
-pub(super) struct Stages<'a> {
+pub(super) struct FirstStages<'a> {
     pub run: &'a LinearRun,
     pub matrices: [&'a SparseMatrix; 2],
     /// The image, and the first tensor.
@@ -57,7 +57,7 @@ pub(super) fn at(index: usize, shape: Shape) -> (usize, Offset) {
 }
 
 /// The blocks of versions and results.
-struct Grid {
+struct VersionGrid {
     /// Number of copies in a row of slots.
     copies: usize,
     /// Least offset of a result, and least tap.
@@ -67,9 +67,11 @@ struct Grid {
     width: usize,
 }
 
-impl Stages<'_> {
+impl FirstStages<'_> {
+    /// Returns the first layer's stride. One beyond the image is never used.
     fn stride(&self) -> Offset {
-        signed(self.run.stride)
+        let (image, [rows, columns]) = (self.shapes[0], self.run.stride);
+        signed([rows.min(image.height), columns.min(image.width)])
     }
 
     /// Calls `f` for each value of the first tensor at each position at which it is read: with its channel and offset.
@@ -100,15 +102,15 @@ impl Stages<'_> {
 
     /// Returns a channel's row of slots, copy of the grid, and block of an offset.
     fn share(&self, channel: usize, copies: usize) -> (usize, usize, Offset) {
-        let [_, columns] = self.run.stride;
+        let columns = self.stride()[1].unsigned_abs();
         let block = channel / (2 * copies);
         let block = signed([block / columns, block % columns]);
         (channel % 2, channel / 2 % copies, block)
     }
 
     /// Arranges the blocks for a number of copies.
-    fn grid(&self, copies: usize) -> Option<Grid> {
-        let [rows, columns] = self.run.stride;
+    fn grid(&self, copies: usize) -> Option<VersionGrid> {
+        let [rows, columns] = self.stride().map(isize::unsigned_abs);
         if self.shapes[1].channels > 2 * copies * rows * columns {
             return None;
         }
@@ -136,7 +138,7 @@ impl Stages<'_> {
         let most = zip(results[1], results[0], |a, b| a - b);
         let most = zip(most, self.stride(), |a, b| (a + 1) * b - 1);
         let most = zip(most, zip(taps[1], taps[0], |a, b| a - b), |a, b| a + b);
-        Some(Grid {
+        Some(VersionGrid {
             copies,
             results: results[0],
             taps: taps[0],
@@ -160,9 +162,11 @@ impl Stages<'_> {
         let values = self.windows.iter().flatten();
         check_reads(self.matrices[0], values.map(|&value| value as usize))?;
         let planes = self.shapes[0].channels;
-        let blocks = |grid: &Grid| planes * grid.height * grid.width;
-        let fits = |grid: &Grid| grid.copies * blocks(grid) * block <= half;
-        let copies = (0..=half.ilog2()).rev().map(|log| 1 << log);
+        let blocks = |grid: &VersionGrid| planes * grid.height * grid.width;
+        let fits = |grid: &VersionGrid| grid.copies * blocks(grid) * block <= half;
+        let most = half / (planes * block);
+        let copies = most.checked_ilog2().map_or(0..0, |log| 0..log + 1);
+        let copies = copies.rev().map(|log| 1 << log);
         let Some(grid) = copies.filter_map(|copies| self.grid(copies)).find(fits) else {
             return refuse(
                 "the image does not fit one ciphertext with a version for each tap of the first layer",
@@ -193,6 +197,9 @@ impl Stages<'_> {
                 let [y, x] = zip(zip(tap, shift, |a, b| a - b), grid.taps, |a, b| a - b);
                 let away = (plane * grid.height + y.unsigned_abs()) * grid.width + x.unsigned_abs();
                 let rotation = SlotRotation::by(away * block, self.slots);
+                if !agrees || diagonals.len() > ROTATIONS_MAX {
+                    return;
+                }
                 let pixel = Some(Index::new(pixel as usize));
                 let there = &mut request[rotation.source(slot, self.slots)];
                 agrees &= there.is_none() || *there == pixel;

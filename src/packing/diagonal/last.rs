@@ -6,7 +6,7 @@ use super::place::{Place, Slots};
 use crate::circuit::{Entry, Giant, Op, SlotRotation};
 use crate::network::SparseMatrix;
 use crate::packing::index::Index;
-use crate::packing::slot_map::Classes;
+use crate::packing::slot_map::SlotClasses;
 
 /// Largest number of rotations that bring the values to the classes of a logit.
 const CLASSES_MAX: usize = 64;
@@ -15,12 +15,12 @@ const RESPONSES_MAX: usize = 64;
 
 /// Returns the classes of slots in which all logits are one ciphertext's, if there are: the rotations that they need
 /// move whole blocks.
-pub(super) fn classes(logits: usize, place: &Place, slots: usize) -> Option<Classes> {
+pub(super) fn classes(logits: usize, place: &Place, slots: usize) -> Option<SlotClasses> {
     let block = place.block.max(1);
     // With a period of 1, the trace would also sum over both rows.
     let period = (block * logits.div_ceil(2).next_power_of_two()).max(2);
     let fits = period <= slots / 2 && place.values.period <= slots / 2;
-    (fits && period / block <= CLASSES_MAX).then_some(Classes { block, period })
+    (fits && period / block <= CLASSES_MAX).then_some(SlotClasses { block, period })
 }
 
 /// Builds the last stage: each copy of the values is multiplied for another logit.
@@ -67,7 +67,7 @@ pub(super) fn last_stage(
 pub(super) fn last_stage_of_classes(
     matrix: &SparseMatrix,
     values: &Slots,
-    Classes { block, period }: Classes,
+    SlotClasses { block, period }: SlotClasses,
     slots: usize,
 ) -> Result<Vec<Op>, DiagonalError> {
     let in_row = period / block;

@@ -7,8 +7,8 @@
 //! for all rows and ciphertexts.
 
 use super::DiagonalError;
-use super::build::{Diagonals, KEY_COST, Values, check_reads, refuse, split};
-use super::grid::at;
+use super::build::{Diagonals, KEY_COST, READS_MAX, Values, check_reads, refuse, split};
+use super::grid::{ROTATIONS_MAX, at};
 use super::place::{LinearRun, Place};
 use crate::circuit::{Entry, Op, SlotRotation};
 use crate::network::{Shape, SparseMatrix};
@@ -36,8 +36,11 @@ impl FirstStage<'_> {
     fn tap(&self, value: usize, pixel: u32) -> Tap {
         let (_, place) = at(value, self.shapes[1]);
         let (channel, pixel) = at(pixel as usize, self.shapes[0]);
+        let side = [self.shapes[0].height, self.shapes[0].width];
         let distance = |axis: usize| {
-            let [pool, stride] = [self.pool[axis], self.run.stride[axis]].map(usize::cast_signed);
+            let pool = self.pool[axis].cast_signed();
+            // A stride beyond the image is never used.
+            let stride = self.run.stride[axis].min(side[axis]).cast_signed();
             pixel[axis] - place[axis] / pool * pool * stride
         };
         (channel, [distance(0), distance(1)])
@@ -62,8 +65,9 @@ impl FirstStage<'_> {
         let blocks = half / block;
         let terms: Vec<_> = layer.outputs().map(|(terms, _)| terms).collect();
         let weight = |value: usize, pixel: u32| {
-            let term = terms[value].iter().find(|term| term.input == pixel);
-            term.map(|term| term.weight)
+            let of = terms[value];
+            let at = of.binary_search_by_key(&pixel, |term| term.input);
+            at.ok().map(|at| of[at].weight)
         };
 
         let mut request: Values = Vec::with_capacity(self.spread.len());
@@ -124,6 +128,9 @@ impl FirstStage<'_> {
             request.push(pixels);
             all_biases.push(biases);
         }
+        if products.len().saturating_mul(request.len()) > 2 * READS_MAX {
+            return refuse("the first layer's ciphertexts are too many for few uploads");
+        }
         // All ciphertexts are multiplied by the same plaintexts, so what one does not read must not be there.
         let mut diagonals = Diagonals::new();
         for ((rotation, slot), (entry, weight)) in products {
@@ -141,6 +148,9 @@ impl FirstStage<'_> {
                 entry,
             });
         }
+        if diagonals.len() > ROTATIONS_MAX {
+            return refuse("the first layer's taps are too many for few uploads");
+        }
         let (babies, giants) = split(diagonals, self.slots, KEY_COST);
         let ops = vec![
             Op::LinearTransform { babies, giants },
@@ -153,5 +163,6 @@ impl FirstStage<'_> {
 
 /// Tells whether a value reads a pixel.
 fn same(matrix: &SparseMatrix, value: usize, pixel: u32) -> bool {
-    matrix.inputs()[matrix.row(value)].contains(&pixel)
+    let read = &matrix.inputs()[matrix.row(value)];
+    read.binary_search(&pixel).is_ok()
 }

@@ -3,8 +3,8 @@
 
 use crate::circuit::{CircuitLayer, Entry, Op, PlainProducts, SlotRotation, moving};
 use crate::network::{
-    Layer, Network, NetworkLimits, Twin, random_hcnn, random_hcnn_cifar, random_images,
-    random_network,
+    Layer, Network, NetworkBuilder, NetworkLimits, Shape, Twin, random_hcnn, random_hcnn_cifar,
+    random_images, random_network,
 };
 use crate::packing::Packing;
 use num_bigint::BigInt;
@@ -190,4 +190,28 @@ fn hcnn_cifar_takes_two_uploads() {
     let packing = Packing::few_uploads(&network, 16384).unwrap();
     assert_eq!(packing.slot_map.inputs(), 2);
     check(&network, &packing);
+}
+
+/// A stride beyond the image is never used, however large it is.
+#[test]
+fn strides_beyond_the_image_overflow_nothing() {
+    for log in [20, 26, 48, 50, 62] {
+        for stride in [[1 << log, 1], [1, 1 << log], [1 << log; 2]] {
+            let network = NetworkBuilder::new("wide strides", Shape::new(1, 1, 8))
+                .uniform_bits(1)
+                .conv2d(4, [1, 4], stride, [0, 0], [1, 0, -1, 1].repeat(4))
+                .square();
+            let inputs = network.shape().len();
+            let network = network.linear(4, vec![1; 4 * inputs]).square();
+            let network = network.linear(2, vec![1; 8]).build().unwrap();
+            for slots in [1024, 8192] {
+                if let Ok(packing) = Packing::few_uploads(&network, slots) {
+                    check(&network, &packing);
+                }
+                if let Ok(packing) = Packing::diagonal(&network, slots) {
+                    check(&network, &packing);
+                }
+            }
+        }
+    }
 }

@@ -219,8 +219,9 @@ impl NoiseModel<'_> {
             let mut parts = parts.clone();
             for gone in (response_primes..*level).rev() {
                 scale(&mut parts, (-self.data[gone]).exp2());
-                let deviation = rules::rounding(self.circuit.degree, self.t, 2);
-                add(&mut parts, Powers::rounding(2), deviation);
+                let degree = self.circuit.packing.circuit.polynomials() as u32 - 1;
+                let deviation = rules::rounding(self.circuit.degree, self.t, degree);
+                add(&mut parts, Powers::rounding(degree), deviation);
             }
             noise.push(LayerNoise {
                 name: "response".to_owned(),

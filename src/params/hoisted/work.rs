@@ -83,10 +83,11 @@ pub fn diagonal_work(circuit: &Circuit, slot_map: &SlotMap, levels: &[usize]) ->
         all.push(work);
     }
     let (responses, level) = (slot_map.outputs() as f64, last as f64);
+    let polynomials = circuit.polynomials() as f64;
     let slots = responses * slot_map.slots() as f64;
     all.push(Work {
-        transforms: responses * 3.0 * level,
-        nanoseconds: slots * (3.0 * level * RESPOND_NANOSECONDS + MASK_NANOSECONDS),
+        transforms: responses * polynomials * level,
+        nanoseconds: slots * (polynomials * level * RESPOND_NANOSECONDS + MASK_NANOSECONDS),
         ..Work::default()
     });
     all
@@ -107,7 +108,6 @@ impl Count {
     /// Adds the work of an operation of the circuit.
     fn step(&self, work: &mut Work, step: Step<'_>) {
         match step.op {
-            // These are executed for each ciphertext.
             Op::LinearTransform { .. } | Op::RotateAndSum(_) | Op::Relinearize => {
                 for _ in 0..step.ciphertexts {
                     self.one(work, step);

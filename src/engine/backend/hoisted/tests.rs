@@ -189,6 +189,28 @@ fn random_networks_equal_the_twin() {
     panic!("{checked:?} networks with noise, {others} without, {with_few_uploads} with one upload");
 }
 
+#[test]
+fn layers_of_zeros_are_evaluated() {
+    for zeros in 0..2 {
+        let weights = |layer: usize, count: usize| vec![i64::from(layer != zeros); count];
+        let network = NetworkBuilder::new("zeros", Shape::new(1, 6, 6))
+            .uniform_bits(1)
+            .conv2d(2, [2, 2], [2, 2], [0, 0], weights(0, 8))
+            .bias([1; 2])
+            .square()
+            .conv2d(2, [2, 2], [1, 1], [0, 0], weights(1, 16))
+            .bias([2; 2])
+            .square()
+            .flatten()
+            .linear(2, vec![1; 16])
+            .build()
+            .unwrap();
+        for scheme in [Scheme::Diagonal, Scheme::FewUploads] {
+            check(&network, &chosen(&network, scheme).unwrap());
+        }
+    }
+}
+
 /// Number of outputs, kernel side and stride, in the order of the grid below.
 type Conv = (usize, usize, usize);
 
