@@ -13,7 +13,6 @@ use super::spec::ClientSpec;
 use super::stats::{LayerStats, Progress};
 use crate::kernels::{Backend, warn_if_unoptimised};
 use crate::seal::Ciphertext;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 /// The server: evaluates a plan with evaluation keys only.
 #[derive(Debug)]
@@ -23,8 +22,6 @@ pub struct Server {
     own_kernels: bool,
     /// False if the calling thread does all the work.
     in_pool: bool,
-    /// True if the parallel loops of an evaluation are short, so that threads had better not sleep between them.
-    has_short_loops: bool,
     /// One for each plain prime.
     evaluators: Vec<Box<dyn Evaluate>>,
 }
@@ -55,7 +52,6 @@ impl Server {
             response_primes: plan.response_primes(),
             own_kernels: !plan.parameters().scheme().is_stock(),
             in_pool: true,
-            has_short_loops: plan.parameters().scheme().rotates(),
             evaluators: backend::evaluators(plan, contexts, keys)?,
         })
     }
@@ -78,7 +74,6 @@ impl Server {
             response_primes: spec.coeff_modulus().len().saturating_sub(1),
             own_kernels: false,
             in_pool: false,
-            has_short_loops: false,
             evaluators: backend::reference_evaluators(plan, contexts, keys, part)?,
         })
     }
@@ -170,17 +165,12 @@ impl Server {
         let primes = self.response_primes;
         let evaluator = &self.evaluators[index];
         let mut evaluate = || evaluator.evaluate(inputs, primes, &suffix, layers, progress);
-        if !self.in_pool {
-            return evaluate();
+        if self.in_pool {
+            // Enter the pool once: from a thread outside it, every parallel loop would wake a worker and wait for it.
+            rayon::scope(|_| evaluate())
+        } else {
+            evaluate()
         }
-        // Enter the pool once: from a thread outside it, every parallel loop would wake a worker and wait for it.
-        rayon::scope(|_| {
-            if self.has_short_loops {
-                awake(evaluate)
-            } else {
-                evaluate()
-            }
-        })
     }
 
     /// Returns an empty entry for each layer.
@@ -188,33 +178,6 @@ impl Server {
         let first = self.evaluators.first();
         first.map(|evaluator| evaluator.stats()).unwrap_or_default()
     }
-}
-
-/// Runs work on this thread of a pool. Meanwhile the pool's other threads do not sleep, but look for work all the time:
-/// waking them for each of many short loops takes longer than the loops.
-fn awake<T>(work: impl FnOnce() -> T) -> T {
-    /// Ends the search for work, also after a panic.
-    struct Ends<'a>(&'a AtomicBool);
-
-    impl Drop for Ends<'_> {
-        fn drop(&mut self) {
-            self.0.store(true, Ordering::Relaxed);
-        }
-    }
-
-    let done = AtomicBool::new(false);
-    let this = rayon::current_thread_index();
-    rayon::in_place_scope(|scope| {
-        scope.spawn_broadcast(|_, context| {
-            while Some(context.index()) != this && !done.load(Ordering::Relaxed) {
-                if rayon::yield_now() != Some(rayon::Yield::Executed) {
-                    std::hint::spin_loop();
-                }
-            }
-        });
-        let _ends = Ends(&done);
-        work()
-    })
 }
 
 /// Refuses keys that are not those of a plan.
