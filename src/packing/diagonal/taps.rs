@@ -29,6 +29,9 @@ pub(super) struct FirstStage<'a> {
     pub slots: usize,
 }
 
+/// For each rotation and slot: the entry of the first ciphertext that has one, and its weight.
+type Products = BTreeMap<(SlotRotation, usize), (u32, Option<i64>)>;
+
 /// A channel of the image, and a distance from a pooled position's first pixel, in rows and columns.
 type Tap = (usize, [isize; 2]);
 
@@ -71,8 +74,7 @@ impl FirstStage<'_> {
         };
 
         let mut request: Values = Vec::with_capacity(self.spread.len());
-        // For each rotation and slot: the entry of the first ciphertext that has one, and its weight.
-        let mut products: BTreeMap<(SlotRotation, usize), (u32, Option<i64>)> = BTreeMap::new();
+        let mut products = Products::new();
         let mut all_biases = Vec::with_capacity(self.spread.len());
         for values in self.spread {
             let mut pixels = vec![None; self.slots];
@@ -128,14 +130,26 @@ impl FirstStage<'_> {
             request.push(pixels);
             all_biases.push(biases);
         }
+        let diagonals = self.diagonals(products, &request)?;
+        let (babies, giants) = split(diagonals, self.slots, KEY_COST);
+        let ops = vec![
+            Op::LinearTransform { babies, giants },
+            Op::ModSwitch,
+            Op::AddPlain(all_biases),
+        ];
+        Ok((request, ops))
+    }
+
+    /// Sorts the products by rotation. All ciphertexts are multiplied by the same plaintexts, so what one does not read must
+    /// not be there.
+    fn diagonals(&self, products: Products, request: &Values) -> Result<Diagonals, DiagonalError> {
         if products.len().saturating_mul(request.len()) > 2 * READS_MAX {
             return refuse("the first layer's ciphertexts are too many for few uploads");
         }
-        // All ciphertexts are multiplied by the same plaintexts, so what one does not read must not be there.
         let mut diagonals = Diagonals::new();
         for ((rotation, slot), (entry, weight)) in products {
             let source = rotation.source(slot, self.slots);
-            for (values, pixels) in self.spread.iter().zip(&request) {
+            for (values, pixels) in self.spread.iter().zip(request) {
                 let pixel = pixels[source].map(|pixel| pixel.get() as u32);
                 let read = values[slot].zip(pixel);
                 let same = read.map(|(value, pixel)| self::same(self.matrix, value.get(), pixel));
@@ -151,13 +165,7 @@ impl FirstStage<'_> {
         if diagonals.len() > ROTATIONS_MAX {
             return refuse("the first layer's taps are too many for few uploads");
         }
-        let (babies, giants) = split(diagonals, self.slots, KEY_COST);
-        let ops = vec![
-            Op::LinearTransform { babies, giants },
-            Op::ModSwitch,
-            Op::AddPlain(all_biases),
-        ];
-        Ok((request, ops))
+        Ok(diagonals)
     }
 }
 
