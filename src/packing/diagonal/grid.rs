@@ -131,8 +131,11 @@ impl FirstStages<'_> {
                 reach(&mut taps, zip(tap, block, |a, b| a - b));
             }
         });
-        if results[0][0] > results[1][0] || taps[0][0] > taps[1][0] {
-            return None;
+        for range in [&mut results, &mut taps] {
+            // Nothing is read: the weights of a layer are 0.
+            if range[0][0] > range[1][0] {
+                *range = [[0; 2]; 2];
+            }
         }
         // The last result's block, and the farthest that a tap lies beyond it.
         let most = zip(results[1], results[0], |a, b| a - b);
