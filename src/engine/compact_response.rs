@@ -8,7 +8,7 @@ use crate::modular::{invert, multiply, residue};
 use crate::seal::{Ciphertext, Context};
 use rayon::prelude::*;
 
-/// How a plan's responses are shortened.
+/// The form to which a plan's responses are shortened.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct ResponseForm {
     /// Number of primes of q'.

@@ -1,7 +1,7 @@
 //! Encrypts a batch piece by piece, in the form in which it travels.
 
 use super::error::EngineError;
-use super::fresh::{FreshEncryptor, RequestKeys, SEED_BYTES, Scratch};
+use super::fresh::{EncryptionScratch, FreshEncryptor, RequestKeys, SEED_BYTES};
 use super::secret::SecretPrime;
 use super::spec::ClientSpec;
 use super::stats::StageProgress;
@@ -20,7 +20,7 @@ pub(crate) struct CompactEncryption<'a> {
     /// Number of bytes of a ciphertext.
     size: usize,
     stage: StageProgress<'a>,
-    scratch: Mutex<Vec<Scratch>>,
+    scratch: Mutex<Vec<EncryptionScratch>>,
 }
 
 impl<'a> CompactEncryption<'a> {

@@ -114,11 +114,6 @@ impl SlotMap {
         self.image_slots
     }
 
-    /// Returns the number of slots that sum to one logit.
-    pub const fn logit_slots(&self) -> usize {
-        self.logit_slots
-    }
-
     /// Returns the number of logits of an image.
     pub const fn logits(&self) -> usize {
         self.logits

@@ -1,4 +1,4 @@
-//! What travels between client and server, and how long that takes.
+//! The messages between client and server: their sizes, and the time that they take on a line.
 
 use super::response::ResponseShape;
 use super::search::Chain;

@@ -34,7 +34,7 @@ impl Parameters {
     }
 }
 
-/// What a response is made of, apart from its primes.
+/// The shape of a response, apart from its primes.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct ResponseShape {
     /// N.

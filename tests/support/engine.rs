@@ -26,21 +26,34 @@ fn repeated(
     numbers: [u32; 3],
 ) -> Vec<u8> {
     let body = &single[HEADER_BYTES..single.len() - CHECKSUM_BYTES];
+    // NTT form, polynomials and primes are those of the single message.
+    let shape = [single[7], single[32], single[34]];
+    message(
+        (kind, plan.fingerprint().0),
+        shape,
+        numbers,
+        &body.repeat(count),
+    )
+}
+
+/// Builds a message: its kind and fingerprint; NTT form, polynomials and primes; parts, items and images; its body.
+fn message(
+    (kind, fingerprint): (Kind, [u8; 16]),
+    [is_ntt_form, polynomials, primes]: [u8; 3],
+    numbers: [u32; 3],
+    body: &[u8],
+) -> Vec<u8> {
     let mut bytes = Vec::new();
     bytes.extend(MAGIC);
     bytes.extend(VERSION.to_le_bytes());
-    bytes.push(kind as u8);
-    // NTT form, polynomials and primes are those of the single message.
-    bytes.push(single[7]);
-    bytes.extend(plan.fingerprint().0);
-    bytes.extend(((body.len() * count) as u64).to_le_bytes());
-    bytes.extend(&single[32..36]);
+    bytes.extend([kind as u8, is_ntt_form]);
+    bytes.extend(fingerprint);
+    bytes.extend((body.len() as u64).to_le_bytes());
+    bytes.extend([polynomials, 0, primes, 0]);
     for number in numbers {
         bytes.extend(number.to_le_bytes());
     }
-    for _ in 0..count {
-        bytes.extend(body);
-    }
+    bytes.extend(body);
     let digest = xxhash_rust::xxh3::xxh3_64(&bytes);
     bytes.extend(digest.to_le_bytes());
     bytes
@@ -104,21 +117,10 @@ fn compact_keys(plan: &Contexts, singles: &[(&'static str, Vec<u8>)]) -> Vec<u8>
         hash.update(word.to_le_bytes());
     }
     let body = [&[7; 32], polynomial.repeat(digits).as_slice()].concat();
-    let mut bytes = Vec::new();
-    bytes.extend(MAGIC);
-    bytes.extend(VERSION.to_le_bytes());
-    bytes.extend([Kind::CompactKeys as u8, 1]);
-    bytes.extend(&hash.finalize()[..16]);
-    bytes.extend((body.len() as u64).to_le_bytes());
-    bytes.extend(2_u16.to_le_bytes());
-    bytes.extend((primes.len() as u16).to_le_bytes());
-    for number in [1_u32, 1, 0] {
-        bytes.extend(number.to_le_bytes());
-    }
-    bytes.extend(body);
-    let digest = xxhash_rust::xxh3::xxh3_64(&bytes);
-    bytes.extend(digest.to_le_bytes());
-    bytes
+    let mut fingerprint = [0; 16];
+    fingerprint.copy_from_slice(&hash.finalize()[..16]);
+    let shape = [1, 2, primes.len() as u8];
+    message((Kind::CompactKeys, fingerprint), shape, [1, 1, 0], &body)
 }
 
 /// Builds a compact response: the widths, and random bytes for each polynomial, with zero bits after the last
@@ -135,20 +137,13 @@ pub fn compact_response(plan: &Contexts, images: u32) -> Vec<u8> {
         let last = body.last_mut().unwrap();
         *last &= 0xFF >> (bits.next_multiple_of(8) - bits);
     }
-    let mut bytes = Vec::new();
-    bytes.extend(MAGIC);
-    bytes.extend(VERSION.to_le_bytes());
-    bytes.extend([Kind::CompactResponse as u8, 0]);
-    bytes.extend(plan.fingerprint().0);
-    bytes.extend((body.len() as u64).to_le_bytes());
-    bytes.extend([2, 0, 1, 0]);
-    for number in [parts as u32, outputs as u32, images] {
-        bytes.extend(number.to_le_bytes());
-    }
-    bytes.extend(body);
-    let digest = xxhash_rust::xxh3::xxh3_64(&bytes);
-    bytes.extend(digest.to_le_bytes());
-    bytes
+    let numbers = [parts as u32, outputs as u32, images];
+    message(
+        (Kind::CompactResponse, plan.fingerprint().0),
+        [0, 2, 1],
+        numbers,
+        &body,
+    )
 }
 
 /// Builds a compact request from a seeded ciphertext: one seed, and copies of its first polynomial.
@@ -158,18 +153,12 @@ fn compact(plan: &Contexts, singles: &[(&'static str, Vec<u8>)], images: u32) ->
     let polynomial = &single[HEADER_BYTES + 64..single.len() - CHECKSUM_BYTES];
     let parts = plan.contexts().len();
     let body = [&[7; 32], polynomial.repeat(parts * INPUTS).as_slice()].concat();
-    let mut bytes = Vec::new();
-    bytes.extend(MAGIC);
-    bytes.extend(VERSION.to_le_bytes());
-    bytes.extend([Kind::CompactRequest as u8, 1]);
-    bytes.extend(plan.fingerprint().0);
-    bytes.extend((body.len() as u64).to_le_bytes());
-    bytes.extend(&single[32..36]);
-    for number in [parts as u32, INPUTS as u32, images] {
-        bytes.extend(number.to_le_bytes());
-    }
-    bytes.extend(body);
-    let digest = xxhash_rust::xxh3::xxh3_64(&bytes);
-    bytes.extend(digest.to_le_bytes());
-    bytes
+    let shape = [1, single[32], single[34]];
+    let numbers = [parts as u32, INPUTS as u32, images];
+    message(
+        (Kind::CompactRequest, plan.fingerprint().0),
+        shape,
+        numbers,
+        &body,
+    )
 }

@@ -92,7 +92,7 @@ pub(super) struct RequestKeys {
 }
 
 /// Memory that a thread reuses from one ciphertext to the next.
-pub(super) struct Scratch {
+pub(super) struct EncryptionScratch {
     /// The slots of a ciphertext: integers from 0.
     pub(super) slots: Vec<i64>,
     plain: Plaintext,
@@ -104,7 +104,7 @@ pub(super) struct Scratch {
     bytes: Vec<u8>,
 }
 
-impl Drop for Scratch {
+impl Drop for EncryptionScratch {
     fn drop(&mut self) {
         self.plain.set_zero();
         self.slots.zeroize();
@@ -182,9 +182,9 @@ impl FreshEncryptor {
     }
 
     /// Makes memory for a thread.
-    pub(super) fn scratch(&self) -> Result<Scratch, EngineError> {
+    pub(super) fn scratch(&self) -> Result<EncryptionScratch, EngineError> {
         let degree = self.context.parameters().poly_modulus_degree();
-        Ok(Scratch {
+        Ok(EncryptionScratch {
             plain: Plaintext::new().doing(|| "preparing to encrypt".to_owned())?,
             slots: Vec::with_capacity(degree),
             values: Vec::with_capacity(degree),
@@ -202,7 +202,7 @@ impl FreshEncryptor {
         &self,
         keys: &RequestKeys,
         [part, index]: [usize; 2],
-        scratch: &mut Scratch,
+        scratch: &mut EncryptionScratch,
         packed: &mut [u8],
     ) -> Result<(), EngineError> {
         let doing = || format!("encrypting input element {index}");

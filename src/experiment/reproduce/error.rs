@@ -86,7 +86,7 @@ impl ReproduceError {
     }
 }
 
-/// What the library of plots says.
+/// The words of the library of plots.
 impl From<DrawingAreaErrorKind<std::io::Error>> for ReproduceError {
     fn from(error: DrawingAreaErrorKind<std::io::Error>) -> Self {
         Self::Plot(error.to_string())

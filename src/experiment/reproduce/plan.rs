@@ -32,7 +32,7 @@ pub enum Job {
     Ptq {
         /// The model directory of the float network.
         parent: &'static str,
-        /// How it is rounded.
+        /// The rule of rounding.
         options: PtqOptions,
     },
     /// A training run.

@@ -1,10 +1,10 @@
 //! Builds the layout of a network: first the slots of its values, then the diagonals between them.
 
 use super::DiagonalError;
-use super::grid::FirstStages;
+use super::grid::GridStages;
 use super::last::{classes, last_stage, last_stage_of_classes};
 use super::place::{LinearRun, Place, Slots, Tensor, cut, places};
-use super::taps::FirstStage;
+use super::taps::TapStage;
 use super::windows::{Windows, windows};
 use crate::circuit::{Circuit, CircuitLayer, Entry, Giant, Op, PlainProducts, SlotRotation};
 use crate::network::{Layer, Network, Shape, SparseMatrix};
@@ -193,7 +193,7 @@ impl Placed<'_> {
     fn with_few_uploads(&self, image: Shape) -> Result<Begun, DiagonalError> {
         let shapes = [image, self.tensors[0].shape];
         if let (Some(windows), [first, second, ..]) = (self.windows, self.matrices) {
-            let packed = FirstStages {
+            let packed = GridStages {
                 run: &self.runs[0],
                 matrices: [first, second],
                 shapes,
@@ -204,7 +204,7 @@ impl Placed<'_> {
             .pack()?;
             return Ok((packed.request, packed.first, Some(packed.second)));
         }
-        let (request, ops) = FirstStage {
+        let (request, ops) = TapStage {
             run: &self.runs[0],
             matrix: &self.matrices[0],
             shapes,

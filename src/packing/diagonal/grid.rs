@@ -20,8 +20,8 @@ use std::collections::BTreeMap;
 /// Largest number of rotations of the request; with more, the layout is not worth it.
 pub(super) const ROTATIONS_MAX: usize = 256;
 
-/// What the stages before the second square are made from.
-pub(super) struct FirstStages<'a> {
+/// The parts from which the stages before the second square are made.
+pub(super) struct GridStages<'a> {
     pub run: &'a LinearRun,
     pub matrices: [&'a SparseMatrix; 2],
     /// The image, and the first tensor.
@@ -67,7 +67,7 @@ struct VersionGrid {
     width: usize,
 }
 
-impl FirstStages<'_> {
+impl GridStages<'_> {
     /// Returns the first layer's stride. One beyond the image is never used.
     fn stride(&self) -> Offset {
         let (image, [rows, columns]) = (self.shapes[0], self.run.stride);

@@ -15,8 +15,8 @@ use crate::network::{Shape, SparseMatrix};
 use crate::packing::index::Index;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What the first stage is made from.
-pub(super) struct FirstStage<'a> {
+/// The parts from which the first stage is made.
+pub(super) struct TapStage<'a> {
     pub run: &'a LinearRun,
     pub matrix: &'a SparseMatrix,
     /// The image, and the first tensor.
@@ -30,13 +30,13 @@ pub(super) struct FirstStage<'a> {
 }
 
 /// For each rotation and slot: the entry of the first ciphertext that has one, and its weight.
-type Products = BTreeMap<(SlotRotation, usize), (u32, Option<i64>)>;
+type TapProducts = BTreeMap<(SlotRotation, usize), (u32, Option<i64>)>;
 
 /// A channel of the image, and a distance from a pooled position's first pixel, in rows and columns.
-type Tap = (usize, [isize; 2]);
+type PixelTap = (usize, [isize; 2]);
 
-impl FirstStage<'_> {
-    fn tap(&self, value: usize, pixel: u32) -> Tap {
+impl TapStage<'_> {
+    fn tap(&self, value: usize, pixel: u32) -> PixelTap {
         let (_, place) = at(value, self.shapes[1]);
         let (channel, pixel) = at(pixel as usize, self.shapes[0]);
         let side = [self.shapes[0].height, self.shapes[0].width];
@@ -74,7 +74,7 @@ impl FirstStage<'_> {
         };
 
         let mut request: Values = Vec::with_capacity(self.spread.len());
-        let mut products = Products::new();
+        let mut products = TapProducts::new();
         let mut all_biases = Vec::with_capacity(self.spread.len());
         for values in self.spread {
             let mut pixels = vec![None; self.slots];
@@ -90,7 +90,7 @@ impl FirstStage<'_> {
                     let entries = self.matrix.row(value);
                     entries.map(move |entry| (entry, self.matrix.inputs()[entry]))
                 };
-                let taps: BTreeSet<Tap> = of_row()
+                let taps: BTreeSet<PixelTap> = of_row()
                     .flat_map(|(_, value)| {
                         reads(value).map(move |(_, pixel)| self.tap(value, pixel))
                     })
@@ -101,7 +101,7 @@ impl FirstStage<'_> {
                         taps.len()
                     ));
                 }
-                let number: BTreeMap<Tap, usize> = taps.into_iter().zip(0..).collect();
+                let number: BTreeMap<PixelTap, usize> = taps.into_iter().zip(0..).collect();
                 for (slot, value) in of_row() {
                     for (entry, pixel) in reads(value) {
                         let number = number[&self.tap(value, pixel)];
@@ -142,7 +142,11 @@ impl FirstStage<'_> {
 
     /// Sorts the products by rotation. All ciphertexts are multiplied by the same plaintexts, so what one does not read must
     /// not be there.
-    fn diagonals(&self, products: Products, request: &Values) -> Result<Diagonals, DiagonalError> {
+    fn diagonals(
+        &self,
+        products: TapProducts,
+        request: &Values,
+    ) -> Result<Diagonals, DiagonalError> {
         if products.len().saturating_mul(request.len()) > 2 * READS_MAX {
             return refuse("the first layer's ciphertexts are too many for few uploads");
         }

@@ -24,7 +24,7 @@ pub(super) struct Windows {
     block: usize,
 }
 
-/// Whether the second tensor's windows serve, and then the first tensor's slots.
+/// Arranges the first tensor's slots by the second tensor's windows, if these serve.
 pub(super) fn windows(
     runs: &[LinearRun],
     places: &[Place],
