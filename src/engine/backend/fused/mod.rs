@@ -22,7 +22,7 @@ use crate::engine::correction::minus_q;
 use crate::engine::masks::Masks;
 use crate::engine::plan::Plan;
 use crate::engine::stats::{LayerStats, Progress, StageProgress};
-use crate::kernels::{Backend, EncryptionScratch, Prime, Program};
+use crate::kernels::{Backend, Prime, Program, Scratch};
 use crate::seal::{Ciphertext, Context};
 use rayon::prelude::*;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -214,7 +214,7 @@ impl Fused {
         let nanoseconds: Vec<AtomicU64> = self.layers.iter().map(|_| AtomicU64::new(0)).collect();
         let tiles = (0..self.degree() / tile)
             .into_par_iter()
-            .map_init(EncryptionScratch::default, |scratch, number| {
+            .map_init(Scratch::default, |scratch, number| {
                 let mut output = vec![0; outputs * size * tile];
                 self.backend
                     .run(program, rows, number * tile, scratch, &mut output);
