@@ -23,6 +23,8 @@ pub(crate) use result::{ResultKind, check_result};
 #[cfg(any(feature = "cli", feature = "train"))]
 pub(crate) use target::check_directory;
 #[cfg(feature = "cli")]
+pub(crate) use target::check_output;
+#[cfg(feature = "cli")]
 pub(crate) use target::{is_pipe, is_same_target, is_stream};
 #[cfg(feature = "cli")]
 pub(crate) use temporary::remove_temporaries;
@@ -31,8 +33,6 @@ pub(crate) use temporary::{TemporaryDirectory, clear_abandoned, uninterrupted};
 pub(crate) use temporary::{forget_made, make_directory};
 
 use target::Target;
-#[cfg(test)]
-use target::check_output;
 use temporary::TemporaryFile;
 
 /// Reads all of `source` if that is at most `limit` bytes; returns `None` if there are more. It does not rely on

@@ -44,11 +44,17 @@ pub(crate) enum Own {
     ScalingRecord,
     /// The record of a benchmark.
     BenchRecord,
+    /// A server's part of a deployment.
+    Deployment,
+    /// A client's part of a deployment.
+    Client,
+    /// The description of a folder of requests or responses.
+    Requests,
 }
 
 impl Own {
     /// Each kind with fields by which it is recognised.
-    const FIELDS: [(Self, &'static [&'static str]); 11] = [
+    const FIELDS: [(Self, &'static [&'static str]); 14] = [
         (Self::Network, &["format", "layers"]),
         (Self::Layers, &["network", "tensors"]),
         (Self::Config, &["network", "epochs"]),
@@ -66,6 +72,9 @@ impl Own {
         ),
         (Self::ScalingRecord, &["command", "git_commit", "points"]),
         (Self::BenchRecord, &["arguments", "git_commit", "rows"]),
+        (Self::Deployment, &["deployment_version"]),
+        (Self::Client, &["client_version"]),
+        (Self::Requests, &["requests_version"]),
     ];
 
     /// Recognises a file that is complete.
@@ -84,7 +93,8 @@ impl Own {
         found.map(|&(own, _)| own)
     }
 
-    const fn words(self) -> &'static str {
+    /// Describes the kind in a phrase.
+    pub(crate) const fn words(self) -> &'static str {
         match self {
             Self::Network => "an integer network of sealquant (network.json)",
             Self::Layers => "a description of layers, from which `sealquant import` makes a model",
@@ -97,6 +107,9 @@ impl Own {
             Self::TimingRecord => "a record of the authors' schedule",
             Self::ScalingRecord => "a record of time and memory against sizes",
             Self::BenchRecord => "the record of a benchmark",
+            Self::Deployment => "the server's part of a deployment (deployment.json)",
+            Self::Client => "the client's part of a deployment (client.json)",
+            Self::Requests => "the description of a folder of requests or responses",
         }
     }
 }

@@ -107,6 +107,8 @@ mod clock;
 #[cfg(feature = "inference")]
 pub mod data;
 #[cfg(feature = "inference")]
+pub mod deploy;
+#[cfg(feature = "inference")]
 pub mod engine;
 #[cfg(feature = "inference")]
 pub mod experiment;

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use super::{
     Outcome,
+    class_table::{Seen, class_table},
     model::{dataset_parser, image_range, split_parser},
     output::Output,
     run::{self, Finished, RunArguments},
@@ -32,61 +33,17 @@ pub(super) struct InferArguments {
     pub(super) run: RunArguments,
 }
 
-/// Largest number of images that are listed one by one.
-const LISTED: usize = 20;
-
-/// Shows the classes: a few images one by one, or, for more images, one line for each class.
-fn class_table(finished: &Finished) -> table::Table {
-    let names = finished.images.classes();
-    let name = |class: usize| {
-        names
-            .get(class)
-            .map_or_else(|| class.to_string(), |&name| name.to_owned())
+/// Returns what is shown of each image.
+fn seen(finished: &Finished) -> Vec<Seen> {
+    let labels = finished.images.labels().iter();
+    let pairs = finished.classified.predictions.iter().zip(labels);
+    let seen = |(index, (&class, &label)): (usize, (&usize, &u8))| Seen {
+        image: (finished.record.first_image + index).to_string(),
+        class,
+        score: None,
+        label: Some(label.into()),
     };
-    let predictions = &finished.classified.predictions;
-    let labels = finished.images.labels().iter().copied();
-    let pairs: Vec<(usize, usize)> = predictions
-        .iter()
-        .copied()
-        .zip(labels.map(usize::from))
-        .collect();
-    if pairs.len() <= LISTED {
-        let rows = pairs
-            .iter()
-            .enumerate()
-            .map(|(index, &(predicted, label))| {
-                vec![
-                    (finished.record.first_image + index).to_string(),
-                    name(predicted),
-                    name(label),
-                    if predicted == label { "right" } else { "wrong" }.to_owned(),
-                ]
-            });
-        return table::columns(&["image", "class", "label", "that is"], rows);
-    }
-    let rows = (0..names.len()).filter_map(|class| {
-        let images = pairs.iter().filter(|pair| pair.1 == class).count();
-        let taken = |other: usize| pairs.iter().filter(|pair| **pair == (other, class)).count();
-        let right = taken(class);
-        // The class it is most often mistaken for, if it is not recognised.
-        let others = (0..names.len()).filter(|&other| other != class);
-        let other = others.max_by_key(|&other| (taken(other), std::cmp::Reverse(other)));
-        let other = other.filter(|&other| taken(other) > 0);
-        (images > 0).then(|| {
-            let other = other.map(|other| format!("{} ({})", name(other), taken(other)));
-            vec![
-                name(class),
-                table::thousands(images),
-                table::thousands(right),
-                table::percent(right as f64 / images as f64),
-                other.unwrap_or_default(),
-            ]
-        })
-    });
-    table::columns(
-        &["label", "images", "right", "share", "else mostly read as"],
-        rows,
-    )
+    pairs.enumerate().map(seen).collect()
 }
 
 /// Shows times and operations of the layers, with their predictions.
@@ -149,7 +106,7 @@ fn show(
     output: &mut Output,
 ) -> anyhow::Result<()> {
     output.line(summary(&finished.record, false))?;
-    output.line(class_table(finished))?;
+    output.line(class_table(finished.images.classes(), &seen(finished)))?;
     output.line(layer_table(&finished.record))?;
     let rows = finished.record.noise.iter().map(|layer| {
         vec![

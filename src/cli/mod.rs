@@ -4,6 +4,7 @@
 //! failure (including a decrypted logit that differs from the twin's), 2 on misuse, and 130 when Ctrl-C or SIGTERM
 //! ended the command.
 
+mod class_table;
 mod data;
 mod demo;
 mod digits;
@@ -21,6 +22,7 @@ mod progress;
 #[cfg(feature = "train")]
 mod ptq;
 mod reproduce;
+mod roles;
 mod run;
 mod scheme;
 mod summary;
@@ -68,6 +70,18 @@ enum Command {
     Inspect(inspect::InspectArguments),
     /// Classify images under encryption and compare every logit with exact clear evaluation.
     Infer(infer::InferArguments),
+    /// Prepare a model for a server and its clients: encryption parameters, files for both sides.
+    Compile(roles::compile::CompileArguments),
+    /// Client: make a secret key, and the keys that the server needs.
+    Keygen(roles::keygen::KeygenArguments),
+    /// Client: encrypt images.
+    Encrypt(roles::encrypt::EncryptArguments),
+    /// Server: evaluate encrypted images, without a secret key.
+    Evaluate(roles::evaluate::EvaluateArguments),
+    /// Client: decrypt the answers and show the classes.
+    Decrypt(roles::decrypt::DecryptArguments),
+    /// Classify your own images under encryption, client and server in one process.
+    Classify(roles::classify::ClassifyArguments),
     /// See it work: classify MNIST digits under encryption and draw some of them.
     Demo(demo::DemoArguments),
 }
@@ -142,6 +156,8 @@ impl Command {
             Self::Infer(arguments) => arguments.run.threads,
             Self::Demo(arguments) => arguments.run.threads,
             Self::Reproduce(arguments) => arguments.threads(),
+            Self::Evaluate(arguments) => arguments.threads,
+            Self::Classify(arguments) => arguments.threads,
             _ => None,
         }
     }
@@ -159,6 +175,12 @@ fn execute(command: Command, output: &mut Output) -> anyhow::Result<Outcome> {
         Command::Reproduce(arguments) => reproduce::run(&arguments, output),
         Command::Inspect(arguments) => inspect::run(&arguments, output),
         Command::Infer(arguments) => infer::run(&arguments, output),
+        Command::Compile(arguments) => roles::compile::run(&arguments, output),
+        Command::Keygen(arguments) => roles::keygen::run(&arguments, output),
+        Command::Encrypt(arguments) => roles::encrypt::run(&arguments, output),
+        Command::Evaluate(arguments) => roles::evaluate::run(&arguments, output),
+        Command::Decrypt(arguments) => roles::decrypt::run(&arguments, output),
+        Command::Classify(arguments) => roles::classify::run(&arguments, output),
         Command::Demo(arguments) => demo::run(&arguments, output),
     }
 }

@@ -60,6 +60,11 @@ pub(super) fn check_file(
         .with_context(|| format!("{option}: cannot write {}", path.display()))
 }
 
+/// Checks that `option` names a file that can be written.
+pub(super) fn check_output(option: &str, path: &Path) -> anyhow::Result<()> {
+    file::check_output(path).with_context(|| format!("{option}: cannot write {}", path.display()))
+}
+
 /// Says that the program may wait now if `path` is a named pipe, which is written only once something reads it.
 pub(super) fn announce(path: &Path) {
     if file::is_pipe(path) {

@@ -14,10 +14,14 @@ use super::spec::ClientSpec;
 use super::stats::{Progress, StageProgress};
 use crate::kernels::Backend;
 use crate::modular::Crt;
-use crate::seal::{KeyGenerator, Plaintext};
+use crate::seal::{Context, KeyGenerator, Plaintext, SecretKey};
 use num_bigint::BigInt;
 use rayon::prelude::*;
 use std::sync::Arc;
+use zeroize::Zeroizing;
+
+/// Number of coefficients of the secret key in a byte.
+const SECRET_DIGITS: u32 = 4;
 
 /// The client: holds the secret key, encrypts images and decrypts logits. The key serves all plain primes.
 #[derive(Debug)]
@@ -34,10 +38,59 @@ impl Client {
     /// [`EngineError::Contexts`] if the contexts are those of another plan, [`EngineError::Seal`] if memory is
     /// exhausted.
     pub fn new(spec: &ClientSpec, contexts: &Contexts) -> Result<Self, EngineError> {
+        Self::with_secret(spec, contexts, |context| {
+            KeyGenerator::new(context).and_then(|generator| generator.secret_key())
+        })
+    }
+
+    /// Takes a secret key that [`Client::secret_bytes`] returned, for the same plan.
+    ///
+    /// # Errors
+    /// Those of [`Client::new`], and [`EngineError::SecretBytes`] if the bytes are none of this plan's secret keys.
+    pub fn from_secret_bytes(
+        spec: &ClientSpec,
+        contexts: &Contexts,
+        bytes: &[u8],
+    ) -> Result<Self, EngineError> {
+        let degree = spec.poly_modulus_degree;
+        let digits = bytes.iter().flat_map(|byte| {
+            let digit = move |at: u32| (byte >> (2 * at) & 3).cast_signed() - 1;
+            (0..SECRET_DIGITS).map(digit)
+        });
+        let coefficients: Zeroizing<Vec<i8>> = Zeroizing::new(digits.collect());
+        if coefficients.len() != degree || coefficients.contains(&2) {
+            return Err(EngineError::SecretBytes);
+        }
+        Self::with_secret(spec, contexts, |context| {
+            SecretKey::from_coefficients(context, &coefficients)
+        })
+    }
+
+    /// Returns the coefficients of the secret key, which are -1, 0 or 1: each as one more, in two bits, the first one in
+    /// the lowest bits of a byte. **Whoever has them can decrypt.**
+    ///
+    /// # Errors
+    /// [`EngineError::Seal`] if SEAL refuses the key.
+    pub fn secret_bytes(&self) -> Result<Zeroizing<Vec<u8>>, EngineError> {
+        let first = self.primes.first().ok_or(EngineError::Contexts)?;
+        let coefficients = first.secret_key().coefficients(first.context());
+        let coefficients = coefficients.doing(|| "reading the secret key".to_owned())?;
+        let byte = |four: &[i8]| {
+            let digits = four.iter().rev();
+            digits.fold(0, |byte, &value| (byte << 2) | (value + 1).cast_unsigned())
+        };
+        let bytes = coefficients.chunks(SECRET_DIGITS as usize).map(byte);
+        Ok(Zeroizing::new(bytes.collect()))
+    }
+
+    fn with_secret(
+        spec: &ClientSpec,
+        contexts: &Contexts,
+        make: impl FnOnce(&Context) -> Result<SecretKey, crate::seal::Error>,
+    ) -> Result<Self, EngineError> {
         contexts.check(spec)?;
         let first = contexts.contexts().first().ok_or(EngineError::Contexts)?;
-        let secret = KeyGenerator::new(first).and_then(|generator| generator.secret_key());
-        let secret = secret.doing(|| "making the secret key".to_owned())?;
+        let secret = make(first).doing(|| "making the secret key".to_owned())?;
         let primes = contexts.contexts().iter().zip(&spec.corrections);
         let primes = primes.map(|(context, &correction)| {
             let coefficients = spec.slot_map.response_coefficients();

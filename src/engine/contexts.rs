@@ -133,6 +133,11 @@ impl Contexts {
         self.needs_relin_keys
     }
 
+    /// Tells whether the server needs any keys.
+    pub const fn needs_keys(&self) -> bool {
+        self.needs_relin_keys || !self.galois_elements.is_empty()
+    }
+
     /// Returns the keys that own kernels need, in the order in which they travel; `None` if the server needs whole keys.
     pub(crate) fn needed_keys(&self) -> Option<Vec<NeededKey>> {
         NeededKey::all(

@@ -129,6 +129,9 @@ pub enum EngineError {
         "a compact request needs own kernels and plaintext moduli of at most 57 bits: use the seeded request"
     )]
     Compact,
+    /// The bytes are no secret key of the plan.
+    #[error("these bytes are not a secret key of this plan")]
+    SecretBytes,
     /// The response is not one that travels in few bits.
     #[error(
         "this is not a compact response of this plan: it is another plan's, or that of a plan with no noise budget to \

@@ -1,6 +1,7 @@
 //! The messages between client and server. Each has one part for each plaintext modulus.
 
 use super::compact_keys::CompactKeys;
+use super::contexts::Contexts;
 use super::error::EngineError;
 use crate::seal::{Ciphertext, GaloisKeys, RelinKeys};
 use std::sync::Arc;
@@ -35,6 +36,15 @@ impl EvaluationKeys {
             galois_keys,
             compact: None,
         }
+    }
+
+    /// Makes the empty set, for a plan that needs no keys.
+    pub fn none(contexts: &Contexts) -> Self {
+        let primes = contexts.contexts().len();
+        Self::of_seal(
+            (0..primes).map(|_| None).collect(),
+            (0..primes).map(|_| None).collect(),
+        )
     }
 
     /// Takes the keys of own kernels, for this many plain primes.

@@ -30,6 +30,7 @@ mod secret;
 mod seeded;
 mod server;
 mod spec;
+mod spec_literal;
 mod stats;
 
 pub use backend::reference;
@@ -49,6 +50,7 @@ pub use seeded::{SeededEvaluationKeys, SeededRequest, SeededRequestPart};
 pub use server::{Evaluation, Server};
 pub use spec::ClientSpec;
 pub(crate) use spec::NeededKey;
+pub use spec_literal::{ClientSpecError, ClientSpecLiteral};
 pub use stats::{LayerStats, Progress, Share};
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! What a client must know: parameters and sizes, no weights.
 
 use super::compact_response::ResponseForm;
-use crate::network::{InputError, InputSpec};
+use crate::network::{InputError, InputSpec, Shape};
 use crate::packing::SlotMap;
 use crate::seal::SecurityLevel;
 
@@ -105,6 +105,11 @@ impl ClientSpec {
     /// [`InputError::Length`] for another number of pixels than the network's input takes.
     pub fn quantize_image(&self, pixels: &[u8]) -> Result<Vec<i64>, InputError> {
         self.input.quantize_image(pixels)
+    }
+
+    /// Returns the shape of the images that [`ClientSpec::quantize_image`] takes.
+    pub fn image_shape(&self) -> Shape {
+        self.input.quantizer.image_shape(self.input.shape)
     }
 
     /// Returns the number of integers of an image.

@@ -26,6 +26,8 @@ const MEASURED_RESULTS: usize = 16;
 pub struct Classified {
     /// Class of each image: the index of its largest decrypted logit; the first one wins a tie.
     pub predictions: Vec<usize>,
+    /// The logits of each image.
+    pub decrypted: Vec<Vec<BigInt>>,
     /// Indices in the run of the images with at least one decrypted logit that differs from the twin's.
     pub mismatched_images: Vec<usize>,
     /// Number of logits that were compared with the twin's.

@@ -91,12 +91,15 @@ namespace sealquant
         return { key.data().data(), key.data().coeff_count() };
     }
 
-    std::unique_ptr<seal::SecretKey> raw_secret_key_for(
-        const seal::SEALContext &context, const seal::SecretKey &key)
+    std::unique_ptr<seal::SecretKey> raw_secret_key(
+        const seal::SEALContext &context, rust::Slice<const std::uint64_t> limbs)
     {
-        auto copy = std::make_unique<seal::SecretKey>(key);
-        copy->data().parms_id() = context.key_parms_id();
-        return copy;
+        // A new key's memory is cleared when it is freed.
+        auto key = std::make_unique<seal::SecretKey>();
+        key->data().resize(limbs.size());
+        std::copy(limbs.begin(), limbs.end(), key->data().data());
+        key->data().parms_id() = context.key_parms_id();
+        return key;
     }
 
     std::unique_ptr<seal::RelinKeys> raw_relin_keys(const seal::SEALContext &context)

@@ -29,8 +29,8 @@ namespace sealquant
 
     // Secret. In NTT form at the key level, one prime after the other.
     rust::Slice<const std::uint64_t> raw_secret_key_data(const seal::SecretKey &key);
-    std::unique_ptr<seal::SecretKey> raw_secret_key_for(
-        const seal::SEALContext &context, const seal::SecretKey &key);
+    std::unique_ptr<seal::SecretKey> raw_secret_key(
+        const seal::SEALContext &context, rust::Slice<const std::uint64_t> limbs);
 
     // Keys without any slot, at the key level.
     std::unique_ptr<seal::RelinKeys> raw_relin_keys(const seal::SEALContext &context);

@@ -42,10 +42,7 @@ pub mod bridge {
         fn raw_public_key_data(key: &PublicKey) -> &Ciphertext;
 
         fn raw_secret_key_data(key: &SecretKey) -> &[u64];
-        fn raw_secret_key_for(
-            context: &SEALContext,
-            key: &SecretKey,
-        ) -> Result<UniquePtr<SecretKey>>;
+        fn raw_secret_key(context: &SEALContext, limbs: &[u64]) -> Result<UniquePtr<SecretKey>>;
 
         fn raw_relin_keys(context: &SEALContext) -> Result<UniquePtr<RelinKeys>>;
         fn raw_galois_keys(context: &SEALContext) -> Result<UniquePtr<GaloisKeys>>;

@@ -180,7 +180,7 @@ pub(crate) fn is_pipe(path: &Path) -> bool {
 /// # Errors
 /// The errors that [`super::replace`] would return, as far as they can be known in advance: the path is a directory,
 /// the file is read-only, or its directory is not writable or cannot be created.
-pub(super) fn check_output(path: &Path) -> io::Result<()> {
+pub(crate) fn check_output(path: &Path) -> io::Result<()> {
     match Target::find(path) {
         // Opening would be wrong here: a pipe may wait for its reader, and a device may act on being opened.
         Ok(Target::Stream(_)) => Ok(()),

@@ -1,9 +1,13 @@
 //! The network itself: an unchecked description goes in, a validated and immutable network comes out.
 
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
+
 use super::{
     error::{InputError, LayerError, NetworkError},
+    format_error::ENCODED_VERSION,
     layer::{Layer, MAX_ELEMENTS, MAX_WEIGHTS, NamedLayer},
     quantizer::InputQuantizer,
+    raw::RawInput,
     shape::Shape,
 };
 
@@ -34,6 +38,19 @@ pub struct InputSpec {
 }
 
 impl InputSpec {
+    /// Checks that the shape is one that a network can have, and that the quantiser can give it.
+    fn check(&self) -> Result<(), NetworkError> {
+        let shape = self.shape;
+        if shape.is_empty() || shape.len() > MAX_ELEMENTS {
+            return Err(NetworkError::InputShape {
+                shape,
+                elements: shape.len(),
+                limit: MAX_ELEMENTS,
+            });
+        }
+        self.quantizer.check_shape(shape)
+    }
+
     /// Converts an image of pixels to the integers that the network reads. Both are in the flat, channel-major order of
     /// [`Shape`].
     ///
@@ -51,6 +68,22 @@ impl InputSpec {
             });
         }
         Ok(quantizer.quantize_image(pixels, *shape))
+    }
+}
+
+/// Written as in a network file.
+impl Serialize for InputSpec {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        RawInput::of(self).serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for InputSpec {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let read = RawInput::deserialize(deserializer)?.into_spec(ENCODED_VERSION);
+        let spec = read.map_err(D::Error::custom)?;
+        spec.check().map_err(D::Error::custom)?;
+        Ok(spec)
     }
 }
 
@@ -90,14 +123,8 @@ impl Network {
         if let Some(problem) = name_problem(&literal.name) {
             return Err(NetworkError::Name { problem });
         }
+        literal.input.check()?;
         let input = literal.input.shape;
-        if input.is_empty() || input.len() > MAX_ELEMENTS {
-            return Err(NetworkError::InputShape {
-                shape: input,
-                elements: input.len(),
-                limit: MAX_ELEMENTS,
-            });
-        }
         if literal.layers.is_empty() || literal.layers.len() > MAX_LAYERS {
             return Err(NetworkError::LayerCount {
                 actual: literal.layers.len(),
@@ -111,7 +138,6 @@ impl Network {
         }
 
         let quantizer = &literal.input.quantizer;
-        quantizer.check_shape(input)?;
         let (mut shape, mut scale, mut bits) = (
             input,
             quantizer.scale(),

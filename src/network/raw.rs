@@ -4,7 +4,7 @@ use std::fmt::{self, Write};
 
 use num_bigint::BigInt;
 use serde::{
-    Deserialize, Deserializer,
+    Deserialize, Deserializer, Serialize, Serializer,
     de::{SeqAccess, Visitor},
 };
 
@@ -36,17 +36,19 @@ pub(super) struct RawNetwork {
     layers: Vec<RawLayer>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
-struct RawInput {
+pub(super) struct RawInput {
     shape: Shape,
     quantizer: RawQuantizer,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 struct RawQuantizer {
+    #[serde(skip_serializing_if = "Option::is_none")]
     thresholds: Option<AtMost<u8, 255>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     encoding: Option<InputEncoding>,
     scale: String,
 }
@@ -70,9 +72,25 @@ struct RawLayer {
     weight_scale: Option<String>,
 }
 
-impl RawNetwork {
-    pub(super) fn into_literal(self) -> Result<NetworkLiteral, FormatError> {
-        let RawInput { shape, quantizer } = self.input;
+impl RawInput {
+    /// Writes an input as a network file does.
+    pub(super) fn of(input: &InputSpec) -> Self {
+        let quantizer = &input.quantizer;
+        let encoding = quantizer.encoding().cloned();
+        let thresholds = || AtMost(quantizer.thresholds().to_vec());
+        Self {
+            shape: input.shape,
+            quantizer: RawQuantizer {
+                thresholds: encoding.is_none().then(thresholds),
+                encoding,
+                scale: format!("{:?}", quantizer.scale()),
+            },
+        }
+    }
+
+    /// Checks an input that is written as in a network file of this version.
+    pub(super) fn into_spec(self, version: u64) -> Result<InputSpec, FormatError> {
+        let Self { shape, quantizer } = self;
         let scale = double(&quantizer.scale, "input.quantizer.scale")?;
         let refused = |field: &str, problem: &str| FormatError::Field {
             field: format!("input.quantizer.{field}"),
@@ -80,7 +98,7 @@ impl RawNetwork {
         };
         let rule = match (quantizer.thresholds, quantizer.encoding) {
             (Some(AtMost(thresholds)), None) => InputQuantizer::from_thresholds(thresholds)?,
-            (None, Some(encoding)) if self.version == ENCODED_VERSION => {
+            (None, Some(encoding)) if version == ENCODED_VERSION => {
                 InputQuantizer::from_encoding(encoding)?
             }
             (None, Some(_)) => return Err(refused("encoding", "needs version 2")),
@@ -90,11 +108,18 @@ impl RawNetwork {
             }
         };
         let quantizer = rule.with_scale(scale)?;
+        Ok(InputSpec { shape, quantizer })
+    }
+}
+
+impl RawNetwork {
+    pub(super) fn into_literal(self) -> Result<NetworkLiteral, FormatError> {
+        let input = self.input.into_spec(self.version)?;
         let layers = self.layers.into_iter().enumerate();
         let layers = layers.map(|(index, raw)| raw.into_layer(index));
         Ok(NetworkLiteral {
             name: self.name,
-            input: InputSpec { shape, quantizer },
+            input,
             classes: self.classes,
             layers: layers.collect::<Result<_, _>>()?,
         })
@@ -235,6 +260,12 @@ fn double(text: &str, field: &str) -> Result<f64, FormatError> {
 
 /// A list of at most `LIMIT` values; a longer one is refused before it fills the memory.
 struct AtMost<T, const LIMIT: usize>(Vec<T>);
+
+impl<T: Serialize, const LIMIT: usize> Serialize for AtMost<T, LIMIT> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.serialize(serializer)
+    }
+}
 
 impl<'de, T: Deserialize<'de>, const LIMIT: usize> Deserialize<'de> for AtMost<T, LIMIT> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

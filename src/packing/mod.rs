@@ -5,11 +5,14 @@ mod diagonal;
 mod index;
 mod reference;
 mod slot_map;
+mod slot_map_literal;
 
 pub use diagonal::DiagonalError;
 pub use reference::Reference;
 pub use slot_map::SlotMap;
 pub(crate) use slot_map::Tiles;
+pub use slot_map_literal::SlotMapError;
+pub(crate) use slot_map_literal::SlotMapLiteral;
 
 use self::index::Index;
 use crate::circuit::Circuit;

@@ -10,13 +10,13 @@ use zeroize::Zeroize;
 /// An image takes the same number of consecutive slots in every ciphertext; the next image follows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SlotMap {
-    slots: usize,
+    pub(super) slots: usize,
     /// For each ciphertext of a request, the value of an image in each of the image's slots; it repeats over them.
-    inputs: Vec<Vec<Option<Index>>>,
-    image_slots: usize,
-    logit_slots: usize,
-    logits: usize,
-    classes: Option<SlotClasses>,
+    pub(super) inputs: Vec<Vec<Option<Index>>>,
+    pub(super) image_slots: usize,
+    pub(super) logit_slots: usize,
+    pub(super) logits: usize,
+    pub(super) classes: Option<SlotClasses>,
 }
 
 /// Slots of a logit that are not consecutive: in one row, `block` slots of each `period`. Their sum depends only on the

@@ -22,6 +22,7 @@ mod search;
 mod security;
 mod select;
 mod selection;
+mod selection_literal;
 mod stock;
 mod stock_noise;
 
@@ -35,6 +36,7 @@ pub use reference::ReferenceParameters;
 pub use security::SecurityStandard;
 pub use select::select;
 pub use selection::{Bound, Parameters};
+pub use selection_literal::{ParametersError, ParametersRecord};
 pub use stock_noise::LayerNoise;
 
 /// Returns log2 of the tails that the models assume, in deviations, for `values` values in ciphertexts of degree `n`:

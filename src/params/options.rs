@@ -1,6 +1,7 @@
 //! Options for the choice of parameters.
 
 use num_bigint::BigInt;
+use serde::{Deserialize, Serialize};
 use std::fmt;
 
 use super::line::Line;
@@ -32,7 +33,8 @@ impl BoundRule {
 }
 
 /// A way to compute on encrypted images: the backend of the server, and where images lie in slots.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Scheme {
     /// Calls of stock SEAL functions. One ciphertext per pixel position, one image per slot.
     Stock,

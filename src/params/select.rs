@@ -12,7 +12,7 @@ use super::security::SecurityStandard;
 use super::selection::{Bound, Parameters};
 use super::stock::StockChains;
 use crate::network::{CropNetwork, Network, proven_bounds};
-use num_bigint::{BigInt, BigUint, Sign};
+use num_bigint::{BigUint, Sign};
 
 /// Largest number of images for which layouts with rotations are considered without being requested. They take images
 /// one by one, and a full batch costs as much as some tens of images.
@@ -234,13 +234,7 @@ fn bound(network: &Network, rule: &BoundRule) -> Result<Bound, ParamsError> {
     if magnitude.sign() == Sign::Minus {
         return Err(ParamsError::NegativeBound { magnitude });
     }
-    // 2m + 1 is odd, so its bit length is the ceiling of its logarithm.
-    let bits = (BigInt::from(2) * &magnitude + 1u32).bits();
-    Ok(Bound {
-        rule: rule.clone(),
-        magnitude,
-        bits,
-    })
+    Ok(Bound::new(rule.clone(), magnitude))
 }
 
 #[cfg(test)]

@@ -32,6 +32,18 @@ pub struct Parameters {
     pub(super) predicted_noise: Vec<LayerNoise>,
 }
 
+impl Bound {
+    /// Takes a magnitude, which is not negative.
+    pub(super) fn new(rule: BoundRule, magnitude: BigInt) -> Self {
+        Self {
+            rule,
+            // 2m + 1 is odd, so its bit length is the ceiling of its logarithm.
+            bits: (BigInt::from(2) * &magnitude + 1u32).bits(),
+            magnitude,
+        }
+    }
+}
+
 impl Parameters {
     /// Returns the backend of the server and the arrangement of images in slots.
     pub const fn scheme(&self) -> Scheme {

@@ -19,6 +19,8 @@ use crate::ffi::ciphertext::bridge::ciphertext_data_mut;
 #[cfg(feature = "inference")]
 use crate::ffi::ntt::bridge as ntt;
 use crate::ffi::raw::bridge;
+#[cfg(feature = "inference")]
+use zeroize::Zeroizing;
 
 /// Finds the first residue that is not below its prime, in polynomials with N residues for each prime in turn.
 pub(super) fn first_invalid(limbs: &[u64], degree: usize, primes: &[u64]) -> Option<(usize, u64)> {
@@ -219,10 +221,14 @@ impl SecretKey {
 
     /// Returns the same secret for a context that differs from this key's in nothing but t, or an error.
     pub(crate) fn for_context(&self, context: &Context) -> Result<Self> {
-        let operation = "SecretKey::for_context";
+        Self::from_secret_limbs(context, self.secret_limbs())
+    }
+
+    /// Makes a key of its residues, in the order of [`SecretKey::secret_limbs`].
+    fn from_secret_limbs(context: &Context, limbs: &[u64]) -> Result<Self> {
+        let operation = "SecretKey::from_secret_limbs";
         let degree = context.parameters().poly_modulus_degree();
         let primes = context.primes();
-        let limbs = self.secret_limbs();
         if limbs.len() != degree * primes.len() || first_invalid(limbs, degree, primes).is_some() {
             return Err(Error::ContextMismatch {
                 operation,
@@ -230,8 +236,51 @@ impl SecretKey {
             });
         }
         Ok(Self::from_inner(
-            bridge::raw_secret_key_for(context.as_ffi(), self.as_ffi()).named(operation)?,
+            bridge::raw_secret_key(context.as_ffi(), limbs).named(operation)?,
         ))
+    }
+
+    /// Returns the coefficients of the secret: -1, 0 or 1. **Secret.**
+    pub(crate) fn coefficients(&self, context: &Context) -> Result<Zeroizing<Vec<i8>>> {
+        let degree = context.parameters().poly_modulus_degree();
+        let prime = context.primes()[0];
+        let first = self.secret_limbs().get(..degree).unwrap_or_default();
+        let mut residues = Zeroizing::new(first.to_vec());
+        context.ntt_inverse(0, &mut residues)?;
+        let ternary = |&residue: &u64| match residue {
+            0 => Some(0),
+            1 => Some(1),
+            other => (other == prime - 1).then_some(-1),
+        };
+        let coefficients: Option<Vec<i8>> = residues.iter().map(ternary).collect();
+        let coefficients = coefficients.filter(|coefficients| coefficients.len() == degree);
+        coefficients
+            .map(Zeroizing::new)
+            .ok_or(Error::ContextMismatch {
+                operation: "SecretKey::coefficients",
+                object: "secret key",
+            })
+    }
+
+    /// Makes a key of its coefficients.
+    pub(crate) fn from_coefficients(context: &Context, coefficients: &[i8]) -> Result<Self> {
+        let degree = context.parameters().poly_modulus_degree();
+        let ternary = coefficients.iter().all(|value| (-1..=1).contains(value));
+        if coefficients.len() != degree || !ternary {
+            return Err(Error::ContextMismatch {
+                operation: "SecretKey::from_coefficients",
+                object: "secret key",
+            });
+        }
+        let primes = context.primes();
+        let mut limbs = Zeroizing::new(vec![0; degree * primes.len()]);
+        for (index, row) in limbs.chunks_exact_mut(degree).enumerate() {
+            for (residue, &value) in row.iter_mut().zip(coefficients) {
+                *residue = primes[index].wrapping_add_signed(i64::from(value)) % primes[index];
+            }
+            context.ntt_forward(index, row)?;
+        }
+        Self::from_secret_limbs(context, &limbs)
     }
 }
 

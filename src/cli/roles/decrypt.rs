@@ -1,0 +1,92 @@
+//! `sealquant decrypt`.
+
+use std::{fs::File, io::Read as _, path::PathBuf};
+
+use anyhow::{Context as _, bail};
+
+use super::super::{Outcome, interrupt, output::Output, progress::Stages};
+use super::{
+    ClientArguments,
+    predictions::{self, Names, Predictions},
+};
+use crate::{
+    deploy::{Manifest, read_response, response_file},
+    engine::Progress as _,
+};
+
+#[derive(Debug, clap::Args)]
+pub(in crate::cli) struct DecryptArguments {
+    #[command(flatten)]
+    client: ClientArguments,
+    /// The folder of responses that came from the server
+    #[arg(long, value_name = "DIR")]
+    responses: PathBuf,
+    /// Write the predictions to this new file: .csv, .json or .npz
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+    /// The file that `sealquant encrypt --names` wrote: names and labels of the images
+    #[arg(long, value_name = "FILE")]
+    names: Option<PathBuf>,
+}
+
+pub(in crate::cli) fn run(
+    arguments: &DecryptArguments,
+    output: &mut Output,
+) -> anyhow::Result<Outcome> {
+    if let Some(path) = &arguments.out {
+        predictions::check_form(path)?;
+        predictions::check_new("--out", path)?;
+    }
+    interrupt::say(|| "nothing was written".to_owned());
+    let open = arguments.client.open()?;
+    let folder = &arguments.responses;
+    let batch_size = open.file.spec().batch_size();
+    let manifest = Manifest::load(folder, open.file.deployment(), batch_size)?;
+    manifest.check_key(folder, open.secret.key())?;
+    let names = arguments.names.as_deref().map(Names::load).transpose()?;
+    if let (Some(names), Some(path)) = (&names, &arguments.names)
+        && names.len() != manifest.images()
+    {
+        bail!(
+            "--names: {} names {} images, the responses are to {}",
+            path.display(),
+            names.len(),
+            manifest.images()
+        );
+    }
+    let missing = (0..manifest.batches()).find(|&batch| !folder.join(response_file(batch)).exists());
+    if let Some(batch) = missing {
+        bail!(
+            "{} is missing: the server has not answered all requests, evaluate the rest",
+            folder.join(response_file(batch)).display()
+        );
+    }
+    let (stages, total) = (Stages::new(), manifest.batches() as u64);
+    let limits = super::limits();
+    let mut logits = Vec::new();
+    for batch in 0..manifest.batches() {
+        stages.part(batch as u64, total);
+        let path = folder.join(response_file(batch));
+        let mut bytes = Vec::new();
+        let read = File::open(&path)
+            .and_then(|file| file.take(limits.memory_bytes).read_to_end(&mut bytes));
+        read.with_context(|| path.display().to_string())?;
+        let response = read_response(&open.contexts, &bytes, &limits)
+            .with_context(|| path.display().to_string())?;
+        let decrypted = open
+            .client
+            .decrypt(&response, manifest.batch_images(batch))
+            .with_context(|| path.display().to_string())?;
+        logits.extend(decrypted);
+    }
+    stages.part(total, total);
+    let predictions = Predictions::new(&open.file, logits, names);
+    if let Some(path) = &arguments.out {
+        predictions.save(path)?;
+    }
+    predictions.show(output)?;
+    if let Some(path) = &arguments.out {
+        output.line(format_args!("predictions: {}", path.display()))?;
+    }
+    Ok(Outcome::Success)
+}

@@ -1,0 +1,81 @@
+//! The roles of a client and a server that share only files.
+
+pub(super) mod classify;
+pub(super) mod compile;
+pub(super) mod decrypt;
+pub(super) mod encrypt;
+pub(super) mod evaluate;
+pub(super) mod keygen;
+mod pictures;
+mod predictions;
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, bail};
+
+use crate::{
+    deploy::{ClientFile, MANIFEST_FILE, SecretFile},
+    engine::{Client, Contexts},
+    experiment::Host,
+    wire::Limits,
+};
+
+/// The files with which a client works.
+#[derive(Debug, Clone, clap::Args)]
+pub(super) struct ClientArguments {
+    /// The deployment's client.json
+    #[arg(long, value_name = "FILE")]
+    client: PathBuf,
+    /// The secret.key that `sealquant keygen` wrote
+    #[arg(long, value_name = "FILE")]
+    key: PathBuf,
+}
+
+/// A client with its key.
+struct OpenClient {
+    file: ClientFile,
+    secret: SecretFile,
+    contexts: Contexts,
+    client: Client,
+}
+
+impl ClientArguments {
+    fn open(&self) -> anyhow::Result<OpenClient> {
+        let file = ClientFile::load(&self.client)?;
+        let secret = SecretFile::load(&self.key, file.deployment())?;
+        let contexts = contexts(&self.client, &file)?;
+        let client = secret.client(&file, &contexts);
+        let client = client.with_context(|| self.key.display().to_string())?;
+        Ok(OpenClient {
+            file,
+            secret,
+            contexts,
+            client,
+        })
+    }
+}
+
+/// Makes SEAL's contexts for the parameters of a client's file, which SEAL checks.
+fn contexts(path: &Path, file: &ClientFile) -> anyhow::Result<Contexts> {
+    Contexts::new(file.spec()).with_context(|| path.display().to_string())
+}
+
+/// Returns limits for messages of a deployment: their sizes follow from its parameters, so only memory bounds them.
+fn limits() -> Limits {
+    Limits {
+        message_bytes: u64::MAX,
+        memory_bytes: Host::available_memory_bytes().unwrap_or(Limits::default().memory_bytes),
+    }
+}
+
+/// Refuses a folder that holds requests or responses already.
+fn check_unused(option: &str, folder: &Path) -> anyhow::Result<()> {
+    super::output::check_directory(option, folder)?;
+    if folder.join(MANIFEST_FILE).exists() {
+        bail!(
+            "{option}: {} holds requests already: name another folder, or remove it",
+            folder.display()
+        );
+    }
+    Ok(())
+}

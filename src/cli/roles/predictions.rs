@@ -1,0 +1,311 @@
+//! The classes of images, shown and written to files.
+
+use std::{
+    fs::File,
+    io,
+    path::Path,
+};
+
+use anyhow::{Context as _, bail};
+use num_bigint::BigInt;
+use num_traits::ToPrimitive as _;
+use serde::{Deserialize, Serialize};
+
+use super::super::{
+    class_table::{Seen, class_table},
+    output::{Output, check_output},
+    table,
+};
+use crate::{deploy::ClientFile, file, images::Pictures, network::argmax};
+
+/// Largest number of bytes of a file of names.
+const MAX_NAMES_BYTES: u64 = 256 << 20;
+
+/// The names of images, and their labels if they have any. They stay with the client.
+pub(super) struct Names {
+    names: Vec<String>,
+    labels: Option<Vec<String>>,
+}
+
+/// A line of the file of names.
+#[derive(Serialize, Deserialize)]
+struct NameLine {
+    image: String,
+    label: String,
+}
+
+impl Names {
+    /// Takes the names of pictures.
+    pub(super) fn of(pictures: &Pictures) -> Self {
+        Self {
+            names: pictures.names().to_vec(),
+            labels: pictures.labels().map(<[String]>::to_vec),
+        }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.names.len()
+    }
+
+    fn label(&self, image: usize) -> Option<&str> {
+        self.labels.as_ref()?.get(image).map(String::as_str)
+    }
+
+    /// Writes the names as CSV. A label that is not known is empty.
+    pub(super) fn save(&self, path: &Path) -> anyhow::Result<()> {
+        let lines = self.names.iter().enumerate().map(|(image, name)| NameLine {
+            image: name.clone(),
+            label: self.label(image).unwrap_or_default().to_owned(),
+        });
+        write_csv(path, lines)
+    }
+
+    /// Reads the file that [`Names::save`] wrote.
+    pub(super) fn load(path: &Path) -> anyhow::Result<Self> {
+        let named = || format!("--names: {}", path.display());
+        let read = File::open(path).and_then(|file| file::read_at_most(file, MAX_NAMES_BYTES));
+        let Some(bytes) = read.with_context(named)? else {
+            bail!("{}: is larger than any file of names", named());
+        };
+        let mut reader = csv::Reader::from_reader(bytes.as_slice());
+        let lines: Result<Vec<NameLine>, csv::Error> = reader.deserialize().collect();
+        let lines = lines.with_context(named)?;
+        let labelled = !lines.is_empty() && lines.iter().all(|line| !line.label.is_empty());
+        let (names, labels) = lines.into_iter().map(|line| (line.image, line.label)).unzip();
+        Ok(Self {
+            names,
+            labels: labelled.then_some(labels),
+        })
+    }
+}
+
+fn write_csv<T: Serialize>(path: &Path, lines: impl IntoIterator<Item = T>) -> anyhow::Result<()> {
+    let written = file::replace(path, |file| {
+        let mut writer = csv::Writer::from_writer(file);
+        for line in lines {
+            writer.serialize(line)?;
+        }
+        writer.flush()?;
+        Ok::<_, csv::Error>(())
+    });
+    written
+        .map_err(anyhow::Error::from)
+        .and_then(|written| Ok(written?))
+        .with_context(|| format!("writing {}", path.display()))
+}
+
+/// Refuses a file that exists: it is not replaced.
+pub(super) fn check_new(option: &str, path: &Path) -> anyhow::Result<()> {
+    check_output(option, path)?;
+    let found = path.symlink_metadata();
+    if found.is_ok_and(|found| !found.is_file() || found.len() > 0) && !file::is_stream(path) {
+        bail!(
+            "{option}: {} exists: name another file, or remove it",
+            path.display()
+        );
+    }
+    Ok(())
+}
+
+/// The form of a file of predictions, by the end of its name.
+#[derive(Clone, Copy)]
+enum Form {
+    Csv,
+    Json,
+    Npz,
+}
+
+/// Tells the form of a file of predictions.
+fn form(path: &Path) -> anyhow::Result<Form> {
+    let extension = path.extension().map(|end| end.to_ascii_lowercase());
+    match extension.as_ref().and_then(|end| end.to_str()) {
+        Some("csv") => Ok(Form::Csv),
+        Some("json") => Ok(Form::Json),
+        Some("npz") => Ok(Form::Npz),
+        _ => bail!(
+            "--out: {}: end its name in .csv, .json or .npz, for the form to write",
+            path.display()
+        ),
+    }
+}
+
+/// Refuses a file of predictions in no known form.
+pub(super) fn check_form(path: &Path) -> anyhow::Result<()> {
+    form(path).map(drop)
+}
+
+/// What is read in images.
+pub(super) struct Predictions {
+    classes: Vec<String>,
+    lines: Vec<Line>,
+}
+
+/// What is read in an image, as it is written.
+#[derive(Serialize)]
+struct Line {
+    image: String,
+    /// Name of the class.
+    class: String,
+    /// Its number, counted from 0.
+    index: usize,
+    /// The largest logit as a real number, as the network before rounding would give it.
+    score: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    label: Option<String>,
+    /// The exact integers, as text: they may be wider than a number of JSON.
+    logits: Vec<String>,
+    #[serde(skip)]
+    scores: Vec<f64>,
+    #[serde(skip)]
+    integers: Vec<BigInt>,
+}
+
+impl Predictions {
+    /// Takes the logits of images; without names, an image is named by its number.
+    pub(super) fn new(file: &ClientFile, logits: Vec<Vec<BigInt>>, names: Option<Names>) -> Self {
+        let scale = file.output_scale();
+        let line = |(image, logits): (usize, Vec<BigInt>)| {
+            let index = argmax(&logits);
+            let scores: Vec<f64> = logits
+                .iter()
+                .map(|logit| logit.to_f64().unwrap_or(f64::NAN) * scale)
+                .collect();
+            let name = names.as_ref().and_then(|names| names.names.get(image));
+            let label = names.as_ref().and_then(|names| names.label(image));
+            Line {
+                image: name.cloned().unwrap_or_else(|| image.to_string()),
+                class: file.classes().get(index).cloned().unwrap_or_default(),
+                index,
+                score: scores.get(index).copied().unwrap_or(f64::NAN),
+                label: label.map(str::to_owned),
+                logits: logits.iter().map(ToString::to_string).collect(),
+                scores,
+                integers: logits,
+            }
+        };
+        Self {
+            classes: file.classes().to_vec(),
+            lines: logits.into_iter().enumerate().map(line).collect(),
+        }
+    }
+
+    /// Shows the classes, and how many are right if labels are known.
+    pub(super) fn show(&self, output: &mut Output) -> anyhow::Result<()> {
+        let class_of = |label: &String| self.classes.iter().position(|class| class == label);
+        let number = |label: &String| label.parse().ok().filter(|&at| at < self.classes.len());
+        let seen = |line: &Line| Seen {
+            image: line.image.clone(),
+            class: line.index,
+            score: Some(line.score),
+            label: line.label.as_ref().and_then(|label| class_of(label).or_else(|| number(label))),
+        };
+        let seen: Vec<Seen> = self.lines.iter().map(seen).collect();
+        output.line(class_table(&self.classes, &seen))?;
+        let labelled = seen.iter().filter_map(|seen| Some(seen.label? == seen.class));
+        let (right, known) = labelled.fold((0, 0), |(right, known), is_right| {
+            (right + usize::from(is_right), known + 1)
+        });
+        if known > 0 {
+            let share = table::percent(right as f64 / f64::from(known as u32));
+            output.line(format_args!("{right} of {known} as labelled: {share}"))?;
+        }
+        Ok(())
+    }
+
+    /// Writes the predictions in the form that the end of the name tells.
+    pub(super) fn save(&self, path: &Path) -> anyhow::Result<()> {
+        match form(path)? {
+            Form::Csv => self.save_csv(path),
+            Form::Json => {
+                let written = file::write_json(path, &self.lines);
+                written.with_context(|| format!("writing {}", path.display()))
+            }
+            Form::Npz => self.save_npz(path),
+        }
+    }
+
+    /// Writes a line for each image: its name, class, number of the class, score, label if there are any, and logits.
+    fn save_csv(&self, path: &Path) -> anyhow::Result<()> {
+        let labelled = self.lines.iter().any(|line| line.label.is_some());
+        let mut header: Vec<String> = ["image", "class", "index", "score"].map(str::to_owned).into();
+        header.extend(labelled.then(|| "label".to_owned()));
+        header.extend((0..self.classes.len()).map(|logit| format!("logit_{logit}")));
+        let line = |line: &Line| {
+            let mut fields = vec![
+                line.image.clone(),
+                line.class.clone(),
+                line.index.to_string(),
+                format!("{:?}", line.score),
+            ];
+            fields.extend(labelled.then(|| line.label.clone().unwrap_or_default()));
+            fields.extend(line.logits.iter().cloned());
+            fields
+        };
+        let written = file::replace(path, |file| {
+            let mut writer = csv::Writer::from_writer(file);
+            writer.write_record(&header)?;
+            for fields in self.lines.iter().map(line) {
+                writer.write_record(&fields)?;
+            }
+            writer.flush()?;
+            Ok::<_, csv::Error>(())
+        });
+        written
+            .map_err(anyhow::Error::from)
+            .and_then(|written| Ok(written?))
+            .with_context(|| format!("writing {}", path.display()))
+    }
+}
+
+impl Predictions {
+    /// Writes NumPy arrays: `class`, `score`, `scores`, and `logits` where all of them fit 64 bits.
+    fn save_npz(&self, path: &Path) -> anyhow::Result<()> {
+        let (images, logits) = (self.lines.len(), self.classes.len());
+        let classes = self.lines.iter().map(|line| line.index as i64);
+        let integers: Option<Vec<i64>> = self
+            .lines
+            .iter()
+            .flat_map(|line| &line.integers)
+            .map(BigInt::to_i64)
+            .collect();
+        let scores = self.lines.iter().flat_map(|line| line.scores.iter().copied());
+        let best = self.lines.iter().map(|line| line.score);
+        let mut arrays = vec![
+            ("class", npy("<i8", &[images], classes.map(i64::to_le_bytes))),
+            ("score", npy("<f8", &[images], best.map(f64::to_le_bytes))),
+            ("scores", npy("<f8", &[images, logits], scores.map(f64::to_le_bytes))),
+        ];
+        if let Some(integers) = integers {
+            let bytes = integers.into_iter().map(i64::to_le_bytes);
+            arrays.push(("logits", npy("<i8", &[images, logits], bytes)));
+        }
+        let mut archive = zip::ZipWriter::new(io::Cursor::new(Vec::new()));
+        let written = (|| {
+            for (name, bytes) in arrays {
+                let options = zip::write::SimpleFileOptions::default()
+                    .compression_method(zip::CompressionMethod::Deflated);
+                archive.start_file(format!("{name}.npy"), options)?;
+                io::Write::write_all(&mut archive, &bytes)?;
+            }
+            let bytes = archive.finish()?.into_inner();
+            file::write_atomically(path, &bytes)?;
+            Ok::<_, anyhow::Error>(())
+        })();
+        written.with_context(|| format!("writing {}", path.display()))
+    }
+}
+
+/// Writes an array in NumPy's format, version 1.
+fn npy(kind: &str, shape: &[usize], values: impl Iterator<Item = [u8; 8]>) -> Vec<u8> {
+    let sizes: String = shape.iter().map(|size| format!("{size}, ")).collect();
+    let mut header = format!("{{'descr': '{kind}', 'fortran_order': False, 'shape': ({sizes}), }}");
+    // The array begins at a multiple of 64 bytes, after 10 bytes and the header, whose last byte is a newline.
+    let length = (10 + header.len() + 1).next_multiple_of(64) - 10;
+    header.push_str(&" ".repeat(length - 1 - header.len()));
+    header.push('\n');
+    let mut bytes = b"\x93NUMPY\x01\x00".to_vec();
+    bytes.extend((length as u16).to_le_bytes());
+    bytes.extend(header.as_bytes());
+    bytes.extend(values.flatten());
+    bytes
+}
