@@ -22,7 +22,7 @@ use serde::Serialize;
 pub(crate) use result::{ResultKind, check_result};
 #[cfg(any(feature = "cli", feature = "train"))]
 pub(crate) use target::check_directory;
-#[cfg(feature = "cli")]
+#[cfg(any(feature = "cli", test))]
 pub(crate) use target::check_output;
 #[cfg(feature = "cli")]
 pub(crate) use target::{is_pipe, is_same_target, is_stream};

@@ -218,6 +218,7 @@ pub fn classify(
 
     let mut run = Classified {
         predictions: Vec::with_capacity(images.len()),
+        decrypted: Vec::new(),
         mismatched_images: Vec::new(),
         logits: 0,
         twin_mismatches: 0,
@@ -282,6 +283,7 @@ pub fn classify(
         })
         .map_err(|source| ClassifyError::Twin { first, source })?;
         run.compare(first, &decrypted, &expected);
+        run.decrypted.extend(decrypted);
         run.batches += 1;
     }
     progress.part(all_parts, all_parts);

@@ -1,6 +1,11 @@
 //! A network lowered to the operations of an evaluator: sparse weighted sums and squares.
 
-use super::{model::Network, steps::LayerStep, sums::WeightedSums};
+use super::{
+    layer::Layer,
+    model::Network,
+    steps::{LayerStep, Zeros},
+    sums::WeightedSums,
+};
 
 /// One layer as an evaluator sees it, over flat data. Layers that only reshape (flatten) are left out.
 #[derive(Clone, Debug, PartialEq)]
@@ -26,7 +31,36 @@ pub enum LoweredOperation {
 impl Network {
     /// Lowers the network to sparse weighted sums and squares, in order.
     pub fn lower(&self) -> Vec<LoweredLayer> {
-        let steps = LayerStep::of(self);
+        self.lower_with(Zeros::Dropped)
+    }
+
+    /// Lowers the network like [`Network::lower`], with a term also for each weight that is zero: which terms there are
+    /// then depends on the layers' shapes, not on the weights. There may be many more: see [`Network::all_terms`].
+    pub(crate) fn lower_all(&self) -> Vec<LoweredLayer> {
+        self.lower_with(Zeros::Kept)
+    }
+
+    /// Returns a bound on the number of terms of [`Network::lower_all`].
+    pub(crate) fn all_terms(&self) -> u64 {
+        let shapes = self.shapes().windows(2);
+        let terms = self.layers().iter().zip(shapes).map(|(named, shapes)| {
+            let of_output = match &named.layer {
+                Layer::Conv2d {
+                    in_channels,
+                    kernel: [rows, columns],
+                    ..
+                } => in_channels.saturating_mul(*rows).saturating_mul(*columns),
+                Layer::Linear { in_features, .. } => *in_features,
+                Layer::SumPool { kernel, .. } => kernel[0].saturating_mul(kernel[1]),
+                Layer::Square | Layer::Flatten => 0,
+            };
+            (of_output as u64).saturating_mul(shapes[1].len() as u64)
+        });
+        terms.fold(0, u64::saturating_add)
+    }
+
+    fn lower_with(&self, zeros: Zeros) -> Vec<LoweredLayer> {
+        let steps = LayerStep::with(self, zeros);
         self.layers()
             .iter()
             .zip(self.shapes())

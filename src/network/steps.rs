@@ -12,6 +12,14 @@ use super::{
     sums::{Term, WeightedSums},
 };
 
+/// Whether weights that are zero take part.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Zeros {
+    Dropped,
+    /// What is computed then depends on the layers' shapes alone.
+    Kept,
+}
+
 /// The computation of one layer.
 pub(super) enum LayerStep {
     /// Weighted sums: a convolution, linear layer or sum-pool.
@@ -22,7 +30,7 @@ pub(super) enum LayerStep {
     Flatten,
 }
 
-/// Weighted sums over windows of a zero-padded input, without the zero weights.
+/// Weighted sums over windows of a zero-padded input.
 pub(super) struct Affine {
     /// Shape of the input, as this layer sees it.
     input: Shape,
@@ -36,13 +44,13 @@ pub(super) struct Affine {
 /// The weighted sum of one output channel.
 struct Channel {
     bias: BigInt,
-    /// Non-zero weights, shared by channels that sum the same.
+    /// Weights, shared by channels that sum the same.
     taps: Arc<[WindowTap]>,
     /// First channel of the input that the taps read.
     plane: u32,
 }
 
-/// One non-zero weight and its position: a channel of the input (counted from the output channel's first one), and the
+/// One weight and its position: a channel of the input (counted from the output channel's first one), and the
 /// row and column in the window.
 struct WindowTap {
     channel: u32,
@@ -54,15 +62,20 @@ struct WindowTap {
 impl LayerStep {
     /// Yields the steps of a network, one per layer, each made on demand.
     pub(super) fn of(network: &Network) -> impl Iterator<Item = Self> {
+        Self::with(network, Zeros::Dropped)
+    }
+
+    /// Yields the same steps, with or without the weights that are zero.
+    pub(super) fn with(network: &Network, zeros: Zeros) -> impl Iterator<Item = Self> {
         let shapes = network.shapes().windows(2);
         network
             .layers()
             .iter()
             .zip(shapes)
-            .map(|(named, shapes)| Self::new(&named.layer, shapes[0], shapes[1]))
+            .map(move |(named, shapes)| Self::new(&named.layer, shapes[0], shapes[1], zeros))
     }
 
-    fn new(layer: &Layer, input: Shape, output: Shape) -> Self {
+    fn new(layer: &Layer, input: Shape, output: Shape, zeros: Zeros) -> Self {
         let windows = [output.height, output.width];
         match layer {
             Layer::Square => Self::Square,
@@ -79,7 +92,7 @@ impl LayerStep {
                 windows,
                 stride: *stride,
                 padding: *padding,
-                channels: channels(weight, bias, *kernel),
+                channels: channels(weight, bias, *kernel, zeros),
             }),
             // A linear layer is a 1x1 convolution of an input with one channel per value.
             Layer::Linear { weight, bias, .. } => Self::Affine(Affine {
@@ -87,11 +100,11 @@ impl LayerStep {
                 windows,
                 stride: [1, 1],
                 padding: [0, 0],
-                channels: channels(weight, bias, [1, 1]),
+                channels: channels(weight, bias, [1, 1], zeros),
             }),
             // A sum-pool is a convolution with weights of 1 in which every output channel reads one input channel.
             Layer::SumPool { kernel, stride } => {
-                let taps = taps(&vec![1; kernel[0] * kernel[1]], *kernel);
+                let taps = taps(&vec![1; kernel[0] * kernel[1]], *kernel, zeros);
                 let channel = |plane| Channel {
                     bias: BigInt::ZERO,
                     taps: Arc::clone(&taps),
@@ -216,18 +229,23 @@ impl Affine {
     }
 }
 
-fn channels(weight: &[i64], bias: &[BigInt], kernel: [usize; 2]) -> Vec<Channel> {
+fn channels(
+    weight: &[i64],
+    bias: &[BigInt],
+    kernel: [usize; 2],
+    zeros: Zeros,
+) -> Vec<Channel> {
     let filters = weight.chunks(weight.len() / bias.len());
     let channel = |(filter, bias): (_, &BigInt)| Channel {
         bias: bias.clone(),
-        taps: taps(filter, kernel),
+        taps: taps(filter, kernel, zeros),
         plane: 0,
     };
     filters.zip(bias).map(channel).collect()
 }
 
-/// Collects the non-zero weights of one filter, `[channels, kernel[0], kernel[1]]`.
-fn taps(filter: &[i64], kernel: [usize; 2]) -> Arc<[WindowTap]> {
+/// Collects the weights of one filter, `[channels, kernel[0], kernel[1]]`.
+fn taps(filter: &[i64], kernel: [usize; 2], zeros: Zeros) -> Arc<[WindowTap]> {
     let place = |(at, &weight): (usize, &i64)| WindowTap {
         channel: (at / (kernel[0] * kernel[1])) as u32,
         row: (at / kernel[1] % kernel[0]) as u32,
@@ -237,7 +255,7 @@ fn taps(filter: &[i64], kernel: [usize; 2]) -> Arc<[WindowTap]> {
     filter
         .iter()
         .enumerate()
-        .filter(|(_, weight)| **weight != 0)
+        .filter(|(_, weight)| **weight != 0 || zeros == Zeros::Kept)
         .map(place)
         .collect()
 }

@@ -2,7 +2,7 @@
 
 use num_bigint::BigInt;
 
-/// One term of a sum: a non-zero weight and the input that it multiplies.
+/// One term of a sum: a weight and the input that it multiplies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Term {
     /// Index into the flat input.

@@ -20,6 +20,7 @@ mod memory;
 mod misuse;
 mod outputs;
 mod reproduce;
+mod roles;
 mod threads;
 #[cfg(feature = "train")]
 mod train;

@@ -96,7 +96,7 @@ pub(in crate::cli) fn run(
         "client {}, server {}; up {}, down {}; {} of {} logits differ from exact integer arithmetic",
         table::seconds(seconds.encrypt + seconds.decrypt),
         table::seconds(seconds.expand + seconds.evaluate),
-        table::bytes(classified.bytes.request),
+        table::bytes(classified.bytes.upload),
         table::bytes(classified.bytes.response),
         classified.twin_mismatches,
         table::thousands(classified.logits),

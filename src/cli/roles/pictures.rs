@@ -5,12 +5,13 @@ use std::{ops::Range, path::PathBuf};
 use super::super::{
     model::{DataDirectory, image_range, split_parser},
     output::{Output, note},
-    progress::data_events,
+    progress::{Stages, data_events},
     table,
 };
 use crate::{
     data::Split,
-    images::{self, Pictures, ReadOptions},
+    engine::Progress as _,
+    images::{self, ImagesEvent, Pictures, ReadOptions},
     network::Shape,
 };
 
@@ -64,7 +65,13 @@ impl ReadingArguments {
             labels: self.labels.clone(),
             label_column: self.label_column.clone(),
         };
-        let pictures = images::read(what, shape, &options, &mut data_events())?;
+        let (stages, mut events) = (Stages::new(), data_events());
+        let pictures = images::read(what, shape, &options, &mut |event| match event {
+            ImagesEvent::Data(event) => events(event),
+            ImagesEvent::Picture { done, total } => {
+                stages.update("reading the images", done as u64, total as u64);
+            }
+        })?;
         if pictures.skipped() > 0 {
             note(format_args!(
                 "left out: {} hidden or text files",

@@ -51,8 +51,24 @@ pub(in crate::packing) fn pack(
     if !(network.layers().iter()).any(|named| named.layer == Layer::Square) {
         return refuse("it squares nothing, so there is nothing to rotate for");
     }
-    let (runs, tensors) = cut(network);
-    check_size(network, &runs)?;
+    // Few uploads, and their rotations, depend on the network's shape alone, not on which weights are zero.
+    let terms = if few_uploads {
+        network.all_terms()
+    } else {
+        network.terms()
+    };
+    if terms > TERMS_MAX {
+        return refuse(format!(
+            "its sums have {terms} terms, more than the {TERMS_MAX} for which this layout is tried"
+        ));
+    }
+    let lowered = if few_uploads {
+        network.lower_all()
+    } else {
+        network.lower()
+    };
+    let (runs, tensors) = cut(network, lowered);
+    check_size(&runs)?;
     let input = network.input().shape;
     let mut sizes = vec![input.len()];
     sizes.extend(tensors.iter().map(|tensor| tensor.shape.len()));
@@ -143,14 +159,8 @@ pub(in crate::packing) fn pack(
     Ok((circuit, slot_map))
 }
 
-/// Refuses networks that are too large for this layout to be tried.
-fn check_size(network: &Network, runs: &[LinearRun]) -> Result<(), DiagonalError> {
-    if network.terms() > TERMS_MAX {
-        return refuse(format!(
-            "its sums have {} terms, more than the {TERMS_MAX} for which this layout is tried",
-            network.terms()
-        ));
-    }
+/// Refuses networks whose matrices are too large for this layout to be tried.
+fn check_size(runs: &[LinearRun]) -> Result<(), DiagonalError> {
     for run in runs {
         let layers: Vec<_> = run.layers.iter().collect();
         if SparseMatrix::exceeds(&layers, ENTRIES_MAX) {

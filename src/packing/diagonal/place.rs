@@ -1,7 +1,7 @@
 //! Slots for the values between layers.
 
 use super::DiagonalError;
-use crate::network::{Layer, LoweredOperation, Network, Shape, WeightedSums};
+use crate::network::{Layer, LoweredLayer, LoweredOperation, Network, Shape, WeightedSums};
 use crate::packing::index::Index;
 
 /// Consecutive linear layers between squares, as the network has them.
@@ -23,15 +23,15 @@ pub(super) struct Tensor {
     pub square: String,
 }
 
-/// Splits the network at its squares into runs of linear layers, and returns the tensors between them.
-pub(super) fn cut(network: &Network) -> (Vec<LinearRun>, Vec<Tensor>) {
+/// Splits the network, which was lowered, at its squares into runs of linear layers, and returns the tensors between them.
+pub(super) fn cut(network: &Network, lowered: Vec<LoweredLayer>) -> (Vec<LinearRun>, Vec<Tensor>) {
     let fresh = || LinearRun {
         spatial: true,
         stride: [1, 1],
         ..LinearRun::default()
     };
     let (mut runs, mut tensors, mut run) = (Vec::new(), Vec::new(), fresh());
-    let mut lowered = network.lower().into_iter();
+    let mut lowered = lowered.into_iter();
     let mut shape = network.input().shape;
     for (named, shapes) in network.layers().iter().zip(network.shapes().windows(2)) {
         if named.layer == Layer::Flatten {

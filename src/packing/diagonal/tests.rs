@@ -192,6 +192,27 @@ fn hcnn_cifar_takes_two_uploads() {
     check(&network, &packing);
 }
 
+/// What a client learns of a network from its uploads and its keys does not depend on which weights are zero.
+#[test]
+fn few_uploads_and_their_rotations_follow_from_the_shape() {
+    let rotations = |packing: &Packing| packing.circuit.rotations(&[]);
+    let dense = random_hcnn(1, 2, 100).unwrap();
+    let dense = Packing::few_uploads(&dense, 8192).unwrap();
+    for (seed, percent) in [(2, 100), (3, 40), (4, 5), (5, 0)] {
+        let network = random_hcnn(seed, 2, percent).unwrap();
+        let packing = Packing::few_uploads(&network, 8192).unwrap();
+        check(&network, &packing);
+        assert_eq!(packing.slot_map, dense.slot_map);
+        assert_eq!(rotations(&packing), rotations(&dense));
+    }
+    let [sparse, dense] = [5, 60].map(|percent| {
+        let network = random_hcnn_cifar(1, 2, 2, percent, false).unwrap();
+        Packing::few_uploads(&network, 16384).unwrap()
+    });
+    assert_eq!(sparse.slot_map, dense.slot_map);
+    assert_eq!(rotations(&sparse), rotations(&dense));
+}
+
 /// A stride beyond the image is never used, however large it is.
 #[test]
 fn strides_beyond_the_image_overflow_nothing() {
