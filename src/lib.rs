@@ -84,6 +84,7 @@
 //! | feature | default | what it adds |
 //! | --- | --- | --- |
 //! | `inference` | yes | integer networks, parameters for them, encrypted inference, readers of data |
+//! | `images` | yes | `images`: reads PNG, JPEG, NumPy and CSV files as images for a network |
 //! | `cli` | yes | the program `sealquant` (module `cli`), and the tables and plots of `experiment::reproduce` |
 //! | `train` | yes | [`quant`] and `train`: quantised training in burn, rounding, import |
 //! | `hexl` | yes | SEAL with Intel HEXL; x86-64 only, ignored elsewhere |
@@ -117,6 +118,8 @@ mod ffi;
 mod file;
 #[cfg(feature = "inference")]
 mod file_kind;
+#[cfg(feature = "images")]
+pub mod images;
 #[cfg(feature = "inference")]
 pub mod kernels;
 #[cfg(feature = "inference")]

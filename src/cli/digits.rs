@@ -2,8 +2,8 @@
 
 use console::{Alignment, pad_str, style};
 
-/// Smallest grey value of a pixel that is drawn as ink.
-const INK: u8 = 96;
+use crate::images::{INK, half_blocks};
+
 /// Number of columns between two images.
 const GAP: usize = 4;
 
@@ -46,13 +46,7 @@ pub(super) fn draw(
     for line in drawings.chunks(in_a_row) {
         for y in rows.clone().step_by(2) {
             for drawing in line {
-                let character = |x| match (ink(drawing, y, x), ink(drawing, y + 1, x)) {
-                    (true, true) => '█',
-                    (true, false) => '▀',
-                    (false, true) => '▄',
-                    (false, false) => ' ',
-                };
-                let row: String = across.clone().map(character).collect();
+                let row = half_blocks(y, across.clone(), |y, x| ink(drawing, y, x));
                 out.push_str(&pad_str(&row, cell + GAP, Alignment::Left, None));
             }
             end_line(&mut out);

@@ -5,7 +5,7 @@
 
 /// The sizes and bytes of an IDX file. `dims` has one entry for each dimension, slowest first.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Idx<'a> {
+pub(crate) struct Idx<'a> {
     pub dims: Vec<usize>,
     pub data: &'a [u8],
 }
@@ -14,7 +14,7 @@ pub(super) struct Idx<'a> {
 ///
 /// # Errors
 /// A sentence with expected and actual values, to which the caller prefixes the file's name.
-pub(super) fn parse(bytes: &[u8], rank: u8) -> Result<Idx<'_>, String> {
+pub(crate) fn parse(bytes: &[u8], rank: u8) -> Result<Idx<'_>, String> {
     let header = 4 + 4 * usize::from(rank);
     if bytes.len() < header {
         return Err(format!(

@@ -14,7 +14,7 @@ mod cifar;
 mod error;
 mod fetch;
 mod find;
-mod idx;
+pub(crate) mod idx;
 mod looked;
 mod name;
 mod read;
