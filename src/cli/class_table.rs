@@ -25,11 +25,18 @@ pub(super) fn class_table<N: AsRef<str>>(names: &[N], images: &[Seen]) -> table:
     };
     if images.len() <= LISTED {
         let rows = images.iter().map(|seen| {
-            let right = |label| if label == seen.class { "right" } else { "wrong" };
+            let right = |label| {
+                if label == seen.class {
+                    "right"
+                } else {
+                    "wrong"
+                }
+            };
             vec![
                 seen.image.clone(),
                 name(seen.class),
-                seen.score.map_or_else(String::new, |score| format!("{score:.3}")),
+                seen.score
+                    .map_or_else(String::new, |score| format!("{score:.3}")),
                 seen.label.map_or_else(String::new, name),
                 seen.label.map_or("", right).to_owned(),
             ]

@@ -5,8 +5,8 @@ use super::error::DeployError;
 use super::id::DeploymentId;
 use super::json;
 use crate::engine::Plan;
-use crate::file_kind::Own;
 use crate::file::model_folder::NETWORK_FILE;
+use crate::file_kind::Own;
 use crate::network::Network;
 use crate::params::{Parameters, ParametersRecord};
 use serde::{Deserialize, Serialize};
@@ -114,7 +114,8 @@ impl Deployment {
         let network = Network::load(server)?;
         let made = identify(&network, &file.parameters, &file.classes);
         if made != file.deployment || file.classes.len() != network.classes() {
-            let problem = "the files beside it are not those it was written with: compile the model again";
+            let problem =
+                "the files beside it are not those it was written with: compile the model again";
             return Err(json::content(&path, problem));
         }
         let parameters = Parameters::from_record(&file.parameters)
@@ -128,11 +129,7 @@ impl Deployment {
     }
 }
 
-fn identify(
-    network: &Network,
-    parameters: &ParametersRecord,
-    classes: &[String],
-) -> DeploymentId {
+fn identify(network: &Network, parameters: &ParametersRecord, classes: &[String]) -> DeploymentId {
     let mut hash = Sha256::new();
     hash.update(b"sealquant deployment 1");
     let mut part = |bytes: &[u8]| {

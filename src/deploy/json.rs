@@ -18,7 +18,12 @@ pub(super) fn read_bytes(path: &Path, limit: u64) -> Result<Vec<u8>, DeployError
         path: path.to_owned(),
         source,
     })?;
-    bytes.ok_or_else(|| content(path, format!("has more than {limit} bytes, the most that is read")))
+    bytes.ok_or_else(|| {
+        content(
+            path,
+            format!("has more than {limit} bytes, the most that is read"),
+        )
+    })
 }
 
 /// Reads a file of this kind.

@@ -72,7 +72,10 @@ fn a_secret_key_comes_back_and_no_other_is_taken() {
     let read = SecretFile::load(&path, made.id()).unwrap();
     assert_eq!(read.key(), secret.key());
     let again = read.client(&file, &contexts).unwrap();
-    assert_eq!(again.secret_bytes().unwrap(), client.secret_bytes().unwrap());
+    assert_eq!(
+        again.secret_bytes().unwrap(),
+        client.secret_bytes().unwrap()
+    );
     // What one encrypts, the other decrypts.
     let request = client.encrypt(&[vec![1, 2, 3]], &()).unwrap();
     let server = crate::engine::Server::new(&plan, &contexts, again.evaluation_keys().unwrap());

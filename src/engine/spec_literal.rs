@@ -82,9 +82,18 @@ impl ClientSpec {
             })
         };
         let degree = literal.poly_modulus_degree;
-        let bits: u32 = literal.coeff_modulus.iter().map(|&prime| width(prime)).sum();
+        let bits: u32 = literal
+            .coeff_modulus
+            .iter()
+            .map(|&prime| width(prime))
+            .sum();
         match literal.security.max_coeff_modulus_bits(degree) {
-            None => return field("poly_modulus_degree", "must be a power of two, 1024 to 32768"),
+            None => {
+                return field(
+                    "poly_modulus_degree",
+                    "must be a power of two, 1024 to 32768",
+                );
+            }
             Some(cap) if bits > cap => {
                 return Err(ClientSpecError::Field {
                     field: "coeff_modulus",
@@ -123,7 +132,10 @@ impl ClientSpec {
         let widths = &literal.response_widths;
         let fits = widths.is_empty() || CIPHERTEXT_SIZES.contains(&widths.len());
         if !fits || !widths.iter().all(|width| (1..=60).contains(width)) {
-            return field("response_widths", "must be 1 to 60 bits for each polynomial");
+            return field(
+                "response_widths",
+                "must be 1 to 60 bits for each polynomial",
+            );
         }
         let slot_map = SlotMap::from_literal(&literal.slot_map, literal.input.shape.len())?;
         if slot_map.slots() != degree {

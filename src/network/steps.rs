@@ -229,12 +229,7 @@ impl Affine {
     }
 }
 
-fn channels(
-    weight: &[i64],
-    bias: &[BigInt],
-    kernel: [usize; 2],
-    zeros: Zeros,
-) -> Vec<Channel> {
+fn channels(weight: &[i64], bias: &[BigInt], kernel: [usize; 2], zeros: Zeros) -> Vec<Channel> {
     let filters = weight.chunks(weight.len() / bias.len());
     let channel = |(filter, bias): (_, &BigInt)| Channel {
         bias: bias.clone(),

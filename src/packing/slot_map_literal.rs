@@ -47,7 +47,9 @@ impl Run {
         let Self::Values(_, first, step) = self else {
             return Ok(None);
         };
-        let offset = isize::try_from(slot).ok().and_then(|at| at.checked_mul(step));
+        let offset = isize::try_from(slot)
+            .ok()
+            .and_then(|at| at.checked_mul(step));
         let value = offset.and_then(|offset| first.checked_add_signed(offset));
         let value = value.filter(|&value| value < values);
         value
@@ -99,7 +101,9 @@ impl SlotMap {
             image_slots: self.image_slots,
             logit_slots: self.logit_slots,
             logits: self.logits,
-            classes: self.classes.map(|SlotClasses { block, period }| [block, period]),
+            classes: self
+                .classes
+                .map(|SlotClasses { block, period }| [block, period]),
             inputs: self.inputs.iter().map(|values| runs(values)).collect(),
         }
     }
@@ -145,11 +149,10 @@ impl SlotMap {
             return refuse("inputs: there must be at least one, and not too many for memory");
         }
         let list = |ciphertext: &Vec<Run>| {
-            let values =
-                |run: &Run| {
-                    let run = *run;
-                    (0..run.count()).map(move |slot| run.at(slot, values))
-                };
+            let values = |run: &Run| {
+                let run = *run;
+                (0..run.count()).map(move |slot| run.at(slot, values))
+            };
             ciphertext.iter().flat_map(values).collect()
         };
         let inputs = literal.inputs.iter().map(list).collect::<Result<_, _>>()?;
@@ -204,7 +207,8 @@ mod tests {
 
     #[test]
     fn impossible_maps_are_refused() {
-        let good = r#"{"slots":16,"image_slots":4,"logit_slots":2,"logits":3,"inputs":[[[2,0,1],[2]]]}"#;
+        let good =
+            r#"{"slots":16,"image_slots":4,"logit_slots":2,"logits":3,"inputs":[[[2,0,1],[2]]]}"#;
         assert!(SlotMap::from_literal(&literal(good), 2).is_ok());
         for (from, to, field) in [
             (r#""slots":16"#, r#""slots":15"#, "slots"),
@@ -217,7 +221,11 @@ mod tests {
             (r"[[2,0,1],[2]]", r"[[2,1,1],[2]]", "inputs"),
             (r"[[2,0,1],[2]]", r"[[2,0,-1]]", "inputs"),
             (r"[[2,0,1],[2]]", r"[[3,0,0],[2]]", "inputs"),
-            (r"[[2,0,1],[2]]", r"[[2,0,1],[18446744073709551615]]", "inputs"),
+            (
+                r"[[2,0,1],[2]]",
+                r"[[2,0,1],[18446744073709551615]]",
+                "inputs",
+            ),
             (r"[[2,0,1],[2]]", r"[[2,0,9223372036854775807]]", "inputs"),
             (r"[[2,0,1],[2]]", "[]", "inputs"),
             (r"[[[2,0,1],[2]]]", "[]", "inputs"),
@@ -228,7 +236,10 @@ mod tests {
             let text = good.replace(from, to);
             assert_ne!(text, good);
             let error = SlotMap::from_literal(&literal(&text), 2).unwrap_err();
-            assert!(error.to_string().starts_with(&format!("slot_map.{field}")), "{error}");
+            assert!(
+                error.to_string().starts_with(&format!("slot_map.{field}")),
+                "{error}"
+            );
         }
     }
 }

@@ -242,8 +242,8 @@ mod tests {
     #![allow(clippy::unwrap_used, clippy::panic, reason = "a failed test may panic")]
     use super::super::search::MARGIN_BITS;
     use super::*;
-    use num_bigint::BigInt;
     use crate::network::{NetworkBuilder, Shape};
+    use num_bigint::BigInt;
 
     /// Makes a network of `squares` squares with a weight of `weight` before each, on one input of two bits.
     fn chain(squares: usize, weight: i64) -> Network {

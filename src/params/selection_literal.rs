@@ -69,7 +69,9 @@ impl Parameters {
         if record.plain_moduli.is_empty() || product <= BigInt::from(2) * &magnitude {
             return refuse("plain_moduli");
         }
-        let cap = record.security.max_coeff_modulus_bits(record.poly_modulus_degree);
+        let cap = record
+            .security
+            .max_coeff_modulus_bits(record.poly_modulus_degree);
         let bits = record.coeff_modulus.iter().map(|&prime| width(prime)).sum();
         if cap.is_none_or(|cap| cap < bits) {
             return refuse("coeff_modulus");

@@ -25,7 +25,11 @@ impl Sides {
         let (model, out) = (sides.text("owner/model"), sides.text("owner/deploy"));
         run(&[&["compile", "--model", &model, "--out", &out], options].concat());
         fs::create_dir_all(sides.at("client")).unwrap();
-        fs::copy(sides.at("owner/deploy/client.json"), sides.at("client/client.json")).unwrap();
+        fs::copy(
+            sides.at("owner/deploy/client.json"),
+            sides.at("client/client.json"),
+        )
+        .unwrap();
         write_data(&sides.at("client/data"), 30);
         sides
     }
@@ -39,7 +43,13 @@ impl Sides {
     }
 
     fn keygen(&self, keys: &str) {
-        run(&["keygen", "--client", &self.text("client/client.json"), "--out", &self.text(keys)]);
+        run(&[
+            "keygen",
+            "--client",
+            &self.text("client/client.json"),
+            "--out",
+            &self.text(keys),
+        ]);
     }
 
     fn encrypt_arguments(&self, out: &str) -> Vec<String> {
@@ -59,7 +69,10 @@ impl Sides {
 
     fn encrypt(&self, out: &str) {
         let arguments = self.encrypt_arguments(out);
-        run(&["encrypt"].into_iter().chain(arguments.iter().map(String::as_str)).collect::<Vec<_>>());
+        run(&["encrypt"]
+            .into_iter()
+            .chain(arguments.iter().map(String::as_str))
+            .collect::<Vec<_>>());
     }
 
     fn evaluate_arguments(&self, keys: bool, requests: &str, out: &str) -> Vec<String> {
@@ -98,11 +111,29 @@ fn run(arguments: &[&str]) -> String {
 }
 
 fn run_with(command: &str, arguments: &[String]) -> String {
-    run(&[&[command], arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice()].concat())
+    run(&[
+        &[command],
+        arguments
+            .iter()
+            .map(String::as_str)
+            .collect::<Vec<_>>()
+            .as_slice(),
+    ]
+    .concat())
 }
 
 fn fails_with(command: &str, arguments: &[String]) -> String {
-    failure(&[&[command], arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice()].concat())
+    failure(
+        &[
+            &[command],
+            arguments
+                .iter()
+                .map(String::as_str)
+                .collect::<Vec<_>>()
+                .as_slice(),
+        ]
+        .concat(),
+    )
 }
 
 fn names_in(folder: &Path) -> Vec<String> {
@@ -135,7 +166,11 @@ fn logits_in_the_clear(data: &Path) -> Vec<Vec<String>> {
 fn client_and_server_share_only_files() {
     for (options, with_keys, requests) in [
         (&["--layout", "batched", "--batch-size", "30"][..], false, 1),
-        (&["--layout", "diagonal", "--classes", "a,b,c,d,e,f,g,h,i,j"], true, 22),
+        (
+            &["--layout", "diagonal", "--classes", "a,b,c,d,e,f,g,h,i,j"],
+            true,
+            22,
+        ),
         (&["--layout", "few-uploads"], true, 22),
     ] {
         let sides = Sides::new(options);
@@ -166,7 +201,10 @@ fn client_and_server_share_only_files() {
         fs::rename(sides.at("owner"), sides.at("hidden")).unwrap();
         fs::rename(sides.at("server/responses"), sides.at("client/responses")).unwrap();
 
-        let stdout = run_with("decrypt", &sides.decrypt_arguments("client/predictions.json"));
+        let stdout = run_with(
+            "decrypt",
+            &sides.decrypt_arguments("client/predictions.json"),
+        );
         assert!(stdout.contains("as labelled"), "{stdout}");
         let text = fs::read(sides.at("client/predictions.json")).unwrap();
         let lines: Vec<Value> = serde_json::from_slice(&text).unwrap();
@@ -187,12 +225,25 @@ fn client_and_server_share_only_files() {
             let score = numbers[class] as f64 * network().output_scale();
             assert!((line["score"].as_f64().unwrap() - score).abs() < 1e-9);
         }
-        run_with("decrypt", &sides.decrypt_arguments("client/predictions.csv"));
+        run_with(
+            "decrypt",
+            &sides.decrypt_arguments("client/predictions.csv"),
+        );
         let text = fs::read_to_string(sides.at("client/predictions.csv")).unwrap();
-        assert!(text.starts_with("image,class,index,score,label,logit_0,"), "{text}");
+        assert!(
+            text.starts_with("image,class,index,score,label,logit_0,"),
+            "{text}"
+        );
         assert_eq!(text.lines().count(), 23);
-        run_with("decrypt", &sides.decrypt_arguments("client/predictions.npz"));
-        assert!(fs::read(sides.at("client/predictions.npz")).unwrap().starts_with(b"PK"));
+        run_with(
+            "decrypt",
+            &sides.decrypt_arguments("client/predictions.npz"),
+        );
+        assert!(
+            fs::read(sides.at("client/predictions.npz"))
+                .unwrap()
+                .starts_with(b"PK")
+        );
     }
 }
 
@@ -207,8 +258,13 @@ fn the_secret_key_is_the_owners_alone_and_never_replaced() {
     let mode = fs::metadata(&secret).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
     let before = fs::read(&secret).unwrap();
-    let again = ["--client", &sides.text("client/client.json"), "--out", &sides.text("client/keys")]
-        .map(str::to_owned);
+    let again = [
+        "--client",
+        &sides.text("client/client.json"),
+        "--out",
+        &sides.text("client/keys"),
+    ]
+    .map(str::to_owned);
     let error = fails_with("keygen", &again);
     assert!(error.contains("never overwritten"), "{error}");
     assert_eq!(fs::read(&secret).unwrap(), before);
@@ -232,7 +288,12 @@ fn files_of_other_deployments_and_keys_are_refused() {
     // A second run of encrypt or compile into the same folder.
     let error = fails_with("encrypt", &sides.encrypt_arguments("client/requests"));
     assert!(error.contains("holds requests already"), "{error}");
-    let compile = ["--model", &sides.text("owner/model"), "--out", &sides.text("owner/deploy")];
+    let compile = [
+        "--model",
+        &sides.text("owner/model"),
+        "--out",
+        &sides.text("owner/deploy"),
+    ];
     let error = fails_with("compile", &compile.map(str::to_owned));
     assert!(error.contains("holds a deployment already"), "{error}");
 
@@ -245,7 +306,11 @@ fn files_of_other_deployments_and_keys_are_refused() {
 
     // Another deployment.
     let other = Sides::new(&["--layout", "batched", "--batch-size", "30"]);
-    fs::copy(other.at("client/client.json"), sides.at("client/other.json")).unwrap();
+    fs::copy(
+        other.at("client/client.json"),
+        sides.at("client/other.json"),
+    )
+    .unwrap();
     let mut arguments = sides.decrypt_arguments("client/p.csv");
     arguments[1] = sides.text("client/other.json");
     let error = fails_with("decrypt", &arguments);
@@ -270,14 +335,20 @@ fn damaged_files_are_refused_and_nothing_is_written() {
     let sides = Sides::new(&["--layout", "batched", "--batch-size", "30"]);
     sides.keygen("client/keys");
     sides.encrypt("client/requests");
-    run_with("evaluate", &sides.evaluate_arguments(false, "client/requests", "client/responses"));
+    run_with(
+        "evaluate",
+        &sides.evaluate_arguments(false, "client/requests", "client/responses"),
+    );
     let cut = |path: &str, command: &str, arguments: &[String], words: &str| {
         let whole = fs::read(sides.at(path)).unwrap();
         for length in [0, 7, whole.len() / 2, whole.len() - 1] {
             fs::write(sides.at(path), &whole[..length]).unwrap();
             let error = fails_with(command, arguments);
             let name = path.rsplit('/').next().unwrap();
-            assert!(error.contains(name) || error.contains(words), "{path} {length}: {error}");
+            assert!(
+                error.contains(name) || error.contains(words),
+                "{path} {length}: {error}"
+            );
         }
         fs::write(sides.at(path), whole).unwrap();
     };
@@ -317,14 +388,22 @@ fn parameters_that_are_not_secure_are_refused() {
         let mut file = good.clone();
         file["spec"][field] = value;
         fs::write(&path, file.to_string()).unwrap();
-        let arguments = ["--client", &sides.text("client/client.json"), "--out", &sides.text("client/k")];
+        let arguments = [
+            "--client",
+            &sides.text("client/client.json"),
+            "--out",
+            &sides.text("client/k"),
+        ];
         let error = fails_with("keygen", &arguments.map(str::to_owned));
         assert!(error.contains("client.json"), "{error}");
         assert!(!sides.at("client/k").exists());
         error
     };
     let error = refused("poly_modulus_degree", (degree / 2).into());
-    assert!(error.contains("not secure") || error.contains("slot_map"), "{error}");
+    assert!(
+        error.contains("not secure") || error.contains("slot_map"),
+        "{error}"
+    );
     let mut primes = good["spec"]["coeff_modulus"].as_array().unwrap().clone();
     primes.extend(primes.clone());
     primes.extend(primes.clone());
@@ -354,7 +433,14 @@ fn a_photo_is_classified_in_one_go() {
     write_data(&data, 30);
     let out = top.path().join("predictions.csv");
     let stdout = sealquant()
-        .args(["classify", "mnist", "--preview", "--range", "0..2", "--model"])
+        .args([
+            "classify",
+            "mnist",
+            "--preview",
+            "--range",
+            "0..2",
+            "--model",
+        ])
         .arg(&model)
         .arg("--data-dir")
         .arg(&data)

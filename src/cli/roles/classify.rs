@@ -111,13 +111,20 @@ pub(in crate::cli) fn run(
 fn classes(arguments: &ClassifyArguments, logits: usize) -> anyhow::Result<Vec<String>> {
     let given = &arguments.classes;
     if !given.is_empty() && given.len() != logits {
-        bail!("--classes: names {} classes, the network has {logits}", given.len());
+        bail!(
+            "--classes: names {} classes, the network has {logits}",
+            given.len()
+        );
     }
     let dataset = match arguments.what.as_slice() {
-        [what] => what.to_str().and_then(|name| name.parse::<DatasetName>().ok()),
+        [what] => what
+            .to_str()
+            .and_then(|name| name.parse::<DatasetName>().ok()),
         _ => None,
     };
-    let names = dataset.map(DatasetName::classes).filter(|names| names.len() == logits);
+    let names = dataset
+        .map(DatasetName::classes)
+        .filter(|names| names.len() == logits);
     Ok(match names {
         Some(names) if given.is_empty() => names.iter().map(|&name| name.to_owned()).collect(),
         _ => given.clone(),

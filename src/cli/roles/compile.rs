@@ -95,14 +95,21 @@ pub(in crate::cli) fn run(
         output.paragraph(sentence)?;
     }
     let keys = sizes.compact_keys.unwrap_or(sizes.evaluation_keys);
-    let keys = if contexts.needs_keys() { table::bytes(keys) } else { "none".to_owned() };
+    let keys = if contexts.needs_keys() {
+        table::bytes(keys)
+    } else {
+        "none".to_owned()
+    };
     output.line(table::facts([
         ("deployment", deployment.id().to_string()),
         ("images in a request", table::thousands(plan.batch_size())),
         ("request", table::bytes(sizes.compact_request)),
         ("keys for the server", keys),
         ("for clients", out.join(CLIENT_FILE).display().to_string()),
-        ("for the server", out.join(SERVER_FOLDER).display().to_string()),
+        (
+            "for the server",
+            out.join(SERVER_FOLDER).display().to_string(),
+        ),
     ]))?;
     Ok(Outcome::Success)
 }

@@ -4,15 +4,12 @@ use std::{fs::File, io::Read as _, path::PathBuf};
 
 use anyhow::{Context as _, bail};
 
-use super::super::{Outcome, interrupt, output::Output, progress::Stages};
+use super::super::{Outcome, interrupt, output::Output};
 use super::{
-    ClientArguments,
+    ClientArguments, RequestProgress,
     predictions::{self, Names, Predictions},
 };
-use crate::{
-    deploy::{Manifest, read_response, response_file},
-    engine::Progress as _,
-};
+use crate::deploy::{Manifest, read_response, response_file};
 
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct DecryptArguments {
@@ -54,18 +51,19 @@ pub(in crate::cli) fn run(
             manifest.images()
         );
     }
-    let missing = (0..manifest.batches()).find(|&batch| !folder.join(response_file(batch)).exists());
+    let missing =
+        (0..manifest.batches()).find(|&batch| !folder.join(response_file(batch)).exists());
     if let Some(batch) = missing {
         bail!(
             "{} is missing: the server has not answered all requests, evaluate the rest",
             folder.join(response_file(batch)).display()
         );
     }
-    let (stages, total) = (Stages::new(), manifest.batches() as u64);
+    let progress = RequestProgress::new("decrypting responses", manifest.batches());
     let limits = super::limits();
     let mut logits = Vec::new();
     for batch in 0..manifest.batches() {
-        stages.part(batch as u64, total);
+        progress.done(batch);
         let path = folder.join(response_file(batch));
         let mut bytes = Vec::new();
         let read = File::open(&path)
@@ -79,7 +77,7 @@ pub(in crate::cli) fn run(
             .with_context(|| path.display().to_string())?;
         logits.extend(decrypted);
     }
-    stages.part(total, total);
+    progress.done(manifest.batches());
     let predictions = Predictions::new(&open.file, logits, names);
     if let Some(path) = &arguments.out {
         predictions.save(path)?;

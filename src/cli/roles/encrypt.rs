@@ -7,13 +7,13 @@ use anyhow::Context as _;
 use super::super::{
     Outcome, interrupt,
     output::{Output, note},
-    progress::Stages,
     table,
 };
-use super::{ClientArguments, check_unused, pictures::PictureArguments, predictions::Names};
+use super::{
+    ClientArguments, RequestProgress, check_unused, pictures::PictureArguments, predictions::Names,
+};
 use crate::{
     deploy::{Manifest, request_file},
-    engine::Progress as _,
     file,
 };
 
@@ -52,10 +52,10 @@ pub(in crate::cli) fn run(
         pictures.len(),
         batch_size,
     );
-    let stages = Stages::new();
-    let (mut bytes, total) = (0, manifest.batches() as u64);
+    let progress = RequestProgress::new("encrypting requests", manifest.batches());
+    let mut bytes = 0;
     for batch in 0..manifest.batches() {
-        stages.part(batch as u64, total);
+        progress.done(batch);
         let first = batch * batch_size;
         let quantize = |image| Ok(spec.quantize_image(pictures.image(image))?);
         let images = (first..first + manifest.batch_images(batch))
@@ -64,11 +64,11 @@ pub(in crate::cli) fn run(
         let path = out.join(request_file(batch));
         let sent = file::replace(&path, |file| {
             open.client
-                .send_compact(&open.contexts, &images, &stages, file)
+                .send_compact(&open.contexts, &images, progress.within(), file)
         });
         bytes += sent.with_context(|| format!("writing {}", path.display()))??;
     }
-    stages.part(total, total);
+    progress.done(manifest.batches());
     if let Some(path) = &arguments.names {
         Names::of(&pictures).save(path)?;
     }

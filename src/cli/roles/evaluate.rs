@@ -7,14 +7,13 @@ use anyhow::{Context as _, bail};
 use super::super::{
     Outcome, interrupt, model,
     output::{Output, check_directory},
-    progress::{Stages, doing},
+    progress::doing,
     table,
 };
+use super::RequestProgress;
 use crate::{
-    deploy::{
-        Deployment, MANIFEST_FILE, Manifest, request_file, response_file, write_response,
-    },
-    engine::{CompactKeys, Contexts, EvaluationKeys, Progress as _, Request, Server},
+    deploy::{Deployment, MANIFEST_FILE, Manifest, request_file, response_file, write_response},
+    engine::{CompactKeys, Contexts, EvaluationKeys, Request, Server},
     file,
     wire::Message as _,
 };
@@ -102,12 +101,12 @@ pub(in crate::cli) fn run(
     let mine = (0..manifest.batches()).filter(|batch| batch % parts == index);
     let (done, left): (Vec<usize>, Vec<usize>) =
         mine.partition(|&batch| out.join(response_file(batch)).exists());
-    let (stages, total) = (Stages::new(), left.len() as u64);
+    let progress = RequestProgress::new("evaluating requests", left.len());
     // The memory of one request serves the next.
     let mut request = Request::default();
     let (mut up, mut down, mut seconds) = (0, 0, 0.0);
     for (number, &batch) in left.iter().enumerate() {
-        stages.part(number as u64, total);
+        progress.done(number);
         let path = requests.join(request_file(batch));
         let during = || format!("the request {}", path.display());
         let file = File::open(&path).with_context(during)?;
@@ -124,7 +123,8 @@ pub(in crate::cli) fn run(
             );
         }
         let start = Instant::now();
-        let evaluation = server.evaluate(&request, &stages).with_context(during)?;
+        let evaluation = server.evaluate(&request, progress.within());
+        let evaluation = evaluation.with_context(during)?;
         seconds += start.elapsed().as_secs_f64();
         let message = write_response(&contexts, &evaluation.response).with_context(during)?;
         down += message.len() as u64;
@@ -132,7 +132,7 @@ pub(in crate::cli) fn run(
         let written = file::write_atomically(&path, &message);
         written.with_context(|| format!("writing {}", path.display()))?;
     }
-    stages.part(total, total);
+    progress.done(left.len());
     output.line(table::facts([
         ("deployment", id.to_string()),
         ("requests evaluated", table::thousands(left.len())),

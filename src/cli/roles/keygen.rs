@@ -65,7 +65,10 @@ pub(in crate::cli) fn run(
     output.line(table::facts([
         ("deployment", file.deployment().to_string()),
         ("key", secret.key().to_string()),
-        ("secret key", format!("{}: keep it here", secret_path.display())),
+        (
+            "secret key",
+            format!("{}: keep it here", secret_path.display()),
+        ),
         (
             "keys for the server",
             keys.unwrap_or_else(|| "none: this deployment needs none".to_owned()),

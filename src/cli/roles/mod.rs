@@ -13,9 +13,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
 
+use super::progress::Stages;
 use crate::{
     deploy::{ClientFile, MANIFEST_FILE, SecretFile},
-    engine::{Client, Contexts},
+    engine::{Client, Contexts, Progress},
     experiment::Host,
     wire::Limits,
 };
@@ -52,6 +53,36 @@ impl ClientArguments {
             contexts,
             client,
         })
+    }
+}
+
+/// Shows the progress of a single request in detail, that of many by their number.
+struct RequestProgress {
+    stages: Stages,
+    what: &'static str,
+    requests: usize,
+}
+
+impl RequestProgress {
+    fn new(what: &'static str, requests: usize) -> Self {
+        Self {
+            stages: Stages::new(),
+            what,
+            requests,
+        }
+    }
+
+    /// Tells that so many requests are done.
+    fn done(&self, requests: usize) {
+        if self.requests > 1 {
+            let (done, total) = (requests as u64, self.requests as u64);
+            self.stages.update(self.what, done, total);
+        }
+    }
+
+    /// Returns where the work on a request tells its progress.
+    fn within(&self) -> &dyn Progress {
+        if self.requests > 1 { &() } else { &self.stages }
     }
 }
 

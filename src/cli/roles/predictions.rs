@@ -1,10 +1,6 @@
 //! The classes of images, shown and written to files.
 
-use std::{
-    fs::File,
-    io,
-    path::Path,
-};
+use std::{fs::File, io, path::Path};
 
 use anyhow::{Context as _, bail};
 use num_bigint::BigInt;
@@ -71,7 +67,10 @@ impl Names {
         let lines: Result<Vec<NameLine>, csv::Error> = reader.deserialize().collect();
         let lines = lines.with_context(named)?;
         let labelled = !lines.is_empty() && lines.iter().all(|line| !line.label.is_empty());
-        let (names, labels) = lines.into_iter().map(|line| (line.image, line.label)).unzip();
+        let (names, labels) = lines
+            .into_iter()
+            .map(|line| (line.image, line.label))
+            .unzip();
         Ok(Self {
             names,
             labels: labelled.then_some(labels),
@@ -197,11 +196,16 @@ impl Predictions {
             image: line.image.clone(),
             class: line.index,
             score: Some(line.score),
-            label: line.label.as_ref().and_then(|label| class_of(label).or_else(|| number(label))),
+            label: line
+                .label
+                .as_ref()
+                .and_then(|label| class_of(label).or_else(|| number(label))),
         };
         let seen: Vec<Seen> = self.lines.iter().map(seen).collect();
         output.line(class_table(&self.classes, &seen))?;
-        let labelled = seen.iter().filter_map(|seen| Some(seen.label? == seen.class));
+        let labelled = seen
+            .iter()
+            .filter_map(|seen| Some(seen.label? == seen.class));
         let (right, known) = labelled.fold((0, 0), |(right, known), is_right| {
             (right + usize::from(is_right), known + 1)
         });
@@ -227,7 +231,9 @@ impl Predictions {
     /// Writes a line for each image: its name, class, number of the class, score, label if there are any, and logits.
     fn save_csv(&self, path: &Path) -> anyhow::Result<()> {
         let labelled = self.lines.iter().any(|line| line.label.is_some());
-        let mut header: Vec<String> = ["image", "class", "index", "score"].map(str::to_owned).into();
+        let mut header: Vec<String> = ["image", "class", "index", "score"]
+            .map(str::to_owned)
+            .into();
         header.extend(labelled.then(|| "label".to_owned()));
         header.extend((0..self.classes.len()).map(|logit| format!("logit_{logit}")));
         let line = |line: &Line| {
@@ -268,12 +274,21 @@ impl Predictions {
             .flat_map(|line| &line.integers)
             .map(BigInt::to_i64)
             .collect();
-        let scores = self.lines.iter().flat_map(|line| line.scores.iter().copied());
+        let scores = self
+            .lines
+            .iter()
+            .flat_map(|line| line.scores.iter().copied());
         let best = self.lines.iter().map(|line| line.score);
         let mut arrays = vec![
-            ("class", npy("<i8", &[images], classes.map(i64::to_le_bytes))),
+            (
+                "class",
+                npy("<i8", &[images], classes.map(i64::to_le_bytes)),
+            ),
             ("score", npy("<f8", &[images], best.map(f64::to_le_bytes))),
-            ("scores", npy("<f8", &[images, logits], scores.map(f64::to_le_bytes))),
+            (
+                "scores",
+                npy("<f8", &[images, logits], scores.map(f64::to_le_bytes)),
+            ),
         ];
         if let Some(integers) = integers {
             let bytes = integers.into_iter().map(i64::to_le_bytes);
