@@ -144,7 +144,7 @@ pub enum EngineError {
     NoPads,
     /// A pad, a masked image or a prepared pad was made for another deployment.
     #[error(
-        "the {what} was made for another deployment, or for another network: pads serve the one for which they were made"
+        "the {what} was made for another deployment, network or set of keys: pads serve the one for which they were made"
     )]
     PadDeployment {
         /// What was made.

@@ -55,8 +55,8 @@ impl Server {
             response_primes: plan.response_primes(),
             own_kernels: !plan.parameters().scheme().is_stock(),
             in_pool: true,
+            pads: PadPlan::of(plan, &keys),
             evaluators: backend::evaluators(plan, contexts, keys)?,
-            pads: PadPlan::of(plan),
         })
     }
 

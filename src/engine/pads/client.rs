@@ -1,6 +1,6 @@
 //! The client's side of pads.
 
-use super::residues::packed;
+use super::residues::packed_residues;
 use super::{Deployment, MaskedImage, Pad, PadNumber};
 use crate::engine::client::Client;
 use crate::engine::error::EngineError;
@@ -107,11 +107,7 @@ impl Client {
     ///
     /// # Errors
     /// Those of [`Client::check_maskable`], and [`EngineError::PadDeployment`] if the pad serves another deployment.
-    pub fn mask_image(
-        &self,
-        secret: PadSecret,
-        image: &[i64],
-    ) -> Result<MaskedImage, EngineError> {
+    pub fn mask_image(&self, secret: PadSecret, image: &[i64]) -> Result<MaskedImage, EngineError> {
         self.check_maskable(image)?;
         let PadSecret {
             number,
@@ -134,7 +130,7 @@ impl Client {
                 (value.cast_unsigned() % t + t - residue) % t
             };
             let values: Vec<u64> = image.iter().zip(residues.iter()).map(less).collect();
-            packed(&values, t)
+            packed_residues(&values, t)
         });
         Ok(MaskedImage {
             number,

@@ -27,7 +27,7 @@ mod tests;
 pub use client::PadSecret;
 pub use fingerprint::Deployment;
 use fingerprint::of_first_layer;
-pub(crate) use residues::{check_residues, residue_bytes};
+pub(crate) use residues::{check_residues, packed_residues, residue_bytes};
 pub(super) use server::PadPlan;
 pub use server::PreparedPad;
 

@@ -8,7 +8,7 @@ pub(crate) const fn residue_bytes(count: usize, modulus: u64) -> usize {
 }
 
 /// Packs residues.
-pub(super) fn packed(residues: &[u64], modulus: u64) -> Vec<u8> {
+pub(crate) fn packed_residues(residues: &[u64], modulus: u64) -> Vec<u8> {
     let mut bytes = vec![0; residue_bytes(residues.len(), modulus)];
     pack(residues, width(modulus), &mut bytes);
     bytes

@@ -4,12 +4,16 @@ use super::residues::{check_residues, residue_bytes};
 use super::{Deployment, MaskedImage, Pad, PadNumber, of_first_layer};
 use crate::engine::contexts::Contexts;
 use crate::engine::error::EngineError;
-use crate::engine::message::{Response, check_shape, suffix};
+use crate::engine::message::{EvaluationKeys, Response, check_shape, suffix};
 use crate::engine::plan::Plan;
 use crate::engine::server::{Evaluation, Server};
 use crate::engine::stats::Progress;
 use crate::kernels::warn_if_unoptimised;
 use crate::seal::Ciphertext;
+
+/// Bytes that identify a client's keys: the start of their public seed, which is drawn anew for each set. Zeros for SEAL's
+/// keys, which have none.
+const KEYS_BYTES: usize = 16;
 
 /// A pad on which the server has computed the first linear layer, for one network and one client's keys. It serves one
 /// image, with [`Server::evaluate_masked`], and cannot be copied.
@@ -18,6 +22,8 @@ pub struct PreparedPad {
     pub(crate) number: PadNumber,
     /// Fingerprint of the first layer that was computed.
     pub(crate) first_layer: [u8; Deployment::BYTES],
+    /// Identifies the client's keys.
+    pub(crate) keys: [u8; KEYS_BYTES],
     /// For each plain prime, the ciphertexts that the layer made, in NTT form.
     pub(crate) parts: Vec<Vec<Ciphertext>>,
 }
@@ -34,6 +40,7 @@ impl PreparedPad {
 pub(in crate::engine) struct PadPlan {
     deployment: Deployment,
     first_layer: [u8; Deployment::BYTES],
+    keys: [u8; KEYS_BYTES],
     /// Number of values of an image.
     values: usize,
     plain_moduli: Vec<u64>,
@@ -41,7 +48,7 @@ pub(in crate::engine) struct PadPlan {
 
 impl PadPlan {
     /// Returns `None` if the plan takes no pads.
-    pub(in crate::engine) fn of(plan: &Plan) -> Option<Self> {
+    pub(in crate::engine) fn of(plan: &Plan, keys: &EvaluationKeys) -> Option<Self> {
         let spec = plan.client_spec();
         if !spec.takes_pads() || plan.circuit().pad_point().is_none() {
             return None;
@@ -49,6 +56,9 @@ impl PadPlan {
         let deployment = spec.deployment();
         Some(Self {
             first_layer: of_first_layer(plan.circuit(), deployment)?,
+            keys: keys.compact.as_ref().map_or([0; KEYS_BYTES], |keys| {
+                std::array::from_fn(|byte| keys.seed[byte])
+            }),
             deployment,
             values: spec.pad_values(),
             plain_moduli: spec.plain_moduli().to_vec(),
@@ -101,6 +111,7 @@ impl Server {
         Ok(PreparedPad {
             number: pad.number,
             first_layer: plan.first_layer,
+            keys: plan.keys,
             parts: prepared,
         })
     }
@@ -112,6 +123,23 @@ impl Server {
     pub fn check_masked(&self, image: &MaskedImage) -> Result<(), EngineError> {
         let plan = self.pads.as_ref().ok_or(EngineError::NoPads)?;
         plan.unpack(image).map(drop)
+    }
+
+    /// Checks that a prepared pad was made for this plan and this client's keys, before it is spent.
+    ///
+    /// # Errors
+    /// [`EngineError::NoPads`] or [`EngineError::PadDeployment`].
+    pub fn check_prepared(&self, prepared: &PreparedPad) -> Result<(), EngineError> {
+        let plan = self.pads.as_ref().ok_or(EngineError::NoPads)?;
+        let fits = prepared.first_layer == plan.first_layer
+            && prepared.keys == plan.keys
+            && prepared.parts.len() == self.evaluators.len();
+        if fits {
+            return Ok(());
+        }
+        Err(EngineError::PadDeployment {
+            what: "prepared pad",
+        })
     }
 
     /// Evaluates the plan on a masked image and its prepared pad, on all threads of the current rayon pool: the first layer
@@ -138,13 +166,7 @@ impl Server {
                 actual: image.number,
             });
         }
-        if prepared.first_layer != plan.first_layer
-            || prepared.parts.len() != self.evaluators.len()
-        {
-            return Err(EngineError::PadDeployment {
-                what: "prepared pad",
-            });
-        }
+        self.check_prepared(&prepared)?;
         let masked = plan.unpack(image)?;
         warn_if_unoptimised();
         let mut layers = self.stats();

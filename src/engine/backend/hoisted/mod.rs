@@ -9,7 +9,6 @@ mod ring;
 mod steps;
 
 pub(super) use self::prepare::KeyTables;
-use self::pads::FirstLayer;
 use self::prepare::{Prepared, Tables};
 use self::ring::{Pair, Ring};
 use crate::circuit::{Circuit, CircuitLayer, Op, OpCounts, Step, levels};
@@ -20,6 +19,7 @@ use crate::engine::masks::Masks;
 use crate::engine::plan::Plan;
 use crate::engine::stats::{LayerStats, Progress, StageProgress};
 use crate::kernels::{Backend, Residues, Row, row_of};
+use crate::network::SparseMatrix;
 use crate::seal::{Ciphertext, Context};
 use rayon::prelude::*;
 use std::sync::{Arc, OnceLock};
@@ -38,8 +38,8 @@ pub(super) struct Hoisted {
     /// Masks that hide a logit's partial sums in decrypted slots. Results before the last layer are not masked: they
     /// serve to measure noise.
     masks: Option<Masks>,
-    /// What masked images need, made when the first one arrives.
-    pads: OnceLock<FirstLayer>,
+    /// The first layer's matrix modulo t for masked images, made with the first pad.
+    first_layer: OnceLock<SparseMatrix>,
 }
 
 /// Measures the nanoseconds of a transform under a context's parameters, on this machine.
@@ -142,7 +142,7 @@ impl Hoisted {
             stock: Stock::new(context, None)?,
             circuit: plan.circuit().clone(),
             levels: levels(ring.data(), plan.parameters().drops()),
-            pads: OnceLock::new(),
+            first_layer: OnceLock::new(),
             ring,
         })
     }

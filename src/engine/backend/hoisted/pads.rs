@@ -14,22 +14,16 @@ use crate::network::SparseMatrix;
 use crate::seal::{Ciphertext, Error};
 use rayon::prelude::*;
 
-/// The first layer in the clear.
-#[derive(Debug)]
-pub(super) struct FirstLayer {
-    matrix: SparseMatrix,
-}
-
 impl Hoisted {
     fn pad_point(&self) -> Result<PadPoint<'_>, EngineError> {
         self.circuit.pad_point().ok_or(EngineError::NoPads)
     }
 
-    fn first_layer(&self) -> Result<&FirstLayer, EngineError> {
+    /// Returns the first layer in the clear.
+    fn first_layer(&self) -> Result<&SparseMatrix, EngineError> {
         let first = self.circuit.layers().first().ok_or(EngineError::NoPads)?;
-        Ok(self.pads.get_or_init(|| FirstLayer {
-            matrix: first.matrix(self.ring.plain_modulus),
-        }))
+        let made = || first.matrix(self.ring.plain_modulus);
+        Ok(self.first_layer.get_or_init(made))
     }
 
     /// Executes the operations before the pad point; returns the ciphertexts there, in NTT form.
@@ -100,7 +94,9 @@ impl Hoisted {
             };
             return Err(source).doing(|| "reading the prepared pad".to_owned());
         }
-        let values = self.first_layer()?.matrix.multiply(masked, self.ring.plain_modulus);
+        let values = self
+            .first_layer()?
+            .multiply(masked, self.ring.plain_modulus);
         let maker = Maker::new(&self.ring)?;
         let add = |(pad, entries): (&Ciphertext, &Vec<Entry>)| {
             let limbs = pad.limbs().chunks(self.ring.degree);
