@@ -5,7 +5,7 @@ use super::{Deployment, MaskedImage, Pad, PadNumber};
 use crate::engine::client::Client;
 use crate::engine::error::EngineError;
 use crate::engine::masks::uniform;
-use crate::engine::spec::{ClientSpec, Upload};
+use crate::engine::spec::ClientSpec;
 use std::fmt;
 use zeroize::Zeroizing;
 
@@ -48,9 +48,9 @@ impl ClientSpec {
         self.image_values()
     }
 
-    /// Tells whether pads serve the plan: one image at a time, with own kernels.
-    pub fn takes_pads(&self) -> bool {
-        self.upload == Upload::SecretNtt && self.batch_size() == 1 && !self.key_levels.is_empty()
+    /// Tells whether pads serve the plan: in the diagonal and few-uploads layouts.
+    pub const fn takes_pads(&self) -> bool {
+        self.takes_pads
     }
 }
 

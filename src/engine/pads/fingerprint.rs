@@ -89,6 +89,7 @@ impl ClientSpec {
                     widths,
                     coefficients,
                 },
+            takes_pads,
         } = self;
         let mut words = Words::new("sealquant 2026-11 deployment 1");
         words.word(*poly_modulus_degree as u64);
@@ -112,6 +113,7 @@ impl ClientSpec {
         words.word(*primes as u64);
         words.list(widths.iter().map(|&width| width.into()));
         words.word(*coefficients as u64);
+        words.word(u64::from(*takes_pads));
         Deployment(words.finish())
     }
 }

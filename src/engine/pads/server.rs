@@ -50,7 +50,7 @@ impl PadPlan {
     /// Returns `None` if the plan takes no pads.
     pub(in crate::engine) fn of(plan: &Plan, keys: &EvaluationKeys) -> Option<Self> {
         let spec = plan.client_spec();
-        if !spec.takes_pads() || plan.circuit().pad_point().is_none() {
+        if !spec.takes_pads() {
             return None;
         }
         let deployment = spec.deployment();
