@@ -152,7 +152,7 @@ impl Tally {
 
 /// Returns the kind that a message's header names.
 fn kind(bytes: &[u8]) -> String {
-    const KINDS: [Kind; 16] = [
+    const KINDS: [Kind; 19] = [
         Kind::Ciphertext,
         Kind::SeededCiphertext,
         Kind::PublicKey,
@@ -169,6 +169,9 @@ fn kind(bytes: &[u8]) -> String {
         Kind::CompactRequest,
         Kind::CompactKeys,
         Kind::CompactResponse,
+        Kind::Pad,
+        Kind::MaskedImage,
+        Kind::PreparedPad,
     ];
     let Some(&byte) = bytes.get(6) else {
         return "no kind (cut off before it)".to_owned();

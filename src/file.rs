@@ -28,7 +28,9 @@ pub(crate) use target::check_output;
 pub(crate) use target::{is_pipe, is_same_target, is_stream};
 #[cfg(feature = "cli")]
 pub(crate) use temporary::remove_temporaries;
-pub(crate) use temporary::{TemporaryDirectory, clear_abandoned, uninterrupted};
+pub(crate) use temporary::{
+    TemporaryDirectory, clear_abandoned, clear_temporaries, is_temporary, uninterrupted,
+};
 #[cfg(feature = "train")]
 pub(crate) use temporary::{forget_made, make_directory};
 
@@ -49,6 +51,17 @@ pub(crate) fn read_at_most(source: impl Read, limit: u64) -> io::Result<Option<V
 /// Writes `bytes` under a temporary name beside `path` and renames the file. Creates missing directories.
 pub(crate) fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
     replace(path, |file| file.write_all(bytes))?
+}
+
+/// Writes `bytes` to a new file that its owner alone may read, under a temporary name until they are on the disk. The
+/// directory must exist.
+///
+/// # Errors
+/// [`io::ErrorKind::AlreadyExists`] if there is something of this name, which stays as it is.
+pub(crate) fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut file = TemporaryFile::create_private(target::directory_of(path))?;
+    file.as_file_mut().write_all(bytes)?;
+    file.keep_as_new(path)
 }
 
 /// Writes a value as human-readable JSON, like [`write_atomically`].

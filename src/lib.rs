@@ -129,6 +129,8 @@ pub mod network;
 #[cfg(feature = "inference")]
 pub mod packing;
 #[cfg(feature = "inference")]
+pub mod pads;
+#[cfg(feature = "inference")]
 pub mod params;
 #[cfg(feature = "inference")]
 mod process;

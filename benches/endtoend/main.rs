@@ -14,7 +14,7 @@
 //! | `--bound proven,observed` | bounds that the plaintext modulus must hold, see the benchmark `inference`; default proven |
 //! | `--images 1,8192` | numbers of images in a request; default 1,8192 |
 //! | `--scheme auto,batched,crops,diagonal,few-uploads,seal` | schemes; default auto: the cheapest for the number of images |
-//! | `--client own,seal` | whose encryption the client uses; default own, where it serves the scheme |
+//! | `--client own,seal,pads` | whose encryption the client uses; default own, where it serves the scheme. With `pads`, images are sent in the clear less a pad that was prepared before; both sides keep their pads on the disk, in the system's folder for temporary files. This takes `--images 1` and a scheme with rotations |
 //! | `--threads 1,2` | numbers of threads of each process. With 2, client and server share the same two processors; default 1,2 |
 //! | `--backend ifma` | instructions of own kernels and own encryption: ifma, avx2 or portable; default the fastest. SEAL's transforms and the packing of residues use what the processor has |
 //! | `--repeat N` | number of requests that count, after the first one; default 5 |
@@ -22,6 +22,7 @@
 
 #[path = "../common/networks.rs"]
 mod networks;
+mod pads;
 #[path = "../common/record.rs"]
 mod record;
 mod server;
@@ -52,14 +53,24 @@ const LINES: [(&str, f64); 3] = [
     ("10 Mbit per second", 1e7),
 ];
 
+/// The way in which the client sends its images.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Sender {
+    /// Encrypted by own code, where that serves the scheme.
+    Own,
+    /// Encrypted by SEAL.
+    Seal,
+    /// In the clear, less a pad.
+    Pads,
+}
+
 /// What is measured, and how often.
 struct Options {
     networks: Vec<String>,
     bounds: Vec<Bound>,
     images: Vec<usize>,
     schemes: Vec<Option<Scheme>>,
-    /// Whose encryption the client uses: true for its own.
-    clients: Vec<bool>,
+    clients: Vec<Sender>,
     threads: Vec<usize>,
     backend: Backend,
     repeat: usize,
@@ -100,10 +111,11 @@ fn scheme(name: &str) -> Result<Option<Scheme>, String> {
     })
 }
 
-fn client(name: &str) -> Result<bool, String> {
+fn client(name: &str) -> Result<Sender, String> {
     match name {
-        "own" => Ok(true),
-        "seal" => Ok(false),
+        "own" => Ok(Sender::Own),
+        "seal" => Ok(Sender::Seal),
+        "pads" => Ok(Sender::Pads),
         other => Err(format!("no client {other}")),
     }
 }
@@ -126,7 +138,7 @@ impl Options {
             bounds: vec![Bound::Proven],
             images: vec![1, 8192],
             schemes: vec![None],
-            clients: vec![true],
+            clients: vec![Sender::Own],
             threads: vec![1, 2],
             backend: Backend::detect(),
             repeat: 5,
@@ -170,7 +182,7 @@ struct Row {
     /// The bound on the logits that t holds: `proven` or `observed`.
     bound: &'static str,
     kernels: &'static str,
-    /// Whose encryption the client uses: `own` or `seal`.
+    /// Whose encryption the client uses, `own` or `seal`, or `pads`.
     client: &'static str,
     /// Instructions of own kernels and own encryption.
     instructions: &'static str,
@@ -194,6 +206,9 @@ struct Row {
     response_bytes: usize,
     /// The warm time with a line of this rate, without keys.
     on_lines: BTreeMap<&'static str, f64>,
+    /// What a pad takes beforehand.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    beforehand: Option<pads::Beforehand>,
 }
 
 impl Row {
@@ -227,6 +242,9 @@ impl Row {
             "  up {} bytes, down {}, keys {}; {:.1?}",
             self.upload_bytes, self.response_bytes, self.keys_bytes, self.on_lines
         );
+        if let Some(pads) = &self.beforehand {
+            pads.print();
+        }
     }
 }
 
@@ -284,6 +302,8 @@ struct Party<'a> {
     client: Client,
     /// True for the client's own encryption.
     compact: bool,
+    /// The client's pads, if it sends images with them.
+    pads: Option<pads::Secrets>,
     connection: TcpStream,
 }
 
@@ -296,7 +316,17 @@ impl Party<'_> {
             .map(|image| self.network.quantize_image(image))
             .collect::<Result<Vec<_>, _>>()?;
         clock.lap("quantise");
-        let sent = if self.compact {
+        let sent = if let Some(pads) = &self.pads {
+            let image = quantized.first().ok_or("no image")?;
+            let secret = pads.store.take()?;
+            clock.lap("take pad");
+            let masked = self.client.mask_image(secret, image)?;
+            let message = masked.to_wire(&self.contexts)?;
+            clock.lap("mask, write");
+            self.connection.write_all(&server::MASKED)?;
+            send(&mut self.connection, &message)?;
+            message.len() as u64
+        } else if self.compact {
             self.connection.write_all(&server::COMPACT)?;
             let (client, contexts) = (&self.client, &self.contexts);
             client.send_compact(contexts, &quantized, &(), &mut self.connection)?
@@ -309,7 +339,7 @@ impl Party<'_> {
             send(&mut self.connection, &message)?;
             message.len() as u64
         };
-        clock.lap(if self.compact {
+        clock.lap(if self.compact && self.pads.is_none() {
             "encrypt, send"
         } else {
             "send"
@@ -343,7 +373,7 @@ impl Party<'_> {
 fn measure(
     setting: &Setting,
     network: &Network,
-    (own, threads): (bool, usize),
+    (sender, threads): (Sender, usize),
     backend: Backend,
     repeat: usize,
 ) -> Result<Row, Box<dyn Error>> {
@@ -356,7 +386,7 @@ fn measure(
     let contexts = Contexts::new(spec)?;
     clock.lap("contexts");
     let client = Client::new(spec, &contexts)?.with_backend(backend);
-    let own = own && client.is_compact();
+    let own = sender != Sender::Seal && client.is_compact();
     let keys = if own {
         let keys = client.compact_keys()?;
         clock.lap("make keys");
@@ -381,10 +411,18 @@ fn measure(
         network,
         contexts,
         compact: own,
+        pads: None,
         client,
         connection,
     };
     let compact = party.compact;
+    let mut beforehand = None;
+    if sender == Sender::Pads {
+        let secrets = pads::Secrets::new(spec)?;
+        // One for each request, the first one included.
+        beforehand = Some(secrets.fill(&mut party, repeat + 1)?);
+        party.pads = Some(secrets);
+    }
     let twin = Twin::new(network);
     let quantized = images.iter();
     let quantized = quantized.map(|image| network.quantize_image(image));
@@ -417,7 +455,11 @@ fn measure(
         network: network.name().to_owned(),
         bound: setting.bound.name(),
         kernels: parameters.scheme().kernels(),
-        client: if compact { "own" } else { "seal" },
+        client: match (sender, compact) {
+            (Sender::Pads, _) => "pads",
+            (_, true) => "own",
+            (_, false) => "seal",
+        },
         instructions: backend.name(),
         layout: parameters.scheme().layout(),
         images: images.len(),
@@ -441,6 +483,7 @@ fn measure(
         keys_bytes: keys.len(),
         upload_bytes,
         response_bytes,
+        beforehand,
     })
 }
 
@@ -466,11 +509,12 @@ fn main() -> Result<(), Box<dyn Error>> {
                         scheme,
                         images,
                     };
-                    for (own, threads) in options
-                        .clients
-                        .iter()
-                        .flat_map(|&own| options.threads.iter().map(move |&threads| (own, threads)))
-                    {
+                    for (sender, threads) in options.clients.iter().flat_map(|&sender| {
+                        options
+                            .threads
+                            .iter()
+                            .map(move |&threads| (sender, threads))
+                    }) {
                         let pool = rayon::ThreadPoolBuilder::new()
                             .num_threads(threads)
                             .build()?;
@@ -479,7 +523,7 @@ fn main() -> Result<(), Box<dyn Error>> {
                             measure(
                                 &setting,
                                 &network,
-                                (own, threads),
+                                (sender, threads),
                                 options.backend,
                                 options.repeat,
                             )

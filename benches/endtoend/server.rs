@@ -4,9 +4,10 @@ use super::networks;
 use super::stage::{Clock, receive, send};
 use super::{Setting, scheme};
 use sealquant::engine::{
-    CompactKeys, Contexts, Request, SeededEvaluationKeys, SeededRequest, Server,
+    CompactKeys, Contexts, MaskedImage, Pad, Request, SeededEvaluationKeys, SeededRequest, Server,
 };
 use sealquant::kernels::Backend;
+use sealquant::pads::PreparedPadStore;
 use sealquant::params::BoundRule;
 use sealquant::wire::{Limits, Message};
 use std::error::Error;
@@ -23,6 +24,11 @@ const LIMITS: Limits = Limits {
 pub const COMPACT: [u8; 1] = [1];
 /// Precedes keys with seeds, and a request with seeds behind its length.
 pub const SEEDED: [u8; 1] = [0];
+
+/// Precedes a pad behind its length, which is prepared and stored.
+pub const PAD: [u8; 1] = [2];
+/// Precedes a masked image behind its length.
+pub const MASKED: [u8; 1] = [3];
 
 /// The stage in which a compact request is received, checked and expanded. The client encrypts meanwhile.
 pub const READ: &str = "receive, expand";
@@ -90,28 +96,51 @@ fn answer(
 
     // The memory of one request serves the next.
     let mut request = Request::default();
+    let folder = tempfile::tempdir()?;
+    let pads = PreparedPadStore::open(folder.path())?;
     loop {
-        let mut is_compact = [0];
-        match connection.read_exact(&mut is_compact) {
+        let mut kind = [0];
+        match connection.read_exact(&mut kind) {
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(()),
             other => other?,
         }
         let mut clock = Clock::start("server: ");
-        if is_compact == COMPACT {
-            request.read_compact(&contexts, &mut *connection, &LIMITS)?;
-            clock.lap(READ);
-        } else {
+        if kind == PAD {
             let bytes = receive(connection)?;
             clock.lap("receive");
-            let sent = SeededRequest::from_wire(&contexts, &bytes, &LIMITS)?;
-            drop(bytes);
+            let pad = Pad::from_wire(&contexts, &bytes, &LIMITS)?;
             clock.lap("read");
-            request = sent.expand(&contexts)?;
-            clock.lap("expand");
+            let pad = server.prepare_pad(&contexts, &pad)?;
+            clock.lap("prepare");
+            let stored = pad.wire_bytes(&contexts)?;
+            pads.put(&contexts, pad)?;
+            clock.lap("store");
+            let stages = (stored, clock.stages().0);
+            send(connection, &serde_json::to_vec(&stages)?)?;
+            continue;
         }
-        let evaluation = server.evaluate(&request, &())?;
+        let is_masked = kind == MASKED;
+        let evaluation = if is_masked {
+            let bytes = receive(connection)?;
+            clock.lap("receive");
+            let image = MaskedImage::from_wire(&contexts, &bytes, &LIMITS)?;
+            clock.lap("read");
+            let pad = pads.take(&contexts, image.number())?;
+            clock.lap("take pad");
+            server.evaluate_masked(pad, &image, &())?
+        } else {
+            receive_request(
+                connection,
+                &contexts,
+                kind == COMPACT,
+                &mut request,
+                &mut clock,
+            )?;
+            server.evaluate(&request, &())?
+        };
         clock.lap("evaluate");
-        let message = if is_compact == COMPACT && contexts.has_compact_responses() {
+        let is_compact = kind == COMPACT || is_masked;
+        let message = if is_compact && contexts.has_compact_responses() {
             evaluation.response.compact(&contexts)?.to_wire(&contexts)?
         } else {
             evaluation.response.to_wire(&contexts)?
@@ -120,4 +149,27 @@ fn answer(
         send(connection, &message)?;
         send(connection, &serde_json::to_vec(&clock.stages().0)?)?;
     }
+}
+
+/// Receives and expands a request.
+fn receive_request(
+    connection: &mut TcpStream,
+    contexts: &Contexts,
+    is_compact: bool,
+    request: &mut Request,
+    clock: &mut Clock,
+) -> Result<(), Box<dyn Error>> {
+    if is_compact {
+        request.read_compact(contexts, &mut *connection, &LIMITS)?;
+        clock.lap(READ);
+        return Ok(());
+    }
+    let bytes = receive(connection)?;
+    clock.lap("receive");
+    let sent = SeededRequest::from_wire(contexts, &bytes, &LIMITS)?;
+    drop(bytes);
+    clock.lap("read");
+    *request = sent.expand(contexts)?;
+    clock.lap("expand");
+    Ok(())
 }

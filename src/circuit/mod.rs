@@ -4,10 +4,12 @@
 //! A circuit has no keys, no residues and no parameters: which primes are dropped where comes from outside ([`levels`]).
 
 mod counts;
+mod pads;
 mod rotation;
 
 pub use counts::OpCounts;
 pub(crate) use counts::moving;
+pub use pads::PadPoint;
 pub use rotation::SlotRotation;
 
 use crate::network::{
@@ -124,6 +126,11 @@ impl CircuitLayer {
     /// Returns the operations, in order.
     pub fn ops(&self) -> &[Op] {
         &self.ops
+    }
+
+    /// Returns the layers to whose matrix the entries refer, the one that is applied first in front.
+    pub fn linear_layers(&self) -> &[WeightedSums] {
+        &self.layers
     }
 
     /// Computes the matrix modulo t to which the entries refer.

@@ -12,6 +12,18 @@ pub const MANIFEST_FILE: &str = "requests.json";
 /// Version of the file's format.
 const VERSION: u32 = 1;
 
+/// What the requests of a folder are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RequestForm {
+    /// Encrypted images.
+    Images,
+    /// Encrypted pads, for later.
+    Pads,
+    /// Images less a pad each.
+    MaskedImages,
+}
+
 /// Describes the requests of a folder. The folder of their responses holds the same description.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -19,15 +31,16 @@ pub struct Manifest {
     requests_version: u32,
     deployment: DeploymentId,
     key: KeyId,
+    form: RequestForm,
     images: usize,
     batch_size: usize,
 }
 
 impl Manifest {
-    /// Describes `images` images, which are encrypted with a key in batches of at most `batch_size`.
+    /// Describes `images` images, or pads for so many, in batches of at most `batch_size`.
     pub const fn new(
-        deployment: DeploymentId,
-        key: KeyId,
+        (deployment, key): (DeploymentId, KeyId),
+        form: RequestForm,
         images: usize,
         batch_size: usize,
     ) -> Self {
@@ -35,6 +48,7 @@ impl Manifest {
             requests_version: VERSION,
             deployment,
             key,
+            form,
             images,
             batch_size,
         }
@@ -67,10 +81,14 @@ impl Manifest {
                 actual: manifest.deployment,
             });
         }
-        if manifest.images == 0 || manifest.batch_size != batch_size {
+        let expected = match manifest.form {
+            RequestForm::Images => batch_size,
+            RequestForm::Pads | RequestForm::MaskedImages => 1,
+        };
+        if manifest.images == 0 || manifest.batch_size != expected {
             return Err(json::content(
                 &path,
-                format!("must tell of images in batches of {batch_size}"),
+                format!("must tell of images in batches of {expected}"),
             ));
         }
         Ok(manifest)
@@ -89,6 +107,11 @@ impl Manifest {
             expected: key,
             actual: self.key,
         })
+    }
+
+    /// Tells what the requests are.
+    pub const fn form(&self) -> RequestForm {
+        self.form
     }
 
     /// Returns the number of images in all requests.

@@ -23,7 +23,7 @@ pub use client_file::{CLIENT_FILE, ClientFile};
 pub use deployment::{Deployment, SERVER_FOLDER};
 pub use error::DeployError;
 pub use id::{DeploymentId, KeyId};
-pub use manifest::{MANIFEST_FILE, Manifest, request_file, response_file};
+pub use manifest::{MANIFEST_FILE, Manifest, RequestForm, request_file, response_file};
 pub use response::{read_response, write_response};
 pub use secret_file::{EVALUATION_KEYS_FILE, SECRET_FILE, SecretFile};
 

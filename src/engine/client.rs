@@ -3,11 +3,12 @@
 use super::compact::{CompactRequest, CompactRequestPart, PackedPart};
 use super::compact_keys::CompactKeys;
 use super::contexts::Contexts;
-use super::encrypting::CompactEncryption;
+use super::encrypting::{Batch, CompactEncryption};
 use super::error::{Doing, EngineError};
 use super::message::{
     EvaluationKeys, Request, RequestPart, Response, ResponsePart, check_images, check_shape, suffix,
 };
+use super::pads::Deployment;
 use super::secret::SecretPrime;
 use super::seeded::{SeededEvaluationKeys, SeededRequest, SeededRequestPart};
 use super::spec::ClientSpec;
@@ -17,7 +18,7 @@ use crate::modular::Crt;
 use crate::seal::{Context, KeyGenerator, Plaintext, SecretKey};
 use num_bigint::BigInt;
 use rayon::prelude::*;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use zeroize::Zeroizing;
 
 /// Number of coefficients of the secret key in a byte.
@@ -29,6 +30,8 @@ pub struct Client {
     pub(crate) spec: ClientSpec,
     primes: Vec<SecretPrime>,
     crt: Crt,
+    /// Computed when the first pad is made or used.
+    deployment: OnceLock<Deployment>,
 }
 
 impl Client {
@@ -100,7 +103,13 @@ impl Client {
             primes: primes.collect::<Result<_, EngineError>>()?,
             crt: Crt::new(&spec.plain_moduli),
             spec: spec.clone(),
+            deployment: OnceLock::new(),
         })
+    }
+
+    /// Returns the fingerprint of the client's specification, see [`ClientSpec::deployment`].
+    pub fn deployment(&self) -> Deployment {
+        *self.deployment.get_or_init(|| self.spec.deployment())
     }
 
     /// Makes own encryption use other instructions than this processor's fastest ones, for measurements.
@@ -286,12 +295,33 @@ impl Client {
         progress: &dyn Progress,
     ) -> Result<CompactRequest, EngineError> {
         let encryption = self.encryption(images, "encrypt", self.primes.len(), progress)?;
+        self.encrypt_all(images.len(), &encryption)
+    }
+
+    /// Encrypts residues of one image for each plain prime, like [`Client::encrypt_compact`]. They have been checked.
+    pub(super) fn encrypt_residues(
+        &self,
+        residues: &[Vec<Vec<i64>>],
+    ) -> Result<CompactRequest, EngineError> {
+        let inputs = self.spec.inputs() * self.primes.len();
+        let stage = StageProgress::new(&(), "encrypt", inputs);
+        let batch = Batch::Residues(residues);
+        let encryption = CompactEncryption::new(&self.spec, &self.primes, batch, stage)?;
+        self.encrypt_all(1, &encryption)
+    }
+
+    /// Encrypts a batch for all plain primes.
+    fn encrypt_all(
+        &self,
+        images: usize,
+        encryption: &CompactEncryption<'_>,
+    ) -> Result<CompactRequest, EngineError> {
         let parts = 0..self.primes.len();
         Ok(CompactRequest {
-            images: images.len(),
+            images,
             seed: *encryption.seed(),
             parts: parts
-                .map(|part| self.encrypt_packed(&encryption, part))
+                .map(|part| self.encrypt_packed(encryption, part))
                 .collect::<Result<_, _>>()?,
         })
     }
@@ -328,7 +358,7 @@ impl Client {
     ) -> Result<CompactEncryption<'a>, EngineError> {
         self.check_batch(images)?;
         let stage = StageProgress::new(progress, name, self.spec.inputs() * parts);
-        CompactEncryption::new(&self.spec, &self.primes, images, stage)
+        CompactEncryption::new(&self.spec, &self.primes, Batch::Images(images), stage)
     }
 
     /// Encrypts a batch for one plain prime.
@@ -482,6 +512,11 @@ impl Client {
     pub fn part_budget_bits(&self, part: &ResponsePart) -> Result<u32, EngineError> {
         self.prime(part.plain_prime)?
             .least_budget(&part.ciphertexts)
+    }
+
+    /// Refuses an image that [`Client::encrypt`] would refuse.
+    pub(super) fn check_image(&self, image: &[i64]) -> Result<(), EngineError> {
+        check_images([image], self.spec.image_values(), self.spec.input_max())
     }
 
     fn check_batch(&self, images: &[Vec<i64>]) -> Result<(), EngineError> {

@@ -12,6 +12,8 @@ pub struct Contexts {
     of_primes: Vec<Context>,
     batch_size: usize,
     inputs: usize,
+    /// Number of values of an image.
+    values: usize,
     outputs: usize,
     needs_relin_keys: bool,
     galois_elements: Vec<u32>,
@@ -43,6 +45,7 @@ impl Contexts {
                 .collect::<Result<_, _>>()?,
             batch_size: spec.batch_size(),
             inputs: spec.inputs(),
+            values: spec.pad_values(),
             outputs: spec.outputs(),
             needs_relin_keys: spec.needs_relin_keys,
             galois_elements: spec.galois_elements.clone(),
@@ -79,6 +82,7 @@ impl Contexts {
             of_primes: contexts,
             batch_size,
             inputs,
+            values: inputs,
             outputs,
             needs_relin_keys,
             galois_elements: Vec::new(),
@@ -121,6 +125,17 @@ impl Contexts {
     /// Returns the number of ciphertexts in a request, for each plain prime.
     pub const fn inputs(&self) -> usize {
         self.inputs
+    }
+
+    /// Returns the number of values of an image.
+    pub(crate) const fn values(&self) -> usize {
+        self.values
+    }
+
+    /// Returns the plain primes.
+    pub(crate) fn plain_moduli(&self) -> impl Iterator<Item = u64> {
+        let contexts = self.of_primes.iter();
+        contexts.map(|context| context.parameters().plain_modulus().value())
     }
 
     /// Returns the number of ciphertexts in a response, for each plain prime.

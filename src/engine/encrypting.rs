@@ -9,11 +9,38 @@ use crate::packing::Tiles;
 use rayon::prelude::*;
 use std::sync::{Mutex, PoisonError};
 
+/// The images to encrypt.
+#[derive(Clone, Copy)]
+pub(super) enum Batch<'a> {
+    /// The same for all plain primes.
+    Images(&'a [Vec<i64>]),
+    /// Residues of pads, other ones for each plain prime.
+    Residues(&'a [Vec<Vec<i64>>]),
+}
+
+impl<'a> Batch<'a> {
+    /// Returns the values to encrypt for a plain prime.
+    fn of_part(self, part: usize) -> &'a [Vec<i64>] {
+        match self {
+            Self::Images(images) => images,
+            Self::Residues(parts) => parts.get(part).map_or(&[], Vec::as_slice),
+        }
+    }
+
+    /// Reorders images for fast gathering, if that serves.
+    fn tiles(self, spec: &ClientSpec) -> Option<Tiles> {
+        match self {
+            Self::Images(images) => spec.slot_map.tiles(images),
+            Self::Residues(_) => None,
+        }
+    }
+}
+
 /// The encryption of one batch, with a fresh seed. Its ciphertexts may be made in any order, on all threads of the
 /// current rayon pool.
 pub(crate) struct CompactEncryption<'a> {
     spec: &'a ClientSpec,
-    images: &'a [Vec<i64>],
+    batch: Batch<'a>,
     tiles: Option<Tiles>,
     seed: [u8; SEED_BYTES],
     parts: Vec<(&'a FreshEncryptor, RequestKeys)>,
@@ -24,11 +51,11 @@ pub(crate) struct CompactEncryption<'a> {
 }
 
 impl<'a> CompactEncryption<'a> {
-    /// Draws the seeds. The images have been checked.
+    /// Draws the seeds. The batch has been checked.
     pub(super) fn new(
         spec: &'a ClientSpec,
         primes: &'a [SecretPrime],
-        images: &'a [Vec<i64>],
+        batch: Batch<'a>,
         stage: StageProgress<'a>,
     ) -> Result<Self, EngineError> {
         let mut seed = [0; SEED_BYTES];
@@ -44,8 +71,8 @@ impl<'a> CompactEncryption<'a> {
             .map_or(0, |(encryptor, _)| encryptor.ciphertext_bytes());
         Ok(Self {
             spec,
-            images,
-            tiles: spec.slot_map.tiles(images),
+            tiles: batch.tiles(spec),
+            batch,
             seed,
             parts,
             size,
@@ -77,7 +104,10 @@ impl<'a> CompactEncryption<'a> {
         let mut scratch = reused.map_or_else(|| encryptor.scratch(), Ok)?;
         match &self.tiles {
             Some(tiles) => tiles.gather(index, &mut scratch.slots),
-            None => (self.spec.slot_map).gather(self.images, index, &mut scratch.slots),
+            None => {
+                let images = self.batch.of_part(part);
+                (self.spec.slot_map).gather(images, index, &mut scratch.slots);
+            }
         }
         let encrypted = encryptor.encrypt(keys, [part, index], &mut scratch, packed);
         kept().push(scratch);

@@ -1,5 +1,6 @@
 //! Errors of encrypted inference.
 
+use super::pads::PadNumber;
 use thiserror::Error;
 
 /// An error in encrypted inference.
@@ -138,6 +139,28 @@ pub enum EngineError {
          spare for one"
     )]
     CompactResponse,
+    /// The plan's layout has no place for pads.
+    #[error(
+        "pads serve one image at a time, in the diagonal and few-uploads layouts, with own kernels: select the \
+         parameters for one of these"
+    )]
+    NoPads,
+    /// A pad, a masked image or a prepared pad was made for another deployment.
+    #[error(
+        "the {what} was made for another deployment, network or set of keys: pads serve the one for which they were made"
+    )]
+    PadDeployment {
+        /// What was made.
+        what: &'static str,
+    },
+    /// A masked image does not belong to this pad.
+    #[error("the masked image belongs to pad {actual}, not to pad {expected}")]
+    PadNumber {
+        /// The pad's number.
+        expected: PadNumber,
+        /// The number in the masked image.
+        actual: PadNumber,
+    },
     /// A fault of this library: something does not hold that it takes for granted.
     #[error("a fault of sealquant, please report it: {0}")]
     Internal(&'static str),

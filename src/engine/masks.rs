@@ -3,6 +3,7 @@
 use super::error::{Doing, EngineError};
 use crate::packing::SlotMap;
 use crate::seal::{BatchEncoder, Context, Plaintext};
+use zeroize::Zeroizing;
 
 /// Random plaintexts whose slots add up to zero for each logit.
 ///
@@ -46,8 +47,9 @@ impl Masks {
     }
 }
 
-/// Draws uniform residues: words that would favour small residues are drawn again.
-fn uniform(count: usize, modulus: u64) -> Result<Vec<u64>, EngineError> {
+/// Draws uniform residues: words that would favour small residues are drawn again. The bytes behind them are cleared, and
+/// the residues are never moved to other memory.
+pub(super) fn uniform(count: usize, modulus: u64) -> Result<Vec<u64>, EngineError> {
     // Random bytes cost more than everything else here, so a word has four bytes where that is enough.
     let (width, largest) = if modulus >> 31 == 0 {
         (size_of::<u32>(), u64::from(u32::MAX))
@@ -61,7 +63,7 @@ fn uniform(count: usize, modulus: u64) -> Result<Vec<u64>, EngineError> {
     };
     let mut residues = Vec::with_capacity(count);
     while residues.len() < count {
-        let mut bytes = vec![0; (count - residues.len()) * width];
+        let mut bytes = Zeroizing::new(vec![0; (count - residues.len()) * width]);
         getrandom::fill(&mut bytes)?;
         residues.extend(
             bytes

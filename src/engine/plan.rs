@@ -84,6 +84,7 @@ impl Plan {
             coeff_modulus: parameters.coeff_modulus().to_vec(),
             plain_moduli: parameters.plain_moduli().to_vec(),
             security: SecurityLevel::Bits128,
+            takes_pads: scheme.rotates() && circuit.pad_point().is_some(),
             slot_map,
             input: network.input().clone(),
             upload: if scheme.is_stock() {

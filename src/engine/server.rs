@@ -8,6 +8,7 @@ use super::message::{
     EvaluationKeys, Request, RequestPart, Response, ResponsePart, check_parts, check_shape,
     check_size, suffix,
 };
+use super::pads::PadPlan;
 use super::plan::Plan;
 use super::spec::ClientSpec;
 use super::stats::{LayerStats, Progress};
@@ -17,13 +18,15 @@ use crate::seal::Ciphertext;
 /// The server: evaluates a plan with evaluation keys only.
 #[derive(Debug)]
 pub struct Server {
-    inputs: usize,
-    response_primes: usize,
+    pub(super) inputs: usize,
+    pub(super) response_primes: usize,
     own_kernels: bool,
     /// False if the calling thread does all the work.
     in_pool: bool,
     /// One for each plain prime.
-    evaluators: Vec<Box<dyn Evaluate>>,
+    pub(super) evaluators: Vec<Box<dyn Evaluate>>,
+    /// `None` if the plan takes no pads.
+    pub(super) pads: Option<PadPlan>,
 }
 
 /// A response, with its cost.
@@ -52,6 +55,7 @@ impl Server {
             response_primes: plan.response_primes(),
             own_kernels: !plan.parameters().scheme().is_stock(),
             in_pool: true,
+            pads: PadPlan::of(plan, &keys),
             evaluators: backend::evaluators(plan, contexts, keys)?,
         })
     }
@@ -75,6 +79,7 @@ impl Server {
             own_kernels: false,
             in_pool: false,
             evaluators: backend::reference_evaluators(plan, contexts, keys, part)?,
+            pads: None,
         })
     }
 
@@ -174,7 +179,7 @@ impl Server {
     }
 
     /// Returns an empty entry for each layer.
-    fn stats(&self) -> Vec<LayerStats> {
+    pub(super) fn stats(&self) -> Vec<LayerStats> {
         let first = self.evaluators.first();
         first.map(|evaluator| evaluator.stats()).unwrap_or_default()
     }

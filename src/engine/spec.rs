@@ -37,6 +37,8 @@ pub struct ClientSpec {
     /// then those of the Galois elements. Empty for SEAL's calls, which need whole keys.
     pub(crate) key_levels: Vec<usize>,
     pub(crate) response: ResponseForm,
+    /// True if the circuit takes pads, see [`crate::circuit::Circuit::pad_point`].
+    pub(crate) takes_pads: bool,
 }
 
 /// A key that own kernels need.

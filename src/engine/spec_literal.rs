@@ -29,6 +29,7 @@ pub struct ClientSpecLiteral {
     key_levels: Vec<usize>,
     response_primes: usize,
     response_widths: Vec<u32>,
+    takes_pads: bool,
 }
 
 /// A fault of a specification: the field, and what is wrong with it.
@@ -66,6 +67,7 @@ impl ClientSpec {
             key_levels: self.key_levels.clone(),
             response_primes: self.response.primes,
             response_widths: self.response.widths.clone(),
+            takes_pads: self.takes_pads,
         })
     }
 
@@ -148,6 +150,7 @@ impl ClientSpec {
             security: SecurityLevel::Bits128,
             input: literal.input.clone(),
             upload: Upload::SecretNtt,
+            takes_pads: literal.takes_pads,
             corrections: literal.corrections.clone(),
             needs_relin_keys: literal.relin_keys,
             galois_elements: elements.clone(),

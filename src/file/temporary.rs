@@ -135,11 +135,22 @@ pub(super) struct TemporaryFile {
 impl TemporaryFile {
     /// Creates one in `directory`, and removes those that killed processes left there.
     pub(super) fn create(directory: &Path) -> io::Result<Self> {
+        Self::with_mode(directory, 0o666)
+    }
+
+    /// Creates one for its owner only, also once it has its name.
+    pub(super) fn create_private(directory: &Path) -> io::Result<Self> {
+        Self::with_mode(directory, 0o600)
+    }
+
+    /// Creates one with these permissions, less the umask.
+    fn with_mode(directory: &Path, mode: u32) -> io::Result<Self> {
         let mut builder = tempfile::Builder::new();
         builder.prefix(FILE_PREFIX);
-        // Less the umask, as for any new file; temporary files are private by default.
         #[cfg(unix)]
-        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(mode));
+        #[cfg(not(unix))]
+        let _ = mode;
         let mut live = live();
         live.clear_once(directory);
         for _ in 0..ATTEMPTS {
@@ -168,6 +179,17 @@ impl TemporaryFile {
         }
         file.as_file().sync_all()?;
         let persisted = uninterrupted(|| file.persist(path));
+        persisted.map_err(|refused| refused.error)?;
+        Ok(())
+    }
+}
+
+impl TemporaryFile {
+    /// Renames the file once its bytes are on the disk, to a name that nothing has.
+    pub(super) fn keep_as_new(self, path: &Path) -> io::Result<()> {
+        let Self { file, _listed } = self;
+        file.as_file().sync_all()?;
+        let persisted = uninterrupted(|| file.persist_noclobber(path));
         persisted.map_err(|refused| refused.error)?;
         Ok(())
     }
@@ -218,6 +240,16 @@ fn is_taken(file: &File, path: &Path) -> bool {
         Err(TryLockError::Error(_)) => false,
         Ok(()) => fs::symlink_metadata(path).is_err(),
     }
+}
+
+/// Removes the temporary files in `directory` that no process uses.
+pub(crate) fn clear_temporaries(directory: &Path) {
+    clear_abandoned(directory, FILE_PREFIX);
+}
+
+/// Tells whether a name is that of a temporary file.
+pub(crate) fn is_temporary(name: &str) -> bool {
+    has_temporary_name(OsStr::new(name), FILE_PREFIX)
 }
 
 /// Removes the temporary files and directories in `directory` that have this prefix and that no process uses.

@@ -121,6 +121,26 @@ impl SparseMatrix {
         made
     }
 
+    /// Multiplies by the residues of a vector and adds the biases: one residue for each row.
+    pub fn multiply(&self, values: &[u64], modulus: u64) -> Vec<u64> {
+        // So many products of 61-bit residues fit 128 bits, with a residue.
+        const PIECE: usize = 32;
+        let wide = u128::from(modulus);
+        let product = |entry: usize| {
+            u128::from(self.weights[entry]) * u128::from(values[self.inputs[entry] as usize])
+        };
+        let row = |output: usize| {
+            let mut sum = u128::from(self.biases[output]);
+            let entries = self.row(output);
+            for start in entries.clone().step_by(PIECE) {
+                let piece = start..entries.end.min(start + PIECE);
+                sum = (sum + piece.map(product).sum::<u128>()) % wide;
+            }
+            (sum % wide) as u64
+        };
+        (0..self.len()).map(row).collect()
+    }
+
     /// Returns the number of rows.
     pub const fn len(&self) -> usize {
         self.ends.len()
@@ -181,14 +201,8 @@ mod tests {
             let merged = SparseMatrix::new(&layers, inputs, t);
             for image in random_images(seed, &network, 3) {
                 let logits = Twin::new(&network).logits(&image).unwrap();
-                let residues: Vec<u64> = (0..merged.len())
-                    .map(|output| {
-                        merged.row(output).fold(merged.biases()[output], |sum, e| {
-                            let value = image[merged.inputs()[e] as usize] as u64 % t;
-                            (sum + multiply(merged.weights()[e], value, t)) % t
-                        })
-                    })
-                    .collect();
+                let image: Vec<u64> = image.iter().map(|&value| value as u64 % t).collect();
+                let residues = merged.multiply(&image, t);
                 let expected: Vec<u64> =
                     logits.iter().map(|logit| wide_residue(logit, t)).collect();
                 assert_eq!(residues, expected, "seed {seed}");

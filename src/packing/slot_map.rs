@@ -63,6 +63,31 @@ impl SlotMap {
         }
     }
 
+    /// Hands every number of the map to `word`, for a fingerprint.
+    pub(crate) fn describe(&self, word: &mut dyn FnMut(u64)) {
+        let Self {
+            slots,
+            inputs,
+            image_slots,
+            logit_slots,
+            logits,
+            classes,
+        } = self;
+        for &number in [slots, image_slots, logit_slots, logits, &inputs.len()] {
+            word(number as u64);
+        }
+        let (block, period) = classes.map_or((0, 0), |classes| (classes.block, classes.period));
+        word(block as u64);
+        word(period as u64);
+        for values in inputs {
+            word(values.len() as u64);
+            for value in values {
+                // 0 for no value.
+                word(value.map_or(0, |index| index.get() as u64 + 1));
+            }
+        }
+    }
+
     /// Returns the number of coefficients of a decrypted response, those of the powers of x^(N / number), on which the
     /// logits depend; the others may be anything.
     pub(crate) const fn response_coefficients(&self) -> usize {

@@ -4,8 +4,8 @@ use super::damage::explain;
 use super::error::{WireError, WireResult};
 use super::message::{Limits, Message};
 use crate::engine::{
-    CompactKeys, CompactRequest, CompactResponse, Contexts, EvaluationKeys, Request, Response,
-    SeededEvaluationKeys, SeededRequest,
+    CompactKeys, CompactRequest, CompactResponse, Contexts, EvaluationKeys, MaskedImage, Pad,
+    PreparedPad, Request, Response, SeededEvaluationKeys, SeededRequest,
 };
 use crate::seal::{
     Ciphertext, Context, GaloisKeys, PublicKey, RelinKeys, SeededCiphertext, SeededGaloisKeys,
@@ -31,7 +31,7 @@ pub fn reencode(
         let error = WireError::Field {
             field: "kind",
             actual: u64::from(kind),
-            expected: if plan.is_some() { "1 to 16" } else { "1 to 8" }.to_owned(),
+            expected: if plan.is_some() { "1 to 19" } else { "1 to 8" }.to_owned(),
         };
         explain(error, bytes, limits)
     };
@@ -44,7 +44,7 @@ pub fn reencode(
         6 => again::<SeededRelinKeys>(context, bytes, limits),
         7 => again::<GaloisKeys>(context, bytes, limits),
         8 => again::<SeededGaloisKeys>(context, bytes, limits),
-        9..=16 => {
+        9..=19 => {
             let plan = plan.ok_or_else(unknown)?;
             match kind {
                 9 => again::<EvaluationKeys>(plan, bytes, limits),
@@ -54,6 +54,9 @@ pub fn reencode(
                 13 => again::<Response>(plan, bytes, limits),
                 15 => again::<CompactKeys>(plan, bytes, limits),
                 16 => again::<CompactResponse>(plan, bytes, limits),
+                17 => again::<Pad>(plan, bytes, limits),
+                18 => again::<MaskedImage>(plan, bytes, limits),
+                19 => again::<PreparedPad>(plan, bytes, limits),
                 _ => compact_again(plan, bytes, limits),
             }
         }

@@ -75,14 +75,14 @@ pub(super) fn first(plan: &Contexts) -> WireResult<&Context> {
     plan.contexts().first().ok_or(unfit("plan"))
 }
 
-fn check_parts(plan: &Contexts, counts: &Counts) -> WireResult<u64> {
+pub(super) fn check_parts(plan: &Contexts, counts: &Counts) -> WireResult<u64> {
     let parts = plan.contexts().len() as u64;
     check_field("parts", u64::from(counts.parts), parts..=parts)?;
     Ok(parts)
 }
 
 /// Returns the header's counts for ciphertexts, which must all have the shape of the first.
-fn batch_counts<E: Encrypted>(
+pub(super) fn batch_counts<E: Encrypted>(
     object: &'static str,
     plan: &Contexts,
     images: usize,

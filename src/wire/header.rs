@@ -50,6 +50,12 @@ pub enum Kind {
     CompactKeys = 15,
     /// The engine's response in few bits.
     CompactResponse = 16,
+    /// An encrypted pad.
+    Pad = 17,
+    /// An image less a pad.
+    MaskedImage = 18,
+    /// A pad on which the server has computed the first layer: a file of the server's.
+    PreparedPad = 19,
 }
 
 impl std::fmt::Display for Kind {

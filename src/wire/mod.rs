@@ -50,6 +50,8 @@ mod error;
 mod header;
 mod keys;
 mod message;
+#[cfg(feature = "inference")]
+mod pads;
 mod stream;
 
 #[cfg(all(test, feature = "inference"))]

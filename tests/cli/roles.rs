@@ -470,3 +470,73 @@ fn a_photo_is_classified_in_one_go() {
     assert!(error.contains("exists"), "{error}");
     assert_eq!(fs::read_to_string(&out).unwrap(), written);
 }
+
+/// Pads beforehand, then an image in two kilobytes; each pad serves once, on both sides.
+#[test]
+fn pads_serve_one_image_each() {
+    for layout in ["diagonal", "few-uploads"] {
+        let sides = Sides::new(&["--layout", layout]);
+        sides.keygen("client/keys");
+        fs::create_dir_all(sides.at("server")).unwrap();
+        fs::copy(
+            sides.at("client/keys/evaluation.keys"),
+            sides.at("server/evaluation.keys"),
+        )
+        .unwrap();
+        let client = |out: &str| -> Vec<String> {
+            let mut arguments = sides.encrypt_arguments(out)[..6].to_vec();
+            arguments.extend(["--pad-store".to_owned(), sides.text("client/pads")]);
+            arguments
+        };
+        let server = |requests: &str, out: &str| -> Vec<String> {
+            let mut arguments = sides.evaluate_arguments(true, requests, out);
+            arguments.extend(["--pad-store".to_owned(), sides.text("server/pads")]);
+            arguments
+        };
+        let images = |range: &str| -> Vec<String> {
+            let (data, range) = (sides.text("client/data"), range.to_owned());
+            let words = ["--images", "mnist", "--data-dir", &data, "--range", &range];
+            words.map(str::to_owned).into()
+        };
+        let pads = ["--pads", "3"].map(str::to_owned);
+        run_with("encrypt", &[client("client/offline"), pads.into()].concat());
+        assert_eq!(names_in(&sides.at("client/pads")).len(), 3);
+        let offline = server("client/offline", "client/none");
+        run_with("evaluate", &offline);
+        // Once more costs nothing and changes nothing.
+        run_with("evaluate", &offline);
+        assert!(!sides.at("client/none").exists());
+
+        run_with(
+            "encrypt",
+            &[client("client/requests"), images("3..5")].concat(),
+        );
+        assert_eq!(names_in(&sides.at("client/pads")).len(), 1);
+        let sent = fs::metadata(sides.at("client/requests/000000.request"))
+            .unwrap()
+            .len();
+        assert!(sent < 5000, "{sent}");
+        run_with("evaluate", &server("client/requests", "client/responses"));
+        let mut arguments = sides.decrypt_arguments("client/p.json");
+        arguments.drain(6..8);
+        run_with("decrypt", &arguments);
+        let text = fs::read(sides.at("client/p.json")).unwrap();
+        let lines: Vec<Value> = serde_json::from_slice(&text).unwrap();
+        let expected = logits_in_the_clear(&sides.at("client/data"));
+        assert_eq!(lines.len(), 2);
+        for (line, logits) in lines.iter().zip(&expected) {
+            assert_eq!(line["logits"], Value::from(logits.clone()));
+        }
+        // The same masked images again, as from a client that lost the answer.
+        let error = fails_with("evaluate", &server("client/requests", "client/again"));
+        assert!(error.contains("has been used"), "{error}");
+        // More images than pads: nothing is sent twice.
+        let error = fails_with("encrypt", &[client("client/more"), images("5..8")].concat());
+        assert!(error.contains("no pad is left"), "{error}");
+        let error = fails_with(
+            "evaluate",
+            &sides.evaluate_arguments(true, "client/requests", "client/x"),
+        );
+        assert!(error.contains("--pad-store"), "{error}");
+    }
+}

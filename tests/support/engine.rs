@@ -95,6 +95,9 @@ pub fn messages(
         ("compact_request", compact(plan, singles, images)),
         ("compact_keys", compact_keys(plan, singles)),
         ("compact_response", compact_response(plan, images)),
+        ("pad", pad(plan, singles)),
+        ("masked_image", masked_image(plan)),
+        ("prepared_pad", prepared_pad(plan, singles)),
     ])
     .collect()
 }
@@ -142,6 +145,52 @@ pub fn compact_response(plan: &Contexts, images: u32) -> Vec<u8> {
         (Kind::CompactResponse, plan.fingerprint().0),
         [0, 2, 1],
         numbers,
+        &body,
+    )
+}
+
+/// Builds a pad: a deployment, a number and the body of a compact request.
+fn pad(plan: &Contexts, singles: &[(&'static str, Vec<u8>)]) -> Vec<u8> {
+    let request = compact(plan, singles, 1);
+    let body = &request[HEADER_BYTES..request.len() - CHECKSUM_BYTES];
+    let body = [&[5; 16], &[6; 16], body].concat();
+    let numbers = [plan.contexts().len() as u32, INPUTS as u32, 1];
+    let shape = [1, request[32], request[34]];
+    message((Kind::Pad, plan.fingerprint().0), shape, numbers, &body)
+}
+
+/// Builds a masked image: a deployment, a number, and packed residues for each plain prime, with zero bits after the last.
+/// These contexts were made without a network, so an image has as many values as a request has ciphertexts.
+fn masked_image(plan: &Contexts) -> Vec<u8> {
+    let mut body = [[5; 16], [6; 16]].concat();
+    let mut random = Random(18);
+    for context in plan.contexts() {
+        let t = context.parameters().plain_modulus().value();
+        let width = 64 - t.leading_zeros() as usize;
+        let residues = (0..INPUTS).map(|at| (random.next() % t) << (at * width));
+        let packed = residues.fold(0, |packed, residue| packed | residue);
+        body.extend(&packed.to_le_bytes()[..(INPUTS * width).div_ceil(8)]);
+    }
+    let numbers = [plan.contexts().len() as u32, INPUTS as u32, 1];
+    message(
+        (Kind::MaskedImage, plan.fingerprint().0),
+        [0; 3],
+        numbers,
+        &body,
+    )
+}
+
+/// Builds a prepared pad: a first layer, keys, a number, and copies of a ciphertext in NTT form.
+fn prepared_pad(plan: &Contexts, singles: &[(&'static str, Vec<u8>)]) -> Vec<u8> {
+    let find = |(name, _): &&(&str, Vec<u8>)| *name == "ciphertext";
+    let (_, single) = singles.iter().find(find).unwrap();
+    let parts = plan.contexts().len();
+    let ciphertexts = single[HEADER_BYTES..single.len() - CHECKSUM_BYTES].repeat(2 * parts);
+    let body = [&[4; 16], &[3; 16], &[6; 16], ciphertexts.as_slice()].concat();
+    message(
+        (Kind::PreparedPad, plan.fingerprint().0),
+        [1, single[32], single[34]],
+        [parts as u32, 2, 1],
         &body,
     )
 }

@@ -239,7 +239,7 @@ pub fn damage(random: &mut Random, messages: &[(&'static str, Vec<u8>)]) -> Vec<
                 bytes[start..end].fill(0xFF);
             }
             // Change the kind or the form.
-            8 if length >= HEADER_BYTES => bytes[6 + random.below(2)] = random.below(16) as u8,
+            8 if length >= HEADER_BYTES => bytes[6 + random.below(2)] = random.below(20) as u8,
             _ => {}
         }
     }

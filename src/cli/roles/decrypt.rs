@@ -9,7 +9,7 @@ use super::{
     ClientArguments, RequestProgress,
     predictions::{self, Names, Predictions},
 };
-use crate::deploy::{Manifest, read_response, response_file};
+use crate::deploy::{Manifest, RequestForm, read_response, response_file};
 
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct DecryptArguments {
@@ -39,6 +39,9 @@ pub(in crate::cli) fn run(
     let folder = &arguments.responses;
     let batch_size = open.file.spec().batch_size();
     let manifest = Manifest::load(folder, open.file.deployment(), batch_size)?;
+    if manifest.form() == RequestForm::Pads {
+        bail!("{} holds pads, which have no answer", folder.display());
+    }
     manifest.check_key(folder, open.secret.key())?;
     let names = arguments.names.as_deref().map(Names::load).transpose()?;
     if let (Some(names), Some(path)) = (&names, &arguments.names)

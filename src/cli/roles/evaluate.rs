@@ -12,10 +12,17 @@ use super::super::{
 };
 use super::RequestProgress;
 use crate::{
-    deploy::{Deployment, MANIFEST_FILE, Manifest, request_file, response_file, write_response},
-    engine::{CompactKeys, Contexts, EvaluationKeys, Request, Server},
+    deploy::{
+        Deployment, MANIFEST_FILE, Manifest, RequestForm, request_file, response_file,
+        write_response,
+    },
+    engine::{
+        CompactKeys, Contexts, Evaluation, EvaluationKeys, MaskedImage, Pad, Progress, Request,
+        Server,
+    },
     file,
-    wire::Message as _,
+    pads::{PadStoreError, PreparedPadStore},
+    wire::{Limits, Message as _},
 };
 
 #[derive(Debug, clap::Args)]
@@ -32,6 +39,9 @@ pub(in crate::cli) struct EvaluateArguments {
     /// Folder for the responses; those that are there are not computed again
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
+    /// The server's folder of prepared pads, for requests with pads
+    #[arg(long, value_name = "DIR")]
+    pad_store: Option<PathBuf>,
     /// Evaluate only the I-th of N parts of the requests, as one of N jobs: I/N, from 1/N to N/N
     #[arg(long, value_name = "I/N", default_value = "1/1", value_parser = part)]
     part: Part,
@@ -59,90 +69,205 @@ fn part(text: &str) -> Result<Part, String> {
     parts.ok_or_else(|| "write I/N with I from 1 to N, as in 3/16".to_owned())
 }
 
+/// A server, and where it reads and writes.
+struct OpenServer<'a> {
+    arguments: &'a EvaluateArguments,
+    manifest: Manifest,
+    contexts: Contexts,
+    server: Server,
+    /// Of pads, if they are used.
+    store: Option<PreparedPadStore>,
+    limits: Limits,
+}
+
+/// What was done.
+#[derive(Default)]
+struct Done {
+    evaluated: usize,
+    there: usize,
+    up: u64,
+    down: u64,
+    seconds: f64,
+}
+
 pub(in crate::cli) fn run(
     arguments: &EvaluateArguments,
     output: &mut Output,
 ) -> anyhow::Result<Outcome> {
-    let (requests, out) = (&arguments.requests, &arguments.out);
-    check_directory("--out", out)?;
+    check_directory("--out", &arguments.out)?;
     interrupt::say(|| {
         "the responses that are complete are kept: the same command goes on".to_owned()
     });
     let deployment = Deployment::load(&arguments.server)?;
-    let plan = deployment.plan()?;
-    let (id, batch_size) = (deployment.id(), plan.batch_size());
-    let manifest = Manifest::load(requests, id, batch_size)?;
-    if out.join(MANIFEST_FILE).exists() {
-        if Manifest::load(out, id, batch_size)? != manifest {
-            bail!(
-                "--out: {} holds the responses to other requests: name another folder",
-                out.display()
-            );
-        }
-    } else {
-        manifest.save(out)?;
-    }
-    let contexts = Contexts::new(plan.client_spec())?;
-    let limits = super::limits();
-    let keys = match &arguments.keys {
-        Some(path) if contexts.needs_keys() => doing("reading the keys", || {
-            let keys = CompactKeys::load(&contexts, path, &limits);
-            let keys = keys.with_context(|| path.display().to_string())?;
-            Ok::<_, anyhow::Error>(keys.into_keys(&contexts))
-        })?,
-        None if contexts.needs_keys() => {
-            bail!("this deployment needs keys: name the client's evaluation.keys with --keys")
-        }
-        _ => EvaluationKeys::none(&contexts),
+    let open = arguments.open(&deployment)?;
+    let done = match open.manifest.form() {
+        RequestForm::Pads => open.prepare()?,
+        RequestForm::Images | RequestForm::MaskedImages => open.answer()?,
     };
-    let server = doing("preparing", || Server::new(&plan, &contexts, keys))?;
+    let facts = [
+        ("deployment", deployment.id().to_string()),
+        ("requests evaluated", table::thousands(done.evaluated)),
+        ("done before", table::thousands(done.there)),
+        ("evaluation", table::seconds(done.seconds)),
+        ("bytes read", table::bytes(done.up)),
+        ("bytes for the client", table::bytes(done.down)),
+        ("folder for the client", arguments.out.display().to_string()),
+    ];
+    // Pads have no answer.
+    let shown = match open.manifest.form() {
+        RequestForm::Pads => 5,
+        RequestForm::Images | RequestForm::MaskedImages => facts.len(),
+    };
+    output.line(table::facts(facts.into_iter().take(shown)))?;
+    Ok(Outcome::Success)
+}
 
-    let Part { index, parts } = arguments.part;
-    let mine = (0..manifest.batches()).filter(|batch| batch % parts == index);
-    let (done, left): (Vec<usize>, Vec<usize>) =
-        mine.partition(|&batch| out.join(response_file(batch)).exists());
-    let progress = RequestProgress::new("evaluating requests", left.len());
-    // The memory of one request serves the next.
-    let mut request = Request::default();
-    let (mut up, mut down, mut seconds) = (0, 0, 0.0);
-    for (number, &batch) in left.iter().enumerate() {
-        progress.done(number);
-        let path = requests.join(request_file(batch));
-        let during = || format!("the request {}", path.display());
-        let file = File::open(&path).with_context(during)?;
-        up += file.metadata().map_or(0, |found| found.len());
-        request
-            .read_compact(&contexts, BufReader::new(file), &limits)
-            .with_context(during)?;
-        if request.images() != manifest.batch_images(batch) {
+impl EvaluateArguments {
+    fn open(&self, deployment: &Deployment) -> anyhow::Result<OpenServer<'_>> {
+        let out = &self.out;
+        let plan = deployment.plan()?;
+        let (id, batch_size) = (deployment.id(), plan.batch_size());
+        let manifest = Manifest::load(&self.requests, id, batch_size)?;
+        let store = match (&self.pad_store, manifest.form()) {
+            (_, RequestForm::Images) => None,
+            (Some(folder), _) => Some(PreparedPadStore::open(folder).context("--pad-store")?),
+            (None, _) => bail!("these requests need --pad-store, the folder of prepared pads"),
+        };
+        if manifest.form() != RequestForm::Pads {
+            if out.join(MANIFEST_FILE).exists() {
+                if Manifest::load(out, id, batch_size)? != manifest {
+                    bail!(
+                        "--out: {} holds the responses to other requests: name another folder",
+                        out.display()
+                    );
+                }
+            } else {
+                manifest.save(out)?;
+            }
+        }
+        let contexts = Contexts::new(plan.client_spec())?;
+        let limits = super::limits();
+        let keys = match &self.keys {
+            Some(path) if contexts.needs_keys() => doing("reading the keys", || {
+                let keys = CompactKeys::load(&contexts, path, &limits);
+                let keys = keys.with_context(|| path.display().to_string())?;
+                Ok::<_, anyhow::Error>(keys.into_keys(&contexts))
+            })?,
+            None if contexts.needs_keys() => {
+                bail!("this deployment needs keys: name the client's evaluation.keys with --keys")
+            }
+            _ => EvaluationKeys::none(&contexts),
+        };
+        let server = doing("preparing", || Server::new(&plan, &contexts, keys))?;
+        Ok(OpenServer {
+            arguments: self,
+            manifest,
+            contexts,
+            server,
+            store,
+            limits,
+        })
+    }
+}
+
+impl OpenServer<'_> {
+    /// Returns the numbers of the requests of this part.
+    fn mine(&self) -> impl Iterator<Item = usize> {
+        let Part { index, parts } = self.arguments.part;
+        (index..self.manifest.batches()).step_by(parts)
+    }
+
+    fn request(&self, batch: usize) -> PathBuf {
+        self.arguments.requests.join(request_file(batch))
+    }
+
+    /// Computes the first layer on pads.
+    fn prepare(&self) -> anyhow::Result<Done> {
+        let store = self.store.as_ref().context("no store of pads")?;
+        let mine: Vec<usize> = self.mine().collect();
+        let progress = RequestProgress::new("preparing pads", mine.len());
+        let mut done = Done::default();
+        for (number, &batch) in mine.iter().enumerate() {
+            progress.done(number);
+            let path = self.request(batch);
+            let during = || format!("the pad {}", path.display());
+            done.up += path.metadata().map_or(0, |found| found.len());
+            let pad = Pad::load(&self.contexts, &path, &self.limits).with_context(during)?;
+            let start = Instant::now();
+            match store.prepare(&self.server, &self.contexts, &pad) {
+                Ok(()) => done.evaluated += 1,
+                // Also a pad that has served since.
+                Err(PadStoreError::Exists { .. } | PadStoreError::Used { .. }) => done.there += 1,
+                Err(error) => return Err(error).with_context(during),
+            }
+            done.seconds += start.elapsed().as_secs_f64();
+        }
+        progress.done(mine.len());
+        Ok(done)
+    }
+
+    /// Answers requests that have no answer yet.
+    fn answer(&self) -> anyhow::Result<Done> {
+        let answered = |batch: &usize| self.arguments.out.join(response_file(*batch)).exists();
+        let (there, left): (Vec<usize>, Vec<usize>) = self.mine().partition(answered);
+        let progress = RequestProgress::new("evaluating requests", left.len());
+        let mut done = Done {
+            there: there.len(),
+            ..Done::default()
+        };
+        // The memory of one request serves the next.
+        let mut request = Request::default();
+        for (number, &batch) in left.iter().enumerate() {
+            progress.done(number);
+            let path = self.request(batch);
+            let during = || format!("the request {}", path.display());
+            done.up += path.metadata().map_or(0, |found| found.len());
+            let evaluation = self
+                .evaluate(batch, &mut request, progress.within(), &mut done.seconds)
+                .with_context(during)?;
+            let response = &evaluation.response;
+            let message = write_response(&self.contexts, response).with_context(during)?;
+            done.down += message.len() as u64;
+            let path = self.arguments.out.join(response_file(batch));
+            let written = file::write_atomically(&path, &message);
+            written.with_context(|| format!("writing {}", path.display()))?;
+            done.evaluated += 1;
+        }
+        progress.done(left.len());
+        Ok(done)
+    }
+
+    /// Reads and evaluates a request; adds the time of evaluation to `seconds`.
+    fn evaluate(
+        &self,
+        batch: usize,
+        request: &mut Request,
+        progress: &dyn Progress,
+        seconds: &mut f64,
+    ) -> anyhow::Result<Evaluation> {
+        let path = self.request(batch);
+        if let Some(store) = &self.store {
+            let image = MaskedImage::load(&self.contexts, &path, &self.limits)?;
+            let start = Instant::now();
+            let evaluation =
+                store.evaluate_masked(&self.server, &self.contexts, &image, progress)?;
+            *seconds += start.elapsed().as_secs_f64();
+            return Ok(evaluation);
+        }
+        let file = File::open(&path)?;
+        request.read_compact(&self.contexts, BufReader::new(file), &self.limits)?;
+        let announced = self.manifest.batch_images(batch);
+        if request.images() != announced {
             bail!(
-                "{}: holds {} images, {} were announced",
-                during(),
-                request.images(),
-                manifest.batch_images(batch)
+                "holds {} images, {announced} were announced",
+                request.images()
             );
         }
         let start = Instant::now();
-        let evaluation = server.evaluate(&request, progress.within());
-        let evaluation = evaluation.with_context(during)?;
-        seconds += start.elapsed().as_secs_f64();
-        let message = write_response(&contexts, &evaluation.response).with_context(during)?;
-        down += message.len() as u64;
-        let path = out.join(response_file(batch));
-        let written = file::write_atomically(&path, &message);
-        written.with_context(|| format!("writing {}", path.display()))?;
+        let evaluation = self.server.evaluate(request, progress)?;
+        *seconds += start.elapsed().as_secs_f64();
+        Ok(evaluation)
     }
-    progress.done(left.len());
-    output.line(table::facts([
-        ("deployment", id.to_string()),
-        ("requests evaluated", table::thousands(left.len())),
-        ("responses that were there", table::thousands(done.len())),
-        ("evaluation", table::seconds(seconds)),
-        ("bytes read", table::bytes(up)),
-        ("bytes for the client", table::bytes(down)),
-        ("folder for the client", out.display().to_string()),
-    ]))?;
-    Ok(Outcome::Success)
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ use anyhow::{Context as _, bail};
 
 use super::progress::Stages;
 use crate::{
-    deploy::{ClientFile, MANIFEST_FILE, SecretFile},
+    deploy::{ClientFile, DeploymentId, KeyId, MANIFEST_FILE, SecretFile},
     engine::{Client, Contexts, Progress},
     experiment::Host,
     wire::Limits,
@@ -53,6 +53,13 @@ impl ClientArguments {
             contexts,
             client,
         })
+    }
+}
+
+impl OpenClient {
+    /// Returns the identifiers of deployment and key.
+    const fn ids(&self) -> (DeploymentId, KeyId) {
+        (self.file.deployment(), self.secret.key())
     }
 }
 

@@ -23,7 +23,7 @@ const DRAWN: usize = 10;
 pub(super) struct PictureArguments {
     /// PNG or JPEG files, a folder of them (folders in it are classes), an .npy, .npz, IDX or CSV file, or the name of a
     /// dataset (mnist, fashion-mnist, cifar10)
-    #[arg(long = "images", value_name = "WHAT", num_args = 1.., required = true)]
+    #[arg(long = "images", value_name = "WHAT", num_args = 1.., required_unless_present = "pads")]
     what: Vec<PathBuf>,
     #[command(flatten)]
     how: ReadingArguments,

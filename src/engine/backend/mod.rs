@@ -34,6 +34,25 @@ pub(super) trait Evaluate: fmt::Debug + Send + Sync {
         progress: &dyn Progress,
     ) -> Result<Vec<Ciphertext>, EngineError>;
 
+    /// Evaluates the first layer without its biases on a pad, up to the circuit's [`crate::circuit::PadPoint`].
+    fn prepare_pad(&self, _inputs: &[Ciphertext]) -> Result<Vec<Ciphertext>, EngineError> {
+        Err(EngineError::NoPads)
+    }
+
+    /// Evaluates the rest of the circuit, like [`Evaluate::evaluate`]: from a prepared pad, and the residues of an image
+    /// less the pad.
+    fn evaluate_masked(
+        &self,
+        _prepared: &[Ciphertext],
+        _masked: &[u64],
+        _response_primes: usize,
+        _suffix: &str,
+        _stats: &mut [LayerStats],
+        _progress: &dyn Progress,
+    ) -> Result<Vec<Ciphertext>, EngineError> {
+        Err(EngineError::NoPads)
+    }
+
     /// Makes own kernels use these instructions.
     fn set_backend(&mut self, _backend: Backend) {}
 }

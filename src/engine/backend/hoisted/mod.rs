@@ -3,6 +3,7 @@
 //!
 //! `docs/EVALUATION.md` derives the steps and their noise.
 
+mod pads;
 mod prepare;
 mod ring;
 mod steps;
@@ -18,9 +19,10 @@ use crate::engine::masks::Masks;
 use crate::engine::plan::Plan;
 use crate::engine::stats::{LayerStats, Progress, StageProgress};
 use crate::kernels::{Backend, Residues, Row, row_of};
+use crate::network::SparseMatrix;
 use crate::seal::{Ciphertext, Context};
 use rayon::prelude::*;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 /// The evaluator of one plaintext modulus.
@@ -36,6 +38,8 @@ pub(super) struct Hoisted {
     /// Masks that hide a logit's partial sums in decrypted slots. Results before the last layer are not masked: they
     /// serve to measure noise.
     masks: Option<Masks>,
+    /// The first layer's matrix modulo t for masked images, made with the first pad.
+    first_layer: OnceLock<SparseMatrix>,
 }
 
 /// Measures the nanoseconds of a transform under a context's parameters, on this machine.
@@ -48,6 +52,22 @@ enum Value<'a> {
     Request(&'a [Vec<Row<'a>>]),
     Pairs(Vec<Pair>),
     Triples(Vec<[Residues; 3]>),
+}
+
+/// The time of a layer is what has passed since the last one.
+struct Clock(Instant);
+
+impl Clock {
+    fn start() -> Self {
+        Self(Instant::now())
+    }
+
+    fn lap(&mut self, stats: &mut LayerStats, ops: OpCounts) {
+        let now = Instant::now();
+        stats.seconds += (now - self.0).as_secs_f64();
+        stats.ops += ops;
+        self.0 = now;
+    }
 }
 
 /// Reports that an operation reads ciphertexts of another kind than the one before it makes.
@@ -71,34 +91,34 @@ impl Evaluate for Hoisted {
         stats: &mut [LayerStats],
         progress: &dyn Progress,
     ) -> Result<Vec<Ciphertext>, EngineError> {
-        let name = format!("evaluate{suffix}");
-        let stage = StageProgress::new(progress, &name, self.circuit.layers().len());
-        let mut start = Instant::now();
-        let mut clock = |stats: &mut LayerStats, ops: OpCounts| {
-            let now = Instant::now();
-            stats.seconds += (now - start).as_secs_f64();
-            stats.ops += ops;
-            start = now;
-        };
+        let mut clock = Clock::start();
         let transformed = self.transform(inputs)?;
         let rows = self.rows(inputs, transformed.as_deref());
-        clock(&mut stats[0], OpCounts::default());
-        let mut value = Value::Request(&rows);
-        let counts = self.circuit.counts(&self.levels);
-        let walk = self.circuit.walk(&self.levels).zip(counts);
-        let layers = walk.zip(&self.tables.layers).zip(&mut stats[1..]);
-        for ((((_, steps), ops), prepared), stats) in layers {
-            for (step, prepared) in steps.iter().zip(prepared) {
-                value = self.execute(step, prepared, value)?;
-            }
-            stage.advance();
-            clock(stats, ops);
-        }
-        let (response, ops) = self.respond(value, response_primes)?;
-        if let Some(last) = stats.last_mut() {
-            clock(last, ops);
-        }
-        Ok(response)
+        clock.lap(&mut stats[0], OpCounts::default());
+        let value = Value::Request(&rows);
+        let stage = self.stage(suffix, progress);
+        self.evaluate_from(0, value, response_primes, (clock, stats), &stage)
+    }
+
+    fn prepare_pad(&self, inputs: &[Ciphertext]) -> Result<Vec<Ciphertext>, EngineError> {
+        self.before_the_pad_point(inputs)
+    }
+
+    fn evaluate_masked(
+        &self,
+        prepared: &[Ciphertext],
+        masked: &[u64],
+        response_primes: usize,
+        suffix: &str,
+        stats: &mut [LayerStats],
+        progress: &dyn Progress,
+    ) -> Result<Vec<Ciphertext>, EngineError> {
+        let mut clock = Clock::start();
+        let value = self.at_the_pad_point(prepared, masked)?;
+        clock.lap(&mut stats[0], OpCounts::default());
+        let stage = self.stage(suffix, progress);
+        stage.advance();
+        self.evaluate_from(1, value, response_primes, (clock, stats), &stage)
     }
 
     fn set_backend(&mut self, backend: Backend) {
@@ -122,8 +142,40 @@ impl Hoisted {
             stock: Stock::new(context, None)?,
             circuit: plan.circuit().clone(),
             levels: levels(ring.data(), plan.parameters().drops()),
+            first_layer: OnceLock::new(),
             ring,
         })
+    }
+
+    fn stage<'a>(&self, suffix: &str, progress: &'a dyn Progress) -> StageProgress<'a> {
+        let name = format!("evaluate{suffix}");
+        StageProgress::new(progress, &name, self.circuit.layers().len())
+    }
+
+    /// Evaluates all layers but the first few, and makes the response.
+    fn evaluate_from(
+        &self,
+        first: usize,
+        mut value: Value<'_>,
+        response_primes: usize,
+        (mut clock, stats): (Clock, &mut [LayerStats]),
+        stage: &StageProgress<'_>,
+    ) -> Result<Vec<Ciphertext>, EngineError> {
+        let counts = self.circuit.counts(&self.levels);
+        let walk = self.circuit.walk(&self.levels).zip(counts);
+        let layers = walk.zip(&self.tables.layers).zip(&mut stats[1..]);
+        for ((((_, steps), ops), prepared), stats) in layers.skip(first) {
+            for (step, prepared) in steps.iter().zip(prepared) {
+                value = self.execute(step, prepared, value)?;
+            }
+            stage.advance();
+            clock.lap(stats, ops);
+        }
+        let (response, ops) = self.respond(value, response_primes)?;
+        if let Some(last) = stats.last_mut() {
+            clock.lap(last, ops);
+        }
+        Ok(response)
     }
 
     /// Returns the inputs in NTT form, unless they are in it already.

@@ -40,6 +40,8 @@ pub(super) struct Weights {
 pub(super) struct Tables {
     /// For each layer, what each of its operations needs.
     pub layers: Vec<Vec<Prepared>>,
+    /// The point of the schedule after the first layer.
+    pub first: Point,
 }
 
 /// A client's keys, which do not depend on the plain prime.
@@ -50,12 +52,20 @@ pub struct KeyTables {
     pub(super) rotations: BTreeMap<SlotRotation, RotationKey>,
 }
 
-struct Maker<'a> {
+pub(super) struct Maker<'a> {
     ring: &'a Ring,
     encoder: BatchEncoder,
 }
 
-impl Maker<'_> {
+impl<'a> Maker<'a> {
+    pub(super) fn new(ring: &'a Ring) -> Result<Self, EngineError> {
+        Ok(Self {
+            ring,
+            encoder: BatchEncoder::new(&ring.context)
+                .doing(|| "encoding the weights".to_owned())?,
+        })
+    }
+
     fn encode(
         &self,
         entries: &[Entry],
@@ -86,15 +96,15 @@ impl Maker<'_> {
         self.ring.plain(&coefficients, level, special, Prime::radix)
     }
 
-    /// Makes the biases for a point of the schedule.
-    fn biases(
+    /// Makes a plaintext to add at a point of the schedule, such as biases: its slots hold these residues.
+    pub(super) fn addend(
         &self,
         entries: &[Entry],
-        matrix: &SparseMatrix,
+        values: &[u64],
         point: &Point,
     ) -> Result<Residues, EngineError> {
         let t = self.ring.plain_modulus;
-        let coefficients = self.encode(entries, matrix.biases(), point.kappa)?;
+        let coefficients = self.encode(entries, values, point.kappa)?;
         self.ring.plain(&coefficients, point.level, false, |prime| {
             prime.invert(t % prime.value())
         })
@@ -138,7 +148,7 @@ impl Maker<'_> {
             }
             Op::AddPlain(biases) => {
                 let biases = biases.iter();
-                let biases = biases.map(|entries| self.biases(entries, matrix, point));
+                let biases = biases.map(|entries| self.addend(entries, matrix.biases(), point));
                 Prepared::Biases(biases.collect::<Result<_, _>>()?)
             }
             _ => Prepared::Nothing,
@@ -148,11 +158,7 @@ impl Maker<'_> {
 
 impl Tables {
     pub(super) fn new(ring: &Ring, plan: &Plan) -> Result<Self, EngineError> {
-        let maker = Maker {
-            ring,
-            encoder: BatchEncoder::new(&ring.context)
-                .doing(|| "encoding the weights".to_owned())?,
-        };
+        let maker = Maker::new(ring)?;
         let data: Vec<u64> = (0..ring.data()).map(|i| ring.prime(i).value()).collect();
         let circuit = plan.circuit();
         let (drops, squares) = (plan.parameters().drops(), plan.squares());
@@ -170,7 +176,8 @@ impl Tables {
                 prepared.collect()
             })
             .collect::<Result<_, EngineError>>()?;
-        Ok(Self { layers })
+        let first = points.first().copied().unwrap_or(last);
+        Ok(Self { layers, first })
     }
 }
 

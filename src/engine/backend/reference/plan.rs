@@ -233,6 +233,7 @@ fn spec(network: &Network, input: Reference, parameters: &ReferenceParameters) -
         galois_elements,
         key_levels: Vec::new(),
         response: crate::engine::ResponseForm::default(),
+        takes_pads: false,
     }
 }
 
