@@ -427,6 +427,50 @@ fn a_killed_server_loses_a_pad_at_most() {
     }
 }
 
+/// Kills processes at moments that nobody chose while they take one pad after the other.
+#[test]
+fn a_process_that_is_killed_at_any_moment_hands_out_nothing_twice() {
+    let contexts = contexts();
+    for round in 0..8 {
+        let (clients, servers) = (TempDir::new().unwrap(), TempDir::new().unwrap());
+        let store = PreparedPadStore::open(servers.path()).unwrap();
+        for index in 0..40 {
+            secrets(clients.path()).put(secret(index)).unwrap();
+            store.put(&contexts, prepared(&contexts, index)).unwrap();
+        }
+        for (what, folder) in [
+            ("take all secrets", &clients),
+            ("take all prepared", &servers),
+        ] {
+            let mut child = start(what, folder.path(), None);
+            std::thread::sleep(std::time::Duration::from_millis(5 + 3 * round));
+            // SIGKILL, unless it has ended.
+            let _ = child.kill();
+            let mut all = handed(&child.wait_with_output().unwrap());
+            if what == "take all secrets" {
+                let store = secrets(clients.path());
+                all.extend(
+                    std::iter::from_fn(|| store.take().ok())
+                        .map(|secret| secret.number.to_string()),
+                );
+            } else {
+                let store = PreparedPadStore::open(servers.path()).unwrap();
+                let numbers = (0..40).map(number);
+                all.extend(
+                    numbers
+                        .filter_map(|number| store.take(&contexts, number).ok())
+                        .map(|pad| pad.number().to_string()),
+                );
+            }
+            let handed_out = all.len();
+            all.sort();
+            all.dedup();
+            assert_eq!(all.len(), handed_out, "{what}");
+            assert!(handed_out >= 39, "{what}: {handed_out}");
+        }
+    }
+}
+
 #[test]
 fn several_processes_never_get_the_same_pad() {
     let contexts = contexts();

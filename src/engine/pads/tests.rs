@@ -111,19 +111,48 @@ fn small(bias: i64) -> Network {
 
 #[test]
 fn networks_of_the_shape_for_mnist_equal_the_twin_in_every_logit() {
-    let network = random_hcnn(11, 2, 60).unwrap();
-    let mut images = random_images(12, &network, 2);
-    images.push(vec![0; 784]);
-    let expected = Twin::new(&network).logits_batch(&images).unwrap();
     for scheme in [Scheme::Diagonal, Scheme::FewUploads] {
-        for observed in [Some(images.as_slice()), None] {
+        for (percent, several) in [(20, false), (60, true)] {
+            let network = random_hcnn(11, 2, percent).unwrap();
+            let mut images = random_images(12, &network, 2);
+            images.push(vec![0; 784]);
+            let observed = (!several).then_some(images.as_slice());
             let parties = Parties::new(plan(&network, scheme, observed));
             let moduli = parties.plan.parameters().plain_moduli();
-            println!("{scheme:?}: t = {moduli:?}");
+            assert_eq!(moduli.len() > 1, several, "{scheme:?}: {moduli:?}");
+            let expected = Twin::new(&network).logits_batch(&images).unwrap();
             for (image, expected) in images.iter().zip(&expected) {
                 assert_eq!(&parties.classify(image), expected, "{scheme:?} {moduli:?}");
             }
         }
+    }
+}
+
+/// Checks a network as for CIFAR-10, whose first layer makes several ciphertexts and a pool.
+#[test]
+fn networks_with_three_squares_equal_the_twin() {
+    let weights = |count: i64| (0..count).map(|at| at % 3 - 1).collect::<Vec<_>>();
+    let network = NetworkBuilder::new("three squares", Shape::new(2, 18, 18))
+        .uniform_bits(1)
+        .conv2d(3, [3, 3], [1, 1], [0, 0], weights(54))
+        .bias([1, -1, 0])
+        .square()
+        .sum_pool([2, 2], [2, 2])
+        .conv2d(3, [3, 3], [1, 1], [0, 0], weights(81))
+        .square()
+        .sum_pool([2, 2], [2, 2])
+        .conv2d(4, [2, 2], [1, 1], [0, 0], weights(48))
+        .square()
+        .flatten()
+        .linear(3, weights(48))
+        .bias([5, 4, 3])
+        .build()
+        .unwrap();
+    let images = random_images(2, &network, 1);
+    let expected = Twin::new(&network).logits_batch(&images).unwrap();
+    for scheme in [Scheme::Diagonal, Scheme::FewUploads] {
+        let parties = Parties::new(plan(&network, scheme, Some(&images)));
+        assert_eq!(parties.classify(&images[0]), expected[0], "{scheme:?}");
     }
 }
 
