@@ -541,6 +541,9 @@ fn folders_and_class_folders_are_read_in_order() {
     );
 }
 
+/// Writes a pixel as an element of an array.
+type Encode = fn(u8) -> Vec<u8>;
+
 #[test]
 fn arrays_are_read_in_every_type_order_and_shape() {
     let dir = folder();
@@ -549,7 +552,6 @@ fn arrays_are_read_in_every_type_order_and_shape() {
         let path = write(&dir, "a.npy", npy(descr, fortran, dims, data));
         read_one(&path, shape)
     };
-    type Encode = fn(u8) -> Vec<u8>;
     let types: [(&str, Encode); 9] = [
         ("|u1", |v| vec![v]),
         ("<u2", |v| u16::from(v).to_le_bytes().to_vec()),
@@ -756,7 +758,7 @@ fn hostile_archives_are_refused() {
             &ReadOptions::default(),
         );
     }
-    // 256 MiB behind a header of 24 bytes of data: no more is unpacked than the header states.
+    // 64 MiB behind a header of 24 bytes of data: no more is unpacked than the header states.
     let mut bomb = npy("|u1", false, &[2, 4, 3], &[9; 24]);
     bomb.resize(64 << 20, 0);
     let bomb = npz(&[("x.npy", bomb)], CompressionMethod::Deflated);
@@ -884,16 +886,7 @@ fn tables_are_read_with_and_without_headers_and_labels() {
     check("1,2,3,4,5,60\n255,0,0,0,0,9\n", &none, None);
     check("a,b,c,d,e,f\r\n1,2,3,4,5,60\r\n255,0,0,0,0,9", &none, None);
     check("0,1,2,3,4,5\n1,2,3,4,5,60\n255,0,0,0,0,9", &none, None);
-    check(
-        "1, 2.0 ,3,4,5,60\n255;0"
-            .split('\n')
-            .next()
-            .map(|l| format!("{l}\n255,0,0,0,0,9"))
-            .unwrap()
-            .as_str(),
-        &none,
-        None,
-    );
+    check("1, 2.0 ,3,4,5,60\n255,0,0,0,0,9", &none, None);
     check("1\t2\t3\t4\t5\t60\n255\t0\t0\t0\t0\t9\n", &none, None);
     let labels = Some(&["cat", "dog"][..]);
     check(
