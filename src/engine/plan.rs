@@ -33,7 +33,7 @@ pub struct Plan {
     is_prefix: bool,
     /// Number of squares in the whole circuit.
     squares: usize,
-    circuit: Circuit,
+    circuit: Arc<Circuit>,
 }
 
 impl Plan {
@@ -113,7 +113,7 @@ impl Plan {
             is_prefix: false,
             squares: circuit.squares(),
             parameters: parameters.clone(),
-            circuit,
+            circuit: Arc::new(circuit),
         })
     }
 
@@ -133,7 +133,7 @@ impl Plan {
     }
 
     /// Returns the number of ciphertexts in a request, for each plain prime.
-    pub const fn inputs(&self) -> usize {
+    pub fn inputs(&self) -> usize {
         self.circuit.inputs()
     }
 
@@ -143,8 +143,13 @@ impl Plan {
     }
 
     /// Returns what the server computes.
-    pub const fn circuit(&self) -> &Circuit {
+    pub fn circuit(&self) -> &Circuit {
         &self.circuit
+    }
+
+    /// Returns what the server computes, to keep.
+    pub(super) fn shared_circuit(&self) -> Arc<Circuit> {
+        Arc::clone(&self.circuit)
     }
 
     /// Returns the layers of the circuit.
@@ -177,7 +182,7 @@ impl Plan {
             outputs: circuit.outputs().last().copied().unwrap_or(0),
             response_primes: primes.max(1),
             is_prefix: self.is_prefix || layers < self.layers().len(),
-            circuit,
+            circuit: Arc::new(circuit),
             ..self.clone()
         }
     }

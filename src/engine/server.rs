@@ -15,9 +15,12 @@ use super::stats::{LayerStats, Progress};
 use crate::kernels::{Backend, warn_if_unoptimised};
 use crate::seal::Ciphertext;
 
-/// The server: evaluates a plan with evaluation keys only.
+/// The server: evaluates a plan with one client's evaluation keys only. Servers for further clients share what depends on
+/// the plan alone, see [`Server::for_client`].
 #[derive(Debug)]
 pub struct Server {
+    /// `None` for the authors' schedule, which has a plan of its own.
+    plan: Option<(Plan, Contexts)>,
     pub(super) inputs: usize,
     pub(super) response_primes: usize,
     own_kernels: bool,
@@ -57,6 +60,27 @@ impl Server {
             in_pool: true,
             pads: PadPlan::of(plan, &keys),
             evaluators: backend::evaluators(plan, contexts, keys)?,
+            plan: Some((plan.clone(), contexts.clone())),
+        })
+    }
+
+    /// Makes a server for another client of the same plan. The weights, which were prepared once, are shared: this takes
+    /// the time and the memory of the client's keys alone.
+    ///
+    /// # Errors
+    /// Those of [`Server::new`].
+    pub fn for_client(&self, keys: EvaluationKeys) -> Result<Self, EngineError> {
+        let Some((plan, contexts)) = &self.plan else {
+            return Err(EngineError::Internal(
+                "the authors' schedule serves one client",
+            ));
+        };
+        check_keys(plan.client_spec(), contexts, &keys)?;
+        Ok(Self {
+            plan: self.plan.clone(),
+            pads: PadPlan::of(plan, &keys),
+            evaluators: backend::for_client(&self.evaluators, (plan, contexts), keys)?,
+            ..*self
         })
     }
 
@@ -80,10 +104,12 @@ impl Server {
             in_pool: false,
             evaluators: backend::reference_evaluators(plan, contexts, keys, part)?,
             pads: None,
+            plan: None,
         })
     }
 
-    /// Makes own kernels use other instructions than this processor's fastest ones, for measurements.
+    /// Makes own kernels use other instructions than this processor's fastest ones, for measurements. Call it before
+    /// [`Server::for_client`].
     #[must_use]
     pub fn with_backend(mut self, backend: Backend) -> Self {
         for evaluator in &mut self.evaluators {

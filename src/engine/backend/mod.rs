@@ -7,6 +7,7 @@ mod stock;
 
 pub(super) use fused::{fuse, reported, tile_width};
 
+use self::hoisted::KeyTables;
 use self::reference::{Part, ReferenceEvaluator, ReferencePlan};
 use super::contexts::Contexts;
 use super::error::{Doing, EngineError};
@@ -15,7 +16,7 @@ use super::plan::Plan;
 use super::stats::{LayerStats, Progress};
 use crate::kernels::Backend;
 use crate::params::Scheme;
-use crate::seal::{Ciphertext, Context, Error};
+use crate::seal::{Ciphertext, Context, Error, RelinKeys};
 use std::fmt;
 use std::sync::Arc;
 
@@ -53,8 +54,50 @@ pub(super) trait Evaluate: fmt::Debug + Send + Sync {
         Err(EngineError::NoPads)
     }
 
-    /// Makes own kernels use these instructions.
+    /// Makes the same backend for another client's keys. What depends on the plan alone is shared.
+    fn for_client(&self, _keys: PrimeKeys) -> Result<Box<dyn Evaluate>, EngineError> {
+        Err(EngineError::Internal(
+            "the authors' schedule serves one client",
+        ))
+    }
+
+    /// Makes own kernels use these instructions, unless the backend serves several clients.
     fn set_backend(&mut self, _backend: Backend) {}
+}
+
+/// A client's keys for one plain prime, as its backend takes them.
+pub(super) struct PrimeKeys {
+    relin: Option<RelinKeys>,
+    /// For the layouts that rotate.
+    tables: Option<Arc<KeyTables>>,
+}
+
+/// Sorts a client's keys by plain prime.
+fn keys_of_primes(
+    plan: &Plan,
+    contexts: &Contexts,
+    keys: EvaluationKeys,
+) -> Result<Vec<PrimeKeys>, EngineError> {
+    let rotates = plan.parameters().scheme().rotates();
+    let shared = match (&keys.compact, contexts.contexts().first()) {
+        // One set of keys for all plain primes.
+        (Some(compact), Some(context)) if rotates => {
+            Some(KeyTables::expand(context, plan, compact)?)
+        }
+        _ => None,
+    };
+    let keys = keys.relin_keys.into_iter().zip(keys.galois_keys);
+    let of_primes = contexts.contexts().iter().zip(keys);
+    of_primes
+        .map(|(context, (relin, galois))| {
+            let of_seal = || KeyTables::of_seal(context, plan, relin.as_ref(), galois.as_ref());
+            let tables = match &shared {
+                Some(shared) => Some(Arc::clone(shared)),
+                None => rotates.then(of_seal).transpose()?,
+            };
+            Ok(PrimeKeys { relin, tables })
+        })
+        .collect()
 }
 
 /// Makes the backend of a plan, once for each plain prime.
@@ -63,37 +106,36 @@ pub(super) fn evaluators(
     contexts: &Contexts,
     keys: EvaluationKeys,
 ) -> Result<Vec<Box<dyn Evaluate>>, EngineError> {
-    let scheme = plan.parameters().scheme();
-    let shared = match (&keys.compact, contexts.contexts().first()) {
-        // One set of keys for all plain primes.
-        (Some(compact), Some(context)) if scheme.rotates() => {
-            Some(hoisted::KeyTables::expand(context, plan, compact)?)
-        }
-        _ => None,
-    };
-    let keys = keys.relin_keys.into_iter().zip(keys.galois_keys);
+    let keys = keys_of_primes(plan, contexts, keys)?;
     let of_primes = contexts.contexts().iter().zip(keys);
     of_primes
-        .map(|(context, (relin, galois))| {
-            Ok(match scheme {
+        .map(|(context, PrimeKeys { relin, tables })| {
+            Ok(match plan.parameters().scheme() {
                 Scheme::Stock => {
                     Box::new(stock::StockEvaluator::new(context, plan, relin)?) as Box<dyn Evaluate>
                 }
-                Scheme::Batched | Scheme::Crops => Box::new(fused::Fused::new(context, plan)?),
+                Scheme::Batched | Scheme::Crops => {
+                    Box::new(Arc::new(fused::Fused::new(context, plan)?))
+                }
                 Scheme::Diagonal | Scheme::FewUploads => {
-                    let keys = match &shared {
-                        Some(shared) => Arc::clone(shared),
-                        None => hoisted::KeyTables::of_seal(
-                            context,
-                            plan,
-                            relin.as_ref(),
-                            galois.as_ref(),
-                        )?,
-                    };
-                    Box::new(hoisted::Hoisted::new(context, plan, keys)?)
+                    let tables = tables.ok_or(EngineError::Internal("no tables of keys"))?;
+                    Box::new(hoisted::Hoisted::new(context, plan, tables)?)
                 }
             })
         })
+        .collect()
+}
+
+/// Makes the same backends for another client's keys.
+pub(super) fn for_client(
+    evaluators: &[Box<dyn Evaluate>],
+    (plan, contexts): (&Plan, &Contexts),
+    keys: EvaluationKeys,
+) -> Result<Vec<Box<dyn Evaluate>>, EngineError> {
+    let keys = keys_of_primes(plan, contexts, keys)?;
+    let evaluators = evaluators.iter().zip(keys);
+    evaluators
+        .map(|(evaluator, keys)| evaluator.for_client(keys))
         .collect()
 }
 

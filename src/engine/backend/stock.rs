@@ -1,7 +1,7 @@
 //! The backend of stock SEAL calls: what any user of SEAL would write, without zero weights and with threads over
 //! outputs.
 
-use super::Evaluate;
+use super::{Evaluate, PrimeKeys};
 use crate::circuit::{Circuit, CircuitLayer, Op, OpCounts};
 use crate::engine::error::{Doing, EngineError};
 use crate::engine::plan::Plan;
@@ -12,6 +12,7 @@ use crate::seal::{Ciphertext, Context, Error, Evaluator, Plaintext, RelinKeys, S
 use num_bigint::BigInt;
 use rayon::prelude::*;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Instant;
 
 /// The evaluator of one plaintext modulus.
@@ -227,7 +228,7 @@ impl Stock {
 #[derive(Debug)]
 pub(super) struct StockEvaluator {
     stock: Stock,
-    circuit: Circuit,
+    circuit: Arc<Circuit>,
 }
 
 impl StockEvaluator {
@@ -238,12 +239,19 @@ impl StockEvaluator {
     ) -> Result<Self, EngineError> {
         Ok(Self {
             stock: Stock::new(context, relin_keys)?,
-            circuit: plan.circuit().clone(),
+            circuit: plan.shared_circuit(),
         })
     }
 }
 
 impl Evaluate for StockEvaluator {
+    fn for_client(&self, keys: PrimeKeys) -> Result<Box<dyn Evaluate>, EngineError> {
+        Ok(Box::new(Self {
+            stock: Stock::new(&self.stock.context, keys.relin)?,
+            circuit: Arc::clone(&self.circuit),
+        }))
+    }
+
     fn stats(&self) -> Vec<LayerStats> {
         let layers = self.circuit.layers().iter().map(CircuitLayer::name);
         LayerStats::named(layers.chain(["response"]))

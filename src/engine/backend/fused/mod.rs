@@ -17,7 +17,7 @@ use self::layers::{FusedLayer, Reported, compile};
 use self::plaintexts::Plaintexts;
 use crate::circuit::OpCounts;
 use crate::engine::backend::stock::Stock;
-use crate::engine::backend::{Evaluate, fresh_in_ntt_form};
+use crate::engine::backend::{Evaluate, PrimeKeys, fresh_in_ntt_form};
 use crate::engine::correction::minus_q;
 use crate::engine::masks::Masks;
 use crate::engine::plan::Plan;
@@ -25,6 +25,7 @@ use crate::engine::stats::{LayerStats, Progress, StageProgress};
 use crate::kernels::{Backend, Prime, Program, Scratch};
 use crate::seal::{Ciphertext, Context};
 use rayon::prelude::*;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
@@ -55,7 +56,12 @@ pub(super) struct Fused {
     masks: Option<Masks>,
 }
 
-impl Evaluate for Fused {
+impl Evaluate for Arc<Fused> {
+    /// Needs no keys.
+    fn for_client(&self, _keys: PrimeKeys) -> Result<Box<dyn Evaluate>, EngineError> {
+        Ok(Box::new(Self::clone(self)))
+    }
+
     /// Returns the entries to which [`Fused::evaluate`] adds: the input's transforms, the layers, the response.
     fn stats(&self) -> Vec<LayerStats> {
         let layers = self.layers.iter().map(|layer| layer.name.as_str());
@@ -126,7 +132,9 @@ impl Evaluate for Fused {
     }
 
     fn set_backend(&mut self, backend: Backend) {
-        self.backend = backend;
+        if let Some(fused) = Self::get_mut(self) {
+            fused.backend = backend;
+        }
     }
 }
 

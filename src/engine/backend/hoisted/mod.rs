@@ -13,7 +13,7 @@ use self::prepare::{Prepared, Tables};
 use self::ring::{Pair, Ring};
 use crate::circuit::{Circuit, CircuitLayer, Op, OpCounts, Step, levels};
 use crate::engine::backend::stock::Stock;
-use crate::engine::backend::{Evaluate, fresh_in_ntt_form};
+use crate::engine::backend::{Evaluate, PrimeKeys, fresh_in_ntt_form};
 use crate::engine::error::{Doing, EngineError};
 use crate::engine::masks::Masks;
 use crate::engine::plan::Plan;
@@ -22,17 +22,24 @@ use crate::kernels::{Backend, Residues, Row, row_of};
 use crate::network::SparseMatrix;
 use crate::seal::{Ciphertext, Context};
 use rayon::prelude::*;
+use std::ops::Deref;
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
-/// The evaluator of one plaintext modulus.
+/// The evaluator of one plaintext modulus, for one client.
 #[derive(Debug)]
 pub(super) struct Hoisted {
+    weights: Arc<PreparedWeights>,
+    keys: Arc<KeyTables>,
+}
+
+/// What an evaluator has for all clients.
+#[derive(Debug)]
+pub(super) struct PreparedWeights {
     ring: Ring,
     stock: Stock,
     tables: Tables,
-    keys: Arc<KeyTables>,
-    circuit: Circuit,
+    circuit: Arc<Circuit>,
     /// Numbers of data primes, see [`Circuit::walk`].
     levels: Vec<usize>,
     /// Masks that hide a logit's partial sums in decrypted slots. Results before the last layer are not masked: they
@@ -40,6 +47,14 @@ pub(super) struct Hoisted {
     masks: Option<Masks>,
     /// The first layer's matrix modulo t for masked images, made with the first pad.
     first_layer: OnceLock<SparseMatrix>,
+}
+
+impl Deref for Hoisted {
+    type Target = PreparedWeights;
+
+    fn deref(&self) -> &PreparedWeights {
+        &self.weights
+    }
 }
 
 /// Measures the nanoseconds of a transform under a context's parameters, on this machine.
@@ -76,6 +91,15 @@ fn misplaced() -> EngineError {
 }
 
 impl Evaluate for Hoisted {
+    fn for_client(&self, keys: PrimeKeys) -> Result<Box<dyn Evaluate>, EngineError> {
+        Ok(Box::new(Self {
+            weights: Arc::clone(&self.weights),
+            keys: keys
+                .tables
+                .ok_or(EngineError::Internal("no tables of keys"))?,
+        }))
+    }
+
     /// Returns the entries to which [`Hoisted::evaluate`] adds: the input's transforms, the layers, the response.
     fn stats(&self) -> Vec<LayerStats> {
         let layers = self.circuit.layers().iter().map(CircuitLayer::name);
@@ -122,7 +146,9 @@ impl Evaluate for Hoisted {
     }
 
     fn set_backend(&mut self, backend: Backend) {
-        self.ring.backend = backend;
+        if let Some(weights) = Arc::get_mut(&mut self.weights) {
+            weights.ring.backend = backend;
+        }
     }
 }
 
@@ -133,17 +159,20 @@ impl Hoisted {
         keys: Arc<KeyTables>,
     ) -> Result<Self, EngineError> {
         let ring = Ring::new(context)?;
-        Ok(Self {
+        let weights = PreparedWeights {
             tables: Tables::new(&ring, plan)?,
-            keys,
             masks: (!plan.is_prefix())
                 .then(|| Masks::new(context, plan.client_spec().slot_map()))
                 .transpose()?,
             stock: Stock::new(context, None)?,
-            circuit: plan.circuit().clone(),
+            circuit: plan.shared_circuit(),
             levels: levels(ring.data(), plan.parameters().drops()),
             first_layer: OnceLock::new(),
             ring,
+        };
+        Ok(Self {
+            weights: Arc::new(weights),
+            keys,
         })
     }
 

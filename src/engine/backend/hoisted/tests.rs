@@ -386,3 +386,47 @@ fn keys_of_another_plan_are_refused() {
         Err(EngineError::Mismatch { .. })
     ));
 }
+
+/// Clients of one plan share what the server prepared, and nothing else: each reads its own answers.
+#[test]
+fn servers_of_several_clients_share_the_weights() {
+    let network = convolutions(&[(2, 3, 2), (3, 3, 1)], false, Shape::new(1, 11, 11), 5);
+    let twin = Twin::new(&network);
+    for scheme in [
+        Scheme::Stock,
+        Scheme::Batched,
+        Scheme::Diagonal,
+        Scheme::FewUploads,
+    ] {
+        let plan = Plan::new(&network, &chosen(&network, scheme).unwrap()).unwrap();
+        let contexts = Contexts::new(plan.client_spec()).unwrap();
+        let clients = [(); 3].map(|()| Client::new(plan.client_spec(), &contexts).unwrap());
+        let keys = |client: &Client| client.evaluation_keys().unwrap();
+        let first = Server::new(&plan, &contexts, keys(&clients[0])).unwrap();
+        let second = first.for_client(keys(&clients[1])).unwrap();
+        let third = second.for_client(keys(&clients[2])).unwrap();
+        drop(first);
+        for (index, (client, server)) in clients[1..].iter().zip([&second, &third]).enumerate() {
+            let images = random_images(index as u64, &network, 1);
+            let request = client.encrypt(&images, &()).unwrap();
+            let evaluation = server.evaluate(&request, &()).unwrap();
+            let logits = client.decrypt(&evaluation.response, 1).unwrap();
+            assert_eq!(logits, twin.logits_batch(&images).unwrap());
+        }
+        // Another plan's keys are refused, as for a first client.
+        let other = chosen(
+            &convolutions(&[(1, 3, 1)], false, Shape::new(1, 6, 6), 1),
+            scheme,
+        );
+        let other = Plan::new(
+            &convolutions(&[(1, 3, 1)], false, Shape::new(1, 6, 6), 1),
+            &other.unwrap(),
+        )
+        .unwrap();
+        if scheme.rotates() {
+            let others = Contexts::new(other.client_spec()).unwrap();
+            let stranger = Client::new(other.client_spec(), &others).unwrap();
+            assert!(second.for_client(keys(&stranger)).is_err());
+        }
+    }
+}
