@@ -129,6 +129,12 @@ pub enum EngineError {
         "a compact request needs own kernels and plaintext moduli of at most 57 bits: use the seeded request"
     )]
     Compact,
+    /// SEAL's encryption serves one plain prime, so it cannot make a shared upload.
+    #[error(
+        "one upload serves all plaintext moduli of this plan, and SEAL's encryption cannot make it: use the compact \
+         request, or choose parameters without a shared upload"
+    )]
+    SharedUpload,
     /// The response is not one that travels in few bits.
     #[error(
         "this is not a compact response of this plan: it is another plan's, or that of a plan with no noise budget to \

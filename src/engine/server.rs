@@ -18,6 +18,8 @@ use crate::seal::Ciphertext;
 #[derive(Debug)]
 pub struct Server {
     inputs: usize,
+    /// Number of parts of a request.
+    uploads: usize,
     response_primes: usize,
     own_kernels: bool,
     /// False if the calling thread does all the work.
@@ -49,6 +51,7 @@ impl Server {
         check_keys(plan.client_spec(), contexts, &keys)?;
         Ok(Self {
             inputs: plan.inputs(),
+            uploads: plan.client_spec().uploads(),
             response_primes: plan.response_primes(),
             own_kernels: !plan.parameters().scheme().is_stock(),
             in_pool: true,
@@ -71,6 +74,7 @@ impl Server {
         check_keys(spec, contexts, &keys)?;
         Ok(Self {
             inputs: spec.inputs(),
+            uploads: spec.uploads(),
             response_primes: spec.coeff_modulus().len().saturating_sub(1),
             own_kernels: false,
             in_pool: false,
@@ -99,16 +103,13 @@ impl Server {
         request: &Request,
         progress: &dyn Progress,
     ) -> Result<Evaluation, EngineError> {
-        check_shape(
-            "request",
-            &request.parts,
-            self.evaluators.len(),
-            self.inputs,
-        )?;
+        check_shape("request", &request.parts, self.uploads, self.inputs)?;
         let mut layers = self.stats();
-        let total = request.parts.len() as u64;
-        let parts = request.parts.iter().enumerate();
+        let total = self.evaluators.len() as u64;
+        // A part for each plain prime, or one for all.
+        let parts = request.parts.iter().cycle().take(self.evaluators.len());
         let parts = parts
+            .enumerate()
             .map(|(index, inputs)| {
                 progress.part(index as u64, total);
                 self.evaluate_for(index, inputs, &mut layers, progress)
@@ -125,7 +126,7 @@ impl Server {
     }
 
     /// Evaluates the plan for one plaintext modulus, like [`Server::evaluate`]: returns the part of the response, and
-    /// its cost.
+    /// its cost. If one upload serves all moduli, this is for the first, and [`Server::evaluate_shared`] for any.
     ///
     /// # Errors
     /// The errors of [`Server::evaluate`].
@@ -134,17 +135,45 @@ impl Server {
         part: &RequestPart,
         progress: &dyn Progress,
     ) -> Result<(ResponsePart, Vec<LayerStats>), EngineError> {
+        self.evaluate_prime(part, part.plain_prime, progress)
+    }
+
+    /// Evaluates the plan for the plaintext modulus of index `plain_prime` on an upload that serves all moduli.
+    ///
+    /// # Errors
+    /// The errors of [`Server::evaluate`], and [`EngineError::Mismatch`] if the upload serves another modulus only.
+    pub fn evaluate_shared(
+        &self,
+        part: &RequestPart,
+        plain_prime: usize,
+        progress: &dyn Progress,
+    ) -> Result<(ResponsePart, Vec<LayerStats>), EngineError> {
+        if self.uploads > 1 && part.plain_prime != plain_prime {
+            check_parts("request", self.uploads, 1)?;
+        }
+        self.evaluate_prime(part, plain_prime, progress)
+    }
+
+    fn evaluate_prime(
+        &self,
+        part: &RequestPart,
+        plain_prime: usize,
+        progress: &dyn Progress,
+    ) -> Result<(ResponsePart, Vec<LayerStats>), EngineError> {
         let message = "part of a request";
         check_size(message, &part.ciphertexts, self.inputs)?;
-        if part.plain_prime >= self.evaluators.len() {
-            check_parts(message, part.plain_prime + 1, self.evaluators.len())?;
+        if part.plain_prime >= self.uploads {
+            check_parts(message, part.plain_prime + 1, self.uploads)?;
+        }
+        if plain_prime >= self.evaluators.len() {
+            check_parts(message, plain_prime + 1, self.evaluators.len())?;
         }
         let mut layers = self.stats();
         let ciphertexts =
-            self.evaluate_for(part.plain_prime, &part.ciphertexts, &mut layers, progress)?;
+            self.evaluate_for(plain_prime, &part.ciphertexts, &mut layers, progress)?;
         let response = ResponsePart {
             images: part.images,
-            plain_prime: part.plain_prime,
+            plain_prime,
             ciphertexts,
         };
         Ok((response, layers))

@@ -230,6 +230,7 @@ pub fn classify(
     };
     let batches = images.chunks(plan.batch_size().max(1));
     let primes = contexts.contexts().len();
+    let shared = contexts.shared_upload();
     let total = batches.len();
     let all_parts = (total * primes) as u64;
     for batch in batches {
@@ -239,31 +240,33 @@ pub fn classify(
         run.bytes.upload += upload;
         let mut parts = Vec::new();
         let evaluated = run.seconds.evaluate;
-        // One plaintext modulus after the other, so that only one's ciphertexts are in memory.
+        // One plaintext modulus after the other, so that only one's ciphertexts are in memory, or those that all share.
+        let mut upload = None;
         for prime in 0..primes {
             progress.part((run.batches * primes + prime) as u64, all_parts);
-            let request = request(
-                (&client, contexts, own),
-                (&quantized, prime),
-                &within,
-                &mut run.seconds,
-            )?;
+            let of = (&client, contexts, own);
+            let request = match upload.take().filter(|_| shared) {
+                Some(request) => request,
+                None => request(of, (&quantized, prime), &within, &mut run.seconds)?,
+            };
             let (response, layers) = timed(&mut run.seconds.evaluate, || {
-                server.evaluate_part(&request, &within)
+                server.evaluate_shared(&request, prime, &within)
             })
             .map_err(during("evaluating the network"))?;
             if layer_noise && run.batches == 0 {
                 measure_layers(
                     (plan, contexts),
                     &client,
-                    &request,
+                    (&request, prime),
                     &mut run.layer_noise,
                     progress,
                 )?;
             }
+            upload = Some(request);
             parts.push(response);
             add_layers(&mut run.layers, layers);
         }
+        drop(upload);
         let response =
             Response::from_parts(parts).map_err(during("putting the response together"))?;
         let of = (&client, contexts, own);
@@ -362,7 +365,7 @@ fn add_layers(totals: &mut Vec<LayerRecord>, layers: Vec<LayerStats>) {
 fn measure_layers(
     (plan, contexts): (&Plan, &Contexts),
     client: &Client,
-    request: &RequestPart,
+    (request, prime): (&RequestPart, usize),
     budgets: &mut Vec<(String, u32)>,
     progress: &dyn Progress,
 ) -> Result<(), ClassifyError> {
@@ -373,7 +376,9 @@ fn measure_layers(
         let prefix = plan.prefix(index + 1, MEASURED_RESULTS);
         let keys = client.evaluation_keys().map_err(during())?;
         let server = Server::new(&prefix, contexts, keys).map_err(during())?;
-        let (response, _) = server.evaluate_part(request, &()).map_err(during())?;
+        let (response, _) = server
+            .evaluate_shared(request, prime, &())
+            .map_err(during())?;
         let bits = client.part_budget_bits(&response).map_err(during())?;
         match budgets.get_mut(index) {
             Some((_, least)) => *least = (*least).min(bits),

@@ -53,6 +53,19 @@ impl FusedCircuit {
         work.sum()
     }
 
+    /// Predicts the nanoseconds for dropping a prime of the request before the first layer: a transform of each
+    /// polynomial for the prime itself and for each of the `primes` that are left, whose rows are read and written.
+    pub(super) fn dropping_nanoseconds(
+        &self,
+        degree: usize,
+        primes: usize,
+        plain_primes: usize,
+    ) -> f64 {
+        let rates = WorkRates::nominal(degree);
+        let row = (degree / LANES) as f64 * 3.0 * rates.stream + rates.transform;
+        (plain_primes * 2 * self.circuit.inputs() * (primes + 1)) as f64 * row
+    }
+
     /// Returns the number of ciphertexts in a response.
     pub(super) fn outputs(&self) -> usize {
         self.circuit.outputs().last().copied().unwrap_or(0)

@@ -151,6 +151,7 @@ fn parameters(options: &SelectOptions, bound: Bound, fit: Found) -> Parameters {
         plain_moduli: fit.plain_moduli,
         coeff_modulus: fit.chain.primes,
         drops: fit.chain.drops,
+        shared_upload: fit.chain.shared,
         response_primes: fit.chain.response_primes,
         predicted_noise: fit.chain.noise,
     }
@@ -331,5 +332,124 @@ mod tests {
         assert!(text.contains("proven bound"), "{text}");
         assert!(text.contains("accept a bound that was observed"), "{text}");
         assert!(text.contains("N = 32768"), "{text}");
+    }
+
+    #[test]
+    fn one_upload_is_shared_where_it_takes_less_time() {
+        let network = NetworkBuilder::new("wide", Shape::vector(64)).uniform_bits(2);
+        let network = network.linear(1, [1; 64]).square().linear(1, [7]).square();
+        let network = network.linear(1, [3]).build().unwrap();
+        let options = |bits: u32, rate: Option<u64>, shared_upload| SelectOptions {
+            bound: BoundRule::Observed {
+                magnitude: BigInt::from(1) << bits,
+                source: "a test".to_owned(),
+            },
+            scheme: Some(Scheme::Batched),
+            line: rate.map(|rate| super::super::Line {
+                bits_per_second: rate.try_into().unwrap(),
+                ..super::super::Line::default()
+            }),
+            shared_upload,
+            ..SelectOptions::default()
+        };
+        for bits in [40, 50, 54, 90] {
+            let slow = select(&network, &options(bits, Some(1), true)).unwrap();
+            let separate = select(&network, &options(bits, Some(1), false)).unwrap();
+            assert!(!separate.shared_upload() && separate.drops().is_empty());
+            let upload = |parameters: &Parameters| {
+                let uploads = if parameters.shared_upload() {
+                    1
+                } else {
+                    parameters.plain_moduli().len()
+                };
+                let (_, data) = parameters.coeff_modulus.split_last().unwrap();
+                let widths = data.iter().map(|prime| prime.ilog2() as usize + 1);
+                uploads * widths.sum::<usize>() * parameters.poly_modulus_degree()
+            };
+            assert!(upload(&slow) <= upload(&separate), "{bits}");
+            // Own encryption takes a product of at most 57 bits.
+            assert_eq!(slow.shared_upload(), bits < 57, "{bits}");
+            if slow.shared_upload() {
+                let product: u64 = slow.plain_moduli().iter().product();
+                assert!(product > 1 << bits && product <= 1 << 57);
+                assert_eq!(slow.drops(), [1]);
+                let bits: u32 = slow.coeff_modulus_bits().iter().sum();
+                let cap = slow
+                    .standard()
+                    .max_coeff_modulus_bits(slow.poly_modulus_degree());
+                assert!(bits <= cap.unwrap());
+                assert_eq!(slow.layer_primes().len(), slow.coeff_modulus().len() - 2);
+                assert!(slow.response_primes() <= slow.layer_primes().len());
+                let noise = slow.predicted_noise().iter();
+                assert!(noise.clone().all(|layer| layer.budget_bits >= MARGIN_BITS));
+            }
+        }
+        // With one plain prime, nothing is shared.
+        let one = select(&network, &options(16, Some(1), true)).unwrap();
+        assert_eq!(one.plain_moduli().len(), 1);
+        assert!(!one.shared_upload());
+    }
+
+    #[test]
+    #[ignore = "probe"]
+    fn probe() {
+        let dir = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("models/cifar-51");
+        let network = Network::load(&dir).unwrap();
+        let record = std::fs::read_to_string(dir.join("record.json")).unwrap();
+        let record: serde_json::Value = serde_json::from_str(&record).unwrap();
+        let bits = record["agreement"]["observed_bits"].as_f64().unwrap();
+        let bound = BoundRule::Observed {
+            magnitude: BigInt::from(1) << (bits.ceil() as u32 - 1),
+            source: "r".to_owned(),
+        };
+        for (line, shared_upload) in [
+            (Some(super::super::Line::default()), false),
+            (Some(super::super::Line::default()), true),
+            (None, true),
+        ] {
+            let start = std::time::Instant::now();
+            let options = SelectOptions {
+                bound: bound.clone(),
+                scheme: Some(Scheme::Batched),
+                images: Some(8192),
+                line,
+                shared_upload,
+                ..SelectOptions::default()
+            };
+            let p = select(&network, &options).unwrap();
+            println!(
+                "{line:?}: shared {} N {} t {:?} q {:?} drops {:?} response {} {:?}",
+                p.shared_upload(),
+                p.poly_modulus_degree(),
+                p.plain_moduli(),
+                p.coeff_modulus_bits(),
+                p.drops(),
+                p.response_primes(),
+                start.elapsed()
+            );
+            for l in p.predicted_noise() {
+                print!("{} {:.1}, ", l.name, l.budget_bits);
+            }
+            let m = super::super::MemoryForecast::new(&network, &p, Some(8192)).unwrap();
+            println!("\n{m:?} peak {}", m.peak());
+            let up: u64 = p
+                .coeff_modulus_bits()
+                .iter()
+                .rev()
+                .skip(1)
+                .map(|b| u64::from(*b))
+                .sum::<u64>()
+                * p.poly_modulus_degree() as u64
+                / 8
+                * 2700;
+            println!(
+                "up {up} x {}",
+                if p.shared_upload() {
+                    1
+                } else {
+                    p.plain_moduli().len()
+                }
+            );
+        }
     }
 }

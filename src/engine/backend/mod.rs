@@ -53,14 +53,18 @@ pub(super) fn evaluators(
         _ => None,
     };
     let keys = keys.relin_keys.into_iter().zip(keys.galois_keys);
-    let of_primes = contexts.contexts().iter().zip(keys);
+    let of_primes = contexts.contexts().iter().enumerate().zip(keys);
     of_primes
-        .map(|(context, (relin, galois))| {
+        .map(|((index, context), (relin, galois))| {
+            let upload = contexts.uploads().get(index);
+            let upload = upload.or(contexts.uploads().first()).unwrap_or(context);
             Ok(match scheme {
                 Scheme::Stock => {
                     Box::new(stock::StockEvaluator::new(context, plan, relin)?) as Box<dyn Evaluate>
                 }
-                Scheme::Batched | Scheme::Crops => Box::new(fused::Fused::new(context, plan)?),
+                Scheme::Batched | Scheme::Crops => {
+                    Box::new(fused::Fused::new(context, upload, plan)?)
+                }
                 Scheme::Diagonal | Scheme::FewUploads => {
                     let keys = match &shared {
                         Some(shared) => Arc::clone(shared),

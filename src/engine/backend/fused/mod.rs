@@ -10,11 +10,13 @@
 use crate::engine::error::{Doing, EngineError};
 mod layers;
 mod plaintexts;
+mod upload;
 
 pub(in crate::engine) use layers::{fuse, reported};
 
 use self::layers::{FusedLayer, Reported, compile};
 use self::plaintexts::Plaintexts;
+use self::upload::{Dropping, Scale};
 use crate::circuit::OpCounts;
 use crate::engine::backend::stock::Stock;
 use crate::engine::backend::{Evaluate, fresh_in_ntt_form};
@@ -46,10 +48,13 @@ pub(in crate::engine) fn tile_width(rows: usize) -> usize {
 #[derive(Debug)]
 pub(super) struct Fused {
     context: Context,
+    /// The context of the request: of this plain prime, or the first of those that share it.
+    upload: Context,
+    dropping: Option<Dropping>,
     stock: Stock,
     backend: Backend,
     layers: Vec<Reported>,
-    /// For each data prime, the compiled layers, and the factor that makes BFV ciphertexts of the results.
+    /// For each data prime that is not dropped first, the compiled layers, and the factor that makes BFV ciphertexts of the results.
     programs: Vec<(Program, u64)>,
     /// In the crop layout, the masks that hide a logit's partial sums in decrypted slots.
     masks: Option<Masks>,
@@ -71,7 +76,7 @@ impl Evaluate for Fused {
         stats: &mut [LayerStats],
         progress: &dyn Progress,
     ) -> Result<Vec<Ciphertext>, EngineError> {
-        let in_ntt_form = fresh_in_ntt_form(&self.context, inputs)?;
+        let in_ntt_form = fresh_in_ntt_form(&self.upload, inputs)?;
         let degree = self.degree();
         let (outputs, size) = self
             .programs
@@ -86,10 +91,23 @@ impl Evaluate for Fused {
         let stage = StageProgress::new(progress, &name, primes * (degree / tile));
         // Residues of the output ciphertexts: polynomial after polynomial, and in each, one prime after the other.
         let mut results = vec![0; outputs * size * primes * degree];
-        let mut transformed = Vec::new();
+        let (mut transformed, mut remainders) = (Vec::new(), Vec::new());
+        if let Some(dropping) = &self.dropping {
+            let start = Instant::now();
+            let rows: Vec<&[u64]> = self.rows(inputs, dropping.index()).collect();
+            remainders.resize(rows.len() * degree, 0);
+            dropping.remainders(&rows, in_ntt_form, &mut remainders)?;
+            stats[0].seconds += start.elapsed().as_secs_f64();
+        }
         for index in 0..primes {
             let start = Instant::now();
-            let rows: Vec<&[u64]> = if in_ntt_form {
+            let rows: Vec<&[u64]> = if let Some(dropping) = &self.dropping {
+                let rows: Vec<&[u64]> = self.rows(inputs, index).collect();
+                transformed.resize(rows.len() * degree, 0);
+                let rows = (&*rows, in_ntt_form);
+                dropping.rows(index, rows, &remainders, self.backend, &mut transformed)?;
+                transformed.chunks(degree).collect()
+            } else if in_ntt_form {
                 self.rows(inputs, index).collect()
             } else {
                 transformed.resize(inputs.len() * 2 * degree, 0);
@@ -131,10 +149,15 @@ impl Evaluate for Fused {
 }
 
 impl Fused {
-    pub(super) fn new(context: &Context, plan: &Plan) -> Result<Self, EngineError> {
+    /// Prepares the plan under the plain prime of a context. The request is one of the context `upload`.
+    pub(super) fn new(
+        context: &Context,
+        upload: &Context,
+        plan: &Plan,
+    ) -> Result<Self, EngineError> {
         let t = context.parameters().plain_modulus().value();
-        let data = context.first_level().coeff_modulus_size;
-        let primes = &context.primes()[..data];
+        let primes = plan.parameters().layer_primes();
+        let scale = Scale::new(context, plan);
         let fused = fuse(plan);
         let slot_map = plan.client_spec().slot_map();
         let (plaintexts, masks) = match fused.last() {
@@ -144,14 +167,14 @@ impl Fused {
             ),
             _ => (None, None),
         };
-        let programs = (0..data)
+        let programs = (0..primes.len())
             .map(|index| {
                 let (specs, factor) = compile(
                     context,
                     plan.inputs(),
                     &fused,
                     index,
-                    minus_q(primes, t),
+                    (&scale, minus_q(primes, t)),
                     plaintexts.as_ref(),
                 )?;
                 let prime = primes[index];
@@ -163,6 +186,8 @@ impl Fused {
             .collect::<Result<_, _>>()?;
         Ok(Self {
             context: context.clone(),
+            upload: upload.clone(),
+            dropping: Dropping::new(context, plan)?,
             stock: Stock::new(context, None)?,
             backend: Backend::detect(),
             layers: reported(&fused, plan.inputs(), t),
@@ -177,7 +202,8 @@ impl Fused {
 
     /// Returns the residues of both polynomials of every input modulo the prime of this index.
     fn rows<'a>(&self, inputs: &'a [Ciphertext], index: usize) -> impl Iterator<Item = &'a [u64]> {
-        let (degree, primes) = (self.degree(), self.programs.len());
+        let degree = self.degree();
+        let primes = self.upload.first_level().coeff_modulus_size;
         inputs.iter().flat_map(move |input| {
             let rows = input.limbs().chunks(degree);
             rows.skip(index).step_by(primes)
@@ -264,7 +290,9 @@ impl Fused {
         size: usize,
         response_primes: usize,
     ) -> Result<(Vec<Ciphertext>, OpCounts), EngineError> {
-        let level = self.context.first_level();
+        let mut levels = self.context.data_levels().iter();
+        let level = levels.find(|level| level.coeff_modulus_size == self.programs.len());
+        let level = *level.ok_or(EngineError::Internal("no level of the layers' primes"))?;
         let response = results
             .chunks(size * self.programs.len() * self.degree())
             .map(|limbs| {
