@@ -2,6 +2,7 @@
 
 use super::backend::reference::{Part, ReferencePlan};
 use super::backend::{self, Evaluate};
+use super::compact::CompactRequestPart;
 use super::contexts::Contexts;
 use super::error::EngineError;
 use super::message::{
@@ -112,7 +113,10 @@ impl Server {
             .enumerate()
             .map(|(index, inputs)| {
                 progress.part(index as u64, total);
-                self.evaluate_for(index, inputs, &mut layers, progress)
+                self.evaluate_for(index, |evaluator, suffix| {
+                    let primes = self.response_primes;
+                    evaluator.evaluate(inputs, primes, suffix, &mut layers, progress)
+                })
             })
             .collect::<Result<_, _>>()?;
         progress.part(total, total);
@@ -154,25 +158,61 @@ impl Server {
         self.evaluate_prime(part, plain_prime, progress)
     }
 
+    /// Evaluates the plan like [`Server::evaluate_shared`] on an upload in the form in which it travels, which takes less
+    /// memory than whole ciphertexts.
+    pub(crate) fn evaluate_packed(
+        &self,
+        part: &CompactRequestPart,
+        plain_prime: usize,
+        progress: &dyn Progress,
+    ) -> Result<(ResponsePart, Vec<LayerStats>), EngineError> {
+        let parts = (part.plain_prime, plain_prime);
+        self.evaluate_one(part.images, parts, |evaluator, suffix, layers| {
+            let primes = self.response_primes;
+            evaluator.evaluate_packed(part, primes, suffix, layers, progress)
+        })
+    }
+
     fn evaluate_prime(
         &self,
         part: &RequestPart,
         plain_prime: usize,
         progress: &dyn Progress,
     ) -> Result<(ResponsePart, Vec<LayerStats>), EngineError> {
+        check_size("part of a request", &part.ciphertexts, self.inputs)?;
+        let parts = (part.plain_prime, plain_prime);
+        self.evaluate_one(part.images, parts, |evaluator, suffix, layers| {
+            let (inputs, primes) = (&part.ciphertexts, self.response_primes);
+            evaluator.evaluate(inputs, primes, suffix, layers, progress)
+        })
+    }
+
+    /// Evaluates the plan for one plaintext modulus on part `part` of a request.
+    fn evaluate_one(
+        &self,
+        images: usize,
+        (part, plain_prime): (usize, usize),
+        evaluate: impl Fn(
+            &dyn Evaluate,
+            &str,
+            &mut [LayerStats],
+        ) -> Result<Vec<Ciphertext>, EngineError>
+        + Send
+        + Sync,
+    ) -> Result<(ResponsePart, Vec<LayerStats>), EngineError> {
         let message = "part of a request";
-        check_size(message, &part.ciphertexts, self.inputs)?;
-        if part.plain_prime >= self.uploads {
-            check_parts(message, part.plain_prime + 1, self.uploads)?;
+        if part >= self.uploads {
+            check_parts(message, part + 1, self.uploads)?;
         }
         if plain_prime >= self.evaluators.len() {
             check_parts(message, plain_prime + 1, self.evaluators.len())?;
         }
         let mut layers = self.stats();
-        let ciphertexts =
-            self.evaluate_for(plain_prime, &part.ciphertexts, &mut layers, progress)?;
+        let ciphertexts = self.evaluate_for(plain_prime, |evaluator, suffix| {
+            evaluate(evaluator, suffix, &mut layers)
+        })?;
         let response = ResponsePart {
-            images: part.images,
+            images,
             plain_prime,
             ciphertexts,
         };
@@ -183,17 +223,14 @@ impl Server {
     fn evaluate_for(
         &self,
         index: usize,
-        inputs: &[Ciphertext],
-        layers: &mut [LayerStats],
-        progress: &dyn Progress,
+        mut evaluate: impl FnMut(&dyn Evaluate, &str) -> Result<Vec<Ciphertext>, EngineError> + Send,
     ) -> Result<Vec<Ciphertext>, EngineError> {
         if self.own_kernels {
             warn_if_unoptimised();
         }
         let suffix = suffix(index, self.evaluators.len());
-        let primes = self.response_primes;
-        let evaluator = &self.evaluators[index];
-        let mut evaluate = || evaluator.evaluate(inputs, primes, &suffix, layers, progress);
+        let evaluator = &*self.evaluators[index];
+        let mut evaluate = || evaluate(evaluator, &suffix);
         if self.in_pool {
             // Enter the pool once: from a thread outside it, every parallel loop would wake a worker and wait for it.
             rayon::scope(|_| evaluate())

@@ -1,7 +1,8 @@
 //! Parameters for fused kernels: the cheapest degree, plain primes and data primes for a number of images.
 
-use super::fused_circuit::FusedCircuit;
+use super::fused_circuit::{FusedCircuit, dropping_nanoseconds};
 use super::fused_noise::FusedNoise;
+use super::hoisted::WorkRates;
 use super::line::{Line, Traffic};
 use super::options::{Scheme, SelectOptions};
 use super::scaled::Noises;
@@ -48,7 +49,10 @@ impl<'a> FusedChains<'a> {
         let primes = chain.primes.len() - 1 - dropped;
         let mut cost = circuit.nanoseconds(degree, primes, moduli.len());
         if dropped > 0 {
-            cost += circuit.dropping_nanoseconds(degree, primes, moduli.len());
+            let inputs = circuit.circuit.inputs();
+            let rates = WorkRates::nominal(degree);
+            let nanoseconds = dropping_nanoseconds(inputs, primes, degree, &rates);
+            cost += moduli.len() as f64 * nanoseconds;
         }
         cost *= batches;
         if let Some(line) = &self.line {

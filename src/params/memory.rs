@@ -36,7 +36,8 @@ pub struct MemoryForecast {
     pub keys: u64,
     /// Constants that the server makes once from weights and keys.
     pub constants: u64,
-    /// Ciphertexts of a batch under one plaintext modulus, and its images as integers.
+    /// Ciphertexts of a batch under one plaintext modulus, or those of a shared upload as they are sent, and its images
+    /// as integers.
     pub request: u64,
     /// Request ciphertexts as they are sent, with seeds instead of random halves; held until they are expanded.
     pub sent: u64,
@@ -60,6 +61,7 @@ impl MemoryForecast {
             primes: selection.coeff_modulus().len().saturating_sub(1),
             drops: selection.drops(),
             plain_primes: selection.plain_moduli().len(),
+            shared: selection.shared_upload(),
         }
         .forecast(network, images)
     }
@@ -86,6 +88,8 @@ pub(super) struct RunSize<'a> {
     pub drops: &'a [usize],
     /// Number of plaintext moduli.
     pub plain_primes: usize,
+    /// True if one upload serves all plaintext moduli: it is kept as it travels.
+    pub shared: bool,
 }
 
 impl RunSize<'_> {
@@ -188,11 +192,16 @@ impl RunSize<'_> {
                 terms * COMPILED_TERM * (layer_primes * self.plain_primes) as u64,
             ),
         };
+        let sent = circuit.inputs() as u64 * self.ciphertext(1);
         MemoryForecast {
             keys,
             constants: terms * TERM + compiled,
-            request: circuit.inputs() as u64 * self.ciphertext(2),
-            sent: circuit.inputs() as u64 * self.ciphertext(1),
+            request: if self.shared {
+                sent
+            } else {
+                circuit.inputs() as u64 * self.ciphertext(2)
+            },
+            sent: if self.shared { 0 } else { sent },
             results,
         }
     }

@@ -26,7 +26,7 @@ mod stock;
 mod stock_noise;
 
 pub use error::ParamsError;
-pub use fused_circuit::RESPOND_NANOSECONDS;
+pub use fused_circuit::{RESPOND_NANOSECONDS, dropping_nanoseconds};
 pub use hoisted::{Work, WorkRates, diagonal_work};
 pub use line::Line;
 pub use memory::{MemoryError, MemoryForecast};

@@ -186,6 +186,7 @@ impl<'a> Memory<'a> {
             primes: fit.chain.primes.len().saturating_sub(1),
             drops: &fit.chain.drops,
             plain_primes: fit.plain_moduli.len(),
+            shared: fit.chain.shared,
         };
         // A layout that cannot serve the network has no parameters.
         let Ok(forecast) = size.forecast(self.network, self.images) else {
@@ -388,68 +389,5 @@ mod tests {
         let one = select(&network, &options(16, Some(1), true)).unwrap();
         assert_eq!(one.plain_moduli().len(), 1);
         assert!(!one.shared_upload());
-    }
-
-    #[test]
-    #[ignore = "probe"]
-    fn probe() {
-        let dir = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("models/cifar-51");
-        let network = Network::load(&dir).unwrap();
-        let record = std::fs::read_to_string(dir.join("record.json")).unwrap();
-        let record: serde_json::Value = serde_json::from_str(&record).unwrap();
-        let bits = record["agreement"]["observed_bits"].as_f64().unwrap();
-        let bound = BoundRule::Observed {
-            magnitude: BigInt::from(1) << (bits.ceil() as u32 - 1),
-            source: "r".to_owned(),
-        };
-        for (line, shared_upload) in [
-            (Some(super::super::Line::default()), false),
-            (Some(super::super::Line::default()), true),
-            (None, true),
-        ] {
-            let start = std::time::Instant::now();
-            let options = SelectOptions {
-                bound: bound.clone(),
-                scheme: Some(Scheme::Batched),
-                images: Some(8192),
-                line,
-                shared_upload,
-                ..SelectOptions::default()
-            };
-            let p = select(&network, &options).unwrap();
-            println!(
-                "{line:?}: shared {} N {} t {:?} q {:?} drops {:?} response {} {:?}",
-                p.shared_upload(),
-                p.poly_modulus_degree(),
-                p.plain_moduli(),
-                p.coeff_modulus_bits(),
-                p.drops(),
-                p.response_primes(),
-                start.elapsed()
-            );
-            for l in p.predicted_noise() {
-                print!("{} {:.1}, ", l.name, l.budget_bits);
-            }
-            let m = super::super::MemoryForecast::new(&network, &p, Some(8192)).unwrap();
-            println!("\n{m:?} peak {}", m.peak());
-            let up: u64 = p
-                .coeff_modulus_bits()
-                .iter()
-                .rev()
-                .skip(1)
-                .map(|b| u64::from(*b))
-                .sum::<u64>()
-                * p.poly_modulus_degree() as u64
-                / 8
-                * 2700;
-            println!(
-                "up {up} x {}",
-                if p.shared_upload() {
-                    1
-                } else {
-                    p.plain_moduli().len()
-                }
-            );
-        }
     }
 }

@@ -8,6 +8,7 @@ mod stock;
 pub(super) use fused::{fuse, reported, tile_width};
 
 use self::reference::{Part, ReferenceEvaluator, ReferencePlan};
+use super::compact::CompactRequestPart;
 use super::contexts::Contexts;
 use super::error::{Doing, EngineError};
 use super::message::EvaluationKeys;
@@ -34,6 +35,19 @@ pub(super) trait Evaluate: fmt::Debug + Send + Sync {
         progress: &dyn Progress,
     ) -> Result<Vec<Ciphertext>, EngineError>;
 
+    /// Evaluates the circuit on a part of a request in the form in which it travels, without expanding it whole. Only the
+    /// kernels that shared uploads are for do that.
+    fn evaluate_packed(
+        &self,
+        _part: &CompactRequestPart,
+        _response_primes: usize,
+        _suffix: &str,
+        _stats: &mut [LayerStats],
+        _progress: &dyn Progress,
+    ) -> Result<Vec<Ciphertext>, EngineError> {
+        Err(EngineError::Internal("a request that must be expanded"))
+    }
+
     /// Makes own kernels use these instructions.
     fn set_backend(&mut self, _backend: Backend) {}
 }
@@ -56,8 +70,7 @@ pub(super) fn evaluators(
     let of_primes = contexts.contexts().iter().enumerate().zip(keys);
     of_primes
         .map(|((index, context), (relin, galois))| {
-            let upload = contexts.uploads().get(index);
-            let upload = upload.or(contexts.uploads().first()).unwrap_or(context);
+            let upload = contexts.of_upload(index);
             Ok(match scheme {
                 Scheme::Stock => {
                     Box::new(stock::StockEvaluator::new(context, plan, relin)?) as Box<dyn Evaluate>

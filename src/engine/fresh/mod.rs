@@ -74,7 +74,7 @@ impl Drop for FreshPrime {
 }
 
 /// A plain prime of an upload.
-struct PlainPrime {
+struct UploadPrime {
     encoder: BatchEncoder,
     /// Multiplies by Q t / T mod t, for the product T of all plain primes of the upload.
     scale: Shoup,
@@ -85,7 +85,7 @@ struct PlainPrime {
 /// Encrypts under one plain prime, or several that share an upload.
 pub(super) struct FreshEncryptor {
     contexts: Vec<Context>,
-    plain_primes: Vec<PlainPrime>,
+    plain_primes: Vec<UploadPrime>,
     backend: Backend,
     /// The plain prime, or the product of all.
     plain_modulus: u64,
@@ -182,7 +182,7 @@ impl FreshEncryptor {
                 .fold(1 % of, |product, &prime| multiply(product, prime % of, of));
             let others = t / of;
             let scale = multiply(data_product, invert(others % of, of), of);
-            Ok(PlainPrime {
+            Ok(UploadPrime {
                 encoder: BatchEncoder::new(context).doing(|| "preparing to encrypt".to_owned())?,
                 scale: Shoup::new(scale, of),
                 others,
@@ -349,6 +349,23 @@ pub(crate) fn expand(
     for (row, ((prime, packed), (first, second))) in packed.zip(rows).enumerate() {
         unpack_checked(packed, prime, first)
             .map_err(|invalid| ExpandError::Invalid(invalid, prime))?;
+        uniform(&mut key.stream([part, index, row]), prime, second, bytes);
+    }
+    Ok(())
+}
+
+/// Expands the rows of one prime as [`expand`] does: those of both polynomials of ciphertext `index` of part `part`
+/// modulo the prime of index `row`.
+pub(in crate::engine) fn expand_row(
+    context: &Context,
+    key: &StreamKey,
+    [part, index, row]: [usize; 3],
+    packed: &[u8],
+    bytes: &mut Vec<u8>,
+    (first, second): (&mut [u64], &mut [u64]),
+) -> Result<(), Invalid> {
+    if let Some((prime, packed)) = rows_of(context, packed).nth(row) {
+        unpack_checked(packed, prime, first)?;
         uniform(&mut key.stream([part, index, row]), prime, second, bytes);
     }
     Ok(())

@@ -2,7 +2,7 @@
 //! and an account of the factors that are not multiplied out.
 
 use super::plaintexts::Plaintexts;
-use super::upload::Scale;
+use super::upload::UploadScale;
 use crate::circuit::{CircuitLayer, Op, OpCounts};
 use crate::engine::error::EngineError;
 use crate::engine::plan::Plan;
@@ -131,7 +131,7 @@ pub(super) fn compile(
     inputs: usize,
     layers: &[FusedLayer<'_>],
     index: usize,
-    (upload, minus_q): (&Scale, u64),
+    (upload, minus_q): (&UploadScale, u64),
     plaintexts: Option<&Plaintexts>,
 ) -> Result<(Vec<KernelLayer>, u64), EngineError> {
     let t = context.parameters().plain_modulus().value();

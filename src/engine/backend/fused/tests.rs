@@ -85,11 +85,7 @@ fn check_under(network: &Network, selection: &Parameters, images: usize, ntt: bo
             .zip(request.parts.iter().cycle())
             .enumerate()
             .map(|(index, (context, inputs))| {
-                let upload = contexts
-                    .uploads()
-                    .get(index)
-                    .unwrap_or(&contexts.uploads()[0]);
-                let fused = Fused::new(context, upload, &plan).unwrap();
+                let fused = Fused::new(context, contexts.of_upload(index), &plan).unwrap();
                 let mut stats = fused.stats();
                 let all = selection.layer_primes().len();
                 fused.evaluate(inputs, all, "", &mut stats, &()).unwrap()
@@ -198,6 +194,25 @@ fn one_upload_serves_each_plain_prime() {
     let response = Response::from_parts(parts.collect()).unwrap();
     let expected = Twin::new(&network).logits_batch(&images).unwrap();
     assert_eq!(client.decrypt(&response, images.len()).unwrap(), expected);
+
+    // The same in the form in which it travels.
+    let packed = client.encrypt_compact_part(&images, 0, &()).unwrap();
+    let whole = packed.expand(&contexts).unwrap();
+    for prime in 0..count {
+        let (of_packed, _) = server.evaluate_packed(&packed, prime, &()).unwrap();
+        let (of_whole, _) = server.evaluate_shared(&whole, prime, &()).unwrap();
+        let limbs = |part: &crate::engine::ResponsePart| -> Vec<Vec<u64>> {
+            let limbs = part.ciphertexts.iter().map(Ciphertext::limbs);
+            limbs.map(<[u64]>::to_vec).collect()
+        };
+        assert_eq!(limbs(&of_packed), limbs(&of_whole));
+    }
+    let other = chosen(&convolutions(2, 8, 3, 7, 0), Scheme::Batched);
+    let other = Plan::new(&network, &other).unwrap();
+    let other = (Contexts::new(other.client_spec()).unwrap(), other);
+    let other = Client::new(other.1.client_spec(), &other.0).unwrap();
+    let other = other.encrypt_compact_part(&images, 0, &()).unwrap();
+    assert!(server.evaluate_packed(&other, 0, &()).is_err());
 
     assert!(matches!(
         client.encrypt_part(&images, 1, &()),
