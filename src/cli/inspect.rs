@@ -92,6 +92,7 @@ pub(super) fn run(arguments: &InspectArguments, output: &mut Output) -> anyhow::
         images: arguments.images.map(NonZeroUsize::get),
         memory: Host::available_memory_bytes(),
         line: Some(arguments.line.line()),
+        ..SelectOptions::default()
     };
     let selection = doing("choosing parameters", || match select(&network, &options) {
         // Show the parameters even if this machine has too little memory for them.

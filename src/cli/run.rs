@@ -140,6 +140,8 @@ pub(super) fn run(
     let options = SelectOptions {
         bound: arguments.bound(&network, dataset, &source)?,
         images: Some(range.len()),
+        // SEAL's encryption serves one plain prime.
+        shared_upload: arguments.client == Kernels::Own,
         ..arguments.options(layout)?
     };
     let selection = doing("choosing parameters", || select(&network, &options))?;

@@ -5,13 +5,15 @@ use super::compact_keys::CompactKeys;
 use super::contexts::Contexts;
 use super::encrypting::{Batch, CompactEncryption};
 use super::error::{Doing, EngineError};
+use super::fresh::FreshEncryptor;
 use super::message::{
-    EvaluationKeys, Request, RequestPart, Response, ResponsePart, check_images, check_shape, suffix,
+    EvaluationKeys, Request, RequestPart, Response, ResponsePart, check_images, check_parts,
+    check_shape, suffix,
 };
 use super::pads::Deployment;
 use super::secret::SecretPrime;
 use super::seeded::{SeededEvaluationKeys, SeededRequest, SeededRequestPart};
-use super::spec::ClientSpec;
+use super::spec::{ClientSpec, Upload};
 use super::stats::{Progress, StageProgress};
 use crate::kernels::Backend;
 use crate::modular::Crt;
@@ -24,11 +26,25 @@ use zeroize::Zeroizing;
 /// Number of coefficients of the secret key in a byte.
 const SECRET_DIGITS: u32 = 4;
 
+/// Makes own encryption for each part of a request; `None` if it does not serve the parameters.
+fn encryptors(
+    contexts: &Contexts,
+    secret: &SecretKey,
+) -> Result<Option<Vec<FreshEncryptor>>, EngineError> {
+    let parts = 0..contexts.uploads().len();
+    parts
+        .map(|part| FreshEncryptor::new(contexts.of_upload(part), secret))
+        .collect()
+}
+
 /// The client: holds the secret key, encrypts images and decrypts logits. The key serves all plain primes.
 #[derive(Debug)]
 pub struct Client {
     pub(crate) spec: ClientSpec,
     primes: Vec<SecretPrime>,
+    /// This project's own encryption for each part of a request; none if it does not serve the parameters.
+    encryptors: Vec<FreshEncryptor>,
+    contexts: Contexts,
     crt: Crt,
     /// Computed when the first pad is made or used.
     deployment: OnceLock<Deployment>,
@@ -99,8 +115,15 @@ impl Client {
             let coefficients = spec.slot_map.response_coefficients();
             SecretPrime::new(context, &secret, (spec.upload, correction), coefficients)
         });
+        let primes = primes.collect::<Result<Vec<_>, EngineError>>()?;
+        let encryptors = match spec.upload {
+            Upload::SecretNtt => encryptors(contexts, &secret)?,
+            Upload::Secret | Upload::Public => None,
+        };
         Ok(Self {
-            primes: primes.collect::<Result<_, EngineError>>()?,
+            primes,
+            encryptors: encryptors.unwrap_or_default(),
+            contexts: contexts.clone(),
             crt: Crt::new(&spec.plain_moduli),
             spec: spec.clone(),
             deployment: OnceLock::new(),
@@ -115,8 +138,8 @@ impl Client {
     /// Makes own encryption use other instructions than this processor's fastest ones, for measurements.
     #[must_use]
     pub fn with_backend(mut self, backend: Backend) -> Self {
-        for prime in &mut self.primes {
-            prime.set_backend(backend);
+        for encryptor in &mut self.encryptors {
+            encryptor.set_backend(backend);
         }
         self
     }
@@ -187,7 +210,8 @@ impl Client {
     }
 
     /// Encrypts a batch of quantised images as the plan's backend takes them, on all threads of the current rayon pool. For
-    /// own kernels, the ciphertexts are in NTT form, which saves the server the transforms.
+    /// own kernels, the ciphertexts are in NTT form, which saves the server the transforms. SEAL encrypts, unless one
+    /// upload serves several plain primes.
     ///
     /// Values are integers from 0 to [`ClientSpec::input_max`], as the network's quantiser gives them. The bounds on the
     /// logits are proven only for these.
@@ -200,6 +224,9 @@ impl Client {
         images: &[Vec<i64>],
         progress: &dyn Progress,
     ) -> Result<Request, EngineError> {
+        if self.spec.shared_upload {
+            return (self.encrypt_compact(images, progress)?).expand(&self.contexts);
+        }
         let parts = self.encrypt_each(images, progress, SecretPrime::encrypt)?;
         Ok(Request {
             images: images.len(),
@@ -208,7 +235,7 @@ impl Client {
     }
 
     /// Encrypts one part of [`Client::encrypt`]'s request: for the plaintext modulus of index `plain_prime`, counted from
-    /// 0. This takes the memory of one part at a time.
+    /// 0. If one upload serves all moduli, it is part 0. This takes the memory of one part at a time.
     ///
     /// # Errors
     /// The errors of [`Client::encrypt`], and [`EngineError::Mismatch`] if there is no such modulus.
@@ -218,6 +245,10 @@ impl Client {
         plain_prime: usize,
         progress: &dyn Progress,
     ) -> Result<RequestPart, EngineError> {
+        if self.spec.shared_upload {
+            let part = self.encrypt_compact_part(images, plain_prime, progress)?;
+            return part.expand(&self.contexts);
+        }
         Ok(RequestPart {
             images: images.len(),
             plain_prime,
@@ -228,13 +259,14 @@ impl Client {
     /// Encrypts the same part as [`Client::encrypt_part`], with seeds in place of the random halves: the form to send.
     ///
     /// # Errors
-    /// The errors of [`Client::encrypt_part`].
+    /// The errors of [`Client::encrypt_part`] and [`Client::encrypt_seeded`].
     pub fn encrypt_seeded_part(
         &self,
         images: &[Vec<i64>],
         plain_prime: usize,
         progress: &dyn Progress,
     ) -> Result<SeededRequestPart, EngineError> {
+        self.check_separate()?;
         Ok(SeededRequestPart {
             images: images.len(),
             plain_prime,
@@ -265,12 +297,13 @@ impl Client {
     /// Encrypts the same request as [`Client::encrypt`], with seeds in place of the random halves: the form to send.
     ///
     /// # Errors
-    /// The errors of [`Client::encrypt`].
+    /// The errors of [`Client::encrypt`], and [`EngineError::SharedUpload`] if one upload serves several plain primes.
     pub fn encrypt_seeded(
         &self,
         images: &[Vec<i64>],
         progress: &dyn Progress,
     ) -> Result<SeededRequest, EngineError> {
+        self.check_separate()?;
         let parts = self.encrypt_each(images, progress, SecretPrime::encrypt_seeded)?;
         Ok(SeededRequest {
             images: images.len(),
@@ -281,7 +314,7 @@ impl Client {
     /// True if this project's own encryption and keys serve the plan: for own kernels, and plain primes of at most 57
     /// bits.
     pub fn is_compact(&self) -> bool {
-        self.spec.needed_keys().is_some() && self.primes.iter().all(|prime| prime.fresh().is_some())
+        self.spec.needed_keys().is_some() && !self.encryptors.is_empty()
     }
 
     /// Encrypts a batch like [`Client::encrypt`], with this project's own encryption and one fresh public seed: the form
@@ -294,7 +327,7 @@ impl Client {
         images: &[Vec<i64>],
         progress: &dyn Progress,
     ) -> Result<CompactRequest, EngineError> {
-        let encryption = self.encryption(images, "encrypt", self.primes.len(), progress)?;
+        let encryption = self.encryption(images, "encrypt", self.spec.uploads(), progress)?;
         self.encrypt_all(images.len(), &encryption)
     }
 
@@ -303,10 +336,10 @@ impl Client {
         &self,
         residues: &[Vec<Vec<i64>>],
     ) -> Result<CompactRequest, EngineError> {
-        let inputs = self.spec.inputs() * self.primes.len();
+        let inputs = self.spec.inputs() * self.encryptors.len();
         let stage = StageProgress::new(&(), "encrypt", inputs);
         let batch = Batch::Residues(residues);
-        let encryption = CompactEncryption::new(&self.spec, &self.primes, batch, stage)?;
+        let encryption = CompactEncryption::new(&self.spec, &self.encryptors, batch, stage)?;
         self.encrypt_all(1, &encryption)
     }
 
@@ -316,7 +349,7 @@ impl Client {
         images: usize,
         encryption: &CompactEncryption<'_>,
     ) -> Result<CompactRequest, EngineError> {
-        let parts = 0..self.primes.len();
+        let parts = 0..self.encryptors.len();
         Ok(CompactRequest {
             images,
             seed: *encryption.seed(),
@@ -337,8 +370,11 @@ impl Client {
         plain_prime: usize,
         progress: &dyn Progress,
     ) -> Result<CompactRequestPart, EngineError> {
-        self.prime(plain_prime)?;
-        let name = format!("encrypt{}", suffix(plain_prime, self.primes.len()));
+        let uploads = self.spec.uploads();
+        if plain_prime >= uploads {
+            check_parts("part of a request", plain_prime + 1, uploads)?;
+        }
+        let name = format!("encrypt{}", suffix(plain_prime, uploads));
         let encryption = self.encryption(images, &name, 1, progress)?;
         Ok(CompactRequestPart {
             images: images.len(),
@@ -348,7 +384,7 @@ impl Client {
         })
     }
 
-    /// Starts to encrypt a batch for `parts` plain primes, with a fresh seed.
+    /// Starts to encrypt a batch, `parts` parts of it, with a fresh seed.
     pub(crate) fn encryption<'a>(
         &'a self,
         images: &'a [Vec<i64>],
@@ -358,19 +394,30 @@ impl Client {
     ) -> Result<CompactEncryption<'a>, EngineError> {
         self.check_batch(images)?;
         let stage = StageProgress::new(progress, name, self.spec.inputs() * parts);
-        CompactEncryption::new(&self.spec, &self.primes, Batch::Images(images), stage)
+        if self.encryptors.is_empty() {
+            return Err(EngineError::Compact);
+        }
+        CompactEncryption::new(&self.spec, &self.encryptors, Batch::Images(images), stage)
     }
 
-    /// Encrypts a batch for one plain prime.
+    /// Encrypts one part of a request.
     fn encrypt_packed(
         &self,
         encryption: &CompactEncryption<'_>,
         part: usize,
     ) -> Result<PackedPart, EngineError> {
-        let context = self.primes[part].context();
+        let context = self.encryptors[part].context()?;
         let mut part_of = PackedPart::new(context, self.spec.inputs());
         encryption.encrypt(part, 0, &mut part_of.bytes)?;
         Ok(part_of)
+    }
+
+    /// Refuses to encrypt with SEAL if one upload serves several plain primes.
+    const fn check_separate(&self) -> Result<(), EngineError> {
+        if self.spec.shared_upload {
+            return Err(EngineError::SharedUpload);
+        }
+        Ok(())
     }
 
     fn encrypt_each<Encrypted: Send>(

@@ -31,8 +31,8 @@ impl PackedPart {
     }
 }
 
-/// A request with one seed for all random polynomials, in the form in which it travels: for each plain prime, the first
-/// polynomials of all ciphertexts in NTT form, packed to the width of their primes.
+/// A request with one seed for all random polynomials, in the form in which it travels: for each plain prime, or once
+/// for all of them, the first polynomials of all ciphertexts in NTT form, packed to the width of their primes.
 ///
 /// The seed is public, and drawn anew for each request. The random polynomials are BLAKE3's output for it, taken as a
 /// random oracle.
@@ -56,7 +56,7 @@ impl CompactRequest {
     /// [`EngineError::Mismatch`] or [`EngineError::Seal`] if the request was made for another plan or memory is
     /// exhausted.
     pub fn expand(&self, contexts: &Contexts) -> Result<Request, EngineError> {
-        check_parts("request", self.parts.len(), contexts.contexts().len())?;
+        check_parts("request", self.parts.len(), contexts.uploads().len())?;
         let parts = self.parts.iter().enumerate();
         let parts = parts.map(|(part, packed)| expand(contexts, part, &self.seed, packed));
         Ok(Request {
@@ -81,7 +81,7 @@ impl CompactRequestPart {
     /// # Errors
     /// Those of [`CompactRequest::expand`].
     pub fn expand(&self, contexts: &Contexts) -> Result<RequestPart, EngineError> {
-        let parts = contexts.contexts().len();
+        let parts = contexts.uploads().len();
         if self.plain_prime >= parts {
             check_parts("part of a request", self.plain_prime + 1, parts)?;
         }
@@ -93,14 +93,14 @@ impl CompactRequestPart {
     }
 }
 
-/// Expands the ciphertexts for one plain prime.
+/// Expands the ciphertexts of one part. The contexts have an upload of this index.
 fn expand(
     contexts: &Contexts,
     part: usize,
     seed: &[u8; SEED_BYTES],
     packed: &PackedPart,
 ) -> Result<Vec<Ciphertext>, EngineError> {
-    let context = &contexts.contexts()[part];
+    let context = &contexts.uploads()[part];
     let seal = |source| Err(source).doing(|| "expanding the request".to_owned());
     if !packed.fits(context, contexts.inputs()) {
         return seal(Error::ContextMismatch {
@@ -108,7 +108,7 @@ fn expand(
             object: "request",
         });
     }
-    let key = fresh::uniform_key(context, seed);
+    let key = fresh::uniform_key(contexts.of_upload(part), seed);
     let size = fresh::ciphertext_bytes(context);
     let packed = packed.bytes.par_chunks_exact(size).enumerate();
     let expanded = packed.map_init(Vec::new, |bytes, (index, packed)| {

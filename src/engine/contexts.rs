@@ -10,6 +10,7 @@ use crate::seal::{Context, ParametersLiteral};
 #[derive(Debug, Clone)]
 pub struct Contexts {
     of_primes: Vec<Context>,
+    shared_upload: bool,
     batch_size: usize,
     inputs: usize,
     /// Number of values of an image.
@@ -43,6 +44,7 @@ impl Contexts {
                 .iter()
                 .map(context)
                 .collect::<Result<_, _>>()?,
+            shared_upload: spec.shared_upload,
             batch_size: spec.batch_size(),
             inputs: spec.inputs(),
             values: spec.pad_values(),
@@ -80,6 +82,7 @@ impl Contexts {
         }
         Ok(Self {
             of_primes: contexts,
+            shared_upload: false,
             batch_size,
             inputs,
             values: inputs,
@@ -104,6 +107,7 @@ impl Contexts {
         let mut pairs = self.of_primes.iter().zip(&spec.plain_moduli);
         let alike = self.of_primes.len() == spec.plain_moduli.len()
             && (self.inputs, self.outputs) == (spec.inputs(), spec.outputs())
+            && self.shared_upload == spec.shared_upload
             && self.response == spec.response;
         if alike && pairs.all(is) {
             Ok(())
@@ -117,12 +121,37 @@ impl Contexts {
         &self.of_primes
     }
 
+    /// Returns the contexts of the parts of a request: one for each plain prime or, if one upload serves all of them, the
+    /// first. The ciphertexts of such an upload are SEAL's under the first plain prime, but for their message.
+    pub(crate) fn uploads(&self) -> &[Context] {
+        let count = if self.shared_upload {
+            1
+        } else {
+            self.of_primes.len()
+        };
+        self.of_primes.get(..count).unwrap_or_default()
+    }
+
+    /// True if one upload serves all plain primes.
+    pub const fn shared_upload(&self) -> bool {
+        self.shared_upload
+    }
+
+    /// Returns the contexts under which part `part` of a request is encrypted: one, or all.
+    pub(crate) fn of_upload(&self, part: usize) -> &[Context] {
+        if self.shared_upload {
+            &self.of_primes
+        } else {
+            self.of_primes.get(part..=part).unwrap_or_default()
+        }
+    }
+
     /// Returns the number of images in a batch.
     pub const fn batch_size(&self) -> usize {
         self.batch_size
     }
 
-    /// Returns the number of ciphertexts in a request, for each plain prime.
+    /// Returns the number of ciphertexts in each part of a request.
     pub const fn inputs(&self) -> usize {
         self.inputs
     }

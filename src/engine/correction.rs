@@ -9,7 +9,7 @@ pub(super) fn corrections(parameters: &Parameters, squares: usize) -> Vec<u64> {
     let data = &coeff_modulus[..coeff_modulus.len().saturating_sub(1)];
     let of_prime = |&t: &u64| match parameters.scheme() {
         Scheme::Stock => 1,
-        Scheme::Batched | Scheme::Crops => fused(data, squares, t),
+        Scheme::Batched | Scheme::Crops => fused(parameters.layer_primes(), squares, t),
         Scheme::Diagonal | Scheme::FewUploads => hoisted(data, parameters.drops(), squares, t),
     };
     parameters.plain_moduli().iter().map(of_prime).collect()

@@ -2,7 +2,6 @@
 
 use super::error::EngineError;
 use super::fresh::{EncryptionScratch, FreshEncryptor, RequestKeys, SEED_BYTES};
-use super::secret::SecretPrime;
 use super::spec::ClientSpec;
 use super::stats::StageProgress;
 use crate::packing::Tiles;
@@ -54,16 +53,15 @@ impl<'a> CompactEncryption<'a> {
     /// Draws the seeds. The batch has been checked.
     pub(super) fn new(
         spec: &'a ClientSpec,
-        primes: &'a [SecretPrime],
+        encryptors: &'a [FreshEncryptor],
         batch: Batch<'a>,
         stage: StageProgress<'a>,
     ) -> Result<Self, EngineError> {
         let mut seed = [0; SEED_BYTES];
         getrandom::fill(&mut seed)?;
         // Never moved to other memory: it holds the keys of noise.
-        let mut parts = Vec::with_capacity(primes.len());
-        for prime in primes {
-            let encryptor = prime.fresh().ok_or(EngineError::Compact)?;
+        let mut parts = Vec::with_capacity(encryptors.len());
+        for encryptor in encryptors {
             parts.push((encryptor, encryptor.keys(&seed)?));
         }
         let size = parts
@@ -86,7 +84,7 @@ impl<'a> CompactEncryption<'a> {
         &self.seed
     }
 
-    /// Encrypts as many ciphertexts as fit the bytes, from `first` on, for a plain prime.
+    /// Encrypts as many ciphertexts as fit the bytes, from `first` on, of a part of the request.
     pub(crate) fn encrypt(
         &self,
         part: usize,

@@ -133,6 +133,12 @@ pub enum EngineError {
     /// The bytes are no secret key of the plan.
     #[error("these bytes are not a secret key of this plan")]
     SecretBytes,
+    /// SEAL's encryption serves one plain prime, so it cannot make a shared upload.
+    #[error(
+        "one upload serves all plaintext moduli of this plan, and SEAL's encryption cannot make it: use the compact \
+         request, or choose parameters without a shared upload"
+    )]
+    SharedUpload,
     /// The response is not one that travels in few bits.
     #[error(
         "this is not a compact response of this plan: it is another plan's, or that of a plan with no noise budget to \

@@ -6,7 +6,9 @@ use super::contexts::Contexts;
 use super::plan::Plan;
 use crate::circuit::{OpCounts, levels};
 use crate::kernels::{LANES, Rates};
-use crate::params::{RESPOND_NANOSECONDS, Scheme, Work, WorkRates, diagonal_work};
+use crate::params::{
+    RESPOND_NANOSECONDS, Scheme, Work, WorkRates, diagonal_work, dropping_nanoseconds,
+};
 
 /// The forecast of a layer as own kernels compute it: squares are fused with the sums before and the pool
 /// after them.
@@ -43,8 +45,8 @@ impl LayerForecast {
 }
 
 impl Plan {
-    /// Predicts the layers in the order of [`super::Evaluation::layers`], without `input`, because requests in NTT form
-    /// need no transforms. Returns nothing for stock SEAL calls, which have no model of time.
+    /// Predicts the layers in the order of [`super::Evaluation::layers`], with `input` only where a prime of a shared
+    /// upload is dropped, because other requests in NTT form need no transforms. Returns nothing for stock SEAL calls, which have no model of time.
     ///
     /// The time is that of each layer's vector operations (`docs/EVALUATION.md`, "Cost") at the measured rates, of
     /// reading the request, and of the response. In the diagonal layout, it is the time of [`diagonal_work`]. Transforms
@@ -60,7 +62,7 @@ impl Plan {
         }
         let parts = selection.plain_moduli().len();
         let degree = selection.poly_modulus_degree();
-        let primes = selection.coeff_modulus().len().saturating_sub(1);
+        let primes = selection.layer_primes().len();
         let chunks = (degree / LANES * primes * parts) as f64;
         // Weights are reduced modulo t, which hardly matters here: the first modulus stands for all.
         let t = selection.plain_moduli().first().copied().unwrap_or(2);
@@ -84,6 +86,9 @@ impl Plan {
                 }
             })
             .collect();
+        if let Some(input) = self.forecast_dropping(contexts, rates) {
+            forecast.insert(0, input);
+        }
         if let Some(last) = forecast.last() {
             let polynomials = last.ciphertexts * last.polynomials;
             let rows = polynomials * primes * parts;
@@ -108,6 +113,42 @@ impl Plan {
             });
         }
         forecast
+    }
+
+    /// Predicts the drop of a prime of the request before the first layer, if there is one.
+    fn forecast_dropping(&self, contexts: &Contexts, rates: &Rates) -> Option<LayerForecast> {
+        let selection = self.parameters();
+        let (primes, degree) = (
+            selection.layer_primes().len(),
+            selection.poly_modulus_degree(),
+        );
+        if primes + 1 == selection.coeff_modulus().len() {
+            return None;
+        }
+        let parts = selection.plain_moduli().len();
+        let nominal = WorkRates::nominal(degree);
+        let context = contexts.contexts().first();
+        let measured = context.and_then(|context| transform_nanoseconds(context).ok());
+        let at = WorkRates {
+            stream: rates.stream,
+            transform: measured.unwrap_or(nominal.transform),
+            ..nominal
+        };
+        let nanoseconds = dropping_nanoseconds(self.inputs(), primes, degree, &at);
+        Some(LayerForecast {
+            name: "input".to_owned(),
+            ciphertexts: self.inputs(),
+            polynomials: 2,
+            ops: OpCounts {
+                constant_multiplications: (self.inputs() * parts) as u64,
+                mod_switches: (self.inputs() * parts) as u64,
+                ..OpCounts::default()
+            },
+            budget_bits: self.budget_bits("fresh"),
+            seconds: parts as f64 * nanoseconds / 1e9,
+            serial_seconds: 0.0,
+            parts: 2 * self.inputs(),
+        })
     }
 
     /// Returns the predicted noise budget after a layer.

@@ -17,8 +17,8 @@ pub struct EvaluationKeys {
     pub(crate) compact: Option<Arc<CompactKeys>>,
 }
 
-/// Encrypted images. For each plaintext modulus, the batched layout has one ciphertext per element of the network's
-/// input that is read.
+/// Encrypted images. For each plaintext modulus, or once for all of them, the batched layout has one ciphertext per
+/// element of the network's input that is read.
 #[derive(Debug, Default)]
 pub struct Request {
     pub(crate) images: usize,
@@ -68,8 +68,8 @@ impl EvaluationKeys {
 }
 
 impl Request {
-    /// Returns the ciphertexts for each plaintext modulus: in the batched layout, one per element of the network's
-    /// input that is read.
+    /// Returns the ciphertexts for each plaintext modulus, or once those for all: in the batched layout, one per element
+    /// of the network's input that is read.
     pub fn parts(&self) -> &[Vec<Ciphertext>] {
         &self.parts
     }
@@ -130,7 +130,7 @@ impl RequestPart {
         self.images
     }
 
-    /// Returns the index of its plaintext modulus, counted from 0.
+    /// Returns the index of its plaintext modulus, counted from 0; 0 if it serves all moduli.
     pub const fn plain_prime(&self) -> usize {
         self.plain_prime
     }

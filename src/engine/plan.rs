@@ -83,6 +83,7 @@ impl Plan {
             poly_modulus_degree: slots,
             coeff_modulus: parameters.coeff_modulus().to_vec(),
             plain_moduli: parameters.plain_moduli().to_vec(),
+            shared_upload: parameters.shared_upload(),
             security: SecurityLevel::Bits128,
             takes_pads: scheme.rotates() && circuit.pad_point().is_some(),
             slot_map,
@@ -132,7 +133,7 @@ impl Plan {
         self.spec.batch_size()
     }
 
-    /// Returns the number of ciphertexts in a request, for each plain prime.
+    /// Returns the number of ciphertexts in each part of a request: one part for each plain prime, or one for all.
     pub fn inputs(&self) -> usize {
         self.circuit.inputs()
     }
@@ -177,7 +178,11 @@ impl Plan {
     #[must_use]
     pub fn prefix(&self, layers: usize, outputs: usize) -> Self {
         let circuit = self.circuit.prefix(layers, outputs);
-        let primes = self.parameters.coeff_modulus().len().saturating_sub(1);
+        let primes = if self.parameters.scheme().rotates() {
+            self.parameters.coeff_modulus().len().saturating_sub(1)
+        } else {
+            self.parameters.layer_primes().len()
+        };
         Self {
             outputs: circuit.outputs().last().copied().unwrap_or(0),
             response_primes: primes.max(1),

@@ -1,9 +1,7 @@
 //! The client's objects for one plain prime: its key, and the objects that encrypt and decrypt with it.
 
 use super::error::{Doing, EngineError};
-use super::fresh::FreshEncryptor;
 use super::spec::Upload;
-use crate::kernels::Backend;
 use crate::modular::{multiply, residue};
 use crate::seal::{
     BatchEncoder, Ciphertext, Context, Decryptor, Encryptor, Evaluator, KeyGenerator, Level,
@@ -24,8 +22,6 @@ pub(super) struct SecretPrime {
     /// For own kernels, the evaluator that brings ciphertexts into NTT form.
     transform: Option<Evaluator>,
     upload: Upload,
-    /// This project's own encryption, if it serves the parameters.
-    fresh: Option<FreshEncryptor>,
     /// Number of coefficients of polynomial 0 of a response that are needed.
     coefficients: usize,
 }
@@ -72,12 +68,8 @@ impl SecretPrime {
         (upload, correction): (Upload, u64),
         coefficients: usize,
     ) -> Result<Self, EngineError> {
-        let mut made = Self::with_key(context, secret_key, (upload, correction), coefficients)
-            .doing(|| "making the secret keys".to_owned())?;
-        if upload == Upload::SecretNtt {
-            made.fresh = FreshEncryptor::new(context, &made.secret_key)?;
-        }
-        Ok(made)
+        Self::with_key(context, secret_key, (upload, correction), coefficients)
+            .doing(|| "making the secret keys".to_owned())
     }
 
     fn with_key(
@@ -102,23 +94,12 @@ impl SecretPrime {
             secret_key,
             context: context.clone(),
             upload,
-            fresh: None,
             coefficients,
         })
     }
 
     pub(super) const fn secret_key(&self) -> &SecretKey {
         &self.secret_key
-    }
-
-    pub(super) const fn fresh(&self) -> Option<&FreshEncryptor> {
-        self.fresh.as_ref()
-    }
-
-    pub(super) const fn set_backend(&mut self, backend: Backend) {
-        if let Some(fresh) = &mut self.fresh {
-            fresh.set_backend(backend);
-        }
     }
 
     pub(super) const fn context(&self) -> &Context {

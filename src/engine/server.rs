@@ -2,6 +2,7 @@
 
 use super::backend::reference::{Part, ReferencePlan};
 use super::backend::{self, Evaluate};
+use super::compact::CompactRequestPart;
 use super::contexts::Contexts;
 use super::error::EngineError;
 use super::message::{
@@ -22,6 +23,8 @@ pub struct Server {
     /// `None` for the authors' schedule, which has a plan of its own.
     plan: Option<(Plan, Contexts)>,
     pub(super) inputs: usize,
+    /// Number of parts of a request.
+    uploads: usize,
     pub(super) response_primes: usize,
     own_kernels: bool,
     /// False if the calling thread does all the work.
@@ -55,6 +58,7 @@ impl Server {
         check_keys(plan.client_spec(), contexts, &keys)?;
         Ok(Self {
             inputs: plan.inputs(),
+            uploads: plan.client_spec().uploads(),
             response_primes: plan.response_primes(),
             own_kernels: !plan.parameters().scheme().is_stock(),
             in_pool: true,
@@ -99,6 +103,7 @@ impl Server {
         check_keys(spec, contexts, &keys)?;
         Ok(Self {
             inputs: spec.inputs(),
+            uploads: spec.uploads(),
             response_primes: spec.coeff_modulus().len().saturating_sub(1),
             own_kernels: false,
             in_pool: false,
@@ -130,19 +135,19 @@ impl Server {
         request: &Request,
         progress: &dyn Progress,
     ) -> Result<Evaluation, EngineError> {
-        check_shape(
-            "request",
-            &request.parts,
-            self.evaluators.len(),
-            self.inputs,
-        )?;
+        check_shape("request", &request.parts, self.uploads, self.inputs)?;
         let mut layers = self.stats();
-        let total = request.parts.len() as u64;
-        let parts = request.parts.iter().enumerate();
+        let total = self.evaluators.len() as u64;
+        // A part for each plain prime, or one for all.
+        let parts = request.parts.iter().cycle().take(self.evaluators.len());
         let parts = parts
+            .enumerate()
             .map(|(index, inputs)| {
                 progress.part(index as u64, total);
-                self.evaluate_for(index, inputs, &mut layers, progress)
+                self.evaluate_for(index, |evaluator, suffix| {
+                    let primes = self.response_primes;
+                    evaluator.evaluate(inputs, primes, suffix, &mut layers, progress)
+                })
             })
             .collect::<Result<_, _>>()?;
         progress.part(total, total);
@@ -156,7 +161,7 @@ impl Server {
     }
 
     /// Evaluates the plan for one plaintext modulus, like [`Server::evaluate`]: returns the part of the response, and
-    /// its cost.
+    /// its cost. If one upload serves all moduli, this is for the first, and [`Server::evaluate_shared`] for any.
     ///
     /// # Errors
     /// The errors of [`Server::evaluate`].
@@ -165,17 +170,81 @@ impl Server {
         part: &RequestPart,
         progress: &dyn Progress,
     ) -> Result<(ResponsePart, Vec<LayerStats>), EngineError> {
+        self.evaluate_prime(part, part.plain_prime, progress)
+    }
+
+    /// Evaluates the plan for the plaintext modulus of index `plain_prime` on an upload that serves all moduli.
+    ///
+    /// # Errors
+    /// The errors of [`Server::evaluate`], and [`EngineError::Mismatch`] if the upload serves another modulus only.
+    pub fn evaluate_shared(
+        &self,
+        part: &RequestPart,
+        plain_prime: usize,
+        progress: &dyn Progress,
+    ) -> Result<(ResponsePart, Vec<LayerStats>), EngineError> {
+        if self.uploads > 1 && part.plain_prime != plain_prime {
+            check_parts("request", self.uploads, 1)?;
+        }
+        self.evaluate_prime(part, plain_prime, progress)
+    }
+
+    /// Evaluates the plan like [`Server::evaluate_shared`] on an upload in the form in which it travels, which takes less
+    /// memory than whole ciphertexts.
+    pub(crate) fn evaluate_packed(
+        &self,
+        part: &CompactRequestPart,
+        plain_prime: usize,
+        progress: &dyn Progress,
+    ) -> Result<(ResponsePart, Vec<LayerStats>), EngineError> {
+        let parts = (part.plain_prime, plain_prime);
+        self.evaluate_one(part.images, parts, |evaluator, suffix, layers| {
+            let primes = self.response_primes;
+            evaluator.evaluate_packed(part, primes, suffix, layers, progress)
+        })
+    }
+
+    fn evaluate_prime(
+        &self,
+        part: &RequestPart,
+        plain_prime: usize,
+        progress: &dyn Progress,
+    ) -> Result<(ResponsePart, Vec<LayerStats>), EngineError> {
+        check_size("part of a request", &part.ciphertexts, self.inputs)?;
+        let parts = (part.plain_prime, plain_prime);
+        self.evaluate_one(part.images, parts, |evaluator, suffix, layers| {
+            let (inputs, primes) = (&part.ciphertexts, self.response_primes);
+            evaluator.evaluate(inputs, primes, suffix, layers, progress)
+        })
+    }
+
+    /// Evaluates the plan for one plaintext modulus on part `part` of a request.
+    fn evaluate_one(
+        &self,
+        images: usize,
+        (part, plain_prime): (usize, usize),
+        evaluate: impl Fn(
+            &dyn Evaluate,
+            &str,
+            &mut [LayerStats],
+        ) -> Result<Vec<Ciphertext>, EngineError>
+        + Send
+        + Sync,
+    ) -> Result<(ResponsePart, Vec<LayerStats>), EngineError> {
         let message = "part of a request";
-        check_size(message, &part.ciphertexts, self.inputs)?;
-        if part.plain_prime >= self.evaluators.len() {
-            check_parts(message, part.plain_prime + 1, self.evaluators.len())?;
+        if part >= self.uploads {
+            check_parts(message, part + 1, self.uploads)?;
+        }
+        if plain_prime >= self.evaluators.len() {
+            check_parts(message, plain_prime + 1, self.evaluators.len())?;
         }
         let mut layers = self.stats();
-        let ciphertexts =
-            self.evaluate_for(part.plain_prime, &part.ciphertexts, &mut layers, progress)?;
+        let ciphertexts = self.evaluate_for(plain_prime, |evaluator, suffix| {
+            evaluate(evaluator, suffix, &mut layers)
+        })?;
         let response = ResponsePart {
-            images: part.images,
-            plain_prime: part.plain_prime,
+            images,
+            plain_prime,
             ciphertexts,
         };
         Ok((response, layers))
@@ -185,17 +254,14 @@ impl Server {
     fn evaluate_for(
         &self,
         index: usize,
-        inputs: &[Ciphertext],
-        layers: &mut [LayerStats],
-        progress: &dyn Progress,
+        mut evaluate: impl FnMut(&dyn Evaluate, &str) -> Result<Vec<Ciphertext>, EngineError> + Send,
     ) -> Result<Vec<Ciphertext>, EngineError> {
         if self.own_kernels {
             warn_if_unoptimised();
         }
         let suffix = suffix(index, self.evaluators.len());
-        let primes = self.response_primes;
-        let evaluator = &self.evaluators[index];
-        let mut evaluate = || evaluator.evaluate(inputs, primes, &suffix, layers, progress);
+        let evaluator = &*self.evaluators[index];
+        let mut evaluate = || evaluate(evaluator, &suffix);
         if self.in_pool {
             // Enter the pool once: from a thread outside it, every parallel loop would wake a worker and wait for it.
             rayon::scope(|_| evaluate())

@@ -25,6 +25,8 @@ pub struct ClientSpec {
     pub(crate) poly_modulus_degree: usize,
     pub(crate) coeff_modulus: Vec<u64>,
     pub(crate) plain_moduli: Vec<u64>,
+    /// True if one upload serves all plain primes.
+    pub(crate) shared_upload: bool,
     pub(crate) security: SecurityLevel,
     pub(crate) slot_map: SlotMap,
     pub(crate) input: InputSpec,
@@ -91,6 +93,15 @@ impl ClientSpec {
         &self.plain_moduli
     }
 
+    /// Returns the number of parts of a request: one for each plain prime, or one for all of them.
+    pub const fn uploads(&self) -> usize {
+        if self.shared_upload {
+            1
+        } else {
+            self.plain_moduli.len()
+        }
+    }
+
     /// Returns which value lies in which slot.
     pub const fn slot_map(&self) -> &SlotMap {
         &self.slot_map
@@ -124,7 +135,7 @@ impl ClientSpec {
         self.input.quantizer.max()
     }
 
-    /// Returns the number of ciphertexts in a request, for each plain prime.
+    /// Returns the number of ciphertexts in each part of a request.
     pub const fn inputs(&self) -> usize {
         self.slot_map.inputs()
     }

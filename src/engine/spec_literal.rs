@@ -30,6 +30,7 @@ pub struct ClientSpecLiteral {
     response_primes: usize,
     response_widths: Vec<u32>,
     takes_pads: bool,
+    shared_upload: bool,
 }
 
 /// A fault of a specification: the field, and what is wrong with it.
@@ -68,6 +69,7 @@ impl ClientSpec {
             response_primes: self.response.primes,
             response_widths: self.response.widths.clone(),
             takes_pads: self.takes_pads,
+            shared_upload: self.shared_upload,
         })
     }
 
@@ -151,6 +153,7 @@ impl ClientSpec {
             input: literal.input.clone(),
             upload: Upload::SecretNtt,
             takes_pads: literal.takes_pads,
+            shared_upload: literal.shared_upload,
             corrections: literal.corrections.clone(),
             needs_relin_keys: literal.relin_keys,
             galois_elements: elements.clone(),

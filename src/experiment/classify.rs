@@ -11,8 +11,8 @@ use thiserror::Error;
 use super::record::{LayerRecord, Seconds, Sizes};
 use crate::{
     engine::{
-        Client, Contexts, EngineError, EvaluationKeys, LayerStats, Plan, Progress, RequestPart,
-        Response, Server,
+        Client, CompactRequestPart, Contexts, EngineError, EvaluationKeys, LayerStats, Plan,
+        Progress, RequestPart, Response, ResponsePart, Server,
     },
     network::{InputError, Network, Twin, argmax},
     wire::{Message, UploadSizes, WireError},
@@ -127,22 +127,48 @@ fn evaluation_keys(
     }
 }
 
-/// Encrypts a batch for one plain prime, and expands it as the server does.
+/// The part of a request that the server holds.
+enum HeldRequest {
+    Whole(RequestPart),
+    /// One for all plain primes, which takes much memory when it is expanded.
+    Shared(CompactRequestPart),
+}
+
+impl HeldRequest {
+    fn evaluate(
+        &self,
+        server: &Server,
+        prime: usize,
+        progress: &dyn Progress,
+    ) -> Result<(ResponsePart, Vec<LayerStats>), EngineError> {
+        match self {
+            Self::Whole(part) => server.evaluate_part(part, progress),
+            Self::Shared(part) => server.evaluate_packed(part, prime, progress),
+        }
+    }
+}
+
+/// Encrypts a batch for one plain prime, and expands it as the server does; or for all plain primes.
 fn request(
     (client, contexts, own): (&Client, &Contexts, bool),
     (images, prime): (&[Vec<i64>], usize),
     progress: &dyn Progress,
     seconds: &mut Seconds,
-) -> Result<RequestPart, ClassifyError> {
+) -> Result<HeldRequest, ClassifyError> {
     let (encrypting, expanding) = ("encrypting the images", "expanding the request");
     if own {
         let encrypt = || client.encrypt_compact_part(images, prime, progress);
         let sent = timed(&mut seconds.encrypt, encrypt).map_err(during(encrypting))?;
-        timed(&mut seconds.expand, || sent.expand(contexts)).map_err(during(expanding))
+        if contexts.shared_upload() {
+            return Ok(HeldRequest::Shared(sent));
+        }
+        let expand = || sent.expand(contexts).map(HeldRequest::Whole);
+        timed(&mut seconds.expand, expand).map_err(during(expanding))
     } else {
         let encrypt = || client.encrypt_seeded_part(images, prime, progress);
         let sent = timed(&mut seconds.encrypt, encrypt).map_err(during(encrypting))?;
-        timed(&mut seconds.expand, || sent.expand(contexts)).map_err(during(expanding))
+        let expand = || sent.expand(contexts).map(HeldRequest::Whole);
+        timed(&mut seconds.expand, expand).map_err(during(expanding))
     }
 }
 
@@ -233,6 +259,7 @@ pub fn classify(
     };
     let batches = images.chunks(plan.batch_size().max(1));
     let primes = contexts.contexts().len();
+    let shared = contexts.shared_upload();
     let total = batches.len();
     let all_parts = (total * primes) as u64;
     for batch in batches {
@@ -242,31 +269,33 @@ pub fn classify(
         run.bytes.upload += upload;
         let mut parts = Vec::new();
         let evaluated = run.seconds.evaluate;
-        // One plaintext modulus after the other, so that only one's ciphertexts are in memory.
+        // One plaintext modulus after the other, so that only one's ciphertexts are in memory, or those that all share.
+        let mut upload = None;
         for prime in 0..primes {
             progress.part((run.batches * primes + prime) as u64, all_parts);
-            let request = request(
-                (&client, contexts, own),
-                (&quantized, prime),
-                &within,
-                &mut run.seconds,
-            )?;
+            let of = (&client, contexts, own);
+            let request = match upload.take().filter(|_| shared) {
+                Some(request) => request,
+                None => request(of, (&quantized, prime), &within, &mut run.seconds)?,
+            };
             let (response, layers) = timed(&mut run.seconds.evaluate, || {
-                server.evaluate_part(&request, &within)
+                request.evaluate(&server, prime, &within)
             })
             .map_err(during("evaluating the network"))?;
             if layer_noise && run.batches == 0 {
                 measure_layers(
                     (plan, contexts),
                     &client,
-                    &request,
+                    (&request, prime),
                     &mut run.layer_noise,
                     progress,
                 )?;
             }
+            upload = Some(request);
             parts.push(response);
             add_layers(&mut run.layers, layers);
         }
+        drop(upload);
         let response =
             Response::from_parts(parts).map_err(during("putting the response together"))?;
         let of = (&client, contexts, own);
@@ -366,7 +395,7 @@ fn add_layers(totals: &mut Vec<LayerRecord>, layers: Vec<LayerStats>) {
 fn measure_layers(
     (plan, contexts): (&Plan, &Contexts),
     client: &Client,
-    request: &RequestPart,
+    (request, prime): (&HeldRequest, usize),
     budgets: &mut Vec<(String, u32)>,
     progress: &dyn Progress,
 ) -> Result<(), ClassifyError> {
@@ -377,7 +406,7 @@ fn measure_layers(
         let prefix = plan.prefix(index + 1, MEASURED_RESULTS);
         let keys = client.evaluation_keys().map_err(during())?;
         let server = Server::new(&prefix, contexts, keys).map_err(during())?;
-        let (response, _) = server.evaluate_part(request, &()).map_err(during())?;
+        let (response, _) = request.evaluate(&server, prime, &()).map_err(during())?;
         let bits = client.part_budget_bits(&response).map_err(during())?;
         match budgets.get_mut(index) {
             Some((_, least)) => *least = (*least).min(bits),

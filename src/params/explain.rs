@@ -37,6 +37,13 @@ impl Parameters {
                     .join(" * ")
             ),
         });
+        if self.shared_upload {
+            sentences.push(
+                "One upload serves all of these primes: the client encrypts modulo their product, and the server makes a \
+                 ciphertext for each prime of it and drops one data prime, which takes off the noise."
+                    .to_owned(),
+            );
+        }
         let degree = self.poly_modulus_degree;
         let layout = self.scheme.layout();
         sentences.push(if self.scheme.is_stock() {

@@ -1,7 +1,8 @@
 //! Parameters for fused kernels: the cheapest degree, plain primes and data primes for a number of images.
 
-use super::fused_circuit::FusedCircuit;
+use super::fused_circuit::{FusedCircuit, dropping_nanoseconds};
 use super::fused_noise::FusedNoise;
+use super::hoisted::WorkRates;
 use super::line::{Line, Traffic};
 use super::options::{Scheme, SelectOptions};
 use super::scaled::Noises;
@@ -11,6 +12,10 @@ use crate::seal::CIPHERTEXT_SIZES;
 
 /// Largest width of the special prime, in bits. It is unused here, so it is small to leave room for the data primes.
 const SPECIAL_BITS_MAX: u32 = 30;
+/// Largest product of the plaintext moduli of a shared upload: own encryption takes no larger one.
+const SHARED_MODULUS_MAX: u64 = 1 << 57;
+/// Smallest part of the power of two of its width that a dropped prime may be; the noise model counts on it.
+const DROPPED_MIN: f64 = 0.95;
 /// Largest number of data primes: more do not fit the largest degree's cap.
 const DATA_PRIMES_MAX: u32 = 24;
 
@@ -19,6 +24,8 @@ pub(super) struct FusedChains<'a> {
     pub noises: Noises<'a>,
     pub images: Option<usize>,
     pub line: Option<Line>,
+    /// Allows shared uploads.
+    pub shared_upload: bool,
 }
 
 impl<'a> FusedChains<'a> {
@@ -27,8 +34,82 @@ impl<'a> FusedChains<'a> {
             noises: Noises::new(circuit),
             images: options.images,
             line: options.line,
+            shared_upload: options.shared_upload,
         }
     }
+
+    /// Returns the predicted nanoseconds for all images: of evaluation on one thread, at nominal rates, and of what
+    /// travels; if the number of images is not known, per image of a full batch.
+    fn cost(&self, degree: usize, chain: &Chain, moduli: &[u64]) -> f64 {
+        let circuit = self.noises.circuit;
+        let batch = degree / circuit.slots;
+        let images = self.images.unwrap_or(batch);
+        let batches = images.div_ceil(batch).max(1) as f64;
+        let dropped = chain.drops.first().copied().unwrap_or(0);
+        let primes = chain.primes.len() - 1 - dropped;
+        let mut cost = circuit.nanoseconds(degree, primes, moduli.len());
+        if dropped > 0 {
+            let inputs = circuit.circuit.inputs();
+            let rates = WorkRates::nominal(degree);
+            let nanoseconds = dropping_nanoseconds(inputs, primes, degree, &rates);
+            cost += moduli.len() as f64 * nanoseconds;
+        }
+        cost *= batches;
+        if let Some(line) = &self.line {
+            let sent = (&circuit.circuit, circuit.outputs(), degree);
+            let traffic = Traffic::of(sent, degree, chain, moduli);
+            cost += traffic.nanoseconds(line, batches, images as f64);
+        }
+        // Full batches of different sizes are compared by the time per image.
+        if self.images.is_none() {
+            cost /= batch as f64;
+        }
+        cost
+    }
+
+    /// Finds the cheapest chain with one upload for all plaintext moduli, modulo their product T, and one prime that is
+    /// dropped before the first layer, of about the size of T / t for the smallest t. (Without a drop, the noise would be
+    /// that of a single modulus T, which takes one evaluation.) `needed` bits are those that separate uploads need;
+    /// their noise is smaller.
+    fn shared(&mut self, degree: usize, cap: u32, moduli: &[u64], needed: f64) -> Option<Chain> {
+        let (product, &smallest) = (product(moduli)?, moduli.iter().min()?);
+        let largest = (product as f64 / smallest as f64).log2().ceil() as u32;
+        let widths = largest.saturating_sub(2)..=largest + 2;
+        let widths =
+            widths.filter(|width| (least_prime_bits(degree)..=PRIME_BITS_MAX).contains(width));
+        let mut best: Option<Chain> = None;
+        for dropped in widths {
+            let taken = dropped + least_prime_bits(degree);
+            if needed + f64::from(taken) > f64::from(cap) {
+                continue;
+            }
+            let least = DROPPED_MIN * f64::from(dropped).exp2();
+            let noises: Vec<FusedNoise> = moduli
+                .iter()
+                .map(|&t| {
+                    let others = product as f64 / t as f64;
+                    let noise = self.noises.shared(degree, t, (others, least));
+                    noise.under_all(moduli.len())
+                })
+                .collect();
+            let Some(mut chain) = fit(&noises, degree, (cap, Some(dropped)), moduli) else {
+                continue;
+            };
+            chain.shared = true;
+            chain.cost = self.cost(degree, &chain, moduli);
+            if best.as_ref().is_none_or(|best| chain.cost < best.cost) {
+                best = Some(chain);
+            }
+        }
+        best
+    }
+}
+
+/// Returns the product of plaintext moduli, if own encryption serves it.
+fn product(moduli: &[u64]) -> Option<u64> {
+    let mut moduli = moduli.iter();
+    let product = moduli.try_fold(1_u64, |product, &t| product.checked_mul(t))?;
+    (product <= SHARED_MODULUS_MAX).then_some(product)
 }
 
 impl Chains for FusedChains<'_> {
@@ -40,8 +121,9 @@ impl Chains for FusedChains<'_> {
         Stop::Never
     }
 
-    /// Finds the fewest, then smallest primes. Its cost is the predicted nanoseconds for all images: of evaluation on one
-    /// thread, at nominal rates, and of what travels; if their number is not known, per image of a full batch.
+    /// Finds the fewest, then smallest primes, with an upload for each plaintext modulus or one for all, whichever costs
+    /// less. The cost is the predicted nanoseconds for all images: of evaluation on one thread, at nominal rates, and of
+    /// what travels; if their number is not known, per image of a full batch.
     fn chain(&mut self, degree: usize, cap: u32, moduli: &[u64], _most: f64) -> Option<Chain> {
         let circuit = self.noises.circuit;
         let squares = circuit.circuit.squares();
@@ -49,39 +131,42 @@ impl Chains for FusedChains<'_> {
         if squares >= 8 || (1 << squares) + 1 > *CIPHERTEXT_SIZES.end() {
             return None;
         }
-        let batch = degree / circuit.slots;
-        if batch == 0 {
+        if degree / circuit.slots == 0 {
             return None;
         }
-        let mut chain = fit_under(&mut self.noises, degree, cap, moduli)?;
-        let images = self.images.unwrap_or(batch);
-        let batches = images.div_ceil(batch).max(1) as f64;
-        chain.cost = batches * circuit.nanoseconds(degree, chain.primes.len() - 1, moduli.len());
-        if let Some(line) = &self.line {
-            let sent = (&circuit.circuit, circuit.outputs(), degree);
-            let traffic = Traffic::of(sent, degree, &chain, moduli);
-            chain.cost += traffic.nanoseconds(line, batches, images as f64);
-        }
-        // Full batches of different sizes are compared by the time per image.
-        if self.images.is_none() {
-            chain.cost /= batch as f64;
-        }
-        Some(chain)
+        let noises = noises_under(&mut self.noises, degree, cap, moduli)?;
+        let needed = needed(&noises, degree, cap)?;
+        let separate = fit(&noises, degree, (cap, None), moduli);
+        let separate = separate.map(|chain| Chain {
+            cost: self.cost(degree, &chain, moduli),
+            ..chain
+        });
+        let shared = (moduli.len() > 1 && self.shared_upload)
+            .then(|| self.shared(degree, cap, moduli, needed))
+            .flatten();
+        let chains = separate.into_iter().chain(shared);
+        chains.min_by(|one, other| one.cost.total_cmp(&other.cost))
     }
 }
 
-/// Runs [`fit`] for these plaintext moduli. The noise itself is not computed if even a lower bound on it does not fit.
-fn fit_under(noises: &mut Noises<'_>, degree: usize, cap: u32, moduli: &[u64]) -> Option<Chain> {
+/// Returns the noise under each of these plaintext moduli. It is not computed if even a lower bound on it does not fit.
+fn noises_under(
+    noises: &mut Noises<'_>,
+    degree: usize,
+    cap: u32,
+    moduli: &[u64],
+) -> Option<Vec<FusedNoise>> {
     let least: Vec<FusedNoise> = moduli
         .iter()
         .filter_map(|&t| noises.least(degree, t))
         .collect();
     needed(&least, degree, cap)?;
-    let of_moduli: Vec<FusedNoise> = moduli
-        .iter()
-        .map(|&t| noises.under(degree, t).under_all(moduli.len()))
-        .collect();
-    fit(&of_moduli, degree, cap, moduli)
+    let of_moduli = moduli.iter();
+    Some(
+        of_moduli
+            .map(|&t| noises.under(degree, t).under_all(moduli.len()))
+            .collect(),
+    )
 }
 
 /// Returns the smallest width, in bits, of a prime of q: at that width there must be primes = 1 mod 2N.
@@ -99,8 +184,15 @@ fn needed(noises: &[FusedNoise], degree: usize, cap: u32) -> Option<f64> {
     (needed.is_finite() && fits).then_some(needed)
 }
 
-/// Finds the fewest, then smallest primes within the cap that leave the margin under every plaintext modulus.
-fn fit(noises: &[FusedNoise], degree: usize, cap: u32, moduli: &[u64]) -> Option<Chain> {
+/// Finds the fewest, then smallest primes within the cap that leave the margin under every plaintext modulus, beside a
+/// prime of `dropped` bits, which is dropped before the first layer.
+fn fit(
+    noises: &[FusedNoise],
+    degree: usize,
+    (cap, dropped): (u32, Option<u32>),
+    moduli: &[u64],
+) -> Option<Chain> {
+    let cap = cap.checked_sub(dropped.unwrap_or(0))?;
     let needed = needed(noises, degree, cap)?;
     let special_min = least_prime_bits(degree);
     for count in 1..=DATA_PRIMES_MAX {
@@ -114,11 +206,19 @@ fn fit(noises: &[FusedNoise], degree: usize, cap: u32, moduli: &[u64]) -> Option
                 break;
             }
             let mut sizes = vec![bits; count as usize];
+            sizes.extend(dropped);
             sizes.push(special);
             let Some(primes) = primes(degree, &sizes, moduli) else {
                 continue;
             };
-            let (_, data) = primes.split_last()?;
+            let (_, mut data) = primes.split_last()?;
+            if let Some(bits) = dropped {
+                let (&last, others) = data.split_last()?;
+                if (last as f64) < DROPPED_MIN * f64::from(bits).exp2() {
+                    continue;
+                }
+                data = others;
+            }
             let log2: Vec<f64> = data.iter().map(|&prime| (prime as f64).log2()).collect();
             if log2.iter().sum::<f64>() < needed {
                 continue;
@@ -127,10 +227,11 @@ fn fit(noises: &[FusedNoise], degree: usize, cap: u32, moduli: &[u64]) -> Option
                 |response| worst(noises.iter().map(|noise| noise.predict(&log2, response)));
             if let Some((response_primes, noise)) = fewest_response_primes(data.len(), predict) {
                 return Some(Chain {
-                    primes,
-                    drops: Vec::new(),
+                    drops: dropped.map(|_| 1).into_iter().collect(),
+                    shared: false,
                     response_primes,
                     noise,
+                    primes,
                     cost: 0.0,
                 });
             }

@@ -12,6 +12,14 @@ const OPERATION_NANOSECONDS: f64 = 0.38;
 /// Nanoseconds for a word of the results: assembling, transforming, and dropping primes.
 pub const RESPOND_NANOSECONDS: f64 = 15.0;
 
+/// Predicts the nanoseconds for dropping a prime of a request of `inputs` ciphertexts before the first layer, under one
+/// plain prime: a transform of each polynomial for the prime itself and for each of the `primes` that are left, whose
+/// rows are read and written.
+pub fn dropping_nanoseconds(inputs: usize, primes: usize, degree: usize, rates: &WorkRates) -> f64 {
+    let row = (degree / LANES) as f64 * 3.0 * rates.stream + rates.transform;
+    (2 * inputs * (primes + 1)) as f64 * row
+}
+
 /// The circuit of a network in the batched or crop layout.
 pub(super) struct FusedCircuit {
     pub scheme: Scheme,

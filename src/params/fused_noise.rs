@@ -19,10 +19,14 @@
 //! | product with a plaintext, summed over k | the sum of the deviations * t / 2 * sqrt(coefficients), because no coefficient of a plaintext is above t / 2, see `plaintext_coefficients` |
 //! | drop to a modulus that is smaller by a product of primes p | 1/p, plus a rounding of all d + 1 polynomials |
 //!
+//! If a prime of a shared upload is dropped first, the noise of the inputs is that of the drop: that of encryption under
+//! the product T of all plain primes, divided by the prime, and a rounding, which takes part of the secret. The inputs
+//! are then independent given the secret, see [`rules::common_secret`].
+//!
 //! `rules.rs` has the effect of a single step, and the distance between the largest coefficient and the deviation. Only
 //! the last rounding depends on the secret.
 
-use super::moments::{Detail, Moments, Weighing};
+use super::moments::{Detail, Fresh, Moments, Weighing};
 use super::rules::{self, Powers, tail};
 use super::stock_noise::LayerNoise;
 use crate::circuit::{Circuit, CircuitLayer, Op};
@@ -34,6 +38,7 @@ pub(super) struct FusedNoise {
     /// Number of values in a response, under all plaintext moduli.
     values: f64,
     weighing: Weighing,
+    fresh: Fresh,
     steps: Vec<NoiseAfter>,
 }
 
@@ -82,14 +87,14 @@ impl FusedNoise {
     /// Computes the noise of a circuit, with weights as `weighing` counts them and covariances in the given detail. The
     /// slots of the plaintexts of an [`Op::SumOfProducts`] repeat after `period`.
     pub(super) fn new(
-        circuit: &Circuit,
+        (circuit, fresh): (&Circuit, Fresh),
         degree: usize,
         plain_modulus: u64,
         (weighing, detail): (Weighing, Detail),
         period: usize,
     ) -> Self {
         let (t, n) = (plain_modulus as f64, degree as f64);
-        let mut moments = Moments::fresh(circuit.inputs(), degree, t, weighing, detail);
+        let mut moments = Moments::fresh((circuit.inputs(), fresh), degree, t, weighing, detail);
         // Powers of t and of sqrt(N) in addition to those of the squares.
         let (mut squares, mut weight_power, mut power, mut root_power) = (0, 0, 0, 0);
         let mut steps = Vec::new();
@@ -136,6 +141,7 @@ impl FusedNoise {
             plain_modulus,
             values: values as f64,
             weighing,
+            fresh,
             steps,
         }
     }
@@ -161,6 +167,7 @@ impl FusedNoise {
             degree: degree as f64,
             plain_modulus,
             values: self.values,
+            fresh: self.fresh,
             weighing: match self.weighing {
                 Weighing::Exact => Weighing::Exact,
                 Weighing::AtMost(most) => Weighing::AtMost(most * ratio),
@@ -177,9 +184,25 @@ impl FusedNoise {
         }
     }
 
+    /// Returns the noise if the noise and the messages of the inputs are at most `ratio` times as large. The ratio is at
+    /// least 1, so this covers biases, too.
+    pub(super) fn with_inputs(mut self, ratio: f64) -> Self {
+        for step in &mut self.steps {
+            step.deviation *= ratio.max(1.0).powi(step.degree.cast_signed());
+        }
+        self
+    }
+
     /// Returns the largest coefficient, except with a probability of 2^-41.
     fn bound(&self, step: &NoiseAfter) -> f64 {
-        tail(Powers::errors(step.degree), self.degree, self.values) * step.deviation + step.constant
+        let (powers, factor) = match self.fresh {
+            Fresh::Encrypted => (Powers::errors(step.degree), 1.0),
+            Fresh::Dropped => (
+                Powers::dropped(step.degree),
+                rules::common_secret(step.degree),
+            ),
+        };
+        tail(powers, self.degree, self.values) * factor * step.deviation + step.constant
     }
 
     /// Returns the bits that Q must have to leave `margin` bits of budget after every layer.

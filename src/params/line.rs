@@ -68,7 +68,8 @@ impl Traffic {
             coefficients,
         };
         let budget = chain.noise.last().map_or(0.0, |last| last.budget_bits);
-        let request = (circuit.inputs() * rows(data) * moduli.len()) as f64;
+        let uploads = if chain.shared { 1 } else { moduli.len() };
+        let request = (circuit.inputs() * rows(data) * uploads) as f64;
         Self {
             batch: request + response.bytes(&data[..chain.response_primes], budget),
             keys: keys.map(key).sum::<usize>() as f64,

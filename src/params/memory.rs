@@ -36,7 +36,8 @@ pub struct MemoryForecast {
     pub keys: u64,
     /// Constants that the server makes once from weights and keys.
     pub constants: u64,
-    /// Ciphertexts of a batch under one plaintext modulus, and its images as integers.
+    /// Ciphertexts of a batch under one plaintext modulus, or those of a shared upload as they are sent, and its images
+    /// as integers.
     pub request: u64,
     /// Request ciphertexts as they are sent, with seeds instead of random halves; held until they are expanded.
     pub sent: u64,
@@ -60,6 +61,7 @@ impl MemoryForecast {
             primes: selection.coeff_modulus().len().saturating_sub(1),
             drops: selection.drops(),
             plain_primes: selection.plain_moduli().len(),
+            shared: selection.shared_upload(),
         }
         .forecast(network, images)
     }
@@ -86,6 +88,8 @@ pub(super) struct RunSize<'a> {
     pub drops: &'a [usize],
     /// Number of plaintext moduli.
     pub plain_primes: usize,
+    /// True if one upload serves all plaintext moduli: it is kept as it travels.
+    pub shared: bool,
 }
 
 impl RunSize<'_> {
@@ -103,7 +107,8 @@ impl RunSize<'_> {
                 let crops = CropNetwork::new(network)?;
                 let mut forecast = self.sums(&Circuit::of_crops(&crops).without_unread());
                 // One plaintext for each result of the preceding layers, under each prime.
-                let plaintexts = (crops.network.classes() * self.primes * self.plain_primes) as u64;
+                let plaintexts = crops.network.classes() * self.layer_primes() * self.plain_primes;
+                let plaintexts = plaintexts as u64;
                 forecast.constants += plaintexts * self.row();
                 forecast
             }
@@ -118,6 +123,12 @@ impl RunSize<'_> {
         };
         forecast.request += (batch * network.input().shape.len()) as u64 * WORD;
         Ok(forecast)
+    }
+
+    /// Returns the number of primes under which the batched and crop layouts compute their layers.
+    fn layer_primes(&self) -> usize {
+        let dropped = self.drops.first().copied().unwrap_or(0);
+        self.primes.saturating_sub(dropped)
     }
 
     /// Returns the size of a polynomial under one prime.
@@ -138,6 +149,8 @@ impl RunSize<'_> {
 
     /// Predicts the memory of weighted sums and squares, with one ciphertext per value.
     fn sums(&self, circuit: &Circuit) -> MemoryForecast {
+        let layer_primes = self.layer_primes();
+        let ciphertext = |polynomials: usize| (polynomials * layer_primes) as u64 * self.row();
         let mut terms = 0;
         // Stock calls hold what a layer reads (except the request) and what it makes.
         let (mut between, mut largest) = (0, 0);
@@ -147,20 +160,26 @@ impl RunSize<'_> {
                 Op::LinearCombination(sums) => {
                     terms += sums.term_count() as u64;
                     let before = between;
-                    between = sums.len() as u64 * self.ciphertext(step.polynomials);
+                    between = sums.len() as u64 * ciphertext(step.polynomials);
                     largest = largest.max(before + between);
                 }
                 // Squares are in place; stock calls relinearise them one by one if they are squared again.
                 Op::Squares => {
-                    between = values * self.ciphertext(2 * step.polynomials - 1);
+                    between = values * ciphertext(2 * step.polynomials - 1);
                     largest = largest.max(between);
                 }
-                Op::Relinearize => between = values * self.ciphertext(2),
+                Op::Relinearize => between = values * ciphertext(2),
                 _ => {}
             }
         }
         let outputs = circuit.outputs().last().copied().unwrap_or(0);
-        let response = outputs as u64 * self.ciphertext(circuit.polynomials());
+        let response = outputs as u64 * ciphertext(circuit.polynomials());
+        // Where a prime of the request is dropped: what is dropped of each polynomial, and the rows of one prime.
+        let dropping = if layer_primes < self.primes {
+            2 * (2 * circuit.inputs()) as u64 * self.row()
+        } else {
+            0
+        };
         let relinearizes = circuit.relinearizes(&[]).is_some();
         let (keys, results, compiled) = match self.scheme {
             Scheme::Stock if relinearizes => (self.plain_primes as u64 * self.key(), largest, 0),
@@ -169,15 +188,20 @@ impl RunSize<'_> {
             // once more while they are assembled, and those of one prime while they are computed.
             _ => (
                 0,
-                2 * response + response / (self.primes as u64).max(1),
-                terms * COMPILED_TERM * (self.primes * self.plain_primes) as u64,
+                2 * response + response / (layer_primes as u64).max(1) + dropping,
+                terms * COMPILED_TERM * (layer_primes * self.plain_primes) as u64,
             ),
         };
+        let sent = circuit.inputs() as u64 * self.ciphertext(1);
         MemoryForecast {
             keys,
             constants: terms * TERM + compiled,
-            request: circuit.inputs() as u64 * self.ciphertext(2),
-            sent: circuit.inputs() as u64 * self.ciphertext(1),
+            request: if self.shared {
+                sent
+            } else {
+                circuit.inputs() as u64 * self.ciphertext(2)
+            },
+            sent: if self.shared { 0 } else { sent },
             results,
         }
     }

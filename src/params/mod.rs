@@ -27,7 +27,7 @@ mod stock;
 mod stock_noise;
 
 pub use error::ParamsError;
-pub use fused_circuit::RESPOND_NANOSECONDS;
+pub use fused_circuit::{RESPOND_NANOSECONDS, dropping_nanoseconds};
 pub use hoisted::{Work, WorkRates, diagonal_work};
 pub use line::Line;
 pub use memory::{MemoryError, MemoryForecast};
@@ -46,4 +46,13 @@ pub(crate) fn tail_bits(degree: u32, n: usize, values: usize) -> [f64; 2] {
     use rules::{Powers, tail};
     [Powers::errors(degree), Powers::rounding(degree)]
         .map(|powers| tail(powers, n as f64, values as f64).log2())
+}
+
+/// Returns the same for a phase in the noise of ciphertexts from which a prime was dropped, in deviations without the
+/// factor of the common secret.
+#[cfg(test)]
+pub(crate) fn tail_bits_of_dropped(degree: u32, n: usize, values: usize) -> [f64; 2] {
+    use rules::{Powers, common_secret, tail};
+    let phase = tail(Powers::dropped(degree), n as f64, values as f64) * common_secret(degree);
+    [phase.log2(), tail_bits(degree, n, values)[1]]
 }

@@ -17,7 +17,7 @@
 //! In a convolution without padding, the windows of a channel are shifts of each other, and so are all covariances: one
 //! window per channel is enough.
 
-use super::rules::{ERROR_VARIANCE, Powers, fresh, product};
+use super::rules::{self, Powers, product};
 use crate::network::{Term, WeightedSums};
 use rayon::prelude::*;
 use std::collections::BTreeSet;
@@ -45,9 +45,30 @@ pub(super) enum Detail {
     Least,
 }
 
+/// The noise of the ciphertexts with which a circuit begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Fresh {
+    /// That of encryption under t.
+    Encrypted,
+    /// That of a rounding, as when a prime was dropped.
+    Dropped,
+}
+
+impl Fresh {
+    /// Returns the variance of noise as a part of t^2.
+    pub(super) fn variance(self, n: f64) -> f64 {
+        match self {
+            Self::Encrypted => rules::ERROR_VARIANCE,
+            Self::Dropped => rules::rounding(n, 1.0, 1).powi(2),
+        }
+    }
+}
+
 /// The moments of a layer's values.
 pub(super) struct Moments {
     t: f64,
+    /// Variance of the inputs' noise.
+    noise: f64,
     weighing: Weighing,
     detail: Detail,
     n: f64,
@@ -126,20 +147,22 @@ impl Moments {
         self.rows = None;
     }
 
-    /// Returns the moments of fresh ciphertexts.
+    /// Returns the moments of fresh ciphertexts, whose messages are at most t / 2.
     pub(super) fn fresh(
-        inputs: usize,
+        (inputs, fresh): (usize, Fresh),
         degree: usize,
         t: f64,
         weighing: Weighing,
         detail: Detail,
     ) -> Self {
+        let noise = fresh.variance(degree as f64) * t * t;
         Self {
             t,
+            noise,
             weighing,
             detail,
             n: degree as f64,
-            deviations: vec![fresh(t); inputs],
+            deviations: vec![(noise + t * t / 4.0).sqrt(); inputs],
             degree: 1,
             rows: Some((Basis::Inputs(inputs), identity(inputs))),
             biases: vec![0.0; inputs],
@@ -163,7 +186,7 @@ impl Moments {
         let biases = std::mem::replace(&mut self.biases, vec![0.0; self.deviations.len()]);
         self.rows = match self.rows.take() {
             Some((Basis::Inputs(inputs), rows)) => {
-                let first = First::new(inputs, rows, &biases, self.t);
+                let first = First::new(inputs, rows, &biases, (self.t, self.noise));
                 Some(Basis::Squares(first))
             }
             Some((Basis::Squares(first), rows)) => Some(Basis::FourthPowers(Second {
@@ -219,7 +242,7 @@ impl Moments {
                 let deviation = |(row, bias): (&&SparseRow, &f64)| {
                     let noise: f64 = row.iter().map(|(_, w)| w * w).sum();
                     let message: f64 = row.iter().map(|(_, w)| w.abs() * self.t / 2.0).sum();
-                    (ERROR_VARIANCE.sqrt() * self.t * noise.sqrt()).hypot(message + bias)
+                    (self.noise.sqrt() * noise.sqrt()).hypot(message + bias)
                 };
                 chosen.iter().zip(biases).map(deviation).collect()
             }
@@ -331,7 +354,7 @@ impl Touched {
 }
 
 impl First {
-    fn new(inputs: usize, rows: Vec<SparseRow>, biases: &[f64], t: f64) -> Self {
+    fn new(inputs: usize, rows: Vec<SparseRow>, biases: &[f64], (t, noise): (f64, f64)) -> Self {
         let mut readers = vec![SparseRow::new(); inputs];
         for (index, row) in rows.iter().enumerate() {
             for (input, weight) in row {
@@ -345,7 +368,7 @@ impl First {
             messages: rows.iter().zip(biases).map(message).collect(),
             readers,
             rows,
-            noise: ERROR_VARIANCE * t * t,
+            noise,
         }
     }
 
@@ -507,6 +530,7 @@ impl Second {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a failed test may panic")]
+    use super::super::rules::ERROR_VARIANCE;
     use super::*;
     use crate::network::{LoweredOperation, NetworkBuilder, Shape};
 
@@ -521,6 +545,7 @@ mod tests {
             network = network.linear(outputs, weight.clone());
         }
         let network = network.build().unwrap();
+        let inputs = (inputs, Fresh::Encrypted);
         let mut moments = Moments::fresh(inputs, 1024, t, Weighing::Exact, Detail::Full);
         for layer in network.lower() {
             match &layer.operation {

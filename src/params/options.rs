@@ -115,10 +115,14 @@ pub struct SelectOptions {
     /// parameters. (The widths of compact responses follow from floating-point arithmetic: if it differed between two
     /// machines, a message would be refused, not read wrongly.)
     pub line: Option<Line>,
+    /// Allows one upload for all plain primes, where it is predicted to take less time. It needs this project's own
+    /// encryption: SEAL's serves one plain prime.
+    pub shared_upload: bool,
 }
 
 impl Default for SelectOptions {
-    /// A proven bound, any scheme with own kernels, full batches, any memory, and a line of [`Line::default`].
+    /// A proven bound, any scheme with own kernels, full batches, any memory, and a line of [`Line::default`], and shared
+    /// uploads.
     fn default() -> Self {
         Self {
             bound: BoundRule::default(),
@@ -127,6 +131,7 @@ impl Default for SelectOptions {
             images: None,
             memory: None,
             line: Some(Line::default()),
+            shared_upload: true,
         }
     }
 }

@@ -66,6 +66,14 @@ impl Powers {
         }
     }
 
+    /// Returns the powers of a polynomial of degree `degree` in the noise of ciphertexts from which a prime was dropped.
+    pub(super) const fn dropped(degree: u32) -> Self {
+        Self {
+            secret: degree,
+            ..Self::errors(degree)
+        }
+    }
+
     /// Returns the powers of a rounding of a value of `degree` + 1 polynomials: one rounding error times a power of the
     /// secret.
     pub(super) const fn rounding(degree: u32) -> Self {
@@ -131,6 +139,18 @@ pub(super) fn rounding_of_each(n: f64, t: f64, degree: u32) -> impl Iterator<Ite
 /// powers are [`Powers::rounding`].
 pub(super) fn rounding(n: f64, t: f64, degree: u32) -> f64 {
     t * (ROUNDING_VARIANCE * secret_powers(n, degree).sum::<f64>()).sqrt()
+}
+
+/// Returns the factor between the deviation of a polynomial of degree `degree` in the noise of ciphertexts from which a
+/// prime was dropped, and the same as if these noises were independent Gaussians.
+///
+/// Such a noise is e / p + r0 + r1 s with roundings r0 and r1. At a root, given the secret, these noises are independent
+/// Gaussians of variance a + b abs(s)^2, with the same s in all. The mean square of a polynomial in them is at most one
+/// in the root of this variance, of degree 2 `degree` and with coefficients that are not negative. As E abs(s)^2k <=
+/// k! (2N/3)^k, the mean of the k-th power of the variance is at most k! times the k-th power of its mean; for halves
+/// of odd numbers, the Gamma function takes the place of k!.
+pub(super) fn common_secret(degree: u32) -> f64 {
+    factorial(degree).sqrt()
 }
 
 /// The representation of a key switch's digits.

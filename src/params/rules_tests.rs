@@ -289,3 +289,36 @@ fn a_jump_of_one_gaussian_is_that_of_its_power() {
     assert!(jump(Powers::rounding(1)) < jump(Powers::errors(2)));
     assert!(jump(Powers::rounding(8)) > 10.0 * jump(Powers::rounding(4)));
 }
+
+/// The mean of the k-th power of a + b S for an exponentially distributed S is at most k! times the k-th power of its
+/// mean: it is the sum of C(k, j) a^(k-j) b^j j!.
+#[test]
+fn the_common_secret_is_a_bound() {
+    for degree in 1..=8 {
+        for a in [0.0, 0.01, 1.0, 100.0] {
+            let moment: f64 = (0..=degree)
+                .map(|j| {
+                    binomial(degree, j) * f64::powi(a, (degree - j).cast_signed()) * factorial(j)
+                })
+                .sum();
+            let bound = common_secret(degree).powi(2) * f64::powi(a + 1.0, degree.cast_signed());
+            assert!(
+                moment <= bound * (1.0 + 1e-12),
+                "{degree} {a}: {moment} {bound}"
+            );
+        }
+    }
+}
+
+/// The factor of a product of powers of the secret is the factor of the whole.
+#[test]
+fn squares_make_the_factor_of_the_common_secret() {
+    let mut factor = 1.0;
+    for square in 0..3 {
+        let degree = 1 << square;
+        let [with, without] = [Powers::dropped(degree), Powers::errors(degree)]
+            .map(|powers| product(1024.0, powers, powers));
+        factor = factor * factor * with / without;
+        assert!((factor / common_secret(2 * degree) - 1.0).abs() < 1e-9);
+    }
+}

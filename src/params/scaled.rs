@@ -2,7 +2,8 @@
 
 use super::fused_circuit::FusedCircuit;
 use super::fused_noise::FusedNoise;
-use super::moments::{Detail, Weighing};
+use super::moments::{Detail, Fresh, Weighing};
+use super::rules::ERROR_VARIANCE;
 use std::collections::BTreeMap;
 
 /// Degree for which the noise model is evaluated: no other degree is smaller.
@@ -25,9 +26,9 @@ const WINDOW_BITS: u32 = 12;
 pub(super) struct Noises<'a> {
     pub circuit: &'a FusedCircuit,
     largest_weight: u64,
-    exact: Option<FusedNoise>,
+    exact: BTreeMap<Fresh, FusedNoise>,
     /// Noise by window, counted from [`SMALL_MODULUS`] on.
-    capped: BTreeMap<u32, FusedNoise>,
+    capped: BTreeMap<(Fresh, u32), FusedNoise>,
     /// Lower bounds on the noise by window.
     least: BTreeMap<u32, FusedNoise>,
 }
@@ -37,20 +38,20 @@ impl<'a> Noises<'a> {
         Self {
             circuit,
             largest_weight: circuit.circuit.largest_weight(),
-            exact: None,
+            exact: BTreeMap::new(),
             capped: BTreeMap::new(),
             least: BTreeMap::new(),
         }
     }
 
     fn evaluate(
-        circuit: &FusedCircuit,
+        (circuit, fresh): (&FusedCircuit, Fresh),
         modulus: u64,
         weighing: Weighing,
         detail: Detail,
     ) -> FusedNoise {
         FusedNoise::new(
-            &circuit.circuit,
+            (&circuit.circuit, fresh),
             SMALL_DEGREE,
             modulus,
             (weighing, detail),
@@ -64,24 +65,46 @@ impl<'a> Noises<'a> {
     }
 
     /// Evaluates the model for a window: with its smallest modulus, and weights capped for that.
-    fn evaluate_window(circuit: &FusedCircuit, window: u32, detail: Detail) -> FusedNoise {
+    fn evaluate_window(of: (&FusedCircuit, Fresh), window: u32, detail: Detail) -> FusedNoise {
         let smallest = SMALL_MODULUS << (window * WINDOW_BITS);
         let weighing = Weighing::AtMost(smallest as f64 / 2.0);
-        Self::evaluate(circuit, smallest, weighing, detail)
+        Self::evaluate(of, smallest, weighing, detail)
     }
 
     /// Returns the noise at a degree under a plaintext modulus; neither may be below the smallest one.
     pub(super) fn under(&mut self, degree: usize, modulus: u64) -> FusedNoise {
-        let circuit = self.circuit;
+        self.with(Fresh::Encrypted, degree, modulus)
+    }
+
+    /// Returns the noise at a degree under a plaintext modulus, if ciphertexts are encrypted under the product of all,
+    /// which is `others` times as large, and the prime `dropped` is dropped first.
+    ///
+    /// The phase of a ciphertext under the product T is T e - [Q m]_T in BGV form, for each of its primes.
+    pub(super) fn shared(
+        &mut self,
+        degree: usize,
+        modulus: u64,
+        (others, dropped): (f64, f64),
+    ) -> FusedNoise {
+        let message = others / dropped;
+        let rounding = |degree: usize| Fresh::Dropped.variance(degree as f64);
+        let noise = ERROR_VARIANCE * message * message + rounding(degree);
+        let ratio = (noise / rounding(SMALL_DEGREE)).sqrt().max(message);
+        self.with(Fresh::Dropped, degree, modulus)
+            .with_inputs(ratio)
+    }
+
+    fn with(&mut self, fresh: Fresh, degree: usize, modulus: u64) -> FusedNoise {
+        let of = (self.circuit, fresh);
         let noise = if self.is_exact(modulus) {
-            self.exact.get_or_insert_with(|| {
-                Self::evaluate(circuit, SMALL_MODULUS, Weighing::Exact, Detail::Full)
-            })
+            self.exact
+                .entry(fresh)
+                .or_insert_with(|| Self::evaluate(of, SMALL_MODULUS, Weighing::Exact, Detail::Full))
         } else {
             let window = window(modulus);
             self.capped
-                .entry(window)
-                .or_insert_with(|| Self::evaluate_window(circuit, window, Detail::Full))
+                .entry((fresh, window))
+                .or_insert_with(|| Self::evaluate_window(of, window, Detail::Full))
         };
         noise.scaled(degree, modulus)
     }
@@ -89,21 +112,21 @@ impl<'a> Noises<'a> {
     /// Returns a lower bound on the result of [`Noises::under`] in little time; `None` if the weights count
     /// exactly or the window is already evaluated.
     pub(super) fn least(&mut self, degree: usize, modulus: u64) -> Option<FusedNoise> {
-        let (circuit, window) = (self.circuit, window(modulus));
-        if self.is_exact(modulus) || self.capped.contains_key(&window) {
+        let (of, window) = ((self.circuit, Fresh::Encrypted), window(modulus));
+        if self.is_exact(modulus) || self.capped.contains_key(&(Fresh::Encrypted, window)) {
             return None;
         }
         let least = self
             .least
             .entry(window)
-            .or_insert_with(|| Self::evaluate_window(circuit, window, Detail::Least));
+            .or_insert_with(|| Self::evaluate_window(of, window, Detail::Least));
         Some(least.scaled(degree, modulus))
     }
 
     /// Returns the number of evaluations of the model.
     #[cfg(test)]
     pub(super) fn evaluations(&self) -> usize {
-        self.capped.len() + usize::from(self.exact.is_some())
+        self.capped.len() + self.exact.len()
     }
 }
 
@@ -175,8 +198,8 @@ mod tests {
                     layout.layout(),
                     found.map(|found| found.degree)
                 );
-                // Weights of up to 13 bits are below half of every modulus.
-                let most = if bits <= 13 { 1 } else { 5 };
+                // Weights of up to 13 bits are below half of every modulus. Shared uploads have noise of another kind.
+                let most = if bits <= 13 { 2 } else { 10 };
                 assert!(
                     (1..=most).contains(&evaluations),
                     "{bits} bits: {evaluations}"
@@ -217,7 +240,8 @@ mod tests {
                     .map(|layer| layer.iter().map(|&w| centred(i128::from(w), t)).collect());
                 let residues = Circuit::of_values(&network_of(residues), false);
                 let detail = (Weighing::Exact, Detail::Full);
-                let itself = FusedNoise::new(&residues, degree, t, detail, 1);
+                let of = (&residues, Fresh::Encrypted);
+                let itself = FusedNoise::new(of, degree, t, detail, 1);
                 let itself = itself.predict(&primes, 8);
                 let mut most: f64 = 0.0;
                 for (bound, itself) in bound.iter().zip(&itself) {

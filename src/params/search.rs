@@ -20,6 +20,8 @@ pub(super) struct Chain {
     /// See [`super::Parameters::drops`].
     pub drops: Vec<usize>,
     pub response_primes: usize,
+    /// True if one upload serves all plaintext primes.
+    pub shared: bool,
     pub noise: Vec<LayerNoise>,
     /// Cost with which chains of one [`Chains`] are compared.
     pub cost: f64,

@@ -151,6 +151,7 @@ fn parameters(options: &SelectOptions, bound: Bound, fit: Found) -> Parameters {
         plain_moduli: fit.plain_moduli,
         coeff_modulus: fit.chain.primes,
         drops: fit.chain.drops,
+        shared_upload: fit.chain.shared,
         response_primes: fit.chain.response_primes,
         predicted_noise: fit.chain.noise,
     }
@@ -185,6 +186,7 @@ impl<'a> Memory<'a> {
             primes: fit.chain.primes.len().saturating_sub(1),
             drops: &fit.chain.drops,
             plain_primes: fit.plain_moduli.len(),
+            shared: fit.chain.shared,
         };
         // A layout that cannot serve the network has no parameters.
         let Ok(forecast) = size.forecast(self.network, self.images) else {
@@ -326,5 +328,61 @@ mod tests {
         assert!(text.contains("proven bound"), "{text}");
         assert!(text.contains("accept a bound that was observed"), "{text}");
         assert!(text.contains("N = 32768"), "{text}");
+    }
+
+    #[test]
+    fn one_upload_is_shared_where_it_takes_less_time() {
+        let network = NetworkBuilder::new("wide", Shape::vector(64)).uniform_bits(2);
+        let network = network.linear(1, [1; 64]).square().linear(1, [7]).square();
+        let network = network.linear(1, [3]).build().unwrap();
+        let options = |bits: u32, rate: Option<u64>, shared_upload| SelectOptions {
+            bound: BoundRule::Observed {
+                magnitude: BigInt::from(1) << bits,
+                source: "a test".to_owned(),
+            },
+            scheme: Some(Scheme::Batched),
+            line: rate.map(|rate| super::super::Line {
+                bits_per_second: rate.try_into().unwrap(),
+                ..super::super::Line::default()
+            }),
+            shared_upload,
+            ..SelectOptions::default()
+        };
+        for bits in [40, 50, 54, 90] {
+            let slow = select(&network, &options(bits, Some(1), true)).unwrap();
+            let separate = select(&network, &options(bits, Some(1), false)).unwrap();
+            assert!(!separate.shared_upload() && separate.drops().is_empty());
+            let upload = |parameters: &Parameters| {
+                let uploads = if parameters.shared_upload() {
+                    1
+                } else {
+                    parameters.plain_moduli().len()
+                };
+                let (_, data) = parameters.coeff_modulus.split_last().unwrap();
+                let widths = data.iter().map(|prime| prime.ilog2() as usize + 1);
+                uploads * widths.sum::<usize>() * parameters.poly_modulus_degree()
+            };
+            assert!(upload(&slow) <= upload(&separate), "{bits}");
+            // Own encryption takes a product of at most 57 bits.
+            assert_eq!(slow.shared_upload(), bits < 57, "{bits}");
+            if slow.shared_upload() {
+                let product: u64 = slow.plain_moduli().iter().product();
+                assert!(product > 1 << bits && product <= 1 << 57);
+                assert_eq!(slow.drops(), [1]);
+                let bits: u32 = slow.coeff_modulus_bits().iter().sum();
+                let cap = slow
+                    .standard()
+                    .max_coeff_modulus_bits(slow.poly_modulus_degree());
+                assert!(bits <= cap.unwrap());
+                assert_eq!(slow.layer_primes().len(), slow.coeff_modulus().len() - 2);
+                assert!(slow.response_primes() <= slow.layer_primes().len());
+                let noise = slow.predicted_noise().iter();
+                assert!(noise.clone().all(|layer| layer.budget_bits >= MARGIN_BITS));
+            }
+        }
+        // With one plain prime, nothing is shared.
+        let one = select(&network, &options(16, Some(1), true)).unwrap();
+        assert_eq!(one.plain_moduli().len(), 1);
+        assert!(!one.shared_upload());
     }
 }

@@ -28,6 +28,7 @@ pub struct Parameters {
     pub(super) plain_moduli: Vec<u64>,
     pub(super) coeff_modulus: Vec<u64>,
     pub(super) drops: Vec<usize>,
+    pub(super) shared_upload: bool,
     pub(super) response_primes: usize,
     pub(super) predicted_noise: Vec<LayerNoise>,
 }
@@ -88,10 +89,25 @@ impl Parameters {
         &self.bound
     }
 
-    /// Returns, for the diagonal layout, the number of primes that are dropped after each run of linear layers and
-    /// after each square, alternately; none are dropped after the last square.
+    /// Returns the numbers of primes that are dropped on the way, the last ones first. For the layouts with rotations:
+    /// after each run of linear layers and after each square, alternately; none are dropped after the last square. For
+    /// own kernels in the batched and crop layouts: before the first layer.
     pub fn drops(&self) -> &[usize] {
         &self.drops
+    }
+
+    /// True if the client encrypts each value once, modulo the product of all plain primes, and the server makes a
+    /// ciphertext for each plain prime of it.
+    pub const fn shared_upload(&self) -> bool {
+        self.shared_upload
+    }
+
+    /// Returns the primes under which own kernels compute the layers of the batched and crop layouts: those of q
+    /// without the special prime and those that are dropped before the first layer.
+    pub(crate) fn layer_primes(&self) -> &[u64] {
+        let dropped = self.drops.first().copied().unwrap_or(0);
+        let left = self.coeff_modulus.len().saturating_sub(1 + dropped);
+        &self.coeff_modulus[..left]
     }
 
     /// Returns the number of primes that the response keeps: as few as its noise allows.

@@ -25,6 +25,7 @@ pub struct ParametersRecord {
     coeff_modulus: Vec<u64>,
     drops: Vec<usize>,
     response_primes: usize,
+    shared_upload: bool,
     /// Name and budget, in bits, of each layer.
     noise: Vec<(String, String)>,
 }
@@ -52,6 +53,7 @@ impl Parameters {
             coeff_modulus: self.coeff_modulus.clone(),
             drops: self.drops.clone(),
             response_primes: self.response_primes,
+            shared_upload: self.shared_upload,
             noise: self.predicted_noise.iter().map(noise).collect(),
         }
     }
@@ -110,6 +112,7 @@ impl Parameters {
             coeff_modulus: record.coeff_modulus.clone(),
             drops: record.drops.clone(),
             response_primes: record.response_primes,
+            shared_upload: record.shared_upload,
             predicted_noise: noise.ok_or(ParametersError("noise"))?,
         })
     }

@@ -71,6 +71,7 @@ impl Chains for StockChains {
                 };
                 if let Some((response_primes, noise)) = fewest_response_primes(count, predict) {
                     return Some(Chain {
+                        shared: false,
                         primes,
                         drops: Vec::new(),
                         response_primes,

@@ -34,7 +34,7 @@ fn compact_counts(plan: &Contexts, images: usize) -> WireResult<Counts> {
         is_ntt_form: true,
         polynomials: 2,
         primes: first(plan)?.first_level().coeff_modulus_size as u16,
-        parts: plan.contexts().len() as u32,
+        parts: plan.uploads().len() as u32,
         items: plan.inputs() as u32,
         images: images as u32,
     })
@@ -48,8 +48,8 @@ impl Body for CompactRequest {
         let fits = |(part, context): (&PackedPart, _)| part.fits(context, plan.inputs());
         fit(
             "compact request",
-            self.parts.len() == plan.contexts().len()
-                && self.parts.iter().zip(plan.contexts()).all(fits),
+            self.parts.len() == plan.uploads().len()
+                && self.parts.iter().zip(plan.uploads()).all(fits),
         )?;
         compact_counts(plan, self.images)
     }
@@ -57,7 +57,8 @@ impl Body for CompactRequest {
     fn size(plan: &Contexts, counts: &Counts) -> WireResult<Size> {
         check_fresh(plan, counts)?;
         check_field("NTT form", u64::from(counts.is_ntt_form), 1..=1)?;
-        let ciphertexts = batch_size::<SeededCiphertext>(plan, counts, plan.inputs())?;
+        let shape = (plan.uploads().len(), plan.inputs());
+        let ciphertexts = batch_size::<SeededCiphertext>(plan, counts, shape)?;
         let packed = fresh::ciphertext_bytes(first(plan)?) as u64;
         let count = u64::from(counts.parts).saturating_mul(u64::from(counts.items));
         Ok(Size {
@@ -80,7 +81,7 @@ impl Body for CompactRequest {
         source: &mut MessageSource<'_>,
     ) -> WireResult<Self> {
         let seed = source.array("seed")?;
-        let parts = plan.contexts().iter().map(|context| {
+        let parts = plan.uploads().iter().map(|context| {
             let size = fresh::ciphertext_bytes(context);
             let mut bytes = Vec::new();
             source.packed(size * counts.items as usize, &mut bytes)?;
@@ -155,14 +156,14 @@ impl Request {
     ) -> WireResult<()> {
         self.images = counts.images as usize;
         let seed = source.array("seed")?;
-        self.parts.resize_with(contexts.contexts().len(), Vec::new);
+        self.parts.resize_with(contexts.uploads().len(), Vec::new);
         let memory = |_| WireError::Memory { field: POLYNOMIAL };
         let (mut packed, mut next) = (Vec::new(), Vec::new());
         for (part, (context, ciphertexts)) in
-            contexts.contexts().iter().zip(&mut self.parts).enumerate()
+            contexts.uploads().iter().zip(&mut self.parts).enumerate()
         {
             let size = fresh::ciphertext_bytes(context);
-            let key = fresh::uniform_key(context, &seed);
+            let key = fresh::uniform_key(contexts.of_upload(part), &seed);
             let count = counts.items as usize;
             ciphertexts.truncate(count);
             source.packed(piece().min(count) * size, &mut packed)?;
@@ -206,7 +207,7 @@ impl Client {
         mut writer: impl Write,
     ) -> Result<u64, SendError> {
         contexts.check(&self.spec).map_err(SendError::Encrypt)?;
-        let parts = contexts.contexts().len();
+        let parts = contexts.uploads().len();
         let encryption = self.encryption(images, "encrypt", parts, progress);
         let encryption = encryption.map_err(SendError::Encrypt)?;
         let mut failed = None;
@@ -229,7 +230,7 @@ fn write_parts(
 ) -> WireResult<()> {
     sink.bytes("seed", encryption.seed())?;
     let (mut packed, mut next) = (Vec::new(), Vec::new());
-    for (part, context) in contexts.contexts().iter().enumerate() {
+    for (part, context) in contexts.uploads().iter().enumerate() {
         let size = fresh::ciphertext_bytes(context);
         for start in (0..contexts.inputs()).step_by(piece()) {
             let count = piece().min(contexts.inputs() - start);

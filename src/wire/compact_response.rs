@@ -49,7 +49,8 @@ impl Body for CompactResponse {
             polynomials..=polynomials,
         )?;
         check_field("primes", u64::from(counts.primes), primes..=primes)?;
-        let expanded = batch_size::<Ciphertext>(plan, counts, plan.outputs())?;
+        let expanded =
+            batch_size::<Ciphertext>(plan, counts, (plan.contexts().len(), plan.outputs()))?;
         let count = u64::from(counts.parts).saturating_mul(u64::from(counts.items));
         let bytes = ciphertext_bytes(plan)?.saturating_mul(count);
         Ok(Size {

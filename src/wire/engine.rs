@@ -47,7 +47,7 @@ impl UploadSizes {
         let request = Counts {
             polynomials: 2,
             primes: first(plan)?.first_level().coeff_modulus_size as u16,
-            parts,
+            parts: plan.uploads().len() as u32,
             items: plan.inputs() as u32,
             images: 1,
             ..Counts::default()
@@ -75,8 +75,8 @@ pub(super) fn first(plan: &Contexts) -> WireResult<&Context> {
     plan.contexts().first().ok_or(unfit("plan"))
 }
 
-pub(super) fn check_parts(plan: &Contexts, counts: &Counts) -> WireResult<u64> {
-    let parts = plan.contexts().len() as u64;
+pub(super) fn check_parts(parts: usize, counts: &Counts) -> WireResult<u64> {
+    let parts = parts as u64;
     check_field("parts", u64::from(counts.parts), parts..=parts)?;
     Ok(parts)
 }
@@ -84,7 +84,7 @@ pub(super) fn check_parts(plan: &Contexts, counts: &Counts) -> WireResult<u64> {
 /// Returns the header's counts for ciphertexts, which must all have the shape of the first.
 pub(super) fn batch_counts<E: Encrypted>(
     object: &'static str,
-    plan: &Contexts,
+    contexts: &[Context],
     images: usize,
     parts: &[Vec<E>],
 ) -> WireResult<Counts> {
@@ -95,12 +95,12 @@ pub(super) fn batch_counts<E: Encrypted>(
     let items = parts.first().map_or(0, Vec::len);
     let shape = parts
         .first()
-        .and_then(|part| shape_of(plan.contexts().first()?, part.first()?));
+        .and_then(|part| shape_of(contexts.first()?, part.first()?));
     let (primes, polynomials, is_ntt_form) = shape.ok_or(unfit(object))?;
     fit(
         object,
-        parts.len() == plan.contexts().len()
-            && parts.iter().zip(plan.contexts()).all(|(part, context)| {
+        parts.len() == contexts.len()
+            && parts.iter().zip(contexts).all(|(part, context)| {
                 part.len() == items
                     && part
                         .iter()
@@ -117,14 +117,14 @@ pub(super) fn batch_counts<E: Encrypted>(
     })
 }
 
-/// Checks the counts of a request or response. The plan has `items` ciphertexts for each plain prime.
+/// Checks the counts of a request or response of so many parts of `items` ciphertexts each.
 pub(super) fn batch_size<E: Encrypted>(
     plan: &Contexts,
     counts: &Counts,
-    items: usize,
+    (parts, items): (usize, usize),
 ) -> WireResult<Size> {
     let items = items as u64;
-    let parts = check_parts(plan, counts)?;
+    let parts = check_parts(parts, counts)?;
     check_field("items", u64::from(counts.items), items..=items)?;
     check_field(
         "images",
@@ -148,22 +148,23 @@ pub(super) fn check_fresh(plan: &Contexts, counts: &Counts) -> WireResult<()> {
 }
 
 macro_rules! batch_body {
-    ($($object:ident, $name:literal, $encrypted:ident, $items:ident, $check:ident;)*) => {$(
+    ($($object:ident, $name:literal, $encrypted:ident, $parts:ident, $items:ident, $check:ident;)*) => {$(
         impl Body for $object {
             type Scope = Contexts;
             const KIND: Kind = Kind::$object;
 
             fn counts(&self, plan: &Contexts) -> WireResult<Counts> {
-                batch_counts($name, plan, self.images, &self.parts)
+                batch_counts($name, plan.$parts(), self.images, &self.parts)
             }
 
             fn size(plan: &Contexts, counts: &Counts) -> WireResult<Size> {
                 $check(plan, counts)?;
-                batch_size::<$encrypted>(plan, counts, plan.$items())
+                let shape = (plan.$parts().len(), plan.$items());
+                batch_size::<$encrypted>(plan, counts, shape)
             }
 
             fn write_body(&self, plan: &Contexts, sink: &mut Sink<'_>) -> WireResult<()> {
-                for (part, context) in self.parts.iter().zip(plan.contexts()) {
+                for (part, context) in self.parts.iter().zip(plan.$parts()) {
                     for encrypted in part {
                         write_encrypted(context, encrypted, sink)?;
                     }
@@ -177,7 +178,7 @@ macro_rules! batch_body {
                 source: &mut MessageSource<'_>,
             ) -> WireResult<Self> {
                 let mut parts = Vec::new();
-                for context in plan.contexts() {
+                for context in plan.$parts() {
                     let part = (0..counts.items)
                         .map(|_| read_encrypted(context, counts, source))
                         .collect::<WireResult<_>>()?;
@@ -193,9 +194,9 @@ macro_rules! batch_body {
 }
 
 batch_body!(
-    Request, "request", Ciphertext, inputs, check_fresh;
-    SeededRequest, "seeded request", SeededCiphertext, inputs, check_fresh;
-    Response, "response", Ciphertext, outputs, check_plain_form;
+    Request, "request", Ciphertext, uploads, inputs, check_fresh;
+    SeededRequest, "seeded request", SeededCiphertext, uploads, inputs, check_fresh;
+    Response, "response", Ciphertext, contexts, outputs, check_plain_form;
 );
 
 /// Returns the header's counts for evaluation keys. Each plain prime has the same number of relinearisation key slots,
@@ -250,7 +251,7 @@ impl Rotating for SeededGaloisKeys {
 }
 
 fn keys_size<K: Keys, G: Keys>(plan: &Contexts, counts: &Counts) -> WireResult<Size> {
-    let parts = check_parts(plan, counts)?;
+    let parts = check_parts(plan.contexts().len(), counts)?;
     let context = first(plan)?;
     check_field("images", u64::from(counts.images), 0..=0)?;
     check_key(context, counts)?;

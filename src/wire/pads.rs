@@ -78,7 +78,7 @@ impl Body for MaskedImage {
         check_field("NTT form", u64::from(counts.is_ntt_form), 0..=0)?;
         check_field("polynomials", u64::from(counts.polynomials), 0..=0)?;
         check_field("primes", u64::from(counts.primes), 0..=0)?;
-        check_parts(plan, counts)?;
+        check_parts(plan.contexts().len(), counts)?;
         let values = plan.values() as u64;
         check_field("items", u64::from(counts.items), values..=values)?;
         check_one_image(counts)?;
@@ -129,7 +129,7 @@ impl Body for PreparedPad {
     const KIND: Kind = Kind::PreparedPad;
 
     fn counts(&self, plan: &Contexts) -> WireResult<Counts> {
-        batch_counts("prepared pad", plan, 1, &self.parts)
+        batch_counts("prepared pad", plan.contexts(), 1, &self.parts)
     }
 
     fn size(plan: &Contexts, counts: &Counts) -> WireResult<Size> {
@@ -138,7 +138,8 @@ impl Body for PreparedPad {
         check_one_image(counts)?;
         let items = u64::from(counts.items);
         check_field("items", items, 1..=PREPARED_MAX)?;
-        let ciphertexts = batch_size::<Ciphertext>(plan, counts, counts.items as usize)?;
+        let ciphertexts =
+            batch_size::<Ciphertext>(plan, counts, (plan.contexts().len(), counts.items as usize))?;
         Ok(ciphertexts.plus_bytes(FIELDS + Deployment::BYTES as u64))
     }
 

@@ -83,6 +83,7 @@ pub(in crate::cli) fn run(
         // The machines that will run it are others.
         memory: None,
         line: Some(arguments.line.line()),
+        ..SelectOptions::default()
     };
     let parameters = doing("choosing parameters", || select(&network, &options))?;
     let deployment = Deployment::new(network, parameters, classes);

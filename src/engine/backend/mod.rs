@@ -9,6 +9,7 @@ pub(super) use fused::{fuse, reported, tile_width};
 
 use self::hoisted::KeyTables;
 use self::reference::{Part, ReferenceEvaluator, ReferencePlan};
+use super::compact::CompactRequestPart;
 use super::contexts::Contexts;
 use super::error::{Doing, EngineError};
 use super::message::EvaluationKeys;
@@ -52,6 +53,19 @@ pub(super) trait Evaluate: fmt::Debug + Send + Sync {
         _progress: &dyn Progress,
     ) -> Result<Vec<Ciphertext>, EngineError> {
         Err(EngineError::NoPads)
+    }
+
+    /// Evaluates the circuit on a part of a request in the form in which it travels, without expanding it whole. Only the
+    /// kernels that shared uploads are for do that.
+    fn evaluate_packed(
+        &self,
+        _part: &CompactRequestPart,
+        _response_primes: usize,
+        _suffix: &str,
+        _stats: &mut [LayerStats],
+        _progress: &dyn Progress,
+    ) -> Result<Vec<Ciphertext>, EngineError> {
+        Err(EngineError::Internal("a request that must be expanded"))
     }
 
     /// Makes the same backend for another client's keys. What depends on the plan alone is shared.
@@ -107,15 +121,16 @@ pub(super) fn evaluators(
     keys: EvaluationKeys,
 ) -> Result<Vec<Box<dyn Evaluate>>, EngineError> {
     let keys = keys_of_primes(plan, contexts, keys)?;
-    let of_primes = contexts.contexts().iter().zip(keys);
+    let of_primes = contexts.contexts().iter().enumerate().zip(keys);
     of_primes
-        .map(|(context, PrimeKeys { relin, tables })| {
+        .map(|((index, context), PrimeKeys { relin, tables })| {
             Ok(match plan.parameters().scheme() {
                 Scheme::Stock => {
                     Box::new(stock::StockEvaluator::new(context, plan, relin)?) as Box<dyn Evaluate>
                 }
                 Scheme::Batched | Scheme::Crops => {
-                    Box::new(Arc::new(fused::Fused::new(context, plan)?))
+                    let upload = contexts.of_upload(index);
+                    Box::new(Arc::new(fused::Fused::new(context, upload, plan)?))
                 }
                 Scheme::Diagonal | Scheme::FewUploads => {
                     let tables = tables.ok_or(EngineError::Internal("no tables of keys"))?;

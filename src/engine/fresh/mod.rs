@@ -5,6 +5,9 @@
 //! polynomial for all primes, one transform for each. (Q m / t is rounded to the nearest integer; SEAL's encryptor rounds
 //! residue (t - 1) / 2 up.)
 //!
+//! A *shared* upload serves several plain primes: it is an encryption modulo their product T. Its message is joined from
+//! those modulo each prime, by the Chinese remainder theorem; all else is as above, with T in place of t.
+//!
 //! Sampling, rounding and reduction have no branch and no memory access that depends on the noise or on the message.
 
 pub(crate) mod keys;
@@ -19,12 +22,12 @@ use self::stream::{noise, uniform};
 use super::error::{Doing, EngineError};
 use crate::bits::{Invalid, pack, packed_bytes, unpack_checked, width};
 use crate::kernels::{Backend, Prime, Residues, to_montgomery};
-use crate::modular::multiply;
-use crate::seal::{BatchEncoder, Ciphertext, Context, Error, Plaintext, SecretKey};
+use crate::modular::{invert, multiply};
+use crate::seal::{BatchEncoder, Ciphertext, Context, Error, Modulus, Plaintext, SecretKey};
 use std::fmt;
 use zeroize::Zeroize;
 
-/// Largest plain prime: 22 times it, the size of the small polynomial, fits 62 bits.
+/// Largest plain modulus: 22 times it, the size of the small polynomial, fits 62 bits.
 const PLAIN_MODULUS_MAX: u64 = 1 << 57;
 
 /// Returns the bytes of the first polynomials of a ciphertext: residues packed to the width of their prime.
@@ -39,16 +42,21 @@ fn data_primes(context: &Context) -> &[u64] {
     &context.primes()[..context.first_level().coeff_modulus_size]
 }
 
-/// Describes all parameters for the derivation of keys.
-fn description(context: &Context) -> Vec<u8> {
-    let parameters = context.parameters();
-    let primes = context.primes().iter().copied();
-    let numbers = [
-        parameters.poly_modulus_degree() as u64,
-        parameters.plain_modulus().value(),
-    ];
-    let words = numbers.into_iter().chain(primes);
-    words.flat_map(u64::to_le_bytes).collect()
+/// Describes all parameters for the derivation of keys: of one plain prime, or of those of a shared upload.
+fn description(contexts: &[Context]) -> Vec<u8> {
+    let first = contexts.first();
+    let degree = first.map_or(0, |context| context.parameters().poly_modulus_degree());
+    let mut words = vec![degree as u64];
+    if contexts.len() > 1 {
+        // No plain prime is 0.
+        words.extend([0, contexts.len() as u64]);
+    }
+    let plain_primes = contexts
+        .iter()
+        .map(|context| context.parameters().plain_modulus());
+    words.extend(plain_primes.map(Modulus::value));
+    words.extend(first.iter().flat_map(|context| context.primes()));
+    words.into_iter().flat_map(u64::to_le_bytes).collect()
 }
 
 /// A data prime, with the factors of a fresh ciphertext.
@@ -65,15 +73,23 @@ impl Drop for FreshPrime {
     }
 }
 
-/// Encrypts under one plain prime.
-pub(super) struct FreshEncryptor {
-    context: Context,
+/// A plain prime of an upload.
+struct UploadPrime {
     encoder: BatchEncoder,
+    /// Multiplies by Q t / T mod t, for the product T of all plain primes of the upload.
+    scale: Shoup,
+    /// T / t.
+    others: u64,
+}
+
+/// Encrypts under one plain prime, or several that share an upload.
+pub(super) struct FreshEncryptor {
+    contexts: Vec<Context>,
+    plain_primes: Vec<UploadPrime>,
     backend: Backend,
+    /// The plain prime, or the product of all.
     plain_modulus: u64,
     primes: Vec<FreshPrime>,
-    /// Multiplies by Q mod t.
-    scale: Shoup,
 }
 
 impl fmt::Debug for FreshEncryptor {
@@ -99,6 +115,8 @@ pub(super) struct EncryptionScratch {
     values: Vec<u64>,
     /// Secret: it is the noise of the last ciphertext.
     noise: Vec<i8>,
+    /// The message modulo the product of all plain primes, if there are several.
+    joined: Vec<u64>,
     small: Vec<i64>,
     rows: Residues,
     bytes: Vec<u8>,
@@ -110,6 +128,7 @@ impl Drop for EncryptionScratch {
         self.slots.zeroize();
         self.values.zeroize();
         self.noise.zeroize();
+        self.joined.zeroize();
         self.small.zeroize();
         self.bytes.zeroize();
         self.rows.row_mut(0).as_flattened_mut().zeroize();
@@ -117,17 +136,25 @@ impl Drop for EncryptionScratch {
 }
 
 impl FreshEncryptor {
-    /// Takes a secret key; `None` if this encryption does not serve the parameters: primes of own kernels, and a plain
-    /// prime of at most 57 bits.
+    /// Takes a secret key, and the contexts of the plain primes, which differ in nothing else. Returns `None` if this
+    /// encryption does not serve the parameters: primes of own kernels, and plain primes whose product has at most 57
+    /// bits.
     pub(super) fn new(
-        context: &Context,
+        contexts: &[Context],
         secret_key: &SecretKey,
     ) -> Result<Option<Self>, EngineError> {
+        let context = contexts.first().ok_or(EngineError::Contexts)?;
         let degree = context.parameters().poly_modulus_degree();
-        let t = context.parameters().plain_modulus().value();
+        let plain_moduli = contexts
+            .iter()
+            .map(|context| context.parameters().plain_modulus());
+        let plain_moduli: Vec<u64> = plain_moduli.map(Modulus::value).collect();
+        let mut factors = plain_moduli.iter();
+        let product = factors.try_fold(1_u64, |product, &t| product.checked_mul(t));
         let data = data_primes(context);
         let primes: Option<Vec<Prime>> = data.iter().map(|&prime| Prime::new(prime)).collect();
-        let Some(primes) = primes.filter(|_| t <= PLAIN_MODULUS_MAX) else {
+        let product = product.filter(|&product| product <= PLAIN_MODULUS_MAX);
+        let (Some(primes), Some(t)) = (primes, product) else {
             return Ok(None);
         };
         let secret = secret_key.secret_limbs();
@@ -149,16 +176,25 @@ impl FreshEncryptor {
                 factors,
             }
         };
-        let product = data
-            .iter()
-            .fold(1 % t, |product, &prime| multiply(product, prime % t, t));
+        let plain_prime = |(context, &of): (&Context, &u64)| {
+            let data_product = data
+                .iter()
+                .fold(1 % of, |product, &prime| multiply(product, prime % of, of));
+            let others = t / of;
+            let scale = multiply(data_product, invert(others % of, of), of);
+            Ok(UploadPrime {
+                encoder: BatchEncoder::new(context).doing(|| "preparing to encrypt".to_owned())?,
+                scale: Shoup::new(scale, of),
+                others,
+            })
+        };
+        let plain_primes = contexts.iter().zip(&plain_moduli).map(plain_prime);
         Ok(Some(Self {
-            encoder: BatchEncoder::new(context).doing(|| "preparing to encrypt".to_owned())?,
+            plain_primes: plain_primes.collect::<Result<_, EngineError>>()?,
             backend: Backend::detect(),
             plain_modulus: t,
             primes: primes.into_iter().enumerate().map(prepare).collect(),
-            scale: Shoup::new(product, t),
-            context: context.clone(),
+            contexts: contexts.to_vec(),
         }))
     }
 
@@ -168,13 +204,18 @@ impl FreshEncryptor {
 
     /// Returns the bytes of a packed ciphertext.
     pub(super) fn ciphertext_bytes(&self) -> usize {
-        ciphertext_bytes(&self.context)
+        self.contexts.first().map_or(0, ciphertext_bytes)
+    }
+
+    /// Returns the context of the first plain prime.
+    pub(super) fn context(&self) -> Result<&Context, EngineError> {
+        self.contexts.first().ok_or(EngineError::Contexts)
     }
 
     /// Derives the keys of a request with this public seed, which must be fresh: two requests with one seed under one
     /// secret key would reveal differences of their messages.
     pub(super) fn keys(&self, seed: &[u8; SEED_BYTES]) -> Result<RequestKeys, EngineError> {
-        let parameters = description(&self.context);
+        let parameters = description(&self.contexts);
         Ok(RequestKeys {
             uniform: StreamKey::uniform(seed, &parameters),
             noise: StreamKey::noise(&parameters)?,
@@ -183,12 +224,20 @@ impl FreshEncryptor {
 
     /// Makes memory for a thread.
     pub(super) fn scratch(&self) -> Result<EncryptionScratch, EngineError> {
-        let degree = self.context.parameters().poly_modulus_degree();
+        let degree = self.context()?.parameters().poly_modulus_degree();
         Ok(EncryptionScratch {
             plain: Plaintext::new().doing(|| "preparing to encrypt".to_owned())?,
             slots: Vec::with_capacity(degree),
             values: Vec::with_capacity(degree),
             noise: vec![0; degree],
+            joined: vec![
+                0;
+                if self.plain_primes.len() > 1 {
+                    degree
+                } else {
+                    0
+                }
+            ],
             small: vec![0; degree],
             rows: Residues::zero(3, degree),
             // Never moved to other memory: it holds noise at times.
@@ -196,8 +245,8 @@ impl FreshEncryptor {
         })
     }
 
-    /// Encrypts the slots of the scratch memory as ciphertext `index` for plain prime `part`: writes the packed first
-    /// polynomial in NTT form. Cost: one transform modulo t and one for each prime of Q.
+    /// Encrypts the slots of the scratch memory as ciphertext `index` of part `part`: writes the packed first polynomial in
+    /// NTT form. Cost: one transform modulo each plain prime and one for each prime of Q.
     pub(super) fn encrypt(
         &self,
         keys: &RequestKeys,
@@ -208,25 +257,34 @@ impl FreshEncryptor {
         let doing = || format!("encrypting input element {index}");
         let t = self.plain_modulus;
         let backend = self.backend;
+        let context = self.context()?;
         scratch.values.resize(scratch.slots.len(), 0);
-        backend.compiled(
-            #[inline(always)]
-            || self.scale.multiply(&scratch.slots, &mut scratch.values),
-        );
-        self.encoder
-            .encode_u64_into(&scratch.values, &mut scratch.plain)
-            .doing(doing)?;
+        scratch.joined.fill(0);
+        for plain_prime in &self.plain_primes {
+            backend.compiled(
+                #[inline(always)]
+                || (plain_prime.scale).multiply(&scratch.slots, &mut scratch.values),
+            );
+            (plain_prime.encoder)
+                .encode_u64_into(&scratch.values, &mut scratch.plain)
+                .doing(doing)?;
+            let (plain, others) = (scratch.plain.coefficients(), plain_prime.others);
+            backend.compiled(
+                #[inline(always)]
+                || small::join(plain, others, t, &mut scratch.joined),
+            );
+        }
         let stream = keys.noise.stream([part, index, 0]);
         noise(stream, backend, &mut scratch.noise, &mut scratch.bytes);
         backend.compiled(
             #[inline(always)]
             || {
-                small::sums(
-                    &scratch.noise,
-                    scratch.plain.coefficients(),
-                    t,
-                    &mut scratch.small,
-                );
+                let message = if self.plain_primes.len() > 1 {
+                    &scratch.joined
+                } else {
+                    scratch.plain.coefficients()
+                };
+                small::sums(&scratch.noise, message, t, &mut scratch.small);
             },
         );
         let mut rest = packed;
@@ -241,7 +299,7 @@ impl FreshEncryptor {
                 #[inline(always)]
                 || (fresh.small).residues(&scratch.small, small.as_flattened_mut()),
             );
-            self.context
+            context
                 .ntt_forward(row, small.as_flattened_mut())
                 .doing(doing)?;
             let mut stream = keys.uniform.stream([part, index, row]);
@@ -296,6 +354,23 @@ pub(crate) fn expand(
     Ok(())
 }
 
+/// Expands the rows of one prime as [`expand`] does: those of both polynomials of ciphertext `index` of part `part`
+/// modulo the prime of index `row`.
+pub(in crate::engine) fn expand_row(
+    context: &Context,
+    key: &StreamKey,
+    [part, index, row]: [usize; 3],
+    packed: &[u8],
+    bytes: &mut Vec<u8>,
+    (first, second): (&mut [u64], &mut [u64]),
+) -> Result<(), Invalid> {
+    if let Some((prime, packed)) = rows_of(context, packed).nth(row) {
+        unpack_checked(packed, prime, first)?;
+        uniform(&mut key.stream([part, index, row]), prime, second, bytes);
+    }
+    Ok(())
+}
+
 /// Splits the bytes of a ciphertext into those of each prime.
 fn rows_of<'a>(context: &'a Context, packed: &'a [u8]) -> impl Iterator<Item = (u64, &'a [u8])> {
     let degree = context.parameters().poly_modulus_degree();
@@ -320,9 +395,9 @@ pub(crate) fn check(
     })
 }
 
-/// Returns the key of a request's uniform polynomials under one plain prime.
-pub(crate) fn uniform_key(context: &Context, seed: &[u8; SEED_BYTES]) -> StreamKey {
-    StreamKey::uniform(seed, &description(context))
+/// Returns the key of the uniform polynomials of a part of a request, under one plain prime or all that share it.
+pub(crate) fn uniform_key(contexts: &[Context], seed: &[u8; SEED_BYTES]) -> StreamKey {
+    StreamKey::uniform(seed, &description(contexts))
 }
 
 #[cfg(test)]

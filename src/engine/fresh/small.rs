@@ -62,6 +62,16 @@ pub(super) fn sums(noise: &[i8], message: &[u64], t: u64, sums: &mut [i64]) {
     }
 }
 
+/// Adds the residues of a polynomial modulo a plain prime, each times the product of the `other` plain primes, to those
+/// modulo the product of all.
+#[inline(always)]
+#[expect(clippy::inline_always, reason = "the loop is compiled for its caller")]
+pub(super) fn join(residues: &[u64], others: u64, product: u64, joined: &mut [u64]) {
+    for (joined, &residue) in joined.iter_mut().zip(residues) {
+        *joined = below(*joined + residue * others, product);
+    }
+}
+
 /// Returns the upper half of a product.
 #[inline(always)]
 #[expect(
@@ -156,6 +166,20 @@ mod tests {
             let mut product = [0];
             Shoup::new(factor, modulus).multiply(&[(value >> 1).cast_signed()], &mut product);
             prop_assert_eq!(u128::from(product[0]), expected);
+        }
+
+        #[test]
+        fn joined_residues_are_those_of_the_value(value: u64) {
+            let primes = [12_289_u64, 40_961, 65_537];
+            let product: u64 = primes.iter().product();
+            let value = value % product;
+            let mut joined = [0];
+            for t in primes {
+                let others = product / t;
+                let scaled = crate::modular::multiply(value % t, crate::modular::invert(others % t, t), t);
+                join(&[scaled], others, product, &mut joined);
+            }
+            prop_assert_eq!(joined, [value]);
         }
 
         #[test]

@@ -90,6 +90,7 @@ impl ClientSpec {
                     coefficients,
                 },
             takes_pads,
+            shared_upload,
         } = self;
         let mut words = Words::new("sealquant 2026-11 deployment 1");
         words.word(*poly_modulus_degree as u64);
@@ -114,6 +115,7 @@ impl ClientSpec {
         words.list(widths.iter().map(|&width| width.into()));
         words.word(*coefficients as u64);
         words.word(u64::from(*takes_pads));
+        words.word(u64::from(*shared_upload));
         Deployment(words.finish())
     }
 }

@@ -235,6 +235,7 @@ fn build(
     let left = data.len() - drops.iter().sum::<usize>();
     let (response_primes, noise) = fewest_response_primes(left, predict)?;
     Some(Chain {
+        shared: false,
         cost: circuit.nanoseconds(&levels(data.len(), &drops)),
         noise,
         response_primes,

@@ -2,6 +2,7 @@
 //! and an account of the factors that are not multiplied out.
 
 use super::plaintexts::Plaintexts;
+use super::upload::UploadScale;
 use crate::circuit::{CircuitLayer, Op, OpCounts};
 use crate::engine::error::EngineError;
 use crate::engine::plan::Plan;
@@ -130,7 +131,7 @@ pub(super) fn compile(
     inputs: usize,
     layers: &[FusedLayer<'_>],
     index: usize,
-    minus_q: u64,
+    (upload, minus_q): (&UploadScale, u64),
     plaintexts: Option<&Plaintexts>,
 ) -> Result<(Vec<KernelLayer>, u64), EngineError> {
     let t = context.parameters().plain_modulus().value();
@@ -138,7 +139,7 @@ pub(super) fn compile(
     let prime = Prime::new(value).ok_or(EngineError::Kernel { prime: value })?;
     let over_t = prime.invert(t % value);
     // The residues are `scale` times those of the BGV ciphertext.
-    let (mut scale, mut kappa) = (over_t, minus_q);
+    let (mut scale, mut kappa) = (upload.modulo(&prime), minus_q);
     let mut count = inputs;
     let mut specs = Vec::with_capacity(layers.len());
     for layer in layers {

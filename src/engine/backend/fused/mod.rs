@@ -10,14 +10,17 @@
 use crate::engine::error::{Doing, EngineError};
 mod layers;
 mod plaintexts;
+mod upload;
 
 pub(in crate::engine) use layers::{fuse, reported};
 
 use self::layers::{FusedLayer, Reported, compile};
 use self::plaintexts::Plaintexts;
+use self::upload::{PrimeDrop, RequestRows, UploadScale};
 use crate::circuit::OpCounts;
 use crate::engine::backend::stock::Stock;
-use crate::engine::backend::{Evaluate, PrimeKeys, fresh_in_ntt_form};
+use crate::engine::backend::{Evaluate, PrimeKeys};
+use crate::engine::compact::CompactRequestPart;
 use crate::engine::correction::minus_q;
 use crate::engine::masks::Masks;
 use crate::engine::plan::Plan;
@@ -47,10 +50,15 @@ pub(in crate::engine) fn tile_width(rows: usize) -> usize {
 #[derive(Debug)]
 pub(super) struct Fused {
     context: Context,
+    /// The contexts of the request: of this plain prime, or of those that share it.
+    upload: Vec<Context>,
+    /// Number of ciphertexts of the request.
+    inputs: usize,
+    dropping: Option<PrimeDrop>,
     stock: Stock,
     backend: Backend,
     layers: Vec<Reported>,
-    /// For each data prime, the compiled layers, and the factor that makes BFV ciphertexts of the results.
+    /// For each data prime that is not dropped first, the compiled layers, and the factor that makes BFV ciphertexts of the results.
     programs: Vec<(Program, u64)>,
     /// In the crop layout, the masks that hide a logit's partial sums in decrypted slots.
     masks: Option<Masks>,
@@ -68,7 +76,6 @@ impl Evaluate for Arc<Fused> {
         LayerStats::named(std::iter::once("input").chain(layers).chain(["response"]))
     }
 
-    /// Evaluates all layers. It holds one prime's residues of all inputs in memory, unless they come in NTT form.
     fn evaluate(
         &self,
         inputs: &[Ciphertext],
@@ -77,7 +84,42 @@ impl Evaluate for Arc<Fused> {
         stats: &mut [LayerStats],
         progress: &dyn Progress,
     ) -> Result<Vec<Ciphertext>, EngineError> {
-        let in_ntt_form = fresh_in_ntt_form(&self.context, inputs)?;
+        let source = RequestRows::whole(self.uploaded()?, inputs)?;
+        self.evaluate_from(&source, response_primes, suffix, stats, progress)
+    }
+
+    fn evaluate_packed(
+        &self,
+        part: &CompactRequestPart,
+        response_primes: usize,
+        suffix: &str,
+        stats: &mut [LayerStats],
+        progress: &dyn Progress,
+    ) -> Result<Vec<Ciphertext>, EngineError> {
+        let source = RequestRows::packed(&self.upload, self.inputs, part)?;
+        self.evaluate_from(&source, response_primes, suffix, stats, progress)
+    }
+
+    fn set_backend(&mut self, backend: Backend) {
+        if let Some(fused) = Self::get_mut(self) {
+            fused.backend = backend;
+        }
+    }
+}
+
+impl Fused {
+    /// Evaluates all layers. It holds one prime's residues of all inputs in memory, unless they come whole in NTT form and
+    /// no prime is dropped.
+    fn evaluate_from(
+        &self,
+        source: &RequestRows<'_>,
+        response_primes: usize,
+        suffix: &str,
+        stats: &mut [LayerStats],
+        progress: &dyn Progress,
+    ) -> Result<Vec<Ciphertext>, EngineError> {
+        let (uploaded, in_ntt_form) = (self.uploaded()?, source.in_ntt_form());
+        let count = 2 * self.inputs;
         let degree = self.degree();
         let (outputs, size) = self
             .programs
@@ -87,19 +129,45 @@ impl Evaluate for Arc<Fused> {
                 "a program of kernels without a shape",
             ))?;
         let primes = self.programs.len();
-        let tile = tile_width(2 * inputs.len()).min(degree);
+        let tile = tile_width(count).min(degree);
         let name = format!("evaluate{suffix}");
         let stage = StageProgress::new(progress, &name, primes * (degree / tile));
         // Residues of the output ciphertexts: polynomial after polynomial, and in each, one prime after the other.
         let mut results = vec![0; outputs * size * primes * degree];
-        let mut transformed = Vec::new();
+        let (mut transformed, mut remainders) = (Vec::new(), Vec::new());
+        if let Some(dropping) = &self.dropping {
+            let start = Instant::now();
+            remainders.resize(count * degree, 0);
+            source.fill(uploaded, dropping.index(), &mut remainders)?;
+            dropping.remainders(in_ntt_form, &mut remainders)?;
+            stats[0].ops += OpCounts {
+                constant_multiplications: self.inputs as u64,
+                mod_switches: self.inputs as u64,
+                ..OpCounts::default()
+            };
+            stats[0].seconds += start.elapsed().as_secs_f64();
+        }
         for index in 0..primes {
             let start = Instant::now();
-            let rows: Vec<&[u64]> = if in_ntt_form {
-                self.rows(inputs, index).collect()
+            let in_memory = source.rows(uploaded, index);
+            let in_memory = in_memory.filter(|_| in_ntt_form && self.dropping.is_none());
+            let rows: Vec<&[u64]> = if let Some(rows) = in_memory {
+                rows
             } else {
-                transformed.resize(inputs.len() * 2 * degree, 0);
-                self.transform(inputs, index, &mut transformed)?;
+                transformed.resize(count * degree, 0);
+                source.fill(uploaded, index, &mut transformed)?;
+                if let Some(dropping) = &self.dropping {
+                    let backend = self.backend;
+                    dropping.subtract(
+                        index,
+                        in_ntt_form,
+                        &remainders,
+                        backend,
+                        &mut transformed,
+                    )?;
+                } else if !in_ntt_form {
+                    self.transform(index, &mut transformed)?;
+                }
                 transformed.chunks(degree).collect()
             };
             stats[0].seconds += start.elapsed().as_secs_f64();
@@ -131,18 +199,21 @@ impl Evaluate for Arc<Fused> {
         Ok(response)
     }
 
-    fn set_backend(&mut self, backend: Backend) {
-        if let Some(fused) = Self::get_mut(self) {
-            fused.backend = backend;
-        }
+    /// Returns the context under which the request was encrypted, but for its message.
+    fn uploaded(&self) -> Result<&Context, EngineError> {
+        self.upload.first().ok_or(EngineError::Contexts)
     }
-}
 
-impl Fused {
-    pub(super) fn new(context: &Context, plan: &Plan) -> Result<Self, EngineError> {
+    /// Prepares the plan under the plain prime of a context. The request was encrypted under the contexts `upload`:
+    /// this one, or those that share it.
+    pub(super) fn new(
+        context: &Context,
+        upload: &[Context],
+        plan: &Plan,
+    ) -> Result<Self, EngineError> {
         let t = context.parameters().plain_modulus().value();
-        let data = context.first_level().coeff_modulus_size;
-        let primes = &context.primes()[..data];
+        let primes = plan.parameters().layer_primes();
+        let scale = UploadScale::new(context, plan);
         let fused = fuse(plan);
         let slot_map = plan.client_spec().slot_map();
         let (plaintexts, masks) = match fused.last() {
@@ -152,14 +223,14 @@ impl Fused {
             ),
             _ => (None, None),
         };
-        let programs = (0..data)
+        let programs = (0..primes.len())
             .map(|index| {
                 let (specs, factor) = compile(
                     context,
                     plan.inputs(),
                     &fused,
                     index,
-                    minus_q(primes, t),
+                    (&scale, minus_q(primes, t)),
                     plaintexts.as_ref(),
                 )?;
                 let prime = primes[index];
@@ -171,6 +242,9 @@ impl Fused {
             .collect::<Result<_, _>>()?;
         Ok(Self {
             context: context.clone(),
+            upload: upload.to_vec(),
+            inputs: plan.inputs(),
+            dropping: PrimeDrop::new(context, plan)?,
             stock: Stock::new(context, None)?,
             backend: Backend::detect(),
             layers: reported(&fused, plan.inputs(), t),
@@ -183,30 +257,10 @@ impl Fused {
         self.context.parameters().poly_modulus_degree()
     }
 
-    /// Returns the residues of both polynomials of every input modulo the prime of this index.
-    fn rows<'a>(&self, inputs: &'a [Ciphertext], index: usize) -> impl Iterator<Item = &'a [u64]> {
-        let (degree, primes) = (self.degree(), self.programs.len());
-        inputs.iter().flat_map(move |input| {
-            let rows = input.limbs().chunks(degree);
-            rows.skip(index).step_by(primes)
-        })
-    }
-
     /// Transforms the rows of every input to NTT form.
-    fn transform(
-        &self,
-        inputs: &[Ciphertext],
-        index: usize,
-        transformed: &mut [u64],
-    ) -> Result<(), EngineError> {
-        let rows: Vec<&[u64]> = self.rows(inputs, index).collect();
-        transformed
-            .par_chunks_mut(self.degree())
-            .zip(rows)
-            .try_for_each(|(transformed, row)| {
-                transformed.copy_from_slice(row);
-                self.context.ntt_forward(index, transformed)
-            })
+    fn transform(&self, index: usize, rows: &mut [u64]) -> Result<(), EngineError> {
+        rows.par_chunks_mut(self.degree())
+            .try_for_each(|row| self.context.ntt_forward(index, row))
             .doing(|| "transforming the request".to_owned())
     }
 
@@ -272,7 +326,9 @@ impl Fused {
         size: usize,
         response_primes: usize,
     ) -> Result<(Vec<Ciphertext>, OpCounts), EngineError> {
-        let level = self.context.first_level();
+        let mut levels = self.context.data_levels().iter();
+        let level = levels.find(|level| level.coeff_modulus_size == self.programs.len());
+        let level = *level.ok_or(EngineError::Internal("no level of the layers' primes"))?;
         let response = results
             .chunks(size * self.programs.len() * self.degree())
             .map(|limbs| {

@@ -25,10 +25,33 @@ fn chosen(network: &Network, scheme: Scheme) -> Parameters {
     select(network, &options).unwrap()
 }
 
+/// Selects parameters for a line so slow that an upload counts most, and a bound of so many bits; `None` if no shared
+/// upload is chosen.
+fn shared(network: &Network, scheme: Scheme, bits: u32) -> Option<Parameters> {
+    let options = SelectOptions {
+        scheme: Some(scheme),
+        bound: crate::params::BoundRule::Observed {
+            magnitude: BigInt::from(1u64) << bits,
+            source: "a test of shared uploads".to_owned(),
+        },
+        line: Some(crate::params::Line {
+            bits_per_second: std::num::NonZeroU64::MIN,
+            ..crate::params::Line::default()
+        }),
+        ..SelectOptions::default()
+    };
+    let selection = select(network, &options).unwrap();
+    assert_eq!(selection.shared_upload(), selection.drops() == [1]);
+    selection.shared_upload().then_some(selection)
+}
+
 /// Returns the bits by which the prediction is below the measured budget, before primes are dropped and after.
 fn check(network: &Network, layout: Scheme, images: usize, ntt: bool) -> [f64; 2] {
-    let selection = chosen(network, layout);
-    let plan = Plan::new(network, &selection).unwrap();
+    check_under(network, &chosen(network, layout), images, ntt)
+}
+
+fn check_under(network: &Network, selection: &Parameters, images: usize, ntt: bool) -> [f64; 2] {
+    let plan = Plan::new(network, selection).unwrap();
     assert!(!plan.client_spec().needs_relin_keys());
     let contexts = Contexts::new(plan.client_spec()).unwrap();
     let client = Client::new(plan.client_spec(), &contexts).unwrap();
@@ -38,7 +61,7 @@ fn check(network: &Network, layout: Scheme, images: usize, ntt: bool) -> [f64; 2
     let mut request = client.encrypt(&images, &()).unwrap();
     assert!(request.parts.iter().flatten().all(Ciphertext::is_ntt_form));
     if !ntt {
-        for (part, context) in request.parts.iter_mut().zip(contexts.contexts()) {
+        for (part, context) in request.parts.iter_mut().zip(contexts.uploads()) {
             let evaluator = crate::seal::Evaluator::new(context).unwrap();
             for encrypted in part {
                 evaluator.transform_from_ntt_inplace(encrypted).unwrap();
@@ -59,11 +82,12 @@ fn check(network: &Network, layout: Scheme, images: usize, ntt: bool) -> [f64; 2
         parts: contexts
             .contexts()
             .iter()
-            .zip(&request.parts)
-            .map(|(context, inputs)| {
-                let fused = Fused::new(context, &plan).unwrap();
+            .zip(request.parts.iter().cycle())
+            .enumerate()
+            .map(|(index, (context, inputs))| {
+                let fused = std::sync::Arc::new(Fused::new(context, contexts.of_upload(index), &plan).unwrap());
                 let mut stats = fused.stats();
-                let all = context.first_level().coeff_modulus_size;
+                let all = selection.layer_primes().len();
                 fused.evaluate(inputs, all, "", &mut stats, &()).unwrap()
             })
             .collect(),
@@ -94,6 +118,131 @@ fn random_networks_equal_the_twin() {
     for seed in 0..16 {
         let network = random_network(seed, &limits).unwrap();
         check(&network, Scheme::Batched, 50, seed % 2 == 1);
+    }
+}
+
+#[test]
+fn random_networks_equal_the_twin_with_a_shared_upload() {
+    let limits = NetworkLimits {
+        max_side: 9,
+        ..NetworkLimits::default()
+    };
+    let mut served = [0; 2];
+    for seed in 0..60 {
+        let network = random_network(seed, &limits).unwrap();
+        for (served, scheme) in served.iter_mut().zip([Scheme::Batched, Scheme::Crops]) {
+            let possible =
+                scheme == Scheme::Batched || crate::network::CropNetwork::new(&network).is_ok();
+            if *served == 6 || !possible {
+                continue;
+            }
+            let bits = [30, 40, 50, 55][seed as usize % 4];
+            if let Some(selection) = shared(&network, scheme, bits) {
+                *served += 1;
+                check_under(&network, &selection, 5, seed % 2 == 1);
+            }
+        }
+    }
+    assert_eq!(served, [6, 6]);
+}
+
+#[test]
+fn the_noise_model_of_shared_uploads_is_never_optimistic_and_not_far_off() {
+    let full = crate::params::SecurityStandard::degrees().max().unwrap();
+    for (squares, side, channels, weight, bits) in [
+        (1, 8, 2, 1, 40),
+        (1, 12, 4, 7, 55),
+        (2, 8, 3, 1, 36),
+        (2, 12, 4, 7, 50),
+        (3, 16, 2, 1, 36),
+    ] {
+        let network = convolutions(squares, side, channels, weight, 5);
+        let selection = shared(&network, Scheme::Batched, bits).unwrap();
+        let slack = check_under(&network, &selection, full, false);
+        let name = network.name();
+        println!("{name}, shared, {bits} bits: {slack:.1?} bits below the measured");
+        let degree = 1 << squares;
+        let values = network.classes() * selection.plain_moduli().len();
+        let n = selection.poly_modulus_degree();
+        let [phase, rounding] = crate::params::tail_bits_of_dropped(degree, n, values);
+        // As without a drop; and the powers of most keys are below their mean.
+        let before = phase - 2.0 + 4.0 + 2.0 * squares.min(2) as f64 + 1.0;
+        let limits = [before, before.max(rounding) + 1.0];
+        for (bits, limit) in slack.iter().zip(limits) {
+            assert!(*bits <= limit, "{name}: {slack:?} of {limits:?}");
+        }
+    }
+}
+
+#[test]
+fn one_upload_serves_each_plain_prime() {
+    let network = convolutions(2, 8, 2, 1, 4);
+    let selection = shared(&network, Scheme::Batched, 40).unwrap();
+    let count = selection.plain_moduli().len();
+    let plan = Plan::new(&network, &selection).unwrap();
+    let contexts = Contexts::new(plan.client_spec()).unwrap();
+    let client = Client::new(plan.client_spec(), &contexts).unwrap();
+    let server = Server::new(&plan, &contexts, client.evaluation_keys().unwrap()).unwrap();
+    let images = random_images(7, &network, 3);
+    let request = client.encrypt_part(&images, 0, &()).unwrap();
+    let parts = (0..count).map(|prime| {
+        let (response, layers) = server.evaluate_shared(&request, prime, &()).unwrap();
+        assert!(layers[0].seconds > 0.0);
+        assert!(client.part_budget_bits(&response).unwrap() > 0);
+        response
+    });
+    let response = Response::from_parts(parts.collect()).unwrap();
+    let expected = Twin::new(&network).logits_batch(&images).unwrap();
+    assert_eq!(client.decrypt(&response, images.len()).unwrap(), expected);
+
+    // The same in the form in which it travels.
+    let packed = client.encrypt_compact_part(&images, 0, &()).unwrap();
+    let whole = packed.expand(&contexts).unwrap();
+    for prime in 0..count {
+        let (of_packed, _) = server.evaluate_packed(&packed, prime, &()).unwrap();
+        let (of_whole, _) = server.evaluate_shared(&whole, prime, &()).unwrap();
+        let limbs = |part: &crate::engine::ResponsePart| -> Vec<Vec<u64>> {
+            let limbs = part.ciphertexts.iter().map(Ciphertext::limbs);
+            limbs.map(<[u64]>::to_vec).collect()
+        };
+        assert_eq!(limbs(&of_packed), limbs(&of_whole));
+    }
+    let other = chosen(&convolutions(2, 8, 3, 7, 0), Scheme::Batched);
+    let other = Plan::new(&network, &other).unwrap();
+    let other = (Contexts::new(other.client_spec()).unwrap(), other);
+    let other = Client::new(other.1.client_spec(), &other.0).unwrap();
+    let other = other.encrypt_compact_part(&images, 0, &()).unwrap();
+    assert!(server.evaluate_packed(&other, 0, &()).is_err());
+
+    assert!(matches!(
+        client.encrypt_part(&images, 1, &()),
+        Err(EngineError::Mismatch { .. })
+    ));
+    assert!(matches!(
+        server.evaluate_shared(&request, count, &()),
+        Err(EngineError::Mismatch { .. })
+    ));
+    assert!(matches!(
+        client.encrypt_seeded(&images, &()),
+        Err(EngineError::SharedUpload)
+    ));
+    assert!(matches!(
+        client.encrypt_seeded_part(&images, 0, &()),
+        Err(EngineError::SharedUpload)
+    ));
+    // The layers before the last one, as noise is measured between layers.
+    for layers in 1..=plan.layers().len() {
+        let prefix = plan.prefix(layers, 4);
+        let server = Server::new(&prefix, &contexts, client.evaluation_keys().unwrap()).unwrap();
+        let (response, _) = server.evaluate_shared(&request, 1, &()).unwrap();
+        let name = plan.layers()[layers - 1].name();
+        let mut predicted = selection.predicted_noise().iter();
+        let predicted = predicted.find(|noise| noise.name == name).unwrap();
+        let measured = f64::from(client.part_budget_bits(&response).unwrap());
+        assert!(
+            measured >= predicted.budget_bits.floor(),
+            "{name}: {measured} {predicted:?}"
+        );
     }
 }
 
@@ -306,6 +455,7 @@ fn parts_make_up_the_response() {
             source: "a test of several plaintext moduli".to_owned(),
         },
         line: None,
+        shared_upload: false,
         ..SelectOptions::default()
     };
     let selection = select(&network, &options).unwrap();
@@ -316,6 +466,10 @@ fn parts_make_up_the_response() {
     let client = Client::new(plan.client_spec(), &contexts).unwrap();
     let server = Server::new(&plan, &contexts, client.evaluation_keys().unwrap()).unwrap();
     let images = random_images(7, &network, 3);
+    assert!(matches!(
+        server.evaluate_shared(&client.encrypt_part(&images, 0, &()).unwrap(), 1, &()),
+        Err(EngineError::Mismatch { .. })
+    ));
     let part = |images: &[Vec<i64>], prime| {
         let request = client.encrypt_part(images, prime, &()).unwrap();
         assert_eq!(

@@ -224,6 +224,7 @@ fn spec(network: &Network, input: Reference, parameters: &ReferenceParameters) -
         poly_modulus_degree: slots,
         coeff_modulus: parameters.coeff_modulus.clone(),
         plain_moduli: parameters.plain_moduli.clone(),
+        shared_upload: false,
         security: parameters.security,
         slot_map: input.slot_map(slots, network.classes()),
         input: network.input().clone(),
