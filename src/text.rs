@@ -153,7 +153,6 @@ fn starts_with_base64(bytes: &[u8], magic: &[u8]) -> bool {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
 

@@ -425,7 +425,6 @@ impl Circuit {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "a failed test may panic")]
     use super::*;
     use crate::network::{
         NetworkLimits, random_hcnn, random_hcnn_cifar, random_images, random_network,

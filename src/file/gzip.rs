@@ -61,7 +61,6 @@ pub(crate) fn unpack(bytes: &[u8], limit: u64) -> Result<Vec<u8>, GzipError> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a test may stop at a surprise")]
 mod tests {
     use super::*;
 

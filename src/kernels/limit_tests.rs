@@ -2,7 +2,6 @@
 //!
 //! The factors are chosen so that both halves of each product are as large as possible; the low halves are the first to
 //! exceed a word.
-#![allow(clippy::unwrap_used, reason = "a failed test may panic")]
 
 use super::backend::run;
 use super::prime::LAZY_PRODUCTS;

@@ -1,5 +1,4 @@
 //! Compares kernels on rows with arithmetic in 128-bit integers, under every backend.
-#![allow(clippy::unwrap_used, reason = "a failed test may panic")]
 
 use super::*;
 use crate::kernels::{Residues, row_of};

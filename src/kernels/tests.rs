@@ -1,5 +1,4 @@
 //! Compares kernels with arithmetic in 128-bit integers, and with each other.
-#![allow(clippy::unwrap_used, reason = "a failed test may panic")]
 
 use super::*;
 use crate::network::SplitMix64;

@@ -222,11 +222,6 @@ impl Arithmetic for WideIntervals {
 
 #[cfg(test)]
 mod tests {
-    #![allow(
-        clippy::unwrap_used,
-        reason = "a test stops at the first thing that is wrong"
-    )]
-
     use super::super::{NetworkBuilder, Shape, Twin};
     use super::*;
 

@@ -218,11 +218,6 @@ fn zeros(count: usize, weight: &[i64]) -> Vec<BigInt> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(
-        clippy::unwrap_used,
-        reason = "a test stops at the first thing that is wrong"
-    )]
-
     use super::*;
     use crate::network::{NetworkLimits, random_network};
 

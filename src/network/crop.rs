@@ -175,7 +175,6 @@ impl CropNetwork {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "a failed test may panic")]
     use super::*;
     use crate::network::{NetworkLimits, Twin, random_images, random_network};
     use num_bigint::BigInt;

@@ -216,11 +216,6 @@ fn smallest(threshold: i32, floor: i64, squares: i128, count: usize) -> i64 {
 
 #[cfg(test)]
 mod tests {
-    #![allow(
-        clippy::unwrap_used,
-        reason = "a test stops at the first thing that is wrong"
-    )]
-
     use super::*;
     use crate::network::{InputQuantizer, SplitMix64};
 

@@ -1,9 +1,4 @@
 //! Tests of network files: saving, compressing, and reading them again, here and in Python.
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "a test stops at the first thing that is wrong"
-)]
 
 use std::{error::Error as _, process::Command};
 

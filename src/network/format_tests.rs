@@ -1,10 +1,4 @@
 //! Tests of the file format.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "a test stops at the first thing that is wrong"
-)]
 
 use num_bigint::BigInt;
 use proptest::prelude::*;

@@ -328,11 +328,6 @@ fn join(dimensions: &[usize]) -> String {
 
 #[cfg(test)]
 mod tests {
-    #![allow(
-        clippy::unwrap_used,
-        reason = "a test stops at the first thing that is wrong"
-    )]
-
     use super::*;
 
     fn conv(kernel: [usize; 2], stride: [usize; 2], padding: [usize; 2]) -> Layer {

@@ -155,7 +155,6 @@ impl SparseMatrix {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "a failed test may panic")]
     use super::*;
     use crate::network::{LoweredOperation, NetworkLimits, Twin, random_images, random_network};
 

@@ -400,11 +400,6 @@ fn signed_bits(weights: &[i64]) -> u32 {
 
 #[cfg(test)]
 mod tests {
-    #![allow(
-        clippy::unwrap_used,
-        reason = "a test stops at the first thing that is wrong"
-    )]
-
     use super::super::NetworkBuilder;
     use super::*;
 

@@ -171,11 +171,6 @@ fn count(thresholds: &[u8], pixel: u8) -> i64 {
 
 #[cfg(test)]
 mod tests {
-    #![allow(
-        clippy::unwrap_used,
-        reason = "a test stops at the first thing that is wrong"
-    )]
-
     use super::*;
 
     #[test]

@@ -506,7 +506,6 @@ impl Second {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "a failed test may panic")]
     use super::*;
     use crate::network::{LoweredOperation, NetworkBuilder, Shape};
 

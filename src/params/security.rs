@@ -57,7 +57,6 @@ impl std::fmt::Display for SecurityStandard {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "a failed test may panic")]
     use super::*;
     use crate::seal::{SecurityLevel, coeff_modulus};
 

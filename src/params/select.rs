@@ -245,7 +245,6 @@ fn bound(network: &Network, rule: &BoundRule) -> Result<Bound, ParamsError> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, clippy::panic, reason = "a failed test may panic")]
     use super::super::search::MARGIN_BITS;
     use super::*;
     use crate::network::{NetworkBuilder, Shape};

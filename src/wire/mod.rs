@@ -52,13 +52,8 @@ mod keys;
 mod message;
 mod stream;
 
-#[cfg(all(test, feature = "inference"))]
-#[allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "tests"
-)]
+#[cfg(test)]
+#[cfg(feature = "inference")]
 mod tests;
 
 #[cfg(feature = "inference")]

@@ -242,7 +242,6 @@ impl Roots {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "a failed test may panic")]
     use super::*;
     use crate::network::{LoweredOperation, NetworkBuilder, Shape, SplitMix64};
 

@@ -8,7 +8,6 @@ mod blake2xb;
 mod lanes;
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "tests")]
 mod tests;
 
 use super::seed::Seed;
