@@ -10,7 +10,7 @@ mod lanes;
 #[cfg(test)]
 mod tests;
 
-use super::seed::Seed;
+use super::Seed;
 use blake2xb::Blake2xb;
 
 /// Fills polynomials with uniform residues: N residues modulo each prime, one prime after the other.
