@@ -22,6 +22,7 @@ use serde::Serialize;
 pub(crate) use result::{ResultKind, check_result};
 #[cfg(any(feature = "cli", feature = "train"))]
 pub(crate) use target::check_directory;
+pub(crate) use target::directory_of;
 #[cfg(feature = "cli")]
 pub(crate) use target::{is_pipe, is_same_target, is_stream};
 #[cfg(feature = "cli")]
@@ -68,7 +69,7 @@ pub(crate) fn replace<T, E>(
         Target::Stream(stream) => return Ok(write(&mut stream.open()?)),
         Target::File { path, permissions } => (path, permissions),
     };
-    let directory = target::directory_of(&path);
+    let directory = directory_of(&path);
     fs::create_dir_all(directory)?;
     let mut file = TemporaryFile::create(directory)?;
     let written = write(file.as_file_mut());

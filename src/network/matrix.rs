@@ -172,7 +172,7 @@ mod tests {
                 .iter()
                 .filter_map(|layer| match &layer.operation {
                     LoweredOperation::Sums(sums) => Some(sums),
-                    LoweredOperation::Square { .. } => None,
+                    LoweredOperation::Square => None,
                 })
                 .collect();
             let t = [17, 65_537, (1 << 59) - 55][seed as usize % 3];
