@@ -20,7 +20,7 @@
 #[path = "../tests/support/networks.rs"]
 mod support;
 
-use sealquant::network::{FormatError, MAX_TERMS, Network, NetworkError, SplitMix64};
+use sealquant::network::{FormatError, MAX_TERMS, Network, SplitMix64};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -187,13 +187,12 @@ fn of_inspect(steps: &[(String, Duration)]) -> Duration {
     once + way
 }
 
-/// Returns the name of the error's variant.
+/// Returns the field at fault, without its indices, or the name of the error's variant.
 fn variant(error: &FormatError) -> String {
-    let text = match error {
-        FormatError::Network(NetworkError::Layer { problem, .. }) => format!("{problem:?}"),
-        FormatError::Network(error) => format!("{error:?}"),
-        error => format!("{error:?}"),
-    };
+    if let FormatError::Network(error) = error {
+        return error.field.replace(|c: char| c.is_ascii_digit(), "");
+    }
+    let text = format!("{error:?}");
     let end = text.find([' ', '(', '{']).unwrap_or(text.len());
     text[..end].to_owned()
 }

@@ -24,6 +24,7 @@ pub(crate) use result::{ResultKind, check_result};
 pub(crate) use target::check_directory;
 #[cfg(any(feature = "cli", test))]
 pub(crate) use target::check_output;
+pub(crate) use target::directory_of;
 #[cfg(feature = "cli")]
 pub(crate) use target::{is_pipe, is_same_target, is_stream};
 #[cfg(feature = "cli")]
@@ -81,7 +82,7 @@ pub(crate) fn replace<T, E>(
         Target::Stream(stream) => return Ok(write(&mut stream.open()?)),
         Target::File { path, permissions } => (path, permissions),
     };
-    let directory = target::directory_of(&path);
+    let directory = directory_of(&path);
     fs::create_dir_all(directory)?;
     let mut file = TemporaryFile::create(directory)?;
     let written = write(file.as_file_mut());

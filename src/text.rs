@@ -153,8 +153,7 @@ fn starts_with_base64(bytes: &[u8], magic: &[u8]) -> bool {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "tests")]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
     const MAGIC: &[u8] = b"SQWF";
@@ -172,7 +171,15 @@ mod tests {
         bytes
     }
 
-    fn crlf(bytes: &[u8]) -> Vec<u8> {
+    pub(crate) fn hex(bytes: &[u8]) -> String {
+        use std::fmt::Write as _;
+        bytes.iter().fold(String::new(), |mut hex, byte| {
+            write!(hex, "{byte:02X}").unwrap();
+            hex
+        })
+    }
+
+    pub(crate) fn crlf(bytes: &[u8]) -> Vec<u8> {
         let mut out = Vec::new();
         for &byte in bytes {
             if byte == b'\n' {
@@ -185,17 +192,13 @@ mod tests {
 
     #[test]
     fn each_way_through_text_is_recognised() {
-        use std::fmt::Write as _;
         let good = message(5000);
         assert_eq!(damage(&good, MAGIC), None);
         let lossy = String::from_utf8_lossy(&good).into_owned();
         let latin: String = good.iter().map(|&byte| char::from(byte)).collect();
         let marked = format!("\u{FEFF}{lossy}");
         let wide: Vec<u8> = latin.encode_utf16().flat_map(u16::to_le_bytes).collect();
-        let hex = good.iter().fold(String::new(), |mut hex, byte| {
-            write!(hex, "{byte:02X}").unwrap();
-            hex
-        });
+        let hex = hex(&good);
         // The beginning of SEAL's own magic number.
         let seal: &[u8] = &[0x5E, 0xA1];
         // Text with little more than that.

@@ -11,7 +11,7 @@
 #[path = "support/networks.rs"]
 mod support;
 
-use sealquant::network::{Network, NetworkError, SplitMix64};
+use sealquant::network::{Network, SplitMix64};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::time::{Duration, Instant};
@@ -60,10 +60,6 @@ fn what_would_take_too_long_is_refused_with_its_layer_at_once() {
     for (name, network) in known() {
         let start = Instant::now();
         if let Err(error) = network.build() {
-            assert!(
-                matches!(error, NetworkError::Layer { .. }),
-                "{name}: {error}"
-            );
             assert!(error.to_string().starts_with("layers["), "{name}: {error}");
             refused.push(name);
         }

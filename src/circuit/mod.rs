@@ -221,15 +221,14 @@ impl Circuit {
     /// are brought back to two polynomials: sums and decryption take three, and nothing squares the last ones again.
     pub fn of_values(network: &Network, relinearize: bool) -> Self {
         let lowered = network.lower();
-        let is_square =
-            |layer: &LoweredLayer| matches!(layer.operation, LoweredOperation::Square { .. });
+        let is_square = |layer: &LoweredLayer| matches!(layer.operation, LoweredOperation::Square);
         let last_square = lowered.iter().rposition(is_square);
         let layers = lowered.into_iter().enumerate();
         let layers = layers.map(|(index, layer)| {
             let mut ops = Vec::with_capacity(2);
             match layer.operation {
                 LoweredOperation::Sums(sums) => ops.push(Op::LinearCombination(sums)),
-                LoweredOperation::Square { .. } => {
+                LoweredOperation::Square => {
                     ops.push(Op::Squares);
                     if relinearize && Some(index) != last_square {
                         ops.push(Op::Relinearize);
@@ -432,7 +431,6 @@ impl Circuit {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "a failed test may panic")]
     use super::*;
     use crate::network::{
         NetworkLimits, random_hcnn, random_hcnn_cifar, random_images, random_network,
@@ -445,14 +443,7 @@ mod tests {
         let mut values: Vec<BigInt> = pixels.map(BigInt::from).collect();
         for op in circuit.layers().iter().flat_map(CircuitLayer::ops) {
             values = match op {
-                Op::LinearCombination(sums) => {
-                    let sum = |(terms, bias): (&[crate::network::Term], &BigInt)| {
-                        terms.iter().fold(bias.clone(), |sum, term| {
-                            sum + &values[term.input as usize] * term.weight
-                        })
-                    };
-                    sums.outputs().map(sum).collect()
-                }
+                Op::LinearCombination(sums) => sums.evaluate(|input| &values[input]),
                 Op::Squares => values.iter().map(|x| x * x).collect(),
                 _ => values,
             };

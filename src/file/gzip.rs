@@ -6,15 +6,25 @@ use flate2::{Compression, GzBuilder, bufread::GzDecoder};
 
 /// Reasons why a compressed file cannot be unpacked.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum GzipError {
-    #[error("the gzip file is cut off or damaged; copy it again")]
+#[non_exhaustive]
+pub enum GzipError {
+    /// The file is damaged or cut off.
+    #[error("the gzip file is cut off or damaged; copy it again, or train the network again")]
     Damaged(#[source] io::Error),
-    #[error("unpacked, it has more than {limit} bytes, the most that is read")]
-    TooLarge { limit: u64 },
+    /// The file is too large once unpacked.
+    #[error("unpacked, the file has more than {limit} bytes, the most that is read")]
+    TooLarge {
+        /// Largest size that is read, in bytes.
+        limit: u64,
+    },
+    /// Bytes that are not a gzip member follow the last member.
     #[error(
-        "{bytes} bytes follow the compressed data and are none themselves; cut them off, or compress the file again"
+        "{bytes} bytes follow the compressed data and are none themselves; cut them off, or compress the network again"
     )]
-    Rest { bytes: usize },
+    Rest {
+        /// Number of such bytes.
+        bytes: usize,
+    },
 }
 
 /// The first bytes of every gzip file.
@@ -61,7 +71,6 @@ pub(crate) fn unpack(bytes: &[u8], limit: u64) -> Result<Vec<u8>, GzipError> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a test may stop at a surprise")]
 mod tests {
     use super::*;
 
@@ -84,7 +93,7 @@ mod tests {
         assert!(packed.len() < 32 << 10);
         let error = unpack(&packed, 1000).unwrap_err();
         assert!(matches!(error, GzipError::TooLarge { limit: 1000 }));
-        let says = "unpacked, it has more than 1000 bytes, the most that is read";
+        let says = "unpacked, the file has more than 1000 bytes, the most that is read";
         assert_eq!(error.to_string(), says);
     }
 

@@ -133,7 +133,7 @@ fn open_file(_link: &Path) -> Option<Stream> {
 }
 
 /// Returns the directory that holds `path`.
-pub(super) fn directory_of(path: &Path) -> &Path {
+pub(crate) fn directory_of(path: &Path) -> &Path {
     match path.parent() {
         Some(parent) if parent != Path::new("") => parent,
         _ => Path::new("."),

@@ -1,5 +1,3 @@
-#![allow(clippy::unwrap_used, reason = "a test may stop at a surprise")]
-
 use super::*;
 
 fn names(directory: &Path) -> Vec<String> {

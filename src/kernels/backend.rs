@@ -1,7 +1,7 @@
 //! The choice of instructions, and the kernels under each.
 
 use super::program::{Program, Scratch};
-use super::simd::{LANES, Lane, Portable, Simd};
+use super::simd::{LANES, Lane, Simd};
 
 /// The instructions that kernels use. All backends give the same results, word for word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,6 +14,35 @@ pub enum Backend {
     /// Any processor.
     Portable,
 }
+
+/// Runs a kernel with the instructions of a backend, or in portable code if this processor lacks them.
+macro_rules! dispatch {
+    ($backend:expr, $simd:ident => $kernel:expr) => {{
+        #[cfg(target_arch = "x86_64")]
+        match $backend {
+            Backend::Ifma => {
+                if let Some($simd) = $crate::kernels::simd::Ifma::detect() {
+                    return $simd.vectorize(
+                        #[inline(always)]
+                        || $kernel,
+                    );
+                }
+            }
+            Backend::Avx2 => {
+                if let Some($simd) = $crate::kernels::simd::Avx2::detect() {
+                    return $simd.vectorize(
+                        #[inline(always)]
+                        || $kernel,
+                    );
+                }
+            }
+            Backend::Portable => {}
+        }
+        let $simd = $crate::kernels::simd::Portable;
+        $simd.vectorize(|| $kernel)
+    }};
+}
+pub(super) use dispatch;
 
 impl Backend {
     /// Returns the backends that this processor supports, the fastest first.
@@ -66,27 +95,7 @@ impl Backend {
         scratch: &mut Scratch,
         output: &mut [u64],
     ) {
-        #[cfg(target_arch = "x86_64")]
-        match self {
-            Self::Ifma => {
-                if let Some(simd) = super::simd::Ifma::detect() {
-                    return simd.vectorize(
-                        #[inline(always)]
-                        || run(simd, program, rows, start, scratch, output),
-                    );
-                }
-            }
-            Self::Avx2 => {
-                if let Some(simd) = super::simd::Avx2::detect() {
-                    return simd.vectorize(
-                        #[inline(always)]
-                        || run(simd, program, rows, start, scratch, output),
-                    );
-                }
-            }
-            Self::Portable => {}
-        }
-        Portable.vectorize(|| run(Portable, program, rows, start, scratch, output));
+        dispatch!(self, simd => run(simd, program, rows, start, scratch, output));
     }
 }
 

@@ -41,7 +41,7 @@ impl Program {
             scratch.nanoseconds[index] += start.elapsed().as_nanos() as u64;
         }
         for (output, value) in output.iter_mut().zip(&scratch.current) {
-            simd.store(constants.reduce(simd.load(value)), output);
+            simd.store(constants.reduce(simd.load(&value.0)), &mut output.0);
         }
     }
 }
@@ -94,7 +94,7 @@ fn run_layer<S: Simd, const SIZE: usize>(
                     Squares::None => {
                         let at = &mut output[spec.place * SIZE..(spec.place + 1) * SIZE];
                         for (at, sum) in at.iter_mut().zip(sums) {
-                            constants.simd.store(sum, at);
+                            constants.simd.store(sum, &mut at.0);
                         }
                     }
                     Squares::Single => {
@@ -126,9 +126,9 @@ fn run_layer<S: Simd, const SIZE: usize>(
             for ((output, weights), bias) in outputs.iter_mut().zip(weights).zip(biases) {
                 let mut products = [constants.zero; SIZE];
                 weighted_sum::<S, SIZE>(constants, weights, input, &mut products);
-                products[0] = simd.add(products[0], simd.load(bias));
+                products[0] = simd.add(products[0], simd.load(&bias.0));
                 for (product, at) in products.into_iter().zip(output) {
-                    simd.store(constants.reduce(product), at);
+                    simd.store(constants.reduce(product), &mut at.0);
                 }
             }
         }
@@ -150,18 +150,18 @@ fn narrow_sums<S: Simd, const SIZE: usize>(
     sums[0] = simd.splat(spec.start + spec.constant);
     for &at in plus {
         for (sum, value) in sums.iter_mut().zip(&input[at as usize]) {
-            *sum = simd.add(*sum, simd.load(value));
+            *sum = simd.add(*sum, simd.load(&value.0));
         }
     }
     for &at in minus {
         for (sum, value) in sums.iter_mut().zip(&input[at as usize]) {
-            *sum = simd.sub(*sum, simd.load(value));
+            *sum = simd.sub(*sum, simd.load(&value.0));
         }
     }
     for &(at, weight) in scaled {
         let weight = simd.splat(weight);
         for (sum, value) in sums.iter_mut().zip(&input[at as usize]) {
-            *sum = simd.add(*sum, simd.mul(simd.load(value), weight));
+            *sum = simd.add(*sum, simd.mul(simd.load(&value.0), weight));
         }
     }
     sums
@@ -189,7 +189,7 @@ fn wide_sums<S: Simd, const SIZE: usize>(
         for &(at, weight) in terms {
             let weight = simd.splat(weight);
             for (product, value) in products.iter_mut().zip(&input[at as usize]) {
-                *product = simd.mul_add(*product, simd.load(value), weight);
+                *product = simd.mul_add(*product, simd.load(&value.0), weight);
             }
         }
         for product in &mut products {
@@ -216,9 +216,9 @@ fn weighted_sum<S: Simd, const SIZE: usize>(
     let inputs = input.chunks(LAZY_PRODUCTS);
     for (weights, input) in weights.chunks(LAZY_PRODUCTS).zip(inputs) {
         for (weight, value) in weights.iter().zip(input) {
-            let weight = simd.load(weight);
+            let weight = simd.load(&weight.0);
             for (product, value) in products.iter_mut().zip(value) {
-                *product = simd.mul_add(*product, simd.load(value), weight);
+                *product = simd.mul_add(*product, simd.load(&value.0), weight);
             }
         }
         for product in &mut products {
@@ -287,7 +287,7 @@ impl<S: Simd> Products<S> {
             if reduced {
                 value = constants.reduce(value);
             }
-            constants.simd.store(value, output);
+            constants.simd.store(value, &mut output.0);
         }
     }
 }

@@ -2,13 +2,12 @@
 //!
 //! The factors are chosen so that both halves of each product are as large as possible; the low halves are the first to
 //! exceed a word.
-#![allow(clippy::unwrap_used, reason = "a failed test may panic")]
 
-use super::backend::run;
 use super::prime::LAZY_PRODUCTS;
 use super::program::{Compiled, CompiledLayer};
 use super::rows::{products, squares, switches};
 use super::simd::{IfmaModel, Portable};
+use super::tests::{backends, run};
 use super::*;
 use crate::network::SplitMix64;
 
@@ -37,12 +36,6 @@ const COUNTS: [usize; 16] = [
     8193,
     20_000,
 ];
-
-/// Returns the backends of this processor, and `None` for the model.
-fn backends() -> Vec<Option<Backend>> {
-    let available = Backend::available().into_iter().map(Some);
-    available.chain([None]).collect()
-}
 
 /// Returns the draw with the highest score out of many.
 fn best<T>(mut draw: impl FnMut(&mut SplitMix64) -> (u64, T)) -> T {
@@ -214,11 +207,8 @@ fn results(program: &Program, rows: usize, value: u64, backend: Option<Backend>)
     let row = [value; LANES];
     let rows = vec![&row[..]; rows];
     let mut output = vec![0; outputs * size * LANES];
-    let mut scratch = Scratch::default();
-    match backend {
-        Some(backend) => backend.run(program, &rows, 0, &mut scratch, &mut output),
-        None => run(IfmaModel, program, &rows, 0, &mut scratch, &mut output),
-    }
+    let scratch = &mut Scratch::default();
+    run(backend, program, &rows, 0, scratch, &mut output);
     let rows = output.chunks(LANES);
     rows.map(|row| {
         assert_eq!(row, [row[0]; LANES]);

@@ -11,28 +11,14 @@ const MESSAGE: &str = "sealquant was compiled without optimisation, as cargo's d
 pub(crate) fn warn_if_unoptimised() {
     static WARNED: Once = Once::new();
     // The build script reports this crate's optimisation; debug assertions may be on in an optimised build, too.
-    warn_once(&WARNED, cfg!(unoptimised), || log::warn!("{MESSAGE}"));
-}
-
-fn warn_once(warned: &Once, is_unoptimised: bool, warn: impl FnOnce()) {
-    if is_unoptimised {
-        warned.call_once(warn);
+    if cfg!(unoptimised) {
+        WARNED.call_once(|| log::warn!("{MESSAGE}"));
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_warning_comes_once_and_only_without_optimisation() {
-        let warned = Once::new();
-        let mut count = 0;
-        for (is_unoptimised, expected) in [(false, 0), (true, 1), (true, 1), (false, 1)] {
-            warn_once(&warned, is_unoptimised, || count += 1);
-            assert_eq!(count, expected);
-        }
-    }
 
     #[test]
     fn the_message_names_the_lines_to_add() {

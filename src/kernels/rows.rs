@@ -3,10 +3,10 @@
 //! These are the steps of layers that rotate and relinearise, where coefficients do not stay alone. A weight "in
 //! Montgomery form" is multiplied by 2^52 beforehand, because products are divided by 2^52. All results are residues.
 
-use super::backend::Backend;
+use super::backend::{Backend, dispatch};
 use super::prime::{Constants, LAZY_PRODUCTS, Prime, RADIX_BITS};
 use super::residues::{Row, RowMut};
-use super::simd::{LANES, Lane, Portable, Simd};
+use super::simd::{LANES, Lane, Simd, prefetch};
 
 /// Number of vectors by which data that is read once is prefetched.
 const AHEAD: usize = 8;
@@ -76,34 +76,6 @@ pub struct RowSource<'a> {
     pub first: Option<(Row<'a>, u64)>,
     /// Polynomials that are added without a rotation, and a weight in Montgomery form.
     pub second: Option<([Row<'a>; 2], u64)>,
-}
-
-/// Runs a kernel with the instructions of a backend.
-macro_rules! dispatch {
-    ($backend:expr, $simd:ident => $kernel:expr) => {{
-        #[cfg(target_arch = "x86_64")]
-        match $backend {
-            Backend::Ifma => {
-                if let Some($simd) = super::simd::Ifma::detect() {
-                    return $simd.vectorize(
-                        #[inline(always)]
-                        || $kernel,
-                    );
-                }
-            }
-            Backend::Avx2 => {
-                if let Some($simd) = super::simd::Avx2::detect() {
-                    return $simd.vectorize(
-                        #[inline(always)]
-                        || $kernel,
-                    );
-                }
-            }
-            Backend::Portable => {}
-        }
-        let $simd = Portable;
-        $simd.vectorize(|| $kernel)
-    }};
 }
 
 impl Backend {
@@ -201,8 +173,8 @@ impl Backend {
             let constants = prime.constants(simd);
             for (at, words) in target.iter_mut().enumerate() {
                 let value = permuted(simd, permutation, at, row);
-                let sum = constants.wrap(simd.add(simd.load_words(words), value));
-                simd.store_words(sum, words);
+                let sum = constants.wrap(simd.add(simd.load(words), value));
+                simd.store(sum, words);
             }
         });
     }
@@ -265,8 +237,8 @@ fn update<S: Simd>(
 ) {
     let simd = constants.simd;
     for (words, value) in target.iter_mut().zip(row) {
-        let result = f(simd.load_words(words), simd.load_words(value));
-        simd.store_words(result, words);
+        let result = f(simd.load(words), simd.load(value));
+        simd.store(result, words);
     }
 }
 
@@ -274,7 +246,7 @@ fn update<S: Simd>(
 fn permuted<S: Simd>(simd: S, permutation: &Permutation, at: usize, row: Row<'_>) -> S::Vector {
     let (source, order) = permutation.sources[at];
     simd.permute(
-        simd.load_words(&row[source as usize]),
+        simd.load(&row[source as usize]),
         &permutation.orders[order as usize],
     )
 }
@@ -308,11 +280,11 @@ pub(super) fn products<S: Simd, const P: usize>(
                     let base = at * terms.len() + done;
                     let next = base + AHEAD * terms.len();
                     for (index, term) in group.iter().enumerate() {
-                        simd.prefetch(weights, next + index);
-                        let weight = simd.load_words(&weights[base + index]);
+                        prefetch(weights, next + index);
+                        let weight = simd.load(&weights[base + index]);
                         for (sum, term) in sums.iter_mut().zip(term) {
-                            simd.prefetch(term, at + AHEAD);
-                            *sum = simd.mul_add(*sum, simd.load_words(&term[at]), weight);
+                            prefetch(term, at + AHEAD);
+                            *sum = simd.mul_add(*sum, simd.load(&term[at]), weight);
                         }
                     }
                 }
@@ -324,9 +296,9 @@ pub(super) fn products<S: Simd, const P: usize>(
                     let (high, low) = simd.halves(*sum);
                     let mut sum = constants.finish(high, low);
                     if !first {
-                        sum = constants.wrap(simd.add(sum, simd.load_words(&out[at])));
+                        sum = constants.wrap(simd.add(sum, simd.load(&out[at])));
                     }
-                    simd.store_words(sum, &mut out[at]);
+                    simd.store(sum, &mut out[at]);
                 }
             }
         }
@@ -361,29 +333,29 @@ pub(super) fn switches<S: Simd>(
                 make_room(constants, &mut sums, &mut held, digits.len());
                 let next = next + group * 2 * LAZY_PRODUCTS;
                 for (index, (digit, key)) in digits.iter().zip(key).enumerate() {
-                    simd.prefetch(rotation.key, next + 2 * index);
-                    simd.prefetch(rotation.key, next + 2 * index + 1);
-                    let digit = simd.permute(simd.load_words(&digit[from as usize]), order);
+                    prefetch(rotation.key, next + 2 * index);
+                    prefetch(rotation.key, next + 2 * index + 1);
+                    let digit = simd.permute(simd.load(&digit[from as usize]), order);
                     for (sum, key) in sums.iter_mut().zip(key) {
-                        *sum = simd.mul_add(*sum, digit, simd.load_words(key));
+                        *sum = simd.mul_add(*sum, digit, simd.load(key));
                     }
                 }
             }
             if let Some((row, weight)) = first {
                 make_room(constants, &mut sums, &mut held, 1);
-                let value = simd.permute(simd.load_words(&row[from as usize]), order);
+                let value = simd.permute(simd.load(&row[from as usize]), order);
                 sums[0] = simd.mul_add(sums[0], value, weight);
             }
         }
         if let Some((rows, weight)) = second {
             make_room(constants, &mut sums, &mut held, 1);
             for (sum, row) in sums.iter_mut().zip(rows) {
-                *sum = simd.mul_add(*sum, simd.load_words(&row[at]), weight);
+                *sum = simd.mul_add(*sum, simd.load(&row[at]), weight);
             }
         }
         for (sum, words) in sums.into_iter().zip([words0, words1]) {
             let (high, low) = simd.halves(sum);
-            simd.store_words(constants.finish(high, low), words);
+            simd.store(constants.finish(high, low), words);
         }
     }
 }
@@ -403,7 +375,7 @@ pub(super) fn squares<S: Simd>(
         let (mut sums, mut held) = ([simd.wide(); 3], 0);
         for [a, b] in pairs {
             make_room(constants, &mut sums, &mut held, 1);
-            let (a, b) = (simd.load_words(&a[at]), simd.load_words(&b[at]));
+            let (a, b) = (simd.load(&a[at]), simd.load(&b[at]));
             let (fa, fb) = (constants.multiply(a, factor), constants.multiply(b, factor));
             for (power, (x, y)) in [(fa, a), (fa, simd.add(b, b)), (fb, b)]
                 .into_iter()
@@ -417,7 +389,7 @@ pub(super) fn squares<S: Simd>(
             .zip([&mut out0[at], &mut out1[at], &mut out2[at]])
         {
             let (high, low) = simd.halves(sum);
-            simd.store_words(constants.finish(high, low), words);
+            simd.store(constants.finish(high, low), words);
         }
     }
 }
@@ -435,11 +407,11 @@ fn lift<S: Simd>(
     let simd = to.simd;
     let (from, half, offset) = (simd.splat(from), simd.splat(half), simd.splat(offset));
     for (words, out) in row.iter().zip(out) {
-        let raised = simd.add(simd.load_words(words), half);
+        let raised = simd.add(simd.load(words), half);
         let raised = simd.min(raised, simd.sub(raised, from));
         let residue = to.reduce(raised);
         let lowered = simd.sub(simd.add(residue, to.value()), offset);
-        simd.store_words(to.wrap(lowered), out);
+        simd.store(to.wrap(lowered), out);
     }
 }
 

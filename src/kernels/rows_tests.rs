@@ -1,8 +1,7 @@
 //! Compares kernels on rows with arithmetic in 128-bit integers, under every backend.
-#![allow(clippy::unwrap_used, reason = "a failed test may panic")]
 
 use super::*;
-use crate::kernels::{Residues, row_of};
+use crate::kernels::{Residues, row_of, tests};
 use crate::network::SplitMix64;
 use proptest::prelude::*;
 
@@ -16,14 +15,7 @@ const PRIMES: [u64; 5] = [
 const DEGREE: usize = 64;
 
 fn residues(random: &mut SplitMix64, q: u64, extreme: bool) -> Vec<u64> {
-    let mut word = || {
-        if extreme {
-            q - 1
-        } else {
-            random.next_u64() % q
-        }
-    };
-    (0..DEGREE).map(|_| word()).collect()
+    tests::residues(random, DEGREE, q, extreme)
 }
 
 fn flat(rows: &Residues, row: usize) -> Vec<u64> {

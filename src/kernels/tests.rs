@@ -1,5 +1,4 @@
 //! Compares kernels with arithmetic in 128-bit integers, and with each other.
-#![allow(clippy::unwrap_used, reason = "a failed test may panic")]
 
 use super::*;
 use crate::network::SplitMix64;
@@ -16,7 +15,7 @@ const PRIMES: [u64; 7] = [
     1_125_899_906_629_633,
 ];
 
-fn residues(random: &mut SplitMix64, count: usize, q: u64, extreme: bool) -> Vec<u64> {
+pub(super) fn residues(random: &mut SplitMix64, count: usize, q: u64, extreme: bool) -> Vec<u64> {
     (0..count)
         .map(|_| {
             if extreme {
@@ -26,6 +25,34 @@ fn residues(random: &mut SplitMix64, count: usize, q: u64, extreme: bool) -> Vec
             }
         })
         .collect()
+}
+
+/// Returns the backends of this processor, and `None` for the model of IFMA, for processors without it.
+pub(super) fn backends() -> Vec<Option<Backend>> {
+    let available = Backend::available().into_iter().map(Some);
+    available.chain([None]).collect()
+}
+
+/// Runs a program under a backend, or under the model.
+pub(super) fn run(
+    backend: Option<Backend>,
+    program: &Program,
+    rows: &[&[u64]],
+    start: usize,
+    scratch: &mut Scratch,
+    output: &mut [u64],
+) {
+    match backend {
+        Some(backend) => backend.run(program, rows, start, scratch, output),
+        None => super::backend::run(
+            super::simd::IfmaModel,
+            program,
+            rows,
+            start,
+            scratch,
+            output,
+        ),
+    }
 }
 
 fn add(q: u64, a: &[u64], b: &[u64]) -> Vec<u64> {
@@ -113,25 +140,12 @@ fn check(prime: u64, degree: usize, inputs: usize, layers: &[KernelLayer], rows:
     let (outputs, size) = program.shape().unwrap();
     let expected = reference(&prime, degree, rows, layers);
     let rows: Vec<&[u64]> = rows.iter().map(Vec::as_slice).collect();
-    // The last entry is the model of IFMA, for processors without it.
-    for backend in Backend::available().into_iter().map(Some).chain([None]) {
+    for backend in backends() {
         let mut scratch = Scratch::default();
         for width in [8, 32] {
             for start in (0..degree).step_by(width) {
                 let mut output = vec![0; outputs * size * width];
-                match backend {
-                    Some(backend) => {
-                        backend.run(&program, &rows, start, &mut scratch, &mut output);
-                    }
-                    None => super::backend::run(
-                        super::simd::IfmaModel,
-                        &program,
-                        &rows,
-                        start,
-                        &mut scratch,
-                        &mut output,
-                    ),
-                }
+                run(backend, &program, &rows, start, &mut scratch, &mut output);
                 for (row, words) in output.chunks(width).enumerate() {
                     for (offset, &word) in words.iter().enumerate() {
                         assert_eq!(

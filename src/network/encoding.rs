@@ -62,25 +62,23 @@ impl InputEncoding {
     /// Checks every field.
     ///
     /// # Errors
-    /// [`NetworkError::Encoding`] naming the field.
+    /// [`NetworkError`] naming the field.
     pub(super) fn check(&self) -> Result<(), NetworkError> {
-        let refused =
-            |field: String, problem: &'static str| Err(NetworkError::Encoding { field, problem });
         if self.channels.is_empty() || self.channels.len() > 64 {
-            return refused("channels".into(), "must be 1 to 64");
+            return refused("channels", "must be 1 to 64");
         }
         let sources = self.source_channels();
         for (index, channel) in self.channels.iter().enumerate() {
             let at = |field: &str| format!("channels[{index}].{field}");
             let mix = &channel.mix;
             if mix.is_empty() || mix.len() != sources || mix.len() > 4 {
-                return refused(at("mix"), "must have a weight for each of 1 to 4 colours");
+                return refused(&at("mix"), "must have a weight for each of 1 to 4 colours");
             }
             if mix.iter().any(|w| w.abs() > 1024) {
-                return refused(at("mix"), "must be from -1024 to 1024");
+                return refused(&at("mix"), "must be from -1024 to 1024");
             }
             if !(1..=1024).contains(&channel.unit) {
-                return refused(at("unit"), "must be from 1 to 1024");
+                return refused(&at("unit"), "must be from 1 to 1024");
             }
             let ok = match channel.center {
                 Center::Mean([numerator, denominator]) => {
@@ -90,13 +88,13 @@ impl InputEncoding {
             };
             if !ok {
                 return refused(
-                    at("center"),
+                    &at("center"),
                     "must be a fraction of the mean from 0 to 1 (denominator up to 16) or a blur of 1 to 3",
                 );
             }
         }
         if self.floor > 255 {
-            return refused("floor".into(), "must be at most 255");
+            return refused("floor", "must be at most 255");
         }
         let thresholds = &self.thresholds;
         if thresholds.is_empty()
@@ -105,7 +103,7 @@ impl InputEncoding {
             || thresholds.windows(2).any(|pair| pair[1] <= pair[0])
         {
             return refused(
-                "thresholds".into(),
+                "thresholds",
                 "must be 1 to 255 strictly increasing hundredths from -10000 to 10000",
             );
         }
@@ -114,15 +112,14 @@ impl InputEncoding {
 
     /// Checks that images can be encoded to the network's input shape `shape`.
     pub(super) fn check_shape(&self, shape: Shape) -> Result<(), NetworkError> {
-        let refused = |problem| {
-            let field = "channels".into();
-            Err(NetworkError::Encoding { field, problem })
-        };
         if shape.channels != self.channels.len() {
-            return refused("must be as many as input.shape has");
+            return refused("channels", "must be as many as input.shape has");
         }
         if shape.height * shape.width > MAX_PLANE {
-            return refused("images of more than 65536 pixels cannot be encoded");
+            return refused(
+                "channels",
+                "images of more than 65536 pixels cannot be encoded",
+            );
         }
         Ok(())
     }
@@ -158,6 +155,11 @@ impl InputEncoding {
         }
         out
     }
+}
+
+fn refused(field: &str, problem: &str) -> Result<(), NetworkError> {
+    let field = format!("input.quantizer.encoding.{field}");
+    Err(NetworkError::new(field, problem))
 }
 
 /// Subtracts the centre in integers; returns `(values, worth)`: one unit of the values before is worth `worth` units
@@ -216,11 +218,6 @@ fn smallest(threshold: i32, floor: i64, squares: i128, count: usize) -> i64 {
 
 #[cfg(test)]
 mod tests {
-    #![allow(
-        clippy::unwrap_used,
-        reason = "a test stops at the first thing that is wrong"
-    )]
-
     use super::*;
     use crate::network::{InputQuantizer, SplitMix64};
 

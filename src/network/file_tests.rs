@@ -1,9 +1,4 @@
 //! Tests of network files: saving, compressing, and reading them again, here and in Python.
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "a test stops at the first thing that is wrong"
-)]
 
 use std::{error::Error as _, process::Command};
 
@@ -175,29 +170,14 @@ fn a_file_of_another_kind_is_named() {
         .flat_map(u16::to_le_bytes)
         .collect();
     let with_mark = [&b"\xff\xfe"[..], &utf16].concat();
-    let cases: [(&[u8], &str); 14] = [
+    // `file_kind` has tests of all kinds; these are the ones on which the reader could stumble.
+    let cases: [(&[u8], &str); 7] = [
         (b"", "an empty file"),
-        (
-            b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n",
-            "a Git LFS pointer",
-        ),
-        (
-            b"<!DOCTYPE html>\n<html><body>Not found</body></html>",
-            "an HTML page",
-        ),
-        (b"PK\x03\x04\x14\x00\x00\x00\x00\x00", "a ZIP archive"),
-        (
-            b"\x80\x04\x95\x10\x00\x00\x00\x00\x00\x00\x00}",
-            "a Python pickle",
-        ),
         (
             b"{\"metadata\": {\"total_size\": 1}, \"weight_map\": {\"fc.weight\": \"a\"}}",
             "an index of shards",
         ),
         (b"\x02\x00\x00\x00\x00\x00\x00\x00{}", "a safetensors file"),
-        (b"\x7fELF\x02\x01", "a program"),
-        (b"\x89PNG\r\n\x1a\n", "a PNG image"),
-        (b"%PDF-1.5", "a PDF document"),
         (&utf16, "text in UTF-16"),
         (&with_mark, "text in UTF-16"),
         (&gzip_of(b"<html></html>"), "an HTML page"),

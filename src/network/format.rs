@@ -10,6 +10,7 @@ use std::{
 use serde::Deserialize;
 
 use super::{
+    error::NetworkError,
     format_error::{ENCODED_VERSION, FORMAT, FormatError, VERSION},
     layer::MAX_WEIGHTS,
     model::Network,
@@ -17,7 +18,7 @@ use super::{
 };
 use crate::{
     file::{
-        gzip::{self, GzipError},
+        directory_of, gzip,
         model_folder::{NETWORK_FILE, PLAIN_NETWORK_FILE, WEIGHTS_FILE},
         read_at_most, write_atomically,
     },
@@ -119,12 +120,7 @@ impl Network {
             });
         }
         if gzip::is_packed(bytes) {
-            let unpacked = gzip::unpack(bytes, MAX_FILE_BYTES).map_err(|error| match error {
-                GzipError::Damaged(source) => FormatError::Gzip(source),
-                GzipError::TooLarge { limit } => FormatError::Unpacked { limit },
-                GzipError::Rest { bytes } => FormatError::GzipRest { bytes },
-            })?;
-            Self::from_json(&unpacked)
+            Self::from_json(&gzip::unpack(bytes, MAX_FILE_BYTES)?)
         } else {
             Self::from_json(bytes)
         }
@@ -143,17 +139,20 @@ impl Network {
         }
         // Read the header first: another version may have other fields.
         let header: FileHeader = parse(bytes).map_err(|error| {
-            describe_other(bytes, Own::Network).map_or(error, |found| FormatError::Other { found })
+            let other = describe_other(bytes, Own::Network);
+            other.map_or(error.into(), |found| FormatError::Other { found })
         })?;
         if header.format != FORMAT {
-            return Err(FormatError::Format {
-                found: header.format.chars().take(64).collect(),
-            });
+            let found: String = header.format.chars().take(64).collect();
+            let problem = format!("{found:?}, expected {FORMAT:?}; this is not a network file");
+            return Err(NetworkError::new("format", problem).into());
         }
         if header.version != VERSION && header.version != ENCODED_VERSION {
-            return Err(FormatError::Version {
-                found: header.version,
-            });
+            let problem = format!(
+                "{}, expected {VERSION} or {ENCODED_VERSION}; a newer release may read it",
+                header.version
+            );
+            return Err(NetworkError::new("version", problem).into());
         }
         let raw: RawNetwork = parse(bytes)?;
         Ok(Self::new(raw.into_literal()?)?)
@@ -176,10 +175,7 @@ fn not_opened(path: &Path, error: io::Error) -> io::Error {
     if kind != io::ErrorKind::NotFound && kind != io::ErrorKind::NotADirectory {
         return error;
     }
-    let directory = match path.parent() {
-        Some(parent) if parent != Path::new("") => parent,
-        _ => Path::new("."),
-    };
+    let directory = directory_of(path);
     let shown = directory.display();
     let problem = if !directory.exists() {
         format!("No such file: there is no directory {shown}")
@@ -234,25 +230,19 @@ fn in_plain_words(problem: String) -> String {
     problem
 }
 
-fn parse<'de, T: Deserialize<'de>>(bytes: &'de [u8]) -> Result<T, FormatError> {
+fn parse<'de, T: Deserialize<'de>>(bytes: &'de [u8]) -> Result<T, NetworkError> {
     let mut json = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
         let path = error.path().to_string();
         // No field is known where the JSON itself breaks off.
         let field = if path == "." || path == "?" {
-            "file".into()
+            "file"
         } else {
-            path
+            path.as_str()
         };
-        FormatError::Json {
-            field,
-            problem: in_plain_words(error.into_inner().to_string()),
-        }
+        NetworkError::new(field, in_plain_words(error.into_inner().to_string()))
     })?;
     let end = json.end();
-    end.map_err(|error| FormatError::Json {
-        field: "file".into(),
-        problem: error.to_string(),
-    })?;
+    end.map_err(|error| NetworkError::new("file", error.to_string()))?;
     Ok(value)
 }

@@ -131,7 +131,7 @@ pub fn random_network(seed: u64, limits: &NetworkLimits) -> Result<Network, Netw
         squares += usize::from(layer == Layer::Square);
         shape = layer
             .output_shape(shape)
-            .map_err(|problem| NetworkError::Layer { index, problem })?;
+            .map_err(|error| error.in_layer(index))?;
         layers.push(NamedLayer::new(format!("{}{index}", layer.kind()), layer));
     }
     let ends = !maker.random.one_in(4);

@@ -108,7 +108,6 @@ pub fn random_hcnn_cifar(
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a test may stop at a surprise")]
 mod tests {
     use super::{random_hcnn, random_hcnn_cifar};
     use crate::network::op_counts;

@@ -28,6 +28,17 @@ impl Interval {
         }
     }
 
+    /// Returns the smallest interval that holds all of these integers, given by lower and upper ends; that of 0 if there
+    /// are none, as in no tensor of a validated network.
+    pub(super) fn of_all<'a, T: Ord + Clone + Into<BigInt> + 'a>(
+        ends: impl Iterator<Item = (&'a T, &'a T)> + Clone,
+    ) -> Self {
+        let min = ends.clone().map(|(min, _)| min).min();
+        let max = ends.map(|(_, max)| max).max();
+        let [min, max] = [min, max].map(|end| end.cloned().map(Into::into).unwrap_or_default());
+        Self { min, max }
+    }
+
     /// Returns the largest absolute value in it.
     pub fn magnitude(&self) -> BigInt {
         self.min

@@ -2,7 +2,7 @@
 
 use num_bigint::BigInt;
 
-use super::{error::LayerError, shape::Shape};
+use super::{error::NetworkError, shape::Shape};
 
 /// Widest weight, in bits with the sign: `|w| < 2^61`.
 pub const MAX_WEIGHT_BITS: u32 = 62;
@@ -136,9 +136,9 @@ impl Layer {
     /// Computes the shape of the output for an input of shape `input`.
     ///
     /// # Errors
-    /// [`LayerError`] if a dimension is 0, the layer does not fit the input, or the output would hold more than
+    /// [`NetworkError`] if a dimension is 0, the layer does not fit the input, or the output would hold more than
     /// [`MAX_ELEMENTS`] values. Weights and biases are not checked.
-    pub fn output_shape(&self, input: Shape) -> Result<Shape, LayerError> {
+    pub fn output_shape(&self, input: Shape) -> Result<Shape, NetworkError> {
         let shape = match self {
             Self::Conv2d {
                 in_channels,
@@ -149,14 +149,7 @@ impl Layer {
                 ..
             } => {
                 nonzero("out_channels", &[*out_channels])?;
-                if *in_channels != input.channels {
-                    return Err(LayerError::Input {
-                        field: "in_channels",
-                        actual: *in_channels,
-                        expected: input.channels,
-                        input,
-                    });
-                }
+                check_input("in_channels", *in_channels, input, input.channels)?;
                 let [height, width] = windows(input, *kernel, *stride, *padding)?;
                 Shape::new(*out_channels, height, width)
             }
@@ -166,14 +159,7 @@ impl Layer {
                 ..
             } => {
                 nonzero("out_features", &[*out_features])?;
-                if *in_features != input.len() {
-                    return Err(LayerError::Input {
-                        field: "in_features",
-                        actual: *in_features,
-                        expected: input.len(),
-                        input,
-                    });
-                }
+                check_input("in_features", *in_features, input, input.len())?;
                 Shape::vector(*out_features)
             }
             Self::Square => input,
@@ -184,17 +170,14 @@ impl Layer {
             Self::Flatten => Shape::vector(input.len()),
         };
         if shape.len() > MAX_ELEMENTS {
-            return Err(LayerError::TooLarge {
-                field: "type",
-                dimensions: format!("an output of {shape}"),
-                limit: MAX_ELEMENTS,
-            });
+            let dimensions = format!("an output of {shape}");
+            return Err(too_large("type", &dimensions, MAX_ELEMENTS));
         }
         Ok(shape)
     }
 
     /// Checks the weights, the biases and the weight scale on their own.
-    pub(super) fn check_parameters(&self) -> Result<(), LayerError> {
+    pub(super) fn check_parameters(&self) -> Result<(), NetworkError> {
         let (weight, bias, weight_scale, dimensions) = match self {
             Self::Conv2d {
                 in_channels,
@@ -228,52 +211,26 @@ impl Layer {
             .iter()
             .fold(1usize, |product, &d| product.saturating_mul(d));
         if expected > MAX_WEIGHTS {
-            return Err(LayerError::TooLarge {
-                field: "weight",
-                dimensions: join(&dimensions),
-                limit: MAX_WEIGHTS,
-            });
+            return Err(too_large("weight", &join(&dimensions), MAX_WEIGHTS));
         }
-        if weight.len() != expected {
-            let (actual, dimensions) = (weight.len(), join(&dimensions));
-            return Err(LayerError::Count {
-                field: "weight",
-                actual,
-                expected,
-                dimensions,
-            });
-        }
-        if bias.len() != dimensions[0] {
-            let (actual, expected) = (bias.len(), dimensions[0]);
-            return Err(LayerError::Count {
-                field: "bias",
-                actual,
-                expected,
-                dimensions: "one per output channel".into(),
-            });
-        }
+        check_count("weight", weight.len(), expected, &join(&dimensions))?;
+        check_count("bias", bias.len(), dimensions[0], "one per output channel")?;
         if let Some(index) = weight
             .iter()
             .position(|w| w.unsigned_abs() >= 1 << (MAX_WEIGHT_BITS - 1))
         {
-            return Err(LayerError::Weight {
-                index,
-                value: weight[index],
-            });
+            let problem = format!(
+                "{} is outside {MAX_WEIGHT_BITS} signed bits (|w| < 2^61)",
+                weight[index]
+            );
+            return Err(NetworkError::new(format!("weight[{index}]"), problem));
         }
         if let Some(index) = bias.iter().position(|b| b.bits() > MAX_BIAS_BITS) {
-            return Err(LayerError::Bias {
-                index,
-                bits: bias[index].bits(),
-                limit: MAX_BIAS_BITS,
-            });
+            let bits = bias[index].bits();
+            let problem = format!("{bits} bits, at most {MAX_BIAS_BITS} are supported");
+            return Err(NetworkError::new(format!("bias[{index}]"), problem));
         }
-        if !(weight_scale.is_finite() && weight_scale > 0.0) {
-            return Err(LayerError::WeightScale {
-                value: weight_scale,
-            });
-        }
-        Ok(())
+        NetworkError::check_scale("weight_scale", weight_scale)
     }
 }
 
@@ -283,14 +240,13 @@ fn windows(
     kernel: [usize; 2],
     stride: [usize; 2],
     padding: [usize; 2],
-) -> Result<[usize; 2], LayerError> {
+) -> Result<[usize; 2], NetworkError> {
     nonzero("kernel", &kernel)?;
     nonzero("stride", &stride)?;
     if padding[0] >= kernel[0] || padding[1] >= kernel[1] {
-        return Err(LayerError::Padding {
-            padding: join(&padding),
-            kernel: join(&kernel),
-        });
+        let (padding, kernel) = (join(&padding), join(&kernel));
+        let problem = format!("{padding} must be smaller than the kernel {kernel}");
+        return Err(NetworkError::new("padding", problem));
     }
     let along = |size: usize, axis: usize| {
         let padded = size.saturating_add(padding[axis].saturating_mul(2));
@@ -300,22 +256,55 @@ fn windows(
     };
     match (along(input.height, 0), along(input.width, 1)) {
         (Some(height), Some(width)) => Ok([height, width]),
-        _ => Err(LayerError::Kernel {
-            kernel: join(&kernel),
-            input,
-            padding: join(&padding),
-        }),
+        _ => {
+            let (kernel, padding) = (join(&kernel), join(&padding));
+            let problem =
+                format!("{kernel} does not fit its input of shape {input} padded by {padding}");
+            Err(NetworkError::new("kernel", problem))
+        }
     }
 }
 
-fn nonzero(field: &'static str, dimensions: &[usize]) -> Result<(), LayerError> {
+fn nonzero(field: &str, dimensions: &[usize]) -> Result<(), NetworkError> {
     if dimensions.contains(&0) {
-        return Err(LayerError::Zero {
-            field,
-            value: join(dimensions),
-        });
+        let value = join(dimensions);
+        let problem = format!("{value}, every dimension must be at least 1");
+        return Err(NetworkError::new(field, problem));
     }
     Ok(())
+}
+
+/// Refuses another number of channels or features than the input has.
+fn check_input(
+    field: &str,
+    actual: usize,
+    input: Shape,
+    expected: usize,
+) -> Result<(), NetworkError> {
+    if actual == expected {
+        return Ok(());
+    }
+    let problem = format!("{actual}, but its input of shape {input} has {expected}");
+    Err(NetworkError::new(field, problem))
+}
+
+/// Refuses a list of the wrong length.
+fn check_count(
+    field: &str,
+    actual: usize,
+    expected: usize,
+    dimensions: &str,
+) -> Result<(), NetworkError> {
+    if actual == expected {
+        return Ok(());
+    }
+    let problem = format!("{actual} values, expected {expected} ({dimensions})");
+    Err(NetworkError::new(field, problem))
+}
+
+fn too_large(field: &str, dimensions: &str, limit: usize) -> NetworkError {
+    let problem = format!("{dimensions} values, at most {limit} are supported");
+    NetworkError::new(field, problem)
 }
 
 fn join(dimensions: &[usize]) -> String {
@@ -328,28 +317,18 @@ fn join(dimensions: &[usize]) -> String {
 
 #[cfg(test)]
 mod tests {
-    #![allow(
-        clippy::unwrap_used,
-        reason = "a test stops at the first thing that is wrong"
-    )]
-
     use super::*;
 
     fn conv(kernel: [usize; 2], stride: [usize; 2], padding: [usize; 2]) -> Layer {
-        let (weight, bias) = (
-            vec![1; 2 * 3 * kernel[0] * kernel[1]],
-            vec![BigInt::ZERO; 2],
-        );
-        let (in_channels, out_channels, weight_scale) = (3, 2, 1.0);
         Layer::Conv2d {
-            in_channels,
-            out_channels,
+            in_channels: 3,
+            out_channels: 2,
             kernel,
             stride,
             padding,
-            weight,
-            bias,
-            weight_scale,
+            weight: vec![1; 2 * 3 * kernel[0] * kernel[1]],
+            bias: vec![BigInt::ZERO; 2],
+            weight_scale: 1.0,
         }
     }
 
@@ -358,11 +337,7 @@ mod tests {
         let output = |padding| conv([3, 2], [1, 1], padding).output_shape(Shape::new(3, 5, 5));
         output([2, 1]).unwrap();
         for padding in [[3, 1], [2, 2]] {
-            let refused = output(padding);
-            assert!(
-                matches!(refused, Err(LayerError::Padding { .. })),
-                "{refused:?}"
-            );
+            assert_eq!(output(padding).unwrap_err().field, "padding");
         }
     }
 
@@ -416,14 +391,9 @@ mod tests {
             weight_scale: 1.0,
         };
         assert!(message(large.clone()).ends_with("at most 16777216 are supported"));
-        let error = large.check_parameters().unwrap_err();
-        assert!(matches!(
-            error,
-            LayerError::TooLarge {
-                field: "weight",
-                ..
-            }
-        ));
+        let error = large.check_parameters().unwrap_err().to_string();
+        let expected = "weight: 18446744073709551615x48 values, at most 16777216 are supported";
+        assert_eq!(error, expected);
     }
 
     #[test]
@@ -439,17 +409,19 @@ mod tests {
         assert_eq!(linear(top, BigInt::ZERO).check_parameters(), Ok(()));
         assert_eq!(linear(-top, BigInt::ZERO).check_parameters(), Ok(()));
         for value in [top + 1, -top - 1, i64::MIN, i64::MAX] {
-            let error = linear(value, BigInt::ZERO).check_parameters();
-            assert_eq!(error, Err(LayerError::Weight { index: 0, value }));
+            let error = linear(value, BigInt::ZERO).check_parameters().unwrap_err();
+            assert!(
+                error
+                    .to_string()
+                    .starts_with(&format!("weight[0]: {value} "))
+            );
         }
         let wide = BigInt::from(1) << MAX_BIAS_BITS;
         assert_eq!(
             linear(0, BigInt::from(1) - &wide).check_parameters(),
             Ok(())
         );
-        assert!(matches!(
-            linear(0, wide).check_parameters(),
-            Err(LayerError::Bias { .. })
-        ));
+        let error = linear(0, wide).check_parameters().unwrap_err();
+        assert_eq!(error.field, "bias[0]");
     }
 }

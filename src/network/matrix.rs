@@ -175,7 +175,6 @@ impl SparseMatrix {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "a failed test may panic")]
     use super::*;
     use crate::network::{LoweredOperation, NetworkLimits, Twin, random_images, random_network};
 
@@ -193,7 +192,7 @@ mod tests {
                 .iter()
                 .filter_map(|layer| match &layer.operation {
                     LoweredOperation::Sums(sums) => Some(sums),
-                    LoweredOperation::Square { .. } => None,
+                    LoweredOperation::Square => None,
                 })
                 .collect();
             let t = [17, 65_537, (1 << 59) - 55][seed as usize % 3];

@@ -52,12 +52,13 @@ mod steps;
 mod sums;
 mod twin;
 
+pub use crate::file::gzip::GzipError;
 pub use crate::file::model_folder::{NETWORK_FILE, PLAIN_NETWORK_FILE};
 pub use bounds::{Bounds, LayerBound, proven_bounds};
 pub use builder::NetworkBuilder;
 pub use crop::{CropError, CropNetwork};
 pub use encoding::{Center, EncodedChannel, InputEncoding};
-pub use error::{InputError, LayerError, NetworkError};
+pub use error::{InputError, NetworkError};
 pub use format::{MAX_FILE_BYTES, NetworkFileError, network_file};
 pub use format_error::{ENCODED_VERSION, FORMAT, FormatError, VERSION};
 pub use generate::{NetworkLimits, SplitMix64, random_images, random_network};

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
 use super::{
-    error::{InputError, LayerError, NetworkError},
+    error::{InputError, NetworkError, Short},
     format_error::ENCODED_VERSION,
     layer::{Layer, MAX_ELEMENTS, MAX_WEIGHTS, NamedLayer},
     quantizer::InputQuantizer,
@@ -42,11 +42,11 @@ impl InputSpec {
     fn check(&self) -> Result<(), NetworkError> {
         let shape = self.shape;
         if shape.is_empty() || shape.len() > MAX_ELEMENTS {
-            return Err(NetworkError::InputShape {
-                shape,
-                elements: shape.len(),
-                limit: MAX_ELEMENTS,
-            });
+            let problem = format!(
+                "{shape} has {} values, expected 1 to {MAX_ELEMENTS}",
+                shape.len()
+            );
+            return Err(NetworkError::new("input.shape", problem));
         }
         self.quantizer.check_shape(shape)
     }
@@ -121,20 +121,21 @@ impl Network {
     /// `layers[2].weight: 6249 values, expected 6250 (50x5x5x5)`.
     pub fn new(literal: NetworkLiteral) -> Result<Self, NetworkError> {
         if let Some(problem) = name_problem(&literal.name) {
-            return Err(NetworkError::Name { problem });
+            return Err(NetworkError::new("name", problem));
         }
         literal.input.check()?;
         let input = literal.input.shape;
-        if literal.layers.is_empty() || literal.layers.len() > MAX_LAYERS {
-            return Err(NetworkError::LayerCount {
-                actual: literal.layers.len(),
-                limit: MAX_LAYERS,
-            });
+        let count = literal.layers.len();
+        if !(1..=MAX_LAYERS).contains(&count) {
+            let problem = format!("{count} layers, expected 1 to {MAX_LAYERS}");
+            return Err(NetworkError::new("layers", problem));
         }
         check_layer_names(&literal.layers)?;
         let computes = |named: &NamedLayer| !matches!(named.layer, Layer::Flatten);
         if !literal.layers.iter().any(computes) {
-            return Err(NetworkError::NothingComputed);
+            let problem =
+                "none of them computes anything; a network needs a layer other than flatten";
+            return Err(NetworkError::new("layers", problem));
         }
 
         let quantizer = &literal.input.quantizer;
@@ -146,31 +147,36 @@ impl Network {
         let (mut shapes, mut scales) = (vec![shape], vec![scale]);
         let mut cost = Cost::default();
         for (index, NamedLayer { layer, .. }) in literal.layers.iter().enumerate() {
-            let at = |problem| NetworkError::Layer { index, problem };
+            let at = |error: NetworkError| error.in_layer(index);
             let read = (shape, bits);
             shape = layer.output_shape(shape).map_err(at)?;
             layer.check_parameters().map_err(at)?;
             bits = output_bits(layer, bits);
             if bits > MAX_VALUE_BITS {
-                return Err(at(LayerError::ValueBits {
-                    bits,
-                    limit: MAX_VALUE_BITS,
-                }));
+                let problem = format!(
+                    "values after this layer may need {bits} bits, at most {MAX_VALUE_BITS} are supported"
+                );
+                return Err(at(NetworkError::new("type", problem)));
             }
             cost.add(layer, read, (shape, bits)).map_err(at)?;
             scale = layer.output_scale(scale);
             if !scale.is_normal() {
-                return Err(at(LayerError::OutputScale { value: scale }));
+                let problem = format!(
+                    "one unit after this layer would be worth {}, which a double cannot hold with full precision",
+                    Short(scale)
+                );
+                return Err(at(NetworkError::new("weight_scale", problem)));
             }
             shapes.push(shape);
             scales.push(scale);
         }
         if shape.len() != literal.classes {
-            return Err(NetworkError::Classes {
-                classes: literal.classes,
-                outputs: shape.len(),
-                shape,
-            });
+            let problem = format!(
+                "{}, but the last layer gives {} values (shape {shape})",
+                literal.classes,
+                shape.len()
+            );
+            return Err(NetworkError::new("classes", problem));
         }
         Ok(Self {
             literal,
@@ -264,14 +270,6 @@ impl Network {
     }
 }
 
-impl TryFrom<NetworkLiteral> for Network {
-    type Error = NetworkError;
-
-    fn try_from(literal: NetworkLiteral) -> Result<Self, NetworkError> {
-        Self::new(literal)
-    }
-}
-
 fn name_problem(name: &str) -> Option<&'static str> {
     if name.is_empty() {
         Some("is empty")
@@ -292,12 +290,9 @@ fn check_layer_names(layers: &[NamedLayer]) -> Result<(), NetworkError> {
                 .then_some("is taken, by another layer or by the input; every name must be unique")
         });
         if let Some(problem) = problem {
-            let name = name.escape_default().take(MAX_NAME_BYTES).collect();
-            return Err(NetworkError::LayerName {
-                index,
-                name,
-                problem,
-            });
+            let name: String = name.escape_default().take(MAX_NAME_BYTES).collect();
+            let problem = format!("`{name}` {problem}");
+            return Err(NetworkError::new("name", problem).in_layer(index));
         }
     }
     Ok(())
@@ -318,16 +313,17 @@ impl Cost {
         layer: &Layer,
         (input, input_bits): (Shape, u64),
         (output, bits): (Shape, u64),
-    ) -> Result<(), LayerError> {
+    ) -> Result<(), NetworkError> {
         let (read, values) = (input.len() as u64, output.len() as u64);
         let windows = (output.height * output.width) as u64;
         let weight = layer.weight().unwrap_or_default();
         self.weights += weight.len() as u64;
         if self.weights > MAX_WEIGHTS as u64 {
-            return Err(LayerError::TotalWeights {
-                weights: self.weights,
-                limit: MAX_WEIGHTS as u64,
-            });
+            let problem = format!(
+                "the layers up to this one have {} weights, at most {MAX_WEIGHTS} are supported",
+                self.weights
+            );
+            return Err(NetworkError::new("weight", problem));
         }
         let (field, sums) = match layer {
             // The window fits the input, so its area does not overflow; the area of all windows may.
@@ -344,12 +340,12 @@ impl Cost {
         let terms = sums.saturating_add(values);
         self.terms = self.terms.saturating_add(terms);
         if self.terms > MAX_TERMS {
-            return Err(LayerError::Terms {
-                field,
-                terms,
-                total: self.terms,
-                limit: MAX_TERMS,
-            });
+            let problem = format!(
+                "the sums of this layer have {terms} terms, with those of the layers before it {}, at most {MAX_TERMS} \
+                 are supported; use smaller windows, larger strides or fewer channels",
+                self.terms
+            );
+            return Err(NetworkError::new(field, problem));
         }
         let steps = if bits <= NARROW_BITS {
             1
@@ -358,13 +354,12 @@ impl Cost {
         };
         self.steps = self.steps.saturating_add(terms.saturating_mul(steps));
         if self.steps > MAX_STEPS {
-            return Err(LayerError::Steps {
-                field,
-                terms,
-                bits,
-                total: self.steps,
-                limit: MAX_STEPS,
-            });
+            let problem = format!(
+                "{terms} terms with values of up to {bits} bits, with the layers before it {} steps to prove bounds, at \
+                 most {MAX_STEPS} are supported; use fewer channels, fewer squares or narrower weights",
+                self.steps
+            );
+            return Err(NetworkError::new(field, problem));
         }
         let taken = |values: u64, bits: u64| {
             // A range of two integers, and the noise model's data for a value.
@@ -377,13 +372,11 @@ impl Cost {
         };
         let bytes = taken(read, input_bits).saturating_add(taken(values, bits));
         if bytes > MAX_TENSOR_BYTES {
-            return Err(LayerError::TensorBytes {
-                read,
-                values,
-                bits,
-                bytes,
-                limit: MAX_TENSOR_BYTES,
-            });
+            let problem = format!(
+                "the {read} values before this layer and the {values} of up to {bits} bits after it take {bytes} bytes, \
+                 at most {MAX_TENSOR_BYTES} are supported; use smaller images, fewer channels or fewer squares"
+            );
+            return Err(NetworkError::new("type", problem));
         }
         Ok(())
     }
@@ -426,11 +419,6 @@ fn signed_bits(weights: &[i64]) -> u32 {
 
 #[cfg(test)]
 mod tests {
-    #![allow(
-        clippy::unwrap_used,
-        reason = "a test stops at the first thing that is wrong"
-    )]
-
     use super::super::NetworkBuilder;
     use super::*;
 
@@ -452,13 +440,18 @@ mod tests {
         }
     }
 
+    /// Checks that a network is refused with an error that begins like this.
+    fn refused(network: &NetworkBuilder, says: &str) {
+        let error = network.clone().build().unwrap_err().to_string();
+        assert!(error.starts_with(says), "{error}");
+    }
+
     #[test]
     fn names_and_inputs_end_at_their_limits() {
         let named =
             |bytes| NetworkBuilder::new("n".repeat(bytes), Shape::vector(1)).uniform_bits(1);
         named(128).square().build().unwrap();
-        let error = named(129).square().build().unwrap_err().to_string();
-        assert!(error.contains("is longer than 128 bytes"), "{error}");
+        refused(&named(129).square(), "name: is longer than 128 bytes");
         let read = |inputs| {
             let network = NetworkBuilder::new("wide", Shape::new(1, 1, inputs)).uniform_bits(1);
             network
@@ -466,22 +459,20 @@ mod tests {
                 .build()
         };
         // What follows is refused for the memory that it takes.
-        let refused = [MAX_ELEMENTS, MAX_ELEMENTS + 1].map(read);
-        assert!(matches!(&refused[0], Err(NetworkError::Layer { .. })));
-        assert!(matches!(&refused[1], Err(NetworkError::InputShape { .. })));
+        let refused =
+            [MAX_ELEMENTS, MAX_ELEMENTS + 1].map(|inputs| read(inputs).unwrap_err().field);
+        assert_eq!(refused, ["layers[0].type", "input.shape"]);
     }
 
     #[test]
     fn a_wrong_count_is_named_with_its_layer_and_dimensions() {
-        let error = NetworkBuilder::new("short", Shape::new(5, 12, 12))
+        let short = NetworkBuilder::new("short", Shape::new(5, 12, 12))
             .square()
             .square()
-            .conv2d(50, [5, 5], [2, 2], [0, 0], vec![0; 6249])
-            .build()
-            .unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "layers[2].weight: 6249 values, expected 6250 (50x5x5x5)"
+            .conv2d(50, [5, 5], [2, 2], [0, 0], vec![0; 6249]);
+        refused(
+            &short,
+            "layers[2].weight: 6249 values, expected 6250 (50x5x5x5)",
         );
     }
 
@@ -490,44 +481,37 @@ mod tests {
         NetworkBuilder::new("costly", input).uniform_bits(1)
     }
 
-    fn pools(side: usize, kernel: usize, count: usize) -> Result<Network, NetworkError> {
+    fn pools(side: usize, kernel: usize, count: usize) -> NetworkBuilder {
         let pool = |network: NetworkBuilder, _| network.sum_pool([kernel; 2], [1, 1]);
-        (0..count)
-            .fold(costly(Shape::new(1, side, side)), pool)
-            .build()
+        (0..count).fold(costly(Shape::new(1, side, side)), pool)
     }
 
     /// Regression test: a file of 367 bytes kept `inspect` busy for days, and one of 15 kB took gigabytes.
     #[test]
     fn what_the_layers_take_together_is_bounded_and_the_layer_named() {
-        let error = pools(4095, 2048, 2).unwrap_err();
-        assert_eq!(
-            error.to_string(),
+        refused(
+            &pools(4095, 2048, 2),
             "layers[0].kernel: the sums of this layer have 17592190238720 terms, with those of the layers before it \
-             17592190238720, at most 33554432 are supported; use smaller windows, larger strides or fewer channels"
+             17592190238720, at most 33554432 are supported; use smaller windows, larger strides or fewer channels",
         );
-        let error = pools(512, 1, 200).unwrap_err();
-        let text = error.to_string();
-        assert!(
-            text.starts_with("layers[64].kernel: the sums of this layer have 524288 terms"),
-            "{text}"
+        refused(
+            &pools(512, 1, 200),
+            "layers[64].kernel: the sums of this layer have 524288 terms",
         );
-        pools(512, 1, 64).unwrap();
+        pools(512, 1, 64).build().unwrap();
         // A large image is fine if the layers that read it are small.
-        let error = pools(4095, 4095, 1).unwrap_err();
-        let text = error.to_string();
-        assert!(
-            text.starts_with("layers[0].type: the 16769025 values before this layer and the 1"),
-            "{text}"
+        refused(
+            &pools(4095, 4095, 1),
+            "layers[0].type: the 16769025 values before this layer and the 1",
         );
-        pools(2047, 2047, 1).unwrap();
+        pools(2047, 2047, 1).build().unwrap();
     }
 
     #[test]
     fn a_network_computes_something() {
         let flat = costly(Shape::new(1, 2, 2)).flatten();
         for network in [flat.clone(), flat.clone().flatten().flatten()] {
-            assert_eq!(network.build(), Err(NetworkError::NothingComputed));
+            refused(&network, "layers: none of them computes anything");
         }
         flat.square().build().unwrap();
     }
@@ -537,29 +521,24 @@ mod tests {
     fn wide_values_count_by_their_width() {
         let squares = |values: usize, count: usize| {
             let network = costly(Shape::vector(values));
-            let network = (0..count).fold(network, |network, _| network.square());
-            network.build().unwrap_err()
+            (0..count).fold(network, |network, _| network.square())
         };
-        let error = squares(1, 64);
-        assert_eq!(
-            error.to_string(),
-            "layers[12].type: values after this layer may need 8192 bits, at most 4096 are supported"
+        refused(
+            &squares(1, 64),
+            "layers[12].type: values after this layer may need 8192 bits, at most 4096 are supported",
         );
-        let error = squares(1 << 20, 9);
-        let text = error.to_string();
-        assert!(
-            text.starts_with("layers[7].type: the 1048576 values before this layer and the 1048576 of up to 256 bits"),
-            "{text}"
+        refused(
+            &squares(1 << 20, 9),
+            "layers[7].type: the 1048576 values before this layer and the 1048576 of up to 256 bits",
         );
         let linear =
             |network: NetworkBuilder| network.linear(2000, vec![(1_i64 << 61) - 1; 2000 * 2000]);
         let network = linear(costly(Shape::vector(2000))).square();
         let network = linear(linear(network).square());
         network.clone().build().unwrap();
-        let text = linear(network.square()).build().unwrap_err().to_string();
-        assert!(
-            text.starts_with("layers[6].weight: 4002000 terms with values of up to"),
-            "{text}"
+        refused(
+            &linear(network.square()),
+            "layers[6].weight: 4002000 terms with values of up to",
         );
     }
 
@@ -568,10 +547,9 @@ mod tests {
         let linear = |network: NetworkBuilder, _| network.linear(2048, vec![0; 2048 * 2048]);
         let network = (0..4).fold(costly(Shape::vector(2048)), linear);
         network.clone().build().unwrap();
-        let error = linear(network, 4).build().unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "layers[4].weight: the layers up to this one have 20971520 weights, at most 16777216 are supported"
+        refused(
+            &linear(network, 4),
+            "layers[4].weight: the layers up to this one have 20971520 weights, at most 16777216 are supported",
         );
     }
 

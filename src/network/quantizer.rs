@@ -26,10 +26,11 @@ impl InputQuantizer {
     /// Two bits give the thresholds 85, 170 and 255, which the paper uses (Section IV).
     ///
     /// # Errors
-    /// [`NetworkError::QuantizerBits`] unless `n_bits` is 1 to 8.
+    /// [`NetworkError`] unless `n_bits` is 1 to 8.
     pub fn uniform(n_bits: u32) -> Result<Self, NetworkError> {
         if !(1..=8).contains(&n_bits) {
-            return Err(NetworkError::QuantizerBits { n_bits });
+            let problem = format!("{n_bits} bits, expected 1 to 8");
+            return Err(NetworkError::new("input.quantizer", problem));
         }
         let max = (1u32 << n_bits) - 1;
         // The smallest pixel with floor(max * p / 255) >= k is ceil(255 * k / max), at most 255.
@@ -40,30 +41,22 @@ impl InputQuantizer {
     /// `1 / thresholds.len()`; [`with_scale`](Self::with_scale) changes that.
     ///
     /// # Errors
-    /// [`NetworkError::Thresholds`] for an empty list, a threshold of 0 (every pixel reaches it), or a threshold that
+    /// [`NetworkError`] for an empty list, a threshold of 0 (every pixel reaches it), or a threshold that
     /// is not above the previous one.
     pub fn from_thresholds(thresholds: Vec<u8>) -> Result<Self, NetworkError> {
-        let Some(&first) = thresholds.first() else {
-            return Err(NetworkError::Thresholds {
-                index: 0,
-                problem: "the list is empty, give at least one".into(),
-            });
+        let refused = |index: usize, problem: &str| {
+            let field = format!("input.quantizer.thresholds[{index}]");
+            Err(NetworkError::new(field, problem))
         };
-        if first == 0 {
-            return Err(NetworkError::Thresholds {
-                index: 0,
-                problem: "is 0, which every pixel reaches; use 1 to 255".into(),
-            });
+        match thresholds.first() {
+            None => return refused(0, "the list is empty, give at least one"),
+            Some(0) => return refused(0, "is 0, which every pixel reaches; use 1 to 255"),
+            Some(_) => {}
         }
         if let Some(i) = thresholds.windows(2).position(|pair| pair[1] <= pair[0]) {
-            return Err(NetworkError::Thresholds {
-                index: i + 1,
-                problem: format!(
-                    "is {}, which is not above {} before it",
-                    thresholds[i + 1],
-                    thresholds[i]
-                ),
-            });
+            let (before, at) = (thresholds[i], thresholds[i + 1]);
+            let problem = format!("is {at}, which is not above {before} before it");
+            return refused(i + 1, &problem);
         }
         let scale = 1.0 / thresholds.len() as f64;
         Ok(Self {
@@ -75,7 +68,7 @@ impl InputQuantizer {
     /// Makes a quantiser from an encoding by contrast. One unit is worth `1 / thresholds.len()`.
     ///
     /// # Errors
-    /// [`NetworkError::Encoding`] naming the invalid field.
+    /// [`NetworkError`] naming the invalid field.
     pub fn from_encoding(encoding: InputEncoding) -> Result<Self, NetworkError> {
         encoding.check()?;
         let scale = 1.0 / encoding.thresholds.len() as f64;
@@ -88,13 +81,10 @@ impl InputQuantizer {
     /// Keeps the thresholds and sets the real value of one unit to `scale`.
     ///
     /// # Errors
-    /// [`NetworkError::InputScale`] unless `scale` is positive and finite.
+    /// [`NetworkError`] unless `scale` is positive and finite.
     pub fn with_scale(self, scale: f64) -> Result<Self, NetworkError> {
-        if scale.is_finite() && scale > 0.0 {
-            Ok(Self { scale, ..self })
-        } else {
-            Err(NetworkError::InputScale { value: scale })
-        }
+        NetworkError::check_scale("input.quantizer.scale", scale)?;
+        Ok(Self { scale, ..self })
     }
 
     /// Returns the shape of the images that give inputs of `shape`; an encoding changes the number of channels.
@@ -171,11 +161,6 @@ fn count(thresholds: &[u8], pixel: u8) -> i64 {
 
 #[cfg(test)]
 mod tests {
-    #![allow(
-        clippy::unwrap_used,
-        reason = "a test stops at the first thing that is wrong"
-    )]
-
     use super::*;
 
     #[test]
@@ -214,27 +199,25 @@ mod tests {
 
     #[test]
     fn what_makes_no_sense_is_refused() {
-        let message = |result: Result<_, NetworkError>| result.unwrap_err().to_string();
-        assert_eq!(
-            message(InputQuantizer::uniform(0)),
-            "input.quantizer: 0 bits, expected 1 to 8"
-        );
-        assert_eq!(
-            message(InputQuantizer::uniform(9)),
-            "input.quantizer: 9 bits, expected 1 to 8"
-        );
-        assert_eq!(
-            message(InputQuantizer::from_thresholds(vec![0, 1])),
-            "input.quantizer.thresholds[0]: is 0, which every pixel reaches; use 1 to 255"
-        );
-        assert_eq!(
-            message(InputQuantizer::from_thresholds(vec![1, 9, 8])),
-            "input.quantizer.thresholds[2]: is 8, which is not above 9 before it"
-        );
         let one_bit = InputQuantizer::uniform(1).unwrap();
-        assert_eq!(
-            message(one_bit.with_scale(f64::NAN)),
-            "input.quantizer.scale: NaN is not a positive finite number"
-        );
+        for (refused, says) in [
+            (InputQuantizer::uniform(0), ": 0 bits, expected 1 to 8"),
+            (InputQuantizer::uniform(9), ": 9 bits, expected 1 to 8"),
+            (
+                InputQuantizer::from_thresholds(vec![0, 1]),
+                ".thresholds[0]: is 0, which every pixel reaches; use 1 to 255",
+            ),
+            (
+                InputQuantizer::from_thresholds(vec![1, 9, 8]),
+                ".thresholds[2]: is 8, which is not above 9 before it",
+            ),
+            (
+                one_bit.with_scale(f64::NAN),
+                ".scale: NaN is not a positive finite number",
+            ),
+        ] {
+            let error = refused.unwrap_err().to_string();
+            assert_eq!(error, format!("input.quantizer{says}"));
+        }
     }
 }

@@ -10,7 +10,8 @@ use serde::{
 
 use super::{
     encoding::InputEncoding,
-    format_error::{ENCODED_VERSION, FORMAT, FormatError, VERSION},
+    error::NetworkError,
+    format_error::{ENCODED_VERSION, FORMAT, VERSION},
     layer::{Layer, MAX_BIAS_BITS, MAX_WEIGHTS, NamedLayer},
     model::{InputSpec, MAX_LAYERS, Network, NetworkLiteral},
     quantizer::InputQuantizer,
@@ -89,12 +90,11 @@ impl RawInput {
     }
 
     /// Checks an input that is written as in a network file of this version.
-    pub(super) fn into_spec(self, version: u64) -> Result<InputSpec, FormatError> {
+    pub(super) fn into_spec(self, version: u64) -> Result<InputSpec, NetworkError> {
         let Self { shape, quantizer } = self;
         let scale = double(&quantizer.scale, "input.quantizer.scale")?;
-        let refused = |field: &str, problem: &str| FormatError::Field {
-            field: format!("input.quantizer.{field}"),
-            problem: problem.into(),
+        let refused = |field: &str, problem: &str| {
+            NetworkError::new(format!("input.quantizer.{field}"), problem)
         };
         let rule = match (quantizer.thresholds, quantizer.encoding) {
             (Some(AtMost(thresholds)), None) => InputQuantizer::from_thresholds(thresholds)?,
@@ -113,7 +113,7 @@ impl RawInput {
 }
 
 impl RawNetwork {
-    pub(super) fn into_literal(self) -> Result<NetworkLiteral, FormatError> {
+    pub(super) fn into_literal(self) -> Result<NetworkLiteral, NetworkError> {
         let input = self.input.into_spec(self.version)?;
         let layers = self.layers.into_iter().enumerate();
         let layers = layers.map(|(index, raw)| raw.into_layer(index));
@@ -127,14 +127,14 @@ impl RawNetwork {
 }
 
 impl RawLayer {
-    fn into_layer(mut self, index: usize) -> Result<NamedLayer, FormatError> {
+    fn into_layer(mut self, index: usize) -> Result<NamedLayer, NetworkError> {
         let at = |field: &str| format!("layers[{index}].{field}");
         // Takes a field that this kind of layer needs.
         macro_rules! take {
             ($field:ident) => {
-                self.$field.take().ok_or_else(|| FormatError::Field {
-                    field: at(stringify!($field)),
-                    problem: format!("is missing, a {} needs it", self.kind),
+                self.$field.take().ok_or_else(|| {
+                    let problem = format!("is missing, a {} needs it", self.kind);
+                    NetworkError::new(at(stringify!($field)), problem)
                 })?
             };
         }
@@ -164,12 +164,10 @@ impl RawLayer {
             "flatten" => Layer::Flatten,
             other => {
                 let other: String = other.chars().take(64).collect();
-                return Err(FormatError::Field {
-                    field: at("type"),
-                    problem: format!(
-                        "{other:?} is unknown, expected conv2d, linear, square, sum_pool or flatten"
-                    ),
-                });
+                let problem = format!(
+                    "{other:?} is unknown, expected conv2d, linear, square, sum_pool or flatten"
+                );
+                return Err(NetworkError::new(at("type"), problem));
             }
         };
         // Any field that is left over does not belong to this kind.
@@ -187,10 +185,7 @@ impl RawLayer {
         ];
         if let Some((field, _)) = left_over.iter().find(|(_, present)| *present) {
             let problem = format!("a {} has no such field", self.kind);
-            return Err(FormatError::Field {
-                field: at(field),
-                problem,
-            });
+            return Err(NetworkError::new(at(field), problem));
         }
         Ok(NamedLayer {
             name: self.name,
@@ -237,24 +232,19 @@ fn decimal(text: &str) -> Result<BigInt, String> {
         .map_err(|_| format!("{text:?} is not a decimal integer"))
 }
 
-fn biases(found: Vec<Bias>, layer: usize) -> Result<Vec<BigInt>, FormatError> {
+fn biases(found: Vec<Bias>, layer: usize) -> Result<Vec<BigInt>, NetworkError> {
     let bias = |(index, Bias(bias)): (usize, Bias)| {
-        bias.map_err(|problem| FormatError::Field {
-            field: format!("layers[{layer}].bias[{index}]"),
-            problem,
-        })
+        let field = || format!("layers[{layer}].bias[{index}]");
+        bias.map_err(|problem| NetworkError::new(field(), problem))
     };
     found.into_iter().enumerate().map(bias).collect()
 }
 
 /// Parses a double that is written as a string, because a JSON number may lose its last bits.
-fn double(text: &str, field: &str) -> Result<f64, FormatError> {
-    text.parse().map_err(|_| FormatError::Field {
-        field: field.into(),
-        problem: format!(
-            "{:?} is not a decimal number",
-            text.chars().take(64).collect::<String>()
-        ),
+fn double(text: &str, field: &str) -> Result<f64, NetworkError> {
+    text.parse().map_err(|_| {
+        let start: String = text.chars().take(64).collect();
+        NetworkError::new(field, format!("{start:?} is not a decimal number"))
     })
 }
 

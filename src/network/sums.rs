@@ -147,6 +147,18 @@ impl WeightedSums {
         sums
     }
 
+    /// Computes the outputs exactly, for inputs of any width.
+    #[cfg(test)]
+    pub(crate) fn evaluate<'a>(&self, input: impl Fn(usize) -> &'a BigInt) -> Vec<BigInt> {
+        let sum = |(terms, bias): (&[Term], &BigInt)| {
+            let products = terms
+                .iter()
+                .map(|term| input(term.input as usize) * term.weight);
+            bias + products.sum::<BigInt>()
+        };
+        self.outputs().map(sum).collect()
+    }
+
     /// Appends an output.
     pub(super) fn push(&mut self, terms: impl Iterator<Item = Term>) {
         self.terms.extend(terms);

@@ -1,10 +1,4 @@
 //! Tests of the network's parts against each other.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "a test stops at the first thing that is wrong"
-)]
 
 use num_bigint::BigInt;
 use proptest::prelude::*;
@@ -314,25 +308,13 @@ fn the_twin_refuses_what_the_quantiser_never_gives() {
     let network = hcnn_mnist(2);
     let twin = Twin::new(&network);
     let mut image = vec![0; 784];
-    image[5] = 4;
-    let error = twin.logits(&image).unwrap_err();
-    assert_eq!(
-        error,
-        InputError::Value {
-            index: 5,
-            value: 4,
-            max: 3
-        }
-    );
-    image[5] = -1;
-    assert_eq!(
-        twin.logits_mod(&image, 17),
-        Err(InputError::Value {
-            index: 5,
-            value: -1,
-            max: 3
-        })
-    );
+    for value in [4, -1] {
+        image[5] = value;
+        let (index, max) = (5, 3);
+        let refused = InputError::Value { index, value, max };
+        assert_eq!(twin.logits(&image), Err(refused.clone()));
+        assert_eq!(twin.logits_mod(&image, 17), Err(refused));
+    }
     let error = twin
         .logits_batch(&[vec![0; 784], vec![0; 783]])
         .unwrap_err();

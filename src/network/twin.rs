@@ -284,14 +284,6 @@ impl Values {
 
     /// Returns the smallest interval that holds all values.
     pub(super) fn hull(&self) -> Interval {
-        fn ends<T: Ord + Clone + Into<BigInt>>(values: &[T]) -> Option<Interval> {
-            let (min, max) = (values.iter().min()?, values.iter().max()?);
-            Some(Interval {
-                min: min.clone().into(),
-                max: max.clone().into(),
-            })
-        }
-        // Only an empty tensor has no hull, and no validated network has an empty tensor.
-        of_any_width!(self, values => ends(values)).unwrap_or_default()
+        of_any_width!(self, values => Interval::of_all(values.iter().map(|value| (value, value))))
     }
 }

@@ -68,3 +68,13 @@ pub enum ParamsError {
     #[error("choosing encryption parameters")]
     Seal(#[from] crate::seal::Error),
 }
+
+impl ParamsError {
+    /// The error for a network that a scheme's layout cannot serve.
+    pub(super) fn layout(scheme: Scheme, reason: &dyn std::error::Error) -> Self {
+        Self::Layout {
+            layout: scheme.layout(),
+            reason: reason.to_string(),
+        }
+    }
+}

@@ -1,11 +1,12 @@
 //! Predicts the memory of a run before anything is allocated.
 
+use super::error::ParamsError;
+use super::hoisted::rotating;
 use super::options::Scheme;
 use super::selection::Parameters;
 use crate::circuit::{Circuit, Op, levels};
-use crate::network::{CropError, CropNetwork, Network};
-use crate::packing::{DiagonalError, Packing};
-use thiserror::Error;
+use crate::network::{CropNetwork, Network};
+use crate::packing::Packing;
 
 /// Size of a residue in memory, in bytes.
 const WORD: u64 = 8;
@@ -13,18 +14,6 @@ const WORD: u64 = 8;
 const TERM: u64 = 2 * 16;
 /// Size of a weight compiled for one prime, in bytes: an index, or an index and a factor.
 const COMPILED_TERM: u64 = 8;
-
-/// Reasons why the memory of a run cannot be predicted: the layout cannot serve the network.
-#[derive(Debug, Error)]
-#[non_exhaustive]
-pub enum MemoryError {
-    /// The crop layout cannot serve it.
-    #[error("the crop layout cannot serve this network")]
-    Crops(#[from] CropError),
-    /// The diagonal layout, or that of few uploads, cannot serve it.
-    #[error("the layout with rotations cannot serve this network")]
-    Diagonal(#[from] DiagonalError),
-}
 
 /// The predicted bytes that client and server hold in one process.
 ///
@@ -49,12 +38,13 @@ impl MemoryForecast {
     /// Predicts the memory for batches of at most `images` images (full ones if `None`).
     ///
     /// # Errors
-    /// [`MemoryError`] if the parameters' layout cannot serve this network, because they were chosen for another one.
+    /// [`ParamsError::Layout`] if the parameters' layout cannot serve this network, because they were chosen for another
+    /// one.
     pub fn new(
         network: &Network,
         selection: &Parameters,
         images: Option<usize>,
-    ) -> Result<Self, MemoryError> {
+    ) -> Result<Self, ParamsError> {
         RunSize {
             scheme: selection.scheme(),
             degree: selection.poly_modulus_degree(),
@@ -97,14 +87,15 @@ impl RunSize<'_> {
         &self,
         network: &Network,
         images: Option<usize>,
-    ) -> Result<MemoryForecast, MemoryError> {
+    ) -> Result<MemoryForecast, ParamsError> {
         let mut forecast = match self.scheme {
             Scheme::Stock | Scheme::Batched => {
                 let relinearizes = self.scheme.is_stock();
                 self.sums(&Circuit::of_values(network, relinearizes).without_unread())
             }
             Scheme::Crops => {
-                let crops = CropNetwork::new(network)?;
+                let crops = CropNetwork::new(network)
+                    .map_err(|error| ParamsError::layout(self.scheme, &error))?;
                 let mut forecast = self.sums(&Circuit::of_crops(&crops).without_unread());
                 // One plaintext for each result of the preceding layers, under each prime.
                 let plaintexts = crops.network.classes() * self.layer_primes() * self.plain_primes;
@@ -112,8 +103,11 @@ impl RunSize<'_> {
                 forecast.constants += plaintexts * self.row();
                 forecast
             }
-            Scheme::Diagonal => self.diagonal(&Packing::diagonal(network, self.degree)?),
-            Scheme::FewUploads => self.diagonal(&Packing::few_uploads(network, self.degree)?),
+            Scheme::Diagonal | Scheme::FewUploads => {
+                let packing = rotating(self.scheme, network, self.degree);
+                let packing = packing.map_err(|error| ParamsError::layout(self.scheme, &error))?;
+                self.diagonal(&packing)
+            }
         };
         let batch = match self.scheme {
             Scheme::Diagonal | Scheme::FewUploads => 1,

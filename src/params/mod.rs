@@ -30,7 +30,7 @@ pub use error::ParamsError;
 pub use fused_circuit::{RESPOND_NANOSECONDS, dropping_nanoseconds};
 pub use hoisted::{Work, WorkRates, diagonal_work};
 pub use line::Line;
-pub use memory::{MemoryError, MemoryForecast};
+pub use memory::MemoryForecast;
 pub use options::{BoundRule, Scheme, SelectOptions};
 pub use reference::ReferenceParameters;
 pub use security::SecurityStandard;

@@ -550,7 +550,7 @@ mod tests {
         for layer in network.lower() {
             match &layer.operation {
                 LoweredOperation::Sums(sums) => moments.sums(sums),
-                LoweredOperation::Square { .. } => moments.square(),
+                LoweredOperation::Square => moments.square(),
             }
         }
         moments.deviations

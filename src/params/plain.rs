@@ -73,7 +73,6 @@ fn smallest_window(primes: &[u64], count: usize, product: &BigUint) -> Option<Ve
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "a failed test may panic")]
     use super::*;
 
     #[test]

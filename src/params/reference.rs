@@ -2,6 +2,7 @@
 
 use super::error::ParamsError;
 use super::plain::plain_moduli;
+use crate::bits::width;
 use crate::seal::{SecurityLevel, coeff_modulus};
 use num_bigint::{BigInt, BigUint};
 
@@ -64,10 +65,7 @@ impl ReferenceParameters {
 
     /// Returns the width in bits of each prime of q, with the special prime last.
     pub fn coeff_modulus_bits(&self) -> Vec<u32> {
-        let primes = self.coeff_modulus.iter();
-        primes
-            .map(|prime| u64::BITS - prime.leading_zeros())
-            .collect()
+        self.coeff_modulus.iter().copied().map(width).collect()
     }
 
     /// Keeps N and q, with one plaintext prime: the run for one of several primes.

@@ -1,10 +1,6 @@
 //! Compares the rules with sampled keys, errors and roundings, at small degrees and at a probability large enough to be
 //! observed.
-#![allow(
-    clippy::unwrap_used,
-    clippy::cast_possible_wrap,
-    reason = "a failed test may panic; degrees are small"
-)]
+#![allow(clippy::cast_possible_wrap, reason = "degrees are small")]
 
 use super::*;
 use crate::network::SplitMix64;

@@ -138,7 +138,6 @@ fn window(modulus: u64) -> u32 {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "a failed test may panic")]
     use super::super::fused::FusedChains;
     use super::super::options::{Scheme, SelectOptions};
     use super::super::search::search;

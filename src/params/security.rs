@@ -57,19 +57,17 @@ impl std::fmt::Display for SecurityStandard {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "a failed test may panic")]
     use super::*;
     use crate::seal::{SecurityLevel, coeff_modulus};
 
     #[test]
     fn the_2018_caps_are_seals_own_and_those_of_2024_are_stricter() {
         for degree in SecurityStandard::degrees() {
-            let cap_2018 = SecurityStandard::HeStandard2018
-                .max_coeff_modulus_bits(degree)
-                .unwrap();
-            let cap_2024 = SecurityStandard::HeStandard2024
-                .max_coeff_modulus_bits(degree)
-                .unwrap();
+            let [cap_2018, cap_2024] = [
+                SecurityStandard::HeStandard2018,
+                SecurityStandard::HeStandard2024,
+            ]
+            .map(|standard| standard.max_coeff_modulus_bits(degree).unwrap());
             let seal = coeff_modulus::max_bit_count(degree, SecurityLevel::Bits128).unwrap();
             assert_eq!(cap_2018, seal, "N = {degree}");
             assert!(cap_2024 < cap_2018, "N = {degree}");

@@ -74,7 +74,7 @@ fn select_own(
     if options.scheme == Some(Scheme::Crops)
         && let Err(error) = CropNetwork::new(network)
     {
-        return Err(refused(Scheme::Crops, &error));
+        return Err(ParamsError::layout(Scheme::Crops, &error));
     }
     let mut best: Option<Found> = None;
     let mut memory = Memory::new(network, options);
@@ -110,7 +110,7 @@ fn select_own(
             }
             None if options.scheme.is_some() => {
                 if let Some(error) = chains.refused {
-                    return Err(refused(scheme, &error));
+                    return Err(ParamsError::layout(scheme, &error));
                 }
             }
             _ => {}
@@ -128,13 +128,6 @@ fn select_own(
         ));
     };
     Ok(parameters(options, bound, fit))
-}
-
-fn refused(scheme: Scheme, reason: &dyn std::error::Error) -> ParamsError {
-    ParamsError::Layout {
-        layout: scheme.layout(),
-        reason: reason.to_string(),
-    }
 }
 
 fn is_cheaper(fit: &Found, best: Option<&Found>) -> bool {
@@ -241,7 +234,6 @@ fn bound(network: &Network, rule: &BoundRule) -> Result<Bound, ParamsError> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, clippy::panic, reason = "a failed test may panic")]
     use super::super::search::MARGIN_BITS;
     use super::*;
     use crate::network::{NetworkBuilder, Shape};

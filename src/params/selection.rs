@@ -5,6 +5,7 @@ use num_bigint::BigInt;
 use super::options::{BoundRule, Scheme};
 use super::security::SecurityStandard;
 use super::stock_noise::LayerNoise;
+use crate::bits::width;
 
 /// The bound that decided t.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,10 +74,7 @@ impl Parameters {
 
     /// Returns the width in bits of each prime of q, with the special prime last.
     pub fn coeff_modulus_bits(&self) -> Vec<u32> {
-        self.coeff_modulus
-            .iter()
-            .map(|prime| u64::BITS - prime.leading_zeros())
-            .collect()
+        self.coeff_modulus.iter().copied().map(width).collect()
     }
 
     /// Returns the table that caps q.

@@ -166,6 +166,22 @@ impl Context {
     }
 }
 
+#[cfg(test)]
+impl Context {
+    /// Makes a context for tests, without security: primes of q of these widths, and t of 17 bits.
+    pub(crate) fn insecure(degree: usize, bits: &[i32]) -> Self {
+        use super::modulus::{SecurityLevel, coeff_modulus, plain_modulus};
+        let primes = coeff_modulus::create(degree, bits).unwrap();
+        Self::from_literal(&ParametersLiteral {
+            poly_modulus_degree: degree,
+            coeff_modulus: primes.into_iter().map(u64::from).collect(),
+            plain_modulus: plain_modulus::batching(degree, &[17]).unwrap()[0].value(),
+            security: SecurityLevel::None,
+        })
+        .unwrap()
+    }
+}
+
 impl std::fmt::Debug for Context {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter

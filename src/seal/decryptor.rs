@@ -86,8 +86,4 @@ impl Decryptor {
     }
 }
 
-impl std::fmt::Debug for Decryptor {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("Decryptor").finish_non_exhaustive()
-    }
-}
+super::keys::opaque_debug!(Decryptor);

@@ -2,7 +2,7 @@
 
 use super::context::Context;
 use super::error::{Error, Named, Result};
-use super::plaintext::Plaintext;
+use super::plaintext::{Plaintext, check_room};
 use crate::ffi::encoder::bridge;
 use cxx::UniquePtr;
 
@@ -56,7 +56,7 @@ impl BatchEncoder {
     /// Same as [`BatchEncoder::encode_u64`].
     pub fn encode_u64_into(&self, values: &[u64], destination: &mut Plaintext) -> Result<()> {
         let operation = "BatchEncoder::encode_u64";
-        self.check_count(operation, values.len())?;
+        check_room(operation, self.slot_count(), values.len())?;
         let fits = bridge::batch_encoder_encode_u64(&self.inner, values, destination.as_ffi_mut())
             .named(operation)?;
         self.check_fits(operation, fits, values, |value| value < self.plain_modulus)?;
@@ -81,7 +81,7 @@ impl BatchEncoder {
     /// Same as [`BatchEncoder::encode_i64`].
     pub fn encode_i64_into(&self, values: &[i64], destination: &mut Plaintext) -> Result<()> {
         let operation = "BatchEncoder::encode_i64";
-        self.check_count(operation, values.len())?;
+        check_room(operation, self.slot_count(), values.len())?;
         let fits = bridge::batch_encoder_encode_i64(&self.inner, values, destination.as_ffi_mut())
             .named(operation)?;
         let half = (self.plain_modulus - 1) / 2;
@@ -150,18 +150,6 @@ impl BatchEncoder {
             value: values.get(index).map_or(0, |&value| value.into()),
             plain_modulus: self.plain_modulus,
         })
-    }
-
-    fn check_count(&self, operation: &'static str, actual: usize) -> Result<()> {
-        let expected = self.slot_count();
-        if actual > expected {
-            return Err(Error::TooManyValues {
-                operation,
-                expected,
-                actual,
-            });
-        }
-        Ok(())
     }
 }
 

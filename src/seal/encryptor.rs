@@ -199,8 +199,4 @@ impl Encryptor {
     }
 }
 
-impl std::fmt::Debug for Encryptor {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("Encryptor").finish_non_exhaustive()
-    }
-}
+super::keys::opaque_debug!(Encryptor);

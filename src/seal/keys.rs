@@ -5,6 +5,7 @@ use super::context::{Context, ParmsId};
 use super::encoder::check_batching;
 use super::error::{Error, Named, Result};
 use super::own_format::check_not_text;
+use super::rns::check_switching;
 use crate::ffi::keys::bridge;
 use cxx::UniquePtr;
 use std::pin::Pin;
@@ -43,15 +44,15 @@ impl Rotation {
     }
 }
 
-/// Defines a key: its type, the evidence for its thread safety, a fallible clone and an opaque `Debug`.
+/// Defines a key: its type, the evidence for its thread safety, a fallible clone, and SEAL's own format.
 macro_rules! key {
     (
         $(#[$documentation:meta])*
-        $name:ident, $ffi:ident, $clone:ident, $save:ident, $load:ident, $valid:ident, $parms_id:ident
+        $name:ident, $clone:ident, $save:ident, $load:ident, $valid:ident, $parms_id:ident
     ) => {
         $(#[$documentation])*
         pub struct $name {
-            inner: UniquePtr<bridge::$ffi>,
+            inner: UniquePtr<bridge::$name>,
         }
 
         // SAFETY: the object owns its polynomials, which come from pools that are not tied to a thread: the global
@@ -110,32 +111,26 @@ macro_rules! key {
                 ParmsId(bridge::$parms_id(&self.inner))
             }
 
-            pub(crate) fn as_ffi(&self) -> &bridge::$ffi {
+            pub(crate) fn as_ffi(&self) -> &bridge::$name {
                 &self.inner
             }
 
             #[allow(dead_code, reason = "not every key is built from outside")]
-            pub(super) const fn from_inner(inner: UniquePtr<bridge::$ffi>) -> Self {
+            pub(super) const fn from_inner(inner: UniquePtr<bridge::$name>) -> Self {
                 Self { inner }
             }
 
             #[allow(dead_code, reason = "not every key grows")]
-            pub(super) fn as_ffi_mut(&mut self) -> Pin<&mut bridge::$ffi> {
+            pub(super) fn as_ffi_mut(&mut self) -> Pin<&mut bridge::$name> {
                 self.inner.pin_mut()
             }
         }
 
-        impl std::fmt::Debug for $name {
-            fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                formatter.debug_struct(stringify!($name)).finish_non_exhaustive()
-            }
-        }
     };
 }
 
 key!(
     /// The secret key. Its memory is cleared when it is dropped, and `Debug` reveals nothing about it.
-    SecretKey,
     SecretKey,
     secret_key_clone,
     secret_key_save,
@@ -146,7 +141,6 @@ key!(
 key!(
     /// The public key, which can only encrypt.
     PublicKey,
-    PublicKey,
     public_key_clone,
     public_key_save,
     public_key_load,
@@ -156,7 +150,6 @@ key!(
 key!(
     /// Relinearisation keys, which bring a ciphertext of size 3 back to size 2.
     RelinKeys,
-    RelinKeys,
     relin_keys_clone,
     relin_keys_save,
     relin_keys_load,
@@ -165,7 +158,6 @@ key!(
 );
 key!(
     /// Galois keys, which rotate. They serve exactly the rotations they were made for.
-    GaloisKeys,
     GaloisKeys,
     galois_keys_clone,
     galois_keys_save,
@@ -278,7 +270,7 @@ impl KeyGenerator {
     /// [`Error::Unsupported`] if the parameters have no special prime.
     pub fn create_relin_keys(&mut self) -> Result<RelinKeys> {
         let operation = "KeyGenerator::create_relin_keys";
-        self.check_keyswitching(operation)?;
+        check_switching(operation, &self.context)?;
         Ok(RelinKeys {
             inner: bridge::key_generator_relin_keys(self.inner.pin_mut()).named(operation)?,
         })
@@ -292,8 +284,6 @@ impl KeyGenerator {
     /// [`Error::RotationStep`] if a step is not below N/2.
     pub fn create_galois_keys(&mut self, rotations: &[Rotation]) -> Result<GaloisKeys> {
         let operation = "KeyGenerator::create_galois_keys";
-        self.check_keyswitching(operation)?;
-        check_batching(operation, &self.context)?;
         let steps = self.steps(operation, rotations)?;
         Ok(GaloisKeys {
             inner: bridge::key_generator_galois_keys(self.inner.pin_mut(), &steps)
@@ -310,7 +300,7 @@ impl KeyGenerator {
     /// [`Error::Unsupported`] if the parameters have no special prime.
     pub fn create_all_galois_keys(&mut self) -> Result<GaloisKeys> {
         let operation = "KeyGenerator::create_galois_keys (all)";
-        self.check_keyswitching(operation)?;
+        check_switching(operation, &self.context)?;
         Ok(GaloisKeys {
             inner: bridge::key_generator_galois_keys_all(self.inner.pin_mut()).named(operation)?,
         })
@@ -323,10 +313,7 @@ impl KeyGenerator {
     /// even or not below 2N.
     pub fn create_galois_keys_of_elements(&mut self, elements: &[u32]) -> Result<GaloisKeys> {
         let operation = "KeyGenerator::create_galois_keys (elements)";
-        self.check_keyswitching(operation)?;
-        for &element in elements {
-            self.context.check_galois_element(operation, element)?;
-        }
+        self.check_elements(operation, elements)?;
         Ok(GaloisKeys {
             inner: bridge::key_generator_galois_keys_of_elements(self.inner.pin_mut(), elements)
                 .named(operation)?,
@@ -349,7 +336,7 @@ impl KeyGenerator {
     /// Same as [`KeyGenerator::create_relin_keys`].
     pub fn seal_bytes_relin_keys(&mut self, compression: Compression) -> Result<Vec<u8>> {
         let operation = "RelinKeys::save";
-        self.check_keyswitching(operation)?;
+        check_switching(operation, &self.context)?;
         bridge::key_generator_save_relin_keys(self.inner.pin_mut(), compression.is_on())
             .named(operation)
     }
@@ -365,8 +352,6 @@ impl KeyGenerator {
         compression: Compression,
     ) -> Result<Vec<u8>> {
         let operation = "GaloisKeys::save";
-        self.check_keyswitching(operation)?;
-        check_batching(operation, &self.context)?;
         let steps = self.steps(operation, rotations)?;
         bridge::key_generator_save_galois_keys(self.inner.pin_mut(), &steps, compression.is_on())
             .named(operation)
@@ -382,10 +367,7 @@ impl KeyGenerator {
         compression: Compression,
     ) -> Result<Vec<u8>> {
         let operation = "GaloisKeys::save (elements)";
-        self.check_keyswitching(operation)?;
-        for &element in elements {
-            self.context.check_galois_element(operation, element)?;
-        }
+        self.check_elements(operation, elements)?;
         bridge::key_generator_save_galois_keys_of_elements(
             self.inner.pin_mut(),
             elements,
@@ -398,21 +380,21 @@ impl KeyGenerator {
         &self.context
     }
 
-    fn check_keyswitching(&self, operation: &'static str) -> Result<()> {
-        if self.context.using_keyswitching() {
-            return Ok(());
-        }
-        Err(Error::Unsupported {
-            operation,
-            reason: "key switching needs a special prime: give coeff_modulus at least two primes",
-        })
-    }
-
+    /// Returns SEAL's steps for keys that can be made.
     fn steps(&self, operation: &'static str, rotations: &[Rotation]) -> Result<Vec<i32>> {
+        check_switching(operation, &self.context)?;
+        check_batching(operation, &self.context)?;
         rotations
             .iter()
             .filter_map(|rotation| rotation.step(operation, &self.context).transpose())
             .collect()
+    }
+
+    /// Refuses elements for which keys cannot be made.
+    fn check_elements(&self, operation: &'static str, elements: &[u32]) -> Result<()> {
+        check_switching(operation, &self.context)?;
+        let mut elements = elements.iter();
+        elements.try_for_each(|&element| self.context.check_galois_element(operation, element))
     }
 
     pub(crate) fn as_ffi_mut(&mut self) -> Pin<&mut bridge::KeyGenerator> {
@@ -420,10 +402,16 @@ impl KeyGenerator {
     }
 }
 
-impl std::fmt::Debug for KeyGenerator {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter
-            .debug_struct("KeyGenerator")
-            .finish_non_exhaustive()
-    }
+/// Implements `Debug` for types whose contents it must not reveal, or cannot.
+macro_rules! opaque_debug {
+    ($($name:ident),*) => {$(
+        impl std::fmt::Debug for $name {
+            fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                formatter.debug_struct(stringify!($name)).finish_non_exhaustive()
+            }
+        }
+    )*};
 }
+pub(super) use opaque_debug;
+
+opaque_debug!(SecretKey, PublicKey, RelinKeys, GaloisKeys, KeyGenerator);

@@ -251,7 +251,15 @@ fn check_below(operation: &'static str, values: &[u64], plain_modulus: u64) -> R
 
 /// Refuses more than N coefficients.
 fn check_degree(operation: &'static str, context: &Context, actual: usize) -> Result<()> {
-    let expected = context.parameters().poly_modulus_degree();
+    check_room(
+        operation,
+        context.parameters().poly_modulus_degree(),
+        actual,
+    )
+}
+
+/// Refuses more values than there are places.
+pub(super) fn check_room(operation: &'static str, expected: usize, actual: usize) -> Result<()> {
     if actual > expected {
         return Err(Error::TooManyValues {
             operation,

@@ -54,17 +54,19 @@ impl Context {
 
     /// The level of keys, which has all primes of q.
     pub fn key_parms_id(&self) -> ParmsId {
-        self.levels().first().map_or(ParmsId::ZERO, parms_id)
+        self.key_level().parms_id
     }
 
     /// The level of fresh ciphertexts.
     pub fn first_parms_id(&self) -> ParmsId {
-        self.data_levels().first().map_or(ParmsId::ZERO, parms_id)
+        self.first_level().parms_id
     }
 
     /// The lowest level, which has one prime of q.
     pub fn last_parms_id(&self) -> ParmsId {
-        self.data_levels().last().map_or(ParmsId::ZERO, parms_id)
+        self.data_levels()
+            .last()
+            .map_or(ParmsId::ZERO, |level| level.parms_id)
     }
 
     /// The level after this one, with one prime less. `None` for the lowest level and for an unknown one.
@@ -103,8 +105,4 @@ impl ParametersLiteral {
             security,
         })
     }
-}
-
-fn parms_id(level: &Level) -> ParmsId {
-    level.parms_id
 }

@@ -10,8 +10,7 @@ use super::error::{Error, Named, Result};
 #[cfg(feature = "inference")]
 use super::keys::SecretKey;
 use super::keys::{GaloisKeys, PublicKey, RelinKeys};
-use super::seeded::expand::uniform;
-use super::seeded::seed::Seed;
+use super::seeded::{Seed, expand::uniform};
 use super::sizes::{CIPHERTEXT_SIZES, RELIN_SLOTS};
 #[cfg(feature = "inference")]
 use crate::ffi::ciphertext::bridge as bridge_of;
@@ -115,6 +114,23 @@ impl Context {
         ntt::ntt_inverse(self.as_ffi(), prime, rows).named("inverse_ntt_negacyclic_harvey")
     }
 
+    /// Finds the level of a ciphertext that is to be made, and checks its number of polynomials.
+    pub(super) fn shape(
+        &self,
+        operation: &'static str,
+        parms_id: ParmsId,
+        size: usize,
+    ) -> Result<Level> {
+        let level = self.data_level(operation, "level", parms_id)?;
+        if CIPHERTEXT_SIZES.contains(&size) {
+            return Ok(level);
+        }
+        Err(Error::PolynomialCount {
+            operation,
+            actual: size,
+        })
+    }
+
     pub(super) fn data_level(
         &self,
         operation: &'static str,
@@ -144,13 +160,7 @@ impl Ciphertext {
         limbs: &[u64],
     ) -> Result<Self> {
         let operation = "Ciphertext::from_limbs";
-        let level = context.data_level(operation, "level", parms_id)?;
-        if !CIPHERTEXT_SIZES.contains(&size) {
-            return Err(Error::PolynomialCount {
-                operation,
-                actual: size,
-            });
-        }
+        let level = context.shape(operation, parms_id, size)?;
         check_limbs(operation, context, level, size, limbs)?;
         Self::from_checked_limbs(context, level, size, is_ntt_form, limbs)
     }

@@ -3,8 +3,7 @@
 //! This is the only public way to get a seed: SEAL's `Serializable` exposes nothing else.
 
 use super::own_format::{HEADER_BYTES, MAGIC, words};
-use super::seeded::SeededPart;
-use super::seeded::seed::Seed;
+use super::seeded::{Seed, SeededPart};
 use crate::seal::context::Context;
 use crate::seal::error::{Error, Result};
 
@@ -17,11 +16,46 @@ pub(super) struct SealStream<'a> {
 }
 
 impl<'a> SealStream<'a> {
-    pub(super) const fn new(operation: &'static str, bytes: &'a [u8]) -> Self {
+    const fn new(operation: &'static str, bytes: &'a [u8]) -> Self {
         Self {
             operation,
             rest: bytes,
         }
+    }
+
+    /// Reads a stream that is one seeded ciphertext.
+    pub(super) fn single(
+        operation: &'static str,
+        bytes: &'a [u8],
+        context: &Context,
+    ) -> Result<SeededPart> {
+        let mut stream = Self::new(operation, bytes);
+        let part = stream.part(context)?;
+        stream.end()?;
+        Ok(part)
+    }
+
+    /// Reads a stream of keys: the parts of each slot, none if the slot has no key.
+    pub(super) fn keys(
+        operation: &'static str,
+        bytes: &'a [u8],
+        context: &Context,
+    ) -> Result<Vec<Vec<SeededPart>>> {
+        let mut stream = Self::new(operation, bytes);
+        stream.header()?;
+        // The keys' parms_id.
+        stream.take(32)?;
+        let mut slots = Vec::new();
+        for _ in 0..stream.count()? {
+            let parts = stream.count()?;
+            slots.push(
+                (0..parts)
+                    .map(|_| stream.part(context))
+                    .collect::<Result<_>>()?,
+            );
+        }
+        stream.end()?;
+        Ok(slots)
     }
 
     const fn unexpected(&self, reason: &'static str) -> Error {
@@ -49,7 +83,7 @@ impl<'a> SealStream<'a> {
             .map_err(|_| self.unexpected("SEAL's stream holds a count out of range"))
     }
 
-    pub(super) fn header(&mut self) -> Result<()> {
+    fn header(&mut self) -> Result<()> {
         let header = self.take(HEADER_BYTES)?;
         if header[..2] != MAGIC || header[2] != HEADER_BYTES as u8 || header[5] != 0 {
             return Err(self.unexpected("SEAL's stream has another header than that of SEAL 4"));
@@ -57,21 +91,8 @@ impl<'a> SealStream<'a> {
         Ok(())
     }
 
-    /// Skips the keys' parms_id and returns the number of slots that follow.
-    pub(super) fn slots(&mut self) -> Result<usize> {
-        self.header()?;
-        self.take(32)?;
-        self.count()
-    }
-
-    /// Reads one slot of keys; the result is empty if the slot has no key.
-    pub(super) fn slot(&mut self, context: &Context) -> Result<Vec<SeededPart>> {
-        let parts = self.count()?;
-        (0..parts).map(|_| self.part(context)).collect()
-    }
-
     /// Reads a seeded ciphertext.
-    pub(super) fn part(&mut self, context: &Context) -> Result<SeededPart> {
+    fn part(&mut self, context: &Context) -> Result<SeededPart> {
         self.header()?;
         let mut parms_id = [0; 4];
         for word in &mut parms_id {
@@ -119,7 +140,7 @@ impl<'a> SealStream<'a> {
         })
     }
 
-    pub(super) fn end(&self) -> Result<()> {
+    fn end(&self) -> Result<()> {
         if self.rest.is_empty() {
             return Ok(());
         }

@@ -199,7 +199,7 @@ pub(super) fn check_encrypted<E: Encrypted>(
     context: &Context,
     counts: &Counts,
 ) -> WireResult<Size> {
-    check_field("polynomials", u64::from(counts.polynomials), E::SIZES)?;
+    check_field("polynomials", counts.polynomials, E::SIZES)?;
     let level = data_level(context, counts.primes)?;
     let polynomials = usize::from(counts.polynomials);
     Ok(E::size_of(context, level.coeff_modulus_size, polynomials))
@@ -225,7 +225,7 @@ macro_rules! ciphertext_body {
 
             fn size(context: &Context, counts: &Counts) -> WireResult<Size> {
                 check_single(counts)?;
-                check_field("items", u64::from(counts.items), 1..=1)?;
+                check_field("items", counts.items, 1..=1)?;
                 check_encrypted::<Self>(context, counts)
             }
 

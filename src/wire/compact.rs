@@ -56,7 +56,7 @@ impl Body for CompactRequest {
 
     fn size(plan: &Contexts, counts: &Counts) -> WireResult<Size> {
         check_fresh(plan, counts)?;
-        check_field("NTT form", u64::from(counts.is_ntt_form), 1..=1)?;
+        check_field("NTT form", counts.is_ntt_form, 1..=1)?;
         let shape = (plan.uploads().len(), plan.inputs());
         let ciphertexts = batch_size::<SeededCiphertext>(plan, counts, shape)?;
         let packed = fresh::ciphertext_bytes(first(plan)?) as u64;

@@ -68,12 +68,12 @@ impl Body for CompactKeys {
         let context = first(plan)?;
         let needed = needed(plan)?;
         let (items, primes) = (needed.len() as u64, context.primes().len() as u64);
-        check_field("NTT form", u64::from(counts.is_ntt_form), 1..=1)?;
-        check_field("polynomials", u64::from(counts.polynomials), 2..=2)?;
-        check_field("primes", u64::from(counts.primes), primes..=primes)?;
-        check_field("parts", u64::from(counts.parts), 1..=1)?;
-        check_field("items", u64::from(counts.items), items..=items)?;
-        check_field("images", u64::from(counts.images), 0..=0)?;
+        check_field("NTT form", counts.is_ntt_form, 1..=1)?;
+        check_field("polynomials", counts.polynomials, 2..=2)?;
+        check_field("primes", counts.primes, primes..=primes)?;
+        check_field("parts", counts.parts, 1..=1)?;
+        check_field("items", counts.items, items..=items)?;
+        check_field("images", counts.images, 0..=0)?;
         Ok(sizes(context, &needed).plus_bytes(SEED_BYTES as u64))
     }
 

@@ -42,13 +42,9 @@ impl Body for CompactResponse {
     fn size(plan: &Contexts, counts: &Counts) -> WireResult<Size> {
         let form = form(plan)?;
         let (polynomials, primes) = (form.widths.len() as u64, form.primes as u64);
-        check_field("NTT form", u64::from(counts.is_ntt_form), 0..=0)?;
-        check_field(
-            "polynomials",
-            u64::from(counts.polynomials),
-            polynomials..=polynomials,
-        )?;
-        check_field("primes", u64::from(counts.primes), primes..=primes)?;
+        check_field("NTT form", counts.is_ntt_form, 0..=0)?;
+        check_field("polynomials", counts.polynomials, polynomials..=polynomials)?;
+        check_field("primes", counts.primes, primes..=primes)?;
         let expanded =
             batch_size::<Ciphertext>(plan, counts, (plan.contexts().len(), plan.outputs()))?;
         let count = u64::from(counts.parts).saturating_mul(u64::from(counts.items));
@@ -79,7 +75,7 @@ impl Body for CompactResponse {
     ) -> WireResult<Self> {
         for &width in &form(plan)?.widths {
             let [read] = source.array("width")?;
-            check_field("width", read.into(), width.into()..=width.into())?;
+            check_field("width", read, width.into()..=width.into())?;
         }
         let (form, size) = (form(plan)?, ciphertext_bytes(plan)? as usize);
         let degree = first(plan)?.parameters().poly_modulus_degree();

@@ -77,7 +77,7 @@ pub(super) fn first(plan: &Contexts) -> WireResult<&Context> {
 
 pub(super) fn check_parts(parts: usize, counts: &Counts) -> WireResult<u64> {
     let parts = parts as u64;
-    check_field("parts", u64::from(counts.parts), parts..=parts)?;
+    check_field("parts", counts.parts, parts..=parts)?;
     Ok(parts)
 }
 
@@ -125,26 +125,22 @@ pub(super) fn batch_size<E: Encrypted>(
 ) -> WireResult<Size> {
     let items = items as u64;
     let parts = check_parts(parts, counts)?;
-    check_field("items", u64::from(counts.items), items..=items)?;
-    check_field(
-        "images",
-        u64::from(counts.images),
-        1..=plan.batch_size() as u64,
-    )?;
+    check_field("items", counts.items, items..=items)?;
+    check_field("images", counts.images, 1..=plan.batch_size() as u64)?;
     let one = check_encrypted::<E>(first(plan)?, counts)?;
     Ok(one.times(items).times(parts))
 }
 
 /// Checks that the ciphertexts can be decrypted as they are.
 fn check_plain_form(_: &Contexts, counts: &Counts) -> WireResult<()> {
-    check_field("NTT form", u64::from(counts.is_ntt_form), 0..=0)
+    check_field("NTT form", counts.is_ntt_form, 0..=0)
 }
 
 /// Checks that the ciphertexts are fresh: two polynomials, at the highest data level.
 pub(super) fn check_fresh(plan: &Contexts, counts: &Counts) -> WireResult<()> {
-    check_field("polynomials", u64::from(counts.polynomials), 2..=2)?;
+    check_field("polynomials", counts.polynomials, 2..=2)?;
     let primes = first(plan)?.first_level().coeff_modulus_size as u64;
-    check_field("primes", u64::from(counts.primes), primes..=primes)
+    check_field("primes", counts.primes, primes..=primes)
 }
 
 macro_rules! batch_body {
@@ -253,7 +249,7 @@ impl Rotating for SeededGaloisKeys {
 fn keys_size<K: Keys, G: Keys>(plan: &Contexts, counts: &Counts) -> WireResult<Size> {
     let parts = check_parts(plan.contexts().len(), counts)?;
     let context = first(plan)?;
-    check_field("images", u64::from(counts.images), 0..=0)?;
+    check_field("images", counts.images, 0..=0)?;
     check_key(context, counts)?;
     let possible = if plan.needs_relin_keys() {
         K::possible(context)

@@ -11,21 +11,52 @@ use crate::seal::{
 };
 use std::ops::RangeInclusive;
 
+/// The slots of keys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum KeySlots {
+    /// One, of one part: a public key.
+    Public,
+    /// One for each power of the secret key that can be brought back.
+    Relin,
+    /// One for each Galois element, which is written before its parts.
+    Galois,
+}
+
 /// Keys, whole or seeded: slots of parts.
 pub(super) trait Keys: Sized {
     const NAME: &'static str;
-    /// True for keys used in key switching, which needs a special prime.
-    const SWITCHING: bool;
+    const SLOTS: KeySlots;
+    const SEEDED: bool;
 
-    /// Numbers of slots that the keys can have.
-    fn possible(context: &Context) -> RangeInclusive<u64>;
     fn slots(&self) -> usize;
     /// Tells whether the keys belong to the context and each slot is complete.
     fn complete(&self, context: &Context) -> bool;
-    fn slot_size(context: &Context) -> Size;
     fn write(&self, context: &Context, sink: &mut Sink<'_>) -> WireResult<()>;
     /// Reads the keys. The caller has checked the number of slots.
     fn read(context: &Context, slots: u32, source: &mut MessageSource<'_>) -> WireResult<Self>;
+
+    /// Numbers of slots that the keys can have.
+    fn possible(context: &Context) -> RangeInclusive<u64> {
+        match Self::SLOTS {
+            KeySlots::Public => 1..=1,
+            KeySlots::Relin => *RELIN_SLOTS.start() as u64..=*RELIN_SLOTS.end() as u64,
+            KeySlots::Galois => 0..=context.parameters().poly_modulus_degree() as u64,
+        }
+    }
+
+    fn slot_size(context: &Context) -> Size {
+        let part = Size::pair(
+            context,
+            context.key_level().coeff_modulus_size,
+            Self::SEEDED,
+        );
+        let slot = part.times(context.key_parts() as u64);
+        match Self::SLOTS {
+            KeySlots::Public => part,
+            KeySlots::Relin => slot,
+            KeySlots::Galois => slot.plus_bytes(4),
+        }
+    }
 }
 
 /// The header's counts for keys with this many slots.
@@ -42,9 +73,9 @@ pub(super) fn key_counts(context: &Context, slots: usize) -> Counts {
 /// Checks the counts that all keys have in common.
 pub(super) fn check_key(context: &Context, counts: &Counts) -> WireResult<()> {
     let primes = context.key_level().coeff_modulus_size as u64;
-    check_field("NTT form", u64::from(counts.is_ntt_form), 1..=1)?;
-    check_field("polynomials", u64::from(counts.polynomials), 2..=2)?;
-    check_field("primes", u64::from(counts.primes), primes..=primes)
+    check_field("NTT form", counts.is_ntt_form, 1..=1)?;
+    check_field("polynomials", counts.polynomials, 2..=2)?;
+    check_field("primes", counts.primes, primes..=primes)
 }
 
 macro_rules! key_body {
@@ -61,7 +92,7 @@ macro_rules! key_body {
             fn size(context: &Context, counts: &Counts) -> WireResult<Size> {
                 check_single(counts)?;
                 check_key(context, counts)?;
-                if Self::SWITCHING {
+                if Self::SLOTS != KeySlots::Public {
                     let special = u64::from(context.using_keyswitching());
                     check_field("special primes", special, 1..=1)?;
                 }
@@ -121,18 +152,10 @@ fn complete(context: &Context, parts: &[SeededPart]) -> bool {
     parts.len() == context.key_parts() && parts.iter().all(|part| is_key_part(context, part))
 }
 
-/// Size of a public key's polynomials.
-fn public_size(context: &Context, seeded: bool) -> Size {
-    Size::pair(context, context.key_level().coeff_modulus_size, seeded)
-}
-
 impl Keys for PublicKey {
     const NAME: &'static str = "public key";
-    const SWITCHING: bool = false;
-
-    fn possible(_: &Context) -> RangeInclusive<u64> {
-        1..=1
-    }
+    const SLOTS: KeySlots = KeySlots::Public;
+    const SEEDED: bool = false;
 
     fn slots(&self) -> usize {
         1
@@ -141,10 +164,6 @@ impl Keys for PublicKey {
     fn complete(&self, context: &Context) -> bool {
         self.parms_id() == context.key_level().parms_id
             && self.limbs().len() == context.key_part_limbs()
-    }
-
-    fn slot_size(context: &Context) -> Size {
-        public_size(context, false)
     }
 
     fn write(&self, context: &Context, sink: &mut Sink<'_>) -> WireResult<()> {
@@ -158,11 +177,8 @@ impl Keys for PublicKey {
 
 impl Keys for SeededPublicKey {
     const NAME: &'static str = "seeded public key";
-    const SWITCHING: bool = false;
-
-    fn possible(_: &Context) -> RangeInclusive<u64> {
-        1..=1
-    }
+    const SLOTS: KeySlots = KeySlots::Public;
+    const SEEDED: bool = true;
 
     fn slots(&self) -> usize {
         1
@@ -170,10 +186,6 @@ impl Keys for SeededPublicKey {
 
     fn complete(&self, context: &Context) -> bool {
         is_key_part(context, &self.0)
-    }
-
-    fn slot_size(context: &Context) -> Size {
-        public_size(context, true)
     }
 
     fn write(&self, context: &Context, sink: &mut Sink<'_>) -> WireResult<()> {
@@ -185,17 +197,10 @@ impl Keys for SeededPublicKey {
     }
 }
 
-fn relin_slots() -> RangeInclusive<u64> {
-    *RELIN_SLOTS.start() as u64..=*RELIN_SLOTS.end() as u64
-}
-
 impl Keys for RelinKeys {
     const NAME: &'static str = "set of relinearisation keys";
-    const SWITCHING: bool = true;
-
-    fn possible(_: &Context) -> RangeInclusive<u64> {
-        relin_slots()
-    }
+    const SLOTS: KeySlots = KeySlots::Relin;
+    const SEEDED: bool = false;
 
     fn slots(&self) -> usize {
         Self::slots(self)
@@ -205,10 +210,6 @@ impl Keys for RelinKeys {
         self.parms_id() == context.key_level().parms_id
             && RELIN_SLOTS.contains(&Self::slots(self))
             && (0..Self::slots(self)).all(|slot| self.parts(slot) == context.key_parts())
-    }
-
-    fn slot_size(context: &Context) -> Size {
-        Size::slot(context, false)
     }
 
     fn write(&self, context: &Context, sink: &mut Sink<'_>) -> WireResult<()> {
@@ -234,11 +235,8 @@ impl Keys for RelinKeys {
 
 impl Keys for SeededRelinKeys {
     const NAME: &'static str = "set of seeded relinearisation keys";
-    const SWITCHING: bool = true;
-
-    fn possible(_: &Context) -> RangeInclusive<u64> {
-        relin_slots()
-    }
+    const SLOTS: KeySlots = KeySlots::Relin;
+    const SEEDED: bool = true;
 
     fn slots(&self) -> usize {
         self.slots.len()
@@ -247,10 +245,6 @@ impl Keys for SeededRelinKeys {
     fn complete(&self, context: &Context) -> bool {
         RELIN_SLOTS.contains(&self.slots.len())
             && self.slots.iter().all(|parts| complete(context, parts))
-    }
-
-    fn slot_size(context: &Context) -> Size {
-        Size::slot(context, true)
     }
 
     fn write(&self, context: &Context, sink: &mut Sink<'_>) -> WireResult<()> {
@@ -268,10 +262,6 @@ impl Keys for SeededRelinKeys {
     }
 }
 
-fn galois_slots(context: &Context) -> RangeInclusive<u64> {
-    0..=context.parameters().poly_modulus_degree() as u64
-}
-
 fn write_element(element: u32, sink: &mut Sink<'_>) -> WireResult<()> {
     sink.bytes("Galois element", &element.to_le_bytes())
 }
@@ -285,7 +275,7 @@ fn read_element(
     let element = source.word32("Galois element")?;
     let low = last.map_or(1, |last| last.saturating_add(1));
     let high = 2 * context.parameters().poly_modulus_degree() as u64 - 1;
-    check_field("Galois element", u64::from(element), u64::from(low)..=high)?;
+    check_field("Galois element", element, u64::from(low)..=high)?;
     if !context.is_galois_element(element) {
         return Err(WireError::Field {
             field: "Galois element",
@@ -299,11 +289,8 @@ fn read_element(
 
 impl Keys for GaloisKeys {
     const NAME: &'static str = "set of Galois keys";
-    const SWITCHING: bool = true;
-
-    fn possible(context: &Context) -> RangeInclusive<u64> {
-        galois_slots(context)
-    }
+    const SLOTS: KeySlots = KeySlots::Galois;
+    const SEEDED: bool = false;
 
     fn slots(&self) -> usize {
         self.elements().len()
@@ -314,10 +301,6 @@ impl Keys for GaloisKeys {
             && self.elements().iter().all(|&element| {
                 context.is_galois_element(element) && self.parts(element) == context.key_parts()
             })
-    }
-
-    fn slot_size(context: &Context) -> Size {
-        Size::slot(context, false).plus_bytes(4)
     }
 
     fn write(&self, context: &Context, sink: &mut Sink<'_>) -> WireResult<()> {
@@ -346,11 +329,8 @@ impl Keys for GaloisKeys {
 
 impl Keys for SeededGaloisKeys {
     const NAME: &'static str = "set of seeded Galois keys";
-    const SWITCHING: bool = true;
-
-    fn possible(context: &Context) -> RangeInclusive<u64> {
-        galois_slots(context)
-    }
+    const SLOTS: KeySlots = KeySlots::Galois;
+    const SEEDED: bool = true;
 
     fn slots(&self) -> usize {
         self.keys.len()
@@ -360,10 +340,6 @@ impl Keys for SeededGaloisKeys {
         self.keys
             .iter()
             .all(|(element, parts)| context.is_galois_element(*element) && complete(context, parts))
-    }
-
-    fn slot_size(context: &Context) -> Size {
-        Size::slot(context, true).plus_bytes(4)
     }
 
     fn write(&self, context: &Context, sink: &mut Sink<'_>) -> WireResult<()> {

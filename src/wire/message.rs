@@ -68,12 +68,6 @@ impl Size {
         }
     }
 
-    /// Returns the size of a slot of keys.
-    pub(super) fn slot(context: &Context, seeded: bool) -> Self {
-        let primes = context.key_level().coeff_modulus_size;
-        Self::pair(context, primes, seeded).times(context.key_parts() as u64)
-    }
-
     pub(super) const fn plus_bytes(self, bytes: u64) -> Self {
         Self {
             bytes: self.bytes.saturating_add(bytes),
@@ -328,9 +322,10 @@ fn check_limit(field: &'static str, needed: u64, limit: u64) -> WireResult<()> {
 /// Refuses a header number that is outside the range.
 pub(super) fn check_field(
     field: &'static str,
-    actual: u64,
+    actual: impl Into<u64>,
     possible: std::ops::RangeInclusive<u64>,
 ) -> WireResult<()> {
+    let actual = actual.into();
     if possible.contains(&actual) {
         return Ok(());
     }
@@ -348,8 +343,8 @@ pub(super) fn check_field(
 
 /// Checks that the counts that single objects do not use are zero.
 pub(super) fn check_single(counts: &Counts) -> WireResult<()> {
-    check_field("parts", u64::from(counts.parts), 0..=0)?;
-    check_field("images", u64::from(counts.images), 0..=0)
+    check_field("parts", counts.parts, 0..=0)?;
+    check_field("images", counts.images, 0..=0)
 }
 
 /// Finds the data level with this many primes.

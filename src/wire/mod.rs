@@ -7,18 +7,11 @@
 //!
 //! ```
 //! use sealquant::seal::{Context, Encryptor, KeyGenerator, ParametersLiteral, Plaintext, SecurityLevel};
-//! use sealquant::seal::{SeededCiphertext, coeff_modulus};
+//! use sealquant::seal::SeededCiphertext;
 //! use sealquant::wire::{Limits, Message};
 //!
-//! let context = Context::from_literal(&ParametersLiteral {
-//!     poly_modulus_degree: 4096,
-//!     coeff_modulus: coeff_modulus::bfv_default(4096, SecurityLevel::Bits128)?
-//!         .into_iter()
-//!         .map(u64::from)
-//!         .collect(),
-//!     plain_modulus: 65_537,
-//!     security: SecurityLevel::Bits128,
-//! })?;
+//! let literal = ParametersLiteral::bfv_default(4096, 65_537, SecurityLevel::Bits128)?;
+//! let context = Context::from_literal(&literal)?;
 //! let secret_key = KeyGenerator::new(&context)?.secret_key()?;
 //! let encryptor = Encryptor::symmetric(&context, &secret_key)?;
 //! let plain = Plaintext::from_coefficients(&context, &[1, 2, 3])?;
@@ -54,13 +47,8 @@ mod message;
 mod pads;
 mod stream;
 
-#[cfg(all(test, feature = "inference"))]
-#[allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "tests"
-)]
+#[cfg(test)]
+#[cfg(feature = "inference")]
 mod tests;
 
 #[cfg(feature = "inference")]

@@ -202,11 +202,8 @@ impl<'a> MessageSource<'a> {
         let degree = context.parameters().poly_modulus_degree();
         for _ in 0..count {
             for &prime in primes {
-                let mut done = 0;
-                while done < degree {
-                    let chunk = CHUNK.min(degree - done);
-                    self.residues(done, chunk, prime, limbs)?;
-                    done += chunk;
+                for first in (0..degree).step_by(CHUNK) {
+                    self.residues(first, CHUNK.min(degree - first), prime, limbs)?;
                 }
             }
         }

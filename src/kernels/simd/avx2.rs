@@ -3,7 +3,7 @@
 //! AVX2's only integer product is of 32 bits. So 52-bit factors are split into halves of 26 bits, and the four products
 //! of halves are added up separately, in three sums.
 
-use super::{LANES, Lane, Simd, prefetch};
+use super::{LANES, Lane, Simd};
 use crate::kernels::prime::{LAZY_PRODUCTS, RADIX_MASK};
 use std::arch::x86_64::{
     __m256i, _mm_cvtsi64_si128, _mm256_add_epi64, _mm256_and_si256, _mm256_blendv_epi8,
@@ -101,29 +101,21 @@ impl Simd for Avx2 {
         [unsafe { _mm256_set1_epi64x(word.cast_signed()) }; 2]
     }
     #[inline(always)]
-    fn load(self, words: &Lane) -> [__m256i; 2] {
-        self.load_words(&words.0)
-    }
-    #[inline(always)]
-    fn store(self, vector: [__m256i; 2], words: &mut Lane) {
-        self.store_words(vector, &mut words.0);
-    }
-    #[inline(always)]
-    fn load_words(self, words: &[u64; LANES]) -> [__m256i; 2] {
+    fn load(self, words: &[u64; LANES]) -> [__m256i; 2] {
         // SAFETY: both are 64 bytes, and any words make vectors. (With debug assertions, `_mm256_loadu_si256` would
         // check its pointer on the way.)
         unsafe { std::mem::transmute::<[u64; LANES], [__m256i; 2]>(*words) }
     }
     #[inline(always)]
-    fn store_words(self, vector: [__m256i; 2], words: &mut [u64; LANES]) {
-        // SAFETY: as `load_words`.
+    fn store(self, vector: [__m256i; 2], words: &mut [u64; LANES]) {
+        // SAFETY: as `load`.
         *words = unsafe { std::mem::transmute::<[__m256i; 2], [u64; LANES]>(vector) };
     }
     #[inline(always)]
     fn permute(self, a: [__m256i; 2], indices: &Lane) -> [__m256i; 2] {
         // The instruction moves 32-bit words: word i of four consists of the words 2 i and 2 i + 1. It uses the low
         // three bits of each index.
-        let index = self.load(indices);
+        let index = self.load(&indices.0);
         let doubled = self.add(index, index);
         let pairs = self.add(doubled, each!(self, _mm256_slli_epi64::<32>, doubled));
         let pairs = self.add(pairs, self.splat(1 << 32));
@@ -189,10 +181,6 @@ impl Simd for Avx2 {
         let middle = self.add(product.middle, carried);
         let above = each!(self, _mm256_srli_epi64::<HALF_BITS>, middle);
         self.add(sum, self.add(product.high, above))
-    }
-    #[inline(always)]
-    fn prefetch(self, row: &[[u64; LANES]], index: usize) {
-        prefetch(row, index);
     }
     #[inline(always)]
     fn wide(self) -> Sums {

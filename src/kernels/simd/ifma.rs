@@ -1,12 +1,11 @@
 //! Vectors of eight words in one AVX-512 vector.
 
-use super::{LANES, Lane, Simd, prefetch};
+use super::{LANES, Lane, Simd};
 use crate::kernels::prime::{LAZY_PRODUCTS, RADIX_BITS};
 use std::arch::x86_64::{
-    __m512i, _mm_cvtsi64_si128, _mm512_add_epi64, _mm512_and_si512, _mm512_load_si512,
-    _mm512_madd52hi_epu64, _mm512_madd52lo_epu64, _mm512_min_epu64, _mm512_mullo_epi64,
-    _mm512_permutexvar_epi64, _mm512_set1_epi64, _mm512_srl_epi64, _mm512_store_si512,
-    _mm512_sub_epi64,
+    __m512i, _mm_cvtsi64_si128, _mm512_add_epi64, _mm512_and_si512, _mm512_madd52hi_epu64,
+    _mm512_madd52lo_epu64, _mm512_min_epu64, _mm512_mullo_epi64, _mm512_permutexvar_epi64,
+    _mm512_set1_epi64, _mm512_srl_epi64, _mm512_sub_epi64,
 };
 
 // The low half of a sum takes less than 2^52 for each product and for a folded sum; the high half takes less.
@@ -26,6 +25,17 @@ impl Ifma {
     }
 }
 
+/// Defines methods that are one instruction each.
+macro_rules! instructions {
+    ($(fn $name:ident($($argument:ident),*) = $instruction:ident;)*) => {$(
+        #[inline(always)]
+        fn $name(self, $($argument: __m512i),*) -> __m512i {
+            // SAFETY: a value of this type exists only where `detect` found AVX-512 F, DQ and IFMA.
+            unsafe { $instruction($($argument),*) }
+        }
+    )*};
+}
+
 impl Simd for Ifma {
     type Vector = __m512i;
     type Wide = [__m512i; 2];
@@ -36,74 +46,34 @@ impl Simd for Ifma {
         unsafe { _mm512_set1_epi64(word.cast_signed()) }
     }
     #[inline(always)]
-    fn load(self, words: &Lane) -> __m512i {
-        // SAFETY: as `splat`; a `Lane` is 64 bytes, aligned to 64.
-        unsafe { _mm512_load_si512(words.0.as_ptr().cast()) }
-    }
-    #[inline(always)]
-    fn store(self, vector: __m512i, words: &mut Lane) {
-        // SAFETY: as `load`; the reference is exclusive.
-        unsafe { _mm512_store_si512(words.0.as_mut_ptr().cast(), vector) }
-    }
-    #[inline(always)]
-    fn load_words(self, words: &[u64; LANES]) -> __m512i {
+    fn load(self, words: &[u64; LANES]) -> __m512i {
         // SAFETY: both are 64 bytes, and any words make a vector. (With debug assertions, `_mm512_loadu_si512` would
         // check its pointer on the way.)
         unsafe { std::mem::transmute::<[u64; LANES], __m512i>(*words) }
     }
     #[inline(always)]
-    fn store_words(self, vector: __m512i, words: &mut [u64; LANES]) {
-        // SAFETY: as `load_words`.
+    fn store(self, vector: __m512i, words: &mut [u64; LANES]) {
+        // SAFETY: as `load`.
         *words = unsafe { std::mem::transmute::<__m512i, [u64; LANES]>(vector) };
     }
     #[inline(always)]
     fn permute(self, a: __m512i, indices: &Lane) -> __m512i {
         // SAFETY: as `splat`; the instruction takes the low three bits of each index.
-        unsafe { _mm512_permutexvar_epi64(self.load(indices), a) }
+        unsafe { _mm512_permutexvar_epi64(self.load(&indices.0), a) }
     }
-    #[inline(always)]
-    fn add(self, a: __m512i, b: __m512i) -> __m512i {
-        // SAFETY: as `splat`.
-        unsafe { _mm512_add_epi64(a, b) }
-    }
-    #[inline(always)]
-    fn sub(self, a: __m512i, b: __m512i) -> __m512i {
-        // SAFETY: as `splat`.
-        unsafe { _mm512_sub_epi64(a, b) }
-    }
-    #[inline(always)]
-    fn and(self, a: __m512i, b: __m512i) -> __m512i {
-        // SAFETY: as `splat`.
-        unsafe { _mm512_and_si512(a, b) }
-    }
-    #[inline(always)]
-    fn min(self, a: __m512i, b: __m512i) -> __m512i {
-        // SAFETY: as `splat`.
-        unsafe { _mm512_min_epu64(a, b) }
+    instructions! {
+        fn add(a, b) = _mm512_add_epi64;
+        fn sub(a, b) = _mm512_sub_epi64;
+        fn and(a, b) = _mm512_and_si512;
+        fn min(a, b) = _mm512_min_epu64;
+        fn mul(a, b) = _mm512_mullo_epi64;
+        fn mul_add_low(sum, a, b) = _mm512_madd52lo_epu64;
+        fn mul_add_high(sum, a, b) = _mm512_madd52hi_epu64;
     }
     #[inline(always)]
     fn shift_right(self, a: __m512i, count: u32) -> __m512i {
         // SAFETY: as `splat`; SSE2 is part of x86-64.
         unsafe { _mm512_srl_epi64(a, _mm_cvtsi64_si128(i64::from(count))) }
-    }
-    #[inline(always)]
-    fn mul(self, a: __m512i, b: __m512i) -> __m512i {
-        // SAFETY: as `splat`.
-        unsafe { _mm512_mullo_epi64(a, b) }
-    }
-    #[inline(always)]
-    fn mul_add_low(self, sum: __m512i, a: __m512i, b: __m512i) -> __m512i {
-        // SAFETY: as `splat`.
-        unsafe { _mm512_madd52lo_epu64(sum, a, b) }
-    }
-    #[inline(always)]
-    fn mul_add_high(self, sum: __m512i, a: __m512i, b: __m512i) -> __m512i {
-        // SAFETY: as `splat`.
-        unsafe { _mm512_madd52hi_epu64(sum, a, b) }
-    }
-    #[inline(always)]
-    fn prefetch(self, row: &[[u64; LANES]], index: usize) {
-        prefetch(row, index);
     }
     #[inline(always)]
     fn wide(self) -> [__m512i; 2] {

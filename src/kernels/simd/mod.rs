@@ -36,12 +36,8 @@ pub(super) trait Simd: Copy + Send + Sync {
 
     /// Returns a vector with the same word eight times.
     fn splat(self, word: u64) -> Self::Vector;
-    fn load(self, words: &Lane) -> Self::Vector;
-    fn store(self, vector: Self::Vector, words: &mut Lane);
-    /// Loads words that need not be aligned.
-    fn load_words(self, words: &[u64; LANES]) -> Self::Vector;
-    /// Stores words that need not be aligned.
-    fn store_words(self, vector: Self::Vector, words: &mut [u64; LANES]);
+    fn load(self, words: &[u64; LANES]) -> Self::Vector;
+    fn store(self, vector: Self::Vector, words: &mut [u64; LANES]);
     /// Permutes words: word `i` of the result is word `indices[i] % 8`.
     fn permute(self, a: Self::Vector, indices: &Lane) -> Self::Vector;
     fn add(self, a: Self::Vector, b: Self::Vector) -> Self::Vector;
@@ -57,8 +53,6 @@ pub(super) trait Simd: Copy + Send + Sync {
     fn mul_add_low(self, sum: Self::Vector, a: Self::Vector, b: Self::Vector) -> Self::Vector;
     /// Computes `sum` + the part above the low 52 bits of the product of `a` and `b`, which are below 2^52.
     fn mul_add_high(self, sum: Self::Vector, a: Self::Vector, b: Self::Vector) -> Self::Vector;
-    /// Prefetches words of a row that will be read soon; the row need not have this index.
-    fn prefetch(self, row: &[[u64; LANES]], index: usize);
     /// Returns an empty sum of products.
     fn wide(self) -> Self::Wide;
     /// Computes `sum` + the product of `a` and `b`, which are below 2^52.
@@ -71,8 +65,9 @@ pub(super) trait Simd: Copy + Send + Sync {
     fn vectorize<R>(self, kernel: impl FnOnce() -> R) -> R;
 }
 
+/// Prefetches words of a row that will be read soon; the row need not have this index.
 #[inline(always)]
-fn prefetch(row: &[[u64; LANES]], index: usize) {
+pub(super) fn prefetch(row: &[[u64; LANES]], index: usize) {
     #[cfg(target_arch = "x86_64")]
     {
         use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};

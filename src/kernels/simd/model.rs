@@ -21,8 +21,7 @@ impl Simd for IfmaModel {
 
     as_portable! {
         fn splat(word: u64) -> [u64; LANES];
-        fn load(words: &Lane) -> [u64; LANES];
-        fn load_words(words: &[u64; LANES]) -> [u64; LANES];
+        fn load(words: &[u64; LANES]) -> [u64; LANES];
         fn permute(a: [u64; LANES], indices: &Lane) -> [u64; LANES];
         fn add(a: [u64; LANES], b: [u64; LANES]) -> [u64; LANES];
         fn sub(a: [u64; LANES], b: [u64; LANES]) -> [u64; LANES];
@@ -34,16 +33,8 @@ impl Simd for IfmaModel {
         fn mul_add_high(sum: [u64; LANES], a: [u64; LANES], b: [u64; LANES]) -> [u64; LANES];
     }
 
-    fn store(self, vector: [u64; LANES], words: &mut Lane) {
+    fn store(self, vector: [u64; LANES], words: &mut [u64; LANES]) {
         Portable.store(vector, words);
-    }
-
-    fn store_words(self, vector: [u64; LANES], words: &mut [u64; LANES]) {
-        Portable.store_words(vector, words);
-    }
-
-    fn prefetch(self, row: &[[u64; LANES]], index: usize) {
-        Portable.prefetch(row, index);
     }
 
     fn wide(self) -> Self::Wide {

@@ -1,6 +1,6 @@
 //! Vectors of eight words, computed one after the other.
 
-use super::{LANES, Lane, Simd, prefetch};
+use super::{LANES, Lane, Simd};
 use crate::kernels::prime::{LAZY_PRODUCTS, PRIME_BITS_MAX, RADIX_BITS, RADIX_MASK};
 
 // The high half of a sum of products and of a folded sum fits a word.
@@ -30,19 +30,11 @@ impl Simd for Portable {
         [word; LANES]
     }
     #[inline(always)]
-    fn load(self, words: &Lane) -> Self::Vector {
-        words.0
-    }
-    #[inline(always)]
-    fn store(self, vector: Self::Vector, words: &mut Lane) {
-        words.0 = vector;
-    }
-    #[inline(always)]
-    fn load_words(self, words: &[u64; LANES]) -> Self::Vector {
+    fn load(self, words: &[u64; LANES]) -> Self::Vector {
         *words
     }
     #[inline(always)]
-    fn store_words(self, vector: Self::Vector, words: &mut [u64; LANES]) {
+    fn store(self, vector: Self::Vector, words: &mut [u64; LANES]) {
         *words = vector;
     }
     #[inline(always)]
@@ -82,10 +74,6 @@ impl Simd for Portable {
     fn mul_add_high(self, sum: Self::Vector, a: Self::Vector, b: Self::Vector) -> Self::Vector {
         let high = map2(a, b, |a, b| (product(a, b) >> 52) as u64);
         map2(sum, high, u64::wrapping_add)
-    }
-    #[inline(always)]
-    fn prefetch(self, row: &[[u64; LANES]], index: usize) {
-        prefetch(row, index);
     }
     #[inline(always)]
     fn wide(self) -> Self::Wide {

@@ -71,10 +71,6 @@ impl HoistedCircuit {
         }
     }
 
-    fn layers(&self) -> &[(String, Vec<NoiseOp>)] {
-        &self.layers
-    }
-
     /// Returns the number of values in a response under `plain_primes` plaintext moduli.
     fn values(&self, plain_primes: usize) -> f64 {
         (self.packing.slot_map.outputs() * plain_primes) as f64
@@ -244,6 +240,18 @@ fn build(
     })
 }
 
+/// Makes the packing of a scheme that rotates.
+pub(super) fn rotating(
+    scheme: Scheme,
+    network: &Network,
+    degree: usize,
+) -> Result<Packing, DiagonalError> {
+    match scheme {
+        Scheme::FewUploads => Packing::few_uploads(network, degree),
+        _ => Packing::diagonal(network, degree),
+    }
+}
+
 /// Own kernels in the diagonal layout, for a number of images, one at a time.
 pub(super) struct HoistedChains<'a> {
     network: &'a Network,
@@ -289,11 +297,7 @@ impl Chains for HoistedChains<'_> {
             return None;
         }
         if self.circuit.as_ref().is_none_or(|(at, _)| *at != degree) {
-            let packing = match self.scheme {
-                Scheme::FewUploads => Packing::few_uploads(self.network, degree),
-                _ => Packing::diagonal(self.network, degree),
-            };
-            let built = packing.map(HoistedCircuit::new);
+            let built = rotating(self.scheme, self.network, degree).map(HoistedCircuit::new);
             let circuit = built.map_err(|error| self.refused = Some(error)).ok();
             self.circuit = Some((degree, circuit));
         }

@@ -173,7 +173,7 @@ impl NoiseModel<'_> {
         let mut steps = vec![("fresh".to_owned(), level, parts.clone())];
         let mut dropped = Vec::new();
         let mut norms = self.norms.iter().copied();
-        for (layer, ops) in self.circuit.layers() {
+        for (layer, ops) in &self.circuit.layers {
             for op in ops {
                 match *op {
                     NoiseOp::RotateAndSum(rotations) => {

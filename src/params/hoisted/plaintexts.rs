@@ -143,14 +143,7 @@ fn norm(
     for part in parts {
         let squares: Vec<Vec<f64>> = part
             .par_iter()
-            .map(|entries| {
-                let mut slots = vec![0; encoder.slot_count()];
-                for entry in *entries {
-                    slots[entry.slot as usize] = matrix.weights()[entry.entry as usize];
-                }
-                let plain = encoder.encode_u64(&slots).ok()?;
-                Some(roots.squares(plain.coefficients(), t))
-            })
+            .map(|entries| roots.squares_of(entries, matrix, encoder, t))
             .collect::<Option<_>>()?;
         let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
         let mut spread = vec![0.0; encoder.slot_count() / 2];
@@ -194,6 +187,22 @@ const fn times((a, b): Complex, (c, d): Complex) -> Complex {
 struct Roots(Vec<Complex>);
 
 impl Roots {
+    /// Returns [`Roots::squares`] of a plaintext; `None` if it cannot be encoded.
+    fn squares_of(
+        &self,
+        entries: &[Entry],
+        matrix: &SparseMatrix,
+        encoder: &BatchEncoder,
+        t: u64,
+    ) -> Option<Vec<f64>> {
+        let mut slots = vec![0; encoder.slot_count()];
+        for entry in entries {
+            slots[entry.slot as usize] = matrix.weights()[entry.entry as usize];
+        }
+        let plain = encoder.encode_u64(&slots).ok()?;
+        Some(self.squares(plain.coefficients(), t))
+    }
+
     fn new(degree: usize) -> Self {
         let root = |index: usize| {
             let angle = PI * index as f64 / degree as f64;
@@ -242,7 +251,6 @@ impl Roots {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "a failed test may panic")]
     use super::*;
     use crate::network::{LoweredOperation, NetworkBuilder, Shape, SplitMix64};
 
@@ -335,12 +343,7 @@ mod tests {
         let roots = Roots::new(encoder.slot_count());
         let mut spread = vec![0.0; encoder.slot_count() / 2];
         for entries in plaintexts {
-            let mut slots = vec![0; encoder.slot_count()];
-            for entry in entries {
-                slots[entry.slot as usize] = matrix.weights()[entry.entry as usize];
-            }
-            let plain = encoder.encode_u64(&slots).unwrap();
-            let squares = roots.squares(plain.coefficients(), T);
+            let squares = roots.squares_of(entries, matrix, encoder, T).unwrap();
             for (sum, square) in spread.iter_mut().zip(squares) {
                 *sum += square;
             }

@@ -187,7 +187,6 @@ impl Count {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "a failed test may panic")]
     use super::*;
     use crate::network::random_hcnn;
     use crate::packing::Packing;

@@ -1,6 +1,6 @@
 //! Levels: switching to a smaller modulus, and plaintexts in NTT form, which belong to a level.
 
-use super::Evaluator;
+use super::{Evaluator, operation};
 use crate::ffi::evaluator::bridge;
 use crate::seal::ciphertext::Ciphertext;
 use crate::seal::context::ParmsId;
@@ -89,76 +89,48 @@ impl Evaluator {
     }
 }
 
-/// Defines the three forms of an operation on plaintexts: `$inplace` overwrites its argument, `$name` works on a new
-/// copy, and `$into` works on a copy stored in an existing plaintext. SEAL's own forms do the same.
-macro_rules! plain_operation {
-    (
-        $(#[$documentation:meta])*
-        $name:ident, $inplace:ident, $into:ident, $bridge:ident, $label:literal,
-        ($($level:ident)?) $(, check $check:ident)?
-    ) => {
-        $(#[$documentation])*
-        pub fn $inplace(&self, plain: &mut Plaintext $(, $level: ParmsId)?) -> Result<()> {
-            $($check($label, plain)?;)?
-            bridge::$bridge(self.as_ffi(), plain.as_ffi_mut() $(, &$level.0)?).named($label)
-        }
-
-        #[doc = concat!("As [`Evaluator::", stringify!($inplace), "`], into a new plaintext.")]
-        ///
-        /// # Errors
-        #[doc = concat!("As [`Evaluator::", stringify!($inplace), "`].")]
-        pub fn $name(&self, plain: &Plaintext $(, $level: ParmsId)?) -> Result<Plaintext> {
-            let mut result = plain.try_clone()?;
-            self.$inplace(&mut result $(, $level)?)?;
-            Ok(result)
-        }
-
-        #[doc = concat!("As [`Evaluator::", stringify!($inplace), "`], into a plaintext whose memory is reused.")]
-        ///
-        /// # Errors
-        #[doc = concat!("As [`Evaluator::", stringify!($inplace), "`]; the destination is unspecified then.")]
-        pub fn $into(&self, plain: &Plaintext $(, $level: ParmsId)?, destination: &mut Plaintext) -> Result<()> {
-            destination.assign(plain)?;
-            self.$inplace(destination $(, $level)?)
-        }
-    };
-}
-
 impl Evaluator {
-    plain_operation!(
+    operation!(Plaintext:
         /// Transforms a plaintext to NTT form at a level, for [`Evaluator::multiply_plain`]. Cost: one NTT for each
         /// prime.
         ///
         /// # Errors
         /// [`Error::Seal`] if the plaintext is in NTT form already or the level is unknown.
         transform_plain_to_ntt, transform_plain_to_ntt_inplace, transform_plain_to_ntt_into,
-        evaluator_transform_plain_to_ntt_inplace, "Evaluator::transform_to_ntt (plaintext)", (level)
+        evaluator_transform_plain_to_ntt_inplace, "Evaluator::transform_to_ntt (plaintext)",
+        (level: ParmsId => &level.0)
     );
-    plain_operation!(
+    operation!(Plaintext:
         /// Drops one prime of a plaintext in NTT form.
         ///
         /// # Errors
         /// [`Error::WrongForm`] in coefficient form, [`Error::Seal`] at the lowest level or for other parameters.
         mod_switch_plain_to_next, mod_switch_plain_to_next_inplace, mod_switch_plain_to_next_into,
-        evaluator_mod_switch_plain_to_next_inplace, "Evaluator::mod_switch_to_next (plaintext)", (), check check_ntt
+        evaluator_mod_switch_plain_to_next_inplace, "Evaluator::mod_switch_to_next (plaintext)", (),
+        check check_ntt()
     );
-    plain_operation!(
+    operation!(Plaintext:
         /// Drops primes of a plaintext in NTT form until it is at the given level.
         ///
         /// # Errors
         /// [`Error::WrongForm`] in coefficient form, [`Error::Seal`] if the level is unknown or above the plaintext's.
         mod_switch_plain_to, mod_switch_plain_to_inplace, mod_switch_plain_to_into,
-        evaluator_mod_switch_plain_to_inplace, "Evaluator::mod_switch_to (plaintext)", (level), check check_ntt
+        evaluator_mod_switch_plain_to_inplace, "Evaluator::mod_switch_to (plaintext)",
+        (level: ParmsId => &level.0), check check_ntt()
     );
-}
 
-fn check_ntt(operation: &'static str, plain: &Plaintext) -> Result<()> {
-    if plain.is_ntt_form() {
-        return Ok(());
+    #[expect(
+        clippy::unused_self,
+        reason = "`operation!` calls it like the other checks"
+    )]
+    fn check_ntt(&self, operation: &'static str, plain: &Plaintext) -> Result<()> {
+        if plain.is_ntt_form() {
+            return Ok(());
+        }
+        Err(Error::WrongForm {
+            operation,
+            object: "plaintext",
+            expected: "NTT form: only such a plaintext has a level",
+        })
     }
-    Err(Error::WrongForm {
-        operation,
-        object: "plaintext",
-        expected: "NTT form: only such a plaintext has a level",
-    })
 }

@@ -30,45 +30,47 @@ unsafe impl Send for Evaluator {}
 // (`Evaluator::apply_galois_inplace`, seal/evaluator.cpp), not by `apply_galois_ntt`.
 unsafe impl Sync for Evaluator {}
 
-/// Defines `$inplace`, which calls the bridge, `$name`, which works on a new copy, and `$into`, which works on a copy
-/// stored in an existing ciphertext.
+/// Defines three forms of an operation on ciphertexts, or on plaintexts if it begins with `Plaintext:`. `$inplace` calls
+/// the bridge, `$name` works on a new copy, and `$into` on a copy stored in an existing object.
 macro_rules! operation {
     (
-        $(#[$documentation:meta])*
+        $object:ident: $(#[$documentation:meta])*
         $name:ident, $inplace:ident, $into:ident, $bridge:ident, $label:literal,
         ($($argument:ident: $type:ty => $pass:expr),*) $(, check $check:ident($($checked:ident),*))?
     ) => {
         $(#[$documentation])*
-        pub fn $inplace(&self, encrypted: &mut Ciphertext $(, $argument: $type)*) -> Result<()> {
-            $(self.$check($label, encrypted $(, $checked)*)?;)?
-            bridge::$bridge(&self.inner, encrypted.as_ffi_mut() $(, $pass)*).named($label)
+        pub fn $inplace(&self, operand: &mut $object $(, $argument: $type)*) -> Result<()> {
+            $(self.$check($label, operand $(, $checked)*)?;)?
+            bridge::$bridge(self.as_ffi(), operand.as_ffi_mut() $(, $pass)*).named($label)
         }
 
-        #[doc = concat!("As [`Evaluator::", stringify!($inplace), "`], into a new ciphertext.")]
+        #[doc = concat!("As [`Evaluator::", stringify!($inplace), "`], into a new [`", stringify!($object), "`].")]
         ///
         /// # Errors
         #[doc = concat!("As [`Evaluator::", stringify!($inplace), "`].")]
-        pub fn $name(&self, encrypted: &Ciphertext $(, $argument: $type)*) -> Result<Ciphertext> {
-            let mut result = encrypted.try_clone()?;
+        pub fn $name(&self, operand: &$object $(, $argument: $type)*) -> Result<$object> {
+            let mut result = operand.try_clone()?;
             self.$inplace(&mut result $(, $argument)*)?;
             Ok(result)
         }
 
-        #[doc = concat!("As [`Evaluator::", stringify!($inplace), "`], into a ciphertext whose memory is reused.")]
+        #[doc = concat!("As [`Evaluator::", stringify!($inplace), "`], into a [`", stringify!($object), "`] whose memory is reused.")]
         ///
         /// # Errors
         #[doc = concat!("As [`Evaluator::", stringify!($inplace), "`]; the destination is unspecified then.")]
         pub fn $into(
             &self,
-            encrypted: &Ciphertext
+            operand: &$object
             $(, $argument: $type)*,
-            destination: &mut Ciphertext,
+            destination: &mut $object,
         ) -> Result<()> {
-            destination.assign(encrypted)?;
+            destination.assign(operand)?;
             self.$inplace(destination $(, $argument)*)
         }
     };
+    ($($operation:tt)*) => { operation!(Ciphertext: $($operation)*); };
 }
+use operation;
 
 impl Evaluator {
     /// Creates an evaluator for a context.
@@ -334,11 +336,7 @@ impl Evaluator {
     }
 }
 
-impl std::fmt::Debug for Evaluator {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("Evaluator").finish_non_exhaustive()
-    }
-}
+crate::seal::keys::opaque_debug!(Evaluator);
 
 /// Splits a value into signed powers of two, no two adjacent. SEAL rotates by these one after the other.
 fn non_adjacent_form(value: i32) -> Vec<i32> {

@@ -1,23 +1,18 @@
 //! Access to the residues of ciphertexts by polynomial and prime, and edits of them.
 
-use super::{Edit, Limb, LimbsMut, limb};
+use super::{Edit, Limb, LimbsMut, limb_range};
 use crate::ffi::ciphertext::bridge;
 use crate::seal::ciphertext::Ciphertext;
 use crate::seal::context::{Context, ParmsId};
-use crate::seal::error::{Error, Named, Result};
-use crate::seal::sizes::CIPHERTEXT_SIZES;
+use crate::seal::error::{Named, Result};
 
 impl Ciphertext {
     /// Returns the N residues of one polynomial modulo one prime of its level. `None` if there is no such polynomial or
     /// prime.
     pub fn limb(&self, polynomial: usize, modulus_index: usize) -> Option<&[u64]> {
-        limb(
-            self.limbs(),
-            self.coeff_modulus_size(),
-            self.poly_modulus_degree(),
-            polynomial,
-            modulus_index,
-        )
+        let (moduli, degree) = (self.coeff_modulus_size(), self.poly_modulus_degree());
+        let range = limb_range(moduli, degree, polynomial, modulus_index)?;
+        self.limbs().get(range)
     }
 
     /// Iterates over all limbs, ordered by polynomial, then by prime.
@@ -45,8 +40,8 @@ impl Ciphertext {
     /// panics, all residues become zero.
     ///
     /// # Errors
-    /// [`Error::ContextMismatch`], before the closure runs, if the ciphertext is empty or was made for other
-    /// parameters. [`Error::Residue`] if a residue is not below its prime at the end.
+    /// [`crate::seal::Error::ContextMismatch`], before the closure runs, if the ciphertext is empty or was made for
+    /// other parameters. [`crate::seal::Error::Residue`] if a residue is not below its prime at the end.
     pub fn edit_limbs<R>(
         &mut self,
         context: &Context,
@@ -82,9 +77,10 @@ impl Ciphertext {
     /// the ciphertext has the new shape and all its residues are zero.
     ///
     /// # Errors
-    /// [`Error::ContextMismatch`] if the context has no such data level, [`Error::PolynomialCount`] if the size lies
-    /// outside [`CIPHERTEXT_SIZES`]; in both cases the ciphertext is unchanged. [`Error::Residue`] if a residue is not
-    /// below its prime at the end, [`Error::Seal`] if memory is exhausted.
+    /// [`crate::seal::Error::ContextMismatch`] if the context has no such data level,
+    /// [`crate::seal::Error::PolynomialCount`] if the size lies outside [`crate::seal::CIPHERTEXT_SIZES`]; in both
+    /// cases the ciphertext is unchanged. [`crate::seal::Error::Residue`] if a residue is not below its prime at the
+    /// end, [`crate::seal::Error::Seal`] if memory is exhausted.
     pub fn write_limbs<R>(
         &mut self,
         context: &Context,
@@ -94,13 +90,7 @@ impl Ciphertext {
         write: impl FnOnce(&mut LimbsMut<'_>) -> R,
     ) -> Result<R> {
         let operation = "Ciphertext::write_limbs";
-        let level = context.data_level(operation, "level", parms_id)?;
-        if !CIPHERTEXT_SIZES.contains(&size) {
-            return Err(Error::PolynomialCount {
-                operation,
-                actual: size,
-            });
-        }
+        context.shape(operation, parms_id, size)?;
         bridge::ciphertext_reshape(
             self.as_ffi_mut(),
             context.as_ffi(),
@@ -109,14 +99,7 @@ impl Ciphertext {
             is_ntt_form,
         )
         .named(operation)?;
-        let limbs = LimbsMut {
-            residues: bridge::ciphertext_data_mut(self.as_ffi_mut()),
-            moduli: &context.primes()[..level.coeff_modulus_size],
-            count: context.parameters().poly_modulus_degree(),
-            parms_id,
-            is_ntt_form,
-        };
-        Edit::new([limbs]).run(operation, |[limbs]| write(limbs))
+        Edit::new([self.limbs_mut(operation, context)?]).run(operation, |[limbs]| write(limbs))
     }
 
     fn limbs_mut<'a>(

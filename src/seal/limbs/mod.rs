@@ -102,13 +102,8 @@ impl LimbsMut<'_> {
 
     /// Returns one limb. `None` if there is no such polynomial or modulus.
     pub fn limb(&self, polynomial: usize, modulus_index: usize) -> Option<&[u64]> {
-        limb(
-            self.residues,
-            self.moduli.len(),
-            self.count,
-            polynomial,
-            modulus_index,
-        )
+        let range = limb_range(self.moduli.len(), self.count, polynomial, modulus_index)?;
+        self.residues.get(range)
     }
 
     /// Returns one limb for writing. `None` if there is no such polynomial or modulus.
@@ -142,6 +137,7 @@ impl LimbsMut<'_> {
     }
 }
 
+/// Returns where a limb lies, in polynomials with `count` residues for each of `moduli` moduli in turn.
 fn limb_range(
     moduli: usize,
     count: usize,
@@ -154,16 +150,6 @@ fn limb_range(
     let index = polynomial.checked_mul(moduli)?.checked_add(modulus_index)?;
     let start = index.checked_mul(count)?;
     Some(start..start.checked_add(count)?)
-}
-
-pub(super) fn limb(
-    residues: &[u64],
-    moduli: usize,
-    count: usize,
-    polynomial: usize,
-    modulus_index: usize,
-) -> Option<&[u64]> {
-    residues.get(limb_range(moduli, count, polynomial, modulus_index)?)
 }
 
 /// Residues under edit. Unless the edit ends with a successful check, all residues become zero, even after a panic.

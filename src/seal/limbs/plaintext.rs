@@ -1,6 +1,6 @@
 //! Access to the residues of plaintexts (modulo t, or by prime), and edits of them.
 
-use super::{Edit, LimbsMut, limb};
+use super::{Edit, LimbsMut, limb_range};
 use crate::ffi::plaintext::bridge;
 use crate::seal::context::{Context, ParmsId};
 use crate::seal::error::{Named, Result};
@@ -11,7 +11,8 @@ impl Plaintext {
     /// coefficients. `None` if there is no such modulus, or if the plaintext was made for other parameters.
     pub fn limb(&self, context: &Context, modulus_index: usize) -> Option<&[u64]> {
         let (moduli, count) = self.limb_shape("Plaintext::limb", context).ok()?;
-        limb(self.coefficients(), moduli, count, 0, modulus_index)
+        self.coefficients()
+            .get(limb_range(moduli, count, 0, modulus_index)?)
     }
 
     /// Edits the residues in place: modulo the level's primes in NTT form, modulo t in coefficient form. The level and

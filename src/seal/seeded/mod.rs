@@ -2,9 +2,6 @@
 //! them.
 
 pub(super) mod expand;
-pub(super) mod seed;
-
-pub use self::seed::Seed;
 
 use crate::ffi::encryptor::bridge;
 use crate::seal::ciphertext::{Ciphertext, Compression};
@@ -16,6 +13,16 @@ use crate::seal::plaintext::Plaintext;
 use crate::seal::rns::{check_limbs, check_switching};
 use crate::seal::seal_stream::SealStream;
 use crate::seal::sizes::RELIN_SLOTS;
+
+/// A seed of SEAL's Blake2xb generator that stands for a uniformly random polynomial. It is public and part of what
+/// is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Seed(pub [u64; 8]);
+
+impl Seed {
+    /// Size in bytes.
+    pub const BYTES: usize = 64;
+}
 
 /// A pair of polynomials at a data level or the key level, with a seed in place of the second one.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -249,6 +256,15 @@ impl SeededGaloisKeys {
         Ok(Self { keys: made })
     }
 
+    /// Reads SEAL's own stream, which has a slot for each odd number.
+    fn of_seal(operation: &'static str, bytes: &[u8], context: &Context) -> Result<Self> {
+        let slots = SealStream::keys(operation, bytes, context)?;
+        let keys = (1..).step_by(2).zip(slots);
+        Ok(Self {
+            keys: keys.filter(|(_, parts)| !parts.is_empty()).collect(),
+        })
+    }
+
     /// The Galois elements in ascending order.
     pub fn elements(&self) -> impl Iterator<Item = u32> {
         self.keys.iter().map(|&(element, _)| element)
@@ -291,10 +307,8 @@ impl Encryptor {
         plain: &Plaintext,
     ) -> Result<SeededCiphertext> {
         let bytes = self.seal_bytes_symmetric(plain, Compression::None)?;
-        let mut stream = SealStream::new("Encryptor::encrypt_symmetric_seeded", &bytes);
-        let part = stream.part(context)?;
-        stream.end()?;
-        Ok(SeededCiphertext(part))
+        let operation = "Encryptor::encrypt_symmetric_seeded";
+        SealStream::single(operation, &bytes, context).map(SeededCiphertext)
     }
 }
 
@@ -316,10 +330,7 @@ impl SecretKey {
         let bytes =
             bridge::encryptor_save_symmetric_ntt(context.as_ffi(), self.as_ffi(), plain.as_ffi())
                 .named(operation)?;
-        let mut stream = SealStream::new(operation, &bytes);
-        let part = stream.part(context)?;
-        stream.end()?;
-        Ok(SeededCiphertext(part))
+        SealStream::single(operation, &bytes, context).map(SeededCiphertext)
     }
 }
 
@@ -331,10 +342,8 @@ impl KeyGenerator {
     /// [`Encryptor::encrypt_symmetric_seeded`].
     pub fn create_public_key_seeded(&self) -> Result<SeededPublicKey> {
         let bytes = self.seal_bytes_public_key(Compression::None)?;
-        let mut stream = SealStream::new("KeyGenerator::create_public_key_seeded", &bytes);
-        let part = stream.part(self.context())?;
-        stream.end()?;
-        Ok(SeededPublicKey(part))
+        let operation = "KeyGenerator::create_public_key_seeded";
+        SealStream::single(operation, &bytes, self.context()).map(SeededPublicKey)
     }
 
     /// Creates fresh relinearisation keys and keeps the random polynomials as seeds.
@@ -344,12 +353,8 @@ impl KeyGenerator {
     /// [`Encryptor::encrypt_symmetric_seeded`].
     pub fn create_relin_keys_seeded(&mut self) -> Result<SeededRelinKeys> {
         let bytes = self.seal_bytes_relin_keys(Compression::None)?;
-        let mut stream = SealStream::new("KeyGenerator::create_relin_keys_seeded", &bytes);
-        let slots = stream.slots()?;
-        let slots = (0..slots)
-            .map(|_| stream.slot(self.context()))
-            .collect::<Result<_>>()?;
-        stream.end()?;
+        let operation = "KeyGenerator::create_relin_keys_seeded";
+        let slots = SealStream::keys(operation, &bytes, self.context())?;
         Ok(SeededRelinKeys { slots })
     }
 
@@ -363,7 +368,8 @@ impl KeyGenerator {
         rotations: &[Rotation],
     ) -> Result<SeededGaloisKeys> {
         let bytes = self.seal_bytes_galois_keys(rotations, Compression::None)?;
-        self.read_galois_keys("KeyGenerator::create_galois_keys_seeded", &bytes)
+        let operation = "KeyGenerator::create_galois_keys_seeded";
+        SeededGaloisKeys::of_seal(operation, &bytes, self.context())
     }
 
     /// Like [`KeyGenerator::create_galois_keys_seeded`], but for automorphisms x -> x^element.
@@ -376,32 +382,10 @@ impl KeyGenerator {
         elements: &[u32],
     ) -> Result<SeededGaloisKeys> {
         let bytes = self.seal_bytes_galois_keys_of_elements(elements, Compression::None)?;
-        self.read_galois_keys(
-            "KeyGenerator::create_galois_keys_of_elements_seeded",
-            &bytes,
-        )
-    }
-
-    fn read_galois_keys(&self, operation: &'static str, bytes: &[u8]) -> Result<SeededGaloisKeys> {
-        let mut stream = SealStream::new(operation, bytes);
-        let slots = stream.slots()?;
-        let mut keys = Vec::new();
-        for slot in 0..slots {
-            let parts = stream.slot(self.context())?;
-            if !parts.is_empty() {
-                keys.push((2 * slot as u32 + 1, parts));
-            }
-        }
-        stream.end()?;
-        Ok(SeededGaloisKeys { keys })
+        let operation = "KeyGenerator::create_galois_keys_of_elements_seeded";
+        SeededGaloisKeys::of_seal(operation, &bytes, self.context())
     }
 }
 
 #[cfg(test)]
-#[allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "tests"
-)]
 mod tests;

@@ -3,45 +3,23 @@
 
 use super::super::{
     Ciphertext, Compression, Context, Decryptor, Encryptor, Error, Evaluator, GaloisKeys,
-    KeyGenerator, ParametersLiteral, Plaintext, PublicKey, RelinKeys, Rotation, SecurityLevel,
-    coeff_modulus, plain_modulus,
+    KeyGenerator, Plaintext, PublicKey, RelinKeys, Rotation,
 };
-use super::{SeededCiphertext, SeededGaloisKeys, SeededPart, SeededPublicKey, SeededRelinKeys};
+use super::{SeededCiphertext, SeededGaloisKeys, SeededPublicKey, SeededRelinKeys};
 use crate::seal::seal_stream::SealStream;
-
-fn context(degree: usize, bits: &[i32]) -> Context {
-    Context::from_literal(&ParametersLiteral {
-        poly_modulus_degree: degree,
-        coeff_modulus: coeff_modulus::create(degree, bits)
-            .unwrap()
-            .into_iter()
-            .map(u64::from)
-            .collect(),
-        plain_modulus: plain_modulus::batching(degree, &[17]).unwrap()[0].value(),
-        security: SecurityLevel::None,
-    })
-    .unwrap()
-}
 
 fn grid() -> Vec<Context> {
     vec![
-        context(16, &[30, 31]),
-        context(64, &[40, 35, 60]),
-        context(1024, &[27]),
-        context(4096, &[36, 36, 37]),
+        Context::insecure(16, &[30, 31]),
+        Context::insecure(64, &[40, 35, 60]),
+        Context::insecure(1024, &[27]),
+        Context::insecure(4096, &[36, 36, 37]),
     ]
-}
-
-fn stream_part(context: &Context, bytes: &[u8]) -> SeededPart {
-    let mut stream = SealStream::new("test", bytes);
-    let part = stream.part(context).unwrap();
-    stream.end().unwrap();
-    part
 }
 
 #[test]
 fn seeds_in_ntt_form_stand_for_transformed_polynomials() {
-    let foreign = context(64, &[40, 36, 60]);
+    let foreign = Context::insecure(64, &[40, 36, 60]);
     let foreign = KeyGenerator::new(&foreign).unwrap().secret_key().unwrap();
     for context in grid() {
         let secret = KeyGenerator::new(&context).unwrap().secret_key().unwrap();
@@ -91,7 +69,7 @@ fn seeds_expand_as_in_seals_own_loader() {
         let bytes = encryptor
             .seal_bytes_symmetric(&plain, Compression::None)
             .unwrap();
-        let ours = SeededCiphertext(stream_part(&context, &bytes))
+        let ours = SeededCiphertext(SealStream::single("test", &bytes, &context).unwrap())
             .expand(&context)
             .unwrap();
         let theirs = Ciphertext::from_seal_bytes_trusted(&context, &bytes).unwrap();
@@ -105,7 +83,7 @@ fn seeds_expand_as_in_seals_own_loader() {
         assert_eq!(decrypted.coefficients()[..3], [1, 2, 3]);
 
         let bytes = generator.seal_bytes_public_key(Compression::None).unwrap();
-        let ours = SeededPublicKey(stream_part(&context, &bytes))
+        let ours = SeededPublicKey(SealStream::single("test", &bytes, &context).unwrap())
             .expand(&context)
             .unwrap();
         let theirs = PublicKey::from_seal_bytes_trusted(&context, &bytes).unwrap();
@@ -120,10 +98,7 @@ fn seeds_expand_as_in_seals_own_loader() {
             continue;
         }
         let bytes = generator.seal_bytes_relin_keys(Compression::None).unwrap();
-        let mut stream = SealStream::new("test", &bytes);
-        let slots = stream.slots().unwrap();
-        let slots = (0..slots).map(|_| stream.slot(&context).unwrap()).collect();
-        stream.end().unwrap();
+        let slots = SealStream::keys("test", &bytes, &context).unwrap();
         let ours = SeededRelinKeys { slots }.expand(&context).unwrap();
         let theirs = RelinKeys::from_seal_bytes_trusted(&context, &bytes).unwrap();
         assert_eq!(ours.slots(), 1);
@@ -139,14 +114,8 @@ fn seeds_expand_as_in_seals_own_loader() {
         let bytes = generator
             .seal_bytes_galois_keys(&rotations, Compression::None)
             .unwrap();
-        let mut stream = SealStream::new("test", &bytes);
-        let slots = stream.slots().unwrap();
-        let keys = (0..slots)
-            .map(|slot| (2 * slot as u32 + 1, stream.slot(&context).unwrap()))
-            .filter(|(_, parts)| !parts.is_empty())
-            .collect();
-        stream.end().unwrap();
-        let ours = SeededGaloisKeys { keys }.expand(&context).unwrap();
+        let keys = SeededGaloisKeys::of_seal("test", &bytes, &context).unwrap();
+        let ours = keys.expand(&context).unwrap();
         let theirs = GaloisKeys::from_seal_bytes_trusted(&context, &bytes).unwrap();
         assert_eq!(ours.elements(), theirs.elements());
         assert_eq!(ours.elements().len(), 3);
@@ -165,7 +134,7 @@ fn seeds_expand_as_in_seals_own_loader() {
 
 #[test]
 fn limbs_make_the_same_objects_again() {
-    let context = context(4096, &[36, 36, 37]);
+    let context = Context::insecure(4096, &[36, 36, 37]);
     let mut generator = KeyGenerator::new(&context).unwrap();
     let secret = generator.secret_key().unwrap();
     let evaluator = Evaluator::new(&context).unwrap();
@@ -206,7 +175,7 @@ fn limbs_make_the_same_objects_again() {
 
 #[test]
 fn what_does_not_fit_is_refused() {
-    let context = context(16, &[30, 31, 32]);
+    let context = Context::insecure(16, &[30, 31, 32]);
     let first = context.first_level();
     let good = vec![0; 2 * 16 * first.coeff_modulus_size];
     let make = |size, limbs: &[u64]| {

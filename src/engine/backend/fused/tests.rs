@@ -85,7 +85,9 @@ fn check_under(network: &Network, selection: &Parameters, images: usize, ntt: bo
             .zip(request.parts.iter().cycle())
             .enumerate()
             .map(|(index, (context, inputs))| {
-                let fused = std::sync::Arc::new(Fused::new(context, contexts.of_upload(index), &plan).unwrap());
+                let fused = std::sync::Arc::new(
+                    Fused::new(context, contexts.of_upload(index), &plan).unwrap(),
+                );
                 let mut stats = fused.stats();
                 let all = selection.layer_primes().len();
                 fused.evaluate(inputs, all, "", &mut stats, &()).unwrap()

@@ -74,11 +74,6 @@ impl Lanes {
     }
 }
 
-/// Compresses one block, whose second half is zero, into a state. `count` includes this block's bytes.
-pub(super) fn compress(state: &Words, message: &Words, count: u64, last: bool) -> Words {
-    one::compress(state, message, count, last)
-}
-
 /// A quarter of a round, on four words of the state.
 macro_rules! mix {
     ($v:ident, $a:literal $b:literal $c:literal $d:literal, $x:expr, $y:expr) => {
@@ -113,8 +108,9 @@ macro_rules! rounds {
 /// the equivalent left one.
 macro_rules! blake2b {
     ($($feature:literal)?) => {
+        /// Compresses a block in each lane, whose second half is zero, into a state. `count` includes the block's bytes.
         $(#[target_feature(enable = $feature)])?
-        fn compress_lanes(
+        pub fn compress(
             state: &[Vector; 8],
             message: &[Vector; 8],
             count: u64,
@@ -164,7 +160,7 @@ macro_rules! blake2b {
                     *number = (vector * LANES + lane) as u64;
                 }
                 state[1] = xor(splat(OUTPUT_STATE[1]), from_words(numbers));
-                let hash = compress_lanes(&state, &message, 64, true);
+                let hash = compress(&state, &message, 64, true);
                 for (word, lanes) in hash.into_iter().enumerate() {
                     for (block, value) in blocks.iter_mut().zip(to_words(lanes)) {
                         block[word] = value;
@@ -174,6 +170,8 @@ macro_rules! blake2b {
         }
     };
 }
+
+pub(super) use one::compress;
 
 mod one {
     use super::{IV, OUTPUT_STATE, Words};
@@ -206,10 +204,6 @@ mod one {
     }
 
     blake2b!();
-
-    pub(super) fn compress(state: &Words, message: &Words, count: u64, last: bool) -> Words {
-        compress_lanes(state, message, count, last)
-    }
 }
 
 /// Implements the vector operations of an instruction set with its intrinsics.

@@ -8,10 +8,9 @@ mod blake2xb;
 mod lanes;
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "tests")]
 mod tests;
 
-use super::seed::Seed;
+use super::Seed;
 use blake2xb::Blake2xb;
 
 /// Fills polynomials with uniform residues: N residues modulo each prime, one prime after the other.
