@@ -17,37 +17,13 @@ use super::{
 use crate::quant::fake_quantize;
 
 impl Model {
-    /// Computes the logits `[images, classes]` from inputs `[images, channels, height, width]`.
+    /// Computes the logits `[images, classes]` from the values before the layer at position `from`: `[images, channels,
+    /// height, width]`. Passes the output of each layer with weights to `observe`.
     ///
     /// `leaves` are [`leaves`](Self::leaves) or [`constants`](Self::constants); `rounded` comes from
     /// [`round`](Self::round). With `statistics`, batch norms use the batch's own mean and variance and append them to
     /// it; otherwise they use the running ones.
-    /// them there; otherwise they use the running ones.
-    #[cfg(test)]
     pub fn forward(
-        &self,
-        leaves: &[Tensor<2>],
-        rounded: &[Option<Rounded>],
-        input: Tensor<4>,
-        statistics: Option<&mut Vec<Statistics>>,
-    ) -> Tensor<2> {
-        self.forward_observed(leaves, rounded, input, statistics, &mut |_, _| ())
-    }
-
-    /// Like [`forward`](Self::forward), but also passes the output of each layer with weights to `observe`.
-    pub fn forward_observed(
-        &self,
-        leaves: &[Tensor<2>],
-        rounded: &[Option<Rounded>],
-        input: Tensor<4>,
-        statistics: Option<&mut Vec<Statistics>>,
-        observe: &mut dyn FnMut(usize, &Tensor<4>),
-    ) -> Tensor<2> {
-        self.forward_from(0, leaves, rounded, input, statistics, observe)
-    }
-
-    /// Like [`forward_observed`](Self::forward_observed), but starts at the layer at position `from`.
-    pub fn forward_from(
         &self,
         from: usize,
         leaves: &[Tensor<2>],

@@ -145,18 +145,10 @@ impl Model {
         let mut rng = ChaCha8Rng::seed_from_u64(config.seed);
         let (mut layers, mut params) = (Vec::new(), Vec::new());
         for (position, layer) in spec.layers.iter().enumerate() {
-            let (outputs, fan_in) = match *layer {
-                LayerSpec::Conv2d {
-                    out_channels,
-                    kernel,
-                    ..
-                } => (
-                    out_channels,
-                    shapes[position].channels * kernel[0] * kernel[1],
-                ),
-                LayerSpec::Linear { out_features } => (out_features, shapes[position].len()),
-                _ => continue,
+            let Some(shape) = layer.weight_shape(shapes[position]) else {
+                continue;
             };
+            let (outputs, fan_in) = (shape[0], shape[1..].iter().product::<usize>());
             let index = layers.len();
             let activated = spec
                 .layers

@@ -103,7 +103,7 @@ impl Model {
         let shape = self.shapes[self.tail];
         let images = features.dims()[0];
         let x = features.reshape([images, shape.channels, shape.height, shape.width]);
-        self.forward_from(self.tail, leaves, rounded, x, statistics, &mut |_, _| ())
+        self.forward(self.tail, leaves, rounded, x, statistics, &mut |_, _| ())
     }
 
     /// Runs a forward pass for training. Norms use the batch's statistics, except that norms of `frozen` layers use

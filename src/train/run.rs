@@ -8,7 +8,7 @@ use super::{
     CHECKPOINT_FILE, CONFIG_FILE, EpochRecord, NETWORK_FILE, Observer, OutputFolder, QatConfig,
     RECORD_FILE, StagedModel, TrainConfig, TrainError, TrainEvent, TrainRecord, Versions,
     WEIGHTS_FILE, augment,
-    batch::{InputMap, all_logits, argmax_rows, correct, cross_entropy, divergence, gather},
+    batch::{InputMap, all_logits, correct, cross_entropy, divergence, gather},
     checkpoint::{self, Best, TrainingProgress},
     export,
     files::write_json,
@@ -185,7 +185,7 @@ impl<'a> Run<'a> {
             }
         };
         let initial_rms = (0..model.layers.len())
-            .map(|layer| Ok(rms(&model.get(layer, Role::Weight)?)))
+            .map(|layer| Ok(start::rms(&model.get(layer, Role::Weight)?)))
             .collect::<Result<Vec<f64>, TrainError>>()?;
         Ok(Self {
             config,
@@ -366,11 +366,7 @@ impl<'a> Run<'a> {
         let statistics = std::mem::take(&mut pass.statistics);
         let row = values(&logits)?;
         let classes = row.len() / indices.len().max(1);
-        let hits = argmax_rows(&row, classes)
-            .iter()
-            .zip(&labels)
-            .filter(|(a, l)| **a == usize::from(**l))
-            .count();
+        let hits = correct(&row, &labels, classes);
         let mut loss = cross_entropy(logits.clone(), &labels, config.label_smoothing);
         if let (Some(d), Some(teacher)) = (&config.distillation, &self.teacher) {
             let says = teacher.says(indices, &pixels)?;
@@ -407,7 +403,7 @@ impl<'a> Run<'a> {
             {
                 continue;
             }
-            let now = rms(&self.model.get(layer, Role::Weight)?);
+            let now = start::rms(&self.model.get(layer, Role::Weight)?);
             let factor = self.initial_rms[layer] / now;
             if let Some(index) = self.model.find(layer, Role::Weight)
                 && factor.is_finite()
@@ -552,10 +548,4 @@ impl Teacher {
             .collect();
         Ok(tensor(rows, [indices.len(), classes], &Device::flex()))
     }
-}
-
-/// Computes the root mean square.
-fn rms(values: &[f32]) -> f64 {
-    let sum: f64 = values.iter().map(|&x| f64::from(x) * f64::from(x)).sum();
-    (sum / values.len().max(1) as f64).sqrt()
 }

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, path::Path};
 
 use burn::tensor::Device;
-use safetensors::{Dtype, SafeTensors, tensor::TensorView};
+use safetensors::{Dtype, SafeTensorError, SafeTensors, tensor::TensorView};
 use sha2::{Digest as _, Sha256};
 
 use super::{
@@ -76,14 +76,7 @@ pub(super) fn load(path: &Path) -> Result<(NamedTensors, BTreeMap<String, String
     };
     let bytes = read::bytes(path, MAX_BYTES)?;
     let (_, header) =
-        SafeTensors::read_metadata(&bytes).map_err(|error| match describe(&bytes) {
-            Some(kind) => TrainError::OtherKind {
-                path: path.to_owned(),
-                what: "file of tensors (safetensors)",
-                kind,
-            },
-            None => failed(error.to_string()),
-        })?;
+        SafeTensors::read_metadata(&bytes).map_err(|error| unreadable(path, &bytes, &error))?;
     let metadata = header
         .metadata()
         .clone()
@@ -108,6 +101,22 @@ pub(super) fn load(path: &Path) -> Result<(NamedTensors, BTreeMap<String, String
     Ok((named, metadata))
 }
 
+/// Builds the error for a file whose bytes are no tensors: it names what they are, if that is known.
+pub(super) fn unreadable(path: &Path, bytes: &[u8], error: &SafeTensorError) -> TrainError {
+    let path = path.to_owned();
+    match describe(bytes) {
+        Some(kind) => TrainError::OtherKind {
+            path,
+            what: "file of tensors (safetensors)",
+            kind,
+        },
+        None => TrainError::Weights {
+            path,
+            problem: format!("not a file of tensors (safetensors): {error}"),
+        },
+    }
+}
+
 /// Sets the model's tensors from those named `prefix` + name.
 pub(super) fn into_model(
     model: &mut Model,
@@ -120,8 +129,7 @@ pub(super) fn into_model(
         let name = format!("{prefix}{}", param.name);
         let problem = match named.get(&name) {
             None => format!("tensor `{name}` is missing"),
-            Some((shape, v)) if *shape != param.value.dims() => {
-                let _ = v;
+            Some((shape, _)) if *shape != param.value.dims() => {
                 format!(
                     "tensor `{name}` has shape {shape:?}, expected {:?}",
                     param.value.dims()

@@ -99,7 +99,15 @@ fn stages_compute_what_burn_computes_forward_and_backward() {
         let leaves = model.leaves();
 
         let mut statistics = Vec::new();
-        let logits = model.forward(&leaves, &rounded, x.clone(), Some(&mut statistics));
+        let observe = &mut |_: usize, _: &Tensor<4>| ();
+        let logits = model.forward(
+            0,
+            &leaves,
+            &rounded,
+            x.clone(),
+            Some(&mut statistics),
+            observe,
+        );
         let expected = cross_entropy(logits.clone(), &labels, 0.1).backward();
         let mut pass = model.pass(&leaves, &rounded, blocks.clone(), &[]).unwrap();
         let close = |a: &[f32], b: &[f32], what: &str| {
@@ -144,7 +152,8 @@ fn stages_compute_what_burn_computes_forward_and_backward() {
         }
         assert!(compared >= 6, "{compared}");
         let evaluated = values(&model.evaluate(&rounded, blocks).unwrap()).unwrap();
-        let expected = values(&model.forward(&model.constants(), &rounded, x, None)).unwrap();
+        let expected = model.forward(0, &model.constants(), &rounded, x, None, observe);
+        let expected = values(&expected).unwrap();
         close(&evaluated, &expected, "evaluation");
     }
 }

@@ -73,7 +73,7 @@ proptest! {
         if let Ok(config) = serde_json::from_value::<TrainConfig>(value) {
             match config.validate() {
                 Ok(()) => {
-                    let again = serde_json::from_slice(&config.to_json()).unwrap();
+                    let again = serde_json::from_slice(&serde_json::to_vec(&config).unwrap()).unwrap();
                     prop_assert_eq!(config, again);
                 }
                 Err(error) => prop_assert!(error.to_string().contains('`'), "{}", error),
