@@ -1,10 +1,10 @@
 //! `sealquant infer`.
 
-use std::ops::Range;
+use std::{ops::Range, process::ExitCode};
 
 use super::{
-    Outcome,
-    model::{dataset_parser, image_range, split_parser},
+    exit_code,
+    model::image_range,
     output::Output,
     run::{self, Finished, RunArguments},
     scheme::LayoutArgument,
@@ -17,10 +17,10 @@ use crate::experiment::RunRecord;
 #[derive(Debug, clap::Args)]
 pub(super) struct InferArguments {
     /// The dataset to take images from
-    #[arg(long, value_name = "NAME", default_value = "mnist", value_parser = dataset_parser())]
+    #[arg(long, value_name = "NAME", default_value = "mnist", value_enum)]
     dataset: DatasetName,
     /// Which part of it
-    #[arg(long, value_name = "SPLIT", default_value = "test", value_parser = split_parser())]
+    #[arg(long, value_name = "SPLIT", default_value = "test", value_enum)]
     split: Split,
     /// Which images, from A up to but without B; more than a batch holds take several batches [default: all]
     #[arg(long, value_name = "A..B", value_parser = image_range)]
@@ -36,7 +36,7 @@ pub(super) struct InferArguments {
 const LISTED: usize = 20;
 
 /// Shows the classes: a few images one by one, or, for more images, one line for each class.
-fn class_table(finished: &Finished) -> table::Table {
+fn class_table(finished: &Finished) -> String {
     let names = finished.images.classes();
     let name = |class: usize| {
         names
@@ -90,7 +90,7 @@ fn class_table(finished: &Finished) -> table::Table {
 }
 
 /// Shows times and operations of the layers, with their predictions.
-fn layer_table(record: &RunRecord) -> table::Table {
+fn layer_table(record: &RunRecord) -> String {
     let header = [
         "layer",
         "time",
@@ -129,7 +129,7 @@ fn layer_table(record: &RunRecord) -> table::Table {
     table::counts(&header, rows)
 }
 
-pub(super) fn run(arguments: &InferArguments, output: &mut Output) -> anyhow::Result<Outcome> {
+pub(super) fn run(arguments: &InferArguments, output: &mut Output) -> anyhow::Result<ExitCode> {
     let finished = run::run(
         &arguments.run,
         arguments.layout,
@@ -140,7 +140,7 @@ pub(super) fn run(arguments: &InferArguments, output: &mut Output) -> anyhow::Re
     let shown = show(&finished, arguments, output);
     finished.save(&arguments.run, output)?;
     shown?;
-    Ok(Outcome::of(finished.is_right()))
+    Ok(exit_code(finished.is_right()))
 }
 
 fn show(

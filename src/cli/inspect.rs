@@ -1,10 +1,10 @@
 //! `sealquant inspect`.
 
-use std::num::NonZeroUsize;
+use std::{num::NonZeroUsize, process::ExitCode};
 
 use super::{
-    Outcome, float,
-    model::{self, DataDirectory, RequiredModel, Security, dataset_parser},
+    float,
+    model::{self, DataDirectory, ModelArgument, Security},
     output::Output,
     progress::doing,
     run::memory_words,
@@ -20,11 +20,15 @@ use crate::{
 };
 
 #[derive(Debug, clap::Args)]
+#[command(mut_arg("model", |model| ModelArgument::required(
+    model,
+    "The model: a directory, a network file, or the name of a model that is built in (mnist-w2, mnist-t17)",
+)))]
 pub(super) struct InspectArguments {
     #[command(flatten)]
-    model: RequiredModel,
+    model: ModelArgument,
     /// Also observe the bounds on all images of this dataset
-    #[arg(long, value_name = "NAME", value_parser = dataset_parser())]
+    #[arg(long, value_name = "NAME", value_enum)]
     dataset: Option<DatasetName>,
     #[command(flatten)]
     data: DataDirectory,
@@ -56,7 +60,7 @@ const TERMS: [&str; 3] = [
      adds must fit it, and the larger it is, the larger N must be to stay secure.",
 ];
 
-pub(super) fn run(arguments: &InspectArguments, output: &mut Output) -> anyhow::Result<Outcome> {
+pub(super) fn run(arguments: &InspectArguments, output: &mut Output) -> anyhow::Result<ExitCode> {
     let path = arguments.model.path();
     if model::is_float(path) {
         return float::show(path, output);
@@ -131,7 +135,7 @@ pub(super) fn run(arguments: &InspectArguments, output: &mut Output) -> anyhow::
         let bound = selection.bound().rule.name();
         show_forecast(&forecast, images, batches, bound, output)?;
     }
-    Ok(Outcome::Success)
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Shows the plan of own kernels, layer by layer.
@@ -188,7 +192,7 @@ fn show_forecast(
 }
 
 /// Shows the layers and their bounds: the observed ones, too, if there are any.
-fn layer_table(network: &Network, observed: &[LayerBound]) -> table::Table {
+fn layer_table(network: &Network, observed: &[LayerBound]) -> String {
     let proven = proven_bounds(network);
     let ops = op_counts(network);
     let header = [
@@ -239,7 +243,7 @@ fn layer_table(network: &Network, observed: &[LayerBound]) -> table::Table {
     table::columns(&header, rows)
 }
 
-fn operation_table(network: &Network) -> table::Table {
+fn operation_table(network: &Network) -> String {
     let header = [
         "layer",
         "MACs, dense",
@@ -265,7 +269,7 @@ fn operation_table(network: &Network) -> table::Table {
     table::counts(&header, rows)
 }
 
-fn noise_table(selection: &Parameters) -> table::Table {
+fn noise_table(selection: &Parameters) -> String {
     let rows = selection
         .predicted_noise()
         .iter()

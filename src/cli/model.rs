@@ -7,10 +7,7 @@ use std::{
 };
 
 use anyhow::{Context as _, bail};
-use clap::{
-    ValueEnum,
-    builder::{PossibleValuesParser, TypedValueParser},
-};
+use clap::{Arg, ValueEnum};
 
 use super::progress::{self, Stages};
 use crate::{
@@ -58,7 +55,7 @@ impl DataDirectory {
     }
 }
 
-/// The model of commands that have a default.
+/// The model of a command. Commands without a default require it.
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct ModelArgument {
     /// The model: a directory that holds network.json.gz (or network.json), that file, or the name of a model that is
@@ -75,47 +72,11 @@ impl ModelArgument {
         let given = self.model.as_deref().or(self.model_option.as_deref());
         given.unwrap_or_else(|| Path::new(DEFAULT_MODEL))
     }
-}
 
-/// The model of commands that have no default.
-#[derive(Debug, Clone, clap::Args)]
-pub(super) struct RequiredModel {
-    /// The model: a directory, a network file, or the name of a model that is built in (mnist-w2, mnist-t17)
-    #[arg(value_name = "MODEL", required_unless_present = "model_option")]
-    model: Option<PathBuf>,
-    /// The same as MODEL
-    #[arg(long = "model", value_name = "MODEL", conflicts_with = "model")]
-    model_option: Option<PathBuf>,
-}
-
-impl RequiredModel {
-    pub(super) fn path(&self) -> &Path {
-        given(self.model.as_deref(), self.model_option.as_deref())
+    /// Makes the argument required; `help` says which models the command takes.
+    pub(super) fn required(argument: Arg, help: &'static str) -> Arg {
+        argument.required_unless_present("model_option").help(help)
     }
-}
-
-/// The float network of `ptq`.
-#[cfg(feature = "train")]
-#[derive(Debug, Clone, clap::Args)]
-pub(super) struct RequiredFloat {
-    /// The float network: a directory that `train` or `import` made
-    #[arg(value_name = "MODEL", required_unless_present = "model_option")]
-    model: Option<PathBuf>,
-    /// The same as MODEL
-    #[arg(long = "model", value_name = "MODEL", conflicts_with = "model")]
-    model_option: Option<PathBuf>,
-}
-
-#[cfg(feature = "train")]
-impl RequiredFloat {
-    pub(super) fn path(&self) -> &Path {
-        given(self.model.as_deref(), self.model_option.as_deref())
-    }
-}
-
-/// Returns the argument that is given; the command line is refused without one.
-fn given<'a>(model: Option<&'a Path>, option: Option<&'a Path>) -> &'a Path {
-    model.or(option).unwrap_or_else(|| Path::new(""))
 }
 
 /// Parses a whole number in a range; the error names the range.
@@ -135,18 +96,6 @@ where
                 end => format!("write a whole number from {} to {end}", range.start()),
             })
     }
-}
-
-/// Parses the name of a dataset, and lists the names in the help.
-pub(super) fn dataset_parser() -> impl TypedValueParser<Value = DatasetName> {
-    PossibleValuesParser::new(DatasetName::ALL.map(DatasetName::as_str))
-        .try_map(|name| name.parse::<DatasetName>())
-}
-
-/// Parses the name of a split.
-pub(super) fn split_parser() -> impl TypedValueParser<Value = Split> {
-    PossibleValuesParser::new([Split::Train, Split::Test].map(Split::as_str))
-        .try_map(|name| name.parse::<Split>())
 }
 
 /// Which table caps the coefficient modulus.

@@ -14,8 +14,8 @@ use crate::{
     data::{Dataset, DatasetName, Source, Split},
     engine::{Contexts, EngineError, Plan},
     experiment::{
-        BatchSeconds, BoundRecord, Classified, DataFile, Encryption, ForecastRecord, Host,
-        NoiseRecord, RunRecord, Seconds, classify, write_record,
+        BatchSeconds, BoundRecord, Classified, Encryption, ForecastRecord, Host, NoiseRecord,
+        RunRecord, Seconds, classify, write_record,
     },
     file::ResultKind,
     file_kind::Own,
@@ -180,7 +180,7 @@ pub(super) fn run(
         network: network.name().to_owned(),
         dataset: dataset.to_string(),
         split: split.to_string(),
-        data_files: data_files(&images),
+        data_files: images.files().to_vec(),
         first_image,
         images: images.len(),
         batches: classified.batches,
@@ -294,15 +294,6 @@ fn bound_record(selection: &Parameters) -> BoundRecord {
         bits: bound.bits,
         magnitude: bound.magnitude.to_string(),
     }
-}
-
-fn data_files(images: &Dataset) -> Vec<DataFile> {
-    let file = |file: &crate::data::FileDigest| DataFile {
-        name: file.name.clone(),
-        sha256: file.sha256.clone(),
-        published: file.published,
-    };
-    images.files().iter().map(file).collect()
 }
 
 /// Returns the command line as it could be typed again, without the program's directory.

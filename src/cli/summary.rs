@@ -1,12 +1,12 @@
 //! The summary table of a run.
 
-use super::table::{self, Table};
+use super::table;
 use crate::experiment::{BoundRecord, LayerRecord, RunRecord, reproduce::join};
 
 type SummaryRow = (String, String);
 
 /// Shows everything important about a run in one table; with a row for each layer if requested.
-pub(super) fn summary(record: &RunRecord, each_layer: bool) -> Table {
+pub(super) fn summary(record: &RunRecord, each_layer: bool) -> String {
     let mut rows = results(record);
     rows.extend(clocks(record));
     rows.extend(parameters(record));

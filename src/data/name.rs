@@ -9,6 +9,7 @@ use super::DataError;
 /// A dataset that this crate can find and fetch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum DatasetName {
@@ -17,12 +18,12 @@ pub enum DatasetName {
     /// Articles of clothing, in the form of MNIST.
     FashionMnist,
     /// Animals and vehicles: 50,000 + 10,000 colour images of 32x32.
-    #[serde(rename = "cifar10")]
     Cifar10,
 }
 
 /// A part of a dataset.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 #[serde(rename_all = "kebab-case")]
 pub enum Split {
     /// The images to train on (the validation images are the last of these).
@@ -301,40 +302,35 @@ impl fmt::Display for Split {
     }
 }
 
-impl FromStr for Split {
-    type Err = DataError;
-
-    fn from_str(text: &str) -> Result<Self, DataError> {
-        match text {
-            "train" => Ok(Self::Train),
-            "test" => Ok(Self::Test),
-            _ => Err(DataError::UnknownSplit(text.to_owned())),
-        }
-    }
-}
-
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "a test may stop at a surprise")]
 mod tests {
     use super::*;
 
     #[test]
-    fn names_round_trip() {
+    fn names_are_the_same_everywhere() {
         for name in DatasetName::ALL {
-            assert_eq!(name.to_string().parse::<DatasetName>().unwrap(), name);
+            assert_eq!(serde_json::to_value(name).unwrap(), name.as_str());
+            assert_eq!(name.as_str().parse::<DatasetName>().unwrap(), name);
             assert_eq!(name.classes().len(), 10);
         }
         for split in [Split::Train, Split::Test] {
-            assert_eq!(split.to_string().parse::<Split>().unwrap(), split);
+            assert_eq!(serde_json::to_value(split).unwrap(), split.as_str());
         }
-        assert!(
-            "cifar"
-                .parse::<DatasetName>()
-                .unwrap_err()
-                .to_string()
-                .contains("cifar")
-        );
-        assert!("val".parse::<Split>().is_err());
+        let unknown = "cifar".parse::<DatasetName>().unwrap_err().to_string();
+        assert!(unknown.contains("cifar"), "{unknown}");
+        #[cfg(feature = "cli")]
+        {
+            use clap::ValueEnum;
+
+            let names = DatasetName::value_variants().iter();
+            let names = names.map(|name| (name.to_possible_value(), name.as_str()));
+            let splits = Split::value_variants().iter();
+            let splits = splits.map(|split| (split.to_possible_value(), split.as_str()));
+            for (value, name) in names.chain(splits) {
+                assert_eq!(value.unwrap().get_name(), name);
+            }
+        }
     }
 
     #[test]

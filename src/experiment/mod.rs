@@ -21,8 +21,7 @@ pub use host::Host;
 pub use output::{check_record_path, write_record};
 pub use prime_run::{PrimeLayer, PrimeRun, PrimeSetting, PrimeSubject};
 pub use record::{
-    BatchSeconds, BoundRecord, DataFile, LayerRecord, NoiseRecord, RecordError, RunRecord, Seconds,
-    Sizes,
+    BatchSeconds, BoundRecord, LayerRecord, NoiseRecord, RecordError, RunRecord, Seconds, Sizes,
 };
 pub use scaling::{Axis, ScalingError, ScalingPoint, ScalingRecord, measure_scaling};
 pub use spread::Spread;

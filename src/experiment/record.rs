@@ -6,7 +6,7 @@ use serde::Serialize;
 use thiserror::Error;
 
 use super::forecast::ForecastRecord;
-use crate::circuit::OpCounts;
+use crate::{circuit::OpCounts, data::FileDigest};
 
 /// Everything that a figure in a report can be traced back to, as one JSON object.
 ///
@@ -33,7 +33,7 @@ pub struct RunRecord {
     /// `train` or `test`.
     pub split: String,
     /// The files from which the images and labels were read.
-    pub data_files: Vec<DataFile>,
+    pub data_files: Vec<FileDigest>,
     /// Index of the run's first image, counted from 0.
     pub first_image: usize,
     /// Number of images classified.
@@ -98,17 +98,6 @@ pub struct RunRecord {
     pub sealquant_version: String,
     /// Time at which the record was made: RFC 3339, UTC.
     pub time: String,
-}
-
-/// A file from which images or labels were read.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct DataFile {
-    /// Its canonical name.
-    pub name: String,
-    /// SHA-256 of its unpacked bytes, in hexadecimal.
-    pub sha256: String,
-    /// True if it is the published file, byte for byte.
-    pub published: bool,
 }
 
 /// The bound on the logits that the plaintext modulus was chosen for.
@@ -209,25 +198,21 @@ pub struct Sizes {
     pub response: u64,
 }
 
-/// Reasons for which a record could not be written.
+/// A record that could not be written.
 #[derive(Debug, Error)]
-#[non_exhaustive]
-pub enum RecordError {
-    /// The file system refused.
-    #[error("cannot write the record {path}", path = path.display())]
-    Io {
-        /// The path of the record.
-        path: PathBuf,
-        /// The file system's reason.
-        #[source]
-        source: std::io::Error,
-    },
+#[error("cannot write the record {path}", path = path.display())]
+pub struct RecordError {
+    /// The path of the record.
+    path: PathBuf,
+    /// The file system's reason.
+    #[source]
+    source: std::io::Error,
 }
 
 impl RecordError {
     pub(super) fn at(path: &Path) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.to_owned();
-        move |source| Self::Io { path, source }
+        move |source| Self { path, source }
     }
 }
 

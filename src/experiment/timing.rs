@@ -10,12 +10,13 @@ use thiserror::Error;
 
 use super::{PrimeLayer, PrimeRun};
 use crate::{
-    circuit::OpCounts, data::DatasetName, engine::EngineError, file::write_json,
-    network::InputError, params::ReferenceParameters,
+    circuit::OpCounts, data::DatasetName, engine::EngineError, network::InputError,
+    params::ReferenceParameters,
 };
 
 /// A row of the comparison, named for what changes from the row before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 #[serde(rename_all = "kebab-case")]
 pub enum TimingCase {
     /// The network without quantised training, at the larger N.
@@ -34,28 +35,6 @@ pub enum TimingCase {
 }
 
 impl TimingCase {
-    /// All cases, in the order of the comparison.
-    pub const ALL: [Self; 6] = [
-        Self::Baseline,
-        Self::SmallWeights,
-        Self::FewerPlainPrimes,
-        Self::SmallQ,
-        Self::SmallN,
-        Self::Masks,
-    ];
-
-    /// Returns the name used in records and on the command line.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Baseline => "baseline",
-            Self::SmallWeights => "small-weights",
-            Self::FewerPlainPrimes => "fewer-plain-primes",
-            Self::SmallQ => "small-q",
-            Self::SmallN => "small-n",
-            Self::Masks => "masks",
-        }
-    }
-
     /// Returns a few words for a table or a bar.
     pub const fn label(self) -> &'static str {
         match self {
@@ -278,15 +257,7 @@ fn total(runs: &[PrimeRun], moduli: usize) -> Vec<PrimeLayer> {
 }
 
 impl TimingRecord {
-    /// Writes the record to a temporary file beside `path` and renames it.
-    ///
-    /// # Errors
-    /// [`TimingError::File`].
-    pub fn save(&self, path: &Path) -> Result<(), TimingError> {
-        write_json(path, self).map_err(TimingError::file("write", path))
-    }
-
-    /// Reads a record that [`save`](Self::save) wrote.
+    /// Reads a record that [`write_record`](super::write_record) wrote.
     ///
     /// # Errors
     /// [`TimingError::File`].
