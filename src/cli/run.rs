@@ -21,7 +21,6 @@ use crate::{
     file_kind::Own,
     network::Network,
     params::{BoundRule, MemoryForecast, Parameters, SelectOptions, select},
-    seal,
 };
 use anyhow::{Context as _, bail};
 
@@ -170,7 +169,6 @@ pub(super) fn run(
     let pairs = classified.predictions.iter().zip(labels);
     let correct = pairs.filter(|(p, l)| *p == l).count();
 
-    let host = Host::now();
     let record = RunRecord {
         command: command_line(),
         kernels: selection.scheme().kernels().to_owned(),
@@ -210,14 +208,10 @@ pub(super) fn run(
         layers: classified.layers.clone(),
         forecast,
         bytes: classified.bytes,
-        seal_version: seal::SEAL_VERSION.to_owned(),
-        hexl: seal::HEXL,
-        cpu: host.cpu,
         peak_memory_bytes: Host::peak_memory_bytes(),
         predicted_memory_bytes: memory,
-        git_commit: host.git_commit,
         sealquant_version: env!("CARGO_PKG_VERSION").to_owned(),
-        time: host.time,
+        host: Host::now(),
     };
     Ok(Finished {
         record,

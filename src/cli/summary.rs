@@ -157,11 +157,11 @@ fn times(record: &RunRecord, each_layer: bool) -> Vec<SummaryRow> {
 fn machine(record: &RunRecord) -> Vec<SummaryRow> {
     let machine = format!(
         "{}, {} thread{}, SEAL {} {} HEXL",
-        record.cpu,
+        record.host.cpu,
         record.threads,
         if record.threads == 1 { "" } else { "s" },
-        record.seal_version,
-        if record.hexl { "with" } else { "without" },
+        record.host.seal_version,
+        if record.host.hexl { "with" } else { "without" },
     );
     let predicted = record
         .predicted_memory_bytes

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 use thiserror::Error;
 
-use super::forecast::ForecastRecord;
+use super::{Host, forecast::ForecastRecord};
 use crate::{circuit::OpCounts, data::FileDigest};
 
 /// Everything that a figure in a report can be traced back to, as one JSON object.
@@ -82,22 +82,15 @@ pub struct RunRecord {
     pub forecast: Option<ForecastRecord>,
     /// Sizes of the messages that a separate client and server would send.
     pub bytes: Sizes,
-    /// The version of SEAL.
-    pub seal_version: String,
-    /// True if SEAL was built with Intel HEXL.
-    pub hexl: bool,
-    /// The processor's model.
-    pub cpu: String,
     /// Largest memory the process used at any time, in bytes, if the system tells it.
     pub peak_memory_bytes: Option<u64>,
     /// The prediction of that memory before the run ([`crate::params::MemoryForecast::peak`]).
     pub predicted_memory_bytes: Option<u64>,
-    /// The commit checked out where the program lies, with `-dirty` if tracked files differ from it, or `unknown`.
-    pub git_commit: String,
     /// The version of this crate.
     pub sealquant_version: String,
-    /// Time at which the record was made: RFC 3339, UTC.
-    pub time: String,
+    /// The machine and the program, when the record was made.
+    #[serde(flatten)]
+    pub host: Host,
 }
 
 /// The bound on the logits that the plaintext modulus was chosen for.

@@ -108,16 +108,9 @@ pub struct ScalingRecord {
     pub repeat: usize,
     /// The points.
     pub points: Vec<ScalingPoint>,
-    /// SEAL's version.
-    pub seal_version: String,
-    /// True if SEAL was compiled with Intel HEXL.
-    pub hexl: bool,
-    /// The processor's model.
-    pub cpu: String,
-    /// The commit, with `-dirty` if files differ from it.
-    pub git_commit: String,
-    /// Time of the record: RFC 3339, UTC.
-    pub time: String,
+    /// The machine and the program.
+    #[serde(flatten)]
+    pub host: Host,
 }
 
 /// Reasons for which a point could not be measured.

@@ -8,7 +8,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::{PrimeLayer, PrimeRun};
+use super::{Host, PrimeLayer, PrimeRun};
 use crate::{
     circuit::OpCounts, data::DatasetName, engine::EngineError, network::InputError,
     params::ReferenceParameters,
@@ -117,18 +117,11 @@ pub struct TimingRecord {
     pub image: usize,
     /// The rows.
     pub rows: Vec<TimingRow>,
-    /// SEAL's version.
-    pub seal_version: String,
-    /// True if SEAL was compiled with Intel HEXL. The times are then not comparable with the authors'.
-    pub hexl: bool,
-    /// The processor's model.
-    pub cpu: String,
     /// Largest memory the process used at any time, in bytes, if the system tells it.
     pub peak_memory_bytes: Option<u64>,
-    /// The commit, with `-dirty` if files differ from it.
-    pub git_commit: String,
-    /// Time of the record: RFC 3339, UTC.
-    pub time: String,
+    /// The machine and the program. With HEXL, the times are not comparable with the authors'.
+    #[serde(flatten)]
+    pub host: Host,
 }
 
 /// Reasons for which a timing could not be taken.

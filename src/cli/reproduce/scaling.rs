@@ -24,7 +24,6 @@ use crate::{
     network::{Network, random_hcnn, random_images},
     params::{BoundRule, ParamsError, Scheme, SelectOptions, select},
     process::Running,
-    seal,
 };
 
 /// Number of images at every point, except on the axis of images.
@@ -125,16 +124,11 @@ pub(super) fn run(arguments: &ScalingArguments, output: &mut Output) -> anyhow::
             }
         }
     }
-    let host = Host::now();
     let record = ScalingRecord {
         command: command_line(),
         repeat: arguments.repeat.get(),
         points,
-        seal_version: seal::SEAL_VERSION.to_owned(),
-        hexl: seal::HEXL,
-        cpu: host.cpu,
-        git_commit: host.git_commit,
-        time: host.time,
+        host: Host::now(),
     };
     let shown = output.line(columns(&record));
     write(&record, &arguments.document)?;

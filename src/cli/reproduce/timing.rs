@@ -234,18 +234,13 @@ pub(super) fn run(arguments: &TimingArguments, output: &mut Output) -> anyhow::R
     if rows.is_empty() {
         bail!("--case: there is no such case in this comparison");
     }
-    let host = Host::now();
     let record = TimingRecord {
         command: command_line(),
         dataset: arguments.dataset,
         image: arguments.image,
         rows,
-        seal_version: seal::SEAL_VERSION.to_owned(),
-        hexl: seal::HEXL,
-        cpu: host.cpu,
         peak_memory_bytes: Host::peak_memory_bytes(),
-        git_commit: host.git_commit,
-        time: host.time,
+        host: Host::now(),
     };
     // A result that took hours is shown and written wherever possible; only then does an error count.
     let shown = show(&record, output);

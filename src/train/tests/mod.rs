@@ -145,6 +145,15 @@ fn top_k() -> Vec<WeightRule> {
         .to_vec()
 }
 
+/// Rounds to so many bits by this rule.
+fn options(n_bits: u32, rule: WeightRule) -> PtqOptions {
+    PtqOptions {
+        n_bits,
+        rule,
+        input_thresholds: None,
+    }
+}
+
 struct Data {
     train: Dataset,
     test: Dataset,
@@ -439,12 +448,8 @@ fn a_network_that_reads_contrasts_is_trained_and_exported() {
         input_thresholds: vec![1],
         ..config
     };
-    assert!(
-        both.validate()
-            .unwrap_err()
-            .to_string()
-            .contains("input_thresholds")
-    );
+    let refused = both.validate().unwrap_err().to_string();
+    assert!(refused.contains("input_thresholds"), "{refused}");
 }
 
 #[test]
@@ -453,11 +458,7 @@ fn post_training_quantisation_loses_little_at_eight_bits_and_agrees_at_all() {
     let parent = top.path().join("float");
     let float = train(&float_config(), &data, &parent);
     for n_bits in [2, 3, 4, 6, 8, 16, 32] {
-        let options = PtqOptions {
-            n_bits,
-            rule: WeightRule::Max,
-            input_thresholds: None,
-        };
+        let options = options(n_bits, WeightRule::Max);
         let (network, record) = ptq(&parent, &options, &data.test).unwrap();
         assert_eq!(record.agreement.argmax_differs, 0);
         assert_eq!(record.parent_sha256, float.weights_sha256);
@@ -475,11 +476,6 @@ fn post_training_quantisation_loses_little_at_eight_bits_and_agrees_at_all() {
         assert!(ptq(&dir, &options, &data.test).is_err());
     }
     // Bits and rule must agree; where they do, the name contains both.
-    let options = |n_bits, rule| PtqOptions {
-        n_bits,
-        rule,
-        input_thresholds: None,
-    };
     let wide = WeightRule::TopK { keep: 2, limit: 3 };
     for (n_bits, rule) in [
         (3, WeightRule::TernaryMean),
