@@ -4,19 +4,19 @@ use std::{num::NonZeroUsize, process::ExitCode};
 
 use super::{
     float,
-    model::{self, DataDirectory, ModelArgument, Security},
+    model::{self, DataDirectory, ModelArgument},
     output::Output,
     progress::doing,
     run::memory_words,
-    scheme::{Kernels, LayoutArgument, LineArguments, scheme},
+    scheme::{LayoutArgument, ParameterArguments},
     table,
 };
 use crate::{
     data::DatasetName,
     engine::{Contexts, Plan},
-    experiment::{ForecastRecord, Host},
+    experiment::ForecastRecord,
     network::{CropNetwork, LayerBound, Network, op_counts, proven_bounds},
-    params::{BoundRule, MemoryForecast, Parameters, ParamsError, SelectOptions, select},
+    params::{BoundRule, MemoryForecast, Parameters, ParamsError, select},
 };
 
 #[derive(Debug, clap::Args)]
@@ -32,12 +32,6 @@ pub(super) struct InspectArguments {
     dataset: Option<DatasetName>,
     #[command(flatten)]
     data: DataDirectory,
-    /// The table that caps the coefficient modulus for 128 bits of security
-    #[arg(long, value_enum, default_value = "2024")]
-    security: Security,
-    /// Whose kernels compute on the server
-    #[arg(long, value_enum, default_value = "own")]
-    kernels: Kernels,
     /// How images lie in ciphertexts
     #[arg(long, value_enum, default_value = "auto")]
     layout: LayoutArgument,
@@ -48,7 +42,7 @@ pub(super) struct InspectArguments {
     #[arg(long, requires = "dataset")]
     accept_observed_bound: bool,
     #[command(flatten)]
-    line: LineArguments,
+    parameters: ParameterArguments,
 }
 
 /// Explanations of the parameters, shown before their values.
@@ -89,14 +83,10 @@ pub(super) fn run(arguments: &InspectArguments, output: &mut Output) -> anyhow::
         }
         _ => BoundRule::Proven,
     };
-    let mut options = SelectOptions {
-        bound,
-        standard: arguments.security.into(),
-        scheme: scheme(arguments.kernels, arguments.layout)?,
-        images: arguments.images.map(NonZeroUsize::get),
-        memory: Host::available_memory_bytes(),
-        line: Some(arguments.line.line()),
-    };
+    let images = arguments.images.map(NonZeroUsize::get);
+    let mut options = arguments
+        .parameters
+        .options(arguments.layout, bound, images)?;
     let selection = doing("choosing parameters", || match select(&network, &options) {
         // Show the parameters even if this machine has too little memory for them.
         Err(ParamsError::Memory { .. }) => {
@@ -126,9 +116,7 @@ pub(super) fn run(arguments: &InspectArguments, output: &mut Output) -> anyhow::
     }
     output.line(noise_table(&selection))?;
     let plan = doing("planning", || Plan::new(&network, &selection))?;
-    let images = arguments
-        .images
-        .map_or(plan.batch_size(), NonZeroUsize::get);
+    let images = images.unwrap_or(plan.batch_size());
     let batches = images.div_ceil(plan.batch_size().max(1));
     let contexts = Contexts::new(plan.client_spec())?;
     if let Some(forecast) = ForecastRecord::measure(&plan, &contexts, batches, 1) {

@@ -7,7 +7,7 @@ use std::{
 };
 
 use anyhow::{Context as _, bail};
-use clap::{Arg, ValueEnum};
+use clap::Arg;
 
 use super::progress::{self, Stages};
 use crate::{
@@ -16,7 +16,7 @@ use crate::{
     experiment::reproduce,
     file::model_folder::{NETWORK_FILE, PLAIN_NETWORK_FILE, WEIGHTS_FILE},
     network::{LayerBound, Network, network_file},
-    params::{BoundRule, SecurityStandard},
+    params::BoundRule,
 };
 
 /// The model used if none is named. It is built in.
@@ -95,26 +95,6 @@ where
                 usize::MAX => format!("write a whole number from {} on", range.start()),
                 end => format!("write a whole number from {} to {end}", range.start()),
             })
-    }
-}
-
-/// Which table caps the coefficient modulus.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(super) enum Security {
-    /// 128 bits by the guidelines of 2024.
-    #[value(name = "2024")]
-    Guidelines2024,
-    /// 128 bits by the HE-standard of 2018, which SEAL itself enforces.
-    #[value(name = "2018")]
-    Standard2018,
-}
-
-impl From<Security> for SecurityStandard {
-    fn from(security: Security) -> Self {
-        match security {
-            Security::Guidelines2024 => Self::HeStandard2024,
-            Security::Standard2018 => Self::HeStandard2018,
-        }
     }
 }
 
@@ -233,7 +213,6 @@ pub(super) fn observed_rule(bounds: &[LayerBound], source: String) -> anyhow::Re
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a test may stop at a surprise")]
 mod tests {
     use super::*;
     use std::num::NonZeroUsize;

@@ -64,7 +64,7 @@ fn parameters(record: &RunRecord) -> Vec<SummaryRow> {
     let words = format!(
         "N = {}, log2 q = {} ({}), t = {}",
         record.poly_modulus_degree,
-        record.coeff_modulus_total_bits(),
+        record.coeff_modulus_bits.iter().sum::<u32>(),
         join(&record.coeff_modulus_bits, " + "),
         join(&record.plain_moduli, " * "),
     );

@@ -113,7 +113,7 @@ fn directory_with(given: &Path, name: DatasetName, files: &[&str]) -> Option<Pat
 }
 
 /// Computes a file's digest and compares it with the published ones. Returns an error if the file is refused.
-fn digest(
+pub(super) fn digest(
     name: DatasetName,
     file: &KnownFile,
     path: &Path,
@@ -257,18 +257,8 @@ fn from_binary(name: DatasetName, parts: &[FilePart]) -> Result<Dataset, DataErr
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a test may stop at a surprise")]
 mod tests {
-    use std::io::Write;
-
-    use super::*;
-
-    fn idx_file(dims: &[u32], data: &[u8]) -> Vec<u8> {
-        let mut out = vec![0, 0, 8, u8::try_from(dims.len()).unwrap()];
-        out.extend(dims.iter().flat_map(|d| d.to_be_bytes()));
-        out.extend(data);
-        out
-    }
+    use super::{super::read::tests::member, idx::tests::file as idx_file, *};
 
     fn write(dir: &Path, name: &str, bytes: &[u8]) {
         fs::write(dir.join(name), bytes).unwrap();
@@ -294,10 +284,8 @@ mod tests {
             let dir = top.path().join(sub);
             fs::create_dir_all(&dir).unwrap();
             write(&dir, IMAGES, &idx_file(&[2, 28, 28], &pixels));
-            let gz = fs::File::create(dir.join(format!("{LABELS}.gz"))).unwrap();
-            let mut gz = flate2::write::GzEncoder::new(gz, flate2::Compression::fast());
-            gz.write_all(&idx_file(&[2], &[7, 3])).unwrap();
-            gz.finish().unwrap();
+            let labels = member(&idx_file(&[2], &[7, 3]));
+            write(&dir, &format!("{LABELS}.gz"), &labels);
             let data = load_from(DatasetName::Mnist, top.path(), Split::Test).unwrap();
             assert_eq!(data.labels(), [7, 3]);
             assert_eq!(data.image(1).unwrap(), &pixels[784..]);

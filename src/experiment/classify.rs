@@ -11,8 +11,7 @@ use thiserror::Error;
 use super::record::{LayerRecord, Seconds, Sizes};
 use crate::{
     engine::{
-        Client, Contexts, EngineError, EvaluationKeys, LayerStats, Plan, Progress, RequestPart,
-        Response, Server,
+        Client, Contexts, EngineError, LayerStats, Plan, Progress, RequestPart, Response, Server,
     },
     network::{InputError, Network, Twin, argmax},
     wire::{Message, UploadSizes, WireError},
@@ -104,25 +103,13 @@ fn timed<T>(total: &mut f64, work: impl FnOnce() -> T) -> T {
 
 /// The encryption of a client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 pub enum Encryption {
     /// This project's own, where it serves the plan.
     #[default]
     Own,
     /// SEAL's.
     Seal,
-}
-
-/// Makes a client's keys for the server.
-fn evaluation_keys(
-    client: &Client,
-    contexts: &Contexts,
-    encryption: Encryption,
-) -> Result<EvaluationKeys, EngineError> {
-    match encryption {
-        Encryption::Own => client.evaluation_keys(),
-        // SEAL's, whose random halves the server expands.
-        Encryption::Seal => client.evaluation_keys_seeded()?.expand(contexts),
-    }
 }
 
 /// Encrypts a batch for one plain prime, and expands it as the server does.
@@ -194,7 +181,11 @@ pub fn classify(
     progress.update("making keys", 0, 1);
     let (client, keys) = timed(&mut seconds.keygen, || {
         let client = Client::new(plan.client_spec(), contexts)?;
-        let keys = evaluation_keys(&client, contexts, encryption)?;
+        let keys = match encryption {
+            Encryption::Own => client.evaluation_keys()?,
+            // SEAL's, whose random halves the server expands.
+            Encryption::Seal => client.evaluation_keys_seeded()?.expand(contexts)?,
+        };
         Ok((client, keys))
     })
     .map_err(during("making keys"))?;

@@ -6,7 +6,11 @@ use serde::Serialize;
 use thiserror::Error;
 
 use super::{Host, forecast::ForecastRecord};
-use crate::{circuit::OpCounts, data::FileDigest};
+use crate::{
+    circuit::OpCounts,
+    data::FileDigest,
+    file::{self, ResultKind},
+};
 
 /// Everything that a figure in a report can be traced back to, as one JSON object.
 ///
@@ -203,10 +207,30 @@ pub struct RecordError {
 }
 
 impl RecordError {
-    pub(super) fn at(path: &Path) -> impl FnOnce(std::io::Error) -> Self {
+    fn at(path: &Path) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.to_owned();
         move |source| Self { path, source }
     }
+}
+
+/// Checks that a record can be written to `path`, before starting the work it will describe. Leaves nothing behind.
+///
+/// # Errors
+/// [`RecordError`] if the path is a directory, the file is read-only, its directory is not writable, or there is a file
+/// that is not a record of an earlier run.
+pub fn check_record_path(path: impl AsRef<Path>) -> Result<(), RecordError> {
+    let path = path.as_ref();
+    file::check_result(path, ResultKind::Record, None).map_err(RecordError::at(path))
+}
+
+/// Writes a record as JSON to a temporary file in the same directory, then renames it. Creates missing directories and
+/// follows links; writes directly to a device or a pipe.
+///
+/// # Errors
+/// [`RecordError`] with the path.
+pub fn write_record(path: impl AsRef<Path>, record: &impl Serialize) -> Result<(), RecordError> {
+    let path = path.as_ref();
+    file::write_json(path, record).map_err(RecordError::at(path))
 }
 
 impl RunRecord {
@@ -218,11 +242,6 @@ impl RunRecord {
     /// Returns the fraction of images classified as their label says.
     pub fn accuracy(&self) -> f64 {
         self.correct as f64 / self.images as f64
-    }
-
-    /// Returns the total bits of q, including the special prime for key switching.
-    pub fn coeff_modulus_total_bits(&self) -> u32 {
-        self.coeff_modulus_bits.iter().sum()
     }
 }
 

@@ -170,6 +170,13 @@ impl TimingRow {
         runs: &[PrimeRun],
     ) -> Result<Self, TimingError> {
         let first = runs.first().ok_or(TimingError::NoRuns)?;
+        let summary = |run: &PrimeRun| PrimeSummary {
+            plain_modulus: run.setting.plain_modulus,
+            seconds: run.seconds(),
+            noise_budget_bits: run.noise_budget_bits,
+            git_commit: run.git_commit.clone(),
+            time: run.time.clone(),
+        };
         let budgets = runs.iter().map(|run| run.noise_budget_bits);
         let sum = |seconds: fn(&PrimeRun) -> f64| runs.iter().map(seconds).sum();
         let layers = total(runs, parameters.plain_moduli.len());
@@ -183,7 +190,7 @@ impl TimingRow {
             plain_moduli: parameters.plain_moduli.clone(),
             logit_bits: parameters.logit_bits,
             channels: first.setting.channels,
-            runs: runs.iter().map(PrimeSummary::of).collect(),
+            runs: runs.iter().map(summary).collect(),
             keygen_seconds: sum(|run| run.keygen_seconds),
             encrypt_seconds: sum(|run| run.encrypt_seconds),
             evaluate_seconds: layers.iter().map(|layer| layer.seconds).sum(),
@@ -218,18 +225,6 @@ impl TimingRow {
     pub fn is_right(&self) -> bool {
         self.twin_mismatches
             .is_none_or(|mismatches| mismatches == 0)
-    }
-}
-
-impl PrimeSummary {
-    fn of(run: &PrimeRun) -> Self {
-        Self {
-            plain_modulus: run.setting.plain_modulus,
-            seconds: run.seconds(),
-            noise_budget_bits: run.noise_budget_bits,
-            git_commit: run.git_commit.clone(),
-            time: run.time.clone(),
-        }
     }
 }
 

@@ -450,12 +450,12 @@ impl OptimizerConfig {
 }
 
 impl QatConfig {
-    /// Quantises all layers by one rule, starting from the parent's weights as they are.
-    pub(super) fn by_rule(parent: &str, n_bits: u32, rule: WeightRule) -> Self {
+    /// Quantises by these rules, starting from the parent's weights as they are.
+    pub(super) fn by_rules(parent: &str, n_bits: u32, rules: Vec<WeightRule>) -> Self {
         Self {
             parent: parent.to_owned(),
             n_bits,
-            rules: vec![rule],
+            rules,
             start: QatStart::Copy,
             anneal: 0.0,
             freeze: Vec::new(),

@@ -1,7 +1,7 @@
 //! A network's forward pass in burn, layer by layer.
 
 use burn::tensor::{
-    Device, Tensor,
+    Tensor,
     activation::relu,
     module::{avg_pool2d, conv2d, max_pool2d},
     ops::{AvgPoolOptions, ConvOptions, MaxPoolOptions},
@@ -92,8 +92,7 @@ impl Model {
     ) -> (Tensor<2>, Tensor<2>) {
         let leaf = |role| self.find(index, role).map(|i| leaves[i].clone());
         let outputs = self.layers[index].outputs;
-        let device = Device::flex();
-        let missing = || tensor(vec![0.0; outputs], [1, outputs], &device);
+        let missing = || tensor(vec![0.0; outputs], [1, outputs]);
         let weight = leaf(Role::Weight).unwrap_or_else(missing);
         let bias = leaf(Role::Bias).unwrap_or_else(missing);
         let Some(Some(r)) = rounded.get(index) else {
@@ -114,7 +113,7 @@ impl Model {
             Some(unit) => (bias - value) * unit.inner(),
             None => bias - value,
         };
-        (weight, through + tensor(exact, [1, outputs], &device))
+        (weight, through + tensor(exact, [1, outputs]))
     }
 
     fn weighted(
@@ -152,10 +151,9 @@ impl Model {
     ) -> Tensor<4> {
         let channels = self.layers[index].outputs;
         let column = |role| {
-            let device = Device::flex();
             self.find(index, role)
                 .map_or_else(
-                    || tensor(vec![1.0; channels], [1, channels], &device),
+                    || tensor(vec![1.0; channels], [1, channels]),
                     |i| leaves[i].clone(),
                 )
                 .reshape([1, channels, 1, 1])
@@ -185,6 +183,6 @@ fn folded_norm(x: Tensor<4>, rounded: Option<&Option<Rounded>>) -> Tensor<4> {
     };
     let channels = r.bias.len();
     let offset = r.bias.iter().map(|b| (b * r.accumulator_scale) as f32);
-    let offset = tensor(offset.collect(), [1, channels], &Device::flex());
+    let offset = tensor(offset.collect(), [1, channels]);
     x.mul_scalar(r.factor as f32) + offset.reshape([1, channels, 1, 1])
 }

@@ -2,21 +2,22 @@
 
 use std::{path::Path, time::Instant};
 
-use burn::tensor::{Device, Tensor};
+use burn::tensor::Tensor;
 
 use super::{
     CHECKPOINT_FILE, CONFIG_FILE, EpochRecord, NETWORK_FILE, Observer, OutputFolder, QatConfig,
     RECORD_FILE, StagedModel, TrainConfig, TrainError, TrainEvent, TrainRecord, Versions,
     WEIGHTS_FILE, augment,
     batch::{InputMap, all_logits, correct, cross_entropy, divergence, gather},
-    checkpoint::{self, Best, TrainingProgress},
+    checkpoint::{self, TrainingProgress},
     export,
     files::write_json,
     model::{Model, Role, tensor, values},
     optimizer::{Optimizer, learning_rate},
     origin::{OriginImages, RunOrigin, finished_difference},
     record::short,
-    start, tensors,
+    start,
+    tensors::{self, NamedTensors},
 };
 use crate::{data::Dataset, network::Shape, quant::WeightRule};
 
@@ -123,7 +124,8 @@ struct Run<'a> {
     train: Dataset,
     validation: Dataset,
     steps: usize,
-    best: Best,
+    /// The weights of the best epoch so far; empty before the first.
+    best: NamedTensors,
     progress: TrainingProgress,
     /// Root mean square of each weight layer's latent weights at the start.
     initial_rms: Vec<f64>,
@@ -195,7 +197,7 @@ impl<'a> Run<'a> {
             steps: train.len() / config.batch_size,
             train,
             validation,
-            best: Best::new(),
+            best: NamedTensors::new(),
             progress: TrainingProgress {
                 origin: RunOrigin {
                     config: config.clone(),
@@ -546,6 +548,6 @@ impl Teacher {
             .flat_map(|&i| &all[i * classes..(i + 1) * classes])
             .copied()
             .collect();
-        Ok(tensor(rows, [indices.len(), classes], &Device::flex()))
+        Ok(tensor(rows, [indices.len(), classes]))
     }
 }

@@ -2,7 +2,6 @@
 
 use std::{collections::BTreeMap, path::Path};
 
-use burn::tensor::Device;
 use safetensors::{Dtype, SafeTensorError, SafeTensors, tensor::TensorView};
 use sha2::{Digest as _, Sha256};
 
@@ -124,7 +123,6 @@ pub(super) fn into_model(
     prefix: &str,
     path: &Path,
 ) -> Result<(), TrainError> {
-    let plain = Device::flex();
     for param in &mut model.params {
         let name = format!("{prefix}{}", param.name);
         let problem = match named.get(&name) {
@@ -139,7 +137,7 @@ pub(super) fn into_model(
                 format!("tensor `{name}` is not finite")
             }
             Some((shape, v)) => {
-                param.value = tensor(v.clone(), *shape, &plain);
+                param.value = tensor(v.clone(), *shape);
                 continue;
             }
         };
@@ -169,7 +167,6 @@ pub(super) fn hash(named: &NamedTensors) -> String {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a test may stop at a surprise")]
 mod tests {
     use super::*;
 

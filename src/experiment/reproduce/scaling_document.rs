@@ -186,7 +186,6 @@ fn table(out: &mut String, axis: Axis, points: &[&ScalingPoint]) {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a test may stop at a surprise")]
 mod tests {
     use super::*;
     use crate::experiment::{Host, Spread};

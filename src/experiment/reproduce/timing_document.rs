@@ -420,7 +420,6 @@ fn fold_cost(record: &TimingRecord) -> Option<String> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a test may stop at a surprise")]
 mod tests {
     use super::super::plot_timing;
     use super::*;

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::Tensor;
 
 use super::{float_config, qat_config, quadrants, small_network, top_k};
 use crate::data::Dataset;
@@ -187,7 +187,6 @@ fn gradients_of_the_whole_network_match_finite_differences() {
         let teacher = tensor(
             (0..64).map(|i| (i * 37 % 11) as f32 / 5.0).collect(),
             [16, 4],
-            &Device::flex(),
         );
         let (_, gradients) = loss_at(&model, &x, data.labels(), &teacher);
         let mut checked = 0;
@@ -205,8 +204,7 @@ fn gradients_of_the_whole_network_match_finite_differences() {
                     let mut moved = model.clone();
                     let mut v = original.clone();
                     v[position] += d;
-                    moved.params[index].value =
-                        Tensor::from_data(TensorData::new(v, param.value.dims()), &Device::flex());
+                    moved.params[index].value = tensor(v, param.value.dims());
                     loss_at(&moved, &x, data.labels(), &teacher).0
                 };
                 let difference = (at(h) - at(-h)) / (2.0 * f64::from(h));
