@@ -18,7 +18,7 @@ pub(super) struct Seen {
 }
 
 /// Shows a few images one by one, or, for more images, one line for each class: for each label, if all images have one.
-pub(super) fn class_table<N: AsRef<str>>(names: &[N], images: &[Seen]) -> table::Table {
+pub(super) fn class_table<N: AsRef<str>>(names: &[N], images: &[Seen]) -> String {
     let name = |class: usize| {
         let name = names.get(class).map(|name| name.as_ref().to_owned());
         name.unwrap_or_else(|| class.to_string())

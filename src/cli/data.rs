@@ -3,14 +3,13 @@
 use std::{
     fs, io,
     path::{Path, PathBuf},
+    process::ExitCode,
 };
 
 use anyhow::Context as _;
 use clap::Subcommand;
 
 use super::{
-    Outcome,
-    model::dataset_parser,
     output::{Output, check_directory},
     progress,
 };
@@ -34,14 +33,14 @@ enum DataCommand {
 #[derive(Debug, clap::Args)]
 struct Fetch {
     /// The dataset; may be given several times [default: mnist]
-    #[arg(long = "dataset", value_name = "NAME", value_parser = dataset_parser())]
+    #[arg(long = "dataset", value_name = "NAME", value_enum)]
     datasets: Vec<DatasetName>,
     /// Also put a copy of the files into a subdirectory of this directory, say for a machine without network
     #[arg(long, value_name = "DIR")]
     data_dir: Option<PathBuf>,
 }
 
-pub(super) fn run(arguments: &DataArguments, output: &mut Output) -> anyhow::Result<Outcome> {
+pub(super) fn run(arguments: &DataArguments, output: &mut Output) -> anyhow::Result<ExitCode> {
     let DataCommand::Fetch(fetch) = &arguments.command;
     let datasets = match fetch.datasets.as_slice() {
         [] => &[DatasetName::Mnist],
@@ -76,7 +75,7 @@ pub(super) fn run(arguments: &DataArguments, output: &mut Output) -> anyhow::Res
             ))?;
         }
     }
-    Ok(Outcome::Success)
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Loads a split, and names the directory it was found in.

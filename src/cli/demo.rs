@@ -3,13 +3,14 @@
 use std::{
     ops::Range,
     path::{Path, PathBuf},
+    process::ExitCode,
 };
 
 use anyhow::bail;
 
 use super::{
-    Outcome,
     digits::{self, Drawing},
+    exit_code,
     model::image_range,
     output::{Output, check_file, note},
     run::{self, Finished, RECORD, RunArguments},
@@ -43,7 +44,7 @@ pub(super) struct DemoArguments {
     pub(super) run: RunArguments,
 }
 
-pub(super) fn run(arguments: &DemoArguments, output: &mut Output) -> anyhow::Result<Outcome> {
+pub(super) fn run(arguments: &DemoArguments, output: &mut Output) -> anyhow::Result<ExitCode> {
     let (dataset, split) = (DatasetName::Mnist, Split::Test);
     note(format_args!(
         "classifying encrypted images {}..{} of {dataset} {split} with {}",
@@ -78,7 +79,7 @@ pub(super) fn run(arguments: &DemoArguments, output: &mut Output) -> anyhow::Res
     finished.save(&arguments.run, output)?;
     single.save(&alone, output)?;
     shown?;
-    Ok(Outcome::of(finished.is_right() && single.is_right()))
+    Ok(exit_code(finished.is_right() && single.is_right()))
 }
 
 fn show(finished: &Finished, single: &Finished, output: &mut Output) -> anyhow::Result<()> {
@@ -107,7 +108,7 @@ fn beside(record: &Path) -> Option<PathBuf> {
 }
 
 /// Compares latency and throughput of these runs with the paper's time for one image.
-fn comparison(records: &[&RunRecord]) -> table::Table {
+fn comparison(records: &[&RunRecord]) -> String {
     let own = records.iter().map(|record| {
         let images = record.images;
         let words = if images == 1 { "one image" } else { "a batch" };

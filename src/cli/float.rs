@@ -1,12 +1,12 @@
 //! Float networks: `inspect` shows them, and nothing encrypts them.
 
-use std::path::Path;
+use std::{path::Path, process::ExitCode};
 
-use super::{Outcome, output::Output};
+use super::output::Output;
 
 /// Shows the layers, the accuracy, and how to turn the network into one of integers.
 #[cfg(feature = "train")]
-pub(super) fn show(directory: &Path, output: &mut Output) -> anyhow::Result<Outcome> {
+pub(super) fn show(directory: &Path, output: &mut Output) -> anyhow::Result<ExitCode> {
     use super::table;
     use crate::train::{CONFIG_FILE, LayerSpec, TrainConfig, TrainRecord};
 
@@ -25,15 +25,9 @@ pub(super) fn show(directory: &Path, output: &mut Output) -> anyhow::Result<Outc
         let [input, made] = pair else {
             return vec![name];
         };
-        let weights = match layer {
-            LayerSpec::Conv2d {
-                out_channels,
-                kernel: [height, width],
-                ..
-            } => Some(out_channels * input.channels * height * width),
-            LayerSpec::Linear { out_features } => Some(out_features * input.len()),
-            _ => None,
-        };
+        let weights = layer
+            .weight_shape(*input)
+            .map(|shape| shape.into_iter().product::<usize>());
         let kind = layer.kind().to_owned();
         vec![
             name,
@@ -64,7 +58,7 @@ pub(super) fn show(directory: &Path, output: &mut Output) -> anyhow::Result<Outc
              under distillation.teacher.",
             layer.kind()
         ))?;
-        return Ok(Outcome::Success);
+        return Ok(ExitCode::SUCCESS);
     }
     output.paragraph("It cannot be encrypted as it is. Make it a network of integers:")?;
     output.line(format_args!(
@@ -79,7 +73,7 @@ pub(super) fn show(directory: &Path, output: &mut Output) -> anyhow::Result<Outc
         [] => format!("where FILE is a configuration whose quantization.parent is {shown}."),
         several => format!("Presets that start from it: {}.", several.join(", ")),
     })?;
-    Ok(Outcome::Success)
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Lists the presets that have this model as their parent.
@@ -99,11 +93,11 @@ fn presets_from(directory: &Path) -> Vec<&'static str> {
 
 /// Explains that this is a float network.
 #[cfg(not(feature = "train"))]
-pub(super) fn show(directory: &Path, output: &mut Output) -> anyhow::Result<Outcome> {
+pub(super) fn show(directory: &Path, output: &mut Output) -> anyhow::Result<ExitCode> {
     output.paragraph(format_args!(
         "{}: a float network, which cannot be encrypted as it is. This program was built without the feature `train`, \
          which shows it and makes it a network of integers.",
         directory.display()
     ))?;
-    Ok(Outcome::Success)
+    Ok(ExitCode::SUCCESS)
 }

@@ -91,7 +91,6 @@ fn options(cause: &(dyn Error + 'static)) -> Vec<&'static str> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a test may stop at a surprise")]
 mod tests {
     use super::*;
 

@@ -1,10 +1,10 @@
 //! `sealquant import`.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, process::ExitCode};
 
 use anyhow::Context as _;
 
-use super::{Outcome, output::Output, train::existing};
+use super::{output::Output, train::existing};
 use crate::train::{ImportSpec, OutputFolder, import};
 
 #[derive(Debug, clap::Args)]
@@ -23,7 +23,7 @@ pub(super) struct ImportArguments {
     overwrite: bool,
 }
 
-pub(super) fn run(arguments: &ImportArguments, output: &mut Output) -> anyhow::Result<Outcome> {
+pub(super) fn run(arguments: &ImportArguments, output: &mut Output) -> anyhow::Result<ExitCode> {
     let existing = existing(arguments.overwrite);
     let inputs = [arguments.layers.as_path(), arguments.weights.as_path()];
     let folder = OutputFolder::claim(&arguments.out, existing, &inputs).context("--out")?;
@@ -41,5 +41,5 @@ pub(super) fn run(arguments: &ImportArguments, output: &mut Output) -> anyhow::R
             spec.name
         )
     })?;
-    Ok(Outcome::Success)
+    Ok(ExitCode::SUCCESS)
 }

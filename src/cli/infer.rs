@@ -1,11 +1,11 @@
 //! `sealquant infer`.
 
-use std::ops::Range;
+use std::{ops::Range, process::ExitCode};
 
 use super::{
-    Outcome,
     class_table::{Seen, class_table},
-    model::{dataset_parser, image_range, split_parser},
+    exit_code,
+    model::image_range,
     output::Output,
     run::{self, Finished, RunArguments},
     scheme::LayoutArgument,
@@ -18,10 +18,10 @@ use crate::experiment::RunRecord;
 #[derive(Debug, clap::Args)]
 pub(super) struct InferArguments {
     /// The dataset to take images from
-    #[arg(long, value_name = "NAME", default_value = "mnist", value_parser = dataset_parser())]
+    #[arg(long, value_name = "NAME", default_value = "mnist", value_enum)]
     dataset: DatasetName,
     /// Which part of it
-    #[arg(long, value_name = "SPLIT", default_value = "test", value_parser = split_parser())]
+    #[arg(long, value_name = "SPLIT", default_value = "test", value_enum)]
     split: Split,
     /// Which images, from A up to but without B; more than a batch holds take several batches [default: all]
     #[arg(long, value_name = "A..B", value_parser = image_range)]
@@ -47,7 +47,7 @@ fn seen(finished: &Finished) -> Vec<Seen> {
 }
 
 /// Shows times and operations of the layers, with their predictions.
-fn layer_table(record: &RunRecord) -> table::Table {
+fn layer_table(record: &RunRecord) -> String {
     let header = [
         "layer",
         "time",
@@ -86,7 +86,7 @@ fn layer_table(record: &RunRecord) -> table::Table {
     table::counts(&header, rows)
 }
 
-pub(super) fn run(arguments: &InferArguments, output: &mut Output) -> anyhow::Result<Outcome> {
+pub(super) fn run(arguments: &InferArguments, output: &mut Output) -> anyhow::Result<ExitCode> {
     let finished = run::run(
         &arguments.run,
         arguments.layout,
@@ -97,7 +97,7 @@ pub(super) fn run(arguments: &InferArguments, output: &mut Output) -> anyhow::Re
     let shown = show(&finished, arguments, output);
     finished.save(&arguments.run, output)?;
     shown?;
-    Ok(Outcome::of(finished.is_right()))
+    Ok(exit_code(finished.is_right()))
 }
 
 fn show(

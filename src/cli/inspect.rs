@@ -1,39 +1,37 @@
 //! `sealquant inspect`.
 
-use std::num::NonZeroUsize;
+use std::{num::NonZeroUsize, process::ExitCode};
 
 use super::{
-    Outcome, float,
-    model::{self, DataDirectory, RequiredModel, Security, dataset_parser},
+    float,
+    model::{self, DataDirectory, ModelArgument},
     output::Output,
     progress::doing,
     run::memory_words,
-    scheme::{Kernels, LayoutArgument, LineArguments, scheme},
+    scheme::{LayoutArgument, ParameterArguments},
     table,
 };
 use crate::{
     data::DatasetName,
     engine::{Contexts, Plan},
-    experiment::{ForecastRecord, Host},
+    experiment::ForecastRecord,
     network::{CropNetwork, LayerBound, Network, op_counts, proven_bounds},
-    params::{BoundRule, MemoryForecast, Parameters, ParamsError, SelectOptions, select},
+    params::{BoundRule, MemoryForecast, Parameters, ParamsError, select},
 };
 
 #[derive(Debug, clap::Args)]
+#[command(mut_arg("model", |model| ModelArgument::required(
+    model,
+    "The model: a directory, a network file, or the name of a model that is built in (mnist-w2, mnist-t17)",
+)))]
 pub(super) struct InspectArguments {
     #[command(flatten)]
-    model: RequiredModel,
+    model: ModelArgument,
     /// Also observe the bounds on all images of this dataset
-    #[arg(long, value_name = "NAME", value_parser = dataset_parser())]
+    #[arg(long, value_name = "NAME", value_enum)]
     dataset: Option<DatasetName>,
     #[command(flatten)]
     data: DataDirectory,
-    /// The table that caps the coefficient modulus for 128 bits of security
-    #[arg(long, value_enum, default_value = "2024")]
-    security: Security,
-    /// Whose kernels compute on the server
-    #[arg(long, value_enum, default_value = "own")]
-    kernels: Kernels,
     /// How images lie in ciphertexts
     #[arg(long, value_enum, default_value = "auto")]
     layout: LayoutArgument,
@@ -44,7 +42,7 @@ pub(super) struct InspectArguments {
     #[arg(long, requires = "dataset")]
     accept_observed_bound: bool,
     #[command(flatten)]
-    line: LineArguments,
+    parameters: ParameterArguments,
 }
 
 /// Explanations of the parameters, shown before their values.
@@ -56,7 +54,7 @@ const TERMS: [&str; 3] = [
      adds must fit it, and the larger it is, the larger N must be to stay secure.",
 ];
 
-pub(super) fn run(arguments: &InspectArguments, output: &mut Output) -> anyhow::Result<Outcome> {
+pub(super) fn run(arguments: &InspectArguments, output: &mut Output) -> anyhow::Result<ExitCode> {
     let path = arguments.model.path();
     if model::is_float(path) {
         return float::show(path, output);
@@ -85,15 +83,10 @@ pub(super) fn run(arguments: &InspectArguments, output: &mut Output) -> anyhow::
         }
         _ => BoundRule::Proven,
     };
-    let mut options = SelectOptions {
-        bound,
-        standard: arguments.security.into(),
-        scheme: scheme(arguments.kernels, arguments.layout)?,
-        images: arguments.images.map(NonZeroUsize::get),
-        memory: Host::available_memory_bytes(),
-        line: Some(arguments.line.line()),
-        ..SelectOptions::default()
-    };
+    let images = arguments.images.map(NonZeroUsize::get);
+    let mut options = arguments
+        .parameters
+        .options(arguments.layout, bound, images)?;
     let selection = doing("choosing parameters", || match select(&network, &options) {
         // Show the parameters even if this machine has too little memory for them.
         Err(ParamsError::Memory { .. }) => {
@@ -123,16 +116,14 @@ pub(super) fn run(arguments: &InspectArguments, output: &mut Output) -> anyhow::
     }
     output.line(noise_table(&selection))?;
     let plan = doing("planning", || Plan::new(&network, &selection))?;
-    let images = arguments
-        .images
-        .map_or(plan.batch_size(), NonZeroUsize::get);
+    let images = images.unwrap_or(plan.batch_size());
     let batches = images.div_ceil(plan.batch_size().max(1));
     let contexts = Contexts::new(plan.client_spec())?;
     if let Some(forecast) = ForecastRecord::measure(&plan, &contexts, batches, 1) {
         let bound = selection.bound().rule.name();
         show_forecast(&forecast, images, batches, bound, output)?;
     }
-    Ok(Outcome::Success)
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Shows the plan of own kernels, layer by layer.
@@ -189,7 +180,7 @@ fn show_forecast(
 }
 
 /// Shows the layers and their bounds: the observed ones, too, if there are any.
-fn layer_table(network: &Network, observed: &[LayerBound]) -> table::Table {
+fn layer_table(network: &Network, observed: &[LayerBound]) -> String {
     let proven = proven_bounds(network);
     let ops = op_counts(network);
     let header = [
@@ -240,7 +231,7 @@ fn layer_table(network: &Network, observed: &[LayerBound]) -> table::Table {
     table::columns(&header, rows)
 }
 
-fn operation_table(network: &Network) -> table::Table {
+fn operation_table(network: &Network) -> String {
     let header = [
         "layer",
         "MACs, dense",
@@ -266,7 +257,7 @@ fn operation_table(network: &Network) -> table::Table {
     table::counts(&header, rows)
 }
 
-fn noise_table(selection: &Parameters) -> table::Table {
+fn noise_table(selection: &Parameters) -> String {
     let rows = selection
         .predicted_noise()
         .iter()

@@ -86,22 +86,6 @@ enum Command {
     Demo(demo::DemoArguments),
 }
 
-/// The result of a command that ran to its end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Outcome {
-    /// Everything is as it should be.
-    Success,
-    /// Something is wrong, and standard output says what: exit code 1.
-    Failure,
-}
-
-impl Outcome {
-    /// Returns success if everything is right.
-    fn of(right: bool) -> Self {
-        if right { Self::Success } else { Self::Failure }
-    }
-}
-
 /// Parses the command line, runs the command, and reports an error in one line. The first argument is the program's
 /// name.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
@@ -134,8 +118,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         threads::start(cli.command.threads()).and_then(|()| execute(cli.command, &mut output));
     interrupt::wait_if_stopping();
     match result {
-        Ok(Outcome::Success) => ExitCode::SUCCESS,
-        Ok(Outcome::Failure) => ExitCode::FAILURE,
+        Ok(code) => code,
         Err(error) => {
             let takes = |option: &str| takes(&command, &names, option);
             output::error_line(&error, hint::hint(&error, &takes));
@@ -163,7 +146,16 @@ impl Command {
     }
 }
 
-fn execute(command: Command, output: &mut Output) -> anyhow::Result<Outcome> {
+/// Returns success if everything is right. If not, standard output says what is wrong.
+fn exit_code(right: bool) -> ExitCode {
+    if right {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
+}
+
+fn execute(command: Command, output: &mut Output) -> anyhow::Result<ExitCode> {
     match command {
         Command::Data(arguments) => data::run(&arguments, output),
         #[cfg(feature = "train")]

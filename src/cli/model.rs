@@ -7,10 +7,7 @@ use std::{
 };
 
 use anyhow::{Context as _, bail};
-use clap::{
-    ValueEnum,
-    builder::{PossibleValuesParser, TypedValueParser},
-};
+use clap::Arg;
 
 use super::progress::{self, Stages};
 use crate::{
@@ -19,7 +16,7 @@ use crate::{
     experiment::reproduce,
     file::model_folder::{NETWORK_FILE, PLAIN_NETWORK_FILE, WEIGHTS_FILE},
     network::{LayerBound, Network, network_file},
-    params::{BoundRule, SecurityStandard},
+    params::BoundRule,
 };
 
 /// The model used if none is named. It is built in.
@@ -58,7 +55,7 @@ impl DataDirectory {
     }
 }
 
-/// The model of commands that have a default.
+/// The model of a command. Commands without a default require it.
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct ModelArgument {
     /// The model: a directory that holds network.json.gz (or network.json), that file, or the name of a model that is
@@ -75,47 +72,11 @@ impl ModelArgument {
         let given = self.model.as_deref().or(self.model_option.as_deref());
         given.unwrap_or_else(|| Path::new(DEFAULT_MODEL))
     }
-}
 
-/// The model of commands that have no default.
-#[derive(Debug, Clone, clap::Args)]
-pub(super) struct RequiredModel {
-    /// The model: a directory, a network file, or the name of a model that is built in (mnist-w2, mnist-t17)
-    #[arg(value_name = "MODEL", required_unless_present = "model_option")]
-    model: Option<PathBuf>,
-    /// The same as MODEL
-    #[arg(long = "model", value_name = "MODEL", conflicts_with = "model")]
-    model_option: Option<PathBuf>,
-}
-
-impl RequiredModel {
-    pub(super) fn path(&self) -> &Path {
-        given(self.model.as_deref(), self.model_option.as_deref())
+    /// Makes the argument required; `help` says which models the command takes.
+    pub(super) fn required(argument: Arg, help: &'static str) -> Arg {
+        argument.required_unless_present("model_option").help(help)
     }
-}
-
-/// The float network of `ptq`.
-#[cfg(feature = "train")]
-#[derive(Debug, Clone, clap::Args)]
-pub(super) struct RequiredFloat {
-    /// The float network: a directory that `train` or `import` made
-    #[arg(value_name = "MODEL", required_unless_present = "model_option")]
-    model: Option<PathBuf>,
-    /// The same as MODEL
-    #[arg(long = "model", value_name = "MODEL", conflicts_with = "model")]
-    model_option: Option<PathBuf>,
-}
-
-#[cfg(feature = "train")]
-impl RequiredFloat {
-    pub(super) fn path(&self) -> &Path {
-        given(self.model.as_deref(), self.model_option.as_deref())
-    }
-}
-
-/// Returns the argument that is given; the command line is refused without one.
-fn given<'a>(model: Option<&'a Path>, option: Option<&'a Path>) -> &'a Path {
-    model.or(option).unwrap_or_else(|| Path::new(""))
 }
 
 /// Parses a whole number in a range; the error names the range.
@@ -134,38 +95,6 @@ where
                 usize::MAX => format!("write a whole number from {} on", range.start()),
                 end => format!("write a whole number from {} to {end}", range.start()),
             })
-    }
-}
-
-/// Parses the name of a dataset, and lists the names in the help.
-pub(super) fn dataset_parser() -> impl TypedValueParser<Value = DatasetName> {
-    PossibleValuesParser::new(DatasetName::ALL.map(DatasetName::as_str))
-        .try_map(|name| name.parse::<DatasetName>())
-}
-
-/// Parses the name of a split.
-pub(super) fn split_parser() -> impl TypedValueParser<Value = Split> {
-    PossibleValuesParser::new([Split::Train, Split::Test].map(Split::as_str))
-        .try_map(|name| name.parse::<Split>())
-}
-
-/// Which table caps the coefficient modulus.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(super) enum Security {
-    /// 128 bits by the guidelines of 2024.
-    #[value(name = "2024")]
-    Guidelines2024,
-    /// 128 bits by the HE-standard of 2018, which SEAL itself enforces.
-    #[value(name = "2018")]
-    Standard2018,
-}
-
-impl From<Security> for SecurityStandard {
-    fn from(security: Security) -> Self {
-        match security {
-            Security::Guidelines2024 => Self::HeStandard2024,
-            Security::Standard2018 => Self::HeStandard2018,
-        }
     }
 }
 
@@ -284,7 +213,6 @@ pub(super) fn observed_rule(bounds: &[LayerBound], source: String) -> anyhow::Re
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a test may stop at a surprise")]
 mod tests {
     use super::*;
     use std::num::NonZeroUsize;

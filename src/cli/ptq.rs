@@ -1,13 +1,12 @@
 //! `sealquant ptq`.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, process::ExitCode};
 
 use anyhow::Context as _;
 use clap::ValueEnum;
 
 use super::{
-    Outcome,
-    model::{DataDirectory, RequiredFloat, whole},
+    model::{DataDirectory, ModelArgument, whole},
     output::Output,
     progress, table,
     train::{agreement_rows, existing},
@@ -19,9 +18,13 @@ use crate::{
 };
 
 #[derive(Debug, clap::Args)]
+#[command(mut_arg("model", |model| ModelArgument::required(
+    model,
+    "The float network: a directory that `train` or `import` made",
+)))]
 pub(super) struct PtqArguments {
     #[command(flatten)]
-    model: RequiredFloat,
+    model: ModelArgument,
     /// Bits of a weight, the sign included
     #[arg(long, value_name = "B", value_parser = whole::<u32>(2..=32))]
     bits: u32,
@@ -58,7 +61,7 @@ impl From<RuleArgument> for WeightRule {
     }
 }
 
-pub(super) fn run(arguments: &PtqArguments, output: &mut Output) -> anyhow::Result<Outcome> {
+pub(super) fn run(arguments: &PtqArguments, output: &mut Output) -> anyhow::Result<ExitCode> {
     let parent_dir = arguments.model.path();
     let existing = existing(arguments.overwrite);
     let folder = OutputFolder::claim(&arguments.out, existing, &[parent_dir]).context("--out")?;
@@ -99,5 +102,5 @@ pub(super) fn run(arguments: &PtqArguments, output: &mut Output) -> anyhow::Resu
     let rows = rows.into_iter().chain(agreement_rows(&record.agreement));
     output.line(table::facts(rows))?;
     saved?;
-    Ok(Outcome::Success)
+    Ok(ExitCode::SUCCESS)
 }

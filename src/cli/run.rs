@@ -4,24 +4,23 @@ use std::{num::NonZeroUsize, ops::Range, path::PathBuf, time::Instant};
 
 use super::{
     interrupt,
-    model::{self, DataDirectory, ModelArgument, Security},
+    model::{self, DataDirectory, ModelArgument},
     output::{Output, announce, check_file, note},
     progress::{Stages, doing},
-    scheme::{Kernels, LayoutArgument, LineArguments, scheme},
+    scheme::{LayoutArgument, ParameterArguments},
     table,
 };
 use crate::{
-    data::{Dataset, DatasetName, Source, Split},
+    data::{Dataset, DatasetName, Split},
     engine::{Contexts, EngineError, Plan},
     experiment::{
-        BatchSeconds, BoundRecord, Classified, DataFile, Encryption, ForecastRecord, Host,
-        NoiseRecord, RunRecord, Seconds, classify, write_record,
+        BatchSeconds, BoundRecord, Classified, Encryption, ForecastRecord, Host, NoiseRecord,
+        RunRecord, Seconds, classify, write_record,
     },
     file::ResultKind,
     file_kind::Own,
     network::Network,
     params::{BoundRule, MemoryForecast, Parameters, SelectOptions, select},
-    seal,
 };
 use anyhow::{Context as _, bail};
 
@@ -41,51 +40,18 @@ pub(super) struct RunArguments {
     pub(super) record: Option<PathBuf>,
     #[command(flatten)]
     pub(super) data: DataDirectory,
-    /// The table that caps the coefficient modulus for 128 bits of security
-    #[arg(long, value_enum, default_value = "2024")]
-    pub(super) security: Security,
     /// Measure the noise after every layer, too: evaluates the first batch once more up to each layer
     #[arg(long)]
     pub(super) layer_noise: bool,
-    /// Whose kernels compute on the server
-    #[arg(long, value_enum, default_value = "own")]
-    pub(super) kernels: Kernels,
     /// Whose encryption the client uses; own encryption serves own kernels only
     #[arg(long, value_enum, default_value = "own")]
-    pub(super) client: Kernels,
+    pub(super) client: Encryption,
     /// Choose the plaintext modulus for the largest logit on all images of the dataset instead of the proven bound:
     /// smaller and faster, but another image may wrap around without notice
     #[arg(long)]
     pub(super) accept_observed_bound: bool,
     #[command(flatten)]
-    pub(super) line: LineArguments,
-}
-
-impl RunArguments {
-    /// Returns the options for the choice of parameters that do not depend on data.
-    fn options(&self, layout: LayoutArgument) -> anyhow::Result<SelectOptions> {
-        Ok(SelectOptions {
-            standard: self.security.into(),
-            scheme: scheme(self.kernels, layout)?,
-            memory: Host::available_memory_bytes(),
-            line: Some(self.line.line()),
-            ..SelectOptions::default()
-        })
-    }
-
-    /// Returns the rule for the largest logit; observes it on all images of the dataset if that is asked for.
-    fn bound(
-        &self,
-        network: &Network,
-        dataset: DatasetName,
-        source: &Source,
-    ) -> anyhow::Result<BoundRule> {
-        if !self.accept_observed_bound {
-            return Ok(BoundRule::Proven);
-        }
-        let (bounds, words) = model::observe(network, dataset, source)?;
-        model::observed_rule(&bounds, words)
-    }
+    pub(super) parameters: ParameterArguments,
 }
 
 /// Collects the predicted noise budgets, and the measured ones where there are any.
@@ -137,12 +103,16 @@ pub(super) fn run(
         let (start, end, all) = (range.start, range.end, data.len());
         bail!("--images {start}..{end}: {dataset} {split} has {all} images");
     }
+    let bound = if arguments.accept_observed_bound {
+        let (bounds, words) = model::observe(&network, dataset, &source)?;
+        model::observed_rule(&bounds, words)?
+    } else {
+        BoundRule::Proven
+    };
     let options = SelectOptions {
-        bound: arguments.bound(&network, dataset, &source)?,
-        images: Some(range.len()),
         // SEAL's encryption serves one plain prime.
-        shared_upload: arguments.client == Kernels::Own,
-        ..arguments.options(layout)?
+        shared_upload: arguments.client == Encryption::Own,
+        ..(arguments.parameters).options(layout, bound, Some(range.len()))?
     };
     let selection = doing("choosing parameters", || select(&network, &options))?;
     let memory = predicted_memory(&network, &selection, range.len());
@@ -158,11 +128,7 @@ pub(super) fn run(
     let planning = planning.elapsed().as_secs_f64();
     let forecast = forecast(&plan, &contexts, images.len());
     let pixels: Vec<&[u8]> = images.images().collect();
-    let encryption = match arguments.client {
-        Kernels::Own => Encryption::Own,
-        Kernels::Seal => Encryption::Seal,
-    };
-    let (prepared, stages) = ((&plan, &contexts, encryption), Stages::new());
+    let (prepared, stages) = ((&plan, &contexts, arguments.client), Stages::new());
     let classified = classify(&network, prepared, &pixels, arguments.layer_noise, &stages)
         .with_context(|| {
             let model = arguments.model.path().display();
@@ -172,7 +138,6 @@ pub(super) fn run(
     let pairs = classified.predictions.iter().zip(labels);
     let correct = pairs.filter(|(p, l)| *p == l).count();
 
-    let host = Host::now();
     let record = RunRecord {
         command: command_line(),
         kernels: selection.scheme().kernels().to_owned(),
@@ -182,7 +147,7 @@ pub(super) fn run(
         network: network.name().to_owned(),
         dataset: dataset.to_string(),
         split: split.to_string(),
-        data_files: data_files(&images),
+        data_files: images.files().to_vec(),
         first_image,
         images: images.len(),
         batches: classified.batches,
@@ -196,7 +161,7 @@ pub(super) fn run(
         security: selection.standard().to_string(),
         bound: bound_record(&selection),
         threads: rayon::current_num_threads(),
-        line_bits_per_second: arguments.line.line().bits_per_second.get(),
+        line_bits_per_second: arguments.parameters.line().bits_per_second.get(),
         noise_budget_bits: classified.noise_budget_bits,
         predicted_noise_budget_bits: selection
             .predicted_noise()
@@ -212,14 +177,10 @@ pub(super) fn run(
         layers: classified.layers.clone(),
         forecast,
         bytes: classified.bytes,
-        seal_version: seal::SEAL_VERSION.to_owned(),
-        hexl: seal::HEXL,
-        cpu: host.cpu,
         peak_memory_bytes: Host::peak_memory_bytes(),
         predicted_memory_bytes: memory,
-        git_commit: host.git_commit,
         sealquant_version: env!("CARGO_PKG_VERSION").to_owned(),
-        time: host.time,
+        host: Host::now(),
     };
     Ok(Finished {
         record,
@@ -296,15 +257,6 @@ fn bound_record(selection: &Parameters) -> BoundRecord {
         bits: bound.bits,
         magnitude: bound.magnitude.to_string(),
     }
-}
-
-fn data_files(images: &Dataset) -> Vec<DataFile> {
-    let file = |file: &crate::data::FileDigest| DataFile {
-        name: file.name.clone(),
-        sha256: file.sha256.clone(),
-        published: file.published,
-    };
-    images.files().iter().map(file).collect()
 }
 
 /// Returns the command line as it could be typed again, without the program's directory.

@@ -1,20 +1,43 @@
-//! The arguments that name a scheme: whose kernels, and how images lie in ciphertexts.
+//! The arguments by which parameters are chosen: among others whose kernels, and how images lie in ciphertexts.
 
 use anyhow::bail;
 use clap::ValueEnum;
 
 use super::model::whole;
-use crate::params::{Line, Scheme};
+use crate::{
+    experiment::Host,
+    params::{BoundRule, Line, Scheme, SecurityStandard, SelectOptions},
+};
 use std::num::{NonZeroU64, NonZeroUsize};
 
 const BITS_PER_MEGABIT: NonZeroU64 = NonZeroU64::new(1_000_000).unwrap();
 
-/// Whose code computes.
+/// Which table caps the coefficient modulus.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(super) enum Kernels {
+enum Security {
+    /// 128 bits by the guidelines of 2024.
+    #[value(name = "2024")]
+    Guidelines2024,
+    /// 128 bits by the HE-standard of 2018, which SEAL itself enforces.
+    #[value(name = "2018")]
+    Standard2018,
+}
+
+impl From<Security> for SecurityStandard {
+    fn from(security: Security) -> Self {
+        match security {
+            Security::Guidelines2024 => Self::HeStandard2024,
+            Security::Standard2018 => Self::HeStandard2018,
+        }
+    }
+}
+
+/// Whose kernels compute.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Kernels {
     /// This project's own, on SEAL's ciphertexts.
     Own,
-    /// Stock calls of SEAL; on the server in the batched layout only.
+    /// Stock calls of SEAL; in the batched layout only.
     Seal,
 }
 
@@ -32,9 +55,15 @@ pub(super) enum LayoutArgument {
     FewUploads,
 }
 
-/// The line for which parameters are chosen.
+/// What parameters are chosen for.
 #[derive(Debug, Clone, Copy, clap::Args)]
-pub(super) struct LineArguments {
+pub(super) struct ParameterArguments {
+    /// The table that caps the coefficient modulus for 128 bits of security
+    #[arg(long, value_enum, default_value = "2024")]
+    security: Security,
+    /// Whose kernels compute on the server
+    #[arg(long, value_enum, default_value = "own")]
+    kernels: Kernels,
     /// Rate of the line between client and server, in Mbit/s in each direction, for which parameters are chosen
     #[arg(long, value_name = "MBITS", default_value = "100", value_parser = whole::<u64>(1..=1_000_000))]
     uplink: u64,
@@ -43,7 +72,8 @@ pub(super) struct LineArguments {
     images_per_key: NonZeroUsize,
 }
 
-impl LineArguments {
+impl ParameterArguments {
+    /// Returns the line between client and server.
     pub(super) fn line(self) -> Line {
         Line {
             bits_per_second: BITS_PER_MEGABIT
@@ -51,10 +81,28 @@ impl LineArguments {
             images_per_key: self.images_per_key,
         }
     }
+
+    /// Returns the options for choosing parameters on this machine.
+    pub(super) fn options(
+        self,
+        layout: LayoutArgument,
+        bound: BoundRule,
+        images: Option<usize>,
+    ) -> anyhow::Result<SelectOptions> {
+        Ok(SelectOptions {
+            bound,
+            standard: self.security.into(),
+            scheme: scheme(self.kernels, layout)?,
+            images,
+            memory: Host::available_memory_bytes(),
+            line: Some(self.line()),
+            ..SelectOptions::default()
+        })
+    }
 }
 
 /// Returns the scheme that was asked for; `None` leaves the choice among own kernels.
-pub(super) fn scheme(kernels: Kernels, layout: LayoutArgument) -> anyhow::Result<Option<Scheme>> {
+fn scheme(kernels: Kernels, layout: LayoutArgument) -> anyhow::Result<Option<Scheme>> {
     Ok(match (kernels, layout) {
         (Kernels::Own, LayoutArgument::Auto) => None,
         (Kernels::Own, LayoutArgument::Batched) => Some(Scheme::Batched),

@@ -1,12 +1,12 @@
 //! The summary table of a run.
 
-use super::table::{self, Table};
+use super::table;
 use crate::experiment::{BoundRecord, LayerRecord, RunRecord, reproduce::join};
 
 type SummaryRow = (String, String);
 
 /// Shows everything important about a run in one table; with a row for each layer if requested.
-pub(super) fn summary(record: &RunRecord, each_layer: bool) -> Table {
+pub(super) fn summary(record: &RunRecord, each_layer: bool) -> String {
     let mut rows = results(record);
     rows.extend(clocks(record));
     rows.extend(parameters(record));
@@ -64,7 +64,7 @@ fn parameters(record: &RunRecord) -> Vec<SummaryRow> {
     let words = format!(
         "N = {}, log2 q = {} ({}), t = {}",
         record.poly_modulus_degree,
-        record.coeff_modulus_total_bits(),
+        record.coeff_modulus_bits.iter().sum::<u32>(),
         join(&record.coeff_modulus_bits, " + "),
         join(&record.plain_moduli, " * "),
     );
@@ -157,11 +157,11 @@ fn times(record: &RunRecord, each_layer: bool) -> Vec<SummaryRow> {
 fn machine(record: &RunRecord) -> Vec<SummaryRow> {
     let machine = format!(
         "{}, {} thread{}, SEAL {} {} HEXL",
-        record.cpu,
+        record.host.cpu,
         record.threads,
         if record.threads == 1 { "" } else { "s" },
-        record.seal_version,
-        if record.hexl { "with" } else { "without" },
+        record.host.seal_version,
+        if record.host.hexl { "with" } else { "without" },
     );
     let predicted = record
         .predicted_memory_bytes

@@ -1,9 +1,10 @@
 //! Tables on standard output, and the numbers in them.
-
-use std::fmt;
+//!
+//! A table fits the terminal. Cells are wrapped between words, and numbers stay with their units. Columns for which
+//! there is no room form a second table below, with the first column repeated. In a pipe or a file nothing is wrapped.
 
 use comfy_table::{
-    Attribute, Cell, CellAlignment, ColumnConstraint, ContentArrangement, Width, presets,
+    Attribute, Cell, CellAlignment, ColumnConstraint, ContentArrangement, Table, Width, presets,
 };
 use console::measure_text_width;
 use indicatif::HumanCount;
@@ -13,26 +14,14 @@ const MIN_COLUMNS: usize = 40;
 /// A space at which a line is not broken. It is printed as an ordinary space.
 const NO_BREAK: char = '\u{a0}';
 
-/// A table that fits the terminal. Cells are wrapped between words, and numbers stay with their units. Columns for
-/// which there is no room form a second table below, with the first column repeated. In a pipe or a file nothing is
-/// wrapped.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Table(String);
-
-impl fmt::Display for Table {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&self.0)
-    }
-}
-
 /// Builds a table with a header; every column but the first is aligned to the right. Empty columns are left out.
-pub(super) fn columns(header: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> Table {
+pub(super) fn columns(header: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> String {
     let rows = rows.into_iter().collect();
     TableGrid::new(header, rows, str::is_empty).fitted(super::terminal::columns())
 }
 
 /// Builds a table like [`columns`], for counts: columns that count nothing are left out, too.
-pub(super) fn counts(header: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> Table {
+pub(super) fn counts(header: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> String {
     let rows = rows.into_iter().collect();
     TableGrid::new(header, rows, nothing).fitted(super::terminal::columns())
 }
@@ -43,7 +32,7 @@ fn nothing(cell: &str) -> bool {
 }
 
 /// Builds a table of names and values.
-pub(super) fn facts<N: Into<String>>(rows: impl IntoIterator<Item = (N, String)>) -> Table {
+pub(super) fn facts<N: Into<String>>(rows: impl IntoIterator<Item = (N, String)>) -> String {
     let rows = rows
         .into_iter()
         .map(|(name, value)| vec![name.into(), value]);
@@ -93,10 +82,10 @@ impl TableGrid {
         (0..columns).map(widest).collect()
     }
 
-    fn fitted(mut self, columns: Option<usize>) -> Table {
+    fn fitted(mut self, columns: Option<usize>) -> String {
         let Some(columns) = columns else {
             let widths = self.widths(measure_text_width);
-            return Table(self.part(&(0..widths.len()).collect::<Vec<_>>(), &widths));
+            return self.part(&(0..widths.len()).collect::<Vec<_>>(), &widths);
         };
         let columns = columns.max(MIN_COLUMNS);
         let has_header = !self.header.is_empty();
@@ -130,12 +119,12 @@ impl TableGrid {
                 self.part(part, &widths).replace(NO_BREAK, " ")
             })
             .collect();
-        Table(tables.join("\n"))
+        tables.join("\n")
     }
 
     /// Formats some of the columns with these widths.
     fn part(&self, part: &[usize], widths: &[usize]) -> String {
-        let mut table = comfy_table::Table::new();
+        let mut table = Table::new();
         table.load_style(presets::UTF8_FULL_CONDENSED);
         table.set_content_arrangement(ContentArrangement::Dynamic);
         let pick = |line: &[String]| -> Vec<String> {
@@ -278,7 +267,7 @@ mod tests {
     /// Fits a table to so many columns; checks that it keeps to them and that no word is broken.
     fn fit(grid: TableGrid, columns: usize) -> String {
         let cells: Vec<String> = grid.lines().flatten().cloned().collect();
-        let Table(text) = grid.fitted(Some(columns));
+        let text = grid.fitted(Some(columns));
         for line in text.lines() {
             assert!(measure_text_width(line) <= columns, "{columns}:\n{text}");
         }
@@ -320,9 +309,9 @@ mod tests {
 
     #[test]
     fn only_a_terminal_wraps_cells() {
-        let Table(text) = large().fitted(None);
+        let text = large().fitted(None);
         assert_eq!(text.lines().count(), 3 + 2 + 1, "{text}");
-        let Table(narrow) = large().fitted(Some(10));
+        let narrow = large().fitted(Some(10));
         let widths = narrow.lines().map(measure_text_width);
         assert!(widths.max() <= Some(MIN_COLUMNS), "{narrow}");
     }
@@ -331,12 +320,12 @@ mod tests {
     fn columns_that_count_nothing_are_left_out() {
         let rows = rows(&["a|0|1|", "b|0|0|"]);
         let header = ["layer", "squares", "additions", "time"];
-        let Table(text) = TableGrid::new(&header, rows.clone(), nothing).fitted(None);
+        let text = TableGrid::new(&header, rows.clone(), nothing).fitted(None);
         let has = |word: &str| text.contains(word);
         assert!(has("additions") && has("layer"), "{text}");
         assert!(!has("squares") && !has("time"), "{text}");
         // A zero that is a result stays.
-        let Table(text) = TableGrid::new(&header, rows, str::is_empty).fitted(None);
+        let text = TableGrid::new(&header, rows, str::is_empty).fitted(None);
         assert!(text.contains("squares") && !text.contains("time"), "{text}");
     }
 

@@ -3,21 +3,22 @@
 use std::{
     ffi::{OsStr, OsString},
     path::{Path, PathBuf},
+    process::ExitCode,
 };
 
 use anyhow::Context as _;
 use indicatif::ProgressBar;
 
 use super::{
-    Outcome, interrupt,
+    interrupt,
     model::{DataDirectory, whole},
-    output::{Output, announce, check_file, note},
+    output::{Output, announce, check_file, note, write_text},
     progress, table,
 };
 use crate::{
     data::{self, Split},
     experiment::reproduce::plot_curves,
-    file::{ResultKind, write_atomically},
+    file::ResultKind,
     train::{
         self, Agreement, CHECKPOINT_FILE, EpochRecord, Existing, Fit, Observer, OutputFolder,
         PRESETS, TrainConfig, TrainEvent,
@@ -59,7 +60,7 @@ fn config_help() -> String {
     )
 }
 
-pub(super) fn run(arguments: &TrainArguments, output: &mut Output) -> anyhow::Result<Outcome> {
+pub(super) fn run(arguments: &TrainArguments, output: &mut Output) -> anyhow::Result<ExitCode> {
     let mut config = load_config(&arguments.config)?;
     config.seed = arguments.seed.unwrap_or(config.seed);
     if let Some(epochs) = arguments.epochs {
@@ -123,7 +124,7 @@ pub(super) fn run(arguments: &TrainArguments, output: &mut Output) -> anyhow::Re
         rows.push(("fits its plaintext modulus", fit_words(fit)));
     }
     output.line(table::facts(rows))?;
-    Ok(Outcome::Success)
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Tells what happens to a model that is already in the folder.
@@ -235,18 +236,15 @@ impl Display {
         let Some((title, path)) = &self.plot else {
             return;
         };
-        let written = plot_curves(title, &self.done)
-            .map_err(|error| error.to_string())
-            .and_then(|text| {
-                // Another program may have written there meanwhile.
-                check_file("--plot", path, ResultKind::Plot, None)
-                    .map_err(|error| format!("{error:#}"))?;
-                announce(path);
-                let bytes = text.as_bytes();
-                write_atomically(path, bytes).map_err(|error| error.to_string())
-            });
-        if let Err(problem) = written {
-            self.line(&format!("no curves in {}: {problem}", path.display()));
+        let write = || {
+            let text = plot_curves(title, &self.done)?;
+            // Another program may have written there meanwhile.
+            check_file("--plot", path, ResultKind::Plot, None)?;
+            announce(path);
+            write_text(path, &text)
+        };
+        if let Err(problem) = write() {
+            self.line(&format!("no curves: {problem:#}"));
         }
     }
 
@@ -343,7 +341,6 @@ impl Observer for Display {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a test may stop at a surprise")]
 mod tests {
     use super::*;
 

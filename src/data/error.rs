@@ -11,9 +11,6 @@ pub enum DataError {
     /// The name is not that of a known dataset.
     #[error("unknown dataset `{0}`: expected `mnist`, `fashion-mnist` or `cifar10`")]
     UnknownDataset(String),
-    /// The name is not that of a split.
-    #[error("unknown split `{0}`: expected `train` or `test`")]
-    UnknownSplit(String),
     /// The path that the user named is not a directory.
     #[error("{origin} {dir}, {problem}: {advice}", dir = dir.display(), advice = origin.advice())]
     NoDirectory {

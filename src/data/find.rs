@@ -44,12 +44,12 @@ pub fn load(
     }
     let published = forms[0];
     if name == DatasetName::FashionMnist
-        && let Some(dir) = directory_with(Path::new(SYSTEM_FASHION), name, published.files)
+        && let Some(dir) = directory_with(Path::new(SYSTEM_FASHION), name, published.names)
     {
         return read_split(name, published, &dir, true, progress);
     }
     let cache = cache_dir()?;
-    let dir = match directory_with(&cache.join(name.as_str()), name, published.files) {
+    let dir = match directory_with(&cache.join(name.as_str()), name, published.names) {
         Some(dir) => {
             fetch::clear(&cache);
             dir
@@ -90,7 +90,7 @@ fn in_named(
     }
     let held = forms
         .iter()
-        .find_map(|set| directory_with(given, name, set.files).map(|dir| (dir, *set)));
+        .find_map(|set| directory_with(given, name, set.names).map(|dir| (dir, *set)));
     held.ok_or_else(|| DataError::NotInDirectory {
         dataset: name,
         origin,
@@ -106,14 +106,14 @@ fn places(given: &Path, name: DatasetName) -> [PathBuf; 2] {
 }
 
 /// Finds the place that has all `files`.
-fn directory_with(given: &Path, name: DatasetName, files: &[KnownFile]) -> Option<PathBuf> {
+fn directory_with(given: &Path, name: DatasetName, files: &[&str]) -> Option<PathBuf> {
     places(given, name)
         .into_iter()
-        .find(|dir| files.iter().all(|file| present(dir, file.name).is_some()))
+        .find(|dir| files.iter().all(|file| present(dir, file).is_some()))
 }
 
 /// Computes a file's digest and compares it with the published ones. Returns an error if the file is refused.
-fn digest(
+pub(super) fn digest(
     name: DatasetName,
     file: &KnownFile,
     path: &Path,
@@ -188,12 +188,12 @@ fn read_split(
     progress: &mut dyn FnMut(DataEvent),
 ) -> Result<Dataset, DataError> {
     let (mut parts, mut digests) = (Vec::new(), Vec::new());
-    for file in set.files {
+    for file in set.files() {
         // The file was there a moment ago.
         let gone = || DataError::io("cannot open", dir.join(file.name))(ErrorKind::NotFound.into());
         let path = present(dir, file.name).ok_or_else(gone)?;
         let bytes = read_file(&path)?;
-        digests.push(digest(name, file, &path, &bytes, must_be_published)?);
+        digests.push(digest(name, &file, &path, &bytes, must_be_published)?);
         parts.push(FilePart { path, bytes });
     }
     let mut dataset = match set.form {
@@ -257,29 +257,22 @@ fn from_binary(name: DatasetName, parts: &[FilePart]) -> Result<Dataset, DataErr
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a test may stop at a surprise")]
 mod tests {
-    use std::io::Write;
-
-    use super::*;
-
-    fn idx_file(dims: &[u32], data: &[u8]) -> Vec<u8> {
-        let mut out = vec![0, 0, 8, u8::try_from(dims.len()).unwrap()];
-        out.extend(dims.iter().flat_map(|d| d.to_be_bytes()));
-        out.extend(data);
-        out
-    }
+    use super::{super::read::tests::member, idx::tests::file as idx_file, *};
 
     fn write(dir: &Path, name: &str, bytes: &[u8]) {
         fs::write(dir.join(name), bytes).unwrap();
     }
 
-    fn load_from(dir: &Path) -> Result<Dataset, DataError> {
+    fn load_from(name: DatasetName, dir: &Path, split: Split) -> Result<Dataset, DataError> {
         let source = Source {
             data_dir: Some(dir.to_owned()),
         };
-        load(DatasetName::Mnist, Split::Test, &source, &mut |_| ())
+        load(name, split, &source, &mut |_| ())
     }
+
+    const IMAGES: &str = "t10k-images-idx3-ubyte";
+    const LABELS: &str = "t10k-labels-idx1-ubyte";
 
     #[test]
     fn a_users_directory_may_hold_plain_or_compressed_files_or_a_subdirectory() {
@@ -290,132 +283,86 @@ mod tests {
         for sub in ["", "mnist"] {
             let dir = top.path().join(sub);
             fs::create_dir_all(&dir).unwrap();
-            write(
-                &dir,
-                "t10k-images-idx3-ubyte",
-                &idx_file(&[2, 28, 28], &pixels),
-            );
-            let gz = fs::File::create(dir.join("t10k-labels-idx1-ubyte.gz")).unwrap();
-            let mut gz = flate2::write::GzEncoder::new(gz, flate2::Compression::fast());
-            gz.write_all(&idx_file(&[2], &[7, 3])).unwrap();
-            gz.finish().unwrap();
-            let data = load_from(top.path()).unwrap();
+            write(&dir, IMAGES, &idx_file(&[2, 28, 28], &pixels));
+            let labels = member(&idx_file(&[2], &[7, 3]));
+            write(&dir, &format!("{LABELS}.gz"), &labels);
+            let data = load_from(DatasetName::Mnist, top.path(), Split::Test).unwrap();
             assert_eq!(data.labels(), [7, 3]);
             assert_eq!(data.image(1).unwrap(), &pixels[784..]);
-            assert!(
-                data.files()
-                    .iter()
-                    .all(|f| !f.published && f.sha256.len() == 64)
-            );
+            let mut files = data.files().iter();
+            assert!(files.all(|f| !f.published && f.sha256.len() == 64));
         }
     }
 
     #[test]
     fn defects_name_the_file() {
         let dir = tempfile::tempdir().unwrap();
-        let message = |dir: &Path| load_from(dir).unwrap_err().to_string();
-        assert!(message(dir.path()).contains("t10k-images-idx3-ubyte"));
-        write(
-            dir.path(),
-            "t10k-images-idx3-ubyte",
-            &idx_file(&[1, 28, 28], &[0; 784]),
-        );
-        assert!(message(dir.path()).contains("t10k-labels-idx1-ubyte"));
-        write(
-            dir.path(),
-            "t10k-labels-idx1-ubyte",
-            &idx_file(&[2], &[0, 1]),
-        );
-        assert!(message(dir.path()).contains("2 labels for 1 images"));
-        write(dir.path(), "t10k-labels-idx1-ubyte", &idx_file(&[1], &[10]));
-        assert!(message(dir.path()).contains("label 10"));
-        write(
-            dir.path(),
-            "t10k-images-idx3-ubyte",
-            &idx_file(&[1, 27, 28], &[0; 756]),
-        );
-        assert!(message(dir.path()).contains("27x28"));
-        write(dir.path(), "t10k-images-idx3-ubyte", b"no");
-        assert!(message(dir.path()).contains("truncated"));
-        write(
-            dir.path(),
-            "t10k-images-idx3-ubyte",
-            b"<!DOCTYPE html>\n<html><body>404</body></html>",
-        );
-        let html = message(dir.path());
-        assert!(
-            html.contains("t10k-images-idx3-ubyte: this is an HTML page"),
-            "{html}"
-        );
-        fs::remove_file(dir.path().join("t10k-labels-idx1-ubyte")).unwrap();
+        let refused = |words: &str| {
+            let error = load_from(DatasetName::Mnist, dir.path(), Split::Test).unwrap_err();
+            assert!(error.to_string().contains(words), "{error}");
+        };
+        refused(IMAGES);
+        let good = idx_file(&[1, 28, 28], &[0; 784]);
+        let html = b"<!DOCTYPE html>\n<html><body>404</body></html>".to_vec();
+        for (name, bytes, words) in [
+            (IMAGES, good.clone(), LABELS),
+            (LABELS, idx_file(&[2], &[0, 1]), "2 labels for 1 images"),
+            (LABELS, idx_file(&[1], &[10]), "label 10"),
+            (IMAGES, idx_file(&[1, 27, 28], &[0; 756]), "27x28"),
+            (IMAGES, b"no".to_vec(), "truncated"),
+            (IMAGES, html, "t10k-images-idx3-ubyte: this is an HTML page"),
+        ] {
+            write(dir.path(), name, &bytes);
+            refused(words);
+        }
+        fs::remove_file(dir.path().join(LABELS)).unwrap();
         write(dir.path(), "t10k-labels-idx1-ubyte.gz", b"not gzip");
-        write(
-            dir.path(),
-            "t10k-images-idx3-ubyte",
-            &idx_file(&[1, 28, 28], &[0; 784]),
-        );
-        assert!(message(dir.path()).contains("t10k-labels-idx1-ubyte.gz"));
+        write(dir.path(), IMAGES, &good);
+        refused("t10k-labels-idx1-ubyte.gz");
     }
 
     /// Checks that a named directory without the dataset is an error that says what the directory holds.
     #[test]
     fn what_was_looked_for_and_what_was_found_is_said() {
         let top = tempfile::tempdir().unwrap();
-        let cifar = |dir: &Path, split| {
-            let source = Source {
-                data_dir: Some(dir.to_owned()),
-            };
-            let error = load(DatasetName::Cifar10, split, &source, &mut |_| ()).unwrap_err();
-            error.to_string()
-        };
-        let has = |text: &str, parts: &[&str]| {
+        let has = |dir: &Path, split, parts: &[&str]| {
+            let error = load_from(DatasetName::Cifar10, dir, split).unwrap_err();
+            let text = error.to_string();
             for part in parts {
                 assert!(text.contains(part), "{part} is missing in: {text}");
             }
             assert!(!text.contains('\n'), "{text}");
         };
         let missing = top.path().join("misspelt");
-        let misspelt = missing.to_string_lossy().into_owned();
-        has(
-            &cifar(&missing, Split::Test),
-            &[&misspelt, "which does not exist"],
-        );
+        let misspelt = missing.to_string_lossy();
+        has(&missing, Split::Test, &[&misspelt, "which does not exist"]);
         fs::write(&missing, b"").unwrap();
-        has(
-            &cifar(&missing, Split::Test),
-            &[&misspelt, "is not a directory"],
-        );
+        has(&missing, Split::Test, &[&misspelt, "is not a directory"]);
 
         let dir = top.path().join("data");
         fs::create_dir(&dir).unwrap();
         let both = ["data_batch_1.png", "train_lables.json", "data_batch_5.bin"];
-        has(&cifar(&dir, Split::Train), &both);
-        has(&cifar(&dir, Split::Train), &["it is empty"]);
-        has(
-            &cifar(&dir, Split::Test),
-            &["test_batch.png", "test_batch.bin"],
-        );
+        has(&dir, Split::Train, &both);
+        has(&dir, Split::Train, &["it is empty"]);
+        let both = ["test_batch.png", "test_batch.bin"];
+        has(&dir, Split::Test, &both);
         // The version for Python.
         write(&dir, "test_batch", b"\x80\x02}q\x00");
         let found = ["found test_batch (a Python pickle)", "test_batch.bin"];
-        has(&cifar(&dir, Split::Test), &found);
+        has(&dir, Split::Test, &found);
         for batch in [1, 2, 4] {
             write(&dir, &format!("data_batch_{batch}.bin"), b"");
         }
-        let found = cifar(&dir, Split::Train);
-        has(
-            &found,
-            &["data_batch_3.bin and data_batch_5.bin are missing in"],
-        );
-        has(
-            &found,
-            &["which has data_batch_1.bin, data_batch_2.bin and data_batch_4.bin"],
-        );
+        let found = [
+            "data_batch_3.bin and data_batch_5.bin are missing in",
+            "which has data_batch_1.bin, data_batch_2.bin and data_batch_4.bin",
+        ];
+        has(&dir, Split::Train, &found);
         for number in 0..20 {
             write(&dir, &format!("a{number:02}"), b"x");
         }
         fs::remove_file(dir.join("data_batch_1.bin")).unwrap();
-        has(&cifar(&dir, Split::Test), &["a00, a01", "a05 and 17 more"]);
+        has(&dir, Split::Test, &["a00, a01", "a05 and 17 more"]);
     }
 
     #[test]
@@ -428,14 +375,14 @@ mod tests {
 
     #[test]
     fn a_changed_cached_file_is_refused() {
-        let file = DatasetName::Mnist.forms(Split::Test)[0].files[0];
-        let error = digest(DatasetName::Mnist, &file, Path::new("f"), b"other", true).unwrap_err();
+        let file = DatasetName::Mnist.published_files()[0];
+        let of = |must_be_published| {
+            let path = Path::new("f");
+            digest(DatasetName::Mnist, &file, path, b"other", must_be_published)
+        };
+        let error = of(true).unwrap_err();
         assert!(matches!(error, DataError::Checksum { .. }));
         assert!(error.to_string().contains(file.sha256.unwrap()));
-        assert!(
-            !digest(DatasetName::Mnist, &file, Path::new("f"), b"other", false)
-                .unwrap()
-                .published
-        );
+        assert!(!of(false).unwrap().published);
     }
 }

@@ -51,17 +51,15 @@ pub(crate) fn parse(bytes: &[u8], rank: u8) -> Result<Idx<'_>, String> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a test may stop at a surprise")]
-mod tests {
+pub(super) mod tests {
     use proptest::prelude::*;
 
     use super::*;
 
-    fn file(dims: &[u32], data: &[u8]) -> Vec<u8> {
+    /// Builds an IDX file of unsigned bytes.
+    pub(in super::super) fn file(dims: &[u32], data: &[u8]) -> Vec<u8> {
         let mut out = vec![0, 0, 8, u8::try_from(dims.len()).unwrap()];
-        for dim in dims {
-            out.extend(dim.to_be_bytes());
-        }
+        out.extend(dims.iter().flat_map(|dim| dim.to_be_bytes()));
         out.extend(data);
         out
     }

@@ -24,10 +24,7 @@ pub(super) fn present(dir: &Path, file: &str) -> Option<PathBuf> {
 
 /// Lists the files of each form.
 pub(super) fn looked_for(name: DatasetName, forms: &[FileSet]) -> String {
-    let forms: Vec<String> = forms
-        .iter()
-        .map(|set| listed(&set.files.iter().map(|file| file.name).collect::<Vec<_>>()))
-        .collect();
+    let forms: Vec<String> = forms.iter().map(|set| listed(set.names)).collect();
     format!(
         "looked there and in its subdirectory `{name}` for {} (each plain or with .gz)",
         forms.join(", or for ")
@@ -40,7 +37,7 @@ pub(super) fn found(places: &[PathBuf], forms: &[FileSet]) -> String {
     let mut best: Option<(&Path, Vec<&str>, Vec<&str>)> = None;
     for place in places {
         for set in forms {
-            let names = set.files.iter().map(|file| file.name);
+            let names = set.names.iter().copied();
             let (here, missing): (Vec<_>, Vec<_>) =
                 names.partition(|name| present(place, name).is_some());
             if here.len() > best.as_ref().map_or(0, |(_, here, _)| here.len()) {

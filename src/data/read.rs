@@ -31,15 +31,15 @@ fn read_limited(path: &Path, limit: u64) -> Result<Vec<u8>, DataError> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a test may stop at a surprise")]
-mod tests {
+pub(super) mod tests {
     use std::io::Write;
 
     use flate2::{Compression, GzBuilder, write::GzEncoder};
 
     use super::*;
 
-    fn member(bytes: &[u8]) -> Vec<u8> {
+    /// Compresses bytes into one member.
+    pub(in super::super) fn member(bytes: &[u8]) -> Vec<u8> {
         let mut gz = GzEncoder::new(Vec::new(), Compression::fast());
         gz.write_all(bytes).unwrap();
         gz.finish().unwrap()

@@ -11,8 +11,8 @@ use thiserror::Error;
 use super::record::{LayerRecord, Seconds, Sizes};
 use crate::{
     engine::{
-        Client, CompactRequestPart, Contexts, EngineError, EvaluationKeys, LayerStats, Plan,
-        Progress, RequestPart, Response, ResponsePart, Server,
+        Client, CompactRequestPart, Contexts, EngineError, LayerStats, Plan, Progress, RequestPart,
+        Response, ResponsePart, Server,
     },
     network::{InputError, Network, Twin, argmax},
     wire::{Message, UploadSizes, WireError},
@@ -106,25 +106,13 @@ fn timed<T>(total: &mut f64, work: impl FnOnce() -> T) -> T {
 
 /// The encryption of a client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 pub enum Encryption {
     /// This project's own, where it serves the plan.
     #[default]
     Own,
     /// SEAL's.
     Seal,
-}
-
-/// Makes a client's keys for the server.
-fn evaluation_keys(
-    client: &Client,
-    contexts: &Contexts,
-    encryption: Encryption,
-) -> Result<EvaluationKeys, EngineError> {
-    match encryption {
-        Encryption::Own => client.evaluation_keys(),
-        // SEAL's, whose random halves the server expands.
-        Encryption::Seal => client.evaluation_keys_seeded()?.expand(contexts),
-    }
 }
 
 /// The part of a request that the server holds.
@@ -222,7 +210,11 @@ pub fn classify(
     progress.update("making keys", 0, 1);
     let (client, keys) = timed(&mut seconds.keygen, || {
         let client = Client::new(plan.client_spec(), contexts)?;
-        let keys = evaluation_keys(&client, contexts, encryption)?;
+        let keys = match encryption {
+            Encryption::Own => client.evaluation_keys()?,
+            // SEAL's, whose random halves the server expands.
+            Encryption::Seal => client.evaluation_keys_seeded()?.expand(contexts)?,
+        };
         Ok((client, keys))
     })
     .map_err(during("making keys"))?;

@@ -6,9 +6,17 @@ use std::{
     time::SystemTime,
 };
 
-/// Facts about the machine and the program.
-#[derive(Debug, Clone, PartialEq, Eq)]
+use serde::{Deserialize, Serialize};
+
+use crate::seal;
+
+/// Facts about the machine and the program. They are part of every record.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Host {
+    /// The version of SEAL.
+    pub seal_version: String,
+    /// True if SEAL was compiled with Intel HEXL.
+    pub hexl: bool,
     /// The processor's model, or the architecture's name if the system does not tell the model.
     pub cpu: String,
     /// The commit checked out where the program lies, with `-dirty` if tracked files differ from it; `unknown` outside
@@ -22,6 +30,8 @@ impl Host {
     /// Asks the system and git.
     pub fn now() -> Self {
         Self {
+            seal_version: seal::SEAL_VERSION.to_owned(),
+            hexl: seal::HEXL,
             cpu: cpu(),
             git_commit: git_commit(),
             time: humantime::format_rfc3339_seconds(SystemTime::now()).to_string(),
@@ -109,7 +119,6 @@ fn git(directory: &Path, arguments: &[&str]) -> Option<String> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a test may stop at a surprise")]
 mod tests {
     use super::*;
 

@@ -6,7 +6,6 @@
 mod classify;
 mod forecast;
 mod host;
-mod output;
 mod prime_run;
 mod record;
 #[cfg(feature = "cli")]
@@ -18,11 +17,10 @@ mod timing;
 pub use classify::{Classified, ClassifyError, Encryption, classify};
 pub use forecast::{ForecastRecord, LayerForecastRecord};
 pub use host::Host;
-pub use output::{check_record_path, write_record};
 pub use prime_run::{PrimeLayer, PrimeRun, PrimeSetting, PrimeSubject};
 pub use record::{
-    BatchSeconds, BoundRecord, DataFile, LayerRecord, NoiseRecord, RecordError, RunRecord, Seconds,
-    Sizes,
+    BatchSeconds, BoundRecord, LayerRecord, NoiseRecord, RecordError, RunRecord, Seconds, Sizes,
+    check_record_path, write_record,
 };
 pub use scaling::{Axis, ScalingError, ScalingPoint, ScalingRecord, measure_scaling};
 pub use spread::Spread;

@@ -5,8 +5,12 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 use thiserror::Error;
 
-use super::forecast::ForecastRecord;
-use crate::circuit::OpCounts;
+use super::{Host, forecast::ForecastRecord};
+use crate::{
+    circuit::OpCounts,
+    data::FileDigest,
+    file::{self, ResultKind},
+};
 
 /// Everything that a figure in a report can be traced back to, as one JSON object.
 ///
@@ -33,7 +37,7 @@ pub struct RunRecord {
     /// `train` or `test`.
     pub split: String,
     /// The files from which the images and labels were read.
-    pub data_files: Vec<DataFile>,
+    pub data_files: Vec<FileDigest>,
     /// Index of the run's first image, counted from 0.
     pub first_image: usize,
     /// Number of images classified.
@@ -82,33 +86,15 @@ pub struct RunRecord {
     pub forecast: Option<ForecastRecord>,
     /// Sizes of the messages that a separate client and server would send.
     pub bytes: Sizes,
-    /// The version of SEAL.
-    pub seal_version: String,
-    /// True if SEAL was built with Intel HEXL.
-    pub hexl: bool,
-    /// The processor's model.
-    pub cpu: String,
     /// Largest memory the process used at any time, in bytes, if the system tells it.
     pub peak_memory_bytes: Option<u64>,
     /// The prediction of that memory before the run ([`crate::params::MemoryForecast::peak`]).
     pub predicted_memory_bytes: Option<u64>,
-    /// The commit checked out where the program lies, with `-dirty` if tracked files differ from it, or `unknown`.
-    pub git_commit: String,
     /// The version of this crate.
     pub sealquant_version: String,
-    /// Time at which the record was made: RFC 3339, UTC.
-    pub time: String,
-}
-
-/// A file from which images or labels were read.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct DataFile {
-    /// Its canonical name.
-    pub name: String,
-    /// SHA-256 of its unpacked bytes, in hexadecimal.
-    pub sha256: String,
-    /// True if it is the published file, byte for byte.
-    pub published: bool,
+    /// The machine and the program, when the record was made.
+    #[serde(flatten)]
+    pub host: Host,
 }
 
 /// The bound on the logits that the plaintext modulus was chosen for.
@@ -209,26 +195,42 @@ pub struct Sizes {
     pub response: u64,
 }
 
-/// Reasons for which a record could not be written.
+/// A record that could not be written.
 #[derive(Debug, Error)]
-#[non_exhaustive]
-pub enum RecordError {
-    /// The file system refused.
-    #[error("cannot write the record {path}", path = path.display())]
-    Io {
-        /// The path of the record.
-        path: PathBuf,
-        /// The file system's reason.
-        #[source]
-        source: std::io::Error,
-    },
+#[error("cannot write the record {path}", path = path.display())]
+pub struct RecordError {
+    /// The path of the record.
+    path: PathBuf,
+    /// The file system's reason.
+    #[source]
+    source: std::io::Error,
 }
 
 impl RecordError {
-    pub(super) fn at(path: &Path) -> impl FnOnce(std::io::Error) -> Self {
+    fn at(path: &Path) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.to_owned();
-        move |source| Self::Io { path, source }
+        move |source| Self { path, source }
     }
+}
+
+/// Checks that a record can be written to `path`, before starting the work it will describe. Leaves nothing behind.
+///
+/// # Errors
+/// [`RecordError`] if the path is a directory, the file is read-only, its directory is not writable, or there is a file
+/// that is not a record of an earlier run.
+pub fn check_record_path(path: impl AsRef<Path>) -> Result<(), RecordError> {
+    let path = path.as_ref();
+    file::check_result(path, ResultKind::Record, None).map_err(RecordError::at(path))
+}
+
+/// Writes a record as JSON to a temporary file in the same directory, then renames it. Creates missing directories and
+/// follows links; writes directly to a device or a pipe.
+///
+/// # Errors
+/// [`RecordError`] with the path.
+pub fn write_record(path: impl AsRef<Path>, record: &impl Serialize) -> Result<(), RecordError> {
+    let path = path.as_ref();
+    file::write_json(path, record).map_err(RecordError::at(path))
 }
 
 impl RunRecord {
@@ -240,11 +242,6 @@ impl RunRecord {
     /// Returns the fraction of images classified as their label says.
     pub fn accuracy(&self) -> f64 {
         self.correct as f64 / self.images as f64
-    }
-
-    /// Returns the total bits of q, including the special prime for key switching.
-    pub fn coeff_modulus_total_bits(&self) -> u32 {
-        self.coeff_modulus_bits.iter().sum()
     }
 }
 

@@ -1,9 +1,6 @@
 //! Measures how the server's time grows: one point of a curve.
 
-use std::{
-    path::{Path, PathBuf},
-    time::Instant,
-};
+use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -12,13 +9,13 @@ use super::{Host, Spread, classify::mismatches};
 use crate::{
     clock,
     engine::{Client, Contexts, EngineError, Plan, Server},
-    file::write_json,
     network::{InputError, Network, Twin},
     params::Parameters,
 };
 
 /// The quantity that is varied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 #[serde(rename_all = "kebab-case")]
 pub enum Axis {
     /// Number of images evaluated at once.
@@ -111,16 +108,9 @@ pub struct ScalingRecord {
     pub repeat: usize,
     /// The points.
     pub points: Vec<ScalingPoint>,
-    /// SEAL's version.
-    pub seal_version: String,
-    /// True if SEAL was compiled with Intel HEXL.
-    pub hexl: bool,
-    /// The processor's model.
-    pub cpu: String,
-    /// The commit, with `-dirty` if files differ from it.
-    pub git_commit: String,
-    /// Time of the record: RFC 3339, UTC.
-    pub time: String,
+    /// The machine and the program.
+    #[serde(flatten)]
+    pub host: Host,
 }
 
 /// Reasons for which a point could not be measured.
@@ -133,15 +123,6 @@ pub enum ScalingError {
     /// An image does not fit the network.
     #[error(transparent)]
     Input(#[from] InputError),
-    /// The record could not be written.
-    #[error("cannot write {}", path.display())]
-    Write {
-        /// The file.
-        path: PathBuf,
-        /// The reason.
-        #[source]
-        source: std::io::Error,
-    },
 }
 
 /// Encrypts quantised images, evaluates them once to warm up and then `repeat` times (at least once), decrypts the
@@ -214,17 +195,4 @@ pub fn measure_scaling(
     }
     point.peak_memory_bytes = Host::peak_memory_bytes();
     Ok(point)
-}
-
-impl ScalingRecord {
-    /// Writes the record to a temporary file beside `path` and renames it.
-    ///
-    /// # Errors
-    /// [`ScalingError::Write`].
-    pub fn save(&self, path: &Path) -> Result<(), ScalingError> {
-        write_json(path, self).map_err(|source| ScalingError::Write {
-            path: path.to_owned(),
-            source,
-        })
-    }
 }

@@ -8,14 +8,15 @@ use std::{
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::{PrimeLayer, PrimeRun};
+use super::{Host, PrimeLayer, PrimeRun};
 use crate::{
-    circuit::OpCounts, data::DatasetName, engine::EngineError, file::write_json,
-    network::InputError, params::ReferenceParameters,
+    circuit::OpCounts, data::DatasetName, engine::EngineError, network::InputError,
+    params::ReferenceParameters,
 };
 
 /// A row of the comparison, named for what changes from the row before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 #[serde(rename_all = "kebab-case")]
 pub enum TimingCase {
     /// The network without quantised training, at the larger N.
@@ -34,28 +35,6 @@ pub enum TimingCase {
 }
 
 impl TimingCase {
-    /// All cases, in the order of the comparison.
-    pub const ALL: [Self; 6] = [
-        Self::Baseline,
-        Self::SmallWeights,
-        Self::FewerPlainPrimes,
-        Self::SmallQ,
-        Self::SmallN,
-        Self::Masks,
-    ];
-
-    /// Returns the name used in records and on the command line.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Baseline => "baseline",
-            Self::SmallWeights => "small-weights",
-            Self::FewerPlainPrimes => "fewer-plain-primes",
-            Self::SmallQ => "small-q",
-            Self::SmallN => "small-n",
-            Self::Masks => "masks",
-        }
-    }
-
     /// Returns a few words for a table or a bar.
     pub const fn label(self) -> &'static str {
         match self {
@@ -138,18 +117,11 @@ pub struct TimingRecord {
     pub image: usize,
     /// The rows.
     pub rows: Vec<TimingRow>,
-    /// SEAL's version.
-    pub seal_version: String,
-    /// True if SEAL was compiled with Intel HEXL. The times are then not comparable with the authors'.
-    pub hexl: bool,
-    /// The processor's model.
-    pub cpu: String,
     /// Largest memory the process used at any time, in bytes, if the system tells it.
     pub peak_memory_bytes: Option<u64>,
-    /// The commit, with `-dirty` if files differ from it.
-    pub git_commit: String,
-    /// Time of the record: RFC 3339, UTC.
-    pub time: String,
+    /// The machine and the program. With HEXL, the times are not comparable with the authors'.
+    #[serde(flatten)]
+    pub host: Host,
 }
 
 /// Reasons for which a timing could not be taken.
@@ -198,6 +170,13 @@ impl TimingRow {
         runs: &[PrimeRun],
     ) -> Result<Self, TimingError> {
         let first = runs.first().ok_or(TimingError::NoRuns)?;
+        let summary = |run: &PrimeRun| PrimeSummary {
+            plain_modulus: run.setting.plain_modulus,
+            seconds: run.seconds(),
+            noise_budget_bits: run.noise_budget_bits,
+            git_commit: run.git_commit.clone(),
+            time: run.time.clone(),
+        };
         let budgets = runs.iter().map(|run| run.noise_budget_bits);
         let sum = |seconds: fn(&PrimeRun) -> f64| runs.iter().map(seconds).sum();
         let layers = total(runs, parameters.plain_moduli.len());
@@ -211,7 +190,7 @@ impl TimingRow {
             plain_moduli: parameters.plain_moduli.clone(),
             logit_bits: parameters.logit_bits,
             channels: first.setting.channels,
-            runs: runs.iter().map(PrimeSummary::of).collect(),
+            runs: runs.iter().map(summary).collect(),
             keygen_seconds: sum(|run| run.keygen_seconds),
             encrypt_seconds: sum(|run| run.encrypt_seconds),
             evaluate_seconds: layers.iter().map(|layer| layer.seconds).sum(),
@@ -249,18 +228,6 @@ impl TimingRow {
     }
 }
 
-impl PrimeSummary {
-    fn of(run: &PrimeRun) -> Self {
-        Self {
-            plain_modulus: run.setting.plain_modulus,
-            seconds: run.seconds(),
-            noise_budget_bits: run.noise_budget_bits,
-            git_commit: run.git_commit.clone(),
-            time: run.time.clone(),
-        }
-    }
-}
-
 /// Adds up the layers of all runs, as a part of the work of `moduli` such runs.
 fn total(runs: &[PrimeRun], moduli: usize) -> Vec<PrimeLayer> {
     let mut runs = runs.iter();
@@ -278,15 +245,7 @@ fn total(runs: &[PrimeRun], moduli: usize) -> Vec<PrimeLayer> {
 }
 
 impl TimingRecord {
-    /// Writes the record to a temporary file beside `path` and renames it.
-    ///
-    /// # Errors
-    /// [`TimingError::File`].
-    pub fn save(&self, path: &Path) -> Result<(), TimingError> {
-        write_json(path, self).map_err(TimingError::file("write", path))
-    }
-
-    /// Reads a record that [`save`](Self::save) wrote.
+    /// Reads a record that [`write_record`](super::write_record) wrote.
     ///
     /// # Errors
     /// [`TimingError::File`].

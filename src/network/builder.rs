@@ -328,7 +328,8 @@ mod tests {
         }
         let network = network.flatten().linear(256, []).linear(10, []);
         let names: Vec<String> = network.layers.into_iter().map(|named| named.name).collect();
-        assert_eq!(names, crate::train::NetworkSpec::hcnn_cifar().names());
+        let config = crate::train::TrainConfig::preset("hcnn-cifar-float").unwrap();
+        assert_eq!(names, config.network.names());
     }
 
     #[test]

@@ -49,7 +49,6 @@ pub fn round_bias(bias: &[f64], accumulator_scale: f64) -> Vec<f64> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a test may stop at a surprise")]
 mod tests {
     use burn::tensor::Device;
 

@@ -64,12 +64,8 @@ const fn one() -> u32 {
     1
 }
 
-#[expect(
-    clippy::trivially_copy_pass_by_ref,
-    reason = "serde passes a reference"
-)]
-const fn is_one(limit: &u32) -> bool {
-    *limit == 1
+fn is_one<T: PartialEq + From<u8>>(limit: &T) -> bool {
+    *limit == T::from(1)
 }
 
 /// A weight tensor rounded to integers.
@@ -232,25 +228,13 @@ fn ternary_mean(weights: &[f32]) -> Levels {
     let magnitude = |&w: &f32| f64::from(w).abs();
     let threshold = 0.7 * mean(&mut weights.iter().map(magnitude));
     let scale = mean(&mut weights.iter().map(magnitude).filter(|&m| m > threshold));
-    let integers = weights
-        .iter()
-        .map(|w| {
-            if magnitude(w) > threshold {
-                sign(*w)
-            } else {
-                0
-            }
-        })
-        .collect();
+    let kept = |w: &f32| i64::from(magnitude(w) > threshold);
+    let integers = weights.iter().map(|w| kept(w) * w.signum() as i64);
     Levels {
-        integers,
+        integers: integers.collect(),
         inside: vec![true; weights.len()],
         scale: positive_or_one(single(scale)),
     }
-}
-
-fn sign(w: f32) -> i64 {
-    i64::from(w > 0.0) - i64::from(w < 0.0)
 }
 
 /// Returns the positions of the `keep` largest magnitudes in a row; of equal magnitudes, the earlier one is taken

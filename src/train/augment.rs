@@ -23,31 +23,28 @@ pub(super) fn order(seed: u64, epoch: usize, images: usize) -> Vec<usize> {
     order
 }
 
-/// A mirroring and a shift by whole pixels.
-struct Moved {
+/// Mirrors the image if `flip`, and then shifts it by whole pixels; pixels from outside the image are 0.
+fn moved(
+    image: &[u8],
+    height: usize,
+    width: usize,
     flip: bool,
-    down: i64,
-    right: i64,
-}
-
-impl Moved {
-    /// Writes the moved image; pixels from outside the image are 0.
-    fn write(&self, image: &[u8], height: usize, width: usize, out: &mut [u8]) {
-        let within = |at: usize, by: i64, size: usize| {
-            let from = at.cast_signed() as i64 - by;
-            usize::try_from(from).ok().filter(|&i| i < size)
-        };
-        for y in 0..height {
-            let row = within(y, self.down, height);
-            for x in 0..width {
-                let x_from = if self.flip { width - 1 - x } else { x };
-                out[y * width + x] = match row.zip(within(x_from, self.right, width)) {
-                    Some((row, column)) => image[row * width + column],
-                    None => 0,
-                };
-            }
+    [down, right]: [i64; 2],
+) -> Vec<u8> {
+    let within = |at: usize, by: i64, size: usize| {
+        let from = at.cast_signed() as i64 - by;
+        usize::try_from(from).ok().filter(|&i| i < size)
+    };
+    let mut out = Vec::with_capacity(image.len());
+    for y in 0..height {
+        let row = within(y, down, height);
+        for x in 0..width {
+            let x = if flip { width - 1 - x } else { x };
+            let from = row.zip(within(x, right, width));
+            out.push(from.map_or(0, |(row, column)| image[row * width + column]));
         }
     }
+    out
 }
 
 /// Writes a randomly changed copy of a one-plane image of `height` x `width` to `out`; pixels from outside the image
@@ -87,23 +84,12 @@ pub(super) fn affine(
             0
         }
     };
-    let moved = Moved {
-        flip,
-        down: whole(),
-        right: whole(),
-    };
+    let image = moved(image, height, width, flip, [whole(), whole()]);
     let affine =
         bounds.rotation > 0.0 || bounds.scale > 0.0 || bounds.shift > 0.0 || bounds.shear > 0.0;
     if !affine {
-        return moved.write(image, height, width, out);
+        return out.copy_from_slice(&image);
     }
-    let image = &if flip || bounds.crop > 0 {
-        let mut first = vec![0; image.len()];
-        moved.write(image, height, width, &mut first);
-        first
-    } else {
-        image.to_vec()
-    };
     let (cx, cy) = ((width as f64 - 1.0) / 2.0, (height as f64 - 1.0) / 2.0);
     // Maps the output's coordinates to the input's.
     let a = [

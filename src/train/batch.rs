@@ -1,13 +1,13 @@
 //! Turns pixels into input tensors, and logits into a loss or an accuracy.
 
 use burn::tensor::{
-    Device, Tensor, TensorData,
+    Tensor,
     activation::{log_softmax, softmax},
 };
 
 use super::{
     TrainConfig, TrainError, augment,
-    model::{Model, Rounded, values},
+    model::{Model, Rounded, tensor, values},
     stage::Blocks,
 };
 use crate::{
@@ -66,10 +66,7 @@ impl InputMap {
             width,
         } = self.shape;
         let images = values.len() / self.shape.len();
-        Tensor::from_data(
-            TensorData::new(values, [images, channels, height, width]),
-            &Device::flex(),
-        )
+        tensor(values, [images, channels, height, width])
     }
 }
 
@@ -111,8 +108,7 @@ pub(super) fn cross_entropy(logits: Tensor<2>, labels: &[u8], smoothing: f64) ->
     for (row, &label) in targets.chunks_exact_mut(classes).zip(labels) {
         row[usize::from(label)] = (1.0 - smoothing + off) as f32;
     }
-    let targets =
-        Tensor::<2>::from_data(TensorData::new(targets, [images, classes]), &Device::flex());
+    let targets = tensor(targets, [images, classes]);
     (log_softmax(logits, 1) * targets)
         .sum()
         .mul_scalar(-1.0 / images as f32)
@@ -169,20 +165,12 @@ pub(super) fn correct(logits: &[f32], labels: &[u8], classes: usize) -> usize {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a test may stop at a surprise")]
 mod tests {
     use super::*;
 
-    fn rows(v: &[f32], n: usize) -> Tensor<2> {
-        Tensor::from_data(
-            TensorData::new(v.to_vec(), [n, v.len() / n]),
-            &Device::flex(),
-        )
-    }
-
     #[test]
     fn losses_by_hand() {
-        let z = rows(&[0.0, 0.0, 2.0, 0.0], 2);
+        let z = tensor(vec![0.0, 0.0, 2.0, 0.0], [2, 2]);
         let p = |a: f64| a.exp() / (a.exp() + 1.0);
         let expected = -((0.5_f64).ln() + (1.0 - p(2.0)).ln()) / 2.0;
         let loss = f64::from(values(&cross_entropy(z.clone(), &[0, 1], 0.0)).unwrap()[0]);
@@ -191,7 +179,7 @@ mod tests {
         let second = 0.9 * (1.0 - p(2.0)).ln() + 0.1 * p(2.0).ln();
         assert!((smooth + f64::midpoint(0.5_f64.ln(), second)).abs() < 1e-6);
         assert!(values(&divergence(z.clone(), z.clone(), 2.0)).unwrap()[0].abs() < 1e-7);
-        let teacher = rows(&[2.0, 0.0, 2.0, 0.0], 2);
+        let teacher = tensor(vec![2.0, 0.0, 2.0, 0.0], [2, 2]);
         let (a, b) = (p(1.0), 1.0 - p(1.0));
         let expected = 4.0 / 2.0 * (a * (a / 0.5).ln() + b * (b / 0.5).ln());
         let kl = f64::from(values(&divergence(z, teacher, 2.0)).unwrap()[0]);

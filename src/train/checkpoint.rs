@@ -3,7 +3,6 @@
 
 use std::{collections::BTreeMap, path::Path};
 
-use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -25,14 +24,11 @@ pub(super) struct TrainingProgress {
     pub times: BTreeMap<String, usize>,
 }
 
-/// Best weights so far.
-pub(super) type Best = NamedTensors;
-
 pub(super) fn save(
     path: &Path,
     model: &Model,
     optimizer: &Optimizer,
-    best: &Best,
+    best: &NamedTensors,
     progress: &TrainingProgress,
 ) -> Result<(), TrainError> {
     let mut named = tensors::of_model(model, "model.")?;
@@ -56,12 +52,7 @@ pub(super) fn save(
         best.iter()
             .map(|(name, t)| (format!("best.{name}"), t.clone())),
     );
-    let text = serde_json::to_string(&progress).map_err(|source| TrainError::Json {
-        path: path.to_owned(),
-        what: "checkpoint",
-        field: String::new(),
-        source,
-    })?;
+    let text = serde_json::to_string(&progress).map_err(TrainError::json("checkpoint", path))?;
     tensors::save(path, &named, &[("progress", text)])
 }
 
@@ -71,7 +62,7 @@ pub(super) fn load(
     origin: &RunOrigin,
     model: &mut Model,
     optimizer: &mut Optimizer,
-) -> Result<(Best, TrainingProgress), TrainError> {
+) -> Result<(NamedTensors, TrainingProgress), TrainError> {
     let damaged = |problem: &str| TrainError::Weights {
         path: path.to_owned(),
         problem: problem.to_owned(),
@@ -81,12 +72,7 @@ pub(super) fn load(
         .get("progress")
         .ok_or_else(|| damaged("holds no progress"))?;
     let progress: TrainingProgress =
-        serde_json::from_str(text).map_err(|source| TrainError::Json {
-            path: path.to_owned(),
-            what: "checkpoint",
-            field: String::new(),
-            source,
-        })?;
+        serde_json::from_str(text).map_err(TrainError::json("checkpoint", path))?;
     if let Some(difference) = origin.difference(&progress.origin) {
         return Err(difference.at(path));
     }
@@ -94,20 +80,19 @@ pub(super) fn load(
         return Err(damaged("holds more epochs than the run has"));
     }
     tensors::into_model(model, &named, "model.", path)?;
-    let plain = Device::flex();
     for (index, param) in model.params.iter().enumerate() {
         if let Some(&time) = progress.times.get(&param.name) {
             let moment = |prefix: &str| {
                 named
                     .get(&format!("{prefix}.{}", param.name))
                     .filter(|(shape, _)| *shape == param.value.dims())
-                    .map(|(shape, v)| tensor(v.clone(), *shape, &plain))
+                    .map(|(shape, v)| tensor(v.clone(), *shape))
                     .ok_or_else(|| damaged("holds no moments of a tensor"))
             };
             optimizer.restore(index, time, moment("first")?, moment("second")?);
         }
     }
-    let best: Best = named
+    let best: NamedTensors = named
         .into_iter()
         .filter_map(|(name, t)| name.strip_prefix("best.").map(|n| (n.to_owned(), t)))
         .collect();

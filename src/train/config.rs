@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::{NetworkSpec, TrainError, export, files::write_atomically, read};
+use super::{NetworkSpec, TrainError, export, files::write_json, read};
 use crate::{
     data::DatasetName,
     file_kind::Own,
@@ -97,7 +97,7 @@ pub struct OptimizerConfig {
     pub clip_norm: Option<f64>,
     /// Decay of weights (not of biases, factors or scales), decoupled from the gradient as in AdamW: each step takes
     /// this times the learning rate off a weight.
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(default, skip_serializing_if = "is_default")]
     #[cfg_attr(test, schemars(extend("minimum" = 0, "default" = 0.0)))]
     pub weight_decay: f64,
     /// Factor of the learning rate for the first layer's weights.
@@ -118,28 +118,14 @@ fn one() -> f64 {
     1.0
 }
 
-#[expect(
-    clippy::trivially_copy_pass_by_ref,
-    reason = "serde passes a reference"
-)]
-fn is_one(x: &f64) -> bool {
-    x.to_bits() == 1.0_f64.to_bits()
+/// Tells whether a factor is 1, its default.
+fn is_one<T: PartialEq + From<u8>>(value: &T) -> bool {
+    *value == T::from(1)
 }
 
-#[expect(
-    clippy::trivially_copy_pass_by_ref,
-    reason = "serde passes a reference"
-)]
-fn is_zero(x: &f64) -> bool {
-    x.to_bits() == 0
-}
-
-#[expect(
-    clippy::trivially_copy_pass_by_ref,
-    reason = "serde passes a reference"
-)]
-fn is_none(crop: &usize) -> bool {
-    *crop == 0
+/// Tells whether a value is the default of its type.
+fn is_default<T: PartialEq + Default>(value: &T) -> bool {
+    *value == T::default()
 }
 
 /// How the learning rate falls after warming up.
@@ -177,12 +163,12 @@ pub struct AugmentConfig {
     #[cfg_attr(test, schemars(extend("minimum" = 0)))]
     pub shear: f64,
     /// Mirror every second image, left to right.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    #[serde(default, skip_serializing_if = "is_default")]
     #[cfg_attr(test, schemars(extend("default" = false)))]
     pub flip: bool,
     /// Shift by whole pixels, up to so many in each direction: the same as a random crop of the image with a black
     /// border of this width. Smaller than the image.
-    #[serde(default, skip_serializing_if = "is_none")]
+    #[serde(default, skip_serializing_if = "is_default")]
     #[cfg_attr(test, schemars(extend("default" = 0)))]
     pub crop: usize,
 }
@@ -241,7 +227,7 @@ pub struct QatConfig {
     /// Normalise the outputs of the leading convolutions before their activation: each channel by its own mean, a layer
     /// by one deviation (times `norm_gamma`). At the end it is folded into the integer biases, exactly. With it deep networks
     /// of few bits learn; a frozen layer's norm stands still with it.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    #[serde(default, skip_serializing_if = "is_default")]
     #[cfg_attr(test, schemars(extend("default" = false)))]
     pub normalize: bool,
 }
@@ -276,14 +262,7 @@ impl TrainConfig {
     /// # Errors
     /// [`TrainError::Io`].
     pub fn save(&self, path: &Path) -> Result<(), TrainError> {
-        write_atomically(path, &self.to_json())
-    }
-
-    /// Returns the configuration as JSON text.
-    pub fn to_json(&self) -> Vec<u8> {
-        let mut text = serde_json::to_vec_pretty(self).unwrap_or_default();
-        text.push(b'\n');
-        text
+        write_json(path, self)
     }
 
     /// Builds the input quantiser; the real value of one unit is `1 / thresholds`.
@@ -471,12 +450,12 @@ impl OptimizerConfig {
 }
 
 impl QatConfig {
-    /// Quantises all layers by one rule, starting from the parent's weights as they are.
-    pub(super) fn by_rule(parent: &str, n_bits: u32, rule: WeightRule) -> Self {
+    /// Quantises by these rules, starting from the parent's weights as they are.
+    pub(super) fn by_rules(parent: &str, n_bits: u32, rules: Vec<WeightRule>) -> Self {
         Self {
             parent: parent.to_owned(),
             n_bits,
-            rules: vec![rule],
+            rules,
             start: QatStart::Copy,
             anneal: 0.0,
             freeze: Vec::new(),

@@ -213,6 +213,20 @@ impl TrainError {
         move |source| Self::Io { what, path, source }
     }
 
+    /// Builds the error for a text that is JSON of another form than `what` has.
+    pub(super) fn json(
+        what: &'static str,
+        path: impl Into<PathBuf>,
+    ) -> impl FnOnce(serde_json::Error) -> Self {
+        let path = path.into();
+        move |source| Self::Json {
+            path,
+            what,
+            field: String::new(),
+            source,
+        }
+    }
+
     pub(super) fn config(field: impl Into<String>, problem: impl Into<String>) -> Self {
         Self::Config {
             field: field.into(),

@@ -308,7 +308,6 @@ fn names(path: &Path) -> Result<Vec<OsString>, TrainError> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a test may stop at a surprise")]
 mod tests {
     use super::*;
     use crate::file::model_folder::WEIGHTS_FILE;
@@ -320,6 +319,10 @@ mod tests {
         }
     }
 
+    fn read(path: &Path) -> String {
+        fs::read_to_string(path).unwrap()
+    }
+
     fn claim(path: &Path, existing: Existing) -> Result<OutputFolder, TrainError> {
         OutputFolder::claim(path, existing, &[])
     }
@@ -327,6 +330,13 @@ mod tests {
     fn message(path: &Path, existing: Existing) -> String {
         claim(path, existing).unwrap_err().to_string()
     }
+
+    const ALL: [Existing; 4] = [
+        Existing::Refuse,
+        Existing::Replace,
+        Existing::Resume,
+        Existing::ResumeOrStart,
+    ];
 
     const FINISHED: [&[&str]; 5] = [
         &[CONFIG_FILE, RECORD_FILE, NETWORK_FILE, "row.json"],
@@ -352,7 +362,7 @@ mod tests {
                 fs::write(abandoned.file(NETWORK_FILE), "new").unwrap();
             }
             for name in files {
-                assert_eq!(fs::read_to_string(top.path().join(name)).unwrap(), "old");
+                assert_eq!(read(&top.path().join(name)), "old");
             }
             let staged = folder.stage().unwrap();
             fs::write(staged.file(NETWORK_FILE), "new").unwrap();
@@ -363,10 +373,7 @@ mod tests {
                 names(top.path()).unwrap(),
                 [NETWORK_FILE, "notes.txt", RECORD_FILE]
             );
-            assert_eq!(
-                fs::read_to_string(top.path().join(RECORD_FILE)).unwrap(),
-                "new"
-            );
+            assert_eq!(read(&top.path().join(RECORD_FILE)), "new");
         }
     }
 
@@ -416,12 +423,7 @@ mod tests {
         {
             let other = path(&format!("other{index}"));
             write(&other, files);
-            for existing in [
-                Existing::Refuse,
-                Existing::Replace,
-                Existing::Resume,
-                Existing::ResumeOrStart,
-            ] {
+            for existing in ALL {
                 let said = message(&other, existing);
                 assert!(said.contains("no model"), "{said}");
             }
@@ -452,12 +454,7 @@ mod tests {
         let top = tempfile::tempdir().unwrap();
         let path = top.path().join("model");
         let first = claim(&path, Existing::Refuse).unwrap();
-        for existing in [
-            Existing::Refuse,
-            Existing::Replace,
-            Existing::Resume,
-            Existing::ResumeOrStart,
-        ] {
+        for existing in ALL {
             let refused = claim(&path, existing).unwrap_err();
             assert!(matches!(refused, TrainError::InUse { .. }), "{refused}");
         }
@@ -470,10 +467,7 @@ mod tests {
             matches!(refused, TrainError::ModelExists { .. }),
             "{refused}"
         );
-        assert_eq!(
-            fs::read_to_string(path.join(NETWORK_FILE)).unwrap(),
-            "first"
-        );
+        assert_eq!(read(&path.join(NETWORK_FILE)), "first");
     }
 
     #[test]

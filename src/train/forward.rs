@@ -1,7 +1,7 @@
 //! A network's forward pass in burn, layer by layer.
 
 use burn::tensor::{
-    Device, Tensor,
+    Tensor,
     activation::relu,
     module::{avg_pool2d, conv2d, max_pool2d},
     ops::{AvgPoolOptions, ConvOptions, MaxPoolOptions},
@@ -17,37 +17,13 @@ use super::{
 use crate::quant::fake_quantize;
 
 impl Model {
-    /// Computes the logits `[images, classes]` from inputs `[images, channels, height, width]`.
+    /// Computes the logits `[images, classes]` from the values before the layer at position `from`: `[images, channels,
+    /// height, width]`. Passes the output of each layer with weights to `observe`.
     ///
     /// `leaves` are [`leaves`](Self::leaves) or [`constants`](Self::constants); `rounded` comes from
     /// [`round`](Self::round). With `statistics`, batch norms use the batch's own mean and variance and append them to
     /// it; otherwise they use the running ones.
-    /// them there; otherwise they use the running ones.
-    #[cfg(test)]
     pub fn forward(
-        &self,
-        leaves: &[Tensor<2>],
-        rounded: &[Option<Rounded>],
-        input: Tensor<4>,
-        statistics: Option<&mut Vec<Statistics>>,
-    ) -> Tensor<2> {
-        self.forward_observed(leaves, rounded, input, statistics, &mut |_, _| ())
-    }
-
-    /// Like [`forward`](Self::forward), but also passes the output of each layer with weights to `observe`.
-    pub fn forward_observed(
-        &self,
-        leaves: &[Tensor<2>],
-        rounded: &[Option<Rounded>],
-        input: Tensor<4>,
-        statistics: Option<&mut Vec<Statistics>>,
-        observe: &mut dyn FnMut(usize, &Tensor<4>),
-    ) -> Tensor<2> {
-        self.forward_from(0, leaves, rounded, input, statistics, observe)
-    }
-
-    /// Like [`forward_observed`](Self::forward_observed), but starts at the layer at position `from`.
-    pub fn forward_from(
         &self,
         from: usize,
         leaves: &[Tensor<2>],
@@ -116,8 +92,7 @@ impl Model {
     ) -> (Tensor<2>, Tensor<2>) {
         let leaf = |role| self.find(index, role).map(|i| leaves[i].clone());
         let outputs = self.layers[index].outputs;
-        let device = Device::flex();
-        let missing = || tensor(vec![0.0; outputs], [1, outputs], &device);
+        let missing = || tensor(vec![0.0; outputs], [1, outputs]);
         let weight = leaf(Role::Weight).unwrap_or_else(missing);
         let bias = leaf(Role::Bias).unwrap_or_else(missing);
         let Some(Some(r)) = rounded.get(index) else {
@@ -138,7 +113,7 @@ impl Model {
             Some(unit) => (bias - value) * unit.inner(),
             None => bias - value,
         };
-        (weight, through + tensor(exact, [1, outputs], &device))
+        (weight, through + tensor(exact, [1, outputs]))
     }
 
     fn weighted(
@@ -176,10 +151,9 @@ impl Model {
     ) -> Tensor<4> {
         let channels = self.layers[index].outputs;
         let column = |role| {
-            let device = Device::flex();
             self.find(index, role)
                 .map_or_else(
-                    || tensor(vec![1.0; channels], [1, channels], &device),
+                    || tensor(vec![1.0; channels], [1, channels]),
                     |i| leaves[i].clone(),
                 )
                 .reshape([1, channels, 1, 1])
@@ -209,6 +183,6 @@ fn folded_norm(x: Tensor<4>, rounded: Option<&Option<Rounded>>) -> Tensor<4> {
     };
     let channels = r.bias.len();
     let offset = r.bias.iter().map(|b| (b * r.accumulator_scale) as f32);
-    let offset = tensor(offset.collect(), [1, channels], &Device::flex());
+    let offset = tensor(offset.collect(), [1, channels]);
     x.mul_scalar(r.factor as f32) + offset.reshape([1, channels, 1, 1])
 }

@@ -99,8 +99,9 @@ pub(super) struct Rounded {
     pub accumulator_scale: f64,
 }
 
-pub(super) fn tensor(values: Vec<f32>, shape: [usize; 2], device: &Device) -> Tensor<2> {
-    Tensor::from_data(TensorData::new(values, shape), device)
+/// Makes a tensor of values in row-major order.
+pub(super) fn tensor<const D: usize>(values: Vec<f32>, shape: [usize; D]) -> Tensor<D> {
+    Tensor::from_data(TensorData::new(values, shape), &Device::flex())
 }
 
 /// Reads a tensor's values in row-major order.
@@ -141,27 +142,16 @@ impl Model {
         let spec = config.network.clone();
         let shapes = spec.shapes()?;
         let names = spec.names();
-        let plain = Device::flex();
         let mut rng = ChaCha8Rng::seed_from_u64(config.seed);
         let (mut layers, mut params) = (Vec::new(), Vec::new());
         for (position, layer) in spec.layers.iter().enumerate() {
-            let (outputs, fan_in) = match *layer {
-                LayerSpec::Conv2d {
-                    out_channels,
-                    kernel,
-                    ..
-                } => (
-                    out_channels,
-                    shapes[position].channels * kernel[0] * kernel[1],
-                ),
-                LayerSpec::Linear { out_features } => (out_features, shapes[position].len()),
-                _ => continue,
+            let Some(shape) = layer.weight_shape(shapes[position]) else {
+                continue;
             };
+            let (outputs, fan_in) = (shape[0], shape[1..].iter().product::<usize>());
             let index = layers.len();
-            let activated = spec
-                .layers
-                .get(position + 1)
-                .is_some_and(LayerSpec::is_activation);
+            let next = spec.layers.get(position + 1);
+            let activated = matches!(next, Some(LayerSpec::Square | LayerSpec::Relu));
             let norm = norm_of(config, activated);
             let quantized = config
                 .quantization
@@ -173,7 +163,7 @@ impl Model {
                     name: format!("{}.{}", names[position], role.suffix()),
                     role,
                     layer: index,
-                    value: tensor(values, [rows, columns], &plain),
+                    value: tensor(values, [rows, columns]),
                 });
             };
             let bound = 1.0 / (fan_in as f32).sqrt();
@@ -257,7 +247,7 @@ impl Model {
     pub fn set(&mut self, layer: usize, role: Role, values: Vec<f32>) {
         if let Some(index) = self.find(layer, role) {
             let shape = self.params[index].value.dims();
-            self.params[index].value = tensor(values, shape, &Device::flex());
+            self.params[index].value = tensor(values, shape);
         }
     }
 

@@ -109,27 +109,23 @@ impl Optimizer {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a test may stop at a surprise")]
 mod tests {
-    use burn::tensor::Device;
-
     use super::*;
     use crate::train::{TrainConfig, model::tensor};
 
     /// Checks two steps against Adam's formulas, on one value of each tensor; the other values move in the same way.
     #[test]
     fn steps_are_adams_with_clipping_factors_decay_and_frozen_layers() {
+        let paper = TrainConfig::preset("hcnn-mnist-paper").unwrap();
         let config = OptimizerConfig {
             learning_rate: 0.01,
-            schedule: Schedule::Constant,
-            warmup_steps: 0,
             clip_norm: Some(3.0),
             weight_decay: 0.5,
             first_layer_factor: 0.25,
             bias_factor: 0.5,
-            scale_factor: 1.0,
+            ..paper.optimizer.clone()
         };
-        let mut model = Model::new(&TrainConfig::preset("hcnn-mnist-paper").unwrap()).unwrap();
+        let mut model = Model::new(&paper).unwrap();
         let mut optimizer = Optimizer::new(model.params.len());
         let frozen = [false, true, false];
         let first = |model: &Model| -> Vec<f64> {
@@ -145,7 +141,7 @@ mod tests {
         for (step, &g) in gradients.iter().enumerate() {
             let of = |shape: [usize; 2]| {
                 let all = vec![g as f32; shape[0] * shape[1]];
-                Some(tensor(all, shape, &Device::flex()))
+                Some(tensor(all, shape))
             };
             let all: Vec<_> = model.params.iter().map(|p| of(p.value.dims())).collect();
             optimizer
@@ -194,11 +190,7 @@ mod tests {
             learning_rate: 0.5,
             schedule: Schedule::Cosine,
             warmup_steps: 10,
-            clip_norm: None,
-            weight_decay: 0.0,
-            first_layer_factor: 1.0,
-            bias_factor: 1.0,
-            scale_factor: 1.0,
+            ..TrainConfig::preset("hcnn-mnist-paper").unwrap().optimizer
         };
         let at = |step| learning_rate(&config, step, 110);
         assert!((at(0) - 0.05).abs() < 1e-12);

@@ -4,7 +4,7 @@
 //! gradient of that leaf. The gradients of a stage's parameters return into burn's graph (which holds the rounding of
 //! weights) as those of a scalar: the sum of parameters times gradients.
 
-use burn::tensor::{Device, Tensor};
+use burn::tensor::Tensor;
 
 use super::{
     TrainError,
@@ -90,7 +90,7 @@ impl Model {
     fn features(&self, x: &Blocks) -> Tensor<2> {
         let shape = self.shapes[self.tail];
         let rows = x.to_images(shape);
-        tensor(rows, [x.images, shape.len()], &Device::flex())
+        tensor(rows, [x.images, shape.len()])
     }
 
     fn tail(
@@ -103,7 +103,7 @@ impl Model {
         let shape = self.shapes[self.tail];
         let images = features.dims()[0];
         let x = features.reshape([images, shape.channels, shape.height, shape.width]);
-        self.forward_from(self.tail, leaves, rounded, x, statistics, &mut |_, _| ())
+        self.forward(self.tail, leaves, rounded, x, statistics, &mut |_, _| ())
     }
 
     /// Runs a forward pass for training. Norms use the batch's statistics, except that norms of `frozen` layers use
@@ -174,7 +174,7 @@ impl Model {
                 let (Some(parameter), Some(gradient)) = (parameter, gradient) else {
                     continue;
                 };
-                let gradient = tensor(gradient, parameter.dims(), &Device::flex()).autodiff();
+                let gradient = tensor(gradient, parameter.dims()).autodiff();
                 let term = (parameter.clone() * gradient).sum();
                 total = Some(match total {
                     Some(sum) => sum + term,

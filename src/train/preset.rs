@@ -66,23 +66,6 @@ presets![
     "hcnn-cifar-68",
 ];
 
-/// MNIST networks whose logits need few bits.
-const MNIST_FRONT: &[&str] = &[
-    "hcnn-mnist-t17",
-    "hcnn-mnist-wide17",
-    "hcnn-mnist-p20",
-    "hcnn-mnist-t21",
-    "hcnn-mnist-best",
-];
-
-/// CIFAR-10 networks whose logits need few bits.
-const CIFAR_FRONT: &[&str] = &[
-    "hcnn-cifar-mixed",
-    "hcnn-cifar-34",
-    "hcnn-cifar-51",
-    "hcnn-cifar-68",
-];
-
 impl TrainConfig {
     /// Returns the configuration of this name.
     ///
@@ -116,28 +99,32 @@ impl TrainConfig {
             name: name.to_owned(),
             known: PRESETS.join(", "),
         })?;
-        serde_json::from_str(text).map_err(|source| TrainError::Json {
-            path: format!("configs/presets/{name}.json").into(),
-            what: "training configuration",
-            field: String::new(),
-            source,
-        })
+        let path = format!("configs/presets/{name}.json");
+        serde_json::from_str(text).map_err(TrainError::json("training configuration", path))
     }
-}
 
-impl TrainConfig {
     /// Lists the presets of networks that were trained so that their logits need few bits.
     pub const fn front(dataset: DatasetName) -> &'static [&'static str] {
         match dataset {
-            DatasetName::Mnist => MNIST_FRONT,
-            DatasetName::Cifar10 => CIFAR_FRONT,
+            DatasetName::Mnist => &[
+                "hcnn-mnist-t17",
+                "hcnn-mnist-wide17",
+                "hcnn-mnist-p20",
+                "hcnn-mnist-t21",
+                "hcnn-mnist-best",
+            ],
+            DatasetName::Cifar10 => &[
+                "hcnn-cifar-mixed",
+                "hcnn-cifar-34",
+                "hcnn-cifar-51",
+                "hcnn-cifar-68",
+            ],
             _ => &[],
         }
     }
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a test may stop at a surprise")]
 mod tests {
     use super::*;
     use crate::{
@@ -150,7 +137,8 @@ mod tests {
         for name in PRESETS {
             let config = TrainConfig::preset(name).unwrap();
             config.validate().unwrap();
-            let back: TrainConfig = serde_json::from_slice(&config.to_json()).unwrap();
+            let back: TrainConfig =
+                serde_json::from_slice(&serde_json::to_vec(&config).unwrap()).unwrap();
             assert_eq!(back, config);
         }
         let dir = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("configs/presets");
@@ -203,72 +191,49 @@ mod tests {
     #[test]
     fn wrong_fields_are_named() {
         let base = TrainConfig::preset("hcnn-mnist-w2").unwrap();
-        let refused = |change: &dyn Fn(&mut TrainConfig), field: &str| {
+        let changed = |change: &dyn Fn(&mut TrainConfig)| {
             let mut config = base.clone();
             change(&mut config);
-            let message = config.validate().unwrap_err().to_string();
-            assert!(message.contains(field), "{message}");
+            config.validate().map_err(|error| error.to_string())
         };
-        refused(&|c| c.epochs = 0, "epochs");
-        refused(&|c| c.optimizer.learning_rate = f64::NAN, "learning_rate");
-        refused(&|c| c.batch_norm = true, "batch_norm");
-        refused(
-            &|c| {
-                let rules = &mut c.quantization.as_mut().unwrap().rules;
-                rules[1] = WeightRule::TopK { keep: 3, limit: 2 };
-            },
-            "rules",
-        );
-        refused(
-            &|c| c.quantization.as_mut().unwrap().rules = vec![WeightRule::Max],
-            "start",
-        );
-        refused(
-            &|c| c.quantization.as_mut().unwrap().freeze = vec![0.8, 0.5],
-            "freeze",
-        );
-        let q = |c: &mut TrainConfig| c.quantization.take().unwrap();
+        let quantized = |change: &dyn Fn(&mut QatConfig)| {
+            changed(&|config| change(config.quantization.as_mut().unwrap()))
+        };
         let with_rules = |n_bits, rules: &[WeightRule]| {
-            let rules = rules.to_vec();
-            move |c: &mut TrainConfig| {
-                let rest = QatConfig {
-                    start: QatStart::Copy,
-                    ..q(c)
-                };
-                c.quantization = Some(QatConfig {
-                    n_bits,
-                    rules: rules.clone(),
-                    ..rest
-                });
-            }
+            quantized(&|q| {
+                q.start = QatStart::Copy;
+                q.n_bits = n_bits;
+                q.rules = rules.to_vec();
+            })
         };
-        let (ternary, wide) = (
-            WeightRule::TernaryMean,
-            WeightRule::TopK { keep: 3, limit: 4 },
-        );
-        for (n_bits, rules) in [
-            (3, &[ternary][..]),
-            (3, &[wide]),
-            (5, &[wide]),
-            (3, &[ternary, wide, ternary]),
-            (33, &[WeightRule::Max]),
-            (1, &[WeightRule::Max]),
+        let top_k = |limit| WeightRule::TopK { keep: 3, limit };
+        let (ternary, wide) = (WeightRule::TernaryMean, top_k(4));
+        for (result, field) in [
+            (changed(&|c| c.epochs = 0), "epochs"),
+            (
+                changed(&|c| c.optimizer.learning_rate = f64::NAN),
+                "learning_rate",
+            ),
+            (changed(&|c| c.batch_norm = true), "batch_norm"),
+            (quantized(&|q| q.rules[1] = top_k(2)), "rules"),
+            (quantized(&|q| q.rules = vec![WeightRule::Max]), "start"),
+            (quantized(&|q| q.freeze = vec![0.8, 0.5]), "freeze"),
+            (with_rules(3, &[ternary]), "n_bits"),
+            (with_rules(3, &[wide]), "n_bits"),
+            (with_rules(5, &[wide]), "n_bits"),
+            (with_rules(3, &[ternary, wide, ternary]), "n_bits"),
+            (with_rules(33, &[WeightRule::Max]), "n_bits"),
+            (with_rules(1, &[WeightRule::Max]), "n_bits"),
         ] {
-            refused(&with_rules(n_bits, rules), "n_bits");
+            let message = result.unwrap_err();
+            assert!(message.contains(field), "{message}");
         }
-        for (n_bits, rules) in [
-            (2, &[ternary][..]),
-            (4, &[wide]),
-            (4, &[ternary, wide, ternary]),
-            (5, &[ternary, wide, WeightRule::Learned]),
-        ] {
-            let mut config = base.clone();
-            with_rules(n_bits, rules)(&mut config);
-            config.validate().unwrap();
-        }
-        let text = String::from_utf8(base.to_json())
-            .unwrap()
-            .replace("\"epochs\"", "\"epoch\"");
+        with_rules(2, &[ternary]).unwrap();
+        with_rules(4, &[wide]).unwrap();
+        with_rules(4, &[ternary, wide, ternary]).unwrap();
+        with_rules(5, &[ternary, wide, WeightRule::Learned]).unwrap();
+        let text = serde_json::to_string(&base).unwrap();
+        let text = text.replace("\"epochs\"", "\"epoch\"");
         assert!(serde_json::from_str::<TrainConfig>(&text).is_err());
     }
 

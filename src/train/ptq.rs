@@ -115,10 +115,10 @@ pub fn ptq(
         name: format!("{}{}", parent_config.name, options.suffix()),
         batch_norm: false,
         distillation: None,
-        quantization: Some(QatConfig::by_rule(
+        quantization: Some(QatConfig::by_rules(
             &parent_dir.display().to_string(),
             options.n_bits,
-            options.rule,
+            vec![options.rule],
         )),
         ..parent_config.clone()
     };

@@ -2,21 +2,22 @@
 
 use std::{path::Path, time::Instant};
 
-use burn::tensor::{Device, Tensor};
+use burn::tensor::Tensor;
 
 use super::{
     CHECKPOINT_FILE, CONFIG_FILE, EpochRecord, NETWORK_FILE, Observer, OutputFolder, QatConfig,
     RECORD_FILE, StagedModel, TrainConfig, TrainError, TrainEvent, TrainRecord, Versions,
     WEIGHTS_FILE, augment,
-    batch::{InputMap, all_logits, argmax_rows, correct, cross_entropy, divergence, gather},
-    checkpoint::{self, Best, TrainingProgress},
+    batch::{InputMap, all_logits, correct, cross_entropy, divergence, gather},
+    checkpoint::{self, TrainingProgress},
     export,
     files::write_json,
     model::{Model, Role, tensor, values},
     optimizer::{Optimizer, learning_rate},
     origin::{OriginImages, RunOrigin, finished_difference},
     record::short,
-    start, tensors,
+    start,
+    tensors::{self, NamedTensors},
 };
 use crate::{data::Dataset, network::Shape, quant::WeightRule};
 
@@ -123,7 +124,8 @@ struct Run<'a> {
     train: Dataset,
     validation: Dataset,
     steps: usize,
-    best: Best,
+    /// The weights of the best epoch so far; empty before the first.
+    best: NamedTensors,
     progress: TrainingProgress,
     /// Root mean square of each weight layer's latent weights at the start.
     initial_rms: Vec<f64>,
@@ -185,7 +187,7 @@ impl<'a> Run<'a> {
             }
         };
         let initial_rms = (0..model.layers.len())
-            .map(|layer| Ok(rms(&model.get(layer, Role::Weight)?)))
+            .map(|layer| Ok(start::rms(&model.get(layer, Role::Weight)?)))
             .collect::<Result<Vec<f64>, TrainError>>()?;
         Ok(Self {
             config,
@@ -195,7 +197,7 @@ impl<'a> Run<'a> {
             steps: train.len() / config.batch_size,
             train,
             validation,
-            best: Best::new(),
+            best: NamedTensors::new(),
             progress: TrainingProgress {
                 origin: RunOrigin {
                     config: config.clone(),
@@ -366,11 +368,7 @@ impl<'a> Run<'a> {
         let statistics = std::mem::take(&mut pass.statistics);
         let row = values(&logits)?;
         let classes = row.len() / indices.len().max(1);
-        let hits = argmax_rows(&row, classes)
-            .iter()
-            .zip(&labels)
-            .filter(|(a, l)| **a == usize::from(**l))
-            .count();
+        let hits = correct(&row, &labels, classes);
         let mut loss = cross_entropy(logits.clone(), &labels, config.label_smoothing);
         if let (Some(d), Some(teacher)) = (&config.distillation, &self.teacher) {
             let says = teacher.says(indices, &pixels)?;
@@ -407,7 +405,7 @@ impl<'a> Run<'a> {
             {
                 continue;
             }
-            let now = rms(&self.model.get(layer, Role::Weight)?);
+            let now = start::rms(&self.model.get(layer, Role::Weight)?);
             let factor = self.initial_rms[layer] / now;
             if let Some(index) = self.model.find(layer, Role::Weight)
                 && factor.is_finite()
@@ -550,12 +548,6 @@ impl Teacher {
             .flat_map(|&i| &all[i * classes..(i + 1) * classes])
             .copied()
             .collect();
-        Ok(tensor(rows, [indices.len(), classes], &Device::flex()))
+        Ok(tensor(rows, [indices.len(), classes]))
     }
-}
-
-/// Computes the root mean square.
-fn rms(values: &[f32]) -> f64 {
-    let sum: f64 = values.iter().map(|&x| f64::from(x) * f64::from(x)).sum();
-    (sum / values.len().max(1) as f64).sqrt()
 }

@@ -88,24 +88,17 @@ impl LayerSpec {
         }
     }
 
-    /// Tells whether the layer is an activation.
-    pub const fn is_activation(&self) -> bool {
-        matches!(self, Self::Square | Self::Relu)
-    }
-
-    /// Returns the number of weights of the layer for an input of shape `input`; saturates at the largest number, and
-    /// is 0 for a layer without weights.
-    fn weight_count(&self, input: Shape) -> usize {
+    /// Returns the shape of the weights for an input of shape `input`, as PyTorch stores them: `[out, in, rows, columns]`
+    /// or `[out, in]`; `None` for a layer without weights.
+    pub fn weight_shape(&self, input: Shape) -> Option<Vec<usize>> {
         match *self {
             Self::Conv2d {
                 out_channels,
                 kernel: [height, width],
                 ..
-            } => [out_channels, input.channels, height, width]
-                .into_iter()
-                .fold(1, usize::saturating_mul),
-            Self::Linear { out_features } => out_features.saturating_mul(input.len()),
-            _ => 0,
+            } => Some(vec![out_channels, input.channels, height, width]),
+            Self::Linear { out_features } => Some(vec![out_features, input.len()]),
+            _ => None,
         }
     }
 
@@ -134,108 +127,6 @@ fn windows(
 }
 
 impl NetworkSpec {
-    /// Builds HCNN for MNIST (Al Badawi et al., 2018): two 5x5 convolutions of stride 2 (5 and 50 channels), each
-    /// squared, and a linear layer 800 -> 10.
-    pub fn hcnn_mnist() -> Self {
-        Self::hcnn_mnist_with([5, 50])
-    }
-
-    /// Builds HCNN for MNIST with other numbers of channels. The integers do not grow with the channels if the number
-    /// of non-zero weights stays the same.
-    pub fn hcnn_mnist_with([first, second]: [usize; 2]) -> Self {
-        let conv = |out_channels| LayerSpec::Conv2d {
-            out_channels,
-            kernel: [5, 5],
-            stride: [2, 2],
-            padding: [0, 0],
-        };
-        Self {
-            input: [1, 28, 28],
-            layers: vec![
-                conv(first),
-                LayerSpec::Square,
-                conv(second),
-                LayerSpec::Square,
-                LayerSpec::Flatten,
-                LayerSpec::Linear { out_features: 10 },
-            ],
-        }
-    }
-
-    /// Builds the paper's network for CIFAR-10 (after Al Badawi et al., 2018): three 3x3 convolutions (32, 64 and 128
-    /// channels), each squared and sum-pooled 2x2, and linear layers 512 -> 256 -> 10 with nothing between them.
-    pub fn hcnn_cifar() -> Self {
-        Self::hcnn_cifar_with([32, 64, 128])
-    }
-
-    fn hcnn_cifar_with(channels: [usize; 3]) -> Self {
-        let mut layers = Vec::new();
-        for out_channels in channels {
-            layers.extend([
-                LayerSpec::Conv2d {
-                    out_channels,
-                    kernel: [3, 3],
-                    stride: [1, 1],
-                    padding: [0, 0],
-                },
-                LayerSpec::Square,
-                LayerSpec::SumPool {
-                    kernel: [2, 2],
-                    stride: [2, 2],
-                },
-            ]);
-        }
-        layers.extend([
-            LayerSpec::Flatten,
-            LayerSpec::Linear { out_features: 256 },
-            LayerSpec::Linear { out_features: 10 },
-        ]);
-        Self {
-            input: [3, 32, 32],
-            layers,
-        }
-    }
-
-    /// Builds [`hcnn_cifar`](Self::hcnn_cifar) with these numbers of channels and one linear layer in place of the two.
-    /// It represents the same functions, and its logits need fewer bits.
-    pub fn hcnn_cifar_merged(channels: [usize; 3]) -> Self {
-        let mut spec = Self::hcnn_cifar_with(channels);
-        spec.layers
-            .retain(|layer| *layer != LayerSpec::Linear { out_features: 256 });
-        spec
-    }
-
-    /// Builds a small ReLU network for 28x28 images, which serves as a teacher and is never encrypted.
-    pub fn teacher_mnist() -> Self {
-        let conv = |out_channels| LayerSpec::Conv2d {
-            out_channels,
-            kernel: [3, 3],
-            stride: [1, 1],
-            padding: [0, 0],
-        };
-        let pool = LayerSpec::MaxPool {
-            kernel: [2, 2],
-            stride: [2, 2],
-        };
-        Self {
-            input: [1, 28, 28],
-            layers: vec![
-                conv(16),
-                LayerSpec::Relu,
-                pool,
-                conv(32),
-                LayerSpec::Relu,
-                conv(32),
-                LayerSpec::Relu,
-                pool,
-                LayerSpec::Flatten,
-                LayerSpec::Linear { out_features: 64 },
-                LayerSpec::Relu,
-                LayerSpec::Linear { out_features: 10 },
-            ],
-        }
-    }
-
     /// Returns the shapes at the input of each layer and at the output: one more than there are layers.
     ///
     /// # Errors
@@ -301,7 +192,9 @@ impl NetworkSpec {
                     ),
                 ));
             }
-            let here = layer.weight_count(before);
+            let here = layer
+                .weight_shape(before)
+                .map_or(0, |shape| shape.into_iter().fold(1, usize::saturating_mul));
             if here > MAX_WEIGHTS {
                 return Err(bad(
                     index,
@@ -355,52 +248,29 @@ impl NetworkSpec {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a test may stop at a surprise")]
 mod tests {
     use super::*;
 
+    fn preset(name: &str) -> NetworkSpec {
+        super::super::TrainConfig::preset(name).unwrap().network
+    }
+
     #[test]
-    fn hcnn_has_the_published_shapes() {
-        let spec = NetworkSpec::hcnn_mnist();
-        let shapes: Vec<[usize; 3]> = spec
-            .shapes()
-            .unwrap()
-            .iter()
-            .map(|s| [s.channels, s.height, s.width])
-            .collect();
-        assert_eq!(
-            shapes,
-            [
-                [1, 28, 28],
-                [5, 12, 12],
-                [5, 12, 12],
-                [50, 4, 4],
-                [50, 4, 4],
-                [800, 1, 1],
-                [10, 1, 1]
-            ]
-        );
+    fn the_papers_networks_have_the_published_shapes() {
+        let spec = preset("hcnn-mnist-w2");
+        let shapes = spec.shapes().unwrap();
+        let shapes: Vec<String> = shapes.iter().map(ToString::to_string).collect();
+        let [input, conv1, conv2] = ["1x28x28", "5x12x12", "50x4x4"];
+        let expected = [input, conv1, conv1, conv2, conv2, "800x1x1", "10x1x1"];
+        assert_eq!(shapes, expected);
         assert_eq!(
             spec.names(),
             [
                 "conv1", "square1", "conv2", "square2", "flatten1", "linear1"
             ]
         );
-        assert_eq!(
-            NetworkSpec::teacher_mnist()
-                .shapes()
-                .unwrap()
-                .last()
-                .unwrap()
-                .len(),
-            10
-        );
-    }
-
-    #[test]
-    fn the_cifar_network_has_the_papers_shapes() {
-        let spec = NetworkSpec::hcnn_cifar();
-        let sizes: Vec<usize> = spec.shapes().unwrap().iter().map(|s| s.len()).collect();
+        let shapes = preset("hcnn-cifar-float").shapes().unwrap();
+        let sizes: Vec<usize> = shapes.iter().map(|shape| shape.len()).collect();
         assert_eq!(
             sizes,
             [

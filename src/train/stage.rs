@@ -20,6 +20,26 @@ enum Activation {
     Relu,
 }
 
+impl Activation {
+    /// Applies the activation, if there is one, to `z`.
+    fn apply(of: Option<Self>, z: f32) -> f32 {
+        match of {
+            Some(Self::Square) => z * z,
+            Some(Self::Relu) => z.max(0.0),
+            None => z,
+        }
+    }
+
+    /// Returns the derivative of [`apply`](Self::apply) at `z`.
+    fn slope(of: Option<Self>, z: f32) -> f32 {
+        match of {
+            Some(Self::Square) => 2.0 * z,
+            Some(Self::Relu) => f32::from(u8::from(z > 0.0)),
+            None => 1.0,
+        }
+    }
+}
+
 #[derive(Debug, Clone, Copy)]
 struct PoolStage {
     kernel: [usize; 2],
@@ -255,14 +275,7 @@ impl Stage {
         let mut line = vec![0.0; width];
         for (c, values) in channel.enumerate() {
             let (f, o) = (lines.factor[c], lines.offset[c]);
-            let act = |y: f32| {
-                let z = y * f + o;
-                match self.activation {
-                    Some(Activation::Square) => z * z,
-                    Some(Activation::Relu) => z.max(0.0),
-                    None => z,
-                }
-            };
+            let act = |y: f32| Activation::apply(self.activation, y * f + o);
             let Some(pool) = self.pool else {
                 out.extend(values.iter().map(|&y| act(y)));
                 continue;
@@ -367,14 +380,7 @@ impl Stage {
         let mut line = vec![0.0; width];
         for c in 0..channels {
             let (f, o) = (lines.factor[c], lines.offset[c]);
-            let slope = |y: f32| {
-                let z = y * f + o;
-                match self.activation {
-                    Some(Activation::Square) => 2.0 * z,
-                    Some(Activation::Relu) => f32::from(u8::from(z > 0.0)),
-                    None => 1.0,
-                }
-            };
+            let slope = |y: f32| Activation::slope(self.activation, y * f + o);
             let values = &sums[c * size..(c + 1) * size];
             let out = &mut out[c * size..(c + 1) * size];
             let gradient = &gradient[c * per_channel..(c + 1) * per_channel];
@@ -439,22 +445,14 @@ impl Stage {
             for y in top..top + pool.kernel[0] {
                 for x in left..left + pool.kernel[1] {
                     let z = values[y * width + x] * factor + offset;
-                    let a = match self.activation {
-                        Some(Activation::Square) => z * z,
-                        Some(Activation::Relu) => z.max(0.0),
-                        None => z,
-                    };
+                    let a = Activation::apply(self.activation, z);
                     if a > best.1 {
                         best = (y * width + x, a);
                     }
                 }
             }
             let z = values[best.0] * factor + offset;
-            out[best.0] += match self.activation {
-                Some(Activation::Square) => 2.0 * z * g,
-                Some(Activation::Relu) if z <= 0.0 => 0.0,
-                _ => *g,
-            };
+            out[best.0] += Activation::slope(self.activation, z) * g;
         }
     }
 

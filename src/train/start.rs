@@ -147,9 +147,8 @@ fn normalize(
     let x = map.tensor(&calibration(train, CALIBRATION_IMAGES)?);
     // Mean and variance of each channel, for each layer.
     let mut found = Vec::with_capacity(weights.len());
-    float.forward_observed(&float.constants(), &[], x, None, &mut |_, output| {
-        found.push(channel_statistics(output));
-    });
+    let mut observe = |_, output: &Tensor<4>| found.push(channel_statistics(output));
+    float.forward(0, &float.constants(), &[], x, None, &mut observe);
     let mut last: Option<(f64, f32)> = None;
     for (index, statistics) in found.into_iter().enumerate() {
         let Some(NormKind::Layer(gamma)) = model.layers[index].norm else {
@@ -253,21 +252,13 @@ fn normalize_biases(
     let map = InputMap::new(config, model.shapes[0], model.input_scale)?;
     let x = map.tensor(&calibration(train, CALIBRATION_IMAGES)?);
     let rounded = model.round(None)?;
-    let mut sizes = vec![Ok(1.0); model.layers.len()];
-    model.forward_observed(
-        &model.constants(),
-        &rounded,
-        x,
-        None,
-        &mut |index, output| {
-            sizes[index] = values(output).map_err(|e| e.to_string()).map(|v| {
-                let square: f64 = v.iter().map(|&x| f64::from(x) * f64::from(x)).sum();
-                (square / v.len().max(1) as f64).sqrt()
-            });
-        },
-    );
+    let mut sizes: Vec<_> = model.layers.iter().map(|_| Ok(1.0)).collect();
+    let mut observe = |index: usize, output: &Tensor<4>| {
+        sizes[index] = values(output).map(|v| rms(&v));
+    };
+    model.forward(0, &model.constants(), &rounded, x, None, &mut observe);
     for (index, size) in sizes.into_iter().enumerate() {
-        let size = size.map_err(TrainError::Tensor)?;
+        let size: f64 = size?;
         if size > 0.0 && size.is_finite() {
             // A power of two, so that the division is exact.
             let unit = size.log2().round().exp2();
@@ -283,4 +274,10 @@ fn normalize_biases(
         }
     }
     Ok(())
+}
+
+/// Computes the root mean square.
+pub(super) fn rms(values: &[f32]) -> f64 {
+    let sum: f64 = values.iter().map(|&x| f64::from(x) * f64::from(x)).sum();
+    (sum / values.len().max(1) as f64).sqrt()
 }

@@ -1,6 +1,6 @@
 //! Running means and variances of norms, and batch norms folded into weights.
 
-use burn::tensor::{Device, Tensor};
+use burn::tensor::Tensor;
 
 use super::{
     TrainError,
@@ -35,7 +35,7 @@ impl Statistics {
 
     /// Takes mean and biased variance over `count` values of each channel.
     pub fn new(layer: usize, mean: &[f32], variance: &[f32], count: usize) -> Self {
-        let row = |v: &[f32]| tensor(v.to_vec(), [1, v.len()], &Device::flex());
+        let row = |v: &[f32]| tensor(v.to_vec(), [1, v.len()]);
         Self::of_rows(layer, row(mean), row(variance), count)
     }
 

@@ -2,8 +2,7 @@
 
 use std::{collections::BTreeMap, path::Path};
 
-use burn::tensor::Device;
-use safetensors::{Dtype, SafeTensors, tensor::TensorView};
+use safetensors::{Dtype, SafeTensorError, SafeTensors, tensor::TensorView};
 use sha2::{Digest as _, Sha256};
 
 use super::{
@@ -76,14 +75,7 @@ pub(super) fn load(path: &Path) -> Result<(NamedTensors, BTreeMap<String, String
     };
     let bytes = read::bytes(path, MAX_BYTES)?;
     let (_, header) =
-        SafeTensors::read_metadata(&bytes).map_err(|error| match describe(&bytes) {
-            Some(kind) => TrainError::OtherKind {
-                path: path.to_owned(),
-                what: "file of tensors (safetensors)",
-                kind,
-            },
-            None => failed(error.to_string()),
-        })?;
+        SafeTensors::read_metadata(&bytes).map_err(|error| unreadable(path, &bytes, &error))?;
     let metadata = header
         .metadata()
         .clone()
@@ -108,6 +100,22 @@ pub(super) fn load(path: &Path) -> Result<(NamedTensors, BTreeMap<String, String
     Ok((named, metadata))
 }
 
+/// Builds the error for a file whose bytes are no tensors: it names what they are, if that is known.
+pub(super) fn unreadable(path: &Path, bytes: &[u8], error: &SafeTensorError) -> TrainError {
+    let path = path.to_owned();
+    match describe(bytes) {
+        Some(kind) => TrainError::OtherKind {
+            path,
+            what: "file of tensors (safetensors)",
+            kind,
+        },
+        None => TrainError::Weights {
+            path,
+            problem: format!("not a file of tensors (safetensors): {error}"),
+        },
+    }
+}
+
 /// Sets the model's tensors from those named `prefix` + name.
 pub(super) fn into_model(
     model: &mut Model,
@@ -115,13 +123,11 @@ pub(super) fn into_model(
     prefix: &str,
     path: &Path,
 ) -> Result<(), TrainError> {
-    let plain = Device::flex();
     for param in &mut model.params {
         let name = format!("{prefix}{}", param.name);
         let problem = match named.get(&name) {
             None => format!("tensor `{name}` is missing"),
-            Some((shape, v)) if *shape != param.value.dims() => {
-                let _ = v;
+            Some((shape, _)) if *shape != param.value.dims() => {
                 format!(
                     "tensor `{name}` has shape {shape:?}, expected {:?}",
                     param.value.dims()
@@ -131,7 +137,7 @@ pub(super) fn into_model(
                 format!("tensor `{name}` is not finite")
             }
             Some((shape, v)) => {
-                param.value = tensor(v.clone(), *shape, &plain);
+                param.value = tensor(v.clone(), *shape);
                 continue;
             }
         };
@@ -161,7 +167,6 @@ pub(super) fn hash(named: &NamedTensors) -> String {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a test may stop at a surprise")]
 mod tests {
     use super::*;
 

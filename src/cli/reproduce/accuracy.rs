@@ -1,11 +1,14 @@
 //! `sealquant reproduce accuracy`.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
 use anyhow::Context as _;
 
 use crate::cli::{
-    Outcome, interrupt,
+    interrupt,
     model::DataDirectory,
     output::{Output, check_directory, check_files, note, write_text},
     progress, table,
@@ -13,11 +16,11 @@ use crate::cli::{
 };
 use crate::{
     data::{self, DatasetName, Split},
-    experiment::Host,
     experiment::reproduce::{
         AccuracyRow, Document, Images, Method, Options, ReproduceError, claims, document, plan,
         plot_accuracy, plot_layers, run as run_rows,
     },
+    experiment::{Host, write_record},
     file::{ResultKind, write_atomically},
     train::RECORD_FILE,
 };
@@ -28,7 +31,7 @@ pub(super) struct AccuracyArguments {
     #[arg(long)]
     quick: bool,
     /// Only this dataset; may be given several times [default: mnist and cifar10]
-    #[arg(long, value_name = "NAME", value_parser = crate::cli::model::dataset_parser())]
+    #[arg(long, value_name = "NAME", value_enum)]
     only: Vec<DatasetName>,
     /// Do not train; take the rows that are finished among the runs or in the document, and round what is not rounded
     #[arg(long)]
@@ -46,7 +49,7 @@ pub(super) struct AccuracyArguments {
 /// Numbers of images in the quick check: training (including validation) and test.
 const QUICK_IMAGES: [usize; 2] = [6_500, 1_000];
 
-pub(super) fn run(arguments: &AccuracyArguments, output: &mut Output) -> anyhow::Result<Outcome> {
+pub(super) fn run(arguments: &AccuracyArguments, output: &mut Output) -> anyhow::Result<ExitCode> {
     let datasets = match (arguments.quick, arguments.only.as_slice()) {
         (true, []) => &[DatasetName::Mnist][..],
         (false, []) => &[DatasetName::Mnist, DatasetName::Cifar10],
@@ -106,7 +109,7 @@ pub(super) fn run(arguments: &AccuracyArguments, output: &mut Output) -> anyhow:
         "written: {}",
         to.join("accuracy.md").display()
     ))?;
-    Ok(Outcome::Success)
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Checks the rows of a quick run: they are bad, but not as bad as a mistake would make them.
@@ -153,7 +156,7 @@ fn check(rows: &[AccuracyRow]) -> Result<(), ReproduceError> {
     Ok(())
 }
 
-fn columns(rows: &[AccuracyRow]) -> table::Table {
+fn columns(rows: &[AccuracyRow]) -> String {
     let header = [
         "network",
         "test",
@@ -224,10 +227,7 @@ fn write(rows: &[AccuracyRow], to: &Path) -> anyhow::Result<()> {
             .to_owned(),
     ];
     save("accuracy.md", &document(rows, &notes))?;
-    save(
-        Document::ROWS,
-        &(serde_json::to_string_pretty(rows)? + "\n"),
-    )?;
+    write_record(to.join(Document::ROWS), &rows)?;
     let mut found = Vec::new();
     for dataset in DatasetName::ALL {
         let of: Vec<AccuracyRow> = rows
@@ -250,9 +250,6 @@ fn write(rows: &[AccuracyRow], to: &Path) -> anyhow::Result<()> {
         let title = format!("{}: how integers grow through the layers", dataset.title());
         save(&format!("layers-{dataset}.svg"), &plot_layers(&title, &of)?)?;
     }
-    save(
-        "claims.json",
-        &(serde_json::to_string_pretty(&found)? + "\n"),
-    )?;
+    write_record(to.join("claims.json"), &found)?;
     Ok(())
 }

@@ -5,11 +5,11 @@ mod accuracy;
 mod scaling;
 mod timing;
 
-use std::num::NonZeroUsize;
+use std::{num::NonZeroUsize, process::ExitCode};
 
 use clap::Subcommand;
 
-use super::{Outcome, output::Output};
+use super::output::Output;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct ReproduceArguments {
@@ -41,7 +41,7 @@ impl ReproduceArguments {
     }
 }
 
-pub(super) fn run(arguments: &ReproduceArguments, output: &mut Output) -> anyhow::Result<Outcome> {
+pub(super) fn run(arguments: &ReproduceArguments, output: &mut Output) -> anyhow::Result<ExitCode> {
     match &arguments.command {
         #[cfg(feature = "train")]
         ReproduceCommand::Accuracy(arguments) => accuracy::run(arguments, output),

@@ -4,28 +4,26 @@ use std::{
     io::Read as _,
     num::NonZeroUsize,
     path::{Path, PathBuf},
-    process::{Command, Stdio},
+    process::{Command, ExitCode, Stdio},
 };
 
 use anyhow::{Context as _, bail};
-use clap::{ValueEnum, builder::PossibleValue};
 use num_bigint::BigInt;
 
 use crate::cli::{
-    Outcome, model,
+    exit_code, model,
     output::{Output, check_files, note, write_text},
     run::command_line,
     table,
 };
 use crate::{
     experiment::reproduce::{plot_scaling, scaling_document},
-    experiment::{Axis, Host, ScalingPoint, ScalingRecord, measure_scaling},
+    experiment::{Axis, Host, ScalingPoint, ScalingRecord, measure_scaling, write_record},
     file::ResultKind,
     file_kind::Own,
     network::{Network, random_hcnn, random_images},
     params::{BoundRule, ParamsError, Scheme, SelectOptions, select},
     process::Running,
-    seal,
 };
 
 /// Number of images at every point, except on the axis of images.
@@ -71,22 +69,6 @@ impl ScalingArguments {
     }
 }
 
-impl ValueEnum for Axis {
-    fn value_variants<'a>() -> &'a [Self] {
-        &Self::ALL
-    }
-
-    fn to_possible_value(&self) -> Option<PossibleValue> {
-        let help = match self {
-            Self::Images => "Images at once",
-            Self::WeightBits => "Bits of a weight",
-            Self::PlainBits => "Bits of the logits",
-            Self::Threads => "Worker threads",
-        };
-        Some(PossibleValue::new(self.name()).help(help))
-    }
-}
-
 /// Lists the values of a curve.
 fn values(axis: Axis, quick: bool) -> Vec<u64> {
     let all: &[u64] = match axis {
@@ -107,7 +89,7 @@ fn values(axis: Axis, quick: bool) -> Vec<u64> {
         .collect()
 }
 
-pub(super) fn run(arguments: &ScalingArguments, output: &mut Output) -> anyhow::Result<Outcome> {
+pub(super) fn run(arguments: &ScalingArguments, output: &mut Output) -> anyhow::Result<ExitCode> {
     if let [axis, value] = arguments.point.as_slice() {
         let axis = Axis::ALL.into_iter().find(|known| known.name() == axis);
         let point = point(
@@ -116,7 +98,7 @@ pub(super) fn run(arguments: &ScalingArguments, output: &mut Output) -> anyhow::
             value.parse().context("the value of a point")?,
         )?;
         output.line(serde_json::to_string(&point)?)?;
-        return Ok(Outcome::Success);
+        return Ok(ExitCode::SUCCESS);
     }
     let plots = Axis::ALL.map(|axis| (format!("scaling-{}.svg", axis.name()), ResultKind::Plot));
     let record = ResultKind::Only(Own::ScalingRecord);
@@ -142,16 +124,11 @@ pub(super) fn run(arguments: &ScalingArguments, output: &mut Output) -> anyhow::
             }
         }
     }
-    let host = Host::now();
     let record = ScalingRecord {
         command: command_line(),
         repeat: arguments.repeat.get(),
         points,
-        seal_version: seal::SEAL_VERSION.to_owned(),
-        hexl: seal::HEXL,
-        cpu: host.cpu,
-        git_commit: host.git_commit,
-        time: host.time,
+        host: Host::now(),
     };
     let shown = output.line(columns(&record));
     write(&record, &arguments.document)?;
@@ -161,7 +138,7 @@ pub(super) fn run(arguments: &ScalingArguments, output: &mut Output) -> anyhow::
         arguments.document.join("scaling.md").display()
     ))?;
     let wrong: usize = record.points.iter().map(|p| p.twin_mismatches).sum();
-    Ok(Outcome::of(wrong == 0))
+    Ok(exit_code(wrong == 0))
 }
 
 /// Measures a point in a process of its own, so that the memory is that of the point alone. Returns `None` if no
@@ -245,7 +222,7 @@ fn point(
 
 fn write(record: &ScalingRecord, directory: &Path) -> anyhow::Result<()> {
     let save = |name: &str, text: &str| write_text(&directory.join(name), text);
-    record.save(&directory.join("scaling.json"))?;
+    write_record(directory.join("scaling.json"), record)?;
     save("scaling.md", &scaling_document(record))?;
     for axis in Axis::ALL {
         let points: Vec<&ScalingPoint> = record.points.iter().filter(|p| p.axis == axis).collect();
@@ -262,7 +239,7 @@ fn write(record: &ScalingRecord, directory: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn columns(record: &ScalingRecord) -> table::Table {
+fn columns(record: &ScalingRecord) -> String {
     let header = [
         "curve",
         "at",

@@ -1,10 +1,13 @@
 //! `sealquant reproduce timing`.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
 use crate::cli::{
-    Outcome, interrupt,
-    model::{self, DataDirectory, dataset_parser},
+    exit_code, interrupt,
+    model::{self, DataDirectory},
     output::{Output, announce, check_directory, check_file, check_files, note, write_text},
     progress::Stages,
     run::command_line,
@@ -14,7 +17,10 @@ use crate::{
     data::{DatasetName, Split},
     engine::reference::Part,
     experiment::reproduce::{bits_of, join, plot_timing, timing_document, two_digits},
-    experiment::{Host, PrimeRun, PrimeSubject, TimingCase, TimingError, TimingRecord, TimingRow},
+    experiment::{
+        Host, PrimeRun, PrimeSubject, TimingCase, TimingError, TimingRecord, TimingRow,
+        write_record,
+    },
     file::ResultKind,
     file_kind::Own,
     network::Network,
@@ -22,7 +28,6 @@ use crate::{
     seal,
 };
 use anyhow::{Context as _, bail};
-use clap::builder::{PossibleValuesParser, TypedValueParser};
 use num_bigint::BigInt;
 
 #[derive(Debug, clap::Args)]
@@ -34,7 +39,7 @@ pub(super) struct TimingArguments {
     #[arg(long, value_name = "DIR", default_value = model::DEFAULT_MODEL)]
     model: PathBuf,
     /// The dataset to take the image and the bounds from
-    #[arg(long, value_name = "NAME", default_value = "mnist", value_parser = dataset_parser())]
+    #[arg(long, value_name = "NAME", default_value = "mnist", value_enum)]
     dataset: DatasetName,
     /// Which test image
     #[arg(long, value_name = "NUMBER", default_value = "0", value_parser = model::whole::<usize>(0..=usize::MAX))]
@@ -55,7 +60,7 @@ pub(super) struct TimingArguments {
     #[arg(long, value_name = "K", conflicts_with = "channels", value_parser = model::whole::<u64>(1..=usize::MAX))]
     primes: Option<u64>,
     /// Run these cases only, so that others may run beside them
-    #[arg(long = "case", value_name = "CASE", value_parser = case_parser())]
+    #[arg(long = "case", value_name = "CASE", value_enum)]
     cases: Vec<TimingCase>,
     /// Keep the finished run of each plaintext prime in this directory, and take from there those that are finished:
     /// an interrupted comparison goes on
@@ -75,16 +80,6 @@ pub(super) struct TimingArguments {
     document: Option<PathBuf>,
     #[command(flatten)]
     data: DataDirectory,
-}
-
-/// Parses the name of a case.
-fn case_parser() -> impl TypedValueParser<Value = TimingCase> {
-    PossibleValuesParser::new(TimingCase::ALL.map(TimingCase::as_str)).try_map(|name| {
-        let mut cases = TimingCase::ALL.into_iter();
-        cases
-            .find(|case| case.as_str() == name)
-            .ok_or("there is no such case")
-    })
 }
 
 /// Returns the two numbers; clap has already counted them.
@@ -176,9 +171,9 @@ fn cases<'a>(
 /// The kind of this record: no other file is replaced.
 const RECORD: ResultKind = ResultKind::Only(Own::TimingRecord);
 
-pub(super) fn run(arguments: &TimingArguments, output: &mut Output) -> anyhow::Result<Outcome> {
+pub(super) fn run(arguments: &TimingArguments, output: &mut Output) -> anyhow::Result<ExitCode> {
     if let (true, Some(directory)) = (arguments.only_finished, &arguments.document) {
-        return Ok(Outcome::of(show_again(directory)?));
+        return Ok(exit_code(show_again(directory)?));
     }
     if seal::HEXL {
         note(
@@ -239,35 +234,30 @@ pub(super) fn run(arguments: &TimingArguments, output: &mut Output) -> anyhow::R
     if rows.is_empty() {
         bail!("--case: there is no such case in this comparison");
     }
-    let host = Host::now();
     let record = TimingRecord {
         command: command_line(),
         dataset: arguments.dataset,
         image: arguments.image,
         rows,
-        seal_version: seal::SEAL_VERSION.to_owned(),
-        hexl: seal::HEXL,
-        cpu: host.cpu,
         peak_memory_bytes: Host::peak_memory_bytes(),
-        git_commit: host.git_commit,
-        time: host.time,
+        host: Host::now(),
     };
     // A result that took hours is shown and written wherever possible; only then does an error count.
     let shown = show(&record, output);
     let saved = arguments.record.as_ref().map_or(Ok(()), |path| {
         check_file("--record", path, RECORD, None)?;
         announce(path);
-        record.save(path)?;
+        write_record(path, &record)?;
         output.line(format_args!("record: {}", path.display()))
     });
     if let Some(directory) = &arguments.document {
-        record.save(&file_of(directory, record.dataset, "json"))?;
+        write_record(file_of(directory, record.dataset, "json"), &record)?;
         show_again(directory)?;
         let document = directory.join("timing.md");
         output.line(format_args!("written: {}", document.display()))?;
     }
     shown.and(saved)?;
-    Ok(Outcome::of(record.rows.iter().all(TimingRow::is_right)))
+    Ok(exit_code(record.rows.iter().all(TimingRow::is_right)))
 }
 
 /// Runs those requested plaintext primes of a case that are not finished.

@@ -1,15 +1,14 @@
 //! `sealquant classify`.
 
-use std::{num::NonZeroUsize, path::PathBuf};
+use std::{num::NonZeroUsize, path::PathBuf, process::ExitCode};
 
 use anyhow::{Context as _, bail};
 
 use super::super::{
-    Outcome, interrupt,
-    model::{self, Security},
+    exit_code, interrupt, model,
     output::{Output, note},
     progress::{Stages, doing},
-    scheme::{Kernels, LayoutArgument, LineArguments, scheme},
+    scheme::{LayoutArgument, ParameterArguments},
     table,
 };
 use super::{
@@ -20,8 +19,8 @@ use crate::{
     data::DatasetName,
     deploy::{ClientFile, Deployment},
     engine::Contexts,
-    experiment::{Encryption, Host, classify},
-    params::{SelectOptions, select},
+    experiment::{Encryption, classify},
+    params::{BoundRule, select},
 };
 
 #[derive(Debug, clap::Args)]
@@ -41,10 +40,7 @@ pub(in crate::cli) struct ClassifyArguments {
     #[arg(long, value_enum, default_value = "auto")]
     layout: LayoutArgument,
     #[command(flatten)]
-    line: LineArguments,
-    /// The table that caps the coefficient modulus for 128 bits of security
-    #[arg(long, value_enum, default_value = "2024")]
-    security: Security,
+    parameters: ParameterArguments,
     /// Write the predictions to this new file: .csv, .json or .npz
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
@@ -56,7 +52,7 @@ pub(in crate::cli) struct ClassifyArguments {
 pub(in crate::cli) fn run(
     arguments: &ClassifyArguments,
     output: &mut Output,
-) -> anyhow::Result<Outcome> {
+) -> anyhow::Result<ExitCode> {
     if let Some(path) = &arguments.out {
         predictions::check_form(path)?;
         predictions::check_new("--out", path)?;
@@ -67,14 +63,8 @@ pub(in crate::cli) fn run(
     let pictures = arguments.reading.read(&arguments.what, shape)?;
     arguments.reading.show(&pictures, output)?;
     let classes = classes(arguments, network.classes())?;
-    let options = SelectOptions {
-        standard: arguments.security.into(),
-        scheme: scheme(Kernels::Own, arguments.layout)?,
-        images: Some(pictures.len()),
-        memory: Host::available_memory_bytes(),
-        line: Some(arguments.line.line()),
-        ..SelectOptions::default()
-    };
+    let images = Some(pictures.len());
+    let options = (arguments.parameters).options(arguments.layout, BoundRule::Proven, images)?;
     let parameters = doing("choosing parameters", || select(&network, &options))?;
     let deployment = Deployment::new(network, parameters, classes);
     let plan = deployment.plan()?;
@@ -104,7 +94,7 @@ pub(in crate::cli) fn run(
     if let Some(path) = &arguments.out {
         output.line(format_args!("predictions: {}", path.display()))?;
     }
-    Ok(Outcome::of(classified.twin_mismatches == 0))
+    Ok(exit_code(classified.twin_mismatches == 0))
 }
 
 /// Returns the names of the classes: those that are given, or those of the dataset whose images are classified.

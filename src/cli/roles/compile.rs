@@ -1,29 +1,33 @@
 //! `sealquant compile`.
 
-use std::{num::NonZeroUsize, path::PathBuf};
+use std::{num::NonZeroUsize, path::PathBuf, process::ExitCode};
 
 use anyhow::bail;
 
 use super::super::{
-    Outcome, interrupt,
-    model::{self, DataDirectory, RequiredModel, Security, dataset_parser},
+    interrupt,
+    model::{self, DataDirectory, ModelArgument},
     output::{Output, check_directory},
     progress::doing,
-    scheme::{Kernels, LayoutArgument, LineArguments, scheme},
+    scheme::{LayoutArgument, ParameterArguments},
     table,
 };
 use crate::{
     data::DatasetName,
     deploy::{CLIENT_FILE, Deployment, SERVER_FOLDER},
     engine::Contexts,
-    params::{BoundRule, SelectOptions, select},
+    params::{BoundRule, Scheme, SelectOptions, select},
     wire::UploadSizes,
 };
 
 #[derive(Debug, clap::Args)]
+#[command(mut_arg("model", |model| ModelArgument::required(
+    model,
+    "The model: a directory, a network file, or the name of a model that is built in (mnist-w2, mnist-t17)",
+)))]
 pub(in crate::cli) struct CompileArguments {
     #[command(flatten)]
-    model: RequiredModel,
+    model: ModelArgument,
     /// New folder for the deployment: client.json for clients, and the folder server
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
@@ -34,16 +38,13 @@ pub(in crate::cli) struct CompileArguments {
     #[arg(long, value_enum, default_value = "auto")]
     layout: LayoutArgument,
     #[command(flatten)]
-    line: LineArguments,
-    /// The table that caps the coefficient modulus for 128 bits of security
-    #[arg(long, value_enum, default_value = "2024")]
-    security: Security,
+    parameters: ParameterArguments,
     /// Names of the classes, in the order of the logits, with commas between them [default: those of --dataset, else
     /// their numbers]
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     classes: Vec<String>,
     /// The dataset that the network was trained for: its classes, and images for --accept-observed-bound
-    #[arg(long, value_name = "NAME", value_parser = dataset_parser())]
+    #[arg(long, value_name = "NAME", value_enum)]
     dataset: Option<DatasetName>,
     #[command(flatten)]
     data: DataDirectory,
@@ -56,7 +57,7 @@ pub(in crate::cli) struct CompileArguments {
 pub(in crate::cli) fn run(
     arguments: &CompileArguments,
     output: &mut Output,
-) -> anyhow::Result<Outcome> {
+) -> anyhow::Result<ExitCode> {
     let out = &arguments.out;
     check_directory("--out", out)?;
     if out.join(CLIENT_FILE).exists() || out.join(SERVER_FOLDER).exists() {
@@ -75,16 +76,15 @@ pub(in crate::cli) fn run(
         }
         _ => BoundRule::Proven,
     };
+    let images = Some(arguments.batch_size.get());
     let options = SelectOptions {
-        bound,
-        standard: arguments.security.into(),
-        scheme: scheme(Kernels::Own, arguments.layout)?,
-        images: Some(arguments.batch_size.get()),
         // The machines that will run it are others.
         memory: None,
-        line: Some(arguments.line.line()),
-        ..SelectOptions::default()
+        ..(arguments.parameters).options(arguments.layout, bound, images)?
     };
+    if options.scheme == Some(Scheme::Stock) {
+        bail!("own kernels serve deployments, SEAL's do not: leave out --kernels");
+    }
     let parameters = doing("choosing parameters", || select(&network, &options))?;
     let deployment = Deployment::new(network, parameters, classes);
     let plan = deployment.plan()?;
@@ -112,7 +112,7 @@ pub(in crate::cli) fn run(
             out.join(SERVER_FOLDER).display().to_string(),
         ),
     ]))?;
-    Ok(Outcome::Success)
+    Ok(ExitCode::SUCCESS)
 }
 
 fn classes(arguments: &CompileArguments, logits: usize) -> anyhow::Result<Vec<String>> {

@@ -1,10 +1,10 @@
 //! `sealquant decrypt`.
 
-use std::{fs::File, io::Read as _, path::PathBuf};
+use std::{fs::File, io::Read as _, path::PathBuf, process::ExitCode};
 
 use anyhow::{Context as _, bail};
 
-use super::super::{Outcome, interrupt, output::Output};
+use super::super::{interrupt, output::Output};
 use super::{
     ClientArguments, RequestProgress,
     predictions::{self, Names, Predictions},
@@ -29,7 +29,7 @@ pub(in crate::cli) struct DecryptArguments {
 pub(in crate::cli) fn run(
     arguments: &DecryptArguments,
     output: &mut Output,
-) -> anyhow::Result<Outcome> {
+) -> anyhow::Result<ExitCode> {
     if let Some(path) = &arguments.out {
         predictions::check_form(path)?;
         predictions::check_new("--out", path)?;
@@ -89,5 +89,5 @@ pub(in crate::cli) fn run(
     if let Some(path) = &arguments.out {
         output.line(format_args!("predictions: {}", path.display()))?;
     }
-    Ok(Outcome::Success)
+    Ok(ExitCode::SUCCESS)
 }

@@ -1,11 +1,11 @@
 //! `sealquant encrypt`.
 
-use std::{num::NonZeroUsize, path::PathBuf};
+use std::{num::NonZeroUsize, path::PathBuf, process::ExitCode};
 
 use anyhow::Context as _;
 
 use super::super::{
-    Outcome, interrupt, model,
+    interrupt, model,
     output::{Output, note},
     table,
 };
@@ -45,7 +45,7 @@ pub(in crate::cli) struct EncryptArguments {
 pub(in crate::cli) fn run(
     arguments: &EncryptArguments,
     output: &mut Output,
-) -> anyhow::Result<Outcome> {
+) -> anyhow::Result<ExitCode> {
     let out = &arguments.out;
     check_unused("--out", out)?;
     if let Some(path) = &arguments.names {
@@ -75,7 +75,7 @@ pub(in crate::cli) fn run(
         ("bytes for the server", table::bytes(bytes)),
         ("folder for the server", out.display().to_string()),
     ]))?;
-    Ok(Outcome::Success)
+    Ok(ExitCode::SUCCESS)
 }
 
 fn pads(

@@ -1,11 +1,13 @@
 //! `sealquant evaluate`.
 
-use std::{fs::File, io::BufReader, num::NonZeroUsize, path::PathBuf, time::Instant};
+use std::{
+    fs::File, io::BufReader, num::NonZeroUsize, path::PathBuf, process::ExitCode, time::Instant,
+};
 
 use anyhow::{Context as _, bail};
 
 use super::super::{
-    Outcome, interrupt, model,
+    interrupt, model,
     output::{Output, check_directory},
     progress::doing,
     table,
@@ -93,7 +95,7 @@ struct Done {
 pub(in crate::cli) fn run(
     arguments: &EvaluateArguments,
     output: &mut Output,
-) -> anyhow::Result<Outcome> {
+) -> anyhow::Result<ExitCode> {
     check_directory("--out", &arguments.out)?;
     interrupt::say(|| {
         "the responses that are complete are kept: the same command goes on".to_owned()
@@ -119,7 +121,7 @@ pub(in crate::cli) fn run(
         RequestForm::Images | RequestForm::MaskedImages => facts.len(),
     };
     output.line(table::facts(facts.into_iter().take(shown)))?;
-    Ok(Outcome::Success)
+    Ok(ExitCode::SUCCESS)
 }
 
 impl EvaluateArguments {

@@ -1,11 +1,11 @@
 //! `sealquant keygen`.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, process::ExitCode};
 
 use anyhow::{Context as _, bail};
 
 use super::super::{
-    Outcome, interrupt,
+    interrupt,
     output::{Output, check_directory},
     progress::doing,
     table,
@@ -29,7 +29,7 @@ pub(in crate::cli) struct KeygenArguments {
 pub(in crate::cli) fn run(
     arguments: &KeygenArguments,
     output: &mut Output,
-) -> anyhow::Result<Outcome> {
+) -> anyhow::Result<ExitCode> {
     let out = &arguments.out;
     check_directory("--out", out)?;
     let (secret_path, keys_path) = (out.join(SECRET_FILE), out.join(EVALUATION_KEYS_FILE));
@@ -74,5 +74,5 @@ pub(in crate::cli) fn run(
             keys.unwrap_or_else(|| "none: this deployment needs none".to_owned()),
         ),
     ]))?;
-    Ok(Outcome::Success)
+    Ok(ExitCode::SUCCESS)
 }

@@ -3,7 +3,7 @@
 use std::{ops::Range, path::PathBuf};
 
 use super::super::{
-    model::{DataDirectory, image_range, split_parser},
+    model::{DataDirectory, image_range},
     output::{Output, note},
     progress::{Stages, data_events},
     table,
@@ -36,7 +36,7 @@ pub(super) struct ReadingArguments {
     #[arg(long, value_name = "A..B", value_parser = image_range)]
     range: Option<Range<usize>>,
     /// Which part of a dataset
-    #[arg(long, value_name = "SPLIT", default_value = "test", value_parser = split_parser())]
+    #[arg(long, value_name = "SPLIT", default_value = "test", value_enum)]
     split: Split,
     /// Labels: an IDX file, or a text with a label in each line
     #[arg(long, value_name = "FILE")]

@@ -266,7 +266,6 @@ fn recipes(out: &mut String, rows: &[AccuracyRow]) {
 }
 
 #[cfg(test)]
-#[allow(clippy::panic, reason = "a test may stop at a surprise")]
 mod tests {
     use super::super::{
         Method,

@@ -237,11 +237,6 @@ impl Claims {
 }
 
 #[cfg(test)]
-#[allow(
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "a test may stop at a surprise"
-)]
 pub(super) mod tests {
     use super::super::{Choice, LayerWidth};
     use super::*;

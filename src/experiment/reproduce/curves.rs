@@ -98,7 +98,6 @@ fn kept(epochs: &[EpochRecord]) -> Option<&EpochRecord> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a test may stop at a surprise")]
 mod tests {
     use super::*;
 

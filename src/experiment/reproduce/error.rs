@@ -4,35 +4,18 @@ use std::path::PathBuf;
 
 use plotters::drawing::DrawingAreaErrorKind;
 
-use crate::network::NetworkFileError;
-#[cfg(feature = "train")]
-use crate::train::TrainError;
-
 /// A failure to make the tables.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ReproduceError {
-    /// A run failed.
-    #[cfg(feature = "train")]
+    /// The work for a row failed.
     #[error("{name}")]
-    Train {
+    Row {
         /// The name of the row.
         name: String,
         /// The reason.
         #[source]
-        source: Box<TrainError>,
-    },
-    /// A network could not be read.
-    #[error("network")]
-    Network(#[source] Box<NetworkFileError>),
-    /// A network refused an image.
-    #[error("{name}: an image does not fit the network")]
-    Input {
-        /// The name of the row.
-        name: String,
-        /// The problem with the image.
-        #[source]
-        source: Box<crate::network::InputError>,
+        source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// Reading or writing failed.
     #[error("{what} {path}", path = path.display())]
@@ -77,9 +60,11 @@ pub enum ReproduceError {
 
 #[cfg(feature = "train")]
 impl ReproduceError {
-    /// Names the row whose run failed.
-    pub(super) fn of_row(name: &str) -> impl Fn(TrainError) -> Self {
-        move |source| Self::Train {
+    /// Names the row whose work failed.
+    pub(super) fn of_row<E: std::error::Error + Send + Sync + 'static>(
+        name: &str,
+    ) -> impl Fn(E) -> Self {
+        move |source| Self::Row {
             name: name.to_owned(),
             source: Box::new(source),
         }

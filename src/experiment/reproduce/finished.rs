@@ -57,7 +57,7 @@ impl Document {
     ///
     /// # Errors
     /// [`ReproduceError::Stale`] if its record is of different work than `job`; [`ReproduceError::Io`],
-    /// [`ReproduceError::Json`] or [`ReproduceError::Train`] if a record cannot be read.
+    /// [`ReproduceError::Json`] or [`ReproduceError::Row`] if a record cannot be read.
     pub(super) fn row(
         &self,
         dataset: DatasetName,
@@ -122,7 +122,6 @@ fn json<T: DeserializeOwned>(path: &Path) -> Result<T, ReproduceError> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a test may stop at a surprise")]
 mod tests {
     use super::super::plan;
     use super::*;

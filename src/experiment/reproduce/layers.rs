@@ -89,7 +89,6 @@ fn words(row: &AccuracyRow) -> String {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a test may stop at a surprise")]
 mod tests {
     use super::super::claims::tests::table;
     use super::*;

@@ -143,7 +143,6 @@ fn shorten(config: &mut TrainConfig) {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a test may stop at a surprise")]
 mod tests {
     use super::*;
     use crate::quant::quantize;

@@ -346,7 +346,6 @@ fn covered(rectangle: Rectangle, others: &[Rectangle]) -> i32 {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a test may stop at a surprise")]
 mod tests {
     use super::super::claims::tests::table;
     use super::*;

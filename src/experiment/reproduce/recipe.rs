@@ -162,7 +162,6 @@ pub(super) fn rounded_row(
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a test may stop at a surprise")]
 mod tests {
     use super::*;
 

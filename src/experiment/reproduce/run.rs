@@ -141,13 +141,9 @@ fn finish(row: &mut AccuracyRow, images: &Images, dir: &Path) -> Result<(), Repr
         row.widths = known.widths;
     }
     if row.widths.is_none() {
-        let network =
-            Network::load(dir).map_err(|error| ReproduceError::Network(Box::new(error)))?;
+        let network = Network::load(dir).map_err(ReproduceError::of_row(&row.name))?;
         let widths = measure(&network, &images.train, &images.test);
-        row.widths = Some(widths.map_err(|source| ReproduceError::Input {
-            name: row.name.clone(),
-            source: Box::new(source),
-        })?);
+        row.widths = Some(widths.map_err(ReproduceError::of_row(&row.name))?);
     }
     let path = dir.join(ROW_FILE);
     write_json(&path, row).map_err(|source| ReproduceError::Io {

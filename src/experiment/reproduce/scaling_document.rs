@@ -103,11 +103,11 @@ pub fn scaling_document(record: &ScalingRecord) -> String {
          [scaling.json](scaling.json).\n",
         record.repeat,
         record.command,
-        record.cpu,
-        record.seal_version,
-        if record.hexl { "with" } else { "without" },
-        record.git_commit,
-        record.time
+        record.host.cpu,
+        record.host.seal_version,
+        if record.host.hexl { "with" } else { "without" },
+        record.host.git_commit,
+        record.host.time
     );
     for axis in Axis::ALL {
         let points: Vec<&ScalingPoint> = record
@@ -186,10 +186,9 @@ fn table(out: &mut String, axis: Axis, points: &[&ScalingPoint]) {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a test may stop at a surprise")]
 mod tests {
     use super::*;
-    use crate::experiment::Spread;
+    use crate::experiment::{Host, Spread};
 
     fn point(axis: Axis, value: u64) -> ScalingPoint {
         ScalingPoint {
@@ -219,11 +218,10 @@ mod tests {
             command: "sealquant reproduce scaling".to_owned(),
             repeat: 3,
             points: vec![point(Axis::Images, 4), point(Axis::Images, 64)],
-            seal_version: "4.0.0".to_owned(),
-            hexl: true,
-            cpu: "a processor".to_owned(),
-            git_commit: "unknown".to_owned(),
-            time: "2026-01-01T00:00:00Z".to_owned(),
+            host: Host {
+                hexl: true,
+                ..Host::now()
+            },
         };
         let text = scaling_document(&record);
         for words in [

@@ -44,7 +44,7 @@ pub fn timing_document(records: &[TimingRecord]) -> String {
 
 fn section(out: &mut String, record: &TimingRecord) {
     let name = record.dataset.as_str();
-    let build = if record.hexl {
+    let build = if record.host.hexl {
         "**with HEXL, which the authors did not have: not a faithful comparison**"
     } else {
         "without HEXL"
@@ -57,10 +57,10 @@ fn section(out: &mut String, record: &TimingRecord) {
         record.dataset.title(),
         record.command,
         record.image,
-        record.cpu,
-        record.seal_version,
-        record.git_commit,
-        record.time
+        record.host.cpu,
+        record.host.seal_version,
+        record.host.git_commit,
+        record.host.time
     );
     if let Some(channels) = record.rows.iter().find_map(|row| row.channels) {
         let _ = write!(
@@ -420,13 +420,11 @@ fn fold_cost(record: &TimingRecord) -> Option<String> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a test may stop at a surprise")]
 mod tests {
     use super::super::plot_timing;
     use super::*;
     use crate::circuit::OpCounts;
-    use crate::experiment::PrimeLayer;
-    use crate::experiment::PrimeSummary;
+    use crate::experiment::{Host, PrimeLayer, PrimeSummary};
 
     fn row(case: TimingCase, seconds: f64, moduli: &[u64], budget: u32) -> TimingRow {
         let layer = |name: &str, seconds| PrimeLayer {
@@ -487,12 +485,11 @@ mod tests {
                 row(TimingCase::SmallN, 20.0, &[65537], 12),
                 row(TimingCase::Masks, 20.2, &[65537], 0),
             ],
-            seal_version: "4.0.0".to_owned(),
-            hexl: false,
-            cpu: "a processor".to_owned(),
             peak_memory_bytes: None,
-            git_commit: "unknown".to_owned(),
-            time: "2026-01-01T00:00:00Z".to_owned(),
+            host: Host {
+                hexl: false,
+                ..Host::now()
+            },
         }
     }
 

@@ -1,6 +1,6 @@
 //! Imports floating-point weights: folds batch norms and converts the numbers to 32-bit floats.
 
-use super::{ImportSpec, LayerTensors, source::TensorSource, weight_shape};
+use super::{ImportSpec, LayerTensors, source::TensorSource};
 use crate::train::{
     TrainConfig, TrainError,
     model::{Model, Role},
@@ -21,8 +21,8 @@ pub(super) fn network(
     let mut model = Model::new(config)?;
     for (index, names) in spec.tensors.iter().enumerate() {
         let at = model.layers[index];
-        let shape = weight_shape(&spec.network.layers[at.position], &model, index);
-        let mut weight = source.real(&names.weight, &shape)?;
+        let shape = spec.network.layers[at.position].weight_shape(model.shapes[at.position]);
+        let mut weight = source.real(&names.weight, &shape.unwrap_or_default())?;
         let mut bias = match &names.bias {
             Some(name) => source.real(name, &[at.outputs])?,
             None => vec![0.0; at.outputs],

@@ -9,8 +9,8 @@ use std::path::Path;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::{
-    CONFIG_FILE, IMPORT_FILE, LayerSpec, NETWORK_FILE, NetworkSpec, OutputFolder, TrainConfig,
-    TrainError, WEIGHTS_FILE, files::write_json, model::Model, read, tensors,
+    CONFIG_FILE, IMPORT_FILE, NETWORK_FILE, NetworkSpec, OutputFolder, TrainConfig, TrainError,
+    WEIGHTS_FILE, files::write_json, read, tensors,
 };
 use crate::{
     data::{DatasetName, sha256_hex},
@@ -159,19 +159,5 @@ impl ImportSpec {
     /// [`TrainError`] naming the file and the wrong field.
     pub fn load(path: &Path) -> Result<Self, TrainError> {
         read::json(path, "description of layers", Own::Layers)
-    }
-}
-
-/// Returns the shape of a layer's weights as PyTorch stores them.
-fn weight_shape(layer: &LayerSpec, model: &Model, index: usize) -> Vec<usize> {
-    let at = model.layers[index];
-    match *layer {
-        LayerSpec::Conv2d { kernel, .. } => vec![
-            at.outputs,
-            model.shapes[at.position].channels,
-            kernel[0],
-            kernel[1],
-        ],
-        _ => vec![at.outputs, at.fan_in],
     }
 }

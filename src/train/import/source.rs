@@ -5,8 +5,7 @@ use std::path::Path;
 use half::{bf16, f16};
 use safetensors::{Dtype, SafeTensors, tensor::TensorView};
 
-use super::super::TrainError;
-use crate::file_kind::describe;
+use crate::train::{TrainError, tensors};
 
 /// A tensor as floating-point numbers or integers.
 pub(super) enum TensorValues {
@@ -23,20 +22,9 @@ pub(super) struct TensorSource<'a> {
 impl<'a> TensorSource<'a> {
     /// Reads the file's header, which says where each tensor lies.
     pub(super) fn new(bytes: &'a [u8], path: &'a Path) -> Result<Self, TrainError> {
-        match SafeTensors::deserialize(bytes) {
-            Ok(file) => Ok(Self { path, file }),
-            Err(error) => Err(match describe(bytes) {
-                Some(kind) => TrainError::OtherKind {
-                    path: path.to_owned(),
-                    what: "file of tensors (safetensors)",
-                    kind,
-                },
-                None => TrainError::Weights {
-                    path: path.to_owned(),
-                    problem: format!("not a file of tensors (safetensors): {error}"),
-                },
-            }),
-        }
+        let file = SafeTensors::deserialize(bytes)
+            .map_err(|error| tensors::unreadable(path, bytes, &error))?;
+        Ok(Self { path, file })
     }
 
     /// Builds the error that refuses a tensor or what is made from it.

@@ -42,11 +42,7 @@ fn a_model_is_replaced_when_the_new_one_is_complete_and_not_before() {
     assert_eq!(TrainConfig::load(&dir.join(CONFIG_FILE)).unwrap(), qat);
 
     // Rounding also replaces all of it, but never its own parent.
-    let options = PtqOptions {
-        n_bits: 3,
-        rule: WeightRule::MinError,
-        input_thresholds: None,
-    };
+    let options = options(3, WeightRule::MinError);
     let (network, rounded) = ptq(&parent, &options, &data.test).unwrap();
     assert_eq!(network.name(), "small-ptq3-min-error");
     for dir in [&parent, &dir] {

@@ -2,9 +2,10 @@
 
 use std::path::Path;
 
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::Tensor;
 
 use super::{float_config, qat_config, quadrants, small_network, top_k};
+use crate::data::Dataset;
 use crate::train::{
     LayerSpec, NetworkSpec, QatStart, TrainConfig,
     batch::{InputMap, cross_entropy, divergence},
@@ -34,6 +35,23 @@ fn loss_at(
         .map(|g| g.as_ref().map(|g| values(g).unwrap()))
         .collect();
     (number, found)
+}
+
+/// Makes a model, its inputs for some images, and those images.
+fn on_quadrants(config: &TrainConfig) -> (Model, InputMap, Blocks, Dataset) {
+    let model = Model::new(config).unwrap();
+    let map = InputMap::new(config, model.shapes[0], 1.0 / 3.0).unwrap();
+    let data = quadrants(16, 7);
+    let pixels: Vec<u8> = data.images().flatten().copied().collect();
+    let blocks = map.blocks(&pixels);
+    (model, map, blocks, data)
+}
+
+/// Configures quantised training with norms.
+fn normalized() -> TrainConfig {
+    let mut config = qat_config(Path::new("x"), 2, top_k(), QatStart::Copy);
+    config.quantization.as_mut().unwrap().normalize = true;
+    config
 }
 
 /// Describes a network with everything that a stage can hold: padding, strides, both activations, both poolings, and
@@ -99,7 +117,15 @@ fn stages_compute_what_burn_computes_forward_and_backward() {
         let leaves = model.leaves();
 
         let mut statistics = Vec::new();
-        let logits = model.forward(&leaves, &rounded, x.clone(), Some(&mut statistics));
+        let observe = &mut |_: usize, _: &Tensor<4>| ();
+        let logits = model.forward(
+            0,
+            &leaves,
+            &rounded,
+            x.clone(),
+            Some(&mut statistics),
+            observe,
+        );
         let expected = cross_entropy(logits.clone(), &labels, 0.1).backward();
         let mut pass = model.pass(&leaves, &rounded, blocks.clone(), &[]).unwrap();
         let close = |a: &[f32], b: &[f32], what: &str| {
@@ -144,7 +170,8 @@ fn stages_compute_what_burn_computes_forward_and_backward() {
         }
         assert!(compared >= 6, "{compared}");
         let evaluated = values(&model.evaluate(&rounded, blocks).unwrap()).unwrap();
-        let expected = values(&model.forward(&model.constants(), &rounded, x, None)).unwrap();
+        let expected = model.forward(0, &model.constants(), &rounded, x, None, observe);
+        let expected = values(&expected).unwrap();
         close(&evaluated, &expected, "evaluation");
     }
 }
@@ -156,15 +183,10 @@ fn gradients_of_the_whole_network_match_finite_differences() {
             batch_norm: norm,
             ..float_config()
         };
-        let model = Model::new(&config).unwrap();
-        let data = quadrants(16, 7);
-        let map = InputMap::new(&config, model.shapes[0], 1.0 / 3.0).unwrap();
-        let pixels: Vec<u8> = data.images().flatten().copied().collect();
-        let x = map.blocks(&pixels);
+        let (model, _, x, data) = on_quadrants(&config);
         let teacher = tensor(
             (0..64).map(|i| (i * 37 % 11) as f32 / 5.0).collect(),
             [16, 4],
-            &Device::flex(),
         );
         let (_, gradients) = loss_at(&model, &x, data.labels(), &teacher);
         let mut checked = 0;
@@ -182,8 +204,7 @@ fn gradients_of_the_whole_network_match_finite_differences() {
                     let mut moved = model.clone();
                     let mut v = original.clone();
                     v[position] += d;
-                    moved.params[index].value =
-                        Tensor::from_data(TensorData::new(v, param.value.dims()), &Device::flex());
+                    moved.params[index].value = tensor(v, param.value.dims());
                     loss_at(&moved, &x, data.labels(), &teacher).0
                 };
                 let difference = (at(h) - at(-h)) / (2.0 * f64::from(h));
@@ -283,47 +304,27 @@ fn a_norm_by_one_deviation_has_the_right_gradients() {
 /// The layers after frozen ones have the gradients of a whole pass with running statistics.
 #[test]
 fn frozen_stages_stand_still_and_the_rest_learns() {
-    let mut config = qat_config(Path::new("x"), 2, top_k(), QatStart::Copy);
-    let q = config.quantization.as_mut().unwrap();
-    q.normalize = true;
-    let model = Model::new(&config).unwrap();
-    let map = InputMap::new(&config, model.shapes[0], 1.0 / 3.0).unwrap();
-    let data = quadrants(16, 7);
-    let pixels: Vec<u8> = data.images().flatten().copied().collect();
-    let x = map.blocks(&pixels);
+    let (model, _, x, data) = on_quadrants(&normalized());
     let (rounded, leaves) = (model.round(None).unwrap(), model.leaves());
-    let pass = model
-        .pass(&leaves, &rounded, x.clone(), &[true, true, false])
-        .unwrap();
-    assert!(pass.statistics.is_empty());
-    let evaluated = model.evaluate(&rounded, x.clone()).unwrap();
-    assert_eq!(values(&pass.logits).unwrap(), values(&evaluated).unwrap());
-    let loss = cross_entropy(pass.logits.clone(), data.labels(), 0.0);
-    let gradients = model.gradients(&leaves, &pass, &loss).unwrap();
-    for (param, gradient) in model.params.iter().zip(&gradients) {
-        let learns = param.layer == 2 && param.role.is_trained();
-        assert_eq!(gradient.is_some(), learns, "{}", param.name);
-    }
-    let pass = model
-        .pass(&leaves, &rounded, x, &[true, false, false])
-        .unwrap();
-    assert_eq!(pass.statistics.len(), 1);
-    let loss = cross_entropy(pass.logits.clone(), data.labels(), 0.0);
-    let gradients = model.gradients(&leaves, &pass, &loss).unwrap();
-    for (param, gradient) in model.params.iter().zip(&gradients) {
-        let learns = param.layer > 0 && param.role.is_trained();
-        assert_eq!(gradient.is_some(), learns, "{}", param.name);
+    for (frozen, first) in [([true, true, false], 2), ([true, false, false], 1)] {
+        let pass = model.pass(&leaves, &rounded, x.clone(), &frozen).unwrap();
+        assert_eq!(pass.statistics.len(), 2 - first);
+        if pass.statistics.is_empty() {
+            let evaluated = model.evaluate(&rounded, x.clone()).unwrap();
+            assert_eq!(values(&pass.logits).unwrap(), values(&evaluated).unwrap());
+        }
+        let loss = cross_entropy(pass.logits.clone(), data.labels(), 0.0);
+        let gradients = model.gradients(&leaves, &pass, &loss).unwrap();
+        for (param, gradient) in model.params.iter().zip(&gradients) {
+            let learns = param.layer >= first && param.role.is_trained();
+            assert_eq!(gradient.is_some(), learns, "{}", param.name);
+        }
     }
 }
 
 #[test]
 fn settled_norms_have_the_statistics_of_the_network_as_it_is() {
-    let mut config = qat_config(Path::new("x"), 2, top_k(), QatStart::Copy);
-    config.quantization.as_mut().unwrap().normalize = true;
-    let mut model = Model::new(&config).unwrap();
-    let map = InputMap::new(&config, model.shapes[0], 1.0 / 3.0).unwrap();
-    let data = quadrants(16, 7);
-    let pixels: Vec<u8> = data.images().flatten().copied().collect();
+    let (mut model, map, x, data) = on_quadrants(&normalized());
     let running = |model: &Model, layer| {
         [Role::RunningMean, Role::RunningVar].map(|role| model.get(layer, role).unwrap())
     };
@@ -334,9 +335,7 @@ fn settled_norms_have_the_statistics_of_the_network_as_it_is() {
     assert_ne!(running(&model, 1), before[1]);
     // A pass over the same images measures the statistics that are stored.
     let rounded = model.round(None).unwrap();
-    let pass = model
-        .pass(&model.leaves(), &rounded, map.blocks(&pixels), &frozen)
-        .unwrap();
+    let pass = model.pass(&model.leaves(), &rounded, x, &frozen).unwrap();
     let mut again = model.clone();
     for statistics in pass.statistics {
         statistics.replace(&mut again);

@@ -17,32 +17,17 @@ fn a_nonsense_network_and_ill_fitting_data_are_refused() {
     wrong.network.input = [1, 9, 9];
     assert!(go(&wrong, &data.train).contains("training images"));
     assert!(go(&float_config(), &data.train.slice(0..110)).contains("too few"));
-    let relu = TrainConfig {
-        network: NetworkSpec {
-            layers: small_network()
-                .layers
-                .into_iter()
-                .map(|l| {
-                    if l == LayerSpec::Square {
-                        LayerSpec::Relu
-                    } else {
-                        l
-                    }
-                })
-                .collect(),
-            ..small_network()
-        },
-        epochs: 1,
-        ..float_config()
-    };
+    let mut relu = float_config();
+    relu.epochs = 1;
+    for layer in &mut relu.network.layers {
+        if *layer == LayerSpec::Square {
+            *layer = LayerSpec::Relu;
+        }
+    }
     let parent = top.path().join("relu");
     train(&relu, &data, &parent);
-    let options = PtqOptions {
-        n_bits: 4,
-        rule: WeightRule::Max,
-        input_thresholds: None,
-    };
-    let message = ptq(&parent, &options, &data.test).unwrap_err().to_string();
+    let refused = ptq(&parent, &options(4, WeightRule::Max), &data.test).unwrap_err();
+    let message = refused.to_string();
     assert!(
         message.contains("relu1") && message.contains("use `square`"),
         "{message}"
@@ -73,7 +58,7 @@ proptest! {
         if let Ok(config) = serde_json::from_value::<TrainConfig>(value) {
             match config.validate() {
                 Ok(()) => {
-                    let again = serde_json::from_slice(&config.to_json()).unwrap();
+                    let again = serde_json::from_slice(&serde_json::to_vec(&config).unwrap()).unwrap();
                     prop_assert_eq!(config, again);
                 }
                 Err(error) => prop_assert!(error.to_string().contains('`'), "{}", error),

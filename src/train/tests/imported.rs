@@ -1,11 +1,12 @@
 //! Networks imported from elsewhere.
 
 use super::*;
+use half::{bf16, f16};
+use safetensors::{Dtype, tensor::TensorView};
 use std::path::{Path, PathBuf};
 
 #[test]
 fn an_imported_float_network_computes_what_its_tensors_say() {
-    use safetensors::{Dtype, tensor::TensorView};
     let (top, data) = (tempfile::tempdir().unwrap(), data());
     // A network with batch norms, as it is before folding.
     let config = float_config();
@@ -24,7 +25,7 @@ fn an_imported_float_network_computes_what_its_tensors_say() {
         (Role::RunningMean, "running_mean"),
         (Role::RunningVar, "running_var"),
     ];
-    let mut parts: Vec<(String, Vec<usize>, Vec<u8>)> = Vec::new();
+    let mut parts = Vec::new();
     let mut names = Vec::new();
     for (layer, shape) in [
         (0, vec![3, 1, 3, 3]),
@@ -33,8 +34,8 @@ fn an_imported_float_network_computes_what_its_tensors_say() {
     ] {
         let mut push = |name: String, shape: Vec<usize>, role| {
             let values = model.get(layer, role).unwrap();
-            let bytes = values.iter().flat_map(|x| x.to_le_bytes()).collect();
-            parts.push((name, shape, bytes));
+            let values = bytes(values.into_iter().map(f32::to_le_bytes));
+            parts.push((name, Dtype::F32, shape, values));
         };
         let outputs = shape[0];
         push(format!("l{layer}.weight"), shape, Role::Weight);
@@ -51,14 +52,7 @@ fn an_imported_float_network_computes_what_its_tensors_say() {
             ..LayerTensors::default()
         });
     }
-    let views = parts.iter().map(|(name, shape, bytes)| {
-        (
-            name.as_str(),
-            TensorView::new(Dtype::F32, shape.clone(), bytes).unwrap(),
-        )
-    });
-    let file = top.path().join("w.safetensors");
-    std::fs::write(&file, safetensors::serialize(views, None).unwrap()).unwrap();
+    let file = tensor_file(top.path(), &parts);
     let spec = ImportSpec {
         name: "imported".into(),
         dataset: DatasetName::Mnist,
@@ -68,13 +62,11 @@ fn an_imported_float_network_computes_what_its_tensors_say() {
         tensors: names,
     };
     let dir = top.path().join("imported");
-    let claim = |dir: &Path| OutputFolder::claim(dir, Existing::Refuse, &[&file]).unwrap();
-    let record = import(&spec, &file, &claim(&dir)).unwrap();
-    assert!(!record.quantized);
-    let (_, imported, _) = start::load_float(&dir).unwrap();
+    assert!(!imported(&spec, &file, &dir).unwrap().quantized);
+    let (_, network, _) = start::load_float(&dir).unwrap();
     let map = InputMap::new(&config, model.shapes[0], 1.0 / 3.0).unwrap();
     let expected = batch::all_logits(&model, &[], &data.test, &map).unwrap();
-    let found = batch::all_logits(&imported, &[], &data.test, &map).unwrap();
+    let found = batch::all_logits(&network, &[], &data.test, &map).unwrap();
     let largest = expected.iter().fold(0.0_f32, |m, x| m.max(x.abs()));
     for (a, b) in expected.iter().zip(&found) {
         assert!((a - b).abs() <= 1e-5 * largest, "{a} {b}");
@@ -83,10 +75,8 @@ fn an_imported_float_network_computes_what_its_tensors_say() {
     let refused = |change: &dyn Fn(&mut ImportSpec), words: &str| {
         let mut spec = spec.clone();
         change(&mut spec);
-        let message = import(&spec, &file, &claim(&top.path().join("bad")))
-            .unwrap_err()
-            .to_string();
-        assert!(message.contains(words), "{message}");
+        let error = imported(&spec, &file, &top.path().join("bad")).unwrap_err();
+        assert!(error.to_string().contains(words), "{error}");
     };
     refused(&|s| s.tensors.truncate(2), "2 entries");
     refused(
@@ -99,26 +89,40 @@ fn an_imported_float_network_computes_what_its_tensors_say() {
         refused(&|s| s.tensors[0].norm_epsilon = Some(epsilon), "epsilon");
     }
     refused(&|s| s.tensors[2].norm_epsilon = Some(1e-3), "batch norm");
-    refused(
-        &|s| s.tensors[2].weight_scale = Some(0.5),
-        "integer weights",
-    );
+    let scaled = |s: &mut ImportSpec| s.tensors[2].weight_scale = Some(0.5);
+    refused(&scaled, "integer weights");
     assert!(!top.path().join("bad").exists());
 }
 
-/// Writes a network of one linear layer with two inputs and three outputs, and a file with its tensors.
-fn single(top: &Path, tensors: &[(&str, safetensors::Dtype, &[usize], Vec<u8>)]) -> PathBuf {
+/// Writes a file of tensors: their names, types, shapes and bytes.
+fn tensor_file<N: AsRef<str>, S: AsRef<[usize]>>(
+    top: &Path,
+    tensors: &[(N, Dtype, S, Vec<u8>)],
+) -> PathBuf {
     let views = tensors.iter().map(|(name, dtype, shape, bytes)| {
-        (
-            *name,
-            safetensors::tensor::TensorView::new(*dtype, shape.to_vec(), bytes).unwrap(),
-        )
+        let view = TensorView::new(*dtype, shape.as_ref().to_vec(), bytes);
+        (name.as_ref(), view.unwrap())
     });
-    let file = top.join("single.safetensors");
+    let file = top.join("tensors.safetensors");
     std::fs::write(&file, safetensors::serialize(views, None).unwrap()).unwrap();
     file
 }
 
+/// Writes a file with the weights of [`single_spec`].
+fn weight_file(top: &Path, dtype: Dtype, bytes: Vec<u8>) -> PathBuf {
+    tensor_file(top, &[("w", dtype, [3, 2], bytes)])
+}
+
+/// Imports a network into a new folder.
+fn imported(spec: &ImportSpec, file: &Path, dir: &Path) -> Result<ImportRecord, TrainError> {
+    import(
+        spec,
+        file,
+        &OutputFolder::claim(dir, Existing::Refuse, &[file])?,
+    )
+}
+
+/// Describes a network of one linear layer with two inputs and three outputs.
 fn single_spec() -> ImportSpec {
     ImportSpec {
         name: "single".into(),
@@ -142,26 +146,19 @@ fn bytes<const N: usize>(values: impl IntoIterator<Item = [u8; N]>) -> Vec<u8> {
 
 #[test]
 fn tensors_of_every_width_are_read_as_what_they_are() {
-    use half::{bf16, f16};
-    use safetensors::Dtype;
     let top = tempfile::tempdir().unwrap();
     let numbers = [0.5, -1.0, 2.0, 0.0, -0.25, 8.0];
+    let half = numbers.map(|x| f16::from_f64(x).to_le_bytes());
+    let brain = numbers.map(|x| bf16::from_f64(x).to_le_bytes());
     for (dtype, data) in [
-        (
-            Dtype::F16,
-            bytes(numbers.map(|x| f16::from_f64(x).to_le_bytes())),
-        ),
-        (
-            Dtype::BF16,
-            bytes(numbers.map(|x| bf16::from_f64(x).to_le_bytes())),
-        ),
+        (Dtype::F16, bytes(half)),
+        (Dtype::BF16, bytes(brain)),
         (Dtype::F32, bytes(numbers.map(|x| (x as f32).to_le_bytes()))),
         (Dtype::F64, bytes(numbers.map(f64::to_le_bytes))),
     ] {
-        let file = single(top.path(), &[("w", dtype, &[3, 2], data)]);
+        let file = weight_file(top.path(), dtype, data);
         let dir = top.path().join(format!("{dtype:?}"));
-        let folder = OutputFolder::claim(&dir, Existing::Refuse, &[]).unwrap();
-        assert!(!import(&single_spec(), &file, &folder).unwrap().quantized);
+        assert!(!imported(&single_spec(), &file, &dir).unwrap().quantized);
         let (_, model, _) = start::load_float(&dir).unwrap();
         let found = model.get(0, Role::Weight).unwrap();
         assert_eq!(found, numbers.map(|x| x as f32), "{dtype:?}");
@@ -179,10 +176,9 @@ fn tensors_of_every_width_are_read_as_what_they_are() {
         (Dtype::U64, bytes(whole.map(|x| u64::from(x).to_le_bytes()))),
         (Dtype::I64, bytes(whole.map(|x| i64::from(x).to_le_bytes()))),
     ] {
-        let file = single(top.path(), &[("w", dtype, &[3, 2], data)]);
+        let file = weight_file(top.path(), dtype, data);
         let dir = top.path().join(format!("{dtype:?}"));
-        let folder = OutputFolder::claim(&dir, Existing::Refuse, &[]).unwrap();
-        assert!(import(&spec, &file, &folder).unwrap().quantized);
+        assert!(imported(&spec, &file, &dir).unwrap().quantized);
         let network = crate::network::Network::load(&dir).unwrap();
         let weights = network.layers()[1].layer.weight().unwrap();
         assert_eq!(weights, whole.map(i64::from), "{dtype:?}");
@@ -191,46 +187,42 @@ fn tensors_of_every_width_are_read_as_what_they_are() {
 
 #[test]
 fn numbers_that_are_none_are_refused_by_tensor_and_channel() {
-    use safetensors::Dtype;
     let top = tempfile::tempdir().unwrap();
     let out = top.path().join("out");
     let refused = |spec: &ImportSpec, file: &Path, words: &[&str]| {
-        let folder = OutputFolder::claim(&out, Existing::Refuse, &[]).unwrap();
-        let message = import(spec, file, &folder).unwrap_err().to_string();
+        let message = imported(spec, file, &out).unwrap_err().to_string();
         for words in words {
             assert!(message.contains(words), "{words} is missing in: {message}");
         }
-        drop(folder);
         assert!(!out.exists());
     };
-    let weight = |values: [f64; 6]| {
-        (
-            "w",
-            Dtype::F64,
-            &[3_usize, 2][..],
-            bytes(values.map(f64::to_le_bytes)),
-        )
-    };
+    let weight = |values: [f64; 6]| bytes(values.map(f64::to_le_bytes));
     for bad in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, 1e39, -1e300] {
-        let file = single(top.path(), &[weight([0.0, 1.0, 2.0, 3.0, bad, 5.0])]);
+        let file = weight_file(
+            top.path(),
+            Dtype::F64,
+            weight([0.0, 1.0, 2.0, 3.0, bad, 5.0]),
+        );
         refused(&single_spec(), &file, &["`w`", "channel 2"]);
     }
     // Weights that 32-bit floats cannot hold are not taken for zeros.
-    let file = single(top.path(), &[weight([0.0, 1e-60, 0.0, 0.0, -1e-59, 0.0])]);
+    let tiny = weight([0.0, 1e-60, 0.0, 0.0, -1e-59, 0.0]);
+    let file = weight_file(top.path(), Dtype::F64, tiny);
     refused(&single_spec(), &file, &["`w`", "1e-59", "too small"]);
 
     let norm = |variance: [f64; 3], gamma: f64| {
-        let part = |values: [f64; 3]| bytes(values.map(f64::to_le_bytes));
-        single(
-            top.path(),
-            &[
-                weight([1.0; 6]),
-                ("n.weight", Dtype::F64, &[3], part([gamma; 3])),
-                ("n.bias", Dtype::F64, &[3], part([0.0; 3])),
-                ("n.running_mean", Dtype::F64, &[3], part([0.0; 3])),
-                ("n.running_var", Dtype::F64, &[3], part(variance)),
-            ],
-        )
+        let part = |name, values: [f64; 3]| {
+            let values = bytes(values.map(f64::to_le_bytes));
+            (name, Dtype::F64, vec![3], values)
+        };
+        let parts = [
+            ("w", Dtype::F64, vec![3, 2], weight([1.0; 6])),
+            part("n.weight", [gamma; 3]),
+            part("n.bias", [0.0; 3]),
+            part("n.running_mean", [0.0; 3]),
+            part("n.running_var", variance),
+        ];
+        tensor_file(top.path(), &parts)
     };
     let mut spec = single_spec();
     spec.tensors[0].norm = Some("n".into());
@@ -240,20 +232,13 @@ fn numbers_that_are_none_are_refused_by_tensor_and_channel() {
     }
     // With a small epsilon, a variance of zero gives a factor that 32 bits cannot hold.
     spec.tensors[0].norm_epsilon = Some(1e-300);
-    refused(
-        &spec,
-        &norm([1.0, 0.0, 1.0], 1.0),
-        &["`w`", "channel 1", "batch norm"],
-    );
-    refused(
-        &spec,
-        &norm([1.0; 3], 1e-60),
-        &["`w`", "1e-60", "batch norm"],
-    );
+    let file = norm([1.0, 0.0, 1.0], 1.0);
+    refused(&spec, &file, &["`w`", "channel 1", "batch norm"]);
+    let file = norm([1.0; 3], 1e-60);
+    refused(&spec, &file, &["`w`", "1e-60", "batch norm"]);
     // The epsilon that Keras uses is applied.
     spec.tensors[0].norm_epsilon = Some(1e-3);
-    let folder = OutputFolder::claim(&out, Existing::Refuse, &[]).unwrap();
-    import(&spec, &norm([0.0; 3], 1.0), &folder).unwrap();
+    imported(&spec, &norm([0.0; 3], 1.0), &out).unwrap();
     let (_, model, _) = start::load_float(&out).unwrap();
     let expected = 1.0 / 1e-3_f64.sqrt();
     for weight in model.get(0, Role::Weight).unwrap() {
@@ -262,24 +247,16 @@ fn numbers_that_are_none_are_refused_by_tensor_and_channel() {
             "{weight}"
         );
     }
-    drop(folder);
     std::fs::remove_dir_all(&out).unwrap();
 
-    let eight_bit_floats = single(top.path(), &[("w", Dtype::F8_E4M3, &[3, 2], vec![0; 6])]);
-    refused(
-        &single_spec(),
-        &eight_bit_floats,
-        &["`w`", "F8_E4M3", "convert"],
-    );
-    let large = [u64::MAX, 0, 0, 0, 0, 0];
-    let large = single(
-        top.path(),
-        &[("w", Dtype::U64, &[3, 2], bytes(large.map(u64::to_le_bytes)))],
-    );
+    let file = weight_file(top.path(), Dtype::F8_E4M3, vec![0; 6]);
+    refused(&single_spec(), &file, &["`w`", "F8_E4M3", "convert"]);
+    let large = [u64::MAX, 0, 0, 0, 0, 0].map(u64::to_le_bytes);
+    let large = weight_file(top.path(), Dtype::U64, bytes(large));
     let mut whole = single_spec();
     whole.tensors[0].weight_scale = Some(1.0);
     refused(&whole, &large, &["`w`", "63 bits"]);
-    let ones = single(top.path(), &[("w", Dtype::I8, &[3, 2], vec![1; 6])]);
+    let ones = weight_file(top.path(), Dtype::I8, vec![1; 6]);
     whole.tensors[0].weight_scale = Some(5e-324);
     refused(&whole, &ones, &["weight_scale", "5e-324", "full precision"]);
 
@@ -310,72 +287,40 @@ fn descriptions_name_the_field_at_fault() {
         assert!(message.contains(words), "{message}");
     };
     let with = |field: &str| text.replace("\"weight\":\"w\"", &format!("\"weight\":\"w\",{field}"));
-    refused(
-        &with("\"weight_scale\":[0.5,0.25,0.5]"),
-        "one number for the whole tensor",
-    );
-    refused(
-        &with("\"weight_scale\":[0.5,0.25,0.5]"),
-        "tensors[0].weight_scale",
-    );
-    refused(
-        &with("\"norm_epsilon\":\"small\""),
-        "tensors[0].norm_epsilon",
-    );
+    let scales = with("\"weight_scale\":[0.5,0.25,0.5]");
+    refused(&scales, "one number for the whole tensor");
+    refused(&scales, "tensors[0].weight_scale");
+    let words = with("\"norm_epsilon\":\"small\"");
+    refused(&words, "tensors[0].norm_epsilon");
     refused(&with("\"norme\":1"), "norme");
     std::fs::write(&path, with("\"weight_scale\":0.5")).unwrap();
-    assert_eq!(
-        ImportSpec::load(&path).unwrap().tensors[0].weight_scale,
-        Some(0.5)
-    );
+    let spec = ImportSpec::load(&path).unwrap();
+    assert_eq!(spec.tensors[0].weight_scale, Some(0.5));
 }
 
 #[test]
 fn a_folder_holds_one_kind_of_network() {
-    use safetensors::Dtype;
     let top = tempfile::tempdir().unwrap();
     let out = top.path().join("model");
-    let real = single(
-        top.path(),
-        &[(
-            "w",
-            Dtype::F32,
-            &[3, 2],
-            bytes([1.0_f32; 6].map(f32::to_le_bytes)),
-        )],
+    let real = (
+        Dtype::F32,
+        bytes([1.0_f32; 6].map(f32::to_le_bytes)),
+        single_spec(),
     );
-    let claim = |existing| OutputFolder::claim(&out, existing, &[]);
-    import(&single_spec(), &real, &claim(Existing::Refuse).unwrap()).unwrap();
-    assert!(matches!(
-        claim(Existing::Refuse),
-        Err(TrainError::ModelExists { .. })
-    ));
-
-    let whole = single(top.path(), &[("w", Dtype::I8, &[3, 2], vec![1; 6])]);
-    let mut spec = single_spec();
-    spec.tensors[0].weight_scale = Some(1.0);
-    import(&spec, &whole, &claim(Existing::Replace).unwrap()).unwrap();
-    let names = || {
-        let mut names: Vec<_> = std::fs::read_dir(&out)
-            .unwrap()
-            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-            .collect();
-        names.sort();
-        names
-    };
-    assert_eq!(names(), ["import.json", "network.json.gz"]);
-    let real = single(
-        top.path(),
-        &[(
-            "w",
-            Dtype::F32,
-            &[3, 2],
-            bytes([1.0_f32; 6].map(f32::to_le_bytes)),
-        )],
-    );
-    import(&single_spec(), &real, &claim(Existing::Replace).unwrap()).unwrap();
-    assert_eq!(
-        names(),
-        ["config.json", "import.json", "weights.safetensors"]
-    );
+    let mut whole = (Dtype::I8, vec![1; 6], single_spec());
+    whole.2.tensors[0].weight_scale = Some(1.0);
+    let float = ["config.json", "import.json", "weights.safetensors"];
+    for ((dtype, bytes, spec), names) in [
+        (&real, &float[..]),
+        (&whole, &["import.json", "network.json.gz"]),
+        (&real, &float),
+    ] {
+        let file = weight_file(top.path(), *dtype, bytes.clone());
+        let folder = OutputFolder::claim(&out, Existing::Replace, &[]).unwrap();
+        import(spec, &file, &folder).unwrap();
+        drop(folder);
+        let refused = imported(spec, &file, &out).unwrap_err();
+        assert!(matches!(refused, TrainError::ModelExists { .. }));
+        assert_eq!(contents(&out).into_keys().collect::<Vec<_>>(), names);
+    }
 }

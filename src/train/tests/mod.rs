@@ -1,10 +1,4 @@
 //! Runs on small synthetic data: repeatability, resuming, agreement, gradients of the whole network.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "a test may stop at a surprise"
-)]
 
 use std::path::Path;
 
@@ -15,8 +9,9 @@ use super::{
 };
 use crate::{
     data::{Dataset, DatasetName},
-    network::{Center, EncodedChannel, InputEncoding, Network, Twin, argmax},
+    network::{Center, EncodedChannel, InputEncoding, Network, SplitMix64, Twin, argmax},
     quant::WeightRule,
+    seal::Modulus,
 };
 
 mod folder;
@@ -27,22 +22,15 @@ mod reference;
 
 /// Makes 8x8 images, with noise, whose class is the bright quadrant.
 fn quadrants(images: usize, seed: u64) -> Dataset {
-    let mut state = seed;
-    let mut random = move || {
-        state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = state;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    };
+    let mut random = SplitMix64::new(seed);
     let (mut pixels, mut labels) = (Vec::new(), Vec::new());
     for _ in 0..images {
-        let class = (random() % 4) as u8;
+        let class = (random.next_u64() % 4) as u8;
         labels.push(class);
         for y in 0..8_u64 {
             for x in 0..8_u64 {
                 let bright = u64::from(class) == (y / 4) * 2 + x / 4;
-                pixels.push((random() % 140 + if bright { 100 } else { 0 }) as u8);
+                pixels.push((random.next_u64() % 140 + if bright { 100 } else { 0 }) as u8);
             }
         }
     }
@@ -78,13 +66,12 @@ fn small_network() -> NetworkSpec {
 }
 
 fn float_config() -> TrainConfig {
+    let paper = TrainConfig::preset("hcnn-mnist-paper").unwrap();
     TrainConfig {
         name: "small".into(),
-        dataset: DatasetName::Mnist,
         seed: 3,
         network: small_network(),
         input_thresholds: vec![85, 170, 255],
-        input_encoding: None,
         validation_images: 100,
         epochs: 4,
         batch_size: 25,
@@ -93,23 +80,17 @@ fn float_config() -> TrainConfig {
             schedule: Schedule::Cosine,
             warmup_steps: 5,
             clip_norm: Some(1.0),
-            weight_decay: 0.0,
-            first_layer_factor: 1.0,
-            bias_factor: 1.0,
-            scale_factor: 1.0,
+            ..paper.optimizer
         },
         batch_norm: true,
-        norm_gamma: 1.0,
         label_smoothing: 0.05,
         augmentation: Some(AugmentConfig {
             rotation: 3.0,
             scale: 0.02,
             shift: 0.3,
-            shear: 0.0,
             ..AugmentConfig::default()
         }),
-        distillation: None,
-        quantization: None,
+        ..paper
     }
 }
 
@@ -125,15 +106,11 @@ fn qat_config(parent: &Path, n_bits: u32, rules: Vec<WeightRule>, start: QatStar
             temperature: 2.0,
         }),
         quantization: Some(QatConfig {
-            parent,
-            n_bits,
-            rules,
             start,
             anneal: if ternary { 0.4 } else { 0.0 },
             freeze: if ternary { vec![0.5, 0.75] } else { vec![] },
             center_output: ternary,
-            plain_moduli: Vec::new(),
-            normalize: false,
+            ..QatConfig::by_rules(&parent, n_bits, rules)
         }),
         ..float_config()
     }
@@ -143,6 +120,15 @@ fn top_k() -> Vec<WeightRule> {
     [5, 12, 8]
         .map(|keep| WeightRule::TopK { keep, limit: 1 })
         .to_vec()
+}
+
+/// Rounds to so many bits by this rule.
+fn options(n_bits: u32, rule: WeightRule) -> PtqOptions {
+    PtqOptions {
+        n_bits,
+        rule,
+        input_thresholds: None,
+    }
 }
 
 struct Data {
@@ -316,15 +302,9 @@ fn the_exported_network_is_what_was_trained_for_every_rule_and_width() {
 
 /// Finds the smallest prime above `bound` that supports batching.
 fn batching_prime_above(bound: u64) -> u64 {
-    let prime = |n: u64| {
-        (2..n)
-            .take_while(|d| d * d <= n)
-            .all(|d| !n.is_multiple_of(d))
-    };
-    (1..1 << 40)
-        .map(|k| 2048 * k + 1)
-        .find(|&n| n > bound && prime(n))
-        .unwrap()
+    let prime = |n: &u64| Modulus::new(*n).and_then(Modulus::is_prime).unwrap();
+    let mut candidates = (bound / 2048..).map(|k| 2048 * k + 1);
+    candidates.find(|n| *n > bound && prime(n)).unwrap()
 }
 
 #[test]
@@ -439,12 +419,8 @@ fn a_network_that_reads_contrasts_is_trained_and_exported() {
         input_thresholds: vec![1],
         ..config
     };
-    assert!(
-        both.validate()
-            .unwrap_err()
-            .to_string()
-            .contains("input_thresholds")
-    );
+    let refused = both.validate().unwrap_err().to_string();
+    assert!(refused.contains("input_thresholds"), "{refused}");
 }
 
 #[test]
@@ -453,11 +429,7 @@ fn post_training_quantisation_loses_little_at_eight_bits_and_agrees_at_all() {
     let parent = top.path().join("float");
     let float = train(&float_config(), &data, &parent);
     for n_bits in [2, 3, 4, 6, 8, 16, 32] {
-        let options = PtqOptions {
-            n_bits,
-            rule: WeightRule::Max,
-            input_thresholds: None,
-        };
+        let options = options(n_bits, WeightRule::Max);
         let (network, record) = ptq(&parent, &options, &data.test).unwrap();
         assert_eq!(record.agreement.argmax_differs, 0);
         assert_eq!(record.parent_sha256, float.weights_sha256);
@@ -475,11 +447,6 @@ fn post_training_quantisation_loses_little_at_eight_bits_and_agrees_at_all() {
         assert!(ptq(&dir, &options, &data.test).is_err());
     }
     // Bits and rule must agree; where they do, the name contains both.
-    let options = |n_bits, rule| PtqOptions {
-        n_bits,
-        rule,
-        input_thresholds: None,
-    };
     let wide = WeightRule::TopK { keep: 2, limit: 3 };
     for (n_bits, rule) in [
         (3, WeightRule::TernaryMean),
