@@ -2,7 +2,7 @@
 //! prime t, it is multiplied by T / t, and one prime of q is dropped.
 //!
 //! The phase of a ciphertext c of a shared upload, times T, is T e - [Q m]_T, which is the phase of a BGV ciphertext of
-//! -Q m modulo each t. So T / t times c is a BFV ciphertext under t. PrimeDrop a prime p is SEAL's division with rounding:
+//! -Q m modulo each t. So T / t times c is a BFV ciphertext under t. Dropping a prime p is SEAL's division with rounding:
 //! it leaves c' = (c T / t - d) / p for the residue d of c T / t around 0 modulo p. With x = c - d t / T, the BGV
 //! ciphertext t c' is x T / p, so the layers read x, and their factors take account of T / p.
 
