@@ -532,7 +532,10 @@ fn hostile_messages_are_refused_and_named() {
     ] {
         assert_eq!(refused(&changed(&bytes, at, bytes[at] ^ 1)), name);
     }
-    assert_eq!(refused(&changed(&bytes, HEADER_BYTES, 1)), "checksum");
+    assert_eq!(
+        refused(&changed(&bytes, HEADER_BYTES, bytes[HEADER_BYTES] ^ 1)),
+        "checksum"
+    );
     assert_eq!(refused(&bytes[..bytes.len() - 9]), "truncated");
     let mut large = bytes.clone();
     large[HEADER_BYTES + 32..HEADER_BYTES + 64].fill(0xFF);
