@@ -492,3 +492,97 @@ fn stores_on_both_sides_serve_an_image_once() {
         Err(PadStoreError::Empty { others: 0, .. })
     ));
 }
+
+/// Checks that each number of a masked image, a pad and a prepared pad is checked, and named.
+#[test]
+fn hostile_messages_are_refused_and_named() {
+    let parties = Parties::new(plan(&small(1), Scheme::FewUploads, None));
+    let (client, contexts, limits) = (&parties.client, &parties.contexts, Limits::default());
+    let image = &random_images(4, &small(1), 1)[0];
+    let (secret, pad) = client.make_pad().unwrap();
+    let prepared = parties.server.prepare_pad(contexts, &pad).unwrap();
+    let masked = client.mask_image(secret, image).unwrap();
+    let field = |error: WireError| match error {
+        WireError::Field { field, .. } => field,
+        WireError::Residue { .. } => "residue",
+        WireError::Kind { .. } => "kind",
+        WireError::Truncated { .. } => "truncated",
+        WireError::Checksum => "checksum",
+        other => panic!("{other}"),
+    };
+    let changed = |bytes: &[u8], at: usize, byte: u8| {
+        let mut bytes = bytes.to_vec();
+        bytes[at] = byte;
+        bytes
+    };
+
+    let bytes = masked.to_wire(contexts).unwrap();
+    let refused = |bytes: &[u8]| match MaskedImage::from_wire(contexts, bytes, &limits) {
+        Err(error) => field(error),
+        Ok(_) => "accepted",
+    };
+    for (at, name) in [
+        (7, "NTT form"),
+        (24, "body length"),
+        (32, "polynomials"),
+        (34, "primes"),
+        (36, "parts"),
+        (40, "items"),
+        (44, "images"),
+    ] {
+        assert_eq!(refused(&changed(&bytes, at, bytes[at] ^ 1)), name);
+    }
+    assert_eq!(
+        refused(&changed(&bytes, HEADER_BYTES, bytes[HEADER_BYTES] ^ 1)),
+        "checksum"
+    );
+    assert_eq!(refused(&bytes[..bytes.len() - 9]), "truncated");
+    let mut large = bytes.clone();
+    large[HEADER_BYTES + 32..HEADER_BYTES + 64].fill(0xFF);
+    assert_eq!(refused(&large), "residue");
+    assert_eq!(refused(&pad.to_wire(contexts).unwrap()), "kind");
+
+    let bytes = pad.to_wire(contexts).unwrap();
+    let refused = |bytes: &[u8]| match Pad::from_wire(contexts, bytes, &limits) {
+        Err(error) => field(error),
+        Ok(_) => "accepted",
+    };
+    for (at, name) in [
+        (7, "NTT form"),
+        (32, "polynomials"),
+        (34, "primes"),
+        (40, "items"),
+        (44, "images"),
+    ] {
+        assert_eq!(refused(&changed(&bytes, at, bytes[at] ^ 1)), name);
+    }
+
+    let bytes = prepared.to_wire(contexts).unwrap();
+    let refused = |bytes: &[u8]| match super::PreparedPad::from_wire(contexts, bytes, &limits) {
+        Err(error) => field(error),
+        Ok(_) => "accepted",
+    };
+    for (at, name) in [
+        (7, "NTT form"),
+        (32, "polynomials"),
+        (36, "parts"),
+        (44, "images"),
+    ] {
+        assert_eq!(refused(&changed(&bytes, at, bytes[at] ^ 1)), name);
+    }
+    // The numbers of ciphertexts and of primes are what the body length has room for.
+    let mut many = bytes.clone();
+    many[40..44].copy_from_slice(&u32::MAX.to_le_bytes());
+    assert_eq!(refused(&many), "items");
+    // What is read is checked against the circuit before it is used, too.
+    let mut doubled = parties.sent(&prepared);
+    for part in &mut doubled.parts {
+        let again = part[0].try_clone().unwrap();
+        part.push(again);
+    }
+    let doubled = parties.sent(&doubled);
+    assert!(matches!(
+        parties.server.evaluate_masked(doubled, &masked, &()),
+        Err(EngineError::Seal { .. })
+    ));
+}
