@@ -10,7 +10,7 @@ use super::message::{
     EvaluationKeys, Request, RequestPart, Response, ResponsePart, check_images, check_parts,
     check_shape, suffix,
 };
-use super::pads::Deployment;
+use super::pads::SpecFingerprint;
 use super::secret::SecretPrime;
 use super::seeded::{SeededEvaluationKeys, SeededRequest, SeededRequestPart};
 use super::spec::{ClientSpec, Upload};
@@ -47,7 +47,7 @@ pub struct Client {
     contexts: Contexts,
     crt: Crt,
     /// Computed when the first pad is made or used.
-    deployment: OnceLock<Deployment>,
+    deployment: OnceLock<SpecFingerprint>,
 }
 
 impl Client {
@@ -130,9 +130,9 @@ impl Client {
         })
     }
 
-    /// Returns the fingerprint of the client's specification, see [`ClientSpec::deployment`].
-    pub fn deployment(&self) -> Deployment {
-        *self.deployment.get_or_init(|| self.spec.deployment())
+    /// Returns the fingerprint of the client's specification, see [`ClientSpec::fingerprint`].
+    pub fn fingerprint(&self) -> SpecFingerprint {
+        *self.deployment.get_or_init(|| self.spec.fingerprint())
     }
 
     /// Makes own encryption use other instructions than this processor's fastest ones, for measurements.

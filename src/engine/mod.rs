@@ -46,7 +46,7 @@ pub(crate) use encrypting::CompactEncryption;
 pub use error::EngineError;
 pub use forecast::LayerForecast;
 pub use message::{EvaluationKeys, Request, RequestPart, Response, ResponsePart};
-pub use pads::{Deployment, MaskedImage, Pad, PadNumber, PadSecret, PreparedPad};
+pub use pads::{MaskedImage, Pad, PadNumber, PadSecret, PreparedPad, SpecFingerprint};
 pub(crate) use pads::{check_residues, packed_residues, residue_bytes};
 pub use plan::Plan;
 pub use seeded::{SeededEvaluationKeys, SeededRequest, SeededRequestPart};

@@ -3,7 +3,7 @@
 use super::error::PadStoreError;
 use super::folder::{Folder, reached};
 use crate::engine::{
-    Client, ClientSpec, Deployment, MaskedImage, Pad, PadNumber, PadSecret, check_residues,
+    Client, ClientSpec, MaskedImage, Pad, PadNumber, PadSecret, SpecFingerprint, check_residues,
     packed_residues, residue_bytes,
 };
 use std::fs::File;
@@ -19,7 +19,7 @@ const MAGIC: [u8; 4] = *b"SQPS";
 /// Version of the files.
 const VERSION: u16 = 1;
 /// Bytes before the residues: magic, version, two zeros, deployment and number.
-const HEADER_BYTES: usize = 8 + Deployment::BYTES + PadNumber::BYTES;
+const HEADER_BYTES: usize = 8 + SpecFingerprint::BYTES + PadNumber::BYTES;
 /// Bytes of the checksum at the end.
 const CHECKSUM_BYTES: usize = 8;
 
@@ -36,7 +36,7 @@ pub struct PadStore {
 /// What the files of a deployment have in common.
 #[derive(Debug, Clone)]
 pub(super) struct SecretForm {
-    pub deployment: Deployment,
+    pub deployment: SpecFingerprint,
     pub plain_moduli: Vec<u64>,
     /// Number of values of an image.
     pub values: usize,
@@ -84,7 +84,7 @@ impl SecretForm {
         if start[4..6] != VERSION.to_le_bytes() || start[6..] != [0; 2] {
             return damaged("it has another version");
         }
-        let (deployment, of_file) = names.split_at(Deployment::BYTES);
+        let (deployment, of_file) = names.split_at(SpecFingerprint::BYTES);
         if deployment != self.deployment.0 {
             return Err(NotOurs::OtherDeployment);
         }
@@ -130,7 +130,7 @@ impl PadStore {
             return Err(crate::engine::EngineError::NoPads.into());
         }
         let form = SecretForm {
-            deployment: spec.deployment(),
+            deployment: spec.fingerprint(),
             plain_moduli: spec.plain_moduli().to_vec(),
             values: spec.pad_values(),
         };
@@ -233,7 +233,7 @@ impl PadStore {
     /// Those of [`Client::check_maskable`] and of [`PadStore::take`].
     pub fn mask_image(&self, client: &Client, image: &[i64]) -> Result<MaskedImage, PadStoreError> {
         client.check_maskable(image)?;
-        if client.deployment() != self.form.deployment {
+        if client.fingerprint() != self.form.deployment {
             return Err(crate::engine::EngineError::PadDeployment {
                 what: "store of pads",
             }

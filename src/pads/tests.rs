@@ -2,7 +2,7 @@
 
 use super::secrets::SecretForm;
 use super::{PadStore, PadStoreError, PreparedPadStore};
-use crate::engine::{Contexts, Deployment, PadNumber, PadSecret, PreparedPad};
+use crate::engine::{Contexts, PadNumber, PadSecret, PreparedPad, SpecFingerprint};
 use crate::seal::{Ciphertext, Context, ParametersLiteral, SecurityLevel};
 use std::collections::BTreeMap;
 use std::env;
@@ -27,7 +27,7 @@ pub(super) fn reached(step: &str) {
 
 fn form() -> SecretForm {
     SecretForm {
-        deployment: Deployment([3; 16]),
+        deployment: SpecFingerprint([3; 16]),
         plain_moduli: vec![97, 193],
         values: 5,
     }
@@ -196,7 +196,7 @@ fn a_pad_of_another_deployment_is_neither_taken_nor_stored() {
     let folder = TempDir::new().unwrap();
     secrets(folder.path()).put(secret(1)).unwrap();
     let other = SecretForm {
-        deployment: Deployment([4; 16]),
+        deployment: SpecFingerprint([4; 16]),
         plain_moduli: vec![97, 193, 257],
         values: 9,
     };

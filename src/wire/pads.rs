@@ -7,13 +7,13 @@ use super::header::{Counts, Kind};
 use super::message::{Body, Size, check_field};
 use super::stream::{MessageSource, POLYNOMIAL, Sink, invalid_residue};
 use crate::engine::{
-    CompactRequest, Contexts, Deployment, MaskedImage, Pad, PadNumber, PreparedPad, check_residues,
-    residue_bytes,
+    CompactRequest, Contexts, MaskedImage, Pad, PadNumber, PreparedPad, SpecFingerprint,
+    check_residues, residue_bytes,
 };
 use crate::seal::Ciphertext;
 
 /// Bytes of the fields before the body proper: a fingerprint and the pad's number.
-const FIELDS: u64 = (Deployment::BYTES + PadNumber::BYTES) as u64;
+const FIELDS: u64 = (SpecFingerprint::BYTES + PadNumber::BYTES) as u64;
 /// Largest number of ciphertexts of a prepared pad, for each plain prime: more than any first layer makes.
 const PREPARED_MAX: u64 = 1024;
 
@@ -47,7 +47,7 @@ impl Body for Pad {
         source: &mut MessageSource<'_>,
     ) -> WireResult<Self> {
         Ok(Self {
-            deployment: Deployment(source.array("deployment")?),
+            deployment: SpecFingerprint(source.array("deployment")?),
             number: PadNumber(source.array("pad number")?),
             encrypted: CompactRequest::read_body(plan, counts, source)?,
         })
@@ -104,7 +104,7 @@ impl Body for MaskedImage {
         counts: &Counts,
         source: &mut MessageSource<'_>,
     ) -> WireResult<Self> {
-        let deployment = Deployment(source.array("deployment")?);
+        let deployment = SpecFingerprint(source.array("deployment")?);
         let number = PadNumber(source.array("pad number")?);
         let values = counts.items as usize;
         let mut residues = vec![0; values];
@@ -140,7 +140,7 @@ impl Body for PreparedPad {
         check_field("items", items, 1..=PREPARED_MAX)?;
         let ciphertexts =
             batch_size::<Ciphertext>(plan, counts, (plan.contexts().len(), counts.items as usize))?;
-        Ok(ciphertexts.plus_bytes(FIELDS + Deployment::BYTES as u64))
+        Ok(ciphertexts.plus_bytes(FIELDS + SpecFingerprint::BYTES as u64))
     }
 
     fn write_body(&self, plan: &Contexts, sink: &mut Sink<'_>) -> WireResult<()> {

@@ -1,7 +1,7 @@
 //! The client's side of pads.
 
 use super::residues::packed_residues;
-use super::{Deployment, MaskedImage, Pad, PadNumber};
+use super::{MaskedImage, Pad, PadNumber, SpecFingerprint};
 use crate::engine::client::Client;
 use crate::engine::error::EngineError;
 use crate::engine::masks::uniform;
@@ -15,7 +15,7 @@ use zeroize::Zeroizing;
 /// It is as secret as an image: whoever has it and sees the masked image knows the image.
 pub struct PadSecret {
     pub(crate) number: PadNumber,
-    pub(crate) deployment: Deployment,
+    pub(crate) deployment: SpecFingerprint,
     /// For each plain prime, a residue for each value of an image.
     pub(crate) residues: Vec<Zeroizing<Vec<u64>>>,
 }
@@ -37,7 +37,7 @@ impl PadSecret {
     }
 
     /// Returns the deployment that it serves.
-    pub const fn deployment(&self) -> Deployment {
+    pub const fn fingerprint(&self) -> SpecFingerprint {
         self.deployment
     }
 }
@@ -75,7 +75,7 @@ impl Client {
             vec![residues.collect::<Vec<i64>>()]
         });
         let signed = Zeroizing::new(signed.collect::<Vec<_>>());
-        let (number, deployment) = (PadNumber::draw()?, self.deployment());
+        let (number, deployment) = (PadNumber::draw()?, self.fingerprint());
         let pad = Pad {
             number,
             deployment,
@@ -115,7 +115,7 @@ impl Client {
             residues,
         } = secret;
         let fits = residues.iter().all(|of| of.len() == image.len());
-        if deployment != self.deployment()
+        if deployment != self.fingerprint()
             || residues.len() != self.spec.plain_moduli.len()
             || !fits
         {

@@ -9,23 +9,23 @@ use std::fmt;
 /// A fingerprint of a [`ClientSpec`]: parameters, places of values in slots, keys, factors and the form of responses. Pads
 /// of one deployment do not serve another. It leaves out how pixels become integers, which pads have nothing to do with.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Deployment(pub [u8; Self::BYTES]);
+pub struct SpecFingerprint(pub [u8; Self::BYTES]);
 
-impl Deployment {
+impl SpecFingerprint {
     /// Size in bytes.
     pub const BYTES: usize = 16;
 }
 
-impl fmt::Display for Deployment {
+impl fmt::Display for SpecFingerprint {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut bytes = self.0.iter();
         bytes.try_for_each(|byte| write!(formatter, "{byte:02x}"))
     }
 }
 
-impl fmt::Debug for Deployment {
+impl fmt::Debug for SpecFingerprint {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "Deployment({self})")
+        write!(formatter, "SpecFingerprint({self})")
     }
 }
 
@@ -59,17 +59,17 @@ impl Words {
         words.for_each(|word| self.word(word));
     }
 
-    fn finish(mut self) -> [u8; Deployment::BYTES] {
+    fn finish(mut self) -> [u8; SpecFingerprint::BYTES] {
         self.hash.update(&self.buffer);
-        let mut bytes = [0; Deployment::BYTES];
-        bytes.copy_from_slice(&self.hash.finalize().as_bytes()[..Deployment::BYTES]);
+        let mut bytes = [0; SpecFingerprint::BYTES];
+        bytes.copy_from_slice(&self.hash.finalize().as_bytes()[..SpecFingerprint::BYTES]);
         bytes
     }
 }
 
 impl ClientSpec {
     /// Computes the fingerprint of this deployment: a pass over the slot map. Keep the result.
-    pub fn deployment(&self) -> Deployment {
+    pub fn fingerprint(&self) -> SpecFingerprint {
         // A new field must be named here.
         let Self {
             poly_modulus_degree,
@@ -116,7 +116,7 @@ impl ClientSpec {
         words.word(*coefficients as u64);
         words.word(u64::from(*takes_pads));
         words.word(u64::from(*shared_upload));
-        Deployment(words.finish())
+        SpecFingerprint(words.finish())
     }
 }
 
@@ -124,8 +124,8 @@ impl ClientSpec {
 /// layer, and where its results lie. `None` if the circuit takes no pads.
 pub(super) fn of_first_layer(
     circuit: &Circuit,
-    deployment: Deployment,
-) -> Option<[u8; Deployment::BYTES]> {
+    deployment: SpecFingerprint,
+) -> Option<[u8; SpecFingerprint::BYTES]> {
     let point = circuit.pad_point()?;
     let first = circuit.layers().first()?;
     let mut words = Words::new("sealquant 2026-11 first layer of pads 1");

@@ -25,7 +25,7 @@ mod server;
 mod tests;
 
 pub use client::PadSecret;
-pub use fingerprint::Deployment;
+pub use fingerprint::SpecFingerprint;
 use fingerprint::of_first_layer;
 pub(crate) use residues::{check_residues, packed_residues, residue_bytes};
 pub(super) use server::PadPlan;
@@ -69,7 +69,7 @@ impl fmt::Debug for PadNumber {
 #[derive(Debug, Clone)]
 pub struct Pad {
     pub(crate) number: PadNumber,
-    pub(crate) deployment: Deployment,
+    pub(crate) deployment: SpecFingerprint,
     pub(crate) encrypted: CompactRequest,
 }
 
@@ -80,7 +80,7 @@ impl Pad {
     }
 
     /// Returns the deployment that it serves.
-    pub const fn deployment(&self) -> Deployment {
+    pub const fn fingerprint(&self) -> SpecFingerprint {
         self.deployment
     }
 }
@@ -89,7 +89,7 @@ impl Pad {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MaskedImage {
     pub(crate) number: PadNumber,
-    pub(crate) deployment: Deployment,
+    pub(crate) deployment: SpecFingerprint,
     /// Number of values of an image.
     pub(crate) values: usize,
     /// For each plain prime, the residues, packed to its width.
@@ -103,7 +103,7 @@ impl MaskedImage {
     }
 
     /// Returns the deployment for which it was made.
-    pub const fn deployment(&self) -> Deployment {
+    pub const fn fingerprint(&self) -> SpecFingerprint {
         self.deployment
     }
 }

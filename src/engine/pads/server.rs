@@ -1,7 +1,7 @@
 //! The server's side of pads.
 
 use super::residues::{check_residues, residue_bytes};
-use super::{Deployment, MaskedImage, Pad, PadNumber, of_first_layer};
+use super::{MaskedImage, Pad, PadNumber, SpecFingerprint, of_first_layer};
 use crate::engine::contexts::Contexts;
 use crate::engine::error::EngineError;
 use crate::engine::message::{EvaluationKeys, Response, check_shape, suffix};
@@ -21,7 +21,7 @@ const KEYS_BYTES: usize = 16;
 pub struct PreparedPad {
     pub(crate) number: PadNumber,
     /// Fingerprint of the first layer that was computed.
-    pub(crate) first_layer: [u8; Deployment::BYTES],
+    pub(crate) first_layer: [u8; SpecFingerprint::BYTES],
     /// Identifies the client's keys.
     pub(crate) keys: [u8; KEYS_BYTES],
     /// For each plain prime, the ciphertexts that the layer made, in NTT form.
@@ -38,8 +38,8 @@ impl PreparedPad {
 /// What a server knows of its plan's pads.
 #[derive(Debug, Clone)]
 pub(in crate::engine) struct PadPlan {
-    deployment: Deployment,
-    first_layer: [u8; Deployment::BYTES],
+    deployment: SpecFingerprint,
+    first_layer: [u8; SpecFingerprint::BYTES],
     keys: [u8; KEYS_BYTES],
     /// Number of values of an image.
     values: usize,
@@ -53,7 +53,7 @@ impl PadPlan {
         if !spec.takes_pads() {
             return None;
         }
-        let deployment = spec.deployment();
+        let deployment = spec.fingerprint();
         Some(Self {
             first_layer: of_first_layer(plan.circuit(), deployment)?,
             keys: keys.compact.as_ref().map_or([0; KEYS_BYTES], |keys| {

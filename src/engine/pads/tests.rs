@@ -331,7 +331,7 @@ fn other_deployments_networks_and_keys_are_refused() {
         EngineError::PadDeployment { what: named } => assert_eq!(named, what),
         other => panic!("{other}"),
     };
-    assert_ne!(parties.client.deployment(), few.client.deployment());
+    assert_ne!(parties.client.fingerprint(), few.client.fingerprint());
     let (secret, pad) = parties.client.make_pad().unwrap();
     refused(
         few.client.mask_image(secret, image).unwrap_err(),
@@ -360,7 +360,7 @@ fn other_deployments_networks_and_keys_are_refused() {
     );
     // Another client of the same deployment.
     let again = Parties::new(plan(&small(1), Scheme::FewUploads, None));
-    assert_eq!(again.client.deployment(), few.client.deployment());
+    assert_eq!(again.client.fingerprint(), few.client.fingerprint());
     assert!(again.server.check_masked(&masked).is_ok());
     refused(
         again
@@ -395,7 +395,10 @@ fn a_pad_that_was_prepared_for_other_weights_is_refused() {
         (network(negated, 0), false),
     ] {
         let plan = Plan::new(&network, parties.plan.parameters()).unwrap();
-        assert_eq!(plan.client_spec().deployment(), parties.client.deployment());
+        assert_eq!(
+            plan.client_spec().fingerprint(),
+            parties.client.fingerprint()
+        );
         let contexts = &parties.contexts;
         let server = |plan: &Plan| {
             let keys = keys.clone().into_keys(contexts);
