@@ -3,7 +3,7 @@
 # about 45 minutes on two cores; nothing else should run meanwhile. All records must be of one commit: commit first, or
 # they say `-dirty` and `cargo test --test figures` refuses them.
 #
-# scripts/record.sh [PART...]    parts: infer inference endtoend plain network scaling timing; all but timing without one
+# scripts/record.sh [PART...]    parts: infer inference endtoend shaped plain network scaling timing; all but shaped and timing without one
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -78,6 +78,20 @@ endtoend() {
     done
 }
 
+# With pads, and over a line of 100 Mbit/s that Linux shapes: loopback with the packets of Ethernet. Needs root and tc.
+# shellcheck disable=SC2086
+shaped() {
+    bench="cargo bench $own --bench endtoend -- --network models/mnist-t17 --bound observed --images 1"
+    $bench --scheme diagonal,few-uploads --client own,pads --threads 2 --repeat 9 --out "$fresh/endtoend-pads.json"
+    mtu=$(cat /sys/class/net/lo/mtu)
+    trap 'tc qdisc del dev lo root 2>/dev/null; ip link set lo mtu "$mtu"; rm -rf "$fresh"' EXIT
+    ip link set lo mtu 1500
+    tc qdisc add dev lo root tbf rate 100mbit burst 16kb latency 400ms
+    $bench --scheme few-uploads --client own,pads --threads 2 --repeat 9 --out "$fresh/endtoend-shaped.json"
+    tc qdisc del dev lo root
+    ip link set lo mtu "$mtu"
+}
+
 # shellcheck disable=SC2086
 plain() {
     cargo bench $plain --bench inference -- --network mnist,models/mnist-w2 --threads 1,2 --repeat 3 \
@@ -107,9 +121,9 @@ if [ $# -eq 0 ]; then
 fi
 for part in "$@"; do
     case $part in
-    infer | inference | endtoend | plain | network | scaling | timing) ;;
+    infer | inference | endtoend | shaped | plain | network | scaling | timing) ;;
     *)
-        echo "no part $part: infer, inference, endtoend, plain, network, scaling, timing" >&2
+        echo "no part $part: infer, inference, endtoend, shaped, plain, network, scaling, timing" >&2
         exit 2
         ;;
     esac
