@@ -189,6 +189,9 @@ impl PadStore {
     /// Takes a pad of this deployment out of the store, which is on the disk when this returns: nobody can take it again.
     /// If the caller does not use it, it is lost.
     ///
+    /// Waiting for the disk takes milliseconds. A client that waits for images can take a pad before it has one, at the
+    /// price of a pad whenever it ends, and then call [`Client::mask_image`].
+    ///
     /// # Errors
     /// [`PadStoreError::Empty`] if none is left, [`PadStoreError::Damaged`] if one is damaged,
     /// [`PadStoreError::Io`] if the folder or a file cannot be read or changed.
