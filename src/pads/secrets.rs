@@ -3,8 +3,8 @@
 use super::error::PadStoreError;
 use super::folder::{Folder, reached};
 use crate::engine::{
-    Client, ClientSpec, MaskedImage, Pad, PadNumber, PadSecret, SpecFingerprint, check_residues,
-    packed_residues, residue_bytes,
+    Client, ClientSpec, EngineError, MaskedImage, Pad, PadNumber, PadSecret, SpecFingerprint,
+    check_residues, packed_residues, residue_bytes,
 };
 use std::fs::File;
 use std::io::{ErrorKind, Read as _};
@@ -127,7 +127,7 @@ impl PadStore {
     /// or read, [`PadStoreError::Foreign`] if it holds anything else.
     pub fn open(folder: impl AsRef<Path>, spec: &ClientSpec) -> Result<Self, PadStoreError> {
         if !spec.takes_pads() {
-            return Err(crate::engine::EngineError::NoPads.into());
+            return Err(EngineError::NoPads.into());
         }
         let form = SecretForm {
             deployment: spec.fingerprint(),
@@ -177,7 +177,7 @@ impl PadStore {
             && secret.residues.len() == self.form.plain_moduli.len()
             && (secret.residues.iter()).all(|residues| residues.len() == self.form.values);
         if !fits {
-            return Err(crate::engine::EngineError::PadDeployment {
+            return Err(EngineError::PadDeployment {
                 what: "secret of a pad",
             }
             .into());
@@ -188,6 +188,9 @@ impl PadStore {
 
     /// Takes a pad of this deployment out of the store, which is on the disk when this returns: nobody can take it again.
     /// If the caller does not use it, it is lost.
+    ///
+    /// Waiting for the disk takes milliseconds. A client that waits for images can take a pad before it has one, at the
+    /// price of a pad whenever it ends, and then call [`Client::mask_image`].
     ///
     /// # Errors
     /// [`PadStoreError::Empty`] if none is left, [`PadStoreError::Damaged`] if one is damaged,
@@ -234,7 +237,7 @@ impl PadStore {
     pub fn mask_image(&self, client: &Client, image: &[i64]) -> Result<MaskedImage, PadStoreError> {
         client.check_maskable(image)?;
         if client.fingerprint() != self.form.deployment {
-            return Err(crate::engine::EngineError::PadDeployment {
+            return Err(EngineError::PadDeployment {
                 what: "store of pads",
             }
             .into());
