@@ -90,7 +90,8 @@ fn ramp() -> Vec<u8> {
 
 fn npy(descr: &str, fortran: bool, dims: &[usize], data: &[u8]) -> Vec<u8> {
     let order = if fortran { "True" } else { "False" };
-    let dims: String = dims.iter().map(|dim| format!("{dim}, ")).collect();
+    let dims: Vec<String> = dims.iter().map(|dim| format!("{dim}, ")).collect();
+    let dims = dims.concat();
     let text = format!("{{'descr': '{descr}', 'fortran_order': {order}, 'shape': ({dims}), }}");
     let mut bytes = b"\x93NUMPY\x01\x00".to_vec();
     let length = (text.len() + 11).next_multiple_of(64) - 10;
