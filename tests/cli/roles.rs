@@ -373,6 +373,18 @@ fn damaged_files_are_refused_and_nothing_is_written() {
         cut(path, "evaluate", &evaluate, "request");
     }
     assert!(!sides.at("client/more/000000.response").exists());
+    // A sender who announces more than there are.
+    let path = sides.at("client/requests/requests.json");
+    let text = fs::read_to_string(&path).unwrap();
+    fs::write(
+        &path,
+        text.replace(r#""images":22"#, r#""images":9000000000000000"#),
+    )
+    .unwrap();
+    let other = sides.evaluate_arguments(false, "client/requests", "client/other");
+    let error = fails_with("evaluate", &other);
+    assert!(error.contains("images, 30 were announced"), "{error}");
+    fs::write(&path, text).unwrap();
     // A response that is missing.
     fs::remove_file(sides.at("client/responses/000000.response")).unwrap();
     let error = fails_with("decrypt", &decrypt);

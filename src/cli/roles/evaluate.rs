@@ -174,7 +174,7 @@ impl EvaluateArguments {
 
 impl OpenServer<'_> {
     /// Returns the numbers of the requests of this part.
-    fn mine(&self) -> impl Iterator<Item = usize> {
+    fn mine(&self) -> impl ExactSizeIterator<Item = usize> {
         let Part { index, parts } = self.arguments.part;
         (index..self.manifest.batches()).step_by(parts)
     }
@@ -186,10 +186,9 @@ impl OpenServer<'_> {
     /// Computes the first layer on pads.
     fn prepare(&self) -> anyhow::Result<Done> {
         let store = self.store.as_ref().context("no store of pads")?;
-        let mine: Vec<usize> = self.mine().collect();
-        let progress = RequestProgress::new("preparing pads", mine.len());
+        let progress = RequestProgress::new("preparing pads", self.mine().len());
         let mut done = Done::default();
-        for (number, &batch) in mine.iter().enumerate() {
+        for (number, batch) in self.mine().enumerate() {
             progress.done(number);
             let path = self.request(batch);
             let during = || format!("the pad {}", path.display());
@@ -204,23 +203,23 @@ impl OpenServer<'_> {
             }
             done.seconds += start.elapsed().as_secs_f64();
         }
-        progress.done(mine.len());
+        progress.done(self.mine().len());
         Ok(done)
     }
 
     /// Answers requests that have no answer yet.
     fn answer(&self) -> anyhow::Result<Done> {
-        let answered = |batch: &usize| self.arguments.out.join(response_file(*batch)).exists();
-        let (there, left): (Vec<usize>, Vec<usize>) = self.mine().partition(answered);
-        let progress = RequestProgress::new("evaluating requests", left.len());
-        let mut done = Done {
-            there: there.len(),
-            ..Done::default()
-        };
+        let progress = RequestProgress::new("evaluating requests", self.mine().len());
+        let mut done = Done::default();
         // The memory of one request serves the next.
         let mut request = Request::default();
-        for (number, &batch) in left.iter().enumerate() {
+        for (number, batch) in self.mine().enumerate() {
             progress.done(number);
+            let answer = self.arguments.out.join(response_file(batch));
+            if answer.exists() {
+                done.there += 1;
+                continue;
+            }
             let path = self.request(batch);
             let during = || format!("the request {}", path.display());
             done.up += path.metadata().map_or(0, |found| found.len());
@@ -230,12 +229,11 @@ impl OpenServer<'_> {
             let response = &evaluation.response;
             let message = write_response(&self.contexts, response).with_context(during)?;
             done.down += message.len() as u64;
-            let path = self.arguments.out.join(response_file(batch));
-            let written = file::write_atomically(&path, &message);
-            written.with_context(|| format!("writing {}", path.display()))?;
+            let written = file::write_atomically(&answer, &message);
+            written.with_context(|| format!("writing {}", answer.display()))?;
             done.evaluated += 1;
         }
-        progress.done(left.len());
+        progress.done(self.mine().len());
         Ok(done)
     }
 
