@@ -63,11 +63,7 @@ fn read_listed(
 ) -> Result<Read, ImagesError> {
     let shape = reading.shape;
     let total = listed.files.len();
-    let path = listed
-        .files
-        .first()
-        .map(PathBuf::as_path)
-        .unwrap_or(Path::new(""));
+    let path = listed.files.first().map_or(Path::new(""), PathBuf::as_path);
     if ![1, 3].contains(&shape.channels) || shape.height * shape.width == 1 {
         return Err(ImagesError::refused(
             path,

@@ -19,7 +19,7 @@ impl<'a> Table<'a> {
     pub(super) fn new(bytes: &'a [u8]) -> Self {
         let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
         let line = bytes.split(|&b| b == b'\n').next().unwrap_or_default();
-        let count = |&delimiter: &u8| line.iter().filter(|&&b| b == delimiter).count();
+        let count = |&delimiter: &u8| line.split(|&b| b == delimiter).count();
         // The first of equals is the last that `max_by_key` sees.
         let delimiter = [b'\t', b';', b','].into_iter().max_by_key(count);
         Self {
