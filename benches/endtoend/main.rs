@@ -31,7 +31,7 @@ mod stage;
 use networks::Bound;
 use num_bigint::BigInt;
 use record::{Record, default_path};
-use sealquant::engine::{Client, CompactResponse, Contexts, Plan, Response};
+use sealquant::engine::{Client, ClientSpec, CompactResponse, Contexts, Plan, Response};
 use sealquant::experiment::Spread;
 use sealquant::kernels::Backend;
 use sealquant::network::{Network, Twin, argmax};
@@ -62,6 +62,17 @@ enum Sender {
     Seal,
     /// In the clear, less a pad.
     Pads,
+}
+
+impl Sender {
+    /// Returns the name, if own encryption serves the scheme or not.
+    const fn name(self, own: bool) -> &'static str {
+        match (self, own) {
+            (Self::Pads, _) => "pads",
+            (_, true) => "own",
+            (_, false) => "seal",
+        }
+    }
 }
 
 /// What is measured, and how often.
@@ -308,6 +319,18 @@ struct Party<'a> {
 }
 
 impl Party<'_> {
+    /// Has so many pads prepared, with which images are sent from then on.
+    fn make_pads(
+        &mut self,
+        spec: &ClientSpec,
+        count: usize,
+    ) -> Result<pads::Beforehand, Box<dyn Error>> {
+        let secrets = pads::Secrets::new(spec)?;
+        let beforehand = secrets.fill(self, count)?;
+        self.pads = Some(secrets);
+        Ok(beforehand)
+    }
+
     /// Has images classified; returns their logits, too.
     fn classify(&mut self, images: &[Vec<u8>]) -> Result<(Request, Logits), Box<dyn Error>> {
         let mut clock = Clock::start("client: ");
@@ -416,13 +439,11 @@ fn measure(
         connection,
     };
     let compact = party.compact;
-    let mut beforehand = None;
-    if sender == Sender::Pads {
-        let secrets = pads::Secrets::new(spec)?;
-        // One for each request, the first one included.
-        beforehand = Some(secrets.fill(&mut party, repeat + 1)?);
-        party.pads = Some(secrets);
-    }
+    // A pad for each request, the first one included.
+    let beforehand = match sender {
+        Sender::Pads => Some(party.make_pads(spec, repeat + 1)?),
+        Sender::Own | Sender::Seal => None,
+    };
     let twin = Twin::new(network);
     let quantized = images.iter();
     let quantized = quantized.map(|image| network.quantize_image(image));
@@ -455,11 +476,7 @@ fn measure(
         network: network.name().to_owned(),
         bound: setting.bound.name(),
         kernels: parameters.scheme().kernels(),
-        client: match (sender, compact) {
-            (Sender::Pads, _) => "pads",
-            (_, true) => "own",
-            (_, false) => "seal",
-        },
+        client: sender.name(compact),
         instructions: backend.name(),
         layout: parameters.scheme().layout(),
         images: images.len(),

@@ -254,8 +254,8 @@ fn damaged_secrets_are_refused_and_named() {
     bytes[end..].copy_from_slice(&checksum.to_le_bytes());
     assert_eq!(refused(&bytes), "a number in it is too large");
     // Every byte matters, and what is accepted is what was written.
-    for at in 0..good.len() {
-        fs::write(&path, changed(at, good[at] ^ 1)).unwrap();
+    for (at, byte) in good.iter().enumerate() {
+        fs::write(&path, changed(at, byte ^ 1)).unwrap();
         assert!(secrets(folder.path()).take().is_err(), "byte {at}");
     }
     fs::write(&path, &good).unwrap();

@@ -153,6 +153,10 @@ impl Server {
     /// [`EngineError::NoPads`] if the plan takes no pads, [`EngineError::PadNumber`] if the image belongs to another pad,
     /// [`EngineError::PadDeployment`] if either was made for another deployment or network, [`EngineError::Seal`] if
     /// memory is exhausted.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "a pad that was used must not be used again"
+    )]
     pub fn evaluate_masked(
         &self,
         prepared: PreparedPad,
