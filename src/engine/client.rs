@@ -3,7 +3,7 @@
 use super::compact::{CompactRequest, CompactRequestPart, PackedPart};
 use super::compact_keys::CompactKeys;
 use super::contexts::Contexts;
-use super::encrypting::{Batch, CompactEncryption};
+use super::encrypting::{BatchValues, CompactEncryption};
 use super::error::{Doing, EngineError};
 use super::fresh::FreshEncryptor;
 use super::message::{
@@ -338,7 +338,7 @@ impl Client {
     ) -> Result<CompactRequest, EngineError> {
         let inputs = self.spec.inputs() * self.encryptors.len();
         let stage = StageProgress::new(&(), "encrypt", inputs);
-        let batch = Batch::Residues(residues);
+        let batch = BatchValues::Residues(residues);
         let encryption = CompactEncryption::new(&self.spec, &self.encryptors, batch, stage)?;
         self.encrypt_all(1, &encryption)
     }
@@ -397,7 +397,12 @@ impl Client {
         if self.encryptors.is_empty() {
             return Err(EngineError::Compact);
         }
-        CompactEncryption::new(&self.spec, &self.encryptors, Batch::Images(images), stage)
+        CompactEncryption::new(
+            &self.spec,
+            &self.encryptors,
+            BatchValues::Images(images),
+            stage,
+        )
     }
 
     /// Encrypts one part of a request.

@@ -10,14 +10,14 @@ use std::sync::{Mutex, PoisonError};
 
 /// The images to encrypt.
 #[derive(Clone, Copy)]
-pub(super) enum Batch<'a> {
+pub(super) enum BatchValues<'a> {
     /// The same for all plain primes.
     Images(&'a [Vec<i64>]),
     /// Residues of pads, other ones for each plain prime.
     Residues(&'a [Vec<Vec<i64>>]),
 }
 
-impl<'a> Batch<'a> {
+impl<'a> BatchValues<'a> {
     /// Returns the values to encrypt for a plain prime.
     fn of_part(self, part: usize) -> &'a [Vec<i64>] {
         match self {
@@ -39,7 +39,7 @@ impl<'a> Batch<'a> {
 /// current rayon pool.
 pub(crate) struct CompactEncryption<'a> {
     spec: &'a ClientSpec,
-    batch: Batch<'a>,
+    batch: BatchValues<'a>,
     tiles: Option<Tiles>,
     seed: [u8; SEED_BYTES],
     parts: Vec<(&'a FreshEncryptor, RequestKeys)>,
@@ -54,7 +54,7 @@ impl<'a> CompactEncryption<'a> {
     pub(super) fn new(
         spec: &'a ClientSpec,
         encryptors: &'a [FreshEncryptor],
-        batch: Batch<'a>,
+        batch: BatchValues<'a>,
         stage: StageProgress<'a>,
     ) -> Result<Self, EngineError> {
         let mut seed = [0; SEED_BYTES];

@@ -3,7 +3,7 @@
 use std::{ops::Range, path::Path};
 
 use super::{
-    ImagesError, Kind, Read, Reading,
+    ImagesError, Inversion, Read, Reading,
     layout::{Layout, Order, tuple},
     places,
 };
@@ -34,7 +34,7 @@ impl Element {
 
 /// What the header of an array states.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Header {
+pub(super) struct ArrayHeader {
     pub element: Element,
     pub big_endian: bool,
     /// True if the first axis runs fastest, not the last.
@@ -42,7 +42,7 @@ pub(super) struct Header {
     pub dims: Vec<usize>,
 }
 
-impl Header {
+impl ArrayHeader {
     /// Number of bytes of all elements, if that is a number at all.
     pub(super) fn data_bytes(&self) -> Option<u64> {
         let elements = self
@@ -56,7 +56,7 @@ impl Header {
 /// An array in memory. Its data have the length that its header states.
 #[derive(Debug)]
 pub(super) struct Array<'a> {
-    pub header: Header,
+    pub header: ArrayHeader,
     pub data: &'a [u8],
 }
 
@@ -258,7 +258,7 @@ pub(super) fn read(
         .pixels(layout, shape.channels, shape.len(), range.clone())
         .map_err(refused)?;
     Ok(Read {
-        kind: Kind::Plain,
+        kind: Inversion::Plain,
         pixels,
         names: places(path, &range)?,
         labels: None,
@@ -287,7 +287,7 @@ pub(super) fn read_idx(
         )));
     }
     let file = idx::parse(bytes, rank).map_err(refused)?;
-    let header = Header {
+    let header = ArrayHeader {
         element: Element::Unsigned(1),
         big_endian: true,
         fortran: false,

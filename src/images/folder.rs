@@ -15,7 +15,7 @@ const OF_SYSTEMS: [&str; 2] = ["Thumbs.db", "desktop.ini"];
 
 /// The pictures of a folder.
 #[derive(Debug, Default)]
-pub(super) struct Listed {
+pub(super) struct PictureList {
     pub files: Vec<PathBuf>,
     /// Paths below the folder.
     pub names: Vec<String>,
@@ -34,11 +34,11 @@ struct Entries {
 }
 
 /// Lists the pictures of a folder, or of its class folders.
-pub(super) fn list(folder: &Path) -> Result<Listed, ImagesError> {
+pub(super) fn list(folder: &Path) -> Result<PictureList, ImagesError> {
     let top = entries(folder)?;
-    let mut listed = Listed {
+    let mut listed = PictureList {
         skipped: top.skipped,
-        ..Listed::default()
+        ..PictureList::default()
     };
     if let (Some((_, class)), Some((_, picture))) = (top.folders.first(), top.pictures.first()) {
         return Err(ImagesError::refused(

@@ -33,7 +33,7 @@ pub(super) enum Input {
 
 /// A kind of input, before it is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Form {
+enum InputKind {
     Picture,
     Folder,
     /// An array, a table or IDX, packed or not.
@@ -42,7 +42,7 @@ enum Form {
     Dataset(DatasetName),
 }
 
-impl Form {
+impl InputKind {
     const fn words(self) -> &'static str {
         match self {
             Self::Picture => "a picture",
@@ -63,7 +63,7 @@ impl Input {
         let form = form(first)?;
         for other in &what[1..] {
             let second = self::form(other)?;
-            if (form, second) != (Form::Picture, Form::Picture) {
+            if (form, second) != (InputKind::Picture, InputKind::Picture) {
                 return Err(ImagesError::Mixed {
                     first: first.clone(),
                     first_kind: form.words(),
@@ -74,11 +74,11 @@ impl Input {
         }
         let path = first.clone();
         Ok(match form {
-            Form::Picture => Self::Pictures(what.to_vec()),
-            Form::Folder => Self::Folder(path),
-            Form::Npz => Self::Npz(path),
-            Form::Dataset(name) => Self::Dataset(name),
-            Form::Data => {
+            InputKind::Picture => Self::Pictures(what.to_vec()),
+            InputKind::Folder => Self::Folder(path),
+            InputKind::Npz => Self::Npz(path),
+            InputKind::Dataset(name) => Self::Dataset(name),
+            InputKind::Data => {
                 let bytes = read_file(&path, MAX_FILE_BYTES)?;
                 Self::of(path, bytes)?
             }
@@ -108,24 +108,24 @@ impl Input {
 }
 
 /// Tells what the user named. Opens a file and looks at its beginning.
-fn form(path: &Path) -> Result<Form, ImagesError> {
+fn form(path: &Path) -> Result<InputKind, ImagesError> {
     if let Some(name) = path.to_str().and_then(dataset) {
-        return Ok(Form::Dataset(name));
+        return Ok(InputKind::Dataset(name));
     }
     if metadata(path)?.is_dir() {
-        return Ok(Form::Folder);
+        return Ok(InputKind::Folder);
     }
     let start = read_start(path)?;
     if is_picture(&start) {
-        Ok(Form::Picture)
+        Ok(InputKind::Picture)
     } else if start.starts_with(b"PK\x03\x04") {
-        Ok(Form::Npz)
+        Ok(InputKind::Npz)
     } else if start.starts_with(b"\x93NUMPY")
         || start.starts_with(b"\0\0")
         || gzip::is_packed(&start)
         || is_table(&start)
     {
-        Ok(Form::Data)
+        Ok(InputKind::Data)
     } else {
         Err(unknown(path, &start))
     }

@@ -214,7 +214,7 @@ pub fn read(
         Input::Table { path, bytes } => table::read(&reading, &path, &bytes)?,
         Input::Dataset(name) => reading.dataset(name, progress)?,
     };
-    if options.invert && !matches!(pictures.kind, Kind::Decoded) {
+    if options.invert && !matches!(pictures.kind, Inversion::Decoded) {
         pictures.pixels.iter_mut().for_each(|v| *v = 255 - *v);
     }
     if let Some(path) = &options.labels {
@@ -238,7 +238,7 @@ struct Reading<'a> {
 
 /// What a reader has read.
 struct Read {
-    kind: Kind,
+    kind: Inversion,
     pixels: Vec<u8>,
     names: Vec<String>,
     labels: Option<Vec<String>>,
@@ -251,7 +251,7 @@ struct Read {
 
 /// Whether a reader has applied `invert`.
 #[derive(Clone, Copy)]
-enum Kind {
+enum Inversion {
     /// It has.
     Decoded,
     /// It has not.
@@ -317,7 +317,7 @@ impl Reading<'_> {
             name.map_or_else(|| label.to_string(), |&name| name.to_owned())
         };
         Ok(Read {
-            kind: Kind::Plain,
+            kind: Inversion::Plain,
             pixels: part.images().flatten().copied().collect(),
             names: range
                 .clone()

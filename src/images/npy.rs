@@ -8,7 +8,7 @@ use std::path::Path;
 
 use super::{
     ImagesError, Read, Reading,
-    array::{self, Array, Element, Header},
+    array::{self, Array, ArrayHeader, Element},
 };
 
 /// Longest text of a header that is read. NumPy itself refuses more than 10,000 bytes.
@@ -65,7 +65,7 @@ pub(super) fn header_lengths(start: &[u8]) -> Result<(usize, usize), String> {
 }
 
 /// Splits a file into its header and what follows.
-pub(super) fn split_header(bytes: &[u8]) -> Result<(Header, &[u8]), String> {
+pub(super) fn split_header(bytes: &[u8]) -> Result<(ArrayHeader, &[u8]), String> {
     let (before, length) = header_lengths(bytes)?;
     let text = bytes
         .get(before..before + length)
@@ -76,7 +76,7 @@ pub(super) fn split_header(bytes: &[u8]) -> Result<(Header, &[u8]), String> {
 }
 
 /// Parses the text of a header, like `{'descr': '|u1', 'fortran_order': False, 'shape': (2, 28, 28), }`.
-fn header(text: &str) -> Result<Header, String> {
+fn header(text: &str) -> Result<ArrayHeader, String> {
     let (mut descr, mut fortran, mut dims) = (None, None, None);
     let mut rest = Rest(text);
     rest.expect('{')?;
@@ -104,7 +104,7 @@ fn header(text: &str) -> Result<Header, String> {
         return Err("the array's header lacks descr, fortran_order or shape".to_owned());
     };
     let (element, big_endian) = element(descr)?;
-    Ok(Header {
+    Ok(ArrayHeader {
         element,
         big_endian,
         fortran,
@@ -221,7 +221,7 @@ mod tests {
 
     #[test]
     fn headers_are_read_as_numpy_writes_them() {
-        let expected = Header {
+        let expected = ArrayHeader {
             element: Element::Unsigned(1),
             big_endian: false,
             fortran: false,

@@ -11,7 +11,7 @@ use zip::ZipArchive;
 
 use super::{
     ImagesError, Read, Reading,
-    array::{self, Header},
+    array::{self, ArrayHeader},
     input::{MAX_FILE_BYTES, metadata},
     layout::{Layout, tuple},
     npy,
@@ -33,15 +33,15 @@ const LABELS: [&str; 7] = [
 struct Archive<'a> {
     path: &'a Path,
     zip: ZipArchive<BufReader<File>>,
-    arrays: Vec<Entry>,
+    arrays: Vec<ArchiveEntry>,
 }
 
-struct Entry {
+struct ArchiveEntry {
     name: String,
     /// Position in the archive.
     index: usize,
     /// The header, or why there is none.
-    header: Result<Header, String>,
+    header: Result<ArrayHeader, String>,
 }
 
 /// Reads the images of an archive, and their labels if it has some.
@@ -107,7 +107,7 @@ impl<'a> Archive<'a> {
             let Some(index) = zip.index_for_name(&file) else {
                 continue;
             };
-            arrays.push(Entry {
+            arrays.push(ArchiveEntry {
                 name: name.to_owned(),
                 index,
                 header: header(&mut zip, index),
@@ -131,14 +131,14 @@ impl<'a> Archive<'a> {
 
     /// Chooses the array of images.
     fn images(&self, reading: &Reading<'_>, split: Split) -> Result<usize, ImagesError> {
-        let fits = |entry: &Entry| {
+        let fits = |entry: &ArchiveEntry| {
             let header = entry.header.as_ref();
             header.is_ok_and(|header| Layout::find(&header.dims, reading.shape).is_ok())
         };
         if let Some(index) = self.named(&IMAGES, split, fits)? {
             return Ok(index);
         }
-        let fitting: Vec<&Entry> = self.arrays.iter().filter(|entry| fits(entry)).collect();
+        let fitting: Vec<&ArchiveEntry> = self.arrays.iter().filter(|entry| fits(entry)).collect();
         match fitting.as_slice() {
             [one] => Ok(one.index),
             [] if self.arrays.len() == 1 => Ok(self.arrays[0].index),
@@ -157,7 +157,7 @@ impl<'a> Archive<'a> {
         &self,
         names: &[&str],
         split: Split,
-        fits: impl Fn(&Entry) -> bool,
+        fits: impl Fn(&ArchiveEntry) -> bool,
     ) -> Result<Option<usize>, ImagesError> {
         let of_split = |name: &str| {
             names
@@ -167,7 +167,7 @@ impl<'a> Archive<'a> {
         let plain = |name: &str| names.contains(&name);
         let ways: [&dyn Fn(&str) -> bool; 2] = [&of_split, &plain];
         for way in ways {
-            let found: Vec<&Entry> = self
+            let found: Vec<&ArchiveEntry> = self
                 .arrays
                 .iter()
                 .filter(|entry| way(&entry.name.to_ascii_lowercase()) && fits(entry))
@@ -237,7 +237,7 @@ impl<'a> Archive<'a> {
 }
 
 /// Reads the header of an array in an archive.
-fn header(zip: &mut ZipArchive<BufReader<File>>, index: usize) -> Result<Header, String> {
+fn header(zip: &mut ZipArchive<BufReader<File>>, index: usize) -> Result<ArrayHeader, String> {
     let mut file = zip.by_index(index).map_err(|error| error.to_string())?;
     let mut start = Vec::new();
     let mut read = |start: &mut Vec<u8>, bytes: usize| {

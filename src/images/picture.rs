@@ -13,8 +13,8 @@ use image::{
 };
 
 use super::{
-    ImagesError, ImagesEvent, Kind, Read, Reading,
-    folder::{self, Listed},
+    ImagesError, ImagesEvent, Inversion, Read, Reading,
+    folder::{self, PictureList},
     input, jpeg, utf8,
 };
 use crate::network::Shape;
@@ -38,7 +38,7 @@ pub(super) fn read_files(
         .iter()
         .map(|path| utf8(path, path).map(str::to_owned))
         .collect::<Result<_, _>>()?;
-    let listed = Listed {
+    let listed = PictureList {
         files,
         names,
         labels: None,
@@ -58,7 +58,7 @@ pub(super) fn read_folder(
 
 fn read_listed(
     reading: &Reading<'_>,
-    mut listed: Listed,
+    mut listed: PictureList,
     progress: &mut dyn FnMut(ImagesEvent),
 ) -> Result<Read, ImagesError> {
     let shape = reading.shape;
@@ -86,7 +86,7 @@ fn read_listed(
         });
     }
     Ok(Read {
-        kind: Kind::Decoded,
+        kind: Inversion::Decoded,
         pixels,
         names: listed.names.drain(range.clone()).collect(),
         labels: listed.labels.map(|labels| labels[range.clone()].to_vec()),

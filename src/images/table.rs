@@ -4,7 +4,7 @@ use std::path::Path;
 
 use csv::{ByteRecord, ReaderBuilder};
 
-use super::{ImagesError, Kind, Read, Reading, places};
+use super::{ImagesError, Inversion, Read, Reading, places};
 
 /// Names of a column with labels.
 const LABEL_NAMES: [&str; 5] = ["label", "labels", "class", "target", "y"];
@@ -177,7 +177,7 @@ pub(super) fn read(reading: &Reading<'_>, path: &Path, bytes: &[u8]) -> Result<R
     });
     read.map_err(refused)?;
     Ok(Read {
-        kind: Kind::Plain,
+        kind: Inversion::Plain,
         pixels,
         names: places(path, &range)?,
         labels,

@@ -23,19 +23,19 @@ pub(crate) struct SlotMapLiteral {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     classes: Option<[usize; 2]>,
     /// For each ciphertext of a request, the values of an image in its slots.
-    inputs: Vec<Vec<Run>>,
+    inputs: Vec<Vec<SlotRun>>,
 }
 
 /// A run of slots: `[count]` for empty ones, or `[count, first, step]` for the values `first`, `first` + `step`, and so
 /// on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
-enum Run {
+enum SlotRun {
     Values(usize, usize, isize),
     Empty([usize; 1]),
 }
 
-impl Run {
+impl SlotRun {
     fn count(self) -> usize {
         match self {
             Self::Values(count, _, _) | Self::Empty([count]) => count,
@@ -64,7 +64,7 @@ impl Run {
 pub struct SlotMapError(&'static str);
 
 /// Describes a list of values by as few runs as following each other from the left gives.
-fn runs(values: &[Option<Index>]) -> Vec<Run> {
+fn runs(values: &[Option<Index>]) -> Vec<SlotRun> {
     let number = |at: usize| values.get(at).map(|value| value.map(Index::get));
     let mut runs = Vec::new();
     let mut start = 0;
@@ -85,8 +85,8 @@ fn runs(values: &[Option<Index>]) -> Vec<Run> {
             _ => 0,
         };
         runs.push(match first {
-            None => Run::Empty([count]),
-            Some(first) => Run::Values(count, first, step(first)),
+            None => SlotRun::Empty([count]),
+            Some(first) => SlotRun::Values(count, first, step(first)),
         });
         start += count;
     }
@@ -148,8 +148,8 @@ impl SlotMap {
         if entries == 0 || entries > MAX_ENTRIES {
             return refuse("inputs: there must be at least one, and not too many for memory");
         }
-        let list = |ciphertext: &Vec<Run>| {
-            let values = |run: &Run| {
+        let list = |ciphertext: &Vec<SlotRun>| {
+            let values = |run: &SlotRun| {
                 let run = *run;
                 (0..run.count()).map(move |slot| run.at(slot, values))
             };

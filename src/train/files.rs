@@ -52,7 +52,7 @@ pub enum Existing {
 
 /// The content that [`OutputFolder::claim`] found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Found {
+enum FoundModel {
     Nothing,
     Model,
     /// The state of an unfinished run, possibly beside a model that the run will replace.
@@ -67,7 +67,7 @@ enum Found {
 pub struct OutputFolder {
     path: PathBuf,
     existing: Existing,
-    found: Found,
+    found: FoundModel,
     made: bool,
     /// The open folder, locked if the system can do that: two runs must not write into one folder.
     _lock: Option<File>,
@@ -103,7 +103,7 @@ impl OutputFolder {
         let mut folder = Self {
             path: path.to_owned(),
             existing,
-            found: Found::Nothing,
+            found: FoundModel::Nothing,
             made: missing,
             _lock: lock(path)?,
         };
@@ -113,11 +113,11 @@ impl OutputFolder {
         folder.found = folder.look()?;
         let path = path.to_owned();
         match (existing, folder.found) {
-            (Existing::Refuse, Found::Model) => Err(TrainError::ModelExists { path }),
-            (Existing::Refuse, Found::Checkpoint) => Err(TrainError::CheckpointExists {
+            (Existing::Refuse, FoundModel::Model) => Err(TrainError::ModelExists { path }),
+            (Existing::Refuse, FoundModel::Checkpoint) => Err(TrainError::CheckpointExists {
                 path: folder.path.join(CHECKPOINT_FILE),
             }),
-            (Existing::Resume, Found::Nothing) => Err(TrainError::NothingToResume { path }),
+            (Existing::Resume, FoundModel::Nothing) => Err(TrainError::NothingToResume { path }),
             _ => Ok(folder),
         }
     }
@@ -129,12 +129,12 @@ impl OutputFolder {
 
     /// Tells whether to continue an unfinished run.
     pub(super) fn resumes_checkpoint(&self) -> bool {
-        self.may_resume() && self.found == Found::Checkpoint
+        self.may_resume() && self.found == FoundModel::Checkpoint
     }
 
     /// Tells whether to keep a finished run as it is.
     pub(super) fn resumes_model(&self) -> bool {
-        self.may_resume() && self.found == Found::Model
+        self.may_resume() && self.found == FoundModel::Model
     }
 
     const fn may_resume(&self) -> bool {
@@ -185,15 +185,15 @@ impl OutputFolder {
     }
 
     /// Determines what is in the folder.
-    fn look(&self) -> Result<Found, TrainError> {
+    fn look(&self) -> Result<FoundModel, TrainError> {
         let names = names(&self.path)?;
         let has = |name: &str| names.iter().any(|found| found == name);
         if has(CHECKPOINT_FILE) {
-            return Ok(Found::Checkpoint);
+            return Ok(FoundModel::Checkpoint);
         }
         let described = has(RECORD_FILE) || has(IMPORT_FILE);
         if has(NETWORK_FILE) || has(PLAIN_NETWORK_FILE) || has(CONFIG_FILE) && described {
-            return Ok(Found::Model);
+            return Ok(FoundModel::Model);
         }
         let other = names.iter().find(|name| {
             let name = name.to_string_lossy();
@@ -204,7 +204,7 @@ impl OutputFolder {
             !may_remain
         });
         match other {
-            None => Ok(Found::Nothing),
+            None => Ok(FoundModel::Nothing),
             Some(name) => Err(TrainError::OtherFiles {
                 path: self.path.clone(),
                 file: name.into(),
@@ -392,7 +392,7 @@ mod tests {
             write(&top.path().join(stage), staged);
             let found = claim(top.path(), Existing::Resume).unwrap().found;
             assert_eq!(names(top.path()).unwrap(), new);
-            assert_eq!(found, Found::Model);
+            assert_eq!(found, FoundModel::Model);
         }
     }
 

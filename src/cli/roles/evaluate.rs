@@ -46,7 +46,7 @@ pub(in crate::cli) struct EvaluateArguments {
     pad_store: Option<PathBuf>,
     /// Evaluate only the I-th of N parts of the requests, as one of N jobs: I/N, from 1/N to N/N
     #[arg(long, value_name = "I/N", default_value = "1/1", value_parser = part)]
-    part: Part,
+    part: JobPart,
     /// Worker threads [default: all processors]
     #[arg(long, value_name = "N", value_parser = model::whole::<NonZeroUsize>(1..=usize::MAX))]
     pub(in crate::cli) threads: Option<NonZeroUsize>,
@@ -54,16 +54,16 @@ pub(in crate::cli) struct EvaluateArguments {
 
 /// One of several equal parts of the requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Part {
+struct JobPart {
     /// Counted from 0.
     index: usize,
     parts: usize,
 }
 
-fn part(text: &str) -> Result<Part, String> {
+fn part(text: &str) -> Result<JobPart, String> {
     let parts = text.split_once('/').and_then(|(index, parts)| {
         let (index, parts): (usize, usize) = (index.parse().ok()?, parts.parse().ok()?);
-        (1..=parts).contains(&index).then(|| Part {
+        (1..=parts).contains(&index).then(|| JobPart {
             index: index - 1,
             parts,
         })
@@ -175,7 +175,7 @@ impl EvaluateArguments {
 impl OpenServer<'_> {
     /// Returns the numbers of the requests of this part.
     fn mine(&self) -> impl ExactSizeIterator<Item = usize> {
-        let Part { index, parts } = self.arguments.part;
+        let JobPart { index, parts } = self.arguments.part;
         (index..self.manifest.batches()).step_by(parts)
     }
 
@@ -276,7 +276,7 @@ mod tests {
 
     #[test]
     fn parts_are_counted_from_one() {
-        let made = |index, parts| Ok(Part { index, parts });
+        let made = |index, parts| Ok(JobPart { index, parts });
         assert_eq!(part("1/1"), made(0, 1));
         assert_eq!(part("16/16"), made(15, 16));
         for bad in ["", "1", "0/4", "5/4", "1/0", "a/b", "1/2/3", "-1/4"] {

@@ -108,19 +108,19 @@ pub(super) fn check_new(option: &str, path: &Path) -> anyhow::Result<()> {
 
 /// The form of a file of predictions, by the end of its name.
 #[derive(Clone, Copy)]
-enum Form {
+enum PredictionForm {
     Csv,
     Json,
     Npz,
 }
 
 /// Tells the form of a file of predictions.
-fn form(path: &Path) -> anyhow::Result<Form> {
+fn form(path: &Path) -> anyhow::Result<PredictionForm> {
     let extension = path.extension().map(|end| end.to_ascii_lowercase());
     match extension.as_ref().and_then(|end| end.to_str()) {
-        Some("csv") => Ok(Form::Csv),
-        Some("json") => Ok(Form::Json),
-        Some("npz") => Ok(Form::Npz),
+        Some("csv") => Ok(PredictionForm::Csv),
+        Some("json") => Ok(PredictionForm::Json),
+        Some("npz") => Ok(PredictionForm::Npz),
         _ => bail!(
             "--out: {}: end its name in .csv, .json or .npz, for the form to write",
             path.display()
@@ -136,12 +136,12 @@ pub(super) fn check_form(path: &Path) -> anyhow::Result<()> {
 /// What is read in images.
 pub(super) struct Predictions {
     classes: Vec<String>,
-    lines: Vec<Line>,
+    lines: Vec<PredictionLine>,
 }
 
 /// What is read in an image, as it is written.
 #[derive(Serialize)]
-struct Line {
+struct PredictionLine {
     image: String,
     /// Name of the class.
     class: String,
@@ -171,7 +171,7 @@ impl Predictions {
                 .collect();
             let name = names.as_ref().and_then(|names| names.names.get(image));
             let label = names.as_ref().and_then(|names| names.label(image));
-            Line {
+            PredictionLine {
                 image: name.cloned().unwrap_or_else(|| image.to_string()),
                 class: file.classes().get(index).cloned().unwrap_or_default(),
                 index,
@@ -192,7 +192,7 @@ impl Predictions {
     pub(super) fn show(&self, output: &mut Output) -> anyhow::Result<()> {
         let class_of = |label: &String| self.classes.iter().position(|class| class == label);
         let number = |label: &String| label.parse().ok().filter(|&at| at < self.classes.len());
-        let seen = |line: &Line| Seen {
+        let seen = |line: &PredictionLine| Seen {
             image: line.image.clone(),
             class: line.index,
             score: Some(line.score),
@@ -219,12 +219,12 @@ impl Predictions {
     /// Writes the predictions in the form that the end of the name tells.
     pub(super) fn save(&self, path: &Path) -> anyhow::Result<()> {
         match form(path)? {
-            Form::Csv => self.save_csv(path),
-            Form::Json => {
+            PredictionForm::Csv => self.save_csv(path),
+            PredictionForm::Json => {
                 let written = file::write_json(path, &self.lines);
                 written.with_context(|| format!("writing {}", path.display()))
             }
-            Form::Npz => self.save_npz(path),
+            PredictionForm::Npz => self.save_npz(path),
         }
     }
 
@@ -236,7 +236,7 @@ impl Predictions {
             .into();
         header.extend(labelled.then(|| "label".to_owned()));
         header.extend((0..self.classes.len()).map(|logit| format!("logit_{logit}")));
-        let line = |line: &Line| {
+        let line = |line: &PredictionLine| {
             let mut fields = vec![
                 line.image.clone(),
                 line.class.clone(),

@@ -30,12 +30,12 @@ impl fmt::Debug for SpecFingerprint {
 }
 
 /// Hashes numbers, 8 bytes each.
-struct Words {
+struct FingerprintWords {
     hash: blake3::Hasher,
     buffer: Vec<u8>,
 }
 
-impl Words {
+impl FingerprintWords {
     const BUFFER: usize = 1 << 14;
 
     fn new(label: &str) -> Self {
@@ -92,7 +92,7 @@ impl ClientSpec {
             takes_pads,
             shared_upload,
         } = self;
-        let mut words = Words::new("sealquant 2026-11 deployment 1");
+        let mut words = FingerprintWords::new("sealquant 2026-11 deployment 1");
         words.word(*poly_modulus_degree as u64);
         words.list(coeff_modulus.iter().copied());
         words.list(plain_moduli.iter().copied());
@@ -128,7 +128,7 @@ pub(super) fn of_first_layer(
 ) -> Option<[u8; SpecFingerprint::BYTES]> {
     let point = circuit.pad_point()?;
     let first = circuit.layers().first()?;
-    let mut words = Words::new("sealquant 2026-11 first layer of pads 1");
+    let mut words = FingerprintWords::new("sealquant 2026-11 first layer of pads 1");
     words.list(deployment.0.iter().map(|&byte| byte.into()));
     let layers = first.linear_layers();
     words.word(layers.len() as u64);

@@ -1,6 +1,6 @@
 //! The execution of one layer of the authors' schedule: rotations, products and sums, one after the other.
 
-use super::plan::{Diagonals, ReferenceStep, Tap};
+use super::plan::{ReferenceDiagonals, ReferenceStep, Tap};
 use crate::circuit::OpCounts;
 use crate::engine::backend::stock::allow_transparent;
 use crate::engine::stats::{Progress, Share, StageProgress};
@@ -191,7 +191,7 @@ impl ScheduleRun<'_> {
 
     fn linear(
         &mut self,
-        linear: &Diagonals,
+        linear: &ReferenceDiagonals,
         inputs: &[Ciphertext],
         stage: &StageProgress<'_>,
     ) -> Result<Ciphertext, Error> {

@@ -28,4 +28,4 @@ mod tests;
 
 pub(in crate::engine) use evaluator::ReferenceEvaluator;
 pub use layer::Part;
-pub use plan::{Diagonals, ReferenceLayer, ReferencePlan, ReferenceStep, Tap};
+pub use plan::{ReferenceDiagonals, ReferenceLayer, ReferencePlan, ReferenceStep, Tap};

@@ -40,13 +40,13 @@ pub enum ReferenceStep {
         rotations: Vec<usize>,
     },
     /// Multiplies by a matrix along its generalised diagonals.
-    Linear(Diagonals),
+    Linear(ReferenceDiagonals),
 }
 
 /// A fully connected layer as diagonals: `y[k] = sum over c, d of diagonals[c][d][k] * x_c[k + d]`. A rotate-and-sum
 /// over the window then leaves output o in every slot that is o modulo `rows`.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Diagonals {
+pub struct ReferenceDiagonals {
     /// Number of output features, rounded up to a power of two.
     pub rows: usize,
     /// Number of slots after which the inputs repeat, and so the diagonals.
@@ -279,7 +279,7 @@ fn convolution(
         .collect()
 }
 
-fn diagonals(at: Reference, outputs: usize, weight: &[i64], bias: &[BigInt]) -> Diagonals {
+fn diagonals(at: Reference, outputs: usize, weight: &[i64], bias: &[BigInt]) -> ReferenceDiagonals {
     let rows = outputs.next_power_of_two();
     let period = at.period().max(rows);
     let inputs = weight.len() / outputs.max(1);
@@ -310,7 +310,7 @@ fn diagonals(at: Reference, outputs: usize, weight: &[i64], bias: &[BigInt]) -> 
                 .collect()
         })
         .collect();
-    Diagonals {
+    ReferenceDiagonals {
         rows,
         period,
         diagonals,
