@@ -1,0 +1,3 @@
+//! Files that are damaged, or made to take time and memory.
+
+use super::*;

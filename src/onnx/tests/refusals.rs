@@ -1,0 +1,3 @@
+//! What is refused, and what is said.
+
+use super::*;
