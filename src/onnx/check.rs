@@ -167,6 +167,27 @@ impl Imported {
         }
     }
 
+    /// Applies the operator behind the logits, as the file does.
+    fn finish(&self, logits: &mut [f64]) -> Result<(), String> {
+        let largest = logits.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        let sum: f64 = logits.iter().map(|logit| (logit - largest).exp()).sum();
+        match self.dropped.as_deref() {
+            None => {}
+            Some("Softmax") => logits
+                .iter_mut()
+                .for_each(|logit| *logit = (*logit - largest).exp() / sum),
+            Some("LogSoftmax") => logits
+                .iter_mut()
+                .for_each(|logit| *logit -= largest + sum.ln()),
+            Some(other) => {
+                return Err(format!(
+                    "cannot be compared with outputs of {other}; export the model with logits"
+                ));
+            }
+        }
+        Ok(())
+    }
+
     fn compare(&self, images: &[Vec<u8>], outputs: Option<&Array>) -> Result<Comparison, Problem> {
         let mut logits: Vec<Vec<f64>> = Vec::new();
         let mut rounding = 0.0f64;
@@ -201,6 +222,10 @@ impl Imported {
                     );
                 }
             }
+        }
+        // The outputs are what the file says, with what was left out.
+        for logits in logits.iter_mut().filter(|_| outputs.is_some()) {
+            self.finish(logits).map_err(Problem::Words)?;
         }
         let ordered =
             |logits: &[f64]| argmax(&logits.iter().map(|&x| Ordered(x)).collect::<Vec<_>>());

@@ -57,7 +57,8 @@ impl Recognizer<'_> {
         for index in 0..node.input.len() {
             let pair = NodeMessage {
                 op_type: "Add".into(),
-                ..node.clone()
+                name: shown(node),
+                ..NodeMessage::default()
             };
             let next = self.input(node, index)?;
             total = Some(match (total, next) {
@@ -105,6 +106,8 @@ impl Recognizer<'_> {
                 .into());
             }
         };
+        self.folder
+            .spend(value.size().saturating_add(number.len()))?;
         let mut made = value.scaled(&factor, &shift, &self.steps);
         // Before the first layer, pixels are followed in the file's own 32-bit arithmetic.
         made.pixels =
@@ -146,6 +149,7 @@ impl Recognizer<'_> {
         if a.pads.is_some() || b.pads.is_some() {
             return Err(refused(node, PADDED));
         }
+        self.folder.spend(a.size().saturating_add(b.size()))?;
         if a.is_alike(&b) {
             let b = sign(&b, &self.steps);
             return Ok(a.plus(&b, &self.steps));
@@ -197,6 +201,7 @@ impl Recognizer<'_> {
                  tensor are supported",
             ));
         }
+        self.folder.spend(a.size().saturating_add(b.size()))?;
         if let Some(product) = a.times(b, &self.steps) {
             return Ok(product);
         }

@@ -88,7 +88,7 @@ pub(super) fn float(plan: &RealNetwork, thresholds: Vec<u8>) -> Result<FloatNetw
                     shape = Shape::new(shape.channels, height, width);
                 }
             }
-            RealLayer::RealAffine(affine) => {
+            RealLayer::Affine(affine) => {
                 if affine.window.is_none() && shape != Shape::vector(shape.len()) {
                     layers.push(FloatLayer::Flatten);
                 }
@@ -98,7 +98,7 @@ pub(super) fn float(plan: &RealNetwork, thresholds: Vec<u8>) -> Result<FloatNetw
             }
         }
     }
-    let ends_well = matches!(plan.stages.last(), Some(RealLayer::RealAffine(_)));
+    let ends_well = matches!(plan.stages.last(), Some(RealLayer::Affine(_)));
     if !ends_well || shape != Shape::vector(shape.len()) {
         let flat = shape.len();
         if flat.saturating_mul(flat) > super::tensor::MAX_VALUES {

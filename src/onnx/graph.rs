@@ -16,7 +16,7 @@ use super::{
 /// Largest number of nodes that are read.
 const MAX_NODES: usize = 10_000;
 /// Largest number of values in all constants together.
-const MAX_CONSTANT_VALUES: usize = MAX_VALUES + (1 << 20);
+const MAX_CONSTANT_VALUES: usize = MAX_VALUES / 2;
 /// The versions of ONNX's operators that are read.
 const OPSETS: std::ops::RangeInclusive<i64> = 9..=23;
 /// The domains in which Brevitas and qonnx put their quantisers.

@@ -8,7 +8,7 @@ use super::{
     graph::{refused, shown},
     message::NodeMessage,
     per::Per,
-    recognise::{ImageAxis, Meaning, PADDED, Recognition, Recognizer, axes_of},
+    recognise::{ImageAxis, MAX_SPREAD, Meaning, PADDED, Recognition, Recognizer, axes_of},
     tensor::{Constant, MAX_VALUES},
     value::GraphValue,
     weights::{Geometry, LayerWeights, checked_bias},
@@ -19,6 +19,19 @@ use crate::network::Shape;
 struct WindowAttributes {
     kernel: [usize; 2],
     geometry: Geometry,
+}
+
+impl WindowAttributes {
+    /// Returns about how many weights a convolution has once its groups and dilations are filled with zeros.
+    fn dense_weights(&self, dims: &[usize], input: Shape) -> usize {
+        let axes = self.kernel.iter().zip(self.geometry.dilation);
+        let window = axes.fold(1usize, |area, (k, d)| {
+            area.saturating_mul(k.saturating_mul(d))
+        });
+        window
+            .saturating_mul(dims[0])
+            .saturating_mul(input.channels)
+    }
 }
 
 /// Makes a pair of a list for one or two axes; a signal has one row.
@@ -185,7 +198,7 @@ impl Recognizer<'_> {
     ) -> GraphValue {
         let (shape, name) = (affine.output, affine.node.clone());
         let base = self.steps.push(
-            chain::GraphStep::RealAffine(affine),
+            chain::GraphStep::Affine(affine),
             &[value.base],
             shape,
             &name,
@@ -218,6 +231,8 @@ impl Recognizer<'_> {
         let mut windows = windows(node, attributes, shape, rank, Some(kernel), padded)?;
         windows.geometry.groups = usize::try_from(attributes.integer_or("group", 1)).unwrap_or(0);
         let bias = self.biases(node, 2)?;
+        self.folder
+            .spend(windows.dense_weights(&weights.dims, shape))?;
         let affine = weights.convolution(node, shape, &windows.geometry, bias)?;
         let dims = dims_of(&value, affine.output);
         Ok(Meaning::Value(self.push_affine(&value, affine, dims)))
@@ -473,10 +488,20 @@ impl Recognizer<'_> {
             )));
         }
         // Own padding is counted or not; that of a Pad node is part of the image.
+        let dense = kernel[0]
+            .saturating_mul(kernel[1])
+            .saturating_mul(shape.channels);
+        self.folder.spend(dense.saturating_mul(shape.channels))?;
         let affine = ones(node, shape, kernel, &geometry)?;
         let output = affine.output;
         let factor = if includes {
             Per::One(1.0 / area)
+        } else if output.len() > MAX_SPREAD {
+            return Err(refused(
+                node,
+                "leaves out its padding for too many values; count it (`count_include_pad`), or use no padding",
+            )
+            .into());
         } else {
             let counted = |axis: usize, at: usize| {
                 let size = [shape.height, shape.width][axis] + padded[axis] + padded[axis + 2];
@@ -529,6 +554,12 @@ impl Recognizer<'_> {
             )
         })?;
         let output = Shape::new(shape.channels, height, width);
+        if output.len() > MAX_VALUES {
+            return Err(refused(
+                node,
+                format!("gives {output} values; at most {MAX_VALUES} are supported"),
+            ));
+        }
         let step = chain::GraphStep::Pool { kernel, stride };
         let base = self.steps.push(step, &[value.base], output, &shown(node));
         Ok(GraphValue::of(base, dims_of(value, output)))

@@ -62,7 +62,7 @@ pub(super) fn lower(
                 let area = (kernel[0] * kernel[1]) as f64;
                 constant = constant.map(|constant| constant * area);
             }
-            RealLayer::RealAffine(affine) => {
+            RealLayer::Affine(affine) => {
                 let layer = Integers::new(affine, bits, &mut rounded)?;
                 if affine.window.is_none()
                     && network.shape() != Shape::vector(network.shape().len())
@@ -241,7 +241,7 @@ fn too_wide(affine: &RealAffine) -> OnnxError {
 }
 
 /// Writes numbers as multiples of a common positive unit; `None` if they have none.
-fn multiples(numbers: &Per) -> Option<(Per, f64)> {
+pub(super) fn multiples(numbers: &Per) -> Option<(Per, f64)> {
     let all: &[f64] = match numbers {
         Per::One(one) => std::slice::from_ref(one),
         Per::Channel(all) | Per::Value(all) => all,

@@ -23,6 +23,7 @@ mod external;
 mod float;
 mod fold;
 mod graph;
+mod join;
 mod layers;
 mod lower;
 mod message;
@@ -30,6 +31,7 @@ mod npz;
 mod per;
 mod pixels;
 mod quantize;
+mod quantizers;
 mod recognise;
 mod record;
 mod settle;
@@ -65,8 +67,8 @@ use graph::Graph;
 use recognise::{Layout, Recognized, Unrecognized, recognise};
 use settle::{RealNetwork, Unit, settle};
 
-/// Largest size of a file, and of all tensors in files beside it, in bytes: 96 MiB.
-pub const MAX_FILE_BYTES: u64 = 96 << 20;
+/// Largest size of a file, and of all tensors in files beside it, in bytes: 64 MiB.
+pub const MAX_FILE_BYTES: u64 = 64 << 20;
 
 /// What the graph's input means in terms of an image's pixels.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -120,6 +122,8 @@ pub struct Imported {
     order: Vec<u32>,
     /// Number of logits.
     outputs: usize,
+    /// The operator behind the logits that was left out.
+    dropped: Option<String>,
     /// Name of the file's input, and of its output.
     names: [String; 2],
     /// True if the file's input is pixels as they are.
@@ -211,6 +215,9 @@ fn read(
         quantized,
         raw,
     } = recognized;
+    let (steps, base) = join::join(steps, result.base)?;
+    let result = value::GraphValue { base, ..result };
+    let dropped = result.dropped.clone();
     let thresholds = thresholds.to_vec();
     let count = thresholds.len().max(1) as f64;
     let (network, reference) = if quantized {
@@ -248,6 +255,7 @@ fn read(
         reference,
         order: layout.order.map(|order| order.to_vec()).unwrap_or_default(),
         outputs,
+        dropped,
         names,
         raw,
         source_sha256,

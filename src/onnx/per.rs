@@ -61,6 +61,14 @@ impl Per {
         }
     }
 
+    /// Returns how many numbers there are.
+    pub fn len(&self) -> usize {
+        match self {
+            Self::One(_) => 1,
+            Self::Channel(values) | Self::Value(values) => values.len(),
+        }
+    }
+
     pub fn is(&self, value: f64) -> bool {
         self.all(|v| v == value)
     }

@@ -7,12 +7,12 @@ use super::{
     per::Per,
     value::GraphValue,
 };
-use crate::network::Shape;
+use crate::network::{MAX_WEIGHTS, Shape};
 
 /// A layer with real weights.
 #[derive(Clone, Debug)]
 pub(super) enum RealLayer {
-    RealAffine(RealAffine),
+    Affine(RealAffine),
     Square,
     Pool {
         kernel: [usize; 2],
@@ -62,9 +62,21 @@ pub(super) fn settle(
         shape: input,
         factor: Per::One(1.0 / unit),
         shift: Per::ZERO,
+        added: 0,
     };
-    for id in chain {
-        settler.step(&steps.list[id])?;
+    let mut chain = chain.into_iter().map(|id| &steps.list[id]).peekable();
+    if let Some(GraphStep::Scale { factor, shift }) = chain.peek().map(|placed| &placed.step)
+        && factor
+            .one()
+            .is_some_and(|factor| factor.abs().to_bits() == unit.to_bits())
+    {
+        // The unit is this factor: only its sign is left.
+        settler.factor = factor.map(f64::signum);
+        settler.shift = shift.clone();
+        chain.next();
+    }
+    for placed in chain {
+        settler.step(placed)?;
     }
     settler.finish(result)?;
     Ok(RealNetwork {
@@ -93,7 +105,7 @@ fn chain(steps: &GraphSteps, last: StepId) -> Result<Vec<StepId>, OnnxError> {
 pub(super) fn refused(placed: &PlacedStep, problem: &str) -> OnnxError {
     let operator = match placed.step {
         GraphStep::Input => "input",
-        GraphStep::RealAffine(_) => "layer",
+        GraphStep::Affine(_) => "layer",
         GraphStep::Square => "square",
         GraphStep::Pool { .. } => "pool",
         GraphStep::Scale { .. } => "factor or shift",
@@ -112,6 +124,8 @@ struct Settler {
     /// The values are to be multiplied by this, and this is to be added, before the next layer.
     factor: Per,
     shift: Per,
+    /// Number of weights that layers in between have added.
+    added: usize,
 }
 
 impl Settler {
@@ -147,7 +161,7 @@ impl Settler {
                     stride: *stride,
                 });
             }
-            GraphStep::RealAffine(affine) => self.affine(placed, affine.clone())?,
+            GraphStep::Affine(affine) => self.affine(placed, affine.clone())?,
         }
         self.shape = placed.shape;
         Ok(())
@@ -175,7 +189,7 @@ impl Settler {
         affine.precede(&factor);
         self.factor = Per::ONE;
         self.shift = Per::ZERO;
-        self.stages.push(RealLayer::RealAffine(affine));
+        self.stages.push(RealLayer::Affine(affine));
         Ok(())
     }
 
@@ -195,7 +209,7 @@ impl Settler {
                     let area = (kernel[0] * kernel[1]) as f64;
                     shift.iter_mut().for_each(|shift| *shift /= area);
                 }
-                RealLayer::RealAffine(affine) => {
+                RealLayer::Affine(affine) => {
                     affine.follow(&factor, &shift);
                     self.factor = Per::ONE;
                     self.shift = Per::ZERO;
@@ -203,6 +217,21 @@ impl Settler {
                 }
             }
         }
+    }
+
+    /// Makes a layer that multiplies each channel by a factor.
+    fn diagonal(&mut self, placed: &PlacedStep, factors: &[f64]) -> Result<RealAffine, OnnxError> {
+        self.added = self
+            .added
+            .saturating_add(self.shape.channels.saturating_mul(self.shape.channels));
+        let made = (self.added <= MAX_WEIGHTS)
+            .then(|| RealAffine::diagonal(self.shape, factors, &placed.node));
+        made.flatten().ok_or_else(|| {
+            refused(
+                placed,
+                "has too many channels for a layer that multiplies each by a factor",
+            )
+        })
     }
 
     /// Adds a layer for the factor and shift.
@@ -217,33 +246,26 @@ impl Settler {
                 "reads values with different factors or shifts by position; use the same for a channel",
             )
         })?;
-        let mut made =
-            RealAffine::diagonal(self.shape, &factor, &placed.node).ok_or_else(|| {
-                refused(
-                    placed,
-                    "has too many channels for a layer that multiplies each by a factor",
-                )
-            })?;
+        let mut made = self.diagonal(placed, &factor)?;
         made.bias = shift;
         self.factor = Per::ONE;
         self.shift = Per::ZERO;
-        self.stages.push(RealLayer::RealAffine(made));
+        self.stages.push(RealLayer::Affine(made));
         Ok(())
     }
 
     /// Has the layer before give a channel of a constant, or adds one that does.
     fn make_constant(&mut self, placed: &PlacedStep) -> Result<(), OnnxError> {
         for stage in self.stages.iter_mut().rev() {
-            if let RealLayer::RealAffine(affine) = stage {
+            if let RealLayer::Affine(affine) = stage {
                 affine.constant = true;
                 return Ok(());
             }
         }
         let ones = vec![1.0; self.shape.channels];
-        let mut made = RealAffine::diagonal(self.shape, &ones, &placed.node)
-            .ok_or_else(|| refused(placed, "has too many channels for a layer that adds one"))?;
+        let mut made = self.diagonal(placed, &ones)?;
         made.constant = true;
-        self.stages.push(RealLayer::RealAffine(made));
+        self.stages.push(RealLayer::Affine(made));
         Ok(())
     }
 
@@ -258,7 +280,7 @@ impl Settler {
         let is_first = |stages: &[RealLayer]| {
             !stages
                 .iter()
-                .any(|stage| matches!(stage, RealLayer::RealAffine(_)))
+                .any(|stage| matches!(stage, RealLayer::Affine(_)))
         };
         if is_first(&self.stages) {
             return Err(OnnxError::model(
@@ -274,7 +296,7 @@ impl Settler {
                     match stage {
                         RealLayer::Square => root = root.sqrt(),
                         RealLayer::Pool { .. } => {}
-                        RealLayer::RealAffine(affine) => {
+                        RealLayer::Affine(affine) => {
                             let outputs = affine.outputs();
                             affine.follow(&vec![root; outputs], &vec![0.0; outputs]);
                             break;
@@ -292,7 +314,7 @@ impl Settler {
                 self.shape = flat;
                 insertion?;
                 // The layer reads the values in any shape.
-                if let Some(RealLayer::RealAffine(affine)) = self.stages.last_mut() {
+                if let Some(RealLayer::Affine(affine)) = self.stages.last_mut() {
                     affine.window = None;
                     affine.input = shape;
                 }
@@ -307,7 +329,7 @@ impl Settler {
             }
             let mut grid = vec![0; classes * classes];
             (0..classes).for_each(|o| grid[o * classes + result.place(o)] = 1);
-            self.stages.push(RealLayer::RealAffine(RealAffine {
+            self.stages.push(RealLayer::Affine(RealAffine {
                 window: None,
                 input: self.shape,
                 output: Shape::vector(classes),
@@ -357,7 +379,7 @@ impl RealNetwork {
                     }
                     (shape, values) = (Shape::new(shape.channels, height, width), sums);
                 }
-                RealLayer::RealAffine(affine) => {
+                RealLayer::Affine(affine) => {
                     values = affine.evaluate(&values);
                     shape = affine.output;
                 }

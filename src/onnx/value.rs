@@ -53,6 +53,11 @@ impl GraphValue {
         self.dims.iter().skip(1).product()
     }
 
+    /// Returns how many numbers the polynomial has.
+    pub fn size(&self) -> usize {
+        self.terms.iter().map(Per::len).sum()
+    }
+
     /// Returns where the value at this position of the tensor stands in the step's result.
     pub fn place(&self, position: usize) -> usize {
         self.order

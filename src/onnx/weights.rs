@@ -170,6 +170,12 @@ impl LayerWeights {
             )
         })?;
         let output = Shape::new(outputs, height, width);
+        if output.len() > MAX_VALUES {
+            return Err(refused(
+                node,
+                format!("gives {output} values; at most {MAX_VALUES} are supported"),
+            ));
+        }
         Ok(RealAffine {
             window: Some(window),
             input,

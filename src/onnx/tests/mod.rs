@@ -11,6 +11,7 @@ mod kit;
 mod quantized;
 mod reference;
 mod refusals;
+mod residual;
 
 use num_traits::ToPrimitive as _;
 
