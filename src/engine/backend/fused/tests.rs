@@ -20,6 +20,7 @@ use num_bigint::BigInt;
 fn chosen(network: &Network, scheme: Scheme) -> Parameters {
     let options = SelectOptions {
         scheme: Some(scheme),
+        shared_upload: false,
         ..SelectOptions::default()
     };
     select(network, &options).unwrap()
