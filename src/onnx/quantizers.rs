@@ -6,7 +6,6 @@ use super::{
     OnnxError,
     advice::advice,
     attributes::Attributes,
-    fold::axis_of,
     graph::refused,
     message::NodeMessage,
     pixels::{PixelCodes, Pixels},
