@@ -93,10 +93,16 @@ impl<'a> Folder<'a> {
             "Shape" => {
                 let dims = &input(0)?.dims;
                 let range = shape_range(&attributes, dims.len());
-                let dims: Vec<i64> = dims[range].iter().map(|&dim| dim as i64).collect();
+                let dims: Vec<i64> = dims[range]
+                    .iter()
+                    .map(|&dim| dim.cast_signed() as i64)
+                    .collect();
                 Rc::new(Constant::wide(vec![dims.len()], dims))
             }
-            "Size" => Rc::new(Constant::wide(vec![], vec![input(0)?.len() as i64])),
+            "Size" => Rc::new(Constant::wide(
+                vec![],
+                vec![input(0)?.len().cast_signed() as i64],
+            )),
             "Gather" => {
                 self.gather(node, input(0)?, input(1)?, attributes.integer_or("axis", 0))?
             }
@@ -314,7 +320,8 @@ impl<'a> Folder<'a> {
         let (Some(starts), Some(ends)) = (starts, ends) else {
             return Err(refused(node, "does not say where it starts and ends"));
         };
-        let axes = list(3, "axes").unwrap_or_else(|| (0..starts.len() as i64).collect());
+        let axes =
+            list(3, "axes").unwrap_or_else(|| (0..starts.len().cast_signed() as i64).collect());
         let steps = inputs.get(4).copied().flatten();
         let steps = steps.map_or_else(|| vec![1; starts.len()], |steps| steps.all_integers());
         if ends.len() != starts.len() || axes.len() != starts.len() || steps.len() != starts.len() {
@@ -326,7 +333,7 @@ impl<'a> Folder<'a> {
         let mut seen = Vec::new();
         for (((&from, &to), &axis), &step) in starts.iter().zip(&ends).zip(&axes).zip(&steps) {
             let axis = axis_of(node, axis, data.dims.len())?;
-            let length = data.dims[axis] as i64;
+            let length = data.dims[axis].cast_signed() as i64;
             if seen.contains(&axis) {
                 return Err(refused(node, "names an axis twice"));
             }
@@ -367,7 +374,9 @@ impl<'a> Folder<'a> {
                 start += first.cast_unsigned() as usize * strides[axis].cast_unsigned();
             }
             dims[axis] = count as usize;
-            strides[axis] = strides[axis].saturating_mul(step as isize);
+            // A single value has no step, however large it is.
+            let stride = strides[axis].saturating_mul(step as isize);
+            strides[axis] = if count > 1 { stride } else { 0 };
         }
         self.sized(node, &dims)?;
         Ok(Rc::new(Constant {
@@ -500,14 +509,14 @@ fn wrapped(index: i64, length: usize) -> Option<usize> {
 pub(super) fn shape_range(attributes: &Attributes<'_>, rank: usize) -> std::ops::Range<usize> {
     let place = |at: i64| {
         let at = if at < 0 {
-            at.saturating_add(rank as i64)
+            at.saturating_add(rank.cast_signed() as i64)
         } else {
             at
         };
-        at.clamp(0, rank as i64) as usize
+        at.clamp(0, rank.cast_signed() as i64) as usize
     };
     let start = place(attributes.integer_or("start", 0));
-    start..place(attributes.integer_or("end", rank as i64)).max(start)
+    start..place(attributes.integer_or("end", rank.cast_signed() as i64)).max(start)
 }
 
 /// Reads a tensor as dimensions.
@@ -557,7 +566,7 @@ pub(super) fn reshaped(
     let new = match node.op_type.as_str() {
         "Flatten" => {
             let axis = attributes.integer_or("axis", 1);
-            let axis = if axis == rank as i64 {
+            let axis = if axis == rank.cast_signed() as i64 {
                 rank
             } else {
                 axis_of(node, axis, rank)?

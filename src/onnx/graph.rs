@@ -175,6 +175,14 @@ fn check_domain(node: &NodeMessage) -> Result<(), OnnxError> {
     ))
 }
 
+/// How far the search for a node's inputs is.
+#[derive(Clone, Copy, PartialEq)]
+enum Visit {
+    Unseen,
+    Open,
+    Done,
+}
+
 /// Returns the positions of the nodes that `output` needs, each after those whose outputs it reads.
 fn in_order(graph: &GraphMessage, output: &str) -> Result<Vec<usize>, OnnxError> {
     if graph.node.len() > MAX_NODES {
@@ -198,12 +206,6 @@ fn in_order(graph: &GraphMessage, output: &str) -> Result<Vec<usize>, OnnxError>
                 "is a constant and also a node's output",
             ));
         }
-    }
-    #[derive(Clone, Copy, PartialEq)]
-    enum Visit {
-        Unseen,
-        Open,
-        Done,
     }
     let mut states = vec![Visit::Unseen; graph.node.len()];
     let mut order = Vec::new();

@@ -126,7 +126,7 @@ fn merged(
     Ok(layers)
 }
 
-fn end(run: &Run, start: Shape) -> Shape {
+fn end(run: &[RealAffine], start: Shape) -> Shape {
     run.last().map_or(start, |layer| layer.output)
 }
 
@@ -294,7 +294,7 @@ fn aligned(
             "adds branches whose strides or paddings do not match layer by layer",
         )
     };
-    let shapes = |run: &Run, start: Shape| {
+    let shapes = |run: &[RealAffine], start: Shape| {
         let outputs = run.iter().map(|layer| layer.output);
         std::iter::once(start)
             .chain(outputs)
@@ -325,7 +325,7 @@ fn aligned(
     let mut pairs = Vec::new();
     while at != (0, 0) {
         let (_, before) = best[at.0 * columns + at.1].ok_or_else(misfit)?;
-        let layer = |run: &Run, shapes: &[Shape], from: usize, to: usize| {
+        let layer = |run: &[RealAffine], shapes: &[Shape], from: usize, to: usize| {
             if to > from {
                 Ok(run[from].clone())
             } else {

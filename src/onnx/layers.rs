@@ -408,7 +408,7 @@ impl Recognizer<'_> {
         let rank = value.dims.len();
         let axes: Vec<i64> = match self.constant(node, 3)? {
             Some(axes) => axes.all_integers(),
-            None => (0..rank as i64).collect(),
+            None => (0..rank.cast_signed() as i64).collect(),
         };
         if list.len() != 2 * axes.len() {
             return Err(refused(
@@ -506,7 +506,7 @@ impl Recognizer<'_> {
             let counted = |axis: usize, at: usize| {
                 let size = [shape.height, shape.width][axis] + padded[axis] + padded[axis + 2];
                 let own = geometry.pads[axis] - padded[axis];
-                let start = (at * geometry.stride[axis]) as isize - own.cast_signed();
+                let start = (at * geometry.stride[axis]).cast_signed() - own.cast_signed();
                 let end = start + kernel[axis].cast_signed();
                 (end.min(size.cast_signed()) - start.max(0)).max(0) as f64
             };

@@ -1,10 +1,10 @@
 //! Imports networks from ONNX files: those of PyTorch's exporters and of Keras, with floating-point weights, and those of
 //! Brevitas and other quantisers, with integer weights (QONNX and QCDQ).
 //!
-//! A file is parsed ([`message`]), its graph checked ([`graph`]), constant nodes are computed ([`fold`]), and what the
-//! other nodes compute is written down as sums, squares, pools, factors and shifts ([`recognise`], [`chain`]). Factors and
-//! shifts then go into the weights beside them ([`settle`]), which become integers ([`lower`]) or 32-bit floats
-//! ([`float`]).
+//! A file is parsed (`message`), its graph checked (`graph`), constant nodes are computed (`fold`), and what the
+//! other nodes compute is written down as sums, squares, pools, factors and shifts (`recognise`, `chain`). Factors and
+//! shifts then go into the weights beside them (`settle`), which become integers (`lower`) or 32-bit floats
+//! (`float`).
 //!
 //! Quantised weights keep the integers that the file says; nothing is rounded but biases and factors without a common
 //! unit, and [`Imported::notes`] says so. An operator that an encrypted network cannot have is refused by its name.
@@ -40,9 +40,6 @@ mod tensor;
 mod value;
 mod walk;
 mod weights;
-
-#[cfg(test)]
-mod tests;
 
 use std::{fs::File, path::Path};
 
@@ -221,7 +218,7 @@ fn read(
     let thresholds = thresholds.to_vec();
     let count = thresholds.len().max(1) as f64;
     let (network, reference) = if quantized {
-        let plan = settle(&steps, &result, Unit::Chosen(1.0 / count))?;
+        let plan = settle(&steps, &result, Unit::Chosen)?;
         drop(steps);
         let lowered = lower::lower(&plan, &options.name, thresholds, options.factor_bits)?;
         let error = if lowered.rounded.is_empty() {
@@ -438,9 +435,15 @@ impl Imported {
                     });
                 }
                 let count = |pixel: u8| network.thresholds.partition_point(|&t| t <= pixel);
-                pixels.iter().map(|&pixel| count(pixel) as i64).collect()
+                pixels
+                    .iter()
+                    .map(|&pixel| count(pixel).cast_signed() as i64)
+                    .collect()
             }
         };
         Ok(self.reference.evaluate(&image))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -409,12 +409,18 @@ impl Recognizer<'_> {
                 }
                 let dims = &value.dims;
                 let range = shape_range(&attributes, dims.len());
-                let dims: Vec<i64> = dims[range].iter().map(|&dim| dim as i64).collect();
+                let dims: Vec<i64> = dims[range]
+                    .iter()
+                    .map(|&dim| dim.cast_signed() as i64)
+                    .collect();
                 Meaning::Constant(Rc::new(Constant::wide(vec![dims.len()], dims)))
             }
             "Size" => {
                 let size = self.value(node, 0)?.dims.iter().product::<usize>();
-                Meaning::Constant(Rc::new(Constant::wide(vec![], vec![size as i64])))
+                Meaning::Constant(Rc::new(Constant::wide(
+                    vec![],
+                    vec![size.cast_signed() as i64],
+                )))
             }
             "Reshape" | "Flatten" | "Squeeze" | "Unsqueeze" => self.reshape(node, &attributes)?,
             "Transpose" => self.transpose(node, &attributes)?,

@@ -34,8 +34,8 @@ pub(super) struct RealNetwork {
 pub(super) enum Unit {
     /// This value.
     Fixed(f64),
-    /// The one that the file says, if all channels have the same, otherwise this.
-    Chosen(f64),
+    /// The one that the file says, if all channels have the same, otherwise 1.
+    Chosen,
 }
 
 /// Settles steps that form a chain.
@@ -50,12 +50,13 @@ pub(super) fn settle(
     let chain = chain(steps, result.base)?;
     let input = steps.shape(0);
     let unit = match (unit, chain.first().map(|id| &steps.list[*id].step)) {
-        (Unit::Chosen(_), Some(GraphStep::Scale { factor, .. }))
+        (Unit::Chosen, Some(GraphStep::Scale { factor, .. }))
             if factor.one().is_some_and(|f| f != 0.0) =>
         {
             factor.one().map_or(1.0, f64::abs)
         }
-        (Unit::Chosen(unit) | Unit::Fixed(unit), _) => unit,
+        (Unit::Chosen, _) => 1.0,
+        (Unit::Fixed(unit), _) => unit,
     };
     let mut settler = Settler {
         stages: Vec::new(),

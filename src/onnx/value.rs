@@ -73,13 +73,13 @@ impl GraphValue {
         let Some(order) = &self.order else {
             return Some(steps);
         };
-        let first = i64::from(*order.first()?) as isize;
+        let first = (*order.first()? as usize).cast_signed();
         let strides: Vec<isize> = dims
             .iter()
             .zip(&steps)
             .map(|(&dim, &step)| match dim {
                 0 | 1 => 0,
-                _ => order[step.cast_unsigned()] as isize - first,
+                _ => (order[step.cast_unsigned()] as usize).cast_signed() - first,
             })
             .collect();
         let walk = super::walk::Walk::new(dims.to_vec(), strides.clone(), first.cast_unsigned());
