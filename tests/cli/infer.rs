@@ -351,6 +351,8 @@ fn memory_is_predicted_near_what_records_measured() {
                 scheme.is_stock() == is_stock && scheme.layout() == layout
             }),
             images: Some(images),
+            // The records are of uploads for each plain prime.
+            shared_upload: false,
             ..SelectOptions::default()
         };
         let selection = select(&network, &options).unwrap();

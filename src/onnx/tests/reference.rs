@@ -36,10 +36,11 @@ impl Tensor {
 
     /// Returns the value at an index, with dimensions of 1 and missing ones repeated.
     fn at(&self, index: &[usize]) -> f64 {
-        let skip = index.len() - self.dims.len();
         let mut flat = 0;
         for (axis, &dim) in self.dims.iter().enumerate() {
-            flat = flat * dim + if dim == 1 { 0 } else { index[skip + axis] };
+            // Counted from the last one; a first dimension of 1 may be missing in the index.
+            let at = (index.len() + axis).checked_sub(self.dims.len());
+            flat = flat * dim + if dim == 1 { 0 } else { index[at.unwrap()] };
         }
         self.values[flat]
     }
