@@ -6,8 +6,8 @@ use flate2::read::DeflateDecoder;
 
 /// Largest number of arrays in a file.
 const MAX_ARRAYS: usize = 1000;
-/// Largest size of all arrays together, unpacked, in bytes: 1 GiB.
-const MAX_ARRAY_BYTES: usize = 1 << 30;
+/// Largest size of all arrays together, unpacked, in bytes: 128 MiB.
+const MAX_ARRAY_BYTES: usize = 128 << 20;
 
 /// An array of numbers, in row-major order.
 #[derive(Clone, Debug, PartialEq)]
@@ -83,7 +83,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<BTreeMap<String, Array>, String> {
         let data = data().ok_or_else(damaged)?;
         left = left
             .checked_sub(size)
-            .ok_or("has more than 1 GiB of arrays")?;
+            .ok_or("has more than 128 MiB of arrays")?;
         let mut unpacked = Vec::new();
         let plain = match method {
             0 => data,

@@ -70,7 +70,7 @@ impl Per {
     }
 
     pub fn is(&self, value: f64) -> bool {
-        self.all(|v| v == value)
+        self.all(|v| v - value == 0.0)
     }
 
     pub fn all(&self, test: impl Fn(f64) -> bool) -> bool {

@@ -177,7 +177,7 @@ impl Quantizer {
                 format!("rounds by the unknown mode `{}`", super::error::short(name)),
             )
         })?;
-        if bits == 1.0 && signed {
+        if bits < 2.0 && signed {
             // One signed bit is -1 or 1, as qonnx reads it, and not -1 or 0.
             if (0..zero.len()).any(|at| zero.double(at) != 0.0) {
                 return Err(refused(

@@ -16,6 +16,9 @@ use super::{
     walk::Walk,
 };
 
+/// Largest magnitude of a zero point, or of an integer input.
+const MAX_ZERO: u64 = 1 << 32;
+
 impl Recognizer<'_> {
     pub(super) fn quant(
         &mut self,
@@ -95,7 +98,13 @@ impl Recognizer<'_> {
             Ok(tensor.reshaped(placed))
         };
         let zero = match zero {
-            Some(zero) if zero.kind.range().is_some() => placed(&zero)?,
+            Some(zero) if zero.kind.range().is_some() => {
+                let is_large = |at: usize| zero.integer(at).unsigned_abs() > MAX_ZERO;
+                if (0..zero.len()).any(is_large) {
+                    return Err(refused(node, "has a zero point beyond 32 bits"));
+                }
+                placed(&zero)?
+            }
             Some(_) => {
                 return Err(refused(node, "quantises to floats (float8); use integers"));
             }
@@ -251,7 +260,8 @@ impl Recognizer<'_> {
                 // An integer input that is dequantised first: its integers are the pixels.
                 let (scale, zero) = self.linear_parameters(node, attributes, &value.dims)?;
                 let pixels = pixels_of(node, &value)?;
-                let whole = pixels.tables.iter().flatten().all(|x| x.fract() == 0.0);
+                let is_whole = |x: &f32| x.fract() == 0.0 && x.abs() < MAX_ZERO as f32;
+                let whole = pixels.tables.iter().flatten().all(is_whole);
                 if scale.len() != 1 || zero.len() != 1 || pixels.tables.len() != 1 || !whole {
                     return Err(refused(node, "reads values that are no integers").into());
                 }
