@@ -2,7 +2,6 @@
 
 mod float;
 mod integer;
-mod onnx;
 mod source;
 
 use std::path::Path;
@@ -18,7 +17,6 @@ use crate::{
     file_kind::Own,
     network::InputEncoding,
 };
-pub use onnx::import_float;
 use source::TensorSource;
 
 /// Largest size of a tensor file, in bytes.
