@@ -254,15 +254,13 @@ fn windows(
             .checked_sub(kernel[axis])
             .map(|room| room / stride[axis] + 1)
     };
-    match (along(input.height, 0), along(input.width, 1)) {
-        (Some(height), Some(width)) => Ok([height, width]),
-        _ => {
-            let (kernel, padding) = (join(&kernel), join(&padding));
-            let problem =
-                format!("{kernel} does not fit its input of shape {input} padded by {padding}");
-            Err(NetworkError::new("kernel", problem))
-        }
-    }
+    let (Some(height), Some(width)) = (along(input.height, 0), along(input.width, 1)) else {
+        let (kernel, padding) = (join(&kernel), join(&padding));
+        let problem =
+            format!("{kernel} does not fit its input of shape {input} padded by {padding}");
+        return Err(NetworkError::new("kernel", problem));
+    };
+    Ok([height, width])
 }
 
 fn nonzero(field: &str, dimensions: &[usize]) -> Result<(), NetworkError> {
