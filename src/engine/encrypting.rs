@@ -100,12 +100,11 @@ impl<'a> CompactEncryption<'a> {
         let kept = || self.scratch.lock().unwrap_or_else(PoisonError::into_inner);
         let reused = kept().pop();
         let mut scratch = reused.map_or_else(|| encryptor.scratch(), Ok)?;
-        match &self.tiles {
-            Some(tiles) => tiles.gather(index, &mut scratch.slots),
-            None => {
-                let images = self.batch.of_part(part);
-                (self.spec.slot_map).gather(images, index, &mut scratch.slots);
-            }
+        if let Some(tiles) = &self.tiles {
+            tiles.gather(index, &mut scratch.slots);
+        } else {
+            let images = self.batch.of_part(part);
+            (self.spec.slot_map).gather(images, index, &mut scratch.slots);
         }
         let encrypted = encryptor.encrypt(keys, [part, index], &mut scratch, packed);
         kept().push(scratch);
