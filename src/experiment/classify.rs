@@ -196,6 +196,7 @@ fn deliver(
 /// # Errors
 /// [`ClassifyError`]: no images, an image of the wrong size, or a failure of client or server. A logit that differs
 /// from the twin's is not an error; it is counted.
+#[expect(clippy::too_many_lines, reason = "one step after the other")]
 pub fn classify(
     network: &Network,
     (plan, contexts, encryption): (&Plan, &Contexts, Encryption),

@@ -76,7 +76,7 @@ pub(in crate::cli) fn run(
     let classified = classify(deployment.network(), prepared, &images, false, &stages)
         .context("running the network under encryption")?;
 
-    let predictions = Predictions::new(&file, classified.decrypted, Some(Names::of(&pictures)));
+    let predictions = Predictions::new(&file, classified.decrypted, Some(&Names::of(&pictures)));
     if let Some(path) = &arguments.out {
         predictions.save(path)?;
     }

@@ -81,7 +81,7 @@ pub(in crate::cli) fn run(
         logits.extend(decrypted);
     }
     progress.done(manifest.batches());
-    let predictions = Predictions::new(&open.file, logits, names);
+    let predictions = Predictions::new(&open.file, logits, names.as_ref());
     if let Some(path) = &arguments.out {
         predictions.save(path)?;
     }

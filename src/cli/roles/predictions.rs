@@ -116,7 +116,7 @@ enum PredictionForm {
 
 /// Tells the form of a file of predictions.
 fn form(path: &Path) -> anyhow::Result<PredictionForm> {
-    let extension = path.extension().map(|end| end.to_ascii_lowercase());
+    let extension = path.extension().map(std::ffi::OsStr::to_ascii_lowercase);
     match extension.as_ref().and_then(|end| end.to_str()) {
         Some("csv") => Ok(PredictionForm::Csv),
         Some("json") => Ok(PredictionForm::Json),
@@ -161,7 +161,7 @@ struct PredictionLine {
 
 impl Predictions {
     /// Takes the logits of images; without names, an image is named by its number.
-    pub(super) fn new(file: &ClientFile, logits: Vec<Vec<BigInt>>, names: Option<Names>) -> Self {
+    pub(super) fn new(file: &ClientFile, logits: Vec<Vec<BigInt>>, names: Option<&Names>) -> Self {
         let scale = file.output_scale();
         let line = |(image, logits): (usize, Vec<BigInt>)| {
             let index = argmax(&logits);
@@ -169,8 +169,8 @@ impl Predictions {
                 .iter()
                 .map(|logit| logit.to_f64().unwrap_or(f64::NAN) * scale)
                 .collect();
-            let name = names.as_ref().and_then(|names| names.names.get(image));
-            let label = names.as_ref().and_then(|names| names.label(image));
+            let name = names.and_then(|names| names.names.get(image));
+            let label = names.and_then(|names| names.label(image));
             PredictionLine {
                 image: name.cloned().unwrap_or_else(|| image.to_string()),
                 class: file.classes().get(index).cloned().unwrap_or_default(),
@@ -267,7 +267,10 @@ impl Predictions {
     /// Writes NumPy arrays: `class`, `score`, `scores`, and `logits` where all of them fit 64 bits.
     fn save_npz(&self, path: &Path) -> anyhow::Result<()> {
         let (images, logits) = (self.lines.len(), self.classes.len());
-        let classes = self.lines.iter().map(|line| line.index as i64);
+        let classes = self
+            .lines
+            .iter()
+            .map(|line| line.index.cast_signed() as i64);
         let integers: Option<Vec<i64>> = self
             .lines
             .iter()
@@ -312,7 +315,8 @@ impl Predictions {
 
 /// Writes an array in NumPy's format, version 1.
 fn npy(kind: &str, shape: &[usize], values: impl Iterator<Item = [u8; 8]>) -> Vec<u8> {
-    let sizes: String = shape.iter().map(|size| format!("{size}, ")).collect();
+    let sizes: Vec<String> = shape.iter().map(|size| format!("{size}, ")).collect();
+    let sizes = sizes.concat();
     let mut header = format!("{{'descr': '{kind}', 'fortran_order': False, 'shape': ({sizes}), }}");
     // The array begins at a multiple of 64 bytes, after 10 bytes and the header, whose last byte is a newline.
     let length = (10 + header.len() + 1).next_multiple_of(64) - 10;

@@ -43,6 +43,7 @@ pub(super) fn refuse<T>(reason: impl Into<String>) -> Result<T, DiagonalError> {
 ///
 /// # Errors
 /// [`DiagonalError`] with the reason if the network does not fit.
+#[expect(clippy::too_many_lines, reason = "one stage after the other")]
 pub(in crate::packing) fn pack(
     network: &Network,
     slots: usize,
