@@ -217,7 +217,7 @@ struct Row {
     response_bytes: usize,
     /// The warm time with a line of this rate, without keys.
     on_lines: BTreeMap<&'static str, f64>,
-    /// What a pad takes beforehand.
+    /// The cost of a pad beforehand.
     #[serde(skip_serializing_if = "Option::is_none")]
     beforehand: Option<pads::Beforehand>,
 }

@@ -18,7 +18,7 @@ pub struct Secrets {
     _folder: TempDir,
 }
 
-/// What one pad takes before there is an image. Times are milliseconds.
+/// The cost of one pad before there is an image. Times are milliseconds.
 #[derive(Debug, Serialize)]
 pub struct Beforehand {
     /// From the start of making it until the server has stored it.
@@ -26,7 +26,7 @@ pub struct Beforehand {
     stages: BTreeMap<String, Spread>,
     pads: usize,
     upload_bytes: usize,
-    /// What the server stores.
+    /// Bytes that the server stores.
     stored_bytes: u64,
 }
 

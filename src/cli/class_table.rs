@@ -5,7 +5,7 @@ use super::table;
 /// Largest number of images that are listed one by one.
 const LISTED: usize = 20;
 
-/// What is known of an image.
+/// An image and the class it is read as.
 pub(super) struct Seen {
     /// Its name or its number.
     pub(super) image: String,

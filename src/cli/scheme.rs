@@ -55,7 +55,7 @@ pub(super) enum LayoutArgument {
     FewUploads,
 }
 
-/// What parameters are chosen for.
+/// Arguments that decide the parameters.
 #[derive(Debug, Clone, Copy, clap::Args)]
 pub(super) struct ParameterArguments {
     /// The table that caps the coefficient modulus for 128 bits of security

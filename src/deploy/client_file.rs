@@ -15,7 +15,7 @@ pub const CLIENT_FILE: &str = "client.json";
 /// Version of the file's format.
 const VERSION: u32 = 1;
 
-/// What a client knows of a deployment: how to encrypt and decrypt, and what the logits mean. It holds no weights.
+/// The client's knowledge of a deployment: how to encrypt and decrypt, and what the logits mean. It holds no weights.
 ///
 /// See [`ClientSpec`] for what it does tell of the network. A client trusts it to say truly what the logits mean, not
 /// to be secure: parameters that are not secure are refused.

@@ -26,7 +26,7 @@ pub enum DeployError {
     Content {
         /// The file's path.
         path: PathBuf,
-        /// What is wrong, and what to do.
+        /// The fault, and what to do.
         problem: String,
     },
     /// The network's file is not valid.

@@ -1,4 +1,4 @@
-//! What a folder of requests, or of responses, holds.
+//! Description of a folder of requests, or of responses.
 
 use super::error::DeployError;
 use super::id::{DeploymentId, KeyId};
@@ -12,7 +12,7 @@ pub const MANIFEST_FILE: &str = "requests.json";
 /// Version of the file's format.
 const VERSION: u32 = 1;
 
-/// What the requests of a folder are.
+/// The form of the requests of a folder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum RequestForm {

@@ -96,6 +96,11 @@ fn a_secret_key_comes_back_and_no_other_is_taken() {
         fs::write(&path, &whole[..at]).unwrap();
         assert!(SecretFile::load(&path, made.id()).is_err(), "length {at}");
     }
-    assert!(Client::from_secret_bytes(plan.client_spec(), &contexts, &[0xFF; 1024]).is_err());
-    assert!(Client::from_secret_bytes(plan.client_spec(), &contexts, &[]).is_err());
+    let good = client.secret_bytes().unwrap();
+    let mut bad = good.to_vec();
+    // A coefficient that is none of -1, 0 and 1.
+    bad[7] |= 3;
+    for bytes in [&bad, &good[1..], &[]] {
+        assert!(Client::from_secret_bytes(plan.client_spec(), &contexts, bytes).is_err());
+    }
 }

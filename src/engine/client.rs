@@ -21,10 +21,6 @@ use crate::seal::{Context, KeyGenerator, Plaintext, SecretKey};
 use num_bigint::BigInt;
 use rayon::prelude::*;
 use std::sync::{Arc, OnceLock};
-use zeroize::Zeroizing;
-
-/// Number of coefficients of the secret key in a byte.
-const SECRET_DIGITS: u32 = 4;
 
 /// Makes own encryption for each part of a request; `None` if it does not serve the parameters.
 fn encryptors(
@@ -41,13 +37,13 @@ fn encryptors(
 #[derive(Debug)]
 pub struct Client {
     pub(crate) spec: ClientSpec,
-    primes: Vec<SecretPrime>,
+    pub(super) primes: Vec<SecretPrime>,
     /// This project's own encryption for each part of a request; none if it does not serve the parameters.
     encryptors: Vec<FreshEncryptor>,
     contexts: Contexts,
     crt: Crt,
     /// Computed when the first pad is made or used.
-    deployment: OnceLock<SpecFingerprint>,
+    fingerprint: OnceLock<SpecFingerprint>,
 }
 
 impl Client {
@@ -62,47 +58,8 @@ impl Client {
         })
     }
 
-    /// Takes a secret key that [`Client::secret_bytes`] returned, for the same plan.
-    ///
-    /// # Errors
-    /// Those of [`Client::new`], and [`EngineError::SecretBytes`] if the bytes are none of this plan's secret keys.
-    pub fn from_secret_bytes(
-        spec: &ClientSpec,
-        contexts: &Contexts,
-        bytes: &[u8],
-    ) -> Result<Self, EngineError> {
-        let degree = spec.poly_modulus_degree;
-        let digits = bytes.iter().flat_map(|byte| {
-            let digit = move |at: u32| (byte >> (2 * at) & 3).cast_signed() - 1;
-            (0..SECRET_DIGITS).map(digit)
-        });
-        let coefficients: Zeroizing<Vec<i8>> = Zeroizing::new(digits.collect());
-        if coefficients.len() != degree || coefficients.contains(&2) {
-            return Err(EngineError::SecretBytes);
-        }
-        Self::with_secret(spec, contexts, |context| {
-            SecretKey::from_coefficients(context, &coefficients)
-        })
-    }
-
-    /// Returns the coefficients of the secret key, which are -1, 0 or 1: each as one more, in two bits, the first one in
-    /// the lowest bits of a byte. **Whoever has them can decrypt.**
-    ///
-    /// # Errors
-    /// [`EngineError::Seal`] if SEAL refuses the key.
-    pub fn secret_bytes(&self) -> Result<Zeroizing<Vec<u8>>, EngineError> {
-        let first = self.primes.first().ok_or(EngineError::Contexts)?;
-        let coefficients = first.secret_key().coefficients(first.context());
-        let coefficients = coefficients.doing(|| "reading the secret key".to_owned())?;
-        let byte = |four: &[i8]| {
-            let digits = four.iter().rev();
-            digits.fold(0, |byte, &value| (byte << 2) | (value + 1).cast_unsigned())
-        };
-        let bytes = coefficients.chunks(SECRET_DIGITS as usize).map(byte);
-        Ok(Zeroizing::new(bytes.collect()))
-    }
-
-    fn with_secret(
+    /// Takes the secret key that `make` makes.
+    pub(super) fn with_secret(
         spec: &ClientSpec,
         contexts: &Contexts,
         make: impl FnOnce(&Context) -> Result<SecretKey, crate::seal::Error>,
@@ -126,13 +83,13 @@ impl Client {
             contexts: contexts.clone(),
             crt: Crt::new(&spec.plain_moduli),
             spec: spec.clone(),
-            deployment: OnceLock::new(),
+            fingerprint: OnceLock::new(),
         })
     }
 
     /// Returns the fingerprint of the client's specification, see [`ClientSpec::fingerprint`].
     pub fn fingerprint(&self) -> SpecFingerprint {
-        *self.deployment.get_or_init(|| self.spec.fingerprint())
+        *self.fingerprint.get_or_init(|| self.spec.fingerprint())
     }
 
     /// Makes own encryption use other instructions than this processor's fastest ones, for measurements.

@@ -189,9 +189,8 @@ fn lengthen(
 }
 
 fn level(context: &Context, form: &ResponseForm) -> Result<crate::seal::Level, EngineError> {
-    let mut levels = context.data_levels().iter();
-    let level = levels.find(|level| level.coeff_modulus_size == form.primes);
-    level.copied().ok_or(EngineError::CompactResponse)
+    let level = context.level_of(form.primes);
+    level.ok_or(EngineError::CompactResponse)
 }
 
 /// Returns, for each prime p of q', 2^128 (q' / p)^-1 / p, with the inverse modulo p, rounded down. A coefficient of

@@ -156,7 +156,7 @@ pub enum EngineError {
         "the {what} was made for another deployment, network or set of keys: pads serve the one for which they were made"
     )]
     PadDeployment {
-        /// What was made.
+        /// The message that was made.
         what: &'static str,
     },
     /// A masked image does not belong to this pad.

@@ -40,19 +40,22 @@ impl EvaluationKeys {
 
     /// Makes the empty set, for a plan that needs no keys.
     pub fn none(contexts: &Contexts) -> Self {
-        let primes = contexts.contexts().len();
-        Self::of_seal(
-            (0..primes).map(|_| None).collect(),
-            (0..primes).map(|_| None).collect(),
-        )
+        Self::empty(contexts.contexts().len())
     }
 
     /// Takes the keys of own kernels, for this many plain primes.
     pub(super) fn compact(keys: Arc<CompactKeys>, plain_primes: usize) -> Self {
         Self {
+            compact: Some(keys),
+            ..Self::empty(plain_primes)
+        }
+    }
+
+    fn empty(plain_primes: usize) -> Self {
+        Self {
             relin_keys: (0..plain_primes).map(|_| None).collect(),
             galois_keys: (0..plain_primes).map(|_| None).collect(),
-            compact: Some(keys),
+            compact: None,
         }
     }
 

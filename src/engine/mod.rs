@@ -28,6 +28,7 @@ mod message;
 mod pads;
 mod plan;
 mod secret;
+mod secret_bytes;
 mod seeded;
 mod server;
 mod spec;

@@ -32,7 +32,7 @@ impl Element {
     }
 }
 
-/// What the header of an array states.
+/// The header of an array.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct ArrayHeader {
     pub element: Element,

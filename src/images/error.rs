@@ -27,11 +27,11 @@ pub enum ImagesError {
     Mixed {
         /// An input.
         first: PathBuf,
-        /// What it is, with an article.
+        /// The thing, with an article.
         first_kind: &'static str,
         /// Another input.
         second: PathBuf,
-        /// What that is, with an article.
+        /// The other thing, with an article.
         second_kind: &'static str,
     },
     /// The system refused to read.

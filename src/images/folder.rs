@@ -25,7 +25,7 @@ pub(super) struct PictureList {
     pub skipped: usize,
 }
 
-/// What lies in one folder, each in order.
+/// The content of one folder, each kind in order.
 #[derive(Default)]
 struct Entries {
     pictures: Vec<(PathBuf, String)>,

@@ -19,7 +19,7 @@ pub(super) const MAX_FILE_BYTES: u64 = 1 << 30;
 /// Number of bytes by which a file is recognised.
 const START_BYTES: u64 = 4096;
 
-/// What the user named.
+/// The input that the user named.
 #[derive(Debug)]
 pub(super) enum Input {
     Pictures(Vec<PathBuf>),

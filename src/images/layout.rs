@@ -1,4 +1,4 @@
-//! How the axes of an array are read as images.
+//! Readings of the axes of an array as images.
 
 use crate::network::Shape;
 

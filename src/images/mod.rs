@@ -137,7 +137,7 @@ impl Pictures {
     }
 }
 
-/// How [`read`] reads.
+/// Options of [`read`].
 #[derive(Debug, Clone)]
 pub struct ReadOptions {
     /// Turns dark strokes on a light ground, as on paper, into light strokes on black.
@@ -230,13 +230,13 @@ pub fn read(
     })
 }
 
-/// What every reader must know.
+/// The request that every reader serves.
 struct Reading<'a> {
     shape: Shape,
     options: &'a ReadOptions,
 }
 
-/// What a reader has read.
+/// The result of a reader.
 struct Read {
     kind: Inversion,
     pixels: Vec<u8>,
@@ -249,7 +249,7 @@ struct Read {
     range: Range<usize>,
 }
 
-/// Whether a reader has applied `invert`.
+/// States of a reader's pixels under `invert`.
 #[derive(Clone, Copy)]
 enum Inversion {
     /// It has.

@@ -27,7 +27,7 @@ pub struct NetworkError {
     /// Path of the field, like `layers[2].weight`. An error of a single [`Layer`](super::Layer) has only the layer's own
     /// field, like `weight`.
     pub field: String,
-    /// What is wrong, with the limit that is exceeded.
+    /// The fault, with the limit that is exceeded.
     pub problem: String,
 }
 

@@ -12,11 +12,11 @@ use super::{
     sums::{Term, WeightedSums},
 };
 
-/// Whether weights that are zero take part.
+/// Treatment of weights that are zero.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Zeros {
     Dropped,
-    /// What is computed then depends on the layers' shapes alone.
+    /// The computation then depends on the layers' shapes alone.
     Kept,
 }
 

@@ -37,7 +37,7 @@ pub enum PadStoreError {
     Damaged {
         /// Path of the file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The fault of it.
         reason: &'static str,
     },
     /// The client has no pad left.

@@ -33,10 +33,10 @@ pub struct PadStore {
     form: SecretForm,
 }
 
-/// What the files of a deployment have in common.
+/// Properties that the files of a deployment share.
 #[derive(Debug, Clone)]
 pub(super) struct SecretForm {
-    pub deployment: SpecFingerprint,
+    pub fingerprint: SpecFingerprint,
     pub plain_moduli: Vec<u64>,
     /// Number of values of an image.
     pub values: usize,
@@ -61,7 +61,7 @@ impl SecretForm {
         bytes.extend(MAGIC);
         bytes.extend(VERSION.to_le_bytes());
         bytes.extend([0; 2]);
-        bytes.extend(secret.deployment.0);
+        bytes.extend(secret.fingerprint.0);
         bytes.extend(secret.number.0);
         for (residues, &t) in secret.residues.iter().zip(&self.plain_moduli) {
             bytes.extend_from_slice(&Zeroizing::new(packed_residues(residues, t)));
@@ -84,8 +84,8 @@ impl SecretForm {
         if start[4..6] != VERSION.to_le_bytes() || start[6..] != [0; 2] {
             return damaged("it has another version");
         }
-        let (deployment, of_file) = names.split_at(SpecFingerprint::BYTES);
-        if deployment != self.deployment.0 {
+        let (fingerprint, of_file) = names.split_at(SpecFingerprint::BYTES);
+        if fingerprint != self.fingerprint.0 {
             return Err(NotOurs::OtherDeployment);
         }
         if of_file != number.0 {
@@ -112,7 +112,7 @@ impl SecretForm {
         }
         Ok(PadSecret {
             number,
-            deployment: self.deployment,
+            fingerprint: self.fingerprint,
             residues,
         })
     }
@@ -130,7 +130,7 @@ impl PadStore {
             return Err(EngineError::NoPads.into());
         }
         let form = SecretForm {
-            deployment: spec.fingerprint(),
+            fingerprint: spec.fingerprint(),
             plain_moduli: spec.plain_moduli().to_vec(),
             values: spec.pad_values(),
         };
@@ -173,7 +173,7 @@ impl PadStore {
         reason = "a secret that is stored must not be used from memory, too"
     )]
     pub fn put(&self, secret: PadSecret) -> Result<(), PadStoreError> {
-        let fits = secret.deployment == self.form.deployment
+        let fits = secret.fingerprint == self.form.fingerprint
             && secret.residues.len() == self.form.plain_moduli.len()
             && (secret.residues.iter()).all(|residues| residues.len() == self.form.values);
         if !fits {
@@ -236,7 +236,7 @@ impl PadStore {
     /// Those of [`Client::check_maskable`] and of [`PadStore::take`].
     pub fn mask_image(&self, client: &Client, image: &[i64]) -> Result<MaskedImage, PadStoreError> {
         client.check_maskable(image)?;
-        if client.fingerprint() != self.form.deployment {
+        if client.fingerprint() != self.form.fingerprint {
             return Err(EngineError::PadDeployment {
                 what: "store of pads",
             }

@@ -27,7 +27,7 @@ pub(super) fn reached(step: &str) {
 
 fn form() -> SecretForm {
     SecretForm {
-        deployment: SpecFingerprint([3; 16]),
+        fingerprint: SpecFingerprint([3; 16]),
         plain_moduli: vec![97, 193],
         values: 5,
     }
@@ -45,7 +45,7 @@ fn secret(index: u8) -> PadSecret {
     };
     PadSecret {
         number: number(index),
-        deployment: form().deployment,
+        fingerprint: form().fingerprint,
         residues: [97, 193].map(|t| Zeroizing::new(residues(t))).into(),
     }
 }
@@ -196,7 +196,7 @@ fn a_pad_of_another_deployment_is_neither_taken_nor_stored() {
     let folder = TempDir::new().unwrap();
     secrets(folder.path()).put(secret(1)).unwrap();
     let other = SecretForm {
-        deployment: SpecFingerprint([4; 16]),
+        fingerprint: SpecFingerprint([4; 16]),
         plain_moduli: vec![97, 193, 257],
         values: 9,
     };

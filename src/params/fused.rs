@@ -1,5 +1,6 @@
 //! Parameters for fused kernels: the cheapest degree, plain primes and data primes for a number of images.
 
+use super::ENCRYPTED_MODULUS_MAX;
 use super::fused_circuit::{FusedCircuit, dropping_nanoseconds};
 use super::fused_noise::FusedNoise;
 use super::hoisted::WorkRates;
@@ -12,8 +13,6 @@ use crate::seal::CIPHERTEXT_SIZES;
 
 /// Largest width of the special prime, in bits. It is unused here, so it is small to leave room for the data primes.
 const SPECIAL_BITS_MAX: u32 = 30;
-/// Largest product of the plaintext moduli of a shared upload: own encryption takes no larger one.
-const SHARED_MODULUS_MAX: u64 = 1 << 57;
 /// Smallest part of the power of two of its width that a dropped prime may be; the noise model counts on it.
 const DROPPED_MIN: f64 = 0.95;
 /// Largest number of data primes: more do not fit the largest degree's cap.
@@ -109,7 +108,7 @@ impl<'a> FusedChains<'a> {
 fn product(moduli: &[u64]) -> Option<u64> {
     let mut moduli = moduli.iter();
     let product = moduli.try_fold(1_u64, |product, &t| product.checked_mul(t))?;
-    (product <= SHARED_MODULUS_MAX).then_some(product)
+    (product <= ENCRYPTED_MODULUS_MAX).then_some(product)
 }
 
 impl Chains for FusedChains<'_> {

@@ -26,6 +26,10 @@ mod selection_literal;
 mod stock;
 mod stock_noise;
 
+/// Largest plain modulus, or product of several, that own encryption takes: 22 times it, the size of a small polynomial,
+/// fits 62 bits.
+pub(crate) const ENCRYPTED_MODULUS_MAX: u64 = 1 << 57;
+
 pub use error::ParamsError;
 pub use fused_circuit::{RESPOND_NANOSECONDS, dropping_nanoseconds};
 pub use hoisted::{Work, WorkRates, diagonal_work};

@@ -529,8 +529,6 @@ impl Second {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "a failed test may panic")]
-    use super::super::rules::ERROR_VARIANCE;
     use super::*;
     use crate::network::{LoweredOperation, NetworkBuilder, Shape};
 
@@ -587,7 +585,7 @@ mod tests {
         // (x + y)^2 and (x - y)^2 of independent inputs, as forms; at this t, only noise counts.
         let t = 65_537.0;
         let n = 1024.0_f64;
-        let noise = ERROR_VARIANCE * f64::powi(t, 2);
+        let noise = rules::ERROR_VARIANCE * f64::powi(t, 2);
         let message = f64::powi(t, 2);
         let deviation = deviations(2, &[vec![1, 1, 1, -1], vec![1, 1]], t)[0];
         // Rows of norm 2 with a scalar product of 0; the messages are t and the bias.

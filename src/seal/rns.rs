@@ -114,6 +114,12 @@ impl Context {
         ntt::ntt_inverse(self.as_ffi(), prime, rows).named("inverse_ntt_negacyclic_harvey")
     }
 
+    /// Returns the level at which ciphertexts have so many primes.
+    pub(crate) fn level_of(&self, primes: usize) -> Option<Level> {
+        let mut levels = self.data_levels().iter().copied();
+        levels.find(|level| level.coeff_modulus_size == primes)
+    }
+
     /// Finds the level of a ciphertext that is to be made, and checks its number of polynomials.
     pub(super) fn shape(
         &self,

@@ -143,6 +143,32 @@ pub(super) fn check_fresh(plan: &Contexts, counts: &Counts) -> WireResult<()> {
     check_field("primes", counts.primes, primes..=primes)
 }
 
+/// Writes the ciphertexts of each part, which belong to the contexts in order.
+pub(super) fn write_parts<E: Encrypted>(
+    contexts: &[Context],
+    parts: &[Vec<E>],
+    sink: &mut Sink<'_>,
+) -> WireResult<()> {
+    let mut of_contexts = parts.iter().zip(contexts);
+    of_contexts.try_for_each(|(part, context)| {
+        let mut part = part.iter();
+        part.try_for_each(|encrypted| write_encrypted(context, encrypted, sink))
+    })
+}
+
+/// Reads as many ciphertexts as the counts say for each of the contexts.
+pub(super) fn read_parts<E: Encrypted>(
+    contexts: &[Context],
+    counts: &Counts,
+    source: &mut MessageSource<'_>,
+) -> WireResult<Vec<Vec<E>>> {
+    let mut read = |context| {
+        let part = (0..counts.items).map(|_| read_encrypted(context, counts, source));
+        part.collect::<WireResult<_>>()
+    };
+    contexts.iter().map(&mut read).collect()
+}
+
 macro_rules! batch_body {
     ($($object:ident, $name:literal, $encrypted:ident, $parts:ident, $items:ident, $check:ident;)*) => {$(
         impl Body for $object {
@@ -160,12 +186,7 @@ macro_rules! batch_body {
             }
 
             fn write_body(&self, plan: &Contexts, sink: &mut Sink<'_>) -> WireResult<()> {
-                for (part, context) in self.parts.iter().zip(plan.$parts()) {
-                    for encrypted in part {
-                        write_encrypted(context, encrypted, sink)?;
-                    }
-                }
-                Ok(())
+                write_parts(plan.$parts(), &self.parts, sink)
             }
 
             fn read_body(
@@ -173,16 +194,9 @@ macro_rules! batch_body {
                 counts: &Counts,
                 source: &mut MessageSource<'_>,
             ) -> WireResult<Self> {
-                let mut parts = Vec::new();
-                for context in plan.$parts() {
-                    let part = (0..counts.items)
-                        .map(|_| read_encrypted(context, counts, source))
-                        .collect::<WireResult<_>>()?;
-                    parts.push(part);
-                }
                 Ok(Self {
                     images: counts.images as usize,
-                    parts,
+                    parts: read_parts(plan.$parts(), counts, source)?,
                 })
             }
         }

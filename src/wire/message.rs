@@ -350,10 +350,8 @@ pub(super) fn check_single(counts: &Counts) -> WireResult<()> {
 /// Finds the data level with this many primes.
 pub(super) fn data_level(context: &Context, primes: u16) -> WireResult<Level> {
     let levels = context.data_levels();
-    levels
-        .iter()
-        .find(|level| level.coeff_modulus_size == usize::from(primes))
-        .copied()
+    context
+        .level_of(primes.into())
         .ok_or_else(|| WireError::Field {
             field: "primes",
             actual: u64::from(primes),

@@ -1,7 +1,7 @@
 //! Pads on the wire, masked images, and prepared pads, which a server keeps on its disk.
 
-use super::ciphertext::{fit, read_encrypted, write_encrypted};
-use super::engine::{batch_counts, batch_size, check_parts};
+use super::ciphertext::fit;
+use super::engine::{batch_counts, batch_size, check_parts, read_parts, write_parts};
 use super::error::WireResult;
 use super::header::{Counts, Kind};
 use super::message::{Body, Size, check_field};
@@ -19,7 +19,7 @@ const PREPARED_MAX: u64 = 1024;
 
 /// Checks that a message concerns one image.
 fn check_one_image(counts: &Counts) -> WireResult<()> {
-    check_field("images", u64::from(counts.images), 1..=1)
+    check_field("images", counts.images, 1..=1)
 }
 
 impl Body for Pad {
@@ -36,7 +36,7 @@ impl Body for Pad {
     }
 
     fn write_body(&self, plan: &Contexts, sink: &mut Sink<'_>) -> WireResult<()> {
-        sink.bytes("deployment", &self.deployment.0)?;
+        sink.bytes("specification", &self.fingerprint.0)?;
         sink.bytes("pad number", &self.number.0)?;
         self.encrypted.write_body(plan, sink)
     }
@@ -47,7 +47,7 @@ impl Body for Pad {
         source: &mut MessageSource<'_>,
     ) -> WireResult<Self> {
         Ok(Self {
-            deployment: SpecFingerprint(source.array("deployment")?),
+            fingerprint: SpecFingerprint(source.array("specification")?),
             number: PadNumber(source.array("pad number")?),
             encrypted: CompactRequest::read_body(plan, counts, source)?,
         })
@@ -75,12 +75,12 @@ impl Body for MaskedImage {
     }
 
     fn size(plan: &Contexts, counts: &Counts) -> WireResult<Size> {
-        check_field("NTT form", u64::from(counts.is_ntt_form), 0..=0)?;
-        check_field("polynomials", u64::from(counts.polynomials), 0..=0)?;
-        check_field("primes", u64::from(counts.primes), 0..=0)?;
+        check_field("NTT form", counts.is_ntt_form, 0..=0)?;
+        check_field("polynomials", counts.polynomials, 0..=0)?;
+        check_field("primes", counts.primes, 0..=0)?;
         check_parts(plan.contexts().len(), counts)?;
         let values = plan.values() as u64;
-        check_field("items", u64::from(counts.items), values..=values)?;
+        check_field("items", counts.items, values..=values)?;
         check_one_image(counts)?;
         let bytes = plan.plain_moduli();
         let bytes: usize = bytes.map(|t| residue_bytes(plan.values(), t)).sum();
@@ -93,7 +93,7 @@ impl Body for MaskedImage {
     }
 
     fn write_body(&self, _: &Contexts, sink: &mut Sink<'_>) -> WireResult<()> {
-        sink.bytes("deployment", &self.deployment.0)?;
+        sink.bytes("specification", &self.fingerprint.0)?;
         sink.bytes("pad number", &self.number.0)?;
         let mut parts = self.parts.iter();
         parts.try_for_each(|part| sink.bytes(POLYNOMIAL, part))
@@ -104,7 +104,7 @@ impl Body for MaskedImage {
         counts: &Counts,
         source: &mut MessageSource<'_>,
     ) -> WireResult<Self> {
-        let deployment = SpecFingerprint(source.array("deployment")?);
+        let fingerprint = SpecFingerprint(source.array("specification")?);
         let number = PadNumber(source.array("pad number")?);
         let values = counts.items as usize;
         let mut residues = vec![0; values];
@@ -118,7 +118,7 @@ impl Body for MaskedImage {
         Ok(Self {
             parts: parts.collect::<WireResult<_>>()?,
             number,
-            deployment,
+            fingerprint,
             values,
         })
     }
@@ -133,8 +133,8 @@ impl Body for PreparedPad {
     }
 
     fn size(plan: &Contexts, counts: &Counts) -> WireResult<Size> {
-        check_field("NTT form", u64::from(counts.is_ntt_form), 1..=1)?;
-        check_field("polynomials", u64::from(counts.polynomials), 2..=2)?;
+        check_field("NTT form", counts.is_ntt_form, 1..=1)?;
+        check_field("polynomials", counts.polynomials, 2..=2)?;
         check_one_image(counts)?;
         let items = u64::from(counts.items);
         check_field("items", items, 1..=PREPARED_MAX)?;
@@ -147,12 +147,7 @@ impl Body for PreparedPad {
         sink.bytes("first layer", &self.first_layer)?;
         sink.bytes("evaluation keys", &self.keys)?;
         sink.bytes("pad number", &self.number.0)?;
-        for (part, context) in self.parts.iter().zip(plan.contexts()) {
-            for encrypted in part {
-                write_encrypted(context, encrypted, sink)?;
-            }
-        }
-        Ok(())
+        write_parts(plan.contexts(), &self.parts, sink)
     }
 
     fn read_body(
@@ -163,12 +158,8 @@ impl Body for PreparedPad {
         let first_layer = source.array("first layer")?;
         let keys = source.array("evaluation keys")?;
         let number = PadNumber(source.array("pad number")?);
-        let parts = plan.contexts().iter().map(|context| {
-            let part = (0..counts.items).map(|_| read_encrypted(context, counts, source));
-            part.collect::<WireResult<_>>()
-        });
         Ok(Self {
-            parts: parts.collect::<WireResult<_>>()?,
+            parts: read_parts(plan.contexts(), counts, source)?,
             number,
             keys,
             first_layer,

@@ -13,7 +13,7 @@ use super::super::{
 };
 use super::{
     pictures::ReadingArguments,
-    predictions::{self, Names, Predictions},
+    predictions::{Names, PredictionArguments, Predictions},
 };
 use crate::{
     data::DatasetName,
@@ -41,9 +41,8 @@ pub(in crate::cli) struct ClassifyArguments {
     layout: LayoutArgument,
     #[command(flatten)]
     parameters: ParameterArguments,
-    /// Write the predictions to this new file: .csv, .json or .npz
-    #[arg(long, value_name = "FILE")]
-    out: Option<PathBuf>,
+    #[command(flatten)]
+    predictions: PredictionArguments,
     /// Worker threads [default: all processors]
     #[arg(long, value_name = "N", value_parser = model::whole::<NonZeroUsize>(1..=usize::MAX))]
     pub(in crate::cli) threads: Option<NonZeroUsize>,
@@ -53,10 +52,7 @@ pub(in crate::cli) fn run(
     arguments: &ClassifyArguments,
     output: &mut Output,
 ) -> anyhow::Result<ExitCode> {
-    if let Some(path) = &arguments.out {
-        predictions::check_form(path)?;
-        predictions::check_new("--out", path)?;
-    }
+    arguments.predictions.check()?;
     interrupt::say(|| "nothing was written".to_owned());
     let network = model::load_network(&arguments.model)?;
     let shape = network.input().quantizer.image_shape(network.input().shape);
@@ -77,10 +73,7 @@ pub(in crate::cli) fn run(
         .context("running the network under encryption")?;
 
     let predictions = Predictions::new(&file, classified.decrypted, Some(&Names::of(&pictures)));
-    if let Some(path) = &arguments.out {
-        predictions.save(path)?;
-    }
-    predictions.show(output)?;
+    arguments.predictions.deliver(&predictions, output)?;
     let seconds = classified.seconds;
     note(format_args!(
         "client {}, server {}; up {}, down {}; {} of {} logits differ from exact integer arithmetic",
@@ -91,9 +84,6 @@ pub(in crate::cli) fn run(
         classified.twin_mismatches,
         table::thousands(classified.logits),
     ));
-    if let Some(path) = &arguments.out {
-        output.line(format_args!("predictions: {}", path.display()))?;
-    }
     Ok(exit_code(classified.twin_mismatches == 0))
 }
 

@@ -31,7 +31,7 @@ pub(in crate::cli) struct CompileArguments {
     /// New folder for the deployment: client.json for clients, and the folder server
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
-    /// How many images a client usually sends at once, for which parameters are chosen
+    /// Number of images that a client usually sends at once, for which parameters are chosen
     #[arg(long, value_name = "N", default_value = "1", value_parser = model::whole::<NonZeroUsize>(1..=usize::MAX))]
     batch_size: NonZeroUsize,
     /// How images lie in ciphertexts

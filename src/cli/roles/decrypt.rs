@@ -7,7 +7,7 @@ use anyhow::{Context as _, bail};
 use super::super::{interrupt, output::Output};
 use super::{
     ClientArguments, RequestProgress,
-    predictions::{self, Names, Predictions},
+    predictions::{Names, PredictionArguments, Predictions},
 };
 use crate::deploy::{Manifest, RequestForm, read_response, response_file};
 
@@ -18,9 +18,8 @@ pub(in crate::cli) struct DecryptArguments {
     /// The folder of responses that came from the server
     #[arg(long, value_name = "DIR")]
     responses: PathBuf,
-    /// Write the predictions to this new file: .csv, .json or .npz
-    #[arg(long, value_name = "FILE")]
-    out: Option<PathBuf>,
+    #[command(flatten)]
+    predictions: PredictionArguments,
     /// The file that `sealquant encrypt --names` wrote: names and labels of the images
     #[arg(long, value_name = "FILE")]
     names: Option<PathBuf>,
@@ -30,10 +29,7 @@ pub(in crate::cli) fn run(
     arguments: &DecryptArguments,
     output: &mut Output,
 ) -> anyhow::Result<ExitCode> {
-    if let Some(path) = &arguments.out {
-        predictions::check_form(path)?;
-        predictions::check_new("--out", path)?;
-    }
+    arguments.predictions.check()?;
     interrupt::say(|| "nothing was written".to_owned());
     let open = arguments.client.open()?;
     let folder = &arguments.responses;
@@ -82,12 +78,6 @@ pub(in crate::cli) fn run(
     }
     progress.done(manifest.batches());
     let predictions = Predictions::new(&open.file, logits, names.as_ref());
-    if let Some(path) = &arguments.out {
-        predictions.save(path)?;
-    }
-    predictions.show(output)?;
-    if let Some(path) = &arguments.out {
-        output.line(format_args!("predictions: {}", path.display()))?;
-    }
+    arguments.predictions.deliver(&predictions, output)?;
     Ok(ExitCode::SUCCESS)
 }

@@ -1,7 +1,12 @@
 //! `sealquant evaluate`.
 
 use std::{
-    fs::File, io::BufReader, num::NonZeroUsize, path::PathBuf, process::ExitCode, time::Instant,
+    fs::File,
+    io::BufReader,
+    num::NonZeroUsize,
+    path::{Path, PathBuf},
+    process::ExitCode,
+    time::Instant,
 };
 
 use anyhow::{Context as _, bail};
@@ -15,8 +20,8 @@ use super::super::{
 use super::RequestProgress;
 use crate::{
     deploy::{
-        Deployment, MANIFEST_FILE, Manifest, RequestForm, request_file, response_file,
-        write_response,
+        Deployment, DeploymentId, MANIFEST_FILE, Manifest, RequestForm, request_file,
+        response_file, write_response,
     },
     engine::{
         CompactKeys, Contexts, Evaluation, EvaluationKeys, MaskedImage, Pad, Progress, Request,
@@ -38,9 +43,9 @@ pub(in crate::cli) struct EvaluateArguments {
     /// The client's folder of requests
     #[arg(long, value_name = "DIR")]
     requests: PathBuf,
-    /// Folder for the responses; those that are there are not computed again
+    /// Folder for the responses; those that are there are not computed again. Pads have none
     #[arg(long, value_name = "DIR")]
-    out: PathBuf,
+    out: Option<PathBuf>,
     /// The server's folder of prepared pads, for requests with pads
     #[arg(long, value_name = "DIR")]
     pad_store: Option<PathBuf>,
@@ -77,12 +82,19 @@ struct OpenServer<'a> {
     manifest: Manifest,
     contexts: Contexts,
     server: Server,
-    /// Of pads, if they are used.
-    store: Option<PreparedPadStore>,
+    work: Work,
     limits: Limits,
 }
 
-/// What was done.
+/// The work on the requests.
+enum Work {
+    /// Computes the first layer on pads, for a store.
+    Prepare(PreparedPadStore),
+    /// Answers requests, with pads if there is a store, into a folder.
+    Answer(PathBuf, Option<PreparedPadStore>),
+}
+
+/// Counts of the work.
 #[derive(Default)]
 struct Done {
     evaluated: usize,
@@ -96,37 +108,35 @@ pub(in crate::cli) fn run(
     arguments: &EvaluateArguments,
     output: &mut Output,
 ) -> anyhow::Result<ExitCode> {
-    check_directory("--out", &arguments.out)?;
+    if let Some(out) = &arguments.out {
+        check_directory("--out", out)?;
+    }
     interrupt::say(|| {
         "the responses that are complete are kept: the same command goes on".to_owned()
     });
     let deployment = Deployment::load(&arguments.server)?;
     let open = arguments.open(&deployment)?;
-    let done = match open.manifest.form() {
-        RequestForm::Pads => open.prepare()?,
-        RequestForm::Images | RequestForm::MaskedImages => open.answer()?,
+    let done = match &open.work {
+        Work::Prepare(store) => open.prepare(store)?,
+        Work::Answer(out, store) => open.answer(out, store.as_ref())?,
     };
-    let facts = [
+    let mut facts = vec![
         ("deployment", deployment.id().to_string()),
         ("requests evaluated", table::thousands(done.evaluated)),
         ("done before", table::thousands(done.there)),
         ("evaluation", table::seconds(done.seconds)),
         ("bytes read", table::bytes(done.up)),
-        ("bytes for the client", table::bytes(done.down)),
-        ("folder for the client", arguments.out.display().to_string()),
     ];
-    // Pads have no answer.
-    let shown = match open.manifest.form() {
-        RequestForm::Pads => 5,
-        RequestForm::Images | RequestForm::MaskedImages => facts.len(),
-    };
-    output.line(table::facts(facts.into_iter().take(shown)))?;
+    if let Work::Answer(out, _) = &open.work {
+        facts.push(("bytes for the client", table::bytes(done.down)));
+        facts.push(("folder for the client", out.display().to_string()));
+    }
+    output.line(table::facts(facts))?;
     Ok(ExitCode::SUCCESS)
 }
 
 impl EvaluateArguments {
     fn open(&self, deployment: &Deployment) -> anyhow::Result<OpenServer<'_>> {
-        let out = &self.out;
         let plan = deployment.plan()?;
         let (id, batch_size) = (deployment.id(), plan.batch_size());
         let manifest = Manifest::load(&self.requests, id, batch_size)?;
@@ -135,18 +145,10 @@ impl EvaluateArguments {
             (Some(folder), _) => Some(PreparedPadStore::open(folder).context("--pad-store")?),
             (None, _) => bail!("these requests need --pad-store, the folder of prepared pads"),
         };
-        if manifest.form() != RequestForm::Pads {
-            if out.join(MANIFEST_FILE).exists() {
-                if Manifest::load(out, id, batch_size)? != manifest {
-                    bail!(
-                        "--out: {} holds the responses to other requests: name another folder",
-                        out.display()
-                    );
-                }
-            } else {
-                manifest.save(out)?;
-            }
-        }
+        let work = match (store, manifest.form()) {
+            (Some(store), RequestForm::Pads) => Work::Prepare(store),
+            (store, _) => Work::Answer(self.folder(&manifest, id, batch_size)?, store),
+        };
         let contexts = Contexts::new(plan.client_spec())?;
         let limits = super::limits();
         let keys = match &self.keys {
@@ -166,9 +168,31 @@ impl EvaluateArguments {
             manifest,
             contexts,
             server,
-            store,
+            work,
             limits,
         })
+    }
+}
+
+impl EvaluateArguments {
+    /// Returns the folder of the responses, which is for these requests.
+    fn folder(
+        &self,
+        manifest: &Manifest,
+        id: DeploymentId,
+        batch_size: usize,
+    ) -> anyhow::Result<PathBuf> {
+        let out = self.out.as_ref();
+        let out = out.context("name a folder for the responses with --out")?;
+        if !out.join(MANIFEST_FILE).exists() {
+            manifest.save(out)?;
+        } else if Manifest::load(out, id, batch_size)? != *manifest {
+            bail!(
+                "--out: {} holds the responses to other requests: name another folder",
+                out.display()
+            );
+        }
+        Ok(out.clone())
     }
 }
 
@@ -184,8 +208,7 @@ impl OpenServer<'_> {
     }
 
     /// Computes the first layer on pads.
-    fn prepare(&self) -> anyhow::Result<Done> {
-        let store = self.store.as_ref().context("no store of pads")?;
+    fn prepare(&self, store: &PreparedPadStore) -> anyhow::Result<Done> {
         let progress = RequestProgress::new("preparing pads", self.mine().len());
         let mut done = Done::default();
         for (number, batch) in self.mine().enumerate() {
@@ -208,14 +231,14 @@ impl OpenServer<'_> {
     }
 
     /// Answers requests that have no answer yet.
-    fn answer(&self) -> anyhow::Result<Done> {
+    fn answer(&self, out: &Path, store: Option<&PreparedPadStore>) -> anyhow::Result<Done> {
         let progress = RequestProgress::new("evaluating requests", self.mine().len());
         let mut done = Done::default();
         // The memory of one request serves the next.
         let mut request = Request::default();
         for (number, batch) in self.mine().enumerate() {
             progress.done(number);
-            let answer = self.arguments.out.join(response_file(batch));
+            let answer = out.join(response_file(batch));
             if answer.exists() {
                 done.there += 1;
                 continue;
@@ -224,7 +247,12 @@ impl OpenServer<'_> {
             let during = || format!("the request {}", path.display());
             done.up += path.metadata().map_or(0, |found| found.len());
             let evaluation = self
-                .evaluate(batch, &mut request, progress.within(), &mut done.seconds)
+                .evaluate(
+                    batch,
+                    (&mut request, store),
+                    progress.within(),
+                    &mut done.seconds,
+                )
                 .with_context(during)?;
             let response = &evaluation.response;
             let message = write_response(&self.contexts, response).with_context(during)?;
@@ -241,12 +269,12 @@ impl OpenServer<'_> {
     fn evaluate(
         &self,
         batch: usize,
-        request: &mut Request,
+        (request, store): (&mut Request, Option<&PreparedPadStore>),
         progress: &dyn Progress,
         seconds: &mut f64,
     ) -> anyhow::Result<Evaluation> {
         let path = self.request(batch);
-        if let Some(store) = &self.store {
+        if let Some(store) = store {
             let image = MaskedImage::load(&self.contexts, &path, &self.limits)?;
             let start = Instant::now();
             let evaluation =

@@ -29,7 +29,7 @@ pub(super) struct PictureArguments {
     how: ReadingArguments,
 }
 
-/// How images are read.
+/// Choices for reading images.
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct ReadingArguments {
     /// Which of the images, from A up to but without B [default: all]

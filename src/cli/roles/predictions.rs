@@ -1,6 +1,10 @@
 //! The classes of images, shown and written to files.
 
-use std::{fs::File, io, path::Path};
+use std::{
+    fs::File,
+    io,
+    path::{Path, PathBuf},
+};
 
 use anyhow::{Context as _, bail};
 use num_bigint::BigInt;
@@ -24,7 +28,7 @@ pub(super) struct Names {
 }
 
 /// A line of the file of names.
-#[derive(Serialize, Deserialize)]
+#[derive(Deserialize)]
 struct NameLine {
     image: String,
     label: String,
@@ -49,11 +53,13 @@ impl Names {
 
     /// Writes the names as CSV. A label that is not known is empty.
     pub(super) fn save(&self, path: &Path) -> anyhow::Result<()> {
-        let lines = self.names.iter().enumerate().map(|(image, name)| NameLine {
-            image: name.clone(),
-            label: self.label(image).unwrap_or_default().to_owned(),
+        let header = ["image", "label"].map(str::to_owned).into();
+        let lines = self.names.iter().enumerate();
+        let lines = lines.map(|(image, name)| {
+            let label = self.label(image).unwrap_or_default();
+            vec![name.clone(), label.to_owned()]
         });
-        write_csv(path, lines)
+        write_csv(path, std::iter::once(header).chain(lines))
     }
 
     /// Reads the file that [`Names::save`] wrote.
@@ -78,11 +84,12 @@ impl Names {
     }
 }
 
-fn write_csv<T: Serialize>(path: &Path, lines: impl IntoIterator<Item = T>) -> anyhow::Result<()> {
+/// Writes lines of fields, the first of which is the header.
+fn write_csv(path: &Path, lines: impl IntoIterator<Item = Vec<String>>) -> anyhow::Result<()> {
     let written = file::replace(path, |file| {
         let mut writer = csv::Writer::from_writer(file);
         for line in lines {
-            writer.serialize(line)?;
+            writer.write_record(&line)?;
         }
         writer.flush()?;
         Ok::<_, csv::Error>(())
@@ -104,6 +111,41 @@ pub(super) fn check_new(option: &str, path: &Path) -> anyhow::Result<()> {
         );
     }
     Ok(())
+}
+
+/// The file of predictions.
+#[derive(Debug, Clone, clap::Args)]
+pub(super) struct PredictionArguments {
+    /// Write the predictions to this new file: .csv, .json or .npz
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+}
+
+impl PredictionArguments {
+    /// Refuses a file that exists, or one in no known form.
+    pub(super) fn check(&self) -> anyhow::Result<()> {
+        let Some(path) = &self.out else {
+            return Ok(());
+        };
+        form(path)?;
+        check_new("--out", path)
+    }
+
+    /// Writes the predictions if that is asked for, and shows them.
+    pub(super) fn deliver(
+        &self,
+        predictions: &Predictions,
+        output: &mut Output,
+    ) -> anyhow::Result<()> {
+        if let Some(path) = &self.out {
+            predictions.save(path)?;
+        }
+        predictions.show(output)?;
+        match &self.out {
+            Some(path) => output.line(format_args!("predictions: {}", path.display())),
+            None => Ok(()),
+        }
+    }
 }
 
 /// The form of a file of predictions, by the end of its name.
@@ -128,18 +170,13 @@ fn form(path: &Path) -> anyhow::Result<PredictionForm> {
     }
 }
 
-/// Refuses a file of predictions in no known form.
-pub(super) fn check_form(path: &Path) -> anyhow::Result<()> {
-    form(path).map(drop)
-}
-
-/// What is read in images.
+/// The classes of images.
 pub(super) struct Predictions {
     classes: Vec<String>,
     lines: Vec<PredictionLine>,
 }
 
-/// What is read in an image, as it is written.
+/// The class of an image, as it is written.
 #[derive(Serialize)]
 struct PredictionLine {
     image: String,
@@ -189,7 +226,7 @@ impl Predictions {
     }
 
     /// Shows the classes, and how many are right if labels are known.
-    pub(super) fn show(&self, output: &mut Output) -> anyhow::Result<()> {
+    fn show(&self, output: &mut Output) -> anyhow::Result<()> {
         let class_of = |label: &String| self.classes.iter().position(|class| class == label);
         let number = |label: &String| label.parse().ok().filter(|&at| at < self.classes.len());
         let seen = |line: &PredictionLine| Seen {
@@ -217,7 +254,7 @@ impl Predictions {
     }
 
     /// Writes the predictions in the form that the end of the name tells.
-    pub(super) fn save(&self, path: &Path) -> anyhow::Result<()> {
+    fn save(&self, path: &Path) -> anyhow::Result<()> {
         match form(path)? {
             PredictionForm::Csv => self.save_csv(path),
             PredictionForm::Json => {
@@ -247,19 +284,8 @@ impl Predictions {
             fields.extend(line.logits.iter().cloned());
             fields
         };
-        let written = file::replace(path, |file| {
-            let mut writer = csv::Writer::from_writer(file);
-            writer.write_record(&header)?;
-            for fields in self.lines.iter().map(line) {
-                writer.write_record(&fields)?;
-            }
-            writer.flush()?;
-            Ok::<_, csv::Error>(())
-        });
-        written
-            .map_err(anyhow::Error::from)
-            .and_then(|written| Ok(written?))
-            .with_context(|| format!("writing {}", path.display()))
+        let lines = self.lines.iter().map(line);
+        write_csv(path, std::iter::once(header).chain(lines))
     }
 }
 

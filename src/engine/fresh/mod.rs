@@ -23,12 +23,10 @@ use super::error::{Doing, EngineError};
 use crate::bits::{Invalid, pack, packed_bytes, unpack_checked, width};
 use crate::kernels::{Backend, Prime, Residues, to_montgomery};
 use crate::modular::{invert, multiply};
+use crate::params::ENCRYPTED_MODULUS_MAX;
 use crate::seal::{BatchEncoder, Ciphertext, Context, Error, Modulus, Plaintext, SecretKey};
 use std::fmt;
 use zeroize::Zeroize;
-
-/// Largest plain modulus: 22 times it, the size of the small polynomial, fits 62 bits.
-const PLAIN_MODULUS_MAX: u64 = 1 << 57;
 
 /// Returns the bytes of the first polynomials of a ciphertext: residues packed to the width of their prime.
 pub(crate) fn ciphertext_bytes(context: &Context) -> usize {
@@ -153,7 +151,7 @@ impl FreshEncryptor {
         let product = factors.try_fold(1_u64, |product, &t| product.checked_mul(t));
         let data = data_primes(context);
         let primes: Option<Vec<Prime>> = data.iter().map(|&prime| Prime::new(prime)).collect();
-        let product = product.filter(|&product| product <= PLAIN_MODULUS_MAX);
+        let product = product.filter(|&product| product <= ENCRYPTED_MODULUS_MAX);
         let (Some(primes), Some(t)) = (primes, product) else {
             return Ok(None);
         };

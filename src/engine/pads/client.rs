@@ -15,7 +15,7 @@ use zeroize::Zeroizing;
 /// It is as secret as an image: whoever has it and sees the masked image knows the image.
 pub struct PadSecret {
     pub(crate) number: PadNumber,
-    pub(crate) deployment: SpecFingerprint,
+    pub(crate) fingerprint: SpecFingerprint,
     /// For each plain prime, a residue for each value of an image.
     pub(crate) residues: Vec<Zeroizing<Vec<u64>>>,
 }
@@ -36,9 +36,9 @@ impl PadSecret {
         self.number
     }
 
-    /// Returns the deployment that it serves.
+    /// Returns the fingerprint of the specification that it serves.
     pub const fn fingerprint(&self) -> SpecFingerprint {
-        self.deployment
+        self.fingerprint
     }
 }
 
@@ -75,15 +75,15 @@ impl Client {
             vec![residues.collect::<Vec<i64>>()]
         });
         let signed = Zeroizing::new(signed.collect::<Vec<_>>());
-        let (number, deployment) = (PadNumber::draw()?, self.fingerprint());
+        let (number, fingerprint) = (PadNumber::draw()?, self.fingerprint());
         let pad = Pad {
             number,
-            deployment,
+            fingerprint,
             encrypted: self.encrypt_residues(&signed)?,
         };
         let secret = PadSecret {
             number,
-            deployment,
+            fingerprint,
             residues,
         };
         Ok((secret, pad))
@@ -111,11 +111,11 @@ impl Client {
         self.check_maskable(image)?;
         let PadSecret {
             number,
-            deployment,
+            fingerprint,
             residues,
         } = secret;
         let fits = residues.iter().all(|of| of.len() == image.len());
-        if deployment != self.fingerprint()
+        if fingerprint != self.fingerprint()
             || residues.len() != self.spec.plain_moduli.len()
             || !fits
         {
@@ -134,7 +134,7 @@ impl Client {
         });
         Ok(MaskedImage {
             number,
-            deployment,
+            fingerprint,
             values: image.len(),
             parts: masked.collect(),
         })

@@ -68,7 +68,7 @@ impl FingerprintWords {
 }
 
 impl ClientSpec {
-    /// Computes the fingerprint of this deployment: a pass over the slot map. Keep the result.
+    /// Computes the fingerprint of this specification: a pass over the slot map. Keep the result.
     pub fn fingerprint(&self) -> SpecFingerprint {
         // A new field must be named here.
         let Self {
@@ -124,12 +124,12 @@ impl ClientSpec {
 /// layer, and where its results lie. `None` if the circuit takes no pads.
 pub(super) fn of_first_layer(
     circuit: &Circuit,
-    deployment: SpecFingerprint,
+    fingerprint: SpecFingerprint,
 ) -> Option<[u8; SpecFingerprint::BYTES]> {
     let point = circuit.pad_point()?;
     let first = circuit.layers().first()?;
     let mut words = FingerprintWords::new("sealquant 2026-11 first layer of pads 1");
-    words.list(deployment.0.iter().map(|&byte| byte.into()));
+    words.list(fingerprint.0.iter().map(|&byte| byte.into()));
     let layers = first.linear_layers();
     words.word(layers.len() as u64);
     for layer in layers {

@@ -69,7 +69,7 @@ impl fmt::Debug for PadNumber {
 #[derive(Debug, Clone)]
 pub struct Pad {
     pub(crate) number: PadNumber,
-    pub(crate) deployment: SpecFingerprint,
+    pub(crate) fingerprint: SpecFingerprint,
     pub(crate) encrypted: CompactRequest,
 }
 
@@ -79,9 +79,9 @@ impl Pad {
         self.number
     }
 
-    /// Returns the deployment that it serves.
+    /// Returns the fingerprint of the specification that it serves.
     pub const fn fingerprint(&self) -> SpecFingerprint {
-        self.deployment
+        self.fingerprint
     }
 }
 
@@ -89,7 +89,7 @@ impl Pad {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MaskedImage {
     pub(crate) number: PadNumber,
-    pub(crate) deployment: SpecFingerprint,
+    pub(crate) fingerprint: SpecFingerprint,
     /// Number of values of an image.
     pub(crate) values: usize,
     /// For each plain prime, the residues, packed to its width.
@@ -102,8 +102,8 @@ impl MaskedImage {
         self.number
     }
 
-    /// Returns the deployment for which it was made.
+    /// Returns the fingerprint of the specification for which it was made.
     pub const fn fingerprint(&self) -> SpecFingerprint {
-        self.deployment
+        self.fingerprint
     }
 }

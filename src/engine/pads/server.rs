@@ -35,10 +35,10 @@ impl PreparedPad {
     }
 }
 
-/// What a server knows of its plan's pads.
+/// A server's knowledge of its plan's pads.
 #[derive(Debug, Clone)]
 pub(in crate::engine) struct PadPlan {
-    deployment: SpecFingerprint,
+    fingerprint: SpecFingerprint,
     first_layer: [u8; SpecFingerprint::BYTES],
     keys: [u8; KEYS_BYTES],
     /// Number of values of an image.
@@ -53,13 +53,13 @@ impl PadPlan {
         if !spec.takes_pads() {
             return None;
         }
-        let deployment = spec.fingerprint();
+        let fingerprint = spec.fingerprint();
         Some(Self {
-            first_layer: of_first_layer(plan.circuit(), deployment)?,
+            first_layer: of_first_layer(plan.circuit(), fingerprint)?,
             keys: keys.compact.as_ref().map_or([0; KEYS_BYTES], |keys| {
                 std::array::from_fn(|byte| keys.seed[byte])
             }),
-            deployment,
+            fingerprint,
             values: spec.pad_values(),
             plain_moduli: spec.plain_moduli().to_vec(),
         })
@@ -70,7 +70,7 @@ impl PadPlan {
         let refused = EngineError::PadDeployment {
             what: "masked image",
         };
-        let fits = image.deployment == self.deployment
+        let fits = image.fingerprint == self.fingerprint
             && image.values == self.values
             && image.parts.len() == self.plain_moduli.len();
         if !fits {
@@ -96,7 +96,7 @@ impl Server {
     /// deployment, else those of [`Server::evaluate`].
     pub fn prepare_pad(&self, contexts: &Contexts, pad: &Pad) -> Result<PreparedPad, EngineError> {
         let plan = self.pads.as_ref().ok_or(EngineError::NoPads)?;
-        if pad.deployment != plan.deployment {
+        if pad.fingerprint != plan.fingerprint {
             return Err(EngineError::PadDeployment { what: "pad" });
         }
         warn_if_unoptimised();

@@ -476,7 +476,7 @@ fn stores_on_both_sides_serve_an_image_once() {
     {
         let masked = parties.sent(&secrets.mask_image(client, image).unwrap());
         let mut foreign = masked.clone();
-        foreign.deployment.0[0] ^= 1;
+        foreign.fingerprint.0[0] ^= 1;
         assert!(matches!(
             prepared.evaluate_masked(server, contexts, &foreign, &()),
             Err(PadStoreError::Engine(EngineError::PadDeployment { .. }))

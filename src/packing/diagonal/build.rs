@@ -14,9 +14,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// Largest number of ciphertexts in a request; with more, the layout is not worth it.
 const UPLOADS_MAX: usize = 1024;
-/// Limits on the terms of the network, on the products of a ciphertext of the request, and on the entries of a stage's
+/// Limits on the terms of the network, on those with the weights that are zero, on the products of a ciphertext of the request, and on the entries of a stage's
 /// plaintexts or of a product of layers. No network for which this layout is worth it comes near them.
 const TERMS_MAX: u64 = 1 << 23;
+const ALL_TERMS_MAX: u64 = 1 << 24;
 const PRODUCTS_MAX: usize = 4096;
 const ENTRIES_MAX: usize = 1 << 24;
 /// Largest number of pixels that the values of the first layer read, in all slots, with few uploads.
@@ -53,14 +54,14 @@ pub(in crate::packing) fn pack(
         return refuse("it squares nothing, so there is nothing to rotate for");
     }
     // Few uploads, and their rotations, depend on the network's shape alone, not on which weights are zero.
-    let terms = if few_uploads {
-        network.all_terms()
+    let (terms, most) = if few_uploads {
+        (network.all_terms(), ALL_TERMS_MAX)
     } else {
-        network.terms()
+        (network.terms(), TERMS_MAX)
     };
-    if terms > TERMS_MAX {
+    if terms > most {
         return refuse(format!(
-            "its sums have {terms} terms, more than the {TERMS_MAX} for which this layout is tried"
+            "its sums have {terms} terms, more than the {most} for which this layout is tried"
         ));
     }
     let lowered = if few_uploads {

@@ -192,7 +192,7 @@ fn hcnn_cifar_takes_two_uploads() {
     check(&network, &packing);
 }
 
-/// What a client learns of a network from its uploads and its keys does not depend on which weights are zero.
+/// A client's uploads and keys do not tell it which weights are zero.
 #[test]
 fn few_uploads_and_their_rotations_follow_from_the_shape() {
     let rotations = |packing: &Packing| packing.circuit.rotations(&[]);

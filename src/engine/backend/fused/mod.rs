@@ -326,9 +326,8 @@ impl Fused {
         size: usize,
         response_primes: usize,
     ) -> Result<(Vec<Ciphertext>, OpCounts), EngineError> {
-        let mut levels = self.context.data_levels().iter();
-        let level = levels.find(|level| level.coeff_modulus_size == self.programs.len());
-        let level = *level.ok_or(EngineError::Internal("no level of the layers' primes"))?;
+        let level = self.context.level_of(self.programs.len());
+        let level = level.ok_or(EngineError::Internal("no level of the layers' primes"))?;
         let response = results
             .chunks(size * self.programs.len() * self.degree())
             .map(|limbs| {

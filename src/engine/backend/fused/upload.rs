@@ -16,7 +16,7 @@ use crate::modular::multiply;
 use crate::seal::{Ciphertext, Context, Error};
 use rayon::prelude::*;
 
-/// What the factors of the BGV form of the rows that the layers read consist of: these rows are `divisors` over
+/// The factors of the BGV form of the rows that the layers read: these rows are `divisors` over
 /// `factors` times those of the BGV ciphertext.
 pub(super) struct UploadScale {
     factors: Vec<u64>,

@@ -20,7 +20,7 @@ use crate::engine::plan::Plan;
 use crate::engine::stats::{LayerStats, Progress, StageProgress};
 use crate::kernels::{Backend, Residues, Row, row_of};
 use crate::network::SparseMatrix;
-use crate::seal::{Ciphertext, Context};
+use crate::seal::{Ciphertext, Context, Level};
 use rayon::prelude::*;
 use std::ops::Deref;
 use std::sync::{Arc, OnceLock};
@@ -33,7 +33,7 @@ pub(super) struct Hoisted {
     keys: Arc<KeyTables>,
 }
 
-/// What an evaluator has for all clients.
+/// The part of an evaluator that serves all clients.
 #[derive(Debug)]
 pub(super) struct PreparedWeights {
     ring: Ring,
@@ -174,6 +174,11 @@ impl Hoisted {
             weights: Arc::new(weights),
             keys,
         })
+    }
+
+    fn level(&self, primes: usize) -> Result<Level, EngineError> {
+        let level = self.ring.context.level_of(primes);
+        level.ok_or(EngineError::Internal("a level beyond the last prime"))
     }
 
     fn stage<'a>(&self, suffix: &str, progress: &'a dyn Progress) -> StageProgress<'a> {
@@ -359,12 +364,8 @@ impl Hoisted {
                         limbs.extend_from_slice(polynomial.row(row).as_flattened());
                     }
                 }
-                let levels = ring.context.data_levels();
-                let of_level = levels
-                    .get(ring.data() - level)
-                    .copied()
-                    .ok_or(EngineError::Internal("a level beyond the last prime"))?;
-                Ciphertext::from_checked_limbs(&ring.context, of_level, SIZE, false, &limbs)
+                let level = self.level(level)?;
+                Ciphertext::from_checked_limbs(&ring.context, level, SIZE, false, &limbs)
                     .doing(|| "building the response".to_owned())
             })
             .collect()

@@ -53,9 +53,7 @@ impl Hoisted {
     fn prepared(&self, pair: &Pair) -> Result<Ciphertext, EngineError> {
         let context = &self.ring.context;
         let count = pair[0].rows();
-        let mut levels = context.data_levels().iter();
-        let level = levels.find(|level| level.coeff_modulus_size == count);
-        let level = *level.ok_or(EngineError::Internal("a level beyond the last prime"))?;
+        let level = self.level(count)?;
         let mut limbs = Vec::with_capacity(2 * count * self.ring.degree);
         for polynomial in pair {
             for row in 0..count {
@@ -74,12 +72,7 @@ impl Hoisted {
     ) -> Result<Value<'a>, EngineError> {
         let entries = self.pad_point()?.entries;
         let point = &self.tables.first;
-        let context = &self.ring.context;
-        let level = context.data_levels().iter();
-        let mut level = level.filter(|level| level.coeff_modulus_size == point.level);
-        let level = *level
-            .next()
-            .ok_or(EngineError::Internal("a level beyond the last prime"))?;
+        let level = self.level(point.level)?;
         let words = 2 * point.level * self.ring.degree;
         let fits = |pad: &Ciphertext| {
             pad.size() == 2
