@@ -60,7 +60,7 @@ impl Own {
         (Self::Config, &["network", "epochs"]),
         (Self::TrainRecord, &["config", "test_accuracy"]),
         (Self::PtqRecord, &["parent", "options", "test_accuracy"]),
-        (Self::ImportRecord, &["spec", "source_sha256"]),
+        (Self::ImportRecord, &["quantized", "source_sha256"]),
         (Self::Row, &["dataset", "method", "recipe", "test_accuracy"]),
         (
             Self::RunRecord,
@@ -202,7 +202,7 @@ fn by_signature(bytes: &[u8]) -> Option<&'static str> {
     }
     // The first field of an ONNX model is a small version number, the next the producer's name.
     if start[0] == 8 && (contains(start, b"onnx") || contains(start, b"pytorch")) {
-        return Some("an ONNX model; its tensors are needed as safetensors");
+        return Some("an ONNX model, from which `sealquant import MODEL.onnx` makes a network");
     }
     // Protocols 2 to 5, followed by an instruction that opens a frame or a container, or names a class.
     if let [0x80, 2..=5, opens, ..] = start

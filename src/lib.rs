@@ -127,6 +127,8 @@ mod modular;
 #[cfg(feature = "inference")]
 pub mod network;
 #[cfg(feature = "inference")]
+pub mod onnx;
+#[cfg(feature = "inference")]
 pub mod packing;
 #[cfg(feature = "inference")]
 pub mod pads;

@@ -10,7 +10,6 @@ mod demo;
 mod digits;
 mod float;
 mod hint;
-#[cfg(feature = "train")]
 mod import;
 mod infer;
 mod inspect;
@@ -61,8 +60,7 @@ enum Command {
     /// Round a trained float network to integers without training it again.
     #[cfg(feature = "train")]
     Ptq(ptq::PtqArguments),
-    /// Bring a network's weights from a safetensors file.
-    #[cfg(feature = "train")]
+    /// Bring a network from an ONNX file, or weights from a safetensors file.
     Import(import::ImportArguments),
     /// Make the tables of results again, from presets.
     Reproduce(reproduce::ReproduceArguments),
@@ -162,7 +160,6 @@ fn execute(command: Command, output: &mut Output) -> anyhow::Result<ExitCode> {
         Command::Train(arguments) => train::run(&arguments, output),
         #[cfg(feature = "train")]
         Command::Ptq(arguments) => ptq::run(&arguments, output),
-        #[cfg(feature = "train")]
         Command::Import(arguments) => import::run(&arguments, output),
         Command::Reproduce(arguments) => reproduce::run(&arguments, output),
         Command::Inspect(arguments) => inspect::run(&arguments, output),

@@ -63,7 +63,7 @@ pub use config::{
 };
 pub use error::TrainError;
 pub use files::{Existing, OutputFolder, StagedModel};
-pub use import::{ImportRecord, ImportSpec, LayerTensors, import};
+pub use import::{ImportRecord, ImportSpec, LayerTensors, import, import_float};
 pub use observer::{EpochRecord, Observer, TrainEvent};
 pub use preset::PRESETS;
 pub use ptq::{PtqOptions, PtqRecord, ptq};

@@ -2,6 +2,7 @@
 
 mod float;
 mod integer;
+mod onnx;
 mod source;
 
 use std::path::Path;
@@ -17,6 +18,7 @@ use crate::{
     file_kind::Own,
     network::InputEncoding,
 };
+pub use onnx::import_float;
 use source::TensorSource;
 
 /// Largest size of a tensor file, in bytes.
