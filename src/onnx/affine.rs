@@ -172,7 +172,9 @@ impl RealAffine {
         }
         let taps = self.border.len() / self.outputs().max(1);
         for (taps, factor) in self.border.chunks_mut(taps.max(1)).zip(factor) {
-            taps.iter_mut().for_each(|tap| *tap *= factor);
+            for tap in taps {
+                *tap *= factor;
+            }
         }
     }
 

@@ -11,7 +11,7 @@ pub(super) type StepId = usize;
 pub(super) enum GraphStep {
     /// The number of thresholds that a pixel reaches.
     Input,
-    Affine(RealAffine),
+    Affine(Box<RealAffine>),
     Square,
     /// The sums of windows, which lie in the image.
     Pool {

@@ -25,9 +25,12 @@ impl Recognizer<'_> {
             (true, true) => {
                 let (a, b) = (self.value(node, 0)?, self.value(node, 1)?);
                 match operator {
-                    "Add" | "Sub" => {
-                        Ok(Meaning::Value(self.added(node, a, b, operator == "Sub")?))
-                    }
+                    "Add" | "Sub" => Ok(Meaning::Value(self.added(
+                        node,
+                        &a,
+                        &b,
+                        operator == "Sub",
+                    )?)),
                     "Mul" => Ok(Meaning::Value(self.multiplied(node, &a, &b)?)),
                     _ => Err(refused(
                         node,
@@ -64,7 +67,7 @@ impl Recognizer<'_> {
             total = Some(match (total, next) {
                 (None, next) => next,
                 (Some(Meaning::Value(a)), Meaning::Value(b)) => {
-                    Meaning::Value(self.added(&pair, a, b, false)?)
+                    Meaning::Value(self.added(&pair, &a, &b, false)?)
                 }
                 (Some(Meaning::Value(value)), Meaning::Constant(constant))
                 | (Some(Meaning::Constant(constant)), Meaning::Value(value)) => {
@@ -135,8 +138,8 @@ impl Recognizer<'_> {
     fn added(
         &mut self,
         node: &NodeMessage,
-        a: GraphValue,
-        b: GraphValue,
+        a: &GraphValue,
+        b: &GraphValue,
         minus: bool,
     ) -> Result<GraphValue, OnnxError> {
         let sign = |value: &GraphValue, steps: &_| {
@@ -150,8 +153,8 @@ impl Recognizer<'_> {
             return Err(refused(node, PADDED));
         }
         self.folder.spend(a.size().saturating_add(b.size()))?;
-        if a.is_alike(&b) {
-            let b = sign(&b, &self.steps);
+        if a.is_alike(b) {
+            let b = sign(b, &self.steps);
             return Ok(a.plus(&b, &self.steps));
         }
         if a.dims != b.dims {
@@ -163,7 +166,7 @@ impl Recognizer<'_> {
                 ),
             ));
         }
-        let (a, b) = (self.fixed(node, &a)?, self.fixed(node, &b)?);
+        let (a, b) = (self.fixed(node, a)?, self.fixed(node, b)?);
         let b = self.fixed(node, &sign(&b, &self.steps))?;
         if a.order != b.order || self.steps.shape(a.base) != self.steps.shape(b.base) {
             return Err(refused(

@@ -302,9 +302,8 @@ fn find_input(graph: &GraphMessage, nodes: &[NodeMessage]) -> Result<GraphInput,
     let mut dims = Vec::new();
     for dim in &shape.dim {
         dims.push(match dim.dim_value {
-            None => None,
             // Some exporters write a free dimension as 0 or -1.
-            Some(..=0) => None,
+            None | Some(..=0) => None,
             Some(value) => usize::try_from(value).ok(),
         });
     }

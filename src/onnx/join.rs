@@ -41,7 +41,7 @@ pub(super) fn join(steps: GraphSteps, last: StepId) -> Result<(GraphSteps, StepI
                         Some(affine) => {
                             weights = weights.saturating_add(affine.grid.len());
                             let shape = affine.output;
-                            (GraphStep::Affine(affine), shape)
+                            (GraphStep::Affine(Box::new(affine)), shape)
                         }
                     };
                     if weights > MAX_VALUES {
@@ -111,7 +111,7 @@ fn merged(
     for (at, (a, b)) in left.into_iter().zip(right).enumerate() {
         let is_last = at + 1 == count;
         let (after_a, after_b) = (end(&a, shape_a), end(&b, shape_b));
-        let pairs = aligned(sum, a, b, shape_a, shape_b)?;
+        let pairs = aligned(sum, &a, &b, shape_a, shape_b)?;
         let pair_count = pairs.len();
         for (index, (a, b)) in pairs.into_iter().enumerate() {
             let added = is_last && index + 1 == pair_count;
@@ -187,7 +187,7 @@ fn runs(sum: &PlacedStep, start: Shape, branch: &[PlacedStep]) -> Result<Vec<Run
                     ..made
                 }
             }
-            GraphStep::Affine(affine) => convolution(placed, affine.clone())?,
+            GraphStep::Affine(affine) => convolution(placed, RealAffine::clone(affine))?,
             GraphStep::Input | GraphStep::Sum => {
                 return Err(refused(sum, "adds the input to itself"));
             }
@@ -283,8 +283,8 @@ fn identity(sum: &PlacedStep, shape: Shape) -> Result<RealAffine, OnnxError> {
 /// Pairs the layers of two runs, with identities where one has nothing, so that sizes stay equal.
 fn aligned(
     sum: &PlacedStep,
-    a: Run,
-    b: Run,
+    a: &Run,
+    b: &Run,
     start_a: Shape,
     start_b: Shape,
 ) -> Result<Vec<(RealAffine, RealAffine)>, OnnxError> {
@@ -300,7 +300,7 @@ fn aligned(
             .chain(outputs)
             .collect::<Vec<Shape>>()
     };
-    let (shapes_a, shapes_b) = (shapes(&a, start_a), shapes(&b, start_b));
+    let (shapes_a, shapes_b) = (shapes(a, start_a), shapes(b, start_b));
     let same = |i: usize, j: usize| {
         let (a, b) = (shapes_a[i], shapes_b[j]);
         (a.height, a.width) == (b.height, b.width)
@@ -333,8 +333,8 @@ fn aligned(
             }
         };
         pairs.push((
-            layer(&a, &shapes_a, before.0, at.0)?,
-            layer(&b, &shapes_b, before.1, at.1)?,
+            layer(a, &shapes_a, before.0, at.0)?,
+            layer(b, &shapes_b, before.1, at.1)?,
         ));
         at = before;
     }

@@ -198,7 +198,7 @@ impl Recognizer<'_> {
     ) -> GraphValue {
         let (shape, name) = (affine.output, affine.node.clone());
         let base = self.steps.push(
-            chain::GraphStep::Affine(affine),
+            chain::GraphStep::Affine(Box::new(affine)),
             &[value.base],
             shape,
             &name,
@@ -686,7 +686,7 @@ pub(super) fn ones(
     }
     let codes = super::quantize::Codes {
         dims: vec![channels, 1, kernel[0], kernel[1]],
-        codes: vec![1; channels * each],
+        values: vec![1; channels * each],
         scale: Constant::floats(vec![], vec![1.0]),
     };
     let geometry = Geometry {

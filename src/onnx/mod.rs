@@ -162,7 +162,7 @@ pub fn import(path: &Path, options: &ImportOptions) -> Result<Imported, OnnxErro
         Some(parent) if parent != Path::new("") => parent,
         _ => Path::new("."),
     };
-    read(bytes, External::new(Some(folder.to_owned())), options)
+    read(bytes, &External::new(Some(folder.to_owned())), options)
 }
 
 /// Reads the bytes of a file that has all tensors within.
@@ -170,25 +170,25 @@ pub fn import(path: &Path, options: &ImportOptions) -> Result<Imported, OnnxErro
 /// # Errors
 /// [`OnnxError`].
 pub fn import_bytes(bytes: Vec<u8>, options: &ImportOptions) -> Result<Imported, OnnxError> {
-    read(bytes, External::new(None), options)
+    read(bytes, &External::new(None), options)
 }
 
 fn read(
     bytes: Vec<u8>,
-    external: External,
+    external: &External,
     options: &ImportOptions,
 ) -> Result<Imported, OnnxError> {
     let source_sha256 = crate::data::sha256_hex(&bytes);
-    let graph = parse(bytes, &external)?;
+    let graph = parse(bytes, external)?;
     let (layout, dims) = layout(&graph, options)?;
     let (layout, recognized) = {
-        let folder = Folder::new(&external);
-        match recognise(&graph, &folder, &layout, dims.clone(), options.range) {
+        let folder = Folder::new(external);
+        match recognise(&graph, &folder, &layout, &dims, options.range) {
             Ok(recognized) => (layout, recognized),
             Err(Unrecognized::Error(error)) => return Err(error),
             Err(Unrecognized::Layout(layout)) => {
-                let folder = Folder::new(&external);
-                match recognise(&graph, &folder, &layout, dims, options.range) {
+                let folder = Folder::new(external);
+                match recognise(&graph, &folder, &layout, &dims, options.range) {
                     Ok(recognized) => (layout, recognized),
                     Err(Unrecognized::Error(error)) => return Err(error),
                     Err(Unrecognized::Layout(_)) => {

@@ -121,9 +121,10 @@ fn array(bytes: &[u8]) -> Result<Array, String> {
         let at = header.find(&format!("'{key}':"))?;
         Some(header[at + key.len() + 3..].trim_start())
     };
-    let (kind, order, shape) = match (field("descr"), field("fortran_order"), field("shape")) {
-        (Some(kind), Some(order), Some(shape)) => (kind, order, shape),
-        _ => return Err(damaged()),
+    let (Some(kind), Some(order), Some(shape)) =
+        (field("descr"), field("fortran_order"), field("shape"))
+    else {
+        return Err(damaged());
     };
     if order.starts_with("True") {
         return Err("is in Fortran order; save numpy.ascontiguousarray of it".into());
@@ -145,27 +146,27 @@ fn array(bytes: &[u8]) -> Result<Array, String> {
         .collect();
     let dims = dims.map_err(|_| damaged())?;
     macro_rules! numbers {
-        ($kind:ty) => {{
+        ($kind:ty, $wide:expr) => {{
             let (numbers, rest) = data.as_chunks::<{ size_of::<$kind>() }>();
             if !rest.is_empty() {
                 return Err(damaged());
             }
             numbers
                 .iter()
-                .map(|bytes| <$kind>::from_le_bytes(*bytes) as f64)
+                .map(|bytes| $wide(<$kind>::from_le_bytes(*bytes)))
                 .collect()
         }};
     }
     let values: Vec<f64> = match kind.as_str() {
-        "|u1" | "|b1" => numbers!(u8),
-        "|i1" => numbers!(i8),
-        "<u2" => numbers!(u16),
-        "<i2" => numbers!(i16),
-        "<i4" => numbers!(i32),
-        "<u4" => numbers!(u32),
-        "<i8" => numbers!(i64),
-        "<f4" => numbers!(f32),
-        "<f8" => numbers!(f64),
+        "|u1" | "|b1" => numbers!(u8, f64::from),
+        "|i1" => numbers!(i8, f64::from),
+        "<u2" => numbers!(u16, f64::from),
+        "<i2" => numbers!(i16, f64::from),
+        "<i4" => numbers!(i32, f64::from),
+        "<u4" => numbers!(u32, f64::from),
+        "<i8" => numbers!(i64, |value| value as f64),
+        "<f4" => numbers!(f32, f64::from),
+        "<f8" => numbers!(f64, f64::from),
         other => return Err(format!("is of type `{other}`; save it as float32 or uint8")),
     };
     let count = dims

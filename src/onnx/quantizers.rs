@@ -322,7 +322,7 @@ fn without_zero(
     let codes: Option<Vec<i32>> = codes.collect();
     Ok(Codes {
         dims: dims.to_vec(),
-        codes: codes.ok_or_else(|| refused(node, "has integers beyond 32 bits"))?,
+        values: codes.ok_or_else(|| refused(node, "has integers beyond 32 bits"))?,
         scale,
     })
 }

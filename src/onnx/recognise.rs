@@ -92,7 +92,7 @@ pub(super) fn recognise(
     graph: &Graph,
     folder: &Folder<'_>,
     layout: &Layout,
-    dims: Vec<usize>,
+    dims: &[usize],
     range: PixelRange,
 ) -> Recognition<Recognized> {
     let raw = match range {
@@ -100,7 +100,7 @@ pub(super) fn recognise(
         PixelRange::Unit => false,
         PixelRange::Guess => reads_raw(graph),
     };
-    let mut input = GraphValue::of(0, dims.clone());
+    let mut input = GraphValue::of(0, dims.to_vec());
     if let Some(order) = &layout.order {
         input.set_order(order.to_vec());
     }
@@ -262,7 +262,7 @@ impl Recognizer<'_> {
             None => Ok(None),
             Some(Meaning::Constant(constant)) => Ok(Some(constant)),
             Some(Meaning::Codes(codes)) => {
-                self.folder.spend(codes.codes.len())?;
+                self.folder.spend(codes.values.len())?;
                 let real = codes
                     .real()
                     .ok_or_else(|| refused(node, "has scales that do not fit"))?;
@@ -453,9 +453,8 @@ impl Recognizer<'_> {
                 for name in ["axis", "keepdims", "select_last_index"] {
                     attributes.integer(name);
                 }
-                let mut value = match self.input(node, 0)? {
-                    Meaning::Value(value) => value,
-                    _ => return Err(refused(node, advice(&node.op_type)).into()),
+                let Meaning::Value(mut value) = self.input(node, 0)? else {
+                    return Err(refused(node, advice(&node.op_type)).into());
                 };
                 value.dropped.get_or_insert_with(|| node.op_type.clone());
                 Meaning::Value(value)
@@ -521,7 +520,7 @@ impl Recognizer<'_> {
                 };
                 Ok(Meaning::Codes(Rc::new(Codes {
                     dims,
-                    codes: codes.codes.clone(),
+                    values: codes.values.clone(),
                     scale,
                 })))
             }
@@ -565,7 +564,7 @@ impl Recognizer<'_> {
         match self.input(node, 0)? {
             Meaning::Codes(codes) => {
                 let axes = permutation(node, attributes, codes.dims.len())?;
-                self.folder.spend(codes.codes.len())?;
+                self.folder.spend(codes.values.len())?;
                 Ok(Meaning::Codes(Rc::new(codes.transposed(&axes))))
             }
             Meaning::Value(value) => Ok(Meaning::Value(self.reordered(node, attributes, &value)?)),

@@ -12,7 +12,7 @@ use crate::network::{MAX_WEIGHTS, Shape};
 /// A layer with real weights.
 #[derive(Clone, Debug)]
 pub(super) enum RealLayer {
-    Affine(RealAffine),
+    Affine(Box<RealAffine>),
     Square,
     Pool {
         kernel: [usize; 2],
@@ -162,7 +162,7 @@ impl Settler {
                     stride: *stride,
                 });
             }
-            GraphStep::Affine(affine) => self.affine(placed, affine.clone())?,
+            GraphStep::Affine(affine) => self.affine(placed, RealAffine::clone(affine))?,
         }
         self.shape = placed.shape;
         Ok(())
@@ -190,7 +190,7 @@ impl Settler {
         affine.precede(&factor);
         self.factor = Per::ONE;
         self.shift = Per::ZERO;
-        self.stages.push(RealLayer::Affine(affine));
+        self.stages.push(RealLayer::Affine(Box::new(affine)));
         Ok(())
     }
 
@@ -208,7 +208,9 @@ impl Settler {
                 RealLayer::Square => return,
                 RealLayer::Pool { kernel, .. } => {
                     let area = (kernel[0] * kernel[1]) as f64;
-                    shift.iter_mut().for_each(|shift| *shift /= area);
+                    for shift in &mut shift {
+                        *shift /= area;
+                    }
                 }
                 RealLayer::Affine(affine) => {
                     affine.follow(&factor, &shift);
@@ -251,7 +253,7 @@ impl Settler {
         made.bias = shift;
         self.factor = Per::ONE;
         self.shift = Per::ZERO;
-        self.stages.push(RealLayer::Affine(made));
+        self.stages.push(RealLayer::Affine(Box::new(made)));
         Ok(())
     }
 
@@ -266,7 +268,7 @@ impl Settler {
         let ones = vec![1.0; self.shape.channels];
         let mut made = self.diagonal(placed, &ones)?;
         made.constant = true;
-        self.stages.push(RealLayer::Affine(made));
+        self.stages.push(RealLayer::Affine(Box::new(made)));
         Ok(())
     }
 
@@ -330,7 +332,7 @@ impl Settler {
             }
             let mut grid = vec![0; classes * classes];
             (0..classes).for_each(|o| grid[o * classes + result.place(o)] = 1);
-            self.stages.push(RealLayer::Affine(RealAffine {
+            self.stages.push(RealLayer::Affine(Box::new(RealAffine {
                 window: None,
                 input: self.shape,
                 output: Shape::vector(classes),
@@ -341,7 +343,7 @@ impl Settler {
                 border: Vec::new(),
                 constant: false,
                 node: "output".to_owned(),
-            }));
+            })));
             self.shape = Shape::vector(classes);
         }
         Ok(())

@@ -40,7 +40,7 @@ const fn content(part: MessagePart, field: u64) -> FieldContent {
     match (part, field) {
         (MessagePart::Model, 7) => FieldContent::Nested(MessagePart::Graph),
         (MessagePart::Graph, 1) => FieldContent::Nested(MessagePart::Node),
-        (MessagePart::Graph, 5) | (MessagePart::Attribute, 5) => {
+        (MessagePart::Graph | MessagePart::Attribute, 5) => {
             FieldContent::Nested(MessagePart::Tensor)
         }
         (MessagePart::Graph, 11 | 12) => FieldContent::Nested(MessagePart::Value),

@@ -48,7 +48,7 @@ impl LayerWeights {
     pub fn quantized(codes: &Codes) -> Self {
         Self {
             dims: codes.dims.clone(),
-            grid: WeightGrid::Whole(codes.codes.clone()),
+            grid: WeightGrid::Whole(codes.values.clone()),
             scale: Some(codes.scale.clone()),
         }
     }
@@ -219,15 +219,14 @@ impl LayerWeights {
             ));
         }
         let (rows, columns) = self.factors(node, of_outputs, of_inputs)?;
-        let columns = match columns.one() {
-            Some(_) => columns,
-            None => {
-                let mut placed = vec![0.0; inputs];
-                for at in 0..inputs {
-                    placed[value.place(at)] = columns.at(at, Shape::vector(inputs));
-                }
-                Per::Value(placed)
+        let columns = if columns.one().is_some() {
+            columns
+        } else {
+            let mut placed = vec![0.0; inputs];
+            for at in 0..inputs {
+                placed[value.place(at)] = columns.at(at, Shape::vector(inputs));
             }
+            Per::Value(placed)
         };
         let grid = self.grid.placed(
             self.grid.len(),

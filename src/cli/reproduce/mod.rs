@@ -34,9 +34,10 @@ enum ReproduceCommand {
 impl ReproduceArguments {
     /// Returns the number of worker threads if the command line gives it.
     pub(super) fn threads(&self) -> Option<NonZeroUsize> {
-        match &self.command {
-            ReproduceCommand::Scaling(arguments) => arguments.threads(),
-            _ => None,
+        if let ReproduceCommand::Scaling(arguments) = &self.command {
+            arguments.threads()
+        } else {
+            None
         }
     }
 }

@@ -99,7 +99,7 @@ fn legacy_exporter_shape_chain_constants_and_swapped_bias() {
         "Constant",
         &[],
         "zero",
-        &[("value", Attr::T(kit::integers("", &[], 7, &[0])))],
+        &[("value", Attr::T(Box::new(kit::integers("", &[], 7, &[0]))))],
     )
     .with(
         "Gather",
@@ -113,7 +113,10 @@ fn legacy_exporter_shape_chain_constants_and_swapped_bias() {
         "Constant",
         &[],
         "rest",
-        &[("value", Attr::T(kit::integers("", &[1], 7, &[-1])))],
+        &[(
+            "value",
+            Attr::T(Box::new(kit::integers("", &[1], 7, &[-1]))),
+        )],
     )
     .with("Concat", &["batch1", "rest"], "to", &[("axis", Attr::I(0))])
     .node("Reshape", &["s", "to"], "flat")
@@ -135,7 +138,7 @@ fn legacy_pad_chain_uneven_padding_and_auto_pad() {
             "ConstantOfShape",
             &["missing"],
             "zeros",
-            &[("value", Attr::T(kit::integers("", &[1], 7, &[0])))],
+            &[("value", Attr::T(Box::new(kit::integers("", &[1], 7, &[0]))))],
         )
         .with(
             "Concat",

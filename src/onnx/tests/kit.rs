@@ -17,7 +17,7 @@ pub(super) enum Attr<'a> {
     F(f32),
     Is(&'a [i64]),
     S(&'a str),
-    T(TensorMessage),
+    T(Box<TensorMessage>),
 }
 
 pub(super) fn tensor(name: &str, dims: &[i64], values: &[f32]) -> TensorMessage {
@@ -142,7 +142,7 @@ impl File {
                 Attr::F(f) => made.f = Some(*f),
                 Attr::Is(ints) => made.ints = ints.to_vec(),
                 Attr::S(text) => made.s = Some(text.as_bytes().to_vec().into()),
-                Attr::T(tensor) => made.t = Some(tensor.clone()),
+                Attr::T(tensor) => made.t = Some(TensorMessage::clone(tensor)),
             }
             made
         });

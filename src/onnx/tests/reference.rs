@@ -169,9 +169,8 @@ fn half_even(x: f32) -> f32 {
     let floor = x.floor();
     match (x - floor).partial_cmp(&0.5).unwrap() {
         std::cmp::Ordering::Less => floor,
-        std::cmp::Ordering::Greater => floor + 1.0,
         std::cmp::Ordering::Equal if floor % 2.0 == 0.0 => floor,
-        std::cmp::Ordering::Equal => floor + 1.0,
+        std::cmp::Ordering::Equal | std::cmp::Ordering::Greater => floor + 1.0,
     }
 }
 
@@ -377,7 +376,9 @@ pub(super) fn evaluate(model: &ModelMessage, input: &Tensor) -> Tensor {
                     .collect();
                 let count: usize = axes.iter().map(|&a| data.dims[a]).product();
                 let mut dims = data.dims.clone();
-                axes.iter().for_each(|&a| dims[a] = 1);
+                for &axis in &axes {
+                    dims[axis] = 1;
+                }
                 let sums = make(&dims, |i| {
                     let inside = indices(&data.dims)
                         .into_iter()
