@@ -139,6 +139,8 @@ mod process;
 #[cfg(feature = "inference")]
 pub mod quant;
 pub mod seal;
+#[cfg(feature = "service")]
+pub mod service;
 mod text;
 #[cfg(feature = "train")]
 pub mod train;

@@ -22,6 +22,16 @@ pub(super) fn say(words: impl Fn() -> String + Send + 'static) {
     *WORDS.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(words));
 }
 
+type Action = Box<dyn FnOnce() + Send>;
+
+/// What the first signal does in place of ending the process.
+static FIRST: Mutex<Option<Action>> = Mutex::new(None);
+
+/// Makes the first signal do this, once. The second one ends the process.
+pub(super) fn first_do(action: impl FnOnce() + Send + 'static) {
+    *FIRST.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(action));
+}
+
 /// Listens for both signals from now on. If that is impossible, they end the process in the usual way, and the next
 /// command removes what is left.
 ///
@@ -59,7 +69,7 @@ mod unix {
             atomic::{AtomicBool, Ordering},
         },
         thread,
-        time::Duration,
+        time::{Duration, Instant},
     };
 
     use console::Term;
@@ -69,7 +79,7 @@ mod unix {
         iterator::Signals,
     };
 
-    use super::{EXIT_CODE, STOPPING, WORDS, exit_at_once};
+    use super::{EXIT_CODE, FIRST, STOPPING, WORDS, exit_at_once};
     use crate::{
         cli::{output::note, progress::on_terminal},
         file, process,
@@ -85,7 +95,16 @@ mod unix {
         let Ok(mut signals) = register(&impatient) else {
             return;
         };
-        if signals.forever().next().is_some() {
+        let mut signals = signals.forever();
+        let mut next = signals.next();
+        let first = FIRST.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let (Some(_), Some(action)) = (next, first) {
+            action();
+            // The same one may come twice, see below.
+            let since = Instant::now();
+            next = signals.find(|_| since.elapsed() > SAME);
+        }
+        if next.is_some() {
             STOPPING.store(true, Ordering::SeqCst);
             let _ = thread::Builder::new().spawn(move || {
                 thread::sleep(SAME);

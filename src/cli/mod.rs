@@ -76,9 +76,11 @@ enum Command {
     Encrypt(roles::encrypt::EncryptArguments),
     /// Server: evaluate encrypted images, without a secret key.
     Evaluate(roles::evaluate::EvaluateArguments),
+    /// Server: serve deployments over HTTP, without a secret key.
+    Serve(roles::serve::ServeArguments),
     /// Client: decrypt the answers and show the classes.
     Decrypt(roles::decrypt::DecryptArguments),
-    /// Classify your own images under encryption, client and server in one process.
+    /// Classify your own images under encryption, in one process or with a service.
     Classify(roles::classify::ClassifyArguments),
     /// See it work: classify MNIST digits under encryption and draw some of them.
     Demo(demo::DemoArguments),
@@ -139,6 +141,7 @@ impl Command {
             Self::Reproduce(arguments) => arguments.threads(),
             Self::Evaluate(arguments) => arguments.threads,
             Self::Classify(arguments) => arguments.threads,
+            Self::Serve(arguments) => arguments.threads,
             _ => None,
         }
     }
@@ -169,6 +172,7 @@ fn execute(command: Command, output: &mut Output) -> anyhow::Result<ExitCode> {
         Command::Encrypt(arguments) => roles::encrypt::run(&arguments, output),
         Command::Evaluate(arguments) => roles::evaluate::run(&arguments, output),
         Command::Decrypt(arguments) => roles::decrypt::run(&arguments, output),
+        Command::Serve(arguments) => roles::serve::run(&arguments, output),
         Command::Classify(arguments) => roles::classify::run(&arguments, output),
         Command::Demo(arguments) => demo::run(&arguments, output),
     }

@@ -74,7 +74,23 @@ impl ClientFile {
     /// # Errors
     /// [`DeployError::File`].
     pub fn save(&self, path: &Path) -> Result<(), DeployError> {
-        let fields = Fields {
+        json::write(path, &self.fields())
+    }
+
+    /// Returns the file's content.
+    ///
+    /// # Errors
+    /// [`DeployError::File`] if there is no memory for it.
+    pub fn to_json(&self) -> Result<Vec<u8>, DeployError> {
+        json::text(&self.fields()).map_err(|source| DeployError::File {
+            action: "writing",
+            path: CLIENT_FILE.into(),
+            source,
+        })
+    }
+
+    fn fields(&self) -> Fields {
+        Fields {
             client_version: VERSION,
             deployment: self.deployment,
             name: self.name.clone(),
@@ -82,8 +98,7 @@ impl ClientFile {
             bound: self.bound.clone(),
             output_scale: format!("{:?}", self.output_scale),
             spec: self.literal.clone(),
-        };
-        json::write(path, &fields)
+        }
     }
 
     /// Reads and checks a file, which may come from anyone.
@@ -91,7 +106,18 @@ impl ClientFile {
     /// # Errors
     /// [`DeployError::File`] or [`DeployError::Content`].
     pub fn load(path: &Path) -> Result<Self, DeployError> {
-        let fields: Fields = json::read(path, Own::Client)?;
+        Self::checked(path, json::read(path, Own::Client)?)
+    }
+
+    /// Reads and checks a file's content, which may come from anyone. Errors name `path`.
+    ///
+    /// # Errors
+    /// [`DeployError::Content`].
+    pub fn from_json(path: &Path, json: &[u8]) -> Result<Self, DeployError> {
+        Self::checked(path, json::parse(path, json, Own::Client)?)
+    }
+
+    fn checked(path: &Path, fields: Fields) -> Result<Self, DeployError> {
         json::check_version(path, fields.client_version, VERSION)?;
         let spec = ClientSpec::from_literal(&fields.spec)
             .map_err(|error| json::content(path, format!("spec.{error}")))?;

@@ -28,10 +28,18 @@ pub(super) fn read_bytes(path: &Path, limit: u64) -> Result<Vec<u8>, DeployError
 
 /// Reads a file of this kind.
 pub(super) fn read<T: DeserializeOwned>(path: &Path, own: Own) -> Result<T, DeployError> {
-    let bytes = read_bytes(path, MAX_BYTES)?;
-    let mut deserializer = serde_json::Deserializer::from_slice(&bytes);
+    parse(path, &read_bytes(path, MAX_BYTES)?, own)
+}
+
+/// Parses the content of a file of this kind; `path` tells where it came from.
+pub(super) fn parse<T: DeserializeOwned>(
+    path: &Path,
+    bytes: &[u8],
+    own: Own,
+) -> Result<T, DeployError> {
+    let mut deserializer = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
-        let problem = match file_kind::describe_other(&bytes, own) {
+        let problem = match file_kind::describe_other(bytes, own) {
             Some(found) => format!("this is {found}, not {}", own.words()),
             None => format!("{error}; it should be {}", own.words()),
         };
@@ -43,14 +51,16 @@ pub(super) fn read<T: DeserializeOwned>(path: &Path, own: Own) -> Result<T, Depl
     Ok(value)
 }
 
+/// Returns the content of a file.
+pub(super) fn text(value: &impl Serialize) -> std::io::Result<Vec<u8>> {
+    let mut bytes = serde_json::to_vec(value)?;
+    bytes.push(b'\n');
+    Ok(bytes)
+}
+
 /// Writes a file, all of it or nothing.
 pub(super) fn write(path: &Path, value: &impl Serialize) -> Result<(), DeployError> {
-    let written = serde_json::to_vec(value)
-        .map_err(std::io::Error::from)
-        .and_then(|mut bytes| {
-            bytes.push(b'\n');
-            file::write_atomically(path, &bytes)
-        });
+    let written = text(value).and_then(|bytes| file::write_atomically(path, &bytes));
     written.map_err(|source| DeployError::File {
         action: "writing",
         path: path.to_owned(),

@@ -10,6 +10,7 @@ mod data;
 mod demo;
 #[cfg(feature = "train")]
 mod documents;
+mod import;
 mod infer;
 mod inspect;
 #[cfg(unix)]
@@ -21,6 +22,7 @@ mod misuse;
 mod outputs;
 mod reproduce;
 mod roles;
+mod serve;
 mod threads;
 #[cfg(feature = "train")]
 mod train;

@@ -11,13 +11,13 @@ use crate::kit::{failure, network, sealquant, write_data, write_model};
 use sealquant::network::{Twin, argmax};
 
 /// The folders of a run: one for each side, and what was sent between them.
-struct Sides {
+pub struct Sides {
     top: tempfile::TempDir,
 }
 
 impl Sides {
     /// Compiles the small network, and gives the client its file.
-    fn new(options: &[&str]) -> Self {
+    pub fn new(options: &[&str]) -> Self {
         let sides = Self {
             top: tempfile::tempdir().unwrap(),
         };
@@ -34,11 +34,11 @@ impl Sides {
         sides
     }
 
-    fn at(&self, path: &str) -> PathBuf {
+    pub fn at(&self, path: &str) -> PathBuf {
         self.top.path().join(path)
     }
 
-    fn text(&self, path: &str) -> String {
+    pub fn text(&self, path: &str) -> String {
         self.at(path).to_str().unwrap().to_owned()
     }
 
@@ -136,6 +136,11 @@ fn fails_with(command: &str, arguments: &[String]) -> String {
     )
 }
 
+/// Reads a file of text.
+pub fn text_of(path: &Path) -> String {
+    fs::read_to_string(path).unwrap()
+}
+
 fn names_in(folder: &Path) -> Vec<String> {
     let mut names: Vec<String> = fs::read_dir(folder)
         .unwrap()
@@ -146,7 +151,7 @@ fn names_in(folder: &Path) -> Vec<String> {
 }
 
 /// The logits of images 3..25 of the test split in the clear.
-fn logits_in_the_clear(data: &Path) -> Vec<Vec<String>> {
+pub fn logits_in_the_clear(data: &Path) -> Vec<Vec<String>> {
     let network = network();
     let pixels = fs::read(data.join("t10k-images-idx3-ubyte")).unwrap();
     let images: Vec<Vec<i64>> = pixels[16..]

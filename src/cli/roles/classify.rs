@@ -1,4 +1,4 @@
-//! `sealquant classify`.
+//! `sealquant classify`: in one process, or with a service ([`super::remote`]).
 
 use std::{num::NonZeroUsize, path::PathBuf, process::ExitCode};
 
@@ -14,6 +14,7 @@ use super::super::{
 use super::{
     pictures::ReadingArguments,
     predictions::{Names, PredictionArguments, Predictions},
+    remote::RemoteArguments,
 };
 use crate::{
     data::DatasetName,
@@ -27,12 +28,17 @@ use crate::{
 pub(in crate::cli) struct ClassifyArguments {
     /// The images: PNG or JPEG files, a folder of them, an .npy, .npz, IDX or CSV file, or the name of a dataset
     #[arg(value_name = "WHAT", required = true)]
-    what: Vec<PathBuf>,
+    pub(super) what: Vec<PathBuf>,
     /// The model: a directory, a network file, or the name of a model that is built in (mnist-w2, mnist-t17)
     #[arg(long, value_name = "MODEL", default_value = model::DEFAULT_MODEL)]
     model: PathBuf,
+    /// In place of a model, a service that `sealquant serve` offers: it gets the images encrypted, and no secret key
+    #[arg(long, value_name = "URL", conflicts_with_all = ["model", "classes", "layout", "ParameterArguments"])]
+    server: Option<String>,
     #[command(flatten)]
-    reading: ReadingArguments,
+    remote: RemoteArguments,
+    #[command(flatten)]
+    pub(super) reading: ReadingArguments,
     /// Names of the classes, in the order of the logits, with commas between them [default: their numbers]
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     classes: Vec<String>,
@@ -42,7 +48,7 @@ pub(in crate::cli) struct ClassifyArguments {
     #[command(flatten)]
     parameters: ParameterArguments,
     #[command(flatten)]
-    predictions: PredictionArguments,
+    pub(super) predictions: PredictionArguments,
     /// Worker threads [default: all processors]
     #[arg(long, value_name = "N", value_parser = model::whole::<NonZeroUsize>(1..=usize::MAX))]
     pub(in crate::cli) threads: Option<NonZeroUsize>,
@@ -54,6 +60,9 @@ pub(in crate::cli) fn run(
 ) -> anyhow::Result<ExitCode> {
     arguments.predictions.check()?;
     interrupt::say(|| "nothing was written".to_owned());
+    if let Some(server) = &arguments.server {
+        return arguments.remote.classify(server, arguments, output);
+    }
     let network = model::load_network(&arguments.model)?;
     let shape = network.input().quantizer.image_shape(network.input().shape);
     let pictures = arguments.reading.read(&arguments.what, shape)?;

@@ -1,6 +1,9 @@
 //! `sealquant keygen`.
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
 use anyhow::{Context as _, bail};
 
@@ -12,7 +15,7 @@ use super::super::{
 };
 use crate::{
     deploy::{ClientFile, EVALUATION_KEYS_FILE, SECRET_FILE, SecretFile},
-    engine::Client,
+    engine::{Client, Contexts},
     wire::Message as _,
 };
 
@@ -45,23 +48,8 @@ pub(in crate::cli) fn run(
     interrupt::say(|| "no secret key was written".to_owned());
     let file = ClientFile::load(&arguments.client)?;
     let contexts = super::contexts(&arguments.client, &file)?;
-    let (client, secret) = doing("making keys", || {
-        let client = Client::new(file.spec(), &contexts)?;
-        let secret = SecretFile::new(file.deployment(), &client)?;
-        Ok::<_, anyhow::Error>((client, secret))
-    })?;
-    let keys = if contexts.needs_keys() {
-        let keys = doing("making keys for the server", || client.compact_keys())?;
-        let bytes = keys.save(&contexts, &keys_path)?;
-        Some(format!("{}, {}", keys_path.display(), table::bytes(bytes)))
-    } else {
-        None
-    };
-    // Last: without it, the other file is of no use.
-    if let Err(error) = secret.create(&secret_path) {
-        let _ = std::fs::remove_file(&keys_path);
-        return Err(error).context("no keys were written");
-    }
+    let (secret, key_bytes) = make(&file, &contexts, out)?;
+    let keys = key_bytes.map(|bytes| format!("{}, {}", keys_path.display(), table::bytes(bytes)));
     output.line(table::facts([
         ("deployment", file.deployment().to_string()),
         ("key", secret.key().to_string()),
@@ -75,4 +63,43 @@ pub(in crate::cli) fn run(
         ),
     ]))?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Makes keys and writes them into a folder that holds none. Returns the secret key, and the size of the keys for the
+/// server if it needs any.
+pub(super) fn make(
+    file: &ClientFile,
+    contexts: &Contexts,
+    folder: &Path,
+) -> anyhow::Result<(SecretFile, Option<u64>)> {
+    let (client, secret) = doing("making keys", || {
+        let client = Client::new(file.spec(), contexts)?;
+        let secret = SecretFile::new(file.deployment(), &client)?;
+        Ok::<_, anyhow::Error>((client, secret))
+    })?;
+    let secret_path = folder.join(SECRET_FILE);
+    // First, and never over another one: of two programs at once, one writes both files.
+    secret
+        .create(&secret_path)
+        .context("no keys were written")?;
+    let written = write_evaluation_keys(&client, contexts, folder);
+    if written.is_err() {
+        let _ = std::fs::remove_file(&secret_path);
+    }
+    Ok((secret, written.context("no keys were written")?))
+}
+
+/// Writes the keys for the server into the folder of the secret key, if the server needs any; returns their size.
+pub(super) fn write_evaluation_keys(
+    client: &Client,
+    contexts: &Contexts,
+    folder: &Path,
+) -> anyhow::Result<Option<u64>> {
+    if !contexts.needs_keys() {
+        return Ok(None);
+    }
+    let keys = doing("making keys for the server", || client.compact_keys())?;
+    Ok(Some(
+        keys.save(contexts, folder.join(EVALUATION_KEYS_FILE))?,
+    ))
 }

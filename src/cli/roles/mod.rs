@@ -8,6 +8,8 @@ pub(super) mod evaluate;
 pub(super) mod keygen;
 mod pictures;
 mod predictions;
+mod remote;
+pub(super) mod serve;
 
 use std::path::{Path, PathBuf};
 
@@ -96,6 +98,12 @@ impl RequestProgress {
 /// Makes SEAL's contexts for the parameters of a client's file, which SEAL checks.
 fn contexts(path: &Path, file: &ClientFile) -> anyhow::Result<Contexts> {
     Contexts::new(file.spec()).with_context(|| path.display().to_string())
+}
+
+/// Returns this program's folder for what a user keeps, which is not a cache.
+fn data_folder() -> anyhow::Result<PathBuf> {
+    let base = etcetera::choose_base_strategy().context("the home directory is not known")?;
+    Ok(etcetera::BaseStrategy::data_dir(&base).join("sealquant"))
 }
 
 /// Returns limits for messages of a deployment: their sizes follow from its parameters, so only memory bounds them.

@@ -1,0 +1,138 @@
+//! Reading bodies: of an announced size, within memory that is granted first, and not slower than allowed.
+
+use std::sync::Arc;
+
+use axum::{
+    body::Body,
+    http::{HeaderMap, StatusCode, header},
+};
+use http_body_util::BodyExt as _;
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::{Instant, timeout, timeout_at},
+};
+
+use super::{limits::ServiceLimits, problem::Problem};
+
+/// Unit in which memory for bodies is granted, in bytes.
+const GRANT: u64 = 1024;
+/// The largest body that is read to its end although it is refused, so that the client reads why.
+const DISCARDED: u64 = 64 << 20;
+/// Media type of this project's messages.
+pub(super) const OCTETS: &str = "application/octet-stream";
+
+/// A body, with its share of the memory for bodies.
+pub(super) struct Received {
+    pub bytes: Vec<u8>,
+    _grant: OwnedSemaphorePermit,
+}
+
+/// Grants memory for bodies.
+#[derive(Debug, Clone)]
+pub(super) struct BodyMemory(Arc<Semaphore>);
+
+impl BodyMemory {
+    pub fn new(bytes: u64) -> Self {
+        let grants = usize::try_from(bytes / GRANT).unwrap_or(usize::MAX);
+        Self(Arc::new(Semaphore::new(grants.min(Semaphore::MAX_PERMITS))))
+    }
+
+    fn grant(&self, bytes: u64) -> Option<OwnedSemaphorePermit> {
+        let grants = u32::try_from(bytes.div_ceil(GRANT)).ok()?;
+        Arc::clone(&self.0).try_acquire_many_owned(grants).ok()
+    }
+}
+
+/// Returns the announced size, after checking the type of the content and the size.
+fn announced(headers: &HeaderMap, limit: u64) -> Result<u64, Problem> {
+    let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
+    let kind = text(header::CONTENT_TYPE).unwrap_or("none");
+    // Parameters behind a semicolon do not matter.
+    let kind = kind.split(';').next().unwrap_or(kind).trim();
+    if !kind.eq_ignore_ascii_case(OCTETS) {
+        let detail = format!("the body must be of type {OCTETS}, not {kind}");
+        return Err(Problem::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "form",
+            detail,
+        ));
+    }
+    let Some(length) = text(header::CONTENT_LENGTH).and_then(|text| text.parse::<u64>().ok())
+    else {
+        let detail = "announce the size of the body with Content-Length";
+        return Err(Problem::new(StatusCode::LENGTH_REQUIRED, "length", detail));
+    };
+    if length > limit {
+        let detail = format!("the body has {length} bytes, at most {limit} are read");
+        return Err(Problem::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "too-large",
+            detail,
+        ));
+    }
+    Ok(length)
+}
+
+/// Reads a body of at most `limit` bytes.
+pub(super) async fn receive(
+    headers: &HeaderMap,
+    mut body: Body,
+    limit: u64,
+    (memory, limits): (&BodyMemory, &ServiceLimits),
+) -> Result<Received, Problem> {
+    let length = match announced(headers, limit) {
+        Ok(length) => length,
+        Err(problem) => return Err(discard(headers, body, limits, problem).await),
+    };
+    let Some(grant) = memory.grant(length) else {
+        let problem = Problem::busy("too many requests are arriving");
+        return Err(discard(headers, body, limits, problem).await);
+    };
+    let deadline = Instant::now() + limits.arrival(length);
+    let slow = || {
+        let detail = "the body arrived too slowly";
+        Problem::new(StatusCode::REQUEST_TIMEOUT, "slow", detail)
+    };
+    let mut bytes = Vec::new();
+    if bytes.try_reserve_exact(length as usize).is_err() {
+        return Err(Problem::busy("there is no memory for this request"));
+    }
+    loop {
+        let frame = timeout_at(deadline, timeout(limits.stall, body.frame()));
+        let frame = frame.await.map_err(|_| slow())?.map_err(|_| slow())?;
+        let Some(frame) = frame else { break };
+        let frame = frame.map_err(|error| {
+            let detail = format!("the body ended early: {error}");
+            Problem::new(StatusCode::BAD_REQUEST, "incomplete", detail)
+        })?;
+        // HTTP/1 gives no more than was announced.
+        if let Some(data) = frame.data_ref() {
+            bytes.extend_from_slice(data);
+        }
+    }
+    Ok(Received {
+        bytes,
+        _grant: grant,
+    })
+}
+
+/// Reads a body that is refused to its end, if that is short: a client that still sends would not read the answer.
+/// Returns the problem.
+pub(super) async fn discard(
+    headers: &HeaderMap,
+    mut body: Body,
+    limits: &ServiceLimits,
+    problem: Problem,
+) -> Problem {
+    let length = headers
+        .get(header::CONTENT_LENGTH)
+        .and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
+    let Some(length) = length.filter(|&length| length <= DISCARDED) else {
+        return problem;
+    };
+    let deadline = Instant::now() + limits.arrival(length);
+    while let Ok(Ok(Some(Ok(_)))) = timeout_at(deadline, timeout(limits.stall, body.frame())).await
+    {
+    }
+    problem
+}

@@ -1,0 +1,44 @@
+//! Reasons why a service cannot start.
+
+use std::path::PathBuf;
+
+use crate::deploy::DeployError;
+
+/// A reason why a service cannot start or go on.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ServiceError {
+    /// A deployment cannot be served.
+    #[error(transparent)]
+    Deployment(#[from] DeployError),
+    /// Two folders hold the same deployment.
+    #[error("the deployment {0} is named twice")]
+    Twice(crate::deploy::DeploymentId),
+    /// The key store cannot be used.
+    #[error("the key store {place}: {problem}")]
+    KeyStore {
+        /// The folder or address.
+        place: String,
+        /// The problem.
+        problem: String,
+    },
+    /// A file with certificates, a key or tokens is not usable.
+    #[error("{path}: {problem}", path = path.display())]
+    File {
+        /// The file's path.
+        path: PathBuf,
+        /// The problem.
+        problem: String,
+    },
+    /// The address cannot be listened on.
+    #[error("cannot listen on {address}")]
+    Listen {
+        /// The address.
+        address: String,
+        /// The failure.
+        source: std::io::Error,
+    },
+    /// The system gives no threads, or the listening socket failed.
+    #[error("the system refuses to serve")]
+    System(#[from] std::io::Error),
+}

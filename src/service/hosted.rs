@@ -1,0 +1,184 @@
+//! One deployment, ready to serve.
+
+use std::{
+    path::Path,
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+use axum::{body::Bytes, http::StatusCode};
+use serde_json::json;
+
+use super::{
+    error::ServiceError, key_hash::KeyHash, limits::ServiceLimits, open_keys::OpenKeys,
+    problem::Problem,
+};
+use crate::{
+    deploy::{ClientFile, DeployError, Deployment, DeploymentId, write_response},
+    engine::{CompactKeys, Contexts, EngineError, EvaluationKeys, Plan, Request, Server},
+    wire::{Limits, Message as _, UploadSizes, WireError},
+};
+
+/// A deployment with what is made of it once.
+#[derive(Debug)]
+pub(super) struct Hosted {
+    pub id: DeploymentId,
+    pub name: String,
+    /// `client.json`.
+    pub client_file: Bytes,
+    pub needs_keys: bool,
+    /// Size of a request, in bytes, and of a set of keys.
+    pub request_bytes: u64,
+    pub key_bytes: u64,
+    batch_size: usize,
+    plan: Plan,
+    contexts: Contexts,
+    open_keys: OpenKeys,
+    /// The server of a deployment that needs no keys.
+    keyless: Option<Arc<Server>>,
+    /// The memory of requests that were answered, which serves the next ones.
+    spare: Mutex<Vec<Request>>,
+}
+
+/// An answer, and the time for each stage.
+pub(super) struct Evaluated {
+    pub response: Vec<u8>,
+    pub read: Duration,
+    pub evaluate: Duration,
+    pub write: Duration,
+}
+
+impl Hosted {
+    /// Prepares a deployment. Weights are prepared here if it needs no keys, else for the first client.
+    pub fn new(deployment: &Deployment, limits: &ServiceLimits) -> Result<Self, DeployError> {
+        let plan = deployment.plan()?;
+        let contexts = Contexts::new(plan.client_spec())?;
+        let client_file = ClientFile::new(deployment, &plan)?.to_json()?;
+        let sizes = UploadSizes::of(&contexts)?;
+        let needs_keys = contexts.needs_keys();
+        let keyless = if needs_keys {
+            None
+        } else {
+            let keys = EvaluationKeys::none(&contexts);
+            Some(Arc::new(Server::new(&plan, &contexts, keys)?))
+        };
+        Ok(Self {
+            id: deployment.id(),
+            name: deployment.network().name().to_owned(),
+            client_file: client_file.into(),
+            needs_keys,
+            request_bytes: sizes.compact_request,
+            key_bytes: sizes.compact_keys.unwrap_or(0),
+            batch_size: plan.batch_size(),
+            plan,
+            contexts,
+            open_keys: OpenKeys::new(limits.open_keys),
+            keyless,
+            spare: Mutex::new(Vec::new()),
+        })
+    }
+
+    /// Reads the folder `server` of a deployment.
+    pub fn load(folder: &Path, limits: &ServiceLimits) -> Result<Self, ServiceError> {
+        let deployment = Deployment::load(folder)?;
+        Ok(Self::new(&deployment, limits)?)
+    }
+
+    /// Describes the deployment to clients.
+    pub fn offer(&self) -> serde_json::Value {
+        json!({
+            "id": self.id,
+            "name": self.name,
+            "batch_size": self.batch_size,
+            "needs_keys": self.needs_keys,
+            "request_bytes": self.request_bytes,
+            "key_bytes": self.key_bytes,
+        })
+    }
+
+    /// Returns the number of clients whose keys are ready.
+    pub fn open_keys(&self) -> usize {
+        self.open_keys.len()
+    }
+
+    /// Returns the server for a client whose keys are ready, or for all if there are no keys.
+    pub fn ready(&self, keys: Option<&KeyHash>) -> Option<Arc<Server>> {
+        match keys {
+            _ if self.keyless.is_some() => self.keyless.clone(),
+            Some(hash) => self.open_keys.get(hash),
+            None => None,
+        }
+    }
+
+    /// Reads keys, which may be hostile.
+    pub fn read_keys(&self, message: &[u8]) -> Result<CompactKeys, WireError> {
+        CompactKeys::from_wire(&self.contexts, message, &self.limits(message))
+    }
+
+    /// Makes a client's keys ready.
+    pub fn open(&self, hash: KeyHash, message: &[u8]) -> Result<Arc<Server>, Problem> {
+        let keys = self.read_keys(message).map_err(|error| {
+            let detail = format!("the keys do not fit this deployment: {error}");
+            Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "keys", detail)
+        })?;
+        let keys = keys.into_keys(&self.contexts);
+        let made = match self.open_keys.any() {
+            Some(server) => server.for_client(keys),
+            None => Server::new(&self.plan, &self.contexts, keys),
+        };
+        let server = Arc::new(made.map_err(Problem::internal)?);
+        self.open_keys.keep(hash, Arc::clone(&server));
+        Ok(server)
+    }
+
+    /// Answers a request, which may be hostile.
+    pub fn evaluate(&self, server: &Server, message: &[u8]) -> Result<Evaluated, Problem> {
+        let start = Instant::now();
+        let mut request = self.spares().pop().unwrap_or_default();
+        let read = request.read_compact(&self.contexts, message, &self.limits(message));
+        read.map_err(|error| {
+            let (status, word) = match &error {
+                WireError::Kind { .. } | WireError::Magic | WireError::Version { .. } => {
+                    (StatusCode::UNSUPPORTED_MEDIA_TYPE, "form")
+                }
+                _ => (StatusCode::UNPROCESSABLE_ENTITY, "request"),
+            };
+            Problem::new(status, word, format!("the request is refused: {error}"))
+        })?;
+        let read = start.elapsed();
+        let evaluated = server.evaluate(&request, &());
+        let evaluate = start.elapsed() - read;
+        let response = evaluated.and_then(|evaluation| {
+            write_response(&self.contexts, &evaluation.response).map_err(|error| match error {
+                DeployError::Engine(error) => error,
+                _ => EngineError::Internal("the response cannot be written"),
+            })
+        });
+        self.spares().push(request);
+        let response = response.map_err(|error| match error {
+            EngineError::Mismatch { .. } => {
+                let detail = format!("the request is refused: {error}");
+                Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "request", detail)
+            }
+            _ => Problem::internal(error),
+        })?;
+        Ok(Evaluated {
+            response,
+            read,
+            evaluate,
+            write: start.elapsed() - read - evaluate,
+        })
+    }
+
+    fn spares(&self) -> std::sync::MutexGuard<'_, Vec<Request>> {
+        self.spare.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Returns limits for a message that is here already: its form bounds what is made of it.
+    const fn limits(&self, message: &[u8]) -> Limits {
+        Limits {
+            message_bytes: message.len() as u64,
+            memory_bytes: u64::MAX,
+        }
+    }
+}

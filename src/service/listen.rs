@@ -1,0 +1,273 @@
+//! The listening side: connections, TLS, time limits, and an end that loses no running request.
+
+use std::{
+    collections::BTreeMap,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use axum::Router;
+use hyper::server::conn::http1;
+use hyper_util::{
+    rt::{TokioIo, TokioTimer},
+    server::graceful::{GracefulShutdown, Watcher},
+    service::TowerToHyperService,
+};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::{TcpListener, TcpStream},
+    sync::{OwnedSemaphorePermit, Semaphore, watch},
+    time::{Instant, sleep, timeout, timeout_at},
+};
+use tokio_io_timeout::TimeoutStream;
+use tokio_rustls::TlsAcceptor;
+
+use super::{
+    auth::Tokens, error::ServiceError, hosted::Hosted, key_store::KeyStore, limits::ServiceLimits,
+    routes::router, state::ServiceState,
+};
+
+/// Time between two looks for keys that are too old.
+const SWEEP: Duration = Duration::from_secs(3600);
+/// Time between two looks for the end of running requests.
+const LOOK: Duration = Duration::from_millis(50);
+/// Pause after the system refused a connection, for example because too many files are open.
+const REFUSED: Duration = Duration::from_millis(100);
+
+/// A certificate and its private key, in PEM files.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TlsFiles {
+    /// The certificate, with those that lead to a root behind it.
+    pub certificates: PathBuf,
+    /// The private key.
+    pub key: PathBuf,
+}
+
+/// Choices for a service.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServiceOptions {
+    /// The folder for clients' keys, or an address that starts with `s3://`.
+    pub key_store: String,
+    /// A file with a token in each line; without it, everyone may call.
+    pub tokens: Option<PathBuf>,
+    /// Serves TLS.
+    pub tls: Option<TlsFiles>,
+    /// Bounds on memory, time and storage.
+    pub limits: ServiceLimits,
+}
+
+/// A service that is ready to listen.
+pub struct Service {
+    state: Arc<ServiceState>,
+    tls: Option<TlsAcceptor>,
+    stop: watch::Sender<bool>,
+}
+
+impl std::fmt::Debug for Service {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("Service")
+            .field("state", &self.state)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Stops a service: new work is refused, running requests end first.
+#[derive(Debug, Clone)]
+pub struct StopHandle(watch::Sender<bool>);
+
+impl StopHandle {
+    /// Begins to stop. [`Service::run`] returns when running requests have ended, or after [`ServiceLimits::drain`].
+    pub fn stop(&self) {
+        self.0.send_replace(true);
+    }
+}
+
+impl Service {
+    /// Prepares deployments, from their folders `server`.
+    ///
+    /// # Errors
+    /// [`ServiceError`] if a file, the key store or a deployment cannot be used.
+    pub fn new(folders: &[PathBuf], options: &ServiceOptions) -> Result<Self, ServiceError> {
+        let limits = &options.limits;
+        let mut hosted = BTreeMap::new();
+        for folder in folders {
+            let made = Hosted::load(folder, limits)?;
+            let id = made.id;
+            if hosted.insert(id, Arc::new(made)).is_some() {
+                return Err(ServiceError::Twice(id));
+            }
+        }
+        let tokens = options.tokens.as_deref().map(Tokens::load).transpose()?;
+        let keys = KeyStore::open(&options.key_store, limits.stored_keys, limits.key_age)?;
+        let tls = options.tls.as_ref().map(acceptor).transpose()?;
+        let state = ServiceState::new(hosted, tokens.unwrap_or_default(), keys, limits.clone());
+        Ok(Self {
+            state: Arc::new(state),
+            tls,
+            stop: watch::Sender::new(false),
+        })
+    }
+
+    /// Returns a handle with which another thread stops the service.
+    pub fn stop_handle(&self) -> StopHandle {
+        StopHandle(self.stop.clone())
+    }
+
+    /// Serves on an address until it is stopped; a port of 0 is any free one. `ready` is told the address.
+    ///
+    /// # Errors
+    /// [`ServiceError::Listen`] or [`ServiceError::System`].
+    pub fn run(
+        self,
+        address: SocketAddr,
+        ready: impl FnOnce(SocketAddr),
+    ) -> Result<(), ServiceError> {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .thread_name("sealquant-http")
+            .enable_all()
+            .build()?;
+        runtime.block_on(async {
+            let listener = TcpListener::bind(address).await;
+            let listener = listener.map_err(|source| ServiceError::Listen {
+                address: address.to_string(),
+                source,
+            })?;
+            ready(listener.local_addr()?);
+            self.accept(&listener).await;
+            Ok(())
+        })
+    }
+
+    async fn accept(self, listener: &TcpListener) {
+        let limits = &self.state.limits;
+        let connections = Arc::new(Semaphore::new(limits.connections.max(1)));
+        let graceful = GracefulShutdown::new();
+        let router = router(&self.state);
+        let mut stopped = self.stop.subscribe();
+        let sweeper = tokio::spawn(sweep(Arc::clone(&self.state)));
+        loop {
+            let accepted = tokio::select! {
+                accepted = next_connection(listener, &connections) => accepted,
+                _ = stopped.wait_for(|stopped| *stopped) => break,
+            };
+            if let Some((stream, permit)) = accepted {
+                self.spawn(stream, permit, &router, graceful.watcher());
+            }
+        }
+        self.state.drain();
+        sweeper.abort();
+        log::info!("stopping: running requests end first");
+        let end = Instant::now() + limits.drain;
+        // New calls are told to go elsewhere meanwhile.
+        while !self.state.is_idle() && Instant::now() < end {
+            if let Ok(Some((stream, permit))) =
+                timeout(LOOK, next_connection(listener, &connections)).await
+            {
+                self.spawn(stream, permit, &router, graceful.watcher());
+            }
+        }
+        if timeout_at(end, graceful.shutdown()).await.is_err() {
+            log::warn!("stopped before all requests had ended");
+        }
+    }
+
+    /// Serves a connection beside others.
+    fn spawn(
+        &self,
+        stream: TcpStream,
+        permit: OwnedSemaphorePermit,
+        router: &Router,
+        watcher: Watcher,
+    ) {
+        // Answers are written at once, and most of them are one packet.
+        let _ = stream.set_nodelay(true);
+        let (router, tls) = (router.clone(), self.tls.clone());
+        let stall = self.state.limits.stall;
+        tokio::spawn(async move {
+            let _permit = permit;
+            match tls {
+                None => serve(stream, router, watcher, stall).await,
+                Some(tls) => match timeout(stall, tls.accept(stream)).await {
+                    Ok(Ok(stream)) => serve(stream, router, watcher, stall).await,
+                    Ok(Err(error)) => log::debug!("a TLS handshake failed: {error}"),
+                    Err(_) => log::debug!("a TLS handshake took too long"),
+                },
+            }
+        });
+    }
+}
+
+/// Waits for a connection, while there are fewer than may be open; further ones wait in the system's backlog.
+async fn next_connection(
+    listener: &TcpListener,
+    connections: &Arc<Semaphore>,
+) -> Option<(TcpStream, OwnedSemaphorePermit)> {
+    let permit = Arc::clone(connections).acquire_owned().await.ok()?;
+    match listener.accept().await {
+        Ok((stream, _)) => Some((stream, permit)),
+        Err(error) => {
+            log::warn!("a connection was refused by the system: {error}");
+            sleep(REFUSED).await;
+            None
+        }
+    }
+}
+
+/// Serves one connection.
+async fn serve<S>(stream: S, router: Router, watcher: Watcher, stall: Duration)
+where
+    S: AsyncRead + AsyncWrite + Send + 'static,
+{
+    let mut stream = TimeoutStream::new(stream);
+    // Reading has limits of its own: for the head here, for bodies where they are read.
+    stream.set_write_timeout(Some(stall));
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(stall)
+        .serve_connection(
+            TokioIo::new(Box::pin(stream)),
+            TowerToHyperService::new(router),
+        );
+    if let Err(error) = watcher.watch(connection).await {
+        log::debug!("a connection ended: {error}");
+    }
+}
+
+/// Removes old keys from time to time.
+async fn sweep(state: Arc<ServiceState>) {
+    loop {
+        if let Err(error) = state.keys.sweep().await {
+            log::warn!("the key store failed: {error}");
+        }
+        sleep(SWEEP).await;
+    }
+}
+
+fn acceptor(files: &TlsFiles) -> Result<TlsAcceptor, ServiceError> {
+    let problem = |path: &Path, problem: &dyn std::fmt::Display| ServiceError::File {
+        path: path.to_owned(),
+        problem: problem.to_string(),
+    };
+    let (path, key) = (&files.certificates, &files.key);
+    let certificates = CertificateDer::pem_file_iter(path)
+        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
+        .map_err(|error| problem(path, &error))?;
+    if certificates.is_empty() {
+        return Err(problem(path, &"holds no certificate in PEM form"));
+    }
+    let secret = PrivateKeyDer::from_pem_file(key).map_err(|error| problem(key, &error))?;
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .and_then(|builder| {
+            builder
+                .with_no_client_auth()
+                .with_single_cert(certificates, secret)
+        })
+        .map_err(|error| problem(path, &error))?;
+    Ok(TlsAcceptor::from(Arc::new(config)))
+}

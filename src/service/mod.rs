@@ -1,0 +1,38 @@
+//! Deployments served over HTTP: a server that holds no secret key, and a client for it.
+//!
+//! ```text
+//! Service      one or more deployments behind HTTP, with a store for clients' keys
+//! Remote       a client's view of such a server: it uploads keys once, sends requests, waits when the server is busy
+//! ```
+//!
+//! Bodies are messages of [`crate::wire`]. `docs/SERVICE.md` describes every call, limit and metric; the server answers
+//! `GET /openapi.json` with the description for programs.
+//!
+//! # Memory
+//! What a server holds is bounded by its [`ServiceLimits`]: the bodies of requests that are arriving or waiting, the
+//! working memory of as many evaluations as may run at once, and the keys that are kept ready.
+
+mod auth;
+mod body;
+mod error;
+mod evaluate;
+mod hosted;
+mod key_hash;
+mod key_store;
+mod limits;
+mod listen;
+mod metrics;
+mod open_keys;
+mod problem;
+mod remote;
+mod routes;
+mod state;
+
+pub use error::ServiceError;
+pub use key_hash::KeyHash;
+pub use limits::ServiceLimits;
+pub use listen::{Service, ServiceOptions, StopHandle, TlsFiles};
+pub use remote::{Answer, Offer, Remote, RemoteError, RemoteOptions};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,355 @@
+//! A client's view of a service.
+
+use std::{
+    path::Path,
+    thread::sleep,
+    time::{Duration, Instant},
+};
+
+use reqwest::{
+    StatusCode, Url,
+    blocking::{Body, Client, RequestBuilder, Response},
+    header,
+};
+use serde::Deserialize;
+
+use super::{
+    body::OCTETS,
+    key_hash::KeyHash,
+    problem::{KEY_HEADER, UNKNOWN_KEYS},
+};
+use crate::{
+    deploy::{ClientFile, DeployError, DeploymentId},
+    file::read_at_most,
+};
+
+/// Size of the largest answer that is no response to a request, in bytes.
+const MAX_TEXT: u64 = 64 << 20;
+/// Time for a connection to be made.
+const CONNECT: Duration = Duration::from_secs(20);
+/// Shortest and longest time to wait between two attempts.
+const SHORTEST_WAIT: Duration = Duration::from_millis(100);
+const LONGEST_WAIT: Duration = Duration::from_secs(60);
+
+/// Choices for a client.
+#[derive(Debug, Clone)]
+pub struct RemoteOptions {
+    /// Sent as a bearer token. It needs TLS, except on this machine.
+    pub token: Option<String>,
+    /// Further roots to trust, in PEM form.
+    pub roots: Option<Vec<u8>>,
+    /// Longest time for one call, and for all attempts while the server is busy.
+    pub patience: Duration,
+}
+
+impl Default for RemoteOptions {
+    fn default() -> Self {
+        Self {
+            token: None,
+            roots: None,
+            patience: Duration::from_secs(600),
+        }
+    }
+}
+
+/// A deployment that a server offers.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Offer {
+    /// Its identifier.
+    pub id: DeploymentId,
+    /// The network's name.
+    pub name: String,
+    /// The most images in a request.
+    pub batch_size: usize,
+    /// True if clients upload keys first.
+    pub needs_keys: bool,
+}
+
+/// A response, and what it took.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// The response's bytes, for [`crate::deploy::read_response`].
+    pub response: Vec<u8>,
+    /// Bytes of keys that were uploaded for it: 0 if the server had them.
+    pub key_bytes: u64,
+    /// What the server says of its stages, in milliseconds (`Server-Timing`).
+    pub timing: String,
+}
+
+/// A failed call.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RemoteError {
+    /// The address is not usable.
+    #[error("{address}: {problem}")]
+    Address {
+        /// The address.
+        address: String,
+        /// The problem.
+        problem: String,
+    },
+    /// The server cannot be reached, or the connection broke.
+    #[error("{address}: {problem}")]
+    Line {
+        /// The address.
+        address: String,
+        /// The problem, with its causes.
+        problem: String,
+    },
+    /// The server refuses.
+    #[error("the server refuses ({status}): {detail}")]
+    Refused {
+        /// The status of HTTP.
+        status: u16,
+        /// What is wrong, in the server's words.
+        detail: String,
+        /// The word for programs.
+        word: String,
+    },
+    /// The answer is not what it should be.
+    #[error("the server's answer is not usable: {0}")]
+    Answer(String),
+    /// The server's description of a deployment is refused.
+    #[error(transparent)]
+    Deployment(#[from] DeployError),
+}
+
+/// What a server says when it refuses.
+#[derive(Deserialize, Default)]
+struct Refusal {
+    #[serde(default)]
+    r#type: String,
+    #[serde(default)]
+    detail: String,
+}
+
+#[derive(Deserialize)]
+struct Offers {
+    deployments: Vec<Offer>,
+}
+
+/// A client's connection to a service. It holds no secret key.
+#[derive(Debug, Clone)]
+pub struct Remote {
+    http: Client,
+    base: Url,
+    token: Option<String>,
+    patience: Duration,
+}
+
+impl Remote {
+    /// Prepares calls to the service at an address such as `https://example.org` or `http://127.0.0.1:8080`.
+    ///
+    /// # Errors
+    /// [`RemoteError::Address`] if the address or the roots are not usable, or a token would travel in the clear.
+    pub fn new(address: &str, options: RemoteOptions) -> Result<Self, RemoteError> {
+        let refuse = |problem: String| RemoteError::Address {
+            address: address.to_owned(),
+            problem,
+        };
+        let mut base = Url::parse(address).map_err(|error| refuse(error.to_string()))?;
+        if !matches!(base.scheme(), "http" | "https") || base.host_str().is_none() {
+            return Err(refuse(
+                "write an address that starts with https:// or http://".to_owned(),
+            ));
+        }
+        if !base.path().ends_with('/') {
+            let path = format!("{}/", base.path());
+            base.set_path(&path);
+        }
+        let here = matches!(base.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"));
+        if options.token.is_some() && base.scheme() == "http" && !here {
+            return Err(refuse(
+                "a token over http can be read on the way: use https".to_owned(),
+            ));
+        }
+        // The other side of the program may have chosen already.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let mut builder = Client::builder()
+            .user_agent(concat!("sealquant/", env!("CARGO_PKG_VERSION")))
+            .redirect(reqwest::redirect::Policy::none())
+            .connect_timeout(CONNECT)
+            .timeout(options.patience);
+        if let Some(roots) = &options.roots {
+            let roots = reqwest::Certificate::from_pem_bundle(roots);
+            let roots = roots.map_err(|error| refuse(causes(&error)))?;
+            builder = builder.tls_certs_merge(roots);
+        }
+        let http = builder.build().map_err(|error| refuse(causes(&error)))?;
+        Ok(Self {
+            http,
+            base,
+            token: options.token,
+            patience: options.patience,
+        })
+    }
+
+    /// Asks which deployments are served.
+    ///
+    /// # Errors
+    /// [`RemoteError`].
+    pub fn deployments(&self) -> Result<Vec<Offer>, RemoteError> {
+        let text = self.text("v1/deployments")?;
+        let offers: Offers = serde_json::from_slice(&text)
+            .map_err(|error| RemoteError::Answer(error.to_string()))?;
+        Ok(offers.deployments)
+    }
+
+    /// Fetches a deployment's client file, and checks it like any other.
+    ///
+    /// # Errors
+    /// [`RemoteError`].
+    pub fn client_file(&self, id: DeploymentId) -> Result<ClientFile, RemoteError> {
+        let path = format!("v1/deployments/{id}/client");
+        let text = self.text(&path)?;
+        let file = ClientFile::from_json(Path::new(&self.url(&path)?.to_string()), &text)?;
+        if file.deployment() != id {
+            let problem = format!("it describes the deployment {}", file.deployment());
+            return Err(RemoteError::Answer(problem));
+        }
+        Ok(file)
+    }
+
+    /// Sends a request; uploads the client's keys first if the server does not have them. `limit` is the size of the
+    /// largest response that is read.
+    ///
+    /// # Errors
+    /// [`RemoteError`].
+    pub fn evaluate(
+        &self,
+        id: DeploymentId,
+        keys: Option<&[u8]>,
+        request: &[u8],
+        limit: u64,
+    ) -> Result<Answer, RemoteError> {
+        let url = self.url(&format!("v1/deployments/{id}/evaluate"))?;
+        let hash = keys.map(KeyHash::of);
+        let mut key_bytes = 0;
+        let send = || {
+            self.patiently(|| {
+                let mut call = self
+                    .http
+                    .post(url.clone())
+                    .header(header::CONTENT_TYPE, OCTETS);
+                if let Some(hash) = &hash {
+                    call = call.header(KEY_HEADER, hash.to_string());
+                }
+                call.body(Body::from(request.to_vec()))
+            })
+        };
+        let answer = match (send(), keys, &hash) {
+            (Err(RemoteError::Refused { word, .. }), Some(keys), Some(hash))
+                if word == UNKNOWN_KEYS =>
+            {
+                self.upload(hash, keys)?;
+                key_bytes = keys.len() as u64;
+                send()?
+            }
+            (answer, ..) => answer?,
+        };
+        let timing = answer
+            .headers()
+            .get("server-timing")
+            .and_then(|timing| timing.to_str().ok())
+            .unwrap_or("")
+            .to_owned();
+        Ok(Answer {
+            response: self.bytes(answer, limit)?,
+            key_bytes,
+            timing,
+        })
+    }
+
+    fn upload(&self, hash: &KeyHash, keys: &[u8]) -> Result<(), RemoteError> {
+        let url = self.url(&format!("v1/keys/{hash}"))?;
+        self.patiently(|| {
+            self.http
+                .put(url.clone())
+                .header(header::CONTENT_TYPE, OCTETS)
+                .body(keys.to_vec())
+        })?;
+        Ok(())
+    }
+
+    fn url(&self, path: &str) -> Result<Url, RemoteError> {
+        self.base
+            .join(path)
+            .map_err(|error| RemoteError::Answer(error.to_string()))
+    }
+
+    fn text(&self, path: &str) -> Result<Vec<u8>, RemoteError> {
+        let url = self.url(path)?;
+        let answer = self.patiently(|| self.http.get(url.clone()))?;
+        self.bytes(answer, MAX_TEXT)
+    }
+
+    fn bytes(&self, answer: Response, limit: u64) -> Result<Vec<u8>, RemoteError> {
+        let bytes = read_at_most(answer, limit).map_err(|error| self.line(&error))?;
+        bytes.ok_or_else(|| RemoteError::Answer(format!("it has more than {limit} bytes")))
+    }
+
+    fn line(&self, error: &dyn std::error::Error) -> RemoteError {
+        RemoteError::Line {
+            address: self.base.to_string(),
+            problem: causes(error),
+        }
+    }
+
+    /// Makes a call, again and again while the server says that it is busy.
+    fn patiently(&self, call: impl Fn() -> RequestBuilder) -> Result<Response, RemoteError> {
+        let start = Instant::now();
+        loop {
+            let mut made = call();
+            if let Some(token) = &self.token {
+                made = made.bearer_auth(token);
+            }
+            let answer = made.send().map_err(|error| self.line(&error))?;
+            let status = answer.status();
+            if status.is_success() {
+                return Ok(answer);
+            }
+            let wait = answer
+                .headers()
+                .get(header::RETRY_AFTER)
+                .and_then(|wait| wait.to_str().ok()?.parse().ok())
+                .map(Duration::from_secs);
+            let refusal = self.refusal(answer, status)?;
+            match wait {
+                Some(wait) if start.elapsed() + wait < self.patience => {
+                    sleep(wait.clamp(SHORTEST_WAIT, LONGEST_WAIT));
+                }
+                _ => return Err(refusal),
+            }
+        }
+    }
+
+    fn refusal(&self, answer: Response, status: StatusCode) -> Result<RemoteError, RemoteError> {
+        let text = self.bytes(answer, MAX_TEXT)?;
+        let refusal: Refusal = serde_json::from_slice(&text).unwrap_or_default();
+        let word = refusal.r#type.rsplit(':').next().unwrap_or_default();
+        Ok(RemoteError::Refused {
+            status: status.as_u16(),
+            word: word.to_owned(),
+            detail: if refusal.detail.is_empty() {
+                status
+                    .canonical_reason()
+                    .unwrap_or("no reason is given")
+                    .to_owned()
+            } else {
+                // What comes from elsewhere does not steer the terminal.
+                refusal.detail.chars().filter(|c| !c.is_control()).collect()
+            },
+        })
+    }
+}
+
+/// Writes an error with its causes.
+fn causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text += &format!(": {error}");
+        cause = error.source();
+    }
+    text
+}

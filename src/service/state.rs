@@ -1,0 +1,131 @@
+//! What all calls share.
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+};
+
+use axum::http::StatusCode;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use super::{
+    auth::Tokens, body::BodyMemory, hosted::Hosted, key_store::KeyStore, limits::ServiceLimits,
+    metrics::Metrics, problem::Problem,
+};
+use crate::deploy::DeploymentId;
+
+/// What all calls share.
+#[derive(Debug)]
+pub(super) struct ServiceState {
+    pub hosted: BTreeMap<DeploymentId, Arc<Hosted>>,
+    pub tokens: Tokens,
+    pub keys: KeyStore,
+    pub limits: ServiceLimits,
+    pub memory: BodyMemory,
+    pub metrics: Metrics,
+    evaluations: Arc<Semaphore>,
+    waiting: AtomicUsize,
+    /// Calls whose answer is not made yet.
+    calls: AtomicUsize,
+    draining: AtomicBool,
+}
+
+impl ServiceState {
+    pub fn new(
+        hosted: BTreeMap<DeploymentId, Arc<Hosted>>,
+        tokens: Tokens,
+        keys: KeyStore,
+        limits: ServiceLimits,
+    ) -> Self {
+        Self {
+            hosted,
+            tokens,
+            keys,
+            memory: BodyMemory::new(limits.body_bytes),
+            metrics: Metrics::new(),
+            evaluations: Arc::new(Semaphore::new(limits.evaluations.max(1))),
+            waiting: AtomicUsize::new(0),
+            calls: AtomicUsize::new(0),
+            draining: AtomicBool::new(false),
+            limits,
+        }
+    }
+
+    /// Refuses new work from now on.
+    pub fn drain(&self) {
+        self.draining.store(true, Ordering::SeqCst);
+    }
+
+    pub fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::SeqCst)
+    }
+
+    /// Counts a call until the result is dropped.
+    pub fn enter(self: &Arc<Self>) -> Call {
+        self.calls.fetch_add(1, Ordering::SeqCst);
+        Call(Arc::clone(self))
+    }
+
+    /// True if no answer is being made.
+    pub fn is_idle(&self) -> bool {
+        self.calls.load(Ordering::SeqCst) == 0
+    }
+
+    /// Finds a deployment by the identifier in a path.
+    pub fn deployment(&self, id: &str) -> Result<&Arc<Hosted>, Problem> {
+        let id: DeploymentId = id
+            .parse()
+            .map_err(|error| Problem::new(StatusCode::NOT_FOUND, "no-deployment", error))?;
+        self.hosted.get(&id).ok_or_else(|| {
+            let detail = format!(
+                "the deployment {id} is not served, or not any more: GET /v1/deployments lists what is, and new \
+                 deployments need new keys"
+            );
+            Problem::new(StatusCode::GONE, "gone", detail)
+        })
+    }
+
+    /// Waits for a turn to evaluate. Too many that wait are refused at once.
+    pub async fn turn(&self) -> Result<OwnedSemaphorePermit, Problem> {
+        let place = Place::take(self)?;
+        let turn = Arc::clone(&self.evaluations).acquire_owned().await;
+        drop(place);
+        turn.map_err(|_| Problem::draining())
+    }
+}
+
+/// A call whose answer is being made.
+pub(super) struct Call(Arc<ServiceState>);
+
+impl Drop for Call {
+    fn drop(&mut self) {
+        self.0.calls.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+/// A place among those that wait.
+struct Place<'a>(&'a ServiceState);
+
+impl<'a> Place<'a> {
+    fn take(state: &'a ServiceState) -> Result<Self, Problem> {
+        let most = state.limits.waiting.max(1);
+        let add = |waiting| (waiting < most).then_some(waiting + 1);
+        match (state.waiting).fetch_update(Ordering::SeqCst, Ordering::SeqCst, add) {
+            Ok(_) => {
+                state.metrics.waiting.inc();
+                Ok(Self(state))
+            }
+            Err(_) => Err(Problem::busy("too many requests wait for an evaluation")),
+        }
+    }
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        self.0.waiting.fetch_sub(1, Ordering::SeqCst);
+        self.0.metrics.waiting.dec();
+    }
+}
