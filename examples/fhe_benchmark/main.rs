@@ -203,7 +203,8 @@ impl Run {
         for line in logits.lines() {
             let logits = line.split(' ').map(str::parse);
             let logits = logits.collect::<Result<Vec<BigInt>, _>>()?;
-            classes += &format!("{}\n", argmax(&logits));
+            classes += &argmax(&logits).to_string();
+            classes.push('\n');
         }
         fs::write(self.io.join("encrypted_model_predictions.txt"), classes)?;
         Ok(())

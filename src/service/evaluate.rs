@@ -1,6 +1,6 @@
 //! `POST /v1/deployments/{id}/evaluate`.
 
-use std::{sync::Arc, time::Instant};
+use std::sync::Arc;
 
 use axum::{
     body::Body,
@@ -11,7 +11,7 @@ use axum::{
 
 use super::{
     body::{OCTETS, discard, receive},
-    hosted::Hosted,
+    hosted::{Hosted, Laps},
     key_hash::KeyHash,
     problem::{KEY_HEADER, Problem, UNKNOWN_KEYS},
     state::ServiceState,
@@ -96,7 +96,7 @@ async fn answer(
     headers: &HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
-    let start = Instant::now();
+    let mut watch = Laps::start();
     let prepare = async {
         if state.is_draining() {
             return Err(Problem::draining());
@@ -118,20 +118,20 @@ async fn answer(
     };
     let memory = (&state.memory, &state.limits);
     let received = receive(headers, body, hosted.request_bytes, memory).await?;
-    let arrived = start.elapsed();
+    let arrived = watch.lap();
     let turn = state.turn().await?;
-    let waited = start.elapsed() - arrived;
+    let waited = watch.lap();
     let found = find(state, &hosted, keys).await?;
     let shared = Arc::clone(state);
     let work = tokio::task::spawn_blocking(move || {
         let _turn = turn;
         let _running = Running::new(&shared);
-        let begin = Instant::now();
+        let mut watch = Laps::start();
         let server = match found {
             Found::Ready(server) => server,
             Found::Stored(hash, message) => hosted.open(hash, &message)?,
         };
-        let opened = begin.elapsed();
+        let opened = watch.lap();
         let evaluated = hosted.evaluate(&server, &received.bytes)?;
         Ok::<_, Problem>((opened, evaluated))
     });

@@ -112,7 +112,7 @@ impl Hosted {
 
     /// Reads keys, which may be hostile.
     pub fn read_keys(&self, message: &[u8]) -> Result<CompactKeys, WireError> {
-        CompactKeys::from_wire(&self.contexts, message, &self.limits(message))
+        CompactKeys::from_wire(&self.contexts, message, &limits(message))
     }
 
     /// Makes a client's keys ready.
@@ -133,9 +133,9 @@ impl Hosted {
 
     /// Answers a request, which may be hostile.
     pub fn evaluate(&self, server: &Server, message: &[u8]) -> Result<Evaluated, Problem> {
-        let start = Instant::now();
+        let mut watch = Laps::start();
         let mut request = self.spares().pop().unwrap_or_default();
-        let read = request.read_compact(&self.contexts, message, &self.limits(message));
+        let read = request.read_compact(&self.contexts, message, &limits(message));
         read.map_err(|error| {
             let (status, word) = match &error {
                 WireError::Kind { .. } | WireError::Magic | WireError::Version { .. } => {
@@ -145,9 +145,9 @@ impl Hosted {
             };
             Problem::new(status, word, format!("the request is refused: {error}"))
         })?;
-        let read = start.elapsed();
+        let read = watch.lap();
         let evaluated = server.evaluate(&request, &());
-        let evaluate = start.elapsed() - read;
+        let evaluate = watch.lap();
         let response = evaluated.and_then(|evaluation| {
             write_response(&self.contexts, &evaluation.response).map_err(|error| match error {
                 DeployError::Engine(error) => error,
@@ -166,19 +166,34 @@ impl Hosted {
             response,
             read,
             evaluate,
-            write: start.elapsed() - read - evaluate,
+            write: watch.lap(),
         })
     }
 
     fn spares(&self) -> std::sync::MutexGuard<'_, Vec<Request>> {
         self.spare.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
 
-    /// Returns limits for a message that is here already: its form bounds what is made of it.
-    const fn limits(&self, message: &[u8]) -> Limits {
-        Limits {
-            message_bytes: message.len() as u64,
-            memory_bytes: u64::MAX,
-        }
+/// Returns limits for a message that is here already: its form bounds what is made of it.
+const fn limits(message: &[u8]) -> Limits {
+    Limits {
+        message_bytes: message.len() as u64,
+        memory_bytes: u64::MAX,
+    }
+}
+
+/// Times of stages, one after another.
+pub(super) struct Laps(Instant);
+
+impl Laps {
+    pub fn start() -> Self {
+        Self(Instant::now())
+    }
+
+    /// Returns the time since the last call.
+    pub fn lap(&mut self) -> Duration {
+        let now = Instant::now();
+        now.duration_since(std::mem::replace(&mut self.0, now))
     }
 }

@@ -49,12 +49,11 @@ impl KeyStore {
                 let words = "name a folder, or an address that starts with s3://";
                 return Err(problem(words.to_owned()));
             }
-            let variables = std::env::vars_os().filter_map(|(name, value)| {
+            let options = std::env::vars_os().filter_map(|(name, value)| {
                 let name = name.into_string().ok()?.to_ascii_lowercase();
-                let of_store = name.starts_with("aws_").then_some(())?;
-                Some((name, value.into_string().ok()?, of_store))
+                let name = name.starts_with("aws_").then_some(name)?;
+                Some((name, value.into_string().ok()?))
             });
-            let options = variables.map(|(name, value, ())| (name, value));
             let opened =
                 parse_url_opts(&url, options).map_err(|error| problem(error.to_string()))?;
             (opened.0.into(), opened.1)
@@ -131,7 +130,7 @@ impl KeyStore {
         let found = self.store.list_with_delimiter(prefix).await?.objects;
         let mut left = 0;
         for keys in found {
-            if !keys.location.as_ref().ends_with(".keys") {
+            if keys.location.extension() != Some("keys") {
                 continue;
             }
             if self.is_expired(&keys) {

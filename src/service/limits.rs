@@ -36,10 +36,10 @@ impl Default for ServiceLimits {
             body_bytes: 1 << 30,
             open_keys: 8,
             stored_keys: 1_000,
-            key_age: Duration::from_secs(30 * 24 * 3600),
+            key_age: Duration::from_hours(30 * 24),
             stall: Duration::from_secs(20),
             slowest_bytes_per_second: 10_000,
-            drain: Duration::from_secs(60),
+            drain: Duration::from_mins(1),
         }
     }
 }

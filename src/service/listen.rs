@@ -31,7 +31,7 @@ use super::{
 };
 
 /// Time between two looks for keys that are too old.
-const SWEEP: Duration = Duration::from_secs(3600);
+const SWEEP: Duration = Duration::from_hours(1);
 /// Time between two looks for the end of running requests.
 const LOOK: Duration = Duration::from_millis(50);
 /// Pause after the system refused a connection, for example because too many files are open.

@@ -29,7 +29,7 @@ const MAX_TEXT: u64 = 64 << 20;
 const CONNECT: Duration = Duration::from_secs(20);
 /// Shortest and longest time to wait between two attempts.
 const SHORTEST_WAIT: Duration = Duration::from_millis(100);
-const LONGEST_WAIT: Duration = Duration::from_secs(60);
+const LONGEST_WAIT: Duration = Duration::from_mins(1);
 
 /// Choices for a client.
 #[derive(Debug, Clone)]
@@ -47,7 +47,7 @@ impl Default for RemoteOptions {
         Self {
             token: None,
             roots: None,
-            patience: Duration::from_secs(600),
+            patience: Duration::from_mins(10),
         }
     }
 }
@@ -348,7 +348,8 @@ fn causes(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {
-        text += &format!(": {error}");
+        text.push_str(": ");
+        text.push_str(&error.to_string());
         cause = error.source();
     }
     text

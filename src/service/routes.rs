@@ -142,7 +142,7 @@ async fn readyz(State(state): Shared) -> Result<&'static str, Problem> {
 
 async fn metrics(State(state): Shared) -> Result<Response, Problem> {
     let open: usize = state.hosted.values().map(|hosted| hosted.open_keys()).sum();
-    state.metrics.open_keys.set(open as i64);
+    state.metrics.open_keys.set(open.cast_signed() as i64);
     let text = state.metrics.text().map_err(Problem::internal)?;
     let kind = HeaderValue::from_static(METRICS_TYPE);
     Ok(([(header::CONTENT_TYPE, kind)], text).into_response())
@@ -164,10 +164,12 @@ fn key_hash(text: &str) -> Result<KeyHash, Problem> {
 
 async fn head_keys(State(state): Shared, Path(hash): Path<String>) -> Result<StatusCode, Problem> {
     let hash = key_hash(&hash)?;
-    match state.keys.has(&hash).await.map_err(Problem::store)? {
-        true => Ok(StatusCode::OK),
-        false => Ok(StatusCode::NOT_FOUND),
-    }
+    let has = state.keys.has(&hash).await.map_err(Problem::store)?;
+    Ok(if has {
+        StatusCode::OK
+    } else {
+        StatusCode::NOT_FOUND
+    })
 }
 
 async fn put_keys(

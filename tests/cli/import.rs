@@ -58,7 +58,10 @@ fn quantised_networks_are_imported_and_run_encrypted() {
         assert!(said.contains("an integer network"), "{said}");
         let record = fs::read_to_string(out.join("import.json")).unwrap();
         let record: serde_json::Value = serde_json::from_str(&record).unwrap();
-        assert_eq!(record["classes"].as_array().unwrap().len(), classes.split(',').count());
+        assert_eq!(
+            record["classes"].as_array().unwrap().len(),
+            classes.split(',').count()
+        );
         let network = Network::load(&out).unwrap();
         assert_eq!(network.input().shape.len(), size * size);
         let images = top.path().join("images.npy");

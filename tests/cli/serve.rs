@@ -42,7 +42,9 @@ impl Serving {
     /// Stops the service as systems do; returns what it wrote to standard error.
     #[cfg(unix)]
     fn stop(mut self) -> String {
-        let kill = Command::new("kill").arg(self.child.id().to_string()).status();
+        let kill = Command::new("kill")
+            .arg(self.child.id().to_string())
+            .status();
         assert!(kill.unwrap().success());
         let mut text = String::new();
         let mut errors = self.child.stderr.take().unwrap();
@@ -105,8 +107,15 @@ fn a_service_answers_as_the_clear_and_tells_nothing() {
     let evaluated = log.matches("call=evaluate").count();
     // One for each image, and one that was told to upload keys.
     assert_eq!(evaluated, 2 * 22 + 1, "{log}");
-    assert_eq!(log.matches("status=404 outcome=unknown-keys").count(), 1, "{log}");
-    assert!(log.contains("call=put-keys deployment=- status=201"), "{log}");
+    assert_eq!(
+        log.matches("status=404 outcome=unknown-keys").count(),
+        1,
+        "{log}"
+    );
+    assert!(
+        log.contains("call=put-keys deployment=- status=201"),
+        "{log}"
+    );
     let stored = fs::read_dir(sides.at("server/store")).unwrap();
     let stored: Vec<String> = stored
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
@@ -135,22 +144,49 @@ fn what_cannot_be_served_is_said() {
     fs::write(&short, "abc\n").unwrap();
     let tokens = ["--deployment", &server, "--tokens", short.to_str().unwrap()];
     assert!(serve(&tokens).contains("fewer than 16 characters"));
-    let pem = ["--deployment", &server, "--tls-certificate", &store, "--tls-key", &store];
+    let pem = [
+        "--deployment",
+        &server,
+        "--tls-certificate",
+        &store,
+        "--tls-key",
+        &store,
+    ];
     assert!(serve(&pem).contains("client.json"));
 
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
     let keys = sides.text("server/store");
     let busy = failure(&[
-        "serve", "--listen", &address, "--deployment", &server, "--key-store", &keys,
+        "serve",
+        "--listen",
+        &address,
+        "--deployment",
+        &server,
+        "--key-store",
+        &keys,
     ]);
     assert!(busy.contains("cannot listen on"), "{busy}");
 
     for (arguments, code) in [
         (vec!["serve"], 2),
         (vec!["serve", "--deployment", &server, "--tls-key", "x"], 2),
-        (vec!["classify", "mnist", "--server", "http://a", "--model", "mnist-w2"], 2),
-        (vec!["classify", "mnist", "--server", "http://a", "--accept-observed-bound"], 2),
+        (
+            vec![
+                "classify", "mnist", "--server", "http://a", "--model", "mnist-w2",
+            ],
+            2,
+        ),
+        (
+            vec![
+                "classify",
+                "mnist",
+                "--server",
+                "http://a",
+                "--accept-observed-bound",
+            ],
+            2,
+        ),
         (vec!["classify", "mnist", "--token", "x"], 2),
         (vec!["classify", "mnist", "--server", "ftp://a"], 1),
     ] {

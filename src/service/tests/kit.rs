@@ -179,7 +179,7 @@ impl Running {
 
     pub fn connect(&self) -> TcpStream {
         let stream = TcpStream::connect(self.address).unwrap();
-        let limit = Some(Duration::from_secs(60));
+        let limit = Some(Duration::from_mins(1));
         stream.set_read_timeout(limit).unwrap();
         stream
     }

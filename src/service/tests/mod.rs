@@ -1,5 +1,9 @@
 //! The service over real connections.
-#![allow(clippy::unwrap_used, reason = "a failed test may panic")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::too_many_lines,
+    reason = "a failed test may panic; a table of cases is long"
+)]
 
 mod kit;
 mod limits;
