@@ -42,7 +42,7 @@ use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Instant;
 
 /// Number of different images.
@@ -310,18 +310,23 @@ fn under_load(
     hostile: usize,
 ) -> Outcome<Row> {
     let next = AtomicUsize::new(0);
+    let attacked = AtomicBool::new(hostile == 0);
     let answers = Mutex::new(Vec::new());
     let start = Instant::now();
     let mut seconds = 0.0;
     let refused = std::thread::scope(|scope| {
-        let enemy = scope.spawn(|| hostile::send(process, party, hostile));
+        let enemy = scope.spawn(|| {
+            let refused = hostile::send(process, party, hostile);
+            attacked.store(true, Ordering::Relaxed);
+            refused
+        });
         let clients: Vec<_> = (0..options.connections)
             .map(|_| {
                 scope.spawn(|| -> Outcome<()> {
                     let remote = Remote::new(&process.address, RemoteOptions::default())?;
                     loop {
                         let request = next.fetch_add(1, Ordering::Relaxed);
-                        if request >= options.requests && (hostile == 0 || enemy.is_finished()) {
+                        if request >= options.requests && attacked.load(Ordering::Relaxed) {
                             return Ok(());
                         }
                         let begin = Instant::now();
@@ -354,9 +359,9 @@ fn under_load(
     })
 }
 
-fn main() -> Result<(), Box<dyn Error>> {
+fn main() -> Outcome<()> {
     if let Some(folder) = std::env::var_os(SERVE) {
-        return serve(Path::new(&folder)).map_err(Into::into);
+        return serve(Path::new(&folder));
     }
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let options = Options::parse(&arguments)?;
@@ -394,7 +399,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         );
     }
     let wrong: usize = rows.iter().map(|row| row.mismatches).sum();
-    Record::new(arguments, rows).write(&options.out)?;
+    let record = Record::new(arguments, rows).write(&options.out);
+    record.map_err(|error| error.to_string())?;
     if wrong > 0 {
         return Err(format!("{wrong} logits differ from the twin's").into());
     }

@@ -29,10 +29,14 @@ use sealquant::{
         SecretFile, read_response, request_file, response_file, write_response,
     },
     engine::{Client, CompactKeys, Contexts, EvaluationKeys, Request, Server},
-    network::{Network, argmax},
-    params::{BoundRule, SelectOptions, select},
+    network::argmax,
+    params::{SelectOptions, select},
     wire::{Limits, Message as _},
 };
+
+#[allow(dead_code, reason = "benchmarks use more of it")]
+#[path = "../../benches/common/networks.rs"]
+mod networks;
 
 type Outcome<T> = Result<T, Box<dyn Error>>;
 
@@ -43,6 +47,8 @@ const SIZES: [(&str, usize); 4] = [
     ("medium", 1_000),
     ("large", 8_192),
 ];
+/// The model.
+const MODEL: &str = "models/mnist-t17";
 /// Values of an image.
 const PIXELS: usize = 784;
 /// Mean and deviation by which the harness normalises pixels.
@@ -213,18 +219,11 @@ impl Run {
 
 /// Chooses parameters for each size, and writes the deployments.
 fn prepare(folder: &Path) -> Outcome<()> {
-    let model = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/mnist-t17");
-    let network = Network::load(&model)?;
-    // The largest logit on all images of MNIST, with which the model was exported.
-    let record: serde_json::Value = serde_json::from_slice(&fs::read(model.join("record.json"))?)?;
-    let bits = record["agreement"]["observed_bits"].as_f64();
-    let bits = bits.ok_or("the model's record has no observed bound")?;
+    let (network, _) = networks::network(MODEL, 0)?;
+    let bound = networks::bound(MODEL, &network, networks::Bound::Observed, 0)?;
     for (name, images) in SIZES {
         let options = SelectOptions {
-            bound: BoundRule::Observed {
-                magnitude: BigInt::from(1) << (bits.ceil() as u32 - 1),
-                source: "all images of MNIST".to_owned(),
-            },
+            bound: bound.clone(),
             images: Some(images),
             ..SelectOptions::default()
         };

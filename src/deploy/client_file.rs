@@ -124,6 +124,13 @@ impl ClientFile {
         if fields.classes.len() != spec.slot_map().logits() {
             return Err(json::content(path, "classes: must name each logit"));
         }
+        let texts = fields.classes.iter().chain([&fields.name, &fields.bound]);
+        if texts
+            .into_iter()
+            .any(|text| text.chars().any(char::is_control))
+        {
+            return Err(json::content(path, "a name holds a control character"));
+        }
         let scale = fields.output_scale.parse::<f64>().ok();
         let Some(output_scale) = scale.filter(|scale| scale.is_normal()) else {
             return Err(json::content(path, "output_scale: must be a number"));

@@ -5,7 +5,7 @@ use super::error::DeployError;
 use super::id::{DeploymentId, KeyId};
 use super::json;
 use crate::engine::{Client, Contexts, EngineError};
-use std::io::Write as _;
+use crate::file;
 use std::path::Path;
 use zeroize::Zeroizing;
 
@@ -80,14 +80,7 @@ impl SecretFile {
             Some(folder) if folder != Path::new("") => folder,
             _ => Path::new("."),
         };
-        let written = std::fs::create_dir_all(folder).and_then(|()| {
-            // Temporary files are readable by their owner only.
-            let mut file = tempfile::NamedTempFile::new_in(folder)?;
-            file.write_all(&bytes)?;
-            file.as_file().sync_all()?;
-            file.persist_noclobber(path).map_err(|error| error.error)?;
-            Ok(())
-        });
+        let written = std::fs::create_dir_all(folder).and_then(|()| file::write_new(path, &bytes));
         written.map_err(|source| DeployError::File {
             action: "writing",
             path: path.to_owned(),

@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use axum::{
-    body::Body,
+    body::{Body, Bytes},
     http::{HeaderMap, StatusCode, header},
 };
 use http_body_util::BodyExt as _;
+use hyper::body::Frame;
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
-    time::{Instant, timeout, timeout_at},
+    time::{Instant, error::Elapsed, timeout, timeout_at},
 };
 
 use super::{limits::ServiceLimits, problem::Problem};
@@ -18,6 +19,8 @@ use super::{limits::ServiceLimits, problem::Problem};
 const GRANT: u64 = 1024;
 /// The largest body that is read to its end although it is refused, so that the client reads why.
 const DISCARDED: u64 = 64 << 20;
+/// The same for a call without a token.
+pub(super) const DISCARDED_OF_STRANGERS: u64 = 1 << 20;
 /// Media type of this project's messages.
 pub(super) const OCTETS: &str = "application/octet-stream";
 
@@ -88,19 +91,20 @@ pub(super) async fn receive(
         let problem = Problem::busy("too many requests are arriving");
         return Err(discard(headers, body, limits, problem).await);
     };
-    let deadline = Instant::now() + limits.arrival(length);
-    let slow = || {
+    let slow = |_| {
         let detail = "the body arrived too slowly";
         Problem::new(StatusCode::REQUEST_TIMEOUT, "slow", detail)
     };
+    let begin = Instant::now();
     let mut bytes = Vec::new();
     if bytes.try_reserve_exact(length as usize).is_err() {
         return Err(Problem::busy("there is no memory for this request"));
     }
     loop {
-        let frame = timeout_at(deadline, timeout(limits.stall, body.frame()));
-        let frame = frame.await.map_err(|_| slow())?.map_err(|_| slow())?;
-        let Some(frame) = frame else { break };
+        let frame = next_frame(&mut body, begin, bytes.len() as u64, limits).await;
+        let Some(frame) = frame.map_err(slow)? else {
+            break;
+        };
         let frame = frame.map_err(|error| {
             let detail = format!("the body ended early: {error}");
             Problem::new(StatusCode::BAD_REQUEST, "incomplete", detail)
@@ -116,23 +120,48 @@ pub(super) async fn receive(
     })
 }
 
+/// Waits for the next part of a body of which so much has arrived since `begin`.
+async fn next_frame(
+    body: &mut Body,
+    begin: Instant,
+    received: u64,
+    limits: &ServiceLimits,
+) -> Result<Option<Result<Frame<Bytes>, axum::Error>>, Elapsed> {
+    let deadline = begin + limits.arrival(received);
+    timeout_at(deadline, timeout(limits.stall, body.frame())).await?
+}
+
 /// Reads a body that is refused to its end, if that is short: a client that still sends would not read the answer.
 /// Returns the problem.
 pub(super) async fn discard(
     headers: &HeaderMap,
-    mut body: Body,
+    body: Body,
     limits: &ServiceLimits,
     problem: Problem,
 ) -> Problem {
+    discard_at_most(DISCARDED, headers, body, limits).await;
+    problem
+}
+
+/// Reads a body of at most `most` bytes to its end.
+pub(super) async fn discard_at_most(
+    most: u64,
+    headers: &HeaderMap,
+    mut body: Body,
+    limits: &ServiceLimits,
+) {
+    // A client that asks first is not told to send.
+    if headers.contains_key(header::EXPECT) {
+        return;
+    }
     let length = headers
         .get(header::CONTENT_LENGTH)
         .and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
-    let Some(length) = length.filter(|&length| length <= DISCARDED) else {
-        return problem;
-    };
-    let deadline = Instant::now() + limits.arrival(length);
-    while let Ok(Ok(Some(Ok(_)))) = timeout_at(deadline, timeout(limits.stall, body.frame())).await
-    {
+    if length.is_none_or(|length| length > most) {
+        return;
     }
-    problem
+    let (begin, mut received) = (Instant::now(), 0);
+    while let Ok(Some(Ok(frame))) = next_frame(&mut body, begin, received, limits).await {
+        received += frame.data_ref().map_or(0, Bytes::len) as u64;
+    }
 }

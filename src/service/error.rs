@@ -14,6 +14,12 @@ pub enum ServiceError {
     /// Two folders hold the same deployment.
     #[error("the deployment {0} is named twice")]
     Twice(crate::deploy::DeploymentId),
+    /// The memory for bodies does not hold the largest one.
+    #[error("a request or a set of keys has {largest} bytes: allow more memory for bodies")]
+    Memory {
+        /// Size of the largest body, in bytes.
+        largest: u64,
+    },
     /// The key store cannot be used.
     #[error("the key store {place}: {problem}")]
     KeyStore {

@@ -9,11 +9,14 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 
+use tokio::time::timeout;
+
 use super::{
     body::{OCTETS, discard, receive},
     hosted::{Hosted, Laps},
     key_hash::KeyHash,
     problem::{KEY_HEADER, Problem, UNKNOWN_KEYS},
+    routes::{PathPart, no_text},
     state::ServiceState,
 };
 use crate::engine::Server;
@@ -71,7 +74,10 @@ async fn find(
     let Some(hash) = keys else {
         return Err(Problem::internal("a deployment without keys is not ready"));
     };
-    let stored = state.keys.get(&hash, hosted.key_bytes).await;
+    // A turn to evaluate is taken meanwhile.
+    let stored = state.keys.get(&hash, hosted.key_bytes);
+    let stored = timeout(state.limits.stall, stored).await;
+    let stored = stored.map_err(|_| Problem::store("it does not answer"))?;
     match stored.map_err(Problem::store)? {
         Some(message) => Ok(Found::Stored(hash, message)),
         None => Err(unknown_keys(&hash)),
@@ -80,11 +86,11 @@ async fn find(
 
 pub(super) async fn evaluate(
     State(state): State<Arc<ServiceState>>,
-    Path(id): Path<String>,
+    id: PathPart,
     headers: HeaderMap,
     body: Body,
 ) -> Response {
-    match answer(&state, &id, &headers, body).await {
+    match answer(&state, id, &headers, body).await {
         Ok(response) => response,
         Err(problem) => problem.into_response(),
     }
@@ -92,16 +98,18 @@ pub(super) async fn evaluate(
 
 async fn answer(
     state: &Arc<ServiceState>,
-    id: &str,
+    id: PathPart,
     headers: &HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
     let mut watch = Laps::start();
+    let call = state.enter();
     let prepare = async {
-        if state.is_draining() {
+        if call.is_none() {
             return Err(Problem::draining());
         }
-        let hosted = Arc::clone(state.deployment(id)?);
+        let Path(id) = id.map_err(no_text)?;
+        let hosted = Arc::clone(state.deployment(&id)?);
         let keys = named_keys(&hosted, headers)?;
         // Refused before the request is read.
         if let Some(hash) = &keys
@@ -124,6 +132,8 @@ async fn answer(
     let found = find(state, &hosted, keys).await?;
     let shared = Arc::clone(state);
     let work = tokio::task::spawn_blocking(move || {
+        // Whole, with its share of the memory, which ends with the work even if the client is gone.
+        let received = received;
         let _turn = turn;
         let _running = Running::new(&shared);
         let mut watch = Laps::start();

@@ -34,6 +34,7 @@ pub(super) struct Hosted {
     plan: Plan,
     contexts: Contexts,
     open_keys: OpenKeys,
+    opening: Mutex<()>,
     /// The server of a deployment that needs no keys.
     keyless: Option<Arc<Server>>,
     /// The memory of requests that were answered, which serves the next ones.
@@ -73,6 +74,7 @@ impl Hosted {
             plan,
             contexts,
             open_keys: OpenKeys::new(limits.open_keys),
+            opening: Mutex::new(()),
             keyless,
             spare: Mutex::new(Vec::new()),
         })
@@ -122,6 +124,8 @@ impl Hosted {
             Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "keys", detail)
         })?;
         let keys = keys.into_keys(&self.contexts);
+        // One after another, so that weights are prepared once.
+        let _alone = self.opening.lock().unwrap_or_else(PoisonError::into_inner);
         let made = match self.open_keys.any() {
             Some(server) => server.for_client(keys),
             None => Server::new(&self.plan, &self.contexts, keys),
@@ -141,6 +145,7 @@ impl Hosted {
                 WireError::Kind { .. } | WireError::Magic | WireError::Version { .. } => {
                     (StatusCode::UNSUPPORTED_MEDIA_TYPE, "form")
                 }
+                WireError::Memory { .. } | WireError::Io { .. } => return Problem::internal(error),
                 _ => (StatusCode::UNPROCESSABLE_ENTITY, "request"),
             };
             Problem::new(status, word, format!("the request is refused: {error}"))

@@ -13,7 +13,9 @@ use object_store::{
     path::Path,
 };
 
-use super::{error::ServiceError, key_hash::KeyHash};
+use tokio::sync::Mutex;
+
+use super::{error::ServiceError, key_hash::KeyHash, use_ring};
 
 /// The store. Several servers may share one.
 #[derive(Debug, Clone)]
@@ -22,6 +24,32 @@ pub(super) struct KeyStore {
     folder: Path,
     most: usize,
     age: Duration,
+    /// One upload at a time counts what is there.
+    counting: Arc<Mutex<()>>,
+}
+
+/// A failure of the store, in words without hashes of keys.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(super) struct StoreError(String);
+
+impl From<object_store::Error> for StoreError {
+    fn from(error: object_store::Error) -> Self {
+        let text = error.to_string();
+        let mut words = String::new();
+        let mut rest = text.as_str();
+        let is_hash = |run: &str| run.len() == 64 && run.bytes().all(|c| c.is_ascii_hexdigit());
+        while let Some(next) = rest.chars().next() {
+            if rest.get(..64).is_some_and(is_hash) {
+                words.push_str("HASH");
+                rest = &rest[64..];
+            } else {
+                words.push(next);
+                rest = &rest[next.len_utf8()..];
+            }
+        }
+        Self(words)
+    }
 }
 
 /// What became of keys that were to be stored.
@@ -33,7 +61,7 @@ pub(super) enum Stored {
     Full,
 }
 
-type StoreResult<T> = Result<T, object_store::Error>;
+type StoreResult<T> = Result<T, StoreError>;
 
 impl KeyStore {
     /// Opens a folder, which is made if it is missing, or an address such as `s3://bucket/folder`; the usual variables
@@ -44,6 +72,7 @@ impl KeyStore {
             problem,
         };
         let (store, folder): (Arc<dyn ObjectStore>, _) = if place.contains("://") {
+            use_ring();
             let url = reqwest::Url::parse(place).map_err(|error| problem(error.to_string()))?;
             if !matches!(url.scheme(), "s3" | "s3a") {
                 let words = "name a folder, or an address that starts with s3://";
@@ -69,6 +98,7 @@ impl KeyStore {
             folder,
             most,
             age,
+            counting: Arc::default(),
         })
     }
 
@@ -86,28 +116,27 @@ impl KeyStore {
         match self.store.head(&self.path(hash)).await {
             Ok(found) => Ok(!self.is_expired(&found)),
             Err(object_store::Error::NotFound { .. }) => Ok(false),
-            Err(error) => Err(error),
+            Err(error) => Err(error.into()),
         }
     }
 
-    /// Reads keys of at most `limit` bytes. Damaged ones are removed, as if they had not been there.
+    /// Reads keys of at most `limit` bytes; larger ones are another deployment's. Damaged ones are removed, as if they had
+    /// not been there.
     pub async fn get(&self, hash: &KeyHash, limit: u64) -> StoreResult<Option<Bytes>> {
         let path = self.path(hash);
         let found = match self.store.get(&path).await {
             Ok(found) => found,
             Err(object_store::Error::NotFound { .. }) => return Ok(None),
-            Err(error) => return Err(error),
+            Err(error) => return Err(error.into()),
         };
-        if self.is_expired(&found.meta) {
+        if self.is_expired(&found.meta) || found.meta.size > limit {
             return Ok(None);
         }
-        if found.meta.size <= limit {
-            let bytes = found.bytes().await?;
-            if KeyHash::of(&bytes) == *hash {
-                return Ok(Some(bytes));
-            }
+        let bytes = found.bytes().await?;
+        if KeyHash::of(&bytes) == *hash {
+            return Ok(Some(bytes));
         }
-        log::warn!("the stored keys {hash} are damaged and are removed");
+        log::warn!("a set of stored keys is damaged and is removed");
         self.store.delete(&path).await?;
         Ok(None)
     }
@@ -117,6 +146,7 @@ impl KeyStore {
         if self.has(hash).await? {
             return Ok(Stored::Known);
         }
+        let _alone = self.counting.lock().await;
         if self.sweep().await? >= self.most {
             return Ok(Stored::Full);
         }
@@ -136,7 +166,7 @@ impl KeyStore {
             if self.is_expired(&keys) {
                 match self.store.delete(&keys.location).await {
                     Ok(()) | Err(object_store::Error::NotFound { .. }) => {}
-                    Err(error) => return Err(error),
+                    Err(error) => return Err(error.into()),
                 }
             } else {
                 left += 1;

@@ -45,7 +45,7 @@ impl Default for ServiceLimits {
 }
 
 impl ServiceLimits {
-    /// Returns the time within which a body of so many bytes must arrive.
+    /// Returns the time within which so many bytes of a body must arrive.
     pub(super) fn arrival(&self, bytes: u64) -> Duration {
         let slowest = self.slowest_bytes_per_second.max(1);
         self.stall + Duration::from_secs(bytes.div_ceil(slowest))

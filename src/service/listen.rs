@@ -20,7 +20,7 @@ use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream},
     sync::{OwnedSemaphorePermit, Semaphore, watch},
-    time::{Instant, sleep, timeout, timeout_at},
+    time::{Instant, sleep, timeout},
 };
 use tokio_io_timeout::TimeoutStream;
 use tokio_rustls::TlsAcceptor;
@@ -32,6 +32,8 @@ use super::{
 
 /// Time between two looks for keys that are too old.
 const SWEEP: Duration = Duration::from_hours(1);
+/// Most bytes that are read ahead on a connection.
+const CONNECTION_BUFFER: usize = 64 << 10;
 /// Time between two looks for the end of running requests.
 const LOOK: Duration = Duration::from_millis(50);
 /// Pause after the system refused a connection, for example because too many files are open.
@@ -101,6 +103,13 @@ impl Service {
                 return Err(ServiceError::Twice(id));
             }
         }
+        let largest = hosted
+            .values()
+            .map(|made| made.request_bytes.max(made.key_bytes));
+        let largest = largest.max().unwrap_or(0);
+        if limits.body_bytes < largest {
+            return Err(ServiceError::Memory { largest });
+        }
         let tokens = options.tokens.as_deref().map(Tokens::load).transpose()?;
         let keys = KeyStore::open(&options.key_store, limits.stored_keys, limits.key_age)?;
         let tls = options.tls.as_ref().map(acceptor).transpose()?;
@@ -130,7 +139,7 @@ impl Service {
             .thread_name("sealquant-http")
             .enable_all()
             .build()?;
-        runtime.block_on(async {
+        let served = runtime.block_on(async {
             let listener = TcpListener::bind(address).await;
             let listener = listener.map_err(|source| ServiceError::Listen {
                 address: address.to_string(),
@@ -139,7 +148,10 @@ impl Service {
             ready(listener.local_addr()?);
             self.accept(&listener).await;
             Ok(())
-        })
+        });
+        // An evaluation that still runs has had its time.
+        runtime.shutdown_background();
+        served
     }
 
     async fn accept(self, listener: &TcpListener) {
@@ -170,8 +182,12 @@ impl Service {
                 self.spawn(stream, permit, &router, graceful.watcher());
             }
         }
-        if timeout_at(end, graceful.shutdown()).await.is_err() {
+        if !self.state.is_idle() {
             log::warn!("stopped before all requests had ended");
+        }
+        // Answers that are being sent.
+        if timeout(limits.stall, graceful.shutdown()).await.is_err() {
+            log::warn!("stopped before all answers were sent");
         }
     }
 
@@ -228,6 +244,7 @@ where
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(stall)
+        .max_buf_size(CONNECTION_BUFFER)
         .serve_connection(
             TokioIo::new(Box::pin(stream)),
             TowerToHyperService::new(router),

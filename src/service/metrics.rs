@@ -39,6 +39,8 @@ pub(super) struct Metrics {
     sent: Counter<u64, AtomicU64>,
     /// Evaluations that run now.
     pub running: Gauge,
+    /// Evaluations and uploads whose answer is not made yet.
+    pub open_calls: Gauge,
     /// Complete requests that wait for an evaluation.
     pub waiting: Gauge,
     /// Clients whose keys are ready.
@@ -59,6 +61,7 @@ impl Metrics {
             received: Counter::default(),
             sent: Counter::default(),
             running: Gauge::default(),
+            open_calls: Gauge::default(),
             waiting: Gauge::default(),
             open_keys: Gauge::default(),
         };
@@ -83,6 +86,11 @@ impl Metrics {
             "evaluations_running",
             "Evaluations that run now",
             metrics.running.clone(),
+        );
+        registry.register(
+            "open_calls",
+            "Evaluations and uploads whose answer is not made yet",
+            metrics.open_calls.clone(),
         );
         registry.register(
             "requests_waiting",

@@ -10,7 +10,8 @@
 //!
 //! # Memory
 //! What a server holds is bounded by its [`ServiceLimits`]: the bodies of requests that are arriving or waiting, the
-//! working memory of as many evaluations as may run at once, and the keys that are kept ready.
+//! working memory of as many evaluations as may run at once, the keys that are kept ready, and for each open connection
+//! one response that is being sent.
 
 mod auth;
 mod body;
@@ -33,6 +34,11 @@ pub use key_hash::KeyHash;
 pub use limits::ServiceLimits;
 pub use listen::{Service, ServiceOptions, StopHandle, TlsFiles};
 pub use remote::{Answer, Offer, Remote, RemoteError, RemoteOptions};
+
+/// Chooses the cryptography of TLS, unless the process has chosen already.
+fn use_ring() {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+}
 
 #[cfg(test)]
 mod tests;

@@ -54,10 +54,17 @@ impl Problem {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "draining", detail).after(5)
     }
 
-    /// Tells that the store of keys failed.
+    /// Tells that the store of keys failed. The cause is for the log, not for clients.
     pub fn store(error: impl Display) -> Self {
-        let detail = format!("the server's key store failed: {error}");
+        log::error!("the key store failed: {error}");
+        let detail = "the server's key store failed; its log says why";
         Self::new(StatusCode::INSUFFICIENT_STORAGE, "key-store", detail)
+    }
+
+    /// Tells that the store of keys is full.
+    pub fn full() -> Self {
+        let detail = "the server's key store holds as many keys as it may: its owner can allow more, or remove some";
+        Self::new(StatusCode::INSUFFICIENT_STORAGE, "key-store-full", detail)
     }
 
     /// Tells that something failed that should not fail. The cause is for the log, not for clients.

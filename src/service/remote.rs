@@ -1,6 +1,8 @@
 //! A client's view of a service.
 
 use std::{
+    fmt,
+    io::Read as _,
     path::Path,
     thread::sleep,
     time::{Duration, Instant},
@@ -8,7 +10,7 @@ use std::{
 
 use reqwest::{
     StatusCode, Url,
-    blocking::{Body, Client, RequestBuilder, Response},
+    blocking::{Client, RequestBuilder, Response},
     header,
 };
 use serde::Deserialize;
@@ -17,29 +19,39 @@ use super::{
     body::OCTETS,
     key_hash::KeyHash,
     problem::{KEY_HEADER, UNKNOWN_KEYS},
+    use_ring,
 };
-use crate::{
-    deploy::{ClientFile, DeployError, DeploymentId},
-    file::read_at_most,
-};
+use crate::deploy::{ClientFile, DeployError, DeploymentId};
 
 /// Size of the largest answer that is no response to a request, in bytes.
 const MAX_TEXT: u64 = 64 << 20;
 /// Time for a connection to be made.
 const CONNECT: Duration = Duration::from_secs(20);
+/// Longest time of a call, if no other is given.
+const LONGEST_CALL: Duration = Duration::from_hours(24);
 /// Shortest and longest time to wait between two attempts.
 const SHORTEST_WAIT: Duration = Duration::from_millis(100);
 const LONGEST_WAIT: Duration = Duration::from_mins(1);
 
 /// Choices for a client.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct RemoteOptions {
     /// Sent as a bearer token. It needs TLS, except on this machine.
     pub token: Option<String>,
     /// Further roots to trust, in PEM form.
     pub roots: Option<Vec<u8>>,
-    /// Longest time for one call, and for all attempts while the server is busy.
+    /// Longest time for a call with all its attempts while the server is busy.
     pub patience: Duration,
+}
+
+impl fmt::Debug for RemoteOptions {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("RemoteOptions")
+            .field("token", &self.token.as_ref().map(|_| "secret"))
+            .field("patience", &self.patience)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Default for RemoteOptions {
@@ -129,12 +141,21 @@ struct Offers {
 }
 
 /// A client's connection to a service. It holds no secret key.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Remote {
     http: Client,
     base: Url,
     token: Option<String>,
     patience: Duration,
+}
+
+impl fmt::Debug for Remote {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Remote")
+            .field("base", &self.base.as_str())
+            .finish_non_exhaustive()
+    }
 }
 
 impl Remote {
@@ -153,6 +174,12 @@ impl Remote {
                 "write an address that starts with https:// or http://".to_owned(),
             ));
         }
+        if !base.username().is_empty() || base.password().is_some() {
+            return Err(RemoteError::Address {
+                address: base.host_str().unwrap_or_default().to_owned(),
+                problem: "an address holds no name and password: use a token".to_owned(),
+            });
+        }
         if !base.path().ends_with('/') {
             let path = format!("{}/", base.path());
             base.set_path(&path);
@@ -163,13 +190,20 @@ impl Remote {
                 "a token over http can be read on the way: use https".to_owned(),
             ));
         }
-        // The other side of the program may have chosen already.
-        let _ = rustls::crypto::ring::default_provider().install_default();
+        use_ring();
         let mut builder = Client::builder()
             .user_agent(concat!("sealquant/", env!("CARGO_PKG_VERSION")))
             .redirect(reqwest::redirect::Policy::none())
             .connect_timeout(CONNECT)
-            .timeout(options.patience);
+            // Each call has its own.
+            .timeout(None);
+        if here {
+            builder = builder.no_proxy();
+        }
+        if base.scheme() == "http" {
+            // Not even a machine without any certificates is refused.
+            builder = builder.tls_certs_only([]);
+        }
         if let Some(roots) = &options.roots {
             let roots = reqwest::Certificate::from_pem_bundle(roots);
             let roots = roots.map_err(|error| refuse(causes(&error)))?;
@@ -190,8 +224,11 @@ impl Remote {
     /// [`RemoteError`].
     pub fn deployments(&self) -> Result<Vec<Offer>, RemoteError> {
         let text = self.text("v1/deployments")?;
-        let offers: Offers = serde_json::from_slice(&text)
+        let mut offers: Offers = serde_json::from_slice(&text)
             .map_err(|error| RemoteError::Answer(error.to_string()))?;
+        for offer in &mut offers.deployments {
+            offer.name = plain(&offer.name);
+        }
         Ok(offers.deployments)
     }
 
@@ -223,25 +260,29 @@ impl Remote {
         limit: u64,
     ) -> Result<Answer, RemoteError> {
         let url = self.url(&format!("v1/deployments/{id}/evaluate"))?;
+        let deadline = self.deadline();
         let hash = keys.map(KeyHash::of);
         let mut key_bytes = 0;
         let send = || {
-            self.patiently(|| {
-                let mut call = self
-                    .http
-                    .post(url.clone())
-                    .header(header::CONTENT_TYPE, OCTETS);
+            self.patiently(deadline, || {
+                let call = self.http.post(url.clone());
+                let mut call = call.header(header::CONTENT_TYPE, OCTETS);
                 if let Some(hash) = &hash {
                     call = call.header(KEY_HEADER, hash.to_string());
                 }
-                call.body(Body::from(request.to_vec()))
+                call.body(request.to_vec())
             })
         };
         let answer = match (send(), keys, &hash) {
             (Err(RemoteError::Refused { word, .. }), Some(keys), Some(hash))
                 if word == UNKNOWN_KEYS =>
             {
-                self.upload(hash, keys)?;
+                let url = self.url(&format!("v1/keys/{hash}"))?;
+                self.patiently(deadline, || {
+                    let call = self.http.put(url.clone());
+                    call.header(header::CONTENT_TYPE, OCTETS)
+                        .body(keys.to_vec())
+                })?;
                 key_bytes = keys.len() as u64;
                 send()?
             }
@@ -251,24 +292,17 @@ impl Remote {
             .headers()
             .get("server-timing")
             .and_then(|timing| timing.to_str().ok())
-            .unwrap_or("")
-            .to_owned();
+            .map_or_else(String::new, plain);
         Ok(Answer {
-            response: self.bytes(answer, limit)?,
+            response: self.bytes(answer, limit, deadline)?,
             key_bytes,
             timing,
         })
     }
 
-    fn upload(&self, hash: &KeyHash, keys: &[u8]) -> Result<(), RemoteError> {
-        let url = self.url(&format!("v1/keys/{hash}"))?;
-        self.patiently(|| {
-            self.http
-                .put(url.clone())
-                .header(header::CONTENT_TYPE, OCTETS)
-                .body(keys.to_vec())
-        })?;
-        Ok(())
+    fn deadline(&self) -> Instant {
+        let now = Instant::now();
+        now.checked_add(self.patience).unwrap_or(now + LONGEST_CALL)
     }
 
     fn url(&self, path: &str) -> Result<Url, RemoteError> {
@@ -278,14 +312,36 @@ impl Remote {
     }
 
     fn text(&self, path: &str) -> Result<Vec<u8>, RemoteError> {
-        let url = self.url(path)?;
-        let answer = self.patiently(|| self.http.get(url.clone()))?;
-        self.bytes(answer, MAX_TEXT)
+        let (url, deadline) = (self.url(path)?, self.deadline());
+        let answer = self.patiently(deadline, || self.http.get(url.clone()))?;
+        self.bytes(answer, MAX_TEXT, deadline)
     }
 
-    fn bytes(&self, answer: Response, limit: u64) -> Result<Vec<u8>, RemoteError> {
-        let bytes = read_at_most(answer, limit).map_err(|error| self.line(&error))?;
-        bytes.ok_or_else(|| RemoteError::Answer(format!("it has more than {limit} bytes")))
+    /// Reads an answer of at most `limit` bytes.
+    fn bytes(
+        &self,
+        mut answer: Response,
+        limit: u64,
+        deadline: Instant,
+    ) -> Result<Vec<u8>, RemoteError> {
+        let (mut bytes, mut piece) = (Vec::new(), [0; 1 << 16]);
+        loop {
+            let read = answer.read(&mut piece).map_err(|error| self.line(&error))?;
+            if read == 0 {
+                return Ok(bytes);
+            }
+            if bytes.len() as u64 + read as u64 > limit {
+                return Err(RemoteError::Answer(format!(
+                    "it has more than {limit} bytes"
+                )));
+            }
+            bytes.extend_from_slice(&piece[..read]);
+            if Instant::now() > deadline {
+                return Err(RemoteError::Answer(
+                    "it takes too long to arrive".to_owned(),
+                ));
+            }
+        }
     }
 
     fn line(&self, error: &dyn std::error::Error) -> RemoteError {
@@ -296,10 +352,14 @@ impl Remote {
     }
 
     /// Makes a call, again and again while the server says that it is busy.
-    fn patiently(&self, call: impl Fn() -> RequestBuilder) -> Result<Response, RemoteError> {
-        let start = Instant::now();
+    fn patiently(
+        &self,
+        deadline: Instant,
+        call: impl Fn() -> RequestBuilder,
+    ) -> Result<Response, RemoteError> {
         loop {
-            let mut made = call();
+            let left = deadline.saturating_duration_since(Instant::now());
+            let mut made = call().timeout(left.max(SHORTEST_WAIT));
             if let Some(token) = &self.token {
                 made = made.bearer_auth(token);
             }
@@ -308,23 +368,26 @@ impl Remote {
             if status.is_success() {
                 return Ok(answer);
             }
+            let is_busy = matches!(
+                status,
+                StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE
+            );
             let wait = answer
                 .headers()
                 .get(header::RETRY_AFTER)
                 .and_then(|wait| wait.to_str().ok()?.parse().ok())
-                .map(Duration::from_secs);
-            let refusal = self.refusal(answer, status)?;
-            match wait {
-                Some(wait) if start.elapsed() + wait < self.patience => {
-                    sleep(wait.clamp(SHORTEST_WAIT, LONGEST_WAIT));
-                }
+                .map(|wait| Duration::from_secs(wait).clamp(SHORTEST_WAIT, LONGEST_WAIT));
+            let refusal = self.refusal(answer, deadline)?;
+            match wait.filter(|_| is_busy) {
+                Some(wait) if Instant::now() + wait < deadline => sleep(wait),
                 _ => return Err(refusal),
             }
         }
     }
 
-    fn refusal(&self, answer: Response, status: StatusCode) -> Result<RemoteError, RemoteError> {
-        let text = self.bytes(answer, MAX_TEXT)?;
+    fn refusal(&self, answer: Response, deadline: Instant) -> Result<RemoteError, RemoteError> {
+        let status = answer.status();
+        let text = self.bytes(answer, MAX_TEXT, deadline)?;
         let refusal: Refusal = serde_json::from_slice(&text).unwrap_or_default();
         let word = refusal.r#type.rsplit(':').next().unwrap_or_default();
         Ok(RemoteError::Refused {
@@ -336,11 +399,15 @@ impl Remote {
                     .unwrap_or("no reason is given")
                     .to_owned()
             } else {
-                // What comes from elsewhere does not steer the terminal.
-                refusal.detail.chars().filter(|c| !c.is_control()).collect()
+                plain(&refusal.detail)
             },
         })
     }
+}
+
+/// Leaves out control characters: what comes from elsewhere does not steer the terminal.
+fn plain(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control()).collect()
 }
 
 /// Writes an error with its causes.

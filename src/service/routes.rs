@@ -11,7 +11,7 @@ use std::{
 use axum::{
     Router,
     body::{Body, HttpBody as _},
-    extract::{MatchedPath, Path, Request, State},
+    extract::{MatchedPath, Path, Request, State, rejection::PathRejection},
     http::{HeaderMap, HeaderValue, Method, StatusCode, header},
     middleware::{self, Next},
     response::{IntoResponse, Response},
@@ -20,7 +20,7 @@ use axum::{
 use serde_json::json;
 
 use super::{
-    body::{discard, receive},
+    body::{DISCARDED_OF_STRANGERS, discard, discard_at_most, receive},
     evaluate::{StageTimes, evaluate},
     key_hash::KeyHash,
     key_store::Stored,
@@ -71,7 +71,8 @@ async fn guard(State(state): Shared, request: Request, next: Next) -> Response {
         Ok(()) => next.run(request).await,
         Err(problem) => {
             let (parts, body) = request.into_parts();
-            let problem = discard(&parts.headers, body, &state.limits, problem).await;
+            let most = DISCARDED_OF_STRANGERS;
+            discard_at_most(most, &parts.headers, body, &state.limits).await;
             problem.into_response()
         }
     }
@@ -109,7 +110,6 @@ async fn record(State(state): Shared, request: Request, next: Next) -> Response 
     let length = request.headers().get(header::CONTENT_LENGTH);
     let announced: Option<u64> = length.and_then(|length| length.to_str().ok()?.parse().ok());
     let start = Instant::now();
-    let _call = state.enter();
     let mut response = next.run(request).await;
     let sent = response.body().size_hint().exact().unwrap_or(0);
     let status = response.status().as_u16();
@@ -153,17 +153,27 @@ async fn deployments(State(state): Shared) -> Response {
     json_text(json!({ "deployments": offers }).to_string())
 }
 
-async fn client_file(State(state): Shared, Path(id): Path<String>) -> Result<Response, Problem> {
+async fn client_file(State(state): Shared, id: PathPart) -> Result<Response, Problem> {
+    let Path(id) = id.map_err(no_text)?;
     Ok(json_text(state.deployment(&id)?.client_file.clone()))
 }
 
-fn key_hash(text: &str) -> Result<KeyHash, Problem> {
+/// A part of a path, which may be no text.
+pub(super) type PathPart = Result<Path<String>, PathRejection>;
+
+/// Refuses a path that is no text.
+pub(super) fn no_text(error: PathRejection) -> Problem {
+    Problem::new(StatusCode::NOT_FOUND, "no-call", error)
+}
+
+fn key_hash(part: PathPart) -> Result<KeyHash, Problem> {
+    let Path(text) = part.map_err(no_text)?;
     text.parse()
         .map_err(|error| Problem::new(StatusCode::NOT_FOUND, "no-hash", error))
 }
 
-async fn head_keys(State(state): Shared, Path(hash): Path<String>) -> Result<StatusCode, Problem> {
-    let hash = key_hash(&hash)?;
+async fn head_keys(State(state): Shared, hash: PathPart) -> Result<StatusCode, Problem> {
+    let hash = key_hash(hash)?;
     let has = state.keys.has(&hash).await.map_err(Problem::store)?;
     Ok(if has {
         StatusCode::OK
@@ -174,13 +184,14 @@ async fn head_keys(State(state): Shared, Path(hash): Path<String>) -> Result<Sta
 
 async fn put_keys(
     State(state): Shared,
-    Path(hash): Path<String>,
+    hash: PathPart,
     headers: HeaderMap,
     body: Body,
 ) -> Result<StatusCode, Problem> {
+    let call = state.enter();
     let largest = state.hosted.values().map(|hosted| hosted.key_bytes).max();
-    let checked = match key_hash(&hash) {
-        _ if state.is_draining() => Err(Problem::draining()),
+    let checked = match key_hash(hash) {
+        _ if call.is_none() => Err(Problem::draining()),
         Ok(_) if largest.unwrap_or(0) == 0 => {
             let detail = "no deployment here needs keys";
             Err(Problem::new(
@@ -226,6 +237,6 @@ async fn put_keys(
     match stored.map_err(Problem::store)? {
         Stored::New => Ok(StatusCode::CREATED),
         Stored::Known => Ok(StatusCode::NO_CONTENT),
-        Stored::Full => Err(Problem::store("it holds as many keys as it may")),
+        Stored::Full => Err(Problem::full()),
     }
 }

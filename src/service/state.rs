@@ -28,7 +28,7 @@ pub(super) struct ServiceState {
     pub metrics: Metrics,
     evaluations: Arc<Semaphore>,
     waiting: AtomicUsize,
-    /// Calls whose answer is not made yet.
+    /// Evaluations and uploads whose answer is not made yet.
     calls: AtomicUsize,
     draining: AtomicBool,
 }
@@ -63,10 +63,12 @@ impl ServiceState {
         self.draining.load(Ordering::SeqCst)
     }
 
-    /// Counts a call until the result is dropped.
-    pub fn enter(self: &Arc<Self>) -> Call {
+    /// Counts an evaluation or an upload until the result is dropped; `None` if the service is about to stop.
+    pub fn enter(self: &Arc<Self>) -> Option<Call> {
         self.calls.fetch_add(1, Ordering::SeqCst);
-        Call(Arc::clone(self))
+        self.metrics.open_calls.inc();
+        let call = Call(Arc::clone(self));
+        (!self.is_draining()).then_some(call)
     }
 
     /// True if no answer is being made.
@@ -97,11 +99,12 @@ impl ServiceState {
     }
 }
 
-/// A call whose answer is being made.
+/// An evaluation or an upload whose answer is being made.
 pub(super) struct Call(Arc<ServiceState>);
 
 impl Drop for Call {
     fn drop(&mut self) {
+        self.0.metrics.open_calls.dec();
         self.0.calls.fetch_sub(1, Ordering::SeqCst);
     }
 }

@@ -77,16 +77,18 @@ pub(super) fn make(
         let secret = SecretFile::new(file.deployment(), &client)?;
         Ok::<_, anyhow::Error>((client, secret))
     })?;
-    let secret_path = folder.join(SECRET_FILE);
-    // First, and never over another one: of two programs at once, one writes both files.
+    // Keys for the server that lie there belong to a secret key that is gone.
+    let _ = std::fs::remove_file(folder.join(EVALUATION_KEYS_FILE));
+    // First, and never over another one: of two programs at once, one goes on.
     secret
-        .create(&secret_path)
+        .create(&folder.join(SECRET_FILE))
         .context("no keys were written")?;
+    interrupt::say(|| "a secret key was written, keys for the server were not".to_owned());
     let written = write_evaluation_keys(&client, contexts, folder);
-    if written.is_err() {
-        let _ = std::fs::remove_file(&secret_path);
-    }
-    Ok((secret, written.context("no keys were written")?))
+    Ok((
+        secret,
+        written.context("a secret key was written, but no keys for the server")?,
+    ))
 }
 
 /// Writes the keys for the server into the folder of the secret key, if the server needs any; returns their size.

@@ -180,11 +180,15 @@ fn keys(
 ) -> anyhow::Result<(Client, Option<Vec<u8>>)> {
     let path = folder.join(SECRET_FILE);
     if path.symlink_metadata().is_err() {
-        keygen::make(file, contexts, folder)?;
-        note(format_args!(
-            "new keys: {}; keep secret.key here",
-            folder.display()
-        ));
+        match keygen::make(file, contexts, folder) {
+            Ok(_) => note(format_args!(
+                "new keys: {}; keep secret.key here",
+                folder.display()
+            )),
+            // Another program was faster.
+            Err(_) if path.exists() => {}
+            Err(error) => return Err(error),
+        }
     }
     let secret = SecretFile::load(&path, file.deployment())?;
     let client = secret.client(file, contexts);

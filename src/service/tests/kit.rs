@@ -29,6 +29,9 @@ pub(super) fn deployment(scheme: Scheme) -> Deployment {
         .linear(2, [2, -1, 0, -1, 1, 3])
         .bias([1, 0])
         .square()
+        .linear(2, [1, -1, 0, 1])
+        .bias([0, -1])
+        .square()
         .linear(2, [1, -2, 0, 1])
         .bias([0, -4])
         .build()
@@ -197,6 +200,17 @@ impl Running {
             body.len()
         );
         self.call(&head, body)
+    }
+
+    /// Waits until the metrics hold this line.
+    pub fn wait_for(&self, line: &str) {
+        let mut text = Vec::new();
+        while !String::from_utf8_lossy(&text)
+            .lines()
+            .any(|found| found == line)
+        {
+            text = self.call("GET /metrics HTTP/1.1", b"").2;
+        }
     }
 
     /// Stops the service, waits for its end, and returns its folder.

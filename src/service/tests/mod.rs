@@ -124,7 +124,7 @@ fn tls_and_tokens() {
         let sent = with(token, true).evaluate(party.id(), None, &request, 1 << 20);
         assert!(
             matches!(sent, Err(RemoteError::Refused { status: 401, .. })),
-            "{sent:?}"
+            "{token:?}"
         );
     }
     let error = with(Some("first-token-0123456"), false).deployments();
