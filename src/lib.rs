@@ -85,6 +85,7 @@
 //! | --- | --- | --- |
 //! | `inference` | yes | integer networks, parameters for them, encrypted inference, readers of data |
 //! | `images` | yes | `images`: reads PNG, JPEG, NumPy and CSV files as images for a network |
+//! | `service` | yes | `service`: deployments over HTTP, and a client for them |
 //! | `cli` | yes | the program `sealquant` (module `cli`), and the tables and plots of `experiment::reproduce` |
 //! | `train` | yes | [`quant`] and `train`: quantised training in burn, rounding, import |
 //! | `hexl` | yes | SEAL with Intel HEXL; x86-64 only, ignored elsewhere |
