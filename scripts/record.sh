@@ -3,7 +3,7 @@
 # about 45 minutes on two cores; nothing else should run meanwhile. All records must be of one commit: commit first, or
 # they say `-dirty` and `cargo test --test figures` refuses them.
 #
-# scripts/record.sh [PART...]    parts: infer inference endtoend shaped plain network scaling timing; all but shaped and timing without one
+# scripts/record.sh [PART...]    parts: infer inference endtoend shaped plain network service scaling timing; all but shaped and timing without one
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -104,6 +104,13 @@ network() {
     cargo bench $plain --bench network -- --rounds 9 --layers 2 --out "$fresh/bench-network-plain.json"
 }
 
+# The service under load, and the public benchmark's programs.
+service() {
+    cargo bench --no-default-features --features service,hexl,zstd --bench service -- --out "$fresh/service.json"
+    cargo bench --no-default-features --features service,hexl,zstd --bench fhe_benchmark -- \
+        --out "$fresh/fhe_benchmark.json"
+}
+
 scaling() {
     cargo build
     target/debug/sealquant reproduce scaling --repeat 5 --document "$fresh"
@@ -117,13 +124,13 @@ timing() {
 }
 
 if [ $# -eq 0 ]; then
-    set -- infer inference endtoend plain network scaling
+    set -- infer inference endtoend plain network service scaling
 fi
 for part in "$@"; do
     case $part in
-    infer | inference | endtoend | shaped | plain | network | scaling | timing) ;;
+    infer | inference | endtoend | shaped | plain | network | service | scaling | timing) ;;
     *)
-        echo "no part $part: infer, inference, endtoend, shaped, plain, network, scaling, timing" >&2
+        echo "no part $part: infer, inference, endtoend, shaped, plain, network, service, scaling, timing" >&2
         exit 2
         ;;
     esac

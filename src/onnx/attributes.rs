@@ -8,6 +8,10 @@ use super::{
     message::{AttributeMessage, NodeMessage, TensorMessage},
 };
 
+/// Kinds of attributes, whose value some writers leave out when it is zero.
+const FLOAT: i32 = 1;
+const INTEGER: i32 = 2;
+
 /// Reads a node's attributes and remembers which were asked for.
 pub(super) struct Attributes<'a> {
     node: &'a NodeMessage,
@@ -31,7 +35,8 @@ impl<'a> Attributes<'a> {
     }
 
     pub fn integer(&self, name: &'static str) -> Option<i64> {
-        self.find(name).and_then(|attribute| attribute.i)
+        let found = self.find(name)?;
+        found.i.or((found.kind == INTEGER).then_some(0))
     }
 
     pub fn integer_or(&self, name: &'static str, default: i64) -> i64 {
@@ -39,7 +44,8 @@ impl<'a> Attributes<'a> {
     }
 
     pub fn float(&self, name: &'static str) -> Option<f32> {
-        self.find(name).and_then(|attribute| attribute.f)
+        let found = self.find(name)?;
+        found.f.or((found.kind == FLOAT).then_some(0.0))
     }
 
     pub fn integers(&self, name: &'static str) -> Option<&'a [i64]> {

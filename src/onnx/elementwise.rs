@@ -63,7 +63,10 @@ impl Recognizer<'_> {
                 name: shown(node),
                 ..NodeMessage::default()
             };
-            let next = self.input(node, index)?;
+            let next = match self.input(node, index)? {
+                Meaning::Value(_) | Meaning::Pixels(..) => Meaning::Value(self.value(node, index)?),
+                other => other,
+            };
             total = Some(match (total, next) {
                 (None, next) => next,
                 (Some(Meaning::Value(a)), Meaning::Value(b)) => {
@@ -92,6 +95,7 @@ impl Recognizer<'_> {
         if value.pads.is_some() {
             return Err(refused(node, PADDED).into());
         }
+        check_real(node, value)?;
         let shape = self.steps.shape(value.base);
         let number = spread(node, constant, value, shape, self.folder)?;
         let (factor, shift) = match (operator, swapped) {
@@ -197,6 +201,7 @@ impl Recognizer<'_> {
         if a.pads.is_some() || b.pads.is_some() {
             return Err(refused(node, PADDED));
         }
+        check_real(node, a)?;
         if !a.is_alike(b) {
             return Err(refused(
                 node,
@@ -310,4 +315,15 @@ impl Recognizer<'_> {
         };
         self.affine(node, &scaled, Some(&tensor(shift)), "Add", false)
     }
+}
+
+/// Refuses arithmetic with the integers of an integer input, which would wrap around.
+fn check_real(node: &NodeMessage, value: &GraphValue) -> Result<(), OnnxError> {
+    if value.is_integer {
+        return Err(refused(
+            node,
+            "computes with the input's integers, which wrap around; cast the input to floats first",
+        ));
+    }
+    Ok(())
 }

@@ -151,9 +151,13 @@ impl<'a> Folder<'a> {
     /// Checks a shape and takes the work of filling it.
     fn sized(&self, node: &NodeMessage, dims: &[usize]) -> Result<usize, OnnxError> {
         let values = count(dims).ok_or_else(|| {
+            let start = &dims[..dims.len().min(8)];
             refused(
                 node,
-                format!("would give a tensor of shape {dims:?}, which is too large"),
+                format!(
+                    "would give a tensor of {} dimensions, which begin with {start:?}: that is too large",
+                    dims.len()
+                ),
             )
         })?;
         self.spend(values)?;
@@ -199,7 +203,18 @@ impl<'a> Folder<'a> {
             }
             ElementKind::Integer { .. } => {
                 let (low, high) = kind.range().unwrap_or_default();
-                let values = all.map(|at| data.integer(at).clamp(low, high));
+                let count = i128::from(high) - i128::from(low) + 1;
+                let from_integers = data.kind.range().is_some();
+                let values = all.map(|at| {
+                    let value = data.integer(at);
+                    if from_integers {
+                        // The high bits are dropped.
+                        let above = (i128::from(value) - i128::from(low)).rem_euclid(count);
+                        (i128::from(low) + above) as i64
+                    } else {
+                        value.clamp(low, high)
+                    }
+                });
                 ElementList::integers(kind, values.collect())
             }
         };

@@ -14,6 +14,9 @@ use super::{
 };
 use crate::network::Shape;
 
+/// Most pairs of layers of two branches that are compared.
+const MAX_PAIRS: usize = 1 << 16;
+
 /// Replaces all sums by layers. The last step stays what it was; its new place is returned.
 ///
 /// # Errors
@@ -306,6 +309,9 @@ fn aligned(
         (a.height, a.width) == (b.height, b.width)
     };
     let (rows, columns) = (a.len() + 1, b.len() + 1);
+    if rows * columns > MAX_PAIRS {
+        return Err(refused(sum, "adds branches with too many layers"));
+    }
     // The fewest pairs by which each state is reached, and the state before.
     let mut best: Vec<Option<(usize, (usize, usize))>> = vec![None; rows * columns];
     best[0] = Some((0, (0, 0)));

@@ -625,6 +625,7 @@ impl Recognizer<'_> {
                 _ => {}
             }
         }
+        self.folder.spend(value.len())?;
         let fixed = self.fixed(node, &value)?;
         let mut made = self.sum_pool(node, &fixed, shape, kernel, [1, 1])?;
         let output = self.steps.shape(made.base);

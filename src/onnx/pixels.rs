@@ -2,6 +2,9 @@
 
 use super::{OnnxError, graph::refused, message::NodeMessage, per::Per, quantize::Quantizer};
 
+/// Channels of the input that are followed pixel by pixel at most, with a table of 256 numbers each.
+const MAX_TABLES: usize = 256;
+
 /// The numbers of pixels 0 to 255 in the graph's own 32-bit arithmetic.
 type PixelTable = Vec<f32>;
 
@@ -41,7 +44,7 @@ impl Pixels {
     pub fn applied(&self, numbers: &[f32], f: impl Fn(f32, f32) -> f32) -> Option<Self> {
         let count = numbers.len().max(self.tables.len());
         let fits = |length: usize| length == count || length == 1;
-        if !fits(numbers.len()) || !fits(self.tables.len()) {
+        if !fits(numbers.len()) || !fits(self.tables.len()) || count > MAX_TABLES {
             return None;
         }
         let tables = (0..count).map(|channel| {

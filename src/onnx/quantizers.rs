@@ -269,6 +269,7 @@ impl Recognizer<'_> {
                     codes: pixels.tables[0].iter().map(|&x| x as i64).collect(),
                 };
                 value.dropped = None;
+                value.is_integer = false;
                 Ok(read_as(node, value, &codes, &scale, zero.integer(0))?)
             }
             _ => Err(refused(node, "reads values that were not quantised before it").into()),

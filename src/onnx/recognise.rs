@@ -98,7 +98,7 @@ pub(super) fn recognise(
     let raw = match range {
         PixelRange::Raw => true,
         PixelRange::Unit => false,
-        PixelRange::Guess => reads_raw(graph),
+        PixelRange::Guess => reads_raw(graph, folder),
     };
     let mut input = GraphValue::of(0, dims.to_vec());
     if let Some(order) = &layout.order {
@@ -107,6 +107,17 @@ pub(super) fn recognise(
     input.terms = vec![Per::ZERO, Per::One(if raw { 1.0 } else { 1.0 / 255.0 })];
     input.reading = Some(Rc::new((1..=255).collect()));
     input.pixels = Some(Pixels::new(!raw));
+    if let Some((low, high)) = graph.input.kind.range() {
+        if low > 0 || high < 255 {
+            return Err(OnnxError::tensor(
+                &graph.input.name,
+                "is the input, and is of a type that does not hold pixels from 0 to 255; export the model with an input of \
+                 uint8 or of floats",
+            )
+            .into());
+        }
+        input.is_integer = true;
+    }
     let mut recognizer = Recognizer {
         folder,
         steps: GraphSteps::new(layout.shape),
@@ -159,26 +170,37 @@ pub(super) fn recognise(
     })
 }
 
+/// Returns the first number of a constant, which may be the result of a `Constant` node.
+fn first_number(graph: &Graph, folder: &Folder<'_>, name: &str) -> Option<f64> {
+    let made = |node: &NodeMessage| {
+        let is_it = node.op_type == "Constant" && node.output.iter().any(|output| output == name);
+        is_it
+            .then(|| folder.fold(node, &[]).ok().flatten())
+            .flatten()
+    };
+    let known = graph.constants.get(name).cloned();
+    let constant = known.or_else(|| graph.nodes.iter().find_map(made))?;
+    (constant.len() > 0).then(|| constant.double(0))
+}
+
 /// Guesses whether the graph reads pixels from 0 to 255: it has an integer input, or scales its input down first.
-fn reads_raw(graph: &Graph) -> bool {
+fn reads_raw(graph: &Graph, folder: &Folder<'_>) -> bool {
     if graph.input.kind != ElementKind::Float && graph.input.kind != ElementKind::Double {
         return true;
     }
     let mut name = graph.input.name.as_str();
     for _ in 0..MAX_LOOK_AHEAD {
-        let mut readers = graph
-            .nodes
-            .iter()
-            .filter(|node| node.input.iter().any(|input| input == name));
+        let mut readers = graph.nodes.iter().filter(|node| {
+            let of_shape = matches!(node.op_type.as_str(), "Shape" | "Size");
+            !of_shape && node.input.iter().any(|input| input == name)
+        });
         let (Some(node), None) = (readers.next(), readers.next()) else {
             return false;
         };
         let constant = node
             .input
             .iter()
-            .find_map(|input| graph.constants.get(input))
-            .filter(|constant| constant.len() > 0)
-            .map(|constant| constant.double(0));
+            .find_map(|input| first_number(graph, folder, input));
         match (node.op_type.as_str(), constant) {
             ("Div", Some(by)) => return by > 32.0,
             ("Mul", Some(by)) => return by < 1.0 / 32.0,
@@ -344,7 +366,21 @@ impl Recognizer<'_> {
             return Ok(shape);
         }
         if value.base == 0 && shape.len() == self.steps.shape(0).len() {
-            // The input gets the order that this layer reads.
+            // The input gets the order that this layer reads: channel by channel, whether the file has the channels first
+            // or last. Any other order would turn the images.
+            let (places, channels) = (shape.height * shape.width, shape.channels);
+            let mut positions = (0..shape.len()).map(|at| (at, value.place(at)));
+            let is_plain = positions.clone().all(|(at, place)| place == at);
+            let is_last =
+                positions.all(|(at, place)| place == at % places * channels + at / places);
+            if !is_plain && !is_last {
+                return Err(refused(
+                    node,
+                    "reads the input with its rows and columns in another order (a Transpose before it): export the model \
+                     without that Transpose",
+                )
+                .into());
+            }
             let mut order = vec![0u32; shape.len()];
             for position in 0..shape.len() {
                 order[value.place(position)] = position as u32;
@@ -388,8 +424,16 @@ impl Recognizer<'_> {
                     Some(to) => ElementKind::of(to),
                     None => self.constant(node, 1)?.map(|like| like.kind),
                 };
-                let entry = self.input(node, 0)?;
+                let mut entry = self.input(node, 0)?;
                 let whole = !matches!(kind, Some(ElementKind::Float | ElementKind::Double));
+                if let (Meaning::Value(value), false) = (&mut entry, whole) {
+                    value.is_integer = false;
+                }
+                if let (Meaning::Codes(codes), true) = (&entry, whole)
+                    && codes.scale.single() != Some(1.0)
+                {
+                    return Err(refused(node, "casts quantised weights to integers").into());
+                }
                 if whole && !matches!(entry, Meaning::Pixels(..) | Meaning::Codes(_)) {
                     return Err(refused(
                         node,
@@ -462,6 +506,9 @@ impl Recognizer<'_> {
             other => return Err(refused(node, advice(other)).into()),
         };
         attributes.finish()?;
+        if let Meaning::Value(value) = &made {
+            self.folder.spend(value.size())?;
+        }
         Ok(made)
     }
 
@@ -588,7 +635,7 @@ impl Recognizer<'_> {
         if value.pads.is_some() {
             return Err(refused(node, PADDED));
         }
-        if axes.first() != Some(&0) {
+        if axes.first() != Some(&0) || value.dims.first() != Some(&self.batch) {
             return Err(refused(node, "moves the batch dimension; keep it first"));
         }
         let length: usize = value.len();

@@ -12,6 +12,9 @@ use super::{
     walk::row_major,
 };
 
+/// Largest `b/2a` of `a*x*x + b*x + c`: beyond it, 32-bit floats lose the linear part.
+const MAX_HALF: f64 = 1e4;
+
 /// A tensor with encrypted values.
 #[derive(Clone, Debug)]
 pub(super) struct GraphValue {
@@ -29,6 +32,8 @@ pub(super) struct GraphValue {
     pub reading: Option<Rc<Vec<u8>>>,
     /// The input's pixels, as long as nothing but single pixels has been computed with.
     pub pixels: Option<Pixels>,
+    /// True as long as the values are the integers of an integer input: arithmetic with them would wrap around.
+    pub is_integer: bool,
     /// The operator behind the logits that is left out, like `Softmax`.
     pub dropped: Option<String>,
 }
@@ -44,6 +49,7 @@ impl GraphValue {
             pads: None,
             reading: None,
             pixels: None,
+            is_integer: false,
             dropped: None,
         }
     }
@@ -171,7 +177,8 @@ impl GraphValue {
                 // a (x + b/2a)^2 + c - b^2/4a
                 let half = b.with(a, shape, |b, a| if b == 0.0 { 0.0 } else { b / (2.0 * a) });
                 let rest = half.times(&half, shape).times(a, shape);
-                if !half.all(f64::is_finite) || !rest.all(f64::is_finite) {
+                let is_small = |half: f64| half.abs() <= MAX_HALF;
+                if !half.all(is_small) || !rest.all(f64::is_finite) {
                     return Err(refused(
                         node,
                         "reads a*x*x + b*x + c where a is 0, or close to it, for a part of the channels; give all channels a \

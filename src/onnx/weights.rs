@@ -109,6 +109,7 @@ impl LayerWeights {
         };
         let groups = geometry.groups;
         if groups == 0
+            || outputs == 0
             || inputs.checked_mul(groups) != Some(input.channels)
             || !outputs.is_multiple_of(groups)
         {
@@ -209,7 +210,7 @@ impl LayerWeights {
             ));
         };
         let (inputs, outputs) = (self.dims[of_inputs], self.dims[of_outputs]);
-        if inputs != value.len() {
+        if inputs != value.len() || outputs == 0 {
             return Err(refused(
                 node,
                 format!(

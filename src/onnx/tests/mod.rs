@@ -14,6 +14,7 @@ mod quantized;
 mod reference;
 mod refusals;
 mod residual;
+mod traps;
 
 use num_traits::ToPrimitive as _;
 

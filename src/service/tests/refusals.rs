@@ -106,7 +106,7 @@ fn every_refusal_has_its_status() {
     );
     let other = diagonal.request(&[vec![1, 2, 3]]);
     check(
-        running.send("POST", &of_batched, "", &other),
+        running.send("POST", &of_batched, "", &other[..100_000]),
         422,
         "request",
     );
