@@ -58,7 +58,7 @@ fn send_each(
              application/octet-stream\r\nSealquant-Key: {key}\r\nContent-Length: {length}\r\n\r\n"
         );
         let mut stream = TcpStream::connect(address)?;
-        stream.set_read_timeout(Some(Duration::from_secs(60)))?;
+        stream.set_read_timeout(Some(Duration::from_mins(1)))?;
         // The service may close early.
         let _ = stream.write_all(head.as_bytes());
         let _ = stream.write_all(&body);
@@ -68,7 +68,7 @@ fn send_each(
         }
         let _ = stream.read_to_end(&mut answer);
         // A sender that goes away in the midst may get no answer.
-        if !answer.starts_with(b"HTTP/1.1 4") && !(answer.is_empty() && number % 10 == 6) {
+        if !(answer.starts_with(b"HTTP/1.1 4") || answer.is_empty() && number % 10 == 6) {
             let answer = String::from_utf8_lossy(&answer).into_owned();
             return Err(format!("hostile body {number} was answered: {answer}").into());
         }

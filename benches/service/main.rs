@@ -234,7 +234,7 @@ fn serve(folder: &Path) -> Outcome<()> {
     };
     let service = Service::new(&[folder.join(SERVER_FOLDER)], &options)?;
     service.run("127.0.0.1:0".parse()?, |address| {
-        println!("http://{address}")
+        println!("http://{address}");
     })?;
     Ok(())
 }

@@ -418,34 +418,7 @@ impl Recognizer<'_> {
                     _ => self.input(node, 0)?,
                 }
             }
-            "Cast" | "CastLike" => {
-                attributes.integer("saturate");
-                let kind = match attributes.integer("to") {
-                    Some(to) => ElementKind::of(to),
-                    None => self.constant(node, 1)?.map(|like| like.kind),
-                };
-                let mut entry = self.input(node, 0)?;
-                let whole = !matches!(kind, Some(ElementKind::Float | ElementKind::Double));
-                if let (Meaning::Value(value), false) = (&mut entry, whole) {
-                    value.is_integer = false;
-                }
-                if let (Meaning::Codes(codes), true) = (&entry, whole)
-                    && codes.scale.single() != Some(1.0)
-                {
-                    return Err(refused(node, "casts quantised weights to integers").into());
-                }
-                if whole && !matches!(entry, Meaning::Pixels(..) | Meaning::Codes(_)) {
-                    return Err(refused(
-                        node,
-                        format!(
-                            "casts encrypted values to integers, which {}",
-                            advice("Round")
-                        ),
-                    )
-                    .into());
-                }
-                entry
-            }
+            "Cast" | "CastLike" => self.cast(node, &attributes)?,
             "Shape" => {
                 let value = self.value(node, 0)?;
                 if value.pads.is_some() {
@@ -510,6 +483,35 @@ impl Recognizer<'_> {
             self.folder.spend(value.size())?;
         }
         Ok(made)
+    }
+
+    fn cast(&self, node: &NodeMessage, attributes: &Attributes<'_>) -> Recognition<Meaning> {
+        attributes.integer("saturate");
+        let kind = match attributes.integer("to") {
+            Some(to) => ElementKind::of(to),
+            None => self.constant(node, 1)?.map(|like| like.kind),
+        };
+        let mut entry = self.input(node, 0)?;
+        let whole = !matches!(kind, Some(ElementKind::Float | ElementKind::Double));
+        if let (Meaning::Value(value), false) = (&mut entry, whole) {
+            value.is_integer = false;
+        }
+        if let (Meaning::Codes(codes), true) = (&entry, whole)
+            && codes.scale.single() != Some(1.0)
+        {
+            return Err(refused(node, "casts quantised weights to integers").into());
+        }
+        if whole && !matches!(entry, Meaning::Pixels(..) | Meaning::Codes(_)) {
+            return Err(refused(
+                node,
+                format!(
+                    "casts encrypted values to integers, which {}",
+                    advice("Round")
+                ),
+            )
+            .into());
+        }
+        Ok(entry)
     }
 
     /// Computes a node whose inputs are all constants.

@@ -105,7 +105,7 @@ pub enum RemoteError {
     Line {
         /// The address.
         address: String,
-        /// The problem, with its causes.
+        /// The problem.
         problem: String,
     },
     /// The server refuses.
@@ -206,10 +206,12 @@ impl Remote {
         }
         if let Some(roots) = &options.roots {
             let roots = reqwest::Certificate::from_pem_bundle(roots);
-            let roots = roots.map_err(|error| refuse(causes(&error)))?;
+            let roots = roots.map_err(|error| refuse(root_cause(&error)))?;
             builder = builder.tls_certs_merge(roots);
         }
-        let http = builder.build().map_err(|error| refuse(causes(&error)))?;
+        let http = builder
+            .build()
+            .map_err(|error| refuse(root_cause(&error)))?;
         Ok(Self {
             http,
             base,
@@ -324,7 +326,7 @@ impl Remote {
         limit: u64,
         deadline: Instant,
     ) -> Result<Vec<u8>, RemoteError> {
-        let (mut bytes, mut piece) = (Vec::new(), [0; 1 << 16]);
+        let (mut bytes, mut piece) = (Vec::new(), vec![0; 1 << 16]);
         loop {
             let read = answer.read(&mut piece).map_err(|error| self.line(&error))?;
             if read == 0 {
@@ -347,7 +349,7 @@ impl Remote {
     fn line(&self, error: &dyn std::error::Error) -> RemoteError {
         RemoteError::Line {
             address: self.base.to_string(),
-            problem: causes(error),
+            problem: format!("the connection failed: {}", root_cause(error)),
         }
     }
 
@@ -410,14 +412,11 @@ fn plain(text: &str) -> String {
     text.chars().filter(|c| !c.is_control()).collect()
 }
 
-/// Writes an error with its causes.
-fn causes(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
+/// Returns the last of an error's causes, which says what happened.
+fn root_cause(error: &dyn std::error::Error) -> String {
+    let mut cause = error;
+    while let Some(next) = cause.source() {
+        cause = next;
     }
-    text
+    cause.to_string()
 }
