@@ -7,9 +7,13 @@ use super::security::SecurityStandard;
 use super::stock_noise::LayerNoise;
 use crate::seal::coeff_modulus;
 use num_bigint::BigUint;
+use std::collections::HashMap;
+use std::sync::{LazyLock, Mutex, PoisonError};
 
 /// Largest number of plaintext primes that is tried: the circuit runs once for each.
 pub(super) const PLAIN_MODULI_MAX: usize = 16;
+/// Largest number of primes in a coefficient modulus of SEAL's.
+const SEAL_PRIMES_MAX: usize = 64;
 /// Noise budget, in bits, that must be left in addition to the noise model's tail of 2^-40 for a whole response.
 pub(super) const MARGIN_BITS: f64 = 1.0;
 
@@ -101,13 +105,33 @@ pub(super) fn search(
 
 /// Makes distinct primes of these widths, in bits; `None` if there are not enough, or one of them is a plaintext prime.
 pub(super) fn primes(degree: usize, bits: &[u32], moduli: &[u64]) -> Option<Vec<u64>> {
-    let bits: Vec<i32> = bits.iter().map(|bits| bits.cast_signed()).collect();
-    let primes: Vec<u64> = coeff_modulus::create(degree, &bits)
-        .ok()?
+    if bits.len() > SEAL_PRIMES_MAX {
+        return None;
+    }
+    let mut of_width = HashMap::new();
+    for &width in bits {
+        *of_width.entry(width).or_insert(0) += 1;
+    }
+    let mut of_width: HashMap<u32, _> = of_width
         .into_iter()
-        .map(u64::from)
-        .collect();
+        .map(|(width, count)| Some((width, largest_primes(degree, width, count)?.into_iter())))
+        .collect::<Option<_>>()?;
+    let primes = bits.iter().map(|width| of_width.get_mut(width)?.next());
+    let primes: Vec<u64> = primes.collect::<Option<_>>()?;
     (!primes.iter().any(|prime| moduli.contains(prime))).then_some(primes)
+}
+
+/// Returns the largest primes of a width in SEAL's order. A search asks for the same ones thousands of times, and SEAL tests
+/// each number anew, so what it answered is kept.
+fn largest_primes(degree: usize, width: u32, count: usize) -> Option<Vec<u64>> {
+    type Known = HashMap<(usize, u32, usize), Option<Vec<u64>>>;
+    static KNOWN: LazyLock<Mutex<Known>> = LazyLock::new(Mutex::default);
+    let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+    let made = known.entry((degree, width, count)).or_insert_with(|| {
+        let primes = coeff_modulus::create(degree, &vec![width.cast_signed(); count]).ok()?;
+        Some(primes.into_iter().map(u64::from).collect())
+    });
+    made.clone()
 }
 
 /// Returns the smallest budget after each layer over the predictions under several plaintext primes.
@@ -135,4 +159,36 @@ pub(super) fn fewest_response_primes(
     // Each prime that is dropped takes budget, so if all primes are too few, fewer are, too.
     enough(most)?;
     (1..=most).find_map(enough)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a failed test may panic")]
+
+    use super::*;
+
+    #[test]
+    fn primes_are_those_that_seal_makes_together() {
+        for (degree, bits) in [
+            (4096, &[36, 36, 37][..]),
+            (8192, &[42, 28, 42, 31, 28, 50, 42]),
+            (8192, &[]),
+            (1024, &[27]),
+        ] {
+            let signed: Vec<i32> = bits.iter().map(|bits: &u32| bits.cast_signed()).collect();
+            let together = coeff_modulus::create(degree, &signed).unwrap();
+            let together: Vec<u64> = together.into_iter().map(u64::from).collect();
+            // Made, and then known.
+            for _ in 0..2 {
+                assert_eq!(primes(degree, bits, &[]).unwrap(), together);
+            }
+            if let Some(&first) = together.first() {
+                assert_eq!(primes(degree, bits, &[first]), None);
+            }
+        }
+        // There are not so many, or SEAL makes none of this width.
+        assert_eq!(primes(32768, &[17, 17], &[]), None);
+        assert_eq!(primes(8192, &[61], &[]), None);
+        assert_eq!(primes(8192, &[40; 65], &[]), None);
+    }
 }
