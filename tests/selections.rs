@@ -144,7 +144,7 @@ fn selections(name: &str, network: &Network, bound: &BoundRule) -> String {
     let is_sample = ["cifar-34", "cifar-51"].contains(&name) && *bound != BoundRule::Proven;
     for (way, scheme, images, line) in ways {
         let is_stock = scheme == Some(Scheme::Stock);
-        // The search for few uploads takes a minute for each of them.
+        // One of them is enough for the search for few uploads.
         let is_slow = scheme == Some(Scheme::FewUploads) && name != "cifar-51";
         if is_large && !is_stock && (scheme.is_none() || !is_sample || is_slow) {
             continue;

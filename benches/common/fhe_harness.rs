@@ -28,7 +28,7 @@ pub const PROGRAMS: [(&str, bool); 7] = [
     ("client_postprocess", true),
 ];
 
-/// What a run took.
+/// Times and sizes of a run.
 #[derive(Debug, Serialize)]
 pub struct HarnessRun {
     pub size: String,

@@ -45,7 +45,7 @@ struct OnnxArguments {
     /// Channels, height and width of the images, if the file leaves them open or reads vectors
     #[arg(long, value_name = "C,H,W", value_parser = shape, conflicts_with = "layers")]
     input_shape: Option<Shape>,
-    /// What the file's input is [default: raw if it is of integers or scaled down first, else unit]
+    /// The meaning of the file's input [default: raw if it is of integers or scaled down first, else unit]
     #[arg(long, value_enum, value_name = "RANGE", conflicts_with = "layers")]
     pixels: Option<Pixels>,
     /// Names of the classes: a file with a name a line, or the names with commas [default: the file's metadata]

@@ -24,7 +24,7 @@ pub(super) fn say(words: impl Fn() -> String + Send + 'static) {
 
 type Action = Box<dyn FnOnce() + Send>;
 
-/// What the first signal does in place of ending the process.
+/// The action of the first signal in place of ending the process.
 static FIRST: Mutex<Option<Action>> = Mutex::new(None);
 
 /// Makes the first signal do this, once. The second one ends the process.

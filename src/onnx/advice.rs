@@ -1,4 +1,4 @@
-//! What to say about operators that have no place in an encrypted network.
+//! Advice on operators that have no place in an encrypted network.
 
 /// Returns why an operator is refused, and what to use instead.
 pub(super) fn advice(operator: &str) -> String {

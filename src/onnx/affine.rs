@@ -91,7 +91,7 @@ pub(super) struct RealAffine {
     pub columns: Per,
     /// One for each output channel.
     pub bias: Vec<f64>,
-    /// What each value of the kernel that lies in the image, `[outputs, rows, columns]`, adds to an output; empty if
+    /// The share that each value of the kernel in the image, `[outputs, rows, columns]`, adds to an output; empty if
     /// nothing.
     pub border: Vec<f64>,
     /// True if the layer gives one more channel, of a constant, for the border of a later one.

@@ -1,4 +1,4 @@
-//! What a graph computes, as steps: sums of products, squares, pools, factors and sums of branches.
+//! The computation of a graph, as steps: sums of products, squares, pools, factors and sums of branches.
 
 use super::{affine::RealAffine, per::Per};
 use crate::network::Shape;

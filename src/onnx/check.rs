@@ -15,7 +15,7 @@ use crate::{
 
 /// Largest size of a file of inputs, in bytes: 1 GiB.
 const MAX_INPUT_BYTES: u64 = 1 << 30;
-/// How far a logit may be from the given one, as a part of the largest one.
+/// Allowed distance of a logit from the given one, as a part of the largest one.
 const TOLERANCE: f64 = 1e-4;
 
 /// The result of a check.
@@ -29,14 +29,14 @@ pub struct Comparison {
     pub difference: Option<Difference>,
 }
 
-/// How far logits are from those that were given.
+/// Distance of logits from those that were given.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Difference {
     /// The largest difference of a logit.
     pub largest: f64,
     /// The largest logit that was given.
     pub of: f64,
-    /// What rounding biases and factors may add to that.
+    /// The part of it that rounded biases and factors explain.
     pub rounding: f64,
     /// Number of images whose classes differ.
     pub classes: usize,

@@ -175,7 +175,7 @@ fn check_domain(node: &NodeMessage) -> Result<(), OnnxError> {
     ))
 }
 
-/// How far the search for a node's inputs is.
+/// Progress of the search for a node's inputs.
 #[derive(Clone, Copy, PartialEq)]
 enum Visit {
     Unseen,

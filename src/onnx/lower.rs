@@ -30,7 +30,7 @@ const MANY_TERMS: u64 = 1 << 22;
 /// An integer network with what was rounded in it.
 pub(super) struct Lowered {
     pub network: Network,
-    /// What was rounded, a sentence each.
+    /// Sentences on what was rounded.
     pub rounded: Vec<String>,
 }
 
@@ -269,7 +269,7 @@ pub(super) fn multiples(numbers: &Per) -> Option<(Per, f64)> {
     None
 }
 
-/// How far the integer network is from the real one.
+/// Distance of the integer network from the real one.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LogitError {
     /// Largest difference of a logit on the images that were tried.

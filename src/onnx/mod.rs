@@ -67,7 +67,7 @@ use settle::{RealNetwork, Unit, settle};
 /// Largest size of a file, and of all tensors in files beside it, in bytes: 64 MiB.
 pub const MAX_FILE_BYTES: u64 = 64 << 20;
 
-/// What the graph's input means in terms of an image's pixels.
+/// The meaning of the graph's input in terms of an image's pixels.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum PixelRange {
     /// Decides by the graph: an integer input, or one that is scaled down first, reads pixels; others read them divided
@@ -80,14 +80,14 @@ pub enum PixelRange {
     Unit,
 }
 
-/// How a file is to be read.
+/// Choices for reading a file.
 #[derive(Clone, Debug)]
 pub struct ImportOptions {
     /// Name of the network.
     pub name: String,
     /// Shape of the images, if the file leaves it open or has flat vectors.
     pub shape: Option<Shape>,
-    /// What the graph's input means.
+    /// The meaning of the graph's input.
     pub range: PixelRange,
     /// Bits by which integer weights grow where factors have no common unit.
     pub factor_bits: u32,
@@ -111,7 +111,7 @@ pub struct Imported {
     pub network: ImportedNetwork,
     /// Names of the classes, if the file has them.
     pub classes: Vec<String>,
-    /// What a user should know: what was assumed, left out and rounded. A sentence each.
+    /// Sentences for the user on what was assumed, left out and rounded.
     pub notes: Vec<String>,
     /// The network in real numbers, as the file describes it.
     reference: RealNetwork,
@@ -136,7 +136,7 @@ pub enum ImportedNetwork {
     Integer {
         /// The integer network.
         network: Box<Network>,
-        /// How far its logits are from those of the file; `None` if nothing was rounded.
+        /// Distance of its logits from those of the file; `None` if nothing was rounded.
         error: Option<LogitError>,
     },
     /// The file's weights are floats.

@@ -1,4 +1,4 @@
-//! What a graph does to single pixels before its first layer, which the client does before it encrypts: a table of 256.
+//! The work of a graph on single pixels before its first layer, which the client does before it encrypts: a table of 256.
 
 use super::{OnnxError, graph::refused, message::NodeMessage, per::Per, quantize::Quantizer};
 

@@ -61,7 +61,7 @@ impl Codes {
     }
 }
 
-/// How a quantiser rounds.
+/// The rounding of a quantiser.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Rounding {
     HalfToEven,

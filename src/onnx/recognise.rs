@@ -24,7 +24,7 @@ const MAX_LOOK_AHEAD: usize = 16;
 /// Largest number of values of a tensor that has a constant for each.
 pub(super) const MAX_SPREAD: usize = 1 << 18;
 
-/// What a name stands for.
+/// The meaning of a name.
 #[derive(Clone)]
 pub(super) enum Meaning {
     Constant(Rc<Constant>),
@@ -36,7 +36,7 @@ pub(super) enum Meaning {
     Pixels(GraphValue, PixelCodes),
 }
 
-/// How the values of the graph's input become those of the network's.
+/// Maps the values of the graph's input to those of the network's.
 #[derive(Clone, Debug)]
 pub(super) struct Layout {
     pub shape: Shape,
@@ -44,7 +44,7 @@ pub(super) struct Layout {
     pub order: Option<Rc<Vec<u32>>>,
 }
 
-/// What the nodes compute.
+/// The computation of all nodes.
 pub(super) struct Recognized {
     pub steps: GraphSteps,
     /// The logits.
@@ -651,7 +651,7 @@ impl Recognizer<'_> {
     }
 }
 
-/// What to say about padding that no layer takes up.
+/// Words on padding that no layer takes up.
 pub(super) const PADDED: &str =
     "reads a padded image; padding is supported right before a convolution or pool";
 

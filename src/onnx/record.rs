@@ -17,10 +17,10 @@ pub struct OnnxRecord {
     /// Names of the classes, in the order of the logits; none if they are not known.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub classes: Vec<String>,
-    /// How far the integer logits are from those of the file; missing if nothing was rounded.
+    /// Distance of the integer logits from those of the file; missing if nothing was rounded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub logit_error: Option<LogitError>,
-    /// What was assumed, left out and rounded.
+    /// Sentences on what was assumed, left out and rounded.
     pub notes: Vec<String>,
 }
 

@@ -29,7 +29,7 @@ pub(super) struct RealNetwork {
     pub stages: Vec<RealLayer>,
 }
 
-/// How the integer inputs get their real value.
+/// The source of the integer inputs' real value.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Unit {
     /// This value.

@@ -24,7 +24,7 @@ enum MessagePart {
     Leaf,
 }
 
-/// How the content of a field is kept.
+/// The way in which a field's content is kept.
 enum FieldContent {
     /// A message.
     Nested(MessagePart),

@@ -6,11 +6,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use axum::{body::Bytes, http::StatusCode};
-use serde_json::json;
-
 use super::{
-    error::ServiceError, key_hash::KeyHash, limits::ServiceLimits, open_keys::OpenKeys,
+    Offer, error::ServiceError, key_hash::KeyHash, limits::ServiceLimits, open_keys::OpenKeys,
     problem::Problem,
 };
 use crate::{
@@ -18,6 +15,7 @@ use crate::{
     engine::{CompactKeys, Contexts, EngineError, EvaluationKeys, Plan, Request, Server},
     wire::{Limits, Message as _, UploadSizes, WireError},
 };
+use axum::{body::Bytes, http::StatusCode};
 
 /// A deployment with what is made of it once.
 #[derive(Debug)]
@@ -87,15 +85,15 @@ impl Hosted {
     }
 
     /// Describes the deployment to clients.
-    pub fn offer(&self) -> serde_json::Value {
-        json!({
-            "id": self.id,
-            "name": self.name,
-            "batch_size": self.batch_size,
-            "needs_keys": self.needs_keys,
-            "request_bytes": self.request_bytes,
-            "key_bytes": self.key_bytes,
-        })
+    pub fn offer(&self) -> Offer {
+        Offer {
+            id: self.id,
+            name: self.name.clone(),
+            batch_size: self.batch_size,
+            needs_keys: self.needs_keys,
+            request_bytes: self.request_bytes,
+            key_bytes: self.key_bytes,
+        }
     }
 
     /// Returns the number of clients whose keys are ready.

@@ -52,7 +52,7 @@ impl From<object_store::Error> for StoreError {
     }
 }
 
-/// What became of keys that were to be stored.
+/// The outcome of storing keys.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Stored {
     New,

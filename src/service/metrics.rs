@@ -29,7 +29,7 @@ struct StageLabels {
     stage: &'static str,
 }
 
-/// What is counted.
+/// Counts and times of a service.
 #[derive(Debug)]
 pub(super) struct Metrics {
     registry: Registry,

@@ -9,7 +9,7 @@
 //! `GET /openapi.json` with the description for programs.
 //!
 //! # Memory
-//! What a server holds is bounded by its [`ServiceLimits`]: the bodies of requests that are arriving or waiting, the
+//! [`ServiceLimits`] bound what a server holds: the bodies of requests that are arriving or waiting, the
 //! working memory of as many evaluations as may run at once, the keys that are kept ready, and for each open connection
 //! one response that is being sent.
 
@@ -23,6 +23,7 @@ mod key_store;
 mod limits;
 mod listen;
 mod metrics;
+mod offer;
 mod open_keys;
 mod problem;
 mod remote;
@@ -33,7 +34,8 @@ pub use error::ServiceError;
 pub use key_hash::KeyHash;
 pub use limits::ServiceLimits;
 pub use listen::{Service, ServiceOptions, StopHandle, TlsFiles};
-pub use remote::{Answer, Offer, Remote, RemoteError, RemoteOptions};
+pub use offer::Offer;
+pub use remote::{Answer, Remote, RemoteError, RemoteOptions};
 
 /// Chooses the cryptography of TLS, unless the process has chosen already.
 fn use_ring() {

@@ -21,7 +21,7 @@ pub(super) struct Problem {
     pub status: StatusCode,
     /// A word for programs, the same for the same kind of problem.
     pub word: &'static str,
-    /// What is wrong, and what to do.
+    /// The fault, and what to do.
     pub detail: String,
     /// Seconds after which to try again.
     retry_after: Option<u32>,

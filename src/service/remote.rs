@@ -16,8 +16,10 @@ use reqwest::{
 use serde::Deserialize;
 
 use super::{
+    Offer,
     body::OCTETS,
     key_hash::KeyHash,
+    offer::Offers,
     problem::{KEY_HEADER, UNKNOWN_KEYS},
     use_ring,
 };
@@ -64,19 +66,6 @@ impl Default for RemoteOptions {
     }
 }
 
-/// A deployment that a server offers.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub struct Offer {
-    /// Its identifier.
-    pub id: DeploymentId,
-    /// The network's name.
-    pub name: String,
-    /// The most images in a request.
-    pub batch_size: usize,
-    /// True if clients upload keys first.
-    pub needs_keys: bool,
-}
-
 /// A response, and what it took.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answer {
@@ -84,7 +73,7 @@ pub struct Answer {
     pub response: Vec<u8>,
     /// Bytes of keys that were uploaded for it: 0 if the server had them.
     pub key_bytes: u64,
-    /// What the server says of its stages, in milliseconds (`Server-Timing`).
+    /// The server's times of its stages, in milliseconds (`Server-Timing`).
     pub timing: String,
 }
 
@@ -113,7 +102,7 @@ pub enum RemoteError {
     Refused {
         /// The status of HTTP.
         status: u16,
-        /// What is wrong, in the server's words.
+        /// The fault, in the server's words.
         detail: String,
         /// The word for programs.
         word: String,
@@ -126,18 +115,13 @@ pub enum RemoteError {
     Deployment(#[from] DeployError),
 }
 
-/// What a server says when it refuses.
+/// A server's words when it refuses.
 #[derive(Deserialize, Default)]
 struct Refusal {
     #[serde(default)]
     r#type: String,
     #[serde(default)]
     detail: String,
-}
-
-#[derive(Deserialize)]
-struct Offers {
-    deployments: Vec<Offer>,
 }
 
 /// A client's connection to a service. It holds no secret key.

@@ -17,7 +17,6 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{get, post, put},
 };
-use serde_json::json;
 
 use super::{
     body::{DISCARDED_OF_STRANGERS, discard, discard_at_most, receive},
@@ -25,6 +24,7 @@ use super::{
     key_hash::KeyHash,
     key_store::Stored,
     metrics::METRICS_TYPE,
+    offer::Offers,
     problem::Problem,
     state::ServiceState,
 };
@@ -148,9 +148,13 @@ async fn metrics(State(state): Shared) -> Result<Response, Problem> {
     Ok(([(header::CONTENT_TYPE, kind)], text).into_response())
 }
 
-async fn deployments(State(state): Shared) -> Response {
-    let offers: Vec<_> = state.hosted.values().map(|hosted| hosted.offer()).collect();
-    json_text(json!({ "deployments": offers }).to_string())
+async fn deployments(State(state): Shared) -> Result<Response, Problem> {
+    let deployments = state.hosted.values().map(|hosted| hosted.offer());
+    let offers = Offers {
+        deployments: deployments.collect(),
+    };
+    let text = serde_json::to_string(&offers).map_err(Problem::internal)?;
+    Ok(json_text(text))
 }
 
 async fn client_file(State(state): Shared, id: PathPart) -> Result<Response, Problem> {

@@ -1,10 +1,10 @@
-//! What all calls share.
+//! The state that all calls share.
 
 use std::{
     collections::BTreeMap,
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
+        atomic::{AtomicBool, Ordering},
     },
 };
 
@@ -17,7 +17,7 @@ use super::{
 };
 use crate::deploy::DeploymentId;
 
-/// What all calls share.
+/// The state that all calls share.
 #[derive(Debug)]
 pub(super) struct ServiceState {
     pub hosted: BTreeMap<DeploymentId, Arc<Hosted>>,
@@ -27,9 +27,6 @@ pub(super) struct ServiceState {
     pub memory: BodyMemory,
     pub metrics: Metrics,
     evaluations: Arc<Semaphore>,
-    waiting: AtomicUsize,
-    /// Evaluations and uploads whose answer is not made yet.
-    calls: AtomicUsize,
     draining: AtomicBool,
 }
 
@@ -47,8 +44,6 @@ impl ServiceState {
             memory: BodyMemory::new(limits.body_bytes),
             metrics: Metrics::new(),
             evaluations: Arc::new(Semaphore::new(limits.evaluations.max(1))),
-            waiting: AtomicUsize::new(0),
-            calls: AtomicUsize::new(0),
             draining: AtomicBool::new(false),
             limits,
         }
@@ -65,7 +60,6 @@ impl ServiceState {
 
     /// Counts an evaluation or an upload until the result is dropped; `None` if the service is about to stop.
     pub fn enter(self: &Arc<Self>) -> Option<Call> {
-        self.calls.fetch_add(1, Ordering::SeqCst);
         self.metrics.open_calls.inc();
         let call = Call(Arc::clone(self));
         (!self.is_draining()).then_some(call)
@@ -73,7 +67,7 @@ impl ServiceState {
 
     /// True if no answer is being made.
     pub fn is_idle(&self) -> bool {
-        self.calls.load(Ordering::SeqCst) == 0
+        self.metrics.open_calls.get() == 0
     }
 
     /// Finds a deployment by the identifier in a path.
@@ -105,7 +99,6 @@ pub(super) struct Call(Arc<ServiceState>);
 impl Drop for Call {
     fn drop(&mut self) {
         self.0.metrics.open_calls.dec();
-        self.0.calls.fetch_sub(1, Ordering::SeqCst);
     }
 }
 
@@ -114,21 +107,17 @@ struct Place<'a>(&'a ServiceState);
 
 impl<'a> Place<'a> {
     fn take(state: &'a ServiceState) -> Result<Self, Problem> {
-        let most = state.limits.waiting.max(1);
-        let add = |waiting| (waiting < most).then_some(waiting + 1);
-        match (state.waiting).fetch_update(Ordering::SeqCst, Ordering::SeqCst, add) {
-            Ok(_) => {
-                state.metrics.waiting.inc();
-                Ok(Self(state))
-            }
-            Err(_) => Err(Problem::busy("too many requests wait for an evaluation")),
+        let place = Self(state);
+        let before = state.metrics.waiting.inc();
+        if before.cast_unsigned() >= state.limits.waiting.max(1) as u64 {
+            return Err(Problem::busy("too many requests wait for an evaluation"));
         }
+        Ok(place)
     }
 }
 
 impl Drop for Place<'_> {
     fn drop(&mut self) {
-        self.0.waiting.fetch_sub(1, Ordering::SeqCst);
         self.0.metrics.waiting.dec();
     }
 }

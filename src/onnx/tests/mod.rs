@@ -187,6 +187,14 @@ fn same(file: &File) -> Imported {
     imported
 }
 
+/// Returns the words of a file's refusal.
+fn refusal(file: &File) -> String {
+    match import_bytes(file.bytes(), &ImportOptions::default()) {
+        Ok(imported) => panic!("imported: {:?}", imported.notes),
+        Err(error) => error.to_string(),
+    }
+}
+
 /// The integer network of a file, whose logits are exact.
 fn exact(file: &File) -> Network {
     let imported = same(file);

@@ -1,13 +1,6 @@
-//! What is refused, and what is said.
+//! Refused files, and the words of the refusals.
 
 use super::*;
-
-fn refusal(file: &File) -> String {
-    match import_bytes(file.bytes(), &ImportOptions::default()) {
-        Ok(imported) => panic!("imported: {:?}", imported.notes),
-        Err(error) => error.to_string(),
-    }
-}
 
 /// A file whose node `/y` reads `x`, the result of a convolution, and is flattened.
 fn between(make: impl Fn(File) -> File) -> File {

@@ -3,13 +3,6 @@
 use super::*;
 use crate::onnx::message::AttributeMessage;
 
-fn refusal(file: &File) -> String {
-    match import_bytes(file.bytes(), &ImportOptions::default()) {
-        Ok(imported) => panic!("imported: {:?}", imported.notes),
-        Err(error) => error.to_string(),
-    }
-}
-
 /// A file with a convolution of `x`, which `make` computes from `input`.
 fn convolved(file: File) -> File {
     file.floats("w", &[2, 1, 2, 2], &random(1, 8))
@@ -79,7 +72,7 @@ fn sums_of_many_keep_what_sums_of_two_keep() {
     assert!(moved.contains("batch"), "{moved}");
 }
 
-/// What is said of a file whose node `t` reads `s`, a tensor that has lost the batch.
+/// Returns the refusal of a file whose node `t` reads `s`, a tensor that has lost the batch.
 fn between_squeezed(make: impl Fn(File) -> File) -> String {
     let file = File::new(&[1, 1, 4, 5])
         .floats("w", &[2, 1, 2, 2], &random(1, 8))
@@ -94,10 +87,7 @@ fn integer_inputs_hold_pixels_and_are_not_computed_with() {
     for kind in [3, 9, 21, 22] {
         let file = of_type(File::new(&[1, 1, 4, 4]).node("Cast", &["input"], "x"), kind);
         let said = refusal(&convolved(file));
-        assert!(
-            said.contains("does not hold pixels") || said.contains("type"),
-            "{kind}: {said}"
-        );
+        assert!(said.contains("does not hold pixels"), "{kind}: {said}");
     }
     let to_float = [("to", Attr::I(1))];
     let divided = |first: bool| {

@@ -1,4 +1,4 @@
-//! What is refused, with which status; and that the service goes on.
+//! Refused calls with their statuses, after which the service goes on.
 
 use serde_json::Value;
 
