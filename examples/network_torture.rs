@@ -17,58 +17,17 @@
     reason = "a failed try must end the run"
 )]
 
+#[path = "../tests/support/counting.rs"]
+mod counting;
 #[path = "../tests/support/networks.rs"]
 mod support;
 
+use counting::{Counting, processor_time};
 use sealquant::network::{FormatError, MAX_TERMS, Network, SplitMix64};
-use std::alloc::{GlobalAlloc, Layout, System};
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, OnceLock};
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 use support::{WAYS, file, inspect, known};
-
-/// Counts the bytes that Rust code has allocated, and their peak.
-struct Counting;
-
-static HELD: AtomicUsize = AtomicUsize::new(0);
-static PEAK: AtomicUsize = AtomicUsize::new(0);
-
-fn more(size: usize) {
-    let held = HELD.fetch_add(size, Ordering::Relaxed) + size;
-    PEAK.fetch_max(held, Ordering::Relaxed);
-}
-
-// SAFETY: every call goes to the system's allocator unchanged; this type only keeps counters besides.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        more(layout.size());
-        // SAFETY: as the caller promised.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        more(layout.size());
-        // SAFETY: as the caller promised.
-        unsafe { System.alloc_zeroed(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        HELD.fetch_sub(layout.size(), Ordering::Relaxed);
-        // SAFETY: as the caller promised.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-
-    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        if let Some(grown) = size.checked_sub(layout.size()) {
-            more(grown);
-        } else {
-            HELD.fetch_sub(layout.size() - size, Ordering::Relaxed);
-        }
-        // SAFETY: as the caller promised.
-        unsafe { System.realloc(pointer, layout, size) }
-    }
-}
 
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
@@ -100,8 +59,7 @@ impl Tally {
     /// Reads bytes and, if they are a network, inspects it.
     fn try_bytes(&mut self, name: &str, bytes: &[u8], allowed: Allowed) {
         *UNDER_WAY.lock().unwrap() = Some((name.to_owned(), processor_time()));
-        let before = HELD.load(Ordering::Relaxed);
-        PEAK.store(before, Ordering::Relaxed);
+        let before = Counting::mark();
         let start = processor_time();
         let since = |start| processor_time().saturating_sub(start);
         let mut steps: Vec<(String, Duration)> = Vec::new();
@@ -118,7 +76,7 @@ impl Tally {
                 variant(&error)
             }
         };
-        let held = PEAK.load(Ordering::Relaxed) - before;
+        let held = Counting::peak_since(before);
         let time = of_inspect(&steps);
         if time > allowed.time || held > allowed.bytes {
             let steps: Vec<_> = steps
@@ -150,27 +108,6 @@ impl Tally {
         *self.ends.entry(end).or_default() += 1;
         *UNDER_WAY.lock().unwrap() = None;
     }
-}
-
-/// Returns the processor time of all threads together, at the resolution of the system's clock; the time of day if it
-/// is not known.
-fn processor_time() -> Duration {
-    static START: OnceLock<Instant> = OnceLock::new();
-    // Fields after the program's name, which may hold anything: from the third field on. Ticks are hundredths of a
-    // second.
-    let ticks = std::fs::read_to_string("/proc/self/stat")
-        .ok()
-        .and_then(|stat| {
-            let mut fields = stat.rsplit_once(')')?.1.split_whitespace().skip(11);
-            let user: u64 = fields.next()?.parse().ok()?;
-            let system: u64 = fields.next()?.parse().ok()?;
-            Some(user + system)
-        });
-    let start = START.get_or_init(Instant::now);
-    ticks.map_or_else(
-        || start.elapsed(),
-        |ticks| Duration::from_millis(10 * ticks),
-    )
 }
 
 /// Adds up the steps of one `inspect`, with only the slowest way of choosing parameters: bounds and operations are

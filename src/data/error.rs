@@ -8,9 +8,6 @@ use super::DatasetName;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DataError {
-    /// The name is not that of a known dataset.
-    #[error("unknown dataset `{0}`: expected `mnist`, `fashion-mnist` or `cifar10`")]
-    UnknownDataset(String),
     /// The path that the user named is not a directory.
     #[error("{origin} {dir}, {problem}: {advice}", dir = dir.display(), advice = origin.advice())]
     NoDirectory {
@@ -127,13 +124,16 @@ pub enum DataError {
     Inconsistent(String),
 }
 
+/// The environment variable that names a directory of datasets.
+pub const DATA_VARIABLE: &str = "SEALQUANT_DATA";
+
 /// The place where a directory of datasets was named.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Origin {
     /// Named in [`Source::data_dir`](super::Source::data_dir).
     Source,
-    /// Named in the environment variable [`DATA_VARIABLE`](super::DATA_VARIABLE).
+    /// Named in the environment variable [`DATA_VARIABLE`].
     Variable,
 }
 
@@ -150,7 +150,7 @@ impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Source => f.write_str("the data directory is"),
-            Self::Variable => write!(f, "{} is", super::DATA_VARIABLE),
+            Self::Variable => write!(f, "{} is", DATA_VARIABLE),
         }
     }
 }

@@ -12,7 +12,7 @@ use std::{
 use super::{
     DataError, DataEvent, DatasetName,
     cache::cache_dir,
-    find::digest,
+    digest::digest,
     read::{MAX_FILE_BYTES, read_file},
 };
 use crate::{

@@ -7,17 +7,16 @@ use std::{
 };
 
 use super::{
-    DataError, DataEvent, Dataset, DatasetName, FileDigest, Origin, Source, Split,
-    cache::{cache_dir, sha256_hex},
-    cifar, fetch, idx,
+    DATA_VARIABLE, DataError, DataEvent, Dataset, DatasetName, Origin, Source, Split,
+    cache::cache_dir,
+    cifar,
+    digest::digest,
+    fetch, idx,
     looked::{self, present},
-    name::{FileSet, Form, KnownFile},
+    name::{FileSet, Form},
     read::read_file,
 };
 use crate::file_kind;
-
-/// The environment variable that names a directory of datasets.
-pub const DATA_VARIABLE: &str = "SEALQUANT_DATA";
 
 /// The directory in which Debian's package installs Fashion-MNIST.
 const SYSTEM_FASHION: &str = "/usr/share/datasets/fashion-mnist";
@@ -110,43 +109,6 @@ fn directory_with(given: &Path, name: DatasetName, files: &[&str]) -> Option<Pat
     places(given, name)
         .into_iter()
         .find(|dir| files.iter().all(|file| present(dir, file).is_some()))
-}
-
-/// Computes a file's digest and compares it with the published ones. Returns an error if the file is refused.
-pub(super) fn digest(
-    name: DatasetName,
-    file: &KnownFile,
-    path: &Path,
-    bytes: &[u8],
-    must_be_published: bool,
-) -> Result<FileDigest, DataError> {
-    let sha256 = sha256_hex(bytes);
-    let published = file.sha256 == Some(sha256.as_str());
-    if !published {
-        let owner = DatasetName::ALL.into_iter().find(|other| {
-            let files = other.published_files();
-            files.iter().any(|f| f.sha256 == Some(sha256.as_str()))
-        });
-        if let Some(found) = owner.filter(|&other| other != name) {
-            return Err(DataError::WrongDataset {
-                path: path.to_owned(),
-                expected: name,
-                found,
-            });
-        }
-        if must_be_published {
-            return Err(DataError::Checksum {
-                path: path.to_owned(),
-                expected: file.sha256.unwrap_or("unknown").to_owned(),
-                actual: sha256,
-            });
-        }
-    }
-    Ok(FileDigest {
-        name: file.name.to_owned(),
-        sha256,
-        published,
-    })
 }
 
 /// A file with the bytes read from it.
@@ -363,26 +325,5 @@ mod tests {
         }
         fs::remove_file(dir.join("data_batch_1.bin")).unwrap();
         has(&dir, Split::Test, &["a00, a01", "a05 and 17 more"]);
-    }
-
-    #[test]
-    fn hashes_are_written_in_hexadecimal() {
-        assert_eq!(
-            sha256_hex(b"abc"),
-            "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
-        );
-    }
-
-    #[test]
-    fn a_changed_cached_file_is_refused() {
-        let file = DatasetName::Mnist.published_files()[0];
-        let of = |must_be_published| {
-            let path = Path::new("f");
-            digest(DatasetName::Mnist, &file, path, b"other", must_be_published)
-        };
-        let error = of(true).unwrap_err();
-        assert!(matches!(error, DataError::Checksum { .. }));
-        assert!(error.to_string().contains(file.sha256.unwrap()));
-        assert!(!of(false).unwrap().published);
     }
 }

@@ -11,6 +11,7 @@
 
 mod cache;
 mod cifar;
+mod digest;
 mod error;
 mod fetch;
 mod find;
@@ -27,10 +28,10 @@ pub use cache::cache_dir;
 #[cfg(feature = "train")]
 pub(crate) use cache::hex;
 pub(crate) use cache::sha256_hex;
-pub use error::{DataError, Origin};
+pub use error::{DATA_VARIABLE, DataError, Origin};
 pub use fetch::fetch;
-pub use find::{DATA_VARIABLE, load};
-pub use name::{DatasetName, Split};
+pub use find::load;
+pub use name::{DatasetName, Split, UnknownDataset};
 
 /// The place where [`load`] looks first.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -4,8 +4,6 @@ use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
-use super::DataError;
-
 /// A dataset that this crate can find and fetch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
@@ -246,14 +244,19 @@ impl fmt::Display for DatasetName {
     }
 }
 
-impl FromStr for DatasetName {
-    type Err = DataError;
+/// A name is not that of a known dataset.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("unknown dataset `{0}`: expected `mnist`, `fashion-mnist` or `cifar10`")]
+pub struct UnknownDataset(String);
 
-    fn from_str(text: &str) -> Result<Self, DataError> {
+impl FromStr for DatasetName {
+    type Err = UnknownDataset;
+
+    fn from_str(text: &str) -> Result<Self, UnknownDataset> {
         Self::ALL
             .into_iter()
             .find(|name| name.as_str() == text)
-            .ok_or_else(|| DataError::UnknownDataset(text.to_owned()))
+            .ok_or_else(|| UnknownDataset(text.to_owned()))
     }
 }
 

@@ -1,12 +1,12 @@
 //! The client's file: all that a client needs to know, without weights.
 
-use super::deployment::Deployment;
 use super::error::DeployError;
 use super::id::DeploymentId;
 use super::json;
 use crate::engine::{ClientSpec, ClientSpecLiteral, EngineError, Plan};
 use crate::file_kind::Own;
-use crate::params::BoundRule;
+use crate::network::Network;
+use crate::params::{BoundRule, Parameters};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 
@@ -50,20 +50,25 @@ impl ClientFile {
     ///
     /// # Errors
     /// [`EngineError::Compact`] if SEAL's calls evaluate: only own kernels serve files.
-    pub fn new(deployment: &Deployment, plan: &Plan) -> Result<Self, DeployError> {
+    pub(super) fn new(
+        deployment: DeploymentId,
+        (network, parameters): (&Network, &Parameters),
+        classes: &[String],
+        plan: &Plan,
+    ) -> Result<Self, DeployError> {
         let spec = plan.client_spec().clone();
-        let literal = spec.to_literal(deployment.parameters().standard());
+        let literal = spec.to_literal(parameters.standard());
         Ok(Self {
-            deployment: deployment.id(),
-            name: deployment.network().name().to_owned(),
-            classes: deployment.classes().to_vec(),
-            bound: match &deployment.parameters().bound().rule {
+            deployment,
+            name: network.name().to_owned(),
+            classes: classes.to_vec(),
+            bound: match &parameters.bound().rule {
                 BoundRule::Proven => "proven: exact for every input".to_owned(),
                 BoundRule::Observed { source, .. } => {
                     format!("observed on {source}: other inputs may wrap around without notice")
                 }
             },
-            output_scale: deployment.network().output_scale(),
+            output_scale: network.output_scale(),
             literal: literal.ok_or(EngineError::Compact)?,
             spec,
         })

@@ -85,12 +85,25 @@ impl Deployment {
         Ok(Plan::new(&self.network, &self.parameters)?)
     }
 
+    /// Describes the deployment to clients; `plan` is that of [`Deployment::plan`].
+    ///
+    /// # Errors
+    /// [`EngineError::Compact`](crate::engine::EngineError::Compact) if SEAL's calls evaluate: only own kernels serve files.
+    pub fn client_file(&self, plan: &Plan) -> Result<ClientFile, DeployError> {
+        ClientFile::new(
+            self.id,
+            (&self.network, &self.parameters),
+            &self.classes,
+            plan,
+        )
+    }
+
     /// Writes `client.json`, for clients, and the folder `server`.
     ///
     /// # Errors
-    /// [`DeployError::File`] if a file cannot be written, and those of [`ClientFile::new`].
+    /// [`DeployError::File`] if a file cannot be written, and those of [`Deployment::client_file`].
     pub fn save(&self, folder: &Path) -> Result<(), DeployError> {
-        let client = ClientFile::new(self, &self.plan()?)?;
+        let client = self.client_file(&self.plan()?)?;
         let server = folder.join(SERVER_FOLDER);
         self.network.save(server.join(NETWORK_FILE))?;
         let file = ServerFile {

@@ -68,7 +68,7 @@ fn a_secret_key_comes_back_and_no_other_is_taken() {
     secret.create(&path).unwrap();
     assert!(secret.create(&path).is_err());
 
-    let file = ClientFile::new(&made, &plan).unwrap();
+    let file = made.client_file(&plan).unwrap();
     let read = SecretFile::load(&path, made.id()).unwrap();
     assert_eq!(read.key(), secret.key());
     let again = read.client(&file, &contexts).unwrap();

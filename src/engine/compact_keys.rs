@@ -4,10 +4,8 @@ use super::contexts::Contexts;
 use super::error::EngineError;
 use super::fresh::SEED_BYTES;
 use super::fresh::keys::{self, KeyMaker};
-use super::message::EvaluationKeys;
 use super::spec::NeededKey;
 use crate::seal::{Context, SecretKey};
-use std::sync::Arc;
 
 /// Evaluation keys for own kernels, with one seed for all random polynomials, in the form in which they travel. One set
 /// serves all plain primes, and each key has only the primes of the level at which the server uses it.
@@ -56,10 +54,5 @@ impl CompactKeys {
             && contexts.needed_keys().as_ref() == Some(&self.needed)
             && self.keys.len() == self.needed.len()
             && self.keys.iter().zip(&self.needed).all(whole)
-    }
-
-    /// Returns the keys for [`super::Server::new`], which expands them.
-    pub fn into_keys(self, contexts: &Contexts) -> EvaluationKeys {
-        EvaluationKeys::compact(Arc::new(self), contexts.contexts().len())
     }
 }

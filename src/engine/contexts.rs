@@ -1,7 +1,7 @@
 //! SEAL's contexts, made once for a plan, with the sizes of its messages.
 
-use super::compact_response::ResponseForm;
 use super::error::{Doing, EngineError};
+use super::response_form::ResponseForm;
 use super::spec::{ClientSpec, NeededKey};
 use crate::seal::{Context, ParametersLiteral};
 

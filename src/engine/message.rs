@@ -44,7 +44,7 @@ impl EvaluationKeys {
     }
 
     /// Takes the keys of own kernels, for this many plain primes.
-    pub(super) fn compact(keys: Arc<CompactKeys>, plain_primes: usize) -> Self {
+    fn compact(keys: Arc<CompactKeys>, plain_primes: usize) -> Self {
         Self {
             compact: Some(keys),
             ..Self::empty(plain_primes)
@@ -67,6 +67,13 @@ impl EvaluationKeys {
     /// Returns SEAL's Galois keys for each plain prime, if the plan rotates.
     pub fn galois_keys(&self) -> &[Option<GaloisKeys>] {
         &self.galois_keys
+    }
+}
+
+impl CompactKeys {
+    /// Returns the keys for [`super::Server::new`], which expands them.
+    pub fn into_keys(self, contexts: &Contexts) -> EvaluationKeys {
+        EvaluationKeys::compact(Arc::new(self), contexts.contexts().len())
     }
 }
 

@@ -1,8 +1,8 @@
 //! The agreement between client and server: parameters, packing, and circuit.
 
-use super::compact_response::ResponseForm;
 use super::correction::corrections;
 use super::error::EngineError;
+use super::response_form::ResponseForm;
 use super::spec::{ClientSpec, Upload};
 use crate::circuit::{Circuit, CircuitLayer, levels};
 use crate::network::Network;

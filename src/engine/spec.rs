@@ -1,6 +1,6 @@
 //! What a client must know: parameters and sizes, no weights.
 
-use super::compact_response::ResponseForm;
+use super::response_form::ResponseForm;
 use crate::network::{InputError, InputSpec, Shape};
 use crate::packing::SlotMap;
 use crate::seal::SecurityLevel;

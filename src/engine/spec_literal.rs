@@ -1,6 +1,6 @@
 //! A client's specification as it is written in a file.
 
-use super::compact_response::ResponseForm;
+use super::response_form::ResponseForm;
 use super::spec::{ClientSpec, Upload};
 use crate::bits::width;
 use crate::network::InputSpec;

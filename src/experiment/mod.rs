@@ -13,6 +13,7 @@ pub mod reproduce;
 mod scaling;
 mod spread;
 mod timing;
+mod timing_error;
 
 pub use classify::{Classified, ClassifyError, Encryption, classify};
 pub use forecast::{ForecastRecord, LayerForecastRecord};
@@ -24,4 +25,5 @@ pub use record::{
 };
 pub use scaling::{Axis, ScalingError, ScalingPoint, ScalingRecord, measure_scaling};
 pub use spread::Spread;
-pub use timing::{PrimeSummary, TimingCase, TimingError, TimingRecord, TimingRow};
+pub use timing::{PrimeSummary, TimingCase, TimingRecord, TimingRow};
+pub use timing_error::TimingError;

@@ -1,18 +1,11 @@
 //! One image with the authors' schedule: the rows and the record of a comparison.
 
-use std::{
-    collections::BTreeSet,
-    path::{Path, PathBuf},
-};
+use std::{collections::BTreeSet, path::Path};
 
 use serde::{Deserialize, Serialize};
-use thiserror::Error;
 
-use super::{Host, PrimeLayer, PrimeRun};
-use crate::{
-    circuit::OpCounts, data::DatasetName, engine::EngineError, network::InputError,
-    params::ReferenceParameters,
-};
+use super::{Host, PrimeLayer, PrimeRun, TimingError};
+use crate::{circuit::OpCounts, data::DatasetName, params::ReferenceParameters};
 
 /// A row of the comparison, named for what changes from the row before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -122,40 +115,6 @@ pub struct TimingRecord {
     /// The machine and the program. With HEXL, the times are not comparable with the authors'.
     #[serde(flatten)]
     pub host: Host,
-}
-
-/// Reasons for which a timing could not be taken.
-#[derive(Debug, Error)]
-#[non_exhaustive]
-pub enum TimingError {
-    /// The engine failed.
-    #[error(transparent)]
-    Engine(#[from] EngineError),
-    /// The image does not fit the network.
-    #[error(transparent)]
-    Input(#[from] InputError),
-    /// There is no finished run for a row.
-    #[error("no plaintext modulus has run; run one at least")]
-    NoRuns,
-    /// A record could not be read or written.
-    #[error("cannot {what} {}", path.display())]
-    File {
-        /// The failed action: `read`, `write` or `name`.
-        what: &'static str,
-        /// The file.
-        path: PathBuf,
-        /// The reason.
-        #[source]
-        source: std::io::Error,
-    },
-}
-
-impl TimingError {
-    /// Names the failed action and the file.
-    pub(super) fn file(what: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Self {
-        let path = path.to_owned();
-        move |source| Self::File { what, path, source }
-    }
 }
 
 impl TimingRow {

@@ -4,8 +4,9 @@ use num_bigint::BigInt;
 
 use super::{
     error::NetworkError,
+    input::InputSpec,
     layer::{Layer, NamedLayer},
-    model::{InputSpec, Network, NetworkLiteral},
+    model::{Network, NetworkLiteral},
     quantizer::InputQuantizer,
     shape::Shape,
 };

@@ -6,8 +6,9 @@
 use thiserror::Error;
 
 use super::{
+    input::InputSpec,
     layer::{Layer, NamedLayer},
-    model::{InputSpec, Network, NetworkLiteral},
+    model::{Network, NetworkLiteral},
     shape::Shape,
     sums::WeightedSums,
 };

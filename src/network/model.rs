@@ -1,13 +1,9 @@
 //! The network itself: an unchecked description goes in, a validated and immutable network comes out.
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
-
 use super::{
     error::{InputError, NetworkError, Short},
-    format_error::ENCODED_VERSION,
-    layer::{Layer, MAX_ELEMENTS, MAX_WEIGHTS, NamedLayer},
-    quantizer::InputQuantizer,
-    raw::RawInput,
+    input::InputSpec,
+    layer::{Layer, MAX_WEIGHTS, NamedLayer},
     shape::Shape,
 };
 
@@ -27,65 +23,6 @@ pub const MAX_STEPS: u64 = 1 << 26;
 const MAX_TENSOR_BYTES: u64 = 1 << 28;
 /// Longest name, in bytes.
 const MAX_NAME_BYTES: usize = 128;
-
-/// The input that a network reads.
-#[derive(Clone, Debug, PartialEq)]
-pub struct InputSpec {
-    /// Shape of the network's input.
-    pub shape: Shape,
-    /// Conversion from pixels to integers.
-    pub quantizer: InputQuantizer,
-}
-
-impl InputSpec {
-    /// Checks that the shape is one that a network can have, and that the quantiser can give it.
-    fn check(&self) -> Result<(), NetworkError> {
-        let shape = self.shape;
-        if shape.is_empty() || shape.len() > MAX_ELEMENTS {
-            let problem = format!(
-                "{shape} has {} values, expected 1 to {MAX_ELEMENTS}",
-                shape.len()
-            );
-            return Err(NetworkError::new("input.shape", problem));
-        }
-        self.quantizer.check_shape(shape)
-    }
-
-    /// Converts an image of pixels to the integers that the network reads. Both are in the flat, channel-major order of
-    /// [`Shape`].
-    ///
-    /// # Errors
-    /// [`InputError::Length`] unless there is one pixel per value of the image's shape. That is the input's shape,
-    /// except that an [`InputEncoding`](super::InputEncoding) has its own number of channels.
-    pub fn quantize_image(&self, pixels: &[u8]) -> Result<Vec<i64>, InputError> {
-        let Self { shape, quantizer } = self;
-        let image = quantizer.image_shape(*shape);
-        if pixels.len() != image.len() {
-            return Err(InputError::Length {
-                actual: pixels.len(),
-                expected: image.len(),
-                shape: image,
-            });
-        }
-        Ok(quantizer.quantize_image(pixels, *shape))
-    }
-}
-
-/// Written as in a network file.
-impl Serialize for InputSpec {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        RawInput::of(self).serialize(serializer)
-    }
-}
-
-impl<'de> Deserialize<'de> for InputSpec {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let read = RawInput::deserialize(deserializer)?.into_spec(ENCODED_VERSION);
-        let spec = read.map_err(D::Error::custom)?;
-        spec.check().map_err(D::Error::custom)?;
-        Ok(spec)
-    }
-}
 
 /// The unchecked description of a network; [`Network::new`] checks it.
 #[derive(Clone, Debug, PartialEq)]

@@ -3,18 +3,15 @@
 use std::fmt::{self, Write};
 
 use num_bigint::BigInt;
-use serde::{
-    Deserialize, Deserializer, Serialize, Serializer,
-    de::{SeqAccess, Visitor},
-};
+use serde::{Deserialize, Deserializer, de::Visitor};
 
 use super::{
-    encoding::InputEncoding,
     error::NetworkError,
     format_error::{ENCODED_VERSION, FORMAT, VERSION},
+    input::RawInput,
     layer::{Layer, MAX_BIAS_BITS, MAX_WEIGHTS, NamedLayer},
-    model::{InputSpec, MAX_LAYERS, Network, NetworkLiteral},
-    quantizer::InputQuantizer,
+    model::{MAX_LAYERS, Network, NetworkLiteral},
+    raw_value::{AtMost, at_most, double},
     shape::Shape,
 };
 
@@ -37,23 +34,6 @@ pub(super) struct RawNetwork {
     layers: Vec<RawLayer>,
 }
 
-#[derive(Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct RawInput {
-    shape: Shape,
-    quantizer: RawQuantizer,
-}
-
-#[derive(Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
-struct RawQuantizer {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    thresholds: Option<AtMost<u8, 255>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    encoding: Option<InputEncoding>,
-    scale: String,
-}
-
 /// A layer of any kind; its kind decides which fields are required.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -71,45 +51,6 @@ struct RawLayer {
     weight: Option<AtMost<i64, MAX_WEIGHTS>>,
     bias: Option<AtMost<Bias, MAX_BIASES>>,
     weight_scale: Option<String>,
-}
-
-impl RawInput {
-    /// Writes an input as a network file does.
-    pub(super) fn of(input: &InputSpec) -> Self {
-        let quantizer = &input.quantizer;
-        let encoding = quantizer.encoding().cloned();
-        let thresholds = || AtMost(quantizer.thresholds().to_vec());
-        Self {
-            shape: input.shape,
-            quantizer: RawQuantizer {
-                thresholds: encoding.is_none().then(thresholds),
-                encoding,
-                scale: format!("{:?}", quantizer.scale()),
-            },
-        }
-    }
-
-    /// Checks an input that is written as in a network file of this version.
-    pub(super) fn into_spec(self, version: u64) -> Result<InputSpec, NetworkError> {
-        let Self { shape, quantizer } = self;
-        let scale = double(&quantizer.scale, "input.quantizer.scale")?;
-        let refused = |field: &str, problem: &str| {
-            NetworkError::new(format!("input.quantizer.{field}"), problem)
-        };
-        let rule = match (quantizer.thresholds, quantizer.encoding) {
-            (Some(AtMost(thresholds)), None) => InputQuantizer::from_thresholds(thresholds)?,
-            (None, Some(encoding)) if version == ENCODED_VERSION => {
-                InputQuantizer::from_encoding(encoding)?
-            }
-            (None, Some(_)) => return Err(refused("encoding", "needs version 2")),
-            (None, None) => return Err(refused("thresholds", "is missing")),
-            (Some(_), Some(_)) => {
-                return Err(refused("encoding", "does not belong beside thresholds"));
-            }
-        };
-        let quantizer = rule.with_scale(scale)?;
-        Ok(InputSpec { shape, quantizer })
-    }
 }
 
 impl RawNetwork {
@@ -238,58 +179,6 @@ fn biases(found: Vec<Bias>, layer: usize) -> Result<Vec<BigInt>, NetworkError> {
         bias.map_err(|problem| NetworkError::new(field(), problem))
     };
     found.into_iter().enumerate().map(bias).collect()
-}
-
-/// Parses a double that is written as a string, because a JSON number may lose its last bits.
-fn double(text: &str, field: &str) -> Result<f64, NetworkError> {
-    text.parse().map_err(|_| {
-        let start: String = text.chars().take(64).collect();
-        NetworkError::new(field, format!("{start:?} is not a decimal number"))
-    })
-}
-
-/// A list of at most `LIMIT` values; a longer one is refused before it fills the memory.
-struct AtMost<T, const LIMIT: usize>(Vec<T>);
-
-impl<T: Serialize, const LIMIT: usize> Serialize for AtMost<T, LIMIT> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.0.serialize(serializer)
-    }
-}
-
-impl<'de, T: Deserialize<'de>, const LIMIT: usize> Deserialize<'de> for AtMost<T, LIMIT> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        at_most::<LIMIT, T, D>(deserializer).map(Self)
-    }
-}
-
-fn at_most<'de, const LIMIT: usize, T, D>(deserializer: D) -> Result<Vec<T>, D::Error>
-where
-    T: Deserialize<'de>,
-    D: Deserializer<'de>,
-{
-    struct List<T, const LIMIT: usize>(std::marker::PhantomData<T>);
-
-    impl<'de, T: Deserialize<'de>, const LIMIT: usize> Visitor<'de> for List<T, LIMIT> {
-        type Value = Vec<T>;
-
-        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            write!(f, "a list of at most {LIMIT} values")
-        }
-
-        fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Vec<T>, A::Error> {
-            let mut values = Vec::new();
-            while let Some(value) = list.next_element()? {
-                if values.len() == LIMIT {
-                    return Err(serde::de::Error::invalid_length(LIMIT + 1, &self));
-                }
-                values.push(value);
-            }
-            Ok(values)
-        }
-    }
-
-    deserializer.deserialize_seq(List::<T, LIMIT>(std::marker::PhantomData))
 }
 
 /// Writes the text of a network file.

@@ -59,8 +59,14 @@ pub enum OnnxError {
         problem: String,
     },
     /// The integer network was refused.
-    #[error("the integer network is not possible")]
-    Network(#[from] NetworkError),
+    #[error("the integer network is not possible{}", made_of(.node.as_deref()))]
+    Network {
+        /// Name of the node of which the layer at fault was made, if a layer is at fault.
+        node: Option<String>,
+        /// The fault.
+        #[source]
+        source: NetworkError,
+    },
     /// The network refuses its own inputs.
     #[error("the imported network cannot be evaluated")]
     Input(#[from] InputError),
@@ -75,6 +81,16 @@ pub enum OnnxError {
 }
 
 impl OnnxError {
+    /// Reports the fault of a network whose layers were made of these nodes, if they are known.
+    pub(super) fn network(source: NetworkError, nodes: &[Option<String>]) -> Self {
+        let index = source.field.strip_prefix("layers[");
+        let index = index.and_then(|rest| rest.split(']').next()?.parse::<usize>().ok());
+        Self::Network {
+            node: index.and_then(|index| nodes.get(index)?.clone()),
+            source,
+        }
+    }
+
     pub(super) fn damaged(problem: impl Into<String>) -> Self {
         Self::Damaged {
             problem: problem.into(),
@@ -91,6 +107,10 @@ impl OnnxError {
     pub(super) fn model(problem: impl Into<String>) -> Self {
         Self::Model(problem.into())
     }
+}
+
+fn made_of(node: Option<&str>) -> String {
+    node.map_or_else(String::new, |node| format!(": the layer of node `{node}`"))
 }
 
 /// Returns a name from a file as it may be shown: no control characters, and not too long.

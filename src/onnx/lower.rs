@@ -44,20 +44,26 @@ pub(super) fn lower(
     thresholds: Vec<u8>,
     bits: u32,
 ) -> Result<Lowered, OnnxError> {
-    let quantizer = InputQuantizer::from_thresholds(thresholds)?.with_scale(plan.unit)?;
+    let quantizer = InputQuantizer::from_thresholds(thresholds)
+        .and_then(|quantizer| quantizer.with_scale(plan.unit))
+        .map_err(|error| OnnxError::network(error, &[]))?;
     let mut network = NetworkBuilder::new(name, plan.input).quantizer(quantizer);
     let mut rounded = Vec::new();
     let mut unit = plan.unit;
     // The integer in the extra channel, if there is one.
     let mut constant: Option<f64> = None;
+    // The node of which each layer was made.
+    let mut nodes = Vec::new();
     for stage in &plan.stages {
         match stage {
             RealLayer::Square => {
+                nodes.push(None);
                 network = network.square();
                 unit *= unit;
                 constant = constant.map(|constant| constant * constant);
             }
             RealLayer::Pool { kernel, stride } => {
+                nodes.push(None);
                 network = network.sum_pool(*kernel, *stride);
                 let area = (kernel[0] * kernel[1]) as f64;
                 constant = constant.map(|constant| constant * area);
@@ -67,16 +73,19 @@ pub(super) fn lower(
                 if affine.window.is_none()
                     && network.shape() != Shape::vector(network.shape().len())
                 {
+                    nodes.push(None);
                     network = network.flatten();
                 }
-                network = network.layer(layer.layer(affine, unit, constant, &mut rounded)?);
+                nodes.push(Some(affine.node.clone()));
                 unit *= layer.scale;
+                network = network.layer(layer.layer(affine, unit, constant, &mut rounded)?);
                 constant = affine.constant.then_some(1.0);
             }
         }
     }
+    let network = network.build();
     Ok(Lowered {
-        network: network.build()?,
+        network: network.map_err(|error| OnnxError::network(error, &nodes))?,
         rounded,
     })
 }
@@ -153,15 +162,14 @@ impl Integers {
         })
     }
 
-    /// Makes the layer, which reads integers worth `unit`, and in an extra channel the integer `constant`.
+    /// Makes the layer, whose sums are worth `worth` each. In an extra channel it reads the integer `constant`.
     fn layer(
-        &self,
+        self,
         affine: &RealAffine,
-        unit: f64,
+        worth: f64,
         constant: Option<f64>,
         rounded: &mut Vec<String>,
     ) -> Result<Layer, OnnxError> {
-        let worth = unit * self.scale;
         let mut is_exact = true;
         let mut integer = |real: f64| {
             let exact = real / worth;
@@ -177,7 +185,7 @@ impl Integers {
         let mut bias = bias.ok_or_else(|| too_wide(affine))?;
         let inputs = affine.input.channels;
         let mut outputs = affine.outputs();
-        let mut weight = self.weight.clone();
+        let mut weight = self.weight;
         let area = affine.window.map_or(1, |window| window.area());
         if let (Some(constant), Some(_)) = (constant, affine.window) {
             // One more input channel, whose integer is the constant.

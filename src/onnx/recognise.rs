@@ -69,6 +69,18 @@ impl From<OnnxError> for Unrecognized {
     }
 }
 
+impl Unrecognized {
+    /// Names the node at which it ended, if the error does not.
+    fn at(self, node: &NodeMessage) -> Self {
+        match self {
+            Self::Error(error @ OnnxError::TooLarge { .. }) => {
+                refused(node, error.to_string()).into()
+            }
+            other => other,
+        }
+    }
+}
+
 pub(super) type Recognition<T> = Result<T, Unrecognized>;
 
 /// Reads the nodes, one after the other.
@@ -133,7 +145,7 @@ pub(super) fn recognise(
             .insert(name.clone(), Meaning::Constant(constant.clone()));
     }
     for node in &graph.nodes {
-        let made = recognizer.node(node)?;
+        let made = recognizer.node(node).map_err(|error| error.at(node))?;
         if let Some(name) = node.output.first() {
             recognizer.entries.insert(name.clone(), made);
         }

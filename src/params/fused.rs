@@ -4,10 +4,11 @@ use super::ENCRYPTED_MODULUS_MAX;
 use super::fused_circuit::{FusedCircuit, dropping_nanoseconds};
 use super::fused_noise::FusedNoise;
 use super::hoisted::WorkRates;
-use super::line::{Line, Traffic};
+use super::line::Line;
 use super::options::{Scheme, SelectOptions};
 use super::scaled::Noises;
 use super::search::{Chain, Chains, MARGIN_BITS, Stop, fewest_response_primes, primes, worst};
+use super::traffic::Traffic;
 use crate::kernels::PRIME_BITS_MAX;
 use crate::seal::CIPHERTEXT_SIZES;
 

@@ -25,6 +25,7 @@ mod selection;
 mod selection_literal;
 mod stock;
 mod stock_noise;
+mod traffic;
 
 /// Largest plain modulus, or product of several, that own encryption takes: 22 times it, the size of a small polynomial,
 /// fits 62 bits.

@@ -5,7 +5,6 @@ use super::context::{Context, ParmsId};
 use super::encoder::check_batching;
 use super::error::{Error, Named, Result};
 use super::own_format::check_not_text;
-use super::rns::check_switching;
 use crate::ffi::keys::bridge;
 use cxx::UniquePtr;
 use std::pin::Pin;
@@ -415,3 +414,14 @@ macro_rules! opaque_debug {
 pub(super) use opaque_debug;
 
 opaque_debug!(SecretKey, PublicKey, RelinKeys, GaloisKeys, KeyGenerator);
+
+/// Refuses parameters without a special prime.
+pub(super) fn check_switching(operation: &'static str, context: &Context) -> Result<()> {
+    if context.using_keyswitching() {
+        return Ok(());
+    }
+    Err(Error::Unsupported {
+        operation,
+        reason: "key switching needs a special prime: give coeff_modulus at least two primes",
+    })
+}

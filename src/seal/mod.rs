@@ -56,6 +56,7 @@ mod polynomial;
 mod qualifiers;
 mod rns;
 mod seal_stream;
+mod seed;
 mod seeded;
 mod sizes;
 
@@ -74,6 +75,7 @@ pub use plaintext::Plaintext;
 pub use qualifiers::Qualifiers;
 /// The version of SEAL that this build links, and a flag that tells whether SEAL was compiled with Intel HEXL.
 pub use seal_sys::{HEXL, SEAL_VERSION};
+pub use seed::Seed;
 pub(crate) use seeded::SeededPart;
-pub use seeded::{Seed, SeededCiphertext, SeededGaloisKeys, SeededPublicKey, SeededRelinKeys};
+pub use seeded::{SeededCiphertext, SeededGaloisKeys, SeededPublicKey, SeededRelinKeys};
 pub use sizes::{CIPHERTEXT_SIZES, RELIN_SLOTS};

@@ -7,10 +7,11 @@
 use super::ciphertext::Ciphertext;
 use super::context::{Context, Level, ParmsId};
 use super::error::{Error, Named, Result};
-#[cfg(feature = "inference")]
-use super::keys::SecretKey;
 use super::keys::{GaloisKeys, PublicKey, RelinKeys};
-use super::seeded::{Seed, expand::uniform};
+#[cfg(feature = "inference")]
+use super::keys::{SecretKey, check_switching};
+use super::seed::Seed;
+use super::seeded::expand::uniform;
 use super::sizes::{CIPHERTEXT_SIZES, RELIN_SLOTS};
 #[cfg(feature = "inference")]
 use crate::ffi::ciphertext::bridge as bridge_of;
@@ -471,16 +472,6 @@ const fn galois_slot(element: u32) -> Option<usize> {
     } else {
         None
     }
-}
-
-pub(super) fn check_switching(operation: &'static str, context: &Context) -> Result<()> {
-    if context.using_keyswitching() {
-        return Ok(());
-    }
-    Err(Error::Unsupported {
-        operation,
-        reason: "key switching needs a special prime: give coeff_modulus at least two primes",
-    })
 }
 
 /// Splits one slot into its parts and checks them.

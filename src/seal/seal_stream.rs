@@ -3,7 +3,8 @@
 //! This is the only public way to get a seed: SEAL's `Serializable` exposes nothing else.
 
 use super::own_format::{HEADER_BYTES, MAGIC, words};
-use super::seeded::{Seed, SeededPart};
+use super::seed::Seed;
+use super::seeded::SeededPart;
 use crate::seal::context::Context;
 use crate::seal::error::{Error, Result};
 

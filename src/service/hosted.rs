@@ -52,7 +52,7 @@ impl Hosted {
     pub fn new(deployment: &Deployment, limits: &ServiceLimits) -> Result<Self, DeployError> {
         let plan = deployment.plan()?;
         let contexts = Contexts::new(plan.client_spec())?;
-        let client_file = ClientFile::new(deployment, &plan)?.to_json()?;
+        let client_file = deployment.client_file(&plan)?.to_json()?;
         let sizes = UploadSizes::of(&contexts)?;
         let needs_keys = contexts.needs_keys();
         let keyless = if needs_keys {

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::{NetworkSpec, TrainError, export, files::write_json, read};
+use super::{NetworkSpec, TrainError, files::write_json, read};
 use crate::{
     data::DatasetName,
     file_kind::Own,
@@ -297,17 +297,8 @@ impl TrainConfig {
         rules.get(index).or_else(|| rules.last()).copied()
     }
 
-    /// Checks every field. Also checks that the configuration describes an integer network, by building one; a float
-    /// configuration may differ in its activations and pooling.
-    ///
-    /// # Errors
-    /// [`TrainError::Config`] naming the first field that is wrong; [`TrainError::NotExportable`].
-    pub fn validate(&self) -> Result<(), TrainError> {
-        self.check_fields()?;
-        export::check_exportable(self)
-    }
-
-    fn check_fields(&self) -> Result<(), TrainError> {
+    /// Checks every field by itself.
+    pub(super) fn check_fields(&self) -> Result<(), TrainError> {
         check(!self.name.is_empty(), "name", "is empty")?;
         self.network.shapes()?;
         self.quantizer()?;

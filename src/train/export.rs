@@ -102,6 +102,18 @@ pub(super) fn to_network(
     })
 }
 
+impl TrainConfig {
+    /// Checks every field. Also checks that the configuration describes an integer network, by building one; a float
+    /// configuration may differ in its activations and pooling.
+    ///
+    /// # Errors
+    /// [`TrainError::Config`] naming the first field that is wrong; [`TrainError::NotExportable`].
+    pub fn validate(&self) -> Result<(), TrainError> {
+        self.check_fields()?;
+        check_exportable(self)
+    }
+}
+
 /// Builds the integer network of a configuration, with weights that are zero but for one in each layer, which has the
 /// largest integer. Whatever [`Network::new`] refuses in names, sizes and widths is then refused before training
 /// starts. A float network is checked in the same way, with layers that exist only in training (`relu`, `max-pool`)
@@ -109,7 +121,7 @@ pub(super) fn to_network(
 ///
 /// # Errors
 /// [`TrainError::NotExportable`] for a quantised network with such a layer, else [`TrainError::Config`].
-pub(super) fn check_exportable(config: &TrainConfig) -> Result<(), TrainError> {
+fn check_exportable(config: &TrainConfig) -> Result<(), TrainError> {
     let mut spec = config.network.clone();
     if config.quantization.is_none() {
         for layer in &mut spec.layers {

@@ -2,7 +2,8 @@
 
 use super::damage::explain;
 use super::error::{WireError, WireResult};
-use super::message::{Limits, Message};
+use super::limits::Limits;
+use super::message::Message;
 use crate::engine::{
     CompactKeys, CompactRequest, CompactResponse, Contexts, EvaluationKeys, MaskedImage, Pad,
     PreparedPad, Request, Response, SeededEvaluationKeys, SeededRequest,

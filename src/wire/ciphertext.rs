@@ -1,7 +1,8 @@
 //! Ciphertexts on the wire, whole or seeded.
 
 use super::error::{WireError, WireResult};
-use super::header::{Counts, Kind};
+use super::header::Counts;
+use super::kind::Kind;
 use super::message::{Body, Size, check_field, check_single, data_level};
 use super::stream::{MessageSource, Sink};
 use crate::seal::{CIPHERTEXT_SIZES, Ciphertext, Context, Level, SeededCiphertext, SeededPart};

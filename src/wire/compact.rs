@@ -4,8 +4,10 @@ use super::ciphertext::{fit, unfit};
 use super::damage::explain_header;
 use super::engine::{batch_size, check_fresh, first};
 use super::error::{WireError, WireResult};
-use super::header::{Counts, HEADER_BYTES, Kind};
-use super::message::{Body, Limits, Size, check_field, read_with, write};
+use super::header::{Counts, HEADER_BYTES};
+use super::kind::Kind;
+use super::limits::Limits;
+use super::message::{Body, Size, check_field, read_with, write};
 use super::stream::{MessageSource, POLYNOMIAL, Sink, invalid_residue};
 use crate::engine::fresh::{self, ExpandError, SEED_BYTES};
 use crate::engine::{

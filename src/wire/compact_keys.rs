@@ -3,7 +3,8 @@
 use super::compact::in_order;
 use super::engine::first;
 use super::error::WireResult;
-use super::header::{Counts, Fingerprint, Kind};
+use super::header::{Counts, Fingerprint};
+use super::kind::Kind;
 use super::message::{Body, Size, check_field, message_bytes};
 use super::stream::{MessageSource, POLYNOMIAL, Sink};
 use crate::engine::fresh::{SEED_BYTES, keys};

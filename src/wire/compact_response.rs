@@ -3,7 +3,8 @@
 use super::ciphertext::unfit;
 use super::engine::{batch_size, first};
 use super::error::{WireError, WireResult};
-use super::header::{Counts, Kind};
+use super::header::Counts;
+use super::kind::Kind;
 use super::message::{Body, Size, check_field};
 use super::stream::{MessageSource, POLYNOMIAL, Sink};
 use crate::bits::padding_is_zero;

@@ -2,7 +2,7 @@
 
 use super::error::WireError;
 use super::header::{CHECKSUM_BYTES, MAGIC};
-use super::message::Limits;
+use super::limits::Limits;
 use crate::text;
 use xxhash_rust::xxh3::xxh3_64;
 

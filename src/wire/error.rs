@@ -1,6 +1,6 @@
 //! Errors of reading and writing messages.
 
-use super::header::Kind;
+use super::kind::Kind;
 use std::path::PathBuf;
 use thiserror::Error;
 

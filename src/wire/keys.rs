@@ -2,7 +2,8 @@
 
 use super::ciphertext::{fit, read_seeded, read_whole, write_polynomials, write_seeded};
 use super::error::{WireError, WireResult};
-use super::header::{Counts, Kind};
+use super::header::Counts;
+use super::kind::Kind;
 use super::message::{Body, Size, check_field, check_single};
 use super::stream::{MessageSource, Sink};
 use crate::seal::{

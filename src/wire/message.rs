@@ -2,35 +2,15 @@
 
 use super::damage::{explain, explain_header};
 use super::error::{WireError, WireResult};
-use super::header::{CHECKSUM_BYTES, Counts, Fingerprint, HEADER_BYTES, Header, Kind};
+use super::header::{CHECKSUM_BYTES, Counts, Fingerprint, HEADER_BYTES, Header};
+use super::kind::Kind;
+use super::limits::Limits;
 use super::stream::{MessageSource, Sink};
 use crate::bits::{packed_bytes, width};
 use crate::seal::{Context, Level, Seed};
 use std::fs::File;
 use std::io::{Read, Seek as _, Write};
 use std::path::Path;
-
-/// The limits that a reader sets. A sender can promise any size: nothing is allocated on the strength of a promise, and
-/// a message beyond these limits is refused as soon as its header has been read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limits {
-    /// Maximum size of the message, in bytes.
-    pub message_bytes: u64,
-    /// Maximum size of the message's residues in memory, in bytes. A seeded message also counts the whole object that
-    /// it expands to, because both are held at once: three times what is read. While a message is read, the current
-    /// ciphertext or key part temporarily takes up to three times its own size more.
-    pub memory_bytes: u64,
-}
-
-impl Default for Limits {
-    /// Allows 1 GiB of message and 4 GiB of memory.
-    fn default() -> Self {
-        Self {
-            message_bytes: 1 << 30,
-            memory_bytes: 4 << 30,
-        }
-    }
-}
 
 /// Size of a body on the wire and in memory, in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

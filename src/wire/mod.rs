@@ -42,10 +42,14 @@ mod engine;
 mod error;
 mod header;
 mod keys;
+mod kind;
+mod limits;
 mod message;
 #[cfg(feature = "inference")]
 mod pads;
 mod stream;
+#[cfg(feature = "inference")]
+mod upload_sizes;
 
 #[cfg(test)]
 #[cfg(feature = "inference")]
@@ -55,8 +59,10 @@ mod tests;
 pub use any::reencode;
 #[cfg(feature = "inference")]
 pub use compact::SendError;
-#[cfg(feature = "inference")]
-pub use engine::UploadSizes;
 pub use error::{WireError, WireResult};
-pub use header::{CHECKSUM_BYTES, Fingerprint, HEADER_BYTES, Kind, MAGIC, VERSION};
-pub use message::{Limits, Message, Scope};
+pub use header::{CHECKSUM_BYTES, Fingerprint, HEADER_BYTES, MAGIC, VERSION};
+pub use kind::Kind;
+pub use limits::Limits;
+pub use message::{Message, Scope};
+#[cfg(feature = "inference")]
+pub use upload_sizes::UploadSizes;

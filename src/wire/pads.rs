@@ -3,7 +3,8 @@
 use super::ciphertext::fit;
 use super::engine::{batch_counts, batch_size, check_parts, read_parts, write_parts};
 use super::error::WireResult;
-use super::header::{Counts, Kind};
+use super::header::Counts;
+use super::kind::Kind;
 use super::message::{Body, Size, check_field};
 use super::stream::{MessageSource, POLYNOMIAL, Sink, invalid_residue};
 use crate::engine::{

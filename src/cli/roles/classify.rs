@@ -28,7 +28,7 @@ use crate::{
 pub(in crate::cli) struct ClassifyArguments {
     /// The images: PNG or JPEG files, a folder of them, an .npy, .npz, IDX or CSV file, or the name of a dataset
     #[arg(value_name = "WHAT", required = true)]
-    pub(super) what: Vec<PathBuf>,
+    what: Vec<PathBuf>,
     /// The model: a directory, a network file, or the name of a model that is built in (mnist-w2, mnist-t17)
     #[arg(long, value_name = "MODEL", default_value = model::DEFAULT_MODEL)]
     model: PathBuf,
@@ -38,7 +38,7 @@ pub(in crate::cli) struct ClassifyArguments {
     #[command(flatten)]
     remote: RemoteArguments,
     #[command(flatten)]
-    pub(super) reading: ReadingArguments,
+    reading: ReadingArguments,
     /// Names of the classes, in the order of the logits, with commas between them [default: their numbers]
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     classes: Vec<String>,
@@ -48,7 +48,7 @@ pub(in crate::cli) struct ClassifyArguments {
     #[command(flatten)]
     parameters: ParameterArguments,
     #[command(flatten)]
-    pub(super) predictions: PredictionArguments,
+    predictions: PredictionArguments,
     /// Worker threads [default: all processors]
     #[arg(long, value_name = "N", value_parser = model::whole::<NonZeroUsize>(1..=usize::MAX))]
     pub(in crate::cli) threads: Option<NonZeroUsize>,
@@ -61,7 +61,8 @@ pub(in crate::cli) fn run(
     arguments.predictions.check()?;
     interrupt::say(|| "nothing was written".to_owned());
     if let Some(server) = &arguments.server {
-        return arguments.remote.classify(server, arguments, output);
+        let images = (arguments.what.as_slice(), &arguments.reading);
+        return (arguments.remote).classify(server, images, &arguments.predictions, output);
     }
     let network = model::load_network(&arguments.model)?;
     let shape = network.input().quantizer.image_shape(network.input().shape);
@@ -74,7 +75,7 @@ pub(in crate::cli) fn run(
     let deployment = Deployment::new(network, parameters, classes);
     let plan = deployment.plan()?;
     let contexts = Contexts::new(plan.client_spec())?;
-    let file = ClientFile::new(&deployment, &plan)?;
+    let file = deployment.client_file(&plan)?;
     let images: Vec<&[u8]> = pictures.images().collect();
     let prepared = (&plan, &contexts, Encryption::Own);
     let stages = Stages::new();

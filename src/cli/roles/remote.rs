@@ -15,10 +15,9 @@ use super::super::{
     table,
 };
 use super::{
-    RequestProgress,
-    classify::ClassifyArguments,
-    keygen, limits,
-    predictions::{Names, Predictions},
+    RequestProgress, keygen, limits,
+    pictures::ReadingArguments,
+    predictions::{Names, PredictionArguments, Predictions},
 };
 use crate::{
     deploy::{
@@ -63,18 +62,20 @@ struct Cost {
 }
 
 impl RemoteArguments {
+    /// Classifies images with the service at an address.
     pub(super) fn classify(
         &self,
         address: &str,
-        arguments: &ClassifyArguments,
+        (what, reading): (&[PathBuf], &ReadingArguments),
+        predicted: &PredictionArguments,
         output: &mut Output,
     ) -> anyhow::Result<ExitCode> {
         let remote = Remote::new(address, self.options()?).context("--server")?;
         let offer = self.choose(remote.deployments()?)?;
         let file = remote.client_file(offer.id)?;
         let contexts = Contexts::new(file.spec()).context("the service's client.json")?;
-        let pictures = (arguments.reading).read(&arguments.what, file.spec().image_shape())?;
-        arguments.reading.show(&pictures, output)?;
+        let pictures = reading.read(what, file.spec().image_shape())?;
+        reading.show(&pictures, output)?;
         note(format_args!(
             "{} ({}): {}",
             offer.name,
@@ -118,7 +119,7 @@ impl RemoteArguments {
         }
         progress.done(batches);
         let predictions = Predictions::new(&file, logits, Some(&Names::of(&pictures)));
-        arguments.predictions.deliver(&predictions, output)?;
+        predicted.deliver(&predictions, output)?;
         let uploaded = if cost.keys > 0 {
             format!(", and keys once: {}", table::bytes(cost.keys))
         } else {

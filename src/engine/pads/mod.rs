@@ -19,6 +19,8 @@
 
 mod client;
 mod fingerprint;
+mod number;
+mod plan;
 mod residues;
 mod server;
 #[cfg(test)]
@@ -26,44 +28,12 @@ mod tests;
 
 pub use client::PadSecret;
 pub use fingerprint::SpecFingerprint;
-use fingerprint::of_first_layer;
+pub use number::PadNumber;
+pub(super) use plan::PadPlan;
 pub(crate) use residues::{check_residues, packed_residues, residue_bytes};
-pub(super) use server::PadPlan;
 pub use server::PreparedPad;
 
 use super::compact::CompactRequest;
-use super::error::EngineError;
-use std::fmt;
-
-/// The number of a pad: 16 bytes that the client draws, so that no two pads of any client have the same one. It is not
-/// secret. It is written as 32 hexadecimal digits.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct PadNumber(pub [u8; Self::BYTES]);
-
-impl PadNumber {
-    /// Size in bytes.
-    pub const BYTES: usize = 16;
-
-    /// Draws a number.
-    fn draw() -> Result<Self, EngineError> {
-        let mut bytes = [0; Self::BYTES];
-        getrandom::fill(&mut bytes)?;
-        Ok(Self(bytes))
-    }
-}
-
-impl fmt::Display for PadNumber {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut bytes = self.0.iter();
-        bytes.try_for_each(|byte| write!(formatter, "{byte:02x}"))
-    }
-}
-
-impl fmt::Debug for PadNumber {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "PadNumber({self})")
-    }
-}
 
 /// An encrypted pad, in the form in which it travels: that of a [`CompactRequest`] for one image.
 #[derive(Debug, Clone)]

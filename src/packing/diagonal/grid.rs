@@ -10,8 +10,10 @@
 //! blocks of an offset.
 
 use super::DiagonalError;
-use super::build::{Diagonals, KEY_COST, Values, check_reads, folds, refuse, rotated, split};
 use super::place::{LinearRun, Place};
+use super::stage::{
+    Diagonals, KEY_COST, Values, check_reads, refuse, rotate_and_sums, rotated, split,
+};
 use crate::circuit::{Entry, Op, SlotRotation};
 use crate::network::{Shape, SparseMatrix};
 use crate::packing::index::Index;
@@ -254,11 +256,11 @@ impl GridStages<'_> {
                 });
             }
         }
-        let folds = folds(period, self.slots, self.slots);
+        let sums = rotate_and_sums(period, self.slots, self.slots);
         Ok(rotated(
             Vec::new(),
             split(diagonals, self.slots, KEY_COST),
-            folds,
+            sums,
             &after.values,
             self.slots,
         ))

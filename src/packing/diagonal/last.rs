@@ -1,8 +1,8 @@
 //! The last stage: from the values that were squared last to slots that sum to the logits.
 
 use super::DiagonalError;
-use super::build::{Diagonals, refuse};
 use super::place::{Place, Slots};
+use super::stage::{Diagonals, refuse};
 use crate::circuit::{Entry, Giant, Op, SlotRotation};
 use crate::network::SparseMatrix;
 use crate::packing::index::Index;

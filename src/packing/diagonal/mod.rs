@@ -17,6 +17,7 @@ mod build;
 mod grid;
 mod last;
 mod place;
+mod stage;
 mod taps;
 mod windows;
 

@@ -7,9 +7,9 @@
 //! for all rows and ciphertexts.
 
 use super::DiagonalError;
-use super::build::{Diagonals, KEY_COST, READS_MAX, Values, check_reads, refuse, split};
 use super::grid::{ROTATIONS_MAX, at};
 use super::place::{LinearRun, Place};
+use super::stage::{Diagonals, KEY_COST, READS_MAX, Values, check_reads, refuse, split};
 use crate::circuit::{Entry, Op, SlotRotation};
 use crate::network::{Shape, SparseMatrix};
 use crate::packing::index::Index;

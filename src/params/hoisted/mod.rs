@@ -8,9 +8,10 @@ pub use work::{Work, WorkRates, diagonal_work};
 
 use self::noise::{Drops, NoiseModel};
 use self::plaintexts::{COEFFICIENTS_MAX, PlaintextNorm, norms};
-use super::line::{Line, Traffic};
+use super::line::Line;
 use super::options::{Scheme, SelectOptions};
 use super::search::{Chain, Chains, MARGIN_BITS, Stop, fewest_response_primes, primes, worst};
+use super::traffic::Traffic;
 use crate::circuit::{Op, Step, levels, moving};
 use crate::network::Network;
 use crate::packing::{DiagonalError, Packing};

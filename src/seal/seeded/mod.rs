@@ -8,21 +8,14 @@ use crate::seal::ciphertext::{Ciphertext, Compression};
 use crate::seal::context::{Context, Level, ParmsId};
 use crate::seal::encryptor::Encryptor;
 use crate::seal::error::{Error, Named, Result};
-use crate::seal::keys::{GaloisKeys, KeyGenerator, PublicKey, RelinKeys, Rotation, SecretKey};
+use crate::seal::keys::{
+    GaloisKeys, KeyGenerator, PublicKey, RelinKeys, Rotation, SecretKey, check_switching,
+};
 use crate::seal::plaintext::Plaintext;
-use crate::seal::rns::{check_limbs, check_switching};
+use crate::seal::rns::check_limbs;
 use crate::seal::seal_stream::SealStream;
+use crate::seal::seed::Seed;
 use crate::seal::sizes::RELIN_SLOTS;
-
-/// A seed of SEAL's Blake2xb generator that stands for a uniformly random polynomial. It is public and part of what
-/// is sent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Seed(pub [u64; 8]);
-
-impl Seed {
-    /// Size in bytes.
-    pub const BYTES: usize = 64;
-}
 
 /// A pair of polynomials at a data level or the key level, with a seed in place of the second one.
 #[derive(Debug, Clone, PartialEq, Eq)]
