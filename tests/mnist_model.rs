@@ -214,18 +214,22 @@ fn check_float_network(name: &str, test: &Dataset) -> (TrainRecord, PtqRecord) {
 }
 
 /// Checks that every committed float network of squares is the one that its record hashes and keeps its accuracy when
-/// it is rounded finely. The teacher is left out, because its ReLUs have no integer form.
+/// it is rounded finely: the paper's on all test images, the others on some. The teacher is left out, because its ReLUs
+/// have no integer form.
 #[test]
 fn every_mnist_float_network_is_the_recorded_one() {
     let test = mnist(Split::Test);
+    let some = test.slice(0..1000);
     let models = committed("mnist-", false);
     assert_eq!(models.len(), 5);
     for Committed { name, .. } in models {
-        if name == "mnist-teacher" {
-            continue;
-        }
-        let (float, rounded) = check_float_network(&name, &test);
+        let (images, allowed) = match name.as_str() {
+            "mnist-teacher" => continue,
+            "mnist-float" => (&test, 0.005),
+            _ => (&some, 0.02),
+        };
+        let (float, rounded) = check_float_network(&name, images);
         let lost = float.test_accuracy - rounded.test_accuracy;
-        assert!(lost.abs() < 0.005, "{name}: {lost}");
+        assert!(lost.abs() < allowed, "{name}: {lost}");
     }
 }

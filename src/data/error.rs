@@ -150,7 +150,7 @@ impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Source => f.write_str("the data directory is"),
-            Self::Variable => write!(f, "{} is", DATA_VARIABLE),
+            Self::Variable => write!(f, "{DATA_VARIABLE} is"),
         }
     }
 }

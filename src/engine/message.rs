@@ -44,7 +44,7 @@ impl EvaluationKeys {
     }
 
     /// Takes the keys of own kernels, for this many plain primes.
-    fn compact(keys: Arc<CompactKeys>, plain_primes: usize) -> Self {
+    pub(super) fn compact(keys: Arc<CompactKeys>, plain_primes: usize) -> Self {
         Self {
             compact: Some(keys),
             ..Self::empty(plain_primes)

@@ -356,7 +356,7 @@ fn signed_bits(weights: &[i64]) -> u32 {
 
 #[cfg(test)]
 mod tests {
-    use super::super::NetworkBuilder;
+    use super::super::{MAX_ELEMENTS, NetworkBuilder};
     use super::*;
 
     #[test]

@@ -11,7 +11,7 @@ use super::{
     problem::Problem,
 };
 use crate::{
-    deploy::{ClientFile, DeployError, Deployment, DeploymentId, write_response},
+    deploy::{DeployError, Deployment, DeploymentId, write_response},
     engine::{CompactKeys, Contexts, EngineError, EvaluationKeys, Plan, Request, Server},
     wire::{Limits, Message as _, UploadSizes, WireError},
 };

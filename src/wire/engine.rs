@@ -5,11 +5,10 @@ use super::error::WireResult;
 use super::header::{Counts, Fingerprint};
 use super::keys::{Keys, check_key, key_counts};
 use super::kind::Kind;
-use super::message::{Body, Scope, Size, check_field, message_bytes};
+use super::message::{Body, Scope, Size, check_field};
 use super::stream::{MessageSource, Sink};
 use crate::engine::{
-    CompactRequest, Contexts, EvaluationKeys, Request, Response, SeededEvaluationKeys,
-    SeededRequest,
+    Contexts, EvaluationKeys, Request, Response, SeededEvaluationKeys, SeededRequest,
 };
 use crate::seal::{
     Ciphertext, Context, GaloisKeys, RelinKeys, SeededCiphertext, SeededGaloisKeys, SeededRelinKeys,

@@ -1,8 +1,10 @@
 //! The bytes that a client sends.
 
 use super::compact_keys;
+use super::engine::first;
 use super::error::WireResult;
 use super::header::Counts;
+use super::keys::key_counts;
 use super::message::{Body as _, message_bytes};
 use crate::engine::{CompactRequest, Contexts, SeededEvaluationKeys, SeededRequest};
 

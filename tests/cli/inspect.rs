@@ -74,11 +74,20 @@ fn output_fits_the_terminal() {
     write_model(&model);
     write_data(&data, 40);
     let (model, data) = (model.to_str().unwrap(), data.to_str().unwrap());
-    for arguments in [
-        &["inspect", model, "--dataset", "mnist"][..],
-        &["infer", model, "--images", "0..30", "--kernels", "seal"],
-        &["infer", model, "--images", "0..2", "--layer-noise"],
-        &["demo", model, "--images", "0..20"],
+    let all = &[60, 80, 120][..];
+    for (arguments, widths) in [
+        (&["inspect", model, "--dataset", "mnist"][..], all),
+        (&["infer", model, "--images", "0..30"], all),
+        // These take longer.
+        (
+            &["infer", model, "--images", "0..2", "--kernels", "seal"],
+            &[60],
+        ),
+        (
+            &["infer", model, "--images", "0..2", "--layer-noise"],
+            &[60],
+        ),
+        (&["demo", model, "--images", "0..20"], &[60]),
     ] {
         let run = |columns: Option<usize>| {
             let mut command = sealquant();
@@ -100,7 +109,7 @@ fn output_fits_the_terminal() {
         let units = ["s", "ms", "µs", "B", "kB", "MB", "GB"].map(str::to_owned);
         let whole = words(&run(None)).into_iter().chain(units);
         let whole: std::collections::BTreeSet<String> = whole.collect();
-        for columns in [60, 80, 120] {
+        for &columns in widths {
             let stdout = run(Some(columns));
             for line in stdout.lines() {
                 assert!(

@@ -107,7 +107,7 @@ fn write(fields: &[Field], to: &mut Vec<u8>) {
 }
 
 /// Calls `each` on the lists of fields of a message and of all within it.
-fn lists<'a>(fields: &'a mut Vec<Field>, each: &mut impl FnMut(&mut Vec<Field>)) {
+fn lists(fields: &mut Vec<Field>, each: &mut impl FnMut(&mut Vec<Field>)) {
     each(fields);
     for field in fields {
         if let Content::Message(inner) = &mut field.content {

@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     data::DatasetName,
-    deploy::{ClientFile, Deployment},
+    deploy::Deployment,
     engine::Contexts,
     experiment::{Encryption, classify},
     params::{BoundRule, select},

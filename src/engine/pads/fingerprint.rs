@@ -1,7 +1,7 @@
 //! Fingerprints of what a pad serves.
 
 use crate::circuit::{Circuit, Op};
-use crate::engine::compact_response::ResponseForm;
+use crate::engine::response_form::ResponseForm;
 use crate::engine::spec::{ClientSpec, Upload};
 use crate::network::InputSpec;
 use std::fmt;

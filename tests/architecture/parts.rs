@@ -1,44 +1,15 @@
 //! The map in docs/ARCHITECTURE.md against the code: the parts of `src` and the parts that each uses, none in a circle.
 //!
 //! After a change that is meant, the failed test prints the block to put there.
-#![allow(clippy::unwrap_used, reason = "a test may stop at a surprise")]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+
+use crate::code::{code, is_test, rust_files};
 
 /// The parts that each part uses.
 type Map = BTreeMap<String, BTreeSet<String>>;
-
-fn rust_files(folder: &Path, found: &mut Vec<PathBuf>) {
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            rust_files(&path, found);
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            found.push(path);
-        }
-    }
-}
-
-/// Returns the code without line comments and without the tests at its end.
-fn code(text: &str) -> String {
-    let mut code = String::new();
-    let mut lines = text.lines().peekable();
-    while let Some(line) = lines.next() {
-        if line.starts_with("#[cfg(test)]") {
-            let of_tests = |line: &&str| line.starts_with("#[") || line.starts_with("mod tests");
-            if lines.peek().is_some_and(of_tests) {
-                break;
-            }
-        }
-        if !line.trim_start().starts_with("//") {
-            code.push_str(line);
-            code.push('\n');
-        }
-    }
-    code
-}
 
 /// Returns the parts that the code names behind `crate::`, alone or in a group.
 fn used(code: &str) -> BTreeSet<String> {
@@ -87,10 +58,7 @@ fn map() -> Map {
     let mut map = Map::new();
     for file in &files {
         let of = part(file);
-        let is_test = file
-            .iter()
-            .any(|name| name.to_str().unwrap().contains("tests"));
-        if is_test || ["lib", "main"].contains(&of.as_str()) {
+        if is_test(file) || ["lib", "main"].contains(&of.as_str()) {
             continue;
         }
         let uses = map.entry(of.clone()).or_default();

@@ -1,0 +1,41 @@
+//! The files of `src`, and their code.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Lists the Rust files in a folder, and in those within it.
+pub fn rust_files(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            rust_files(&path, found);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            found.push(path);
+        }
+    }
+}
+
+/// Tells whether a file holds tests only.
+pub fn is_test(file: &Path) -> bool {
+    file.iter()
+        .any(|name| name.to_str().is_some_and(|name| name.contains("tests")))
+}
+
+/// Returns the code without line comments and without the tests at its end.
+pub fn code(text: &str) -> String {
+    let mut code = String::new();
+    let mut lines = text.lines().peekable();
+    while let Some(line) = lines.next() {
+        if line.starts_with("#[cfg(test)]") {
+            let of_tests = |line: &&str| line.starts_with("#[") || line.starts_with("mod tests");
+            if lines.peek().is_some_and(of_tests) {
+                break;
+            }
+        }
+        if !line.trim_start().starts_with("//") {
+            code.push_str(line);
+            code.push('\n');
+        }
+    }
+    code
+}

@@ -1,0 +1,267 @@
+//! Files of `src` use each other one way only. A module and the modules within it count as one direction: `mod.rs` names
+//! its children, and they may name it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
+
+use crate::code::{code, is_test, rust_files};
+
+/// A path in code or of a module.
+type Path_ = Vec<String>;
+
+/// A module's code, as far as it matters here.
+struct Module {
+    /// What it uses, but for what it only hands on.
+    uses: BTreeSet<Path_>,
+    /// The names that `use` declarations bring in, with their paths.
+    names: BTreeMap<String, Path_>,
+}
+
+/// Splits the tree of a `use` declaration into its paths, each with the name that it gives.
+fn paths(tree: &str) -> Vec<(Path_, String)> {
+    fn walk(before: &[String], tree: &str, found: &mut Vec<(Path_, String)>) {
+        let (mut depth, mut start) = (0, 0);
+        let ends = tree.char_indices().chain([(tree.len(), ',')]);
+        for (at, c) in ends {
+            match c {
+                '{' => depth += 1,
+                '}' => depth -= 1,
+                ',' if depth == 0 => {
+                    item(before, tree[start..at].trim(), found);
+                    start = (at + 1).min(tree.len());
+                }
+                _ => {}
+            }
+        }
+    }
+    fn item(before: &[String], item: &str, found: &mut Vec<(Path_, String)>) {
+        let (path, group) = match item.split_once('{') {
+            Some((path, group)) => (path, group.strip_suffix('}')),
+            None => (item, None),
+        };
+        let (path, alias) = path.split_once(" as ").unwrap_or((path, ""));
+        let segments = path
+            .split("::")
+            .map(str::trim)
+            .filter(|part| !part.is_empty());
+        let mut full = before.to_vec();
+        full.extend(segments.map(str::to_owned));
+        if let Some(group) = group {
+            walk(&full, group, found);
+        } else if let Some(last) = full.last() {
+            let name = if last == "self" {
+                full.get(full.len().wrapping_sub(2)).cloned()
+            } else {
+                Some(last.clone())
+            };
+            let name = if alias.is_empty() {
+                name
+            } else {
+                Some(alias.trim().to_owned())
+            };
+            found.extend(name.map(|name| (full.clone(), name)));
+        }
+    }
+    let mut found = Vec::new();
+    walk(&[], tree, &mut found);
+    found
+}
+
+impl Module {
+    fn new(code: &str) -> Self {
+        let (mut uses, mut names) = (BTreeSet::new(), BTreeMap::new());
+        let mut rest = String::new();
+        let mut statements = code;
+        while let Some(at) = statements.find("use ") {
+            let line = statements[..at].rfind('\n').map_or(0, |end| end + 1);
+            let before = statements[line..at].trim();
+            let end = statements[at..].find(';').map(|end| at + end);
+            let is_use = before.is_empty() || (before.starts_with("pub") && !before.contains('"'));
+            let (true, Some(end)) = (is_use, end) else {
+                rest += &statements[..at + 4];
+                statements = &statements[at + 4..];
+                continue;
+            };
+            rest += &statements[..line];
+            for (path, name) in paths(&statements[at + 4..end]) {
+                if before.is_empty() {
+                    uses.insert(path.clone());
+                }
+                names.insert(name, path);
+            }
+            statements = &statements[end + 1..];
+        }
+        rest += statements;
+        let is_path = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == ':';
+        for word in rest.split(|c| !is_path(c)) {
+            let parts: Path_ = word.split("::").map(str::to_owned).collect();
+            let is_module = |first: &String| first.starts_with(|c: char| c.is_ascii_lowercase());
+            if parts.len() > 1 && parts.first().is_some_and(is_module) {
+                uses.insert(parts);
+            }
+        }
+        Self { uses, names }
+    }
+}
+
+/// Returns the module in which a path from a module ends, through re-exports; `None` if it leaves the crate.
+fn resolve(
+    modules: &BTreeMap<Path_, Module>,
+    from: &[String],
+    path: &[String],
+    depth: usize,
+) -> Option<Path_> {
+    let (first, rest) = path.split_first()?;
+    if depth > 16 {
+        return None;
+    }
+    let child = [from, std::slice::from_ref(first)].concat();
+    let mut at: Path_ = match first.as_str() {
+        "crate" => Vec::new(),
+        "self" => from.to_vec(),
+        "super" => from[..from.len().checked_sub(1)?].to_vec(),
+        _ if modules.contains_key(&child) => child,
+        _ => {
+            let known = modules.get(from)?.names.get(first)?;
+            if known.first() == Some(first) {
+                return None;
+            }
+            let path = [known.as_slice(), rest].concat();
+            return resolve(modules, from, &path, depth + 1);
+        }
+    };
+    for (index, part) in rest.iter().enumerate() {
+        let child = [at.as_slice(), std::slice::from_ref(part)].concat();
+        if part == "super" {
+            at.pop()?;
+        } else if modules.contains_key(&child) {
+            at = child;
+        } else if let Some(known) = modules.get(&at).and_then(|module| module.names.get(part)) {
+            let path = [known.as_slice(), &rest[index + 1..]].concat();
+            return resolve(modules, &at, &path, depth + 1).or(Some(at));
+        } else {
+            return Some(at);
+        }
+    }
+    Some(at)
+}
+
+/// Returns the groups of modules that use each other in a circle, each with its uses.
+fn circles(modules: &BTreeMap<Path_, Module>) -> Vec<Vec<String>> {
+    let mut edges: BTreeMap<&Path_, BTreeSet<Path_>> = BTreeMap::new();
+    for (at, module) in modules {
+        let found = module
+            .uses
+            .iter()
+            .filter_map(|path| resolve(modules, at, path, 0));
+        let others = found.filter(|other| !other.starts_with(at) && !at.starts_with(other));
+        edges.insert(at, others.collect());
+    }
+    let reached = |from: &Path_| {
+        let (mut seen, mut open) = (BTreeSet::new(), vec![from.clone()]);
+        while let Some(at) = open.pop() {
+            for next in edges.get(&at).into_iter().flatten() {
+                if seen.insert(next.clone()) {
+                    open.push(next.clone());
+                }
+            }
+        }
+        seen
+    };
+    let all: BTreeMap<&Path_, BTreeSet<Path_>> =
+        modules.keys().map(|at| (at, reached(at))).collect();
+    let mut groups: BTreeSet<Vec<&Path_>> = BTreeSet::new();
+    for (at, reach) in &all {
+        if reach.contains(*at) {
+            let group = reach.iter().filter(|other| all[other].contains(*at));
+            groups.insert(
+                group
+                    .map(|other| all.get_key_value(other).unwrap().0)
+                    .copied()
+                    .collect(),
+            );
+        }
+    }
+    let uses = |group: &Vec<&Path_>| {
+        let within = group.iter().flat_map(|at| {
+            let uses = edges[*at].iter().filter(|other| group.contains(other));
+            uses.map(|other| format!("{} -> {}", at.join("::"), other.join("::")))
+        });
+        within.collect()
+    };
+    groups.iter().map(uses).collect()
+}
+
+#[test]
+fn files_use_each_other_one_way() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut files = Vec::new();
+    rust_files(&root, &mut files);
+    let mut modules = BTreeMap::new();
+    for file in files.iter().filter(|file| !is_test(file)) {
+        let path = file.strip_prefix(&root).unwrap().with_extension("");
+        let mut path: Path_ = path
+            .iter()
+            .map(|part| part.to_str().unwrap().to_owned())
+            .collect();
+        if path
+            .last()
+            .is_some_and(|last| last == "mod" || last == "lib")
+        {
+            path.pop();
+        }
+        modules.insert(path, Module::new(&code(&fs::read_to_string(file).unwrap())));
+    }
+    assert!(modules.len() > 100);
+    let found = circles(&modules);
+    assert!(
+        found.is_empty(),
+        "these files use each other in a circle: {found:#?}"
+    );
+}
+
+#[test]
+fn circles_are_found_through_re_exports_and_inline() {
+    let module = |path: &str, code: &str| {
+        let path = path.split("::").filter(|part| !part.is_empty());
+        (
+            path.map(str::to_owned).collect::<Path_>(),
+            Module::new(code),
+        )
+    };
+    let modules = |b: &str| {
+        BTreeMap::from([
+            module("", "mod a;\nmod b;\nmod c;\n"),
+            module("a", "mod inner;\npub use inner::A;\n"),
+            module(
+                "a::inner",
+                "use crate::b::{B, Other as Same};\npub struct A;\n",
+            ),
+            module("b", b),
+            module("c", "use super::{a::A, b::B};\n"),
+        ])
+    };
+    for circle in [
+        "use crate::a::A;\n",
+        "fn f() { super::a::A::new() }\n",
+        "use crate::{\n    a::{\n        self,\n        A,\n    },\n};\n",
+    ] {
+        let found = circles(&modules(circle));
+        assert_eq!(
+            found,
+            [["a::inner -> b", "b -> a::inner"]
+                .map(str::to_owned)
+                .to_vec()],
+            "{circle}"
+        );
+    }
+    for none in [
+        "pub use crate::a::A;\n",
+        "use std::fmt;\n",
+        "// crate::a::A\n",
+        "",
+    ] {
+        assert!(circles(&modules(&code(none))).is_empty(), "{none}");
+    }
+}
