@@ -32,7 +32,7 @@ pub(super) struct Chain {
 }
 
 /// The chosen parameters of one scheme.
-pub(super) struct Found {
+pub(super) struct Candidate {
     pub scheme: Scheme,
     pub degree: usize,
     pub plain_moduli: Vec<u64>,
@@ -69,8 +69,8 @@ pub(super) fn search(
     chains: &mut impl Chains,
     standard: SecurityStandard,
     product: &BigUint,
-) -> Result<Option<Found>, ParamsError> {
-    let mut best: Option<Found> = None;
+) -> Result<Option<Candidate>, ParamsError> {
+    let mut best: Option<Candidate> = None;
     for degree in SecurityStandard::degrees() {
         let cap = standard.max_coeff_modulus_bits(degree).unwrap_or_default();
         for count in 1..=PLAIN_MODULI_MAX {
@@ -82,7 +82,7 @@ pub(super) fn search(
             let most = best.as_ref().map_or(f64::INFINITY, |best| best.chain.cost);
             let chain = chains.chain(degree, cap, &moduli, most);
             if let Some(chain) = chain.filter(|chain| chain.cost < most) {
-                best = Some(Found {
+                best = Some(Candidate {
                     scheme: chains.scheme(),
                     degree,
                     plain_moduli: moduli,

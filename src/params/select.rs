@@ -7,7 +7,7 @@ use super::fused_circuit::FusedCircuit;
 use super::hoisted::HoistedChains;
 use super::memory::RunSize;
 use super::options::{BoundRule, Scheme, SelectOptions};
-use super::search::{Found, PLAIN_MODULI_MAX, search};
+use super::search::{Candidate, PLAIN_MODULI_MAX, search};
 use super::security::SecurityStandard;
 use super::selection::{Bound, Parameters};
 use super::stock::StockChains;
@@ -76,7 +76,7 @@ fn select_own(
     {
         return Err(ParamsError::layout(Scheme::Crops, &error));
     }
-    let mut best: Option<Found> = None;
+    let mut best: Option<Candidate> = None;
     let mut memory = Memory::new(network, options);
     for scheme in [Scheme::Batched, Scheme::Crops] {
         if options.scheme.is_some_and(|wanted| wanted != scheme) {
@@ -130,11 +130,11 @@ fn select_own(
     Ok(parameters(options, bound, fit))
 }
 
-fn is_cheaper(fit: &Found, best: Option<&Found>) -> bool {
+fn is_cheaper(fit: &Candidate, best: Option<&Candidate>) -> bool {
     best.is_none_or(|best| fit.chain.cost < best.chain.cost)
 }
 
-fn parameters(options: &SelectOptions, bound: Bound, fit: Found) -> Parameters {
+fn parameters(options: &SelectOptions, bound: Bound, fit: Candidate) -> Parameters {
     Parameters {
         scheme: fit.scheme,
         scheme_given: options.scheme.is_some(),
@@ -169,7 +169,7 @@ impl<'a> Memory<'a> {
         }
     }
 
-    fn holds(&mut self, fit: &Found) -> bool {
+    fn holds(&mut self, fit: &Candidate) -> bool {
         let Some(limit) = self.limit else {
             return true;
         };
