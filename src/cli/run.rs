@@ -57,12 +57,17 @@ pub(super) struct RunArguments {
 /// Collects the predicted noise budgets, and the measured ones where there are any.
 fn noise_records(selection: &Parameters, classified: &Classified) -> Vec<NoiseRecord> {
     let measured = |name: &str| {
-        if name == "response" {
+        if name == "response" && !classified.compact_responses {
             return Some(classified.noise_budget_bits);
         }
         let mut layers = classified.layer_noise.iter();
         layers.find(|(layer, _)| layer == name).map(|found| found.1)
     };
+    let compact = classified.compact_responses.then(|| NoiseRecord {
+        name: "compact response".to_owned(),
+        predicted_bits: selection.decrypted_budget_bits(true),
+        measured_bits: Some(classified.noise_budget_bits),
+    });
     let predicted = selection.predicted_noise().iter();
     predicted
         .map(|layer| NoiseRecord {
@@ -70,6 +75,7 @@ fn noise_records(selection: &Parameters, classified: &Classified) -> Vec<NoiseRe
             name: layer.name.clone(),
             predicted_bits: layer.budget_bits,
         })
+        .chain(compact)
         .collect()
 }
 
@@ -163,10 +169,7 @@ pub(super) fn run(
         threads: rayon::current_num_threads(),
         line_bits_per_second: arguments.parameters.line().bits_per_second.get(),
         noise_budget_bits: classified.noise_budget_bits,
-        predicted_noise_budget_bits: selection
-            .predicted_noise()
-            .last()
-            .map_or(0.0, |response| response.budget_bits),
+        predicted_noise_budget_bits: selection.decrypted_budget_bits(classified.compact_responses),
         plan: selection.explain(),
         noise: noise_records(&selection, &classified),
         seconds: Seconds {

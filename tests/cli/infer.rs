@@ -130,7 +130,9 @@ fn check_record(record: &Value, kernels: &str, data: &Path) {
         .iter()
         .flat_map(|layer| layer["name"].as_str().unwrap().split(" + "))
         .collect();
-    for name in ["conv1", "square1", "linear1", "square2", "linear2"] {
+    for name in [
+        "conv1", "square1", "linear1", "square2", "linear2", "response",
+    ] {
         assert!(names.contains(&name), "{names:?}");
         let noise = record["noise"].as_array().unwrap();
         let noise = noise.iter().find(|noise| noise["name"] == name).unwrap();
