@@ -121,8 +121,6 @@ pub(super) fn run(
         ..(arguments.parameters).options(layout, bound, Some(range.len()))?
     };
     let selection = doing("choosing parameters", || select(&network, &options))?;
-    let memory = predicted_memory(&network, &selection, range.len());
-
     let first_image = range.start;
     let images = data.slice(range);
     let planning = Instant::now();
@@ -132,6 +130,8 @@ pub(super) fn run(
         Ok::<_, EngineError>((plan, contexts))
     })?;
     let planning = planning.elapsed().as_secs_f64();
+    let memory = plan.memory(Some(images.len()));
+    warn_of_memory(&memory, &selection);
     let forecast = forecast(&plan, &contexts, images.len());
     let pixels: Vec<&[u8]> = images.images().collect();
     let (prepared, stages) = ((&plan, &contexts, arguments.client), Stages::new());
@@ -181,7 +181,7 @@ pub(super) fn run(
         forecast,
         bytes: classified.bytes,
         peak_memory_bytes: Host::peak_memory_bytes(),
-        predicted_memory_bytes: memory,
+        predicted_memory_bytes: Some(memory.peak()),
         sealquant_version: env!("CARGO_PKG_VERSION").to_owned(),
         host: Host::now(),
     };
@@ -208,16 +208,11 @@ fn forecast(plan: &Plan, contexts: &Contexts, images: usize) -> Option<ForecastR
 /// Smallest memory requirement, in bytes, that is announced before a run.
 const MUCH_MEMORY: u64 = 1_000_000_000;
 
-/// Predicts the memory of client and server, and writes a warning if it is much.
-fn predicted_memory(network: &Network, selection: &Parameters, images: usize) -> Option<u64> {
-    let memory = MemoryForecast::new(network, selection, Some(images)).ok()?;
+/// Writes a warning if the predicted memory of client and server is much.
+fn warn_of_memory(memory: &MemoryForecast, selection: &Parameters) {
     if memory.peak() >= MUCH_MEMORY {
-        note(format_args!(
-            "warning: {}",
-            memory_words(&memory, selection)
-        ));
+        note(format_args!("warning: {}", memory_words(memory, selection)));
     }
-    Some(memory.peak())
 }
 
 /// Describes the predicted memory of a run and whether that much is available.

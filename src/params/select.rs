@@ -11,6 +11,7 @@ use super::search::{Candidate, PLAIN_MODULI_MAX, search};
 use super::security::SecurityStandard;
 use super::selection::{Bound, Parameters};
 use super::stock::StockChains;
+use crate::circuit::Circuit;
 use crate::network::{CropNetwork, Network, proven_bounds};
 use num_bigint::{BigUint, Sign};
 
@@ -82,12 +83,16 @@ fn select_own(
         if options.scheme.is_some_and(|wanted| wanted != scheme) {
             continue;
         }
-        let Some(circuit) = FusedCircuit::new(network, scheme) else {
+        let Some(fused) = FusedCircuit::new(network, scheme) else {
             continue;
         };
-        let mut chains = FusedChains::new(&circuit, options);
-        if let Some(fit) = search(&mut chains, options.standard, product)?
-            && memory.holds(&fit)
+        let fit = search(
+            &mut FusedChains::new(&fused, options),
+            options.standard,
+            product,
+        )?;
+        if let Some(fit) = fit
+            && memory.holds(&fit, &fused.circuit.without_unread())
             && is_cheaper(&fit, best.as_ref())
         {
             best = Some(fit);
@@ -105,8 +110,11 @@ fn select_own(
         }
         let mut chains = HoistedChains::new(network, scheme, options);
         match search(&mut chains, options.standard, product)? {
-            Some(fit) if is_cheaper(&fit, best.as_ref()) && memory.holds(&fit) => {
-                best = Some(fit);
+            Some(fit) if is_cheaper(&fit, best.as_ref()) => {
+                let circuit = chains.circuit_at(fit.degree);
+                if circuit.is_none_or(|circuit| memory.holds(&fit, circuit)) {
+                    best = Some(fit);
+                }
             }
             None if options.scheme.is_some() => {
                 if let Some(error) = chains.refused {
@@ -151,25 +159,26 @@ fn parameters(options: &SelectOptions, bound: Bound, fit: Candidate) -> Paramete
 }
 
 /// The memory limit for layouts that were not requested.
-struct Memory<'a> {
-    network: &'a Network,
+struct Memory {
+    /// Number of values of an image.
+    values: usize,
     images: Option<usize>,
     limit: Option<u64>,
     /// Error for the layout that needs the least memory among those that need too much.
     refused: Option<ParamsError>,
 }
 
-impl<'a> Memory<'a> {
-    fn new(network: &'a Network, options: &SelectOptions) -> Self {
+impl Memory {
+    fn new(network: &Network, options: &SelectOptions) -> Self {
         Self {
-            network,
+            values: network.input().shape.len(),
             images: options.images,
             limit: options.memory.filter(|_| options.scheme.is_none()),
             refused: None,
         }
     }
 
-    fn holds(&mut self, fit: &Candidate) -> bool {
+    fn holds(&mut self, fit: &Candidate, circuit: &Circuit) -> bool {
         let Some(limit) = self.limit else {
             return true;
         };
@@ -181,11 +190,7 @@ impl<'a> Memory<'a> {
             plain_primes: fit.plain_moduli.len(),
             shared: fit.chain.shared,
         };
-        // A layout that cannot serve the network has no parameters.
-        let Ok(forecast) = size.forecast(self.network, self.images) else {
-            return true;
-        };
-        let peak = forecast.peak();
+        let peak = size.forecast(circuit, self.values, self.images).peak();
         if peak <= limit {
             return true;
         }

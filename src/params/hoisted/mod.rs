@@ -13,7 +13,7 @@ use super::options::{Scheme, SelectOptions};
 use super::search::{
     Chain, ChainLimits, Chains, MARGIN_BITS, Stop, fewest_response_primes, primes, worst,
 };
-use crate::circuit::{Op, Step, levels, moving};
+use crate::circuit::{Circuit, Op, Step, levels, moving};
 use crate::network::Network;
 use crate::packing::{DiagonalError, Packing};
 
@@ -278,6 +278,15 @@ impl<'a> HoistedChains<'a> {
             refused: None,
             budget: COEFFICIENTS_MAX,
         }
+    }
+}
+
+impl HoistedChains<'_> {
+    /// Returns the circuit at a degree, if the search has ended there.
+    pub(super) fn circuit_at(&self, degree: usize) -> Option<&Circuit> {
+        let (at, circuit) = self.circuit.as_ref()?;
+        let circuit = circuit.as_ref().filter(|_| *at == degree)?;
+        Some(&circuit.packing.circuit)
     }
 }
 
