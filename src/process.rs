@@ -13,18 +13,18 @@ use std::{
 /// Interval at which a running program is polled for its end.
 const PAUSE: Duration = Duration::from_millis(20);
 
-type Shared = Arc<Mutex<Child>>;
+type SharedChild = Arc<Mutex<Child>>;
 
-static RUNNING: Mutex<Vec<Shared>> = Mutex::new(Vec::new());
+static RUNNING: Mutex<Vec<SharedChild>> = Mutex::new(Vec::new());
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// A running program, which is killed if this is dropped before the program ends.
-pub(crate) struct Running(Shared);
+pub(crate) struct ChildProcess(SharedChild);
 
-impl Running {
+impl ChildProcess {
     /// Starts a program.
     pub(crate) fn start(command: &mut Command) -> io::Result<Self> {
         let mut running = lock(&RUNNING);
@@ -51,14 +51,14 @@ impl Running {
     }
 }
 
-impl Drop for Running {
+impl Drop for ChildProcess {
     fn drop(&mut self) {
         kill(&self.0);
         lock(&RUNNING).retain(|child| !Arc::ptr_eq(child, &self.0));
     }
 }
 
-fn kill(child: &Shared) {
+fn kill(child: &SharedChild) {
     let mut child = lock(child);
     // Both calls fail for a program that has ended and been waited for.
     if let Ok(None) = child.try_wait()
@@ -88,7 +88,7 @@ mod tests {
 
     #[test]
     fn a_program_ends_by_itself_or_with_its_owner() {
-        let run = |text: &str| Running::start(Command::new("sh").args(["-c", text])).unwrap();
+        let run = |text: &str| ChildProcess::start(Command::new("sh").args(["-c", text])).unwrap();
         assert_eq!(run("exit 3").wait(|| ()).unwrap().code(), Some(3));
         let mut told = 0;
         run("sleep 0.2").wait(|| told += 1).unwrap();

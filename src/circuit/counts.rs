@@ -33,6 +33,13 @@ pub struct OpCounts {
     pub mod_switches: u64,
 }
 
+impl OpCounts {
+    /// Returns the number of key switches: of relinearisations and of rotations.
+    pub const fn key_switches(&self) -> u64 {
+        self.relinearizations + self.rotation_key_switches
+    }
+}
+
 impl AddAssign for OpCounts {
     fn add_assign(&mut self, other: Self) {
         self.additions += other.additions;

@@ -47,7 +47,7 @@ struct OnnxArguments {
     input_shape: Option<Shape>,
     /// The meaning of the file's input [default: raw if it is of integers or scaled down first, else unit]
     #[arg(long, value_enum, value_name = "RANGE", conflicts_with = "layers")]
-    pixels: Option<Pixels>,
+    pixels: Option<PixelScale>,
     /// Names of the classes: a file with a name a line, or the names with commas [default: the file's metadata]
     #[arg(long, value_name = "FILE or NAMES", conflicts_with = "layers")]
     classes: Option<String>,
@@ -64,7 +64,7 @@ struct OnnxArguments {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-enum Pixels {
+enum PixelScale {
     /// Pixels from 0 to 255.
     Raw,
     /// Pixels divided by 255.
@@ -96,7 +96,7 @@ fn from_onnx(
     arguments: &ImportArguments,
     output: &mut Output,
 ) -> anyhow::Result<ExitCode> {
-    let folder = Folder::claim(arguments, &[model])?;
+    let folder = ModelFolder::claim(arguments, &[model])?;
     let options = &arguments.onnx;
     let stem = model.file_stem().unwrap_or_default().to_string_lossy();
     let name = options.name.clone().unwrap_or_else(|| stem.into_owned());
@@ -108,8 +108,8 @@ fn from_onnx(
             shape: options.input_shape,
             range: match options.pixels {
                 None => PixelRange::Guess,
-                Some(Pixels::Raw) => PixelRange::Raw,
-                Some(Pixels::Unit) => PixelRange::Unit,
+                Some(PixelScale::Raw) => PixelRange::Raw,
+                Some(PixelScale::Unit) => PixelRange::Unit,
             },
             factor_bits: options.factor_bits,
         },
@@ -166,12 +166,14 @@ fn class_names(given: &str, count: usize) -> anyhow::Result<Vec<String>> {
     Ok(names)
 }
 
-/// The folder of the new model.
-#[cfg(feature = "train")]
-struct Folder(crate::train::OutputFolder);
+/// The folder of the new model: only a path in a program without training.
+struct ModelFolder(
+    #[cfg(feature = "train")] crate::train::OutputFolder,
+    #[cfg(not(feature = "train"))] PathBuf,
+);
 
 #[cfg(feature = "train")]
-impl Folder {
+impl ModelFolder {
     fn claim(arguments: &ImportArguments, inputs: &[&Path]) -> anyhow::Result<Self> {
         let existing = super::train::existing(arguments.overwrite);
         let claimed = crate::train::OutputFolder::claim(&arguments.out, existing, inputs);
@@ -211,12 +213,8 @@ impl Folder {
     }
 }
 
-/// The folder of the new model, in a program without training.
 #[cfg(not(feature = "train"))]
-struct Folder(PathBuf);
-
-#[cfg(not(feature = "train"))]
-impl Folder {
+impl ModelFolder {
     fn claim(arguments: &ImportArguments, inputs: &[&Path]) -> anyhow::Result<Self> {
         let out = &arguments.out;
         let canonical = |path: &Path| fs::canonicalize(path).ok();
@@ -269,7 +267,7 @@ fn from_tensors(
 ) -> anyhow::Result<ExitCode> {
     use crate::train::{ImportSpec, import};
 
-    let Folder(folder) = Folder::claim(arguments, &[layers, weights])?;
+    let ModelFolder(folder) = ModelFolder::claim(arguments, &[layers, weights])?;
     let spec = ImportSpec::load(layers)?;
     let record = import(&spec, weights, &folder)?;
     let dir = arguments.out.display();

@@ -57,8 +57,8 @@ fn layer_table(record: &RunRecord) -> String {
         "plain mult.",
         "plain add.",
         "squares",
-        "relin.",
         "rotations",
+        "key switches",
         "mod switches",
     ];
     let forecast = |name: &str| {
@@ -73,8 +73,8 @@ fn layer_table(record: &RunRecord) -> String {
             layer.ops.plain_multiplications,
             layer.ops.plain_additions,
             layer.ops.squares,
-            layer.ops.relinearizations,
             layer.ops.rotations,
+            layer.ops.key_switches(),
             layer.ops.mod_switches,
         ];
         let times = [table::seconds(layer.seconds), forecast(&layer.name)];

@@ -16,7 +16,7 @@ use crate::{
     engine::{Contexts, Plan},
     experiment::ForecastRecord,
     network::{CropNetwork, LayerBound, Network, op_counts, proven_bounds},
-    params::{BoundRule, MemoryForecast, Parameters, ParamsError, select},
+    params::{BoundRule, Parameters, ParamsError, select},
 };
 
 #[derive(Debug, clap::Args)]
@@ -101,12 +101,9 @@ pub(super) fn run(arguments: &InspectArguments, output: &mut Output) -> anyhow::
     for sentence in selection.explain() {
         output.paragraph(sentence)?;
     }
-    if let Ok(memory) = MemoryForecast::new(&network, &selection, options.images) {
-        output.paragraph(format_args!(
-            "Memory: {}.",
-            memory_words(&memory, &selection)
-        ))?;
-    }
+    let plan = doing("planning", || Plan::new(&network, &selection))?;
+    let memory = memory_words(&plan.memory(options.images), &selection);
+    output.paragraph(format_args!("Memory: {memory}."))?;
     if !selection.scheme().is_stock()
         && let Err(reason) = CropNetwork::new(&network)
     {
@@ -115,7 +112,6 @@ pub(super) fn run(arguments: &InspectArguments, output: &mut Output) -> anyhow::
         ))?;
     }
     output.line(noise_table(&selection))?;
-    let plan = doing("planning", || Plan::new(&network, &selection))?;
     let images = images.unwrap_or(plan.batch_size());
     let batches = images.div_ceil(plan.batch_size().max(1));
     let contexts = Contexts::new(plan.client_spec())?;

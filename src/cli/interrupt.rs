@@ -12,10 +12,10 @@ const EXIT_CODE: i32 = 130;
 /// True once a signal has arrived and the process is about to end.
 static STOPPING: AtomicBool = AtomicBool::new(false);
 
-type Words = Box<dyn Fn() -> String + Send>;
+type InterruptMessage = Box<dyn Fn() -> String + Send>;
 
 /// The message that the command has set.
-static WORDS: Mutex<Option<Words>> = Mutex::new(None);
+static WORDS: Mutex<Option<InterruptMessage>> = Mutex::new(None);
 
 /// Sets the message after "interrupted" from now on: what was kept, and how to continue.
 pub(super) fn say(words: impl Fn() -> String + Send + 'static) {

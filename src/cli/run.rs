@@ -57,12 +57,17 @@ pub(super) struct RunArguments {
 /// Collects the predicted noise budgets, and the measured ones where there are any.
 fn noise_records(selection: &Parameters, classified: &Classified) -> Vec<NoiseRecord> {
     let measured = |name: &str| {
-        if name == "response" {
+        if name == "response" && !classified.compact_responses {
             return Some(classified.noise_budget_bits);
         }
         let mut layers = classified.layer_noise.iter();
         layers.find(|(layer, _)| layer == name).map(|found| found.1)
     };
+    let compact = classified.compact_responses.then(|| NoiseRecord {
+        name: "compact response".to_owned(),
+        predicted_bits: selection.decrypted_budget_bits(true),
+        measured_bits: Some(classified.noise_budget_bits),
+    });
     let predicted = selection.predicted_noise().iter();
     predicted
         .map(|layer| NoiseRecord {
@@ -70,6 +75,7 @@ fn noise_records(selection: &Parameters, classified: &Classified) -> Vec<NoiseRe
             name: layer.name.clone(),
             predicted_bits: layer.budget_bits,
         })
+        .chain(compact)
         .collect()
 }
 
@@ -115,8 +121,6 @@ pub(super) fn run(
         ..(arguments.parameters).options(layout, bound, Some(range.len()))?
     };
     let selection = doing("choosing parameters", || select(&network, &options))?;
-    let memory = predicted_memory(&network, &selection, range.len());
-
     let first_image = range.start;
     let images = data.slice(range);
     let planning = Instant::now();
@@ -126,6 +130,8 @@ pub(super) fn run(
         Ok::<_, EngineError>((plan, contexts))
     })?;
     let planning = planning.elapsed().as_secs_f64();
+    let memory = plan.memory(Some(images.len()));
+    warn_of_memory(&memory, &selection);
     let forecast = forecast(&plan, &contexts, images.len());
     let pixels: Vec<&[u8]> = images.images().collect();
     let (prepared, stages) = ((&plan, &contexts, arguments.client), Stages::new());
@@ -163,10 +169,7 @@ pub(super) fn run(
         threads: rayon::current_num_threads(),
         line_bits_per_second: arguments.parameters.line().bits_per_second.get(),
         noise_budget_bits: classified.noise_budget_bits,
-        predicted_noise_budget_bits: selection
-            .predicted_noise()
-            .last()
-            .map_or(0.0, |response| response.budget_bits),
+        predicted_noise_budget_bits: selection.decrypted_budget_bits(classified.compact_responses),
         plan: selection.explain(),
         noise: noise_records(&selection, &classified),
         seconds: Seconds {
@@ -178,7 +181,7 @@ pub(super) fn run(
         forecast,
         bytes: classified.bytes,
         peak_memory_bytes: Host::peak_memory_bytes(),
-        predicted_memory_bytes: memory,
+        predicted_memory_bytes: Some(memory.peak()),
         sealquant_version: env!("CARGO_PKG_VERSION").to_owned(),
         host: Host::now(),
     };
@@ -205,16 +208,11 @@ fn forecast(plan: &Plan, contexts: &Contexts, images: usize) -> Option<ForecastR
 /// Smallest memory requirement, in bytes, that is announced before a run.
 const MUCH_MEMORY: u64 = 1_000_000_000;
 
-/// Predicts the memory of client and server, and writes a warning if it is much.
-fn predicted_memory(network: &Network, selection: &Parameters, images: usize) -> Option<u64> {
-    let memory = MemoryForecast::new(network, selection, Some(images)).ok()?;
+/// Writes a warning if the predicted memory of client and server is much.
+fn warn_of_memory(memory: &MemoryForecast, selection: &Parameters) {
     if memory.peak() >= MUCH_MEMORY {
-        note(format_args!(
-            "warning: {}",
-            memory_words(&memory, selection)
-        ));
+        note(format_args!("warning: {}", memory_words(memory, selection)));
     }
-    Some(memory.peak())
 }
 
 /// Describes the predicted memory of a run and whether that much is available.

@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     file::{TemporaryDirectory, clear_abandoned, uninterrupted},
-    process::Running,
+    process::ChildProcess,
 };
 
 /// Prefix of the names of directories that hold unfinished fetches.
@@ -175,7 +175,7 @@ impl Package<'_> {
         let failed = || DataError::io("cannot run", program);
         // Unlike a pipe, a file needs no reader while the client runs.
         let mut said = tempfile::tempfile_in(self.work).map_err(failed())?;
-        let started = Running::start(
+        let started = ChildProcess::start(
             Command::new(program)
                 .args(args)
                 .current_dir(self.work)

@@ -442,6 +442,20 @@ impl Client {
         response: &Response,
         images: usize,
     ) -> Result<Vec<Vec<BigInt>>, EngineError> {
+        let (logits, _) = self.decrypt_measured(response, images)?;
+        Ok(logits)
+    }
+
+    /// Decrypts like [`Client::decrypt`], and also returns the smallest noise budget of the response as it is, in bits: a
+    /// diagnostic, which is at least 1. **Never send it to the server.**
+    ///
+    /// # Errors
+    /// Same as [`Client::decrypt`].
+    pub fn decrypt_measured(
+        &self,
+        response: &Response,
+        images: usize,
+    ) -> Result<(Vec<Vec<BigInt>>, u32), EngineError> {
         if response.images != images {
             return Err(EngineError::ImageCount {
                 expected: images,
@@ -449,19 +463,22 @@ impl Client {
             });
         }
         self.check_response(response)?;
-        let residues: Vec<Vec<Vec<u64>>> = self
+        let (residues, budgets): (Vec<Vec<Vec<u64>>>, Vec<u32>) = self
             .primes
             .par_iter()
             .zip(&response.parts)
             .map(|(prime, outputs)| {
                 // A decryptor serves one thread only.
                 let mut decryptor = prime.decryptor()?;
+                let mut least = u32::MAX;
                 let slots: Vec<Vec<u64>> = outputs
                     .iter()
                     .enumerate()
                     .map(|(output, encrypted)| {
                         let encrypted = prime.open(encrypted)?;
-                        if prime.budget(&mut decryptor, output, &encrypted)? == 0 {
+                        let budget = prime.budget(&mut decryptor, output, &encrypted)?;
+                        least = least.min(budget);
+                        if budget == 0 {
                             return Err(EngineError::NoiseExhausted {
                                 logit: output,
                                 plain_modulus: prime.plain_modulus(),
@@ -473,10 +490,9 @@ impl Client {
                             .doing(|| format!("decrypting logit {output}"))
                     })
                     .collect::<Result<_, _>>()?;
-                Ok(self
-                    .spec
-                    .slot_map
-                    .collect(&slots, images, prime.plain_modulus()))
+                let slot_map = &self.spec.slot_map;
+                let residues = slot_map.collect(&slots, images, prime.plain_modulus());
+                Ok((residues, least))
             })
             .collect::<Result<_, EngineError>>()?;
         let logits = residues.first().map_or(0, Vec::len);
@@ -492,9 +508,10 @@ impl Client {
                     .collect()
             })
             .collect();
-        Ok((0..images)
+        let of_images = (0..images)
             .map(|image| logits.iter().map(|values| values[image].clone()).collect())
-            .collect())
+            .collect();
+        Ok((of_images, budgets.into_iter().min().unwrap_or(u32::MAX)))
     }
 
     /// Returns the smallest noise budget of a response, in bits, over the coefficients on which the logits depend. A

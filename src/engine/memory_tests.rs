@@ -3,7 +3,7 @@
 
 use super::{Client, Contexts, Plan, Server};
 use crate::network::{Network, NetworkBuilder, Shape, SplitMix64, random_images};
-use crate::params::{MemoryForecast, ParamsError, Scheme, SelectOptions, select};
+use crate::params::{ParamsError, Scheme, SelectOptions, select};
 use crate::seal::Ciphertext;
 
 /// Makes a network of two ternary convolutions, each followed by a square, and a linear layer.
@@ -46,8 +46,8 @@ fn keys_and_requests_take_the_predicted_memory() {
     let network = network();
     for scheme in Scheme::ALL {
         let selection = select(&network, &options(Some(scheme))).unwrap();
-        let forecast = MemoryForecast::new(&network, &selection, Some(2)).unwrap();
         let plan = Plan::new(&network, &selection).unwrap();
+        let forecast = plan.memory(Some(2));
         let contexts = Contexts::new(plan.client_spec()).unwrap();
         let client = Client::new(plan.client_spec(), &contexts).unwrap();
         let keys = client.evaluation_keys().unwrap();
@@ -111,9 +111,8 @@ fn a_layout_that_memory_does_not_hold_is_not_chosen_by_itself() {
     let need = |layout| {
         let selection = select(&network, &options(Some(layout))).unwrap();
         assert!(selection.scheme_given());
-        MemoryForecast::new(&network, &selection, Some(2))
-            .unwrap()
-            .peak()
+        let plan = Plan::new(&network, &selection).unwrap();
+        plan.memory(Some(2)).peak()
     };
     let layouts = [Scheme::Batched, Scheme::Crops, Scheme::Diagonal];
     let mut needs: Vec<(u64, Scheme)> = layouts.map(|layout| (need(layout), layout)).into();

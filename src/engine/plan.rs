@@ -7,7 +7,7 @@ use super::spec::{ClientSpec, Upload};
 use crate::circuit::{Circuit, CircuitLayer, levels};
 use crate::network::Network;
 use crate::packing::Packing;
-use crate::params::{Parameters, Scheme};
+use crate::params::{MemoryForecast, Parameters, Scheme};
 use crate::seal::SecurityLevel;
 use std::sync::Arc;
 
@@ -156,6 +156,12 @@ impl Plan {
     /// Returns the layers of the circuit.
     pub fn layers(&self) -> &[CircuitLayer] {
         self.circuit.layers()
+    }
+
+    /// Predicts the memory of client and server for batches of at most `images` images (full ones if `None`).
+    pub fn memory(&self, images: Option<usize>) -> MemoryForecast {
+        let values = self.spec.image_values();
+        MemoryForecast::new(&self.parameters, &self.circuit, values, images)
     }
 
     /// Returns the number of primes that the response keeps.

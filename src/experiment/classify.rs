@@ -38,8 +38,10 @@ pub struct Classified {
     pub batches: usize,
     /// The client's encryption: `own` or `seal`.
     pub client: &'static str,
-    /// Smallest invariant noise budget over all responses, in bits.
+    /// Smallest invariant noise budget over all responses as they are decrypted, in bits.
     pub noise_budget_bits: u32,
+    /// True if responses were compact: the rounding takes most of the budget that the evaluation leaves.
+    pub compact_responses: bool,
     /// Wall-clock time of each stage.
     pub seconds: Seconds,
     /// Seconds that the server worked on each batch.
@@ -48,7 +50,8 @@ pub struct Classified {
     pub layers: Vec<LayerRecord>,
     /// Sizes of the messages that a separate client and server would send.
     pub bytes: Sizes,
-    /// Smallest noise budget measured after each layer, in bits, if requested; the response's budget is not included.
+    /// Smallest noise budget measured after each layer, in bits, if requested; also that of the response before it is
+    /// rounded, if it is.
     pub layer_noise: Vec<(String, u32)>,
 }
 
@@ -160,25 +163,26 @@ fn request(
     }
 }
 
-/// Gives the response to the client in the form in which it is sent, and decrypts it.
+/// Gives the response to the client in the form in which it is sent, and decrypts it: returns the logits and the noise
+/// budget.
 fn deliver(
-    (client, contexts, own): (&Client, &Contexts, bool),
+    (client, contexts, compact): (&Client, &Contexts, bool),
     response: &Response,
     images: usize,
     seconds: &mut Seconds,
     bytes: &mut Sizes,
-) -> Result<Vec<Vec<BigInt>>, ClassifyError> {
+) -> Result<(Vec<Vec<BigInt>>, u32), ClassifyError> {
     let decrypting = "decrypting the logits";
-    if !(own && contexts.has_compact_responses()) {
+    if !compact {
         bytes.response += response.wire_bytes(contexts)?;
-        return timed(&mut seconds.decrypt, || client.decrypt(response, images))
-            .map_err(during(decrypting));
+        let decrypt = || client.decrypt_measured(response, images);
+        return timed(&mut seconds.decrypt, decrypt).map_err(during(decrypting));
     }
     let compact = timed(&mut seconds.evaluate, || response.compact(contexts))
         .map_err(during("shortening the response"))?;
     bytes.response += compact.wire_bytes(contexts)?;
     timed(&mut seconds.decrypt, || {
-        client.decrypt(&compact.expand(contexts)?, images)
+        client.decrypt_measured(&compact.expand(contexts)?, images)
     })
     .map_err(during(decrypting))
 }
@@ -244,6 +248,7 @@ pub fn classify(
         batches: 0,
         client: if own { "own" } else { "seal" },
         noise_budget_bits: u32::MAX,
+        compact_responses: own && contexts.has_compact_responses(),
         seconds,
         batch_seconds: Vec::new(),
         layers: Vec::new(),
@@ -291,14 +296,16 @@ pub fn classify(
         drop(upload);
         let response =
             Response::from_parts(parts).map_err(during("putting the response together"))?;
-        let of = (&client, contexts, own);
+        if layer_noise && run.batches == 0 && run.compact_responses {
+            let measured = client.noise_budget_bits(&response);
+            let measured = measured.map_err(during("measuring the noise of the response"))?;
+            run.layer_noise.push(("response".to_owned(), measured));
+        }
+        let of = (&client, contexts, run.compact_responses);
         let (seconds, bytes) = (&mut run.seconds, &mut run.bytes);
-        let decrypted = deliver(of, &response, batch.len(), seconds, bytes)?;
-        run.batch_seconds.push(run.seconds.evaluate - evaluated);
-        let budget = client
-            .noise_budget_bits(&response)
-            .map_err(during("measuring the noise budget"))?;
+        let (decrypted, budget) = deliver(of, &response, batch.len(), seconds, bytes)?;
         run.noise_budget_bits = run.noise_budget_bits.min(budget);
+        run.batch_seconds.push(run.seconds.evaluate - evaluated);
 
         let expected = timed(&mut run.seconds.twin, || {
             in_the_clear(&twin, &quantized, &within)

@@ -68,9 +68,11 @@ pub struct RunRecord {
     /// Rate of the line for which the parameters were chosen, in bits per second in each direction. The run itself has
     /// none.
     pub line_bits_per_second: u64,
-    /// Smallest invariant noise budget over all responses, in bits; the client measures it with the secret key.
+    /// Smallest invariant noise budget over all responses as they are decrypted, in bits; the client measures it with the
+    /// secret key. A compact response has been rounded, which leaves little more than one bit. (In records whose `noise`
+    /// has no `compact response`, it is the budget before that.)
     pub noise_budget_bits: u32,
-    /// The noise model's prediction for it, in bits.
+    /// The noise model's prediction for it, in bits: at least this much is left.
     pub predicted_noise_budget_bits: f64,
     /// Explanation of the choice of parameters.
     pub plan: Vec<String>,
@@ -175,7 +177,7 @@ pub struct LayerRecord {
 /// The noise budget after one layer, in bits.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct NoiseRecord {
-    /// The layer's name, or `fresh`, or `response`.
+    /// The layer's name, or `fresh`, `response` (as the server computes it) or `compact response` (as it travels).
     pub name: String,
     /// The noise model's prediction; at least this much is left.
     pub predicted_bits: f64,

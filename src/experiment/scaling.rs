@@ -187,10 +187,9 @@ pub fn measure_scaling(
         let median = processor.map(|all| Spread::of(all).median);
         point.cpu_seconds = point.cpu_seconds.zip(median).map(|(a, b)| a + b);
         let Some(response) = response else { continue };
-        let budget = client.noise_budget_bits(&response)?;
-        point.noise_budget_bits = point.noise_budget_bits.min(budget);
         let expected = Twin::new(network).logits_batch(batch)?;
-        let decrypted = client.decrypt(&response, batch.len())?;
+        let (decrypted, budget) = client.decrypt_measured(&response, batch.len())?;
+        point.noise_budget_bits = point.noise_budget_bits.min(budget);
         point.twin_mismatches += mismatches(&decrypted.concat(), &expected.concat());
     }
     point.peak_memory_bytes = Host::peak_memory_bytes();

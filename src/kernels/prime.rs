@@ -134,8 +134,8 @@ impl<S: Simd> Constants<S> {
     #[inline(always)]
     pub fn reduce_lazily(&self, x: S::Vector) -> S::Vector {
         let simd = self.simd;
-        let quotient = simd.mul_add_high(self.zero, simd.shift_right(x, self.shift), self.barrett);
-        let product = simd.mul_add_low(self.zero, quotient, self.value);
+        let quotient = simd.mul_high(simd.shift_right(x, self.shift), self.barrett);
+        let product = simd.mul_low(quotient, self.value);
         self.low52(simd.sub(x, product))
     }
 
@@ -173,8 +173,8 @@ impl<S: Simd> Constants<S> {
     pub fn montgomery(&self, high: S::Vector, low: S::Vector) -> S::Vector {
         let simd = self.simd;
         let high = simd.add(high, simd.shift_right(low, RADIX_BITS));
-        let m = simd.mul_add_low(self.zero, low, self.inverse);
-        let borrowed = simd.mul_add_high(self.zero, m, self.value);
+        let m = simd.mul_low(low, self.inverse);
+        let borrowed = simd.mul_high(m, self.value);
         simd.sub(simd.add(high, self.value), borrowed)
     }
 }

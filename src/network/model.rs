@@ -82,7 +82,7 @@ impl Network {
             bit_length(quantizer.max().unsigned_abs()),
         );
         let (mut shapes, mut scales) = (vec![shape], vec![scale]);
-        let mut cost = Cost::default();
+        let mut cost = WalkCost::default();
         for (index, NamedLayer { layer, .. }) in literal.layers.iter().enumerate() {
             let at = |error: NetworkError| error.in_layer(index);
             let read = (shape, bits);
@@ -237,13 +237,13 @@ fn check_layer_names(layers: &[NamedLayer]) -> Result<(), NetworkError> {
 
 /// The cost of walking over a network's layers, added up.
 #[derive(Default)]
-struct Cost {
+struct WalkCost {
     weights: u64,
     terms: u64,
     steps: u64,
 }
 
-impl Cost {
+impl WalkCost {
     /// Adds a layer that is otherwise valid, given the shapes and the widths in bits of its input and output.
     fn add(
         &mut self,

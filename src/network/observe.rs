@@ -7,7 +7,7 @@ use super::{
     error::InputError,
     interval::Interval,
     model::Network,
-    twin::{LANES, Twin, Values},
+    twin::{IntegerTensor, LANES, Twin},
 };
 
 /// Evaluates the given quantised images ([`Network::quantize_image`]) on all threads of the current rayon pool, and
@@ -37,7 +37,7 @@ fn hulls(a: Vec<Interval>, b: Vec<Interval>) -> Vec<Interval> {
 }
 
 /// Computes the range of each logit over a block of images.
-fn per_class(logits: Values, lanes: usize) -> Vec<Interval> {
-    let class = |values: &[_]| Values::Big(values.to_vec()).hull();
+fn per_class(logits: IntegerTensor, lanes: usize) -> Vec<Interval> {
+    let class = |values: &[_]| IntegerTensor::Big(values.to_vec()).hull();
     logits.into_big().chunks(lanes).map(class).collect()
 }

@@ -148,40 +148,42 @@ impl Twin {
     pub(super) fn run<I: AsRef<[i64]>>(
         &self,
         images: &[I],
-        mut observe: impl FnMut(usize, &Values),
-    ) -> Values {
+        mut observe: impl FnMut(usize, &IntegerTensor),
+    ) -> IntegerTensor {
         let lanes = images.len();
         let mut input = Vec::with_capacity(self.input.len() * lanes);
         for element in 0..self.input.len() {
             input.extend(images.iter().map(|image| image.as_ref()[element]));
         }
-        let mut values = Values::I64(input);
+        let mut values = IntegerTensor::I64(input);
         observe(0, &values);
         for (index, (step, width)) in self.steps.iter().enumerate() {
             values = match (width, values) {
-                (Width::I64, Values::I64(values)) => {
-                    Values::I64(step.evaluate(&Exact64, values, lanes))
+                (Width::I64, IntegerTensor::I64(values)) => {
+                    IntegerTensor::I64(step.evaluate(&Exact64, values, lanes))
                 }
-                (Width::I128, Values::I64(values)) => {
+                (Width::I128, IntegerTensor::I64(values)) => {
                     let values = values.into_iter().map(i128::from).collect();
-                    Values::I128(step.evaluate(&Exact128, values, lanes))
+                    IntegerTensor::I128(step.evaluate(&Exact128, values, lanes))
                 }
-                (Width::I128, Values::I128(values)) => {
-                    Values::I128(step.evaluate(&Exact128, values, lanes))
+                (Width::I128, IntegerTensor::I128(values)) => {
+                    IntegerTensor::I128(step.evaluate(&Exact128, values, lanes))
                 }
                 (Width::I256, values) => {
-                    Values::I256(step.evaluate(&ExactLimbs, values.into_limbs(), lanes))
+                    IntegerTensor::I256(step.evaluate(&ExactLimbs, values.into_limbs(), lanes))
                 }
                 (Width::I384, values) => {
-                    Values::I384(step.evaluate(&ExactLimbs, values.into_limbs(), lanes))
+                    IntegerTensor::I384(step.evaluate(&ExactLimbs, values.into_limbs(), lanes))
                 }
                 (Width::I512, values) => {
-                    Values::I512(step.evaluate(&ExactLimbs, values.into_limbs(), lanes))
+                    IntegerTensor::I512(step.evaluate(&ExactLimbs, values.into_limbs(), lanes))
                 }
                 (Width::I768, values) => {
-                    Values::I768(step.evaluate(&ExactLimbs, values.into_limbs(), lanes))
+                    IntegerTensor::I768(step.evaluate(&ExactLimbs, values.into_limbs(), lanes))
                 }
-                (_, values) => Values::Big(step.evaluate(&ExactBig, values.into_big(), lanes)),
+                (_, values) => {
+                    IntegerTensor::Big(step.evaluate(&ExactBig, values.into_big(), lanes))
+                }
             };
             observe(index + 1, &values);
         }
@@ -236,7 +238,7 @@ pub fn argmax<T: Ord>(logits: &[T]) -> usize {
 }
 
 /// A tensor with integers of one width.
-pub(super) enum Values {
+pub(super) enum IntegerTensor {
     I64(Vec<i64>),
     I128(Vec<i128>),
     I256(Vec<Limbs<4>>),
@@ -250,18 +252,18 @@ pub(super) enum Values {
 macro_rules! of_any_width {
     ($values:expr, $vector:ident => $result:expr) => {
         match $values {
-            Values::I64($vector) => $result,
-            Values::I128($vector) => $result,
-            Values::I256($vector) => $result,
-            Values::I384($vector) => $result,
-            Values::I512($vector) => $result,
-            Values::I768($vector) => $result,
-            Values::Big($vector) => $result,
+            IntegerTensor::I64($vector) => $result,
+            IntegerTensor::I128($vector) => $result,
+            IntegerTensor::I256($vector) => $result,
+            IntegerTensor::I384($vector) => $result,
+            IntegerTensor::I512($vector) => $result,
+            IntegerTensor::I768($vector) => $result,
+            IntegerTensor::Big($vector) => $result,
         }
     };
 }
 
-impl Values {
+impl IntegerTensor {
     pub(super) fn into_big(self) -> Vec<BigInt> {
         fn big<T: Into<BigInt>>(values: Vec<T>) -> Vec<BigInt> {
             values.into_iter().map(Into::into).collect()

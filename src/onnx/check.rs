@@ -6,7 +6,7 @@ use num_traits::ToPrimitive as _;
 
 use super::{
     Imported, ImportedNetwork, OnnxError,
-    npz::{self, Array},
+    npz::{self, NpzArray},
 };
 use crate::{
     file::read_at_most,
@@ -116,13 +116,13 @@ impl Imported {
         let images = self.pixels(inputs).map_err(wrong)?;
         self.compare(&images, outputs)
             .map_err(|problem| match problem {
-                Problem::Words(words) => wrong(words),
-                Problem::Error(error) => error,
+                CheckFailure::Words(words) => wrong(words),
+                CheckFailure::Error(error) => error,
             })
     }
 
     /// Returns the images, channel by channel, as pixels.
-    fn pixels(&self, inputs: &Array) -> Result<Vec<Vec<u8>>, String> {
+    fn pixels(&self, inputs: &NpzArray) -> Result<Vec<Vec<u8>>, String> {
         let shape = self.input();
         let length = shape.len();
         if inputs.values.is_empty() || !inputs.values.len().is_multiple_of(length) {
@@ -188,7 +188,11 @@ impl Imported {
         Ok(())
     }
 
-    fn compare(&self, images: &[Vec<u8>], outputs: Option<&Array>) -> Result<Comparison, Problem> {
+    fn compare(
+        &self,
+        images: &[Vec<u8>],
+        outputs: Option<&NpzArray>,
+    ) -> Result<Comparison, CheckFailure> {
         let mut logits: Vec<Vec<f64>> = Vec::new();
         let mut rounding = 0.0f64;
         match &self.network {
@@ -197,11 +201,11 @@ impl Imported {
                     .iter()
                     .map(|image| network.quantize_image(image))
                     .collect();
-                let quantised = quantised.map_err(|error| Problem::Error(error.into()))?;
+                let quantised = quantised.map_err(|error| CheckFailure::Error(error.into()))?;
                 let all = Twin::new(network).logits_batch(&quantised);
                 for (image, found) in quantised
                     .iter()
-                    .zip(all.map_err(|error| Problem::Error(error.into()))?)
+                    .zip(all.map_err(|error| CheckFailure::Error(error.into()))?)
                 {
                     let unit = network.output_scale();
                     let found: Vec<f64> = found
@@ -218,14 +222,14 @@ impl Imported {
                 for image in images {
                     logits.push(
                         self.real_logits(image)
-                            .map_err(|error| Problem::Error(error.into()))?,
+                            .map_err(|error| CheckFailure::Error(error.into()))?,
                     );
                 }
             }
         }
         // The outputs are what the file says, with what was left out.
         for logits in logits.iter_mut().filter(|_| outputs.is_some()) {
-            self.finish(logits).map_err(Problem::Words)?;
+            self.finish(logits).map_err(CheckFailure::Words)?;
         }
         let ordered =
             |logits: &[f64]| argmax(&logits.iter().map(|&x| Ordered(x)).collect::<Vec<_>>());
@@ -234,7 +238,7 @@ impl Imported {
         let difference = match outputs {
             None => None,
             Some(outputs) if outputs.values.len() != images.len() * count => {
-                return Err(Problem::Words(format!(
+                return Err(CheckFailure::Words(format!(
                     "has outputs of shape {:?}; {} images with {count} logits are expected",
                     outputs.dims,
                     images.len()
@@ -272,7 +276,7 @@ impl Imported {
 }
 
 /// Why no comparison was possible.
-enum Problem {
+enum CheckFailure {
     Words(String),
     Error(OnnxError),
 }

@@ -17,14 +17,14 @@ use super::{
 const MAX_FOLDED_VALUES: usize = 1 << 24;
 
 /// Folds nodes, within a bound on the work.
-pub(super) struct Folder<'a> {
+pub(super) struct ConstantFolder<'a> {
     pub external: &'a External,
     left: Cell<usize>,
 }
 
 type Inputs<'a> = [Option<&'a Rc<Constant>>];
 
-impl<'a> Folder<'a> {
+impl<'a> ConstantFolder<'a> {
     pub fn new(external: &'a External) -> Self {
         Self {
             external,

@@ -91,7 +91,7 @@ fn branches(
 }
 
 /// The layers of a branch between two squares.
-type Run = Vec<RealAffine>;
+type BranchLayers = Vec<RealAffine>;
 
 /// Makes the layers of the sum of two branches; `None` is a square.
 fn merged(
@@ -134,8 +134,12 @@ fn end(run: &[RealAffine], start: Shape) -> Shape {
 }
 
 /// Writes a branch as convolutions between squares.
-fn runs(sum: &PlacedStep, start: Shape, branch: &[PlacedStep]) -> Result<Vec<Run>, OnnxError> {
-    let mut runs = vec![Run::new()];
+fn runs(
+    sum: &PlacedStep,
+    start: Shape,
+    branch: &[PlacedStep],
+) -> Result<Vec<BranchLayers>, OnnxError> {
+    let mut runs = vec![BranchLayers::new()];
     let mut shape = start;
     for placed in branch {
         let too_many = || {
@@ -152,7 +156,7 @@ fn runs(sum: &PlacedStep, start: Shape, branch: &[PlacedStep]) -> Result<Vec<Run
         };
         let layer = match &placed.step {
             GraphStep::Square => {
-                runs.push(Run::new());
+                runs.push(BranchLayers::new());
                 continue;
             }
             GraphStep::Scale { factor, shift } => {
@@ -225,7 +229,11 @@ fn convolution(placed: &PlacedStep, affine: RealAffine) -> Result<RealAffine, On
 }
 
 /// Adds a square to the end of a branch without changing its result.
-fn add_square(sum: &PlacedStep, start: Shape, runs: &mut Vec<Run>) -> Result<(), OnnxError> {
+fn add_square(
+    sum: &PlacedStep,
+    start: Shape,
+    runs: &mut Vec<BranchLayers>,
+) -> Result<(), OnnxError> {
     let shape = runs
         .iter()
         .rev()
@@ -286,8 +294,8 @@ fn identity(sum: &PlacedStep, shape: Shape) -> Result<RealAffine, OnnxError> {
 /// Pairs the layers of two runs, with identities where one has nothing, so that sizes stay equal.
 fn aligned(
     sum: &PlacedStep,
-    a: &Run,
-    b: &Run,
+    a: &BranchLayers,
+    b: &BranchLayers,
     start_a: Shape,
     start_b: Shape,
 ) -> Result<Vec<(RealAffine, RealAffine)>, OnnxError> {

@@ -59,9 +59,9 @@ pub use lower::LogitError;
 pub use record::OnnxRecord;
 
 use external::External;
-use fold::Folder;
+use fold::ConstantFolder;
 use graph::Graph;
-use recognise::{Layout, Recognized, Unrecognized, recognise};
+use recognise::{InputLayout, Recognized, Unrecognized, recognise};
 use settle::{RealNetwork, Unit, settle};
 
 /// Largest size of a file, and of all tensors in files beside it, in bytes: 64 MiB.
@@ -182,12 +182,12 @@ fn read(
     let graph = parse(bytes, external)?;
     let (layout, dims) = layout(&graph, options)?;
     let (layout, recognized) = {
-        let folder = Folder::new(external);
+        let folder = ConstantFolder::new(external);
         match recognise(&graph, &folder, &layout, &dims, options.range) {
             Ok(recognized) => (layout, recognized),
             Err(Unrecognized::Error(error)) => return Err(error),
             Err(Unrecognized::Layout(layout)) => {
-                let folder = Folder::new(external);
+                let folder = ConstantFolder::new(external);
                 match recognise(&graph, &folder, &layout, &dims, options.range) {
                     Ok(recognized) => (layout, recognized),
                     Err(Unrecognized::Error(error)) => return Err(error),
@@ -277,7 +277,7 @@ fn parse(bytes: Vec<u8>, external: &External) -> Result<Graph, OnnxError> {
 }
 
 /// Returns the shape of the images and the dimensions of the graph's input, the batch first.
-fn layout(graph: &Graph, options: &ImportOptions) -> Result<(Layout, Vec<usize>), OnnxError> {
+fn layout(graph: &Graph, options: &ImportOptions) -> Result<(InputLayout, Vec<usize>), OnnxError> {
     let stated = &graph.input.dims;
     let name = &graph.input.name;
     let Some((batch, inner)) = stated.split_first() else {
@@ -337,7 +337,7 @@ fn layout(graph: &Graph, options: &ImportOptions) -> Result<(Layout, Vec<usize>)
             format!("is the input of shape {dims:?}, which is not the shape that was given"),
         ));
     }
-    Ok((Layout { shape, order: None }, dims))
+    Ok((InputLayout { shape, order: None }, dims))
 }
 
 /// Says what was assumed and left out.

@@ -11,7 +11,7 @@ const MAX_ARRAY_BYTES: usize = 128 << 20;
 
 /// An array of numbers, in row-major order.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Array {
+pub(super) struct NpzArray {
     pub dims: Vec<usize>,
     pub values: Vec<f64>,
     /// True if its numbers are integers.
@@ -22,7 +22,7 @@ pub(super) struct Array {
 ///
 /// # Errors
 /// A sentence about the first thing that is wrong.
-pub(super) fn read(bytes: &[u8]) -> Result<BTreeMap<String, Array>, String> {
+pub(super) fn read(bytes: &[u8]) -> Result<BTreeMap<String, NpzArray>, String> {
     if bytes.starts_with(b"\x93NUMPY") {
         return Err(
             "is a single array (.npy); save the inputs and outputs with numpy.savez".into(),
@@ -102,7 +102,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<BTreeMap<String, Array>, String> {
 }
 
 /// Reads a `.npy` file.
-fn array(bytes: &[u8]) -> Result<Array, String> {
+fn array(bytes: &[u8]) -> Result<NpzArray, String> {
     let damaged = || "is no NumPy array, or a damaged one".to_owned();
     let rest = bytes.strip_prefix(b"\x93NUMPY").ok_or_else(damaged)?;
     let (header, data) = match rest {
@@ -175,7 +175,7 @@ fn array(bytes: &[u8]) -> Result<Array, String> {
     if count != Some(values.len()) {
         return Err(damaged());
     }
-    Ok(Array {
+    Ok(NpzArray {
         dims,
         values,
         whole: !kind.contains('f'),

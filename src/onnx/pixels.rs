@@ -16,7 +16,7 @@ pub(super) struct Pixels {
 }
 
 /// The integer input that a quantiser gives: the number `n` of thresholds that a pixel reaches.
-pub(super) struct Reading {
+pub(super) struct PixelQuantizer {
     pub thresholds: Vec<u8>,
     /// The real value is `factor * n + shift`.
     pub factor: Per,
@@ -119,7 +119,7 @@ impl PixelCodes {
         node: &NodeMessage,
         scale: f32,
         zero: i64,
-    ) -> Result<Reading, OnnxError> {
+    ) -> Result<PixelQuantizer, OnnxError> {
         let mut thresholds = Vec::new();
         let mut step = None;
         for (pixel, pair) in (1..=255u8).zip(self.codes.windows(2)) {
@@ -147,7 +147,7 @@ impl PixelCodes {
             tables: vec![table.collect()],
         };
         let scale = f64::from(scale);
-        Ok(Reading {
+        Ok(PixelQuantizer {
             thresholds,
             factor: Per::One(step as f64 * scale),
             shift: Per::One((first - zero) as f64 * scale),

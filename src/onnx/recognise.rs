@@ -7,7 +7,7 @@ use super::{
     advice::advice,
     attributes::Attributes,
     chain::GraphSteps,
-    fold::{Folder, permutation, reshaped, shape_range},
+    fold::{ConstantFolder, permutation, reshaped, shape_range},
     graph::{Graph, refused, shown},
     message::NodeMessage,
     per::Per,
@@ -38,7 +38,7 @@ pub(super) enum Meaning {
 
 /// Maps the values of the graph's input to those of the network's.
 #[derive(Clone, Debug)]
-pub(super) struct Layout {
+pub(super) struct InputLayout {
     pub shape: Shape,
     /// Where each value of the graph's input stands in the network's; `None` if the order is the same.
     pub order: Option<Rc<Vec<u32>>>,
@@ -60,7 +60,7 @@ pub(super) struct Recognized {
 pub(super) enum Unrecognized {
     Error(OnnxError),
     /// The first layer reads the input in another layout.
-    Layout(Layout),
+    Layout(InputLayout),
 }
 
 impl From<OnnxError> for Unrecognized {
@@ -85,7 +85,7 @@ pub(super) type Recognition<T> = Result<T, Unrecognized>;
 
 /// Reads the nodes, one after the other.
 pub(super) struct Recognizer<'a> {
-    pub folder: &'a Folder<'a>,
+    pub folder: &'a ConstantFolder<'a>,
     pub steps: GraphSteps,
     /// First dimension of the input.
     batch: usize,
@@ -102,8 +102,8 @@ pub(super) struct Recognizer<'a> {
 /// [`Unrecognized`].
 pub(super) fn recognise(
     graph: &Graph,
-    folder: &Folder<'_>,
-    layout: &Layout,
+    folder: &ConstantFolder<'_>,
+    layout: &InputLayout,
     dims: &[usize],
     range: PixelRange,
 ) -> Recognition<Recognized> {
@@ -183,7 +183,7 @@ pub(super) fn recognise(
 }
 
 /// Returns the first number of a constant, which may be the result of a `Constant` node.
-fn first_number(graph: &Graph, folder: &Folder<'_>, name: &str) -> Option<f64> {
+fn first_number(graph: &Graph, folder: &ConstantFolder<'_>, name: &str) -> Option<f64> {
     let made = |node: &NodeMessage| {
         let is_it = node.op_type == "Constant" && node.output.iter().any(|output| output == name);
         is_it
@@ -196,7 +196,7 @@ fn first_number(graph: &Graph, folder: &Folder<'_>, name: &str) -> Option<f64> {
 }
 
 /// Guesses whether the graph reads pixels from 0 to 255: it has an integer input, or scales its input down first.
-fn reads_raw(graph: &Graph, folder: &Folder<'_>) -> bool {
+fn reads_raw(graph: &Graph, folder: &ConstantFolder<'_>) -> bool {
     if graph.input.kind != ElementKind::Float && graph.input.kind != ElementKind::Double {
         return true;
     }
@@ -397,7 +397,7 @@ impl Recognizer<'_> {
             for position in 0..shape.len() {
                 order[value.place(position)] = position as u32;
             }
-            return Err(Unrecognized::Layout(Layout {
+            return Err(Unrecognized::Layout(InputLayout {
                 shape,
                 order: Some(Rc::new(order)),
             }));
@@ -673,7 +673,7 @@ pub(super) fn spread(
     constant: &Constant,
     value: &GraphValue,
     shape: Shape,
-    folder: &Folder<'_>,
+    folder: &ConstantFolder<'_>,
 ) -> Result<Per, OnnxError> {
     if let Some(at) = constant.not_finite() {
         return Err(refused(

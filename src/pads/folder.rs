@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 /// A folder of files whose names are the number of a pad and one of some endings.
 #[derive(Debug)]
-pub(super) struct Folder {
+pub(super) struct PadFolder {
     path: PathBuf,
 }
 
@@ -31,7 +31,7 @@ fn parse(name: &str) -> Option<(PadNumber, &str)> {
     Some((PadNumber(bytes), ending))
 }
 
-impl Folder {
+impl PadFolder {
     /// Opens a folder, which is created if it is missing, for its owner only. It must hold nothing but files with these
     /// endings. What killed processes left half written is removed.
     pub(super) fn open(path: &Path, endings: &[&str]) -> Result<Self, PadStoreError> {
@@ -113,7 +113,7 @@ impl Folder {
 
     /// Removes a file. Of several callers, also in other processes, one is told that it did.
     ///
-    /// The removal is not on the disk before [`Folder::sync`].
+    /// The removal is not on the disk before [`PadFolder::sync`].
     pub(super) fn remove(&self, number: PadNumber, ending: &str) -> Result<bool, PadStoreError> {
         let path = self.file(number, ending);
         match fs::remove_file(&path) {
@@ -126,7 +126,7 @@ impl Folder {
     /// Makes an empty file. Of several callers, also in other processes, one is told that it did; nobody is while the file
     /// is there.
     ///
-    /// The file's name is not on the disk before [`Folder::sync`].
+    /// The file's name is not on the disk before [`PadFolder::sync`].
     pub(super) fn mark(&self, number: PadNumber, ending: &str) -> Result<bool, PadStoreError> {
         let path = self.file(number, ending);
         match OpenOptions::new().write(true).create_new(true).open(&path) {

@@ -1,7 +1,7 @@
 //! The server's store: a file for each prepared pad, and an empty one for each that was used.
 
 use super::error::PadStoreError;
-use super::folder::{Folder, reached};
+use super::folder::{PadFolder, reached};
 use crate::engine::{
     Contexts, EngineError, Evaluation, MaskedImage, Pad, PadNumber, PreparedPad, Progress, Server,
 };
@@ -20,7 +20,7 @@ const USED: &str = "used";
 /// A used pad leaves an empty file, so that it is refused for ever. When a client has new keys, give it a new folder.
 #[derive(Debug)]
 pub struct PreparedPadStore {
-    folder: Folder,
+    folder: PadFolder,
 }
 
 impl PreparedPadStore {
@@ -30,7 +30,7 @@ impl PreparedPadStore {
     /// [`PadStoreError::Io`] if the folder cannot be created or read, [`PadStoreError::Foreign`] if it holds anything
     /// else.
     pub fn open(folder: impl AsRef<Path>) -> Result<Self, PadStoreError> {
-        let folder = Folder::open(folder.as_ref(), &[PREPARED, USED])?;
+        let folder = PadFolder::open(folder.as_ref(), &[PREPARED, USED])?;
         // A process that was killed between marking a pad and removing it left the pad.
         let used: Vec<PadNumber> = folder.numbers(USED)?.collect::<Result<_, _>>()?;
         for number in used {

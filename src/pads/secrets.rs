@@ -1,7 +1,7 @@
 //! The client's store: a file for each pad's secret.
 
 use super::error::PadStoreError;
-use super::folder::{Folder, reached};
+use super::folder::{PadFolder, reached};
 use crate::engine::{
     Client, ClientSpec, EngineError, MaskedImage, Pad, PadNumber, PadSecret, SpecFingerprint,
     check_residues, packed_residues, residue_bytes,
@@ -29,7 +29,7 @@ const CHECKSUM_BYTES: usize = 8;
 /// image, knows the image. Removing a file does not overwrite the disk.
 #[derive(Debug)]
 pub struct PadStore {
-    folder: Folder,
+    folder: PadFolder,
     form: SecretForm,
 }
 
@@ -139,7 +139,7 @@ impl PadStore {
 
     pub(super) fn of_form(folder: &Path, form: SecretForm) -> Result<Self, PadStoreError> {
         Ok(Self {
-            folder: Folder::open(folder, &[SECRET])?,
+            folder: PadFolder::open(folder, &[SECRET])?,
             form,
         })
     }

@@ -7,7 +7,9 @@ use super::hoisted::WorkRates;
 use super::line::Line;
 use super::options::{Scheme, SelectOptions};
 use super::scaled::Noises;
-use super::search::{Chain, Chains, MARGIN_BITS, Stop, fewest_response_primes, primes, worst};
+use super::search::{
+    Chain, ChainLimits, Chains, MARGIN_BITS, Stop, fewest_response_primes, primes, worst,
+};
 use super::traffic::Traffic;
 use crate::kernels::PRIME_BITS_MAX;
 use crate::seal::CIPHERTEXT_SIZES;
@@ -124,7 +126,8 @@ impl Chains for FusedChains<'_> {
     /// Finds the fewest, then smallest primes, with an upload for each plaintext modulus or one for all, whichever costs
     /// less. The cost is the predicted nanoseconds for all images: of evaluation on one thread, at nominal rates, and of
     /// what travels; if their number is not known, per image of a full batch.
-    fn chain(&mut self, degree: usize, cap: u32, moduli: &[u64], _most: f64) -> Option<Chain> {
+    fn chain(&mut self, degree: usize, limits: ChainLimits, moduli: &[u64]) -> Option<Chain> {
+        let cap = limits.bits;
         let circuit = self.noises.circuit;
         let squares = circuit.circuit.squares();
         // A value of degree d in the secret key has d + 1 polynomials.

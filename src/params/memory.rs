@@ -1,12 +1,8 @@
 //! Predicts the memory of a run before anything is allocated.
 
-use super::error::ParamsError;
-use super::hoisted::rotating;
 use super::options::Scheme;
 use super::selection::Parameters;
 use crate::circuit::{Circuit, Op, levels};
-use crate::network::{CropNetwork, Network};
-use crate::packing::Packing;
 
 /// Size of a residue in memory, in bytes.
 const WORD: u64 = 8;
@@ -35,25 +31,22 @@ pub struct MemoryForecast {
 }
 
 impl MemoryForecast {
-    /// Predicts the memory for batches of at most `images` images (full ones if `None`).
-    ///
-    /// # Errors
-    /// [`ParamsError::Layout`] if the parameters' layout cannot serve this network, because they were chosen for another
-    /// one.
-    pub fn new(
-        network: &Network,
-        selection: &Parameters,
+    /// Predicts the memory of a circuit for batches of at most `images` images (full ones if `None`) of `values` values.
+    pub(crate) fn new(
+        parameters: &Parameters,
+        circuit: &Circuit,
+        values: usize,
         images: Option<usize>,
-    ) -> Result<Self, ParamsError> {
+    ) -> Self {
         RunSize {
-            scheme: selection.scheme(),
-            degree: selection.poly_modulus_degree(),
-            primes: selection.coeff_modulus().len().saturating_sub(1),
-            drops: selection.drops(),
-            plain_primes: selection.plain_moduli().len(),
-            shared: selection.shared_upload(),
+            scheme: parameters.scheme(),
+            degree: parameters.poly_modulus_degree(),
+            primes: parameters.coeff_modulus().len().saturating_sub(1),
+            drops: parameters.drops(),
+            plain_primes: parameters.plain_moduli().len(),
+            shared: parameters.shared_upload(),
         }
-        .forecast(network, images)
+        .forecast(circuit, values, images)
     }
 
     /// Returns the largest number of bytes held at once. The client's keys are freed once the server has made its
@@ -85,38 +78,19 @@ pub(super) struct RunSize<'a> {
 impl RunSize<'_> {
     pub(super) fn forecast(
         &self,
-        network: &Network,
+        circuit: &Circuit,
+        values: usize,
         images: Option<usize>,
-    ) -> Result<MemoryForecast, ParamsError> {
-        let mut forecast = match self.scheme {
-            Scheme::Stock | Scheme::Batched => {
-                let relinearizes = self.scheme.is_stock();
-                self.sums(&Circuit::of_values(network, relinearizes).without_unread())
-            }
-            Scheme::Crops => {
-                let crops = CropNetwork::new(network)
-                    .map_err(|error| ParamsError::layout(self.scheme, &error))?;
-                let mut forecast = self.sums(&Circuit::of_crops(&crops).without_unread());
-                // One plaintext for each result of the preceding layers, under each prime.
-                let plaintexts = crops.network.classes() * self.layer_primes() * self.plain_primes;
-                let plaintexts = plaintexts as u64;
-                forecast.constants += plaintexts * self.row();
-                forecast
-            }
-            Scheme::Diagonal | Scheme::FewUploads => {
-                let packing = rotating(self.scheme, network, self.degree);
-                let packing = packing.map_err(|error| ParamsError::layout(self.scheme, &error))?;
-                self.diagonal(&packing)
-            }
-        };
-        let batch = match self.scheme {
-            Scheme::Diagonal | Scheme::FewUploads => 1,
+    ) -> MemoryForecast {
+        let (mut forecast, batch) = match self.scheme {
+            Scheme::Diagonal | Scheme::FewUploads => (self.diagonal(circuit), 1),
             Scheme::Crops | Scheme::Batched | Scheme::Stock => {
-                images.map_or(self.degree, |images| images.min(self.degree))
+                let batch = images.map_or(self.degree, |images| images.min(self.degree));
+                (self.sums(circuit), batch)
             }
         };
-        forecast.request += (batch * network.input().shape.len()) as u64 * WORD;
-        Ok(forecast)
+        forecast.request += (batch * values) as u64 * WORD;
+        forecast
     }
 
     /// Returns the number of primes under which the batched and crop layouts compute their layers.
@@ -145,7 +119,7 @@ impl RunSize<'_> {
     fn sums(&self, circuit: &Circuit) -> MemoryForecast {
         let layer_primes = self.layer_primes();
         let ciphertext = |polynomials: usize| (polynomials * layer_primes) as u64 * self.row();
-        let mut terms = 0;
+        let (mut terms, mut plaintexts) = (0, 0);
         // Stock calls hold what a layer reads (except the request) and what it makes.
         let (mut between, mut largest) = (0, 0);
         for step in circuit.walk(&[]).flat_map(|(_, steps)| steps) {
@@ -163,6 +137,10 @@ impl RunSize<'_> {
                     largest = largest.max(between);
                 }
                 Op::Relinearize => between = values * ciphertext(2),
+                // One plaintext for each result of the preceding layers, under each prime.
+                Op::SumOfProducts { products, .. } => {
+                    plaintexts = (products.len() * layer_primes * self.plain_primes) as u64;
+                }
                 _ => {}
             }
         }
@@ -189,7 +167,7 @@ impl RunSize<'_> {
         let sent = circuit.inputs() as u64 * self.ciphertext(1);
         MemoryForecast {
             keys,
-            constants: terms * TERM + compiled,
+            constants: terms * TERM + compiled + plaintexts * self.row(),
             request: if self.shared {
                 sent
             } else {
@@ -201,9 +179,8 @@ impl RunSize<'_> {
     }
 
     /// Predicts the memory of products with plaintexts and of rotations.
-    fn diagonal(&self, packing: &Packing) -> MemoryForecast {
+    fn diagonal(&self, circuit: &Circuit) -> MemoryForecast {
         let levels = levels(self.primes, self.drops);
-        let Packing { circuit, slot_map } = packing;
         // Rows of plaintexts under the primes of their operation.
         let steps = circuit.walk(&levels).flat_map(|(_, steps)| steps);
         let rows: usize = steps
@@ -228,7 +205,9 @@ impl RunSize<'_> {
         });
         let transform = transforms.max().unwrap_or(0) as u64 * self.row();
         // The sums before the first square, and those that are being squared, decomposed and summed.
-        let sums = (circuit.outputs()[0].max(slot_map.outputs()) + 4) as u64 * self.ciphertext(3);
+        let outputs = circuit.outputs();
+        let ends = [outputs.first(), outputs.last()].into_iter().flatten();
+        let sums = (ends.max().unwrap_or(&0) + 4) as u64 * self.ciphertext(3);
         // One set of keys serves all plain primes.
         let keys = circuit.rotations(&levels).into_values();
         let keys = keys.chain(circuit.relinearizes(&levels));

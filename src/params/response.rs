@@ -32,6 +32,18 @@ impl Parameters {
         let budget = last.map_or(0.0, |response| response.budget_bits);
         shape.widths(&self.coeff_modulus[..self.response_primes], budget)
     }
+
+    /// Returns the noise budget, in bits, that is left at least in a response when it is decrypted: what is predicted, and
+    /// no more than the margin if the response is compact.
+    pub fn decrypted_budget_bits(&self, compact: bool) -> f64 {
+        let last = self.predicted_noise.last();
+        let budget = last.map_or(0.0, |response| response.budget_bits);
+        if compact {
+            budget.min(MARGIN_BITS)
+        } else {
+            budget
+        }
+    }
 }
 
 /// The shape of a response, apart from its primes.

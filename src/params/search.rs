@@ -32,7 +32,7 @@ pub(super) struct Chain {
 }
 
 /// The chosen parameters of one scheme.
-pub(super) struct Found {
+pub(super) struct Candidate {
     pub scheme: Scheme,
     pub degree: usize,
     pub plain_moduli: Vec<u64>,
@@ -56,9 +56,17 @@ pub(super) trait Chains {
 
     fn stop(&self) -> Stop;
 
-    /// Finds the best chain of at most `cap` bits for a degree and plaintext primes. It need not find one that costs
-    /// `most` or more.
-    fn chain(&mut self, degree: usize, cap: u32, moduli: &[u64], most: f64) -> Option<Chain>;
+    /// Finds the best chain within the limits for a degree and plaintext primes.
+    fn chain(&mut self, degree: usize, limits: ChainLimits, moduli: &[u64]) -> Option<Chain>;
+}
+
+/// The limits of a chain.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct ChainLimits {
+    /// Largest number of bits of q.
+    pub bits: u32,
+    /// A chain that costs so much or more need not be found.
+    pub cost: f64,
 }
 
 /// Finds the cheapest parameters whose plaintext primes have a product of at least `product`; `None` if nothing fits.
@@ -69,8 +77,8 @@ pub(super) fn search(
     chains: &mut impl Chains,
     standard: SecurityStandard,
     product: &BigUint,
-) -> Result<Option<Found>, ParamsError> {
-    let mut best: Option<Found> = None;
+) -> Result<Option<Candidate>, ParamsError> {
+    let mut best: Option<Candidate> = None;
     for degree in SecurityStandard::degrees() {
         let cap = standard.max_coeff_modulus_bits(degree).unwrap_or_default();
         for count in 1..=PLAIN_MODULI_MAX {
@@ -79,10 +87,13 @@ pub(super) fn search(
             };
             // More primes do not help once they are as small as batching allows.
             let is_last = moduli[0] < 4 * degree as u64;
-            let most = best.as_ref().map_or(f64::INFINITY, |best| best.chain.cost);
-            let chain = chains.chain(degree, cap, &moduli, most);
-            if let Some(chain) = chain.filter(|chain| chain.cost < most) {
-                best = Some(Found {
+            let limits = ChainLimits {
+                bits: cap,
+                cost: best.as_ref().map_or(f64::INFINITY, |best| best.chain.cost),
+            };
+            let chain = chains.chain(degree, limits, &moduli);
+            if let Some(chain) = chain.filter(|chain| chain.cost < limits.cost) {
+                best = Some(Candidate {
                     scheme: chains.scheme(),
                     degree,
                     plain_moduli: moduli,

@@ -7,10 +7,11 @@ use super::fused_circuit::FusedCircuit;
 use super::hoisted::HoistedChains;
 use super::memory::RunSize;
 use super::options::{BoundRule, Scheme, SelectOptions};
-use super::search::{Found, PLAIN_MODULI_MAX, search};
+use super::search::{Candidate, PLAIN_MODULI_MAX, search};
 use super::security::SecurityStandard;
 use super::selection::{Bound, Parameters};
 use super::stock::StockChains;
+use crate::circuit::Circuit;
 use crate::network::{CropNetwork, Network, proven_bounds};
 use num_bigint::{BigUint, Sign};
 
@@ -76,18 +77,22 @@ fn select_own(
     {
         return Err(ParamsError::layout(Scheme::Crops, &error));
     }
-    let mut best: Option<Found> = None;
+    let mut best: Option<Candidate> = None;
     let mut memory = Memory::new(network, options);
     for scheme in [Scheme::Batched, Scheme::Crops] {
         if options.scheme.is_some_and(|wanted| wanted != scheme) {
             continue;
         }
-        let Some(circuit) = FusedCircuit::new(network, scheme) else {
+        let Some(fused) = FusedCircuit::new(network, scheme) else {
             continue;
         };
-        let mut chains = FusedChains::new(&circuit, options);
-        if let Some(fit) = search(&mut chains, options.standard, product)?
-            && memory.holds(&fit)
+        let fit = search(
+            &mut FusedChains::new(&fused, options),
+            options.standard,
+            product,
+        )?;
+        if let Some(fit) = fit
+            && memory.holds(&fit, &fused.circuit.without_unread())
             && is_cheaper(&fit, best.as_ref())
         {
             best = Some(fit);
@@ -105,8 +110,11 @@ fn select_own(
         }
         let mut chains = HoistedChains::new(network, scheme, options);
         match search(&mut chains, options.standard, product)? {
-            Some(fit) if is_cheaper(&fit, best.as_ref()) && memory.holds(&fit) => {
-                best = Some(fit);
+            Some(fit) if is_cheaper(&fit, best.as_ref()) => {
+                let circuit = chains.circuit_at(fit.degree);
+                if circuit.is_none_or(|circuit| memory.holds(&fit, circuit)) {
+                    best = Some(fit);
+                }
             }
             None if options.scheme.is_some() => {
                 if let Some(error) = chains.refused {
@@ -130,11 +138,11 @@ fn select_own(
     Ok(parameters(options, bound, fit))
 }
 
-fn is_cheaper(fit: &Found, best: Option<&Found>) -> bool {
+fn is_cheaper(fit: &Candidate, best: Option<&Candidate>) -> bool {
     best.is_none_or(|best| fit.chain.cost < best.chain.cost)
 }
 
-fn parameters(options: &SelectOptions, bound: Bound, fit: Found) -> Parameters {
+fn parameters(options: &SelectOptions, bound: Bound, fit: Candidate) -> Parameters {
     Parameters {
         scheme: fit.scheme,
         scheme_given: options.scheme.is_some(),
@@ -151,25 +159,26 @@ fn parameters(options: &SelectOptions, bound: Bound, fit: Found) -> Parameters {
 }
 
 /// The memory limit for layouts that were not requested.
-struct Memory<'a> {
-    network: &'a Network,
+struct Memory {
+    /// Number of values of an image.
+    values: usize,
     images: Option<usize>,
     limit: Option<u64>,
     /// Error for the layout that needs the least memory among those that need too much.
     refused: Option<ParamsError>,
 }
 
-impl<'a> Memory<'a> {
-    fn new(network: &'a Network, options: &SelectOptions) -> Self {
+impl Memory {
+    fn new(network: &Network, options: &SelectOptions) -> Self {
         Self {
-            network,
+            values: network.input().shape.len(),
             images: options.images,
             limit: options.memory.filter(|_| options.scheme.is_none()),
             refused: None,
         }
     }
 
-    fn holds(&mut self, fit: &Found) -> bool {
+    fn holds(&mut self, fit: &Candidate, circuit: &Circuit) -> bool {
         let Some(limit) = self.limit else {
             return true;
         };
@@ -181,11 +190,7 @@ impl<'a> Memory<'a> {
             plain_primes: fit.plain_moduli.len(),
             shared: fit.chain.shared,
         };
-        // A layout that cannot serve the network has no parameters.
-        let Ok(forecast) = size.forecast(self.network, self.images) else {
-            return true;
-        };
-        let peak = forecast.peak();
+        let peak = size.forecast(circuit, self.values, self.images).peak();
         if peak <= limit {
             return true;
         }

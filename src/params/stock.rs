@@ -1,7 +1,7 @@
 //! The coefficient modulus for stock SEAL operations.
 
 use super::options::Scheme;
-use super::search::{Chain, Chains, Stop, fewest_response_primes, primes, worst};
+use super::search::{Chain, ChainLimits, Chains, Stop, fewest_response_primes, primes, worst};
 use super::stock_noise::{NoiseParameters, NoiseStep, NoiseSteps, Tails};
 use crate::circuit::Circuit;
 use crate::network::Network;
@@ -35,7 +35,8 @@ impl Chains for StockChains {
     }
 
     /// Finds the fewest, then smallest primes of q.
-    fn chain(&mut self, degree: usize, cap: u32, moduli: &[u64], _most: f64) -> Option<Chain> {
+    fn chain(&mut self, degree: usize, limits: ChainLimits, moduli: &[u64]) -> Option<Chain> {
+        let cap = limits.bits;
         let t_bits = moduli.iter().max().map_or(0, |t| t.ilog2() + 1);
         let circuits: Vec<(u64, Vec<NoiseStep>)> = moduli
             .iter()

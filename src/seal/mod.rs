@@ -73,9 +73,9 @@ pub use modulus::{Modulus, SecurityLevel, coeff_modulus, plain_modulus};
 pub use parameters::{EncryptionParameters, ParametersLiteral};
 pub use plaintext::Plaintext;
 pub use qualifiers::Qualifiers;
+pub(crate) use rns::{SeededObject, SeededPart};
 /// The version of SEAL that this build links, and a flag that tells whether SEAL was compiled with Intel HEXL.
 pub use seal_sys::{HEXL, SEAL_VERSION};
 pub use seed::Seed;
-pub(crate) use seeded::SeededPart;
 pub use seeded::{SeededCiphertext, SeededGaloisKeys, SeededPublicKey, SeededRelinKeys};
 pub use sizes::{CIPHERTEXT_SIZES, RELIN_SLOTS};

@@ -187,7 +187,7 @@ impl Ciphertext {
     }
 
     /// Creates a ciphertext from its first polynomial, already checked, and the seed of the second.
-    pub(super) fn from_checked_seed(
+    fn from_checked_seed(
         context: &Context,
         level: Level,
         is_ntt_form: bool,
@@ -204,6 +204,85 @@ impl Ciphertext {
         uniform(seed, degree, primes, second);
         Ok(encrypted)
     }
+}
+
+/// A pair of polynomials at a data level or the key level, with a seed in place of the second one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct SeededPart {
+    level: Level,
+    is_ntt_form: bool,
+    seed: Seed,
+    /// The residues of the first polynomial, each below its prime.
+    first: Vec<u64>,
+}
+
+impl SeededPart {
+    /// Makes a part from the residues of the first polynomial, which have been checked, and the seed of the second.
+    pub(crate) const fn from_checked(
+        level: Level,
+        is_ntt_form: bool,
+        seed: Seed,
+        first: Vec<u64>,
+    ) -> Self {
+        Self {
+            level,
+            is_ntt_form,
+            seed,
+            first,
+        }
+    }
+
+    /// Checks the residues and makes a part of a key.
+    pub(super) fn key(
+        operation: &'static str,
+        context: &Context,
+        seed: Seed,
+        first: &[u64],
+    ) -> Result<Self> {
+        let level = context.key_level();
+        check_limbs(operation, context, level, 1, first)?;
+        Ok(Self::from_checked(level, true, seed, first.to_vec()))
+    }
+
+    pub(crate) const fn level(&self) -> Level {
+        self.level
+    }
+
+    pub(crate) const fn is_ntt_form(&self) -> bool {
+        self.is_ntt_form
+    }
+
+    pub(crate) const fn seed(&self) -> Seed {
+        self.seed
+    }
+
+    pub(crate) fn first(&self) -> &[u64] {
+        &self.first
+    }
+
+    pub(super) fn expand(&self, context: &Context, object: &'static str) -> Result<Ciphertext> {
+        if context.level(self.level.parms_id) != Some(self.level) {
+            return Err(Error::ContextMismatch {
+                operation: "expand",
+                object,
+            });
+        }
+        Ciphertext::from_checked_seed(
+            context,
+            self.level,
+            self.is_ntt_form,
+            &self.seed,
+            &self.first,
+        )
+    }
+}
+
+/// A ciphertext or keys with seeds, as parts that have been checked.
+pub(crate) trait SeededObject {
+    type Parts;
+
+    fn checked_parts(&self) -> &Self::Parts;
+    fn from_checked_parts(parts: Self::Parts) -> Self;
 }
 
 #[cfg(feature = "inference")]

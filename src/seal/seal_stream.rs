@@ -3,8 +3,8 @@
 //! This is the only public way to get a seed: SEAL's `Serializable` exposes nothing else.
 
 use super::own_format::{HEADER_BYTES, MAGIC, words};
+use super::rns::SeededPart;
 use super::seed::Seed;
-use super::seeded::SeededPart;
 use crate::seal::context::Context;
 use crate::seal::error::{Error, Result};
 
@@ -133,12 +133,12 @@ impl<'a> SealStream<'a> {
         for word in &mut seed {
             *word = self.word()?;
         }
-        Ok(SeededPart {
+        Ok(SeededPart::from_checked(
             level,
             is_ntt_form,
-            seed: Seed(seed),
+            Seed(seed),
             first,
-        })
+        ))
     }
 
     fn end(&self) -> Result<()> {

@@ -86,7 +86,7 @@ impl ServiceState {
 
     /// Waits for a turn to evaluate. Too many that wait are refused at once.
     pub async fn turn(&self) -> Result<OwnedSemaphorePermit, Problem> {
-        let place = Place::take(self)?;
+        let place = WaitingPlace::take(self)?;
         let turn = Arc::clone(&self.evaluations).acquire_owned().await;
         drop(place);
         turn.map_err(|_| Problem::draining())
@@ -103,9 +103,9 @@ impl Drop for Call {
 }
 
 /// A place among those that wait.
-struct Place<'a>(&'a ServiceState);
+struct WaitingPlace<'a>(&'a ServiceState);
 
-impl<'a> Place<'a> {
+impl<'a> WaitingPlace<'a> {
     fn take(state: &'a ServiceState) -> Result<Self, Problem> {
         let place = Self(state);
         let before = state.metrics.waiting.inc();
@@ -116,7 +116,7 @@ impl<'a> Place<'a> {
     }
 }
 
-impl Drop for Place<'_> {
+impl Drop for WaitingPlace<'_> {
     fn drop(&mut self) {
         self.0.metrics.waiting.dec();
     }

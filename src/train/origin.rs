@@ -32,14 +32,14 @@ pub(super) struct OriginImages {
 
 /// One thing that has changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Difference {
+pub(super) struct OriginChange {
     /// The thing: a field of the configuration, or a description.
     pub what: String,
     pub before: String,
     pub now: String,
 }
 
-impl Difference {
+impl OriginChange {
     /// Builds the error for the run in `path`, which cannot continue because of this difference.
     pub fn at(self, path: &Path) -> TrainError {
         TrainError::OtherRun {
@@ -68,7 +68,7 @@ impl OriginImages {
         }
     }
 
-    fn difference(&self, before: &Self, name: &str) -> Option<Difference> {
+    fn difference(&self, before: &Self, name: &str) -> Option<OriginChange> {
         if self.sha256 == before.sha256 {
             return None;
         }
@@ -82,7 +82,7 @@ impl OriginImages {
 
 impl RunOrigin {
     /// Returns the first thing that was different when `before` was written.
-    pub fn difference(&self, before: &Self) -> Option<Difference> {
+    pub fn difference(&self, before: &Self) -> Option<OriginChange> {
         config_difference(&before.config, &self.config)
             .or_else(|| {
                 weights_difference(
@@ -111,7 +111,7 @@ pub(super) fn finished_difference(
     config: &TrainConfig,
     train: &Dataset,
     test: &Dataset,
-) -> Result<Option<Difference>, TrainError> {
+) -> Result<Option<OriginChange>, TrainError> {
     if let Some(difference) = config_difference(&record.config, config) {
         return Ok(Some(difference));
     }
@@ -145,7 +145,7 @@ pub(super) fn finished_difference(
 }
 
 /// Finds the first file that is listed both times with different content.
-fn changed_file(before: &[FileDigest], now: &[FileDigest]) -> Option<Difference> {
+fn changed_file(before: &[FileDigest], now: &[FileDigest]) -> Option<OriginChange> {
     before.iter().find_map(|old| {
         let new = now.iter().find(|new| new.name == old.name)?;
         (new.sha256 != old.sha256).then(|| {
@@ -162,17 +162,17 @@ fn weights_difference(
     name: &str,
     before: Option<&String>,
     now: Option<&String>,
-) -> Option<Difference> {
+) -> Option<OriginChange> {
     let hash = |sha256: Option<&String>| sha256.map_or("none", String::as_str).to_owned();
     (before != now).then(|| hashes(&format!("the {name}'s weights"), &hash(before), &hash(now)))
 }
 
-fn hashes(what: &str, before: &str, now: &str) -> Difference {
+fn hashes(what: &str, before: &str, now: &str) -> OriginChange {
     let short = |sha256: &str| {
         let digits: String = sha256.chars().take(16).collect();
         format!("SHA-256 {digits}...")
     };
-    Difference {
+    OriginChange {
         what: what.to_owned(),
         before: short(before),
         now: short(now),
@@ -180,7 +180,7 @@ fn hashes(what: &str, before: &str, now: &str) -> Difference {
 }
 
 impl Versions {
-    fn difference(&self, before: &Self) -> Option<Difference> {
+    fn difference(&self, before: &Self) -> Option<OriginChange> {
         let pairs = [
             (
                 "the version of sealquant",
@@ -198,7 +198,7 @@ impl Versions {
         pairs
             .into_iter()
             .find(|(_, before, now)| before != now)
-            .map(|(what, before, now)| Difference {
+            .map(|(what, before, now)| OriginChange {
                 what: what.to_owned(),
                 before: before.clone(),
                 now: now.clone(),
@@ -207,14 +207,14 @@ impl Versions {
 }
 
 /// Finds the first field, in the order of the configuration, with a different value.
-fn config_difference(before: &TrainConfig, now: &TrainConfig) -> Option<Difference> {
+fn config_difference(before: &TrainConfig, now: &TrainConfig) -> Option<OriginChange> {
     if before == now {
         return None;
     }
     let value = |config| serde_json::to_value(config).unwrap_or_default();
     let (before, now) = (value(before), value(now));
     Some(
-        value_difference("", Some(&before), Some(&now)).unwrap_or_else(|| Difference {
+        value_difference("", Some(&before), Some(&now)).unwrap_or_else(|| OriginChange {
             what: "the configuration".to_owned(),
             before: short_json(Some(&before)),
             now: short_json(Some(&now)),
@@ -226,7 +226,7 @@ fn value_difference(
     field: &str,
     before: Option<&Value>,
     now: Option<&Value>,
-) -> Option<Difference> {
+) -> Option<OriginChange> {
     match (before, now) {
         (before, now) if before == now => None,
         (Some(Value::Object(before)), Some(Value::Object(now))) => {
@@ -247,7 +247,7 @@ fn value_difference(
                 value_difference(&format!("{field}[{index}]"), Some(before), Some(now))
             })
         }
-        (before, now) => Some(Difference {
+        (before, now) => Some(OriginChange {
             what: format!("`{field}`"),
             before: short_json(before),
             now: short_json(now),

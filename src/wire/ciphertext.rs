@@ -5,7 +5,9 @@ use super::header::Counts;
 use super::kind::Kind;
 use super::message::{Body, Size, check_field, check_single, data_level};
 use super::stream::{MessageSource, Sink};
-use crate::seal::{CIPHERTEXT_SIZES, Ciphertext, Context, Level, SeededCiphertext, SeededPart};
+use crate::seal::{
+    CIPHERTEXT_SIZES, Ciphertext, Context, Level, SeededCiphertext, SeededObject, SeededPart,
+};
 use std::ops::RangeInclusive;
 
 /// Refuses an object that does not belong to the context.
@@ -71,8 +73,8 @@ pub(super) fn write_seeded(
     part: &SeededPart,
     sink: &mut Sink<'_>,
 ) -> WireResult<()> {
-    sink.seed(part.seed)?;
-    write_polynomials(context, &part.first, part.level, sink)
+    sink.seed(part.seed())?;
+    write_polynomials(context, part.first(), part.level(), sink)
 }
 
 /// Reads a seed and the first polynomial.
@@ -82,12 +84,9 @@ pub(super) fn read_seeded(
     is_ntt_form: bool,
     source: &mut MessageSource<'_>,
 ) -> WireResult<SeededPart> {
-    Ok(SeededPart {
-        level,
-        is_ntt_form,
-        seed: source.seed()?,
-        first: read_polynomials(context, level, 1, source)?,
-    })
+    let seed = source.seed()?;
+    let first = read_polynomials(context, level, 1, source)?;
+    Ok(SeededPart::from_checked(level, is_ntt_form, seed, first))
 }
 
 /// A ciphertext, whole or seeded.
@@ -146,9 +145,9 @@ impl Encrypted for SeededCiphertext {
     const SIZES: RangeInclusive<u64> = 2..=2;
 
     fn shape(&self, context: &Context) -> Option<(Level, usize, bool)> {
-        let level = self.0.level;
+        let level = self.checked_parts().level();
         let fits = context.data_levels().contains(&level);
-        fits.then_some((level, 2, self.0.is_ntt_form))
+        fits.then_some((level, 2, self.is_ntt_form()))
     }
 
     fn size_of(context: &Context, primes: usize, _: usize) -> Size {
@@ -156,7 +155,7 @@ impl Encrypted for SeededCiphertext {
     }
 
     fn write(&self, context: &Context, _: Level, sink: &mut Sink<'_>) -> WireResult<()> {
-        write_seeded(context, &self.0, sink)
+        write_seeded(context, self.checked_parts(), sink)
     }
 
     fn read(
@@ -166,7 +165,7 @@ impl Encrypted for SeededCiphertext {
         is_ntt_form: bool,
         source: &mut MessageSource<'_>,
     ) -> WireResult<Self> {
-        read_seeded(context, level, is_ntt_form, source).map(Self)
+        read_seeded(context, level, is_ntt_form, source).map(Self::from_checked_parts)
     }
 }
 

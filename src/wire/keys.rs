@@ -8,7 +8,7 @@ use super::message::{Body, Size, check_field, check_single};
 use super::stream::{MessageSource, Sink};
 use crate::seal::{
     Ciphertext, Context, GaloisKeys, PublicKey, RELIN_SLOTS, RelinKeys, SeededGaloisKeys,
-    SeededPart, SeededPublicKey, SeededRelinKeys,
+    SeededObject, SeededPart, SeededPublicKey, SeededRelinKeys,
 };
 use std::ops::RangeInclusive;
 
@@ -145,7 +145,7 @@ fn read_seeded_slot(
 
 /// Tells whether a seeded part can be part of a key.
 fn is_key_part(context: &Context, part: &SeededPart) -> bool {
-    part.level == context.key_level() && part.is_ntt_form
+    part.level() == context.key_level() && part.is_ntt_form()
 }
 
 /// Tells whether a seeded slot has all its parts.
@@ -186,15 +186,15 @@ impl Keys for SeededPublicKey {
     }
 
     fn complete(&self, context: &Context) -> bool {
-        is_key_part(context, &self.0)
+        is_key_part(context, self.checked_parts())
     }
 
     fn write(&self, context: &Context, sink: &mut Sink<'_>) -> WireResult<()> {
-        write_seeded(context, &self.0, sink)
+        write_seeded(context, self.checked_parts(), sink)
     }
 
     fn read(context: &Context, _: u32, source: &mut MessageSource<'_>) -> WireResult<Self> {
-        read_seeded_part(context, source).map(Self)
+        read_seeded_part(context, source).map(Self::from_checked_parts)
     }
 }
 
@@ -240,16 +240,16 @@ impl Keys for SeededRelinKeys {
     const SEEDED: bool = true;
 
     fn slots(&self) -> usize {
-        self.slots.len()
+        self.checked_parts().len()
     }
 
     fn complete(&self, context: &Context) -> bool {
-        RELIN_SLOTS.contains(&self.slots.len())
-            && self.slots.iter().all(|parts| complete(context, parts))
+        let slots = self.checked_parts();
+        RELIN_SLOTS.contains(&slots.len()) && slots.iter().all(|parts| complete(context, parts))
     }
 
     fn write(&self, context: &Context, sink: &mut Sink<'_>) -> WireResult<()> {
-        self.slots
+        self.checked_parts()
             .iter()
             .flatten()
             .try_for_each(|part| write_seeded(context, part, sink))
@@ -259,7 +259,7 @@ impl Keys for SeededRelinKeys {
         let slots = (0..slots)
             .map(|_| read_seeded_slot(context, source))
             .collect::<WireResult<_>>()?;
-        Ok(Self { slots })
+        Ok(Self::from_checked_parts(slots))
     }
 }
 
@@ -334,17 +334,17 @@ impl Keys for SeededGaloisKeys {
     const SEEDED: bool = true;
 
     fn slots(&self) -> usize {
-        self.keys.len()
+        self.checked_parts().len()
     }
 
     fn complete(&self, context: &Context) -> bool {
-        self.keys
+        self.checked_parts()
             .iter()
             .all(|(element, parts)| context.is_galois_element(*element) && complete(context, parts))
     }
 
     fn write(&self, context: &Context, sink: &mut Sink<'_>) -> WireResult<()> {
-        for (element, parts) in &self.keys {
+        for (element, parts) in self.checked_parts() {
             write_element(*element, sink)?;
             for part in parts {
                 write_seeded(context, part, sink)?;
@@ -361,6 +361,6 @@ impl Keys for SeededGaloisKeys {
                 Ok((element, read_seeded_slot(context, source)?))
             })
             .collect::<WireResult<_>>()?;
-        Ok(Self { keys })
+        Ok(Self::from_checked_parts(keys))
     }
 }

@@ -3,8 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Lists the Rust files in a folder, and in those within it.
-pub fn rust_files(folder: &Path, found: &mut Vec<PathBuf>) {
+fn rust_files(folder: &Path, found: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         if path.is_dir() {
@@ -16,7 +15,7 @@ pub fn rust_files(folder: &Path, found: &mut Vec<PathBuf>) {
 }
 
 /// Tells whether a file holds tests only.
-pub fn is_test(file: &Path) -> bool {
+fn is_test(file: &Path) -> bool {
     file.iter()
         .any(|name| name.to_str().is_some_and(|name| name.contains("tests")))
 }
@@ -38,4 +37,18 @@ pub fn code(text: &str) -> String {
         }
     }
     code
+}
+
+/// Returns the code of `src` without the files of tests, each with its path there.
+pub fn sources() -> Vec<(PathBuf, String)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut files = Vec::new();
+    rust_files(&root, &mut files);
+    let within = files
+        .iter()
+        .map(|file| (file, file.strip_prefix(&root).unwrap()));
+    let within = within.filter(|(_, name)| !is_test(name));
+    within
+        .map(|(file, name)| (name.to_owned(), code(&fs::read_to_string(file).unwrap())))
+        .collect()
 }

@@ -2,10 +2,8 @@
 //! its children, and they may name it.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
-use std::path::Path;
 
-use crate::code::{code, is_test, rust_files};
+use crate::code::{code, sources};
 
 /// A path in code or of a module.
 type Path_ = Vec<String>;
@@ -195,12 +193,9 @@ fn circles(modules: &BTreeMap<Path_, Module>) -> Vec<Vec<String>> {
 
 #[test]
 fn files_use_each_other_one_way() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    let mut files = Vec::new();
-    rust_files(&root, &mut files);
     let mut modules = BTreeMap::new();
-    for file in files.iter().filter(|file| !is_test(file)) {
-        let path = file.strip_prefix(&root).unwrap().with_extension("");
+    for (file, code) in sources() {
+        let path = file.with_extension("");
         let mut path: Path_ = path
             .iter()
             .map(|part| part.to_str().unwrap().to_owned())
@@ -211,7 +206,7 @@ fn files_use_each_other_one_way() {
         {
             path.pop();
         }
-        modules.insert(path, Module::new(&code(&fs::read_to_string(file).unwrap())));
+        modules.insert(path, Module::new(&code));
     }
     assert!(modules.len() > 100);
     let found = circles(&modules);

@@ -3,4 +3,5 @@
 
 mod code;
 mod files;
+mod names;
 mod parts;

@@ -130,7 +130,9 @@ fn check_record(record: &Value, kernels: &str, data: &Path) {
         .iter()
         .flat_map(|layer| layer["name"].as_str().unwrap().split(" + "))
         .collect();
-    for name in ["conv1", "square1", "linear1", "square2", "linear2"] {
+    for name in [
+        "conv1", "square1", "linear1", "square2", "linear2", "response",
+    ] {
         assert!(names.contains(&name), "{names:?}");
         let noise = record["noise"].as_array().unwrap();
         let noise = noise.iter().find(|noise| noise["name"] == name).unwrap();
@@ -317,8 +319,9 @@ fn images_and_data_that_are_not_there_are_refused() {
 #[test]
 fn memory_is_predicted_near_what_records_measured() {
     use sealquant::{
+        engine::Plan,
         network::Network,
-        params::{BoundRule, MemoryForecast, Scheme, SelectOptions, select},
+        params::{BoundRule, Scheme, SelectOptions, select},
     };
     let top = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut compared = 0;
@@ -356,7 +359,8 @@ fn memory_is_predicted_near_what_records_measured() {
             ..SelectOptions::default()
         };
         let selection = select(&network, &options).unwrap();
-        let forecast = MemoryForecast::new(&network, &selection, Some(images)).unwrap();
+        let plan = Plan::new(&network, &selection).unwrap();
+        let forecast = plan.memory(Some(images));
         let ratio = forecast.peak() as f64 / measured;
         println!(
             "{}: {:.0} MB predicted, {:.0} MB measured",

@@ -23,7 +23,7 @@ use crate::{
     file_kind::Own,
     network::{Network, random_hcnn, random_images},
     params::{BoundRule, ParamsError, Scheme, SelectOptions, select},
-    process::Running,
+    process::ChildProcess,
 };
 
 /// Number of images at every point, except on the axis of images.
@@ -161,7 +161,7 @@ fn spawn(
     if arguments.quick {
         command.arg("--quick");
     }
-    let point = Running::start(&mut command).context("cannot start a point")?;
+    let point = ChildProcess::start(&mut command).context("cannot start a point")?;
     let mut printed = Vec::new();
     if let Some(mut stdout) = point.stdout() {
         stdout

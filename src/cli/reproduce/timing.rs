@@ -349,7 +349,7 @@ fn show(record: &TimingRecord, output: &mut Output) -> anyhow::Result<()> {
             row.poly_modulus_degree.to_string(),
             row.coeff_modulus_bits.iter().sum::<u32>().to_string(),
             join(bits_of(&row.plain_moduli), " + "),
-            table::thousands(ops.rotation_key_switches + ops.relinearizations),
+            table::thousands(ops.key_switches()),
             table::seconds(row.evaluate_seconds),
             if row.is_measured() {
                 table::seconds(row.whole_seconds)

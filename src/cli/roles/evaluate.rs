@@ -82,12 +82,12 @@ struct OpenServer<'a> {
     manifest: Manifest,
     contexts: Contexts,
     server: Server,
-    work: Work,
+    work: ServerTask,
     limits: Limits,
 }
 
 /// The work on the requests.
-enum Work {
+enum ServerTask {
     /// Computes the first layer on pads, for a store.
     Prepare(PreparedPadStore),
     /// Answers requests, with pads if there is a store, into a folder.
@@ -117,8 +117,8 @@ pub(in crate::cli) fn run(
     let deployment = Deployment::load(&arguments.server)?;
     let open = arguments.open(&deployment)?;
     let done = match &open.work {
-        Work::Prepare(store) => open.prepare(store)?,
-        Work::Answer(out, store) => open.answer(out, store.as_ref())?,
+        ServerTask::Prepare(store) => open.prepare(store)?,
+        ServerTask::Answer(out, store) => open.answer(out, store.as_ref())?,
     };
     let mut facts = vec![
         ("deployment", deployment.id().to_string()),
@@ -127,7 +127,7 @@ pub(in crate::cli) fn run(
         ("evaluation", table::seconds(done.seconds)),
         ("bytes read", table::bytes(done.up)),
     ];
-    if let Work::Answer(out, _) = &open.work {
+    if let ServerTask::Answer(out, _) = &open.work {
         facts.push(("bytes for the client", table::bytes(done.down)));
         facts.push(("folder for the client", out.display().to_string()));
     }
@@ -146,8 +146,8 @@ impl EvaluateArguments {
             (None, _) => bail!("these requests need --pad-store, the folder of prepared pads"),
         };
         let work = match (store, manifest.form()) {
-            (Some(store), RequestForm::Pads) => Work::Prepare(store),
-            (store, _) => Work::Answer(self.folder(&manifest, id, batch_size)?, store),
+            (Some(store), RequestForm::Pads) => ServerTask::Prepare(store),
+            (store, _) => ServerTask::Answer(self.folder(&manifest, id, batch_size)?, store),
         };
         let contexts = Contexts::new(plan.client_spec())?;
         let limits = super::limits();

@@ -150,7 +150,7 @@ fn table(out: &mut String, record: &TimingRecord) {
             row.coeff_modulus_bits.iter().sum::<u32>(),
             primes_of_bits(&row.plain_moduli),
             ops.rotations,
-            ops.rotation_key_switches + ops.relinearizations,
+            ops.key_switches(),
             row.evaluate_cpu_seconds
                 .map_or("?".to_owned(), |seconds| format!("{seconds:.1}")),
             row.evaluate_seconds,

@@ -167,20 +167,20 @@ impl Simd for Avx2 {
         )
     }
     #[inline(always)]
-    fn mul_add_low(self, sum: [__m256i; 2], a: [__m256i; 2], b: [__m256i; 2]) -> [__m256i; 2] {
+    fn mul_low(self, a: [__m256i; 2], b: [__m256i; 2]) -> [__m256i; 2] {
         // The parts lost of larger words have weights of 2^52 and more.
         let ((high_a, low_a), (high_b, low_b)) = (self.split(a), self.split(b));
         let cross = self.add(self.product(high_a, low_b), self.product(low_a, high_b));
         let product = self.add(self.product(low_a, low_b), self.shift_half_left(cross));
-        self.add(sum, self.and(product, self.splat(RADIX_MASK)))
+        self.and(product, self.splat(RADIX_MASK))
     }
     #[inline(always)]
-    fn mul_add_high(self, sum: [__m256i; 2], a: [__m256i; 2], b: [__m256i; 2]) -> [__m256i; 2] {
+    fn mul_high(self, a: [__m256i; 2], b: [__m256i; 2]) -> [__m256i; 2] {
         let product = self.mul_add(self.wide(), a, b);
         let carried = each!(self, _mm256_srli_epi64::<HALF_BITS>, product.low);
         let middle = self.add(product.middle, carried);
         let above = each!(self, _mm256_srli_epi64::<HALF_BITS>, middle);
-        self.add(sum, self.add(product.high, above))
+        self.add(product.high, above)
     }
     #[inline(always)]
     fn wide(self) -> Sums {

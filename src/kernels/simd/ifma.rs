@@ -36,6 +36,13 @@ macro_rules! instructions {
     )*};
 }
 
+impl Ifma {
+    instructions! {
+        fn add_product_low(sum, a, b) = _mm512_madd52lo_epu64;
+        fn add_product_high(sum, a, b) = _mm512_madd52hi_epu64;
+    }
+}
+
 impl Simd for Ifma {
     type Vector = __m512i;
     type Wide = [__m512i; 2];
@@ -67,8 +74,14 @@ impl Simd for Ifma {
         fn and(a, b) = _mm512_and_si512;
         fn min(a, b) = _mm512_min_epu64;
         fn mul(a, b) = _mm512_mullo_epi64;
-        fn mul_add_low(sum, a, b) = _mm512_madd52lo_epu64;
-        fn mul_add_high(sum, a, b) = _mm512_madd52hi_epu64;
+    }
+    #[inline(always)]
+    fn mul_low(self, a: __m512i, b: __m512i) -> __m512i {
+        self.add_product_low(self.splat(0), a, b)
+    }
+    #[inline(always)]
+    fn mul_high(self, a: __m512i, b: __m512i) -> __m512i {
+        self.add_product_high(self.splat(0), a, b)
     }
     #[inline(always)]
     fn shift_right(self, a: __m512i, count: u32) -> __m512i {
@@ -81,7 +94,10 @@ impl Simd for Ifma {
     }
     #[inline(always)]
     fn mul_add(self, [high, low]: [__m512i; 2], a: __m512i, b: __m512i) -> [__m512i; 2] {
-        [self.mul_add_high(high, a, b), self.mul_add_low(low, a, b)]
+        [
+            self.add_product_high(high, a, b),
+            self.add_product_low(low, a, b),
+        ]
     }
     #[inline(always)]
     fn widen(self, high: __m512i, low: __m512i) -> [__m512i; 2] {

@@ -49,10 +49,10 @@ pub(super) trait Simd: Copy + Send + Sync {
     fn shift_right(self, a: Self::Vector, count: u32) -> Self::Vector;
     /// Returns the low 64 bits of the product.
     fn mul(self, a: Self::Vector, b: Self::Vector) -> Self::Vector;
-    /// Computes `sum` + the low 52 bits of the product of the low 52 bits of `a` and `b`.
-    fn mul_add_low(self, sum: Self::Vector, a: Self::Vector, b: Self::Vector) -> Self::Vector;
-    /// Computes `sum` + the part above the low 52 bits of the product of `a` and `b`, which are below 2^52.
-    fn mul_add_high(self, sum: Self::Vector, a: Self::Vector, b: Self::Vector) -> Self::Vector;
+    /// Returns the low 52 bits of the product of the low 52 bits of `a` and `b`.
+    fn mul_low(self, a: Self::Vector, b: Self::Vector) -> Self::Vector;
+    /// Returns the part above the low 52 bits of the product of `a` and `b`, which are below 2^52.
+    fn mul_high(self, a: Self::Vector, b: Self::Vector) -> Self::Vector;
     /// Returns an empty sum of products.
     fn wide(self) -> Self::Wide;
     /// Computes `sum` + the product of `a` and `b`, which are below 2^52.

@@ -29,8 +29,8 @@ impl Simd for IfmaModel {
         fn min(a: [u64; LANES], b: [u64; LANES]) -> [u64; LANES];
         fn shift_right(a: [u64; LANES], count: u32) -> [u64; LANES];
         fn mul(a: [u64; LANES], b: [u64; LANES]) -> [u64; LANES];
-        fn mul_add_low(sum: [u64; LANES], a: [u64; LANES], b: [u64; LANES]) -> [u64; LANES];
-        fn mul_add_high(sum: [u64; LANES], a: [u64; LANES], b: [u64; LANES]) -> [u64; LANES];
+        fn mul_low(a: [u64; LANES], b: [u64; LANES]) -> [u64; LANES];
+        fn mul_high(a: [u64; LANES], b: [u64; LANES]) -> [u64; LANES];
     }
 
     fn store(self, vector: [u64; LANES], words: &mut [u64; LANES]) {
@@ -42,7 +42,10 @@ impl Simd for IfmaModel {
     }
 
     fn mul_add(self, [high, low]: Self::Wide, a: [u64; LANES], b: [u64; LANES]) -> Self::Wide {
-        [self.mul_add_high(high, a, b), self.mul_add_low(low, a, b)]
+        [
+            self.add(high, self.mul_high(a, b)),
+            self.add(low, self.mul_low(a, b)),
+        ]
     }
 
     fn widen(self, high: [u64; LANES], low: [u64; LANES]) -> Self::Wide {

@@ -66,14 +66,12 @@ impl Simd for Portable {
         map2(a, b, u64::wrapping_mul)
     }
     #[inline(always)]
-    fn mul_add_low(self, sum: Self::Vector, a: Self::Vector, b: Self::Vector) -> Self::Vector {
-        let low = map2(a, b, |a, b| product(a, b) as u64 & RADIX_MASK);
-        map2(sum, low, u64::wrapping_add)
+    fn mul_low(self, a: Self::Vector, b: Self::Vector) -> Self::Vector {
+        map2(a, b, |a, b| product(a, b) as u64 & RADIX_MASK)
     }
     #[inline(always)]
-    fn mul_add_high(self, sum: Self::Vector, a: Self::Vector, b: Self::Vector) -> Self::Vector {
-        let high = map2(a, b, |a, b| (product(a, b) >> 52) as u64);
-        map2(sum, high, u64::wrapping_add)
+    fn mul_high(self, a: Self::Vector, b: Self::Vector) -> Self::Vector {
+        map2(a, b, |a, b| (product(a, b) >> 52) as u64)
     }
     #[inline(always)]
     fn wide(self) -> Self::Wide {

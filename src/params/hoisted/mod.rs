@@ -10,9 +10,11 @@ use self::noise::{Drops, NoiseModel};
 use self::plaintexts::{COEFFICIENTS_MAX, PlaintextNorm, norms};
 use super::line::Line;
 use super::options::{Scheme, SelectOptions};
-use super::search::{Chain, Chains, MARGIN_BITS, Stop, fewest_response_primes, primes, worst};
+use super::search::{
+    Chain, ChainLimits, Chains, MARGIN_BITS, Stop, fewest_response_primes, primes, worst,
+};
 use super::traffic::Traffic;
-use crate::circuit::{Op, Step, levels, moving};
+use crate::circuit::{Circuit, Op, Step, levels, moving};
 use crate::network::Network;
 use crate::packing::{DiagonalError, Packing};
 
@@ -280,6 +282,15 @@ impl<'a> HoistedChains<'a> {
     }
 }
 
+impl HoistedChains<'_> {
+    /// Returns the circuit at a degree, if the search has ended there.
+    pub(super) fn circuit_at(&self, degree: usize) -> Option<&Circuit> {
+        let (at, circuit) = self.circuit.as_ref()?;
+        let circuit = circuit.as_ref().filter(|_| *at == degree)?;
+        Some(&circuit.packing.circuit)
+    }
+}
+
 impl Chains for HoistedChains<'_> {
     fn scheme(&self) -> Scheme {
         self.scheme
@@ -292,9 +303,9 @@ impl Chains for HoistedChains<'_> {
 
     /// Finds the chain of the fewest predicted nanoseconds for all images on one thread, to which it adds those of what
     /// travels.
-    fn chain(&mut self, degree: usize, cap: u32, moduli: &[u64], most: f64) -> Option<Chain> {
+    fn chain(&mut self, degree: usize, limits: ChainLimits, moduli: &[u64]) -> Option<Chain> {
         // Building the layout takes time, so it is done only where the smallest chain could fit.
-        if cap < 3 * moduli[0].ilog2() + 60 {
+        if limits.bits < 3 * moduli[0].ilog2() + 60 {
             return None;
         }
         if self.circuit.as_ref().is_none_or(|(at, _)| *at != degree) {
@@ -304,9 +315,9 @@ impl Chains for HoistedChains<'_> {
         }
         let (_, circuit) = self.circuit.as_ref()?;
         let runs = (self.images * moduli.len()) as f64;
-        let limits = (most / runs, &mut self.budget);
         let circuit = circuit.as_ref()?;
-        let mut chain = chain(circuit, cap, moduli, limits)?;
+        let of_run = (limits.cost / runs, &mut self.budget);
+        let mut chain = chain(circuit, limits.bits, moduli, of_run)?;
         chain.cost *= runs;
         if let Some(line) = &self.line {
             let Packing { circuit, slot_map } = &circuit.packing;

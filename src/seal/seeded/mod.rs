@@ -5,60 +5,21 @@ pub(super) mod expand;
 
 use crate::ffi::encryptor::bridge;
 use crate::seal::ciphertext::{Ciphertext, Compression};
-use crate::seal::context::{Context, Level, ParmsId};
+use crate::seal::context::{Context, ParmsId};
 use crate::seal::encryptor::Encryptor;
 use crate::seal::error::{Error, Named, Result};
 use crate::seal::keys::{
     GaloisKeys, KeyGenerator, PublicKey, RelinKeys, Rotation, SecretKey, check_switching,
 };
 use crate::seal::plaintext::Plaintext;
-use crate::seal::rns::check_limbs;
+use crate::seal::rns::{SeededObject, SeededPart, check_limbs};
 use crate::seal::seal_stream::SealStream;
 use crate::seal::seed::Seed;
 use crate::seal::sizes::RELIN_SLOTS;
 
-/// A pair of polynomials at a data level or the key level, with a seed in place of the second one.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct SeededPart {
-    pub(crate) level: Level,
-    pub(crate) is_ntt_form: bool,
-    pub(crate) seed: Seed,
-    /// The residues of the first polynomial, each below its prime.
-    pub(crate) first: Vec<u64>,
-}
-
-impl SeededPart {
-    fn expand(&self, context: &Context, object: &'static str) -> Result<Ciphertext> {
-        if context.level(self.level.parms_id) != Some(self.level) {
-            return Err(Error::ContextMismatch {
-                operation: "expand",
-                object,
-            });
-        }
-        Ciphertext::from_checked_seed(
-            context,
-            self.level,
-            self.is_ntt_form,
-            &self.seed,
-            &self.first,
-        )
-    }
-
-    fn key(operation: &'static str, context: &Context, seed: Seed, first: &[u64]) -> Result<Self> {
-        let level = context.key_level();
-        check_limbs(operation, context, level, 1, first)?;
-        Ok(Self {
-            level,
-            is_ntt_form: true,
-            seed,
-            first: first.to_vec(),
-        })
-    }
-}
-
 /// A fresh symmetric encryption with a seed in place of its random polynomial.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SeededCiphertext(pub(crate) SeededPart);
+pub struct SeededCiphertext(SeededPart);
 
 impl SeededCiphertext {
     /// Builds the ciphertext from the residues of the first polynomial and the seed of the second.
@@ -76,32 +37,32 @@ impl SeededCiphertext {
         let operation = "SeededCiphertext::new";
         let level = context.data_level(operation, "level", parms_id)?;
         check_limbs(operation, context, level, 1, &first)?;
-        Ok(Self(SeededPart {
+        Ok(Self(SeededPart::from_checked(
             level,
             is_ntt_form,
             seed,
             first,
-        }))
+        )))
     }
 
     /// The ciphertext's level.
     pub const fn parms_id(&self) -> ParmsId {
-        self.0.level.parms_id
+        self.0.level().parms_id
     }
 
     /// Tells whether the ciphertext is in NTT form.
     pub const fn is_ntt_form(&self) -> bool {
-        self.0.is_ntt_form
+        self.0.is_ntt_form()
     }
 
     /// The seed of the second polynomial.
     pub const fn seed(&self) -> Seed {
-        self.0.seed
+        self.0.seed()
     }
 
     /// The residues of the first polynomial: N residues for each prime, one prime after the other.
     pub fn first(&self) -> &[u64] {
-        &self.0.first
+        self.0.first()
     }
 
     /// Expands the seed and returns the whole ciphertext. Cost: generating one random polynomial.
@@ -115,7 +76,7 @@ impl SeededCiphertext {
 
 /// A fresh public key with a seed in place of its random polynomial.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SeededPublicKey(pub(crate) SeededPart);
+pub struct SeededPublicKey(SeededPart);
 
 impl SeededPublicKey {
     /// Builds the key from the residues of the first polynomial and the seed of the second.
@@ -128,7 +89,7 @@ impl SeededPublicKey {
 
     /// The seed and the residues of the first polynomial.
     pub fn part(&self) -> (Seed, &[u64]) {
-        (self.0.seed, &self.0.first)
+        (self.0.seed(), self.0.first())
     }
 
     /// Expands the seed and returns the whole key.
@@ -163,7 +124,7 @@ fn slot(
 /// Fresh relinearisation keys with seeds in place of their random polynomials.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SeededRelinKeys {
-    pub(crate) slots: Vec<Vec<SeededPart>>,
+    slots: Vec<Vec<SeededPart>>,
 }
 
 impl SeededRelinKeys {
@@ -194,7 +155,7 @@ impl SeededRelinKeys {
     pub fn parts(&self) -> impl Iterator<Item = impl Iterator<Item = (Seed, &[u64])>> {
         self.slots
             .iter()
-            .map(|parts| parts.iter().map(|part| (part.seed, part.first.as_slice())))
+            .map(|parts| parts.iter().map(|part| (part.seed(), part.first())))
     }
 
     /// Expands the seeds and returns the whole keys.
@@ -219,7 +180,7 @@ impl SeededRelinKeys {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SeededGaloisKeys {
     /// Sorted by Galois element, ascending.
-    pub(crate) keys: Vec<(u32, Vec<SeededPart>)>,
+    keys: Vec<(u32, Vec<SeededPart>)>,
 }
 
 impl SeededGaloisKeys {
@@ -270,7 +231,7 @@ impl SeededGaloisKeys {
             .iter()
             .filter(move |&&(other, _)| other == element)
             .flat_map(|(_, parts)| parts)
-            .map(|part| (part.seed, part.first.as_slice()))
+            .map(|part| (part.seed(), part.first()))
     }
 
     /// Expands the seeds and returns the whole keys.
@@ -286,6 +247,30 @@ impl SeededGaloisKeys {
         }
         Ok(keys)
     }
+}
+
+/// Defines the parts of a seeded object as its only field.
+macro_rules! seeded_objects {
+    ($($name:ident { $field:tt: $parts:ty })*) => {$(
+        impl SeededObject for $name {
+            type Parts = $parts;
+
+            fn checked_parts(&self) -> &$parts {
+                &self.$field
+            }
+
+            fn from_checked_parts(parts: $parts) -> Self {
+                Self { $field: parts }
+            }
+        }
+    )*};
+}
+
+seeded_objects! {
+    SeededCiphertext { 0: SeededPart }
+    SeededPublicKey { 0: SeededPart }
+    SeededRelinKeys { slots: Vec<Vec<SeededPart>> }
+    SeededGaloisKeys { keys: Vec<(u32, Vec<SeededPart>)> }
 }
 
 impl Encryptor {
