@@ -378,7 +378,7 @@ fn biases(values: &Slots, slots: usize) -> Vec<Entry> {
 ///
 /// A group sums four slots if they stay in a row, because three hoisted rotations cost less than two rotations with a
 /// decomposition each. Otherwise it sums two.
-pub(super) fn folds(mut from: usize, to: usize, slots: usize) -> Vec<Vec<SlotRotation>> {
+pub(super) fn rotate_and_sums(mut from: usize, to: usize, slots: usize) -> Vec<Vec<SlotRotation>> {
     let mut groups = Vec::new();
     while from < to {
         let times = if 4 * from <= to.min(slots / 2) { 4 } else { 2 };
@@ -457,9 +457,9 @@ fn rotated_stage(
         }
     }
     Ok(rotated(
-        folds(inputs.period, before.values.period.min(slots), slots),
+        rotate_and_sums(inputs.period, before.values.period.min(slots), slots),
         split(diagonals, slots, key_cost),
-        folds(period_out, period_in, slots),
+        rotate_and_sums(period_out, period_in, slots),
         after,
         slots,
     ))
@@ -469,13 +469,13 @@ fn rotated_stage(
 pub(super) fn rotated(
     pool: Vec<Vec<SlotRotation>>,
     (babies, giants): (Vec<SlotRotation>, Vec<Giant>),
-    folds: Vec<Vec<SlotRotation>>,
+    sums: Vec<Vec<SlotRotation>>,
     after: &Slots,
     slots: usize,
 ) -> Vec<Op> {
     let mut ops: Vec<Op> = pool.into_iter().map(Op::RotateAndSum).collect();
     ops.push(Op::LinearTransform { babies, giants });
-    ops.extend(folds.into_iter().map(Op::RotateAndSum));
+    ops.extend(sums.into_iter().map(Op::RotateAndSum));
     ops.extend([Op::ModSwitch, Op::AddPlain(vec![biases(after, slots)])]);
     ops
 }

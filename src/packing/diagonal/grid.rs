@@ -10,7 +10,7 @@
 //! blocks of an offset.
 
 use super::DiagonalError;
-use super::build::{Diagonals, KEY_COST, Values, check_reads, folds, refuse, rotated, split};
+use super::build::{Diagonals, KEY_COST, Values, check_reads, refuse, rotate_and_sums, rotated, split};
 use super::place::{LinearRun, Place};
 use crate::circuit::{Entry, Op, SlotRotation};
 use crate::network::{Shape, SparseMatrix};
@@ -254,11 +254,11 @@ impl GridStages<'_> {
                 });
             }
         }
-        let folds = folds(period, self.slots, self.slots);
+        let sums = rotate_and_sums(period, self.slots, self.slots);
         Ok(rotated(
             Vec::new(),
             split(diagonals, self.slots, KEY_COST),
-            folds,
+            sums,
             &after.values,
             self.slots,
         ))

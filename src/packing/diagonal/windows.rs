@@ -1,6 +1,6 @@
 //! The second stage by window, where the first layer needs no rotation.
 
-use super::build::{Diagonals, folds, rotated, split};
+use super::build::{Diagonals, rotate_and_sums, rotated, split};
 use super::place::{LinearRun, Place, Slots};
 use crate::circuit::{Entry, Op, SlotRotation};
 use crate::network::SparseMatrix;
@@ -107,7 +107,7 @@ impl Windows {
                 });
             }
         }
-        let folds = folds(after.period, slots, slots);
-        rotated(Vec::new(), split(diagonals, slots, 0), folds, after, slots)
+        let sums = rotate_and_sums(after.period, slots, slots);
+        rotated(Vec::new(), split(diagonals, slots, 0), sums, after, slots)
     }
 }
