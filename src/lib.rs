@@ -39,11 +39,11 @@
 //!
 //! # A network on encrypted images
 //!
-//! ```no_run
+//! ```
 //! # #[cfg(feature = "inference")]
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! use sealquant::engine::{Client, Contexts, Plan, Server};
-//! use sealquant::network::{Network, argmax};
+//! use sealquant::network::{Network, Twin, argmax};
 //! use sealquant::params::{SelectOptions, select};
 //!
 //! // From the folder `models` of the source, or what `sealquant train` made.
@@ -56,20 +56,22 @@
 //! for sentence in parameters.explain() {
 //!     println!("{sentence}");
 //! }
-//! // What the server computes, with the weights; a client needs only its specification.
+//! // The server computes the plan, which holds the weights; a client needs only its specification.
 //! let plan = Plan::new(&network, &parameters)?;
 //! let contexts = Contexts::new(plan.client_spec())?;
 //!
 //! // The client: pixels become the integers 0..=max of the network's quantiser, and are encrypted.
 //! let client = Client::new(plan.client_spec(), &contexts)?;
-//! let images = [network.quantize_image(&[0; 28 * 28])?];
+//! let images = [plan.client_spec().quantize_image(&[0; 28 * 28])?];
 //! let request = client.encrypt(&images, &())?;
 //!
 //! // The server has evaluation keys and ciphertexts; no type of its own can hold a secret key.
 //! let server = Server::new(&plan, &contexts, client.evaluation_keys()?)?;
 //! let evaluation = server.evaluate(&request, &())?;
 //!
+//! // The client again: decrypted logits equal those of exact arithmetic in the clear.
 //! let logits = client.decrypt(&evaluation.response, images.len())?;
+//! assert_eq!(logits, Twin::new(&network).logits_batch(&images)?);
 //! println!("class {}", argmax(&logits[0]));
 //! # Ok(())
 //! # }

@@ -271,7 +271,7 @@ impl Imported {
     }
 }
 
-/// Why no comparison was possible.
+/// The reason why no comparison was possible.
 enum Problem {
     Words(String),
     Error(OnnxError),
