@@ -85,11 +85,11 @@
 //!
 //! | feature | default | what it adds |
 //! | --- | --- | --- |
-//! | `inference` | yes | integer networks, parameters for them, encrypted inference, readers of data |
+//! | `inference` | yes | integer networks, parameters for them, encrypted inference, pads, readers of data and ONNX |
 //! | `images` | yes | `images`: reads PNG, JPEG, NumPy and CSV files as images for a network |
 //! | `service` | yes | `service`: deployments over HTTP, and a client for them |
 //! | `cli` | yes | the program `sealquant` (module `cli`), and the tables and plots of `experiment::reproduce` |
-//! | `train` | yes | [`quant`] and `train`: quantised training in burn, rounding, import |
+//! | `train` | yes | `train`, and burn in [`quant`]: quantised training, rounding, import of weights |
 //! | `hexl` | yes | SEAL with Intel HEXL; x86-64 only, ignored elsewhere |
 //! | `zstd` | yes | SEAL's own serialisation with Zstandard |
 //!
