@@ -10,7 +10,9 @@
 //! blocks of an offset.
 
 use super::DiagonalError;
-use super::build::{Diagonals, KEY_COST, Values, check_reads, refuse, rotate_and_sums, rotated, split};
+use super::build::{
+    Diagonals, KEY_COST, Values, check_reads, refuse, rotate_and_sums, rotated, split,
+};
 use super::place::{LinearRun, Place};
 use crate::circuit::{Entry, Op, SlotRotation};
 use crate::network::{Shape, SparseMatrix};
