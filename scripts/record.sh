@@ -1,7 +1,7 @@
 #!/bin/sh
-# Runs again every run whose figures README.md and docs/RESULTS.md cite, and writes the records to docs/results. Takes
-# about 45 minutes on two cores; nothing else should run meanwhile. All records must be of one commit: commit first, or
-# they say `-dirty` and `cargo test --test figures` refuses them.
+# Runs again every run whose figures README.md, docs/RESULTS.md and docs/EVALUATION.md cite, and writes the records to
+# docs/results. Takes about 45 minutes on two cores; nothing else should run meanwhile. All records must be of one
+# commit: commit first, or they say `-dirty` and `cargo test --test figures` refuses them.
 #
 # scripts/record.sh [PART...]    parts: infer inference endtoend shaped plain network service scaling timing; all but shaped and timing without one
 set -eu

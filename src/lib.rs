@@ -39,11 +39,11 @@
 //!
 //! # A network on encrypted images
 //!
-//! ```no_run
+//! ```
 //! # #[cfg(feature = "inference")]
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! use sealquant::engine::{Client, Contexts, Plan, Server};
-//! use sealquant::network::{Network, argmax};
+//! use sealquant::network::{Network, Twin, argmax};
 //! use sealquant::params::{SelectOptions, select};
 //!
 //! // From the folder `models` of the source, or what `sealquant train` made.
@@ -56,20 +56,22 @@
 //! for sentence in parameters.explain() {
 //!     println!("{sentence}");
 //! }
-//! // What the server computes, with the weights; a client needs only its specification.
+//! // The server computes the plan, which holds the weights; a client needs only its specification.
 //! let plan = Plan::new(&network, &parameters)?;
 //! let contexts = Contexts::new(plan.client_spec())?;
 //!
 //! // The client: pixels become the integers 0..=max of the network's quantiser, and are encrypted.
 //! let client = Client::new(plan.client_spec(), &contexts)?;
-//! let images = [network.quantize_image(&[0; 28 * 28])?];
+//! let images = [plan.client_spec().quantize_image(&[0; 28 * 28])?];
 //! let request = client.encrypt(&images, &())?;
 //!
 //! // The server has evaluation keys and ciphertexts; no type of its own can hold a secret key.
 //! let server = Server::new(&plan, &contexts, client.evaluation_keys()?)?;
 //! let evaluation = server.evaluate(&request, &())?;
 //!
+//! // The client again: decrypted logits equal those of exact arithmetic in the clear.
 //! let logits = client.decrypt(&evaluation.response, images.len())?;
+//! assert_eq!(logits, Twin::new(&network).logits_batch(&images)?);
 //! println!("class {}", argmax(&logits[0]));
 //! # Ok(())
 //! # }
@@ -83,11 +85,11 @@
 //!
 //! | feature | default | what it adds |
 //! | --- | --- | --- |
-//! | `inference` | yes | integer networks, parameters for them, encrypted inference, readers of data |
+//! | `inference` | yes | integer networks, parameters for them, encrypted inference, pads, readers of data and ONNX |
 //! | `images` | yes | `images`: reads PNG, JPEG, NumPy and CSV files as images for a network |
 //! | `service` | yes | `service`: deployments over HTTP, and a client for them |
 //! | `cli` | yes | the program `sealquant` (module `cli`), and the tables and plots of `experiment::reproduce` |
-//! | `train` | yes | [`quant`] and `train`: quantised training in burn, rounding, import |
+//! | `train` | yes | `train`, and burn in [`quant`]: quantised training, rounding, import of weights |
 //! | `hexl` | yes | SEAL with Intel HEXL; x86-64 only, ignored elsewhere |
 //! | `zstd` | yes | SEAL's own serialisation with Zstandard |
 //!

@@ -75,7 +75,7 @@ impl Sender {
     }
 }
 
-/// What is measured, and how often.
+/// The measurements to make, and their number.
 struct Options {
     networks: Vec<String>,
     bounds: Vec<Bound>,
@@ -193,7 +193,7 @@ struct Row {
     /// The bound on the logits that t holds: `proven` or `observed`.
     bound: &'static str,
     kernels: &'static str,
-    /// Whose encryption the client uses, `own` or `seal`, or `pads`.
+    /// The client's encryption, `own` or `seal`, or `pads`.
     client: &'static str,
     /// Instructions of own kernels and own encryption.
     instructions: &'static str,
@@ -306,7 +306,7 @@ struct Request {
     milliseconds: f64,
 }
 
-/// What a client holds on to.
+/// A client: its keys and its connection to the server.
 struct Party<'a> {
     network: &'a Network,
     contexts: Contexts,

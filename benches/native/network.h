@@ -5,7 +5,7 @@
 
 // The order and types are those of src/network.rs. Ciphertexts and keys are SEAL's objects, which the caller owns.
 
-// A batched network, as Mode::Stock of this project's engine computes it.
+// A batched network, as Scheme::Stock of this project computes it.
 struct SealquantLayer
 {
     // 0: weighted sums, 1: squares, 2: squares, relinearised.

@@ -23,7 +23,7 @@ pub(crate) fn all_below(residues: &[u64], prime: u64) -> bool {
     valid
 }
 
-/// Why packed bytes are no residues.
+/// The reason why packed bytes are no residues.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Invalid {
     /// Bits after the last residue are set.

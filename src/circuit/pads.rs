@@ -2,8 +2,8 @@
 
 use super::{Circuit, Entry, Op};
 
-/// Where the two halves of a pad meet: the first linear layer computes on the encrypted pad up to here, and its last
-/// operation, which adds the biases as plaintexts, adds the rest of the result as well.
+/// The place where the two halves of a pad meet: the first linear layer computes on the encrypted pad up to here, and its
+/// last operation, which adds the biases as plaintexts, adds the rest of the result as well.
 ///
 /// The layer is affine: W x + b = W r + (W (x - r) + b). Each slot that takes a bias holds one value of the result, so the
 /// plaintexts of W (x - r) + b have the entries of the biases, and nothing after them can tell the difference.

@@ -37,7 +37,7 @@ const PAPER: [(&str, f64); 2] = [
 
 #[derive(Debug, clap::Args)]
 pub(super) struct DemoArguments {
-    /// Which of MNIST's test images, from A up to but without B; the first of them is classified once more by itself
+    /// The range of MNIST's test images, from A up to but without B; the first of them is classified once more by itself
     #[arg(long, value_name = "A..B", default_value = "0..8192", value_parser = image_range)]
     images: Range<usize>,
     #[command(flatten)]

@@ -20,13 +20,13 @@ pub(super) struct InferArguments {
     /// The dataset to take images from
     #[arg(long, value_name = "NAME", default_value = "mnist", value_enum)]
     dataset: DatasetName,
-    /// Which part of it
+    /// The part of the dataset
     #[arg(long, value_name = "SPLIT", default_value = "test", value_enum)]
     split: Split,
-    /// Which images, from A up to but without B; more than a batch holds take several batches [default: all]
+    /// The images, from A up to but without B; more than a batch holds take several batches [default: all]
     #[arg(long, value_name = "A..B", value_parser = image_range)]
     images: Option<Range<usize>>,
-    /// How images lie in ciphertexts
+    /// The layout of images in ciphertexts
     #[arg(long, value_enum, default_value = "auto")]
     layout: LayoutArgument,
     #[command(flatten)]

@@ -32,7 +32,7 @@ pub(super) struct InspectArguments {
     dataset: Option<DatasetName>,
     #[command(flatten)]
     data: DataDirectory,
-    /// How images lie in ciphertexts
+    /// The layout of images in ciphertexts
     #[arg(long, value_enum, default_value = "auto")]
     layout: LayoutArgument,
     /// Plan for so many images at a time [default: full batches]

@@ -38,7 +38,7 @@ const BUILT_IN: [(&str, &[u8]); 2] = [
     ),
 ];
 
-/// Where datasets are looked for.
+/// The directory in which datasets are looked for.
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct DataDirectory {
     /// Directory with the dataset's files, or with a subdirectory of the dataset's name that holds them

@@ -28,7 +28,7 @@ pub(super) struct PtqArguments {
     /// Bits of a weight, the sign included
     #[arg(long, value_name = "B", value_parser = whole::<u32>(2..=32))]
     bits: u32,
-    /// How the integers are chosen
+    /// The rule that chooses the integers
     #[arg(long, value_enum, default_value = "max")]
     rule: RuleArgument,
     /// The directory of the new model; made if it is missing

@@ -27,7 +27,7 @@ use anyhow::{Context as _, bail};
 /// The kind of this record: no other file is replaced.
 pub(super) const RECORD: ResultKind = ResultKind::Only(Own::RunRecord);
 
-/// What both commands take.
+/// The arguments of both commands.
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct RunArguments {
     #[command(flatten)]
@@ -43,7 +43,7 @@ pub(super) struct RunArguments {
     /// Measure the noise after every layer, too: evaluates the first batch once more up to each layer
     #[arg(long)]
     pub(super) layer_noise: bool,
-    /// Whose encryption the client uses; own encryption serves own kernels only
+    /// The code that encrypts for the client; own encryption serves own kernels only
     #[arg(long, value_enum, default_value = "own")]
     pub(super) client: Encryption,
     /// Choose the plaintext modulus for the largest logit on all images of the dataset instead of the proven bound:

@@ -12,7 +12,7 @@ use std::num::{NonZeroU64, NonZeroUsize};
 
 const BITS_PER_MEGABIT: NonZeroU64 = NonZeroU64::new(1_000_000).unwrap();
 
-/// Which table caps the coefficient modulus.
+/// The table that caps the coefficient modulus.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Security {
     /// 128 bits by the guidelines of 2024.
@@ -32,7 +32,7 @@ impl From<Security> for SecurityStandard {
     }
 }
 
-/// Whose kernels compute.
+/// The kernels that compute.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Kernels {
     /// This project's own, on SEAL's ciphertexts.
@@ -61,7 +61,7 @@ pub(super) struct ParameterArguments {
     /// The table that caps the coefficient modulus for 128 bits of security
     #[arg(long, value_enum, default_value = "2024")]
     security: Security,
-    /// Whose kernels compute on the server
+    /// The kernels that compute on the server
     #[arg(long, value_enum, default_value = "own")]
     kernels: Kernels,
     /// Rate of the line between client and server, in Mbit/s in each direction, for which parameters are chosen

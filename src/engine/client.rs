@@ -546,11 +546,11 @@ impl Client {
     }
 
     fn check_batch(&self, images: &[Vec<i64>]) -> Result<(), EngineError> {
-        let slots = self.spec.batch_size();
-        if !(1..=slots).contains(&images.len()) {
+        let batch_size = self.spec.batch_size();
+        if !(1..=batch_size).contains(&images.len()) {
             return Err(EngineError::BatchSize {
                 actual: images.len(),
-                slots,
+                batch_size,
             });
         }
         let images = images.iter().map(Vec::as_slice);
@@ -558,11 +558,11 @@ impl Client {
     }
 
     fn check_response(&self, response: &Response) -> Result<(), EngineError> {
-        let slots = self.spec.batch_size();
-        if !(1..=slots).contains(&response.images) {
+        let batch_size = self.spec.batch_size();
+        if !(1..=batch_size).contains(&response.images) {
             return Err(EngineError::BatchSize {
                 actual: response.images,
-                slots,
+                batch_size,
             });
         }
         check_shape(

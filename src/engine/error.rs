@@ -17,12 +17,12 @@ pub enum EngineError {
         source: crate::seal::Error,
     },
     /// There is no image, or there are more than a batch holds.
-    #[error("{actual} images: a batch holds 1 to {slots}; split them into batches")]
+    #[error("{actual} images: a batch holds 1 to {batch_size}; split them into batches")]
     BatchSize {
         /// Number of images given.
         actual: usize,
-        /// Number of images in a batch.
-        slots: usize,
+        /// Largest number of images in a batch.
+        batch_size: usize,
     },
     /// An image has another size than the network reads.
     #[error("image {image} has {actual} values, the network reads {expected}")]

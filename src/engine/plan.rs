@@ -11,7 +11,7 @@ use crate::params::{MemoryForecast, Parameters, Scheme};
 use crate::seal::SecurityLevel;
 use std::sync::Arc;
 
-/// What the server computes: encryption parameters and circuit, with the weights; and what a client must know of it.
+/// All that the server computes: encryption parameters and circuit, with the weights; and the specification for clients.
 ///
 /// A plan depends on the network and the selected parameters, not on images or keys. A client needs only
 /// [`Plan::client_spec`].

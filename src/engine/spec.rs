@@ -1,4 +1,4 @@
-//! What a client must know: parameters and sizes, no weights.
+//! The specification for a client: parameters and sizes, no weights.
 
 use super::response_form::ResponseForm;
 use crate::network::{InputError, InputSpec, Shape};
@@ -16,7 +16,8 @@ pub(crate) enum Upload {
     Public,
 }
 
-/// What a client must know of a plan to quantise and encrypt images, to make keys and to decrypt. It holds no weights.
+/// All that a client must know of a plan to quantise and encrypt images, to make keys and to decrypt. It holds no
+/// weights.
 ///
 /// It does tell how many layers square, which pixels the weights read, the size of the bound on the logits, and, in the
 /// diagonal layout, which rotations the weights need.

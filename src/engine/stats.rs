@@ -15,11 +15,11 @@ pub struct LayerStats {
     pub ops: OpCounts,
     /// Processor time, if the layer ran on one thread and the system reports it.
     pub cpu_seconds: Option<f64>,
-    /// How much of the layer ran, if a backend may leave something out.
+    /// The share of the layer that ran, if a backend may leave something out.
     pub share: Option<Share>,
 }
 
-/// How much of a layer ran. Units are those of one plain prime; work is summed over the plain primes.
+/// The share of a layer that ran. Units are those of one plain prime; work is summed over the plain primes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Share {
     /// Number of units (see [`super::reference::Part`]) that ran.

@@ -142,12 +142,12 @@ impl Pictures {
 pub struct ReadOptions {
     /// Turns dark strokes on a light ground, as on paper, into light strokes on black.
     pub invert: bool,
-    /// Which images are read, counted from 0 in the order of the input; all if it is not given. A range that extends
-    /// past the end is cut.
+    /// The images to read, counted from 0 in the order of the input; all if it is not given. A range that extends past
+    /// the end is cut.
     pub range: Option<Range<usize>>,
-    /// Which part of a dataset, or of an archive with arrays like `x_train` and `x_test`.
+    /// The part of a dataset, or of an archive with arrays like `x_train` and `x_test`.
     pub split: Split,
-    /// Where a dataset is looked for.
+    /// The place where a dataset is looked for.
     pub source: Source,
     /// A file with the labels of all images, in order: IDX, a label in each line, or CSV. These take the place of labels
     /// that come with the images.

@@ -7,7 +7,7 @@ use super::{error::NetworkError, shape::Shape};
 /// Largest number of pixels in a channel that can be encoded: all sums then fit 128 bits.
 const MAX_PLANE: usize = 1 << 16;
 
-/// How a client turns an image into small integers by contrast instead of brightness.
+/// An encoding, computed by the client, of an image as small integers by contrast instead of brightness.
 ///
 /// Each channel is a weighted sum of the image's colours, less its mean or its blurred self. A value's integer is the
 /// number of thresholds that it reaches, in units of the channel's root mean square over the image plus
@@ -34,14 +34,14 @@ pub struct EncodedChannel {
     /// The weight of each channel of the image, from -1024 to 1024.
     #[cfg_attr(test, schemars(inner(range(min = -1024, max = 1024))))]
     pub mix: Vec<i32>,
-    /// How much one grey level is worth in these weights: 256 for weights that sum to 256. 1 to 1024.
+    /// The worth of one grey level in these weights: 256 for weights that sum to 256. 1 to 1024.
     #[cfg_attr(test, schemars(range(min = 1, max = 1024)))]
     pub unit: u32,
-    /// What is taken off.
+    /// The value to subtract.
     pub center: Center,
 }
 
-/// What is taken off a channel's values.
+/// A value that is subtracted from a channel's values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]

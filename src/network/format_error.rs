@@ -1,4 +1,4 @@
-//! What a network file says of its format, and why bytes are none.
+//! The format that a network file names, and the reasons why bytes are no network file.
 
 use std::io;
 

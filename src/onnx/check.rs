@@ -275,7 +275,7 @@ impl Imported {
     }
 }
 
-/// Why no comparison was possible.
+/// The reason why no comparison was possible.
 enum CheckFailure {
     Words(String),
     Error(OnnxError),

@@ -94,7 +94,7 @@ pub(super) struct AttributeMessage {
     pub ints: Vec<i64>,
     #[prost(bytes = "bytes", repeated, tag = "11")]
     pub graphs: Vec<Bytes>,
-    /// Which of the fields it is; writers that leave out zeros need it.
+    /// The field that holds the value; writers that leave out zeros need it.
     #[prost(int32, tag = "20")]
     pub kind: i32,
 }

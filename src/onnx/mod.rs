@@ -115,7 +115,7 @@ pub struct Imported {
     pub notes: Vec<String>,
     /// The network in real numbers, as the file describes it.
     reference: RealNetwork,
-    /// Where each value of the file's input stands in an image; empty if the order is the same.
+    /// The place in an image of each value of the file's input; empty if the order is the same.
     order: Vec<u32>,
     /// Number of logits.
     outputs: usize,

@@ -40,7 +40,7 @@ pub(super) enum Meaning {
 #[derive(Clone, Debug)]
 pub(super) struct InputLayout {
     pub shape: Shape,
-    /// Where each value of the graph's input stands in the network's; `None` if the order is the same.
+    /// The place in the network's input of each value of the graph's; `None` if the order is the same.
     pub order: Option<Rc<Vec<u32>>>,
 }
 
@@ -56,7 +56,7 @@ pub(super) struct Recognized {
     pub raw: bool,
 }
 
-/// Why recognising ended.
+/// The reason why recognising ended.
 pub(super) enum Unrecognized {
     Error(OnnxError),
     /// The first layer reads the input in another layout.
@@ -724,7 +724,7 @@ pub(super) fn spread(
     Ok(Per::new(placed, shape))
 }
 
-/// Which axis of the image an axis of the tensor is.
+/// The image's axis that an axis of the tensor is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ImageAxis {
     Channel,

@@ -22,7 +22,7 @@ pub(super) struct GraphValue {
     pub dims: Vec<usize>,
     /// The step whose result `x` it is a polynomial in.
     pub base: StepId,
-    /// Where in the result (channel by channel, row by row) each value stands; `None` if the order is the same.
+    /// The place of each value in the result (channel by channel, row by row); `None` if the order is the same.
     pub order: Option<Rc<Vec<u32>>>,
     /// `terms[0] + terms[1] * x + terms[2] * x * x`; the last one is not 0.
     pub terms: Vec<Per>,

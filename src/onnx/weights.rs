@@ -308,7 +308,7 @@ pub(super) fn checked_bias(
     Ok(bias)
 }
 
-/// Where the windows of a convolution or pool lie.
+/// The windows of a convolution or pool.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Geometry {
     pub groups: usize,

@@ -23,7 +23,7 @@ use crate::network::{CropError, CropNetwork, Network};
 pub struct Packing {
     /// The computation, with the weights.
     pub circuit: Circuit,
-    /// Which value lies in which slot, without weights.
+    /// The slot of each value, without weights.
     pub slot_map: SlotMap,
 }
 

@@ -1,11 +1,11 @@
-//! Which value lies in which slot: all that a client needs to know of a packing.
+//! The slot of each value: all that a client needs to know of a packing.
 
 use super::index::Index;
 use rayon::prelude::*;
 use zeroize::Zeroize;
 
-/// Which value of which image lies in which slot of a request's ciphertexts, and which slots of a response's ciphertexts
-/// sum to which logit. It holds no weights.
+/// The value of an image that lies in each slot of a request's ciphertexts, and the slots of a response's ciphertexts
+/// that sum to each logit. It holds no weights.
 ///
 /// An image takes the same number of consecutive slots in every ciphertext; the next image follows it.
 #[derive(Debug, Clone, PartialEq, Eq)]

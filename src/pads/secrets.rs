@@ -42,7 +42,7 @@ pub(super) struct SecretForm {
     pub values: usize,
 }
 
-/// Why bytes are no secret of a deployment.
+/// The reason why bytes are no secret of a deployment.
 enum NotOurs {
     OtherDeployment,
     Damaged(&'static str),

@@ -48,9 +48,9 @@ pub(super) enum Detail {
 /// The noise of the ciphertexts with which a circuit begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Fresh {
-    /// That of encryption under t.
+    /// The noise of encryption under t.
     Encrypted,
-    /// That of a rounding, as when a prime was dropped.
+    /// The noise of a rounding, as when a prime was dropped.
     Dropped,
 }
 

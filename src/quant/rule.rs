@@ -6,7 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// How the integers of a weight tensor, and the scale between them and real weights, are chosen.
+/// A rule that chooses the integers of a weight tensor, and the scale between them and real weights.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]

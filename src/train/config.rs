@@ -34,16 +34,16 @@ pub struct TrainConfig {
     pub seed: u64,
     /// The input and the layers.
     pub network: NetworkSpec,
-    /// How pixels become numbers: a pixel's integer is the number of thresholds that it reaches, and its real value
-    /// that integer divided by the number of thresholds. They increase strictly, from 1 on. The paper's two bits are
-    /// `[85, 170, 255]`. Must be given unless there is an `input_encoding`.
+    /// Thresholds that turn pixels into numbers: a pixel's integer is the number of thresholds that it reaches, and its
+    /// real value that integer divided by the number of thresholds. They increase strictly, from 1 on. The paper's
+    /// two bits are `[85, 170, 255]`. Must be given unless there is an `input_encoding`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[cfg_attr(test, schemars(inner(range(min = 1))))]
     pub input_thresholds: Vec<u8>,
     /// An encoding by contrast in place of thresholds on pixels; the client computes it before it encrypts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub input_encoding: Option<InputEncoding>,
-    /// How many of the last training images are held out to choose the best epoch.
+    /// Number of training images, the last ones, that are held out to choose the best epoch.
     #[cfg_attr(test, schemars(range(min = 1)))]
     pub validation_images: usize,
     /// Passes over the training images.
@@ -52,7 +52,7 @@ pub struct TrainConfig {
     /// Images in a step. As many at least must be left when the validation images are held out.
     #[cfg_attr(test, schemars(range(min = 2)))]
     pub batch_size: usize,
-    /// How weights move.
+    /// The optimiser of the weights.
     pub optimizer: OptimizerConfig,
     /// Normalise over the batch before each activation (folded into the weights at the end). Not for quantised
     /// training, which starts from folded weights.
@@ -85,7 +85,7 @@ pub struct OptimizerConfig {
     /// Highest learning rate.
     #[cfg_attr(test, schemars(extend("exclusiveMinimum" = 0)))]
     pub learning_rate: f64,
-    /// How the learning rate falls.
+    /// The decrease of the learning rate.
     #[serde(default)]
     pub schedule: Schedule,
     /// Steps over which the learning rate rises from zero, linearly.
@@ -128,7 +128,7 @@ fn is_default<T: PartialEq + Default>(value: &T) -> bool {
     *value == T::default()
 }
 
-/// How the learning rate falls after warming up.
+/// The decrease of the learning rate after warming up.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
@@ -198,10 +198,10 @@ pub struct QatConfig {
     /// Bits of a weight, the sign included, in the layers with the widest integers: what the widest of `rules` gives.
     #[cfg_attr(test, schemars(range(min = 2, max = 32)))]
     pub n_bits: u32,
-    /// How the integers are chosen: one rule for all layers, or one for each layer with weights.
+    /// The rules that choose the integers: one for all layers, or one for each layer with weights.
     #[cfg_attr(test, schemars(length(min = 1)))]
     pub rules: Vec<WeightRule>,
-    /// How the latent weights start.
+    /// The start of the latent weights.
     #[serde(default)]
     pub start: QatStart,
     /// Share of the steps over which the budgets of `top-k` rules shrink, geometrically, from all weights. No epoch before
@@ -232,7 +232,7 @@ pub struct QatConfig {
     pub normalize: bool,
 }
 
-/// How quantised training starts from the float network.
+/// The start of quantised training from the float network.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]

@@ -36,10 +36,10 @@ pub(super) struct AccuracyArguments {
     /// Do not train; take the rows that are finished among the runs or in the document, and round what is not rounded
     #[arg(long)]
     only_finished: bool,
-    /// Where the runs are kept
+    /// The directory of the runs
     #[arg(long, value_name = "DIR", default_value = "runs/accuracy")]
     out: PathBuf,
-    /// Where accuracy.md, rows.json and the plots are written [default: the directory of the runs]
+    /// The directory for accuracy.md, rows.json and the plots [default: the directory of the runs]
     #[arg(long, value_name = "DIR")]
     document: Option<PathBuf>,
     #[command(flatten)]

@@ -26,8 +26,7 @@ enum ReproduceCommand {
     /// One image by the authors' schedule: a network without quantised training at the larger N against one of small
     /// integers, and what N, q and skipped weights each contribute. One thread.
     Timing(timing::TimingArguments),
-    /// How time and memory of own kernels grow with images, bits of the weights, bits of the logits and threads: a plot
-    /// each.
+    /// Time and memory of own kernels against images, bits of the weights, bits of the logits and threads: a plot each.
     Scaling(scaling::ScalingArguments),
 }
 

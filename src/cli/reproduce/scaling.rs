@@ -50,7 +50,7 @@ pub(super) struct ScalingArguments {
     /// Two points of each curve, small batches: a check of the machinery
     #[arg(long)]
     quick: bool,
-    /// Where scaling.md, scaling.json and the plots are written
+    /// The directory for scaling.md, scaling.json and the plots
     #[arg(long, value_name = "DIR", default_value = "runs/scaling")]
     document: PathBuf,
     /// For the command itself: measure one point, and print it as JSON

@@ -41,7 +41,7 @@ pub(super) struct TimingArguments {
     /// The dataset to take the image and the bounds from
     #[arg(long, value_name = "NAME", default_value = "mnist", value_enum)]
     dataset: DatasetName,
-    /// Which test image
+    /// The test image to classify
     #[arg(long, value_name = "NUMBER", default_value = "0", value_parser = model::whole::<usize>(0..=usize::MAX))]
     image: usize,
     /// The larger and the smaller N; twice the same where the noise leaves no choice

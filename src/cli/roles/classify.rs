@@ -42,7 +42,7 @@ pub(in crate::cli) struct ClassifyArguments {
     /// Names of the classes, in the order of the logits, with commas between them [default: their numbers]
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     classes: Vec<String>,
-    /// How images lie in ciphertexts
+    /// The layout of images in ciphertexts
     #[arg(long, value_enum, default_value = "auto")]
     layout: LayoutArgument,
     #[command(flatten)]

@@ -34,7 +34,7 @@ pub(in crate::cli) struct CompileArguments {
     /// Number of images that a client usually sends at once, for which parameters are chosen
     #[arg(long, value_name = "N", default_value = "1", value_parser = model::whole::<NonZeroUsize>(1..=usize::MAX))]
     batch_size: NonZeroUsize,
-    /// How images lie in ciphertexts
+    /// The layout of images in ciphertexts
     #[arg(long, value_enum, default_value = "auto")]
     layout: LayoutArgument,
     #[command(flatten)]

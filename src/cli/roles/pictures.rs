@@ -18,7 +18,7 @@ use crate::{
 /// Number of images that are drawn.
 const DRAWN: usize = 10;
 
-/// Which images, and how they are read.
+/// The arguments that name images and say how they are read.
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct PictureArguments {
     /// PNG or JPEG files, a folder of them (folders in it are classes), an .npy, .npz, IDX or CSV file, or the name of a
@@ -32,10 +32,10 @@ pub(super) struct PictureArguments {
 /// Choices for reading images.
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct ReadingArguments {
-    /// Which of the images, from A up to but without B [default: all]
+    /// The range of images, from A up to but without B [default: all]
     #[arg(long, value_name = "A..B", value_parser = image_range)]
     range: Option<Range<usize>>,
-    /// Which part of a dataset
+    /// The part of a dataset
     #[arg(long, value_name = "SPLIT", default_value = "test", value_enum)]
     split: Split,
     /// Labels: an IDX file, or a text with a label in each line

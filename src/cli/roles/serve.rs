@@ -24,7 +24,7 @@ pub(in crate::cli) struct ServeArguments {
     /// Address and port; port 0 is any free one
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
     listen: SocketAddr,
-    /// Where clients' keys are kept: a folder, or s3://BUCKET/FOLDER with the usual AWS_ variables [default: a folder in the
+    /// The store of clients' keys: a folder, or s3://BUCKET/FOLDER with the usual AWS_ variables [default: a folder in the
     /// user's data directory]
     #[arg(long, value_name = "PLACE")]
     key_store: Option<String>,

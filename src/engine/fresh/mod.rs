@@ -318,7 +318,7 @@ impl FreshEncryptor {
     }
 }
 
-/// Why a packed ciphertext cannot be expanded.
+/// The reason why a packed ciphertext cannot be expanded.
 #[derive(Debug)]
 pub(crate) enum ExpandError {
     /// It holds other numbers than residues.

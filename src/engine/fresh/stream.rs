@@ -9,11 +9,11 @@ use zeroize::Zeroize;
 /// Size of a seed, in bytes.
 pub(crate) const SEED_BYTES: usize = 32;
 
-/// What the key of uniform polynomials is derived for.
+/// Context string from which the key of the uniform polynomials of requests is derived.
 const UNIFORM: &str = "sealquant 2026-11 compact request 1, uniform polynomials";
-/// What the key of the uniform polynomials of keys is derived for.
+/// Context string for the uniform polynomials of keys.
 const KEYS: &str = "sealquant 2026-11 compact keys 1, uniform polynomials";
-/// What the key of noise is derived for.
+/// Context string for noise.
 const NOISE: &str = "sealquant 2026-11, noise";
 
 /// The key of the streams of one request.

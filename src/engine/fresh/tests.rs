@@ -258,7 +258,7 @@ fn noise_has_the_distribution_of_seals() {
     assert_ne!(row, other);
 }
 
-/// What the definition says, bit by bit, for primes that refuse few and many candidates.
+/// Follows the definition bit by bit, for primes that refuse few and many candidates.
 #[test]
 fn uniform_residues_are_those_of_the_definition() {
     let key = StreamKey::uniform(&[7; SEED_BYTES], b"a test");

@@ -127,8 +127,8 @@ pub fn scaling_document(record: &ScalingRecord) -> String {
                                  The integers grow with them, and with these t and q: bounds are proven."
             }
             Axis::PlainBits => {
-                "The random ternary network of that shape, a fifth of its weights not zero, with parameters for logits of so many bits. Fast \
-                                mode takes several plaintext primes or more primes of q, whichever is cheaper."
+                "The random ternary network of that shape, a fifth of its weights not zero, with parameters for logits of so many bits. \
+                                Own kernels take several plaintext primes or more primes of q, whichever is cheaper."
             }
             Axis::Threads => "Worker threads.",
         };

@@ -335,7 +335,7 @@ impl Ring {
     }
 
     /// Adds the rotated `other` to `target`; both have a row for the special prime.
-    pub(super) fn add_turned(&self, target: &mut Residues, other: &Residues, by: &Permutation) {
+    pub(super) fn add_rotated(&self, target: &mut Residues, other: &Residues, by: &Permutation) {
         let level = other.rows() - 1;
         target
             .rows_mut()

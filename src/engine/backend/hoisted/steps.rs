@@ -99,7 +99,7 @@ impl Hoisted {
                 let second = ring.divide(second, true, level)?;
                 let digits = ring.decompose(&second)?;
                 sum = ring.switch(&digits, &[rotation_key], None, None);
-                ring.add_turned(&mut sum[0], &first, &rotation_key.1);
+                ring.add_rotated(&mut sum[0], &first, &rotation_key.1);
             }
             total = Some(sum);
         }
