@@ -19,7 +19,6 @@ use crate::{
     },
     file::ResultKind,
     file_kind::Own,
-    network::Network,
     params::{BoundRule, MemoryForecast, Parameters, SelectOptions, select},
 };
 use anyhow::{Context as _, bail};

@@ -15,8 +15,8 @@ use super::{
     body::{OCTETS, discard, receive},
     hosted::{Hosted, Laps},
     key_hash::KeyHash,
+    path_part::{PathPart, no_text},
     problem::{KEY_HEADER, Problem, UNKNOWN_KEYS},
-    routes::{PathPart, no_text},
     state::ServiceState,
 };
 use crate::engine::Server;

@@ -11,7 +11,7 @@ use std::{
 use axum::{
     Router,
     body::{Body, HttpBody as _},
-    extract::{MatchedPath, Path, Request, State, rejection::PathRejection},
+    extract::{MatchedPath, Path, Request, State},
     http::{HeaderMap, HeaderValue, Method, StatusCode, header},
     middleware::{self, Next},
     response::{IntoResponse, Response},
@@ -25,6 +25,7 @@ use super::{
     key_store::Stored,
     metrics::METRICS_TYPE,
     offer::Offers,
+    path_part::{PathPart, key_hash, no_text},
     problem::Problem,
     state::ServiceState,
 };
@@ -160,20 +161,6 @@ async fn deployments(State(state): Shared) -> Result<Response, Problem> {
 async fn client_file(State(state): Shared, id: PathPart) -> Result<Response, Problem> {
     let Path(id) = id.map_err(no_text)?;
     Ok(json_text(state.deployment(&id)?.client_file.clone()))
-}
-
-/// A part of a path, which may be no text.
-pub(super) type PathPart = Result<Path<String>, PathRejection>;
-
-/// Refuses a path that is no text.
-pub(super) fn no_text(error: PathRejection) -> Problem {
-    Problem::new(StatusCode::NOT_FOUND, "no-call", error)
-}
-
-fn key_hash(part: PathPart) -> Result<KeyHash, Problem> {
-    let Path(text) = part.map_err(no_text)?;
-    text.parse()
-        .map_err(|error| Problem::new(StatusCode::NOT_FOUND, "no-hash", error))
 }
 
 async fn head_keys(State(state): Shared, hash: PathPart) -> Result<StatusCode, Problem> {

@@ -3,8 +3,9 @@
 use super::*;
 use crate::seal::{
     Ciphertext, Compression, Context, Decryptor, Encryptor, Evaluator, GaloisKeys, KeyGenerator,
-    ParametersLiteral, Plaintext, PublicKey, RelinKeys, Rotation, SecurityLevel, SeededCiphertext,
-    SeededGaloisKeys, SeededPublicKey, SeededRelinKeys, plain_modulus,
+    Level, ParametersLiteral, Plaintext, PublicKey, RelinKeys, Rotation, SecurityLevel,
+    SeededCiphertext, SeededGaloisKeys, SeededObject as _, SeededPart, SeededPublicKey,
+    SeededRelinKeys, plain_modulus,
 };
 use crate::text;
 use std::io::Read;
@@ -300,10 +301,17 @@ fn each_wrong_field_is_named() {
         Err(WireError::Unfit { .. })
     ));
     // Parts of keys are at the key level, in NTT form.
-    let mut keys = || parties.generator.create_relin_keys_seeded().unwrap();
-    let [mut form, mut level] = [keys(), keys()];
-    form.slots[0][0].is_ntt_form = false;
-    level.slots[0][1].level = context.first_level();
+    let keys = parties.generator.create_relin_keys_seeded().unwrap();
+    let changed = |part: usize, level: Option<Level>, is_ntt_form: bool| {
+        let mut slots = keys.checked_parts().clone();
+        let old = &slots[0][part];
+        let level = level.unwrap_or(old.level());
+        let first = old.first().to_vec();
+        slots[0][part] = SeededPart::from_checked(level, is_ntt_form, old.seed(), first);
+        SeededRelinKeys::from_checked_parts(slots)
+    };
+    let form = changed(0, None, false);
+    let level = changed(1, Some(context.first_level()), true);
     for keys in [form, level] {
         let refused = keys.to_wire(&context);
         assert!(matches!(refused, Err(WireError::Unfit { .. })));

@@ -20,14 +20,14 @@ fn is_test(file: &Path) -> bool {
         .any(|name| name.to_str().is_some_and(|name| name.contains("tests")))
 }
 
-/// Returns the code without line comments and without the tests at its end.
+/// Returns the code without line comments and without the block of tests at its end.
 pub fn code(text: &str) -> String {
     let mut code = String::new();
-    let mut lines = text.lines().peekable();
+    let mut lines = text.lines();
     while let Some(line) = lines.next() {
         if line.starts_with("#[cfg(test)]") {
-            let of_tests = |line: &&str| line.starts_with("#[") || line.starts_with("mod tests");
-            if lines.peek().is_some_and(of_tests) {
+            let item = lines.clone().find(|line| !line.starts_with("#["));
+            if item.is_some_and(|item| item.contains("mod ") && item.ends_with('{')) {
                 break;
             }
         }

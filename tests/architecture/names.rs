@@ -29,7 +29,7 @@ fn defined_in(line: &str) -> Option<&str> {
 }
 
 /// Returns the files that define each name.
-fn definitions<'a>(files: &'a [(String, String)]) -> BTreeMap<&'a str, Vec<&'a str>> {
+fn definitions(files: &[(String, String)]) -> BTreeMap<&str, Vec<&str>> {
     let mut definitions: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for (file, code) in files {
         for name in code.lines().filter_map(defined_in) {
