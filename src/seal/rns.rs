@@ -7,9 +7,10 @@
 use super::ciphertext::Ciphertext;
 use super::context::{Context, Level, ParmsId};
 use super::error::{Error, Named, Result};
-use super::keys::{GaloisKeys, PublicKey, RelinKeys};
 #[cfg(feature = "inference")]
-use super::keys::{SecretKey, check_switching};
+use super::keys::SecretKey;
+use super::keys::{GaloisKeys, PublicKey, RelinKeys, check_switching};
+
 use super::seed::Seed;
 use super::seeded::expand::uniform;
 use super::sizes::{CIPHERTEXT_SIZES, RELIN_SLOTS};
