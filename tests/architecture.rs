@@ -22,14 +22,14 @@ fn rust_files(folder: &Path, found: &mut Vec<PathBuf>) {
     }
 }
 
-/// Returns the code without line comments and without the tests at its end.
+/// Returns the code without line comments and without the block of tests at its end.
 fn code(text: &str) -> String {
     let mut code = String::new();
-    let mut lines = text.lines().peekable();
+    let mut lines = text.lines();
     while let Some(line) = lines.next() {
         if line.starts_with("#[cfg(test)]") {
-            let of_tests = |line: &&str| line.starts_with("#[") || line.starts_with("mod tests");
-            if lines.peek().is_some_and(of_tests) {
+            let item = lines.clone().find(|line| !line.starts_with("#["));
+            if item.is_some_and(|item| item.contains("mod ") && item.ends_with('{')) {
                 break;
             }
         }
@@ -238,7 +238,8 @@ fn names_of_types_are_found_in_text() {
 #[test]
 fn uses_are_found_alone_and_in_groups() {
     let text = "//! crate::no\nuse crate::one::{A, B};\nuse crate::{\n    two::{C, crate_like::D},\n    three,\n};\n\
-                fn f() { crate::four::g(); }\n#[cfg(test)]\nmod tests {\n    use crate::five;\n}\n";
+                #[cfg(test)]\nmod tests;\nfn f() { crate::four::g(); }\n\
+                #[cfg(test)]\n#[allow(a)]\nmod tests {\n    use crate::five;\n}\n";
     let found: Vec<String> = used(&code(text)).into_iter().collect();
     assert_eq!(found, ["four", "one", "three", "two"]);
     let circle = Map::from([
