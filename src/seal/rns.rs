@@ -10,7 +10,6 @@ use super::error::{Error, Named, Result};
 #[cfg(feature = "inference")]
 use super::keys::SecretKey;
 use super::keys::{GaloisKeys, PublicKey, RelinKeys, check_switching};
-
 use super::seed::Seed;
 use super::seeded::expand::uniform;
 use super::sizes::{CIPHERTEXT_SIZES, RELIN_SLOTS};

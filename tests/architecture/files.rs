@@ -5,20 +5,20 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::code::{code, sources};
 
-/// A path in code or of a module.
-type Path_ = Vec<String>;
+/// A path in code, or that of a module, by its parts.
+type Segments = Vec<String>;
 
 /// A module's code, as far as it matters here.
 struct Module {
     /// What it uses, but for what it only hands on.
-    uses: BTreeSet<Path_>,
+    uses: BTreeSet<Segments>,
     /// The names that `use` declarations bring in, with their paths.
-    names: BTreeMap<String, Path_>,
+    names: BTreeMap<String, Segments>,
 }
 
 /// Splits the tree of a `use` declaration into its paths, each with the name that it gives.
-fn paths(tree: &str) -> Vec<(Path_, String)> {
-    fn walk(before: &[String], tree: &str, found: &mut Vec<(Path_, String)>) {
+fn paths(tree: &str) -> Vec<(Segments, String)> {
+    fn walk(before: &[String], tree: &str, found: &mut Vec<(Segments, String)>) {
         let (mut depth, mut start) = (0, 0);
         let ends = tree.char_indices().chain([(tree.len(), ',')]);
         for (at, c) in ends {
@@ -33,7 +33,7 @@ fn paths(tree: &str) -> Vec<(Path_, String)> {
             }
         }
     }
-    fn item(before: &[String], item: &str, found: &mut Vec<(Path_, String)>) {
+    fn item(before: &[String], item: &str, found: &mut Vec<(Segments, String)>) {
         let (path, group) = match item.split_once('{') {
             Some((path, group)) => (path, group.strip_suffix('}')),
             None => (item, None),
@@ -93,7 +93,7 @@ impl Module {
         rest += statements;
         let is_path = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == ':';
         for word in rest.split(|c| !is_path(c)) {
-            let parts: Path_ = word.split("::").map(str::to_owned).collect();
+            let parts: Segments = word.split("::").map(str::to_owned).collect();
             let is_module = |first: &String| first.starts_with(|c: char| c.is_ascii_lowercase());
             if parts.len() > 1 && parts.first().is_some_and(is_module) {
                 uses.insert(parts);
@@ -105,17 +105,17 @@ impl Module {
 
 /// Returns the module in which a path from a module ends, through re-exports; `None` if it leaves the crate.
 fn resolve(
-    modules: &BTreeMap<Path_, Module>,
+    modules: &BTreeMap<Segments, Module>,
     from: &[String],
     path: &[String],
     depth: usize,
-) -> Option<Path_> {
+) -> Option<Segments> {
     let (first, rest) = path.split_first()?;
     if depth > 16 {
         return None;
     }
     let child = [from, std::slice::from_ref(first)].concat();
-    let mut at: Path_ = match first.as_str() {
+    let mut at: Segments = match first.as_str() {
         "crate" => Vec::new(),
         "self" => from.to_vec(),
         "super" => from[..from.len().checked_sub(1)?].to_vec(),
@@ -146,8 +146,8 @@ fn resolve(
 }
 
 /// Returns the groups of modules that use each other in a circle, each with its uses.
-fn circles(modules: &BTreeMap<Path_, Module>) -> Vec<Vec<String>> {
-    let mut edges: BTreeMap<&Path_, BTreeSet<Path_>> = BTreeMap::new();
+fn circles(modules: &BTreeMap<Segments, Module>) -> Vec<Vec<String>> {
+    let mut edges: BTreeMap<&Segments, BTreeSet<Segments>> = BTreeMap::new();
     for (at, module) in modules {
         let found = module
             .uses
@@ -156,7 +156,7 @@ fn circles(modules: &BTreeMap<Path_, Module>) -> Vec<Vec<String>> {
         let others = found.filter(|other| !other.starts_with(at) && !at.starts_with(other));
         edges.insert(at, others.collect());
     }
-    let reached = |from: &Path_| {
+    let reached = |from: &Segments| {
         let (mut seen, mut open) = (BTreeSet::new(), vec![from.clone()]);
         while let Some(at) = open.pop() {
             for next in edges.get(&at).into_iter().flatten() {
@@ -167,9 +167,9 @@ fn circles(modules: &BTreeMap<Path_, Module>) -> Vec<Vec<String>> {
         }
         seen
     };
-    let all: BTreeMap<&Path_, BTreeSet<Path_>> =
+    let all: BTreeMap<&Segments, BTreeSet<Segments>> =
         modules.keys().map(|at| (at, reached(at))).collect();
-    let mut groups: BTreeSet<Vec<&Path_>> = BTreeSet::new();
+    let mut groups: BTreeSet<Vec<&Segments>> = BTreeSet::new();
     for (at, reach) in &all {
         if reach.contains(*at) {
             let group = reach.iter().filter(|other| all[other].contains(*at));
@@ -181,7 +181,7 @@ fn circles(modules: &BTreeMap<Path_, Module>) -> Vec<Vec<String>> {
             );
         }
     }
-    let uses = |group: &Vec<&Path_>| {
+    let uses = |group: &Vec<&Segments>| {
         let within = group.iter().flat_map(|at| {
             let uses = edges[*at].iter().filter(|other| group.contains(other));
             uses.map(|other| format!("{} -> {}", at.join("::"), other.join("::")))
@@ -196,7 +196,7 @@ fn files_use_each_other_one_way() {
     let mut modules = BTreeMap::new();
     for (file, code) in sources() {
         let path = file.with_extension("");
-        let mut path: Path_ = path
+        let mut path: Segments = path
             .iter()
             .map(|part| part.to_str().unwrap().to_owned())
             .collect();
@@ -221,7 +221,7 @@ fn circles_are_found_through_re_exports_and_inline() {
     let module = |path: &str, code: &str| {
         let path = path.split("::").filter(|part| !part.is_empty());
         (
-            path.map(str::to_owned).collect::<Path_>(),
+            path.map(str::to_owned).collect::<Segments>(),
             Module::new(code),
         )
     };
