@@ -187,8 +187,8 @@ fn deliver(
     .map_err(during(decrypting))
 }
 
-/// Classifies images under encryption by a plan of the network, in as many batches as they need, and compares every decrypted logit with exact
-/// clear evaluation. Each image has as many bytes as the network's input has values.
+/// Classifies images under encryption by a plan of the network, in as many batches as they need, and compares every
+/// decrypted logit with exact clear evaluation. Each image has as many bytes as the network's input has values.
 ///
 /// With `layer_noise`, the first batch is evaluated once more up to each layer, to measure the noise of a few results
 /// there.

@@ -1,5 +1,7 @@
-//! Files of `src` use each other one way only. A module and the modules within it count as one direction: `mod.rs` names
-//! its children, and they may name it.
+//! Files of `src` use each other one way only. A module may use the modules within it, and they it.
+//!
+//! This reads paths: what is used through a method or a trait alone is not seen, nor what a file both uses and hands on with
+//! `pub use`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,7 +12,7 @@ type Segments = Vec<String>;
 
 /// A module's code, as far as it matters here.
 struct Module {
-    /// What it uses, but for what it only hands on.
+    /// Paths that it uses, without its re-exports.
     uses: BTreeSet<Segments>,
     /// The names that `use` declarations bring in, with their paths.
     names: BTreeMap<String, Segments>,
@@ -153,7 +155,8 @@ fn circles(modules: &BTreeMap<Segments, Module>) -> Vec<Vec<String>> {
             .uses
             .iter()
             .filter_map(|path| resolve(modules, at, path, 0));
-        let others = found.filter(|other| !other.starts_with(at) && !at.starts_with(other));
+        // A module within another names it at will; the way from it to those within counts.
+        let others = found.filter(|other| !at.starts_with(other));
         edges.insert(at, others.collect());
     }
     let reached = |from: &Segments| {
@@ -251,6 +254,13 @@ fn circles_are_found_through_re_exports_and_inline() {
             "{circle}"
         );
     }
+    let mut through = modules("use crate::a::f;\n");
+    through.extend([module(
+        "a",
+        "mod inner;\nfn f() { inner::g(Same::new()) }\n",
+    )]);
+    let uses = ["a -> a::inner", "a::inner -> b", "b -> a"];
+    assert_eq!(circles(&through), [uses.map(str::to_owned).to_vec()]);
     for none in [
         "pub use crate::a::A;\n",
         "use std::fmt;\n",

@@ -1,4 +1,4 @@
-//! What docs/ARCHITECTURE.md and CONTRIBUTING say of the structure of `src`, compared with the code.
+//! Compares the structure of `src` with docs/ARCHITECTURE.md and CONTRIBUTING.md.
 #![allow(clippy::unwrap_used, reason = "a test may stop at a surprise")]
 
 mod code;

@@ -78,7 +78,7 @@ fn output_fits_the_terminal() {
     for (arguments, widths) in [
         (&["inspect", model, "--dataset", "mnist"][..], all),
         (&["infer", model, "--images", "0..30"], all),
-        // These take longer.
+        // These take longer: only the narrowest width, at which cells are most likely to be cut.
         (
             &["infer", model, "--images", "0..2", "--kernels", "seal"],
             &[60],

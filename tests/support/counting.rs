@@ -1,4 +1,4 @@
-//! What a torture run measures: bytes that are allocated, and processor time.
+//! Measures of a torture run: allocated bytes and processor time.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::OnceLock;

@@ -7,7 +7,7 @@ const DEPTH_MAX: usize = 10;
 /// Largest number of a field that is taken for one: text hardly ever reads as fields with small numbers.
 const NUMBER_MAX: u64 = 40;
 /// Most copies of a field that are inserted.
-const COPIES_MAX: usize = 2000;
+const COPIES_MAX: usize = 1 << 10;
 
 #[derive(Clone)]
 enum Content {
@@ -212,7 +212,7 @@ fn change_field(random: &mut SplitMix64, fields: &mut Vec<Field>, other: &mut Ve
     });
 }
 
-/// Returns one of the files, changed.
+/// Returns one of the files, mostly changed; a file that does not consist of messages as it is.
 pub fn damage(random: &mut SplitMix64, files: &[Vec<u8>]) -> Vec<u8> {
     let mut chosen = || random.between(0, files.len() - 1);
     let (one, other) = (&files[chosen()], &files[chosen()]);

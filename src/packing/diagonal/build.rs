@@ -20,6 +20,7 @@ const UPLOADS_MAX: usize = 1024;
 const TERMS_MAX: u64 = 1 << 23;
 const ALL_TERMS_MAX: u64 = 1 << 24;
 const PRODUCTS_MAX: usize = 4096;
+
 /// Packs one image into ciphertexts of `slots` slots, or into as few as can be with `few_uploads`.
 ///
 /// # Errors
