@@ -73,7 +73,7 @@ impl Tally {
             }
             Err(error) => {
                 steps.push(("refuse".into(), since(start)));
-                variant(&error)
+                refusal(&error)
             }
         };
         let held = Counting::peak_since(before);
@@ -125,13 +125,11 @@ fn of_inspect(steps: &[(String, Duration)]) -> Duration {
 }
 
 /// Returns the field at fault, without its indices, or the name of the error's variant.
-fn variant(error: &FormatError) -> String {
+fn refusal(error: &FormatError) -> String {
     if let FormatError::Network(error) = error {
         return error.field.replace(|c: char| c.is_ascii_digit(), "");
     }
-    let text = format!("{error:?}");
-    let end = text.find([' ', '(', '{']).unwrap_or(text.len());
-    text[..end].to_owned()
+    counting::variant(error)
 }
 
 /// Ends the process if a try does not end.

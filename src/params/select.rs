@@ -14,6 +14,7 @@ use super::stock::StockChains;
 use crate::circuit::Circuit;
 use crate::network::{CropNetwork, Network, proven_bounds};
 use num_bigint::{BigUint, Sign};
+use std::borrow::Borrow;
 
 /// Largest number of images for which layouts with rotations are considered without being requested. They take images
 /// one by one, and a full batch costs as much as some tens of images.
@@ -92,7 +93,7 @@ fn select_own(
             product,
         )?;
         if let Some(fit) = fit
-            && memory.holds(&fit, &fused.circuit.without_unread())
+            && memory.holds(&fit, || fused.circuit.without_unread())
             && is_cheaper(&fit, best.as_ref())
         {
             best = Some(fit);
@@ -112,7 +113,7 @@ fn select_own(
         match search(&mut chains, options.standard, product)? {
             Some(fit) if is_cheaper(&fit, best.as_ref()) => {
                 let circuit = chains.circuit_at(fit.degree);
-                if circuit.is_none_or(|circuit| memory.holds(&fit, circuit)) {
+                if circuit.is_some_and(|circuit| memory.holds(&fit, || circuit)) {
                     best = Some(fit);
                 }
             }
@@ -178,7 +179,8 @@ impl Memory {
         }
     }
 
-    fn holds(&mut self, fit: &Candidate, circuit: &Circuit) -> bool {
+    /// Tells whether a candidate fits in the memory. Its circuit is made only if there is a limit.
+    fn holds<C: Borrow<Circuit>>(&mut self, fit: &Candidate, circuit: impl FnOnce() -> C) -> bool {
         let Some(limit) = self.limit else {
             return true;
         };
@@ -190,7 +192,9 @@ impl Memory {
             plain_primes: fit.plain_moduli.len(),
             shared: fit.chain.shared,
         };
-        let peak = size.forecast(circuit, self.values, self.images).peak();
+        let peak = size
+            .forecast(circuit().borrow(), self.values, self.images)
+            .peak();
         if peak <= limit {
             return true;
         }

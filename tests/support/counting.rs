@@ -1,6 +1,7 @@
 //! Measures of a torture run: allocated bytes and processor time.
 
 use std::alloc::{GlobalAlloc, Layout, System};
+use std::fmt::Debug;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -80,4 +81,11 @@ pub fn processor_time() -> Duration {
         || start.elapsed(),
         |ticks| Duration::from_millis(10 * ticks),
     )
+}
+
+/// Returns the name of an error's variant.
+pub fn variant(error: &impl Debug) -> String {
+    let text = format!("{error:?}");
+    let end = text.find([' ', '(', '{']).unwrap_or(text.len());
+    text[..end].to_owned()
 }

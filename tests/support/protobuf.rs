@@ -212,6 +212,11 @@ fn change_field(random: &mut SplitMix64, fields: &mut Vec<Field>, other: &mut Ve
     });
 }
 
+/// Tells whether a file consists of messages.
+pub fn consists_of_messages(file: &[u8]) -> bool {
+    parse(file, 0).is_some()
+}
+
 /// Returns one of the files, mostly changed; a file that does not consist of messages as it is.
 pub fn damage(random: &mut SplitMix64, files: &[Vec<u8>]) -> Vec<u8> {
     let mut chosen = || random.between(0, files.len() - 1);

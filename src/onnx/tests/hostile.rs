@@ -310,6 +310,24 @@ fn chains_that_would_grow_are_stopped() {
     attempt(file.bytes()).unwrap_err();
 }
 
+#[test]
+fn a_refused_network_names_the_node_of_its_layer() {
+    // The values before and after the convolution take more memory than a network may.
+    let file = File::new(&[1, 1, 1500, 1500])
+        .typed("w", &[1, 1, 3, 3], 3, &[1; 9])
+        .floats("s", &[], &[0.5])
+        .node("DequantizeLinear", &["w", "s"], "d")
+        .node("Conv", &["input", "d"], "first")
+        .node("Mul", &["first", "first"], "square")
+        .node("Conv", &["square", "d"], "output");
+    let error = attempt(file.bytes()).unwrap_err();
+    assert!(
+        matches!(&error, OnnxError::Network { node: Some(node), .. } if node == "/first"),
+        "{error:?}"
+    );
+    assert!(error.to_string().contains("node `/first`"), "{error}");
+}
+
 fn external(
     folder: &std::path::Path,
     location: &str,

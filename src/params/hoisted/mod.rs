@@ -283,7 +283,7 @@ impl<'a> HoistedChains<'a> {
 }
 
 impl HoistedChains<'_> {
-    /// Returns the circuit at a degree, if the search has ended there.
+    /// Returns the circuit at a degree; only that of the last degree that was searched is kept.
     pub(super) fn circuit_at(&self, degree: usize) -> Option<&Circuit> {
         let (at, circuit) = self.circuit.as_ref()?;
         let circuit = circuit.as_ref().filter(|_| *at == degree)?;
