@@ -139,6 +139,11 @@ impl Step<'_> {
                 mod_switches: (self.ciphertexts * (self.level - self.keep)) as u64,
                 ..none
             },
+            Op::FromShared => OpCounts {
+                constant_multiplications: self.ciphertexts as u64,
+                mod_switches: (self.ciphertexts * (self.level - self.keep)) as u64,
+                ..none
+            },
             Op::AddPlain(plaintexts) => OpCounts {
                 plain_additions: plaintexts.len() as u64,
                 ..none

@@ -68,6 +68,9 @@ pub enum Op {
     RotateAndSum(Vec<SlotRotation>),
     /// Drops primes of q, as many as the parameters say.
     ModSwitch,
+    /// Makes ciphertexts under one plain prime of those of a request that serves several: multiplies each by an integer
+    /// and drops primes of q. See [`Circuit::of_shared_upload`].
+    FromShared,
     /// Adds a plaintext to each ciphertext.
     AddPlain(Vec<Vec<Entry>>),
     /// Squares every ciphertext and sums the squares: one ciphertext of three polynomials.
@@ -178,9 +181,11 @@ impl Step<'_> {
             Op::SumOfProducts { .. } => (1, polynomials),
             Op::SumOfSquares => (1, 3),
             Op::Relinearize => (ciphertexts, 2),
-            Op::LinearTransform { .. } | Op::RotateAndSum(_) | Op::AddPlain(_) | Op::ModSwitch => {
-                (ciphertexts, polynomials)
-            }
+            Op::LinearTransform { .. }
+            | Op::RotateAndSum(_)
+            | Op::AddPlain(_)
+            | Op::ModSwitch
+            | Op::FromShared => (ciphertexts, polynomials),
         }
     }
 }
@@ -192,7 +197,7 @@ pub struct Circuit {
     layers: Vec<CircuitLayer>,
 }
 
-/// Returns the numbers of data primes of the request, then after each [`Op::ModSwitch`].
+/// Returns the numbers of data primes of the request, then after each operation that drops primes.
 pub fn levels(data_primes: usize, drops: &[usize]) -> Vec<usize> {
     let mut levels = vec![data_primes];
     for &drop in drops {
@@ -307,6 +312,16 @@ impl Circuit {
         circuit
     }
 
+    /// Makes the circuit for a request that serves several plain primes: it begins with [`Op::FromShared`]. This is for
+    /// layouts that rotate; own kernels of the others read such a request as they need it.
+    #[must_use]
+    pub fn of_shared_upload(mut self) -> Self {
+        if let Some(first) = self.layers.first_mut() {
+            first.ops.insert(0, Op::FromShared);
+        }
+        self
+    }
+
     /// Returns the number of ciphertexts in a request.
     pub const fn inputs(&self) -> usize {
         self.elements.len()
@@ -325,7 +340,7 @@ impl Circuit {
     }
 
     /// Walks over the circuit: the operations of each layer, with what each reads. `levels` are the numbers of data
-    /// primes of the request, then after each [`Op::ModSwitch`]; the last one holds for all that follow.
+    /// primes of the request, then after each operation that drops primes; the last one holds for all that follow.
     pub fn walk<'a>(
         &'a self,
         levels: &'a [usize],
@@ -335,8 +350,9 @@ impl Circuit {
         self.layers.iter().map(move |layer| {
             let step = |(index, op): (usize, &'a Op)| {
                 let level = at(switches);
-                let switches_now = matches!(op, Op::ModSwitch)
-                    || matches!(layer.ops.get(index + 1), Some(Op::ModSwitch));
+                let drops_now = matches!(op, Op::ModSwitch | Op::FromShared);
+                let switches_now =
+                    drops_now || matches!(layer.ops.get(index + 1), Some(Op::ModSwitch));
                 let step = Step {
                     op,
                     ciphertexts,
@@ -345,7 +361,7 @@ impl Circuit {
                     keep: at(switches + usize::from(switches_now)),
                 };
                 (ciphertexts, polynomials) = step.makes();
-                switches += usize::from(*op == Op::ModSwitch);
+                switches += usize::from(drops_now);
                 step
             };
             (layer, layer.ops.iter().enumerate().map(step).collect())

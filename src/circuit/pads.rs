@@ -27,7 +27,8 @@ impl Circuit {
             Op::PlainProducts(_)
             | Op::LinearTransform { .. }
             | Op::RotateAndSum(_)
-            | Op::ModSwitch => true,
+            | Op::ModSwitch
+            | Op::FromShared => true,
             // These add plaintexts, or are not linear.
             Op::LinearCombination(_)
             | Op::SumOfProducts { .. }

@@ -5,12 +5,10 @@ use crate::params::{Parameters, Scheme};
 
 /// Returns the factor, for each plain prime, by which a client multiplies decrypted slots.
 pub(super) fn corrections(parameters: &Parameters, squares: usize) -> Vec<u64> {
-    let coeff_modulus = parameters.coeff_modulus();
-    let data = &coeff_modulus[..coeff_modulus.len().saturating_sub(1)];
     let of_prime = |&t: &u64| match parameters.scheme() {
         Scheme::Stock => 1,
         Scheme::Batched | Scheme::Crops => fused(parameters.layer_primes(), squares, t),
-        Scheme::Diagonal | Scheme::FewUploads => hoisted(data, parameters.drops(), squares, t),
+        Scheme::Diagonal | Scheme::FewUploads => hoisted(after_upload(parameters), squares, t),
     };
     parameters.plain_moduli().iter().map(of_prime).collect()
 }
@@ -47,7 +45,7 @@ pub(super) struct Point {
 }
 
 /// Computes the points after each run of linear layers and each square, alternately, except for the last run, which
-/// changes nothing.
+/// changes nothing. `drops` are those after each of them.
 ///
 /// A square divided by t has the BGV factor kappa^2 = (gamma Q)^2, so gamma' = -gamma^2 Q. Dropping a prime is SEAL's
 /// own step and does not change gamma.
@@ -74,8 +72,21 @@ pub(super) fn schedule(data: &[u64], drops: &[usize], squares: usize, t: u64) ->
     points
 }
 
+/// Returns the data primes under which layouts that rotate compute their layers, and the drops after these. Those of a
+/// shared upload that are dropped first leave gamma at 1.
+pub(super) fn after_upload(parameters: &Parameters) -> (&[u64], &[usize]) {
+    let (data, drops) = (parameters.coeff_modulus(), parameters.drops());
+    let data = &data[..data.len().saturating_sub(1)];
+    match drops.split_first() {
+        Some((&first, drops)) if parameters.shared_upload() => {
+            (&data[..data.len().saturating_sub(first)], drops)
+        }
+        _ => (data, drops),
+    }
+}
+
 /// Returns the factor by which a client multiplies decrypted slots after hoisted kernels: 1 / gamma mod t, for t prime.
-fn hoisted(data: &[u64], drops: &[usize], squares: usize, t: u64) -> u64 {
+fn hoisted((data, drops): (&[u64], &[usize]), squares: usize, t: u64) -> u64 {
     let points = schedule(data, drops, squares, t);
     points
         .last()

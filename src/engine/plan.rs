@@ -61,7 +61,11 @@ impl Plan {
                 Packing::few_uploads(network, slots).map_err(|error| refused(&error))?
             }
         };
-        let Packing { circuit, slot_map } = packing;
+        let Packing { circuit, slot_map } = if scheme.rotates() && parameters.shared_upload() {
+            packing.of_shared_upload()
+        } else {
+            packing
+        };
         if slot_map.batch_size() == 0 {
             let taken = slot_map.image_slots();
             return Err(refused(&format!(

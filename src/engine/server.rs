@@ -24,7 +24,7 @@ pub struct Server {
     plan: Option<(Plan, Contexts)>,
     pub(super) inputs: usize,
     /// Number of parts of a request.
-    uploads: usize,
+    pub(super) uploads: usize,
     pub(super) response_primes: usize,
     own_kernels: bool,
     /// False if the calling thread does all the work.

@@ -121,8 +121,8 @@ pub enum Encryption {
 /// The part of a request that the server holds.
 enum HeldRequest {
     Whole(RequestPart),
-    /// One for all plain primes, which takes much memory when it is expanded.
-    Shared(CompactRequestPart),
+    /// One for all plain primes in a layout of many ciphertexts, which take much memory when they are expanded.
+    Packed(CompactRequestPart),
 }
 
 impl HeldRequest {
@@ -133,8 +133,8 @@ impl HeldRequest {
         progress: &dyn Progress,
     ) -> Result<(ResponsePart, Vec<LayerStats>), EngineError> {
         match self {
-            Self::Whole(part) => server.evaluate_part(part, progress),
-            Self::Shared(part) => server.evaluate_packed(part, prime, progress),
+            Self::Whole(part) => server.evaluate_shared(part, prime, progress),
+            Self::Packed(part) => server.evaluate_packed(part, prime, progress),
         }
     }
 }
@@ -150,8 +150,8 @@ fn request(
     if own {
         let encrypt = || client.encrypt_compact_part(images, prime, progress);
         let sent = timed(&mut seconds.encrypt, encrypt).map_err(during(encrypting))?;
-        if contexts.shared_upload() {
-            return Ok(HeldRequest::Shared(sent));
+        if contexts.shared_upload() && contexts.galois_elements().is_empty() {
+            return Ok(HeldRequest::Packed(sent));
         }
         let expand = || sent.expand(contexts).map(HeldRequest::Whole);
         timed(&mut seconds.expand, expand).map_err(during(expanding))

@@ -74,4 +74,13 @@ impl Packing {
         let (circuit, slot_map) = diagonal::pack(network, slots, true)?;
         Ok(Self { circuit, slot_map })
     }
+
+    /// Makes the packing, one of those with rotations, for a request that serves several plain primes.
+    #[must_use]
+    pub fn of_shared_upload(self) -> Self {
+        Self {
+            circuit: self.circuit.of_shared_upload(),
+            ..self
+        }
+    }
 }

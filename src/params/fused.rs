@@ -1,6 +1,5 @@
 //! Parameters for fused kernels: the cheapest degree, plain primes and data primes for a number of images.
 
-use super::ENCRYPTED_MODULUS_MAX;
 use super::fused_circuit::{FusedCircuit, dropping_nanoseconds};
 use super::fused_noise::FusedNoise;
 use super::hoisted::WorkRates;
@@ -8,7 +7,8 @@ use super::line::Line;
 use super::options::{Scheme, SelectOptions};
 use super::scaled::Noises;
 use super::search::{
-    Chain, ChainLimits, Chains, MARGIN_BITS, Stop, fewest_response_primes, primes, worst,
+    Chain, ChainLimits, Chains, MARGIN_BITS, Stop, encrypted_product, fewest_response_primes,
+    primes, worst,
 };
 use super::traffic::Traffic;
 use crate::kernels::PRIME_BITS_MAX;
@@ -74,7 +74,7 @@ impl<'a> FusedChains<'a> {
     /// that of a single modulus T, which takes one evaluation.) `needed` bits are those that separate uploads need;
     /// their noise is smaller.
     fn shared(&mut self, degree: usize, cap: u32, moduli: &[u64], needed: f64) -> Option<Chain> {
-        let (product, &smallest) = (product(moduli)?, moduli.iter().min()?);
+        let (product, &smallest) = (encrypted_product(moduli)?, moduli.iter().min()?);
         let largest = (product as f64 / smallest as f64).log2().ceil() as u32;
         let widths = largest.saturating_sub(2)..=largest + 2;
         let widths =
@@ -105,13 +105,6 @@ impl<'a> FusedChains<'a> {
         }
         best
     }
-}
-
-/// Returns the product of plaintext moduli, if own encryption serves it.
-fn product(moduli: &[u64]) -> Option<u64> {
-    let mut moduli = moduli.iter();
-    let product = moduli.try_fold(1_u64, |product, &t| product.checked_mul(t))?;
-    (product <= ENCRYPTED_MODULUS_MAX).then_some(product)
 }
 
 impl Chains for FusedChains<'_> {

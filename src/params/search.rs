@@ -1,5 +1,6 @@
 //! The search for parameters: one walk over degrees and plaintext primes for every way of computing.
 
+use super::ENCRYPTED_MODULUS_MAX;
 use super::error::ParamsError;
 use super::options::Scheme;
 use super::plain::plain_moduli;
@@ -112,6 +113,13 @@ pub(super) fn search(
         }
     }
     Ok(best)
+}
+
+/// Returns the product of plaintext moduli, if own encryption serves it.
+pub(super) fn encrypted_product(moduli: &[u64]) -> Option<u64> {
+    let mut moduli = moduli.iter();
+    let product = moduli.try_fold(1_u64, |product, &t| product.checked_mul(t))?;
+    (product <= ENCRYPTED_MODULUS_MAX).then_some(product)
 }
 
 /// Makes distinct primes of these widths, in bits; `None` if there are not enough, or one of them is a plaintext prime.

@@ -112,8 +112,16 @@ fn select_own(
         let mut chains = HoistedChains::new(network, scheme, options);
         match search(&mut chains, options.standard, product)? {
             Some(fit) if is_cheaper(&fit, best.as_ref()) => {
+                let of_fit = |circuit: &Circuit| {
+                    let circuit = circuit.clone();
+                    if fit.chain.shared {
+                        circuit.of_shared_upload()
+                    } else {
+                        circuit
+                    }
+                };
                 let circuit = chains.circuit_at(fit.degree);
-                if circuit.is_some_and(|circuit| memory.holds(&fit, || circuit)) {
+                if circuit.is_some_and(|circuit| memory.holds(&fit, || of_fit(circuit))) {
                     best = Some(fit);
                 }
             }

@@ -87,9 +87,9 @@ impl Parameters {
         &self.bound
     }
 
-    /// Returns the numbers of primes that are dropped on the way, the last ones first. For the layouts with rotations:
-    /// after each run of linear layers and after each square, alternately; none are dropped after the last square. For
-    /// own kernels in the batched and crop layouts: before the first layer.
+    /// Returns the numbers of primes that are dropped on the way, the last ones first. If an upload is shared, the first
+    /// is before the first layer. For the layouts with rotations follow those after each run of linear layers and after
+    /// each square, alternately; none are dropped after the last square.
     pub fn drops(&self) -> &[usize] {
         &self.drops
     }
@@ -100,7 +100,7 @@ impl Parameters {
         self.shared_upload
     }
 
-    /// Returns the primes under which own kernels compute the layers of the batched and crop layouts: those of q
+    /// Returns the primes under which the batched and crop layouts compute their layers: those of q
     /// without the special prime and those that are dropped before the first layer.
     pub(crate) fn layer_primes(&self) -> &[u64] {
         let dropped = self.drops.first().copied().unwrap_or(0);

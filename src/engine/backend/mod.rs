@@ -124,17 +124,18 @@ pub(super) fn evaluators(
     let of_primes = contexts.contexts().iter().enumerate().zip(keys);
     of_primes
         .map(|((index, context), PrimeKeys { relin, tables })| {
+            let upload = contexts.of_upload(index);
             Ok(match plan.parameters().scheme() {
                 Scheme::Stock => {
                     Box::new(stock::StockEvaluator::new(context, plan, relin)?) as Box<dyn Evaluate>
                 }
                 Scheme::Batched | Scheme::Crops => {
-                    let upload = contexts.of_upload(index);
                     Box::new(Arc::new(fused::Fused::new(context, upload, plan)?))
                 }
                 Scheme::Diagonal | Scheme::FewUploads => {
                     let tables = tables.ok_or(EngineError::Internal("no tables of keys"))?;
-                    Box::new(hoisted::Hoisted::new(context, plan, tables)?)
+                    let first = upload.first().ok_or(EngineError::Contexts)?;
+                    Box::new(hoisted::Hoisted::new(context, first, plan, tables)?)
                 }
             })
         })

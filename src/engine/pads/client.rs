@@ -48,6 +48,16 @@ impl ClientSpec {
         self.image_values()
     }
 
+    /// Returns the modulus of each part of a request: a plain prime, or the product of all.
+    fn upload_moduli(&self) -> Result<Vec<u64>, EngineError> {
+        if !self.shared_upload {
+            return Ok(self.plain_moduli.clone());
+        }
+        let mut moduli = self.plain_moduli.iter();
+        let product = moduli.try_fold(1_u64, |product, &t| product.checked_mul(t));
+        Ok(vec![product.ok_or(EngineError::Compact)?])
+    }
+
     /// Tells whether pads serve the plan: in the diagonal and few-uploads layouts.
     pub const fn takes_pads(&self) -> bool {
         self.takes_pads
@@ -66,13 +76,21 @@ impl Client {
         if !self.spec.takes_pads() {
             return Err(EngineError::NoPads);
         }
+        if !self.is_compact() {
+            return Err(EngineError::Compact);
+        }
         let count = self.spec.pad_values();
-        let moduli = self.spec.plain_moduli.iter();
-        let residues = moduli.map(|&t| Ok(Zeroizing::new(uniform(count, t)?)));
-        let residues: Vec<Zeroizing<Vec<u64>>> = residues.collect::<Result<_, EngineError>>()?;
-        let signed = residues.iter().map(|residues| {
-            let residues = residues.iter().map(|residue| residue.cast_signed());
-            vec![residues.collect::<Vec<i64>>()]
+        let uploads = self.spec.upload_moduli()?.into_iter();
+        let uploads = uploads.map(|modulus| Ok(Zeroizing::new(uniform(count, modulus)?)));
+        let uploads: Vec<Zeroizing<Vec<u64>>> = uploads.collect::<Result<_, EngineError>>()?;
+        // If the modulus is the product of all plain primes, the residues are uniform and independent, too.
+        let residues = self.spec.plain_moduli.iter().zip(uploads.iter().cycle());
+        let residues = residues
+            .map(|(t, upload)| Zeroizing::new(upload.iter().map(|value| value % t).collect()));
+        let residues = residues.collect();
+        let signed = uploads.iter().map(|upload| {
+            let upload = upload.iter().map(|value| value.cast_signed());
+            vec![upload.collect::<Vec<i64>>()]
         });
         let signed = Zeroizing::new(signed.collect::<Vec<_>>());
         let (number, fingerprint) = (PadNumber::draw()?, self.fingerprint());

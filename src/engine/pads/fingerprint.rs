@@ -154,6 +154,7 @@ pub(super) fn of_first_layer(
         Op::RotateAndSum(_) => 3,
         Op::ModSwitch => 4,
         Op::AddPlain(_) => 5,
+        Op::FromShared => 6,
         _ => 0,
     });
     words.list(kinds);

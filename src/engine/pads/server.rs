@@ -44,10 +44,10 @@ impl Server {
         }
         warn_if_unoptimised();
         let request = pad.encrypted.expand(contexts)?;
-        let (primes, inputs) = (self.evaluators.len(), self.inputs);
-        check_shape("pad", &request.parts, primes, inputs)?;
-        let parts = self.evaluators.iter().zip(&request.parts);
-        let mut prepared = Vec::with_capacity(primes);
+        check_shape("pad", &request.parts, self.uploads, self.inputs)?;
+        // A part for each plain prime, or one for all.
+        let parts = self.evaluators.iter().zip(request.parts.iter().cycle());
+        let mut prepared = Vec::with_capacity(self.evaluators.len());
         for (evaluator, inputs) in parts {
             prepared.push(rayon::scope(|_| evaluator.prepare_pad(inputs))?);
         }

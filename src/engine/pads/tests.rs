@@ -13,8 +13,13 @@ use num_bigint::BigInt;
 use std::collections::BTreeSet;
 use tempfile::TempDir;
 
-/// Makes a plan that holds the logits of these images, or all logits.
+/// Makes a plan that holds the logits of these images, or all logits; with an upload for each plain prime.
 fn plan(network: &Network, scheme: Scheme, images: Option<&[Vec<i64>]>) -> Plan {
+    planned(network, scheme, images, false)
+}
+
+/// Makes a plan like [`plan`], with one upload for all plain primes if that is allowed and pays.
+fn planned(network: &Network, scheme: Scheme, images: Option<&[Vec<i64>]>, shared: bool) -> Plan {
     let bound = images.map_or(BoundRule::Proven, |images| BoundRule::Observed {
         magnitude: observed_bounds(network, images)
             .unwrap()
@@ -25,6 +30,7 @@ fn plan(network: &Network, scheme: Scheme, images: Option<&[Vec<i64>]>) -> Plan 
     let options = SelectOptions {
         scheme: Some(scheme),
         images: Some(1),
+        shared_upload: shared,
         bound,
         ..SelectOptions::default()
     };
@@ -160,7 +166,12 @@ fn networks_with_three_squares_equal_the_twin() {
 fn one_and_several_plain_primes_equal_the_twin() {
     let mut counts = BTreeSet::new();
     for scheme in [Scheme::Diagonal, Scheme::FewUploads] {
-        for (scale, observed) in [(1, true), (1, false), (1_i64 << 20, false)] {
+        for (scale, observed, shared) in [
+            (1, true, false),
+            (1, false, false),
+            (1_i64 << 20, false, false),
+            (1 << 8, false, true),
+        ] {
             let network = NetworkBuilder::new("scaled", Shape::new(2, 8, 8))
                 .uniform_bits(3)
                 .conv2d(
@@ -178,7 +189,8 @@ fn one_and_several_plain_primes_equal_the_twin() {
                 .unwrap();
             let images = random_images(3, &network, 3);
             let observed = observed.then_some(images.as_slice());
-            let parties = Parties::new(plan(&network, scheme, observed));
+            let parties = Parties::new(planned(&network, scheme, observed, shared));
+            assert_eq!(parties.plan.parameters().shared_upload(), shared);
             let moduli = parties.plan.parameters().plain_moduli();
             println!("{scheme:?}: t = {moduli:?}");
             counts.insert(moduli.len().min(2));

@@ -11,12 +11,14 @@ use self::plaintexts::{COEFFICIENTS_MAX, PlaintextNorm, norms};
 use super::line::Line;
 use super::options::{Scheme, SelectOptions};
 use super::search::{
-    Chain, ChainLimits, Chains, MARGIN_BITS, Stop, fewest_response_primes, primes, worst,
+    Chain, ChainLimits, Chains, MARGIN_BITS, Stop, encrypted_product, fewest_response_primes,
+    primes, worst,
 };
 use super::traffic::Traffic;
 use crate::circuit::{Circuit, Op, Step, levels, moving};
 use crate::network::Network;
 use crate::packing::{DiagonalError, Packing};
+use std::collections::BTreeMap;
 
 /// Width of the largest prime, in bits.
 const PRIME_BITS_MAX: u32 = crate::kernels::PRIME_BITS_MAX;
@@ -29,6 +31,7 @@ enum NoiseOp {
     LinearTransform { babies: usize, giants: usize },
     RotateAndSum(usize),
     ModSwitch,
+    FromShared,
     AddPlain,
     SumOfSquares(usize),
     Relinearize,
@@ -45,6 +48,7 @@ impl NoiseOp {
             },
             Op::RotateAndSum(rotations) => Self::RotateAndSum(rotations.len()),
             Op::ModSwitch => Self::ModSwitch,
+            Op::FromShared => Self::FromShared,
             Op::AddPlain(_) => Self::AddPlain,
             Op::SumOfSquares => Self::SumOfSquares(step.ciphertexts),
             Op::Relinearize => Self::Relinearize,
@@ -59,6 +63,8 @@ pub(super) struct HoistedCircuit {
     /// Name and operations of each layer: a search follows the noise thousands of times.
     layers: Vec<(String, Vec<NoiseOp>)>,
     degree: f64,
+    /// The product of the plaintext moduli, if a request serves all of them.
+    shared: Option<u64>,
 }
 
 impl HoistedCircuit {
@@ -70,13 +76,27 @@ impl HoistedCircuit {
         Self {
             layers: layers.collect(),
             degree: packing.slot_map.slots() as f64,
+            shared: None,
             packing,
+        }
+    }
+
+    /// Makes the circuit for a request that serves all plaintext moduli, of this product.
+    fn of_shared_upload(packing: Packing, product: u64) -> Self {
+        Self {
+            shared: Some(product),
+            ..Self::new(packing.of_shared_upload())
         }
     }
 
     /// Returns the number of values in a response under `plain_primes` plaintext moduli.
     fn values(&self, plain_primes: usize) -> f64 {
         (self.packing.slot_map.outputs() * plain_primes) as f64
+    }
+
+    /// Returns the modulus under which a request is encrypted, for a plaintext modulus that it serves.
+    fn encrypted(&self, t: u64) -> f64 {
+        self.shared.unwrap_or(t) as f64
     }
 
     /// Predicts the nanoseconds for one plaintext modulus, from [`diagonal_work`].
@@ -93,16 +113,31 @@ struct PlainPrime {
     norms: Vec<PlaintextNorm>,
 }
 
+/// The norms of the plaintexts at one degree, while coefficients are left to evaluate.
+struct Norms {
+    budget: usize,
+    known: BTreeMap<u64, Vec<PlaintextNorm>>,
+}
+
+impl Norms {
+    /// Returns the norms under a plaintext modulus. Whether uploads are shared makes no difference.
+    fn under(&mut self, packing: &Packing, t: u64) -> Vec<PlaintextNorm> {
+        let made = || norms(packing, t, &mut self.budget);
+        self.known.entry(t).or_insert_with(made).clone()
+    }
+}
+
 /// Finds the cheapest chain within the cap that leaves the margin under every plaintext modulus; `None` if there is
 /// none, or none that takes less than `most` nanoseconds.
 ///
 /// The effect of plaintexts on noise takes long to compute. It is computed for one modulus if a chain fits without it,
-/// and for the other moduli if a chain fits under that one, while coefficients are left in `budget`.
+/// and for the other moduli if a chain fits under that one.
 fn chain(
     circuit: &HoistedCircuit,
     cap: u32,
     moduli: &[u64],
-    (most, budget): (f64, &mut usize),
+    most: f64,
+    norms: &mut Norms,
 ) -> Option<Chain> {
     let fits = |plain_primes: &[PlainPrime]| {
         let found = chain_under(circuit, cap, plain_primes, moduli.len());
@@ -115,7 +150,7 @@ fn chain(
     }])?;
     let mut plain_prime = |t: u64| PlainPrime {
         t,
-        norms: norms(&circuit.packing, t, budget),
+        norms: norms.under(&circuit.packing, t),
     };
     let mut plain_primes = vec![plain_prime(largest)];
     let found = fits(&plain_primes)?;
@@ -144,6 +179,7 @@ fn chain_under(
             let sketch = NoiseModel {
                 circuit,
                 t: largest.t as f64,
+                encrypted: circuit.encrypted(largest.t),
                 values,
                 norms: &largest.norms,
                 data: vec![f64::from(bits) - 2.0; 4],
@@ -222,6 +258,7 @@ fn build(
             NoiseModel {
                 circuit,
                 t: prime.t as f64,
+                encrypted: circuit.encrypted(prime.t),
                 values,
                 norms: &prime.norms,
                 data: data.to_vec(),
@@ -234,7 +271,7 @@ fn build(
     let left = data.len() - drops.iter().sum::<usize>();
     let (response_primes, noise) = fewest_response_primes(left, predict)?;
     Some(Chain {
-        shared: false,
+        shared: circuit.shared.is_some(),
         cost: circuit.nanoseconds(&levels(data.len(), &drops)),
         noise,
         response_primes,
@@ -261,11 +298,13 @@ pub(super) struct HoistedChains<'a> {
     scheme: Scheme,
     images: usize,
     line: Option<Line>,
+    /// Allows shared uploads.
+    shared_upload: bool,
     /// The circuit at the last degree, if there is room for the network.
     circuit: Option<(usize, Option<HoistedCircuit>)>,
     /// Reason why a degree has no room for it.
     pub refused: Option<DiagonalError>,
-    budget: usize,
+    norms: Norms,
 }
 
 impl<'a> HoistedChains<'a> {
@@ -275,19 +314,39 @@ impl<'a> HoistedChains<'a> {
             scheme,
             images: options.images.unwrap_or(1),
             line: options.line,
+            shared_upload: options.shared_upload,
             circuit: None,
             refused: None,
-            budget: COEFFICIENTS_MAX,
+            norms: Norms {
+                budget: COEFFICIENTS_MAX,
+                known: BTreeMap::new(),
+            },
         }
     }
 }
 
 impl HoistedChains<'_> {
-    /// Returns the circuit at a degree; only that of the last degree that was searched is kept.
+    /// Returns the circuit at a degree for separate uploads; only that of the last degree that was searched is kept.
     pub(super) fn circuit_at(&self, degree: usize) -> Option<&Circuit> {
         let (at, circuit) = self.circuit.as_ref()?;
         let circuit = circuit.as_ref().filter(|_| *at == degree)?;
         Some(&circuit.packing.circuit)
+    }
+
+    /// Adds the nanoseconds of what travels to those of evaluation for one image under one plaintext modulus.
+    fn with_traffic(&self, circuit: &HoistedCircuit, mut chain: Chain, moduli: &[u64]) -> Chain {
+        chain.cost *= (self.images * moduli.len()) as f64;
+        if let Some(line) = &self.line {
+            let Packing { circuit, slot_map } = &circuit.packing;
+            let sent = (
+                circuit,
+                slot_map.outputs(),
+                slot_map.response_coefficients(),
+            );
+            let traffic = Traffic::of(sent, slot_map.slots(), &chain, moduli);
+            chain.cost += traffic.nanoseconds(line, self.images as f64, self.images as f64);
+        }
+        chain
     }
 }
 
@@ -302,7 +361,7 @@ impl Chains for HoistedChains<'_> {
     }
 
     /// Finds the chain of the fewest predicted nanoseconds for all images on one thread, to which it adds those of what
-    /// travels.
+    /// travels; with an upload for each plaintext modulus or one for all, whichever costs less.
     fn chain(&mut self, degree: usize, limits: ChainLimits, moduli: &[u64]) -> Option<Chain> {
         // Building the layout takes time, so it is done only where the smallest chain could fit.
         if limits.bits < 3 * moduli[0].ilog2() + 60 {
@@ -312,23 +371,22 @@ impl Chains for HoistedChains<'_> {
             let built = rotating(self.scheme, self.network, degree).map(HoistedCircuit::new);
             let circuit = built.map_err(|error| self.refused = Some(error)).ok();
             self.circuit = Some((degree, circuit));
+            self.norms.known.clear();
         }
         let (_, circuit) = self.circuit.as_ref()?;
-        let runs = (self.images * moduli.len()) as f64;
-        let circuit = circuit.as_ref()?;
-        let of_run = (limits.cost / runs, &mut self.budget);
-        let mut chain = chain(circuit, limits.bits, moduli, of_run)?;
-        chain.cost *= runs;
-        if let Some(line) = &self.line {
-            let Packing { circuit, slot_map } = &circuit.packing;
-            let sent = (
-                circuit,
-                slot_map.outputs(),
-                slot_map.response_coefficients(),
-            );
-            let traffic = Traffic::of(sent, degree, &chain, moduli);
-            chain.cost += traffic.nanoseconds(line, self.images as f64, self.images as f64);
-        }
-        Some(chain)
+        let separate = circuit.as_ref()?;
+        let most = limits.cost / (self.images * moduli.len()) as f64;
+        let mut find =
+            |circuit: &HoistedCircuit| chain(circuit, limits.bits, moduli, most, &mut self.norms);
+        let of_separate = find(separate);
+        let shared = encrypted_product(moduli).filter(|_| self.shared_upload && moduli.len() > 1);
+        let shared = shared
+            .map(|product| HoistedCircuit::of_shared_upload(separate.packing.clone(), product));
+        let of_shared = shared.as_ref().and_then(find);
+        let of_separate = of_separate.map(|chain| self.with_traffic(separate, chain, moduli));
+        let of_shared = shared.as_ref().zip(of_shared);
+        let of_shared = of_shared.map(|(circuit, chain)| self.with_traffic(circuit, chain, moduli));
+        let chains = of_separate.into_iter().chain(of_shared);
+        chains.min_by(|one, other| one.cost.total_cmp(&other.cost))
     }
 }

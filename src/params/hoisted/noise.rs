@@ -6,7 +6,7 @@
 //!
 //! | step | deviation afterwards |
 //! | --- | --- |
-//! | fresh | noise, and a message of at most t / 2 |
+//! | fresh | noise, and a message of at most t / 2; of a shared upload, T times the noise and a message of at most T / 2 |
 //! | sum of products with plaintexts | times the norm of the plaintexts, see `plaintexts`: the products are those of different ciphertexts, or of different rotations, whose values at a root of x^N + 1 are uncorrelated. The degree grows by one, but not if all roots are alike; where at least 8 products count, it is at most 2, with the secret's power included, because rotations move roots |
 //! | adding k rotations of itself | k + 1 times, plus k key switches |
 //! | square | the product of each pair of parts |
@@ -42,6 +42,8 @@ pub(super) type NoiseParts = BTreeMap<Powers, f64>;
 pub(super) struct NoiseModel<'a> {
     pub circuit: &'a HoistedCircuit,
     pub t: f64,
+    /// The plain prime, or the product of all that an upload serves.
+    pub encrypted: f64,
     /// Number of values in a response, under all plaintext moduli.
     pub values: f64,
     /// Norms of the stages' plaintexts.
@@ -169,7 +171,7 @@ impl NoiseModel<'_> {
     pub(super) fn run(&self) -> (Vec<(String, usize, NoiseParts)>, Vec<f64>) {
         let (n, t) = (self.circuit.degree, self.t);
         let mut level = self.data.len();
-        let mut parts = NoiseParts::from([(Powers::errors(1), rules::fresh(t))]);
+        let mut parts = NoiseParts::from([(Powers::errors(1), rules::fresh(self.encrypted))]);
         let mut steps = vec![("fresh".to_owned(), level, parts.clone())];
         let mut dropped = Vec::new();
         let mut norms = self.norms.iter().copied();
@@ -191,7 +193,7 @@ impl NoiseModel<'_> {
                         self.add_switches(&mut parts, giants as f64, level);
                         self.add_roundings(&mut parts, giants as f64 + 1.0);
                     }
-                    NoiseOp::ModSwitch => {
+                    NoiseOp::ModSwitch | NoiseOp::FromShared => {
                         dropped.push(self.drop(dropped.len(), &mut level, &mut parts));
                     }
                     NoiseOp::AddPlain => add(&mut parts, Powers::errors(1), t / 2.0),

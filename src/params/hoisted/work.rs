@@ -166,6 +166,12 @@ impl Count {
                 self.switch(work, 1.0, level);
                 work.transforms += 2.0 * (level + 1.0);
             }
+            // Each polynomial is read, and divided by the primes that go.
+            Op::FromShared => {
+                let polynomials = 2.0 * step.ciphertexts as f64;
+                work.transforms += polynomials * level;
+                work.streamed += polynomials * level * self.vectors;
+            }
             // Dropping primes is part of the division before it; the others do not occur in this layout.
             _ => {}
         }

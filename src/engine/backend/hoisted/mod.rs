@@ -37,6 +37,8 @@ pub(super) struct Hoisted {
 #[derive(Debug)]
 pub(super) struct PreparedWeights {
     ring: Ring,
+    /// Context under which a request is encrypted: that of this plain prime, or of the first that share an upload.
+    upload: Context,
     stock: Stock,
     tables: Tables,
     circuit: Arc<Circuit>,
@@ -45,6 +47,8 @@ pub(super) struct PreparedWeights {
     /// Masks that hide a logit's partial sums in decrypted slots. Results before the last layer are not masked: they
     /// serve to measure noise.
     masks: Option<Masks>,
+    /// The factors of T / t, for the product T of all plain primes: see [`Op::FromShared`].
+    others: Vec<u64>,
     /// The first layer's matrix modulo t for masked images, made with the first pad.
     first_layer: OnceLock<SparseMatrix>,
 }
@@ -83,6 +87,21 @@ impl Clock {
         stats.ops += ops;
         self.0 = now;
     }
+}
+
+/// Returns the factors of T / t: the plain primes but this one.
+fn others(plain_moduli: &[u64], of: u64) -> Vec<u64> {
+    let others = plain_moduli.iter().copied();
+    others.filter(|&other| other != of).collect()
+}
+
+/// Returns the rows of a ciphertext: those of one polynomial, then those of the other.
+fn rows_of(pair: &Pair) -> Vec<Row<'_>> {
+    let mut all = Vec::with_capacity(2 * pair[0].rows());
+    for polynomial in pair {
+        all.extend((0..polynomial.rows()).map(|row| polynomial.row(row)));
+    }
+    all
 }
 
 /// Reports that an operation reads ciphertexts of another kind than the one before it makes.
@@ -153,8 +172,10 @@ impl Evaluate for Hoisted {
 }
 
 impl Hoisted {
+    /// Prepares the evaluator of a plain prime's context, for requests under the context `upload`.
     pub(super) fn new(
         context: &Context,
+        upload: &Context,
         plan: &Plan,
         keys: Arc<KeyTables>,
     ) -> Result<Self, EngineError> {
@@ -167,7 +188,9 @@ impl Hoisted {
             stock: Stock::new(context, None)?,
             circuit: plan.shared_circuit(),
             levels: levels(ring.data(), plan.parameters().drops()),
+            others: others(plan.client_spec().plain_moduli(), ring.plain_modulus),
             first_layer: OnceLock::new(),
+            upload: upload.clone(),
             ring,
         };
         Ok(Self {
@@ -214,8 +237,8 @@ impl Hoisted {
 
     /// Returns the inputs in NTT form, unless they are in it already.
     fn transform(&self, inputs: &[Ciphertext]) -> Result<Option<Vec<Residues>>, EngineError> {
-        let (context, degree, primes) = (&self.ring.context, self.ring.degree, self.ring.data());
-        if fresh_in_ntt_form(context, inputs)? {
+        let (degree, primes) = (self.ring.degree, self.ring.data());
+        if fresh_in_ntt_form(&self.upload, inputs)? {
             return Ok(None);
         }
         let transformed = inputs
@@ -270,10 +293,17 @@ impl Hoisted {
             (_, value) => value,
         };
         Ok(match (step.op, prepared, value) {
+            (Op::FromShared, _, Value::Request(inputs)) => {
+                let made = inputs.iter();
+                let made = made.map(|rows| self.of_shared(rows, step.keep));
+                Value::Pairs(made.collect::<Result<_, _>>()?)
+            }
             (Op::PlainProducts(_), Prepared::Products(sums), Value::Request(inputs)) => {
-                let sums = sums.iter();
-                let sums = sums.map(|products| self.of_request(products, inputs, step.keep));
-                Value::Pairs(sums.collect::<Result<_, _>>()?)
+                Value::Pairs(self.plain_products(sums, inputs, step.keep)?)
+            }
+            (Op::PlainProducts(_), Prepared::Products(sums), Value::Pairs(pairs)) => {
+                let inputs: Vec<Vec<Row<'_>>> = pairs.iter().map(rows_of).collect();
+                Value::Pairs(self.plain_products(sums, &inputs, step.keep)?)
             }
             (Op::PlainProducts(_), Prepared::Products(sums), Value::Triples(values)) => {
                 let sums = sums.iter();

@@ -3,7 +3,7 @@
 use super::ring::{Key, Ring, RotationKey};
 use crate::circuit::{Entry, Op, PlainProducts, SlotRotation, Step, levels};
 use crate::engine::compact_keys::CompactKeys;
-use crate::engine::correction::{Point, schedule};
+use crate::engine::correction::{Point, after_upload, schedule};
 use crate::engine::error::{Doing, EngineError};
 use crate::engine::fresh;
 use crate::engine::plan::Plan;
@@ -159,11 +159,10 @@ impl<'a> Maker<'a> {
 impl Tables {
     pub(super) fn new(ring: &Ring, plan: &Plan) -> Result<Self, EngineError> {
         let maker = Maker::new(ring)?;
-        let data: Vec<u64> = (0..ring.data()).map(|i| ring.prime(i).value()).collect();
         let circuit = plan.circuit();
-        let (drops, squares) = (plan.parameters().drops(), plan.squares());
-        let points = schedule(&data, drops, squares, ring.plain_modulus);
-        let levels = levels(data.len(), drops);
+        let (layer_primes, drops) = after_upload(plan.parameters());
+        let points = schedule(layer_primes, drops, plan.squares(), ring.plain_modulus);
+        let levels = levels(ring.data(), plan.parameters().drops());
         let fault = EngineError::Internal("no point of the noise schedule for a layer");
         let last = *points.last().ok_or(fault)?;
         let layers = circuit

@@ -12,15 +12,46 @@ use rayon::prelude::*;
 const TILE: usize = 32;
 
 impl Hoisted {
-    /// Computes a sum of products of ciphertexts of the request and plaintexts, divided by t, with `keep` primes left.
-    pub(super) fn of_request(
+    /// Makes a ciphertext under this plain prime of one of a request that serves several: multiplies it by T / t, with
+    /// `keep` primes left.
+    pub(super) fn of_shared(&self, rows: &[Row<'_>], keep: usize) -> Result<Pair, EngineError> {
+        let ring = &self.ring;
+        let mut pair = ring.pair(rows);
+        for polynomial in &mut pair {
+            let rows = polynomial.rows_mut().into_par_iter().enumerate();
+            rows.for_each(|(row, words)| {
+                let prime = ring.prime(row);
+                let others = self.others.iter();
+                let factor = others.fold(1, |factor, other| {
+                    prime.multiply(factor, other % prime.value())
+                });
+                prime.multiply_row(words.as_flattened_mut(), factor);
+            });
+        }
+        ring.divide_pair(pair, false, keep)
+    }
+
+    /// Computes sums of products of ciphertexts and plaintexts, each with `keep` primes left.
+    pub(super) fn plain_products(
+        &self,
+        sums: &[Weights],
+        inputs: &[Vec<Row<'_>>],
+        keep: usize,
+    ) -> Result<Vec<Pair>, EngineError> {
+        let sums = sums.iter();
+        sums.map(|products| self.of_pairs(products, inputs, keep))
+            .collect()
+    }
+
+    /// Computes a sum of products of ciphertexts of two polynomials and plaintexts, divided by t, with `keep` primes left.
+    fn of_pairs(
         &self,
         products: &Weights,
         inputs: &[Vec<Row<'_>>],
         keep: usize,
     ) -> Result<Pair, EngineError> {
         let ring = &self.ring;
-        let primes = ring.data();
+        let primes = inputs.first().map_or(0, |rows| rows.len() / 2);
         let mut sum = self.pair(primes);
         let [a, b] = &mut sum;
         a.rows_mut()

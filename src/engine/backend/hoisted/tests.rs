@@ -98,9 +98,11 @@ fn check(network: &Network, selection: &Parameters) -> Vec<(String, f64)> {
     for (index, _) in plan.layers().iter().enumerate() {
         let prefix = plan.prefix(index + 1, usize::MAX);
         let server = Server::new(&prefix, &contexts, client.evaluation_keys().unwrap()).unwrap();
+        let shared = selection.shared_upload();
         let budgets = (0..selection.plain_moduli().len()).map(|prime| {
-            let part = client.encrypt_part(image, prime, &()).unwrap();
-            let (response, _) = server.evaluate_part(&part, &()).unwrap();
+            let upload = if shared { 0 } else { prime };
+            let part = client.encrypt_part(image, upload, &()).unwrap();
+            let (response, _) = server.evaluate_shared(&part, prime, &()).unwrap();
             client.part_budget_bits(&response).unwrap()
         });
         compare(index + 1, budgets.min().unwrap());
@@ -257,6 +259,70 @@ fn the_noise_model_is_never_optimistic_and_not_far_off() {
             "{slack:?}"
         );
     }
+}
+
+/// With one upload for several plain primes, all backends equal the twin, too, and the noise of the drop is counted.
+#[test]
+fn the_noise_model_of_shared_uploads_is_never_optimistic_and_not_far_off() {
+    let deep = [(2, 3, 1), (3, 3, 1), (4, 3, 1)];
+    let deep = || convolutions(&deep, true, Shape::new(1, 32, 32), 1);
+    // Two plain primes, and three.
+    let networks = [
+        (
+            convolutions(&[(4, 3, 1)], true, Shape::new(1, 12, 12), 1),
+            38,
+        ),
+        (deep(), 34),
+        (deep(), 50),
+    ];
+    let mut served = [0; 2];
+    for (network, bits) in &networks {
+        for (served, scheme) in served
+            .iter_mut()
+            .zip([Scheme::Diagonal, Scheme::FewUploads])
+        {
+            let options = SelectOptions {
+                scheme: Some(scheme),
+                images: Some(1),
+                bound: crate::params::BoundRule::Observed {
+                    magnitude: BigInt::from(1u64) << bits,
+                    source: "the test".to_owned(),
+                },
+                line: Some(Line {
+                    bits_per_second: std::num::NonZeroU64::MIN,
+                    ..Line::default()
+                }),
+                ..SelectOptions::default()
+            };
+            let selection = match select(network, &options) {
+                Ok(selection) if selection.shared_upload() => selection,
+                Ok(selection) => panic!("separate uploads: {selection:?}"),
+                // The layout has no room for the network.
+                Err(_) => continue,
+            };
+            let [first, ..] = selection.drops() else {
+                panic!("nothing is dropped: {selection:?}");
+            };
+            assert!(*first > 0);
+            println!(
+                "{scheme:?} {}: N = {}, t = {:?}, q = {:?}, drops {:?}",
+                network.name(),
+                selection.poly_modulus_degree(),
+                selection.plain_moduli(),
+                selection.coeff_modulus_bits(),
+                selection.drops()
+            );
+            let slack = check(network, &selection);
+            println!("  {slack:.1?}");
+            let most = match scheme {
+                Scheme::FewUploads => FEW_UPLOADS_SLACK_MAX,
+                _ => SLACK_MAX,
+            };
+            assert!(slack.iter().all(|(_, bits)| *bits <= most), "{slack:?}");
+            *served += 1;
+        }
+    }
+    assert!(served.iter().all(|&served| served >= 2), "{served:?}");
 }
 
 #[test]
