@@ -43,10 +43,15 @@ fn chosen(selection: &Parameters) -> String {
         .map(|layer| format!("{} {:.2}", layer.name, layer.budget_bits))
         .collect();
     format!(
-        "{} N {}, t {:?}, q {:?}, drops {:?}, response {}, budgets {}",
+        "{} N {}, t {:?}{}, q {:?}, drops {:?}, response {}, budgets {}",
         selection.scheme().layout(),
         selection.poly_modulus_degree(),
         selection.plain_moduli(),
+        if selection.shared_upload() {
+            " in one upload"
+        } else {
+            ""
+        },
         selection.coeff_modulus(),
         selection.drops(),
         selection.response_primes(),

@@ -95,6 +95,8 @@ struct Setting {
     bound: BoundRule,
     scheme: Option<Scheme>,
     images: usize,
+    /// Allows one upload for all plain primes, which takes own encryption.
+    shared_upload: bool,
 }
 
 impl Setting {
@@ -104,6 +106,7 @@ impl Setting {
             bound: self.bound.clone(),
             scheme: self.scheme,
             images: Some(self.images),
+            shared_upload: self.shared_upload,
             ..SelectOptions::default()
         };
         Ok(Plan::new(network, &select(network, &options)?)?)
@@ -287,7 +290,7 @@ fn start(
     let mut served = Command::new(std::env::current_exe()?)
         .args(["--serve", &setting.network, &magnitude, scheme])
         .args([setting.images.to_string(), threads.to_string()])
-        .arg(backend.name())
+        .args([backend.name(), &setting.shared_upload.to_string()])
         .stdout(Stdio::piped())
         .spawn()
         .map(Served)?;
@@ -525,6 +528,7 @@ fn main() -> Result<(), Box<dyn Error>> {
                         bound: bound.clone(),
                         scheme,
                         images,
+                        shared_upload: true,
                     };
                     for (sender, threads) in options.clients.iter().flat_map(|&sender| {
                         options
@@ -535,6 +539,10 @@ fn main() -> Result<(), Box<dyn Error>> {
                         let pool = rayon::ThreadPoolBuilder::new()
                             .num_threads(threads)
                             .build()?;
+                        let setting = Setting {
+                            shared_upload: sender != Sender::Seal,
+                            ..setting.clone()
+                        };
                         // Errors without Send cannot leave the pool.
                         let measured = pool.install(|| {
                             measure(

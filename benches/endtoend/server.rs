@@ -35,8 +35,17 @@ pub const READ: &str = "receive, expand";
 
 /// Serves one client on a free port, whose number is printed first.
 pub fn serve(arguments: &[String]) -> Result<(), Box<dyn Error>> {
-    let [network, bound, layout, images, threads, instructions] = arguments else {
-        return Err("the server takes six arguments".into());
+    let [
+        network,
+        bound,
+        layout,
+        images,
+        threads,
+        instructions,
+        shared_upload,
+    ] = arguments
+    else {
+        return Err("the server takes seven arguments".into());
     };
     let setting = Setting {
         network: network.clone(),
@@ -49,6 +58,7 @@ pub fn serve(arguments: &[String]) -> Result<(), Box<dyn Error>> {
         },
         scheme: scheme(layout)?,
         images: images.parse()?,
+        shared_upload: shared_upload.parse()?,
     };
     let pool = rayon::ThreadPoolBuilder::new()
         .num_threads(threads.parse()?)

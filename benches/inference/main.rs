@@ -158,6 +158,7 @@ fn measure(
             bound: bound.clone(),
             scheme: Some(scheme),
             images: Some(count),
+            shared_upload: !options.seeded,
             ..SelectOptions::default()
         },
     )?;

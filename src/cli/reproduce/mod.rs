@@ -3,6 +3,7 @@
 #[cfg(feature = "train")]
 mod accuracy;
 mod scaling;
+mod stages;
 mod timing;
 
 use std::{num::NonZeroUsize, process::ExitCode};
@@ -28,6 +29,9 @@ enum ReproduceCommand {
     Timing(timing::TimingArguments),
     /// Time and memory of own kernels against images, bits of the weights, bits of the logits and threads: a plot each.
     Scaling(scaling::ScalingArguments),
+    /// The stages of a request on the user's clock, with SEAL's client and with the project's own: a plot of records that
+    /// the benchmark `endtoend` made.
+    Stages(stages::StagesArguments),
 }
 
 impl ReproduceArguments {
@@ -47,5 +51,6 @@ pub(super) fn run(arguments: &ReproduceArguments, output: &mut Output) -> anyhow
         ReproduceCommand::Accuracy(arguments) => accuracy::run(arguments, output),
         ReproduceCommand::Timing(arguments) => timing::run(arguments, output),
         ReproduceCommand::Scaling(arguments) => scaling::run(arguments, output),
+        ReproduceCommand::Stages(arguments) => stages::run(arguments, output),
     }
 }

@@ -5,7 +5,8 @@
 //! [`plot_accuracy`] show them. The test images are evaluated once for each row; epochs are chosen on validation
 //! images.
 //!
-//! Time: [`timing_document`] and [`plot_timing`] show records of type `super::TimingRecord`.
+//! Time: [`timing_document`] and [`plot_timing`] show records of type `super::TimingRecord`, [`plot_stages`] those of the
+//! benchmark `endtoend`.
 
 mod accuracy_document;
 mod bars;
@@ -27,6 +28,7 @@ mod row;
 #[cfg(feature = "train")]
 mod run;
 mod scaling_document;
+mod stages;
 mod ticks;
 mod timing_document;
 
@@ -49,5 +51,6 @@ pub use row::{AccuracyRow, Choice, LayerWidth, Method, Widths};
 #[cfg(feature = "train")]
 pub use run::{Images, Options, run};
 pub use scaling_document::{plot_scaling, scaling_document};
+pub use stages::{EndToEndRecord, plot_stages};
 pub(crate) use ticks::{join, two_digits};
 pub use timing_document::timing_document;

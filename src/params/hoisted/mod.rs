@@ -23,6 +23,11 @@ use std::collections::BTreeMap;
 /// Width of the largest prime, in bits.
 const PRIME_BITS_MAX: u32 = crate::kernels::PRIME_BITS_MAX;
 
+/// Number of chains that are compared for one schedule of drops, which differ by two bits each in what is left at the
+/// end; and the most that are tried.
+const SPARE_TRIES: u32 = 3;
+const SPARE_MAX: u32 = 6;
+
 /// The properties of an operation on which its noise depends: numbers of rotations that move something, and of
 /// ciphertexts.
 #[derive(Debug, Clone, Copy)]
@@ -127,30 +132,54 @@ impl Norms {
     }
 }
 
+/// The circuit for which a chain is searched, under these moduli, for a number of images.
+struct Target<'a> {
+    circuit: &'a HoistedCircuit,
+    /// Largest number of bits of q.
+    cap: u32,
+    moduli: &'a [u64],
+    images: usize,
+    line: Option<&'a Line>,
+}
+
+impl Target<'_> {
+    /// Predicts the nanoseconds for all images on one thread, and those of what travels.
+    fn cost(&self, chain: &Chain) -> f64 {
+        let Packing { circuit, slot_map } = &self.circuit.packing;
+        let levels = levels(chain.primes.len().saturating_sub(1), &chain.drops);
+        let images = self.images as f64;
+        let evaluation = images * self.moduli.len() as f64 * self.circuit.nanoseconds(&levels);
+        let Some(line) = self.line else {
+            return evaluation;
+        };
+        let sent = (
+            circuit,
+            slot_map.outputs(),
+            slot_map.response_coefficients(),
+        );
+        let traffic = Traffic::of(sent, slot_map.slots(), chain, self.moduli);
+        evaluation + traffic.nanoseconds(line, images, images)
+    }
+}
+
 /// Finds the cheapest chain within the cap that leaves the margin under every plaintext modulus; `None` if there is
-/// none, or none that takes less than `most` nanoseconds.
+/// none or none that takes less than `most` nanoseconds.
 ///
 /// The effect of plaintexts on noise takes long to compute. It is computed for one modulus if a chain fits without it,
 /// and for the other moduli if a chain fits under that one.
-fn chain(
-    circuit: &HoistedCircuit,
-    cap: u32,
-    moduli: &[u64],
-    most: f64,
-    norms: &mut Norms,
-) -> Option<Chain> {
+fn chain(target: &Target<'_>, most: f64, norms: &mut Norms) -> Option<Chain> {
     let fits = |plain_primes: &[PlainPrime]| {
-        let found = chain_under(circuit, cap, plain_primes, moduli.len());
+        let found = chain_under(target, plain_primes);
         found.filter(|chain| chain.cost < most)
     };
-    let (&largest, others) = moduli.split_last()?;
+    let (&largest, others) = target.moduli.split_last()?;
     fits(&[PlainPrime {
         t: largest,
         norms: Vec::new(),
     }])?;
     let mut plain_prime = |t: u64| PlainPrime {
         t,
-        norms: norms.under(&circuit.packing, t),
+        norms: norms.under(&target.circuit.packing, t),
     };
     let mut plain_primes = vec![plain_prime(largest)];
     let found = fits(&plain_primes)?;
@@ -161,15 +190,11 @@ fn chain(
     fits(&plain_primes)
 }
 
-/// Finds the cheapest chain for the given moduli, of `count` in all.
-fn chain_under(
-    circuit: &HoistedCircuit,
-    cap: u32,
-    plain_primes: &[PlainPrime],
-    count: usize,
-) -> Option<Chain> {
+/// Finds the cheapest chain that leaves the margin under these of the plaintext moduli.
+fn chain_under(target: &Target<'_>, plain_primes: &[PlainPrime]) -> Option<Chain> {
+    let (circuit, cap) = (target.circuit, target.cap);
     let mut best: Option<Chain> = None;
-    let values = circuit.values(count);
+    let values = circuit.values(target.moduli.len());
     let largest = plain_primes.iter().max_by_key(|prime| prime.t)?;
     // Slack from 0.5 to 3.5 bits above a rounding: noise is dropped to about the size of the rounding itself.
     for slack in 1..=7 {
@@ -195,20 +220,19 @@ fn chain_under(
                 continue;
             }
             let base = base as u32;
-            for spare in 0..4 {
-                let found = build(
-                    circuit,
-                    cap,
-                    (plain_primes, values),
-                    special,
-                    base + 2 * spare,
-                    &dropped,
-                );
-                if let Some(found) = found {
+            // The fewest bits, and a few more: noise budget to spare makes the response smaller.
+            let mut tries = SPARE_TRIES;
+            for spare in 0..SPARE_MAX {
+                let base = base + 2 * spare;
+                let under = (plain_primes, values);
+                if let Some(found) = build(target, under, special, base, &dropped) {
                     if best.as_ref().is_none_or(|best| found.cost < best.cost) {
                         best = Some(found);
                     }
-                    break;
+                    tries -= 1;
+                    if tries == 0 {
+                        break;
+                    }
                 }
             }
         }
@@ -218,13 +242,13 @@ fn chain_under(
 
 /// Builds a chain with `base` bits for the modulus that is left at the end, and primes for each drop.
 fn build(
-    circuit: &HoistedCircuit,
-    cap: u32,
+    target: &Target<'_>,
     (plain_primes, values): (&[PlainPrime], f64),
     special: u32,
     base: u32,
     dropped: &[f64],
 ) -> Option<Chain> {
+    let circuit = target.circuit;
     let count = base.div_ceil(special.min(PRIME_BITS_MAX)).max(1);
     let mut sizes: Vec<u32> = (0..count)
         .map(|index| base / count + u32::from(index < base % count))
@@ -244,7 +268,7 @@ fn build(
     if sizes
         .iter()
         .any(|&bits| bits > PRIME_BITS_MAX || bits < smallest)
-        || sizes.iter().sum::<u32>() + special > cap
+        || sizes.iter().sum::<u32>() + special > target.cap
     {
         return None;
     }
@@ -270,14 +294,16 @@ fn build(
     };
     let left = data.len() - drops.iter().sum::<usize>();
     let (response_primes, noise) = fewest_response_primes(left, predict)?;
-    Some(Chain {
+    let mut chain = Chain {
         shared: circuit.shared.is_some(),
-        cost: circuit.nanoseconds(&levels(data.len(), &drops)),
+        cost: 0.0,
         noise,
         response_primes,
         primes,
         drops,
-    })
+    };
+    chain.cost = target.cost(&chain);
+    Some(chain)
 }
 
 /// Makes the packing of a scheme that rotates.
@@ -332,22 +358,6 @@ impl HoistedChains<'_> {
         let circuit = circuit.as_ref().filter(|_| *at == degree)?;
         Some(&circuit.packing.circuit)
     }
-
-    /// Adds the nanoseconds of what travels to those of evaluation for one image under one plaintext modulus.
-    fn with_traffic(&self, circuit: &HoistedCircuit, mut chain: Chain, moduli: &[u64]) -> Chain {
-        chain.cost *= (self.images * moduli.len()) as f64;
-        if let Some(line) = &self.line {
-            let Packing { circuit, slot_map } = &circuit.packing;
-            let sent = (
-                circuit,
-                slot_map.outputs(),
-                slot_map.response_coefficients(),
-            );
-            let traffic = Traffic::of(sent, slot_map.slots(), &chain, moduli);
-            chain.cost += traffic.nanoseconds(line, self.images as f64, self.images as f64);
-        }
-        chain
-    }
 }
 
 impl Chains for HoistedChains<'_> {
@@ -360,8 +370,8 @@ impl Chains for HoistedChains<'_> {
         Stop::AfterDegree
     }
 
-    /// Finds the chain of the fewest predicted nanoseconds for all images on one thread, to which it adds those of what
-    /// travels; with an upload for each plaintext modulus or one for all, whichever costs less.
+    /// Finds the chain of the fewest predicted nanoseconds for all images on one thread and for what travels; with an
+    /// upload for each plaintext modulus or one for all, whichever costs less.
     fn chain(&mut self, degree: usize, limits: ChainLimits, moduli: &[u64]) -> Option<Chain> {
         // Building the layout takes time, so it is done only where the smallest chain could fit.
         if limits.bits < 3 * moduli[0].ilog2() + 60 {
@@ -375,17 +385,22 @@ impl Chains for HoistedChains<'_> {
         }
         let (_, circuit) = self.circuit.as_ref()?;
         let separate = circuit.as_ref()?;
-        let most = limits.cost / (self.images * moduli.len()) as f64;
-        let mut find =
-            |circuit: &HoistedCircuit| chain(circuit, limits.bits, moduli, most, &mut self.norms);
+        let (images, line, norms) = (self.images, self.line.as_ref(), &mut self.norms);
+        let mut find = |circuit: &HoistedCircuit| {
+            let target = Target {
+                circuit,
+                cap: limits.bits,
+                moduli,
+                images,
+                line,
+            };
+            chain(&target, limits.cost, norms)
+        };
         let of_separate = find(separate);
         let shared = encrypted_product(moduli).filter(|_| self.shared_upload && moduli.len() > 1);
         let shared = shared
             .map(|product| HoistedCircuit::of_shared_upload(separate.packing.clone(), product));
         let of_shared = shared.as_ref().and_then(find);
-        let of_separate = of_separate.map(|chain| self.with_traffic(separate, chain, moduli));
-        let of_shared = shared.as_ref().zip(of_shared);
-        let of_shared = of_shared.map(|(circuit, chain)| self.with_traffic(circuit, chain, moduli));
         let chains = of_separate.into_iter().chain(of_shared);
         chains.min_by(|one, other| one.cost.total_cmp(&other.cost))
     }
