@@ -135,6 +135,12 @@ fn selections(name: &str, network: &Network, bound: &BoundRule) -> String {
         ("crops", Some(Scheme::Crops), None, None),
         ("diagonal", Some(Scheme::Diagonal), Some(1), None),
         ("few-uploads", Some(Scheme::FewUploads), Some(1), None),
+        (
+            "few-uploads over a line",
+            Some(Scheme::FewUploads),
+            Some(1),
+            Some(Line::default()),
+        ),
         ("any, one image", None, Some(1), None),
         (
             "any, one image over a line",
@@ -152,6 +158,10 @@ fn selections(name: &str, network: &Network, bound: &BoundRule) -> String {
         // One of them is enough for the search for few uploads.
         let is_slow = scheme == Some(Scheme::FewUploads) && name != "cifar-51";
         if is_large && !is_stock && (scheme.is_none() || !is_sample || is_slow) {
+            continue;
+        }
+        // Of the others, the line changes what is chosen of all layouts, which is below.
+        if !is_large && scheme.is_some() && line.is_some() {
             continue;
         }
         let options = SelectOptions {

@@ -14,7 +14,7 @@ use super::{
 };
 
 /// Largest number of values that all folded nodes together may give.
-const MAX_FOLDED_VALUES: usize = 1 << 24;
+const MAX_FOLDED_VALUES: usize = 1 << 22;
 
 /// Folds nodes, within a bound on the work.
 pub(super) struct ConstantFolder<'a> {
