@@ -76,6 +76,9 @@ endtoend() {
             --network models/mnist-t17 --bound observed --images 1,8192 --backend $backend --threads 2 --repeat 5 \
             --out "$fresh/endtoend-$backend.json"
     done
+    cargo build
+    target/debug/sealquant reproduce stages "$fresh/endtoend-mnist-batch.json" "$fresh/endtoend-mnist-one.json" \
+        "$fresh/endtoend-cifar-51.json" "$fresh/endtoend-more.json" --plot "$fresh/endtoend-stages.svg"
 }
 
 # With pads, and over a line of 100 Mbit/s that Linux shapes: loopback with the packets of Ethernet. Needs root and tc.

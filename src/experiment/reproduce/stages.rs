@@ -21,7 +21,7 @@ const LINE: &str = "100 Mbit per second";
 /// the client waits. They make up the whole time.
 const STAGES: [&str; 4] = ["encrypt, send", "read, expand", "evaluate", "read, decrypt"];
 /// Height of the words under the bars, in pixels.
-const UNDER: u32 = 64;
+const UNDER: u32 = 40;
 /// Name of the layout of few uploads.
 const FEW_UPLOADS: &str = Scheme::FewUploads.layout();
 
@@ -140,7 +140,7 @@ pub fn plot_stages(title: &str, records: &[EndToEndRecord]) -> Result<String, Re
         .map(|(index, stage)| LegendEntry::new(*stage, colour(index), Mark::Square))
         .collect();
     picture(title, &entries, |area| {
-        let columns = workloads.len().min(2);
+        let columns = (workloads.len() as f64).sqrt().ceil() as usize;
         let panels = area.split_evenly((workloads.len().div_ceil(columns), columns));
         for (panel, workload) in panels.iter().zip(&workloads) {
             draw(panel, workload, &colour)?;
