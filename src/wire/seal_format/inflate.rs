@@ -43,13 +43,13 @@ impl<R: Read> Read for ZlibReader<R> {
             if self.ended || bytes.is_empty() {
                 return Ok(0);
             }
+            let mut source_ended = false;
             if self.unused.is_empty() {
                 let count = self.source.read(&mut self.ahead)?.min(AHEAD);
-                if count == 0 {
-                    return Err(ErrorKind::UnexpectedEof.into());
-                }
+                source_ended = count == 0;
                 self.unused = 0..count;
             }
+            // Output may be left of the input before.
             let (read, written) = (self.inflate.total_in(), self.inflate.total_out());
             let input = &self.ahead[self.unused.clone()];
             let status = self
@@ -57,17 +57,15 @@ impl<R: Read> Read for ZlibReader<R> {
                 .decompress(input, bytes, FlushDecompress::None)?;
             self.unused.start += (self.inflate.total_in() - read) as usize;
             let made = (self.inflate.total_out() - written) as usize;
-            match status {
-                Status::StreamEnd => {
-                    self.ended = true;
-                    if !self.source_ended()? {
-                        return Err(invalid("bytes follow the end of the zlib stream"));
-                    }
+            if status == Status::StreamEnd {
+                self.ended = true;
+                if !self.source_ended()? {
+                    return Err(invalid("bytes follow the end of the zlib stream"));
                 }
-                Status::BufError if made == 0 && !self.unused.is_empty() => {
-                    return Err(invalid("the zlib stream cannot go on"));
-                }
-                Status::Ok | Status::BufError => {}
+            } else if made == 0 && source_ended {
+                return Err(ErrorKind::UnexpectedEof.into());
+            } else if made == 0 && self.inflate.total_in() == read {
+                return Err(invalid("the zlib stream cannot go on"));
             }
             if made > 0 {
                 return Ok(made);

@@ -48,7 +48,15 @@ pub(super) fn read_object<T>(
             read_all(&mut frame, header.release, limits, body)
         }
     };
-    Ok((object?, header))
+    let object = object?;
+    // The stream may have ended with the object, but before its stated length.
+    match behind.limit() {
+        0 => Ok((object, header)),
+        missing => Err(WireError::Truncated {
+            field: "end of the object",
+            offset: header.bytes - missing,
+        }),
+    }
 }
 
 fn read_all<T>(
