@@ -52,7 +52,7 @@ pub(super) struct Evaluated {
 
 /// The form of an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Answer {
+enum AnswerForm {
     Own,
     /// For this release of SEAL.
     Seal(SealRelease),
@@ -206,7 +206,7 @@ impl Hosted {
                 _ => EngineError::Internal("the response cannot be written"),
             })
         });
-        if answer == Answer::Own {
+        if answer == AnswerForm::Own {
             self.spares().push(request);
         }
         let response = response.map_err(|error| match error {
@@ -225,24 +225,32 @@ impl Hosted {
     }
 
     /// Reads a request; also returns the form in which to answer.
-    fn read_request(&self, form: BodyForm, message: &[u8]) -> Result<(Request, Answer), WireError> {
+    fn read_request(
+        &self,
+        form: BodyForm,
+        message: &[u8],
+    ) -> Result<(Request, AnswerForm), WireError> {
         match form {
             BodyForm::Own => {
                 let mut request = self.spares().pop().unwrap_or_default();
                 request.read_compact(&self.contexts, message, &limits(message))?;
-                Ok((request, Answer::Own))
+                Ok((request, AnswerForm::Own))
             }
             BodyForm::Seal => {
                 let (request, release) = self.seal.read_request(message, &limits(message))?;
-                Ok((request, Answer::Seal(release)))
+                Ok((request, AnswerForm::Seal(release)))
             }
         }
     }
 
-    fn write_response(&self, response: &Response, answer: Answer) -> Result<Vec<u8>, DeployError> {
+    fn write_response(
+        &self,
+        response: &Response,
+        answer: AnswerForm,
+    ) -> Result<Vec<u8>, DeployError> {
         match answer {
-            Answer::Own => write_response(&self.contexts, response),
-            Answer::Seal(release) => Ok(self.seal.write_response(response, release)?),
+            AnswerForm::Own => write_response(&self.contexts, response),
+            AnswerForm::Seal(release) => Ok(self.seal.write_response(response, release)?),
         }
     }
 

@@ -4,7 +4,7 @@ use crate::seal::{SEAL_HEADER_BYTES, SEAL_MAGIC};
 use crate::wire::error::{WireError, WireResult};
 use crate::wire::message::check_field;
 
-/// The release of SEAL 4 that wrote an object. SEAL 4.0 and 4.1 read only what their own release wrote, so answer a
+/// The release of SEAL 4 that wrote an object. SEAL before 4.4 reads only what its own release wrote, so answer a
 /// client in the release of its request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct SealRelease {

@@ -1,7 +1,7 @@
 //! Relinearisation and Galois keys: parms_id, number of slots, and for each slot the number of its parts and the parts, each
 //! an object with a header.
 
-use super::part::{Form, ReadFor, read_part, whole_bytes};
+use super::part::{PartForm, ReadFor, read_part, whole_bytes};
 use super::source::SealSource;
 use crate::seal::{
     Ciphertext, Context, GaloisKeys, ParmsId, RELIN_SLOTS, RelinKeys, SEAL_HEADER_BYTES,
@@ -24,7 +24,11 @@ fn read_slot(
     for _ in 0..parts {
         let start = source.offset();
         let length = source.nested_length()?;
-        take(read_part(ReadFor::same(context), Form::KeyPart, source)?)?;
+        take(read_part(
+            ReadFor::same(context),
+            PartForm::KeyPart,
+            source,
+        )?)?;
         let read = source.offset() - start;
         check_field("length of a nested object", length, read..=read)?;
     }

@@ -3,7 +3,7 @@
 use super::header::SealRelease;
 use super::keys::{keys_bytes, read_galois_keys, read_relin_keys};
 use super::object::explain_text;
-use super::part::{Form, ReadFor, read_part, whole_bytes};
+use super::part::{PartForm, ReadFor, read_part, whole_bytes};
 use super::source::read_object;
 use super::write::write_ciphertext;
 use crate::engine::{Contexts, EvaluationKeys, Request, Response};
@@ -100,7 +100,7 @@ impl SealMessages {
             let scope = ReadFor { named, context };
             let part = (0..self.contexts.inputs()).map(|_| {
                 let one = read_object(&mut bytes, &left, |source| {
-                    read_part(scope, Form::Fresh, source)
+                    read_part(scope, PartForm::Fresh, source)
                 });
                 let (ciphertext, header) = one?;
                 let held = 8 * ciphertext.limbs().len() as u64;

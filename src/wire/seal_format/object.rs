@@ -2,7 +2,7 @@
 
 use super::header::SealRelease;
 use super::keys::{read_galois_keys, read_relin_keys};
-use super::part::{Form, ReadFor, read_part};
+use super::part::{PartForm, ReadFor, read_part};
 use super::plain::read_plaintext;
 use super::source::{SealSource, read_object};
 use crate::seal::{Ciphertext, Context, GaloisKeys, Plaintext, RelinKeys, SEAL_MAGIC};
@@ -59,7 +59,7 @@ pub(super) fn explain_text(error: WireError, bytes: &[u8]) -> WireError {
 
 impl SealObject for Ciphertext {
     fn read_body(context: &Context, source: &mut SealSource<'_>) -> WireResult<Self> {
-        read_part(ReadFor::same(context), Form::Any, source)
+        read_part(ReadFor::same(context), PartForm::Any, source)
     }
 }
 

@@ -18,7 +18,7 @@ const SEED: usize = SEAL_HEADER_BYTES + 1 + Seed::BYTES;
 
 /// The form that an object must have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Form {
+pub(super) enum PartForm {
     /// Any ciphertext.
     Any,
     /// Two polynomials at the highest data level.
@@ -45,7 +45,7 @@ impl<'a> ReadFor<'a> {
 }
 
 /// The fields before the residues.
-struct Fields {
+struct PartFields {
     level: Level,
     is_ntt_form: bool,
     polynomials: usize,
@@ -61,24 +61,24 @@ pub(super) const fn whole_bytes(residues: usize) -> usize {
     FIELDS + array_bytes(residues)
 }
 
-impl Fields {
+impl PartFields {
     /// Reads and checks the fields; the level is one of the context for which they are read.
-    fn read(scope: ReadFor<'_>, form: Form, source: &mut SealSource<'_>) -> WireResult<Self> {
+    fn read(scope: ReadFor<'_>, form: PartForm, source: &mut SealSource<'_>) -> WireResult<Self> {
         let id = ParmsId(source.words("parms_id")?);
         let named = scope.named;
         let levels = match form {
-            Form::Any => named.data_levels(),
-            Form::Fresh => &named.data_levels()[..1],
-            Form::KeyPart => &named.levels()[..1],
+            PartForm::Any => named.data_levels(),
+            PartForm::Fresh => &named.data_levels()[..1],
+            PartForm::KeyPart => &named.levels()[..1],
         };
         let level = levels.iter().find(|level| level.parms_id == id);
         let level = level.ok_or(WireError::Fingerprint)?;
         let is_ntt_form = source.byte("NTT form")?;
         let [polynomials, degree, primes, scale, correction] = source.words("ciphertext")?;
         let (ntt_forms, counts) = match form {
-            Form::Any => (0..=1, CIPHERTEXT_SIZES),
-            Form::Fresh => (0..=1, 2..=2),
-            Form::KeyPart => (1..=1, 2..=2),
+            PartForm::Any => (0..=1, CIPHERTEXT_SIZES),
+            PartForm::Fresh => (0..=1, 2..=2),
+            PartForm::KeyPart => (1..=1, 2..=2),
         };
         check_field("NTT form", is_ntt_form, ntt_forms)?;
         let counts = *counts.start() as u64..=*counts.end() as u64;
@@ -103,14 +103,14 @@ impl Fields {
 /// Reads an object behind its header, and expands its seed.
 pub(super) fn read_part(
     scope: ReadFor<'_>,
-    form: Form,
+    form: PartForm,
     source: &mut SealSource<'_>,
 ) -> WireResult<Ciphertext> {
-    let Fields {
+    let PartFields {
         level,
         is_ntt_form,
         polynomials,
-    } = Fields::read(scope, form, source)?;
+    } = PartFields::read(scope, form, source)?;
     let context = scope.context;
     let degree = context.parameters().poly_modulus_degree();
     let polynomial = degree * level.coeff_modulus_size;
