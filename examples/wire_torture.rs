@@ -248,7 +248,14 @@ impl Tally {
                 self.undamaged += u64::from(undamaged);
                 "accepted".to_owned()
             }
-            Err(error) => variant(&error),
+            Err(error) => {
+                let of_the_bytes = !matches!(
+                    error,
+                    WireError::Io { .. } | WireError::Memory { .. } | WireError::Seal(_)
+                );
+                assert!(of_the_bytes, "try {number}: {error}");
+                variant(&error)
+            }
         };
         let coding = match coding {
             Some(0) => "uncompressed",

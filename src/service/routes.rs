@@ -19,7 +19,7 @@ use axum::{
 };
 
 use super::{
-    body::{DISCARDED_OF_STRANGERS, discard, discard_at_most, receive},
+    body::{BodyForm, DISCARDED_OF_STRANGERS, discard, discard_at_most, receive},
     evaluate::{StageTimes, evaluate},
     key_hash::KeyHash,
     key_store::Stored,
@@ -210,9 +210,15 @@ async fn put_keys(
             "the hash of these keys is {actual}: they were damaged on the way, or belong to another path"
         )));
     }
+    // Keys of SEAL may expand to far more memory than was granted for them.
+    let turn = match received.form {
+        BodyForm::Own => None,
+        BodyForm::Seal => Some(state.turn().await?),
+    };
     // Only what is of use is stored.
     let shared = Arc::clone(&state);
     let check = tokio::task::spawn_blocking(move || {
+        let _turn = turn;
         let needing = shared.hosted.values().filter(|hosted| hosted.needs_keys);
         let mut problem = None;
         for hosted in needing {

@@ -158,7 +158,7 @@ std::uint64_t multiply(std::uint64_t a, std::uint64_t b, std::uint64_t modulus)
 }
 
 // Joins residues by the Chinese remainder theorem: the integer of least magnitude. The product of the primes must fit 126
-// bits, which any bound on logits that fits 125 bits satisfies.
+// bits.
 __int128 join(const std::vector<std::uint64_t> &residues, const std::vector<std::uint64_t> &primes)
 {
     __int128 value = 0, product = 1;

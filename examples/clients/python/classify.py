@@ -5,6 +5,7 @@ class and all logits.
 """
 
 import json
+import math
 import sys
 import urllib.error
 import urllib.request
@@ -14,8 +15,8 @@ from blake3 import blake3
 from Pyfhel import PyCtxt, Pyfhel
 
 SEAL_OBJECTS = "application/vnd.seal"
-# The bytes of an object in which its length stands.
-LENGTH = slice(8, 16)
+# The bytes of an object in which its length stands, and, in a key, those that name its parameters.
+LENGTH, PARMS_ID = slice(8, 16), slice(16, 48)
 
 
 def call(url, method="GET", body=None, headers=()):
@@ -43,7 +44,7 @@ def quantize(spec, pixels):
     thresholds = spec["input"]["quantizer"].get("thresholds")
     if thresholds is None:
         sys.exit("error: this client knows quantisers with thresholds only")
-    if pixels.size != np.prod(spec["input"]["shape"]):
+    if pixels.size != math.prod(spec["input"]["shape"].values()):
         sys.exit(f"error: the network takes pictures of the shape {spec['input']['shape']}")
     return np.searchsorted(np.array(thresholds), pixels, side="right")
 
@@ -80,6 +81,31 @@ def rotation_steps(degree, elements):
     return [step_of[element] for element in elements]
 
 
+def context(spec, t):
+    """Makes a context, with new keys."""
+    seal = Pyfhel()
+    seal.contextGen("bfv", n=spec["poly_modulus_degree"], t=t, sec=128, qi=spec["coeff_modulus"])
+    seal.keyGen()
+    return seal
+
+
+def take_keys(seal, other):
+    """Gives a context the keys of another one, which differs in nothing but the plain prime."""
+    for kind in ("public_key", "secret_key"):
+        own = getattr(seal, f"to_bytes_{kind}")("none")
+        key = bytearray(getattr(other, f"to_bytes_{kind}")("none"))
+        key[PARMS_ID] = own[PARMS_ID]
+        getattr(seal, f"from_bytes_{kind}")(bytes(key))
+
+
+def join(residues, primes):
+    """Joins residues by the Chinese remainder theorem: the integer of least magnitude."""
+    product = math.prod(primes)
+    parts = (residue * (product // p) * pow(product // p, -1, p) for residue, p in zip(residues, primes))
+    value = sum(parts) % product
+    return value - product if value > product // 2 else value
+
+
 def main():
     if len(sys.argv) != 3:
         sys.exit("usage: classify.py URL PICTURE.pgm")
@@ -89,20 +115,19 @@ def main():
     client = json.loads(call(f"{path}/client"))
     spec = client["spec"]
     slot_map, degree = spec["slot_map"], spec["poly_modulus_degree"]
-    if len(spec["plain_moduli"]) != 1:
-        # Pyfhel cannot use one secret key for several plain primes.
-        sys.exit("error: this client serves deployments of one plain prime")
-    (t,), (correction,) = spec["plain_moduli"], spec["corrections"]
+    primes = spec["plain_moduli"]
+    if spec["shared_upload"]:
+        # One would join the plaintexts modulo all plain primes, and encrypt them modulo the product.
+        sys.exit("error: this client encrypts for each plain prime, and the deployment takes one upload for all")
     image = quantize(spec, pixels_of(picture))
 
-    seal = Pyfhel()
-    seal.contextGen("bfv", n=degree, t=t, sec=128, qi=spec["coeff_modulus"])
-    seal.keyGen()
-    request = b"".join(
-        seal.encryptInt(slots_of(slot_map, runs, image)).to_bytes("none") for runs in slot_map["inputs"]
-    )
+    contexts = [context(spec, t) for t in primes]
+    for seal in contexts[1:]:
+        take_keys(seal, contexts[0])
+    slots = [slots_of(slot_map, runs, image) for runs in slot_map["inputs"]]
+    request = b"".join(seal.encryptInt(each).to_bytes("none") for seal in contexts for each in slots)
 
-    keys = b""
+    seal, keys = contexts[0], b""
     if spec["relin_keys"]:
         seal.relinKeyGen()
         keys += seal.to_bytes_relin_key("none")
@@ -116,18 +141,21 @@ def main():
         headers["Sealquant-Key"] = name
     response = call(f"{path}/evaluate", "POST", request, headers)
 
-    outputs, rest = [], response
-    while rest:
-        length = int.from_bytes(rest[LENGTH], "little")
-        encrypted = PyCtxt(pyfhel=seal, bytestring=rest[:length], scheme="bfv")
-        slots = seal.decryptInt(encrypted).astype(object)
-        outputs.append(slots * correction % t)
-        rest = rest[length:]
     in_one = slot_map["image_slots"] // slot_map["logit_slots"]
-    logits = []
-    for logit in range(slot_map["logits"]):
-        residue = outputs[logit // in_one][summed_slots(slot_map, logit % in_one)].sum() % t
-        logits.append(residue - t if residue > t // 2 else residue)
+    residues, rest = [], response
+    for seal, t, correction in zip(contexts, primes, spec["corrections"]):
+        outputs = []
+        for _ in range(-(-slot_map["logits"] // in_one)):
+            length = int.from_bytes(rest[LENGTH], "little")
+            encrypted = PyCtxt(pyfhel=seal, bytestring=rest[:length], scheme="bfv")
+            outputs.append(seal.decryptInt(encrypted).astype(object) * correction % t)
+            rest = rest[length:]
+        sums = [
+            outputs[logit // in_one][summed_slots(slot_map, logit % in_one)].sum() % t
+            for logit in range(slot_map["logits"])
+        ]
+        residues.append(sums)
+    logits = [join(of_logit, primes) for of_logit in zip(*residues)]
     print("class:", client["classes"][int(np.argmax(logits))])
     print("logits:", *logits)
     print(f"sent {len(request)} bytes, received {len(response)}, keys of {len(keys)} once")

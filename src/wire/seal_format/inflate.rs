@@ -54,7 +54,8 @@ impl<R: Read> Read for ZlibReader<R> {
             let input = &self.ahead[self.unused.clone()];
             let status = self
                 .inflate
-                .decompress(input, bytes, FlushDecompress::None)?;
+                .decompress(input, bytes, FlushDecompress::None)
+                .map_err(invalid)?;
             self.unused.start += (self.inflate.total_in() - read) as usize;
             let made = (self.inflate.total_out() - written) as usize;
             if status == Status::StreamEnd {

@@ -24,7 +24,7 @@ pub trait SealObject: Sized {
     ///
     /// # Errors
     /// Any [`WireError`]: [`WireError::Fingerprint`] if the object's parms_id is none of the context's,
-    /// [`WireError::Compression`] if it cannot be decompressed.
+    /// [`WireError::Compression`] if it cannot be decompressed, or the reader fails within Zstandard's data.
     fn read_seal(
         context: &Context,
         reader: &mut dyn Read,

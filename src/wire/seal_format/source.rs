@@ -105,7 +105,7 @@ fn read_some(reader: &mut dyn Read, field: &'static str, bytes: &mut [u8]) -> Wi
             Err(error) => match error.kind() {
                 ErrorKind::Interrupted => {}
                 ErrorKind::UnexpectedEof => return Ok(0),
-                ErrorKind::InvalidData | ErrorKind::InvalidInput => {
+                ErrorKind::InvalidData => {
                     return Err(WireError::Compression {
                         reason: error.to_string(),
                     });
