@@ -87,7 +87,9 @@ impl<'a> SealClient<'a> {
         };
         if spec.uploads() == self.contexts.len() {
             for (context, plains) in self.contexts.iter().zip(&encoded) {
-                plains.iter().for_each(|plain| encrypt(context, plain));
+                for plain in plains {
+                    encrypt(context, plain);
+                }
             }
         } else {
             let product = spec.plain_moduli().iter().product();
