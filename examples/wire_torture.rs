@@ -6,7 +6,8 @@
 //! ```
 //!
 //! The first argument is the number of tries, the second a seed. The output is the record: how the tries ended, for
-//! each kind, as named in the damaged message's header.
+//! each kind, as named in the damaged message's header. With `seal` as the first argument, it feeds damaged files of SEAL
+//! to the reader of SEAL's own format.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
@@ -14,10 +15,13 @@
     reason = "a failed try must end the run"
 )]
 
+#[path = "../tests/support/seal_files.rs"]
+mod seal_files;
 #[path = "../tests/support/messages.rs"]
 mod support;
 
-use sealquant::seal::{SeededCiphertext, memory_pool};
+use seal_files::{SealKind, damage_seal, read_seal, seal_context, seal_files};
+use sealquant::seal::{Context, SeededCiphertext, memory_pool};
 use sealquant::wire::{Kind, Limits, Message, WireError, WireResult, reencode};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::collections::{BTreeMap, BTreeSet};
@@ -191,12 +195,118 @@ fn variant(error: &WireError) -> String {
     text[..end].to_owned()
 }
 
+/// Largest size in memory of a damaged file of SEAL, in bytes.
+const SEAL_MEMORY: u64 = 1 << 18;
+/// Memory of a Zstandard reader: a block, its literals and sequences, and tables.
+const ZSTANDARD_MEMORY: usize = 4 << 20;
+
+impl Tally {
+    /// Reads a damaged file of SEAL, usually as what it was, within wide limits.
+    fn count_seal(
+        &mut self,
+        number: u64,
+        random: &mut Random,
+        context: &Context,
+        files: &[(SealKind, Vec<u8>)],
+    ) {
+        let bytes = damage_seal(&mut |limit| random.below(limit), files);
+        let kind = SealKind::ALL[random.below(SealKind::ALL.len())];
+        let mut limits = Limits {
+            message_bytes: 1 << 20,
+            memory_bytes: SEAL_MEMORY,
+        };
+        match random.below(16) {
+            0 => limits.message_bytes = random.below(2048) as u64,
+            1 => limits.memory_bytes = random.below(2048) as u64,
+            _ => {}
+        }
+        let coding = bytes.get(5).copied();
+        let allowed = allowed(bytes.len())
+            + match coding {
+                // What compressed bytes expand to does not depend on their number.
+                Some(1) => 2 * SEAL_MEMORY as usize,
+                Some(2) => 2 * SEAL_MEMORY as usize + ZSTANDARD_MEMORY,
+                _ => 0,
+            };
+        let pool = memory_pool::allocated_bytes().unwrap();
+        let before = HELD.load(Ordering::Relaxed);
+        PEAK.store(before, Ordering::Relaxed);
+        let result = read_seal(context, kind, &bytes, &limits);
+        let held = PEAK.load(Ordering::Relaxed) - before;
+        let pooled = memory_pool::allocated_bytes().unwrap() - pool;
+        assert!(
+            held <= allowed && pooled <= allowed,
+            "try {number}: {held} bytes held and {pooled} taken by SEAL for a file of {}",
+            bytes.len()
+        );
+        self.held = self.held.max(held);
+        self.pooled = self.pooled.max(pooled);
+        let end = match result {
+            Ok(()) => {
+                self.accepted += 1;
+                let undamaged = files.iter().any(|(_, file)| *file == bytes);
+                self.undamaged += u64::from(undamaged);
+                "accepted".to_owned()
+            }
+            Err(error) => {
+                let of_the_bytes = !matches!(
+                    error,
+                    WireError::Io { .. } | WireError::Memory { .. } | WireError::Seal(_)
+                );
+                assert!(of_the_bytes, "try {number}: {error}");
+                variant(&error)
+            }
+        };
+        let coding = match coding {
+            Some(0) => "uncompressed",
+            Some(1) => "zlib",
+            Some(2) => "Zstandard",
+            _ => "no compression",
+        };
+        let read_as = format!("{kind:?}, {coding}");
+        *self.ends.entry((read_as, end)).or_default() += 1;
+    }
+}
+
+/// Feeds damaged files of SEAL to the reader, and prints the record.
+fn torture_seal(tries: u64, seed: u64) {
+    let (context, files) = (seal_context(), seal_files());
+    let mut random = Random(seed);
+    let mut tally = Tally::default();
+    let start = Instant::now();
+    for number in 1..=tries {
+        tally.count_seal(number, &mut random, &context, &files);
+    }
+    let seconds = start.elapsed().as_secs_f64();
+    let pool = memory_pool::allocated_bytes().unwrap();
+    assert!(pool <= POOL_ALLOWED, "SEAL's pool holds {pool} bytes");
+    tally.print();
+    println!(
+        "SEAL's own format: {tries} tries (seed {seed}) in {seconds:.1} s: no panic; {} accepted ({} of them undamaged), \
+         all valid",
+        tally.accepted, tally.undamaged
+    );
+    println!(
+        "memory for one try: at most {} bytes held by Rust, {} bytes taken by SEAL's pool; allowed {} and 16 times the \
+         file, {} more for compressed files, {ZSTANDARD_MEMORY} more for Zstandard; SEAL's pool at the end {pool} \
+         bytes, allowed {POOL_ALLOWED}",
+        tally.held,
+        tally.pooled,
+        allowed(0),
+        2 * SEAL_MEMORY
+    );
+}
+
 fn main() {
-    let mut arguments = std::env::args().skip(1);
+    let mut arguments = std::env::args().skip(1).peekable();
+    let is_seal = arguments.next_if(|argument| argument == "seal").is_some();
     let tries: u64 = arguments
         .next()
         .map_or(1_000_000, |count| count.parse().unwrap());
     let seed: u64 = arguments.next().map_or(1, |seed| seed.parse().unwrap());
+    if is_seal {
+        return torture_seal(tries, seed);
+    }
     let worlds = worlds();
     let mut random = Random(seed);
     let mut tally = Tally::default();

@@ -15,6 +15,8 @@ pub struct EvaluationKeys {
     pub(crate) galois_keys: Vec<Option<GaloisKeys>>,
     /// The keys of own kernels, in place of SEAL's.
     pub(crate) compact: Option<Arc<CompactKeys>>,
+    /// True if SEAL's keys of the first plain prime serve all, for own kernels.
+    pub(super) first_for_all: bool,
 }
 
 /// Encrypted images. For each plaintext modulus, or once for all of them, the batched layout has one ciphertext per
@@ -35,6 +37,26 @@ impl EvaluationKeys {
             relin_keys,
             galois_keys,
             compact: None,
+            first_for_all: false,
+        }
+    }
+
+    /// Takes SEAL's keys for the first of this many plain primes, which serve all of them: keys do not depend on it. For
+    /// own kernels.
+    pub(crate) fn of_seal_for_all(
+        relin_keys: Option<RelinKeys>,
+        galois_keys: Option<GaloisKeys>,
+        plain_primes: usize,
+    ) -> Self {
+        let mut keys = Self::empty(plain_primes);
+        if let (Some(relin), Some(galois)) =
+            (keys.relin_keys.first_mut(), keys.galois_keys.first_mut())
+        {
+            (*relin, *galois) = (relin_keys, galois_keys);
+        }
+        Self {
+            first_for_all: true,
+            ..keys
         }
     }
 
@@ -56,6 +78,7 @@ impl EvaluationKeys {
             relin_keys: (0..plain_primes).map(|_| None).collect(),
             galois_keys: (0..plain_primes).map(|_| None).collect(),
             compact: None,
+            first_for_all: false,
         }
     }
 

@@ -299,13 +299,19 @@ fn check_keys(
             actual: 0,
         });
     }
-    let missing = keys.relin_keys.iter().filter(|keys| keys.is_none()).count();
-    if spec.needs_relin_keys && missing > 0 {
+    let needed = if keys.first_for_all && spec.needed_keys().is_some() {
+        1
+    } else {
+        primes
+    };
+    let relin_keys = keys.relin_keys.iter().take(needed);
+    let actual = relin_keys.filter(|keys| keys.is_some()).count();
+    if spec.needs_relin_keys && actual < needed {
         return Err(EngineError::Mismatch {
             message,
             what: "relinearisation keys",
-            expected: primes,
-            actual: primes - missing,
+            expected: needed,
+            actual,
         });
     }
     Ok(())

@@ -70,6 +70,8 @@ pub use evaluator::Evaluator;
 pub use keys::{GaloisKeys, KeyGenerator, PublicKey, RelinKeys, Rotation, SecretKey};
 pub use limbs::{Limb, LimbMut, LimbsMut};
 pub use modulus::{Modulus, SecurityLevel, coeff_modulus, plain_modulus};
+#[cfg(feature = "inference")]
+pub(crate) use own_format::{HEADER_BYTES as SEAL_HEADER_BYTES, MAGIC as SEAL_MAGIC};
 pub use parameters::{EncryptionParameters, ParametersLiteral};
 pub use plaintext::Plaintext;
 pub use qualifiers::Qualifiers;

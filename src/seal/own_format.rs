@@ -4,8 +4,8 @@ use super::error::{Error, Result};
 use crate::text;
 
 /// SEAL's `Serialization::seal_magic`.
-pub(super) const MAGIC: [u8; 2] = 0xA15E_u16.to_le_bytes();
-pub(super) const HEADER_BYTES: usize = 16;
+pub(crate) const MAGIC: [u8; 2] = 0xA15E_u16.to_le_bytes();
+pub(crate) const HEADER_BYTES: usize = 16;
 
 /// Refuses bytes in SEAL's own format that were handled as text. All other checks are left to SEAL.
 pub(super) fn check_not_text(operation: &'static str, bytes: &[u8]) -> Result<()> {

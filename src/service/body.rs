@@ -23,9 +23,33 @@ const DISCARDED: u64 = 64 << 20;
 pub(super) const DISCARDED_OF_STRANGERS: u64 = 1 << 20;
 /// Media type of this project's messages.
 pub(super) const OCTETS: &str = "application/octet-stream";
+/// Media type of objects in SEAL's own format.
+const SEAL_OBJECTS: &str = "application/vnd.seal";
+
+/// The form of a body.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum BodyForm {
+    /// A message of this project's.
+    Own,
+    /// Objects in SEAL's own format, one after another.
+    Seal,
+}
+
+impl BodyForm {
+    const ALL: [Self; 2] = [Self::Own, Self::Seal];
+
+    /// Returns its media type.
+    pub const fn media_type(self) -> &'static str {
+        match self {
+            Self::Own => OCTETS,
+            Self::Seal => SEAL_OBJECTS,
+        }
+    }
+}
 
 /// A body, with its share of the memory for bodies.
 pub(super) struct Received {
+    pub form: BodyForm,
     pub bytes: Vec<u8>,
     _grant: OwnedSemaphorePermit,
 }
@@ -46,25 +70,30 @@ impl BodyMemory {
     }
 }
 
-/// Returns the announced size, after checking the type of the content and the size.
-fn announced(headers: &HeaderMap, limit: u64) -> Result<u64, Problem> {
+/// Returns the form and the announced size, after checking the type of the content and the size.
+fn announced(
+    headers: &HeaderMap,
+    limit: impl Fn(BodyForm) -> u64,
+) -> Result<(BodyForm, u64), Problem> {
     let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
     let kind = text(header::CONTENT_TYPE).unwrap_or("none");
     // Parameters behind a semicolon do not matter.
     let kind = kind.split(';').next().unwrap_or(kind).trim();
-    if !kind.eq_ignore_ascii_case(OCTETS) {
-        let detail = format!("the body must be of type {OCTETS}, not {kind}");
+    let mut forms = BodyForm::ALL.into_iter();
+    let Some(form) = forms.find(|form| kind.eq_ignore_ascii_case(form.media_type())) else {
+        let detail = format!("the body must be of type {OCTETS} or {SEAL_OBJECTS}, not {kind}");
         return Err(Problem::new(
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
             "form",
             detail,
         ));
-    }
+    };
     let Some(length) = text(header::CONTENT_LENGTH).and_then(|text| text.parse::<u64>().ok())
     else {
         let detail = "announce the size of the body with Content-Length";
         return Err(Problem::new(StatusCode::LENGTH_REQUIRED, "length", detail));
     };
+    let limit = limit(form);
     if length > limit {
         let detail = format!("the body has {length} bytes, at most {limit} are read");
         return Err(Problem::new(
@@ -73,18 +102,18 @@ fn announced(headers: &HeaderMap, limit: u64) -> Result<u64, Problem> {
             detail,
         ));
     }
-    Ok(length)
+    Ok((form, length))
 }
 
-/// Reads a body of at most `limit` bytes.
+/// Reads a body of at most `limit` bytes, which depends on its form.
 pub(super) async fn receive(
     headers: &HeaderMap,
     mut body: Body,
-    limit: u64,
+    limit: impl Fn(BodyForm) -> u64,
     (memory, limits): (&BodyMemory, &ServiceLimits),
 ) -> Result<Received, Problem> {
-    let length = match announced(headers, limit) {
-        Ok(length) => length,
+    let (form, length) = match announced(headers, limit) {
+        Ok(announced) => announced,
         Err(problem) => return Err(discard(headers, body, limits, problem).await),
     };
     let Some(grant) = memory.grant(length) else {
@@ -115,6 +144,7 @@ pub(super) async fn receive(
         }
     }
     Ok(Received {
+        form,
         bytes,
         _grant: grant,
     })

@@ -12,7 +12,7 @@ use axum::{
 use tokio::time::timeout;
 
 use super::{
-    body::{OCTETS, discard, receive},
+    body::{discard, receive},
     hosted::{Hosted, Laps},
     key_hash::KeyHash,
     path_part::{PathPart, no_text},
@@ -75,7 +75,7 @@ async fn find(
         return Err(Problem::internal("a deployment without keys is not ready"));
     };
     // A turn to evaluate is taken meanwhile.
-    let stored = state.keys.get(&hash, hosted.key_bytes);
+    let stored = state.keys.get(&hash, hosted.largest_keys());
     let stored = timeout(state.limits.stall, stored).await;
     let stored = stored.map_err(|_| Problem::store("it does not answer"))?;
     match stored.map_err(Problem::store)? {
@@ -125,7 +125,8 @@ async fn answer(
         Err(problem) => return Err(discard(headers, body, &state.limits, problem).await),
     };
     let memory = (&state.memory, &state.limits);
-    let received = receive(headers, body, hosted.request_bytes, memory).await?;
+    let received = receive(headers, body, |form| hosted.request_limit(form), memory).await?;
+    let media_type = received.form.media_type();
     let arrived = watch.lap();
     let turn = state.turn().await?;
     let waited = watch.lap();
@@ -142,7 +143,7 @@ async fn answer(
             Found::Stored(hash, message) => hosted.open(hash, &message)?,
         };
         let opened = watch.lap();
-        let evaluated = hosted.evaluate(&server, &received.bytes)?;
+        let evaluated = hosted.evaluate(&server, received.form, &received.bytes)?;
         Ok::<_, Problem>((opened, evaluated))
     });
     let (opened, evaluated) = work.await.map_err(Problem::internal)??;
@@ -162,7 +163,7 @@ async fn answer(
     let timing = timing.join(", ");
     let mut response = evaluated.response.into_response();
     let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(OCTETS));
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
     if let Ok(value) = HeaderValue::from_str(&timing) {
         headers.insert("server-timing", value);
     }

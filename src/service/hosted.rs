@@ -7,13 +7,13 @@ use std::{
 };
 
 use super::{
-    Offer, error::ServiceError, key_hash::KeyHash, limits::ServiceLimits, open_keys::OpenKeys,
-    problem::Problem,
+    Offer, body::BodyForm, error::ServiceError, key_hash::KeyHash, limits::ServiceLimits,
+    open_keys::OpenKeys, problem::Problem,
 };
 use crate::{
     deploy::{DeployError, Deployment, DeploymentId, write_response},
-    engine::{CompactKeys, Contexts, EngineError, EvaluationKeys, Plan, Request, Server},
-    wire::{Limits, Message as _, UploadSizes, WireError},
+    engine::{CompactKeys, Contexts, EngineError, EvaluationKeys, Plan, Request, Response, Server},
+    wire::{Limits, MAGIC, Message as _, SealMessages, SealRelease, UploadSizes, WireError},
 };
 use axum::{body::Bytes, http::StatusCode};
 
@@ -26,11 +26,14 @@ pub(super) struct Hosted {
     pub client_file: Bytes,
     pub needs_keys: bool,
     /// Size of a request, in bytes, and of a set of keys.
-    pub request_bytes: u64,
-    pub key_bytes: u64,
+    request_bytes: u64,
+    key_bytes: u64,
     batch_size: usize,
     plan: Plan,
     contexts: Contexts,
+    seal: SealMessages,
+    /// Bytes of the largest body, which also bounds objects of SEAL.
+    body_bytes: u64,
     open_keys: OpenKeys,
     opening: Mutex<()>,
     /// The server of a deployment that needs no keys.
@@ -45,6 +48,14 @@ pub(super) struct Evaluated {
     pub read: Duration,
     pub evaluate: Duration,
     pub write: Duration,
+}
+
+/// The form of an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum AnswerForm {
+    Own,
+    /// For this release of SEAL.
+    Seal(SealRelease),
 }
 
 impl Hosted {
@@ -70,7 +81,9 @@ impl Hosted {
             key_bytes: sizes.compact_keys.unwrap_or(0),
             batch_size: plan.batch_size(),
             plan,
+            seal: SealMessages::new(&contexts)?,
             contexts,
+            body_bytes: limits.body_bytes,
             open_keys: OpenKeys::new(limits.open_keys),
             opening: Mutex::new(()),
             keyless,
@@ -110,18 +123,50 @@ impl Hosted {
         }
     }
 
+    /// Returns the bytes of the largest request.
+    pub fn request_limit(&self, form: BodyForm) -> u64 {
+        match form {
+            BodyForm::Own => self.request_bytes,
+            BodyForm::Seal => self.seal.request_bytes().min(self.body_bytes),
+        }
+    }
+
+    /// Returns the bytes of the largest set of keys; 0 if none are needed.
+    pub fn key_limit(&self, form: BodyForm) -> u64 {
+        match form {
+            BodyForm::Own => self.key_bytes,
+            BodyForm::Seal => self.seal.key_bytes().min(self.body_bytes),
+        }
+    }
+
+    /// Returns the bytes of the largest set of keys of any form.
+    pub fn largest_keys(&self) -> u64 {
+        (self.key_limit(BodyForm::Own)).max(self.key_limit(BodyForm::Seal))
+    }
+
     /// Reads keys, which may be hostile.
-    pub fn read_keys(&self, message: &[u8]) -> Result<CompactKeys, WireError> {
-        CompactKeys::from_wire(&self.contexts, message, &limits(message))
+    pub fn read_keys(&self, form: BodyForm, message: &[u8]) -> Result<EvaluationKeys, WireError> {
+        match form {
+            BodyForm::Own => {
+                let keys = CompactKeys::from_wire(&self.contexts, message, &limits(message))?;
+                Ok(keys.into_keys(&self.contexts))
+            }
+            BodyForm::Seal => self.seal.read_keys(message, &limits(message)),
+        }
     }
 
     /// Makes a client's keys ready.
     pub fn open(&self, hash: KeyHash, message: &[u8]) -> Result<Arc<Server>, Problem> {
-        let keys = self.read_keys(message).map_err(|error| {
+        // Each form begins with its own magic, or was not stored.
+        let form = if message.starts_with(&MAGIC) {
+            BodyForm::Own
+        } else {
+            BodyForm::Seal
+        };
+        let keys = self.read_keys(form, message).map_err(|error| {
             let detail = format!("the keys do not fit this deployment: {error}");
             Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "keys", detail)
         })?;
-        let keys = keys.into_keys(&self.contexts);
         // One after another, so that weights are prepared once.
         let _alone = self.opening.lock().unwrap_or_else(PoisonError::into_inner);
         let made = match self.open_keys.any() {
@@ -134,11 +179,14 @@ impl Hosted {
     }
 
     /// Answers a request, which may be hostile.
-    pub fn evaluate(&self, server: &Server, message: &[u8]) -> Result<Evaluated, Problem> {
+    pub fn evaluate(
+        &self,
+        server: &Server,
+        form: BodyForm,
+        message: &[u8],
+    ) -> Result<Evaluated, Problem> {
         let mut watch = Laps::start();
-        let mut request = self.spares().pop().unwrap_or_default();
-        let read = request.read_compact(&self.contexts, message, &limits(message));
-        read.map_err(|error| {
+        let (request, answer) = self.read_request(form, message).map_err(|error| {
             let (status, word) = match &error {
                 WireError::Kind { .. } | WireError::Magic | WireError::Version { .. } => {
                     (StatusCode::UNSUPPORTED_MEDIA_TYPE, "form")
@@ -152,12 +200,15 @@ impl Hosted {
         let evaluated = server.evaluate(&request, &());
         let evaluate = watch.lap();
         let response = evaluated.and_then(|evaluation| {
-            write_response(&self.contexts, &evaluation.response).map_err(|error| match error {
+            let written = self.write_response(&evaluation.response, answer);
+            written.map_err(|error| match error {
                 DeployError::Engine(error) => error,
                 _ => EngineError::Internal("the response cannot be written"),
             })
         });
-        self.spares().push(request);
+        if answer == AnswerForm::Own {
+            self.spares().push(request);
+        }
         let response = response.map_err(|error| match error {
             EngineError::Mismatch { .. } => {
                 let detail = format!("the request is refused: {error}");
@@ -171,6 +222,36 @@ impl Hosted {
             evaluate,
             write: watch.lap(),
         })
+    }
+
+    /// Reads a request; also returns the form in which to answer.
+    fn read_request(
+        &self,
+        form: BodyForm,
+        message: &[u8],
+    ) -> Result<(Request, AnswerForm), WireError> {
+        match form {
+            BodyForm::Own => {
+                let mut request = self.spares().pop().unwrap_or_default();
+                request.read_compact(&self.contexts, message, &limits(message))?;
+                Ok((request, AnswerForm::Own))
+            }
+            BodyForm::Seal => {
+                let (request, release) = self.seal.read_request(message, &limits(message))?;
+                Ok((request, AnswerForm::Seal(release)))
+            }
+        }
+    }
+
+    fn write_response(
+        &self,
+        response: &Response,
+        answer: AnswerForm,
+    ) -> Result<Vec<u8>, DeployError> {
+        match answer {
+            AnswerForm::Own => write_response(&self.contexts, response),
+            AnswerForm::Seal(release) => Ok(self.seal.write_response(response, release)?),
+        }
     }
 
     fn spares(&self) -> std::sync::MutexGuard<'_, Vec<Request>> {

@@ -26,8 +26,8 @@ use tokio_io_timeout::TimeoutStream;
 use tokio_rustls::TlsAcceptor;
 
 use super::{
-    auth::Tokens, error::ServiceError, hosted::Hosted, key_store::KeyStore, limits::ServiceLimits,
-    routes::router, state::ServiceState,
+    auth::Tokens, body::BodyForm, error::ServiceError, hosted::Hosted, key_store::KeyStore,
+    limits::ServiceLimits, routes::router, state::ServiceState,
 };
 
 /// Time between two looks for keys that are too old.
@@ -103,9 +103,10 @@ impl Service {
                 return Err(ServiceError::Twice(id));
             }
         }
-        let largest = hosted
-            .values()
-            .map(|made| made.request_bytes.max(made.key_bytes));
+        let largest = hosted.values().map(|made| {
+            made.request_limit(BodyForm::Own)
+                .max(made.key_limit(BodyForm::Own))
+        });
         let largest = largest.max().unwrap_or(0);
         if limits.body_bytes < largest {
             return Err(ServiceError::Memory { largest });

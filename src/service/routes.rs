@@ -19,7 +19,7 @@ use axum::{
 };
 
 use super::{
-    body::{DISCARDED_OF_STRANGERS, discard, discard_at_most, receive},
+    body::{BodyForm, DISCARDED_OF_STRANGERS, discard, discard_at_most, receive},
     evaluate::{StageTimes, evaluate},
     key_hash::KeyHash,
     key_store::Stored,
@@ -180,10 +180,10 @@ async fn put_keys(
     body: Body,
 ) -> Result<StatusCode, Problem> {
     let call = state.enter();
-    let largest = state.hosted.values().map(|hosted| hosted.key_bytes).max();
+    let needs_keys = state.hosted.values().any(|hosted| hosted.needs_keys);
     let checked = match key_hash(hash) {
         _ if call.is_none() => Err(Problem::draining()),
-        Ok(_) if largest.unwrap_or(0) == 0 => {
+        Ok(_) if !needs_keys => {
             let detail = "no deployment here needs keys";
             Err(Problem::new(
                 StatusCode::UNPROCESSABLE_ENTITY,
@@ -198,7 +198,11 @@ async fn put_keys(
         Err(problem) => return Err(discard(&headers, body, &state.limits, problem).await),
     };
     let memory = (&state.memory, &state.limits);
-    let received = receive(&headers, body, largest.unwrap_or(0), memory).await?;
+    let largest = |form| {
+        let limits = state.hosted.values().map(|hosted| hosted.key_limit(form));
+        limits.max().unwrap_or(0)
+    };
+    let received = receive(&headers, body, largest, memory).await?;
     let refused = |detail: String| Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "keys", detail);
     let actual = KeyHash::of(&received.bytes);
     if actual != hash {
@@ -206,13 +210,19 @@ async fn put_keys(
             "the hash of these keys is {actual}: they were damaged on the way, or belong to another path"
         )));
     }
+    // Keys of SEAL may expand to far more memory than was granted for them.
+    let turn = match received.form {
+        BodyForm::Own => None,
+        BodyForm::Seal => Some(state.turn().await?),
+    };
     // Only what is of use is stored.
     let shared = Arc::clone(&state);
     let check = tokio::task::spawn_blocking(move || {
+        let _turn = turn;
         let needing = shared.hosted.values().filter(|hosted| hosted.needs_keys);
         let mut problem = None;
         for hosted in needing {
-            match hosted.read_keys(&received.bytes) {
+            match hosted.read_keys(received.form, &received.bytes) {
                 Ok(_) => return Ok(received),
                 Err(error) => problem = Some(error),
             }

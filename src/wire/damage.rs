@@ -52,6 +52,7 @@ const fn says_what_the_bytes_say(error: &WireError) -> bool {
         | WireError::Limit { .. }
         | WireError::Residue { .. }
         | WireError::Padding { .. }
+        | WireError::Compression { .. }
         | WireError::Checksum => true,
         WireError::Text { .. }
         | WireError::Io { .. }

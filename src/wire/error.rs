@@ -113,6 +113,12 @@ pub enum WireError {
     /// The checksum does not match the message, which was damaged on its way.
     #[error("checksum: the message was damaged on its way")]
     Checksum,
+    /// Compressed data that cannot be decompressed.
+    #[error("compressed data are damaged: {reason}")]
+    Compression {
+        /// The fault.
+        reason: String,
+    },
     /// The object cannot be written: it does not belong to the context, or is empty.
     #[error("the {object} cannot be written: {reason}")]
     Unfit {

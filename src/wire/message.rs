@@ -288,7 +288,8 @@ pub(super) const fn message_bytes(size: Size) -> u64 {
         .saturating_add((HEADER_BYTES + CHECKSUM_BYTES) as u64)
 }
 
-fn check_limit(field: &'static str, needed: u64, limit: u64) -> WireResult<()> {
+/// Refuses more than is allowed.
+pub(super) fn check_limit(field: &'static str, needed: u64, limit: u64) -> WireResult<()> {
     if needed <= limit {
         return Ok(());
     }

@@ -47,6 +47,8 @@ mod limits;
 mod message;
 #[cfg(feature = "inference")]
 mod pads;
+#[cfg(feature = "inference")]
+mod seal_format;
 mod stream;
 #[cfg(feature = "inference")]
 mod upload_sizes;
@@ -64,5 +66,7 @@ pub use header::{CHECKSUM_BYTES, Fingerprint, HEADER_BYTES, MAGIC, VERSION};
 pub use kind::Kind;
 pub use limits::Limits;
 pub use message::{Message, Scope};
+#[cfg(feature = "inference")]
+pub use seal_format::{SealMessages, SealObject, SealRelease, write_ciphertext};
 #[cfg(feature = "inference")]
 pub use upload_sizes::UploadSizes;

@@ -6,6 +6,8 @@
     reason = "a test may stop at a surprise"
 )]
 
+#[cfg(unix)]
+mod clients;
 mod data;
 mod demo;
 #[cfg(feature = "train")]

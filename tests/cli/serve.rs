@@ -15,13 +15,13 @@ use crate::{
 };
 
 /// A running service.
-struct Serving {
+pub struct Serving {
     child: Child,
     address: String,
 }
 
 impl Serving {
-    fn start(sides: &Sides, more: &[&str]) -> Self {
+    pub fn start(sides: &Sides, more: &[&str]) -> Self {
         let mut child = Command::new(assert_cmd::cargo::cargo_bin!("sealquant"))
             .args(["serve", "--listen", "127.0.0.1:0", "--deployment"])
             .arg(sides.at("owner/deploy/server"))
@@ -37,6 +37,11 @@ impl Serving {
         output.read_line(&mut line).unwrap();
         let address = line.trim().strip_prefix("serving at ").unwrap().to_owned();
         Self { child, address }
+    }
+
+    /// Returns the address, with the scheme.
+    pub fn address(&self) -> &str {
+        &self.address
     }
 
     /// Stops the service as systems do; returns what it wrote to standard error.

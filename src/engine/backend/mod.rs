@@ -98,6 +98,11 @@ fn keys_of_primes(
         (Some(compact), Some(context)) if rotates => {
             Some(KeyTables::expand(context, plan, compact)?)
         }
+        (None, Some(context)) if rotates && keys.first_for_all => {
+            let relin = keys.relin_keys.first().and_then(Option::as_ref);
+            let galois = keys.galois_keys.first().and_then(Option::as_ref);
+            Some(KeyTables::of_seal(context, plan, relin, galois)?)
+        }
         _ => None,
     };
     let keys = keys.relin_keys.into_iter().zip(keys.galois_keys);

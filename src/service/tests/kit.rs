@@ -24,6 +24,15 @@ use crate::{
 
 /// Makes a small network for a layout.
 pub(super) fn deployment(scheme: Scheme) -> Deployment {
+    chosen(&SelectOptions {
+        scheme: Some(scheme),
+        images: Some(1),
+        ..SelectOptions::default()
+    })
+}
+
+/// Makes a small network with the parameters that these options give.
+pub(super) fn chosen(options: &SelectOptions) -> Deployment {
     let network = NetworkBuilder::new("small", Shape::vector(3))
         .uniform_bits(2)
         .linear(2, [2, -1, 0, -1, 1, 3])
@@ -36,12 +45,7 @@ pub(super) fn deployment(scheme: Scheme) -> Deployment {
         .bias([0, -4])
         .build()
         .unwrap();
-    let options = SelectOptions {
-        scheme: Some(scheme),
-        images: Some(1),
-        ..SelectOptions::default()
-    };
-    let parameters = select(&network, &options).unwrap();
+    let parameters = select(&network, options).unwrap();
     Deployment::new(network, parameters, vec!["no".to_owned(), "yes".to_owned()])
 }
 
@@ -56,7 +60,10 @@ pub(super) struct Party {
 
 impl Party {
     pub fn new(scheme: Scheme) -> Self {
-        let deployment = deployment(scheme);
+        Self::of(deployment(scheme))
+    }
+
+    pub fn of(deployment: Deployment) -> Self {
         let plan = deployment.plan().unwrap();
         let contexts = Contexts::new(plan.client_spec()).unwrap();
         let client = Client::new(plan.client_spec(), &contexts).unwrap();

@@ -8,6 +8,7 @@
 mod kit;
 mod limits;
 mod refusals;
+mod seal_form;
 
 use kit::{Party, Running, store};
 
