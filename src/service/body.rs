@@ -30,6 +30,12 @@ pub(super) struct Received {
     _grant: OwnedSemaphorePermit,
 }
 
+impl AsRef<[u8]> for Received {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
 /// Grants memory for bodies.
 #[derive(Debug, Clone)]
 pub(super) struct BodyMemory(Arc<Semaphore>);

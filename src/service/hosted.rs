@@ -1,7 +1,8 @@
 //! One deployment, ready to serve.
 
 use std::{
-    path::Path,
+    collections::BTreeMap,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
@@ -48,14 +49,19 @@ pub(super) struct Evaluated {
 }
 
 impl Hosted {
-    /// Prepares a deployment. Weights are prepared here if it needs no keys, else for the first client.
-    pub fn new(deployment: &Deployment, limits: &ServiceLimits) -> Result<Self, DeployError> {
+    /// Prepares a deployment. Weights are prepared here if it needs no keys, else for the first client; never if this
+    /// process does not evaluate.
+    fn new(
+        deployment: &Deployment,
+        limits: &ServiceLimits,
+        evaluates: bool,
+    ) -> Result<Self, DeployError> {
         let plan = deployment.plan()?;
         let contexts = Contexts::new(plan.client_spec())?;
         let client_file = deployment.client_file(&plan)?.to_json()?;
         let sizes = UploadSizes::of(&contexts)?;
         let needs_keys = contexts.needs_keys();
-        let keyless = if needs_keys {
+        let keyless = if needs_keys || !evaluates {
             None
         } else {
             let keys = EvaluationKeys::none(&contexts);
@@ -79,9 +85,9 @@ impl Hosted {
     }
 
     /// Reads the folder `server` of a deployment.
-    pub fn load(folder: &Path, limits: &ServiceLimits) -> Result<Self, ServiceError> {
+    fn load(folder: &Path, limits: &ServiceLimits, evaluates: bool) -> Result<Self, ServiceError> {
         let deployment = Deployment::load(folder)?;
-        Ok(Self::new(&deployment, limits)?)
+        Ok(Self::new(&deployment, limits, evaluates)?)
     }
 
     /// Describes the deployment to clients.
@@ -176,6 +182,23 @@ impl Hosted {
     fn spares(&self) -> std::sync::MutexGuard<'_, Vec<Request>> {
         self.spare.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Reads the folders `server` of several deployments.
+pub(super) fn load_all(
+    folders: &[PathBuf],
+    limits: &ServiceLimits,
+    evaluates: bool,
+) -> Result<BTreeMap<DeploymentId, Arc<Hosted>>, ServiceError> {
+    let mut hosted = BTreeMap::new();
+    for folder in folders {
+        let made = Hosted::load(folder, limits, evaluates)?;
+        let id = made.id;
+        if hosted.insert(id, Arc::new(made)).is_some() {
+            return Err(ServiceError::Twice(id));
+        }
+    }
+    Ok(hosted)
 }
 
 /// Returns limits for a message that is here already: its form bounds what is made of it.
