@@ -98,7 +98,7 @@ async fn answer(
         // To its end, even if the client is gone.
         let answered = tokio::spawn(async move {
             let _place = WaitingPlace::take(&shared)?;
-            queue.evaluate((hosted.id, keys), received).await
+            queue.evaluate((&hosted, keys), received).await
         });
         answered.await.map_err(Problem::internal)??
     } else {

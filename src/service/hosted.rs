@@ -29,6 +29,8 @@ pub(super) struct Hosted {
     /// Size of a request, in bytes, and of a set of keys.
     pub request_bytes: u64,
     pub key_bytes: u64,
+    /// Size that no response exceeds, in bytes.
+    pub response_bytes: u64,
     batch_size: usize,
     plan: Plan,
     contexts: Contexts,
@@ -74,6 +76,7 @@ impl Hosted {
             needs_keys,
             request_bytes: sizes.compact_request,
             key_bytes: sizes.compact_keys.unwrap_or(0),
+            response_bytes: most_response_bytes(&contexts),
             batch_size: plan.batch_size(),
             plan,
             contexts,
@@ -182,6 +185,16 @@ impl Hosted {
     fn spares(&self) -> std::sync::MutexGuard<'_, Vec<Request>> {
         self.spare.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Returns a size that no response exceeds: three polynomials over all primes, in whole words.
+fn most_response_bytes(contexts: &Contexts) -> u64 {
+    let sizes = contexts.contexts().iter().map(|context| {
+        let polynomial = context.parameters().poly_modulus_degree() * context.primes().len();
+        3 * 8 * polynomial as u64
+    });
+    let header = 4096;
+    header + sizes.sum::<u64>() * contexts.outputs() as u64
 }
 
 /// Reads the folders `server` of several deployments.

@@ -34,7 +34,7 @@ const QUEUE_TIME: Duration = Duration::from_secs(30);
 /// The store. Several servers may share one.
 #[derive(Debug, Clone)]
 pub(super) struct KeyStore {
-    place: Place,
+    place: KeyPlace,
     most: usize,
     age: Duration,
     /// One upload at a time counts what is there.
@@ -43,7 +43,7 @@ pub(super) struct KeyStore {
 
 /// Where keys are.
 #[derive(Debug, Clone)]
-enum Place {
+enum KeyPlace {
     Objects(Arc<dyn ObjectStore>, Path),
     /// The bucket bounds number and age by itself. A worker opens it when a service has made it.
     Queue(Arc<(Connection, OnceCell<Bucket>)>),
@@ -109,7 +109,7 @@ impl KeyStore {
         };
         let opened = if place == QUEUE_KEYS {
             let queue = queue.ok_or_else(|| problem("there is no queue".to_owned()))?;
-            Place::Queue(Arc::new((queue.clone(), OnceCell::new())))
+            KeyPlace::Queue(Arc::new((queue.clone(), OnceCell::new())))
         } else if place.contains("://") {
             use_ring();
             let url = reqwest::Url::parse(place).map_err(|error| problem(error.to_string()))?;
@@ -124,13 +124,13 @@ impl KeyStore {
             });
             let opened =
                 parse_url_opts(&url, options).map_err(|error| problem(error.to_string()))?;
-            Place::Objects(opened.0.into(), opened.1)
+            KeyPlace::Objects(opened.0.into(), opened.1)
         } else {
             let folder = FilePath::new(place);
             fs::create_dir_all(folder).map_err(|error| problem(error.to_string()))?;
             let store = LocalFileSystem::new_with_prefix(folder);
             let store = store.map_err(|error| problem(error.to_string()))?;
-            Place::Objects(Arc::new(store.with_fsync(true)), Path::default())
+            KeyPlace::Objects(Arc::new(store.with_fsync(true)), Path::default())
         };
         Ok(Self {
             place: opened,
@@ -157,8 +157,8 @@ impl KeyStore {
     /// Tells whether there are keys of this hash.
     pub async fn has(&self, hash: &KeyHash) -> StoreResult<bool> {
         let (store, folder) = match &self.place {
-            Place::Objects(store, folder) => (store, folder),
-            Place::Queue(queue) => {
+            KeyPlace::Objects(store, folder) => (store, folder),
+            KeyPlace::Queue(queue) => {
                 let bucket = Self::bucket(queue).await?;
                 return Ok(bucket.find(&Self::file(hash)).await?.is_some());
             }
@@ -174,8 +174,8 @@ impl KeyStore {
     /// not been there.
     pub async fn get(&self, hash: &KeyHash, limit: u64) -> StoreResult<Option<Bytes>> {
         let (store, folder) = match &self.place {
-            Place::Objects(store, folder) => (store, folder),
-            Place::Queue(queue) => {
+            KeyPlace::Objects(store, folder) => (store, folder),
+            KeyPlace::Queue(queue) => {
                 let bucket = Self::bucket(queue).await?;
                 let found = bucket.get(&Self::file(hash), limit).await?;
                 // NATS has compared a hash of its own.
@@ -207,8 +207,8 @@ impl KeyStore {
             return Ok(Stored::Known);
         }
         let (store, folder) = match &self.place {
-            Place::Objects(store, folder) => (store, folder),
-            Place::Queue(queue) => {
+            KeyPlace::Objects(store, folder) => (store, folder),
+            KeyPlace::Queue(queue) => {
                 let bucket = Self::bucket(queue).await?;
                 let (file, end) = (Self::file(hash), Instant::now() + QUEUE_TIME);
                 return match bucket.put(&file, &HashMap::new(), &message, end).await {
@@ -229,7 +229,7 @@ impl KeyStore {
 
     /// Removes what is too old; returns the number of sets that are left, and 0 for a queue, which counts by itself.
     pub async fn sweep(&self) -> StoreResult<usize> {
-        let Place::Objects(store, folder) = &self.place else {
+        let KeyPlace::Objects(store, folder) = &self.place else {
             return Ok(0);
         };
         let prefix = (!folder.as_ref().is_empty()).then_some(folder);

@@ -6,6 +6,8 @@
     reason = "a test may stop at a surprise"
 )]
 
+#[cfg(unix)]
+mod array;
 mod data;
 mod demo;
 #[cfg(feature = "train")]

@@ -15,7 +15,7 @@ use sealquant::{
     engine::{Client, Contexts},
     network::{Network, NetworkBuilder, Shape, Twin, random_images},
     params::{Scheme, SelectOptions, select},
-    service::{Remote, RemoteError, RemoteOptions},
+    service::{Answer, Remote, RemoteError, RemoteOptions},
     wire::{Limits, Message as _},
 };
 
@@ -86,18 +86,18 @@ impl Party {
         self.folder.path().join(SERVER_FOLDER)
     }
 
-    /// Sends a request; the response must equal the clear in every logit.
-    pub fn call(&self, remote: &Remote, at: usize) {
-        let response = self.ask(remote, &self.requests[at]).unwrap();
-        let response = read_response(&self.contexts, &response, &Limits::default()).unwrap();
+    /// Sends a request; the response must equal the clear in every logit. Returns the size of the keys that were uploaded.
+    pub fn call(&self, remote: &Remote, at: usize) -> u64 {
+        let answer = self.ask(remote, &self.requests[at]).unwrap();
+        let response = read_response(&self.contexts, &answer.response, &Limits::default()).unwrap();
         let logits = self.client.decrypt(&response, 1).unwrap();
         assert_eq!(logits[0], self.logits[at], "image {at}");
+        answer.key_bytes
     }
 
-    pub fn ask(&self, remote: &Remote, request: &[u8]) -> Result<Vec<u8>, RemoteError> {
+    pub fn ask(&self, remote: &Remote, request: &[u8]) -> Result<Answer, RemoteError> {
         let id = self.deployment.id();
-        let answer = remote.evaluate(id, self.keys.as_deref(), request, 1 << 30)?;
-        Ok(answer.response)
+        remote.evaluate(id, self.keys.as_deref(), request, 1 << 30)
     }
 }
 
@@ -112,8 +112,13 @@ pub struct Program {
 impl Program {
     /// Starts a service or a worker; it is ready when it has said a line.
     pub fn start(folder: &Path, name: &str, arguments: &[&str]) -> Self {
+        let program = Command::new(env!("CARGO_BIN_EXE_sealquant"));
+        Self::start_as(program, folder, name, arguments)
+    }
+
+    fn start_as(mut command: Command, folder: &Path, name: &str, arguments: &[&str]) -> Self {
         let log = folder.join(name);
-        let mut child = Command::new(env!("CARGO_BIN_EXE_sealquant"))
+        let mut child = command
             .args(arguments)
             .env("RUST_LOG", "sealquant=debug")
             .stdout(Stdio::piped())
@@ -128,13 +133,29 @@ impl Program {
         program
     }
 
+    /// Starts a service with a queue.
     pub fn serve(folder: &Path, queue: &str, parties: &[&Party], more: &[&str]) -> Self {
+        let queue = [&["--queue", queue], more].concat();
+        let program = Command::new(env!("CARGO_BIN_EXE_sealquant"));
+        Self::serve_as(program, folder, parties, &queue)
+    }
+
+    /// Starts a service that evaluates by itself, with a folder for keys, and with so many files that it may open.
+    pub fn serve_alone(folder: &Path, keys: &Path, parties: &[&Party], files: u32) -> Self {
+        let mut program = Command::new("sh");
+        program.args(["-c", &format!("ulimit -n {files}; exec \"$0\" \"$@\"")]);
+        program.arg(env!("CARGO_BIN_EXE_sealquant"));
+        let more = ["--key-store", keys.to_str().unwrap(), "--stall", "2"];
+        Self::serve_as(program, folder, parties, &more)
+    }
+
+    fn serve_as(program: Command, folder: &Path, parties: &[&Party], more: &[&str]) -> Self {
         let servers: Vec<PathBuf> = parties.iter().map(|party| party.server()).collect();
-        let mut arguments = vec!["serve", "--listen", "127.0.0.1:0", "--queue", queue];
+        let mut arguments = vec!["serve", "--listen", "127.0.0.1:0"];
         for server in &servers {
             arguments.extend(["--deployment", server.to_str().unwrap()]);
         }
-        Self::start(folder, "service", &[&arguments, more].concat())
+        Self::start_as(program, folder, "service", &[&arguments, more].concat())
     }
 
     pub fn worker(folder: &Path, name: &str, queue: &str, party: &Party, more: &[&str]) -> Self {

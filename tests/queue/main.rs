@@ -7,6 +7,7 @@
     reason = "a test may stop at a surprise"
 )]
 
+mod faults;
 mod kit;
 #[path = "../support/nats.rs"]
 mod nats;
@@ -14,39 +15,17 @@ mod nats;
 use std::{
     fs,
     path::Path,
-    sync::atomic::{AtomicUsize, Ordering},
     thread,
     time::{Duration, Instant},
 };
 
+use faults::{MINUTE, send_all};
 use kit::{Party, Program, held, small, wait};
 use nats::Nats;
 use sealquant::{network::Network, params::Scheme, service::RemoteError};
 
-const MINUTE: Duration = Duration::from_mins(1);
-
-/// Sends all requests from so many threads; `each` is told the number of each before it is sent.
-fn send_all(party: &Party, service: &Program, threads: usize, each: impl Fn(usize) + Sync) {
-    let next = AtomicUsize::new(0);
-    thread::scope(|scope| {
-        for _ in 0..threads {
-            scope.spawn(|| {
-                let remote = service.remote(2 * MINUTE);
-                loop {
-                    let at = next.fetch_add(1, Ordering::Relaxed);
-                    if at >= party.requests.len() {
-                        return;
-                    }
-                    each(at);
-                    party.call(&remote, at);
-                }
-            });
-        }
-    });
-}
-
 /// Returns the status and the word of a refusal.
-fn refusal(answer: Result<Vec<u8>, RemoteError>) -> (u16, String) {
+fn refusal(answer: Result<Answer, RemoteError>) -> (u16, String) {
     match answer.unwrap_err() {
         RemoteError::Refused { status, word, .. } => (status, word),
         other => panic!("{other}"),
@@ -152,7 +131,7 @@ fn what_workers_refuse_is_refused_once() {
 
     // Keys that no one has uploaded.
     let keyless = remote.evaluate(party.deployment.id(), None, &party.requests[0], 1 << 30);
-    let keyless = refusal(keyless.map(|answer| answer.response));
+    let keyless = refusal(keyless);
     assert_eq!(keyless, (400, "no-key-named".to_owned()));
     let (status, body) = post(
         service.address(),
@@ -291,26 +270,23 @@ fn a_worker_and_one_of_three_nodes_are_killed() {
     let Some(program) = nats::program() else {
         return;
     };
-    let nodes = Nats::cluster(&program);
-    let urls: Vec<String> = nodes.iter().map(Nats::url).collect();
-    let queue = urls.join(",");
-    let folder = tempfile::tempdir().unwrap();
-    let party = Party::new(small(0), Scheme::Diagonal, 200);
-    let more = ["--queue-replicas", "3", "--ack-wait", "2"];
-    let service = Program::serve(folder.path(), &queue, &[&party], &more);
-    let workers: Vec<Program> = ["first", "second", "third"]
-        .into_iter()
-        .map(|name| Program::worker(folder.path(), name, &queue, &party, &[]))
-        .collect();
-    let (nodes, workers) = (std::sync::Mutex::new(nodes), std::sync::Mutex::new(workers));
-    send_all(&party, &service, 8, |at| match at {
-        60 => workers.lock().unwrap()[0].kill(),
-        120 => nodes.lock().unwrap()[0].kill(),
-        _ => {}
-    });
-    let log = service.log();
-    let ok = log
-        .lines()
-        .filter(|line| line.contains("call=evaluate") && line.contains("status=200"));
-    assert_eq!(ok.count(), party.requests.len(), "{log}");
+    let fault = faults::killed(&program, 200);
+    assert_eq!(fault.milliseconds.len(), 200);
+}
+
+#[test]
+fn a_full_disk_refuses_keys_and_nothing_else() {
+    if faults::full_disk().is_none() {
+        eprintln!("SKIPPED: this user may not mount a small file system");
+    }
+}
+
+#[test]
+fn keys_outlive_a_service() {
+    faults::warm_restart();
+}
+
+#[test]
+fn few_files_keep_no_one_out_for_long() {
+    faults::few_files(100);
 }

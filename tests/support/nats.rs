@@ -64,7 +64,7 @@ impl Nats {
         let store = folder.path().join("store");
         let text = format!(
             "server_name: {name}\nlisten: \"127.0.0.1:{port}\"\n\
-             jetstream {{ store_dir: \"{}\", max_file: 8G, max_mem: 64M }}\n{more}\n",
+             jetstream {{ store_dir: \"{}\", max_file: 100G, max_mem: 64M }}\n{more}\n",
             store.display()
         );
         fs::write(&config, text).unwrap();

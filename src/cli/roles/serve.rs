@@ -55,8 +55,8 @@ struct JobArguments {
     /// Jobs that wait or run; further requests are told to come again
     #[arg(long, value_name = "N", default_value = "1000", requires = "queue", value_parser = model::whole::<usize>(1..=1_000_000))]
     queue_jobs: usize,
-    /// Bytes of requests that NATS may hold, and of responses, in MiB
-    #[arg(long, value_name = "MIB", default_value = "4096", requires = "queue", value_parser = model::whole::<u64>(1..=1 << 24))]
+    /// Bytes of requests that NATS may hold, and of responses, in MiB; it sets them apart from the start
+    #[arg(long, value_name = "MIB", default_value = "1024", requires = "queue", value_parser = model::whole::<u64>(1..=1 << 24))]
     queue_memory: u64,
     /// Seconds in which a job must be answered
     #[arg(long, value_name = "SECONDS", default_value = "600", requires = "queue", value_parser = model::whole::<u64>(1..=86_400))]

@@ -224,7 +224,8 @@ impl Connection {
             discard: DiscardPolicy::New,
             storage: StorageType::File,
             allow_rollup: true,
-            allow_direct: true,
+            // A copy may lag: only the leader tells whether an object is there.
+            allow_direct: false,
             num_replicas: replicas,
             ..Config::default()
         };

@@ -13,7 +13,7 @@ use crate::{
 /// A job: a request in the bucket of requests, which is to be answered in the bucket of responses under the same name.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Job {
+pub(super) struct QueuedJob {
     /// The name of request and response: 32 random hexadecimal digits.
     pub id: String,
     pub deployment: DeploymentId,
@@ -21,6 +21,21 @@ pub(super) struct Job {
     pub keys: Option<String>,
     /// The subject on which the service hears that the response is there.
     pub answers: String,
+}
+
+impl QueuedJob {
+    /// Reads a job of the queue of this name; `None` if no service has written it.
+    pub fn read(text: &[u8], name: &str) -> Option<Self> {
+        let job: Self = serde_json::from_slice(text).ok()?;
+        let is_name = |text: &str| {
+            text.len() == 32
+                && text
+                    .bytes()
+                    .all(|c| c.is_ascii_digit() || c.is_ascii_lowercase())
+        };
+        let answers = job.answers.strip_prefix(name)?.strip_prefix(".answers.")?;
+        (is_name(&job.id) && is_name(answers)).then_some(job)
+    }
 }
 
 /// The outcome of a job, stored beside the response.

@@ -19,7 +19,7 @@ pub struct QueueOptions {
     pub replicas: usize,
     /// Jobs that wait or run. A further one is answered with 503.
     pub jobs: usize,
-    /// Bytes of requests that NATS holds at most, and of responses.
+    /// Bytes of requests that NATS holds at most, and of responses. It sets them apart from the start.
     pub bytes: u64,
     /// Time in which a job must be answered.
     pub job_time: Duration,
@@ -36,7 +36,7 @@ impl Default for QueueOptions {
             name: "sealquant".to_owned(),
             replicas: 1,
             jobs: 1_000,
-            bytes: 4 << 30,
+            bytes: 1 << 30,
             job_time: Duration::from_mins(10),
             ack_wait: Duration::from_secs(30),
         }

@@ -17,12 +17,17 @@ use super::{
     bucket::{Bucket, until},
     connection::{Connection, REACH},
     error::QueueError,
-    job::{Job, Outcome},
+    job::{Outcome, QueuedJob},
     options::QueueOptions,
 };
 use crate::{
     deploy::DeploymentId,
-    service::{error::ServiceError, hosted::Evaluated, key_hash::KeyHash, problem::Problem},
+    service::{
+        error::ServiceError,
+        hosted::{Evaluated, Hosted},
+        key_hash::KeyHash,
+        problem::Problem,
+    },
 };
 
 /// Name of what is stored beside a response.
@@ -32,7 +37,7 @@ const LOOK: Duration = Duration::from_secs(1);
 /// Time for cleaning up after a job.
 const CLEAN: Duration = Duration::from_secs(30);
 
-type Waiting = Arc<Mutex<HashMap<String, Arc<Notify>>>>;
+type AnswerWaits = Arc<Mutex<HashMap<String, Arc<Notify>>>>;
 
 /// The queue, as a service sees it.
 #[derive(Debug)]
@@ -40,12 +45,10 @@ pub(in crate::service) struct Queue {
     connection: Connection,
     requests: Bucket,
     responses: Bucket,
-    /// Size of the largest response that is read, in bytes.
-    most: u64,
     job_time: Duration,
     /// The subject on which workers tell of responses.
     answers: String,
-    waiting: Waiting,
+    waiting: AnswerWaits,
 }
 
 /// Makes a name of 128 random bits.
@@ -56,7 +59,7 @@ fn random_name() -> Result<String, Problem> {
 }
 
 /// Wakes whoever waits for the responses that workers tell of.
-async fn listen(connection: Connection, subject: String, waiting: Waiting) {
+async fn listen(connection: Connection, subject: String, waiting: AnswerWaits) {
     // The client subscribes again by itself after a connection broke.
     let Ok(mut told) = connection.client.subscribe(subject).await else {
         log::warn!("the queue tells of no responses; they are looked for");
@@ -72,9 +75,9 @@ async fn listen(connection: Connection, subject: String, waiting: Waiting) {
 }
 
 /// Takes a job out of those that wait when its wait ends.
-struct Place<'a>(&'a Waiting, &'a str);
+struct WaitedFor<'a>(&'a AnswerWaits, &'a str);
 
-impl Drop for Place<'_> {
+impl Drop for WaitedFor<'_> {
     fn drop(&mut self) {
         let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         waiting.remove(self.1);
@@ -95,7 +98,7 @@ impl Queue {
             .map_err(problem)?;
         let name = random_name().map_err(|problem| ServiceError::Queue(problem.detail))?;
         let answers = format!("{}.answers.{name}", connection.name);
-        let waiting = Waiting::default();
+        let waiting = AnswerWaits::default();
         tokio::spawn(listen(
             connection.clone(),
             answers.clone(),
@@ -104,7 +107,6 @@ impl Queue {
         Ok(Self {
             requests: connection.bucket("requests").await.map_err(problem)?,
             responses: connection.bucket("responses").await.map_err(problem)?,
-            most: options.bytes,
             job_time: options.job_time,
             answers,
             waiting,
@@ -120,12 +122,12 @@ impl Queue {
     /// ends when NATS has the request.
     pub async fn evaluate<R: AsRef<[u8]> + Send>(
         &self,
-        (deployment, keys): (DeploymentId, Option<KeyHash>),
+        (hosted, keys): (&Hosted, Option<KeyHash>),
         request: R,
     ) -> Result<(Duration, Evaluated), Problem> {
-        let job = Job {
+        let job = QueuedJob {
             id: random_name()?,
-            deployment,
+            deployment: hosted.id,
             keys: keys.map(|hash| hash.to_string()),
             answers: self.answers.clone(),
         };
@@ -134,7 +136,7 @@ impl Queue {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .insert(job.id.clone(), Arc::clone(&woken));
-        let place = Place(&self.waiting, &job.id);
+        let place = WaitedFor(&self.waiting, &job.id);
         let begin = Instant::now();
         let mut number = None;
         let answered = async {
@@ -145,7 +147,8 @@ impl Queue {
                 .await?;
             drop(request);
             number = Some(until(end, || self.add(&job)).await?);
-            self.wait(&job, &woken, begin + self.job_time).await
+            let end = begin + self.job_time;
+            self.wait(&job, hosted.response_bytes, &woken, end).await
         };
         let answered = answered.await;
         drop(place);
@@ -156,7 +159,7 @@ impl Queue {
     }
 
     /// Adds a job; returns its number. NATS adds it once, whatever is repeated.
-    async fn add(&self, job: &Job) -> Result<u64, QueueError> {
+    async fn add(&self, job: &QueuedJob) -> Result<u64, QueueError> {
         let text = serde_json::to_vec(job).map_err(|error| QueueError::of(&error))?;
         let message = PublishMessage::build()
             .payload(text.into())
@@ -173,13 +176,14 @@ impl Queue {
     /// Waits for a response.
     async fn wait(
         &self,
-        job: &Job,
+        job: &QueuedJob,
+        most: u64,
         woken: &Notify,
         end: Instant,
     ) -> Result<(Outcome, Vec<u8>), Problem> {
         loop {
             let _ = timeout(LOOK, woken.notified()).await;
-            match self.responses.get(&job.id, self.most).await {
+            match self.responses.get(&job.id, most).await {
                 Ok(Some((info, response))) => {
                     let outcome = info.metadata.get(OUTCOME).map(String::as_str);
                     let outcome = serde_json::from_str(outcome.unwrap_or_default());

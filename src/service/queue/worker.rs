@@ -19,7 +19,7 @@ use super::{
     bucket::{Bucket, until},
     connection::{Connection, DELIVERIES},
     error::QueueError,
-    job::{Job, Outcome},
+    job::{Outcome, QueuedJob},
     options::QueueOptions,
     sender::OUTCOME,
 };
@@ -41,6 +41,8 @@ const ASK: Duration = Duration::from_secs(2);
 const ASK_EACH: Duration = Duration::from_millis(250);
 /// Pause after the queue failed, or has nothing of a deployment.
 const PAUSE: Duration = Duration::from_secs(1);
+/// Deliveries of a job after which a missing request is gone.
+const LOOKS: i64 = 3;
 /// Time in which the queue must take a response.
 const STORE: Duration = Duration::from_secs(30);
 
@@ -59,7 +61,7 @@ pub struct WorkerOptions {
 /// A worker that is ready to take jobs. It holds no secret key.
 pub struct Worker {
     runtime: Runtime,
-    work: Arc<Work>,
+    state: Arc<WorkerState>,
     stop: StopHandle,
 }
 
@@ -67,13 +69,13 @@ impl std::fmt::Debug for Worker {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter
             .debug_struct("Worker")
-            .field("connection", &self.work.connection)
+            .field("connection", &self.state.connection)
             .finish_non_exhaustive()
     }
 }
 
 /// What answering jobs takes.
-struct Work {
+struct WorkerState {
     connection: Connection,
     hosted: BTreeMap<DeploymentId, Arc<Hosted>>,
     keys: KeyStore,
@@ -87,7 +89,7 @@ struct Buckets {
 }
 
 /// The jobs of one deployment.
-struct Source {
+struct JobSource {
     deployment: DeploymentId,
     /// `None` until a service has made them, or after the queue failed.
     jobs: Option<PullConsumer>,
@@ -116,7 +118,7 @@ impl Worker {
         )?;
         Ok(Self {
             runtime,
-            work: Arc::new(Work {
+            state: Arc::new(WorkerState {
                 connection,
                 hosted,
                 keys,
@@ -133,19 +135,19 @@ impl Worker {
 
     /// Takes jobs until it is stopped; the job of a worker that goes on too long after that goes to another one.
     pub fn run(self) {
-        let turns = self.work.limits.evaluations.max(1);
+        let turns = self.state.limits.evaluations.max(1);
         self.runtime.block_on(async {
             let all = Arc::new(Semaphore::new(turns));
             self.take_jobs(&all).await;
             log::info!("stopping: running jobs end first");
             let turns = u32::try_from(turns).unwrap_or(u32::MAX);
-            if timeout(self.work.limits.drain, all.acquire_many(turns))
+            if timeout(self.state.limits.drain, all.acquire_many(turns))
                 .await
                 .is_err()
             {
                 log::warn!("stopped before all jobs had ended");
             }
-            let _ = timeout(PAUSE, self.work.connection.client.flush()).await;
+            let _ = timeout(PAUSE, self.state.connection.client.flush()).await;
         });
         // An evaluation that still runs has had its time.
         self.runtime.shutdown_background();
@@ -153,7 +155,7 @@ impl Worker {
 
     async fn take_jobs(&self, turns: &Arc<Semaphore>) {
         let mut stopped = self.stop.watch();
-        let mut sources: Vec<Source> = self.work.hosted.keys().map(Source::new).collect();
+        let mut sources: Vec<JobSource> = self.state.hosted.keys().map(JobSource::new).collect();
         let ask = if sources.len() == 1 { ASK } else { ASK_EACH };
         let mut buckets = None;
         for at in (0..sources.len()).cycle() {
@@ -163,7 +165,7 @@ impl Worker {
             };
             let Ok(turn) = turn else { return };
             // Not cut short by the end: a job that is on its way would wait for its time to be taken for lost.
-            let taken = sources[at].next(&self.work.connection, ask).await;
+            let taken = sources[at].next(&self.state.connection, ask).await;
             if *stopped.borrow() {
                 if let Ok(Some(message)) = &taken {
                     let _ = message.ack_with(AckKind::Nak(None)).await;
@@ -172,7 +174,7 @@ impl Worker {
             }
             match taken {
                 Ok(None) => {}
-                Ok(Some(message)) => match self.work.buckets(&mut buckets).await {
+                Ok(Some(message)) => match self.state.buckets(&mut buckets).await {
                     Ok(buckets) => self.spawn((message, sources[at].beat), buckets, turn),
                     Err(error) => {
                         log::warn!("the queue failed: {error}");
@@ -194,15 +196,15 @@ impl Worker {
         buckets: Arc<Buckets>,
         turn: OwnedSemaphorePermit,
     ) {
-        let work = Arc::clone(&self.work);
+        let state = Arc::clone(&self.state);
         tokio::spawn(async move {
-            work.work(&message, &buckets, beat).await;
+            state.work(&message, &buckets, beat).await;
             drop(turn);
         });
     }
 }
 
-impl Source {
+impl JobSource {
     const fn new(deployment: &DeploymentId) -> Self {
         Self {
             deployment: *deployment,
@@ -248,11 +250,13 @@ impl Source {
 /// A job's end.
 enum End {
     Answered(Outcome, Vec<u8>),
-    /// Its service no longer waits, or another worker has answered.
-    Gone,
+    /// Another worker has answered.
+    AnsweredBefore,
+    /// There is no request: its service no longer waits.
+    Missing,
 }
 
-impl Work {
+impl WorkerState {
     async fn buckets(&self, open: &mut Option<Arc<Buckets>>) -> Result<Arc<Buckets>, QueueError> {
         if let Some(open) = open {
             return Ok(Arc::clone(open));
@@ -268,7 +272,7 @@ impl Work {
     async fn work(&self, message: &Message, buckets: &Buckets, beat: Duration) {
         let begin = Instant::now();
         let delivery = message.info().map_or(1, |info| info.delivered);
-        let Ok(job) = serde_json::from_slice::<Job>(&message.payload) else {
+        let Some(job) = QueuedJob::read(&message.payload, &self.connection.name) else {
             log::warn!("a job that is none was dropped");
             let _ = message.ack_with(AckKind::Term).await;
             return;
@@ -276,7 +280,7 @@ impl Work {
         log::debug!("job={} delivery={delivery} taken", job.id);
         let mut beats = interval(beat.max(Duration::from_millis(1)));
         beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut answered = std::pin::pin!(self.finish(&job, buckets, delivery >= DELIVERIES));
+        let mut answered = std::pin::pin!(self.finish(&job, buckets, delivery));
         let answered = loop {
             tokio::select! {
                 answered = &mut answered => break answered,
@@ -309,10 +313,11 @@ impl Work {
     /// Answers a job and stores the answer; returns a word for the log, or why another worker should try.
     async fn finish(
         &self,
-        job: &Job,
+        job: &QueuedJob,
         buckets: &Buckets,
-        is_last: bool,
+        delivery: i64,
     ) -> Result<String, QueueError> {
+        let is_last = delivery >= DELIVERIES;
         let end = match self.answer(job, buckets).await {
             Ok(end) => end,
             // What may be this worker's own trouble.
@@ -321,8 +326,13 @@ impl Work {
             }
             Err(problem) => End::Answered(Outcome::refused(&problem), Vec::new()),
         };
-        let End::Answered(outcome, response) = end else {
-            return Ok("gone".to_owned());
+        let (outcome, response) = match end {
+            End::Answered(outcome, response) => (outcome, response),
+            // A leader of the bucket that was chosen just now may not have all of it yet.
+            End::Missing if delivery < LOOKS => {
+                return Err(QueueError::Failed("there is no request".to_owned()));
+            }
+            End::Missing | End::AnsweredBefore => return Ok("gone".to_owned()),
         };
         let text = serde_json::to_string(&outcome).map_err(|error| QueueError::of(&error))?;
         let words = HashMap::from([(OUTCOME.to_owned(), text)]);
@@ -340,7 +350,7 @@ impl Work {
         })
     }
 
-    async fn answer(&self, job: &Job, buckets: &Buckets) -> Result<End, Problem> {
+    async fn answer(&self, job: &QueuedJob, buckets: &Buckets) -> Result<End, Problem> {
         let hosted = self.hosted.get(&job.deployment).ok_or_else(|| {
             let detail = format!("this worker has no deployment {}", job.deployment);
             Problem::gone(detail)
@@ -350,11 +360,11 @@ impl Work {
             .await?
             .is_some()
         {
-            return Ok(End::Gone);
+            return Ok(End::AnsweredBefore);
         }
         let request = until(end, || buckets.requests.get(&job.id, hosted.request_bytes)).await?;
         let Some((_, request)) = request else {
-            return Ok(End::Gone);
+            return Ok(End::Missing);
         };
         let keys = job.keys.as_deref().map(str::parse).transpose();
         let keys = keys.map_err(Problem::internal)?;
