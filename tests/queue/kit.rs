@@ -19,7 +19,7 @@ use sealquant::{
     wire::{Limits, Message as _},
 };
 
-/// A small network.
+/// A small network, whose diagonal layout needs keys.
 pub fn small(bias: i64) -> Network {
     NetworkBuilder::new("small", Shape::vector(3))
         .uniform_bits(2)
@@ -28,6 +28,9 @@ pub fn small(bias: i64) -> Network {
         .square()
         .linear(2, [1, -1, 0, 1])
         .bias([0, -1])
+        .square()
+        .linear(2, [1, -2, 0, 1])
+        .bias([0, -4])
         .build()
         .unwrap()
 }

@@ -22,13 +22,18 @@ use std::{
 use faults::{MINUTE, send_all};
 use kit::{Party, Program, held, small, wait};
 use nats::Nats;
-use sealquant::{network::Network, params::Scheme, service::RemoteError};
+use sealquant::{
+    network::Network,
+    params::Scheme,
+    service::{Answer, RemoteError},
+};
 
 /// Returns the status and the word of a refusal.
 fn refusal(answer: Result<Answer, RemoteError>) -> (u16, String) {
-    match answer.unwrap_err() {
-        RemoteError::Refused { status, word, .. } => (status, word),
-        other => panic!("{other}"),
+    match answer {
+        Err(RemoteError::Refused { status, word, .. }) => (status, word),
+        Err(other) => panic!("{other}"),
+        Ok(_) => panic!("an answer"),
     }
 }
 
@@ -80,6 +85,7 @@ fn the_job_of_a_killed_worker_goes_to_another() {
         // It asks for jobs again every two seconds: the job comes to a worker that cannot move.
         let ask = || scope.spawn(|| party.call(&service.remote(2 * MINUTE), 0));
         ask().join().unwrap();
+        thread::sleep(Duration::from_millis(300));
         first.signal("-STOP");
         let call = ask();
         wait(|| held(&nats.url())[3] == 1, "a taken job");
