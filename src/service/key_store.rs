@@ -22,14 +22,14 @@ use tokio::{
 use super::{
     error::ServiceError,
     key_hash::KeyHash,
-    queue::{Bucket, Connection, KEYS, QueueError},
+    queue::{Bucket, Connection, KEYS, QueueError, until},
     use_ring,
 };
 
 /// The store's place if it is a bucket of the queue.
 pub(super) const QUEUE_KEYS: &str = "queue:";
-/// Time in which the queue must take a set of keys.
-const QUEUE_TIME: Duration = Duration::from_secs(30);
+/// Time in which the queue must find or take a set of keys: long enough for its servers to choose another leader.
+const QUEUE_TIME: Duration = Duration::from_secs(15);
 
 /// The store. Several servers may share one.
 #[derive(Debug, Clone)]
@@ -160,7 +160,8 @@ impl KeyStore {
             KeyPlace::Objects(store, folder) => (store, folder),
             KeyPlace::Queue(queue) => {
                 let bucket = Self::bucket(queue).await?;
-                return Ok(bucket.find(&Self::file(hash)).await?.is_some());
+                let (file, end) = (Self::file(hash), Instant::now() + QUEUE_TIME);
+                return Ok(until(end, || bucket.find(&file)).await?.is_some());
             }
         };
         match store.head(&folder.clone().join(Self::file(hash))).await {
@@ -177,7 +178,8 @@ impl KeyStore {
             KeyPlace::Objects(store, folder) => (store, folder),
             KeyPlace::Queue(queue) => {
                 let bucket = Self::bucket(queue).await?;
-                let found = bucket.get(&Self::file(hash), limit).await?;
+                let (file, end) = (Self::file(hash), Instant::now() + QUEUE_TIME);
+                let found = until(end, || bucket.get(&file, limit)).await?;
                 // NATS has compared a hash of its own.
                 let fits = found.filter(|(_, bytes)| KeyHash::of(bytes) == *hash);
                 return Ok(fits.map(|(_, bytes)| bytes.into()));

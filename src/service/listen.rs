@@ -43,6 +43,8 @@ const SWEEP: Duration = Duration::from_hours(1);
 const CONNECTION_BUFFER: usize = 64 << 10;
 /// Time between two looks for the end of running requests.
 const LOOK: Duration = Duration::from_millis(50);
+/// Files that are left for other things than connections.
+const OTHER_FILES: usize = 40;
 /// Pause after the system refused a connection, for example because too many files are open.
 const REFUSED: Duration = Duration::from_millis(100);
 
@@ -180,7 +182,7 @@ struct Listening {
 impl Listening {
     async fn accept(self, listener: &TcpListener, stop: &StopHandle) {
         let limits = &self.state.limits;
-        let connections = Arc::new(Semaphore::new(limits.connections.max(1)));
+        let connections = Arc::new(Semaphore::new(most_connections(limits.connections)));
         let graceful = GracefulShutdown::new();
         let router = router(&self.state);
         let mut stopped = stop.watch();
@@ -239,6 +241,29 @@ impl Listening {
             }
         });
     }
+}
+
+/// Returns how many connections may be open: none takes a file that keys or the queue need.
+fn most_connections(asked: usize) -> usize {
+    let Some(files) = open_files() else {
+        return asked.max(1);
+    };
+    let most = files.saturating_sub(OTHER_FILES).max(1);
+    if most < asked {
+        log::warn!(
+            "the system allows {files} open files: at most {most} connections are open at once"
+        );
+    }
+    asked.clamp(1, most)
+}
+
+/// Returns how many files the process may open, if the system tells it (Linux does).
+fn open_files() -> Option<usize> {
+    let limits = std::fs::read_to_string("/proc/self/limits").ok()?;
+    let line = limits
+        .lines()
+        .find_map(|line| line.strip_prefix("Max open files"))?;
+    line.split_whitespace().next()?.parse().ok()
 }
 
 /// Waits for a connection, while there are fewer than may be open; further ones wait in the system's backlog.

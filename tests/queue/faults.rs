@@ -207,9 +207,6 @@ pub fn few_files(silent: usize) -> Fault {
     let times = send_all(&party, &service, 4, |_| ());
     drop(held);
     let log = service.log();
-    assert!(
-        log.contains("a connection was refused by the system"),
-        "{log}"
-    );
+    assert!(log.contains("allows 64 open files"), "{log}");
     Fault::new("64 open files, 100 silent connections", times, 0, begin)
 }

@@ -2,26 +2,26 @@
 
 use std::{collections::HashMap, time::Duration};
 
-use async_nats::jetstream::object_store::{
-    DeleteErrorKind, GetErrorKind, InfoErrorKind, ObjectInfo, ObjectMetadata, ObjectStore,
+use async_nats::jetstream::{
+    object_store::{DeleteErrorKind, InfoErrorKind, ObjectInfo, ObjectMetadata, ObjectStore},
+    stream::Stream,
 };
-use tokio::{
-    io::AsyncReadExt as _,
-    time::{Instant, sleep, timeout_at},
-};
+use tokio::time::{Instant, sleep, timeout_at};
 
 use super::error::QueueError;
 
 /// Size of the pieces in which objects travel, in bytes: below what NATS takes by default.
-const CHUNK: usize = 512 << 10;
+const CHUNK: usize = 256 << 10;
 /// Pause between two attempts.
 const PAUSE: Duration = Duration::from_millis(300);
-/// Time within which a piece must arrive.
-const PIECE: Duration = Duration::from_secs(20);
 
 /// Objects by name.
 #[derive(Clone)]
-pub(in crate::service) struct Bucket(ObjectStore);
+pub(in crate::service) struct Bucket {
+    store: ObjectStore,
+    /// The stream that holds it.
+    stream: Stream,
+}
 
 impl std::fmt::Debug for Bucket {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -30,7 +30,10 @@ impl std::fmt::Debug for Bucket {
 }
 
 /// Repeats what fails, until a time; a full queue is an end.
-pub(super) async fn until<T, F>(end: Instant, attempt: impl Fn() -> F) -> Result<T, QueueError>
+pub(in crate::service) async fn until<T, F>(
+    end: Instant,
+    attempt: impl Fn() -> F,
+) -> Result<T, QueueError>
 where
     F: Future<Output = Result<T, QueueError>>,
 {
@@ -49,8 +52,8 @@ where
 }
 
 impl Bucket {
-    pub const fn new(store: ObjectStore) -> Self {
-        Self(store)
+    pub const fn new(store: ObjectStore, stream: Stream) -> Self {
+        Self { store, stream }
     }
 
     /// Stores an object with words beside it; tries again until `end`.
@@ -69,7 +72,7 @@ impl Bucket {
                 ..ObjectMetadata::default()
             };
             let mut bytes = bytes;
-            let stored = self.0.put(metadata, &mut bytes).await;
+            let stored = self.store.put(metadata, &mut bytes).await;
             stored.map(drop).map_err(|error| QueueError::of(&error))
         })
         .await
@@ -77,7 +80,7 @@ impl Bucket {
 
     /// Looks for an object.
     pub async fn find(&self, name: &str) -> Result<Option<ObjectInfo>, QueueError> {
-        match self.0.info(name).await {
+        match self.store.info(name).await {
             Ok(found) => Ok((!found.deleted).then_some(found)),
             Err(error) if error.kind() == InfoErrorKind::NotFound => Ok(None),
             Err(error) => Err(QueueError::of(&error)),
@@ -102,35 +105,30 @@ impl Bucket {
                 found.size
             )));
         }
-        let mut object = match self.0.get(name).await {
-            Ok(object) => object,
-            Err(error) if error.kind() == GetErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(QueueError::of(&error)),
-        };
         let mut bytes = Vec::new();
         if bytes.try_reserve_exact(found.size).is_err() {
             return Err(QueueError::Failed("there is no memory for it".to_owned()));
         }
-        // It may have been replaced, or be on its way out: what is read then never ends, or ends early.
-        let mut rest = (&mut object).take(found.size as u64 + 1);
-        loop {
-            let piece = timeout_at(Instant::now() + PIECE, rest.read_buf(&mut bytes)).await;
-            match piece {
-                Ok(Ok(0)) => break,
-                Ok(Ok(_)) => {}
-                Ok(Err(error)) => return Err(QueueError::of(&error)),
-                Err(_) => return Err(QueueError::Failed("an object stops arriving".to_owned())),
-            }
+        // By the stream's leader, one after another. A consumer, as the object store's own reader makes one, may be put on
+        // a server that is down.
+        let subject = format!("$O.{}.C.{}", found.bucket, found.nuid);
+        let mut next = 1;
+        while bytes.len() < found.size {
+            let chunk = self.stream.raw_message_builder().sequence(next);
+            let chunk = chunk.next_by_subject(subject.clone()).send().await;
+            let chunk = chunk.map_err(|error| QueueError::of(&error))?;
+            next = chunk.sequence + 1;
+            bytes.extend_from_slice(&chunk.payload);
         }
         if bytes.len() != found.size {
-            return Err(QueueError::Failed("an object was cut off".to_owned()));
+            return Err(QueueError::Failed("an object was replaced".to_owned()));
         }
         Ok(Some((found, bytes)))
     }
 
     /// Deletes an object if it is there.
     pub async fn delete(&self, name: &str) -> Result<(), QueueError> {
-        match self.0.delete(name).await {
+        match self.store.delete(name).await {
             Ok(()) => Ok(()),
             Err(error) if error.kind() == DeleteErrorKind::NotFound => Ok(()),
             Err(error) => Err(QueueError::of(&error)),

@@ -235,9 +235,11 @@ impl Connection {
     /// Opens a bucket that was made.
     pub async fn bucket(&self, bucket: &str) -> Result<Bucket, QueueError> {
         let name = format!("{}-{bucket}", self.name);
+        let stream = self.context.get_stream(format!("OBJ_{name}")).await;
+        let stream = stream.map_err(|error| QueueError::of(&error))?;
         let opened = self.context.get_object_store(name).await;
         opened
-            .map(Bucket::new)
+            .map(|store| Bucket::new(store, stream))
             .map_err(|error| QueueError::of(&error))
     }
 

@@ -18,7 +18,7 @@ mod options;
 mod sender;
 mod worker;
 
-pub(super) use bucket::Bucket;
+pub(super) use bucket::{Bucket, until};
 pub(super) use connection::{Connection, KEYS};
 pub(super) use error::QueueError;
 pub use options::QueueOptions;
