@@ -14,8 +14,10 @@
 
 #[path = "../../tests/queue/faults.rs"]
 mod faults;
+#[allow(dead_code, reason = "the tests use more of it")]
 #[path = "../../tests/queue/kit.rs"]
 mod kit;
+#[allow(dead_code, reason = "the tests use more of it")]
 #[path = "../../tests/support/nats.rs"]
 mod nats;
 #[path = "../common/record.rs"]
