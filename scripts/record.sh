@@ -3,7 +3,7 @@
 # docs/results. Takes about 45 minutes on two cores; nothing else should run meanwhile. All records must be of one
 # commit: commit first, or they say `-dirty` and `cargo test --test figures` refuses them.
 #
-# scripts/record.sh [PART...]    parts: infer inference endtoend shaped plain network service scaling timing; all but shaped and timing without one
+# scripts/record.sh [PART...]    parts: infer inference endtoend shaped plain network service faults scaling timing; all but shaped and timing without one
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -114,6 +114,12 @@ service() {
         --out "$fresh/fhe_benchmark.json"
 }
 
+# What a service with a queue survives. Fetches nats-server; the part with a full disk needs root.
+# shellcheck disable=SC2086
+faults() {
+    cargo bench $own --bench faults -- --out "$fresh/service_faults.json"
+}
+
 scaling() {
     cargo build
     target/debug/sealquant reproduce scaling --repeat 5 --document "$fresh"
@@ -127,13 +133,13 @@ timing() {
 }
 
 if [ $# -eq 0 ]; then
-    set -- infer inference endtoend plain network service scaling
+    set -- infer inference endtoend plain network service faults scaling
 fi
 for part in "$@"; do
     case $part in
-    infer | inference | endtoend | shaped | plain | network | service | scaling | timing) ;;
+    infer | inference | endtoend | shaped | plain | network | service | faults | scaling | timing) ;;
     *)
-        echo "no part $part: infer, inference, endtoend, shaped, plain, network, service, scaling, timing" >&2
+        echo "no part $part: infer, inference, endtoend, shaped, plain, network, service, faults, scaling, timing" >&2
         exit 2
         ;;
     esac

@@ -229,6 +229,7 @@ fn serve(folder: &Path) -> Outcome<()> {
     let options = ServiceOptions {
         key_store: folder.join("store").display().to_string(),
         tokens: None,
+        queue: None,
         tls: None,
         limits: ServiceLimits::default(),
     };

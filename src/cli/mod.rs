@@ -78,6 +78,8 @@ enum Command {
     Evaluate(roles::evaluate::EvaluateArguments),
     /// Server: serve deployments over HTTP, without a secret key.
     Serve(roles::serve::ServeArguments),
+    /// Server: take requests of a service out of a queue and answer them, without a secret key.
+    Worker(roles::worker::WorkerArguments),
     /// Client: decrypt the answers and show the classes.
     Decrypt(roles::decrypt::DecryptArguments),
     /// Classify your own images under encryption, in one process or with a service.
@@ -142,6 +144,7 @@ impl Command {
             Self::Evaluate(arguments) => arguments.threads,
             Self::Classify(arguments) => arguments.threads,
             Self::Serve(arguments) => arguments.threads,
+            Self::Worker(arguments) => arguments.threads,
             _ => None,
         }
     }
@@ -173,6 +176,7 @@ fn execute(command: Command, output: &mut Output) -> anyhow::Result<ExitCode> {
         Command::Evaluate(arguments) => roles::evaluate::run(&arguments, output),
         Command::Decrypt(arguments) => roles::decrypt::run(&arguments, output),
         Command::Serve(arguments) => roles::serve::run(&arguments, output),
+        Command::Worker(arguments) => roles::worker::run(&arguments, output),
         Command::Classify(arguments) => roles::classify::run(&arguments, output),
         Command::Demo(arguments) => demo::run(&arguments, output),
     }

@@ -8,6 +8,7 @@ use axum::{
 };
 use http_body_util::BodyExt as _;
 use hyper::body::Frame;
+use serde::{Deserialize, Serialize};
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
     time::{Instant, error::Elapsed, timeout, timeout_at},
@@ -27,7 +28,8 @@ pub(super) const OCTETS: &str = "application/octet-stream";
 const SEAL_OBJECTS: &str = "application/vnd.seal";
 
 /// The form of a body.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub(super) enum BodyForm {
     /// A message of this project's.
     Own,
@@ -52,6 +54,12 @@ pub(super) struct Received {
     pub form: BodyForm,
     pub bytes: Vec<u8>,
     _grant: OwnedSemaphorePermit,
+}
+
+impl AsRef<[u8]> for Received {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
 }
 
 /// Grants memory for bodies.

@@ -28,6 +28,9 @@ pub enum ServiceError {
         /// The problem.
         problem: String,
     },
+    /// The queue cannot be used.
+    #[error("the queue: {0}")]
+    Queue(String),
     /// A file with certificates, a key or tokens is not usable.
     #[error("{path}: {problem}", path = path.display())]
     File {

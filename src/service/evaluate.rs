@@ -1,6 +1,6 @@
 //! `POST /v1/deployments/{id}/evaluate`.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use axum::{
     body::Body,
@@ -9,32 +9,19 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 
-use tokio::time::timeout;
-
 use super::{
     body::{discard, receive},
+    here,
     hosted::{Hosted, Laps},
     key_hash::KeyHash,
     path_part::{PathPart, no_text},
-    problem::{KEY_HEADER, Problem, UNKNOWN_KEYS},
-    state::ServiceState,
+    problem::{KEY_HEADER, Problem},
+    state::{ServiceState, WaitingPlace},
 };
-use crate::engine::Server;
 
 /// Milliseconds of each stage of an answer, for the log.
 #[derive(Debug, Clone)]
 pub(super) struct StageTimes(pub String);
-
-/// A client's server: ready, or to be made of keys.
-enum Found {
-    Ready(Arc<Server>),
-    Stored(KeyHash, axum::body::Bytes),
-}
-
-fn unknown_keys(hash: &KeyHash) -> Problem {
-    let detail = format!("the server has no keys {hash}: upload them with PUT /v1/keys/{hash}");
-    Problem::new(StatusCode::NOT_FOUND, UNKNOWN_KEYS, detail)
-}
 
 /// Returns the hash of the client's keys, if the deployment needs any.
 fn named_keys(hosted: &Hosted, headers: &HeaderMap) -> Result<Option<KeyHash>, Problem> {
@@ -60,28 +47,6 @@ fn named_keys(hosted: &Hosted, headers: &HeaderMap) -> Result<Option<KeyHash>, P
         )
     });
     hash.map(Some)
-}
-
-/// Finds the client's keys.
-async fn find(
-    state: &ServiceState,
-    hosted: &Hosted,
-    keys: Option<KeyHash>,
-) -> Result<Found, Problem> {
-    if let Some(server) = hosted.ready(keys.as_ref()) {
-        return Ok(Found::Ready(server));
-    }
-    let Some(hash) = keys else {
-        return Err(Problem::internal("a deployment without keys is not ready"));
-    };
-    // A turn to evaluate is taken meanwhile.
-    let stored = state.keys.get(&hash, hosted.largest_keys());
-    let stored = timeout(state.limits.stall, stored).await;
-    let stored = stored.map_err(|_| Problem::store("it does not answer"))?;
-    match stored.map_err(Problem::store)? {
-        Some(message) => Ok(Found::Stored(hash, message)),
-        None => Err(unknown_keys(&hash)),
-    }
 }
 
 pub(super) async fn evaluate(
@@ -116,7 +81,7 @@ async fn answer(
             && hosted.ready(Some(hash)).is_none()
             && !state.keys.has(hash).await.map_err(Problem::store)?
         {
-            return Err(unknown_keys(hash));
+            return Err(Problem::unknown_keys(hash));
         }
         Ok((hosted, keys))
     };
@@ -128,25 +93,26 @@ async fn answer(
     let received = receive(headers, body, |form| hosted.request_limit(form), memory).await?;
     let media_type = received.form.media_type();
     let arrived = watch.lap();
-    let turn = state.turn().await?;
-    let waited = watch.lap();
-    let found = find(state, &hosted, keys).await?;
-    let shared = Arc::clone(state);
-    let work = tokio::task::spawn_blocking(move || {
-        // Whole, with its share of the memory, which ends with the work even if the client is gone.
-        let received = received;
-        let _turn = turn;
-        let _running = Running::new(&shared);
-        let mut watch = Laps::start();
-        let server = match found {
-            Found::Ready(server) => server,
-            Found::Stored(hash, message) => hosted.open(hash, &message)?,
-        };
-        let opened = watch.lap();
-        let evaluated = hosted.evaluate(&server, received.form, &received.bytes)?;
-        Ok::<_, Problem>((opened, evaluated))
-    });
-    let (opened, evaluated) = work.await.map_err(Problem::internal)??;
+    let mut waited = Duration::ZERO;
+    let (opened, evaluated) = if let Some(queue) = &state.queue {
+        let (shared, queue) = (Arc::clone(state), Arc::clone(queue));
+        // To its end, even if the client is gone.
+        let answered = tokio::spawn(async move {
+            let _place = WaitingPlace::take(&shared)?;
+            queue
+                .evaluate((&hosted, keys), (received.form, received))
+                .await
+        });
+        answered.await.map_err(Problem::internal)??
+    } else {
+        let turn = state.turn().await?;
+        waited = watch.lap();
+        let guards = (turn, Running::new(state));
+        let store = (&state.keys, state.limits.stall);
+        here::evaluate((hosted, keys), store, (received.form, received), guards).await?
+    };
+    let worked = opened + evaluated.read + evaluated.evaluate + evaluated.write;
+    let waited = waited + watch.lap().saturating_sub(worked);
     let stages = [
         ("arrive", arrived),
         ("wait", waited),

@@ -1,7 +1,8 @@
 //! One deployment, ready to serve.
 
 use std::{
-    path::Path,
+    collections::BTreeMap,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
@@ -28,6 +29,8 @@ pub(super) struct Hosted {
     /// Size of a request, in bytes, and of a set of keys.
     request_bytes: u64,
     key_bytes: u64,
+    /// Size that no response exceeds, in bytes.
+    pub response_bytes: u64,
     batch_size: usize,
     plan: Plan,
     contexts: Contexts,
@@ -59,14 +62,19 @@ enum AnswerForm {
 }
 
 impl Hosted {
-    /// Prepares a deployment. Weights are prepared here if it needs no keys, else for the first client.
-    pub fn new(deployment: &Deployment, limits: &ServiceLimits) -> Result<Self, DeployError> {
+    /// Prepares a deployment. Weights are prepared here if it needs no keys, else for the first client; never if this
+    /// process does not evaluate.
+    fn new(
+        deployment: &Deployment,
+        limits: &ServiceLimits,
+        evaluates: bool,
+    ) -> Result<Self, DeployError> {
         let plan = deployment.plan()?;
         let contexts = Contexts::new(plan.client_spec())?;
         let client_file = deployment.client_file(&plan)?.to_json()?;
         let sizes = UploadSizes::of(&contexts)?;
         let needs_keys = contexts.needs_keys();
-        let keyless = if needs_keys {
+        let keyless = if needs_keys || !evaluates {
             None
         } else {
             let keys = EvaluationKeys::none(&contexts);
@@ -79,6 +87,7 @@ impl Hosted {
             needs_keys,
             request_bytes: sizes.compact_request,
             key_bytes: sizes.compact_keys.unwrap_or(0),
+            response_bytes: most_response_bytes(&contexts),
             batch_size: plan.batch_size(),
             plan,
             seal: SealMessages::new(&contexts)?,
@@ -92,9 +101,9 @@ impl Hosted {
     }
 
     /// Reads the folder `server` of a deployment.
-    pub fn load(folder: &Path, limits: &ServiceLimits) -> Result<Self, ServiceError> {
+    fn load(folder: &Path, limits: &ServiceLimits, evaluates: bool) -> Result<Self, ServiceError> {
         let deployment = Deployment::load(folder)?;
-        Ok(Self::new(&deployment, limits)?)
+        Ok(Self::new(&deployment, limits, evaluates)?)
     }
 
     /// Describes the deployment to clients.
@@ -257,6 +266,33 @@ impl Hosted {
     fn spares(&self) -> std::sync::MutexGuard<'_, Vec<Request>> {
         self.spare.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Returns a size that no response exceeds: three polynomials over all primes, in whole words.
+fn most_response_bytes(contexts: &Contexts) -> u64 {
+    let sizes = contexts.contexts().iter().map(|context| {
+        let polynomial = context.parameters().poly_modulus_degree() * context.primes().len();
+        3 * 8 * polynomial as u64
+    });
+    let header = 4096;
+    header + sizes.sum::<u64>() * contexts.outputs() as u64
+}
+
+/// Reads the folders `server` of several deployments.
+pub(super) fn load_all(
+    folders: &[PathBuf],
+    limits: &ServiceLimits,
+    evaluates: bool,
+) -> Result<BTreeMap<DeploymentId, Arc<Hosted>>, ServiceError> {
+    let mut hosted = BTreeMap::new();
+    for folder in folders {
+        let made = Hosted::load(folder, limits, evaluates)?;
+        let id = made.id;
+        if hosted.insert(id, Arc::new(made)).is_some() {
+            return Err(ServiceError::Twice(id));
+        }
+    }
+    Ok(hosted)
 }
 
 /// Returns limits for a message that is here already: its form bounds what is made of it.

@@ -1,6 +1,7 @@
-//! Clients' evaluation keys by their hash, in a folder or in a bucket that speaks S3.
+//! Clients' evaluation keys by their hash: in a folder, in a bucket that speaks S3, or in one of the queue.
 
 use std::{
+    collections::HashMap,
     fs,
     path::Path as FilePath,
     sync::Arc,
@@ -13,19 +14,39 @@ use object_store::{
     path::Path,
 };
 
-use tokio::sync::Mutex;
+use tokio::{
+    sync::{Mutex, OnceCell},
+    time::Instant,
+};
 
-use super::{error::ServiceError, key_hash::KeyHash, use_ring};
+use super::{
+    error::ServiceError,
+    key_hash::KeyHash,
+    queue::{Bucket, Connection, KEYS, QueueError, until},
+    use_ring,
+};
+
+/// The store's place if it is a bucket of the queue.
+pub(super) const QUEUE_KEYS: &str = "queue:";
+/// Time in which the queue must find or take a set of keys: long enough for its servers to choose another leader.
+const QUEUE_TIME: Duration = Duration::from_secs(15);
 
 /// The store. Several servers may share one.
 #[derive(Debug, Clone)]
 pub(super) struct KeyStore {
-    store: Arc<dyn ObjectStore>,
-    folder: Path,
+    place: KeyPlace,
     most: usize,
     age: Duration,
     /// One upload at a time counts what is there.
     counting: Arc<Mutex<()>>,
+}
+
+/// Where keys are.
+#[derive(Debug, Clone)]
+enum KeyPlace {
+    Objects(Arc<dyn ObjectStore>, Path),
+    /// The bucket bounds number and age by itself. A worker opens it when a service has made it.
+    Queue(Arc<(Connection, OnceCell<Bucket>)>),
 }
 
 /// A failure of the store, in words without hashes of keys.
@@ -35,9 +56,20 @@ pub(super) struct StoreError(String);
 
 impl From<object_store::Error> for StoreError {
     fn from(error: object_store::Error) -> Self {
-        let text = error.to_string();
+        Self::of(&error.to_string())
+    }
+}
+
+impl From<QueueError> for StoreError {
+    fn from(error: QueueError) -> Self {
+        Self::of(&error.to_string())
+    }
+}
+
+impl StoreError {
+    fn of(text: &str) -> Self {
         let mut words = String::new();
-        let mut rest = text.as_str();
+        let mut rest = text;
         let is_hash = |run: &str| run.len() == 64 && run.bytes().all(|c| c.is_ascii_hexdigit());
         while let Some(next) = rest.chars().next() {
             if rest.get(..64).is_some_and(is_hash) {
@@ -65,13 +97,20 @@ type StoreResult<T> = Result<T, StoreError>;
 
 impl KeyStore {
     /// Opens a folder, which is made if it is missing, or an address such as `s3://bucket/folder`; the usual variables
-    /// (`AWS_ACCESS_KEY_ID`, `AWS_ENDPOINT` and others) tell how to reach it.
-    pub fn open(place: &str, most: usize, age: Duration) -> Result<Self, ServiceError> {
+    /// (`AWS_ACCESS_KEY_ID`, `AWS_ENDPOINT` and others) tell how to reach it. Or takes a bucket of the queue.
+    pub fn open(
+        place: &str,
+        (most, age): (usize, Duration),
+        queue: Option<&Connection>,
+    ) -> Result<Self, ServiceError> {
         let problem = |problem: String| ServiceError::KeyStore {
             place: place.to_owned(),
             problem,
         };
-        let (store, folder): (Arc<dyn ObjectStore>, _) = if place.contains("://") {
+        let opened = if place == QUEUE_KEYS {
+            let queue = queue.ok_or_else(|| problem("there is no queue".to_owned()))?;
+            KeyPlace::Queue(Arc::new((queue.clone(), OnceCell::new())))
+        } else if place.contains("://") {
             use_ring();
             let url = reqwest::Url::parse(place).map_err(|error| problem(error.to_string()))?;
             if !matches!(url.scheme(), "s3" | "s3a") {
@@ -85,25 +124,29 @@ impl KeyStore {
             });
             let opened =
                 parse_url_opts(&url, options).map_err(|error| problem(error.to_string()))?;
-            (opened.0.into(), opened.1)
+            KeyPlace::Objects(opened.0.into(), opened.1)
         } else {
             let folder = FilePath::new(place);
             fs::create_dir_all(folder).map_err(|error| problem(error.to_string()))?;
             let store = LocalFileSystem::new_with_prefix(folder);
             let store = store.map_err(|error| problem(error.to_string()))?;
-            (Arc::new(store.with_fsync(true)), Path::default())
+            KeyPlace::Objects(Arc::new(store.with_fsync(true)), Path::default())
         };
         Ok(Self {
-            store,
-            folder,
+            place: opened,
             most,
             age,
             counting: Arc::default(),
         })
     }
 
-    fn path(&self, hash: &KeyHash) -> Path {
-        self.folder.clone().join(format!("{hash}.keys"))
+    fn file(hash: &KeyHash) -> String {
+        format!("{hash}.keys")
+    }
+
+    async fn bucket((queue, bucket): &(Connection, OnceCell<Bucket>)) -> StoreResult<&Bucket> {
+        let opened = bucket.get_or_try_init(|| queue.bucket(KEYS)).await;
+        Ok(opened?)
     }
 
     fn is_expired(&self, found: &ObjectMeta) -> bool {
@@ -113,7 +156,15 @@ impl KeyStore {
 
     /// Tells whether there are keys of this hash.
     pub async fn has(&self, hash: &KeyHash) -> StoreResult<bool> {
-        match self.store.head(&self.path(hash)).await {
+        let (store, folder) = match &self.place {
+            KeyPlace::Objects(store, folder) => (store, folder),
+            KeyPlace::Queue(queue) => {
+                let bucket = Self::bucket(queue).await?;
+                let (file, end) = (Self::file(hash), Instant::now() + QUEUE_TIME);
+                return Ok(until(end, || bucket.find(&file)).await?.is_some());
+            }
+        };
+        match store.head(&folder.clone().join(Self::file(hash))).await {
             Ok(found) => Ok(!self.is_expired(&found)),
             Err(object_store::Error::NotFound { .. }) => Ok(false),
             Err(error) => Err(error.into()),
@@ -123,8 +174,19 @@ impl KeyStore {
     /// Reads keys of at most `limit` bytes; larger ones are another deployment's. Damaged ones are removed, as if they had
     /// not been there.
     pub async fn get(&self, hash: &KeyHash, limit: u64) -> StoreResult<Option<Bytes>> {
-        let path = self.path(hash);
-        let found = match self.store.get(&path).await {
+        let (store, folder) = match &self.place {
+            KeyPlace::Objects(store, folder) => (store, folder),
+            KeyPlace::Queue(queue) => {
+                let bucket = Self::bucket(queue).await?;
+                let (file, end) = (Self::file(hash), Instant::now() + QUEUE_TIME);
+                let found = until(end, || bucket.get(&file, limit)).await?;
+                // NATS has compared a hash of its own.
+                let fits = found.filter(|(_, bytes)| KeyHash::of(bytes) == *hash);
+                return Ok(fits.map(|(_, bytes)| bytes.into()));
+            }
+        };
+        let path = folder.clone().join(Self::file(hash));
+        let found = match store.get(&path).await {
             Ok(found) => found,
             Err(object_store::Error::NotFound { .. }) => return Ok(None),
             Err(error) => return Err(error.into()),
@@ -137,7 +199,7 @@ impl KeyStore {
             return Ok(Some(bytes));
         }
         log::warn!("a set of stored keys is damaged and is removed");
-        self.store.delete(&path).await?;
+        store.delete(&path).await?;
         Ok(None)
     }
 
@@ -146,25 +208,41 @@ impl KeyStore {
         if self.has(hash).await? {
             return Ok(Stored::Known);
         }
+        let (store, folder) = match &self.place {
+            KeyPlace::Objects(store, folder) => (store, folder),
+            KeyPlace::Queue(queue) => {
+                let bucket = Self::bucket(queue).await?;
+                let (file, end) = (Self::file(hash), Instant::now() + QUEUE_TIME);
+                return match bucket.put(&file, &HashMap::new(), &message, end).await {
+                    Ok(()) => Ok(Stored::New),
+                    Err(QueueError::Full) => Ok(Stored::Full),
+                    Err(error) => Err(error.into()),
+                };
+            }
+        };
         let _alone = self.counting.lock().await;
         if self.sweep().await? >= self.most {
             return Ok(Stored::Full);
         }
-        self.store.put(&self.path(hash), message.into()).await?;
+        let path = folder.clone().join(Self::file(hash));
+        store.put(&path, message.into()).await?;
         Ok(Stored::New)
     }
 
-    /// Removes what is too old; returns the number of sets that are left.
+    /// Removes what is too old; returns the number of sets that are left, and 0 for a queue, which counts by itself.
     pub async fn sweep(&self) -> StoreResult<usize> {
-        let prefix = (!self.folder.as_ref().is_empty()).then_some(&self.folder);
-        let found = self.store.list_with_delimiter(prefix).await?.objects;
+        let KeyPlace::Objects(store, folder) = &self.place else {
+            return Ok(0);
+        };
+        let prefix = (!folder.as_ref().is_empty()).then_some(folder);
+        let found = store.list_with_delimiter(prefix).await?.objects;
         let mut left = 0;
         for keys in found {
             if keys.location.extension() != Some("keys") {
                 continue;
             }
             if self.is_expired(&keys) {
-                match self.store.delete(&keys.location).await {
+                match store.delete(&keys.location).await {
                     Ok(()) | Err(object_store::Error::NotFound { .. }) => {}
                     Err(error) => return Err(error.into()),
                 }

@@ -1,7 +1,6 @@
 //! The listening side: connections, TLS, time limits, and an end that loses no running request.
 
 use std::{
-    collections::BTreeMap,
     net::SocketAddr,
     path::{Path, PathBuf},
     sync::Arc,
@@ -19,15 +18,24 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream},
-    sync::{OwnedSemaphorePermit, Semaphore, watch},
+    runtime::Runtime,
+    sync::{OwnedSemaphorePermit, Semaphore},
     time::{Instant, sleep, timeout},
 };
 use tokio_io_timeout::TimeoutStream;
 use tokio_rustls::TlsAcceptor;
 
 use super::{
-    auth::Tokens, body::BodyForm, error::ServiceError, hosted::Hosted, key_store::KeyStore,
-    limits::ServiceLimits, routes::router, state::ServiceState,
+    auth::Tokens,
+    body::BodyForm,
+    error::ServiceError,
+    hosted::load_all,
+    key_store::{KeyStore, QUEUE_KEYS},
+    limits::ServiceLimits,
+    queue::{Connection, Queue, QueueOptions},
+    routes::router,
+    state::ServiceState,
+    stop::StopHandle,
 };
 
 /// Time between two looks for keys that are too old.
@@ -36,6 +44,8 @@ const SWEEP: Duration = Duration::from_hours(1);
 const CONNECTION_BUFFER: usize = 64 << 10;
 /// Time between two looks for the end of running requests.
 const LOOK: Duration = Duration::from_millis(50);
+/// Files that are left for other things than connections.
+const OTHER_FILES: usize = 40;
 /// Pause after the system refused a connection, for example because too many files are open.
 const REFUSED: Duration = Duration::from_millis(100);
 
@@ -51,8 +61,10 @@ pub struct TlsFiles {
 /// Choices for a service.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServiceOptions {
-    /// The folder for clients' keys, or an address that starts with `s3://`.
+    /// The folder for clients' keys, an address that starts with `s3://`, or `queue:` for a bucket of the queue.
     pub key_store: String,
+    /// The queue whose workers evaluate; without it, this process does.
+    pub queue: Option<QueueOptions>,
     /// A file with a token in each line; without it, everyone may call.
     pub tokens: Option<PathBuf>,
     /// Serves TLS.
@@ -65,7 +77,8 @@ pub struct ServiceOptions {
 pub struct Service {
     state: Arc<ServiceState>,
     tls: Option<TlsAcceptor>,
-    stop: watch::Sender<bool>,
+    stop: StopHandle,
+    runtime: Runtime,
 }
 
 impl std::fmt::Debug for Service {
@@ -77,32 +90,14 @@ impl std::fmt::Debug for Service {
     }
 }
 
-/// Stops a service: new work is refused, running requests end first.
-#[derive(Debug, Clone)]
-pub struct StopHandle(watch::Sender<bool>);
-
-impl StopHandle {
-    /// Begins to stop. [`Service::run`] returns when running requests have ended, or after [`ServiceLimits::drain`].
-    pub fn stop(&self) {
-        self.0.send_replace(true);
-    }
-}
-
 impl Service {
-    /// Prepares deployments, from their folders `server`.
+    /// Prepares deployments, from their folders `server`, and the queue if there is one.
     ///
     /// # Errors
-    /// [`ServiceError`] if a file, the key store or a deployment cannot be used.
+    /// [`ServiceError`] if a file, the key store, the queue or a deployment cannot be used.
     pub fn new(folders: &[PathBuf], options: &ServiceOptions) -> Result<Self, ServiceError> {
         let limits = &options.limits;
-        let mut hosted = BTreeMap::new();
-        for folder in folders {
-            let made = Hosted::load(folder, limits)?;
-            let id = made.id;
-            if hosted.insert(id, Arc::new(made)).is_some() {
-                return Err(ServiceError::Twice(id));
-            }
-        }
+        let hosted = load_all(folders, limits, options.queue.is_none())?;
         let largest = hosted.values().map(|made| {
             made.request_limit(BodyForm::Own)
                 .max(made.key_limit(BodyForm::Own))
@@ -112,19 +107,40 @@ impl Service {
             return Err(ServiceError::Memory { largest });
         }
         let tokens = options.tokens.as_deref().map(Tokens::load).transpose()?;
-        let keys = KeyStore::open(&options.key_store, limits.stored_keys, limits.key_age)?;
         let tls = options.tls.as_ref().map(acceptor).transpose()?;
-        let state = ServiceState::new(hosted, tokens.unwrap_or_default(), keys, limits.clone());
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .thread_name("sealquant-http")
+            .enable_all()
+            .build()?;
+        let mut connection = None;
+        if let Some(queue) = &options.queue {
+            let opened = runtime.block_on(Connection::open(queue))?;
+            if options.key_store == QUEUE_KEYS {
+                let made = opened.make_keys((limits, largest), queue.replicas);
+                runtime.block_on(made)?;
+            }
+            connection = Some(opened);
+        }
+        let bounds = (limits.stored_keys, limits.key_age);
+        let keys = KeyStore::open(&options.key_store, bounds, connection.as_ref())?;
+        let queue = connection.zip(options.queue.as_ref());
+        let queue = queue.map(|(connection, queue)| {
+            let deployments: Vec<_> = hosted.keys().copied().collect();
+            runtime.block_on(Queue::open(connection, queue, &deployments))
+        });
+        let mut state = ServiceState::new(hosted, tokens.unwrap_or_default(), keys, limits.clone());
+        state.queue = queue.transpose()?.map(Arc::new);
         Ok(Self {
             state: Arc::new(state),
             tls,
-            stop: watch::Sender::new(false),
+            stop: StopHandle::new(),
+            runtime,
         })
     }
 
     /// Returns a handle with which another thread stops the service.
     pub fn stop_handle(&self) -> StopHandle {
-        StopHandle(self.stop.clone())
+        self.stop.clone()
     }
 
     /// Serves on an address until it is stopped; a port of 0 is any free one. `ready` is told the address.
@@ -136,10 +152,13 @@ impl Service {
         address: SocketAddr,
         ready: impl FnOnce(SocketAddr),
     ) -> Result<(), ServiceError> {
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .thread_name("sealquant-http")
-            .enable_all()
-            .build()?;
+        let Self {
+            state,
+            tls,
+            stop,
+            runtime,
+        } = self;
+        let listening = Listening { state, tls };
         let served = runtime.block_on(async {
             let listener = TcpListener::bind(address).await;
             let listener = listener.map_err(|source| ServiceError::Listen {
@@ -147,20 +166,28 @@ impl Service {
                 source,
             })?;
             ready(listener.local_addr()?);
-            self.accept(&listener).await;
+            listening.accept(&listener, &stop).await;
             Ok(())
         });
         // An evaluation that still runs has had its time.
         runtime.shutdown_background();
         served
     }
+}
 
-    async fn accept(self, listener: &TcpListener) {
+/// What accepting connections takes.
+struct Listening {
+    state: Arc<ServiceState>,
+    tls: Option<TlsAcceptor>,
+}
+
+impl Listening {
+    async fn accept(self, listener: &TcpListener, stop: &StopHandle) {
         let limits = &self.state.limits;
-        let connections = Arc::new(Semaphore::new(limits.connections.max(1)));
+        let connections = Arc::new(Semaphore::new(most_connections(limits.connections)));
         let graceful = GracefulShutdown::new();
         let router = router(&self.state);
-        let mut stopped = self.stop.subscribe();
+        let mut stopped = stop.watch();
         let sweeper = tokio::spawn(sweep(Arc::clone(&self.state)));
         loop {
             let accepted = tokio::select! {
@@ -216,6 +243,29 @@ impl Service {
             }
         });
     }
+}
+
+/// Returns how many connections may be open: none takes a file that keys or the queue need.
+fn most_connections(asked: usize) -> usize {
+    let Some(files) = open_files() else {
+        return asked.max(1);
+    };
+    let most = files.saturating_sub(OTHER_FILES).max(1);
+    if most < asked {
+        log::warn!(
+            "the system allows {files} open files: at most {most} connections are open at once"
+        );
+    }
+    asked.clamp(1, most)
+}
+
+/// Returns how many files the process may open, if the system tells it (Linux does).
+fn open_files() -> Option<usize> {
+    let limits = std::fs::read_to_string("/proc/self/limits").ok()?;
+    let line = limits
+        .lines()
+        .find_map(|line| line.strip_prefix("Max open files"))?;
+    line.split_whitespace().next()?.parse().ok()
 }
 
 /// Waits for a connection, while there are fewer than may be open; further ones wait in the system's backlog.

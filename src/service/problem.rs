@@ -1,12 +1,14 @@
 //! Refusals as clients see them: a status, a word for programs, and what is wrong and what to do.
 
-use std::fmt::Display;
+use std::{borrow::Cow, fmt::Display};
 
 use axum::{
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use serde_json::json;
+
+use super::key_hash::KeyHash;
 
 /// Header with the hash of the client's keys.
 pub(super) const KEY_HEADER: &str = "sealquant-key";
@@ -20,7 +22,7 @@ const PROBLEM_JSON: &str = "application/problem+json";
 pub(super) struct Problem {
     pub status: StatusCode,
     /// A word for programs, the same for the same kind of problem.
-    pub word: &'static str,
+    pub word: Cow<'static, str>,
     /// The fault, and what to do.
     pub detail: String,
     /// Seconds after which to try again.
@@ -28,10 +30,14 @@ pub(super) struct Problem {
 }
 
 impl Problem {
-    pub fn new(status: StatusCode, word: &'static str, detail: impl Display) -> Self {
+    pub fn new(
+        status: StatusCode,
+        word: impl Into<Cow<'static, str>>,
+        detail: impl Display,
+    ) -> Self {
         Self {
             status,
-            word,
+            word: word.into(),
             detail: detail.to_string(),
             retry_after: None,
         }
@@ -65,6 +71,36 @@ impl Problem {
     pub fn full() -> Self {
         let detail = "the server's key store holds as many keys as it may: its owner can allow more, or remove some";
         Self::new(StatusCode::INSUFFICIENT_STORAGE, "key-store-full", detail)
+    }
+
+    /// Tells that there are no keys of this hash.
+    pub fn unknown_keys(hash: &KeyHash) -> Self {
+        let detail = format!("the server has no keys {hash}: upload them with PUT /v1/keys/{hash}");
+        Self::new(StatusCode::NOT_FOUND, UNKNOWN_KEYS, detail)
+    }
+
+    /// Tells that a deployment is not served, or not any more.
+    pub fn gone(detail: impl Display) -> Self {
+        Self::new(StatusCode::GONE, "gone", detail)
+    }
+
+    /// Tells that the queue failed. The cause is for the log, not for clients.
+    pub fn queue(cause: impl Display) -> Self {
+        log::error!("the queue failed: {cause}");
+        let detail = "the server's queue does not answer: try again after the time in Retry-After";
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "queue", detail).after(5)
+    }
+
+    /// Tells that the queue holds as much as it may.
+    pub fn queue_full() -> Self {
+        let detail = "too many requests wait for a worker: try again after the time in Retry-After";
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "queue-full", detail).after(5)
+    }
+
+    /// Tells that no worker has answered in time.
+    pub fn no_worker() -> Self {
+        let detail = "no worker has answered in time: the server's owner must start some, or more";
+        Self::new(StatusCode::GATEWAY_TIMEOUT, "no-worker", detail)
     }
 
     /// Tells that something failed that should not fail. The cause is for the log, not for clients.

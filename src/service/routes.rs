@@ -1,6 +1,7 @@
 //! The calls, and what holds for all of them: tokens, the log, metrics.
 
 use std::{
+    borrow::Cow,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -118,13 +119,13 @@ async fn record(State(state): Shared, request: Request, next: Next) -> Response 
     let is_read = response.status().is_success();
     let received = announced.filter(|_| is_read).unwrap_or(0);
     state.metrics.call(call, status, received, sent);
-    let outcome = response.extensions().get::<&'static str>();
+    let outcome = response.extensions().get::<Cow<'static, str>>();
     let stages = response.extensions().get::<StageTimes>();
     log::info!(
         target: "sealquant::service",
         "request={number} call={call} deployment={deployment} status={status} outcome={} received={received} sent={sent} \
          ms={:.1} stages=\"{}\"",
-        outcome.unwrap_or(&"ok"),
+        outcome.map_or("ok", |word| word),
         start.elapsed().as_secs_f64() * 1e3,
         stages.map_or("", |stages| &stages.0),
     );
@@ -137,6 +138,13 @@ async fn record(State(state): Shared, request: Request, next: Next) -> Response 
 async fn readyz(State(state): Shared) -> Result<&'static str, Problem> {
     if state.is_draining() {
         return Err(Problem::draining());
+    }
+    if state
+        .queue
+        .as_ref()
+        .is_some_and(|queue| !queue.is_connected())
+    {
+        return Err(Problem::queue("it is not connected"));
     }
     Ok("ready\n")
 }

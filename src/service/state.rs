@@ -13,7 +13,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::{
     auth::Tokens, body::BodyMemory, hosted::Hosted, key_store::KeyStore, limits::ServiceLimits,
-    metrics::Metrics, problem::Problem,
+    metrics::Metrics, problem::Problem, queue::Queue,
 };
 use crate::deploy::DeploymentId;
 
@@ -26,6 +26,8 @@ pub(super) struct ServiceState {
     pub limits: ServiceLimits,
     pub memory: BodyMemory,
     pub metrics: Metrics,
+    /// The queue whose workers evaluate; without it, this process does.
+    pub queue: Option<Arc<Queue>>,
     evaluations: Arc<Semaphore>,
     draining: AtomicBool,
 }
@@ -43,6 +45,7 @@ impl ServiceState {
             keys,
             memory: BodyMemory::new(limits.body_bytes),
             metrics: Metrics::new(),
+            queue: None,
             evaluations: Arc::new(Semaphore::new(limits.evaluations.max(1))),
             draining: AtomicBool::new(false),
             limits,
@@ -80,7 +83,7 @@ impl ServiceState {
                 "the deployment {id} is not served, or not any more: GET /v1/deployments lists what is, and new \
                  deployments need new keys"
             );
-            Problem::new(StatusCode::GONE, "gone", detail)
+            Problem::gone(detail)
         })
     }
 
@@ -103,10 +106,10 @@ impl Drop for Call {
 }
 
 /// A place among those that wait.
-struct WaitingPlace<'a>(&'a ServiceState);
+pub(super) struct WaitingPlace<'a>(&'a ServiceState);
 
 impl<'a> WaitingPlace<'a> {
-    fn take(state: &'a ServiceState) -> Result<Self, Problem> {
+    pub fn take(state: &'a ServiceState) -> Result<Self, Problem> {
         let place = Self(state);
         let before = state.metrics.waiting.inc();
         if before.cast_unsigned() >= state.limits.waiting.max(1) as u64 {

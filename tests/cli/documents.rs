@@ -54,6 +54,7 @@ const RULES: &[(&str, Rule)] = &[
     ("sealquant classify --server", Parse),
     ("sealquant classify", Run),
     ("sealquant serve", Parse),
+    ("sealquant worker", Parse),
     ("sealquant import", Run),
     ("sealquant ptq", Run),
     ("sealquant train", Parse),

@@ -7,6 +7,8 @@
 )]
 
 #[cfg(unix)]
+mod array;
+#[cfg(unix)]
 mod clients;
 mod data;
 mod demo;

@@ -42,7 +42,7 @@ impl Sides {
         self.at(path).to_str().unwrap().to_owned()
     }
 
-    fn keygen(&self, keys: &str) {
+    pub fn keygen(&self, keys: &str) {
         run(&[
             "keygen",
             "--client",
@@ -67,7 +67,7 @@ impl Sides {
         arguments
     }
 
-    fn encrypt(&self, out: &str) {
+    pub fn encrypt(&self, out: &str) {
         let arguments = self.encrypt_arguments(out);
         run(&["encrypt"]
             .into_iter()

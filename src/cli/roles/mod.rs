@@ -6,10 +6,13 @@ pub(super) mod decrypt;
 pub(super) mod encrypt;
 pub(super) mod evaluate;
 pub(super) mod keygen;
+mod log;
 mod pictures;
 mod predictions;
+mod queue;
 mod remote;
 pub(super) mod serve;
+pub(super) mod worker;
 
 use std::path::{Path, PathBuf};
 

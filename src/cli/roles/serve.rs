@@ -1,20 +1,17 @@
 //! `sealquant serve`.
 
-use std::{
-    io::Write as _,
-    net::SocketAddr,
-    num::NonZeroUsize,
-    path::PathBuf,
-    process::ExitCode,
-    time::{Duration, SystemTime},
-};
+use std::{net::SocketAddr, num::NonZeroUsize, path::PathBuf, process::ExitCode, time::Duration};
 
-use super::super::{
-    interrupt, model,
-    output::{Output, note},
-    progress::doing,
+use super::{
+    super::{
+        interrupt, model,
+        output::{Output, note},
+        progress::doing,
+    },
+    log::start_log,
+    queue::QueueArguments,
 };
-use crate::service::{Service, ServiceLimits, ServiceOptions, TlsFiles};
+use crate::service::{QueueOptions, Service, ServiceLimits, ServiceOptions, TlsFiles};
 
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct ServeArguments {
@@ -24,8 +21,8 @@ pub(in crate::cli) struct ServeArguments {
     /// Address and port; port 0 is any free one
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
     listen: SocketAddr,
-    /// The store of clients' keys: a folder, or s3://BUCKET/FOLDER with the usual AWS_ variables [default: a folder in the
-    /// user's data directory]
+    /// The store of clients' keys: a folder, s3://BUCKET/FOLDER with the usual AWS_ variables, or queue: [default: queue: if
+    /// there is one, else a folder in the user's data directory]
     #[arg(long, value_name = "PLACE")]
     key_store: Option<String>,
     /// A file with a token in each line: calls must send one of them
@@ -38,10 +35,48 @@ pub(in crate::cli) struct ServeArguments {
     #[arg(long, value_name = "FILE", requires = "tls_certificate")]
     tls_key: Option<PathBuf>,
     #[command(flatten)]
+    queue: QueueArguments,
+    #[command(flatten)]
+    jobs: JobArguments,
+    #[command(flatten)]
     limits: LimitArguments,
     /// Worker threads [default: all processors]
     #[arg(long, value_name = "N", value_parser = model::whole::<NonZeroUsize>(1..=usize::MAX))]
     pub(in crate::cli) threads: Option<NonZeroUsize>,
+}
+
+/// What the queue may hold: the service makes it so.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Queue")]
+struct JobArguments {
+    /// NATS servers that hold a copy of everything
+    #[arg(long, value_name = "N", default_value = "1", requires = "queue", value_parser = model::whole::<usize>(1..=5))]
+    queue_replicas: usize,
+    /// Jobs that wait or run; further requests are told to come again
+    #[arg(long, value_name = "N", default_value = "1000", requires = "queue", value_parser = model::whole::<usize>(1..=1_000_000))]
+    queue_jobs: usize,
+    /// Bytes of requests that NATS may hold, and of responses, in MiB; it sets them apart from the start
+    #[arg(long, value_name = "MIB", default_value = "1024", requires = "queue", value_parser = model::whole::<u64>(1..=1 << 24))]
+    queue_memory: u64,
+    /// Seconds in which a job must be answered
+    #[arg(long, value_name = "SECONDS", default_value = "600", requires = "queue", value_parser = model::whole::<u64>(1..=86_400))]
+    job_time: u64,
+    /// Seconds after which the job of a worker that says nothing goes to another
+    #[arg(long, value_name = "SECONDS", default_value = "30", requires = "queue", value_parser = model::whole::<u64>(1..=3600))]
+    ack_wait: u64,
+}
+
+impl JobArguments {
+    fn options(&self, queue: QueueOptions) -> QueueOptions {
+        QueueOptions {
+            replicas: self.queue_replicas,
+            jobs: self.queue_jobs,
+            bytes: self.queue_memory << 20,
+            job_time: Duration::from_secs(self.job_time),
+            ack_wait: Duration::from_secs(self.ack_wait),
+            ..queue
+        }
+    }
 }
 
 /// Bounds on what the service does for others.
@@ -98,8 +133,10 @@ pub(in crate::cli) fn run(
     arguments: &ServeArguments,
     output: &mut Output,
 ) -> anyhow::Result<ExitCode> {
+    let queue = arguments.queue.options();
     let key_store = match &arguments.key_store {
         Some(place) => place.clone(),
+        None if queue.is_some() => "queue:".to_owned(),
         None => super::data_folder()?
             .join("served-keys")
             .display()
@@ -111,6 +148,7 @@ pub(in crate::cli) fn run(
         .zip(arguments.tls_key.clone());
     let options = ServiceOptions {
         key_store,
+        queue: queue.map(|queue| arguments.jobs.options(queue)),
         tokens: arguments.tokens.clone(),
         tls: files.map(|(certificates, key)| TlsFiles { certificates, key }),
         limits: arguments.limits.limits(),
@@ -143,17 +181,4 @@ pub(in crate::cli) fn run(
     })?;
     said?;
     Ok(ExitCode::SUCCESS)
-}
-
-/// Writes the log to standard error; `RUST_LOG` chooses what.
-fn start_log() {
-    env_logger::Builder::new()
-        .filter_module("sealquant", log::LevelFilter::Info)
-        .parse_default_env()
-        .format(|line, record| {
-            let time = humantime::format_rfc3339_millis(SystemTime::now());
-            let level = record.level().as_str().to_ascii_lowercase();
-            writeln!(line, "{time} {level} {}", record.args())
-        })
-        .init();
 }

@@ -145,6 +145,7 @@ impl Running {
         let mut options = ServiceOptions {
             key_store: store(folder.path()).to_str().unwrap().to_owned(),
             tokens: None,
+            queue: None,
             tls: None,
             limits: ServiceLimits::default(),
         };

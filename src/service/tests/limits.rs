@@ -85,6 +85,7 @@ fn bodies_beyond_the_memory_are_told_to_come_again() {
     let options = ServiceOptions {
         key_store: folder.path().join("store").display().to_string(),
         tokens: None,
+        queue: None,
         tls: None,
         limits: limited(1024),
     };
@@ -127,7 +128,7 @@ fn waiting_requests_are_counted() {
         waiting: 2,
         ..ServiceLimits::default()
     };
-    let keys = KeyStore::open(store, 1, Duration::from_secs(1)).unwrap();
+    let keys = KeyStore::open(store, (1, Duration::from_secs(1)), None).unwrap();
     let state = ServiceState::new([].into(), Tokens::default(), keys, limits);
     let state = Arc::new(state);
     block_on(async {
@@ -158,7 +159,7 @@ fn waiting_requests_are_counted() {
 fn the_key_store_is_bounded_and_forgets() {
     let folder = tempfile::tempdir().unwrap();
     let place = folder.path().join("new/store");
-    let open = |most, age| KeyStore::open(place.to_str().unwrap(), most, age).unwrap();
+    let open = |most, age| KeyStore::open(place.to_str().unwrap(), (most, age), None).unwrap();
     let (messages, forever) = ([b"one", b"two", b"new"], Duration::from_hours(1));
     let hashes = messages.map(|message| KeyHash::of(message));
     block_on(async {
@@ -252,10 +253,10 @@ fn errors_of_the_store_hold_no_hashes() {
 #[test]
 fn a_bucket_can_be_named() {
     // Not reached here: only that there is a client for it.
-    KeyStore::open("s3://bucket/folder", 1, Duration::from_secs(1)).unwrap();
+    KeyStore::open("s3://bucket/folder", (1, Duration::from_secs(1)), None).unwrap();
     for bad in ["ftp://a/b", "://"] {
         assert!(
-            KeyStore::open(bad, 1, Duration::from_secs(1)).is_err(),
+            KeyStore::open(bad, (1, Duration::from_secs(1)), None).is_err(),
             "{bad}"
         );
     }
