@@ -27,7 +27,7 @@ use tokio_rustls::TlsAcceptor;
 
 use super::{
     auth::Tokens, error::ServiceError, hosted::Hosted, key_store::KeyStore, limits::ServiceLimits,
-    routes::router, state::ServiceState,
+    page::Page, routes::router, state::ServiceState,
 };
 
 /// Time between two looks for keys that are too old.
@@ -65,6 +65,7 @@ pub struct ServiceOptions {
 pub struct Service {
     state: Arc<ServiceState>,
     tls: Option<TlsAcceptor>,
+    page: Option<Arc<Page>>,
     stop: watch::Sender<bool>,
 }
 
@@ -117,8 +118,18 @@ impl Service {
         Ok(Self {
             state: Arc::new(state),
             tls,
+            page: None,
             stop: watch::Sender::new(false),
         })
+    }
+
+    /// Serves the web page in a folder at `/` as well. Its files are read here, once.
+    ///
+    /// # Errors
+    /// [`ServiceError::File`] if the folder holds no page.
+    pub fn with_page(mut self, folder: &Path) -> Result<Self, ServiceError> {
+        self.page = Some(Arc::new(Page::load(folder)?));
+        Ok(self)
     }
 
     /// Returns a handle with which another thread stops the service.
@@ -158,7 +169,7 @@ impl Service {
         let limits = &self.state.limits;
         let connections = Arc::new(Semaphore::new(limits.connections.max(1)));
         let graceful = GracefulShutdown::new();
-        let router = router(&self.state);
+        let router = router(&self.state, self.page.clone());
         let mut stopped = self.stop.subscribe();
         let sweeper = tokio::spawn(sweep(Arc::clone(&self.state)));
         loop {
