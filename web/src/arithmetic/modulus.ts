@@ -74,9 +74,9 @@ export function invert(value: bigint, prime: bigint): bigint {
     return result;
 }
 
-/** Joins residues modulo different primes to the number from 0 below their product (Chinese remainder theorem). */
+/** Joins residues modulo different primes (Chinese remainder theorem). */
 export class Joining {
-    readonly product: bigint;
+    private readonly product: bigint;
     private readonly factors: bigint[];
 
     constructor(primes: readonly bigint[]) {
@@ -85,14 +85,10 @@ export class Joining {
         this.factors = primes.map((prime) => (product / prime) * invert(product / prime, prime));
     }
 
-    join(residues: readonly bigint[]): bigint {
-        const sum = residues.reduce((sum, residue, at) => sum + residue * this.factors[at]!, 0n);
-        return sum % this.product;
-    }
-
-    /** Joins to the number nearest to 0. */
+    /** Returns the number nearest to 0 that has these residues. */
     centred(residues: readonly bigint[]): bigint {
-        const joined = this.join(residues);
+        const sum = residues.reduce((sum, residue, at) => sum + residue * this.factors[at]!, 0n);
+        const joined = sum % this.product;
         return 2n * joined > this.product ? joined - this.product : joined;
     }
 }

@@ -1,4 +1,4 @@
-import { Joining, MAX_BITS, Modulus } from "../arithmetic/modulus";
+import { Joining, Modulus } from "../arithmetic/modulus";
 import { permutation } from "../seal/galois";
 import {
     type BatchEncoder,
@@ -11,14 +11,14 @@ import {
     levelId,
     makeContext,
 } from "../seal/library";
-import { readPair, readPlaintext, readSecret, readdressed, writePair, writePlaintext } from "../seal/saved";
+import { readPair, readSecret, readdressed, writeCiphertext } from "../seal/saved";
 import { pack } from "../wire/bits";
 import { randomBytes } from "../wire/bytes";
 import * as fingerprint from "../wire/fingerprint";
 import { Kind, writeMessage } from "../wire/message";
 import { SEED_BYTES, UniformPolynomials } from "../wire/uniform";
 import type { ClientFile } from "./client_file";
-import { type Pair, readResponse } from "./response";
+import { type Polynomials, readResponse } from "./response";
 
 /** SEAL's objects for one plain modulus. */
 interface Side {
@@ -45,9 +45,8 @@ export interface Decrypted {
  * never leave the client beside it: the two together reveal s.
  */
 export class Client {
+    /** For each plain prime. */
     private readonly sides: Side[];
-    /** Encrypts each part of a request. */
-    private readonly uploads: { side: Side; plainPrimes: bigint[] }[];
     private readonly moduli: Modulus[];
     /** The secret key in NTT form, a row for each prime. */
     private readonly secret: Float64Array[];
@@ -74,16 +73,6 @@ export class Client {
         );
         this.sides = contexts.map((context, at) => this.side(context, plainPrimes[at]!));
         this.secret = readSecret(this.savedSecret(), primes.length, degree);
-        if (file.sharedUpload && plainPrimes.length > 1) {
-            const product = new Joining(plainPrimes).product;
-            if (product >= 2n ** BigInt(MAX_BITS)) {
-                throw new RangeError(`the product of the plain primes has more than ${MAX_BITS} bits`);
-            }
-            const shared = makeContext(library, degree, primes, product);
-            this.uploads = [{ side: this.side(shared, product), plainPrimes }];
-        } else {
-            this.uploads = this.sides.map((side) => ({ side, plainPrimes: [side.plainModulus] }));
-        }
     }
 
     /** Returns the secret key as SEAL saves it. */
@@ -138,11 +127,11 @@ export class Client {
         const data = primes.length - 1;
         const seed = randomBytes(SEED_BYTES);
         const body = [seed];
-        this.uploads.forEach((upload, part) => {
-            const uniform = UniformPolynomials.ofRequest(seed, degree, upload.plainPrimes, primes);
+        this.sides.forEach((side, part) => {
+            const uniform = UniformPolynomials.ofRequest(seed, degree, side.plainModulus, primes);
             for (let ciphertext = 0; ciphertext < slotMap.requestCiphertexts; ciphertext++) {
                 const slots = slotMap.gather(image, ciphertext);
-                const [first, second] = this.encryptSlots(upload, slots);
+                const [first, second] = this.encryptSlots(side, slots);
                 for (let row = 0; row < data; row++) {
                     const modulus = this.moduli[row]!;
                     const wanted = uniform.row([part, ciphertext, row], modulus, degree);
@@ -157,7 +146,7 @@ export class Client {
             fingerprint: fingerprint.ofParameters(degree, primes, this.file.plainPrimes),
             polynomials: 2,
             primes: data,
-            parts: this.uploads.length,
+            parts: this.sides.length,
             items: slotMap.requestCiphertexts,
             images: 1,
         };
@@ -172,9 +161,9 @@ export class Client {
         const residues = parts.map((ciphertexts, part) => {
             const side = this.sides[part]!;
             const level = levelId(side.context, responsePrimes);
-            const outputs = ciphertexts.map((pair) => {
-                this.complete(side, level, pair);
-                const loaded = this.load(side, writePair(pair, level, false, degree));
+            const outputs = ciphertexts.map((polynomials) => {
+                this.complete(side, level, polynomials);
+                const loaded = this.load(side, writeCiphertext(polynomials, level, false, degree));
                 const budget = side.decryptor.invariantNoiseBudget(loaded);
                 if (budget === 0) {
                     throw new Error("the response cannot be decrypted: its noise is too large");
@@ -202,8 +191,9 @@ export class Client {
         const secretKey = new library.SecretKey();
         const parmsId = context.keyParmsId().values() as BigUint64Array;
         secretKey.loadFromArray(context, readdressed(this.savedSecret(), parmsId));
-        const encryptor = new library.Encryptor(context, this.generator.createPublicKey());
-        encryptor.setSecretKey(secretKey);
+        // It asks for a public key, which is not used.
+        const publicKey = new library.KeyGenerator(context, secretKey).createPublicKey();
+        const encryptor = new library.Encryptor(context, publicKey, secretKey);
         return {
             plainModulus,
             context,
@@ -224,7 +214,7 @@ export class Client {
         return rows.map((row) => row.map((_, at) => row[from[at]!]!));
     }
 
-    private encryptionOfZero(): Pair {
+    private encryptionOfZero(): [Float64Array[], Float64Array[]] {
         const key = this.generator.createPublicKey();
         const bytes = key.saveToArray(this.library.ComprModeType.none) as Uint8Array;
         key.delete();
@@ -232,24 +222,11 @@ export class Client {
     }
 
     /** Encrypts slots with SEAL and returns the ciphertext in NTT form. */
-    private encryptSlots({ side, plainPrimes }: { side: Side; plainPrimes: bigint[] }, slots: number[]): Pair {
+    private encryptSlots(side: Side, slots: number[]): [Float64Array[], Float64Array[]] {
         const { library } = this;
         const { degree, primes } = this.file;
-        const values = BigUint64Array.from(slots, BigInt);
         const plain = new library.Plaintext();
-        if (plainPrimes.length === 1) {
-            side.encoder.encode(values, plain);
-        } else {
-            const each = this.sides.map(({ encoder }) => {
-                encoder.encode(values, plain);
-                return readPlaintext(plain.saveToArray(library.ComprModeType.none) as Uint8Array, degree);
-            });
-            const joining = new Joining(plainPrimes);
-            const joined = Float64Array.from({ length: degree }, (_, at) =>
-                Number(joining.join(each.map((coefficients) => BigInt(coefficients[at]!)))),
-            );
-            plain.loadFromArray(side.context, writePlaintext(joined));
-        }
+        side.encoder.encode(BigUint64Array.from(slots, BigInt), plain);
         const encrypted = new library.Ciphertext();
         side.encryptor.encryptSymmetric(plain, encrypted);
         side.evaluator.cipherTransformToNttInplace(encrypted);
@@ -278,19 +255,19 @@ export class Client {
      * Gives the coefficients of polynomial 0 that did not travel those of -c1 s: they decrypt to 0 without noise, so that
      * the noise budget is that of the others.
      */
-    private complete(side: Side, level: BigUint64Array, [first, second]: Pair): void {
+    private complete(side: Side, level: BigUint64Array, [first, second, ...more]: Polynomials): void {
         const { degree, slotMap } = this.file;
         const step = degree / slotMap.responseCoefficients;
-        if (step === 1) {
+        if (step === 1 || !first || !second || more.length > 0) {
             return;
         }
-        const loaded = this.load(side, writePair([second, second], level, false, degree));
+        const loaded = this.load(side, writeCiphertext([second, second], level, false, degree));
         side.evaluator.cipherTransformToNttInplace(loaded);
         const [transformed] = this.saved(loaded, first.length);
         const product = transformed.map((row, prime) =>
             row.map((value, at) => this.moduli[prime]!.multiply(value, this.secret[prime]![at]!)),
         );
-        const multiplied = this.load(side, writePair([product, product], level, true, degree));
+        const multiplied = this.load(side, writeCiphertext([product, product], level, true, degree));
         side.evaluator.cipherTransformFromNttInplace(multiplied);
         const [back] = this.saved(multiplied, first.length);
         first.forEach((row, prime) =>
@@ -309,7 +286,7 @@ export class Client {
     }
 
     /** Reads a ciphertext back from SEAL, and frees it. */
-    private saved(encrypted: InstanceType<Library["Ciphertext"]>, primes: number): Pair {
+    private saved(encrypted: InstanceType<Library["Ciphertext"]>, primes: number): [Float64Array[], Float64Array[]] {
         const bytes = encrypted.saveToArray(this.library.ComprModeType.none) as Uint8Array;
         encrypted.delete();
         return readPair(bytes, primes, this.file.degree);

@@ -5,6 +5,7 @@ import { SlotMap } from "./slot_map";
 /** The version of client.json that the page reads. */
 const VERSION = 1;
 const MAX_PRIMES = 64;
+const MAX_POLYNOMIALS = 16;
 
 /** A key that the server needs. */
 export interface NeededKey {
@@ -42,8 +43,6 @@ export interface ClientFile {
     responsePrimes: number;
     /** Number of bits of each coefficient of a response, for each polynomial; none if responses are whole. */
     responseWidths: number[];
-    /** True if one upload serves all plain primes. */
-    sharedUpload: boolean;
 }
 
 /** Reads client.json, which may come from anyone. SEAL checks once more that the parameters are secure. */
@@ -75,6 +74,13 @@ export function readClientFile(json: unknown): ClientFile {
     if (levels.length !== ofKeys.length) {
         throw spec.error("key_levels", "must be a number of data primes for each key");
     }
+    if (spec.flag("shared_upload")) {
+        throw spec.error("shared_upload", "this page encrypts for each plain prime");
+    }
+    const responseWidths = spec.integers("response_widths", 1, MAX_BITS, MAX_POLYNOMIALS);
+    if (responseWidths.length === 1) {
+        throw spec.error("response_widths", "must be none, or one for each of 2 polynomials or more");
+    }
     const input = readInput(spec.within("input"));
     const slotMap = SlotMap.read(spec.within("slot_map"), input.height * input.width, degree);
     const classes = file.texts("classes", slotMap.logits);
@@ -99,8 +105,7 @@ export function readClientFile(json: unknown): ClientFile {
         corrections: corrections.map(BigInt),
         keys: ofKeys.map((element, at) => ({ element, level: levels[at]! })),
         responsePrimes: spec.integer("response_primes", 1, data),
-        responseWidths: spec.integers("response_widths", 1, MAX_BITS, 2),
-        sharedUpload: spec.flag("shared_upload"),
+        responseWidths,
     };
 }
 

@@ -4,11 +4,11 @@ import * as fingerprint from "../wire/fingerprint";
 import { Kind, readMessage } from "../wire/message";
 import type { ClientFile } from "./client_file";
 
-/** The two polynomials of a ciphertext: for each, a row of residues for each prime. */
-export type Pair = [Float64Array[], Float64Array[]];
+/** The polynomials of a ciphertext, two or more: for each, a row of residues for each prime. */
+export type Polynomials = Float64Array[][];
 
 /** Reads the response to a request of one image: for each plain prime, its ciphertexts. */
-export async function readResponse(file: ClientFile, message: Uint8Array): Promise<Pair[][]> {
+export async function readResponse(file: ClientFile, message: Uint8Array): Promise<Polynomials[][]> {
     const { degree, slotMap, plainPrimes, responsePrimes } = file;
     const primes = file.primes.slice(0, responsePrimes);
     const compact = file.responseWidths.length > 0;
@@ -18,7 +18,7 @@ export async function readResponse(file: ClientFile, message: Uint8Array): Promi
         kind: compact ? Kind.CompactResponse : Kind.Response,
         isNttForm: false,
         fingerprint: fingerprint.ofParameters(degree, file.primes, plainPrimes),
-        polynomials: 2,
+        polynomials: compact ? file.responseWidths.length : 2,
         primes: responsePrimes,
         parts: plainPrimes.length,
         items: slotMap.responseCiphertexts,
@@ -28,12 +28,12 @@ export async function readResponse(file: ClientFile, message: Uint8Array): Promi
     if (!equal(body.subarray(0, form.start.length), form.start)) {
         throw new Error("the response has other widths than client.json says");
     }
-    const pairs = Array.from({ length: count }, (_, at) => {
+    const ciphertexts = Array.from({ length: count }, (_, at) => {
         const start = form.start.length + at * form.bytes;
         return form.read(body.subarray(start, start + form.bytes));
     });
     return plainPrimes.map((_, part) =>
-        pairs.slice(part * slotMap.responseCiphertexts, (part + 1) * slotMap.responseCiphertexts),
+        ciphertexts.slice(part * slotMap.responseCiphertexts, (part + 1) * slotMap.responseCiphertexts),
     );
 }
 
@@ -43,7 +43,7 @@ interface Form {
     start: Uint8Array;
     /** Number of bytes of a ciphertext. */
     bytes: number;
-    read(bytes: Uint8Array): Pair;
+    read(bytes: Uint8Array): Polynomials;
 }
 
 /** Reads packed numbers, which must be below `below` and end in zero bits. */
@@ -69,7 +69,7 @@ class WholeForm implements Form {
         this.bytes = 2 * this.widths.reduce((sum, width) => sum + packedBytes(degree, width), 0);
     }
 
-    read(bytes: Uint8Array): Pair {
+    read(bytes: Uint8Array): Polynomials {
         let at = 0;
         const polynomial = () =>
             this.primes.map((prime, index) => {
@@ -94,19 +94,19 @@ class CompactForm implements Form {
         this.degree = degree;
         this.primes = file.primes.slice(0, file.responsePrimes);
         this.start = Uint8Array.from(responseWidths);
-        const counts = [slotMap.responseCoefficients, degree];
-        this.lengths = responseWidths.map((width, at) => ({ width, count: counts[at]! }));
+        this.lengths = responseWidths.map((width, at) => ({
+            width,
+            count: at === 0 ? slotMap.responseCoefficients : degree,
+        }));
         this.bytes = this.lengths.reduce((sum, { width, count }) => sum + packedBytes(count, width), 0);
     }
 
-    read(bytes: Uint8Array): Pair {
+    read(bytes: Uint8Array): Polynomials {
         let at = 0;
-        const polynomial = ({ width, count }: { width: number; count: number }) => {
+        return this.lengths.map(({ width, count }) => {
             const packed = bytes.subarray(at, (at += packedBytes(count, width)));
             return lengthened(numbers(packed, width, count, 2 ** width), width, this.primes, this.degree);
-        };
-        const [first, second] = this.lengths;
-        return [polynomial(first!), polynomial(second!)];
+        });
     }
 }
 

@@ -6,8 +6,8 @@ const HEADER_BYTES = 16;
 const PARMS_ID_BYTES = 32;
 /** Header, parms_id, NTT form, five numbers of 8 bytes, the array's header and length. */
 const CIPHERTEXT_START = HEADER_BYTES + PARMS_ID_BYTES + 1 + 5 * 8 + HEADER_BYTES + 8;
-/** Header, parms_id, number of coefficients, scale, the array's header and length. */
-const PLAINTEXT_START = HEADER_BYTES + PARMS_ID_BYTES + 2 * 8 + HEADER_BYTES + 8;
+/** Of secret keys: header, parms_id, number of coefficients, scale, the array's header and length. */
+const SECRET_START = HEADER_BYTES + PARMS_ID_BYTES + 2 * 8 + HEADER_BYTES + 8;
 
 function header(length: number): Uint8Array {
     const bytes = new Uint8Array(HEADER_BYTES);
@@ -53,29 +53,28 @@ export function readPair(bytes: Uint8Array, primes: number, degree: number): [Fl
     return [all.slice(0, primes), all.slice(primes)];
 }
 
-/** Writes a ciphertext of two polynomials, for SEAL to load. */
-export function writePair(
-    pair: readonly [readonly Float64Array[], readonly Float64Array[]],
+/** Writes a ciphertext, for SEAL to load: for each polynomial, a row for each prime. */
+export function writeCiphertext(
+    polynomials: readonly Float64Array[][],
     parmsId: BigUint64Array,
     isNttForm: boolean,
     degree: number,
 ): Uint8Array {
-    const [first, second] = pair;
     const scale = new Uint8Array(new Float64Array([1]).buffer);
     const fields = concatenate([
         words(...parmsId),
         Uint8Array.of(Number(isNttForm)),
-        words(2, degree, first.length),
+        words(polynomials.length, degree, polynomials[0]!.length),
         scale,
         words(1),
-        array([...first, ...second], degree),
+        array(polynomials.flat(), degree),
     ]);
     return concatenate([header(HEADER_BYTES + fields.length), fields]);
 }
 
 /** Reads a saved secret key: its residues in NTT form, a row for each prime of q. */
 export function readSecret(bytes: Uint8Array, primes: number, degree: number): Float64Array[] {
-    return rows(bytes, PLAINTEXT_START, primes, degree);
+    return rows(bytes, SECRET_START, primes, degree);
 }
 
 /** Puts the identifier of other parameters, which differ in the plain prime only, into a saved secret key. */
@@ -83,23 +82,4 @@ export function readdressed(bytes: Uint8Array, parmsId: BigUint64Array): Uint8Ar
     const copy = bytes.slice();
     copy.set(words(...parmsId), HEADER_BYTES);
     return copy;
-}
-
-/** Writes a plaintext of coefficients, for SEAL to load. */
-export function writePlaintext(coefficients: Float64Array): Uint8Array {
-    const fields = concatenate([
-        new Uint8Array(PARMS_ID_BYTES),
-        words(coefficients.length),
-        new Uint8Array(new Float64Array([1]).buffer),
-        array([coefficients], coefficients.length),
-    ]);
-    return concatenate([header(HEADER_BYTES + fields.length), fields]);
-}
-
-/** Reads the coefficients of a saved plaintext, whose number is among its fields. */
-export function readPlaintext(bytes: Uint8Array, degree: number): Float64Array {
-    const held = (bytes.length - PLAINTEXT_START) / 8;
-    const coefficients = new Float64Array(degree);
-    coefficients.set(rows(bytes, PLAINTEXT_START, 1, held)[0]!);
-    return coefficients;
 }

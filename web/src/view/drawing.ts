@@ -28,7 +28,6 @@ export class Drawing {
         }
         this.context = context;
         this.strokes = this.blank();
-        this.clear();
         canvas.addEventListener("pointerdown", (event) => this.down(event));
         canvas.addEventListener("pointermove", (event) => this.move(event));
         for (const end of ["pointerup", "pointercancel"] as const) {

@@ -15,15 +15,14 @@ const KEYS = "sealquant 2026-11 compact keys 1, uniform polynomials";
 export class UniformPolynomials {
     private constructor(private readonly key: Uint8Array) {}
 
-    /** Those of a part of a request: under one plain prime, or under all that share it. `primes` are all of q. */
+    /** Those of the part of a request for one plain prime. `primes` are all of q. */
     static ofRequest(
         seed: Uint8Array,
         degree: number,
-        plainPrimes: readonly bigint[],
+        plainPrime: bigint,
         primes: readonly bigint[],
     ): UniformPolynomials {
-        const shared = plainPrimes.length > 1 ? [0, plainPrimes.length] : [];
-        return UniformPolynomials.derive(REQUEST, seed, [degree, ...shared, ...plainPrimes, ...primes]);
+        return UniformPolynomials.derive(REQUEST, seed, [degree, plainPrime, ...primes]);
     }
 
     /** Those of evaluation keys. */
