@@ -11,8 +11,9 @@
 
 use std::{
     fs,
-    io::{BufRead as _, BufReader},
-    path::Path,
+    io::{BufRead as _, BufReader, Read as _, Write as _},
+    net::TcpStream,
+    path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
 };
 
@@ -77,24 +78,28 @@ fn prepared(page: &Path) -> Result<String, String> {
     }
 }
 
-/// Serves two deployments: one whose bound is proven, which takes two plain primes, and that of `make serve`.
-fn serve(folder: &Path, page: &Path) -> (Serving, String) {
+/// Compiles a model's deployment in a new folder, and returns that.
+fn compile(folder: &Path, name: &str, more: &[&str]) -> PathBuf {
+    let out = folder.join(name);
+    let mut compile = here(SEALQUANT);
+    compile.args(["compile", "--model", MODEL, "--out"]);
+    run(compile.arg(&out).args(more));
+    out
+}
+
+/// A service of some deployments, not started yet.
+fn service(folder: &Path, deployments: &[PathBuf]) -> Command {
     let mut command = here(SEALQUANT);
-    command.args(["serve", "--listen", "127.0.0.1:0", "--page"]);
-    command
-        .arg(page)
-        .arg("--key-store")
-        .arg(folder.join("store"));
-    let observed = ["--dataset", "mnist", "--accept-observed-bound"].as_slice();
-    for (name, more) in [("proven", [].as_slice()), ("observed", observed)] {
-        let out = folder.join(name);
-        let mut compile = here(SEALQUANT);
-        run(compile
-            .args(["compile", "--model", MODEL, "--out"])
-            .arg(&out)
-            .args(more));
-        command.arg("--deployment").arg(out.join("server"));
+    command.args(["serve", "--listen", "127.0.0.1:0", "--key-store"]);
+    command.arg(folder.join("store"));
+    for deployment in deployments {
+        command.arg("--deployment").arg(deployment.join("server"));
     }
+    command
+}
+
+/// Starts a service and returns its address.
+fn start(command: &mut Command, folder: &Path) -> (Serving, String) {
     let mut child = command
         .stdout(Stdio::piped())
         .stderr(fs::File::create(folder.join("log")).unwrap())
@@ -106,6 +111,87 @@ fn serve(folder: &Path, page: &Path) -> (Serving, String) {
     let serving = Serving(child);
     let address = line.trim().strip_prefix("serving at ").unwrap();
     (serving, address.to_owned())
+}
+
+/// Gets a path; returns the head, in lower case, and the body.
+fn get(address: &str, path: &str) -> (String, String) {
+    let mut stream = TcpStream::connect(address.strip_prefix("http://").unwrap()).unwrap();
+    let call = format!("GET {path} HTTP/1.1\r\nhost: page\r\nconnection: close\r\n\r\n");
+    stream.write_all(call.as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    (head.to_ascii_lowercase(), body.to_owned())
+}
+
+#[test]
+fn a_page_is_served_under_a_strict_policy() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let deployments = [compile(folder, "deployment", &[])];
+    let page = folder.join("page");
+    let refused = |says: &str| {
+        let mut serve = service(folder, &deployments);
+        let output = serve.arg("--page").arg(&page).output().unwrap();
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{errors}");
+        assert!(errors.contains(says), "{errors}");
+    };
+    refused("`make web` builds a page");
+    fs::create_dir_all(page.join("assets")).unwrap();
+    let files = [
+        ("index.html", "text/html; charset=utf-8"),
+        ("assets/a.js", "text/javascript; charset=utf-8"),
+        ("assets/a.css", "text/css; charset=utf-8"),
+        ("assets/a.wasm", "application/wasm"),
+        ("assets/a.svg", "image/svg+xml"),
+    ];
+    for (name, _) in files {
+        fs::write(page.join(name), name).unwrap();
+    }
+    fs::write(page.join("assets/notes.txt"), "").unwrap();
+    refused("notes.txt: is of a kind that no page of this service has");
+    fs::remove_file(page.join("assets/notes.txt")).unwrap();
+    fs::write(page.join("secret.js"), "beside the page").unwrap();
+
+    let mut serve = service(folder, &deployments);
+    let (_serving, address) = start(serve.arg("--page").arg(&page), folder);
+    for (name, media_type) in files {
+        let path = if name == "index.html" { "" } else { name };
+        let (head, body) = get(&address, &format!("/{path}"));
+        assert!(head.starts_with("http/1.1 200 "), "{head}");
+        assert_eq!(body, name);
+        for header in [
+            &format!("content-type: {media_type}"),
+            "x-content-type-options: nosniff",
+            "referrer-policy: no-referrer",
+            "content-security-policy: default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; ",
+        ] {
+            assert!(head.contains(header), "{header} is not in {head}");
+        }
+    }
+    for path in [
+        "/secret.js",
+        "/index.html",
+        "/assets/",
+        "/assets/none.js",
+        "/assets/..%2fsecret.js",
+        "/assets/../secret.js",
+    ] {
+        let (head, body) = get(&address, path);
+        assert!(head.starts_with("http/1.1 404 "), "{path}: {head}");
+        assert!(body.contains("urn:sealquant:no-"), "{path}: {body}");
+    }
+    let log = fs::read_to_string(folder.join("log")).unwrap();
+    assert!(log.contains("call=page deployment=- status=200"), "{log}");
+
+    let (_serving, address) = start(&mut service(folder, &deployments), folder);
+    let (head, body) = get(&address, "/");
+    assert!(head.starts_with("http/1.1 404 "), "{head}");
+    assert!(
+        body.contains("this service has no page: `make web` builds one"),
+        "{body}"
+    );
 }
 
 #[test]
@@ -122,7 +208,17 @@ fn drawn_digits_are_classified_as_by_the_command_line() {
             return;
         }
     };
-    let (_serving, address) = serve(&folder, &page);
+    // The parts that need no browser; they read the pinned messages of tests/wire.
+    run(here("npm").args(["--prefix", "web", "run", "--silent", "test"]));
+
+    // One whose bound is proven, which takes two plain primes, and that of `make serve`.
+    let observed = ["--dataset", "mnist", "--accept-observed-bound"];
+    let deployments = [
+        compile(&folder, "proven", &[]),
+        compile(&folder, "observed", &observed),
+    ];
+    let mut serve = service(&folder, &deployments);
+    let (_serving, address) = start(serve.arg("--page").arg(&page), &folder);
 
     run(here("timeout")
         .args(["180", "node", "web/e2e/page.mjs", &address])

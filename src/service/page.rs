@@ -138,9 +138,7 @@ pub(super) fn page_routes<S: Clone + Send + Sync + 'static>(page: Option<Arc<Pag
         .route("/", get(async move || index.index.response("no-cache")))
         .route(
             "/assets/{file}",
-            get(
-                async move |extract::Path(name): extract::Path<String>| asset(&page, &name),
-            ),
+            get(async move |extract::Path(name): extract::Path<String>| asset(&page, &name)),
         )
 }
 

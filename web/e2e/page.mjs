@@ -104,7 +104,7 @@ async function answered(name, expected) {
 
 /** Classifies, which must fail, and returns what the page says. */
 async function refused(fault) {
-    proxy.fault = fault;
+    proxy.fault = { ...fault };
     await classify.click();
     await failure.waitFor();
     assert.equal(await classify.isEnabled(), true);

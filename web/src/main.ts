@@ -84,7 +84,7 @@ class Page {
         switch (tell.kind) {
             case "offers":
                 this.offers = tell.offers;
-                this.network.replaceChildren(...tell.offers.map(({ name }) => made("option", name)));
+                this.network.replaceChildren(...tell.offers.map((offer) => made("option", this.named(offer))));
                 show(element("network-row", HTMLElement), tell.offers.length > 1);
                 show(element("token-row", HTMLElement), false);
                 this.described();
@@ -114,6 +114,12 @@ class Page {
                 this.fail(tell.failure);
                 break;
         }
+    }
+
+    /** Names a network, with the start of its deployment's identifier if others have the same name. */
+    private named({ id, name }: Description): string {
+        const isOnly = this.offers.filter((other) => other.name === name).length === 1;
+        return isOnly ? name : `${name} (${id.slice(0, 8)})`;
     }
 
     private described(): void {

@@ -104,7 +104,10 @@ export function likeMnist(strokes: Grey, width: number, height: number): Grey | 
         x += value * (at % small.width);
         y += value * Math.floor(at / small.width);
     });
-    const left = Math.round((width - 1) / 2 - x / mass);
-    const top = Math.round((height - 1) / 2 - y / mass);
+    // Nothing is cut off, and one pixel stays free at each side.
+    const start = (side: number, own: number, centre: number) =>
+        Math.min(Math.max(Math.round((side - 1) / 2 - centre), 1), side - own - 1);
+    const left = start(width, small.width, x / mass);
+    const top = start(height, small.height, y / mass);
     return placed(small, width, height, left, top);
 }
