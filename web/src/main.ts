@@ -5,6 +5,9 @@ import { element, made, show } from "./view/element";
 import { type Grey, likeMnist, surface, toImage } from "./view/grey";
 import { readPicture } from "./view/picture";
 
+/** Failures that neither a token nor another try helps. */
+const HOPELESS = { wantsToken: false, canRetry: false };
+
 /** The page: what the user does, and what is shown. All work with keys is done by the worker. */
 class Page {
     private readonly worker = new Worker(new URL("./worker.ts", import.meta.url), { type: "module" });
@@ -29,7 +32,7 @@ class Page {
         );
         this.worker.onmessage = ({ data }: MessageEvent<Tell>) => this.told(data);
         this.worker.onerror = () =>
-            this.fail({ title: "The page could not start", detail: "Load it again.", wantsToken: false });
+            this.fail({ title: "The page could not start", detail: "Load it again.", ...HOPELESS });
         this.listen();
         this.connect();
     }
@@ -104,6 +107,8 @@ class Page {
                 }
                 showLine(result);
                 showResult(true);
+                // On a narrow screen it lies below.
+                element("answer", HTMLElement).scrollIntoView({ block: "nearest" });
                 this.say(`Done: it is read as ${element("class", HTMLElement).textContent}.`);
                 break;
             }
@@ -149,7 +154,7 @@ class Page {
             this.set(picture);
             this.say("This picture is ready.");
         } catch (error) {
-            this.fail({ title: "The picture cannot be used", detail: (error as Error).message, wantsToken: false });
+            this.fail({ title: "The picture cannot be used", detail: (error as Error).message, ...HOPELESS });
         }
     }
 
@@ -196,12 +201,14 @@ class Page {
         }
     }
 
-    private fail({ title, detail, wantsToken }: Failure): void {
+    private fail({ title, detail, wantsToken, canRetry }: Failure): void {
         this.busy(false);
+        showResult(false);
         this.say("");
         element("failure-title", HTMLElement).textContent = title;
         element("failure-detail", HTMLElement).textContent = detail;
         show(element("token-row", HTMLElement), wantsToken);
+        show(element("retry", HTMLElement), canRetry);
         show(element("failure", HTMLElement), true);
     }
 

@@ -53,4 +53,6 @@ export interface Failure {
     detail: string;
     /** True if an access token may help. */
     wantsToken: boolean;
+    /** True if trying again may help. */
+    canRetry: boolean;
 }

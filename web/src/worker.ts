@@ -1,3 +1,4 @@
+import { DecryptionFailure } from "./client/client";
 import type { Ask, Failure, Tell } from "./protocol";
 import { explained } from "./seal/library";
 import { Refusal, Unreachable } from "./service/service";
@@ -9,7 +10,11 @@ let session: Session | undefined;
 /** Says what failed, and what the user can do. */
 function failure(error: unknown): Failure {
     const { message } = explained(error);
-    const failed = (title: string, detail: string) => ({ title, detail, wantsToken: false });
+    const failed = (title: string, detail: string) => ({ title, detail, wantsToken: false, canRetry: true });
+    if (error instanceof DecryptionFailure) {
+        const words = `${message}. If that happens again, do not use this service: it may try to learn your key.`;
+        return { ...failed("The answer is not usable", words), canRetry: false };
+    }
     if (error instanceof Unreachable) {
         return failed("The service cannot be reached", `${message}. Is it running? Then try again.`);
     }
@@ -19,7 +24,7 @@ function failure(error: unknown): Failure {
     const { status, detail } = error;
     switch (status) {
         case 401:
-            return { title: "The service asks for an access token", detail, wantsToken: true };
+            return { ...failed("The service asks for an access token", detail), wantsToken: true, canRetry: false };
         case 410:
             return failed("This network is not served any more", `${detail}. Load the page again.`);
         case 429:

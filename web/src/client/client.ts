@@ -30,6 +30,9 @@ interface Side {
     decryptor: Decryptor;
 }
 
+/** A response cannot be decrypted. The service must not learn of it: answers made to fail can reveal the secret key. */
+export class DecryptionFailure extends Error {}
+
 /** What a response says. */
 export interface Decrypted {
     logits: bigint[];
@@ -166,7 +169,7 @@ export class Client {
                 const loaded = this.load(side, writeCiphertext(polynomials, level, false, degree));
                 const budget = side.decryptor.invariantNoiseBudget(loaded);
                 if (budget === 0) {
-                    throw new Error("the response cannot be decrypted: its noise is too large");
+                    throw new DecryptionFailure("the answer cannot be decrypted: its noise is too large");
                 }
                 noiseBudgetBits = Math.min(noiseBudgetBits, budget);
                 const plain = new this.library.Plaintext();

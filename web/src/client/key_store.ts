@@ -42,8 +42,12 @@ export class KeyStore {
         if (kept || !this.database) {
             return kept;
         }
-        const stored = this.database.transaction(STORE).objectStore(STORE);
-        return (await finished(stored.get(deployment))) as StoredKeys | undefined;
+        try {
+            const stored = this.database.transaction(STORE).objectStore(STORE);
+            return (await finished(stored.get(deployment))) as StoredKeys | undefined;
+        } catch {
+            return undefined;
+        }
     }
 
     async put(deployment: string, keys: StoredKeys): Promise<void> {

@@ -11,12 +11,13 @@ export type KeyGenerator = InstanceType<Library["KeyGenerator"]>;
 
 /** Loads SEAL. */
 export async function loadLibrary(): Promise<Library> {
-    if (typeof WebAssembly !== "object" || typeof WebAssembly.Exception !== "function") {
-        throw new Error("this browser is too old for SEAL's WebAssembly: please update it");
-    }
     // Without `locateFile`, the WebAssembly lies where the bundler puts it.
     const bundled: Record<string, unknown> = { locateFile: undefined };
-    return initialize(bundled);
+    try {
+        return await initialize(bundled);
+    } catch (error) {
+        throw new Error(`SEAL did not start; it needs a browser of 2025 or newer (${explained(error).message})`);
+    }
 }
 
 /** Makes a context whose parameters must have 128 bits of security by SEAL's table. */
