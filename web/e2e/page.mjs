@@ -28,7 +28,8 @@ const context = await chromium.launchPersistentContext(profile, {
         "--disable-sync",
     ],
 });
-context.setDefaultTimeout(30_000);
+// A busy machine takes its time, above all to compile WebAssembly.
+context.setDefaultTimeout(90_000);
 const page = context.pages()[0] ?? (await context.newPage());
 const complaints = [];
 page.on("pageerror", (error) => complaints.push(`error: ${error}`));
@@ -40,7 +41,7 @@ page.on("console", (message) => {
 });
 
 const classified = [];
-const drawing = page.getByRole("img", { name: "Drawing area" });
+const drawing = page.getByRole("application", { name: "Drawing area" });
 const classify = page.getByRole("button", { name: "Encrypt and classify" });
 const status = page.getByRole("status");
 const failure = page.getByRole("alert");

@@ -188,6 +188,7 @@ class Page {
         show(element("failure", HTMLElement), false);
         showSeen(this.picture, offer.thresholds);
         this.busy(true);
+        this.say("Encrypting your picture in this browser…");
         this.ask({ kind: "classify", deployment: offer.id, pixels: this.picture.pixels });
     }
 
@@ -195,6 +196,8 @@ class Page {
         this.isBusy = isBusy;
         this.classifyButton.disabled = isBusy || !this.picture;
         this.drawing.isFrozen = isBusy;
+        this.network.disabled = isBusy;
+        element("forget", HTMLButtonElement).disabled = isBusy;
         document.body.classList.toggle("busy", isBusy);
         if (!isBusy) {
             show(this.progress, false);
@@ -228,7 +231,8 @@ class Page {
         link.href = address;
         link.download = "digit.png";
         link.click();
-        URL.revokeObjectURL(address);
+        // Some browsers read it later.
+        setTimeout(() => URL.revokeObjectURL(address), 60_000);
     }
 }
 
