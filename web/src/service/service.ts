@@ -32,6 +32,8 @@ export class Unreachable extends Error {
 export interface Offer {
     id: string;
     name: string;
+    /** Size of a request, in bytes. */
+    requestBytes: number;
 }
 
 /** A response, and what it took. */
@@ -63,18 +65,21 @@ export class Service {
         private readonly notice: Notice,
     ) {}
 
+    /** Lists what is served, what sends least first. */
     async deployments(): Promise<Offer[]> {
         const { deployments } = (await this.json("v1/deployments")) as { deployments?: unknown };
         if (!Array.isArray(deployments)) {
             throw new Error("the service's list of deployments is not usable");
         }
-        return deployments.map((offer: Record<string, unknown>) => {
-            const { id, name } = offer;
-            if (typeof id !== "string" || !/^[0-9a-f]{32}$/.test(id) || typeof name !== "string") {
+        const offers = deployments.map((offer: Record<string, unknown>) => {
+            const { id, name, request_bytes: requestBytes } = offer;
+            const isId = typeof id === "string" && /^[0-9a-f]{32}$/.test(id);
+            if (!isId || typeof name !== "string" || typeof requestBytes !== "number") {
                 throw new Error("the service's list of deployments is not usable");
             }
-            return { id, name };
+            return { id, name, requestBytes };
         });
+        return offers.sort((a, b) => a.requestBytes - b.requestBytes);
     }
 
     /** Fetches client.json, unchecked. */
