@@ -223,7 +223,7 @@ fn drawn_digits_are_classified_as_by_the_command_line() {
     let (_serving, address) = start(serve.arg("--page").arg(&page), &folder);
 
     run(here("timeout")
-        .args(["400", "node", "web/e2e/page.mjs", &address])
+        .args(["1200", "node", "web/e2e/page.mjs", &address])
         .arg(&out)
         .env("CHROMIUM", browser));
 

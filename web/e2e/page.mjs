@@ -29,7 +29,7 @@ const context = await chromium.launchPersistentContext(profile, {
     ],
 });
 // A busy machine takes its time, above all to compile WebAssembly.
-context.setDefaultTimeout(90_000);
+context.setDefaultTimeout(240_000);
 const page = context.pages()[0] ?? (await context.newPage());
 const complaints = [];
 page.on("pageerror", (error) => complaints.push(`error: ${error}`));
