@@ -10,5 +10,5 @@ export default defineConfig({
         emptyOutDir: true,
     },
     worker: { format: "es" },
-    test: { include: ["test/**/*.test.ts"] },
+    test: { include: ["test/**/*.test.ts"], testTimeout: 120_000 },
 });
