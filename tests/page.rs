@@ -175,6 +175,7 @@ fn a_page_is_served_under_a_strict_policy() {
         "/index.html",
         "/assets/",
         "/assets/none.js",
+        "/assets/%ff.js",
         "/assets/..%2fsecret.js",
         "/assets/../secret.js",
     ] {

@@ -16,7 +16,11 @@ use axum::{
     routing::get,
 };
 
-use super::{error::ServiceError, problem::Problem};
+use super::{
+    error::ServiceError,
+    path_part::{PathPart, no_text},
+    problem::Problem,
+};
 use crate::file::read_at_most;
 
 /// Size of all files of a page together, in bytes.
@@ -138,16 +142,17 @@ pub(super) fn page_routes<S: Clone + Send + Sync + 'static>(page: Option<Arc<Pag
         .route("/", get(async move || index.index.response("no-cache")))
         .route(
             "/assets/{file}",
-            get(async move |extract::Path(name): extract::Path<String>| asset(&page, &name)),
+            get(async move |name: PathPart| asset(&page, name)),
         )
 }
 
-fn asset(page: &Page, name: &str) -> Response {
-    let Some(file) = page.assets.get(name) else {
+fn asset(page: &Page, name: PathPart) -> Result<Response, Problem> {
+    let extract::Path(name) = name.map_err(no_text)?;
+    let file = page.assets.get(&name).ok_or_else(|| {
         let detail = "the page has no such file: load the page again";
-        return Problem::new(StatusCode::NOT_FOUND, "no-file", detail).into_response();
-    };
-    file.response("public, max-age=31536000, immutable")
+        Problem::new(StatusCode::NOT_FOUND, "no-file", detail)
+    })?;
+    Ok(file.response("public, max-age=31536000, immutable"))
 }
 
 fn no_page() -> Problem {

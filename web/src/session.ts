@@ -116,6 +116,8 @@ export class Session {
     /** Forgets all keys: the next picture gets new ones. */
     async forget(): Promise<void> {
         this.clients.clear();
+        // Its memory holds secret keys.
+        this.library = undefined;
         await this.store.clear();
     }
 
