@@ -6,12 +6,13 @@ CARGO ?= cargo
 CARGO_INCREMENTAL ?= 0
 export CARGO_INCREMENTAL
 
-.PHONY: help deps demo serve test bench plots docs fmt clippy ci
+.PHONY: help deps demo serve web test bench plots docs fmt clippy ci
 
 help:
 	@echo "make deps     install what a build needs, if it is missing"
 	@echo "make demo     classify encrypted handwritten digits"
-	@echo "make serve    offer a network over HTTP on this machine"
+	@echo "make serve    offer a network over HTTP on this machine, with its web page"
+	@echo "make web      build the web page into target/web"
 	@echo "make test     run all tests"
 	@echo "make bench    measure BFV against C++ and SEAL's C layer, with and without HEXL"
 	@echo "make plots    a PNG beside each SVG of docs/"
@@ -26,11 +27,16 @@ deps:
 demo: deps
 	$(CARGO) run -- demo
 
-# The deployment and its clients' keys are kept in target/serve.
+web: deps
+	scripts/web.sh
+
+# The deployment and its clients' keys are kept in target/serve. Where the page cannot be built, it says so, and serves
+# without one.
 serve: deps
 	test -f target/serve/client.json || \
 		$(CARGO) run -- compile --model mnist-t17 --dataset mnist --accept-observed-bound --out target/serve
-	$(CARGO) run -- serve --deployment target/serve/server --key-store target/serve/keys
+	page=""; if scripts/web.sh; then page="--page target/web"; elif [ $$? -ne 3 ]; then exit 1; fi; \
+	$(CARGO) run -- serve --deployment target/serve/server --key-store target/serve/keys $$page
 
 test: deps
 	$(CARGO) test --workspace

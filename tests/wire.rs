@@ -11,8 +11,8 @@ mod support;
 
 use proptest::prelude::*;
 use sealquant::engine::{
-    Client, Contexts, EvaluationKeys, Plan, Request, Response, SeededEvaluationKeys, SeededRequest,
-    Server,
+    Client, CompactRequest, CompactResponse, Contexts, EvaluationKeys, Plan, Request, Response,
+    SeededEvaluationKeys, SeededRequest, Server,
 };
 use sealquant::network::{Network, NetworkBuilder, Shape, Twin};
 use sealquant::params::{Scheme, SelectOptions, select};
@@ -113,6 +113,33 @@ fn the_expansion_of_a_seed_is_pinned() {
     }
     let expected = std::fs::read_to_string(path).unwrap();
     assert_eq!(digest, expected.trim());
+}
+
+/// Checks what compact messages stand for, as whole messages. `web/test/wire.test.ts` reads and writes the same files.
+#[test]
+fn the_expansions_of_compact_messages_are_pinned() {
+    let [World { plan, .. }, _] = worlds();
+    let limits = Limits::default();
+    let read = |name: &str| std::fs::read(pinned(name)).unwrap();
+    let request = CompactRequest::from_wire(&plan, &read("compact_request"), &limits).unwrap();
+    let response = CompactResponse::from_wire(&plan, &read("compact_response"), &limits).unwrap();
+    let expanded = [
+        (
+            "expanded_request",
+            request.expand(&plan).unwrap().to_wire(&plan),
+        ),
+        (
+            "expanded_response",
+            response.expand(&plan).unwrap().to_wire(&plan),
+        ),
+    ];
+    for (name, bytes) in expanded {
+        let bytes = bytes.unwrap();
+        if std::env::var_os("SEALQUANT_PIN_WIRE").is_some() {
+            std::fs::write(pinned(name), &bytes).unwrap();
+        }
+        assert!(bytes == read(name), "{name} has other bytes");
+    }
 }
 
 proptest! {

@@ -32,6 +32,7 @@ use super::{
     hosted::load_all,
     key_store::{KeyStore, QUEUE_KEYS},
     limits::ServiceLimits,
+    page::Page,
     queue::{Connection, Queue, QueueOptions},
     routes::router,
     state::ServiceState,
@@ -77,6 +78,7 @@ pub struct ServiceOptions {
 pub struct Service {
     state: Arc<ServiceState>,
     tls: Option<TlsAcceptor>,
+    page: Option<Arc<Page>>,
     stop: StopHandle,
     runtime: Runtime,
 }
@@ -133,9 +135,19 @@ impl Service {
         Ok(Self {
             state: Arc::new(state),
             tls,
+            page: None,
             stop: StopHandle::new(),
             runtime,
         })
+    }
+
+    /// Serves the web page in a folder at `/` as well. Its files are read here, once.
+    ///
+    /// # Errors
+    /// [`ServiceError::File`] if the folder holds no page.
+    pub fn with_page(mut self, folder: &Path) -> Result<Self, ServiceError> {
+        self.page = Some(Arc::new(Page::load(folder)?));
+        Ok(self)
     }
 
     /// Returns a handle with which another thread stops the service.
@@ -155,9 +167,11 @@ impl Service {
         let Self {
             state,
             tls,
+            page,
             stop,
             runtime,
         } = self;
+        let router = router(&state, page);
         let listening = Listening { state, tls };
         let served = runtime.block_on(async {
             let listener = TcpListener::bind(address).await;
@@ -166,7 +180,7 @@ impl Service {
                 source,
             })?;
             ready(listener.local_addr()?);
-            listening.accept(&listener, &stop).await;
+            listening.accept(&listener, &router, &stop).await;
             Ok(())
         });
         // An evaluation that still runs has had its time.
@@ -182,11 +196,10 @@ struct Listening {
 }
 
 impl Listening {
-    async fn accept(self, listener: &TcpListener, stop: &StopHandle) {
+    async fn accept(self, listener: &TcpListener, router: &Router, stop: &StopHandle) {
         let limits = &self.state.limits;
         let connections = Arc::new(Semaphore::new(most_connections(limits.connections)));
         let graceful = GracefulShutdown::new();
-        let router = router(&self.state);
         let mut stopped = stop.watch();
         let sweeper = tokio::spawn(sweep(Arc::clone(&self.state)));
         loop {
@@ -195,7 +208,7 @@ impl Listening {
                 _ = stopped.wait_for(|stopped| *stopped) => break,
             };
             if let Some((stream, permit)) = accepted {
-                self.spawn(stream, permit, &router, graceful.watcher());
+                self.spawn(stream, permit, router, graceful.watcher());
             }
         }
         self.state.drain();
@@ -207,7 +220,7 @@ impl Listening {
             if let Ok(Some((stream, permit))) =
                 timeout(LOOK, next_connection(listener, &connections)).await
             {
-                self.spawn(stream, permit, &router, graceful.watcher());
+                self.spawn(stream, permit, router, graceful.watcher());
             }
         }
         if !self.state.is_idle() {

@@ -27,6 +27,7 @@ mod listen;
 mod metrics;
 mod offer;
 mod open_keys;
+mod page;
 mod path_part;
 mod problem;
 mod queue;

@@ -26,6 +26,7 @@ use super::{
     key_store::Stored,
     metrics::METRICS_TYPE,
     offer::Offers,
+    page::{Page, page_routes},
     path_part::{PathPart, key_hash, no_text},
     problem::Problem,
     state::ServiceState,
@@ -37,7 +38,7 @@ pub(super) const OPENAPI: &str = include_str!("openapi.json");
 type Shared = State<Arc<ServiceState>>;
 
 /// Makes the service of all calls.
-pub(super) fn router(state: &Arc<ServiceState>) -> Router {
+pub(super) fn router(state: &Arc<ServiceState>, page: Option<Arc<Page>>) -> Router {
     let open = Router::new()
         .route("/healthz", get(async || "ok\n"))
         .route("/readyz", get(readyz))
@@ -50,6 +51,7 @@ pub(super) fn router(state: &Arc<ServiceState>) -> Router {
         .route("/v1/keys/{hash}", put(put_keys).head(head_keys))
         .route_layer(middleware::from_fn_with_state(Arc::clone(state), guard));
     open.merge(guarded)
+        .merge(page_routes(page))
         .fallback(async || {
             let detail = "there is no such call: GET /openapi.json lists them";
             Problem::new(StatusCode::NOT_FOUND, "no-call", detail)
@@ -83,6 +85,7 @@ async fn guard(State(state): Shared, request: Request, next: Next) -> Response {
 /// Returns a word for a call, for the log and metrics.
 fn call_word(method: &Method, path: Option<&MatchedPath>) -> &'static str {
     match (method, path.map(MatchedPath::as_str)) {
+        (_, Some("/" | "/assets/{file}")) => "page",
         (_, Some("/healthz")) => "healthz",
         (_, Some("/readyz")) => "readyz",
         (_, Some("/metrics")) => "metrics",

@@ -25,6 +25,9 @@ pub(in crate::cli) struct ServeArguments {
     /// there is one, else a folder in the user's data directory]
     #[arg(long, value_name = "PLACE")]
     key_store: Option<String>,
+    /// The folder of a built web page, which is served at / (`make web` builds one in target/web)
+    #[arg(long, value_name = "DIR")]
+    page: Option<PathBuf>,
     /// A file with a token in each line: calls must send one of them
     #[arg(long, value_name = "FILE")]
     tokens: Option<PathBuf>,
@@ -155,7 +158,11 @@ pub(in crate::cli) fn run(
     };
     start_log();
     let service = doing("preparing", || {
-        Service::new(&arguments.deployment, &options)
+        let service = Service::new(&arguments.deployment, &options)?;
+        match &arguments.page {
+            Some(folder) => service.with_page(folder),
+            None => Ok(service),
+        }
     })?;
     if !arguments.listen.ip().is_loopback() {
         if options.tls.is_none() {
