@@ -133,7 +133,7 @@ impl Norms {
 }
 
 /// The circuit for which a chain is searched, under these moduli, for a number of images.
-struct Target<'a> {
+struct ChainTarget<'a> {
     circuit: &'a HoistedCircuit,
     /// Largest number of bits of q.
     cap: u32,
@@ -142,7 +142,7 @@ struct Target<'a> {
     line: Option<&'a Line>,
 }
 
-impl Target<'_> {
+impl ChainTarget<'_> {
     /// Predicts the nanoseconds for all images on one thread, and those of what travels.
     fn cost(&self, chain: &Chain) -> f64 {
         let Packing { circuit, slot_map } = &self.circuit.packing;
@@ -167,7 +167,7 @@ impl Target<'_> {
 ///
 /// The effect of plaintexts on noise takes long to compute. It is computed for one modulus if a chain fits without it,
 /// and for the other moduli if a chain fits under that one.
-fn chain(target: &Target<'_>, most: f64, norms: &mut Norms) -> Option<Chain> {
+fn chain(target: &ChainTarget<'_>, most: f64, norms: &mut Norms) -> Option<Chain> {
     let fits = |plain_primes: &[PlainPrime]| {
         let found = chain_under(target, plain_primes);
         found.filter(|chain| chain.cost < most)
@@ -191,7 +191,7 @@ fn chain(target: &Target<'_>, most: f64, norms: &mut Norms) -> Option<Chain> {
 }
 
 /// Finds the cheapest chain that leaves the margin under these of the plaintext moduli.
-fn chain_under(target: &Target<'_>, plain_primes: &[PlainPrime]) -> Option<Chain> {
+fn chain_under(target: &ChainTarget<'_>, plain_primes: &[PlainPrime]) -> Option<Chain> {
     let (circuit, cap) = (target.circuit, target.cap);
     let mut best: Option<Chain> = None;
     let values = circuit.values(target.moduli.len());
@@ -242,7 +242,7 @@ fn chain_under(target: &Target<'_>, plain_primes: &[PlainPrime]) -> Option<Chain
 
 /// Builds a chain with `base` bits for the modulus that is left at the end, and primes for each drop.
 fn build(
-    target: &Target<'_>,
+    target: &ChainTarget<'_>,
     (plain_primes, values): (&[PlainPrime], f64),
     special: u32,
     base: u32,
@@ -387,7 +387,7 @@ impl Chains for HoistedChains<'_> {
         let separate = circuit.as_ref()?;
         let (images, line, norms) = (self.images, self.line.as_ref(), &mut self.norms);
         let mut find = |circuit: &HoistedCircuit| {
-            let target = Target {
+            let target = ChainTarget {
                 circuit,
                 cap: limits.bits,
                 moduli,
