@@ -179,10 +179,20 @@ impl KeyStore {
             KeyPlace::Queue(queue) => {
                 let bucket = Self::bucket(queue).await?;
                 let (file, end) = (Self::file(hash), Instant::now() + QUEUE_TIME);
-                let found = until(end, || bucket.get(&file, limit)).await?;
-                // NATS has compared a hash of its own.
-                let fits = found.filter(|(_, bytes)| KeyHash::of(bytes) == *hash);
-                return Ok(fits.map(|(_, bytes)| bytes.into()));
+                let found = until(end, || bucket.find(&file)).await?;
+                if found.is_none_or(|found| found.size as u64 > limit) {
+                    return Ok(None);
+                }
+                let read = until(end, || bucket.get(&file, limit)).await?;
+                let Some((_, bytes)) = read else {
+                    return Ok(None);
+                };
+                if KeyHash::of(&bytes) == *hash {
+                    return Ok(Some(bytes.into()));
+                }
+                log::warn!("a set of stored keys is damaged and is removed");
+                bucket.delete(&file).await?;
+                return Ok(None);
             }
         };
         let path = folder.clone().join(Self::file(hash));
