@@ -58,6 +58,13 @@ impl MemoryForecast {
     }
 }
 
+/// Returns the rows that [`Op::FromShared`] makes of a request, if the circuit begins with it.
+fn rows_of_shared(circuit: &Circuit, levels: &[usize]) -> Option<usize> {
+    let mut steps = circuit.walk(levels).flat_map(|(_, steps)| steps);
+    let step = steps.find(|step| *step.op == Op::FromShared)?;
+    Some(step.ciphertexts * step.polynomials * step.keep)
+}
+
 const fn larger(one: u64, other: u64) -> u64 {
     if one > other { one } else { other }
 }
@@ -205,6 +212,8 @@ impl RunSize<'_> {
         });
         let transform = transforms.max().unwrap_or(0) as u64 * self.row();
         // The sums before the first square, and those that are being squared, decomposed and summed.
+        // Ciphertexts under one plain prime of a request that serves several, which stay until the first sums are made.
+        let taken = rows_of_shared(circuit, &levels).unwrap_or(0) as u64 * self.row();
         let outputs = circuit.outputs();
         let ends = [outputs.first(), outputs.last()].into_iter().flatten();
         let sums = (ends.max().unwrap_or(&0) + 4) as u64 * self.ciphertext(3);
@@ -218,7 +227,7 @@ impl RunSize<'_> {
             constants: (plain_primes * rows as u64 + 2 * keys) * self.row(),
             request: circuit.inputs() as u64 * self.ciphertext(2),
             sent: circuit.inputs() as u64 * self.ciphertext(1),
-            results: sums.max(transform),
+            results: sums.max(transform) + taken,
         }
     }
 }

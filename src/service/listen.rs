@@ -118,6 +118,8 @@ impl Service {
         if let Some(queue) = &options.queue {
             let opened = runtime.block_on(Connection::open(queue))?;
             if options.key_store == QUEUE_KEYS {
+                let keys = hosted.values().map(|made| made.largest_keys());
+                let largest = keys.max().unwrap_or(0);
                 let made = opened.make_keys((limits, largest), queue.replicas);
                 runtime.block_on(made)?;
             }

@@ -87,6 +87,11 @@ impl Problem {
     /// Tells that the queue failed. The cause is for the log, not for clients.
     pub fn queue(cause: impl Display) -> Self {
         log::error!("the queue failed: {cause}");
+        Self::queue_away()
+    }
+
+    /// Tells that the queue cannot be used now.
+    pub fn queue_away() -> Self {
         let detail = "the server's queue does not answer: try again after the time in Retry-After";
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "queue", detail).after(5)
     }

@@ -147,7 +147,7 @@ async fn readyz(State(state): Shared) -> Result<&'static str, Problem> {
         .as_ref()
         .is_some_and(|queue| !queue.is_connected())
     {
-        return Err(Problem::queue("it is not connected"));
+        return Err(Problem::queue_away());
     }
     Ok("ready\n")
 }

@@ -39,7 +39,9 @@ export class Session {
         private readonly files: Map<string, ClientFile>,
         private readonly store: KeyStore,
         private readonly progress: Progress,
-    ) {}
+    ) {
+        store.whenForgotten = () => this.drop();
+    }
 
     /** Asks a service what it offers. Deployments that the page cannot use are left out. */
     static async connect(base: string, token: string | undefined, progress: Progress): Promise<Session> {
@@ -115,10 +117,14 @@ export class Session {
 
     /** Forgets all keys: the next picture gets new ones. */
     async forget(): Promise<void> {
+        this.drop();
+        await this.store.clear();
+    }
+
+    private drop(): void {
         this.clients.clear();
         // Its memory holds secret keys.
         this.library = undefined;
-        await this.store.clear();
     }
 
     /** Finds the client of a deployment, with its keys; makes them if there are none. */

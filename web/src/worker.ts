@@ -21,7 +21,7 @@ function failure(error: unknown): Failure {
     if (!(error instanceof Refusal)) {
         return failed("That did not work", message);
     }
-    const { status, detail } = error;
+    const { status, word, detail } = error;
     switch (status) {
         case 401:
             return { ...failed("The service asks for an access token", detail), wantsToken: true, canRetry: false };
@@ -30,7 +30,9 @@ function failure(error: unknown): Failure {
         case 429:
             return failed("The service is busy", `${detail}.`);
         case 503:
-            return failed("The service is about to stop", `${detail}.`);
+            return failed(word === "draining" ? "The service is about to stop" : "The service cannot answer now", `${detail}.`);
+        case 504:
+            return failed("The service has no one to compute", `${detail}.`);
         default:
             return failed(`The service refuses (${status})`, `${detail}.`);
     }

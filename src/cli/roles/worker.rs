@@ -50,6 +50,8 @@ pub(in crate::cli) fn run(
             evaluations: arguments.evaluations,
             open_keys: arguments.open_keys,
             drain: Duration::from_secs(arguments.drain),
+            // What a service took; a deployment's sizes bound it.
+            body_bytes: u64::MAX,
             ..ServiceLimits::default()
         },
     };

@@ -19,8 +19,8 @@
 //! A plaintext m is added as k / t mod Q, where k is the residue of kappa m modulo t of least magnitude. As t is invertible
 //! modulo Q, nothing is rounded: t * c(s) grows by exactly k, a polynomial of integers of at most t / 2, **whatever m is**.
 //!
-//! So the model covers pads as it is (see [`crate::engine::Pad`]). A pad encrypts residues modulo t, a message of at most
-//! t / 2, as an image does. The layer that is computed on it is the circuit's own, with its norms and its drop. And where the
+//! So the model covers pads as it is (see [`crate::engine::Pad`]). A pad encrypts residues modulo t, or T if uploads are shared: a
+//! message of at most t / 2, or T / 2, as an image does. The layer that is computed on it is the circuit's own, with its norms and its drop. And where the
 //! biases b are added to an image's layer, one plaintext is added to a pad's, too: that of W (x - r) + b. It is rather less
 //! harmful than biases are: x - r is uniform and does not depend on any error, whereas biases are the same for all images.
 //! `engine::pads` has tests that compare the noise after each layer with this model.

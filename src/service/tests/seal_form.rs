@@ -215,26 +215,28 @@ fn clients_of_seal_get_the_logits_of_the_twin() {
 
 #[test]
 fn several_plain_primes_serve_clients_of_seal() {
-    let bound = BoundRule::Observed {
-        magnitude: BigInt::from(1_u64) << 40,
-        source: "a test".to_owned(),
-    };
     let slow = Line {
         bits_per_second: std::num::NonZeroU64::MIN,
         ..Line::default()
     };
-    let party = |scheme, line| {
+    let party = |scheme, line, bits: u32| {
         Party::of(chosen(&SelectOptions {
             scheme: Some(scheme),
             images: Some(1),
-            bound: bound.clone(),
+            bound: BoundRule::Observed {
+                magnitude: BigInt::from(1_u64) << bits,
+                source: "a test".to_owned(),
+            },
             line: Some(line),
             ..SelectOptions::default()
         }))
     };
-    let shared = party(Scheme::Batched, slow);
-    let rotating = party(Scheme::Diagonal, Line::default());
-    assert!(shared.plan.client_spec().shared_upload);
+    // The product of the plain primes exceeds the first prime of q: SEAL's chain for it ends earlier.
+    let shared = party(Scheme::Batched, slow, 52);
+    let rotating = party(Scheme::Diagonal, Line::default(), 40);
+    let spec = shared.plan.client_spec();
+    assert!(spec.shared_upload);
+    assert!(spec.plain_moduli().iter().product::<u64>() > spec.coeff_modulus()[0]);
     assert!(rotating.plan.client_spec().plain_moduli().len() > 1);
     let running = Running::new(
         &[&shared.deployment, &rotating.deployment],

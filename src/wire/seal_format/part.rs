@@ -91,7 +91,8 @@ impl PartFields {
         check_field("scale (bits of a floating point number)", scale, one..=one)?;
         check_field("correction factor", correction, 1..=1)?;
         let all = scope.context.levels().iter();
-        let mut same = all.filter(|own| own.chain_index == level.chain_index);
+        // Not by their index, which SEAL counts from the last level: chains may end at different ones.
+        let mut same = all.filter(|own| own.coeff_modulus_size == level.coeff_modulus_size);
         Ok(Self {
             level: *same.next().ok_or(WireError::Fingerprint)?,
             is_ntt_form: is_ntt_form == 1,

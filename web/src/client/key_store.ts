@@ -9,6 +9,8 @@ export interface StoredKeys {
 const DATABASE = "sealquant";
 const VERSION = 1;
 const STORE = "keys";
+/** The channel on which the pages of one browser tell each other that keys are forgotten. */
+const CHANNEL = "sealquant-forget";
 
 function finished<T>(request: IDBRequest<T>): Promise<T> {
     return new Promise((resolve, reject) => {
@@ -19,10 +21,19 @@ function finished<T>(request: IDBRequest<T>): Promise<T> {
 
 /** Keeps keys in the browser (IndexedDB), by deployment. Where it allows no storage, they last as long as the page. */
 export class KeyStore {
+    /** Called when another page of this browser has forgotten all keys. */
+    whenForgotten: () => void = () => {};
+    private readonly channel = new BroadcastChannel(CHANNEL);
+
     private constructor(
         private readonly database: IDBDatabase | undefined,
         private readonly memory = new Map<string, StoredKeys>(),
-    ) {}
+    ) {
+        this.channel.onmessage = () => {
+            this.memory.clear();
+            this.whenForgotten();
+        };
+    }
 
     static async open(): Promise<KeyStore> {
         try {
@@ -60,10 +71,11 @@ export class KeyStore {
         }
     }
 
-    /** Removes all keys. */
+    /** Removes all keys, and tells other pages. */
     async clear(): Promise<void> {
         this.memory.clear();
         const stored = this.database?.transaction(STORE, "readwrite").objectStore(STORE);
         await (stored && finished(stored.clear()));
+        this.channel.postMessage("forget");
     }
 }
