@@ -20,6 +20,14 @@ pub enum ServiceError {
         /// Size of the largest body, in bytes.
         largest: u64,
     },
+    /// The queue's memory does not hold the largest request or response.
+    #[error(
+        "a request or a response takes up to {largest} bytes of the queue: allow more memory for the queue"
+    )]
+    QueueMemory {
+        /// What the largest one takes there, in bytes.
+        largest: u64,
+    },
     /// The key store cannot be used.
     #[error("the key store {place}: {problem}")]
     KeyStore {

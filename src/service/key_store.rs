@@ -31,11 +31,6 @@ pub(super) const QUEUE_KEYS: &str = "queue:";
 /// Time in which the queue must find or take a set of keys: long enough for its servers to choose another leader.
 const QUEUE_TIME: Duration = Duration::from_secs(15);
 
-/// Returns the time that so many bytes take between this process and the queue at most: a megabyte takes a second.
-pub(super) const fn time_of(bytes: u64) -> Duration {
-    Duration::from_secs(bytes / 1_000_000)
-}
-
 /// The store. Several servers may share one.
 #[derive(Debug, Clone)]
 pub(super) struct KeyStore {
@@ -185,10 +180,11 @@ impl KeyStore {
                 let bucket = Self::bucket(queue).await?;
                 let (file, end) = (Self::file(hash), Instant::now() + QUEUE_TIME);
                 let found = until(end, || bucket.find(&file)).await?;
-                if found.is_none_or(|found| found.size as u64 > limit) {
+                let size = found.map_or(u64::MAX, |found| found.size as u64);
+                if size > limit {
                     return Ok(None);
                 }
-                let end = end + time_of(limit);
+                let end = end + Bucket::time(size);
                 let read = until(end, || bucket.get(&file, limit)).await?;
                 let Some((_, bytes)) = read else {
                     return Ok(None);
@@ -197,7 +193,8 @@ impl KeyStore {
                     return Ok(Some(bytes.into()));
                 }
                 log::warn!("a set of stored keys is damaged and is removed");
-                bucket.delete(&file).await?;
+                let end = Instant::now() + QUEUE_TIME;
+                until(end, || bucket.delete(&file)).await?;
                 return Ok(None);
             }
         };
@@ -228,7 +225,7 @@ impl KeyStore {
             KeyPlace::Objects(store, folder) => (store, folder),
             KeyPlace::Queue(queue) => {
                 let bucket = Self::bucket(queue).await?;
-                let time = QUEUE_TIME + time_of(message.len() as u64);
+                let time = QUEUE_TIME + Bucket::time(message.len() as u64);
                 let (file, end) = (Self::file(hash), Instant::now() + time);
                 return match bucket.put(&file, &HashMap::new(), &message, end).await {
                     Ok(()) => Ok(Stored::New),

@@ -116,6 +116,7 @@ impl Service {
             .build()?;
         let mut connection = None;
         if let Some(queue) = &options.queue {
+            Connection::check_memory(queue, hosted.values())?;
             let opened = runtime.block_on(Connection::open(queue))?;
             if options.key_store == QUEUE_KEYS {
                 let keys = hosted.values().map(|made| made.largest_keys());

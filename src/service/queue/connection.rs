@@ -1,6 +1,6 @@
 //! A connection to NATS, and the stream and buckets there.
 
-use std::{path::Path, time::Duration};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use async_nats::{
     Client, ConnectOptions, Event, ServerAddr,
@@ -15,14 +15,14 @@ use async_nats::{
 use tokio::time::Instant;
 
 use super::{
-    bucket::{Bucket, until},
+    bucket::{Bucket, CHUNK, until},
     error::QueueError,
     options::QueueOptions,
 };
 use crate::{
     deploy::DeploymentId,
     file::read_at_most,
-    service::{ServiceLimits, error::ServiceError, use_ring},
+    service::{ServiceLimits, body::BodyForm, error::ServiceError, hosted::Hosted, use_ring},
 };
 
 /// Time for an answer of NATS.
@@ -40,8 +40,9 @@ pub(super) const DELIVERIES: i64 = 5;
 const DUPLICATES: Duration = Duration::from_mins(2);
 /// Name of the bucket of keys.
 pub(in crate::service) const KEYS: &str = "keys";
-/// What NATS needs for an object besides its bytes, at most, in bytes.
+/// What NATS needs for an object besides its bytes, and for each of its chunks, at most, in bytes.
 const OBJECT: u64 = 64 << 10;
+const OF_CHUNK: u64 = 512;
 /// Time for which requests and responses outlive their job.
 const AFTER: Duration = Duration::from_mins(1);
 
@@ -61,6 +62,12 @@ impl std::fmt::Debug for Connection {
             .field("name", &self.name)
             .finish_non_exhaustive()
     }
+}
+
+/// Returns what NATS needs for an object of so many bytes, at most.
+const fn room(bytes: u64) -> u64 {
+    let chunks = bytes.div_ceil(CHUNK as u64);
+    bytes.saturating_add(OBJECT + chunks * OF_CHUNK)
 }
 
 /// Reads a line with a token, or a user and a password.
@@ -131,6 +138,23 @@ impl Connection {
         })
     }
 
+    /// Refuses a queue that has no room for a request, or a response, of each deployment.
+    pub fn check_memory<'a>(
+        options: &QueueOptions,
+        hosted: impl IntoIterator<Item = &'a Arc<Hosted>>,
+    ) -> Result<(), ServiceError> {
+        let largest = hosted.into_iter().map(|hosted| {
+            let own = hosted.request_limit(BodyForm::Own);
+            let seal = hosted.request_limit(BodyForm::Seal);
+            room(own.max(seal).max(hosted.response_bytes))
+        });
+        let largest = largest.max().unwrap_or(0);
+        if options.bytes < largest {
+            return Err(ServiceError::QueueMemory { largest });
+        }
+        Ok(())
+    }
+
     pub fn is_connected(&self) -> bool {
         self.client.connection_state() == State::Connected
     }
@@ -199,7 +223,7 @@ impl Connection {
         (limits, largest): (&ServiceLimits, u64),
         replicas: usize,
     ) -> Result<(), ServiceError> {
-        let bytes = (largest + OBJECT).saturating_mul(limits.stored_keys as u64);
+        let bytes = room(largest).saturating_mul(limits.stored_keys as u64);
         let made = until(Instant::now() + REACH, || {
             self.make_bucket(KEYS, bytes, limits.key_age, replicas)
         });
@@ -236,10 +260,8 @@ impl Connection {
     pub async fn bucket(&self, bucket: &str) -> Result<Bucket, QueueError> {
         let name = format!("{}-{bucket}", self.name);
         let stream = self.context.get_stream(format!("OBJ_{name}")).await;
-        let stream = stream.map_err(|error| QueueError::of(&error))?;
-        let opened = self.context.get_object_store(name).await;
-        opened
-            .map(|store| Bucket::new(store, stream))
+        stream
+            .map(|stream| Bucket::new(name, self.context.clone(), stream))
             .map_err(|error| QueueError::of(&error))
     }
 

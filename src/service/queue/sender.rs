@@ -14,7 +14,7 @@ use tokio::{
 };
 
 use super::{
-    bucket::{Bucket, until},
+    bucket::{Bucket, random_name, until},
     connection::{Connection, REACH},
     error::QueueError,
     job::{Outcome, QueuedJob},
@@ -50,13 +50,6 @@ pub(in crate::service) struct Queue {
     /// The subject on which workers tell of responses.
     answers: String,
     waiting: AnswerWaits,
-}
-
-/// Makes a name of 128 random bits.
-fn random_name() -> Result<String, Problem> {
-    let mut bytes = [0; 16];
-    getrandom::fill(&mut bytes).map_err(Problem::internal)?;
-    Ok(format!("{:032x}", u128::from_le_bytes(bytes)))
 }
 
 /// Wakes whoever waits for the responses that workers tell of.
@@ -97,7 +90,7 @@ impl Queue {
         until(Instant::now() + REACH, prepare)
             .await
             .map_err(problem)?;
-        let name = random_name().map_err(|problem| ServiceError::Queue(problem.detail))?;
+        let name = random_name().map_err(problem)?;
         let answers = format!("{}.answers.{name}", connection.name);
         let waiting = AnswerWaits::default();
         tokio::spawn(listen(
@@ -127,7 +120,7 @@ impl Queue {
         (form, request): (BodyForm, R),
     ) -> Result<(Duration, Evaluated), Problem> {
         let job = QueuedJob {
-            id: random_name()?,
+            id: random_name().map_err(Problem::internal)?,
             deployment: hosted.id,
             form,
             keys: keys.map(|hash| hash.to_string()),
@@ -142,7 +135,8 @@ impl Queue {
         let begin = Instant::now();
         let mut number = None;
         let answered = async {
-            let end = begin + REACH.min(self.job_time);
+            let time = REACH + Bucket::time(request.as_ref().len() as u64);
+            let end = begin + time.min(self.job_time);
             let words = HashMap::new();
             self.requests
                 .put(&job.id, &words, request.as_ref(), end)

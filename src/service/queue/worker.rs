@@ -43,7 +43,7 @@ const ASK_EACH: Duration = Duration::from_millis(250);
 const PAUSE: Duration = Duration::from_secs(1);
 /// Deliveries of a job after which a missing request is gone.
 const LOOKS: i64 = 3;
-/// Time in which the queue must take a response.
+/// Time in which the queue must answer, besides that of the bytes of a request or a response.
 const STORE: Duration = Duration::from_secs(30);
 
 /// Choices for a worker.
@@ -336,9 +336,8 @@ impl WorkerState {
         };
         let text = serde_json::to_string(&outcome).map_err(|error| QueueError::of(&error))?;
         let words = HashMap::from([(OUTCOME.to_owned(), text)]);
-        let store = buckets
-            .responses
-            .put(&job.id, &words, &response, Instant::now() + STORE);
+        let end = Instant::now() + STORE + Bucket::time(response.len() as u64);
+        let store = buckets.responses.put(&job.id, &words, &response, end);
         store.await?;
         // If this is lost, the service looks by itself.
         let told = job.id.clone().into_bytes();
@@ -363,6 +362,10 @@ impl WorkerState {
             return Ok(End::AnsweredBefore);
         }
         let most = hosted.request_limit(job.form);
+        let Some(found) = until(end, || buckets.requests.find(&job.id)).await? else {
+            return Ok(End::Missing);
+        };
+        let end = Instant::now() + STORE + Bucket::time((found.size as u64).min(most));
         let request = until(end, || buckets.requests.get(&job.id, most)).await?;
         let Some((_, request)) = request else {
             return Ok(End::Missing);
