@@ -58,7 +58,7 @@ struct JobArguments {
     /// Jobs that wait or run; further requests are told to come again
     #[arg(long, value_name = "N", default_value = "1000", requires = "queue", value_parser = model::whole::<usize>(1..=1_000_000))]
     queue_jobs: usize,
-    /// Bytes of requests that NATS may hold, and of responses, in MiB; it sets them apart from the start
+    /// Bytes of requests that NATS may hold, and of responses, in MiB; it reserves them from the start
     #[arg(long, value_name = "MIB", default_value = "1024", requires = "queue", value_parser = model::whole::<u64>(1..=1 << 24))]
     queue_memory: u64,
     /// Seconds in which a job must be answered

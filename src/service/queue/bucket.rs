@@ -85,7 +85,7 @@ fn base64(bytes: &[u8]) -> String {
 }
 
 /// Chunks that are purged unless they become an object, however that ends.
-struct Upload {
+struct UnfinishedObject {
     bucket: Bucket,
     name: String,
     nuid: String,
@@ -94,7 +94,7 @@ struct Upload {
     done: bool,
 }
 
-impl Drop for Upload {
+impl Drop for UnfinishedObject {
     fn drop(&mut self) {
         if self.done {
             return;
@@ -159,7 +159,7 @@ impl Bucket {
         bytes: &[u8],
         end: Instant,
     ) -> Result<(), QueueError> {
-        let mut upload = Upload {
+        let mut upload = UnfinishedObject {
             bucket: self.clone(),
             name: name.to_owned(),
             nuid: random_name()?,

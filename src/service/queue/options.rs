@@ -19,7 +19,7 @@ pub struct QueueOptions {
     pub replicas: usize,
     /// Jobs that wait or run. A further one is answered with 503.
     pub jobs: usize,
-    /// Bytes of requests that NATS holds at most, and of responses. It sets them apart from the start.
+    /// Bytes of requests that NATS holds at most, and of responses. It reserves them from the start.
     pub bytes: u64,
     /// Time in which a job must be answered.
     pub job_time: Duration,

@@ -273,7 +273,7 @@ impl WorkerState {
         let begin = Instant::now();
         let delivery = message.info().map_or(1, |info| info.delivered);
         let Some(job) = QueuedJob::read(&message.payload, &self.connection.name) else {
-            log::warn!("a job that is none was dropped");
+            log::warn!("a message that is no job was dropped");
             let _ = message.ack_with(AckKind::Term).await;
             return;
         };
