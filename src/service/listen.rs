@@ -119,9 +119,10 @@ impl Service {
             Connection::check_memory(queue, hosted.values())?;
             let opened = runtime.block_on(Connection::open(queue))?;
             if options.key_store == QUEUE_KEYS {
-                let keys = hosted.values().map(|made| made.largest_keys());
-                let largest = keys.max().unwrap_or(0);
-                let made = opened.make_keys((limits, largest), queue.replicas);
+                let own = hosted.values().map(|made| made.key_limit(BodyForm::Own));
+                let any = hosted.values().map(|made| made.largest_keys());
+                let sizes = (own.max().unwrap_or(0), any.max().unwrap_or(0));
+                let made = opened.make_keys(limits, sizes, queue.replicas);
                 runtime.block_on(made)?;
             }
             connection = Some(opened);

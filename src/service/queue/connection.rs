@@ -217,13 +217,16 @@ impl Connection {
         Ok(())
     }
 
-    /// Makes the bucket of clients' keys: for as many sets as may be stored, of the largest size.
+    /// Makes the bucket of clients' keys: for as many sets in the project's own form as may be stored, of the size `own`,
+    /// and at least for one of any form.
     pub async fn make_keys(
         &self,
-        (limits, largest): (&ServiceLimits, u64),
+        limits: &ServiceLimits,
+        (own, any): (u64, u64),
         replicas: usize,
     ) -> Result<(), ServiceError> {
-        let bytes = room(largest).saturating_mul(limits.stored_keys as u64);
+        let all = room(own).saturating_mul(limits.stored_keys as u64);
+        let bytes = all.max(room(any));
         let made = until(Instant::now() + REACH, || {
             self.make_bucket(KEYS, bytes, limits.key_age, replicas)
         });
