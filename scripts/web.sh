@@ -17,7 +17,14 @@ node -e 'const [a, b] = process.versions.node.split(".").map(Number); process.ex
 # npm writes this file when it has installed everything.
 installed=node_modules/.package-lock.json
 if [ ! -f "$installed" ] || [ package-lock.json -nt "$installed" ]; then
-    npm ci --ignore-scripts --no-audit --no-fund --loglevel=error >&2 || missing "npm cannot get the packages"
+    if ! said=$(npm ci --ignore-scripts --no-audit --no-fund --loglevel=error 2>&1); then
+        echo "$said" >&2
+        case $said in
+            # Not a matter of this machine.
+            *EUSAGE*) exit 1 ;;
+        esac
+        missing "npm cannot get the packages"
+    fi
 fi
 # Warnings would name a module of Node.js, which node-seal asks for only there.
 npm run --silent build -- --logLevel error --outDir "$out" >&2
