@@ -216,8 +216,12 @@ fn drawn_digits_are_classified_as_by_the_command_line() {
     // answers have three polynomials; and that of `make serve`.
     let observed = ["--dataset", "mnist", "--accept-observed-bound"];
     let deployments = [
-        compile(&folder, "proven", &[]),
-        compile(&folder, "diagonal", &["--layout", "diagonal"]),
+        compile(&folder, "proven", &["--separate-uploads"]),
+        compile(
+            &folder,
+            "diagonal",
+            &["--layout", "diagonal", "--separate-uploads"],
+        ),
         compile(&folder, "observed", &observed),
     ];
     let mut serve = service(&folder, &deployments);

@@ -52,6 +52,9 @@ pub(in crate::cli) struct CompileArguments {
     /// smaller and faster, but another image may wrap around without notice
     #[arg(long, requires = "dataset")]
     accept_observed_bound: bool,
+    /// An upload for each plain prime, never one for all: for the web page, and for other clients that know SEAL alone
+    #[arg(long)]
+    separate_uploads: bool,
 }
 
 pub(in crate::cli) fn run(
@@ -80,6 +83,7 @@ pub(in crate::cli) fn run(
     let options = SelectOptions {
         // The machines that will run it are others.
         memory: None,
+        shared_upload: !arguments.separate_uploads,
         ..(arguments.parameters).options(arguments.layout, bound, images)?
     };
     if options.scheme == Some(Scheme::Stock) {
