@@ -211,9 +211,9 @@ impl RunSize<'_> {
             _ => None,
         });
         let transform = transforms.max().unwrap_or(0) as u64 * self.row();
-        // The sums before the first square, and those that are being squared, decomposed and summed.
         // Ciphertexts under one plain prime of a request that serves several, which stay until the first sums are made.
         let taken = rows_of_shared(circuit, &levels).unwrap_or(0) as u64 * self.row();
+        // The sums before the first square, and those that are being squared, decomposed and summed.
         let outputs = circuit.outputs();
         let ends = [outputs.first(), outputs.last()].into_iter().flatten();
         let sums = (ends.max().unwrap_or(&0) + 4) as u64 * self.ciphertext(3);

@@ -27,10 +27,6 @@ mod stock;
 mod stock_noise;
 mod traffic;
 
-/// Largest plain modulus, or product of several, that own encryption takes: 22 times it, the size of a small polynomial,
-/// fits 62 bits.
-pub(crate) const ENCRYPTED_MODULUS_MAX: u64 = 1 << 57;
-
 pub use error::ParamsError;
 pub use fused_circuit::{RESPOND_NANOSECONDS, dropping_nanoseconds};
 pub use hoisted::{Work, WorkRates, diagonal_work};
@@ -38,6 +34,7 @@ pub use line::Line;
 pub use memory::MemoryForecast;
 pub use options::{BoundRule, Scheme, SelectOptions};
 pub use reference::ReferenceParameters;
+pub(crate) use search::encrypted_product;
 pub use security::SecurityStandard;
 pub use select::select;
 pub use selection::{Bound, Parameters};

@@ -1,6 +1,5 @@
 //! The search for parameters: one walk over degrees and plaintext primes for every way of computing.
 
-use super::ENCRYPTED_MODULUS_MAX;
 use super::error::ParamsError;
 use super::options::Scheme;
 use super::plain::plain_moduli;
@@ -11,6 +10,9 @@ use num_bigint::BigUint;
 use std::collections::HashMap;
 use std::sync::{LazyLock, Mutex, PoisonError};
 
+/// Largest plain modulus, or product of several, that own encryption takes: 22 times it, the size of a small polynomial,
+/// fits 62 bits.
+const ENCRYPTED_MODULUS_MAX: u64 = 1 << 57;
 /// Largest number of plaintext primes that is tried: the circuit runs once for each.
 pub(super) const PLAIN_MODULI_MAX: usize = 16;
 /// Largest number of primes in a coefficient modulus of SEAL's.
@@ -116,7 +118,7 @@ pub(super) fn search(
 }
 
 /// Returns the product of plaintext moduli, if own encryption serves it.
-pub(super) fn encrypted_product(moduli: &[u64]) -> Option<u64> {
+pub(crate) fn encrypted_product(moduli: &[u64]) -> Option<u64> {
     let mut moduli = moduli.iter();
     let product = moduli.try_fold(1_u64, |product, &t| product.checked_mul(t))?;
     (product <= ENCRYPTED_MODULUS_MAX).then_some(product)

@@ -23,7 +23,7 @@ use super::error::{Doing, EngineError};
 use crate::bits::{Invalid, pack, packed_bytes, unpack_checked, width};
 use crate::kernels::{Backend, Prime, Residues, to_montgomery};
 use crate::modular::{invert, multiply};
-use crate::params::ENCRYPTED_MODULUS_MAX;
+use crate::params::encrypted_product;
 use crate::seal::{BatchEncoder, Ciphertext, Context, Error, Modulus, Plaintext, SecretKey};
 use std::fmt;
 use zeroize::Zeroize;
@@ -147,12 +147,9 @@ impl FreshEncryptor {
             .iter()
             .map(|context| context.parameters().plain_modulus());
         let plain_moduli: Vec<u64> = plain_moduli.map(Modulus::value).collect();
-        let mut factors = plain_moduli.iter();
-        let product = factors.try_fold(1_u64, |product, &t| product.checked_mul(t));
         let data = data_primes(context);
         let primes: Option<Vec<Prime>> = data.iter().map(|&prime| Prime::new(prime)).collect();
-        let product = product.filter(|&product| product <= ENCRYPTED_MODULUS_MAX);
-        let (Some(primes), Some(t)) = (primes, product) else {
+        let (Some(primes), Some(t)) = (primes, encrypted_product(&plain_moduli)) else {
             return Ok(None);
         };
         let secret = secret_key.secret_limbs();

@@ -6,6 +6,7 @@ use crate::engine::client::Client;
 use crate::engine::error::EngineError;
 use crate::engine::masks::uniform;
 use crate::engine::spec::ClientSpec;
+use crate::params::encrypted_product;
 use std::fmt;
 use zeroize::Zeroizing;
 
@@ -53,8 +54,7 @@ impl ClientSpec {
         if !self.shared_upload {
             return Ok(self.plain_moduli.clone());
         }
-        let mut moduli = self.plain_moduli.iter();
-        let product = moduli.try_fold(1_u64, |product, &t| product.checked_mul(t));
+        let product = encrypted_product(&self.plain_moduli);
         Ok(vec![product.ok_or(EngineError::Compact)?])
     }
 
